@@ -1,0 +1,291 @@
+//! One call: who made it, which conversation it belongs to and where it stands in it.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::options::Options;
+use crate::refusal::Refusal;
+
+/// Most calls in one conversation: their arrival bitmap then fits 1,250 bytes of the header record.
+pub const CALLS_MAX: u32 = 10_000;
+
+/// Most objects in one call. The protocol's figure: fewer than 32,767.
+pub const OBJECTS_MAX: usize = 32_766;
+
+/// Longest ConversationID, in characters.
+pub const CONVERSATION_ID_CHARS_MAX: usize = 255;
+
+/// The account that a call is made for, as it stands in the accounts table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(pub String);
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A call's own id: a GUID in lower case, made at the door.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub String);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The caller's own name for a conversation, compared byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConversationId(String);
+
+impl ConversationId {
+    /// Takes the text as it stands after unescaping; nothing is trimmed.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        if text.is_empty() {
+            return Err(Refusal::ConversationIdMissing);
+        }
+        if text.chars().count() > CONVERSATION_ID_CHARS_MAX {
+            return Err(Refusal::ConversationIdTooLong);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The key of one conversation everywhere: table partition, queue group, schedule name.
+///
+/// A hash, because a ConversationID is free text while a queue group is 128 plain characters, and
+/// because no account may be able to name another's conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConversationKey(pub String);
+
+impl ConversationKey {
+    /// The conversation that the caller named.
+    pub fn named(account: &AccountId, conversation: &ConversationId) -> Self {
+        Self::hashed("conversation", &account.0, conversation.as_str())
+    }
+
+    /// The conversation of one that a call without ConversationID is; also where the pointer of a
+    /// call of a named conversation lies.
+    pub fn of_request(account: &AccountId, request: &RequestId) -> Self {
+        Self::hashed("request", &account.0, &request.0)
+    }
+
+    fn hashed(kind: &str, account: &str, name: &str) -> Self {
+        let mut hasher = Sha256::new();
+        // Lengths first: "a" + "bc" must not meet "ab" + "c".
+        hasher.update(format!("{kind} {} {account} ", account.len()));
+        hasher.update(name);
+        Self(hex(&hasher.finalize()[..20]))
+    }
+
+    /// One of sixteen parts that work is dealt out by.
+    pub fn shard(&self) -> char {
+        self.0.chars().next().unwrap_or('0')
+    }
+}
+
+impl fmt::Display for ConversationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// SHA-256 over a call's Body as parsed: tells a resend from another call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(pub String);
+
+impl Digest {
+    pub fn of(canonical: &[u8]) -> Self {
+        Self(hex(&Sha256::digest(canonical)))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The methods that can be asynchronous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Method {
+    Create,
+    Update,
+    Delete,
+    Perform,
+}
+
+impl Method {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Update => "Update",
+            Self::Delete => "Delete",
+            Self::Perform => "Perform",
+        }
+    }
+}
+
+/// A call's number in its conversation, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SequenceCode(NonZeroU32);
+
+impl SequenceCode {
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for SequenceCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How many calls a conversation has.
+pub type CallsInConversation = NonZeroU32;
+
+/// Where a call stands in its conversation: the second of three, say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    sequence: SequenceCode,
+    calls_in_conversation: CallsInConversation,
+}
+
+impl Place {
+    /// The place of a call outside any conversation.
+    pub const ONLY: Self =
+        Self { sequence: SequenceCode::FIRST, calls_in_conversation: NonZeroU32::MIN };
+
+    /// Takes the two numbers as the caller wrote them: 205 and 206 are refused here.
+    pub fn parse(sequence: i64, calls_in_conversation: i64) -> Result<Self, Refusal> {
+        let calls_in_conversation = u32::try_from(calls_in_conversation)
+            .ok()
+            .and_then(NonZeroU32::new)
+            .ok_or(Refusal::CallsInConversationOutOfBounds)?;
+        if calls_in_conversation.get() > CALLS_MAX {
+            return Err(Refusal::ConversationTooLong);
+        }
+        let sequence = u32::try_from(sequence)
+            .ok()
+            .and_then(SequenceCode::new)
+            .filter(|sequence| sequence.get() <= calls_in_conversation.get())
+            .ok_or(Refusal::SequenceCodeOutOfBounds)?;
+        Ok(Self { sequence, calls_in_conversation })
+    }
+
+    pub const fn sequence(self) -> SequenceCode {
+        self.sequence
+    }
+
+    pub const fn calls_in_conversation(self) -> CallsInConversation {
+        self.calls_in_conversation
+    }
+}
+
+/// One call, taken in: everything about it but its Body.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub request_id: RequestId,
+    pub account: AccountId,
+    /// `None`: the call stands alone, its conversation is named by its RequestID.
+    pub conversation_id: Option<ConversationId>,
+    pub place: Place,
+    pub method: Method,
+    pub options: Options,
+    /// Of the Body as parsed.
+    pub digest: Digest,
+    /// Top-level objects in the Body.
+    pub objects: u32,
+    /// Type of the first object, for results and logs.
+    pub object_type: String,
+    pub arrived_at: Timestamp,
+}
+
+impl Call {
+    /// The conversation it belongs to.
+    pub fn conversation_key(&self) -> ConversationKey {
+        match &self.conversation_id {
+            Some(conversation) => ConversationKey::named(&self.account, conversation),
+            None => ConversationKey::of_request(&self.account, &self.request_id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_checked_once() {
+        check(1, 1, Ok((1, 1)));
+        check(3, 3, Ok((3, 3)));
+        check(0, 3, Err(205));
+        check(4, 3, Err(205));
+        check(-1, 3, Err(205));
+        check(1, 0, Err(206));
+        check(1, -5, Err(206));
+        check(1, 10_001, Err(206));
+        check(i64::from(i32::MAX) + 1, 3, Err(205));
+    }
+
+    #[track_caller]
+    fn check(sequence: i64, calls: i64, expected: Result<(u32, u32), u32>) {
+        let found = Place::parse(sequence, calls)
+            .map(|place| (place.sequence().get(), place.calls_in_conversation().get()))
+            .map_err(|refusal| refusal.error_code());
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn keys_of_different_things_differ() {
+        let account = |name: &str| AccountId(name.to_owned());
+        let named = |who: &str, name: &str| {
+            ConversationKey::named(&account(who), &ConversationId::parse(name).expect("a name"))
+        };
+        assert_ne!(named("a", "bc"), named("ab", "c"));
+        assert_ne!(named("a", "x"), named("b", "x"));
+        assert_ne!(
+            named("a", "x"),
+            ConversationKey::of_request(&account("a"), &RequestId("x".to_owned()))
+        );
+        assert!(named("a", "x # \u{e9}").0.len() <= 64, "also the name of a schedule");
+    }
+
+    #[test]
+    fn conversation_ids_are_taken_byte_for_byte() {
+        assert_eq!(ConversationId::parse(" a ").expect("blanks count").as_str(), " a ");
+        assert!(ConversationId::parse("").is_err());
+        assert!(ConversationId::parse(&"\u{e9}".repeat(255)).is_ok());
+        assert!(ConversationId::parse(&"x".repeat(256)).is_err());
+    }
+}

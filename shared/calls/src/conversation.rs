@@ -1,0 +1,2 @@
+//! x
+pub struct Conversation;pub enum Owed{} pub enum Phase{} pub struct Step;

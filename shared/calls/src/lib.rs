@@ -1,0 +1,27 @@
+//! The life of a call and of its conversation, as decisions without a world around them.
+//!
+//! Read in this order: [`call`] (what comes in), [`options`] (what its caller asks for),
+//! [`conversation`] (where it stands among the others: every step of its life), [`outcome`] (how
+//! it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its code).
+//!
+//! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
+//! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
+
+pub mod call;
+pub mod conversation;
+pub mod options;
+pub mod outcome;
+pub mod refusal;
+pub mod reply;
+
+pub use call::{
+    AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
+    RequestId, SequenceCode,
+};
+pub use conversation::{Conversation, Owed, Phase, Step};
+pub use options::{
+    AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,
+    Subscription,
+};
+pub use outcome::{Outcome, OverallStatus};
+pub use refusal::Refusal;

@@ -1,0 +1,171 @@
+//! What the caller asks for with a call: the protocol's Options, checked at the door.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::refusal::Refusal;
+
+/// How far ahead a ScheduledTime may lie. The protocol's figure (226).
+pub const SCHEDULE_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Most SendResponseTo in one call: each is a record in the transaction that ends the call.
+pub const SUBSCRIPTIONS_MAX: usize = 10;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestType {
+    #[default]
+    Synchronous,
+    Asynchronous,
+}
+
+/// Which of the three queues a conversation runs on. The order of the variants is the order of rank.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub enum QueuePriority {
+    Low,
+    #[default]
+    Medium,
+    High,
+}
+
+impl QueuePriority {
+    pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SaveAction {
+    AddOnly,
+    Default,
+    Nothing,
+    UpdateAdd,
+    UpdateOnly,
+    Delete,
+}
+
+/// What to do with a property (or, by `*`, with whole objects) that is there already, or not yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaveOption {
+    pub property_name: String,
+    pub save_action: SaveAction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AsyncResponseType {
+    None,
+    Email,
+    HttpPost,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RespondWhen {
+    Never,
+    OnError,
+    Always,
+    OnConversationError,
+    OnConversationComplete,
+    OnCallComplete,
+    OnExpired,
+}
+
+/// One SendResponseTo: who is told of what, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub response_type: AsyncResponseType,
+    pub address: String,
+    pub respond_when: RespondWhen,
+    pub include_results: bool,
+    /// Only read together with `include_results`.
+    pub include_objects: bool,
+    /// Only read together with `include_objects`.
+    pub only_include_base: bool,
+}
+
+/// The Options of a call that outlive its reading. Place and RequestType have done their work by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<Subscription>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub save_options: Vec<SaveOption>,
+    pub queue_priority: QueuePriority,
+    /// Deprecated in the protocol: kept, no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i8>,
+    /// Not carried out before this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_time: Option<Timestamp>,
+    /// Not carried out after this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Options {
+    /// The rules about times and addresses that need to know what time it is and how long the
+    /// conversation is: 226, 228, 229, 231.
+    pub fn check_times(&self, calls_in_conversation: u32, now: Timestamp) -> Result<(), Refusal> {
+        let too_far = |at: Timestamp| at.duration_since(now) > SCHEDULE_AHEAD_MAX;
+        if self.scheduled_time.is_some_and(too_far) {
+            return Err(Refusal::ScheduledTooFar);
+        }
+        let Some(expires_at) = self.expires_at else { return Ok(()) };
+        if calls_in_conversation > 1 {
+            return Err(Refusal::ExpirationInConversation);
+        }
+        if expires_at <= now {
+            return Err(Refusal::ExpirationPast);
+        }
+        if self.scheduled_time.is_some_and(|scheduled| expires_at <= scheduled) {
+            return Err(Refusal::ExpirationBeforeSchedule);
+        }
+        Ok(())
+    }
+
+    /// The action asked for by `SaveOption` with PropertyName `*`, if any.
+    pub fn save_action(&self) -> Option<SaveAction> {
+        self.save_options
+            .iter()
+            .find(|option| option.property_name == "*")
+            .map(|option| option.save_action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-20T10:00:00Z";
+
+    #[test]
+    fn times_are_checked_at_the_door() {
+        check(None, None, 1, None);
+        check(Some("2026-12-20T10:00:00Z"), None, 1, None);
+        check(Some("2026-12-20T10:00:01Z"), None, 1, Some(226));
+        check(Some("2020-01-01T00:00:00Z"), None, 3, None);
+        check(None, Some("2026-11-20T10:00:01Z"), 1, None);
+        check(None, Some("2026-11-20T10:00:00Z"), 1, Some(228));
+        check(Some("2026-11-20T11:00:00Z"), Some("2026-11-20T11:00:00Z"), 1, Some(229));
+        check(Some("2026-11-20T11:00:00Z"), Some("2026-11-20T11:00:01Z"), 1, None);
+        check(None, Some("2026-11-20T10:00:01Z"), 2, Some(231));
+    }
+
+    #[track_caller]
+    fn check(scheduled: Option<&str>, expires: Option<&str>, calls: u32, expected: Option<u32>) {
+        let time = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let options = Options {
+            scheduled_time: scheduled.map(time),
+            expires_at: expires.map(time),
+            ..Options::default()
+        };
+        let refused = options.check_times(calls, time(NOW)).err();
+        assert_eq!(refused.map(|refusal| refusal.error_code()), expected);
+    }
+}

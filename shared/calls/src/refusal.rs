@@ -1,0 +1,117 @@
+//! Our "no" to the caller: part of the answer, never retried, never logged as an error.
+//!
+//! Codes and texts are the protocol's; where it gives a code without a text, the text is ours.
+
+use thiserror::Error;
+
+const CONVERSATION_TAIL: &str = "ConversationID, SequenceCode, and CallsInConversation are required for Conversations Requests";
+
+/// Why a call is not taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    #[error(
+        "CallsInConversation don't match previous value in the Conversation. Conversation has been invalidated"
+    )]
+    CallsInConversationChanged,
+    #[error("Missing Required Conversation Property SequenceCode. {CONVERSATION_TAIL}")]
+    SequenceCodeMissing,
+    #[error("Async API Timeout. More than 5 minutes passed between two parts of the Conversation")]
+    ConversationTimedOut,
+    #[error(
+        "SequenceCode Out Of Bounds. Valid SequenceCode range is 1 to the value of CallsInConversation"
+    )]
+    SequenceCodeOutOfBounds,
+    #[error(
+        "CallsInConversation Out Of Bounds. CallsInConversation is expected to be a positive number"
+    )]
+    CallsInConversationOutOfBounds,
+    #[error(
+        "CallsInConversation Out Of Bounds. A Conversation may have at most 10000 calls; split the work into several Conversations"
+    )]
+    ConversationTooLong,
+    #[error("Missing Required Conversation Property ConversationID. {CONVERSATION_TAIL}")]
+    ConversationIdMissing,
+    #[error("Missing Required Conversation Property CallsInConversation. {CONVERSATION_TAIL}")]
+    CallsInConversationMissing,
+    #[error("Options.RequestType is required to be set to RequestType.Asynchronous")]
+    NotAsynchronous,
+    #[error("Invalid ConversationID. ConversationID has already been used")]
+    ConversationUsed,
+    #[error("Invalid Conversation. A ConversationID may have at most 255 characters")]
+    ConversationIdTooLong,
+    #[error("Conversation is in an error state and is no longer able to accept conversation parts")]
+    ConversationFailed,
+    #[error("SequenceCode already used for Conversation. Conversation has been invalidated")]
+    SequenceCodeUsed,
+    #[error("Conversation is closed and cannot accept more parts")]
+    ConversationClosed,
+    #[error("Too many objects. A request may hold at most 32766 objects; split it into several")]
+    TooManyObjects,
+    #[error("A request may not have ScheduledTime greater than 30 days from now")]
+    ScheduledTooFar,
+    #[error("An unsecure response address specified in the 'SendResponseTo' parameter.")]
+    UnsecureResponseAddress,
+    #[error("RequestExpirationTime is in the past")]
+    ExpirationPast,
+    #[error("RequestExpirationTime must be later than ScheduledTime")]
+    ExpirationBeforeSchedule,
+    #[error(
+        "RequestExpirationTime is not supported for a Conversation of more than one call, nor for a synchronous request"
+    )]
+    ExpirationInConversation,
+    /// Anything else that is wrong with an object or an option; says what to do.
+    #[error("{0}")]
+    Invalid(Invalid),
+}
+
+/// What is wrong with an option or object that has no code of its own (204), or one of another range.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Invalid {
+    #[error(
+        "ResponseType FTP is reserved and not supported. Use HTTPPost or email in SendResponseTo"
+    )]
+    FtpReserved,
+    #[error("ResponseAddress '{0}' is not a mail address")]
+    MailAddress(String),
+    #[error("ResponseAddress is missing in SendResponseTo")]
+    ResponseAddressMissing,
+    #[error("At most 10 SendResponseTo are supported in a request")]
+    TooManySubscriptions,
+    #[error("CorrelationID '{0}' is used by more than one object of the request")]
+    CorrelationIdUsed(String),
+    #[error("No object specified. A request must hold at least one object")]
+    NoObjects,
+    /// An object fails a check of its own type, with that type's code.
+    #[error("{message}")]
+    Object { code: u32, message: String },
+}
+
+impl Refusal {
+    /// The protocol's ErrorCode.
+    pub const fn error_code(&self) -> u32 {
+        match self {
+            Self::CallsInConversationChanged => 200,
+            Self::SequenceCodeMissing => 202,
+            Self::ConversationTimedOut => 203,
+            Self::Invalid(Invalid::Object { code, .. }) => *code,
+            Self::Invalid(Invalid::NoObjects) => 6,
+            Self::Invalid(_) => 204,
+            Self::SequenceCodeOutOfBounds => 205,
+            Self::CallsInConversationOutOfBounds | Self::ConversationTooLong => 206,
+            Self::ConversationIdMissing => 207,
+            Self::CallsInConversationMissing => 208,
+            Self::NotAsynchronous => 209,
+            Self::ConversationUsed => 211,
+            Self::ConversationIdTooLong => 212,
+            Self::ConversationFailed => 213,
+            Self::SequenceCodeUsed => 214,
+            Self::ConversationClosed => 215,
+            Self::TooManyObjects => 218,
+            Self::ScheduledTooFar => 226,
+            Self::UnsecureResponseAddress => 227,
+            Self::ExpirationPast => 228,
+            Self::ExpirationBeforeSchedule => 229,
+            Self::ExpirationInConversation => 231,
+        }
+    }
+}
