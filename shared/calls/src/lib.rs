@@ -7,6 +7,7 @@
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
 //! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
 
+pub mod arrivals;
 pub mod call;
 pub mod conversation;
 pub mod options;
@@ -18,10 +19,14 @@ pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
     RequestId, SequenceCode,
 };
-pub use conversation::{Conversation, Owed, Phase, Step};
+pub use arrivals::Arrivals;
+pub use conversation::{
+    Cancelled, Conversation, Due, Ending, Joined, Owed, Phase, Progress, Seen, Step,
+};
 pub use options::{
     AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,
     Subscription,
 };
-pub use outcome::{Outcome, OverallStatus};
-pub use refusal::Refusal;
+pub use outcome::{Ended, Outcome, OverallStatus};
+pub use refusal::{Invalid, Refusal};
+pub use reply::{About, Attempt, Found, Reply, ReplyState, Told};

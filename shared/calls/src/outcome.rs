@@ -1,2 +1,73 @@
-//! x
-pub struct Outcome; pub enum OverallStatus{}
+//! How a call ended, and what its conversation makes of it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The protocol's OverallStatus of a call that has results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OverallStatus {
+    Ok,
+    HasErrors,
+    Error,
+}
+
+impl OverallStatus {
+    /// Of a call with that many objects, of which so many failed.
+    pub const fn of(objects: usize, failed: usize) -> Self {
+        if failed == 0 {
+            Self::Ok
+        } else if failed < objects {
+            Self::HasErrors
+        } else {
+            Self::Error
+        }
+    }
+
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::HasErrors => "Has Errors",
+            Self::Error => "Error",
+        }
+    }
+}
+
+/// The ways in which a call can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ended {
+    /// It was carried out; its results say how.
+    CarriedOut,
+    /// Its RequestExpirationTime had passed when its turn came.
+    Expired,
+    /// Its caller deleted it before its turn came.
+    Cancelled,
+    /// Its conversation ended before its turn came.
+    NotProcessed,
+}
+
+/// What is known of a call for good. Written once, together with the call's effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub how: Ended,
+    pub overall_status: OverallStatus,
+    /// Empty for a call that went well.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub status_message: String,
+    /// The first ErrorCode among its results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<u32>,
+    pub ended_at: Timestamp,
+}
+
+impl Outcome {
+    /// AsyncRequestResult.Status of an ended call.
+    pub const fn state(&self) -> &'static str {
+        match (self.how, self.overall_status) {
+            (Ended::CarriedOut, OverallStatus::Ok) => "Complete",
+            (Ended::CarriedOut, OverallStatus::HasErrors | OverallStatus::Error) => "Error",
+            (Ended::Expired, _) => "Expired",
+            (Ended::Cancelled, _) => "Cancelled",
+            (Ended::NotProcessed, _) => "NotProcessed",
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Every RespondWhen against every end, and the schedule of attempts.
+
+use super::*;
+
+const NOW: &str = "2026-11-20T10:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().expect("a time")
+}
+
+fn subscription(respond_when: RespondWhen) -> Subscription {
+    Subscription {
+        response_type: AsyncResponseType::HttpPost,
+        address: "https://client.example/cb".to_owned(),
+        respond_when,
+        include_results: false,
+        include_objects: false,
+        only_include_base: false,
+    }
+}
+
+const EVERY: [RespondWhen; 7] = [
+    RespondWhen::Never,
+    RespondWhen::OnError,
+    RespondWhen::Always,
+    RespondWhen::OnConversationError,
+    RespondWhen::OnConversationComplete,
+    RespondWhen::OnCallComplete,
+    RespondWhen::OnExpired,
+];
+
+fn outcome(how: Ended, overall_status: OverallStatus) -> Outcome {
+    Outcome { how, overall_status, status_message: String::new(), error_code: None, ended_at: now() }
+}
+
+#[test]
+fn a_call_tells_those_who_asked_for_its_end() {
+    use OverallStatus::{Error, HasErrors, Ok};
+    check_call(Ended::CarriedOut, Ok, &[RespondWhen::Always, RespondWhen::OnCallComplete]);
+    for status in [HasErrors, Error] {
+        let told = [RespondWhen::OnError, RespondWhen::Always, RespondWhen::OnCallComplete];
+        check_call(Ended::CarriedOut, status, &told);
+        check_call(Ended::NotProcessed, status, &told);
+        check_call(Ended::Cancelled, status, &told);
+    }
+    check_call(
+        Ended::Expired,
+        Error,
+        &[
+            RespondWhen::OnError,
+            RespondWhen::Always,
+            RespondWhen::OnCallComplete,
+            RespondWhen::OnExpired,
+        ],
+    );
+}
+
+#[track_caller]
+fn check_call(how: Ended, status: OverallStatus, expected: &[RespondWhen]) {
+    let told = told_of(&outcome(how, status), |told| told.of_the_call());
+    assert_eq!(told, expected);
+}
+
+fn told_of(outcome: &Outcome, replies: impl Fn(&Told<'_>) -> Vec<Reply>) -> Vec<RespondWhen> {
+    let subscriptions = EVERY.map(subscription);
+    let told = Told {
+        request_id: &RequestId("r-1".to_owned()),
+        sequence: SequenceCode::FIRST,
+        subscriptions: &subscriptions,
+        outcome,
+        now: now(),
+    };
+    replies(&told).iter().map(|reply| reply.subscription.respond_when).collect()
+}
+
+#[test]
+fn a_conversation_tells_those_who_asked_for_its_end() {
+    let ok = outcome(Ended::CarriedOut, OverallStatus::Ok);
+    let good = told_of(&ok, |told| told.of_the_conversation(&Ending::Complete));
+    assert_eq!(good, [RespondWhen::OnConversationComplete]);
+    for bad in [
+        Ending::TimedOut,
+        Ending::Invalidated { error_code: 214 },
+        Ending::Cancelled { from: SequenceCode::FIRST },
+    ] {
+        let told = told_of(&ok, |told| told.of_the_conversation(&bad));
+        assert_eq!(
+            told,
+            [RespondWhen::OnConversationError, RespondWhen::OnConversationComplete]
+        );
+    }
+}
+
+#[test]
+fn response_type_none_is_told_nothing() {
+    let mut silent = subscription(RespondWhen::Always);
+    silent.response_type = AsyncResponseType::None;
+    let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
+    let told = Told {
+        request_id: &RequestId("r-1".to_owned()),
+        sequence: SequenceCode::FIRST,
+        subscriptions: &[silent],
+        outcome: &outcome,
+        now: now(),
+    };
+    assert_eq!(told.of_the_call(), []);
+}
+
+fn a_reply() -> Reply {
+    let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
+    let told = Told {
+        request_id: &RequestId("0e1f-2".to_owned()),
+        sequence: SequenceCode::FIRST,
+        subscriptions: &[subscription(RespondWhen::Always)],
+        outcome: &outcome,
+        now: now(),
+    };
+    told.of_the_call().remove(0)
+}
+
+#[test]
+fn attempts_follow_the_schedule_and_end() {
+    let mut reply = a_reply();
+    let id = reply.id();
+    let mut at = now();
+    for wait in &WAITS[1..] {
+        reply = reply.attempted(Found::Unreachable, at);
+        let ReplyState::Owed(next) = reply.state else { panic!("still owed") };
+        let waited = next.duration_since(at);
+        assert!(waited >= *wait && waited <= *wait + *wait / 10, "{waited:?} is near {wait:?}");
+        at = next;
+    }
+    let reply = reply.attempted(Found::TimedOut, at);
+    assert_eq!(reply.state, ReplyState::GivenUp);
+    assert_eq!(u32::try_from(reply.attempts.len()), Ok(ATTEMPTS_MAX));
+    assert_eq!(reply.id(), id, "the id is stable over attempts");
+}
+
+#[test]
+fn what_is_found_decides_what_follows() {
+    let status = |status, retry_after_s| Found::Status { status, retry_after_s };
+    check_found(Found::Taken, "delivered");
+    check_found(status(410, None), "given up");
+    check_found(Found::Rejected, "given up");
+    check_found(Found::Forbidden, "given up");
+    check_found(status(302, None), "in 5 s");
+    check_found(status(500, Some(1)), "in 5 s");
+    check_found(status(429, Some(120)), "in 120 s");
+    check_found(status(503, Some(u32::MAX)), "in 86400 s");
+}
+
+#[track_caller]
+fn check_found(found: Found, expected: &str) {
+    let said = match a_reply().attempted(found, now()).state {
+        ReplyState::Delivered => "delivered".to_owned(),
+        ReplyState::GivenUp => "given up".to_owned(),
+        ReplyState::Owed(at) => format!("in {} s", at.duration_since(now()).as_secs()),
+    };
+    assert_eq!(said, expected);
+}
