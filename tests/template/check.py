@@ -1,0 +1,330 @@
+"""What no linter sees of the template. Environment: TEMPLATE (the SAM file), TRANSLATED (CloudFormation)."""
+
+import json
+import os
+import re
+import tomllib
+import unittest
+from pathlib import Path
+
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = yaml_parse(Path(os.environ["TEMPLATE"]).read_text())
+TRANSLATED = json.loads(Path(os.environ["TRANSLATED"]).read_text())
+SETTINGS = ROOT / "shared/cloud/src/settings.rs"
+
+# Read by the code, and yet never set where it is deployed.
+LOCAL_ONLY = {"ALLOW_HTTP_CALLBACKS": "callbacks to http and to loopback are for the local server"}
+
+# Resources of Allow statements that end in `*`, by (role, Sid), each with its reason.
+WILDCARDS = {
+    ("IngestRole", "Schedules"): "a schedule is named after its conversation, within our own group",
+    ("ProcessorRole", "Schedules"): "as above",
+    ("IngestRole", "Bodies"): "an object is named after its call, within our own bucket",
+    ("ProcessorRole", "Bodies"): "as above",
+    ("NotifierRole", "Bodies"): "as above",
+}
+
+# CloudWatch's queue metrics come once a minute; anything shorter would never have data.
+MINUTE = 60
+
+
+def of_type(kind, resources=TRANSLATED["Resources"]):
+    return {name: it["Properties"] for name, it in resources.items() if it["Type"] == kind}
+
+
+def target(value):
+    """The logical name that a Ref, a GetAtt or the first variable of a Sub points to."""
+    if isinstance(value, dict):
+        if "Ref" in value:
+            return value["Ref"]
+        if "Fn::GetAtt" in value:
+            return value["Fn::GetAtt"][0]
+        if "Fn::Sub" in value:
+            found = re.search(r"\$\{([A-Za-z]+)", str(value["Fn::Sub"]))
+            return found and found.group(1)
+    return None
+
+
+def texts(value):
+    """Every string in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+
+
+def many(value):
+    return value if isinstance(value, list) else [value]
+
+
+FUNCTIONS = of_type("AWS::Lambda::Function")
+QUEUES = of_type("AWS::SQS::Queue")
+MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
+ROLES = of_type("AWS::IAM::Role")
+DEAD_LETTERS = {name for name in QUEUES if name.endswith("DeadLetters")}
+
+
+class Variables(unittest.TestCase):
+    def test_template_and_settings_name_the_same_variables(self):
+        read = set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"', SETTINGS.read_text()))
+        read = {name for name in read if not name.startswith("AWS_")}
+        for name, function in FUNCTIONS.items():
+            given = set(function["Environment"]["Variables"])
+            self.assertEqual(set(), read - given - set(LOCAL_ONLY), f"read by the code, not given to {name}")
+            self.assertEqual(set(), given - read, f"given to {name}, not read by the code")
+            self.assertEqual(set(), given & set(LOCAL_ONLY), f"given to {name}, but only for the local server")
+
+    def test_variables_point_to_what_they_are_named_after(self):
+        expected = {
+            "CALLS_TABLE": "CallsTable",
+            "OBJECTS_TABLE": "ObjectsTable",
+            "ACCOUNTS_TABLE": "AccountsTable",
+            "HIGH_QUEUE_URL": "HighQueue",
+            "MEDIUM_QUEUE_URL": "MediumQueue",
+            "LOW_QUEUE_URL": "LowQueue",
+            "REPLIES_QUEUE_URL": "RepliesQueue",
+            "SCHEDULE_GROUP": "ScheduleGroup",
+            "SCHEDULE_ROLE_ARN": "ScheduleRole",
+            "BODIES_BUCKET": "BodiesBucket",
+            "MAIL_SENDER": "MailSender",
+            "RESULTS_DAYS": "ResultsDays",
+        }
+        for function in FUNCTIONS.values():
+            given = function["Environment"]["Variables"]
+            self.assertEqual(expected, {name: target(given[name]) for name in expected})
+
+
+class Functions(unittest.TestCase):
+    def test_binaries_are_members_of_the_workspace(self):
+        members = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["members"]
+        sam = of_type("AWS::Serverless::Function", TEMPLATE["Resources"])
+        for name in sam:
+            binary = TEMPLATE["Resources"][name]["Metadata"]["BuildProperties"]["Binary"]
+            self.assertEqual(f"{binary.capitalize()}Function", name)
+            self.assertIn(f"functions/{binary}", members)
+        self.assertEqual(4, len(sam))
+
+    def test_each_has_a_role_and_logs_of_its_own(self):
+        roles = [target(function["Role"]) for function in FUNCTIONS.values()]
+        logs = [target(function["LoggingConfig"]["LogGroup"]) for function in FUNCTIONS.values()]
+        self.assertEqual(len(FUNCTIONS), len(set(roles)))
+        self.assertEqual(len(FUNCTIONS), len(set(logs)))
+        for name, function in FUNCTIONS.items():
+            stem = name.removesuffix("Function")
+            self.assertEqual(f"{stem}Role", target(function["Role"]))
+            self.assertEqual(f"{stem}Logs", target(function["LoggingConfig"]["LogGroup"]))
+
+    def test_ingest_gives_up_before_the_front_door(self):
+        self.assertLess(FUNCTIONS["IngestFunction"]["Timeout"], 30)
+
+    def test_logs_are_not_kept_for_ever(self):
+        for name, logs in of_type("AWS::Logs::LogGroup").items():
+            self.assertIn("RetentionInDays", logs, name)
+
+
+class Queues(unittest.TestCase):
+    def test_every_queue_has_dead_letters(self):
+        behind = []
+        for name in set(QUEUES) - DEAD_LETTERS:
+            redrive = QUEUES[name]["RedrivePolicy"]
+            behind.append(target(redrive["deadLetterTargetArn"]))
+            self.assertGreaterEqual(redrive["maxReceiveCount"], 5, name)
+            self.assertEqual(f"{name.removesuffix('Queue')}DeadLetters", behind[-1])
+        self.assertEqual(DEAD_LETTERS, set(behind))
+
+    def test_queues_keep_the_order_of_groups_and_run_groups_side_by_side(self):
+        for name in set(QUEUES) - DEAD_LETTERS:
+            queue = QUEUES[name]
+            self.assertIs(True, queue["FifoQueue"], name)
+            self.assertEqual("messageGroup", queue["DeduplicationScope"], name)
+            self.assertEqual("perMessageGroupId", queue["FifoThroughputLimit"], name)
+        for name in DEAD_LETTERS:
+            self.assertIs(True, QUEUES[name]["FifoQueue"], name)
+            self.assertEqual(1209600, QUEUES[name]["MessageRetentionPeriod"], name)
+
+    def test_every_queue_is_taken_from_by_one_function(self):
+        self.assertEqual(
+            sorted(set(QUEUES) - DEAD_LETTERS),
+            sorted(target(mapping["EventSourceArn"]) for mapping in MAPPINGS.values()),
+        )
+
+    def test_messages_stay_invisible_for_six_timeouts(self):
+        for mapping in MAPPINGS.values():
+            queue, function = target(mapping["EventSourceArn"]), target(mapping["FunctionName"])
+            timeout = FUNCTIONS[function]["Timeout"]
+            self.assertGreaterEqual(QUEUES[queue]["VisibilityTimeout"], 6 * timeout, queue)
+
+    def test_a_failed_message_does_not_take_its_batch_with_it(self):
+        for name, mapping in MAPPINGS.items():
+            self.assertEqual(["ReportBatchItemFailures"], mapping["FunctionResponseTypes"], name)
+            self.assertLessEqual(mapping["BatchSize"], 10, name)
+            self.assertNotIn("MaximumBatchingWindowInSeconds", mapping, "FIFO queues have none")
+
+    def test_each_priority_has_a_concurrency_of_its_own(self):
+        limits = [target(mapping["ScalingConfig"]["MaximumConcurrency"]) for mapping in MAPPINGS.values()]
+        self.assertEqual(len(MAPPINGS), len(set(limits)))
+        for limit in limits:
+            self.assertGreaterEqual(TEMPLATE["Parameters"][limit]["MinValue"], 2, limit)
+
+
+class Roles(unittest.TestCase):
+    def statements(self):
+        for name, role in ROLES.items():
+            self.assertEqual([], role.get("ManagedPolicyArns", []), f"{name} has permissions that nobody wrote down")
+            for policy in role.get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield name, statement
+
+    def test_no_wildcards(self):
+        used = set()
+        for role, statement in self.statements():
+            where = (role, statement.get("Sid"))
+            self.assertEqual("Allow", statement["Effect"], where)
+            for action in many(statement["Action"]):
+                self.assertNotIn("*", action, where)
+            for resource in many(statement["Resource"]):
+                if any("*" in text for text in texts(resource)):
+                    self.assertIn(where, WILDCARDS, f"{resource}")
+                    used.add(where)
+                    self.assertRegex(json.dumps(resource), r"\$\{[A-Za-z.]+\}/\*", "within a thing of our own")
+        self.assertEqual(set(WILDCARDS), used, "exceptions that nobody needs any more")
+
+    def test_schedules_may_only_wake_conversations_up(self):
+        allowed = [statement for role, statement in self.statements() if role == "ScheduleRole"]
+        self.assertEqual(1, len(allowed))
+        self.assertEqual(["sqs:SendMessage"], many(allowed[0]["Action"]))
+        self.assertEqual(
+            ["HighQueue", "MediumQueue", "LowQueue"], [target(it) for it in many(allowed[0]["Resource"])]
+        )
+
+    def test_only_the_schedule_role_is_passed_and_only_to_the_scheduler(self):
+        passes = [statement for _, statement in self.statements() if "iam:PassRole" in many(statement["Action"])]
+        self.assertEqual(2, len(passes))
+        for statement in passes:
+            self.assertEqual("ScheduleRole", target(statement["Resource"]))
+            self.assertEqual(
+                {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}, statement["Condition"]
+            )
+
+    def test_only_the_notifier_mails_and_only_as_the_sender(self):
+        mails = [(role, it) for role, it in self.statements() if any("ses:" in a for a in many(it["Action"]))]
+        self.assertEqual(["NotifierRole"], [role for role, _ in mails])
+        self.assertEqual({"StringEquals": {"ses:FromAddress": {"Ref": "MailSender"}}}, mails[0][1]["Condition"])
+
+    def test_takers_of_a_queue_may_take_and_no_one_else_may(self):
+        takers = {}
+        for mapping in MAPPINGS.values():
+            role = target(FUNCTIONS[target(mapping["FunctionName"])]["Role"])
+            takers.setdefault(role, set()).add(target(mapping["EventSourceArn"]))
+        allowed = {}
+        for role, statement in self.statements():
+            if "sqs:ReceiveMessage" in many(statement["Action"]):
+                self.assertIn("sqs:DeleteMessage", statement["Action"])
+                self.assertIn("sqs:GetQueueAttributes", statement["Action"])
+                allowed.setdefault(role, set()).update(target(it) for it in many(statement["Resource"]))
+        self.assertEqual(takers, allowed)
+
+
+class Records(unittest.TestCase):
+    def test_tables_are_kept_and_can_be_restored(self):
+        for name, table in of_type("AWS::DynamoDB::Table").items():
+            resource = TRANSLATED["Resources"][name]
+            self.assertEqual("RetainExceptOnCreate", resource["DeletionPolicy"], name)
+            self.assertEqual("Retain", resource["UpdateReplacePolicy"], name)
+            self.assertEqual({"PointInTimeRecoveryEnabled": True}, table["PointInTimeRecoverySpecification"])
+            self.assertEqual({"AttributeName": "expires_at", "Enabled": True}, table["TimeToLiveSpecification"])
+            self.assertIn("DeletionProtectionEnabled", table)
+            self.assertEqual("PAY_PER_REQUEST", table["BillingMode"])
+            self.assertEqual(
+                [("pk", "HASH"), ("sk", "RANGE")], [(it["AttributeName"], it["KeyType"]) for it in table["KeySchema"]]
+            )
+
+    def test_the_due_index_is_the_only_one(self):
+        indexes = [
+            (name, index["IndexName"], [it["AttributeName"] for it in index["KeySchema"]], index["Projection"])
+            for name, table in of_type("AWS::DynamoDB::Table").items()
+            for index in table.get("GlobalSecondaryIndexes", [])
+        ]
+        self.assertEqual([("CallsTable", "due", ["due_shard", "due_at"], {"ProjectionType": "KEYS_ONLY"})], indexes)
+
+    def test_bodies_outlive_the_results_that_need_them(self):
+        rule = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]
+        results = TEMPLATE["Parameters"]["ResultsDays"]["MaxValue"]
+        scheduled_ahead = 30
+        self.assertGreaterEqual(rule["ExpirationInDays"], results + scheduled_ahead + 30)
+
+    def test_the_bucket_is_private_and_only_over_tls(self):
+        bucket = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]
+        self.assertEqual({True}, set(bucket["PublicAccessBlockConfiguration"].values()))
+        self.assertEqual(4, len(bucket["PublicAccessBlockConfiguration"]))
+        [statement] = TRANSLATED["Resources"]["BodiesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        self.assertEqual(("Deny", "*"), (statement["Effect"], statement["Principal"]))
+        self.assertEqual({"Bool": {"aws:SecureTransport": "false"}}, statement["Condition"])
+
+
+class Texts(unittest.TestCase):
+    def test_schedule_expressions(self):
+        schedules = of_type("AWS::Scheduler::Schedule")
+        self.assertEqual(["TimekeeperFunctionMinute"], list(schedules))
+        for name, schedule in schedules.items():
+            expression = schedule["ScheduleExpression"]
+            found = re.fullmatch(r"rate\((\d+) (minute|minutes|hour|hours|day|days)\)", expression)
+            self.assertTrue(found, f"{name}: {expression}")
+            self.assertEqual(found.group(1) != "1", found.group(2).endswith("s"), f"{name}: {expression}")
+
+    def test_json_inside_strings(self):
+        found = 0
+        for text in texts(TRANSLATED["Resources"]):
+            if text.lstrip().startswith(("{", "[")):
+                json.loads(re.sub(r"\$\{[^}]*\}", "x", text))
+                found += 1
+        self.assertGreaterEqual(found, 1, "the access log's format at least")
+
+    def test_descriptions_are_sentences_without_secrets(self):
+        for name, parameter in TEMPLATE["Parameters"].items():
+            self.assertRegex(parameter["Description"], r"^[A-Z].*\.$|^[A-Z].*[a-z]$", name)
+
+    def test_only_the_mail_sender_needs_an_answer(self):
+        without = [name for name, parameter in TEMPLATE["Parameters"].items() if "Default" not in parameter]
+        self.assertEqual(["MailSender"], without)
+
+    def test_the_form_asks_for_every_parameter_once(self):
+        groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        asked = [name for group in groups for name in group["Parameters"]]
+        self.assertEqual(sorted(TEMPLATE["Parameters"]), sorted(asked))
+
+
+class Alarms(unittest.TestCase):
+    def test_every_queue_and_function_is_watched(self):
+        watched = set()
+        for name, alarm in of_type("AWS::CloudWatch::Alarm").items():
+            [dimension] = alarm["Dimensions"]
+            watched.add((target(dimension["Value"]), alarm["MetricName"]))
+            self.assertGreaterEqual(alarm["Period"], MINUTE, name)
+            self.assertEqual("notBreaching", alarm["TreatMissingData"], name)
+        expected = {(name, "ApproximateNumberOfMessagesVisible") for name in DEAD_LETTERS}
+        expected |= {(name, "ApproximateAgeOfOldestMessage") for name in set(QUEUES) - DEAD_LETTERS}
+        expected |= {(name, metric) for name in FUNCTIONS for metric in ("Errors", "Throttles")}
+        self.assertEqual(expected, watched)
+
+    def test_every_alarm_has_its_paragraph_for_the_operator(self):
+        operating = (ROOT / "docs/operating.md").read_text()
+        for name in of_type("AWS::CloudWatch::Alarm"):
+            self.assertIn(f"`{name}`", operating)
+
+
+class Secrets(unittest.TestCase):
+    def test_no_account_number_and_no_key(self):
+        text = Path(os.environ["TEMPLATE"]).read_text() + (ROOT / "samconfig.toml").read_text()
+        self.assertNotRegex(text, r"\b\d{12}\b")
+        self.assertNotRegex(text, r"AKIA[A-Z0-9]{16}")
+
+
+if __name__ == "__main__":
+    unittest.main()
