@@ -212,10 +212,12 @@ class Roles(unittest.TestCase):
                 {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}, statement["Condition"]
             )
 
-    def test_only_the_notifier_mails_and_only_as_the_sender(self):
+    def test_only_the_notifier_mails_and_only_as_the_sender_or_its_domain(self):
         mails = [(role, it) for role, it in self.statements() if any("ses:" in a for a in many(it["Action"]))]
         self.assertEqual(["NotifierRole"], [role for role, _ in mails])
-        self.assertEqual({"StringEquals": {"ses:FromAddress": {"Ref": "MailSender"}}}, mails[0][1]["Condition"])
+        for resource in mails[0][1]["Resource"]:
+            self.assertIn(":identity/${", json.dumps(resource))
+            self.assertIn("MailSender", json.dumps(resource))
 
     def test_takers_of_a_queue_may_take_and_no_one_else_may(self):
         takers = {}
