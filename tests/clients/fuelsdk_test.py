@@ -1,0 +1,172 @@
+"""Salesforce-FuelSDK for Python: its own objects as they are, and asynchronous calls through the
+suds client inside, which is the only way that it offers."""
+
+import os
+import tempfile
+import unittest
+
+import FuelSDK
+
+from stage import BASE, Receiver, mails_to, new, until
+
+os.chdir(tempfile.mkdtemp(prefix="fuelsdk-"))  # it writes soap_cache_file.json to the current folder
+
+
+def client(**more):
+    return FuelSDK.ET_Client(
+        False,
+        False,
+        {
+            "clientid": "local",
+            "clientsecret": "local",
+            "defaultwsdl": BASE + "/etframework.wsdl",
+            "wsdl_file_local_loc": os.path.abspath(new("wsdl") + ".xml"),
+            "baseapiurl": BASE,
+            "authenticationurl": BASE,
+            "useOAuth2Authentication": "True",
+            "accountId": "1",
+            **more,
+        },
+    )
+
+
+class FuelSdk(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.client = client()
+        cls.receiver = Receiver()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.receiver.close()
+
+    def an(self, kind, **fields):
+        it = kind()
+        it.auth_stub = self.client
+        for name, value in fields.items():
+            setattr(it, name, value)
+        return it
+
+    def get(self, object_type, properties, name, value):
+        filter = {"Property": name, "SimpleOperator": "equals", "Value": value}
+        answer = self.an(FuelSDK.ET_GetSupport, obj_type=object_type, props=properties, search_filter=filter).get()
+        self.assertTrue(answer.status, (answer.code, answer.message))
+        return answer.results
+
+    def ok(self, answer):
+        self.assertTrue(answer.status, (answer.code, answer.message, answer.results))
+        return answer
+
+    def test_subscribers(self):
+        key = new("subscriber")
+        props = {"SubscriberKey": key, "EmailAddress": f"{key}@example.com"}
+        answer = self.ok(self.an(FuelSDK.ET_Subscriber, props=dict(props)).post())
+        self.assertEqual("OK", answer.results[0]["StatusCode"])
+
+        answer = self.an(FuelSDK.ET_Subscriber, props=dict(props)).post()
+        self.assertFalse(answer.status)
+        self.assertEqual(12014, int(answer.results[0]["ErrorCode"]))
+
+        self.ok(self.an(FuelSDK.ET_Subscriber, props={"SubscriberKey": key, "Status": "Unsubscribed"}).patch())
+        [found] = self.get("Subscriber", ["SubscriberKey", "Status"], "SubscriberKey", key)
+        self.assertEqual((key, "Unsubscribed"), (found["SubscriberKey"], found["Status"]))
+
+        self.ok(self.an(FuelSDK.ET_Subscriber, props={"SubscriberKey": key}).delete())
+        self.assertEqual([], list(self.get("Subscriber", ["SubscriberKey"], "SubscriberKey", key)))
+
+    def test_rows_of_a_data_extension(self):
+        key = new("extension")
+        columns = [
+            {"Name": "Id", "FieldType": "Text", "MaxLength": "50", "IsPrimaryKey": "true", "IsRequired": "true"},
+            {"Name": "Name", "FieldType": "Text", "MaxLength": "100"},
+        ]
+        extension = self.an(FuelSDK.ET_DataExtension, props={"Name": key, "CustomerKey": key}, columns=columns)
+        self.ok(extension.post())
+
+        self.ok(self.row(key, {"Id": "1", "Name": "Ann"}).post())
+        self.assertFalse(self.row(key, {"Id": "1", "Name": "Eve"}).post().status)
+        self.ok(self.row(key, {"Id": "1", "Name": "Anna"}).patch())
+        self.assertEqual([{"Id": "1", "Name": "Anna"}], self.rows(key))
+        self.ok(self.row(key, {"Id": "1"}).delete())
+        self.assertEqual([], self.rows(key))
+
+    def row(self, key, props):
+        return self.an(FuelSDK.ET_DataExtension_Row, CustomerKey=key, Name=key, props=props)
+
+    def rows(self, key):
+        answer = self.ok(self.row(key, ["Id", "Name"]).get())
+        return [{it.Name: it.Value for it in row.Properties.Property} for row in answer.results]
+
+    def test_more_than_a_page_is_continued(self):
+        key, count = new("extension"), 2_501
+        columns = [{"Name": "Id", "FieldType": "Text", "MaxLength": "50", "IsPrimaryKey": "true", "IsRequired": "true"}]
+        extension = self.an(FuelSDK.ET_DataExtension, props={"Name": key, "CustomerKey": key}, columns=columns)
+        self.ok(extension.post())
+        for start in range(0, count, 500):
+            rows = [{"Id": f"{it:05}"} for it in range(start, min(count, start + 500))]
+            self.ok(self.row(key, rows).post())
+        asked = self.row(key, ["Id"])
+        first = self.ok(asked.get())
+        self.assertEqual((True, 2_500), (first.more_results, len(first.results)))
+        rest = self.ok(asked.getMoreResults())
+        self.assertEqual((False, 1), (rest.more_results, len(rest.results)))
+
+    def test_an_asynchronous_create_calls_back_and_can_be_asked_for(self):
+        key, path = new("asynchronous"), "/" + new("callback")
+        make = self.client.soap_client.factory.create
+        options = make("CreateOptions")
+        options.RequestType = "Asynchronous"
+        options.ConversationID = key
+        options.SequenceCode = 1
+        options.CallsInConversation = 1
+        options.QueuePriority = "High"
+        response = make("AsyncResponse")
+        response.ResponseType = "HTTPPost"
+        response.ResponseAddress = self.receiver.url + path
+        response.RespondWhen = "OnCallComplete"
+        response.IncludeResults = True
+        options.SendResponseTo = [response]
+        subscriber = make("Subscriber")
+        subscriber.SubscriberKey = key
+        subscriber.EmailAddress = f"{key}@example.com"
+        code, answer = self.client.soap_client.service.Create(options, subscriber)
+        self.assertEqual((200, "OK", "Queued"), (code, answer.OverallStatus, answer.Results[0].StatusMessage))
+
+        [callback] = self.receiver.wait(path, 1)
+        self.assertEqual((answer.RequestID, "OK"), (callback["RequestID"], callback["OverallStatusCode"]))
+        [item] = until("a ResultItem", lambda: self.get("ResultItem", ["StatusCode"], "RequestID", answer.RequestID))
+        self.assertEqual("OK", item.StatusCode)
+        [message] = self.get("ResultMessage", ["OverallStatusCode"], "ConversationID", key)
+        self.assertEqual("OK", message.OverallStatusCode)
+        [state] = self.get("AsyncRequestResult", ["Status"], "RequestID", answer.RequestID)
+        self.assertEqual("Complete", state.Status)
+
+    def test_a_triggered_send(self):
+        key = new("definition")
+        props = {
+            "CustomerKey": key,
+            "Name": key,
+            "TriggeredSendStatus": "Active",
+            "EmailSubject": "Hello",
+            "Email": {"Subject": "Hello", "HTMLBody": "<p>Hello</p>"},
+        }
+        self.ok(self.an(FuelSDK.ET_TriggeredSend, props=props).post())
+        people = [new("ann"), new("bob")]
+        send = self.an(
+            FuelSDK.ET_TriggeredSend,
+            props={"CustomerKey": key},
+            subscribers=[{"EmailAddress": f"{it}@example.com", "SubscriberKey": it} for it in people],
+        )
+        answer = self.ok(send.send())
+        self.assertEqual("OK", answer.results[0]["StatusCode"])
+        for person in people:
+            [mail] = until(f"a mail to {person}", lambda: mails_to(f"{person}@example.com"))
+            self.assertEqual("Hello", mail["subject"])
+
+    def test_a_wrong_secret_gets_no_token(self):
+        with self.assertRaisesRegex(Exception, "invalid_client"):
+            client(clientsecret="wrong")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

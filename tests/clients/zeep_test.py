@@ -1,0 +1,426 @@
+"""zeep in strict mode: the client that accepts nothing but what the WSDL says."""
+
+import base64
+import io
+import unittest
+import zipfile
+from datetime import datetime, timedelta, timezone
+
+from lxml import etree
+from zeep import Client
+from zeep.exceptions import Fault
+from zeep.wsse.username import UsernameToken
+
+from stage import BASE, CALLBACK_FIELDS, Receiver, advance, get, mails_to, new, post, token, until
+
+PARTNER = "{http://exacttarget.com/wsdl/partnerAPI}"
+
+
+class Zeep(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.client = Client(BASE + "/etframework.wsdl")
+        cls.receiver = Receiver()
+        cls.token = token()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.receiver.close()
+
+    # What the stories below are written with -------------------------------------------------------
+
+    def type(self, name, **fields):
+        return self.client.get_type(PARTNER + name)(**fields)
+
+    def header(self, text=None):
+        element = etree.Element("{http://exacttarget.com}fueloauth")
+        element.text = text or self.token
+        return [element]
+
+    def create(self, *objects, **options):
+        return self.client.service.Create(
+            Options=self.type("CreateOptions", **options), Objects=list(objects), _soapheaders=self.header()
+        )
+
+    def update(self, *objects, **options):
+        return self.client.service.Update(
+            Options=self.type("UpdateOptions", **options), Objects=list(objects), _soapheaders=self.header()
+        )
+
+    def delete(self, *objects, **options):
+        return self.client.service.Delete(
+            Options=self.type("DeleteOptions", **options), Objects=list(objects), _soapheaders=self.header()
+        )
+
+    def retrieve(self, object_type, properties, filter=None, **more):
+        request = self.type(
+            "RetrieveRequest", ObjectType=object_type, Properties=properties, Filter=filter, **more
+        )
+        return self.client.service.Retrieve(RetrieveRequest=request, _soapheaders=self.header())
+
+    def equals(self, name, value):
+        return self.type("SimpleFilterPart", Property=name, SimpleOperator="equals", Value=[value])
+
+    def results_of(self, object_type, request_id, *properties):
+        answer = self.retrieve(object_type, list(properties), self.equals("RequestID", request_id))
+        self.assertEqual("OK", answer.OverallStatus)
+        return answer.Results
+
+    def ended(self, request_id):
+        def ask():
+            [state] = self.results_of("AsyncRequestResult", request_id, "Status", "CallStatus", "CallMessage")
+            return state.Status not in ("Gathering", "Scheduled", "Queued", "Processing") and state
+
+        return until(f"call {request_id} to end", ask)
+
+    def subscriber(self, key, **fields):
+        return self.type("Subscriber", SubscriberKey=key, EmailAddress=f"{key}@example.com", **fields)
+
+    def calls_back(self, path, when="OnCallComplete", **fields):
+        return self.type(
+            "AsyncResponse",
+            ResponseType="HTTPPost",
+            ResponseAddress=self.receiver.url + path,
+            RespondWhen=when,
+            **fields,
+        )
+
+    def property(self, name, value):
+        return self.type("APIProperty", Name=name, Value=value)
+
+    def row(self, extension, **values):
+        properties = [self.property(name, value) for name, value in values.items()]
+        return self.type("DataExtensionObject", CustomerKey=extension, Properties={"Property": properties})
+
+    def extension(self):
+        """A new data extension with the text Id as its key, and a Name."""
+        key = new("extension")
+        fields = [
+            self.type(
+                "DataExtensionField", Name="Id", FieldType="Text", MaxLength=50, IsPrimaryKey=True, IsRequired=True
+            ),
+            self.type("DataExtensionField", Name="Name", FieldType="Text", MaxLength=100),
+        ]
+        answer = self.create(self.type("DataExtension", CustomerKey=key, Name=key, Fields={"Field": fields}))
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        return key
+
+    def accepted(self, answer):
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        for result in answer.Results:
+            self.assertEqual(("OK", "Queued"), (result.StatusCode, result.StatusMessage))
+        self.assertRegex(answer.RequestID, r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+        return answer.RequestID
+
+    # The stories -------------------------------------------------------------------------------------
+
+    def test_a_token_comes_with_the_urls_to_use_it_at(self):
+        status, answer = post(
+            "/v2/token", {"grant_type": "client_credentials", "client_id": "local", "client_secret": "local"}
+        )
+        self.assertEqual(200, status)
+        self.assertEqual("Bearer", answer["token_type"])
+        self.assertGreater(answer["expires_in"], 300)
+        self.assertLessEqual(len(answer["access_token"]), 512)
+        self.assertEqual(BASE + "/", answer["soap_instance_url"])
+        self.assertTrue(answer["rest_instance_url"].endswith("/"))
+
+        status, answer = post(
+            "/v2/token", {"grant_type": "client_credentials", "client_id": "local", "client_secret": "wrong"}
+        )
+        self.assertEqual((401, "invalid_client"), (status, answer["error"]))
+
+    def test_the_wsdl_names_our_own_address(self):
+        self.assertIn(b"/Service.asmx", get("/etframework.wsdl"))
+        [service] = self.client.wsdl.services.values()
+        [port] = service.ports.values()
+        self.assertEqual(BASE + "/Service.asmx", port.binding_options["address"])
+
+    def test_a_conversation_of_three_runs_in_order_however_it_arrives(self):
+        conversation, path = new("conversation"), "/" + new("callback")
+        keys = {place: new(f"part{place}") for place in (1, 2, 3)}
+        requests = {}
+        for place in (3, 1, 2):
+            if place == 2:
+                self.nothing_has_run(conversation, requests, path)
+            answer = self.create(
+                self.subscriber(keys[place]),
+                RequestType="Asynchronous",
+                ConversationID=conversation,
+                SequenceCode=place,
+                CallsInConversation=3,
+                QueuePriority="High",
+                SendResponseTo=[self.calls_back(path, IncludeResults=True)],
+            )
+            requests[place] = self.accepted(answer)
+
+        callbacks = self.receiver.wait(path, 3)
+        self.assertEqual(["1", "2", "3"], [callback["SequenceCode"] for callback in callbacks])
+        for place, callback in zip((1, 2, 3), callbacks):
+            self.is_callback(callback, conversation, requests[place])
+
+        for place, request in requests.items():
+            state = self.ended(request)
+            self.assertEqual(("Complete", "OK"), (state.Status, state.CallStatus))
+            [item] = self.results_of("ResultItem", request, "StatusCode", "StatusMessage", "OrdinalID", "RequestID")
+            self.assertEqual(("OK", 0), (item.StatusCode, item.OrdinalID))
+        answer = self.retrieve(
+            "ResultMessage",
+            ["RequestID", "ConversationID", "OverallStatusCode", "SequenceCode", "CallsInConversation"],
+            self.equals("ConversationID", conversation),
+        )
+        told = {message.SequenceCode: message.RequestID for message in answer.Results}
+        self.assertEqual(requests, told)
+        self.assertEqual({3}, {message.CallsInConversation for message in answer.Results})
+        for key in keys.values():
+            answer = self.retrieve("Subscriber", ["EmailAddress"], self.equals("SubscriberKey", key))
+            self.assertEqual([f"{key}@example.com"], [it.EmailAddress for it in answer.Results])
+
+    def nothing_has_run(self, conversation, requests, path):
+        self.assertEqual([], self.receiver.at(path))
+        for request in requests.values():
+            self.assertEqual([], self.results_of("ResultMessage", request, "StatusCode"))
+            self.assertEqual([], self.results_of("ResultItem", request, "StatusCode"))
+        answer = self.retrieve("AsyncRequestResult", ["Status"], self.equals("ConversationID", conversation))
+        self.assertEqual(["Gathering"] * len(requests), [state.Status for state in answer.Results])
+
+    def is_callback(self, callback, conversation, request):
+        self.assertEqual(CALLBACK_FIELDS, callback["names"])
+        self.assertEqual(conversation, callback["ConversationID"])
+        self.assertEqual(request, callback["RequestID"])
+        self.assertEqual(("OK", "OK", ""), tuple(callback[it] for it in ("OverallStatusCode", "StatusCode", "ErrorCode")))
+        self.assertEqual("Asynchronous", callback["RequestType"])
+        etree.fromstring(callback["ResultDetailXML"].encode())
+        headers = {name.lower(): value for name, value in callback["headers"].items()}
+        self.assertEqual("application/x-www-form-urlencoded", headers["content-type"].split(";")[0])
+        self.assertTrue(headers["webhook-id"])
+        self.assertRegex(headers["webhook-signature"], r"^v1,[A-Za-z0-9+/]+=*( v1,[A-Za-z0-9+/]+=*)*$")
+        self.assertRegex(headers["webhook-timestamp"], r"^\d+$")
+
+    def test_a_part_sent_again_is_the_same_call(self):
+        key = new("again")
+        options = dict(RequestType="Asynchronous", ConversationID=new("again"), SequenceCode=1, CallsInConversation=1)
+        first = self.accepted(self.create(self.subscriber(key), **options))
+        self.assertEqual(first, self.accepted(self.create(self.subscriber(key), **options)))
+        self.assertEqual("OK", self.ended(first).CallStatus)
+        self.assertEqual(first, self.accepted(self.create(self.subscriber(key), **options)))
+
+    def test_a_conversation_is_never_used_twice(self):
+        options = dict(RequestType="Asynchronous", ConversationID=new("used"), SequenceCode=1, CallsInConversation=1)
+        self.ended(self.accepted(self.create(self.subscriber(new("first")), **options)))
+        self.refused(self.create(self.subscriber(new("second")), **options), 211)
+
+    def test_what_is_wrong_with_a_conversation_is_said_at_once(self):
+        one = self.subscriber(new("wrong"))
+        asynchronous = dict(RequestType="Asynchronous")
+        named = dict(asynchronous, ConversationID=new("wrong"))
+        self.refused(self.create(one, CallsInConversation=2, **named), 202)
+        self.refused(self.create(one, SequenceCode=3, CallsInConversation=2, **named), 205)
+        self.refused(self.create(one, SequenceCode=1, CallsInConversation=0, **named), 206)
+        self.refused(self.create(one, SequenceCode=1, CallsInConversation=1, **asynchronous), 207)
+        self.refused(self.create(one, SequenceCode=1, **named), 208)
+        self.refused(self.create(one, ConversationID=new("wrong")), 209)
+
+    def refused(self, answer, code):
+        self.assertEqual("Error", answer.OverallStatus, answer)
+        self.assertEqual(("Error", code), (answer.Results[0].StatusCode, answer.Results[0].ErrorCode))
+        self.assertTrue(answer.Results[0].StatusMessage)
+
+    def test_a_call_that_fails_stops_its_conversation(self):
+        known, path = new("known"), "/" + new("callback")
+        self.assertEqual("OK", self.create(self.subscriber(known)).OverallStatus)
+        conversation, keys, requests = new("failing"), [new("a"), known, new("c")], []
+        for place, key in enumerate(keys, 1):
+            answer = self.create(
+                self.subscriber(key),
+                RequestType="Asynchronous",
+                ConversationID=conversation,
+                SequenceCode=place,
+                CallsInConversation=3,
+                SendResponseTo=[self.calls_back(path, "OnConversationError")] if place == 1 else [],
+            )
+            requests.append(self.accepted(answer))
+
+        states = [self.ended(request) for request in requests]
+        self.assertEqual(["Complete", "Error", "NotProcessed"], [state.Status for state in states])
+        self.assertIn(requests[1], states[2].CallMessage)
+        [item] = self.results_of("ResultItem", requests[1], "StatusCode", "ErrorCode")
+        self.assertEqual(("Error", 12014), (item.StatusCode, item.ErrorCode))
+        answer = self.retrieve("Subscriber", ["EmailAddress"], self.equals("SubscriberKey", keys[2]))
+        self.assertEqual([], answer.Results)
+        self.assertEqual(1, len(self.receiver.wait(path, 1)))
+
+    def test_subscribers(self):
+        key = new("subscriber")
+        answer = self.create(self.subscriber(key, Attributes=[self.type("Attribute", Name="FirstName", Value="Ann")]))
+        [result] = answer.Results
+        self.assertEqual(("OK", "OK", "Created Subscriber."), (answer.OverallStatus, result.StatusCode, result.StatusMessage))
+        self.refused(self.create(self.subscriber(key)), 12014)
+
+        changed = self.type("Subscriber", SubscriberKey=key, Status="Unsubscribed")
+        self.assertEqual("OK", self.update(changed).OverallStatus)
+        answer = self.retrieve("Subscriber", ["SubscriberKey", "EmailAddress", "Status"], self.equals("SubscriberKey", key))
+        [found] = answer.Results
+        self.assertEqual((key, "Unsubscribed"), (found.SubscriberKey, found.Status))
+
+        self.assertEqual("OK", self.delete(self.type("Subscriber", SubscriberKey=key)).OverallStatus)
+        answer = self.retrieve("Subscriber", ["SubscriberKey"], self.equals("SubscriberKey", key))
+        self.assertEqual(("OK", []), (answer.OverallStatus, answer.Results))
+
+    def test_rows_of_a_data_extension(self):
+        extension = self.extension()
+        answer = self.create(self.row(extension, Id="1", Name="Ann"), self.row(extension, Id="2", Name="Bob"))
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        self.assertEqual([0, 1], [result.OrdinalID for result in answer.Results])
+        self.assertEqual("Error", self.create(self.row(extension, Id="1", Name="Eve")).OverallStatus)
+
+        self.assertEqual("OK", self.update(self.row(extension, Id="1", Name="Anna")).OverallStatus)
+        both = {"SaveOption": [self.type("SaveOption", PropertyName="*", SaveAction="UpdateAdd")]}
+        answer = self.update(self.row(extension, Id="3", Name="Cy"), SaveOptions=both)
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        self.assertEqual({"1": "Anna", "2": "Bob", "3": "Cy"}, self.rows(extension))
+
+        keys = {"Key": [self.property("Id", "2")]}
+        answer = self.delete(self.type("DataExtensionObject", CustomerKey=extension, Keys=keys))
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        self.assertEqual({"1": "Anna", "3": "Cy"}, self.rows(extension))
+
+        name = self.type("SimpleFilterPart", Property="Name", SimpleOperator="equals", Value=["Cy"])
+        other = self.type("SimpleFilterPart", Property="Id", SimpleOperator="equals", Value=["1"])
+        either = self.type("ComplexFilterPart", LeftOperand=name, LogicalOperator="OR", RightOperand=other)
+        self.assertEqual({"3": "Cy"}, self.rows(extension, name))
+        self.assertEqual({"1": "Anna", "3": "Cy"}, self.rows(extension, either))
+
+    def rows(self, extension, filter=None):
+        answer = self.retrieve(f"DataExtensionObject[{extension}]", ["Id", "Name"], filter)
+        self.assertEqual("OK", answer.OverallStatus)
+        rows = [{it.Name: it.Value for it in row.Properties.Property} for row in answer.Results]
+        return {row["Id"]: row["Name"] for row in rows}
+
+    def test_more_than_a_page_is_continued(self):
+        extension, count = self.extension(), 2_503
+        for start in range(0, count, 1_000):
+            rows = [self.row(extension, Id=f"{it:05}", Name="x") for it in range(start, min(count, start + 1_000))]
+            request = self.accepted(self.create(*rows, RequestType="Asynchronous"))
+            self.assertEqual("OK", self.ended(request).CallStatus)
+
+        first = self.retrieve(f"DataExtensionObject[{extension}]", ["Id"])
+        self.assertEqual(("MoreDataAvailable", 2_500), (first.OverallStatus, len(first.Results)))
+        # As the Python SDK asks for it: no type, no properties.
+        rest = self.retrieve("", [], ContinueRequest=first.RequestID)
+        self.assertEqual(("OK", count - 2_500), (rest.OverallStatus, len(rest.Results)))
+        found = {row.Properties.Property[0].Value for row in first.Results + rest.Results}
+        self.assertEqual(count, len(found))
+
+    def test_a_triggered_send_mails_each_subscriber_and_replies_with_its_results(self):
+        definition, reply_to = new("definition"), f"{new('reply')}@example.com"
+        answer = self.create(
+            self.type(
+                "TriggeredSendDefinition",
+                CustomerKey=definition,
+                Name=definition,
+                TriggeredSendStatus="Active",
+                EmailSubject="Hello %%FirstName%%",
+                Email=self.type(
+                    "Email",
+                    Subject="Hello %%FirstName%%",
+                    HTMLBody="<p>Dear %%FirstName%%</p>",
+                    TextBody="Dear %%FirstName%%",
+                ),
+            )
+        )
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        people = {"Ann": new("ann"), "Bob": new("bob")}
+        subscribers = [
+            self.subscriber(key, Attributes=[self.type("Attribute", Name="FirstName", Value=name)])
+            for name, key in people.items()
+        ]
+        mailed = self.type(
+            "AsyncResponse", ResponseType="email", ResponseAddress=reply_to, RespondWhen="OnCallComplete", IncludeResults=True
+        )
+        answer = self.create(
+            self.type(
+                "TriggeredSend",
+                TriggeredSendDefinition=self.type("TriggeredSendDefinition", CustomerKey=definition),
+                Subscribers=subscribers,
+            ),
+            RequestType="Asynchronous",
+            SendResponseTo=[mailed],
+        )
+        request = self.accepted(answer)
+        self.assertEqual("OK", self.ended(request).CallStatus)
+
+        for name, key in people.items():
+            [mail] = until(f"a mail to {name}", lambda: mails_to(f"{key}@example.com"))
+            self.assertEqual(f"Hello {name}", mail["subject"])
+            self.assertIn(f"Dear {name}", mail["text"])
+            self.assertIn(f"<p>Dear {name}</p>", mail["html"])
+
+        [mail] = until("the reply", lambda: mails_to(reply_to))
+        [attachment] = mail["attachments"]
+        self.assertEqual("Results.zip", attachment["name"])
+        archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(attachment["content_base64"])))
+        self.assertEqual(["Results.xml"], archive.namelist())
+        self.assertIn("TriggeredSendCreateResult", archive.read("Results.xml").decode())
+        etree.fromstring(archive.read("Results.xml"))
+
+        [message] = self.results_of("ResultMessage", request, "OverallStatusCode", "ResultDetailXML")
+        self.assertEqual("OK", message.OverallStatusCode)
+        self.assertIn("TriggeredSendCreateResult", message.ResultDetailXML)
+
+    def test_who_may_not_call(self):
+        for text in ("nonsense", self.token[:-1] + ("a" if self.token[-1] != "a" else "b")):
+            with self.assertRaises(Fault) as raised:
+                self.client.service.Create(
+                    Options=self.type("CreateOptions"), Objects=[self.subscriber(new("no"))], _soapheaders=self.header(text)
+                )
+            self.assertEqual("Login Failed", raised.exception.message)
+        with self.assertRaises(Fault) as raised:
+            self.client.service.Create(Options=self.type("CreateOptions"), Objects=[self.subscriber(new("no"))])
+        self.assertEqual("Login Failed", raised.exception.message)
+
+    def test_a_user_with_a_password_may_call(self):
+        client = Client(BASE + "/etframework.wsdl", wsse=UsernameToken("local", "local"))
+        answer = client.service.Create(Options=self.type("CreateOptions"), Objects=[self.subscriber(new("user"))])
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        client = Client(BASE + "/etframework.wsdl", wsse=UsernameToken("local", "wrong"))
+        with self.assertRaises(Fault) as raised:
+            client.service.Create(Options=self.type("CreateOptions"), Objects=[self.subscriber(new("user"))])
+        self.assertEqual("Login Failed", raised.exception.message)
+
+    def test_unknown_and_pending_look_different(self):
+        unknown = "00000000-0000-4000-8000-000000000000"
+        self.assertEqual([], self.results_of("AsyncRequestResult", unknown, "Status"))
+        answer = self.retrieve("Nonsense", ["Name"], self.equals("Name", "x"))
+        self.assertRegex(answer.OverallStatus, r"^Error: .+")
+
+    def test_a_deferred_call_waits_for_its_time_and_a_token_for_its_end(self):
+        """Moves the clock on, so every test takes the token that is valid at its time."""
+        old = self.token
+        in_ten_minutes = datetime.now(timezone.utc) + timedelta(minutes=10)
+        answer = self.create(
+            self.subscriber(new("deferred")), RequestType="Asynchronous", ScheduledTime=in_ten_minutes
+        )
+        request = self.accepted(answer)
+        [state] = self.results_of("AsyncRequestResult", request, "Status")
+        self.assertEqual("Scheduled", state.Status)
+        advance(540)
+        [state] = self.results_of("AsyncRequestResult", request, "Status")
+        self.assertEqual("Scheduled", state.Status)
+        advance(120)
+        self.assertEqual("OK", self.ended(request).CallStatus)
+
+        advance(1_200)
+        try:
+            with self.assertRaises(Fault) as raised:
+                self.client.service.Retrieve(
+                    RetrieveRequest=self.type("RetrieveRequest", ObjectType="Subscriber", Properties=["SubscriberKey"]),
+                    _soapheaders=self.header(old),
+                )
+            self.assertEqual("Token Expired", raised.exception.message)
+        finally:
+            type(self).token = token()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
