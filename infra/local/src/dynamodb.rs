@@ -1,0 +1,255 @@
+//! DynamoDB: an embedded engine does the work, and every unit it consumes is counted.
+
+use std::path::Path;
+
+use dynoxide::actions::query::QueryRequest;
+use dynoxide::errors::DynoxideError;
+use dynoxide::types::ConsumedCapacity;
+use dynoxide::{Database, storage_backend};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::clock::LocalClock;
+use crate::failure::Failure;
+use crate::names::{CALLS_TABLE, DUE_INDEX};
+use crate::refused_write;
+use crate::tally::Tally;
+
+/// The tables. Clones share them.
+#[derive(Clone)]
+pub struct DynamoDb {
+    engine: Database,
+    tally: Tally,
+}
+
+/// How far a write has come when it is answered, where the tables are in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// On the disk: it survives a power cut. One sync for each write.
+    PowerCut,
+    /// With the operating system: it survives the death of the process.
+    ProcessDeath,
+}
+
+/// An answer with its HTTP status.
+pub(crate) type Answer = (u16, Value);
+
+struct EngineClock(LocalClock);
+
+impl storage_backend::Clock for EngineClock {
+    fn now_unix_secs(&self) -> u64 {
+        u64::try_from(self.0.now().as_second()).unwrap_or_default()
+    }
+
+    fn now_unix_secs_f64(&self) -> f64 {
+        self.0.now().as_duration().as_secs_f64()
+    }
+}
+
+impl DynamoDb {
+    pub(crate) fn in_memory(clock: LocalClock, tally: Tally) -> anyhow::Result<Self> {
+        let clock = std::sync::Arc::new(EngineClock(clock));
+        Ok(Self {
+            engine: Database::memory_with_clock(clock)?,
+            tally,
+        })
+    }
+
+    pub(crate) fn in_file(
+        file: &Path,
+        durability: Durability,
+        tally: Tally,
+    ) -> anyhow::Result<Self> {
+        let engine = Database::new(&file.to_string_lossy())?;
+        match durability {
+            Durability::PowerCut => {}
+            // The engine opens its file with a sync for each commit; its way back from bulk
+            // loading is the one that leaves syncing to the operating system.
+            Durability::ProcessDeath => engine.disable_bulk_loading()?,
+        }
+        Ok(Self { engine, tally })
+    }
+
+    /// Deletes what has expired; says how many items. AWS does it within days, and so is never
+    /// to be depended on.
+    pub fn sweep_expired(&self) -> anyhow::Result<usize> {
+        Ok(self.engine.sweep_ttl()?)
+    }
+
+    /// Creates one of the product's tables, unless it is there.
+    pub(crate) fn create_product_table(&self, table: &str) -> anyhow::Result<()> {
+        let with_due_index = table == CALLS_TABLE;
+        let mut attributes = vec![
+            json!({ "AttributeName": "pk", "AttributeType": "S" }),
+            json!({ "AttributeName": "sk", "AttributeType": "S" }),
+        ];
+        if with_due_index {
+            attributes.push(json!({ "AttributeName": "due_shard", "AttributeType": "S" }));
+            attributes.push(json!({ "AttributeName": "due_at", "AttributeType": "N" }));
+        }
+        let mut request = json!({
+            "TableName": table,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": attributes,
+            "KeySchema": [
+                { "AttributeName": "pk", "KeyType": "HASH" },
+                { "AttributeName": "sk", "KeyType": "RANGE" },
+            ],
+        });
+        if with_due_index {
+            request["GlobalSecondaryIndexes"] = json!([{
+                "IndexName": DUE_INDEX,
+                "KeySchema": [
+                    { "AttributeName": "due_shard", "KeyType": "HASH" },
+                    { "AttributeName": "due_at", "KeyType": "RANGE" },
+                ],
+                "Projection": { "ProjectionType": "KEYS_ONLY" },
+            }]);
+        }
+        match self.engine.create_table(serde_json::from_value(request)?) {
+            Ok(_) => {}
+            Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let expiry = json!({
+            "TableName": table,
+            "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
+        });
+        self.engine
+            .update_time_to_live(serde_json::from_value(expiry)?)?;
+        Ok(())
+    }
+
+    /// Answers one request of AWS's JSON protocol.
+    pub(crate) fn answer(&self, operation: &str, request: &Value) -> Result<Answer, Failure> {
+        let asked_for = request["ReturnConsumedCapacity"].as_str().unwrap_or("NONE");
+        let mut measured = request.clone();
+        // CreateTable and its like consume nothing, and refuse the question.
+        if measured.is_object() && moves_items(operation) {
+            measured["ReturnConsumedCapacity"] = "INDEXES".into();
+        }
+        match self.carry_out(operation, &measured)? {
+            Ok(mut answer) => {
+                let consumed = consumed(&answer)?;
+                self.tally.count_dynamodb(operation, &consumed);
+                trim_capacity(&mut answer, asked_for);
+                Ok((200, answer))
+            }
+            Err(error) => {
+                let consumed = refused_write::units(&self.engine, operation, request, &error);
+                self.tally.count_refused_write(operation, consumed);
+                let body = serde_json::from_str(&error.to_json()).unwrap_or_default();
+                Ok((error.status_code(), body))
+            }
+        }
+    }
+
+    fn carry_out(
+        &self,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Result<Value, DynoxideError>, Failure> {
+        let engine = &self.engine;
+        Ok(match operation {
+            "CreateTable" => done(request, |request| engine.create_table(request)),
+            "DescribeTable" => done(request, |request| engine.describe_table(request)),
+            "ListTables" => done(request, |request| engine.list_tables(request)),
+            "UpdateTimeToLive" => done(request, |request| engine.update_time_to_live(request)),
+            "PutItem" => done(request, |request| engine.put_item(request)),
+            "GetItem" => done(request, |request| engine.get_item(request)),
+            "UpdateItem" => done(request, |request| engine.update_item(request)),
+            "DeleteItem" => done(request, |request| engine.delete_item(request)),
+            "Query" => done(request, |request: QueryRequest| engine.query(request)),
+            "Scan" => done(request, |request| engine.scan(request)),
+            "BatchGetItem" => done(request, |request| engine.batch_get_item(request)),
+            "BatchWriteItem" => done(request, |request| engine.batch_write_item(request)),
+            "TransactWriteItems" => done(request, |request| engine.transact_write_items(request)),
+            "TransactGetItems" => done(request, |request| engine.transact_get_items(request)),
+            other => return Err(Failure::not_built(format!("DynamoDB {other}"))),
+        })
+    }
+}
+
+impl std::fmt::Debug for DynamoDb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DynamoDb")
+    }
+}
+
+fn moves_items(operation: &str) -> bool {
+    !matches!(
+        operation,
+        "CreateTable" | "DescribeTable" | "ListTables" | "UpdateTimeToLive"
+    )
+}
+
+fn done<Q: DeserializeOwned, A: Serialize>(
+    request: &Value,
+    act: impl FnOnce(Q) -> Result<A, DynoxideError>,
+) -> Result<Value, DynoxideError> {
+    let answer = act(Q::deserialize(request).map_err(|error| malformed(&error))?)?;
+    serde_json::to_value(answer)
+        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+}
+
+/// The engine marks in the reader's message which of AWS's errors it stands for.
+fn malformed(error: &serde_json::Error) -> DynoxideError {
+    let message = error.to_string();
+    let marked = ["VALIDATION_REQUEST:", "VALIDATION_AS_READ:", "VALIDATION:"];
+    if let Some(message) = marked
+        .iter()
+        .find_map(|marker| message.strip_prefix(marker))
+    {
+        return DynoxideError::ValidationException(message.to_owned());
+    }
+    let marked = ["SERIALIZATION_AS_READ:", "SERIALIZATION:"];
+    if let Some(message) = marked
+        .iter()
+        .find_map(|marker| message.strip_prefix(marker))
+    {
+        return DynoxideError::SerializationException(message.to_owned());
+    }
+    DynoxideError::ValidationException(message)
+}
+
+/// What the answer says was consumed: one table's, or a list of them.
+fn consumed(answer: &Value) -> Result<Vec<ConsumedCapacity>, Failure> {
+    let consumed = match &answer["ConsumedCapacity"] {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(tables) => tables.iter().map(ConsumedCapacity::deserialize).collect(),
+        one @ (Value::Object(_) | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            ConsumedCapacity::deserialize(one).map(|one| vec![one])
+        }
+    };
+    consumed.map_err(|error| Failure::unreadable("ConsumedCapacity", &error))
+}
+
+/// Leaves of the consumed capacity what the caller asked for.
+fn trim_capacity(answer: &mut Value, asked_for: &str) {
+    let Some(members) = answer.as_object_mut() else {
+        return;
+    };
+    match asked_for {
+        "INDEXES" => {}
+        "TOTAL" => match members.get_mut("ConsumedCapacity") {
+            Some(Value::Array(tables)) => tables.iter_mut().for_each(trim_to_total),
+            Some(one) => trim_to_total(one),
+            None => {}
+        },
+        _ => {
+            members.remove("ConsumedCapacity");
+        }
+    }
+}
+
+fn trim_to_total(consumed: &mut Value) {
+    if let Some(members) = consumed.as_object_mut() {
+        members.retain(|name, _| {
+            !matches!(
+                name.as_str(),
+                "Table" | "GlobalSecondaryIndexes" | "LocalSecondaryIndexes"
+            )
+        });
+    }
+}

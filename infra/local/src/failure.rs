@@ -1,0 +1,39 @@
+//! How a stand-in says no.
+
+use std::fmt::Display;
+
+/// The error answer to one request; the wire gives it the form that its service's protocol wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) status: u16,
+    /// The error's name in the service's own model.
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+/// The code of what the local cloud does not do. It is none of AWS's, so that nobody handles it.
+pub(crate) const NOT_BUILT: &str = "NotBuiltInLocalCloud";
+
+impl Failure {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Display) -> Self {
+        Self {
+            status,
+            code,
+            message: message.to_string(),
+        }
+    }
+
+    /// 501, which no SDK tries again.
+    pub(crate) fn not_built(what: impl Display) -> Self {
+        Self::new(
+            501,
+            NOT_BUILT,
+            format!("the local cloud does not do this: {what}"),
+        )
+    }
+
+    /// A member that no stand-in reads is not built; anything else is malformed.
+    pub(crate) fn unreadable(operation: &str, error: &serde_json::Error) -> Self {
+        Self::not_built(format!("{operation} with such a request ({error})"))
+    }
+}

@@ -1,0 +1,216 @@
+//! Trouble on demand: lost requests and answers, throttling, conflicts, and the end of the world after
+//! any request.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::asked::{Asked, Service};
+use crate::held;
+
+/// Most entries in the journal: a server that runs for days must not fill up with them.
+const JOURNAL_MAX: usize = 100_000;
+
+/// What goes wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Fault {
+    /// It is never made; the caller sees its connection fail.
+    LoseRequest,
+    /// It happens, but the caller's connection fails before the answer comes.
+    LoseAnswer,
+    /// The service says that there is too much.
+    Throttle,
+    /// The service answers with this status and does nothing.
+    Refuse(u16),
+    /// DynamoDB says that another transaction holds an item, and does nothing.
+    Conflict,
+    /// It happens this much later.
+    Delay(Duration),
+    /// The caller dies before it is made; so does every request until the restart.
+    CrashBefore,
+    /// It happens, and the caller dies before it hears of it; so does every request until the
+    /// restart.
+    CrashAfter,
+}
+
+/// One request in the journal.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    pub number: u64,
+    pub service: Service,
+    pub operation: String,
+    pub resource: String,
+    pub key: String,
+    pub fault: Option<Fault>,
+    /// The caller was dead already, so that it was not made.
+    pub crashed: bool,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            number,
+            service,
+            operation,
+            resource,
+            key,
+            fault,
+            crashed,
+        } = self;
+        write!(f, "{number} {service} {operation} {resource} {key}")?;
+        if let Some(fault) = fault {
+            write!(f, " [{fault:?}]")?;
+        }
+        if *crashed {
+            f.write_str(" [crashed]")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+type Decider = Box<dyn FnMut(u64, &Asked) -> Option<Fault> + Send>;
+
+/// The plan of what goes wrong. Clones share it.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Mutex<Plan>>);
+
+#[derive(Default)]
+struct Plan {
+    by_number: BTreeMap<u64, Fault>,
+    deciders: Vec<Decider>,
+    requests_made: u64,
+    crashed: bool,
+    journal: VecDeque<Entry>,
+}
+
+impl Faults {
+    /// Troubles the request of this number; the first ever has number 1.
+    pub fn at(&self, number: u64, fault: Fault) {
+        held(&self.0).by_number.insert(number, fault);
+    }
+
+    /// Troubles the next request, then.
+    pub fn next(&self, fault: Fault) {
+        let mut plan = held(&self.0);
+        let number = plan.requests_made + 1;
+        plan.by_number.insert(number, fault);
+    }
+
+    /// Troubles every request that is like this.
+    pub fn when(&self, is_like: impl Fn(&Asked) -> bool + Send + 'static, fault: Fault) {
+        self.by(move |_, asked| is_like(asked).then_some(fault));
+    }
+
+    /// Troubles the first request that is like this.
+    pub fn once(&self, is_like: impl Fn(&Asked) -> bool + Send + 'static, fault: Fault) {
+        let mut still = Some(fault);
+        self.by(move |_, asked| if is_like(asked) { still.take() } else { None });
+    }
+
+    /// Troubles what this chooses, by the request's number and what it asks for.
+    pub fn by(&self, decide: impl FnMut(u64, &Asked) -> Option<Fault> + Send + 'static) {
+        held(&self.0).deciders.push(Box::new(decide));
+    }
+
+    /// The caller dies before its `n`th request, counted from now on.
+    pub fn crash_before(&self, n: u64) {
+        self.after_now(n, Fault::CrashBefore);
+    }
+
+    /// The caller dies after its `n`th request, counted from now on, without hearing of it.
+    pub fn crash_after(&self, n: u64) {
+        self.after_now(n, Fault::CrashAfter);
+    }
+
+    fn after_now(&self, n: u64, fault: Fault) {
+        let mut plan = held(&self.0);
+        let number = plan.requests_made + n;
+        plan.by_number.insert(number, fault);
+    }
+
+    /// The caller lives again; nothing else changes.
+    pub fn restart(&self) {
+        held(&self.0).crashed = false;
+    }
+
+    pub fn crashed(&self) -> bool {
+        held(&self.0).crashed
+    }
+
+    /// Nothing goes wrong from now on; what has crashed stays so.
+    pub fn clear(&self) {
+        let mut plan = held(&self.0);
+        plan.by_number.clear();
+        plan.deciders.clear();
+    }
+
+    /// How many requests were made while the caller lived.
+    pub fn requests_made(&self) -> u64 {
+        held(&self.0).requests_made
+    }
+
+    /// The requests in their order, the last hundred thousand of them.
+    pub fn journal(&self) -> Vec<Entry> {
+        held(&self.0).journal.iter().cloned().collect()
+    }
+
+    /// Numbers a request and says what goes wrong with it.
+    pub(crate) fn decide(&self, asked: &Asked) -> Option<Fault> {
+        let mut plan = held(&self.0);
+        let crashed = plan.crashed;
+        if !crashed {
+            plan.requests_made += 1;
+        }
+        let number = plan.requests_made;
+        let fault = match crashed {
+            true => None,
+            false => plan.fault(number, asked),
+        };
+        if plan.journal.len() == JOURNAL_MAX {
+            plan.journal.pop_front();
+        }
+        plan.journal.push_back(Entry {
+            number,
+            service: asked.service,
+            operation: asked.operation.clone(),
+            resource: asked.resource.clone(),
+            key: asked.key.clone(),
+            fault,
+            crashed,
+        });
+        if matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter)) {
+            plan.crashed = true;
+        }
+        if crashed {
+            Some(Fault::CrashBefore)
+        } else {
+            fault
+        }
+    }
+}
+
+impl Plan {
+    fn fault(&mut self, number: u64, asked: &Asked) -> Option<Fault> {
+        let planned = self.by_number.remove(&number);
+        planned.or_else(|| {
+            self.deciders
+                .iter_mut()
+                .find_map(|decide| decide(number, asked))
+        })
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = held(&self.0);
+        write!(
+            f,
+            "Faults({} requests, {:?} planned)",
+            plan.requests_made, plan.by_number
+        )
+    }
+}

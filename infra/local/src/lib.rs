@@ -1,0 +1,46 @@
+//! A local AWS cloud that speaks the AWS wire protocol.
+//!
+//! Tests put it behind the SDK's HTTP client, in process, with clock and faults in their hands; other
+//! processes reach the same stand-ins on a loopback port.
+//! Operations that the product does not use are refused, never answered politely.
+
+pub mod asked;
+pub mod callbacks;
+mod chunked;
+pub mod clock;
+mod connector;
+pub mod delivery;
+pub mod dynamodb;
+mod failure;
+pub mod faults;
+pub mod mail;
+pub mod names;
+pub mod port;
+pub mod prices;
+mod queue;
+mod refused_write;
+pub mod s3;
+pub mod schedule;
+pub mod scheduler;
+pub mod ses;
+pub mod sqs;
+pub mod tally;
+mod wire;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use asked::{Asked, Service};
+pub use callbacks::{Callback, CallbackAnswer};
+pub use clock::LocalClock;
+pub use delivery::Delivery;
+pub use faults::{Fault, Faults};
+pub use mail::{Attachment, Mail};
+pub use ses::MailFault;
+pub use tally::{Counts, Tally};
+pub use wire::LocalCloud;
+
+/// Takes a lock even after a panic elsewhere: a failed test must show its own message, not a
+/// poisoned lock's.
+pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

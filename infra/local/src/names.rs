@@ -1,0 +1,48 @@
+//! The names of the product's tables, queues, bucket and schedule group, and of the account they are in.
+//!
+//! They equal those of the deployed template.
+
+/// The account that everything here belongs to.
+pub const ACCOUNT: &str = "000000000000";
+pub const REGION: &str = "us-east-1";
+
+pub const CALLS_TABLE: &str = "aftercall-calls";
+pub const OBJECTS_TABLE: &str = "aftercall-objects";
+pub const ACCOUNTS_TABLE: &str = "aftercall-accounts";
+pub const TABLES: [&str; 3] = [CALLS_TABLE, OBJECTS_TABLE, ACCOUNTS_TABLE];
+
+/// The index of what must be looked at again.
+pub const DUE_INDEX: &str = "due";
+
+pub const HIGH_QUEUE: &str = "aftercall-high.fifo";
+pub const MEDIUM_QUEUE: &str = "aftercall-medium.fifo";
+pub const LOW_QUEUE: &str = "aftercall-low.fifo";
+pub const REPLIES_QUEUE: &str = "aftercall-replies.fifo";
+pub const QUEUES: [&str; 4] = [HIGH_QUEUE, MEDIUM_QUEUE, LOW_QUEUE, REPLIES_QUEUE];
+
+/// The product's queues' visibility timeout: six times their functions' time-out, as AWS advises.
+pub const VISIBILITY_SECONDS: i64 = 360;
+
+/// How often a message is received before it is given up.
+pub const RECEIVE_COUNT_MAX: u32 = 10;
+
+pub const BODIES_BUCKET: &str = "aftercall-bodies";
+pub const SCHEDULE_GROUP: &str = "aftercall";
+
+/// `aftercall-high.fifo` has `aftercall-high-dead.fifo`.
+pub fn dead_letter_queue(queue: &str) -> String {
+    format!("{}-dead.fifo", queue.trim_end_matches(".fifo"))
+}
+
+pub fn queue_arn(queue: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}")
+}
+
+/// The queue's name, if the ARN is of a queue.
+pub fn queue_of_arn(arn: &str) -> Option<&str> {
+    let parts: Vec<_> = arn.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "sqs", _, _, queue] => Some(queue),
+        _ => None,
+    }
+}

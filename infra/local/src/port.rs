@@ -1,0 +1,78 @@
+//! The local cloud on a loopback port, for the SDKs of other processes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+
+use crate::asked::{Asked, Service};
+use crate::wire::LocalCloud;
+
+/// Longest request body: a mail of 40 MB as JSON.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// Longest that a receive waits. AWS's figure.
+const WAIT_SECONDS_MAX: u64 = 20;
+
+/// How often a waiting receive looks again.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Serves the wire until the listener fails. Loopback only: nobody's signature is looked at.
+pub async fn serve(cloud: LocalCloud, listener: TcpListener) -> anyhow::Result<()> {
+    let address = listener
+        .local_addr()
+        .context("the listener has no address")?;
+    ensure!(
+        address.ip().is_loopback(),
+        "{address} is not a loopback address"
+    );
+    answer_at(&cloud, address);
+    axum::serve(listener, router(cloud))
+        .await
+        .context("serving the local cloud")
+}
+
+/// Makes queue URLs point at this address.
+pub fn answer_at(cloud: &LocalCloud, address: SocketAddr) {
+    cloud.sqs().answer_at(&format!("http://{address}"));
+}
+
+/// The wire as a router, for whoever serves other things too.
+pub fn router(cloud: LocalCloud) -> Router {
+    Router::new().fallback(move |request: axum::extract::Request| answer(cloud.clone(), request))
+}
+
+async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let request = Request::from_parts(parts, body);
+    wait_for_messages(&cloud, &request).await;
+    // The engine blocks, on its disk too.
+    match tokio::task::spawn_blocking(move || cloud.answer(request)).await {
+        Ok(response) => response.map(Body::from),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Long polling: returns when the queue has something to give, or has had none for long enough.
+async fn wait_for_messages(cloud: &LocalCloud, request: &Request<Bytes>) {
+    let asked = Asked::of(request);
+    if asked.service != Service::Sqs || asked.operation != "ReceiveMessage" {
+        return;
+    }
+    let seconds = asked.json["WaitTimeSeconds"].as_u64().unwrap_or_default();
+    let until = Instant::now() + Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
+    let known = cloud.sqs().queue_names().contains(&asked.resource);
+    while known && !cloud.sqs().has_ready(&asked.resource) && Instant::now() < until {
+        sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,31 @@
+//! AWS's list prices in us-east-1, without free tier, in dollars for a million.
+
+/// One write unit on demand: 1 KB written.
+pub const WRITE_UNIT: f64 = 0.625;
+
+/// One read unit on demand: 4 KB read.
+pub const READ_UNIT: f64 = 0.125;
+
+/// One request to a FIFO queue, for each 64 KB.
+pub const FIFO_REQUEST: f64 = 0.50;
+
+/// One invocation by EventBridge Scheduler; creating a schedule costs nothing.
+pub const SCHEDULE_INVOCATION: f64 = 1.00;
+
+/// One mail to one recipient.
+pub const MAIL: f64 = 100.0;
+
+/// One S3 request that writes or lists.
+pub const S3_WRITE: f64 = 5.00;
+
+/// One S3 request that reads; deleting costs nothing.
+pub const S3_READ: f64 = 0.40;
+
+/// One request to an HTTP API, for each 512 KB.
+pub const HTTP_REQUEST: f64 = 1.00;
+
+/// One invocation of a function.
+pub const INVOCATION: f64 = 0.20;
+
+/// One second of a function with one gigabyte, arm64.
+pub const GB_SECOND: f64 = 13.3334;

@@ -1,0 +1,280 @@
+//! SESv2: takes mails and keeps them whole, for tests and people to look at.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::asked::Asked;
+use crate::clock::LocalClock;
+use crate::failure::Failure;
+use crate::held;
+use crate::mail::{Attachment, Mail};
+
+/// Longest mail, encoded. AWS's figure for the second version of its interface.
+const MAIL_BYTES_MAX: usize = 40 << 20;
+
+/// Most recipients of one mail. AWS's figure.
+const RECIPIENTS_MAX: usize = 50;
+
+/// A no that SES gives without the sender's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailFault {
+    /// SES does not take this mail.
+    MessageRejected,
+    TooManyRequests,
+    AccountSendingPaused,
+}
+
+/// All mails. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Ses {
+    post: Arc<Mutex<Post>>,
+    clock: LocalClock,
+}
+
+#[derive(Debug, Default)]
+struct Post {
+    mails: Vec<Mail>,
+    next_faults: VecDeque<MailFault>,
+    fault: Option<MailFault>,
+    log: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct SendEmail {
+    from_email_address: Option<String>,
+    #[serde(default)]
+    destination: Destination,
+    #[serde(default)]
+    reply_to_addresses: Vec<String>,
+    content: Content,
+    #[serde(rename = "ConfigurationSetName")]
+    _configuration_set_name: Option<String>,
+    #[serde(rename = "EmailTags")]
+    _email_tags: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+struct Destination {
+    to_addresses: Vec<String>,
+    cc_addresses: Vec<String>,
+    bcc_addresses: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+enum Content {
+    Raw(Text),
+    Simple(Box<Simple>),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Simple {
+    subject: Text,
+    body: Body,
+    #[serde(default)]
+    headers: Vec<Header>,
+    #[serde(default)]
+    attachments: Vec<Attached>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Body {
+    text: Option<Text>,
+    html: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Text {
+    data: String,
+    #[serde(rename = "Charset")]
+    _charset: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attached {
+    raw_content: String,
+    file_name: String,
+    content_type: Option<String>,
+}
+
+impl Ses {
+    pub(crate) fn new(clock: LocalClock) -> Self {
+        Self {
+            post: Arc::default(),
+            clock,
+        }
+    }
+
+    /// Keeps mails in this file from now on, one a line, and takes in what it holds.
+    pub(crate) fn keep_in(&self, file: &Path) -> anyhow::Result<()> {
+        let mut post = held(&self.post);
+        if file.exists() {
+            let text = std::fs::read_to_string(file)?;
+            // The last line of a killed process may be cut short.
+            post.mails = text
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect();
+        }
+        post.log = Some(file.to_owned());
+        Ok(())
+    }
+
+    /// All mails that were taken, in their order.
+    pub fn mails(&self) -> Vec<Mail> {
+        held(&self.post).mails.clone()
+    }
+
+    /// Refuses every mail for this reason until it is cleared with none.
+    pub fn set_fault(&self, fault: Option<MailFault>) {
+        held(&self.post).fault = fault;
+    }
+
+    /// Refuses the next mail for this reason; said several times, as many mails.
+    pub fn refuse_next(&self, fault: MailFault) {
+        held(&self.post).next_faults.push_back(fault);
+    }
+
+    /// Answers one request of AWS's REST protocol.
+    pub(crate) fn answer(&self, asked: &Asked) -> Result<Value, Failure> {
+        if asked.operation != "SendEmail" {
+            return Err(Failure::not_built(format!("SES {}", asked.operation)));
+        }
+        let request = SendEmail::deserialize(&asked.json)
+            .map_err(|error| Failure::unreadable("SendEmail", &error))?;
+        let mut post = held(&self.post);
+        let fault = post.next_faults.pop_front().or(post.fault);
+        if let Some(fault) = fault {
+            return Err(refusal(fault));
+        }
+        let mut mail = mail_from(request)?;
+        mail.at = self.clock.now();
+        // Counted, not drawn, so that two runs of a test are the same.
+        mail.id = format!("0100000000000000-{:08x}", post.mails.len() + 1);
+        let id = mail.id.clone();
+        post.keep(mail);
+        Ok(json!({ "MessageId": id }))
+    }
+}
+
+impl Post {
+    /// A line that cannot be written is lost: the file is a convenience of the local server.
+    fn keep(&mut self, mail: Mail) {
+        if let Some((file, mut line)) = self.log.as_ref().zip(serde_json::to_string(&mail).ok()) {
+            line.push('\n');
+            let opened = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(file);
+            drop(opened.and_then(|mut file| file.write_all(line.as_bytes())));
+        }
+        self.mails.push(mail);
+    }
+}
+
+fn mail_from(request: SendEmail) -> Result<Mail, Failure> {
+    let mut mail = match request.content {
+        Content::Raw(raw) => raw_mail(&raw.data)?,
+        Content::Simple(simple) => simple_mail(*simple, &request.reply_to_addresses)?,
+    };
+    if let Some(from) = request.from_email_address {
+        mail.from = from;
+    }
+    let Destination {
+        to_addresses,
+        cc_addresses,
+        bcc_addresses,
+    } = request.destination;
+    // Addresses beside the mail stand for those in it.
+    if !(to_addresses.is_empty() && cc_addresses.is_empty() && bcc_addresses.is_empty()) {
+        (mail.to, mail.cc, mail.bcc) = (to_addresses, cc_addresses, bcc_addresses);
+    }
+    if mail.from.is_empty() {
+        return Err(bad_request("Missing required header 'From'."));
+    }
+    match mail.recipients().len() {
+        0 => Err(bad_request("Missing required header 'To'.")),
+        count if count > RECIPIENTS_MAX => Err(bad_request(format!(
+            "Recipient count exceeds {RECIPIENTS_MAX}."
+        ))),
+        _ => Ok(mail),
+    }
+}
+
+fn raw_mail(data: &str) -> Result<Mail, Failure> {
+    if data.len() > MAIL_BYTES_MAX {
+        return Err(bad_request(format!(
+            "Message length is more than {MAIL_BYTES_MAX} bytes long."
+        )));
+    }
+    let raw = BASE64_STANDARD.decode(data).map_err(bad_request)?;
+    Mail::parse(&raw).ok_or_else(|| bad_request("Missing required header."))
+}
+
+fn simple_mail(simple: Simple, reply_to: &[String]) -> Result<Mail, Failure> {
+    let attachments = simple.attachments.into_iter().map(|attached| {
+        let content = BASE64_STANDARD
+            .decode(attached.raw_content)
+            .map_err(bad_request)?;
+        let content_type = attached
+            .content_type
+            .as_deref()
+            .unwrap_or("application/octet-stream");
+        Ok(Attachment::new(&attached.file_name, content_type, content))
+    });
+    Ok(Mail {
+        subject: simple.subject.data,
+        text: simple.body.text.map(|text| text.data),
+        html: simple.body.html.map(|html| html.data),
+        headers: simple
+            .headers
+            .into_iter()
+            .map(|header| (header.name, header.value))
+            .collect(),
+        reply_to: reply_to.to_vec(),
+        attachments: attachments.collect::<Result<_, Failure>>()?,
+        ..Mail::default()
+    })
+}
+
+fn refusal(fault: MailFault) -> Failure {
+    match fault {
+        MailFault::MessageRejected => {
+            Failure::new(400, "MessageRejected", "Email address is not verified.")
+        }
+        MailFault::TooManyRequests => Failure::new(
+            429,
+            "TooManyRequestsException",
+            "Maximum sending rate exceeded.",
+        ),
+        MailFault::AccountSendingPaused => Failure::new(
+            400,
+            "SendingPausedException",
+            "Account sending has been disabled.",
+        ),
+    }
+}
+
+fn bad_request(message: impl std::fmt::Display) -> Failure {
+    Failure::new(400, "BadRequestException", message)
+}
