@@ -1,0 +1,263 @@
+//! One unit of a call's work: from an object, and what is known, to its result.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use calls::{Method, Options, RequestId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use soap::{Element, ObjectResult, SubscriberFailure};
+
+use crate::key::ObjectKey;
+use crate::saving::Wish;
+use crate::verdict::{Decision, Refused, Stop};
+use crate::working::{Missing, Working};
+use crate::{
+    data_extension, list, other, row, subscriber, tree, triggered_send, triggered_send_definition,
+};
+
+/// Most subscribers of a triggered send in one unit. Each may write itself and a mail, and a mail
+/// is at most [`triggered_send::MAIL_BYTES_MAX`]: a unit then fits a transaction of 4 MB.
+const SUBSCRIBERS_MAX: usize = 8;
+
+/// Largest object that is kept, in bytes as written: a table item holds 400 KB, keys included.
+const OBJECT_BYTES_MAX: usize = 380_000;
+
+/// A call that is carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub method: Method,
+    /// Action of a Perform.
+    pub action: Option<&'a str>,
+    pub options: &'a Options,
+    pub objects: &'a [Element],
+    pub request_id: &'a RequestId,
+    pub now: Timestamp,
+}
+
+/// What is decided, and stored, in one piece: one object, or some subscribers of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// Which object of the call, from 0.
+    pub object: usize,
+    /// Which of its fields hold the subscribers; the whole object is meant when it is empty.
+    pub part: Range<usize>,
+    /// The number of the first of these subscribers, from 0.
+    pub first_subscriber: usize,
+    pub last_of_object: bool,
+}
+
+/// The work of a call, in order. Always the same for the same call.
+pub fn units(method: Method, objects: &[Element]) -> Vec<Unit> {
+    let mut units = Vec::with_capacity(objects.len());
+    for (object, element) in objects.iter().enumerate() {
+        match (method, element.type_name.as_deref()) {
+            (Method::Create, Some("TriggeredSend")) => slice(object, element, &mut units),
+            _ => units.push(Unit {
+                object,
+                part: 0..0,
+                first_subscriber: 0,
+                last_of_object: true,
+            }),
+        }
+    }
+    units
+}
+
+/// Deals out the subscribers of a triggered send.
+fn slice(object: usize, element: &Element, units: &mut Vec<Unit>) {
+    let subscribers: Vec<usize> = (0..element.children.len())
+        .filter(|at| element.children[*at].name == "Subscribers")
+        .collect();
+    for (number, slice) in subscribers.chunks(SUBSCRIBERS_MAX).enumerate() {
+        units.push(Unit {
+            object,
+            part: slice[0]..slice[slice.len() - 1] + 1,
+            first_subscriber: number * SUBSCRIBERS_MAX,
+            last_of_object: (number + 1) * SUBSCRIBERS_MAX >= subscribers.len(),
+        });
+    }
+    if subscribers.is_empty() {
+        units.push(Unit {
+            object,
+            part: 0..0,
+            first_subscriber: 0,
+            last_of_object: true,
+        });
+    }
+}
+
+/// What became of a unit. Kept until the last unit of its object is done, then [`merge`]d.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnitResult {
+    /// The unit was the whole object.
+    Whole(Box<ObjectResult>),
+    /// Some subscribers of a triggered send.
+    Sends(Sends),
+}
+
+/// What became of some subscribers of a triggered send.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sends {
+    /// How many mails are owed.
+    pub mails: u32,
+    /// Code and text, if none of these subscribers was even looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<(u32, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<SubscriberFailure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+}
+
+/// The result of an object from those of its units, in order.
+pub fn merge(units: Vec<UnitResult>) -> ObjectResult {
+    let mut sends = Vec::with_capacity(units.len());
+    for unit in units {
+        match unit {
+            UnitResult::Whole(result) => return *result,
+            UnitResult::Sends(part) => sends.push(part),
+        }
+    }
+    triggered_send::merge(sends)
+}
+
+/// Carries out one unit. Leaves `working` as it was when records are missing: load them and ask again.
+pub fn carry_out(
+    working: &mut Working,
+    request: &Request<'_>,
+    unit: &Unit,
+) -> Result<UnitResult, Missing> {
+    let decision = decide(working, request, unit)?;
+    Ok(working.apply(decision, request.now))
+}
+
+/// The records that are known to be needed for these units and not loaded: to be loaded in one go.
+/// Once they are, there can be more (a data extension leads to its rows): ask until there are none.
+pub fn missing(working: &Working, request: &Request<'_>, units: &[Unit]) -> Vec<ObjectKey> {
+    let mut keys = BTreeSet::new();
+    for unit in units {
+        if let Err(Missing(more)) = decide(working, request, unit) {
+            keys.extend(more);
+        }
+    }
+    keys.into_iter().collect()
+}
+
+fn decide(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<Decision, Missing> {
+    let Some(object) = request.objects.get(unit.object) else {
+        let message = format!("No object specified at 0-based index {}", unit.object);
+        return Ok(Decision::only(whole(ObjectResult {
+            status_message: message,
+            error_code: Some(6),
+            ..ObjectResult::default()
+        })));
+    };
+    let asked = Asked {
+        working,
+        request,
+        object,
+        ordinal: unit.object,
+    };
+    let decided = match (request.method, asked.type_name()) {
+        (Method::Perform, "DataExtension") => data_extension::perform(&asked),
+        (Method::Perform, _) => Err(asked.cannot_perform().into()),
+        (_, "Subscriber") => subscriber::decide(&asked),
+        (_, "List") => list::decide(&asked),
+        (_, "DataExtension") => data_extension::decide(&asked),
+        (_, "DataExtensionObject") => row::decide(&asked),
+        (_, "TriggeredSendDefinition") => triggered_send_definition::decide(&asked),
+        (_, "TriggeredSend") => triggered_send::decide(&asked, unit),
+        (_, _) => other::decide(&asked),
+    };
+    match decided.and_then(fitting) {
+        Ok(decision) => Ok(decision),
+        Err(Stop::Missing(missing)) => Err(missing),
+        Err(Stop::Refused(refused)) => Ok(Decision::only(asked.refused(*refused))),
+    }
+}
+
+/// An object that no table item holds would make the call fail for ever.
+fn fitting(decision: Decision) -> Result<Decision, Stop> {
+    let objects = decision
+        .changes
+        .iter()
+        .filter_map(|(_, becomes)| becomes.as_ref());
+    match objects
+        .map(tree::bytes)
+        .find(|bytes| *bytes > OBJECT_BYTES_MAX)
+    {
+        None => Ok(decision),
+        Some(bytes) => Err(Refused::new(
+            204,
+            format!("The object is too large: {bytes} bytes, {OBJECT_BYTES_MAX} can be kept"),
+        )
+        .into()),
+    }
+}
+
+pub(crate) fn whole(result: ObjectResult) -> UnitResult {
+    UnitResult::Whole(Box::new(result))
+}
+
+/// One object of a call, and what can be known when it is decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) working: &'a Working,
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) object: &'a Element,
+    pub(crate) ordinal: usize,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn type_name(&self) -> &'a str {
+        self.object.type_name.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn wish(&self) -> Wish {
+        Wish::of(self.request.method, self.request.options, self.type_name())
+    }
+
+    pub(crate) fn correlation_id(&self) -> Option<String> {
+        tree::filled(self.object, "CorrelationID").map(str::to_owned)
+    }
+
+    /// The result of an object that was carried out, without the object.
+    pub(crate) fn done(&self, message: impl Into<String>) -> ObjectResult {
+        ObjectResult {
+            ok: true,
+            status_message: message.into(),
+            object_type: self.type_name().to_owned(),
+            correlation_id: self.correlation_id(),
+            new_id: (self.request.method == Method::Create).then_some(0),
+            ..ObjectResult::default()
+        }
+    }
+
+    /// The result of an object that was not: with the object as it came.
+    fn refused(&self, refused: Refused) -> UnitResult {
+        whole(ObjectResult {
+            ok: false,
+            error_code: Some(refused.code),
+            object: Some(self.object.clone()),
+            detail: refused.detail,
+            ..self.done(refused.message)
+        })
+    }
+
+    pub(crate) fn cannot_perform(&self) -> Refused {
+        let type_name = self.type_name();
+        Refused::new(
+            100,
+            format!("The Perform method is not supported for the {type_name} object"),
+        )
+    }
+
+    pub(crate) fn cannot(&self) -> Refused {
+        let (method, type_name) = (self.request.method.name(), self.type_name());
+        Refused::new(
+            5,
+            format!("Cannot perform {method} on objects of type {type_name}"),
+        )
+    }
+}

@@ -1,0 +1,359 @@
+//! DataExtension: the definition of a table of the caller's own.
+//!
+//! Its rows lie in a partition named by the definition ([`ROWS`]), not by its key: clearing or
+//! removing a data extension gives up the partition in one write, however many rows there are, and
+//! one made again under the same key begins empty.
+
+use soap::{Detail, Element, ObjectResult};
+
+use crate::carry_out::{Asked, whole};
+use crate::field::Field;
+use crate::key;
+use crate::keyed::{self, Kind};
+use crate::saving::Wish;
+use crate::tree;
+use crate::verdict::{Decision, Refused, Stop};
+use crate::working::{Missing, Working};
+
+/// Most fields of a data extension: with rows of 380 KB there is no use for more.
+const FIELDS_MAX: usize = 1000;
+
+/// Where a definition says which partition its rows lie in. Ours, so it has no name of the protocol.
+pub(crate) const ROWS: &str = "_Rows";
+
+const VALIDATION: u32 = 310_007;
+
+const KIND: Kind<'static> = Kind {
+    type_name: "DataExtension",
+    name_field: "Name",
+    no_key: (
+        310_001,
+        "No key found: an ObjectID, a CustomerKey or a Name is needed",
+    ),
+    exists: (
+        310_003,
+        "Updating an existing Data Extension definition is not allowed when doing an add-only operation.",
+    ),
+    lacking: (
+        310_004,
+        "Adding a new Data Extension definition is not allowed when doing an update-only operation.",
+    ),
+    created: "Data Extension created.",
+    updated: "Data Extension updated.",
+    deleted: "Data Extension deleted.",
+};
+
+/// For Delete, where the words of [`KIND`] do not fit.
+const TO_DELETE: Kind<'static> = Kind {
+    lacking: (310_002, "The Data Extension to delete was not found."),
+    ..KIND
+};
+
+/// A data extension by CustomerKey or, failing that, by Name.
+pub(crate) fn find<'a>(
+    working: &'a Working,
+    key_or_name: &str,
+) -> Result<Option<(key::ObjectKey, &'a Element)>, Missing> {
+    let by_key = key::object(working.account(), "DataExtension", key_or_name);
+    let by_name = key::by_name(working.account(), key_or_name);
+    let pointer = match (working.get(&by_key), working.get(&by_name)) {
+        (Ok(Some(definition)), _) => return Ok(Some((by_key, definition))),
+        (Ok(None), pointer) => pointer?,
+        // Both are asked for at once: one round to the table, not two.
+        (Err(Missing(mut keys)), pointer) => {
+            keys.extend(pointer.err().into_iter().flat_map(|missing| missing.0));
+            return Err(Missing(keys));
+        }
+    };
+    let Some(pointer) = pointer else {
+        return Ok(None);
+    };
+    let named = key::object(working.account(), "DataExtension", &pointer.text);
+    Ok(working.get(&named)?.map(|definition| (named, definition)))
+}
+
+pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+    if asked.wish() == Wish::Remove {
+        return match asked.object.at("Fields.Field") {
+            Some(_) => without_fields(asked),
+            None => remove(asked),
+        };
+    }
+    let named = named(asked)?;
+    let asked = Asked {
+        object: &named,
+        ..*asked
+    };
+    let decision = keyed::decide(&asked, &KIND, check)?;
+    with_name(&asked, decision)
+}
+
+/// The object, addressed by CustomerKey where it came with another address. A Name finds the
+/// definition that has it, which need not have it for its key.
+fn named(asked: &Asked<'_>) -> Result<Element, Stop> {
+    let mut object = asked.object.clone();
+    let is_by_name = ["CustomerKey", "ObjectID", "ID"]
+        .iter()
+        .all(|field| tree::filled(asked.object, field).is_none());
+    if let Some(name) = tree::filled(asked.object, "Name").filter(|_| is_by_name)
+        && let Some(pointer) = asked
+            .working
+            .get(&key::by_name(asked.working.account(), name))?
+    {
+        let customer_key = pointer.text.clone();
+        tree::set(&mut object, "CustomerKey", customer_key);
+    }
+    Ok(object)
+}
+
+fn remove(asked: &Asked<'_>) -> Result<Decision, Stop> {
+    let named = named(asked)?;
+    let asked = Asked {
+        object: &named,
+        ..*asked
+    };
+    let decision = keyed::decide(&asked, &TO_DELETE, check)?;
+    let Some((key, None)) = decision.changes.first() else {
+        return Ok(decision);
+    };
+    let Some(name) = asked
+        .working
+        .get(key)?
+        .and_then(|stored| stored.text_of("Name"))
+    else {
+        return Ok(decision);
+    };
+    let pointer = key::by_name(asked.working.account(), name);
+    let _known = asked.working.get(&pointer)?;
+    Ok(decision.changing(pointer, None))
+}
+
+/// Delete with fields takes those fields away, and leaves the data extension.
+fn without_fields(asked: &Asked<'_>) -> Result<Decision, Stop> {
+    let named = named(asked)?;
+    let found = keyed::find(asked.working, KIND.type_name, KIND.name_field, &named)?;
+    let stored = found.and_then(|found| found.object.map(|object| (found.key, object)));
+    let Some((key, stored)) = stored else {
+        return Err(Refused::new(TO_DELETE.lacking.0, TO_DELETE.lacking.1).into());
+    };
+    let mut becomes = stored.clone();
+    for field in fields_in(asked.object) {
+        let name = tree::filled(field, "Name").unwrap_or_default();
+        let Some(fields) = becomes
+            .children
+            .iter_mut()
+            .find(|child| child.name == "Fields")
+        else {
+            break;
+        };
+        let place = fields
+            .children
+            .iter()
+            .position(|other| is_called(other, name));
+        let is_key = |field: &Element| tree::is_true(field, "IsPrimaryKey") == Some(true);
+        match place {
+            Some(place) if !is_key(&fields.children[place]) => {
+                fields.children.remove(place);
+            }
+            Some(_) => {
+                return Err(
+                    invalid(format!("the primary key field [{name}] cannot be deleted")).into(),
+                );
+            }
+            None => return Err(invalid(format!("there is no field [{name}]")).into()),
+        }
+    }
+    tree::set(&mut becomes, "ModifiedDate", asked.request.now.to_string());
+    let result = ObjectResult {
+        new_id: None,
+        ..asked.done("Data Extension Fields deleted")
+    };
+    Ok(Decision::only(whole(result)).changing(key, Some(becomes)))
+}
+
+/// Perform ClearData gives the data extension fresh rows.
+pub(crate) fn perform(asked: &Asked<'_>) -> Result<Decision, Stop> {
+    if !asked
+        .request
+        .action
+        .is_some_and(|action| action.eq_ignore_ascii_case("ClearData"))
+    {
+        return Err(asked.cannot_perform().into());
+    }
+    let named = named(asked)?;
+    let found = keyed::find(asked.working, KIND.type_name, KIND.name_field, &named)?;
+    let stored = found.and_then(|found| found.object.map(|object| (found.key, object)));
+    let Some((key, stored)) = stored else {
+        return Err(
+            Refused::new(KIND.no_key.0, "The Data Extension to clear was not found.").into(),
+        );
+    };
+    let mut becomes = stored.clone();
+    set_rows(asked, &mut becomes);
+    let task = key::number(
+        asked.working.account(),
+        &asked.request.request_id.0,
+        &key.sort,
+        0,
+    );
+    let result = ObjectResult {
+        object: Some(asked.object.clone()),
+        detail: Detail::Task {
+            id: task.to_string(),
+            interaction_object_id: stored.text_of("ObjectID").map(str::to_owned),
+        },
+        ..asked.done("Data Extension cleared.")
+    };
+    Ok(Decision::only(whole(result)).changing(key, Some(becomes)))
+}
+
+fn set_rows(asked: &Asked<'_>, definition: &mut Element) {
+    tree::set(
+        definition,
+        ROWS,
+        key::rows_of(&asked.request.request_id.0, asked.ordinal),
+    );
+}
+
+pub(crate) fn fields_in(definition: &Element) -> impl Iterator<Item = &Element> {
+    definition
+        .child("Fields")
+        .into_iter()
+        .flat_map(|fields| fields.all("Field"))
+}
+
+fn is_called(field: &Element, name: &str) -> bool {
+    field
+        .text_of("Name")
+        .is_some_and(|found| found.eq_ignore_ascii_case(name))
+}
+
+fn invalid(what: impl std::fmt::Display) -> Refused {
+    Refused::new(
+        VALIDATION,
+        format!("Data Extension validation error: {what}"),
+    )
+}
+
+/// Completes and checks a definition that is made or changed.
+fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
+    if tree::filled(becomes, "Name").is_none() {
+        let name = tree::filled(asked.object, "CustomerKey")
+            .unwrap_or_default()
+            .to_owned();
+        tree::replace(becomes, "Name", vec![Element::of("Name", name)]);
+    }
+    match stored {
+        None => set_rows(asked, becomes),
+        Some(stored) => {
+            merge_fields(stored, asked.object, becomes);
+            // The caller cannot point a data extension at the rows of another.
+            tree::set(becomes, ROWS, stored.text_of(ROWS).unwrap_or_default());
+        }
+    }
+    check_fields(becomes)?;
+    match stored {
+        Some(stored) => check_widening(stored, becomes),
+        None => Ok(()),
+    }
+}
+
+/// Fields that come with an update are laid over those of the same name, or added.
+fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut Element) {
+    let mut fields: Vec<Element> = fields_in(stored).cloned().collect();
+    for field in fields_in(incoming) {
+        let name = field.text_of("Name").unwrap_or_default();
+        match fields.iter_mut().find(|other| is_called(other, name)) {
+            None => fields.push(field.clone()),
+            Some(same) => {
+                for property in &field.children {
+                    tree::replace(same, &property.name, vec![property.clone()]);
+                }
+            }
+        }
+    }
+    let holder = Element {
+        children: fields,
+        ..Element::new("Fields")
+    };
+    tree::replace(becomes, "Fields", vec![holder]);
+}
+
+fn check_fields(definition: &Element) -> Result<(), Stop> {
+    let mut names = std::collections::BTreeSet::new();
+    for field in fields_in(definition) {
+        let field = Field::read(field).map_err(invalid)?;
+        if !names.insert(field.name.to_ascii_lowercase()) {
+            return Err(invalid(format!("the field [{}] is there twice", field.name)).into());
+        }
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        if let Some(unfit) = field
+            .default
+            .and_then(|default| field.take(default, now).err())
+        {
+            return Err(invalid(format!("DefaultValue: {}", unfit.message)).into());
+        }
+    }
+    match names.len() {
+        0 => Err(invalid("at least one field is needed").into()),
+        1..=FIELDS_MAX => Ok(()),
+        _ => Err(invalid(format!("at most {FIELDS_MAX} fields are possible")).into()),
+    }
+}
+
+/// Rows that are there must go on fitting.
+fn check_widening(stored: &Element, becomes: &Element) -> Result<(), Stop> {
+    for field in fields_in(becomes) {
+        let field = Field::read(field).map_err(invalid)?;
+        let before = fields_in(stored).find(|other| is_called(other, field.name));
+        let before = before.map(Field::read).transpose().map_err(invalid)?;
+        match before {
+            Some(before) if !field.widens(&before) => {
+                let name = field.name;
+                return Err(invalid(format!(
+                    "the type, the primary key and the Scale of field [{name}] cannot be changed, and its MaxLength can only grow"
+                ))
+                .into());
+            }
+            None if field.is_key => {
+                return Err(invalid("a primary key field cannot be added later").into());
+            }
+            None if field.is_required && field.default.is_none() => {
+                return Err(invalid("a required field added later needs a DefaultValue").into());
+            }
+            Some(_) | None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Adds the pointers from the Name to the key that the decision brings about.
+fn with_name(asked: &Asked<'_>, decision: Decision) -> Result<Decision, Stop> {
+    let Some((key, Some(becomes))) = decision.changes.first() else {
+        return Ok(decision);
+    };
+    let name = becomes.text_of("Name").unwrap_or_default().to_owned();
+    let customer_key = becomes
+        .text_of("CustomerKey")
+        .unwrap_or_default()
+        .to_owned();
+    let account = asked.working.account();
+    let before = asked
+        .working
+        .get(key)?
+        .and_then(|stored| stored.text_of("Name"));
+    if before == Some(name.as_str()) {
+        return Ok(decision);
+    }
+    let pointer = key::by_name(account, &name);
+    if asked.working.get(&pointer)?.is_some() {
+        return Err(invalid("this Name is already in use by another Data Extension").into());
+    }
+    let decision = decision.changing(pointer, Some(Element::of("CustomerKey", customer_key)));
+    let Some(before) = before else {
+        return Ok(decision);
+    };
+    let old = key::by_name(account, before);
+    let _known = asked.working.get(&old)?;
+    Ok(decision.changing(old, None))
+}

@@ -1,0 +1,366 @@
+//! One field of a data extension: what its definition says, and whether a value fits it.
+
+use jiff::tz::Offset;
+use jiff::{Timestamp, civil};
+use soap::Element;
+
+use crate::address::is_address;
+use crate::tree;
+
+/// Longest text of a field that names no MaxLength. The protocol's figure.
+const TEXT_CHARS_MAX: usize = 4000;
+const PHONE_CHARS_MAX: usize = 50;
+const DECIMAL_DIGITS_MAX: usize = 38;
+const DECIMAL_DIGITS: usize = 18;
+
+/// Server time of the protocol: what a date without zone means. Never daylight saving.
+const SERVER_OFFSET: Offset = Offset::constant(-6);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldType {
+    Text,
+    Number,
+    Date,
+    Boolean,
+    EmailAddress,
+    Phone,
+    Decimal,
+    Locale,
+}
+
+impl FieldType {
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "Text" | "Base16Encrypted" => Some(Self::Text),
+            "Number" => Some(Self::Number),
+            "Date" => Some(Self::Date),
+            "Boolean" => Some(Self::Boolean),
+            "EmailAddress" | "Base16EncryptedEmail" => Some(Self::EmailAddress),
+            "Phone" => Some(Self::Phone),
+            "Decimal" => Some(Self::Decimal),
+            "Locale" => Some(Self::Locale),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with the value of a field: a number of the protocol's list of send failures, which
+/// names the same troubles, and a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) code: u32,
+    pub(crate) message: String,
+}
+
+pub(crate) const INVALID_EMAIL: u32 = 5;
+pub(crate) const TOO_LONG: u32 = 17;
+pub(crate) const REQUIRED: u32 = 19;
+pub(crate) const INVALID_VALUE: u32 = 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Field<'a> {
+    pub(crate) name: &'a str,
+    field_type: FieldType,
+    max_length: Option<usize>,
+    scale: usize,
+    pub(crate) is_key: bool,
+    pub(crate) is_required: bool,
+    pub(crate) default: Option<&'a str>,
+}
+
+impl<'a> Field<'a> {
+    /// Reads a field's definition; what is wrong with it otherwise.
+    pub(crate) fn read(definition: &'a Element) -> Result<Self, String> {
+        let name = tree::filled(definition, "Name").ok_or("every field must have a Name")?;
+        let type_name = tree::filled(definition, "FieldType").unwrap_or("Text");
+        let field_type = FieldType::parse(type_name)
+            .ok_or_else(|| format!("the FieldType [{type_name}] of field [{name}] is unknown"))?;
+        let count = |property: &str| match tree::filled(definition, property).map(str::trim) {
+            None | Some("0") => Ok(None),
+            Some(text) => text.parse::<usize>().map(Some).map_err(|_bad| {
+                format!("the {property} [{text}] of field [{name}] is not a number")
+            }),
+        };
+        let is_key = tree::is_true(definition, "IsPrimaryKey").unwrap_or(false);
+        Ok(Self {
+            name,
+            field_type,
+            max_length: count("MaxLength")?,
+            scale: count("Scale")?.unwrap_or(if tree::filled(definition, "Scale").is_some() {
+                0
+            } else {
+                2
+            }),
+            is_key,
+            is_required: is_key || tree::is_true(definition, "IsRequired").unwrap_or(false),
+            default: tree::filled(definition, "DefaultValue"),
+        })
+    }
+
+    /// Whether values that fitted `before` fit this one too.
+    pub(crate) fn widens(&self, before: &Self) -> bool {
+        let length = |field: &Self| field.max_length.unwrap_or(usize::MAX);
+        self.field_type == before.field_type
+            && self.is_key == before.is_key
+            && self.scale == before.scale
+            && length(self) >= length(before)
+    }
+
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// The value as it is kept: `None` is null. A value has one spelling, so that keys can be compared.
+    pub(crate) fn take(&self, text: &str, now: Timestamp) -> Result<Option<String>, Unfit> {
+        if text.is_empty() && self.field_type != FieldType::Text {
+            return Ok(None);
+        }
+        let taken = match self.field_type {
+            FieldType::Text => Some(text.to_owned()),
+            FieldType::Number => text
+                .trim()
+                .parse::<i64>()
+                .ok()
+                .map(|number| number.to_string()),
+            FieldType::Date => date(text.trim(), now),
+            FieldType::Boolean => boolean(text.trim()),
+            FieldType::EmailAddress => Some(text.trim())
+                .filter(|text| is_address(text))
+                .map(str::to_owned),
+            FieldType::Phone => Some(text.trim())
+                .filter(|text| is_phone(text))
+                .map(str::to_owned),
+            FieldType::Decimal => self.decimal(text.trim()),
+            FieldType::Locale => Some(text.trim())
+                .filter(|text| is_locale(text))
+                .map(str::to_owned),
+        };
+        let taken = taken.ok_or_else(|| self.unfit())?;
+        let length_max = match self.field_type {
+            FieldType::Text => self.max_length.unwrap_or(TEXT_CHARS_MAX),
+            FieldType::EmailAddress | FieldType::Phone | FieldType::Locale => {
+                self.max_length.unwrap_or(usize::MAX)
+            }
+            FieldType::Number | FieldType::Date | FieldType::Boolean | FieldType::Decimal => {
+                usize::MAX
+            }
+        };
+        if taken.chars().count() > length_max {
+            return Err(Unfit {
+                code: TOO_LONG,
+                message: format!(
+                    "The value for column [{}] is too long: {length_max} characters at most",
+                    self.name
+                ),
+            });
+        }
+        Ok(Some(taken))
+    }
+
+    fn unfit(&self) -> Unfit {
+        let (what, code, reason) = match self.field_type {
+            FieldType::Text => ("text", INVALID_VALUE, "InvalidText"),
+            FieldType::Number => ("number", INVALID_VALUE, "InvalidNumber"),
+            FieldType::Date => ("date", INVALID_VALUE, "InvalidDate"),
+            FieldType::Boolean => ("boolean", INVALID_VALUE, "InvalidBoolean"),
+            FieldType::EmailAddress => ("email address", INVALID_EMAIL, "InvalidEmailAddress"),
+            FieldType::Phone => ("phone number", INVALID_VALUE, "InvalidPhone"),
+            FieldType::Decimal => ("decimal", INVALID_VALUE, "InvalidDecimal"),
+            FieldType::Locale => ("locale", INVALID_VALUE, "InvalidLocale"),
+        };
+        let name = self.name;
+        let message =
+            format!("The value for column [{name}] is not a valid {what}. Parse error [{reason}]");
+        Unfit { code, message }
+    }
+
+    /// Rounds to the scale, half away from zero; refuses what has too many digits before the point.
+    fn decimal(&self, text: &str) -> Option<String> {
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(digits) => ("-", digits),
+            None => ("", text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = whole
+            .chars()
+            .chain(fraction.chars())
+            .all(|c| c.is_ascii_digit());
+        if !all_digits
+            || (whole.is_empty() && fraction.is_empty())
+            || fraction.len() > TEXT_CHARS_MAX
+        {
+            return None;
+        }
+        let precision = self
+            .max_length
+            .unwrap_or(DECIMAL_DIGITS)
+            .min(DECIMAL_DIGITS_MAX);
+        let whole = whole.trim_start_matches('0');
+        if whole.len() + self.scale > precision {
+            return None;
+        }
+        let kept: String = fraction
+            .chars()
+            .chain(std::iter::repeat('0'))
+            .take(self.scale)
+            .collect();
+        let is_up = fraction
+            .chars()
+            .nth(self.scale)
+            .is_some_and(|next| next >= '5');
+        let number = format!("0{whole}{kept}").parse::<u128>().ok()? + u128::from(is_up);
+        let number = format!("{number:0>width$}", width = self.scale + 1);
+        if number.len() > precision.max(self.scale + 1) {
+            return None;
+        }
+        let sign = if number.chars().all(|c| c == '0') {
+            ""
+        } else {
+            sign
+        };
+        let (whole, fraction) = number.split_at(number.len() - self.scale);
+        let point = if fraction.is_empty() { "" } else { "." };
+        Some(format!("{sign}{whole}{point}{fraction}"))
+    }
+}
+
+fn boolean(text: &str) -> Option<String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "y" | "t" => Some("True".to_owned()),
+        "false" | "0" | "no" | "n" | "f" => Some("False".to_owned()),
+        _ => None,
+    }
+}
+
+/// As server time in ISO form, so that the order of the texts is the order of the dates.
+fn date(text: &str, now: Timestamp) -> Option<String> {
+    if text.eq_ignore_ascii_case("getdate()") {
+        return Some(seconds(SERVER_OFFSET.to_datetime(now)));
+    }
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(seconds(SERVER_OFFSET.to_datetime(instant)));
+    }
+    if let Ok(date) = text.parse::<civil::DateTime>() {
+        return Some(seconds(date));
+    }
+    const TIMES: [&str; 4] = [
+        "%m/%d/%Y %I:%M:%S %p",
+        "%m/%d/%Y %I:%M %p",
+        "%m/%d/%Y %H:%M:%S",
+        "%m/%d/%Y %H:%M",
+    ];
+    TIMES
+        .iter()
+        .find_map(|format| civil::DateTime::strptime(format, text).ok())
+        .or_else(|| {
+            civil::Date::strptime("%m/%d/%Y", text)
+                .ok()
+                .map(|day| day.at(0, 0, 0, 0))
+        })
+        .map(seconds)
+}
+
+fn seconds(date: civil::DateTime) -> String {
+    // Cut off, not rounded: a date must not move into the next second.
+    date.with()
+        .subsec_nanosecond(0)
+        .build()
+        .unwrap_or(date)
+        .to_string()
+}
+
+fn is_phone(text: &str) -> bool {
+    text.chars().count() <= PHONE_CHARS_MAX
+        && text.chars().any(|c| c.is_ascii_digit())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || "+-(). x/".contains(c))
+}
+
+fn is_locale(text: &str) -> bool {
+    let mut parts = text.split(['-', '_']);
+    let is_language =
+        |part: &str| (2..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphabetic());
+    let is_region = |part: &str| {
+        (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    parts.next().is_some_and(is_language)
+        && parts.by_ref().take(2).all(is_region)
+        && parts.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_taken_by_their_type() {
+        check("Text:5", "hello", "hello");
+        check("Text:5", "h\u{e9}ll\u{f6}", "h\u{e9}ll\u{f6}");
+        check("Text:5", "hello!", "17");
+        check("Text:", &"x".repeat(4000), &"x".repeat(4000));
+        check("Text:", &"x".repeat(4001), "17");
+        check("Text:", "", "");
+        check("Number:", " 007 ", "7");
+        check("Number:", "-5", "-5");
+        check("Number:", "5.5", "20");
+        check("Number:", "", "null");
+        check("Boolean:", "true", "True");
+        check("Boolean:", "0", "False");
+        check("Boolean:", "maybe", "20");
+        check("EmailAddress:", "a@b.co", "a@b.co");
+        check("EmailAddress:", "a@b", "5");
+        check("Phone:", "+1 (317) 423-3928", "+1 (317) 423-3928");
+        check("Phone:", "call me", "20");
+        check("Locale:", "en-US", "en-US");
+        check("Locale:", "de", "de");
+        check("Locale:", "english", "20");
+    }
+
+    #[test]
+    fn dates_become_server_time() {
+        check("Date:", "2026-11-20T10:00:00", "2026-11-20T10:00:00");
+        check("Date:", "2026-11-20T10:00:00Z", "2026-11-20T04:00:00");
+        check(
+            "Date:",
+            "2026-11-20T10:00:00.75+02:00",
+            "2026-11-20T02:00:00",
+        );
+        check("Date:", "2026-11-20", "2026-11-20T00:00:00");
+        check("Date:", "11/20/2026", "2026-11-20T00:00:00");
+        check("Date:", "1/2/2026 3:04:05 PM", "2026-01-02T15:04:05");
+        check("Date:", "1/2/2026 15:04", "2026-01-02T15:04:00");
+        check("Date:", "getdate()", "2026-11-20T04:00:00");
+        check("Date:", "2026-02-30", "20");
+        check("Date:", "soon", "20");
+    }
+
+    #[test]
+    fn decimals_are_rounded_to_their_scale() {
+        check("Decimal:5", "1.005", "1.01");
+        check("Decimal:5", "-0.001", "0.00");
+        check("Decimal:5", "999.99", "999.99");
+        check("Decimal:5", "999.999", "20");
+        check("Decimal:5", "1000", "20");
+        check("Decimal:5", ".5", "0.50");
+        check("Decimal:5", "1e3", "20");
+        check("Decimal:5", "", "null");
+        check("Decimal:", "12345678901234567", "20");
+    }
+
+    #[track_caller]
+    fn check(field: &str, text: &str, expected: &str) {
+        let (field_type, max_length) = field.split_once(':').expect("a type and a length");
+        let definition = Element::new("Field")
+            .with(Element::of("Name", "F"))
+            .with(Element::of("FieldType", field_type))
+            .with(Element::of("MaxLength", max_length));
+        let field = Field::read(&definition).expect("a field");
+        let found = match field.take(text, "2026-11-20T10:00:00Z".parse().expect("a time")) {
+            Ok(Some(text)) => text,
+            Ok(None) => "null".to_owned(),
+            Err(unfit) => unfit.code.to_string(),
+        };
+        assert_eq!(found, expected, "{text}");
+    }
+}

@@ -1,0 +1,212 @@
+//! Where an object lies in the table, and the numbers and names that are derived from its key.
+//!
+//! | partition                        | sort                        | holds                        |
+//! |----------------------------------|-----------------------------|------------------------------|
+//! | `<account>#<type>`               | its key                     | an object                    |
+//! | `<account>#<type>#ID`            | its ID                      | where the object of an ID is |
+//! | `<account>#DataExtension#Name`   | its Name                    | the data extension's key     |
+//! | `<account>#Row#<hash>`           | its primary key             | a row of a data extension    |
+
+use std::fmt::Write as _;
+
+use calls::AccountId;
+use sha2::{Digest as _, Sha256};
+
+/// Longest sort key that is kept as it came; DynamoDB takes 1024 bytes. Longer ones are hashed.
+const SORT_BYTES_MAX: usize = 512;
+
+/// Key of one stored object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// Account and type; for rows, account and data extension.
+    pub partition: String,
+    pub sort: String,
+}
+
+/// All objects of a type.
+pub(crate) fn partition(account: &AccountId, type_name: &str) -> String {
+    format!("{}#{type_name}", escaped(&account.0))
+}
+
+pub(crate) fn object(account: &AccountId, type_name: &str, key: &str) -> ObjectKey {
+    ObjectKey {
+        partition: partition(account, type_name),
+        sort: bounded(key.to_owned()),
+    }
+}
+
+/// A subscriber. Case does not count: who has unsubscribed as `ann@` gets no mail as `Ann@`.
+pub(crate) fn subscriber(account: &AccountId, key: &str) -> ObjectKey {
+    ObjectKey {
+        partition: partition(account, "Subscriber"),
+        sort: bounded(key.to_lowercase()),
+    }
+}
+
+/// The record that says which object has this ID.
+pub(crate) fn by_id(account: &AccountId, type_name: &str, id: &str) -> ObjectKey {
+    ObjectKey {
+        partition: partition(account, type_name) + "#ID",
+        sort: bounded(id.to_owned()),
+    }
+}
+
+/// The record that says which data extension has this Name.
+pub(crate) fn by_name(account: &AccountId, name: &str) -> ObjectKey {
+    ObjectKey {
+        partition: partition(account, "DataExtension") + "#Name",
+        sort: bounded(name.to_owned()),
+    }
+}
+
+/// All rows that belong together; `rows` is what [`rows_of`] made.
+pub(crate) fn rows_partition(account: &AccountId, rows: &str) -> String {
+    partition(account, "Row") + "#" + rows
+}
+
+/// A row by the values of its primary key, in the order of the fields.
+pub(crate) fn row<'a>(
+    account: &AccountId,
+    rows: &str,
+    values: impl Iterator<Item = &'a str>,
+) -> ObjectKey {
+    let values: Vec<String> = values.map(escaped).collect();
+    ObjectKey {
+        partition: rows_partition(account, rows),
+        sort: bounded(values.join("#")),
+    }
+}
+
+/// A row of a data extension without primary key: named by the call and the place that made it.
+pub(crate) fn unkeyed_row(
+    account: &AccountId,
+    rows: &str,
+    request_id: &str,
+    ordinal: usize,
+) -> ObjectKey {
+    ObjectKey {
+        partition: rows_partition(account, rows),
+        sort: bounded(format!("{request_id}#{ordinal:05}")),
+    }
+}
+
+/// A fresh name for the rows of a data extension, made from what gives it its rows.
+pub(crate) fn rows_of(request_id: &str, ordinal: usize) -> String {
+    hex(&digest(&["rows", request_id, &ordinal.to_string()])[..16])
+}
+
+/// The ID of an object: positive, and always the same for the same key. `attempt` gives another
+/// one where two keys meet.
+pub(crate) fn number(account: &AccountId, type_name: &str, key: &str, attempt: u32) -> i32 {
+    let hash = digest(&[&account.0, type_name, key, &attempt.to_string()]);
+    let number = i32::from_be_bytes([hash[0] & 0x7f, hash[1], hash[2], hash[3]]);
+    number.max(1)
+}
+
+/// The ObjectID of an object: a GUID that begins with its ID, so that one record finds both.
+pub(crate) fn guid(account: &AccountId, type_name: &str, id: i32) -> String {
+    let hash = digest(&["guid", &account.0, type_name, &id.to_string()]);
+    let rest = hex(&hash[..12]);
+    // Version 8 (made by the application's own rule) and the variant of RFC 9562.
+    format!(
+        "{id:08x}-{}-8{}-a{}-{}",
+        &rest[..4],
+        &rest[4..7],
+        &rest[7..10],
+        &rest[10..22]
+    )
+}
+
+/// The ID that an ObjectID begins with.
+pub(crate) fn number_in(guid: &str) -> Option<i32> {
+    i32::from_str_radix(guid.trim().get(..8)?, 16).ok()
+}
+
+fn bounded(key: String) -> String {
+    if key.len() <= SORT_BYTES_MAX {
+        key
+    } else {
+        hex(&digest(&[&key]))
+    }
+}
+
+/// Free of the separator, and different for different texts.
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25").replace('#', "%23")
+}
+
+fn digest(parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        // Lengths first: "a" + "bc" must not meet "ab" + "c".
+        hasher.update(format!("{} ", part.len()));
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _written = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(name: &str) -> AccountId {
+        AccountId(name.to_owned())
+    }
+
+    #[test]
+    fn free_text_never_reaches_into_another_partition() {
+        let keys = [
+            object(&account("a"), "List", "x"),
+            object(&account("a#List"), "x", ""),
+            object(&account("a%23List"), "x", ""),
+            by_id(&account("a"), "List", "x"),
+            object(&account("a"), "Email", "x"),
+        ];
+        let partitions: std::collections::BTreeSet<_> =
+            keys.iter().map(|key| &key.partition).collect();
+        assert_eq!(partitions.len(), keys.len());
+    }
+
+    #[test]
+    fn primary_keys_of_several_fields_do_not_meet() {
+        let sort = |values: &[&str]| row(&account("a"), "r", values.iter().copied()).sort;
+        assert_ne!(sort(&["a#b", "c"]), sort(&["a", "b#c"]));
+        assert_ne!(sort(&["a%23b", "c"]), sort(&["a#b", "c"]));
+        assert_eq!(sort(&["a", "b"]), "a#b");
+    }
+
+    #[test]
+    fn long_keys_fit_the_table() {
+        assert_eq!(
+            object(&account("a"), "List", &"x".repeat(512)).sort.len(),
+            512
+        );
+        assert_eq!(
+            object(&account("a"), "List", &"x".repeat(513)).sort.len(),
+            64
+        );
+    }
+
+    #[test]
+    fn an_object_id_leads_to_the_id() {
+        for attempt in 0..100 {
+            let id = number(&account("a"), "List", "news", attempt);
+            assert!(id > 0);
+            let guid = guid(&account("a"), "List", id);
+            assert_eq!(guid.len(), 36, "{guid}");
+            assert_eq!(number_in(&guid), Some(id));
+        }
+        assert_eq!(number_in("not a guid"), None);
+        assert_eq!(number_in(""), None);
+    }
+}

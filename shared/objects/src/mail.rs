@@ -1,0 +1,30 @@
+//! One mail that a triggered send owes.
+
+use serde::{Deserialize, Serialize};
+
+/// A mail, complete: sending it needs nothing else. Stored together with the outcome of its call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailOrder {
+    /// Which object of the call, from 0.
+    pub object: u32,
+    /// Which subscriber of the object, from 0.
+    pub subscriber: u32,
+    pub subscriber_key: String,
+    pub to: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    pub subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Its definition is Inactive: kept, and not sent before that changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    /// CustomerKey of its definition.
+    pub definition: String,
+}

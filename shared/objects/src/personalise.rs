@@ -1,0 +1,177 @@
+//! `%%Attribute%%` fields: values of a subscriber put into the words of a mail.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// Longest name between the marks: what is longer is text that happens to lie between two marks.
+const NAME_CHARS_MAX: usize = 128;
+
+const MARK: &str = "%%";
+
+/// Values by name; names are compared without regard to case.
+#[derive(Default)]
+pub(crate) struct Values<'a> {
+    by_name: HashMap<String, &'a str>,
+}
+
+impl<'a> Values<'a> {
+    /// Adds a value, unless there is one of that name: the first one counts.
+    pub(crate) fn or(&mut self, name: &str, value: &'a str) {
+        self.by_name
+            .entry(name.trim().to_lowercase())
+            .or_insert(value);
+    }
+
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.by_name.get(&name.trim().to_lowercase()).copied()
+    }
+}
+
+/// What a value must look like where it is put.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In HTML a value is text, never markup.
+    Html,
+    Text,
+    /// A line break in a subject would end the header and begin another one.
+    Subject,
+}
+
+/// Puts the values in, from the first place that has one. A field that nobody knows becomes empty.
+/// Values are not looked through for fields in their turn.
+pub(crate) fn personalise(words: &str, values: &[&Values<'_>], place: Place) -> String {
+    let mut whole = String::with_capacity(words.len());
+    let mut rest = words;
+    while let Some((before, after)) = rest.split_once(MARK) {
+        whole.push_str(before);
+        match after.split_once(MARK).filter(|(name, _)| is_name(name)) {
+            Some((name, behind)) => {
+                let value = values
+                    .iter()
+                    .find_map(|values| values.get(name))
+                    .unwrap_or_default();
+                whole.push_str(&fitting(value, place));
+                rest = behind;
+            }
+            None => {
+                whole.push_str(MARK);
+                rest = after;
+            }
+        }
+    }
+    whole.push_str(rest);
+    match place {
+        Place::Subject => one_line(&whole),
+        Place::Html | Place::Text => whole,
+    }
+}
+
+/// A name of an attribute, or a piece of script, which is not run and must not be seen either.
+fn is_name(name: &str) -> bool {
+    let is_script = (name.starts_with('=') && name.ends_with('='))
+        || (name.starts_with('[') && name.ends_with(']'));
+    let is_plain = |c: char| c.is_alphanumeric() || " _-.:".contains(c);
+    is_script
+        || (name.chars().count() <= NAME_CHARS_MAX
+            && name.chars().any(char::is_alphanumeric)
+            && name.chars().all(is_plain))
+}
+
+fn fitting(value: &str, place: Place) -> Cow<'_, str> {
+    match place {
+        Place::Html if value.contains(['&', '<', '>', '"', '\'']) => Cow::Owned(escaped(value)),
+        Place::Html | Place::Text | Place::Subject => Cow::Borrowed(value),
+    }
+}
+
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len() + 16);
+    for c in value.chars() {
+        match c {
+            '&' => text.push_str("&amp;"),
+            '<' => text.push_str("&lt;"),
+            '>' => text.push_str("&gt;"),
+            '"' => text.push_str("&quot;"),
+            '\'' => text.push_str("&#39;"),
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+/// Without line breaks and other control characters.
+pub(crate) fn one_line(text: &str) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    line.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_put_in_without_regard_to_case() {
+        check("Hi %%FirstName%%!", Place::Text, "Hi Ann <b>!");
+        check("%%FIRSTNAME%%%%firstname%%", Place::Text, "Ann <b>Ann <b>");
+        check("%% firstname %%", Place::Text, "Ann <b>");
+        check("none", Place::Text, "none");
+        check("", Place::Text, "");
+    }
+
+    #[test]
+    fn the_first_values_that_have_a_field_count() {
+        check(
+            "%%only later%%, %%firstname%%",
+            Place::Text,
+            "later, Ann <b>",
+        );
+    }
+
+    #[test]
+    fn unknown_fields_become_empty() {
+        check("[%%Unknown%%]", Place::Text, "[]");
+        check("[%%=v(@x)=%%][%%[ set @x = 1 ]%%]", Place::Text, "[][]");
+    }
+
+    #[test]
+    fn percent_signs_that_are_no_field_stay() {
+        check("100%% sure", Place::Text, "100%% sure");
+        check("%%%%", Place::Text, "%%%%");
+        check(
+            "50%%, or 20%% off %%firstname%%",
+            Place::Text,
+            "50%%, or 20%% off Ann <b>",
+        );
+        check("%%\n%%firstname%%", Place::Text, "%%\nAnn <b>");
+    }
+
+    #[test]
+    fn values_are_text_in_html_and_one_line_in_a_subject() {
+        check("<i>%%firstname%%</i>", Place::Html, "<i>Ann &lt;b&gt;</i>");
+        check("%%quotes%%", Place::Html, "&quot;&#39;&amp;");
+        check("Re: %%lines%%", Place::Subject, "Re: a  Bcc: b");
+        check("%%lines%%", Place::Text, "a\r\nBcc: b");
+    }
+
+    #[test]
+    fn values_are_not_looked_through_for_fields() {
+        check("%%nested%%", Place::Text, "%%firstname%%");
+    }
+
+    #[track_caller]
+    fn check(words: &str, place: Place, expected: &str) {
+        let mut first = Values::default();
+        first.or("FirstName", "Ann <b>");
+        first.or("firstname", "not this one");
+        first.or("nested", "%%firstname%%");
+        first.or("lines", "a\r\nBcc: b");
+        first.or("quotes", "\"'&");
+        let mut second = Values::default();
+        second.or("Only Later", "later");
+        second.or("FirstName", "Bob");
+        assert_eq!(personalise(words, &[&first, &second], place), expected);
+    }
+}

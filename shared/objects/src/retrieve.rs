@@ -1,0 +1,175 @@
+//! For Retrieve: where the objects of a type lie, and what their properties are called.
+
+use calls::AccountId;
+use jiff::Timestamp;
+use soap::Element;
+use thiserror::Error;
+
+use crate::data_extension::{self, ROWS};
+use crate::key::{self, ObjectKey};
+use crate::working::{Missing, Working};
+use crate::{other, row};
+
+/// Types with a meaning of their own that are kept; see `other` for the rest.
+const OWN: [&str; 4] = [
+    "Subscriber",
+    "List",
+    "DataExtension",
+    "TriggeredSendDefinition",
+];
+
+/// Why a type cannot be retrieved. The text is that of OverallStatus, after `Error: `.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RetrieveError {
+    #[error(
+        "Unable to find a handler for object type: {0}. Object types are case-sensitive, check spelling."
+    )]
+    NoHandler(String),
+    #[error("Data extension does not exist: {0}")]
+    NoDataExtension(String),
+}
+
+/// Where the objects of a type lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// To be queried, unless [`Source::direct_key`] makes a look at one key enough.
+    pub partition: String,
+    account: &'a AccountId,
+    kind: Kind<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind<'a> {
+    Objects(&'a str),
+    Subscribers,
+    /// Rows of this data extension.
+    Rows(&'a Element),
+    /// Fields of data extensions: they stand in the definitions.
+    Fields,
+    /// Members of lists: they stand at the subscribers.
+    Members,
+}
+
+/// Where the objects of a type lie. For `DataExtensionObject[Name or key]` the definition is needed
+/// first, and asked for like any other missing record.
+pub fn retrieve_from<'a>(
+    working: &'a Working,
+    object_type: &'a str,
+) -> Result<Result<Source<'a>, RetrieveError>, Missing> {
+    let account = working.account();
+    let source = |type_name: &str, kind| {
+        Ok(Ok(Source {
+            partition: key::partition(account, type_name),
+            account,
+            kind,
+        }))
+    };
+    if let Some(address) = data_extension_in(object_type) {
+        let Some((_, definition)) = data_extension::find(working, address)? else {
+            return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
+        };
+        let rows = definition.text_of(ROWS).unwrap_or_default();
+        let partition = key::rows_partition(account, rows);
+        return Ok(Ok(Source {
+            partition,
+            account,
+            kind: Kind::Rows(definition),
+        }));
+    }
+    match object_type {
+        "Subscriber" => source("Subscriber", Kind::Subscribers),
+        "ListSubscriber" => source("Subscriber", Kind::Members),
+        "DataExtensionField" => source("DataExtension", Kind::Fields),
+        kept if OWN.contains(&kept) || other::is_kept(kept) => source(kept, Kind::Objects(kept)),
+        unknown => Ok(Err(RetrieveError::NoHandler(unknown.to_owned()))),
+    }
+}
+
+fn data_extension_in(object_type: &str) -> Option<&str> {
+    object_type
+        .strip_prefix("DataExtensionObject[")?
+        .strip_suffix(']')
+}
+
+impl Source<'_> {
+    /// The one key that can hold what has `value` for its `property`, if that property is the key.
+    pub fn direct_key(&self, property: &str, value: &str, now: Timestamp) -> Option<ObjectKey> {
+        match (self.kind, property) {
+            (_, _) if value.is_empty() => None,
+            (Kind::Subscribers, "SubscriberKey") | (Kind::Members, "SubscriberKey") => {
+                Some(key::subscriber(self.account, value))
+            }
+            (Kind::Objects(type_name), "CustomerKey") => {
+                Some(key::object(self.account, type_name, value))
+            }
+            (Kind::Fields, "DataExtension.CustomerKey") => {
+                Some(key::object(self.account, "DataExtension", value))
+            }
+            (Kind::Rows(definition), _) => {
+                row::key_by(self.account, definition, property, value, now)
+            }
+            (Kind::Subscribers | Kind::Objects(_) | Kind::Fields | Kind::Members, _) => None,
+        }
+    }
+
+    /// The objects that a stored one stands for: itself, or what stands in it.
+    pub fn objects_in(&self, stored: Element) -> Vec<Element> {
+        match self.kind {
+            Kind::Objects(_) | Kind::Subscribers | Kind::Rows(_) => vec![stored],
+            Kind::Fields => fields_of(&stored),
+            Kind::Members => memberships_of(&stored),
+        }
+    }
+}
+
+fn fields_of(definition: &Element) -> Vec<Element> {
+    let customer_key = definition.text_of("CustomerKey").unwrap_or_default();
+    let owner = Element::new("DataExtension").with(Element::of("CustomerKey", customer_key));
+    data_extension::fields_in(definition)
+        .map(|field| {
+            let field = Element {
+                name: "Objects".to_owned(),
+                ..field.clone()
+            };
+            field.typed("DataExtensionField").with(owner.clone())
+        })
+        .collect()
+}
+
+fn memberships_of(subscriber: &Element) -> Vec<Element> {
+    let subscriber_key = subscriber.text_of("SubscriberKey").unwrap_or_default();
+    subscriber
+        .all("Lists")
+        .map(|membership| {
+            let list = ["ID", "List.ID"]
+                .iter()
+                .find_map(|path| membership.at(path));
+            let status = membership.text_of("Status").unwrap_or("Active");
+            Element::new("Objects")
+                .typed("ListSubscriber")
+                .with(Element::of("Status", status))
+                .with(Element::of(
+                    "ListID",
+                    list.map_or("", |list| list.text.as_str()),
+                ))
+                .with(Element::of("SubscriberKey", subscriber_key))
+        })
+        .collect()
+}
+
+/// The value of a property, for a filter or an answer: of a row, its column; of everything else
+/// the field at a path with dots. `None`: null.
+pub fn property<'a>(object: &'a Element, property: &str) -> Option<&'a str> {
+    if object.type_name.as_deref() == Some("DataExtensionObject") {
+        return row::pairs(object, "Properties", "Property")
+            .find(|pair| {
+                pair.text_of("Name")
+                    .is_some_and(|name| name.eq_ignore_ascii_case(property))
+            })
+            .and_then(|pair| pair.text_of("Value"));
+    }
+    object
+        .at(property)
+        .filter(|found| !found.nil)
+        .map(|found| found.text.as_str())
+}

@@ -1,0 +1,416 @@
+//! DataExtensionObject: one row of a data extension.
+
+use calls::Method;
+use soap::{Detail, Element, FieldError, ObjectResult};
+
+use crate::carry_out::{Asked, whole};
+use crate::data_extension::{self, ROWS};
+use crate::field::{Field, REQUIRED, Unfit};
+use crate::key::{self, ObjectKey};
+use crate::saving::{Deed, Wish};
+use crate::tree;
+use crate::verdict::{Decision, Refused, Stop};
+
+/// Numbers of the protocol's list of send failures, which names the same troubles.
+const DUPLICATE_ROW: u32 = 21;
+const UNKNOWN_FIELD: u32 = 20;
+
+const NO_DATA_EXTENSION: u32 = 310_001;
+const NOTHING_TO_DELETE: u32 = 310_002;
+const VALIDATION: u32 = 310_007;
+/// A SaveOption (AddOnly is the default of Create) forbids what is asked for.
+const NOT_TO_BE_ADDED: u32 = 68_000;
+const NOT_TO_BE_UPDATED: u32 = 68_001;
+
+pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+    let address =
+        tree::filled(asked.object, "CustomerKey").or_else(|| tree::filled(asked.object, "Name"));
+    let Some(address) = address else {
+        return Err(refused(
+            NO_DATA_EXTENSION,
+            "The CustomerKey or the Name of the data extension is needed",
+        )
+        .into());
+    };
+    let Some((definition_key, definition)) = data_extension::find(asked.working, address)? else {
+        return Err(refused(
+            NO_DATA_EXTENSION,
+            format!("There is no data extension [{address}]"),
+        )
+        .into());
+    };
+    let fields: Vec<Field<'_>> = data_extension::fields_in(definition)
+        .filter_map(|field| Field::read(field).ok())
+        .collect();
+    let table = Table {
+        asked,
+        definition,
+        fields,
+    };
+    let mut given = table.given()?;
+    let key = table.key(&mut given)?;
+    let stored = match &key {
+        RowKey::Primary(key) => asked.working.get(key)?,
+        RowKey::Made(_) => None,
+    };
+    let decision = table.carry_out(key, stored, given)?;
+    Ok(decision.relying_on(definition_key))
+}
+
+fn refused(code: u32, message: impl Into<String>) -> Refused {
+    let message = message.into();
+    let detail = detail(Some(message.clone()), Vec::new(), Vec::new());
+    Refused {
+        code,
+        message,
+        detail,
+    }
+}
+
+fn detail(
+    error_message: Option<String>,
+    key_errors: Vec<FieldError>,
+    value_errors: Vec<FieldError>,
+) -> Detail {
+    Detail::DataExtension {
+        error_message,
+        key_errors,
+        value_errors,
+    }
+}
+
+/// What the caller says of a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Given {
+    #[default]
+    Nothing,
+    Null,
+    Value(String),
+}
+
+/// Where a row lies.
+enum RowKey {
+    /// By its primary key.
+    Primary(ObjectKey),
+    /// It has none; this key is made for a new row.
+    Made(ObjectKey),
+}
+
+/// A data extension, and the row that is asked for.
+struct Table<'a> {
+    asked: &'a Asked<'a>,
+    definition: &'a Element,
+    fields: Vec<Field<'a>>,
+}
+
+impl Table<'_> {
+    /// What the caller says of each field, in the order of the fields: Keys and Properties together.
+    fn given(&self) -> Result<Vec<Given>, Stop> {
+        let mut given = vec![Given::Nothing; self.fields.len()];
+        let mut wrong = Wrong::default();
+        // Keys come last: they name the row that is meant.
+        for (group, property) in [("Properties", "Property"), ("Keys", "Key")] {
+            for pair in pairs(self.asked.object, group, property) {
+                let errors = if group == "Keys" {
+                    &mut wrong.keys
+                } else {
+                    &mut wrong.values
+                };
+                let name = pair.text_of("Name").unwrap_or_default();
+                let Some(place) = self.fields.iter().position(|field| field.is_called(name)) else {
+                    errors.push(FieldError {
+                        name: name.to_owned(),
+                        error_code: UNKNOWN_FIELD,
+                        error_message: format!("There is no column [{name}]"),
+                    });
+                    continue;
+                };
+                match self.take(&self.fields[place], pair) {
+                    Err(error) => errors.push(error),
+                    Ok(value) if group == "Keys" && is_moved(&given[place], &value) => {
+                        errors.push(self.moved(&self.fields[place]));
+                    }
+                    Ok(value) => given[place] = value,
+                }
+            }
+        }
+        wrong.or(given)
+    }
+
+    fn take(&self, field: &Field<'_>, pair: &Element) -> Result<Given, FieldError> {
+        let Some(text) = pair.text_of("Value") else {
+            return Ok(Given::Null);
+        };
+        match field.take(text, self.asked.request.now) {
+            Ok(Some(value)) => Ok(Given::Value(value)),
+            Ok(None) => Ok(Given::Null),
+            Err(unfit) => Err(error_of(field, unfit)),
+        }
+    }
+
+    fn moved(&self, field: &Field<'_>) -> FieldError {
+        FieldError {
+            name: field.name.to_owned(),
+            error_code: UNKNOWN_FIELD,
+            error_message: format!(
+                "The value for column [{}] differs between Keys and Properties",
+                field.name
+            ),
+        }
+    }
+
+    /// The key of the row; a default fills in what is not given of it.
+    fn key(&self, given: &mut [Given]) -> Result<RowKey, Stop> {
+        let account = self.asked.working.account();
+        let rows = self.definition.text_of(ROWS).unwrap_or_default();
+        if !self.fields.iter().any(|field| field.is_key) {
+            if !matches!(self.asked.wish(), Wish::Add | Wish::Save | Wish::Leave) {
+                let message = "The data extension has no primary key: its rows can be added, and not be updated or deleted one by one";
+                return Err(refused(VALIDATION, message).into());
+            }
+            let request_id = &self.asked.request.request_id.0;
+            return Ok(RowKey::Made(key::unkeyed_row(
+                account,
+                rows,
+                request_id,
+                self.asked.ordinal,
+            )));
+        }
+        let mut wrong = Wrong::default();
+        let may_default = matches!(self.asked.wish(), Wish::Add | Wish::Save);
+        for (field, given) in self
+            .fields
+            .iter()
+            .zip(given.iter_mut())
+            .filter(|(field, _)| field.is_key)
+        {
+            if *given == Given::Nothing && may_default {
+                self.fill_in(field, given);
+            }
+            if !matches!(given, Given::Value(value) if !value.is_empty()) {
+                wrong.keys.push(error_of(field, required(field)));
+            }
+        }
+        let primary = key::row(account, rows, key_values(&self.fields, given));
+        wrong.or(RowKey::Primary(primary))
+    }
+
+    fn carry_out(
+        &self,
+        key: RowKey,
+        stored: Option<&Element>,
+        given: Vec<Given>,
+    ) -> Result<Decision, Stop> {
+        let (RowKey::Primary(at) | RowKey::Made(at)) = key;
+        match self.asked.wish().on(stored) {
+            Deed::Leave => Ok(Decision::only(self.done(true))),
+            Deed::Create => {
+                let row = self.row(None, given)?;
+                Ok(Decision::only(self.done(true)).changing(at, Some(row)))
+            }
+            Deed::Change(stored) => {
+                let row = self.row(Some(stored), given)?;
+                Ok(Decision::only(self.done(true)).changing(at, Some(row)))
+            }
+            Deed::Remove(_) => Ok(Decision::only(self.done(false)).changing(at, None)),
+            Deed::Exists => Err(self.duplicate(&given).into()),
+            Deed::Lacking => Err(self.lacking(&given).into()),
+        }
+    }
+
+    fn done(&self, with_object: bool) -> crate::UnitResult {
+        let message = match self.asked.request.method {
+            Method::Create => "Created DataExtensionObject",
+            Method::Update | Method::Perform => "Updated DataExtensionObject",
+            Method::Delete => "Deleted DataExtensionObject",
+        };
+        whole(ObjectResult {
+            object: with_object.then(|| self.asked.object.clone()),
+            detail: detail(None, Vec::new(), Vec::new()),
+            ..self.asked.done(message)
+        })
+    }
+
+    /// The row as it is stored: its values in the order of the fields, nulls left out.
+    fn row(&self, stored: Option<&Element>, given: Vec<Given>) -> Result<Element, Stop> {
+        let mut wrong = Wrong::default();
+        let mut values = Element::new("Properties");
+        for (field, mut given) in self.fields.iter().zip(given) {
+            if given == Given::Nothing {
+                match stored {
+                    Some(stored) => given = stored_value(stored, field.name),
+                    None => self.fill_in(field, &mut given),
+                }
+            }
+            match given {
+                Given::Value(value) => values.children.push(pair(field.name, value)),
+                Given::Nothing | Given::Null if field.is_required => {
+                    wrong.values.push(error_of(field, required(field)));
+                }
+                Given::Nothing | Given::Null => {}
+            }
+        }
+        wrong.or(Element::new("Objects")
+            .typed("DataExtensionObject")
+            .with(values))
+    }
+
+    fn fill_in(&self, field: &Field<'_>, given: &mut Given) {
+        let value = field
+            .default
+            .map(|default| field.take(default, self.asked.request.now));
+        if let Some(Ok(Some(value))) = value {
+            *given = Given::Value(value);
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.definition.text_of("CustomerKey").unwrap_or_default()
+    }
+
+    fn duplicate(&self, given: &[Given]) -> Refused {
+        let name = self.name();
+        let value = key_values(&self.fields, given)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let message = format!(
+            "Violation of PRIMARY KEY constraint 'PK_{name}'. Cannot insert duplicate key in object '{name}'. The duplicate key value is ({value})."
+        );
+        let errors = self.key_errors(DUPLICATE_ROW, &message);
+        Refused {
+            code: NOT_TO_BE_ADDED,
+            message: message.clone(),
+            detail: detail(Some(message), errors, Vec::new()),
+        }
+    }
+
+    fn lacking(&self, given: &[Given]) -> Refused {
+        let value = key_values(&self.fields, given)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let message = format!("Primary key '{value}' does not exist.");
+        let errors = self.key_errors(UNKNOWN_FIELD, &message);
+        let is_delete = self.asked.request.method == Method::Delete;
+        Refused {
+            code: if is_delete {
+                NOTHING_TO_DELETE
+            } else {
+                NOT_TO_BE_UPDATED
+            },
+            message: message.clone(),
+            detail: detail(Some(message), errors, Vec::new()),
+        }
+    }
+
+    fn key_errors(&self, error_code: u32, error_message: &str) -> Vec<FieldError> {
+        let keys = self.fields.iter().filter(|field| field.is_key);
+        keys.map(|field| FieldError {
+            name: field.name.to_owned(),
+            error_code,
+            error_message: error_message.to_owned(),
+        })
+        .collect()
+    }
+}
+
+/// The fields that are wrong.
+#[derive(Default)]
+struct Wrong {
+    keys: Vec<FieldError>,
+    values: Vec<FieldError>,
+}
+
+impl Wrong {
+    /// `right`, if nothing is wrong.
+    fn or<T>(self, right: T) -> Result<T, Stop> {
+        let Some(first) = self.keys.first().or(self.values.first()) else {
+            return Ok(right);
+        };
+        let message = first.error_message.clone();
+        Err(Refused {
+            code: VALIDATION,
+            message: message.clone(),
+            detail: detail(Some(message), self.keys, self.values),
+        }
+        .into())
+    }
+}
+
+fn error_of(field: &Field<'_>, unfit: Unfit) -> FieldError {
+    FieldError {
+        name: field.name.to_owned(),
+        error_code: unfit.code,
+        error_message: unfit.message,
+    }
+}
+
+fn required(field: &Field<'_>) -> Unfit {
+    let message = format!("The value for column [{}] is required", field.name);
+    Unfit {
+        code: REQUIRED,
+        message,
+    }
+}
+
+/// Whether Keys name another row than Properties do.
+fn is_moved(property: &Given, key: &Given) -> bool {
+    *property != Given::Nothing && property != key
+}
+
+fn key_values<'a>(fields: &'a [Field<'_>], given: &'a [Given]) -> impl Iterator<Item = &'a str> {
+    fields
+        .iter()
+        .zip(given)
+        .filter(|(field, _)| field.is_key)
+        .filter_map(|(_, given)| match given {
+            Given::Value(value) => Some(value.as_str()),
+            Given::Nothing | Given::Null => None,
+        })
+}
+
+/// The name-value pairs of a row, as they come and as they are stored.
+pub(crate) fn pairs<'a>(
+    object: &'a Element,
+    group: &'static str,
+    property: &'static str,
+) -> impl Iterator<Item = &'a Element> {
+    object.all(group).flat_map(move |group| group.all(property))
+}
+
+fn pair(name: &str, value: String) -> Element {
+    Element::new("Property")
+        .with(Element::of("Name", name))
+        .with(Element::of("Value", value))
+}
+
+fn stored_value(stored: &Element, name: &str) -> Given {
+    let mut all = pairs(stored, "Properties", "Property");
+    let same = all.find(|pair| {
+        pair.text_of("Name")
+            .is_some_and(|n| n.eq_ignore_ascii_case(name))
+    });
+    match same.and_then(|pair| pair.text_of("Value")) {
+        Some(value) => Given::Value(value.to_owned()),
+        None => Given::Nothing,
+    }
+}
+
+/// The key of the row that has `value` in its primary key, if that is one field called `property`.
+pub(crate) fn key_by(
+    account: &calls::AccountId,
+    definition: &Element,
+    property: &str,
+    value: &str,
+    now: jiff::Timestamp,
+) -> Option<ObjectKey> {
+    let fields: Vec<Field<'_>> = data_extension::fields_in(definition)
+        .filter_map(|field| Field::read(field).ok())
+        .collect();
+    let mut keys = fields.iter().filter(|field| field.is_key);
+    let field = keys
+        .next()
+        .filter(|field| field.is_called(property) && keys.next().is_none())?;
+    let value = field.take(value, now).ok().flatten()?;
+    let rows = definition.text_of(ROWS).unwrap_or_default();
+    Some(key::row(account, rows, std::iter::once(value.as_str())))
+}

@@ -1,0 +1,263 @@
+//! Subscriber: an address with attributes, a status and the lists it is on.
+
+use calls::{AccountId, Method};
+use soap::{Element, ObjectResult};
+
+use crate::address::is_address;
+use crate::carry_out::{Asked, whole};
+use crate::key::{self, ObjectKey};
+use crate::saving::{self, Deed};
+use crate::tree;
+use crate::verdict::{Decision, Refused, Stop};
+
+/// Longest SubscriberKey, in characters. The protocol's figure.
+pub(crate) const KEY_CHARS_MAX: usize = 254;
+
+const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Deleted"];
+
+pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+    let account = asked.working.account();
+    let (key, name) = key_of(account, asked.object)?;
+    let stored = asked.working.get(&key)?;
+    match asked.wish().on(stored) {
+        Deed::Leave => Ok(Decision::only(whole(asked.done(message(asked))))),
+        Deed::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
+        Deed::Lacking => Err(lacking(asked.object).into()),
+        Deed::Remove(_) => {
+            let result = ObjectResult {
+                new_id: None,
+                ..asked.done("Subscriber deleted")
+            };
+            Ok(Decision::only(whole(result)).changing(key, None))
+        }
+        Deed::Create => {
+            check(asked.object, true)?;
+            let becomes = created(asked, name);
+            let result = kept(asked, &becomes);
+            Ok(Decision::only(result).changing(key, Some(becomes)))
+        }
+        Deed::Change(stored) => {
+            check(asked.object, false)?;
+            let becomes = changed(asked, stored.clone());
+            let result = kept(asked, &becomes);
+            Ok(Decision::only(result).changing(key, Some(becomes)))
+        }
+    }
+}
+
+/// Where a subscriber lies, and what names it: SubscriberKey, else CustomerKey, else EmailAddress.
+fn key_of<'a>(account: &AccountId, object: &'a Element) -> Result<(ObjectKey, &'a str), Refused> {
+    let subscriber_key = tree::filled(object, "SubscriberKey");
+    let customer_key = tree::filled(object, "CustomerKey");
+    if let (Some(subscriber_key), Some(customer_key)) = (subscriber_key, customer_key)
+        && subscriber_key != customer_key
+    {
+        return Err(Refused::new(
+            12021,
+            "The SubscriberKey does not match the CustomerKey",
+        ));
+    }
+    let name = subscriber_key
+        .or(customer_key)
+        .or_else(|| tree::filled(object, "EmailAddress"));
+    let Some(name) = name else {
+        let is_numbered = tree::filled(object, "ID").is_some();
+        return Err(if is_numbered {
+            Refused::new(
+                12015,
+                "Subscriber Key Not Found. A subscriber is named by its SubscriberKey or EmailAddress, not by its ID",
+            )
+        } else {
+            invalid_address()
+        });
+    };
+    if name.chars().count() > KEY_CHARS_MAX {
+        let message = format!("The SubscriberKey is too long: {KEY_CHARS_MAX} characters at most");
+        return Err(Refused::new(12011, message));
+    }
+    Ok((key::subscriber(account, name), name))
+}
+
+fn invalid_address() -> Refused {
+    Refused::new(
+        12000,
+        "InvalidEmailAddress: the EmailAddress is missing or has invalid syntax",
+    )
+}
+
+fn lacking(object: &Element) -> Refused {
+    match tree::filled(object, "SubscriberKey").or_else(|| tree::filled(object, "CustomerKey")) {
+        Some(_) => Refused::new(12015, "Subscriber Key Not Found"),
+        None => Refused::new(
+            12001,
+            "SubscriberNotFound: there is no subscriber of this EmailAddress",
+        ),
+    }
+}
+
+fn message(asked: &Asked<'_>) -> &'static str {
+    match asked.request.method {
+        Method::Create => "Created Subscriber.",
+        Method::Update | Method::Perform => "Updated Subscriber.",
+        Method::Delete => "Subscriber deleted",
+    }
+}
+
+fn check(object: &Element, is_new: bool) -> Result<(), Refused> {
+    let address = object.text_of("EmailAddress");
+    if !address.map_or(!is_new, is_address) {
+        return Err(invalid_address());
+    }
+    match tree::filled(object, "Status") {
+        Some("Bounced" | "Deleted") if is_new => Err(Refused::new(
+            12016,
+            "The Status cannot be Bounced or Deleted when a subscriber is created",
+        )),
+        Some(status) if !STATUSES.contains(&status) => Err(Refused::new(
+            12011,
+            format!("{status} is not a status of a subscriber"),
+        )),
+        Some(_) | None => Ok(()),
+    }?;
+    if object
+        .all("Attributes")
+        .any(|attribute| tree::filled(attribute, "Name").is_none())
+    {
+        return Err(Refused::new(12011, "Every attribute must have a Name"));
+    }
+    Ok(())
+}
+
+fn created(asked: &Asked<'_>, name: &str) -> Element {
+    let mut becomes = new(
+        asked.working.account(),
+        name,
+        &asked.request.now.to_string(),
+    );
+    saving::overlay(&mut becomes, asked.object, asked.request.options, &OWN_RULE);
+    lay_over(&mut becomes, asked.object);
+    date_status(&mut becomes, None, &asked.request.now.to_string());
+    becomes
+}
+
+/// A subscriber of that key and nothing else.
+pub(crate) fn new(account: &AccountId, name: &str, now: &str) -> Element {
+    let id = key::number(account, "Subscriber", &name.to_lowercase(), 0);
+    Element::new("Objects")
+        .typed("Subscriber")
+        .with(Element::of("CreatedDate", now))
+        .with(Element::of("ModifiedDate", now))
+        .with(Element::of("ID", id.to_string()))
+        .with(Element::of("SubscriberKey", name))
+        .with(Element::of("Status", "Active"))
+}
+
+fn changed(asked: &Asked<'_>, stored: Element) -> Element {
+    let status = stored.text_of("Status").map(str::to_owned);
+    let now = asked.request.now.to_string();
+    let mut becomes = stored;
+    saving::overlay(&mut becomes, asked.object, asked.request.options, &OWN_RULE);
+    lay_over(&mut becomes, asked.object);
+    tree::set(&mut becomes, "ModifiedDate", now.clone());
+    date_status(&mut becomes, status.as_deref(), &now);
+    becomes
+}
+
+/// Fields that are merged, or that name the subscriber and so never change.
+const OWN_RULE: [&str; 4] = ["Attributes", "Lists", "SubscriberKey", "CustomerKey"];
+
+/// Merges the attributes by name, and the lists by list.
+pub(crate) fn lay_over(becomes: &mut Element, incoming: &Element) {
+    if incoming.child("Attributes").is_some() {
+        let mut attributes: Vec<Element> = becomes.all("Attributes").cloned().collect();
+        for attribute in incoming.all("Attributes") {
+            lay_attribute(&mut attributes, attribute);
+        }
+        tree::replace(becomes, "Attributes", attributes);
+    }
+    if incoming.child("Lists").is_some() {
+        let mut lists: Vec<Element> = becomes.all("Lists").cloned().collect();
+        for list in incoming.all("Lists") {
+            lay_list(&mut lists, list);
+        }
+        tree::replace(becomes, "Lists", lists);
+    }
+}
+
+/// Attribute names are compared without regard to case, as in the mails they go into.
+fn lay_attribute(attributes: &mut Vec<Element>, attribute: &Element) {
+    let name = attribute.text_of("Name").unwrap_or_default();
+    let is_same = |other: &&mut Element| {
+        other
+            .text_of("Name")
+            .is_some_and(|other| other.eq_ignore_ascii_case(name))
+    };
+    match attributes.iter_mut().find(is_same) {
+        Some(same) => *same = attribute.clone(),
+        None => attributes.push(attribute.clone()),
+    }
+}
+
+/// Action `delete` takes the subscriber off the list, every other one puts it there.
+fn lay_list(lists: &mut Vec<Element>, list: &Element) {
+    let place = lists.iter().position(|other| is_same_list(other, list));
+    if list
+        .text_of("Action")
+        .is_some_and(|action| action.eq_ignore_ascii_case("delete"))
+    {
+        if let Some(place) = place {
+            lists.remove(place);
+        }
+        return;
+    }
+    let mut membership = list.clone();
+    membership
+        .children
+        .retain(|child| !["Action", "Subscriber", "Client"].contains(&child.name.as_str()));
+    if tree::filled(&membership, "Status").is_none() {
+        tree::replace(
+            &mut membership,
+            "Status",
+            vec![Element::of("Status", "Active")],
+        );
+    }
+    match place {
+        Some(place) => lists[place] = membership,
+        None => lists.push(membership),
+    }
+}
+
+/// Whether two memberships are of the same list. Clients write its number or key either at the
+/// membership or in its List.
+pub(crate) fn is_same_list(one: &Element, other: &Element) -> bool {
+    let field = |list: &'_ Element, name: &str| {
+        tree::filled(list, name)
+            .or_else(|| tree::filled_at(list, &format!("List.{name}")))
+            .map(str::to_owned)
+    };
+    ["ID", "CustomerKey", "ObjectID"]
+        .iter()
+        .any(|name| field(one, name).is_some_and(|found| Some(found) == field(other, name)))
+}
+
+/// The UnsubscribedDate goes with the status.
+fn date_status(becomes: &mut Element, before: Option<&str>, now: &str) {
+    let is_unsubscribed = becomes.text_of("Status") == Some("Unsubscribed");
+    if !is_unsubscribed {
+        tree::remove(becomes, "UnsubscribedDate");
+    } else if before != Some("Unsubscribed") {
+        tree::set(becomes, "UnsubscribedDate", now);
+    }
+}
+
+fn kept(asked: &Asked<'_>, stored: &Element) -> crate::UnitResult {
+    let mut echo = asked.object.clone();
+    let id = stored.text_of("ID").unwrap_or_default();
+    tree::set(&mut echo, "ID", id);
+    let is_create = asked.request.method == Method::Create;
+    whole(ObjectResult {
+        new_id: if is_create { id.parse().ok() } else { None },
+        object: Some(echo),
+        ..asked.done(message(asked))
+    })
+}

@@ -1,0 +1,175 @@
+//! TriggeredSendDefinition: what a triggered send sends, and whether it may.
+
+use soap::Element;
+
+use crate::carry_out::Asked;
+use crate::keyed::{self, Kind};
+use crate::tree;
+use crate::verdict::{Decision, Refused, Stop};
+use crate::working::{Missing, Working};
+
+const NOT_ACTIVATED: u32 = 17000;
+const NOT_UPDATED: u32 = 17003;
+const EMAIL_NOT_FOUND: u32 = 17010;
+const KEY_INVALID: u32 = 17100;
+const STATUS_INVALID: u32 = 17101;
+
+const KIND: Kind<'static> = Kind {
+    type_name: "TriggeredSendDefinition",
+    // A Name is no address of a triggered send, so it does not stand in for the key.
+    name_field: "CustomerKey",
+    no_key: (
+        KEY_INVALID,
+        "TriggeredSendDefinitionCustomerKeyInvalid: a CustomerKey is needed",
+    ),
+    exists: (
+        1,
+        "A TriggeredSendDefinition with this CustomerKey already exists",
+    ),
+    lacking: (
+        18000,
+        "TriggeredSendObjectNotFound: there is no such TriggeredSendDefinition",
+    ),
+    created: "TriggeredSendDefinition created",
+    updated: "TriggeredSendDefinition updated",
+    deleted: "TriggeredSendDefinition deleted",
+};
+
+/// Whether a definition sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    New,
+    Active,
+    /// Takes triggered sends in, and keeps their mails until it is active again.
+    Inactive,
+    /// For good.
+    Canceled,
+    Deleted,
+    Moved,
+}
+
+impl Status {
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "New" => Some(Self::New),
+            "Active" => Some(Self::Active),
+            "Inactive" => Some(Self::Inactive),
+            "Canceled" => Some(Self::Canceled),
+            "Deleted" => Some(Self::Deleted),
+            "Moved" => Some(Self::Moved),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn of(definition: &Element) -> Self {
+        tree::filled(definition, "TriggeredSendStatus")
+            .and_then(Self::parse)
+            .unwrap_or(Self::New)
+    }
+}
+
+pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+    keyed::decide(asked, &KIND, check)
+}
+
+fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
+    let wanted = match tree::filled(becomes, "TriggeredSendStatus") {
+        None => {
+            tree::replace(
+                becomes,
+                "TriggeredSendStatus",
+                vec![Element::of("TriggeredSendStatus", "New")],
+            );
+            Status::New
+        }
+        Some(name) => Status::parse(name).ok_or_else(|| {
+            Refused::new(
+                STATUS_INVALID,
+                format!("{name} is not a status of a TriggeredSendDefinition"),
+            )
+        })?,
+    };
+    let before = stored.map(Status::of);
+    match (before, wanted) {
+        (Some(Status::Canceled | Status::Deleted), Status::Active) => {
+            let message = "The TriggeredSendDefinition cannot be activated: it is canceled";
+            return Err(Refused::new(NOT_ACTIVATED, message).into());
+        }
+        (Some(Status::Canceled | Status::Deleted), _) => {
+            let message = "The TriggeredSendDefinition cannot be updated: it is canceled";
+            return Err(Refused::new(NOT_UPDATED, message).into());
+        }
+        (None, Status::Canceled | Status::Deleted | Status::Moved) => {
+            let message = "A TriggeredSendDefinition is created New, Active or Inactive";
+            return Err(Refused::new(STATUS_INVALID, message).into());
+        }
+        (
+            _,
+            Status::New | Status::Inactive | Status::Canceled | Status::Deleted | Status::Moved,
+        ) => {}
+        (_, Status::Active) => {}
+    }
+    let email = email_of(asked.working, becomes)?;
+    match (email, wanted) {
+        (Email::NotFound, _) => Err(Refused::new(
+            EMAIL_NOT_FOUND,
+            "The Email of the TriggeredSendDefinition was not found",
+        )
+        .into()),
+        (Email::None, Status::Active) => Err(Refused::new(
+            NOT_ACTIVATED,
+            "The TriggeredSendDefinition cannot be activated: it has no Email",
+        )
+        .into()),
+        (Email::None | Email::Is { .. }, _) => Ok(()),
+    }
+}
+
+/// The Email of a definition.
+pub(crate) enum Email<'a> {
+    None,
+    /// It names one that there is not.
+    NotFound,
+    Is {
+        /// As it stands in the definition: what is said here counts first.
+        inline: &'a Element,
+        /// The one that it names.
+        stored: Option<&'a Element>,
+    },
+}
+
+pub(crate) fn email_of<'a>(
+    working: &'a Working,
+    definition: &'a Element,
+) -> Result<Email<'a>, Missing> {
+    let Some(inline) = definition.child("Email").filter(|email| !email.nil) else {
+        return Ok(Email::None);
+    };
+    let found = keyed::find(working, "Email", "Name", inline)?.and_then(|found| found.object);
+    let has_words = ["HTMLBody", "TextBody"]
+        .iter()
+        .any(|body| tree::filled(inline, body).is_some());
+    Ok(match found {
+        Some(stored) => Email::Is {
+            inline,
+            stored: Some(stored),
+        },
+        None if has_words => Email::Is {
+            inline,
+            stored: None,
+        },
+        None => Email::NotFound,
+    })
+}
+
+impl Email<'_> {
+    /// A field of the Email, wherever it is said.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        match self {
+            Self::None | Self::NotFound => None,
+            Self::Is { inline, stored } => {
+                tree::filled(inline, name).or_else(|| tree::filled((*stored)?, name))
+            }
+        }
+    }
+}

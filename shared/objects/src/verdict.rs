@@ -1,0 +1,79 @@
+//! How the decision on a unit ends: made, refused, or not possible yet.
+
+use soap::{Detail, Element};
+
+use crate::carry_out::UnitResult;
+use crate::key::ObjectKey;
+use crate::mail::MailOrder;
+use crate::working::Missing;
+
+/// A decision that is made: the result, and all that comes of it.
+pub(crate) struct Decision {
+    pub(crate) result: UnitResult,
+    /// What the objects become; `None` removes one.
+    pub(crate) changes: Vec<(ObjectKey, Option<Element>)>,
+    /// Objects that must not change before the changes are stored, beside the changed ones.
+    pub(crate) relied_on: Vec<ObjectKey>,
+    pub(crate) mails: Vec<MailOrder>,
+}
+
+impl Decision {
+    /// Nothing comes of it but its result.
+    pub(crate) fn only(result: UnitResult) -> Self {
+        Self {
+            result,
+            changes: Vec::new(),
+            relied_on: Vec::new(),
+            mails: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn changing(mut self, key: ObjectKey, becomes: Option<Element>) -> Self {
+        self.changes.push((key, becomes));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn relying_on(mut self, key: ObjectKey) -> Self {
+        self.relied_on.push(key);
+        self
+    }
+}
+
+/// Our "no" to one object, with the protocol's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) code: u32,
+    pub(crate) message: String,
+    pub(crate) detail: Detail,
+}
+
+impl Refused {
+    pub(crate) fn new(code: u32, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            detail: Detail::Plain,
+        }
+    }
+}
+
+/// Why there is no decision yet, or none but a refusal.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Missing(Missing),
+    Refused(Box<Refused>),
+}
+
+impl From<Missing> for Stop {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
+}
