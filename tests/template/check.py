@@ -258,8 +258,9 @@ class Records(unittest.TestCase):
     def test_bodies_outlive_the_results_that_need_them(self):
         rule = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]
         results = TEMPLATE["Parameters"]["ResultsDays"]["MaxValue"]
-        scheduled_ahead = 30
-        self.assertGreaterEqual(rule["ExpirationInDays"], results + scheduled_ahead + 30)
+        record = (ROOT / "shared/cloud/src/call_record.rs").read_text()
+        [kept_longer] = re.findall(r"KEPT_LONGER: SignedDuration = SignedDuration::from_hours\(24 \* (\d+)\)", record)
+        self.assertGreaterEqual(rule["ExpirationInDays"], results + int(kept_longer))
 
     def test_the_bucket_is_private_and_only_over_tls(self):
         bucket = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]

@@ -196,6 +196,25 @@ fn settings_and_template_and_handbook_name_the_same_variables() {
 }
 
 #[test]
+fn every_refusal_is_explained() {
+    let explained = read("docs/errors.md");
+    let refusals = read("shared/calls/src/refusal.rs");
+    let codes: Vec<&str> = refusals
+        .split("=> ")
+        .skip(1)
+        .filter_map(|rest| rest.split(',').next())
+        .filter(|code| code.chars().all(|digit| digit.is_ascii_digit()))
+        .collect();
+    assert!(codes.len() > 10, "codes are no longer found: {codes:?}");
+    none(
+        codes
+            .into_iter()
+            .filter(|code| !explained.contains(&format!("| {code} |")))
+            .map(str::to_owned),
+    );
+}
+
+#[test]
 fn the_two_commands_stand_in_the_readme() {
     let readme = read("README.md");
     for command in ["cargo run --release -p local", "cargo test --workspace"] {
