@@ -28,12 +28,19 @@ pub struct Element {
 impl Element {
     /// An element that holds others.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// An element that holds text.
     pub fn of(name: &str, text: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), text: text.into(), ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            text: text.into(),
+            ..Self::default()
+        }
     }
 
     /// With a type: `Element::new("Objects").typed("Subscriber")`.
@@ -62,11 +69,14 @@ impl Element {
 
     /// The text of the first child of that name, if it is there and not nil.
     pub fn text_of(&self, name: &str) -> Option<&str> {
-        self.child(name).filter(|child| !child.nil).map(|child| child.text.as_str())
+        self.child(name)
+            .filter(|child| !child.nil)
+            .map(|child| child.text.as_str())
     }
 
     /// Follows a path with dots: `List.ID`, `Client.ID`.
     pub fn at(&self, path: &str) -> Option<&Self> {
-        path.split('.').try_fold(self, |element, name| element.child(name))
+        path.split('.')
+            .try_fold(self, |element, name| element.child(name))
     }
 }

@@ -1,5 +1,71 @@
-//! soap
+//! The protocol on the wire: envelopes in, envelopes out, and the WSDL that describes both.
+//!
+//! A request goes through it like this: [`read_envelope`] (strict XML, Header, one payload),
+//! [`canonical`] and [`digest`] (what is kept of the payload), [`take_operation`] (what is asked
+//! for), [`CallRequest::check`] and [`CallRequest::place`] (what can be refused at the door), then
+//! one of the `write_` functions for the payload of the answer and [`envelope`] around it, or
+//! [`write_fault`].
+//!
+//! **Architecture Invariant:** nothing in here awaits or reads a clock, an environment or a random
+//! number. Time and ids come as arguments.
+
+mod answer;
+mod call;
+mod definitions;
+mod describe;
+mod door;
 pub mod element;
+mod envelope;
+mod extract;
+mod fault;
+mod fields;
+mod filter;
+mod header;
+mod listings;
+mod model;
+mod namespaces;
+mod objects;
+mod operation;
+mod options;
+mod payload;
+mod query;
 pub mod result;
+mod results;
+mod retrieve;
+mod schedule;
+mod security;
+mod time;
+mod write;
+mod wsdl;
+mod xml;
+
+pub use answer::{Answering, envelope, write_fault};
+pub use call::CallRequest;
+pub use definitions::write_definitions;
+pub use describe::DescribeRequest;
+pub use door::is_mail_address;
 pub use element::Element;
+pub use envelope::{ENVELOPE_BYTES_MAX, Envelope, SoapVersion, read_envelope};
+pub use extract::{Execute, ExecuteRequest, Extract, ExtractRequest};
+pub use fault::{Fault, FaultCode};
+pub use filter::{Filter, Operator};
+pub use listings::{
+    RequestResult, SystemStatus, Version, write_configured, write_executed, write_extracted,
+    write_queried, write_retrieved, write_scheduled, write_system_status, write_version_info,
+};
+pub use namespaces::API;
+pub use objects::ObjectDetail;
+pub use operation::{Operation, read_operation, take_operation};
+pub use options::ClientContext;
+pub use payload::{canonical, digest, read_canonical};
+pub use query::QueryRequest;
 pub use result::{Detail, FieldError, ObjectResult, SubscriberFailure};
+pub use results::{response_name, write_queued, write_refused, write_results};
+pub use retrieve::{RetrieveRequest, project};
+pub use schedule::{ConfigureRequest, ScheduleRequest};
+pub use security::Credentials;
+pub use time::{read_date_time, write_date_time};
+pub use wsdl::wsdl;
+pub use xml::{
+    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAME_BYTES_MAX, NAMESPACES_MAX, well_formed,
+};

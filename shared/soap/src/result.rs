@@ -38,9 +38,16 @@ pub enum Detail {
     /// TriggeredSendCreateResult.
     TriggeredSend { failures: Vec<SubscriberFailure> },
     /// DataExtensionCreateResult, -UpdateResult, -DeleteResult.
-    DataExtension { error_message: Option<String>, key_errors: Vec<FieldError>, value_errors: Vec<FieldError> },
+    DataExtension {
+        error_message: Option<String>,
+        key_errors: Vec<FieldError>,
+        value_errors: Vec<FieldError>,
+    },
     /// PerformResult with its Task.
-    Task { id: String, interaction_object_id: Option<String> },
+    Task {
+        id: String,
+        interaction_object_id: Option<String>,
+    },
 }
 
 impl Detail {

@@ -1,0 +1,158 @@
+//! Envelopes out: an answer or a fault, in the caller's SOAP version.
+//!
+//! The prefix is literally `soap:` and the payload has none: some clients look the names up as
+//! strings, without any regard to namespaces.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::envelope::SoapVersion;
+use crate::fault::{Fault, FaultCode};
+use crate::namespaces::{
+    ADDRESSING, API_FAULT, SCHEMA, SCHEMA_INSTANCE, SECURITY, SECURITY_UTILITY,
+};
+use crate::time;
+use crate::write::Writer;
+
+/// How long the Timestamp of an answer says that it is good for. The original's figure.
+const FRESHNESS: SignedDuration = SignedDuration::from_mins(5);
+
+const FAULT_ACTION: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing/fault";
+const ANONYMOUS: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous";
+const PROLOGUE: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
+
+/// What an answer says about itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Answering<'a> {
+    pub version: SoapVersion,
+    /// The request's `wsa:MessageID`, as it came.
+    pub relates_to: Option<&'a str>,
+    /// A GUID, without `urn:uuid:`.
+    pub message_id: &'a str,
+    pub now: Timestamp,
+    /// Our own address, the faultactor.
+    pub url: &'a str,
+}
+
+/// The whole answer around a payload. `action` is the operation's name with `Response` behind it:
+/// `CreateResponse`, `RetrieveResponse`, `DescribeResponse`.
+pub fn envelope(answering: &Answering<'_>, action: &str, payload: &str) -> String {
+    let mut writer = Writer::with_capacity(payload.len() + 2048);
+    open(&mut writer, answering, action);
+    writer.raw(payload);
+    close(&mut writer);
+    writer.finish()
+}
+
+/// The whole answer that is a fault; goes out with HTTP status 500.
+pub fn write_fault(answering: &Answering<'_>, fault: &Fault) -> String {
+    let mut writer = Writer::with_capacity(2048);
+    open(&mut writer, answering, FAULT_ACTION);
+    writer.open("soap:Fault");
+    match answering.version {
+        SoapVersion::Soap11 => write_fault_11(&mut writer, answering, fault),
+        SoapVersion::Soap12 => write_fault_12(&mut writer, answering, fault),
+    }
+    writer.close("soap:Fault");
+    close(&mut writer);
+    writer.finish()
+}
+
+fn open(writer: &mut Writer, answering: &Answering<'_>, action: &str) {
+    writer.raw(PROLOGUE);
+    writer.raw("<soap:Envelope");
+    writer.attribute("xmlns:soap", answering.version.namespace());
+    writer.attribute("xmlns:xsi", SCHEMA_INSTANCE);
+    writer.attribute("xmlns:xsd", SCHEMA);
+    writer.attribute("xmlns:wsa", ADDRESSING);
+    writer.attribute("xmlns:wsse", SECURITY);
+    writer.attribute("xmlns:wsu", SECURITY_UTILITY);
+    writer.raw("><soap:Header>");
+    writer.leaf("wsa:Action", action);
+    writer.leaf(
+        "wsa:MessageID",
+        &format!("urn:uuid:{}", answering.message_id),
+    );
+    writer.leaf_if("wsa:RelatesTo", answering.relates_to);
+    writer.leaf("wsa:To", ANONYMOUS);
+    writer.raw("<wsse:Security><wsu:Timestamp");
+    writer.attribute("wsu:Id", &format!("Timestamp-{}", answering.message_id));
+    writer.raw(">");
+    writer.leaf("wsu:Created", &time::write_date_time(answering.now));
+    let expires = answering
+        .now
+        .saturating_add(FRESHNESS)
+        .unwrap_or(Timestamp::MAX);
+    writer.leaf("wsu:Expires", &time::write_date_time(expires));
+    writer.raw("</wsu:Timestamp></wsse:Security></soap:Header><soap:Body>");
+}
+
+fn close(writer: &mut Writer) {
+    writer.raw("</soap:Body></soap:Envelope>");
+}
+
+fn write_fault_11(writer: &mut Writer, answering: &Answering<'_>, fault: &Fault) {
+    let code = match fault.code {
+        FaultCode::Client => "soap:Client",
+        FaultCode::Server => "soap:Server",
+        FaultCode::Security => "q0:Security",
+        FaultCode::MustUnderstand => "soap:MustUnderstand",
+        FaultCode::VersionMismatch => "soap:VersionMismatch",
+    };
+    writer.raw("<faultcode");
+    if fault.code == FaultCode::Security {
+        writer.attribute("xmlns:q0", SECURITY);
+    }
+    writer.raw(">");
+    writer.raw(code);
+    writer.close("faultcode");
+    writer.leaf("faultstring", &fault.text);
+    match fault.code {
+        FaultCode::Security => writer.leaf("faultactor", answering.url),
+        FaultCode::Server => {
+            writer.leaf("faultactor", answering.url);
+            write_detail(writer, "detail", fault);
+        }
+        FaultCode::Client | FaultCode::MustUnderstand | FaultCode::VersionMismatch => {
+            writer.empty("detail", None, false);
+        }
+    }
+}
+
+fn write_fault_12(writer: &mut Writer, answering: &Answering<'_>, fault: &Fault) {
+    writer.open("soap:Code");
+    let code = match fault.code {
+        FaultCode::Client | FaultCode::Security => "soap:Sender",
+        FaultCode::Server => "soap:Receiver",
+        FaultCode::MustUnderstand => "soap:MustUnderstand",
+        FaultCode::VersionMismatch => "soap:VersionMismatch",
+    };
+    writer.leaf("soap:Value", code);
+    if fault.code == FaultCode::Security {
+        writer.raw("<soap:Subcode><soap:Value>wsse:Security</soap:Value></soap:Subcode>");
+    }
+    writer.close("soap:Code");
+    writer.raw("<soap:Reason><soap:Text xml:lang=\"en\">");
+    writer.text(&fault.text);
+    writer.raw("</soap:Text></soap:Reason>");
+    if matches!(fault.code, FaultCode::Security | FaultCode::Server) {
+        writer.leaf("soap:Role", answering.url);
+    }
+    if fault.code == FaultCode::Server {
+        write_detail(writer, "soap:Detail", fault);
+    }
+}
+
+/// The protocol's own code, which only Server faults carry.
+fn write_detail(writer: &mut Writer, name: &str, fault: &Fault) {
+    let Some((code, message)) = &fault.api else {
+        return writer.empty(name, None, false);
+    };
+    writer.open(name);
+    writer.raw("<apifault");
+    writer.attribute("xmlns", API_FAULT);
+    writer.raw(">");
+    writer.number("Code", *code);
+    writer.leaf("Message", message);
+    writer.close("apifault");
+    writer.close(name);
+}

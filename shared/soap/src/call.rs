@@ -1,0 +1,108 @@
+//! Create, Update, Delete and Perform: the requests that can be asynchronous.
+
+use calls::{ConversationId, Method, Options, Place, Refusal, RequestType};
+
+use crate::door;
+use crate::element::Element;
+use crate::fault::Fault;
+use crate::fields;
+use crate::options::{self, ClientContext};
+
+/// One Create, Update, Delete or Perform, read but not taken in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallRequest {
+    pub method: Method,
+    pub client: Option<ClientContext>,
+    /// As written. Whoever lets an account be asynchronous by default sets it before `check` and
+    /// `place`.
+    pub request_type: Option<RequestType>,
+    /// Byte for byte, not trimmed.
+    pub conversation_id: Option<String>,
+    pub sequence_code: Option<i64>,
+    pub calls_in_conversation: Option<i64>,
+    pub options: Options,
+    /// Perform only: `start`, `stop`, ...
+    pub action: Option<String>,
+    /// The top-level objects, in order: elements `Objects`, of a Perform `Definition`.
+    pub objects: Vec<Element>,
+    /// What reading the options found that cannot be granted; `check` says so.
+    pub(crate) refused: Option<Refusal>,
+}
+
+/// Reads the request; its objects move out of `body`.
+pub(crate) fn take(method: Method, body: Element) -> Result<CallRequest, Fault> {
+    let read = options::read(&body)?;
+    let action = fields::trimmed(&body, "Action")?.map(str::to_owned);
+    // Two lists are refused like two of anything else; the one there is gives its objects away.
+    fields::single(&body, "Definitions")?;
+    let (within, name) = match method {
+        Method::Create | Method::Update | Method::Delete => (body.children, "Objects"),
+        Method::Perform => {
+            let list = body
+                .children
+                .into_iter()
+                .find(|child| child.name == "Definitions");
+            (
+                list.map(|list| list.children).unwrap_or_default(),
+                "Definition",
+            )
+        }
+    };
+    Ok(CallRequest {
+        method,
+        client: read.client,
+        request_type: read.request_type,
+        conversation_id: read.conversation_id,
+        sequence_code: read.sequence_code,
+        calls_in_conversation: read.calls_in_conversation,
+        options: read.options,
+        action: action.filter(|_| method == Method::Perform),
+        objects: within
+            .into_iter()
+            .filter(|child| child.name == name)
+            .collect(),
+        refused: read.refused,
+    })
+}
+
+impl CallRequest {
+    /// Whether it asks to be carried out later. Absent means at once.
+    pub fn is_asynchronous(&self) -> bool {
+        self.request_type == Some(RequestType::Asynchronous)
+    }
+
+    /// Everything that can be said against the call without a clock and without its conversation:
+    /// its objects, its SendResponseTo and, for triggered sends to be queued, their subscribers.
+    ///
+    /// `allow_http`: addresses for HTTPPost may also be plain http, which otherwise is code 227.
+    pub fn check(&self, allow_http: bool) -> Result<(), Refusal> {
+        door::check(self, allow_http)
+    }
+
+    /// Where the call stands: its conversation, if it names one, and its place in it. Codes 202,
+    /// 205 to 209 and 212; for a call that is carried out at once, 209 and 231.
+    pub fn place(&self) -> Result<(Option<ConversationId>, Place), Refusal> {
+        let says_nothing = self.conversation_id.is_none()
+            && self.sequence_code.is_none()
+            && self.calls_in_conversation.is_none();
+        if !self.is_asynchronous() {
+            return match (says_nothing, self.options.expires_at) {
+                (false, _) => Err(Refusal::NotAsynchronous),
+                (true, Some(_)) => Err(Refusal::ExpirationInConversation),
+                (true, None) => Ok((None, Place::ONLY)),
+            };
+        }
+        if says_nothing {
+            return Ok((None, Place::ONLY));
+        }
+        let conversation_id = self.conversation_id.as_deref().unwrap_or_default();
+        let conversation_id = ConversationId::parse(conversation_id)?;
+        let place = match (self.sequence_code, self.calls_in_conversation) {
+            (None, None) => Place::ONLY,
+            (None, Some(_)) => return Err(Refusal::SequenceCodeMissing),
+            (Some(_), None) => return Err(Refusal::CallsInConversationMissing),
+            (Some(sequence), Some(calls)) => Place::parse(sequence, calls)?,
+        };
+        Ok((Some(conversation_id), place))
+    }
+}

@@ -1,0 +1,252 @@
+//! Reading an envelope: SOAP 1.1 or 1.2, Header before or after Body, one payload.
+
+use crate::element::Element;
+use crate::fault::{Fault, FaultCode, echo};
+use crate::header::Header;
+use crate::namespaces::{self, Space};
+use crate::operation;
+use crate::payload;
+use crate::security::{self, Credentials};
+use crate::xml::{self, Event, Name, Reader};
+
+/// Largest envelope: the platform's limit for a request, less head-room for what wraps it.
+pub const ENVELOPE_BYTES_MAX: usize = 5_000_000;
+
+/// Which SOAP the caller speaks; the answer is in the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SoapVersion {
+    #[default]
+    Soap11,
+    Soap12,
+}
+
+impl SoapVersion {
+    pub(crate) const fn number(self) -> &'static str {
+        match self {
+            Self::Soap11 => "1.1",
+            Self::Soap12 => "1.2",
+        }
+    }
+
+    pub(crate) const fn namespace(self) -> &'static str {
+        match self {
+            Self::Soap11 => namespaces::SOAP_11,
+            Self::Soap12 => namespaces::SOAP_12,
+        }
+    }
+
+    const fn space(self) -> Space {
+        match self {
+            Self::Soap11 => Space::Soap11,
+            Self::Soap12 => Space::Soap12,
+        }
+    }
+
+    /// The Content-Type that an answer in this version has.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Soap11 => "text/xml; charset=utf-8",
+            Self::Soap12 => "application/soap+xml; charset=utf-8",
+        }
+    }
+
+    /// The version to answer in when the envelope could not be read: a guess from its beginning,
+    /// good enough for a fault.
+    pub fn guess(bytes: &[u8], content_type: Option<&str>) -> Self {
+        /// Envelope and its declarations stand within this.
+        const BEGINNING_BYTES: usize = 1024;
+        let beginning = &bytes[..bytes.len().min(BEGINNING_BYTES)];
+        let names = |namespace: &str| {
+            beginning
+                .windows(namespace.len())
+                .any(|window| window == namespace.as_bytes())
+        };
+        let by_type =
+            content_type.is_some_and(|text| MediaType::parse(text).essence == SOAP_12_TYPE);
+        if names(namespaces::SOAP_12) || (by_type && !names(namespaces::SOAP_11)) {
+            Self::Soap12
+        } else {
+            Self::Soap11
+        }
+    }
+}
+
+/// A request as it came, taken apart.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    pub version: SoapVersion,
+    pub credentials: Option<Credentials>,
+    /// `wsa:MessageID`; comes back as `wsa:RelatesTo`.
+    pub message_id: Option<String>,
+    /// `wsa:Action`, or else the `action` parameter of a SOAP 1.2 Content-Type.
+    pub action: Option<String>,
+    /// The one child of Body.
+    pub body: Element,
+}
+
+const SOAP_12_TYPE: &str = "application/soap+xml";
+
+/// A Content-Type taken apart: `text/xml; charset="utf-8"`.
+struct MediaType {
+    /// In lower case.
+    essence: String,
+    charset: Option<String>,
+    action: Option<String>,
+}
+
+impl MediaType {
+    fn parse(text: &str) -> Self {
+        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let parameter = |name: &str| {
+            let mut pairs = parameters
+                .split(';')
+                .filter_map(|pair| pair.split_once('='));
+            let (_, value) = pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case(name))?;
+            Some(value.trim().trim_matches('"').to_owned()).filter(|value| !value.is_empty())
+        };
+        Self {
+            essence: essence.trim().to_ascii_lowercase(),
+            charset: parameter("charset"),
+            action: parameter("action"),
+        }
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        match self.essence.as_str() {
+            "" | "text/xml" | "application/xml" | SOAP_12_TYPE => Ok(()),
+            "application/xop+xml" => Err(attachments()),
+            essence if essence.starts_with("multipart/") => Err(attachments()),
+            essence => Err(Fault::client(format!(
+                "Content-Type '{}' is not supported. Send text/xml or application/soap+xml",
+                echo(essence)
+            ))),
+        }
+    }
+}
+
+fn attachments() -> Fault {
+    Fault::client(
+        "Attachments and MTOM are not supported. Send the envelope alone, as text/xml or application/soap+xml",
+    )
+}
+
+/// Reads an envelope. `content_type` is the HTTP header; without one it is taken for XML.
+///
+/// Everything that cannot be read in exactly one way is refused with a Client fault: malformed
+/// XML, a DOCTYPE, two Headers, Bodies or payloads. Envelopes beyond [`ENVELOPE_BYTES_MAX`] too.
+pub fn read_envelope(bytes: &[u8], content_type: Option<&str>) -> Result<Envelope, Fault> {
+    if bytes.len() > ENVELOPE_BYTES_MAX {
+        return Err(Fault::client(format!(
+            "The request has {} bytes; at most {ENVELOPE_BYTES_MAX} are accepted. Split it into several",
+            bytes.len()
+        )));
+    }
+    let media_type = content_type.map(MediaType::parse);
+    if let Some(media_type) = &media_type {
+        media_type.check()?;
+    }
+    let charset = media_type
+        .as_ref()
+        .and_then(|media_type| media_type.charset.as_deref());
+    let (text, encoding) = xml::decode(bytes, charset)?;
+    let mut reader = Reader::new(&text, Some(encoding))?;
+    let version = read_root(&mut reader)?;
+    let (header, body) = read_parts(&mut reader, version)?;
+    header.check_understood(version)?;
+    let action = header.addressing("Action")?.map(str::to_owned);
+    Ok(Envelope {
+        version,
+        credentials: security::read_credentials(&header)?,
+        message_id: header.addressing("MessageID")?.map(str::to_owned),
+        action: action.or(media_type.and_then(|media_type| media_type.action)),
+        body,
+    })
+}
+
+fn read_root(reader: &mut Reader<'_>) -> Result<SoapVersion, Fault> {
+    let root = match reader.next()? {
+        Event::Start(name) => name,
+        Event::Text(_) | Event::End | Event::Done => {
+            return Err(reader.fault("an Envelope expected"));
+        }
+    };
+    match (root.space, root.local) {
+        (Space::Soap11, "Envelope") => Ok(SoapVersion::Soap11),
+        (Space::Soap12, "Envelope") => Ok(SoapVersion::Soap12),
+        (_, "Envelope") => Err(Fault {
+            code: FaultCode::VersionMismatch,
+            text: "The Envelope is neither of SOAP 1.1 nor of SOAP 1.2".to_owned(),
+            api: None,
+        }),
+        (_, other) => Err(Fault::client(format!(
+            "A SOAP Envelope expected, but the request is '{}'",
+            echo(other)
+        ))),
+    }
+}
+
+/// Header and payload, in either order: some clients write Body first.
+fn read_parts<'a>(
+    reader: &mut Reader<'a>,
+    version: SoapVersion,
+) -> Result<(Header<'a>, Element), Fault> {
+    let mut header = None;
+    let mut body = None;
+    loop {
+        match reader.next()? {
+            Event::Start(name) if is(name, version, "Header") => {
+                if header.replace(Header::read(reader)?).is_some() {
+                    return Err(Fault::client("More than one 'Header' in the request"));
+                }
+            }
+            Event::Start(name) if is(name, version, "Body") => {
+                if body.replace(read_body(reader)?).is_some() {
+                    return Err(Fault::client("More than one 'Body' in the request"));
+                }
+            }
+            Event::Start(name) => {
+                return Err(Fault::client(format!(
+                    "'{}' stands in the Envelope where only Header and Body of SOAP {} may",
+                    echo(name.local),
+                    version.number()
+                )));
+            }
+            Event::Text(text) if xml::is_all_blank(&text) => {}
+            Event::Text(_) => return Err(Fault::client("Text stands between Header and Body")),
+            Event::End | Event::Done => break,
+        }
+    }
+    // Reads on to the end of the document: what stands behind the root is refused there.
+    let Event::Done = reader.next()? else {
+        return Err(reader.fault("the end of the request expected"));
+    };
+    let body = body.ok_or_else(|| Fault::client("The Envelope has no Body"))?;
+    Ok((header.unwrap_or_default(), body))
+}
+
+fn is(name: Name<'_>, version: SoapVersion, local: &str) -> bool {
+    name.space == version.space() && name.local == local
+}
+
+/// The one child of Body, which has just begun.
+fn read_body(reader: &mut Reader<'_>) -> Result<Element, Fault> {
+    let mut body = None;
+    loop {
+        match reader.next()? {
+            Event::Start(name) if name.space != Space::Api => {
+                return Err(operation::unknown(name.local));
+            }
+            Event::Start(name) => {
+                let element = payload::read_element(reader, name)?;
+                if body.is_some() && element.is_some() {
+                    return Err(Fault::client("Body holds more than one request"));
+                }
+                body = body.or(element);
+            }
+            Event::Text(text) if xml::is_all_blank(&text) => {}
+            Event::Text(_) => return Err(Fault::client("Text stands in Body")),
+            Event::End | Event::Done => break,
+        }
+    }
+    body.ok_or_else(|| Fault::client("Body holds no request").coded(2))
+}

@@ -1,0 +1,85 @@
+//! Faults: the answer to what is not a call at all, or to a call that nobody may make.
+//!
+//! A fault goes out with HTTP status 500. What is wrong with a call that could be read is a
+//! [`calls::Refusal`] and goes out as an ordinary answer.
+
+use thiserror::Error;
+
+/// Longest piece of the caller's own text that a fault gives back.
+const ECHO_CHARS_MAX: usize = 100;
+
+/// Whose fault it is; decides the faultcode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultCode {
+    /// The caller sent what cannot be read (`soap:Client`, in SOAP 1.2 `soap:Sender`).
+    Client,
+    /// We cannot carry it out now (`soap:Server`, in SOAP 1.2 `soap:Receiver`).
+    Server,
+    /// The caller is not known, or no longer (`wsse:Security`).
+    Security,
+    /// A header that must be understood is not.
+    MustUnderstand,
+    /// The envelope is of neither SOAP version.
+    VersionMismatch,
+}
+
+/// A SOAP fault before it is written down.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{text}")]
+pub struct Fault {
+    pub code: FaultCode,
+    /// The faultstring. Never holds a password, a token or more than a line of the caller's text.
+    pub text: String,
+    /// The protocol's own code and message; written as `detail/apifault` in Server faults only.
+    pub api: Option<(u32, String)>,
+}
+
+impl Fault {
+    /// The caller's mistake.
+    pub fn client(text: impl Into<String>) -> Self {
+        Self {
+            code: FaultCode::Client,
+            text: text.into(),
+            api: None,
+        }
+    }
+
+    /// Our trouble, with the protocol's code: 9 in maintenance, 13 no database, 17 rate limited.
+    pub fn server(api_code: u32, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            code: FaultCode::Server,
+            api: Some((api_code, text.clone())),
+            text,
+        }
+    }
+
+    /// Not let in: `Login Failed`, `Token Expired`.
+    pub fn security(text: impl Into<String>) -> Self {
+        Self {
+            code: FaultCode::Security,
+            text: text.into(),
+            api: None,
+        }
+    }
+
+    /// With the protocol's code, for logs and, in a Server fault, for the caller.
+    #[must_use]
+    pub fn coded(mut self, api_code: u32) -> Self {
+        self.api = Some((api_code, self.text.clone()));
+        self
+    }
+}
+
+/// The caller's text, fit to be given back in a fault: one line, no control characters, bounded.
+pub(crate) fn echo(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(ECHO_CHARS_MAX)
+        .collect();
+    if text.chars().nth(ECHO_CHARS_MAX).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}

@@ -1,0 +1,283 @@
+//! Filters of Retrieve: read from the request, and applied to objects.
+
+use std::cmp::Ordering::{self, Equal, Greater, Less};
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use crate::element::Element;
+use crate::fault::Fault;
+use crate::fields::{self, unreadable};
+use crate::time;
+
+/// How a simple filter compares. The last ones are for data filters, but mean what they say here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    Equals,
+    NotEquals,
+    GreaterThan,
+    LessThan,
+    IsNull,
+    IsNotNull,
+    GreaterThanOrEqual,
+    LessThanOrEqual,
+    /// Both ends included.
+    Between,
+    In,
+    /// Contains.
+    Like,
+    ExistsInString,
+    ExistsInStringAsAWord,
+    NotExistsInString,
+    BeginsWith,
+    EndsWith,
+    Contains,
+    NotContains,
+    IsAnniversary,
+    IsNotAnniversary,
+    GreaterThanAnniversary,
+    LessThanAnniversary,
+}
+
+const OPERATORS: [(&str, Operator); 22] = [
+    ("equals", Operator::Equals),
+    ("notEquals", Operator::NotEquals),
+    ("greaterThan", Operator::GreaterThan),
+    ("lessThan", Operator::LessThan),
+    ("isNull", Operator::IsNull),
+    ("isNotNull", Operator::IsNotNull),
+    ("greaterThanOrEqual", Operator::GreaterThanOrEqual),
+    ("lessThanOrEqual", Operator::LessThanOrEqual),
+    ("between", Operator::Between),
+    ("IN", Operator::In),
+    ("like", Operator::Like),
+    ("existsInString", Operator::ExistsInString),
+    ("existsInStringAsAWord", Operator::ExistsInStringAsAWord),
+    ("notExistsInString", Operator::NotExistsInString),
+    ("beginsWith", Operator::BeginsWith),
+    ("endsWith", Operator::EndsWith),
+    ("contains", Operator::Contains),
+    ("notContains", Operator::NotContains),
+    ("isAnniversary", Operator::IsAnniversary),
+    ("isNotAnniversary", Operator::IsNotAnniversary),
+    ("greaterThanAnniversary", Operator::GreaterThanAnniversary),
+    ("lessThanAnniversary", Operator::LessThanAnniversary),
+];
+
+#[derive(Clone, Copy)]
+enum Logic {
+    And,
+    Or,
+}
+
+const LOGIC: [(&str, Logic); 2] = [("OR", Logic::Or), ("AND", Logic::And)];
+
+/// Which objects are asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    Simple {
+        /// Path with dots.
+        property: String,
+        operator: Operator,
+        values: Vec<String>,
+        dates: Vec<Timestamp>,
+    },
+    And(Vec<Filter>),
+    Or(Vec<Filter>),
+}
+
+/// Reads a FilterPart by its type; an untyped one by what it holds.
+pub(crate) fn read(part: &Element) -> Result<Filter, Fault> {
+    match part.type_name.as_deref() {
+        Some("SimpleFilterPart") => read_simple(part),
+        Some("ComplexFilterPart") => read_complex(part),
+        None if part.child("Property").is_some() => read_simple(part),
+        None if part.child("LeftOperand").is_some() => read_complex(part),
+        other => Err(unreadable(
+            &part.name,
+            other.unwrap_or_default(),
+            "a filter of type SimpleFilterPart or ComplexFilterPart",
+        )),
+    }
+}
+
+fn read_simple(part: &Element) -> Result<Filter, Fault> {
+    let operator = fields::choice(part, "SimpleOperator", &OPERATORS)?;
+    let property = fields::trimmed(part, "Property")?.filter(|property| !property.is_empty());
+    let (Some(property), Some(operator)) = (property, operator) else {
+        return Err(Fault::client(
+            "A SimpleFilterPart needs a Property and a SimpleOperator",
+        ));
+    };
+    let dates = fields::texts(part, "DateValue")?;
+    let read_date = |text: &String| {
+        time::read_date_time(text).ok_or_else(|| {
+            unreadable(
+                "DateValue",
+                text,
+                "a date and time like 2026-11-20T10:00:00Z",
+            )
+        })
+    };
+    Ok(Filter::Simple {
+        property: property.to_owned(),
+        operator,
+        values: fields::texts(part, "Value")?,
+        dates: dates.iter().map(read_date).collect::<Result<_, _>>()?,
+    })
+}
+
+fn read_complex(part: &Element) -> Result<Filter, Fault> {
+    let additional = fields::single(part, "AdditionalOperands")?;
+    let operands = [
+        fields::single(part, "LeftOperand")?,
+        fields::single(part, "RightOperand")?,
+    ];
+    let operands = operands.into_iter().flatten();
+    let operands = operands.chain(additional.iter().flat_map(|list| list.all("Operand")));
+    let operands: Vec<Filter> = operands.map(read).collect::<Result<_, _>>()?;
+    if operands.is_empty() {
+        return Err(Fault::client("A ComplexFilterPart needs a LeftOperand"));
+    }
+    match fields::choice(part, "LogicalOperator", &LOGIC)? {
+        Some(Logic::And) => Ok(Filter::And(operands)),
+        Some(Logic::Or) => Ok(Filter::Or(operands)),
+        None => Err(Fault::client("A ComplexFilterPart needs a LogicalOperator")),
+    }
+}
+
+impl Filter {
+    /// Whether the object is one of those asked for. Text is compared without regard to case,
+    /// numbers as numbers, times as times; what an object does not have is only `isNull`.
+    pub fn admits(&self, object: &Element) -> bool {
+        match self {
+            Self::And(parts) => parts.iter().all(|part| part.admits(object)),
+            Self::Or(parts) => parts.iter().any(|part| part.admits(object)),
+            Self::Simple {
+                property,
+                operator,
+                values,
+                dates,
+            } => {
+                let found = property_of(object, property);
+                compare(found, *operator, values, dates)
+            }
+        }
+    }
+
+    /// The values that every admitted object has in that property: what an `equals` or `IN` asks
+    /// for, alone or joined by AND with whatever else.
+    pub fn equals(&self, property: &str) -> Option<&[String]> {
+        match self {
+            Self::And(parts) => parts.iter().find_map(|part| part.equals(property)),
+            Self::Or(_) => None,
+            Self::Simple {
+                property: of,
+                operator: Operator::Equals,
+                values,
+                dates,
+            } if of == property && dates.is_empty() => values.get(..1),
+            Self::Simple {
+                property: of,
+                operator: Operator::In,
+                values,
+                dates,
+            } if of == property && dates.is_empty() => Some(values),
+            Self::Simple { .. } => None,
+        }
+    }
+}
+
+/// The value of a property; a column where the object is a row of a data extension.
+fn property_of<'a>(object: &'a Element, path: &str) -> Option<&'a str> {
+    if let Some(found) = object.at(path) {
+        return Some(found)
+            .filter(|found| !found.nil)
+            .map(|found| found.text.as_str());
+    }
+    let columns = object.child("Properties")?;
+    let column = columns
+        .all("Property")
+        .find(|column| column.text_of("Name") == Some(path))?;
+    column.text_of("Value")
+}
+
+fn compare(
+    found: Option<&str>,
+    operator: Operator,
+    values: &[String],
+    dates: &[Timestamp],
+) -> bool {
+    let Some(found) = found.filter(|found| !found.is_empty()) else {
+        return operator == Operator::IsNull;
+    };
+    let is = |at: usize, wanted: &[Ordering]| {
+        let ordering = ordering(found, values.get(at), dates.get(at));
+        ordering.is_some_and(|ordering| wanted.contains(&ordering))
+    };
+    let spelt = |test: fn(&str, &str) -> bool| {
+        let value = values.first().map_or("", |value| value.trim_matches('%'));
+        test(&found.to_lowercase(), &value.to_lowercase())
+    };
+    let anniversary = |wanted: &[Ordering]| {
+        let asked = dates
+            .first()
+            .copied()
+            .or_else(|| time::read_date_time(values.first()?));
+        let ordering = asked.and_then(|asked| anniversary(found, asked));
+        ordering.is_some_and(|ordering| wanted.contains(&ordering))
+    };
+    match operator {
+        Operator::IsNull => false,
+        Operator::IsNotNull => true,
+        Operator::Equals => is(0, &[Equal]),
+        Operator::In => (0..values.len().max(dates.len())).any(|at| is(at, &[Equal])),
+        Operator::NotEquals => is(0, &[Less, Greater]),
+        Operator::GreaterThan => is(0, &[Greater]),
+        Operator::LessThan => is(0, &[Less]),
+        Operator::GreaterThanOrEqual => is(0, &[Greater, Equal]),
+        Operator::LessThanOrEqual => is(0, &[Less, Equal]),
+        Operator::Between => is(0, &[Greater, Equal]) && is(1, &[Less, Equal]),
+        Operator::Like | Operator::Contains | Operator::ExistsInString => {
+            spelt(|found, value| found.contains(value))
+        }
+        Operator::NotContains | Operator::NotExistsInString => {
+            spelt(|found, value| !found.contains(value))
+        }
+        Operator::ExistsInStringAsAWord => spelt(|found, value| {
+            found
+                .split(|c: char| !c.is_alphanumeric())
+                .any(|word| word == value)
+        }),
+        Operator::BeginsWith => spelt(|found, value| found.starts_with(value)),
+        Operator::EndsWith => spelt(|found, value| found.ends_with(value)),
+        Operator::IsAnniversary => anniversary(&[Equal]),
+        Operator::IsNotAnniversary => anniversary(&[Less, Greater]),
+        Operator::GreaterThanAnniversary => anniversary(&[Greater]),
+        Operator::LessThanAnniversary => anniversary(&[Less]),
+    }
+}
+
+/// How the value found stands to the one asked for.
+fn ordering(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Option<Ordering> {
+    if let Some(date) = date {
+        return time::read_date_time(found).map(|found| found.cmp(date));
+    }
+    let value = value?;
+    if let (Ok(found), Ok(value)) = (found.parse::<f64>(), value.parse::<f64>()) {
+        return found.partial_cmp(&value);
+    }
+    if let (Some(found), Some(value)) = (time::read_date_time(found), time::read_date_time(value)) {
+        return Some(found.cmp(&value));
+    }
+    Some(found.to_lowercase().cmp(&value.to_lowercase()))
+}
+
+/// Compares month and day alone.
+fn anniversary(found: &str, asked: Timestamp) -> Option<Ordering> {
+    let day = |at: Timestamp| {
+        let date = Offset::UTC.to_datetime(at).date();
+        (date.month(), date.day())
+    };
+    Some(day(time::read_date_time(found)?).cmp(&day(asked)))
+}

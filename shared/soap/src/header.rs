@@ -1,0 +1,165 @@
+//! Header entries: small trees with namespaces, read in full, since they may stand behind Body.
+
+use std::borrow::Cow;
+
+use crate::envelope::SoapVersion;
+use crate::fault::{Fault, FaultCode, echo};
+use crate::namespaces::Space;
+use crate::xml::{Event, Name, Reader};
+
+/// Where a SOAP 1.1 header is for when it names no actor but "whoever is next".
+const NEXT_ACTOR_11: &str = "http://schemas.xmlsoap.org/soap/actor/next";
+const ROLES_12: [&str; 2] = [
+    "http://www.w3.org/2003/05/soap-envelope/role/next",
+    "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
+];
+
+/// One element of Header, or one inside it.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) space: Space,
+    pub(crate) local: &'a str,
+    /// All text directly in it, joined.
+    text: Cow<'a, str>,
+    /// Value of its attribute `Type`, for passwords.
+    pub(crate) type_attribute: Option<String>,
+    must_understand: bool,
+    for_another: bool,
+    pub(crate) children: Vec<Entry<'a>>,
+}
+
+impl<'a> Entry<'a> {
+    /// Reads the entry that has just begun, to its end.
+    pub(crate) fn read(reader: &mut Reader<'a>, name: Name<'a>) -> Result<Self, Fault> {
+        let mut entry = Self {
+            space: name.space,
+            local: name.local,
+            text: Cow::Borrowed(""),
+            type_attribute: None,
+            must_understand: false,
+            for_another: false,
+            children: Vec::new(),
+        };
+        entry.read_attributes(reader);
+        loop {
+            match reader.next()? {
+                Event::Start(name) => entry.children.push(Self::read(reader, name)?),
+                Event::Text(piece) if entry.text.is_empty() => entry.text = piece,
+                Event::Text(piece) => entry.text.to_mut().push_str(&piece),
+                Event::End | Event::Done => return Ok(entry),
+            }
+        }
+    }
+
+    fn read_attributes(&mut self, reader: &Reader<'_>) {
+        for attribute in reader.attributes() {
+            let value = attribute.value.trim();
+            if attribute.is(Space::Unqualified, "Type") {
+                self.type_attribute = Some(value.to_owned());
+            } else if attribute.is(Space::Soap11, "mustUnderstand")
+                || attribute.is(Space::Soap12, "mustUnderstand")
+            {
+                self.must_understand = matches!(value, "1" | "true");
+            } else if attribute.is(Space::Soap11, "actor") {
+                self.for_another = !value.is_empty() && value != NEXT_ACTOR_11;
+            } else if attribute.is(Space::Soap12, "role") {
+                self.for_another = !value.is_empty() && !ROLES_12.contains(&value);
+            }
+        }
+    }
+
+    pub(crate) fn is(&self, space: Space, local: &str) -> bool {
+        self.space == space && self.local == local
+    }
+
+    /// Its text without the blanks around it.
+    pub(crate) fn trimmed(&self) -> &str {
+        self.text.trim()
+    }
+
+    /// The one child of that name, whatever namespace it is in.
+    pub(crate) fn single(&self, local: &str) -> Result<Option<&Self>, Fault> {
+        only(
+            self.children.iter().filter(|child| child.local == local),
+            local,
+        )
+    }
+
+    /// Whether what it says is acted upon here, so that its mustUnderstand is satisfied.
+    fn is_understood(&self) -> bool {
+        match self.space {
+            Space::Addressing | Space::Security | Space::SecurityUtility | Space::OAuth => true,
+            Space::Unqualified => matches!(self.local, "fueloauth" | "oAuth"),
+            Space::Api
+            | Space::Soap11
+            | Space::Soap12
+            | Space::Schema
+            | Space::SchemaInstance
+            | Space::Xml
+            | Space::Other => false,
+        }
+    }
+}
+
+/// The only one there is. Two of a kind are refused: which of them counts would be our guess, and
+/// somebody else's guess could differ.
+pub(crate) fn only<T>(mut found: impl Iterator<Item = T>, name: &str) -> Result<Option<T>, Fault> {
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(Fault::client(format!(
+            "More than one '{}' in the request",
+            echo(name)
+        )));
+    }
+    Ok(first)
+}
+
+/// What the envelope's Header holds.
+#[derive(Debug, Default)]
+pub(crate) struct Header<'a> {
+    pub(crate) entries: Vec<Entry<'a>>,
+}
+
+impl<'a> Header<'a> {
+    /// Reads Header, which has just begun, to its end.
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Fault> {
+        let mut entries = Vec::new();
+        loop {
+            match reader.next()? {
+                Event::Start(name) => entries.push(Entry::read(reader, name)?),
+                Event::Text(_) => {}
+                Event::End | Event::Done => return Ok(Self { entries }),
+            }
+        }
+    }
+
+    /// Refuses an entry that has to be understood and is not.
+    pub(crate) fn check_understood(&self, version: SoapVersion) -> Result<(), Fault> {
+        let stranger = self
+            .entries
+            .iter()
+            .find(|entry| entry.must_understand && !entry.for_another && !entry.is_understood());
+        let Some(stranger) = stranger else {
+            return Ok(());
+        };
+        Err(Fault {
+            code: FaultCode::MustUnderstand,
+            text: format!(
+                "SOAP {} header '{}' is marked mustUnderstand and is not understood",
+                version.number(),
+                echo(stranger.local)
+            ),
+            api: None,
+        })
+    }
+
+    /// The trimmed text of a WS-Addressing header, if it is there and not empty.
+    pub(crate) fn addressing(&self, local: &str) -> Result<Option<&str>, Fault> {
+        let found = self
+            .entries
+            .iter()
+            .filter(|entry| entry.is(Space::Addressing, local));
+        let text = only(found, local)?.map(Entry::trimmed);
+        Ok(text.filter(|text| !text.is_empty()))
+    }
+}

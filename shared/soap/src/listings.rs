@@ -1,0 +1,218 @@
+//! The answers to everything that is not a call: Retrieve, Describe, GetSystemStatus, VersionInfo
+//! and the rest.
+
+use jiff::Timestamp;
+
+use crate::element::Element;
+use crate::objects::{self, ObjectDetail};
+use crate::payload;
+use crate::time;
+use crate::write::Writer;
+
+/// Whether the service is up, as GetSystemStatus says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemStatus {
+    Ok,
+    UnplannedOutage,
+    InMaintenance,
+}
+
+impl SystemStatus {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::UnplannedOutage => "UnplannedOutage",
+            Self::InMaintenance => "InMaintenance",
+        }
+    }
+}
+
+/// What became of one request of an Extract, Execute, Schedule or Configure.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestResult {
+    pub ok: bool,
+    pub status_message: String,
+    pub error_code: Option<u32>,
+    /// RequestID of its own, of an Extract.
+    pub request_id: Option<String>,
+    /// What was asked for, to be given back: an Extract's request, a configured object.
+    pub object: Option<Element>,
+}
+
+/// The payload with retrieved objects. `overall_status` is `OK`, `MoreDataAvailable` or
+/// `Error: text` (with a colon: one client library splits at it).
+pub fn write_retrieved(overall_status: &str, request_id: &str, results: &[Element]) -> String {
+    write_objects("RetrieveResponseMsg", overall_status, request_id, results)
+}
+
+/// The payload with queried objects; otherwise like [`write_retrieved`].
+pub fn write_queried(overall_status: &str, request_id: &str, results: &[Element]) -> String {
+    write_objects("QueryResponseMsg", overall_status, request_id, results)
+}
+
+fn write_objects(
+    root: &str,
+    overall_status: &str,
+    request_id: &str,
+    results: &[Element],
+) -> String {
+    /// What a small object takes, to save most of the growing.
+    const OBJECT_BYTES: usize = 256;
+    let mut writer = Writer::with_capacity(512 + results.len() * OBJECT_BYTES);
+    writer.open_root(root, None, false);
+    writer.leaf("OverallStatus", overall_status);
+    writer.leaf("RequestID", request_id);
+    for result in results {
+        objects::write_object(&mut writer, result, "Results", ObjectDetail::Whole);
+    }
+    writer.close(root);
+    writer.finish()
+}
+
+/// The payload that says whether the service is up.
+pub fn write_system_status(status: SystemStatus, request_id: &str) -> String {
+    let mut writer = Writer::new();
+    writer.open_root("SystemStatusResponseMsg", None, false);
+    writer.open("Results");
+    writer.open("Result");
+    writer.leaf("StatusCode", "OK");
+    writer.leaf("StatusMessage", "System Status Retrieved");
+    writer.leaf("SystemStatus", status.name());
+    writer.close("Result");
+    writer.close("Results");
+    writer.leaf("OverallStatus", "OK");
+    writer.empty("OverallStatusMessage", None, false);
+    writer.leaf("RequestID", request_id);
+    writer.close("SystemStatusResponseMsg");
+    writer.finish()
+}
+
+/// One version of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version<'a> {
+    pub version: &'a str,
+    pub date: Timestamp,
+    pub notes: &'a str,
+}
+
+/// The payload that names the service's version, and those before it if asked for.
+pub fn write_version_info(
+    version: &Version<'_>,
+    history: &[Version<'_>],
+    request_id: &str,
+) -> String {
+    let mut writer = Writer::new();
+    writer.open_root("VersionInfoResponseMsg", None, false);
+    writer.open("VersionInfo");
+    write_version(&mut writer, version);
+    for earlier in history {
+        writer.open("VersionHistory");
+        write_version(&mut writer, earlier);
+        writer.close("VersionHistory");
+    }
+    writer.close("VersionInfo");
+    writer.leaf("RequestID", request_id);
+    writer.close("VersionInfoResponseMsg");
+    writer.finish()
+}
+
+fn write_version(writer: &mut Writer, version: &Version<'_>) {
+    writer.leaf("Version", version.version);
+    writer.leaf("VersionDate", &time::write_date_time(version.date));
+    writer.leaf("Notes", version.notes);
+}
+
+/// The answer to an Extract: a result per request.
+pub fn write_extracted(results: &[RequestResult], request_id: &str) -> String {
+    let mut writer = Writer::new();
+    writer.open_root("ExtractResponseMsg", None, false);
+    writer.leaf("OverallStatus", overall(results));
+    writer.leaf("RequestID", request_id);
+    for (at, result) in results.iter().enumerate() {
+        writer.open("Results");
+        write_status(&mut writer, result, at);
+        writer.leaf_if("RequestID", result.request_id.as_deref());
+        if let Some(request) = &result.object {
+            payload::write_element(&mut writer, request, "Request");
+        }
+        writer.close("Results");
+    }
+    writer.close("ExtractResponseMsg");
+    writer.finish()
+}
+
+/// The answer to an Execute: a result per request.
+pub fn write_executed(results: &[RequestResult], request_id: &str) -> String {
+    let mut writer = Writer::new();
+    writer.open_root("ExecuteResponseMsg", None, false);
+    writer.leaf("OverallStatus", overall(results));
+    writer.leaf("RequestID", request_id);
+    for (at, result) in results.iter().enumerate() {
+        writer.open("Results");
+        writer.leaf("StatusCode", if result.ok { "OK" } else { "Error" });
+        writer.leaf("StatusMessage", &result.status_message);
+        writer.number("OrdinalID", i64::try_from(at).unwrap_or(i64::MAX));
+        if let Some(code) = result.error_code {
+            writer.number("ErrorCode", code);
+        }
+        writer.close("Results");
+    }
+    writer.close("ExecuteResponseMsg");
+    writer.finish()
+}
+
+/// The answer to a Schedule: a result per interaction.
+pub fn write_scheduled(results: &[RequestResult], request_id: &str) -> String {
+    write_listed("ScheduleResponseMsg", results, request_id, true)
+}
+
+/// The answer to a Configure: a result per configuration.
+pub fn write_configured(results: &[RequestResult], request_id: &str) -> String {
+    write_listed("ConfigureResponseMsg", results, request_id, false)
+}
+
+fn write_listed(root: &str, results: &[RequestResult], request_id: &str, has_task: bool) -> String {
+    let mut writer = Writer::new();
+    writer.open_root(root, None, false);
+    writer.open("Results");
+    for (at, result) in results.iter().enumerate() {
+        writer.open("Result");
+        write_status(&mut writer, result, at);
+        if let Some(object) = &result.object {
+            objects::write_object(&mut writer, object, "Object", ObjectDetail::Whole);
+        }
+        if has_task {
+            writer.open("Task");
+            writer.leaf("StatusCode", if result.ok { "OK" } else { "Error" });
+            writer.leaf("StatusMessage", &result.status_message);
+            writer.close("Task");
+        }
+        writer.close("Result");
+    }
+    writer.close("Results");
+    writer.leaf("OverallStatus", overall(results));
+    writer.empty("OverallStatusMessage", None, false);
+    writer.leaf("RequestID", request_id);
+    writer.close(root);
+    writer.finish()
+}
+
+fn write_status(writer: &mut Writer, result: &RequestResult, at: usize) {
+    writer.leaf("StatusCode", if result.ok { "OK" } else { "Error" });
+    writer.leaf("StatusMessage", &result.status_message);
+    writer.number("OrdinalID", i64::try_from(at).unwrap_or(i64::MAX));
+    if let Some(code) = result.error_code {
+        writer.number("ErrorCode", code);
+    }
+}
+
+fn overall(results: &[RequestResult]) -> &'static str {
+    let failed = results.iter().filter(|result| !result.ok).count();
+    if failed == 0 {
+        "OK"
+    } else if failed == results.len() {
+        "Error"
+    } else {
+        "Has Errors"
+    }
+}

@@ -1,0 +1,104 @@
+//! What a request asks for: the payload's root decides, headers may only agree with it.
+
+use crate::call::{self, CallRequest};
+use crate::describe::{self, DescribeRequest};
+use crate::element::Element;
+use crate::extract::{self, ExecuteRequest, ExtractRequest};
+use crate::fault::{Fault, echo};
+use crate::fields;
+use crate::query::{self, QueryRequest};
+use crate::retrieve::{self, RetrieveRequest};
+use crate::schedule::{self, ConfigureRequest, ScheduleRequest};
+use calls::Method;
+
+/// One request, read.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Create, Update, Delete, Perform: what can be asynchronous.
+    Call(CallRequest),
+    Retrieve(RetrieveRequest),
+    Describe(DescribeRequest),
+    GetSystemStatus,
+    VersionInfo {
+        include_history: bool,
+    },
+    Extract(ExtractRequest),
+    Execute(ExecuteRequest),
+    Query(QueryRequest),
+    Schedule(ScheduleRequest),
+    Configure(ConfigureRequest),
+}
+
+impl Operation {
+    /// Its name: that of the SOAPAction, and with `Response` behind it of the answer's action.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Call(call) => call.method.name(),
+            Self::Retrieve(_) => "Retrieve",
+            Self::Describe(_) => "Describe",
+            Self::GetSystemStatus => "GetSystemStatus",
+            Self::VersionInfo { .. } => "VersionInfo",
+            Self::Extract(_) => "Extract",
+            Self::Execute(_) => "Execute",
+            Self::Query(_) => "Query",
+            Self::Schedule(_) => "Schedule",
+            Self::Configure(_) => "Configure",
+        }
+    }
+}
+
+/// Reads the payload of an envelope. `soap_action` is the HTTP header, quoted or not, `wsa_action`
+/// what the envelope says; either may be missing, but not name another operation.
+pub fn read_operation(
+    body: &Element,
+    soap_action: Option<&str>,
+    wsa_action: Option<&str>,
+) -> Result<Operation, Fault> {
+    take_operation(body.clone(), soap_action, wsa_action)
+}
+
+/// [`read_operation`] for a payload that is needed no longer: the objects move instead of being
+/// copied. What is needed of the payload itself ([`crate::canonical`]) comes first.
+pub fn take_operation(
+    body: Element,
+    soap_action: Option<&str>,
+    wsa_action: Option<&str>,
+) -> Result<Operation, Fault> {
+    let operation = take_body(body)?;
+    for action in [soap_action, wsa_action].into_iter().flatten() {
+        let named = action.trim().trim_matches('"').trim();
+        if !named.is_empty() && named != operation.name() {
+            return Err(Fault::client(format!(
+                "Server did not recognize the value of HTTP Header SOAPAction: {}.",
+                echo(named)
+            )));
+        }
+    }
+    Ok(operation)
+}
+
+fn take_body(body: Element) -> Result<Operation, Fault> {
+    match body.name.as_str() {
+        "CreateRequest" => call::take(Method::Create, body).map(Operation::Call),
+        "UpdateRequest" => call::take(Method::Update, body).map(Operation::Call),
+        "DeleteRequest" => call::take(Method::Delete, body).map(Operation::Call),
+        "PerformRequestMsg" => call::take(Method::Perform, body).map(Operation::Call),
+        "RetrieveRequestMsg" => retrieve::read(&body).map(Operation::Retrieve),
+        "DefinitionRequestMsg" => describe::read(&body).map(Operation::Describe),
+        "SystemStatusRequestMsg" => Ok(Operation::GetSystemStatus),
+        "VersionInfoRequestMsg" => Ok(Operation::VersionInfo {
+            include_history: fields::boolean(&body, "IncludeVersionHistory")?.unwrap_or(false),
+        }),
+        "ExtractRequestMsg" => extract::read_extract(&body).map(Operation::Extract),
+        "ExecuteRequestMsg" => extract::read_execute(&body).map(Operation::Execute),
+        "QueryRequestMsg" => query::read(&body).map(Operation::Query),
+        "ScheduleRequestMsg" => schedule::take_schedule(body).map(Operation::Schedule),
+        "ConfigureRequestMsg" => schedule::take_configure(body).map(Operation::Configure),
+        other => Err(unknown(other)),
+    }
+}
+
+/// The fault for a payload whose root is no request of the service.
+pub(crate) fn unknown(root: &str) -> Fault {
+    Fault::client(format!("'{}' is not a request of this service", echo(root))).coded(2)
+}

@@ -1,0 +1,38 @@
+//! Query: the older sibling of Retrieve.
+
+use crate::element::Element;
+use crate::fault::Fault;
+use crate::fields;
+use crate::filter::{self, Filter};
+use crate::retrieve;
+
+/// One Query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryRequest {
+    pub object_type: String,
+    pub properties: Vec<String>,
+    pub filter: Option<Filter>,
+    pub continue_request: Option<String>,
+}
+
+pub(crate) fn read(body: &Element) -> Result<QueryRequest, Fault> {
+    let Some(request) = fields::single(body, "QueryRequest")? else {
+        return Err(Fault::client("QueryRequestMsg holds no QueryRequest"));
+    };
+    let empty = Element::default();
+    let query = fields::single(request, "Query")?.unwrap_or(&empty);
+    let object = fields::single(query, "Object")?.unwrap_or(&empty);
+    let continue_request = fields::trimmed(request, "ContinueRequest")?;
+    Ok(QueryRequest {
+        object_type: fields::trimmed(object, "ObjectType")?
+            .unwrap_or_default()
+            .to_owned(),
+        properties: retrieve::properties(object)?,
+        filter: fields::single(query, "Filter")?
+            .map(filter::read)
+            .transpose()?,
+        continue_request: continue_request
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned),
+    })
+}

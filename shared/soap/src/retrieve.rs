@@ -1,0 +1,124 @@
+//! Retrieve: which properties of which objects, and what is left of an object then.
+
+use crate::element::Element;
+use crate::fault::Fault;
+use crate::fields::{self, unreadable};
+use crate::filter::{self, Filter};
+use crate::options::{self, ClientContext};
+
+/// One Retrieve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetrieveRequest {
+    /// `Subscriber`, or `DataExtensionObject[key]`; empty where only more is asked for.
+    pub object_type: String,
+    /// In the order asked for; paths with dots for what is nested.
+    pub properties: Vec<String>,
+    pub filter: Option<Filter>,
+    /// RequestID of the answer whose next page is asked for.
+    pub continue_request: Option<String>,
+    /// Most results in one answer.
+    pub batch_size: Option<u32>,
+    pub clients: Vec<ClientContext>,
+    pub query_all_accounts: bool,
+}
+
+pub(crate) fn read(body: &Element) -> Result<RetrieveRequest, Fault> {
+    let Some(request) = fields::single(body, "RetrieveRequest")? else {
+        return Err(Fault::client("RetrieveRequestMsg holds no RetrieveRequest"));
+    };
+    let clients = request
+        .all("ClientIDs")
+        .filter(|client| !client.nil)
+        .map(options::read_client);
+    let continue_request = fields::trimmed(request, "ContinueRequest")?;
+    Ok(RetrieveRequest {
+        object_type: fields::trimmed(request, "ObjectType")?
+            .unwrap_or_default()
+            .to_owned(),
+        properties: properties(request)?,
+        filter: fields::single(request, "Filter")?
+            .map(filter::read)
+            .transpose()?,
+        continue_request: continue_request
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned),
+        batch_size: read_batch_size(request)?,
+        clients: clients.collect::<Result<_, _>>()?,
+        query_all_accounts: fields::boolean(request, "QueryAllAccounts")?.unwrap_or(false),
+    })
+}
+
+/// The named properties, without blanks around them and without empty ones.
+pub(crate) fn properties(request: &Element) -> Result<Vec<String>, Fault> {
+    let names = fields::texts(request, "Properties")?;
+    Ok(names
+        .iter()
+        .map(|name| name.trim())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect())
+}
+
+fn read_batch_size(request: &Element) -> Result<Option<u32>, Fault> {
+    let Some(options) = fields::single(request, "Options")? else {
+        return Ok(None);
+    };
+    let narrow = |size: i64| {
+        u32::try_from(size)
+            .ok()
+            .filter(|size| *size > 0)
+            .ok_or_else(|| unreadable("BatchSize", &size.to_string(), "a number from 1"))
+    };
+    fields::number(options, "BatchSize")?
+        .map(narrow)
+        .transpose()
+}
+
+/// The object with only the named properties: `Client.ID` keeps Client with its ID alone, `Client`
+/// keeps it whole. Rows of data extensions are asked for by their columns: a name also keeps the
+/// `Property` of that name.
+pub fn project(object: &Element, properties: &[String]) -> Element {
+    let paths: Vec<&str> = properties.iter().map(String::as_str).collect();
+    let mut kept = keep(object, &paths);
+    if object.type_name.as_deref() == Some("DataExtensionObject")
+        && let Some(columns) = object
+            .child("Properties")
+            .filter(|_| kept.child("Properties").is_none())
+    {
+        let mut row = Element::new("Properties");
+        let is_named = |column: &&Element| {
+            column
+                .text_of("Name")
+                .is_some_and(|name| paths.contains(&name))
+        };
+        row.children = columns.all("Property").filter(is_named).cloned().collect();
+        kept.children.push(row);
+    }
+    kept
+}
+
+fn keep(object: &Element, paths: &[&str]) -> Element {
+    let mut kept = Element {
+        name: object.name.clone(),
+        type_name: object.type_name.clone(),
+        nil: object.nil,
+        ..Element::default()
+    };
+    for child in &object.children {
+        if paths.contains(&child.name.as_str()) {
+            kept.children.push(child.clone());
+            continue;
+        }
+        let nested: Vec<&str> = paths
+            .iter()
+            .filter_map(|path| path.strip_prefix(child.name.as_str())?.strip_prefix('.'))
+            .collect();
+        if !nested.is_empty() {
+            let child = keep(child, &nested);
+            if !child.children.is_empty() {
+                kept.children.push(child);
+            }
+        }
+    }
+    kept
+}

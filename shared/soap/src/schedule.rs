@@ -1,0 +1,52 @@
+//! Schedule and Configure: requests for objects that exist already, with an action.
+
+use crate::element::Element;
+use crate::fault::Fault;
+use crate::fields;
+use crate::options::{self, ClientContext};
+
+/// When which objects are to be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleRequest {
+    pub client: Option<ClientContext>,
+    pub action: Option<String>,
+    pub schedule: Option<Element>,
+    /// Elements `Interaction`.
+    pub interactions: Vec<Element>,
+}
+
+/// What is to be set on which objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigureRequest {
+    pub client: Option<ClientContext>,
+    pub action: Option<String>,
+    /// Elements `Configuration`.
+    pub configurations: Vec<Element>,
+}
+
+pub(crate) fn take_schedule(body: Element) -> Result<ScheduleRequest, Fault> {
+    Ok(ScheduleRequest {
+        client: options::read(&body)?.client,
+        action: fields::trimmed(&body, "Action")?.map(str::to_owned),
+        schedule: fields::single(&body, "Schedule")?.cloned(),
+        interactions: take_list(body, "Interactions", "Interaction")?,
+    })
+}
+
+pub(crate) fn take_configure(body: Element) -> Result<ConfigureRequest, Fault> {
+    Ok(ConfigureRequest {
+        client: options::read(&body)?.client,
+        action: fields::trimmed(&body, "Action")?.map(str::to_owned),
+        configurations: take_list(body, "Configurations", "Configuration")?,
+    })
+}
+
+fn take_list(body: Element, list: &str, item: &str) -> Result<Vec<Element>, Fault> {
+    fields::single(&body, list)?;
+    let list = body.children.into_iter().find(|child| child.name == list);
+    let items = list.map(|list| list.children).unwrap_or_default();
+    Ok(items
+        .into_iter()
+        .filter(|child| child.name == item)
+        .collect())
+}

@@ -1,0 +1,106 @@
+//! Who the caller says they are: the three shapes of credentials that clients send.
+
+use std::fmt;
+
+use crate::fault::{Fault, echo};
+use crate::header::{Entry, Header, only};
+use crate::namespaces::Space;
+
+const DIGEST_SUFFIX: &str = "#PasswordDigest";
+const TEXT_SUFFIX: &str = "#PasswordText";
+
+/// Credentials as they stand in the envelope, not checked yet.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// An access token: `fueloauth`, or the legacy `oAuth/oAuthToken`.
+    Token(String),
+    /// WS-Security UsernameToken with the password as text.
+    Password { username: String, password: String },
+    /// WS-Security UsernameToken whose password is Base64(SHA-1(nonce + created + password)).
+    /// `nonce` (Base64) and `created` are exactly as sent, empty if absent: the digest is over
+    /// them.
+    Digest {
+        username: String,
+        digest: String,
+        nonce: String,
+        created: String,
+    },
+}
+
+/// Secrets stay out of logs.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(_) => f.write_str("Token(..)"),
+            Self::Password { username, .. } => write!(f, "Password({username:?}, ..)"),
+            Self::Digest { username, .. } => write!(f, "Digest({username:?}, ..)"),
+        }
+    }
+}
+
+/// Finds the credentials. A token wins over a UsernameToken: legacy clients send the dummy user
+/// `*` with password `*` beside it.
+pub(crate) fn read_credentials(header: &Header<'_>) -> Result<Option<Credentials>, Fault> {
+    if let Some(token) = read_token(header)? {
+        return Ok(Some(Credentials::Token(token)));
+    }
+    let securities = header
+        .entries
+        .iter()
+        .filter(|entry| entry.is(Space::Security, "Security"));
+    let tokens = securities.flat_map(|security| &security.children);
+    let tokens = tokens.filter(|child| child.is(Space::Security, "UsernameToken"));
+    only(tokens, "UsernameToken")?
+        .map(read_username_token)
+        .transpose()
+}
+
+/// `fueloauth` in its namespace or, from some clients, in none.
+fn read_token(header: &Header<'_>) -> Result<Option<String>, Fault> {
+    let named = |entry: &&Entry<'_>, local: &str| {
+        entry.local == local && matches!(entry.space, Space::OAuth | Space::Unqualified)
+    };
+    let current = only(
+        header
+            .entries
+            .iter()
+            .filter(|entry| named(entry, "fueloauth")),
+        "fueloauth",
+    )?;
+    let legacy = only(
+        header.entries.iter().filter(|entry| named(entry, "oAuth")),
+        "oAuth",
+    )?;
+    let legacy = legacy
+        .map(|entry| entry.single("oAuthToken"))
+        .transpose()?
+        .flatten();
+    let token = current.or(legacy).map(Entry::trimmed);
+    Ok(token.filter(|token| !token.is_empty()).map(str::to_owned))
+}
+
+fn read_username_token(token: &Entry<'_>) -> Result<Credentials, Fault> {
+    let text = |local: &str| -> Result<String, Fault> {
+        Ok(token
+            .single(local)?
+            .map(|entry| entry.trimmed().to_owned())
+            .unwrap_or_default())
+    };
+    let username = text("Username")?;
+    let password = text("Password")?;
+    let kind = token
+        .single("Password")?
+        .and_then(|entry| entry.type_attribute.as_deref());
+    match kind {
+        Some(kind) if kind.ends_with(DIGEST_SUFFIX) => Ok(Credentials::Digest {
+            username,
+            digest: password,
+            nonce: text("Nonce")?,
+            created: text("Created")?,
+        }),
+        Some(kind) if !kind.is_empty() && !kind.ends_with(TEXT_SUFFIX) => Err(Fault::security(
+            format!("Password Type '{}' is not supported", echo(kind)),
+        )),
+        Some(_) | None => Ok(Credentials::Password { username, password }),
+    }
+}

@@ -1,0 +1,121 @@
+//! Which characters XML allows where: in a document at all, at the start of a name, inside one.
+
+/// Blank between markup: the four of the XML grammar, not Unicode's.
+pub(crate) const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Only blanks of the XML grammar.
+pub(crate) fn is_all_blank(text: &str) -> bool {
+    text.bytes().all(is_blank)
+}
+
+/// Production Char of XML 1.0.
+pub(crate) const fn is_char(c: char) -> bool {
+    matches!(c,
+        '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
+}
+
+/// Production NameStartChar of XML 1.0, fifth edition, without the colon.
+pub(crate) const fn is_name_start(c: char) -> bool {
+    matches!(c,
+        'A'..='Z' | '_' | 'a'..='z'
+        | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
+        | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}'
+        | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}'
+        | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+}
+
+/// Production NameChar of XML 1.0, fifth edition, without the colon.
+pub(crate) const fn is_name_char(c: char) -> bool {
+    is_name_start(c)
+        || matches!(c,
+            '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+}
+
+/// A name without colon: what a local name, a prefix and a type name must be.
+pub(crate) fn is_ncname(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
+}
+
+/// Where the first character stands that no XML document may hold, as byte offset.
+///
+/// One pass over the whole document: nothing behind it has to look at characters again.
+pub(crate) fn first_forbidden(text: &str) -> Option<usize> {
+    /// Large enough for the compiler to use vector instructions.
+    const BLOCK: usize = 512;
+    let bytes = text.as_bytes();
+    for (number, block) in bytes.chunks(BLOCK).enumerate() {
+        // U+FFFE and U+FFFF begin with 0xEF; the surrogates cannot occur in a str.
+        let suspicious = block.iter().fold(false, |found, &byte| {
+            found
+                | ((byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r'))
+                | (byte == 0xEF)
+        });
+        if suspicious {
+            let from = number * BLOCK;
+            let to = (from + BLOCK + 2).min(bytes.len());
+            if let Some(offset) = forbidden_in(&bytes[from..to]) {
+                return Some(from + offset);
+            }
+        }
+    }
+    None
+}
+
+fn forbidden_in(bytes: &[u8]) -> Option<usize> {
+    (0..bytes.len()).find(|&at| match bytes[at] {
+        b'\t' | b'\n' | b'\r' => false,
+        0..b' ' => true,
+        0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
+        _ => false,
+    })
+}
+
+/// ASCII bytes that may stand inside a name, the colon apart.
+pub(crate) const NAME_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        table[byte as usize] = is_name_char(byte as char);
+        byte += 1;
+    }
+    table
+};
+
+/// Bytes at which plain text ends or needs a closer look.
+pub(crate) const TEXT_STOP: [bool; 256] = {
+    let mut table = [false; 256];
+    table[b'<' as usize] = true;
+    table[b'&' as usize] = true;
+    table[b']' as usize] = true;
+    table[b'\r' as usize] = true;
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forbidden_characters_are_found_wherever_they_stand() {
+        for length in [0, 1, 510, 511, 512, 513, 1023, 1024, 2000] {
+            let blank = " ".repeat(length);
+            for bad in ["\u{0}", "\u{1F}", "\u{FFFE}", "\u{FFFF}"] {
+                assert_eq!(
+                    first_forbidden(&format!("{blank}{bad}x")),
+                    Some(length),
+                    "{bad:?}"
+                );
+            }
+            for good in ["\t\r\n", "\u{FFFD}", "\u{FEFF}", "\u{FF01}", "\u{10FFFF}"] {
+                assert_eq!(
+                    first_forbidden(&format!("{blank}{good}x")),
+                    None,
+                    "{good:?}"
+                );
+            }
+        }
+    }
+}

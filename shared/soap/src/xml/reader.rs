@@ -1,0 +1,381 @@
+//! A document as a stream of elements and text, names resolved to namespaces, within bounds.
+
+use std::borrow::Cow;
+
+use crate::fault::Fault;
+use crate::namespaces::{self, Space};
+use crate::xml::encoding::{self, Encoding};
+use crate::xml::scan::{QName, Scanner};
+use crate::xml::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAMESPACES_MAX, chars};
+
+/// What comes next in a document. Comments and instructions never come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event<'a> {
+    /// An element begins; [`Reader::attributes`] are its own.
+    Start(Name<'a>),
+    /// Text, or one piece of it: a comment or CDATA section in between splits it.
+    Text(Cow<'a, str>),
+    /// The innermost open element ends.
+    End,
+    /// The root has ended, and nothing stands behind it.
+    Done,
+}
+
+/// A resolved name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name<'a> {
+    pub(crate) space: Space,
+    pub(crate) local: &'a str,
+}
+
+/// An attribute that is no namespace declaration.
+#[derive(Clone, Debug)]
+pub(crate) struct Attribute<'a> {
+    qname: QName<'a>,
+    pub(crate) space: Space,
+    pub(crate) value: Cow<'a, str>,
+}
+
+impl<'a> Attribute<'a> {
+    pub(crate) fn is(&self, space: Space, local: &str) -> bool {
+        self.space == space && self.qname.local == local
+    }
+}
+
+/// One namespace declaration in scope.
+struct Binding<'a> {
+    prefix: &'a str,
+    uri: Cow<'a, str>,
+    space: Space,
+}
+
+/// An element that has not ended yet.
+struct Open<'a> {
+    name: &'a str,
+    /// How many bindings there were outside it.
+    bindings: usize,
+}
+
+/// Reads one document from beginning to end.
+pub(crate) struct Reader<'a> {
+    scanner: Scanner<'a>,
+    open: Vec<Open<'a>>,
+    bindings: Vec<Binding<'a>>,
+    attributes: Vec<Attribute<'a>>,
+    elements: usize,
+    /// The element that just began was written `<like-this/>`.
+    ends_at_once: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Checks the characters of the whole document and reads its XML declaration. `encoding` is
+    /// the actual one, where the text came as bytes.
+    pub(crate) fn new(text: &'a str, encoding: Option<Encoding>) -> Result<Self, Fault> {
+        if let Some(offset) = chars::first_forbidden(text) {
+            return Err(Fault::client(format!(
+                "The request is not well-formed XML: a character that XML does not allow (byte {offset})"
+            )));
+        }
+        let mut reader = Self {
+            scanner: Scanner::new(text),
+            open: Vec::with_capacity(16),
+            bindings: Vec::with_capacity(16),
+            attributes: Vec::with_capacity(8),
+            elements: 0,
+            ends_at_once: false,
+        };
+        reader.declaration(text, encoding)?;
+        Ok(reader)
+    }
+
+    pub(crate) fn attributes(&self) -> &[Attribute<'a>] {
+        &self.attributes
+    }
+
+    /// The fault for what is wrong with what was read last.
+    pub(crate) fn fault(&self, what: &str) -> Fault {
+        self.scanner.fault(what)
+    }
+
+    /// `<?xml version="1.0" encoding="utf-8" standalone="yes"?>`, every part in its place.
+    fn declaration(&mut self, text: &'a str, actual: Option<Encoding>) -> Result<(), Fault> {
+        let begins = text
+            .strip_prefix("<?xml")
+            .and_then(|rest| rest.bytes().next());
+        if !begins.is_some_and(chars::is_blank) {
+            return Ok(());
+        }
+        let scanner = &mut self.scanner;
+        scanner.expect("<?xml")?;
+        scanner.skip_blank();
+        scanner.expect("version")?;
+        scanner.equals_sign()?;
+        let version = scanner.literal()?;
+        let minor = version.strip_prefix("1.").unwrap_or_default();
+        if minor.is_empty() || !minor.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(scanner.fault("version 1.0 expected"));
+        }
+        let mut blank = scanner.skip_blank();
+        if blank && scanner.take("encoding") {
+            scanner.equals_sign()?;
+            let declared = scanner.literal()?;
+            if !is_encoding_name(declared) {
+                return Err(scanner.fault("the name of an encoding expected"));
+            }
+            if let Some(actual) = actual {
+                encoding::check_declared(text, actual, declared)?;
+            }
+            blank = scanner.skip_blank();
+        }
+        if blank && scanner.take("standalone") {
+            scanner.equals_sign()?;
+            if !matches!(scanner.literal()?, "yes" | "no") {
+                return Err(scanner.fault("standalone is 'yes' or 'no'"));
+            }
+            scanner.skip_blank();
+        }
+        scanner.expect("?>")
+    }
+
+    /// What comes next. After `Done` it stays `Done`.
+    pub(crate) fn next(&mut self) -> Result<Event<'a>, Fault> {
+        if self.ends_at_once {
+            self.ends_at_once = false;
+            return Ok(self.close());
+        }
+        loop {
+            if self.scanner.peek() != Some(b'<') {
+                if let Some(event) = self.between_tags()? {
+                    return Ok(event);
+                }
+                continue;
+            }
+            if self.scanner.take("</") {
+                return self.end_tag();
+            }
+            if self.scanner.take("<?") {
+                self.scanner.instruction()?;
+            } else if self.scanner.take("<!") {
+                if let Some(event) = self.declared()? {
+                    return Ok(event);
+                }
+            } else {
+                self.scanner.expect("<")?;
+                return self.start_tag();
+            }
+        }
+    }
+
+    /// Text inside the root; blanks, or the end, outside it.
+    fn between_tags(&mut self) -> Result<Option<Event<'a>>, Fault> {
+        if !self.open.is_empty() {
+            if self.scanner.is_at_end() {
+                return Err(self.fault("it ends inside an element"));
+            }
+            return Ok(Some(Event::Text(self.scanner.text()?)));
+        }
+        self.scanner.skip_blank();
+        match self.scanner.peek() {
+            Some(b'<') => Ok(None),
+            Some(_) => Err(self.fault("text outside the root element")),
+            None if self.elements == 0 => Err(self.fault("there is no element")),
+            None => Ok(Some(Event::Done)),
+        }
+    }
+
+    /// A comment, a CDATA section or a DOCTYPE, whose `<!` has been taken.
+    fn declared(&mut self) -> Result<Option<Event<'a>>, Fault> {
+        if self.scanner.take("--") {
+            self.scanner.comment()?;
+            return Ok(None);
+        }
+        if !self.open.is_empty() && self.scanner.take("[CDATA[") {
+            return Ok(Some(Event::Text(self.scanner.cdata()?)));
+        }
+        if self
+            .scanner
+            .rest()
+            .get(..7)
+            .is_some_and(|word| word.eq_ignore_ascii_case("DOCTYPE"))
+        {
+            return Err(Fault::client(
+                "A DOCTYPE is not allowed in a SOAP message; remove it from the request",
+            ));
+        }
+        Err(self.fault("'<!' that begins neither a comment nor a CDATA section"))
+    }
+
+    fn start_tag(&mut self) -> Result<Event<'a>, Fault> {
+        if self.open.is_empty() && self.elements > 0 {
+            return Err(self.fault("a second root element"));
+        }
+        self.elements += 1;
+        if self.elements > ELEMENTS_MAX {
+            return Err(self.bound(&format!("more than {ELEMENTS_MAX} elements")));
+        }
+        if self.open.len() == DEPTH_MAX {
+            return Err(self.bound(&format!("elements nested deeper than {DEPTH_MAX}")));
+        }
+        let qname = self.scanner.qname()?;
+        let bindings = self.bindings.len();
+        self.attributes.clear();
+        loop {
+            let blank = self.scanner.skip_blank();
+            match self.scanner.peek() {
+                Some(b'>') => break self.scanner.expect(">")?,
+                Some(b'/') => {
+                    self.ends_at_once = true;
+                    break self.scanner.expect("/>")?;
+                }
+                Some(_) if blank => self.attribute(bindings)?,
+                Some(_) | None => return Err(self.fault("'>' expected")),
+            }
+        }
+        self.resolve_attributes()?;
+        let space = self.resolve(qname)?;
+        self.open.push(Open {
+            name: qname.whole,
+            bindings,
+        });
+        Ok(Event::Start(Name {
+            space,
+            local: qname.local,
+        }))
+    }
+
+    /// One attribute, or one namespace declaration. `outside` is the number of bindings that the
+    /// element inherits.
+    fn attribute(&mut self, outside: usize) -> Result<(), Fault> {
+        let qname = self.scanner.qname()?;
+        self.scanner.equals_sign()?;
+        let value = self.scanner.attribute_value()?;
+        if self.attributes.len() + (self.bindings.len() - outside) == ATTRIBUTES_MAX {
+            return Err(self.bound(&format!(
+                "more than {ATTRIBUTES_MAX} attributes of one element"
+            )));
+        }
+        if qname.prefix == "xmlns" {
+            return self.bind(qname.local, value, outside);
+        }
+        if qname.whole == "xmlns" {
+            return self.bind("", value, outside);
+        }
+        self.attributes.push(Attribute {
+            qname,
+            space: Space::Unqualified,
+            value,
+        });
+        Ok(())
+    }
+
+    fn bind(&mut self, prefix: &'a str, uri: Cow<'a, str>, outside: usize) -> Result<(), Fault> {
+        let is_reserved = prefix == "xmlns"
+            || uri == namespaces::XMLNS
+            || (prefix == "xml") != (uri == namespaces::XML);
+        if is_reserved {
+            return Err(self.fault("a reserved prefix or namespace is redeclared"));
+        }
+        if uri.is_empty() && !prefix.is_empty() {
+            return Err(self.fault("a prefix is bound to no namespace"));
+        }
+        if self.bindings[outside..]
+            .iter()
+            .any(|binding| binding.prefix == prefix)
+        {
+            return Err(self.fault("a prefix is declared twice in one element"));
+        }
+        if self.bindings.len() == NAMESPACES_MAX {
+            return Err(self.bound(&format!(
+                "more than {NAMESPACES_MAX} namespace declarations"
+            )));
+        }
+        let space = Space::of(&uri);
+        self.bindings.push(Binding { prefix, uri, space });
+        Ok(())
+    }
+
+    /// Gives the attributes their namespaces and refuses two of the same expanded name.
+    fn resolve_attributes(&mut self) -> Result<(), Fault> {
+        for at in 0..self.attributes.len() {
+            let qname = self.attributes[at].qname;
+            if !qname.prefix.is_empty() {
+                self.attributes[at].space = self.resolve(qname)?;
+            }
+            for earlier in &self.attributes[..at] {
+                let same = earlier.qname.local == qname.local
+                    && self.uri(earlier.qname.prefix) == self.uri(qname.prefix);
+                if same {
+                    return Err(self.fault("an attribute stands twice in one element"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The namespace name behind an attribute's prefix.
+    fn uri(&self, prefix: &str) -> &str {
+        match prefix {
+            "" => "",
+            "xml" => namespaces::XML,
+            _ => self.binding(prefix).map_or("", |binding| &binding.uri),
+        }
+    }
+
+    fn binding(&self, prefix: &str) -> Option<&Binding<'a>> {
+        self.bindings
+            .iter()
+            .rev()
+            .find(|binding| binding.prefix == prefix)
+    }
+
+    fn resolve(&self, qname: QName<'a>) -> Result<Space, Fault> {
+        self.space_of(qname.prefix)
+            .ok_or_else(|| self.fault("a prefix that is not declared"))
+    }
+
+    /// The namespace that a prefix stands for here, the default namespace for an empty one; for
+    /// names in values, as in `xsi:type="ns0:Subscriber"`.
+    pub(crate) fn space_of(&self, prefix: &str) -> Option<Space> {
+        if prefix == "xml" {
+            return Some(Space::Xml);
+        }
+        let unbound = prefix.is_empty().then_some(Space::Unqualified);
+        self.binding(prefix)
+            .map(|binding| binding.space)
+            .or(unbound)
+    }
+
+    fn end_tag(&mut self) -> Result<Event<'a>, Fault> {
+        let Some(open) = self.open.last() else {
+            return Err(self.fault("an end tag without a start tag"));
+        };
+        let name = open.name;
+        // A longer name that begins alike fails at the '>'.
+        if !self.scanner.take(name) {
+            return Err(self.fault(&format!("the end tag of '{name}' expected")));
+        }
+        self.scanner.skip_blank();
+        self.scanner.expect(">")?;
+        Ok(self.close())
+    }
+
+    fn close(&mut self) -> Event<'a> {
+        if let Some(open) = self.open.pop() {
+            self.bindings.truncate(open.bindings);
+        }
+        Event::End
+    }
+
+    /// The fault for a document that may be well-formed, but not within our bounds.
+    fn bound(&self, what: &str) -> Fault {
+        Fault::client(format!("The request is too complex: {what}"))
+    }
+}
+
+/// Production EncName.
+fn is_encoding_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
