@@ -35,15 +35,15 @@ def new(prefix):
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
 
-def until(what, found):
+def until(what, found, wait_max_s=WAIT_MAX_S):
     """Asks again and again until there is something, and says what was missing if there never is."""
-    deadline = time.monotonic() + WAIT_MAX_S
+    deadline = time.monotonic() + wait_max_s
     while True:
         it = found()
         if it:
             return it
         if time.monotonic() > deadline:
-            raise AssertionError(f"still not after {WAIT_MAX_S} s: {what}")
+            raise AssertionError(f"still not after {wait_max_s} s: {what}")
         time.sleep(0.05)
 
 

@@ -142,10 +142,12 @@ class Queues(unittest.TestCase):
         for name in set(QUEUES) - DEAD_LETTERS:
             queue = QUEUES[name]
             self.assertIs(True, queue["FifoQueue"], name)
+            self.assertTrue(queue["QueueName"]["Fn::Sub"].endswith(".fifo"), name)
             self.assertEqual("messageGroup", queue["DeduplicationScope"], name)
             self.assertEqual("perMessageGroupId", queue["FifoThroughputLimit"], name)
         for name in DEAD_LETTERS:
             self.assertIs(True, QUEUES[name]["FifoQueue"], name)
+            self.assertTrue(QUEUES[name]["QueueName"]["Fn::Sub"].endswith("-dead.fifo"), name)
             self.assertEqual(1209600, QUEUES[name]["MessageRetentionPeriod"], name)
 
     def test_every_queue_is_taken_from_by_one_function(self):

@@ -15,7 +15,7 @@ const EMPTY_NAMES: [&str; 13] = [
 ];
 
 /// Endings of type names that say nothing, either.
-const EMPTY_ENDINGS: [&str; 5] = ["Helper", "Impl", "Manager", "Service", "Util"];
+const EMPTY_ENDINGS: [&str; 4] = ["Helper", "Impl", "Manager", "Util"];
 
 /// Crates that decide and do nothing else.
 const PURE: [&str; 3] = ["shared/calls", "shared/soap", "shared/objects"];
