@@ -162,6 +162,7 @@ impl Asked {
             "max-keys",
             "start-after",
             "continuation-token",
+            "encoding-type",
         ];
         let plain = request.headers().get("x-amz-copy-source").is_none()
             && queries(request)

@@ -12,7 +12,7 @@ use http::{Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use crate::asked::{Asked, Service};
+use crate::asked::{Asked, header};
 use crate::wire::LocalCloud;
 
 /// Longest request body: a mail of 40 MB as JSON.
@@ -65,10 +65,10 @@ async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
 
 /// Long polling: returns when the queue has something to give, or has had none for long enough.
 async fn wait_for_messages(cloud: &LocalCloud, request: &Request<Bytes>) {
-    let asked = Asked::of(request);
-    if asked.service != Service::Sqs || asked.operation != "ReceiveMessage" {
+    if header(request, "x-amz-target") != Some("AmazonSQS.ReceiveMessage") {
         return;
     }
+    let asked = Asked::of(request);
     let seconds = asked.json["WaitTimeSeconds"].as_u64().unwrap_or_default();
     let until = Instant::now() + Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
     let known = cloud.sqs().queue_names().contains(&asked.resource);

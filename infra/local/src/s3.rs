@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use md5::{Digest, Md5};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -312,15 +313,23 @@ fn listed(
     });
     let page: Vec<_> = wanted.by_ref().take(max).collect();
     let more = wanted.next().is_some();
+    let encoded = query(request, "encoding-type").is_some_and(|encoding| encoding == "url");
+    let shown = |key: &str| match encoded {
+        true => utf8_percent_encode(key, NON_ALPHANUMERIC).to_string(),
+        false => escaped(key),
+    };
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{}</Name>\
          <Prefix>{}</Prefix><KeyCount>{}</KeyCount><MaxKeys>{max}</MaxKeys>\
          <IsTruncated>{more}</IsTruncated>",
         escaped(&asked.resource),
-        escaped(&prefix),
+        shown(&prefix),
         page.len(),
     );
+    if encoded {
+        xml += "<EncodingType>url</EncodingType>";
+    }
     if let (true, Some(last)) = (more, page.last()) {
         let token = escaped(&last.about.key);
         xml += &format!("<NextContinuationToken>{token}</NextContinuationToken>");
@@ -329,7 +338,7 @@ fn listed(
         xml += &format!(
             "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag>\
              <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
-            escaped(&about.key),
+            shown(&about.key),
             about.modified_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             escaped(&about.etag),
             about.size,
