@@ -1,1 +1,121 @@
-//! processor
+//! Carries out calls: a wake-up says which conversation to go on with, and it is taken as far as
+//! time allows.
+//!
+//! Read in this order: this file (a batch of wake-ups), [`conversation`] (one conversation, call
+//! after call), [`call`] (one call).
+
+pub mod call;
+pub mod conversation;
+
+use std::time::Duration;
+
+use calls::QueuePriority;
+use cloud::queues::{Delivery, Queue, Wake};
+use cloud::Cloud;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tracing::{error, warn};
+
+use conversation::Left;
+
+/// A message delivered so often stands for a call that we cannot carry out, not for trouble that
+/// passes: its conversation is failed, before the queue gives up on it without a word.
+const POISON_DELIVERIES: u32 = 4;
+
+/// A wake-up as the queue delivers it.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    pub delivery: Delivery,
+    /// How often it has been delivered, this time included.
+    pub count: u32,
+}
+
+/// Goes on with the conversations of a batch, all of them at once. Gives back the ids of the
+/// messages that must come again: one that met trouble, or whose call is held until its second.
+///
+/// No conversation is in a batch twice in a way that matters: its calls are taken in the order of
+/// the table, whoever is woken first.
+pub async fn run_batch(
+    cloud: &Cloud,
+    priority: QueuePriority,
+    batch: Vec<Delivered>,
+    deadline: Timestamp,
+) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut handed_back = Vec::new();
+    let mut running = Vec::new();
+    for delivered in batch {
+        let wake = match cloud::queues::read_wake(&delivered.delivery.body) {
+            Ok(wake) => wake,
+            Err(unreadable) => {
+                // Nobody can act on it, now or later; the table still knows what is due.
+                error!(message = delivered.delivery.message_id, %unreadable, "wake-up dropped");
+                continue;
+            }
+        };
+        if seen.insert(wake.conversation.clone()) {
+            running.push(run_one(cloud, priority, delivered, wake, deadline));
+        }
+        // A second wake-up for the same conversation has nothing to add to the first: if the
+        // first is handed back, it comes again.
+    }
+    handed_back.extend(join_all(running).await.into_iter().flatten());
+    handed_back
+}
+
+async fn run_one(
+    cloud: &Cloud,
+    priority: QueuePriority,
+    delivered: Delivered,
+    wake: Wake,
+    deadline: Timestamp,
+) -> Option<String> {
+    let key = wake.conversation.clone();
+    // A task of its own, so that a bug in one call does not take the others down.
+    let task = {
+        let cloud = cloud.clone();
+        let key = key.clone();
+        tokio::spawn(async move { conversation::carry_on(&cloud, &key, deadline).await })
+    };
+    let message_id = delivered.delivery.message_id.clone();
+    match task.await {
+        Ok(Ok(Left::Nothing)) => None,
+        Ok(Ok(Left::WaitsUntil(at))) => {
+            hold(cloud, priority, &delivered.delivery, at).await;
+            Some(message_id)
+        }
+        Ok(Err(trouble)) => {
+            warn!(conversation = %key, trouble = trouble.in_full(), "handed back");
+            let poison = trouble.is_ours() && delivered.count >= POISON_DELIVERIES;
+            give_up_if(poison, cloud, &key).await.then_some(message_id)
+        }
+        Err(panic) => {
+            error!(conversation = %key, %panic, deliveries = delivered.count, "a call panicked");
+            let poison = delivered.count >= POISON_DELIVERIES;
+            give_up_if(poison, cloud, &key).await.then_some(message_id)
+        }
+    }
+}
+
+/// Whether the message must come again.
+async fn give_up_if(poison: bool, cloud: &Cloud, key: &calls::ConversationKey) -> bool {
+    if !poison {
+        return true;
+    }
+    match conversation::fail_next(cloud, key).await {
+        Ok(()) => false,
+        Err(trouble) => {
+            error!(conversation = %key, trouble = trouble.in_full(), "could not be failed");
+            true
+        }
+    }
+}
+
+async fn hold(cloud: &Cloud, priority: QueuePriority, delivery: &Delivery, at: Timestamp) {
+    let time = at.duration_since(cloud.now());
+    let time = Duration::try_from(time).unwrap_or(Duration::ZERO);
+    if let Err(trouble) = cloud.queues.hold(Queue::Calls(priority), delivery, time).await {
+        // It comes again when its visibility ends by itself, or the timekeeper finds it.
+        warn!(trouble = trouble.in_full(), "wake-up could not be held");
+    }
+}

@@ -89,6 +89,11 @@ impl ConversationKey {
         Self::hashed("request", &account.0, &request.0)
     }
 
+    /// Where it is remembered what an `Idempotency-Key` stands for.
+    pub fn of_idempotency(account: &AccountId, idempotency_key: &str) -> Self {
+        Self::hashed("idempotency", &account.0, idempotency_key)
+    }
+
     fn hashed(kind: &str, account: &str, name: &str) -> Self {
         let mut hasher = Sha256::new();
         // Lengths first: "a" + "bc" must not meet "ab" + "c".

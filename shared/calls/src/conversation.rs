@@ -170,7 +170,11 @@ impl Conversation {
                 | Phase::Ended(Ending::TimedOut | Ending::Invalidated { .. }),
                 _,
             ) => unchanged(Joined::Refused(Refusal::ConversationFailed)),
-            (Phase::Running(_) | Phase::Closing { .. } | Phase::Ended(_), Seen::SameContent) => {
+            // Its first answer may have been lost together with the wake-up.
+            (Phase::Running(_), Seen::SameContent) => {
+                Step { conversation: None, answer: Joined::Repeated, owed: vec![Owed::Wake] }
+            }
+            (Phase::Closing { .. } | Phase::Ended(_), Seen::SameContent) => {
                 unchanged(Joined::Repeated)
             }
             (Phase::Running(_), Seen::Never | Seen::OtherContent) => {

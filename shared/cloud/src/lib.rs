@@ -1,1 +1,113 @@
-//! cloud
+//! Everything that awaits: plain structs around the AWS clients.
+//!
+//! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
+//! condition expression there is), the records (`standing`, `call_record`, `outcome_record`,
+//! `reply_record`, `mail_record`), [`steps`] (the only file that commits conversations), [`queues`]
+//! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
+//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call).
+//!
+//! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
+
+pub mod accounts;
+pub mod bodies;
+pub mod call_record;
+pub mod callback;
+mod cancel;
+pub mod clock;
+pub mod continuation;
+mod item;
+pub mod mail;
+pub mod mail_record;
+pub mod objects_table;
+pub mod outcome_record;
+mod pack;
+pub mod public_address;
+pub mod queues;
+pub mod reply_record;
+pub mod schedules;
+pub mod settings;
+pub mod standing;
+pub mod steps;
+pub mod table;
+pub mod trouble;
+
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+
+pub use clock::Clock;
+pub use settings::Settings;
+pub use trouble::{CommitError, Trouble};
+
+/// All that a function needs of the outside, built once at its cold start.
+#[derive(Clone)]
+pub struct Cloud {
+    pub settings: Settings,
+    pub clock: Clock,
+    pub calls: table::Table,
+    pub objects: table::Table,
+    pub accounts: accounts::Accounts,
+    pub queues: queues::Queues,
+    pub schedules: schedules::Schedules,
+    pub bodies: bodies::Bodies,
+    pub mail: mail::MailService,
+    pub callback: callback::Callback,
+}
+
+impl Cloud {
+    /// For a function in AWS: settings from the environment, credentials from its role.
+    pub async fn from_environment() -> Result<Self, settings::SettingMissing> {
+        let settings = Settings::from_environment()?;
+        let http = callback::https_client();
+        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .http_client(http)
+            .load()
+            .await;
+        let callbacks = callback::guarded_connector(settings.allow_http_callbacks);
+        Ok(Self::new(settings, &config, callbacks, Clock::system()))
+    }
+
+    /// From its parts: `callbacks` is what replies are posted with.
+    pub fn new(
+        settings: Settings,
+        config: &aws_config::SdkConfig,
+        callbacks: SharedHttpConnector,
+        clock: Clock,
+    ) -> Self {
+        let dynamodb = aws_sdk_dynamodb::Client::new(config);
+        let region = config.region().map_or_else(String::new, ToString::to_string);
+        let table = |name: &str| table::Table::new(dynamodb.clone(), name);
+        // Path style, so that an endpoint that is no AWS host name works as well.
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
+        Self {
+            calls: table(&settings.calls_table),
+            objects: table(&settings.objects_table),
+            accounts: accounts::Accounts::new(table(&settings.accounts_table)),
+            queues: queues::Queues::new(aws_sdk_sqs::Client::new(config), &settings),
+            schedules: schedules::Schedules::new(
+                aws_sdk_scheduler::Client::new(config),
+                &settings,
+                &region,
+            ),
+            bodies: bodies::Bodies::new(
+                aws_sdk_s3::Client::from_conf(s3),
+                &settings.bodies_bucket,
+            ),
+            mail: mail::MailService::new(aws_sdk_sesv2::Client::new(config), &settings.mail_sender),
+            callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
+            clock,
+            settings,
+        }
+    }
+
+    /// Opens the connections that a first call will need, while a cold function still has a whole
+    /// processor. What it finds does not matter.
+    pub async fn warm_up(&self) {
+        let looked_up = self.accounts.maintenance().await;
+        if let Err(trouble) = looked_up {
+            tracing::debug!(%trouble, "connection was not opened ahead of time");
+        }
+    }
+
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+}

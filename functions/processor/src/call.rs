@@ -1,0 +1,121 @@
+//! One call: whether its turn has come, and carrying it out chunk by chunk.
+
+use calls::{Call, Ended, Outcome, OverallStatus, Progress};
+use cloud::standing::Standing;
+use cloud::steps::End;
+use cloud::{Cloud, CommitError, Trouble};
+use jiff::Timestamp;
+use objects::{Request, Unit, UnitResult, Working};
+use soap::{ObjectResult, Operation};
+
+/// What the options of a call say about now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Now,
+    WaitsUntil(Timestamp),
+    Expired,
+}
+
+/// Never before its ScheduledTime, never after its RequestExpirationTime.
+pub fn turn(call: &Call, now: Timestamp) -> Turn {
+    if let Some(at) = call.options.scheduled_time.filter(|at| *at > now) {
+        return Turn::WaitsUntil(at);
+    }
+    if call.options.expires_at.is_some_and(|at| at <= now) {
+        return Turn::Expired;
+    }
+    Turn::Now
+}
+
+/// Carries out a call from where it stands. Each chunk's effects are committed together with the
+/// progress, the last one's together with the outcome, so none of them happens twice. At the
+/// deadline it stops between two chunks.
+pub async fn carry_out(
+    cloud: &Cloud,
+    standing: &Standing,
+    progress: Progress,
+    call: &Call,
+    body: &str,
+    deadline: Timestamp,
+) -> Result<Standing, CommitError> {
+    let request = read_body(call, body)?;
+    let now = cloud.now();
+    let request = Request {
+        method: call.method,
+        action: request.action.as_deref(),
+        options: &call.options,
+        objects: &request.objects,
+        request_id: &call.request_id,
+        now,
+    };
+    let units = objects::units(call.method, request.objects);
+    let mut done = usize::try_from(progress.done_through).unwrap_or(usize::MAX).min(units.len());
+    let mut chunks = progress.chunks;
+    let mut results = match chunks {
+        0 => Vec::new(),
+        _ => cloud.chunk_results(&standing.key, progress.next).await?,
+    };
+    let mut working = Working::new(&call.account);
+    let mut standing = standing.clone();
+    loop {
+        let chunk = cloud.decide_chunk(&mut working, &request, &units[done..]).await?;
+        let mails_before = mails_in(&results);
+        results.extend(chunk.results.iter().cloned());
+        done += chunk.results.len();
+        if done == units.len() {
+            let results = merged(&units, results);
+            let outcome = outcome_of(&results, now);
+            let end = End { call, outcome, results: Some(results), chunk, mails_before };
+            let (next, wakes) = cloud.commit_end(&standing, end, now).await?;
+            cloud.send_reply_wakes(&wakes).await;
+            return Ok(next);
+        }
+        let done_through = u32::try_from(done).unwrap_or(u32::MAX);
+        let progress_now = (chunks, done_through, mails_before);
+        standing = cloud.commit_chunk(&standing, progress.next, chunk, progress_now, now).await?;
+        chunks += 1;
+        working.committed();
+        if cloud.now() >= deadline {
+            return Ok(standing);
+        }
+    }
+}
+
+/// The same reader as at the door, over what the door kept.
+fn read_body(call: &Call, body: &str) -> Result<soap::CallRequest, Trouble> {
+    let unreadable =
+        || Trouble::Unreadable { sk: format!("CALL of {}", call.request_id), attribute: "body" };
+    let element = soap::read_canonical(body).map_err(|_| unreadable())?;
+    match soap::take_operation(element, None, None) {
+        Ok(Operation::Call(request)) => Ok(request),
+        Ok(_) | Err(_) => Err(unreadable()),
+    }
+}
+
+fn mails_in(results: &[UnitResult]) -> u32 {
+    results.iter().map(objects::mails_of).sum()
+}
+
+/// One result per object, from those of its units.
+pub fn merged(units: &[Unit], results: Vec<UnitResult>) -> Vec<ObjectResult> {
+    let mut merged = Vec::new();
+    let mut of_object = Vec::new();
+    for (unit, result) in units.iter().zip(results) {
+        of_object.push(result);
+        if unit.last_of_object {
+            merged.push(objects::merge(std::mem::take(&mut of_object)));
+        }
+    }
+    merged
+}
+
+fn outcome_of(results: &[ObjectResult], now: Timestamp) -> Outcome {
+    let failed: Vec<&ObjectResult> = results.iter().filter(|result| !result.ok).collect();
+    Outcome {
+        how: Ended::CarriedOut,
+        overall_status: OverallStatus::of(results.len(), failed.len()),
+        status_message: failed.first().map_or_else(String::new, |first| first.status_message.clone()),
+        error_code: failed.iter().find_map(|result| result.error_code),
+        ended_at: now,
+    }
+}

@@ -1,0 +1,280 @@
+//! Who may call: accounts, their users and API clients, tokens; and the switch for maintenance.
+//!
+//! | pk                  | sk            | holds                                                        |
+//! |---------------------|---------------|--------------------------------------------------------------|
+//! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns     |
+//! | hash of a user name | `USER`        | account, password hash, async by default                     |
+//! | hash of a client id | `CLIENT`      | account, secret hash, async by default                       |
+//! | hash of a token     | `TOKEN`       | account, when it expires, async by default                   |
+//! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
+//!
+//! Passwords and secrets are kept as argon2id hashes. One that was verified is remembered for some
+//! minutes in a warm function, as a hash of its own, since argon2 is slow on purpose.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use calls::AccountId;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use crate::item::{Reading, Writing};
+use crate::table::{Key, Table};
+use crate::trouble::Trouble;
+
+/// How long a token is good for. The original's figure.
+pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(1_080);
+
+/// How long a verified password, or a looked-up account, is believed without looking again.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(3);
+
+/// Most entries of each kind that a warm function remembers.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Who is calling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub account: AccountId,
+    /// Calls without RequestType are queued.
+    pub async_by_default: bool,
+}
+
+/// What an account is told by and known as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    pub name: String,
+    /// Signs its callbacks: `whsec_…`.
+    pub webhook_secret: String,
+    pub async_by_default: bool,
+    /// Accounts that it may act for.
+    pub owns: Vec<AccountId>,
+}
+
+/// What came of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenFound {
+    Good(Caller),
+    Expired,
+    Unknown,
+}
+
+/// The two kinds of name that come with a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    User,
+    Client,
+}
+
+impl Login {
+    const fn sort(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Client => "CLIENT",
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Accounts {
+    table: Table,
+    remembered: Arc<Mutex<Remembered>>,
+}
+
+#[derive(Default)]
+struct Remembered {
+    logins: HashMap<String, (Caller, Timestamp)>,
+    tokens: HashMap<String, (Caller, Timestamp)>,
+    accounts: HashMap<AccountId, (Account, Timestamp)>,
+}
+
+impl Accounts {
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table, remembered: Arc::default() }
+    }
+
+    /// Whoever has that name and secret. `None`: nobody, and it is not said which of both is wrong.
+    pub async fn log_in(
+        &self,
+        login: Login,
+        name: &str,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<Option<Caller>, Trouble> {
+        let proof = hashed(&[login.sort(), name, secret]);
+        if let Some(caller) = recall(&self.remembered().logins, &proof, now) {
+            return Ok(Some(caller));
+        }
+        let Some(item) = self.table.get(&login_key(login, name)).await? else { return Ok(None) };
+        let item = Reading(item);
+        if !matches(secret, item.text("secret_hash")?) {
+            return Ok(None);
+        }
+        let caller = Caller {
+            account: AccountId(item.text("account")?.to_owned()),
+            async_by_default: item.maybe_text("async_by_default") == Some("true"),
+        };
+        remember(&mut self.remembered().logins, proof, caller.clone(), now + REMEMBERED);
+        Ok(Some(caller))
+    }
+
+    /// Makes a token for a caller. `token` is the new token itself, made where chance is allowed.
+    pub async fn keep_token(
+        &self,
+        token: &str,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let expires = now + TOKEN_LIFE;
+        let item = Writing::new(token_key(token))
+            .text("account", &caller.account.0)
+            .text("async_by_default", caller.async_by_default.to_string())
+            .number("good_until", expires.as_millisecond())
+            // A day longer than it is good for, so that its holder hears "expired", not "unknown".
+            .expires(Some(expires + SignedDuration::from_hours(24)))
+            .done();
+        self.table.put(item).await
+    }
+
+    pub async fn look_up_token(&self, token: &str, now: Timestamp) -> Result<TokenFound, Trouble> {
+        let key = token_key(token);
+        if let Some(caller) = recall(&self.remembered().tokens, &key.pk, now) {
+            return Ok(TokenFound::Good(caller));
+        }
+        let Some(item) = self.table.get(&key).await? else { return Ok(TokenFound::Unknown) };
+        let item = Reading(item);
+        let good_until = item.time("good_until")?;
+        if good_until <= now {
+            return Ok(TokenFound::Expired);
+        }
+        let caller = Caller {
+            account: AccountId(item.text("account")?.to_owned()),
+            async_by_default: item.maybe_text("async_by_default") == Some("true"),
+        };
+        remember(&mut self.remembered().tokens, key.pk, caller.clone(), good_until);
+        Ok(TokenFound::Good(caller))
+    }
+
+    pub async fn account(
+        &self,
+        id: &AccountId,
+        now: Timestamp,
+    ) -> Result<Option<Account>, Trouble> {
+        let remembered = self.remembered().accounts.get(id).cloned();
+        if let Some((account, _)) = remembered.filter(|(_, until)| *until > now) {
+            return Ok(Some(account));
+        }
+        let Some(item) = self.table.get(&account_key(id)).await? else { return Ok(None) };
+        let item = Reading(item);
+        let account = Account {
+            id: id.clone(),
+            name: item.text("name")?.to_owned(),
+            webhook_secret: item.text("webhook_secret")?.to_owned(),
+            async_by_default: item.maybe_text("async_by_default") == Some("true"),
+            owns: item.json("owns")?,
+        };
+        let entry = (account.clone(), now + REMEMBERED);
+        let accounts = &mut self.remembered().accounts;
+        if accounts.len() >= REMEMBERED_MAX {
+            accounts.clear();
+        }
+        accounts.insert(id.clone(), entry);
+        Ok(Some(account))
+    }
+
+    /// Whether calls are held back at present.
+    pub async fn maintenance(&self) -> Result<bool, Trouble> {
+        let item = self.table.get(&Key::new("SWITCH", "MAINTENANCE")).await?;
+        Ok(item.is_some_and(|item| Reading(item).maybe_text("on") == Some("true")))
+    }
+
+    pub async fn set_maintenance(&self, on: bool) -> Result<(), Trouble> {
+        let item =
+            Writing::new(Key::new("SWITCH", "MAINTENANCE")).text("on", on.to_string()).done();
+        self.table.put(item).await
+    }
+
+    pub async fn put_account(&self, account: &Account) -> Result<(), Trouble> {
+        let item = Writing::new(account_key(&account.id))
+            .text("name", &account.name)
+            .text("webhook_secret", &account.webhook_secret)
+            .text("async_by_default", account.async_by_default.to_string())
+            .json("owns", &account.owns)
+            .done();
+        self.table.put(item).await
+    }
+
+    /// A user's password or an API client's secret; kept as a hash.
+    pub async fn put_login(
+        &self,
+        login: Login,
+        name: &str,
+        secret: &str,
+        caller: &Caller,
+    ) -> Result<(), Trouble> {
+        let hash = Argon2::default()
+            .hash_password(secret.as_bytes())
+            .map_err(|_| Trouble::Unreadable { sk: login.sort().to_owned(), attribute: "secret" })?
+            .to_string();
+        let item = Writing::new(login_key(login, name))
+            .text("name", name)
+            .text("secret_hash", hash)
+            .text("account", &caller.account.0)
+            .text("async_by_default", caller.async_by_default.to_string())
+            .done();
+        self.table.put(item).await
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
+        // A panic while it was held leaves at worst an entry unremembered.
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn recall(
+    entries: &HashMap<String, (Caller, Timestamp)>,
+    key: &str,
+    now: Timestamp,
+) -> Option<Caller> {
+    entries.get(key).filter(|(_, until)| *until > now).map(|(caller, _)| caller.clone())
+}
+
+fn remember(
+    entries: &mut HashMap<String, (Caller, Timestamp)>,
+    key: String,
+    caller: Caller,
+    until: Timestamp,
+) {
+    if entries.len() >= REMEMBERED_MAX {
+        entries.clear();
+    }
+    entries.insert(key, (caller, until));
+}
+
+fn matches(secret: &str, hash: &str) -> bool {
+    argon2::PasswordHash::new(hash)
+        .is_ok_and(|hash| Argon2::default().verify_password(secret.as_bytes(), &hash).is_ok())
+}
+
+fn login_key(login: Login, name: &str) -> Key {
+    Key::new(hashed(&[login.sort(), name]), login.sort())
+}
+
+fn token_key(token: &str) -> Key {
+    Key::new(hashed(&["TOKEN", token]), "TOKEN")
+}
+
+fn account_key(id: &AccountId) -> Key {
+    Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")
+}
+
+/// Lengths first, so that no two lists of parts meet.
+fn hashed(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(format!("{} ", part.len()));
+        hasher.update(part);
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

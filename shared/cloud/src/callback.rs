@@ -1,0 +1,234 @@
+//! Replies by HTTP POST: signed after Standard Webhooks, and only to public addresses.
+//!
+//! An address is judged twice: by its spelling when a call is taken in, and by what its name
+//! resolves to when a reply is posted. The addresses that were judged are the ones connected to.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use calls::Found;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
+use url::{Host, Url};
+
+use crate::public_address::is_public;
+
+/// Longest wait for a receiver's answer.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+
+const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
+
+/// What the AWS clients speak HTTP with.
+pub fn https_client() -> SharedHttpClient {
+    Builder::new().tls_provider(TLS).build_https()
+}
+
+/// What callbacks are posted with: connects to public addresses only, unless told otherwise.
+pub fn guarded_connector(allow_private: bool) -> SharedHttpConnector {
+    let connector =
+        Connector::builder().sleep_impl(TokioSleep::new()).tls_provider(TLS);
+    SharedHttpConnector::new(connector.build_with_resolver(GuardedResolver { allow_private }))
+}
+
+/// One reply on its way.
+#[derive(Debug)]
+pub struct Post<'a> {
+    pub url: &'a str,
+    /// `webhook-id`: stable over attempts.
+    pub id: &'a str,
+    /// The account's secret, `whsec_…`.
+    pub secret: &'a str,
+    /// Form-urlencoded.
+    pub body: String,
+}
+
+#[derive(Clone)]
+pub struct Callback {
+    connector: SharedHttpConnector,
+    allow_http: bool,
+}
+
+impl Callback {
+    pub(crate) fn new(connector: SharedHttpConnector, allow_http: bool) -> Self {
+        Self { connector, allow_http }
+    }
+
+    /// One attempt. Whatever the receiver says is a finding, not our trouble.
+    pub async fn post(&self, post: Post<'_>, now: Timestamp) -> Found {
+        if !may_be_called(post.url, self.allow_http) {
+            return Found::Forbidden;
+        }
+        let Some(request) = signed_request(post, now) else { return Found::Forbidden };
+        match tokio::time::timeout(TIMEOUT, self.connector.call(request)).await {
+            Err(_) => Found::TimedOut,
+            Ok(Err(error)) if error.is_timeout() => Found::TimedOut,
+            Ok(Err(error)) if is_forbidden(&error) => Found::Forbidden,
+            Ok(Err(_)) => Found::Unreachable,
+            Ok(Ok(answer)) if answer.status().is_success() => Found::Taken,
+            Ok(Ok(answer)) => Found::Status {
+                status: answer.status().as_u16(),
+                retry_after_s: answer.headers().get("retry-after").and_then(|s| s.parse().ok()),
+            },
+        }
+    }
+}
+
+fn signed_request(post: Post<'_>, now: Timestamp) -> Option<HttpRequest> {
+    let timestamp = now.as_second().to_string();
+    let signature = sign(post.secret, post.id, &timestamp, &post.body)?;
+    let mut request = HttpRequest::new(SdkBody::from(post.body.as_str()));
+    request.set_method("POST").ok()?;
+    request.set_uri(post.url).ok()?;
+    let headers = request.headers_mut();
+    headers.insert("content-type", "application/x-www-form-urlencoded");
+    headers.insert("content-length", post.body.len().to_string());
+    headers.insert("user-agent", "Aftercall");
+    headers.insert("webhook-id", post.id.to_owned());
+    headers.insert("webhook-timestamp", timestamp);
+    headers.insert("webhook-signature", signature);
+    Some(request)
+}
+
+/// Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`.
+fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<String> {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+    Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+}
+
+/// Whether an address may be posted to, as far as its spelling tells: https, no user, a name or a
+/// public address, a port that serves the web. `allow_http`: the local cloud, where all may be.
+pub fn may_be_called(address: &str, allow_http: bool) -> bool {
+    let Ok(url) = Url::parse(address) else { return false };
+    if allow_http {
+        return matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    }
+    let public_host = match url.host() {
+        Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name.contains('.') && !name.ends_with(".localhost") && !name.ends_with(".internal")
+        }
+        None => false,
+    };
+    let served = url.port_or_known_default().is_some_and(|port| port == 443 || port >= 1024);
+    url.scheme() == "https"
+        && url.username().is_empty()
+        && url.password().is_none()
+        && public_host
+        && served
+}
+
+/// Gives a connection only addresses that may be connected to.
+#[derive(Clone, Debug)]
+struct GuardedResolver {
+    allow_private: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the name leads to an address that replies may not go to")]
+struct ForbiddenAddress;
+
+impl ResolveDns for GuardedResolver {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+            // One private address among public ones is how a name is made to rebind: all or none.
+            if self.allow_private || addresses.iter().all(|address| is_public(*address)) {
+                Ok(addresses)
+            } else {
+                Err(ResolveDnsError::new(ForbiddenAddress))
+            }
+        })
+    }
+}
+
+fn is_forbidden(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<ForbiddenAddress>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_are_those_of_standard_webhooks() {
+        let signature = sign(
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "1614265330",
+            r#"{"test": 2432232314}"#,
+        );
+        assert_eq!(signature.as_deref(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
+    }
+
+    #[test]
+    fn only_public_https_addresses_may_be_called() {
+        for address in [
+            "https://client.example.com/cb",
+            "https://client.example.com:8443/cb?x=1",
+            "https://8.8.8.8/",
+            "https://[2606:4700::1111]/",
+        ] {
+            assert!(may_be_called(address, false), "{address} may be called");
+        }
+        for address in [
+            "http://client.example.com/",
+            "ftp://client.example.com/",
+            "file:///proc/self/environ",
+            "https://user@client.example.com/",
+            "https://client.example.com:22/",
+            "https://localhost/",
+            "https://localhost./",
+            "https://metadata.internal/",
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://0x7f.1/",
+            "https://2130706433/",
+            "https://017700000001/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://\u{2460}\u{2461}7.0.0.1/",
+            "https:///x",
+            "",
+        ] {
+            assert!(!may_be_called(address, false), "{address} may not be called");
+        }
+        assert!(may_be_called("http://127.0.0.1:9000/cb", true));
+        assert!(!may_be_called("ftp://127.0.0.1/", true));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_is_refused_at_connect_time() {
+        let callback = Callback { connector: guarded_connector(false), allow_http: true };
+        let post = Post {
+            url: "http://localhost:9/",
+            id: "msg_1",
+            secret: "whsec_AAAA",
+            body: String::new(),
+        };
+        let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
+        assert_eq!(found, Found::Forbidden);
+    }
+}

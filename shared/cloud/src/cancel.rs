@@ -1,0 +1,97 @@
+//! Delete of ScheduledRequest and ScheduledConversation: what has not started will not start.
+//!
+//! Doing it twice comes to the same, so a Delete that is carried out again after a crash says
+//! again that it is deleted.
+
+use calls::{AccountId, Cancelled, ConversationId, ConversationKey, RequestId};
+use jiff::Timestamp;
+use objects::UnitResult;
+use soap::{Element, ObjectResult};
+
+use crate::Cloud;
+use crate::call_record::Pointer;
+use crate::table::Key;
+use crate::trouble::Trouble;
+
+/// Whether an object is one of the two that stand for what was sent before.
+pub(crate) fn is_scheduled(object: &Element) -> bool {
+    matches!(object.type_name.as_deref(), Some("ScheduledRequest" | "ScheduledConversation"))
+}
+
+/// Whose work is to be cancelled.
+enum Asked {
+    Conversation(ConversationKey),
+    /// It is there, and may not be deleted by itself.
+    PartOfConversation,
+    Unknown,
+}
+
+impl Cloud {
+    pub(crate) async fn cancel(
+        &self,
+        account: &AccountId,
+        object: &Element,
+        now: Timestamp,
+    ) -> Result<UnitResult, Trouble> {
+        let result = match self.asked(account, object).await? {
+            Asked::Unknown => refused(object, 220, "AsyncAPI_Item_Not_Found"),
+            Asked::PartOfConversation => refused(
+                object,
+                204,
+                "AsyncAPI_Error. The request is part of a conversation: delete the ScheduledConversation",
+            ),
+            Asked::Conversation(key) => {
+                match self.take_step(&key, now, |conversation| conversation.cancel(now)).await? {
+                    Some(Cancelled::Yes) => ObjectResult {
+                        ok: true,
+                        status_message: "Deleted".to_owned(),
+                        object_type: object.type_name.clone().unwrap_or_default(),
+                        ..ObjectResult::default()
+                    },
+                    Some(Cancelled::TooLate) => {
+                        refused(object, 222, "AsyncAPI_Invalid_Status_To_Delete_Item")
+                    }
+                    None => refused(object, 220, "AsyncAPI_Item_Not_Found"),
+                }
+            }
+        };
+        Ok(UnitResult::Whole(Box::new(result)))
+    }
+
+    async fn asked(&self, account: &AccountId, object: &Element) -> Result<Asked, Trouble> {
+        if object.type_name.as_deref() == Some("ScheduledConversation") {
+            let name = object.text_of("ConversationID").map(ConversationId::parse);
+            return Ok(match name {
+                Some(Ok(name)) => Asked::Conversation(ConversationKey::named(account, &name)),
+                Some(Err(_)) | None => Asked::Unknown,
+            });
+        }
+        let Some(request_id) = object.text_of("RequestID") else { return Ok(Asked::Unknown) };
+        let request_id = RequestId(request_id.trim().to_lowercase());
+        let key = ConversationKey::of_request(account, &request_id);
+        match self.calls.get(&Key::new(&key.0, "REQUEST")).await? {
+            None => Ok(Asked::Conversation(key)),
+            // A conversation of one that was named is as good as a call alone.
+            Some(item) => {
+                let key = Pointer::from_item(item)?.conversation;
+                let standing = self.standing(&key).await?;
+                Ok(match standing.map(|found| found.conversation.calls_in_conversation.get()) {
+                    Some(1) => Asked::Conversation(key),
+                    Some(_) => Asked::PartOfConversation,
+                    None => Asked::Unknown,
+                })
+            }
+        }
+    }
+}
+
+fn refused(object: &Element, error_code: u32, message: &str) -> ObjectResult {
+    ObjectResult {
+        ok: false,
+        status_message: message.to_owned(),
+        error_code: Some(error_code),
+        object_type: object.type_name.clone().unwrap_or_default(),
+        object: Some(object.clone()),
+        ..ObjectResult::default()
+    }
+}

@@ -1,0 +1,217 @@
+//! The built-in backend's storage: objects as records, and a call's work carried out over them.
+//!
+//! | pk                                | sk      | written by                  | read by   |
+//! |-----------------------------------|---------|-----------------------------|-----------|
+//! | partition of the object's key     | its key | processor, ingest (synchronous calls) | the same, retrieval |
+
+use calls::Method;
+use objects::{MailOrder, ObjectKey, Request, Stored, Unit, UnitResult, Working};
+use soap::Element;
+
+use crate::Cloud;
+use crate::cancel;
+use crate::item::{Item, Reading, Writing};
+use crate::pack::{pack, unpack};
+use crate::table::{Key, Range, Table, Transaction};
+use crate::trouble::Trouble;
+
+/// Most records of effects in one transaction: the rest of its hundred is for the outcome, the
+/// header and the replies.
+const EFFECTS_MAX: usize = 80;
+
+/// Most effects of one unit of work: `objects` deals its work out so that none has more.
+const UNIT_EFFECTS_MAX: usize = 20;
+
+/// Units whose records are read in one request.
+const READ_AHEAD: usize = 80;
+
+/// Most bytes of effects in one transaction, of the 4 MB that the platform allows.
+const EFFECT_BYTES_MAX: usize = 3_500_000;
+
+/// A run of units that are decided, and go into one transaction.
+pub struct Chunk {
+    pub results: Vec<UnitResult>,
+    pub mails: Vec<MailOrder>,
+    /// One item per change; `None`: removed.
+    effects: Vec<Effect>,
+}
+
+struct Effect {
+    key: Key,
+    seen: Option<u64>,
+    item: Option<Item>,
+}
+
+impl Chunk {
+    /// Nothing but results: what carrying out an object of the server's own comes to.
+    pub fn of_results(results: Vec<UnitResult>) -> Self {
+        Self { results, mails: Vec::new(), effects: Vec::new() }
+    }
+
+    pub(crate) fn write(self, transaction: &mut Transaction, table: &Table) {
+        for effect in self.effects {
+            match (effect.item, effect.seen) {
+                (Some(item), Some(seen)) => transaction.put_over(table, item, seen),
+                (Some(item), None) => transaction.put_new(table, item),
+                (None, Some(seen)) => transaction.delete_over(table, &effect.key, seen),
+                // Made and removed by the same call: it leaves no trace.
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+impl Cloud {
+    /// Decides as many of the units as one transaction can hold, and at least one.
+    ///
+    /// Nothing is written. `working` holds what was decided: after the commit it is told so with
+    /// `committed`, after a failed one it is thrown away.
+    pub async fn decide_chunk(
+        &self,
+        working: &mut Working,
+        request: &Request<'_>,
+        units: &[Unit],
+    ) -> Result<Chunk, Trouble> {
+        let mut chunk = Chunk::of_results(Vec::new());
+        let own = request.method == Method::Delete;
+        for (number, unit) in units.iter().enumerate() {
+            if number % READ_AHEAD == 0 {
+                let ahead = &units[number..units.len().min(number + READ_AHEAD)];
+                self.load_missing(working, request, ahead).await?;
+            }
+            let result = match request.objects.get(unit.object) {
+                Some(object) if own && cancel::is_scheduled(object) => {
+                    self.cancel(working.account(), object, request.now).await?
+                }
+                Some(_) | None => self.decide_unit(working, request, unit).await?,
+            };
+            chunk.results.push(result);
+            chunk.mails.extend(working.mails());
+            let effects = working.changes().count() + chunk.mails.len();
+            if effects + UNIT_EFFECTS_MAX > EFFECTS_MAX || self.bytes(working) > EFFECT_BYTES_MAX {
+                break;
+            }
+        }
+        chunk.effects = working.changes().map(effect).collect();
+        Ok(chunk)
+    }
+
+    /// Rough, and not less than the items will have.
+    fn bytes(&self, working: &Working) -> usize {
+        let objects = working.changes().filter_map(|change| change.becomes);
+        objects.map(element_bytes).sum()
+    }
+
+    async fn load_missing(
+        &self,
+        working: &mut Working,
+        request: &Request<'_>,
+        units: &[Unit],
+    ) -> Result<(), Trouble> {
+        loop {
+            let keys = objects::missing(working, request, units);
+            if keys.is_empty() {
+                return Ok(());
+            }
+            self.load_objects(working, keys).await?;
+        }
+    }
+
+    async fn decide_unit(
+        &self,
+        working: &mut Working,
+        request: &Request<'_>,
+        unit: &Unit,
+    ) -> Result<UnitResult, Trouble> {
+        loop {
+            match objects::carry_out(working, request, unit) {
+                Ok(result) => return Ok(result),
+                Err(missing) => self.load_objects(working, missing.0).await?,
+            }
+        }
+    }
+
+    async fn load_objects(
+        &self,
+        working: &mut Working,
+        keys: Vec<ObjectKey>,
+    ) -> Result<(), Trouble> {
+        let wanted: Vec<Key> = keys.iter().map(table_key).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        if let [only] = wanted.as_slice() {
+            found.extend(self.objects.get(only).await?);
+        } else {
+            found = self.objects.get_many(&wanted).await?;
+        }
+        // What is not found is known not to be there.
+        let mut missing: std::collections::BTreeSet<ObjectKey> = keys.into_iter().collect();
+        for item in found {
+            let (key, stored) = read(Reading(item))?;
+            missing.remove(&key);
+            working.knows(key, Some(stored));
+        }
+        for key in missing {
+            working.knows(key, None);
+        }
+        Ok(())
+    }
+
+    /// Commits the effects of a synchronous call's chunk.
+    pub async fn commit_effects(&self, chunk: Chunk) -> Result<(), crate::CommitError> {
+        let mut transaction = Transaction::default();
+        chunk.write(&mut transaction, &self.objects);
+        transaction.commit(&self.objects).await
+    }
+
+    /// One stored object.
+    pub async fn object(&self, key: &ObjectKey) -> Result<Option<Element>, Trouble> {
+        let item = self.objects.get(&table_key(key)).await?;
+        item.map(|item| read(Reading(item)).map(|(_, stored)| stored.object)).transpose()
+    }
+
+    /// Objects of a partition in the order of their keys, and the key to go on after.
+    pub async fn objects_after(
+        &self,
+        partition: &str,
+        after: Option<&str>,
+        limit: i32,
+    ) -> Result<(Vec<Element>, Option<String>), Trouble> {
+        let start = after.map(|sort| Key::new(partition, sort));
+        let page = self.objects.query(partition, Range::All, limit, start.as_ref()).await?;
+        let objects = page
+            .items
+            .into_iter()
+            .map(|item| read(Reading(item)).map(|(_, stored)| stored.object))
+            .collect::<Result<_, _>>()?;
+        Ok((objects, page.next.map(|key| key.sk)))
+    }
+}
+
+fn table_key(key: &ObjectKey) -> Key {
+    Key::new(&key.partition, &key.sort)
+}
+
+fn effect(change: objects::Change<'_>) -> Effect {
+    let key = table_key(change.key);
+    let item = change.becomes.map(|object| {
+        let json = serde_json::to_string(object).unwrap_or_default();
+        Writing::new(key.clone())
+            .number("version", change.next_version)
+            .bytes("object", &pack(&json))
+            .done()
+    });
+    Effect { key, seen: change.seen_version, item }
+}
+
+fn read(item: Reading) -> Result<(ObjectKey, Stored), Trouble> {
+    let key =
+        ObjectKey { partition: item.text("pk")?.to_owned(), sort: item.text("sk")?.to_owned() };
+    let json = unpack(item.bytes("object")).ok_or_else(|| item.unreadable("object"))?;
+    let object = serde_json::from_str(&json).map_err(|_| item.unreadable("object"))?;
+    Ok((key, Stored { version: item.number("version")?, object }))
+}
+
+fn element_bytes(element: &Element) -> usize {
+    let own = element.name.len() + element.text.len() + 16;
+    own + element.children.iter().map(element_bytes).sum::<usize>()
+}

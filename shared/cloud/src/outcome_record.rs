@@ -1,0 +1,244 @@
+//! How a call ended, and its results.
+//!
+//! | pk                      | sk                            | written by                 | read by             |
+//! |-------------------------|-------------------------------|----------------------------|---------------------|
+//! | key of the conversation | `OUTCOME#0000000001`          | processor, with the effect | retrieval, notifier |
+//! | key of the conversation | `RESULTS#0000000001#00000001` | processor, with the effect | the same            |
+//!
+//! The outcome holds one result per object. A call that is carried out in chunks leaves the results
+//! of each chunk in a record of its own as well, so that whoever takes over can go on.
+
+use calls::{ConversationKey, Method, Outcome, RequestId, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+use objects::UnitResult;
+use soap::ObjectResult;
+
+use crate::Cloud;
+use crate::bodies::Bodies;
+use crate::call_record::BODY_BYTES_MAX;
+use crate::item::{Item, Reading, Writing};
+use crate::pack::{pack, unpack};
+use crate::table::{Key, Range};
+use crate::trouble::Trouble;
+
+/// How a call ended, as kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutcomeRecord {
+    pub conversation: ConversationKey,
+    pub sequence: SequenceCode,
+    pub request_id: RequestId,
+    pub method: Method,
+    pub object_type: String,
+    pub outcome: Outcome,
+    pub results: Results,
+}
+
+/// Where the results of a call lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Results {
+    /// It was not carried out.
+    None,
+    /// Packed.
+    Here(Vec<u8>),
+    InBucket(String),
+}
+
+impl Results {
+    /// Packs them, and puts large ones into the bucket.
+    pub(crate) async fn keep(
+        bodies: &Bodies,
+        request_id: &RequestId,
+        text: &str,
+    ) -> Result<Self, Trouble> {
+        let packed = pack(text);
+        if packed.len() <= BODY_BYTES_MAX {
+            return Ok(Self::Here(packed));
+        }
+        let name = format!("results/{request_id}");
+        bodies.put(&name, packed).await?;
+        Ok(Self::InBucket(name))
+    }
+}
+
+fn outcome_sort(sequence: SequenceCode) -> String {
+    format!("OUTCOME#{:010}", sequence.get())
+}
+
+fn chunk_prefix(sequence: SequenceCode) -> String {
+    format!("RESULTS#{:010}#", sequence.get())
+}
+
+/// The record of one chunk's results.
+pub(crate) fn chunk_item(
+    conversation: &ConversationKey,
+    sequence: SequenceCode,
+    chunk: u32,
+    text: &str,
+    expires: Timestamp,
+) -> Item {
+    Writing::new(Key::new(&conversation.0, format!("{}{chunk:08}", chunk_prefix(sequence))))
+        .bytes("results", &pack(text))
+        .expires(Some(expires))
+        .done()
+}
+
+impl OutcomeRecord {
+    pub(crate) fn key(conversation: &ConversationKey, sequence: SequenceCode) -> Key {
+        Key::new(&conversation.0, outcome_sort(sequence))
+    }
+
+    pub(crate) fn to_item(&self, results_kept: SignedDuration) -> Item {
+        let writing = Writing::new(Self::key(&self.conversation, self.sequence))
+            .number("sequence", self.sequence)
+            .text("request_id", &self.request_id.0)
+            .text("method", self.method.name())
+            .text("object_type", &self.object_type)
+            .json("outcome", &self.outcome)
+            .expires(Some(self.outcome.ended_at + results_kept));
+        match &self.results {
+            Results::None => writing,
+            Results::Here(packed) => writing.bytes("results", packed),
+            Results::InBucket(name) => writing.text("results_at", name),
+        }
+        .done()
+    }
+
+    pub(crate) fn from_item(conversation: ConversationKey, item: Item) -> Result<Self, Trouble> {
+        let item = Reading(item);
+        let method = [Method::Create, Method::Update, Method::Delete, Method::Perform]
+            .into_iter()
+            .find(|method| Some(method.name()) == item.maybe_text("method"))
+            .ok_or_else(|| item.unreadable("method"))?;
+        let results = match (item.maybe_text("results_at"), item.bytes("results")) {
+            (Some(name), _) => Results::InBucket(name.to_owned()),
+            (None, []) => Results::None,
+            (None, packed) => Results::Here(packed.to_vec()),
+        };
+        Ok(Self {
+            conversation,
+            sequence: SequenceCode::new(item.number("sequence")?)
+                .ok_or_else(|| item.unreadable("sequence"))?,
+            request_id: RequestId(item.text("request_id")?.to_owned()),
+            method,
+            object_type: item.text("object_type")?.to_owned(),
+            outcome: item.json("outcome")?,
+            results,
+        })
+    }
+
+    /// One result per object; none for a call that was not carried out.
+    pub async fn object_results(&self, cloud: &Cloud) -> Result<Vec<ObjectResult>, Trouble> {
+        let unreadable =
+            || Trouble::Unreadable { sk: outcome_sort(self.sequence), attribute: "results" };
+        let text = match &self.results {
+            Results::None => return Ok(Vec::new()),
+            Results::Here(packed) => unpack(packed).ok_or_else(unreadable)?,
+            Results::InBucket(name) => {
+                let packed =
+                    cloud.bodies.get(name).await?.ok_or_else(|| Trouble::Missing(name.clone()))?;
+                unpack(&packed).ok_or_else(unreadable)?
+            }
+        };
+        serde_json::from_str(&text).map_err(|_| unreadable())
+    }
+}
+
+impl Cloud {
+    /// What the committed chunks of a call came to, in order.
+    pub async fn chunk_results(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+    ) -> Result<Vec<UnitResult>, Trouble> {
+        let prefix = chunk_prefix(sequence);
+        let mut results = Vec::new();
+        let mut start = None;
+        loop {
+            let range = Range::Prefix(&prefix);
+            let page = self.calls.query(&conversation.0, range, 500, start.as_ref()).await?;
+            for item in page.items {
+                let item = Reading(item);
+                let chunk: Option<Vec<UnitResult>> =
+                    unpack(item.bytes("results")).and_then(|text| serde_json::from_str(&text).ok());
+                results.extend(chunk.ok_or_else(|| item.unreadable("results"))?);
+            }
+            match page.next {
+                Some(next) => start = Some(next),
+                None => return Ok(results),
+            }
+        }
+    }
+
+    /// How one call ended, if it has, and its results are still kept.
+    pub async fn outcome(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        now: Timestamp,
+    ) -> Result<Option<OutcomeRecord>, Trouble> {
+        let item = self.calls.get(&OutcomeRecord::key(conversation, sequence)).await?;
+        let record = item
+            .map(|item| OutcomeRecord::from_item(conversation.clone(), item))
+            .transpose()?;
+        Ok(record.filter(|record| self.is_kept(record, now)))
+    }
+
+    /// How the calls of a conversation ended, from one on, in order; at most `limit`.
+    pub async fn outcomes_from(
+        &self,
+        conversation: &ConversationKey,
+        first: SequenceCode,
+        limit: i32,
+        now: Timestamp,
+    ) -> Result<Vec<OutcomeRecord>, Trouble> {
+        let last = format!("OUTCOME#{:010}", u32::MAX);
+        let first = outcome_sort(first);
+        let range = Range::Between(&first, &last);
+        let page = self.calls.query(&conversation.0, range, limit, None).await?;
+        let records = page
+            .items
+            .into_iter()
+            .map(|item| OutcomeRecord::from_item(conversation.clone(), item))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(records.into_iter().filter(|record| self.is_kept(record, now)).collect())
+    }
+
+    /// The table's TTL takes records late; what is promised is exact.
+    fn is_kept(&self, record: &OutcomeRecord, now: Timestamp) -> bool {
+        record.outcome.ended_at + self.results_kept() >= now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calls::{Ended, OverallStatus};
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        for results in [
+            Results::None,
+            Results::Here(pack("[]")),
+            Results::InBucket("results/r".to_owned()),
+        ] {
+            let record = OutcomeRecord {
+                conversation: ConversationKey("c".to_owned()),
+                sequence: SequenceCode::FIRST,
+                request_id: RequestId("r".to_owned()),
+                method: Method::Delete,
+                object_type: "List".to_owned(),
+                outcome: Outcome {
+                    how: Ended::Expired,
+                    overall_status: OverallStatus::Error,
+                    status_message: "late".to_owned(),
+                    error_code: Some(7),
+                    ended_at: Timestamp::UNIX_EPOCH,
+                },
+                results,
+            };
+            let item = record.to_item(SignedDuration::ZERO);
+            let read = OutcomeRecord::from_item(record.conversation.clone(), item);
+            assert_eq!(read.expect("readable"), record);
+        }
+    }
+}

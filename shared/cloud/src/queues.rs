@@ -1,0 +1,170 @@
+//! Wake-ups: SQS FIFO queues, one per priority and one for replies.
+//!
+//! A message carries a key and a step, never the truth. Its step stands in its body, or the queue
+//! would take a debt that is sent again within five minutes for a repeat and drop it.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use calls::{ConversationKey, QueuePriority, SequenceCode};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::settings::Settings;
+use crate::trouble::Trouble;
+
+/// Most messages in one request, and in one batch that a function gets. The platform's figure.
+pub const BATCH_MAX: usize = 10;
+
+/// What a message on one of the three priority queues says: go on with this conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wake {
+    pub conversation: ConversationKey,
+    /// Version of the header that owed it.
+    pub step: u64,
+}
+
+/// What a message on the replies queue says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyWake {
+    pub conversation: ConversationKey,
+    pub sequence: SequenceCode,
+    pub what: Owing,
+    /// Version of the record that owed it.
+    pub step: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Owing {
+    /// The reply to the call's SendResponseTo of that number.
+    Reply(u32),
+    /// Its triggered mails.
+    Mails,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    Calls(QueuePriority),
+    Replies,
+}
+
+/// A message as a function gets it.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub message_id: String,
+    pub receipt_handle: String,
+    pub body: String,
+}
+
+#[derive(Clone)]
+pub struct Queues {
+    sqs: Client,
+    high: String,
+    medium: String,
+    low: String,
+    replies: String,
+}
+
+impl Queues {
+    pub(crate) fn new(sqs: Client, settings: &Settings) -> Self {
+        Self {
+            sqs,
+            high: settings.high_queue_url.clone(),
+            medium: settings.medium_queue_url.clone(),
+            low: settings.low_queue_url.clone(),
+            replies: settings.replies_queue_url.clone(),
+        }
+    }
+
+    fn url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Calls(QueuePriority::High) => &self.high,
+            Queue::Calls(QueuePriority::Medium) => &self.medium,
+            Queue::Calls(QueuePriority::Low) => &self.low,
+            Queue::Replies => &self.replies,
+        }
+    }
+
+    /// The queue of that name, as it stands at the end of its ARN and of its URL.
+    pub fn named(&self, name: &str) -> Option<Queue> {
+        let priorities = QueuePriority::ALL.map(Queue::Calls);
+        priorities
+            .into_iter()
+            .chain([Queue::Replies])
+            .find(|queue| self.url(*queue).rsplit('/').next() == Some(name))
+    }
+
+    pub async fn wake(&self, priority: QueuePriority, wake: &Wake) -> Result<(), Trouble> {
+        let body = serde_json::to_string(wake).unwrap_or_default();
+        self.sqs
+            .send_message()
+            .queue_url(self.url(Queue::Calls(priority)))
+            .message_group_id(&wake.conversation.0)
+            .message_deduplication_id(deduplication_id(&body))
+            .message_body(body)
+            .send()
+            .await
+            .map_err(|error| Trouble::Queue { operation: "SendMessage", source: error.into() })?;
+        Ok(())
+    }
+
+    /// In the order given.
+    pub async fn wake_replies(&self, wakes: &[ReplyWake]) -> Result<(), Trouble> {
+        let trouble = |source| Trouble::Queue { operation: "SendMessageBatch", source };
+        for wakes in wakes.chunks(BATCH_MAX) {
+            let entries = wakes.iter().enumerate().map(|(number, wake)| {
+                let body = serde_json::to_string(wake).unwrap_or_default();
+                SendMessageBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .message_group_id(&wake.conversation.0)
+                    .message_deduplication_id(deduplication_id(&body))
+                    .message_body(body)
+                    .build()
+            });
+            let entries =
+                entries.collect::<Result<Vec<_>, _>>().map_err(|error| trouble(error.into()))?;
+            let answer = self
+                .sqs
+                .send_message_batch()
+                .queue_url(&self.replies)
+                .set_entries(Some(entries))
+                .send()
+                .await
+                .map_err(|error| trouble(error.into()))?;
+            if let Some(failed) = answer.failed.first() {
+                return Err(trouble(failed.code.clone().into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The message stays in the queue and comes again after that time: exact to the second, which
+    /// neither a schedule nor a queue's delay is. The caller hands it back as failed.
+    pub async fn hold(
+        &self,
+        queue: Queue,
+        delivery: &Delivery,
+        time: Duration,
+    ) -> Result<(), Trouble> {
+        // Whole seconds, and never early.
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        self.sqs
+            .change_message_visibility()
+            .queue_url(self.url(queue))
+            .receipt_handle(&delivery.receipt_handle)
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| Trouble::Queue {
+                operation: "ChangeMessageVisibility",
+                source: error.into(),
+            })?;
+        Ok(())
+    }
+}
+
+/// What SQS itself would make of the body: the scheduler sends the same messages without an id.
+fn deduplication_id(body: &str) -> String {
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+}

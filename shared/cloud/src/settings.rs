@@ -1,0 +1,82 @@
+//! What the functions are told by their environment. The template sets each of these; a test holds
+//! the two against each other.
+
+use thiserror::Error;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub calls_table: String,
+    pub objects_table: String,
+    pub accounts_table: String,
+    pub high_queue_url: String,
+    pub medium_queue_url: String,
+    pub low_queue_url: String,
+    pub replies_queue_url: String,
+    /// EventBridge Scheduler group of deferred calls.
+    pub schedule_group: String,
+    /// Role with which the scheduler sends to the queues.
+    pub schedule_role_arn: String,
+    /// Bucket for bodies and results that an item cannot hold.
+    pub bodies_bucket: String,
+    /// From address of replies by mail, and of triggered mails without one of their own.
+    pub mail_sender: String,
+    /// Days that results are kept after a call has ended.
+    pub results_days: i64,
+    /// Callbacks to http and to private addresses: only ever true in the local cloud.
+    pub allow_http_callbacks: bool,
+    /// URL that clients reach us by, with a slash at the end; empty: the one of the request.
+    pub public_url: String,
+}
+
+#[derive(Debug, Error)]
+#[error("environment variable {0} is not set, or not readable; the template sets it")]
+pub struct SettingMissing(&'static str);
+
+impl Settings {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn from_environment() -> Result<Self, SettingMissing> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingMissing> {
+        let needed = |name: &'static str| variable(name).ok_or(SettingMissing(name));
+        Ok(Self {
+            calls_table: needed("CALLS_TABLE")?,
+            objects_table: needed("OBJECTS_TABLE")?,
+            accounts_table: needed("ACCOUNTS_TABLE")?,
+            high_queue_url: needed("HIGH_QUEUE_URL")?,
+            medium_queue_url: needed("MEDIUM_QUEUE_URL")?,
+            low_queue_url: needed("LOW_QUEUE_URL")?,
+            replies_queue_url: needed("REPLIES_QUEUE_URL")?,
+            schedule_group: needed("SCHEDULE_GROUP")?,
+            schedule_role_arn: needed("SCHEDULE_ROLE_ARN")?,
+            bodies_bucket: needed("BODIES_BUCKET")?,
+            mail_sender: needed("MAIL_SENDER")?,
+            results_days: match variable("RESULTS_DAYS") {
+                None => 30,
+                Some(days) => days.parse().map_err(|_| SettingMissing("RESULTS_DAYS"))?,
+            },
+            allow_http_callbacks: variable("ALLOW_HTTP_CALLBACKS").as_deref() == Some("true"),
+            public_url: variable("PUBLIC_URL").unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = Settings::read(|name| (name != "MAIL_SENDER").then(|| name.to_lowercase()));
+        let text = error.expect_err("no RESULTS_DAYS").to_string();
+        assert!(text.contains("MAIL_SENDER"), "{text}");
+    }
+
+    #[test]
+    fn days_must_be_a_number() {
+        let all = |name: &str| Some(if name == "RESULTS_DAYS" { "7" } else { "x" }.to_owned());
+        assert_eq!(Settings::read(all).expect("complete").results_days, 7);
+        assert!(Settings::read(|_| Some("x".to_owned())).is_err());
+    }
+}

@@ -1,0 +1,373 @@
+//! One DynamoDB table, and every condition expression there is.
+//!
+//! Reads are consistent. Every write of a record that can change is conditional on the version that
+//! the decision saw; every write of one that cannot is conditional on its absence.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, PutRequest,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, WriteRequest,
+};
+use jiff::Timestamp;
+
+use crate::item::Item;
+use crate::trouble::{BoxError, CommitError, Trouble};
+
+/// Most records in one transaction. The platform's figure.
+pub const TRANSACTION_ITEMS_MAX: usize = 100;
+
+/// Most records in one batch of reads. The platform's figure.
+const BATCH_GET_MAX: usize = 100;
+
+/// How often what the table left undone of a batch is asked for again.
+const BATCH_TRIES_MAX: u32 = 8;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub pk: String,
+    pub sk: String,
+}
+
+impl Key {
+    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+}
+
+#[derive(Clone)]
+pub struct Table {
+    dynamodb: Client,
+    name: String,
+}
+
+/// One page of a query. `next` is where the following one begins.
+pub(crate) struct Page {
+    pub(crate) items: Vec<Item>,
+    pub(crate) next: Option<Key>,
+}
+
+/// Which records of a partition a query wants.
+pub(crate) enum Range<'a> {
+    /// Sort keys that begin so.
+    Prefix(&'a str),
+    /// Sort keys from one to another, both included.
+    Between(&'a str, &'a str),
+    All,
+}
+
+/// An entry of the index of what is due.
+#[derive(Clone, Debug)]
+pub struct DueEntry {
+    pub key: Key,
+    pub due_at: Timestamp,
+}
+
+impl Table {
+    pub(crate) fn new(dynamodb: Client, name: &str) -> Self {
+        Self { dynamodb, name: name.to_owned() }
+    }
+
+    fn trouble(&self, operation: &'static str, source: impl Into<BoxError>) -> Trouble {
+        Trouble::Table { table: self.name.clone(), operation, source: source.into() }
+    }
+
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Item>, Trouble> {
+        let answer = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| self.trouble("GetItem", error))?;
+        Ok(answer.item)
+    }
+
+    /// Whatever of these is there, in no order.
+    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, Trouble> {
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(BATCH_GET_MAX) {
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys.iter().map(key_item).collect()))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| self.trouble("BatchGetItem", error))?;
+            let mut left = Some(wanted);
+            for tried in 0..=BATCH_TRIES_MAX {
+                let Some(wanted) = left.take() else { break };
+                if tried == BATCH_TRIES_MAX {
+                    return Err(self.trouble("BatchGetItem", "keys stayed unprocessed"));
+                }
+                back_off(tried).await;
+                let answer = self
+                    .dynamodb
+                    .batch_get_item()
+                    .request_items(&self.name, wanted)
+                    .send()
+                    .await
+                    .map_err(|error| self.trouble("BatchGetItem", error))?;
+                found.extend(answer.responses.and_then(|mut all| all.remove(&self.name)).unwrap_or_default());
+                left = answer.unprocessed_keys.and_then(|mut all| all.remove(&self.name));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes a record whatever was there.
+    pub(crate) async fn put(&self, item: Item) -> Result<(), Trouble> {
+        self.dynamodb
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map_err(|error| self.trouble("PutItem", error))?;
+        Ok(())
+    }
+
+    /// Writes records that nobody else can be writing, whatever was there, in one request.
+    pub(crate) async fn put_all(&self, items: Vec<Item>) -> Result<(), Trouble> {
+        let writes = items.into_iter().map(|item| {
+            let put = PutRequest::builder().set_item(Some(item)).build();
+            put.map(|put| WriteRequest::builder().put_request(put).build())
+        });
+        let writes = writes
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| self.trouble("BatchWriteItem", error))?;
+        let mut left = Some(writes);
+        for tried in 0..=BATCH_TRIES_MAX {
+            let Some(writes) = left.take().filter(|writes| !writes.is_empty()) else {
+                return Ok(());
+            };
+            back_off(tried).await;
+            let answer = self
+                .dynamodb
+                .batch_write_item()
+                .request_items(&self.name, writes)
+                .send()
+                .await
+                .map_err(|error| self.trouble("BatchWriteItem", error))?;
+            left = answer.unprocessed_items.and_then(|mut all| all.remove(&self.name));
+        }
+        Err(self.trouble("BatchWriteItem", "records stayed unprocessed"))
+    }
+
+    /// Writes a record that is not there yet; if it is, gives back what is there.
+    pub(crate) async fn put_new(&self, item: Item) -> Result<Option<Item>, Trouble> {
+        let put = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match put.send().await {
+            Ok(_) => Ok(None),
+            Err(SdkError::ServiceError(refused))
+                if refused.err().is_conditional_check_failed_exception() =>
+            {
+                match refused.into_err() {
+                    PutItemError::ConditionalCheckFailedException(failed) => {
+                        Ok(Some(failed.item.unwrap_or_default()))
+                    }
+                    other => Err(self.trouble("PutItem", other)),
+                }
+            }
+            Err(error) => Err(self.trouble("PutItem", error)),
+        }
+    }
+
+    /// Writes a record over the version that the decision saw; `None`: over nothing.
+    pub(crate) async fn put_over(&self, item: Item, seen: Option<u64>) -> Result<(), CommitError> {
+        let put = self.dynamodb.put_item().table_name(&self.name).set_item(Some(item));
+        let put = match seen {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(seen) => put
+                .condition_expression("version = :seen")
+                .expression_attribute_values(":seen", AttributeValue::N(seen.to_string())),
+        };
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(refused))
+                if refused.err().is_conditional_check_failed_exception() =>
+            {
+                Err(CommitError::Overtaken)
+            }
+            Err(error) => Err(self.trouble("PutItem", error).into()),
+        }
+    }
+
+    pub(crate) async fn query(
+        &self,
+        pk: &str,
+        range: Range<'_>,
+        limit: i32,
+        start: Option<&Key>,
+    ) -> Result<Page, Trouble> {
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .limit(limit)
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .set_exclusive_start_key(start.map(key_item));
+        let query = match range {
+            Range::All => query.key_condition_expression("pk = :pk"),
+            Range::Prefix(prefix) => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned())),
+            Range::Between(first, last) => query
+                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+                .expression_attribute_values(":first", AttributeValue::S(first.to_owned()))
+                .expression_attribute_values(":last", AttributeValue::S(last.to_owned())),
+        };
+        let answer = query.send().await.map_err(|error| self.trouble("Query", error))?;
+        Ok(Page {
+            items: answer.items.unwrap_or_default(),
+            next: answer.last_evaluated_key.as_ref().and_then(key_of),
+        })
+    }
+
+    /// What must be looked at by then, the longest overdue first.
+    pub async fn due(
+        &self,
+        shard: &str,
+        by: Timestamp,
+        limit: i32,
+    ) -> Result<Vec<DueEntry>, Trouble> {
+        let answer = self
+            .dynamodb
+            .query()
+            .table_name(&self.name)
+            .index_name("due")
+            .key_condition_expression("due_shard = :shard AND due_at <= :by")
+            .expression_attribute_values(":shard", AttributeValue::S(shard.to_owned()))
+            .expression_attribute_values(":by", AttributeValue::N(by.as_millisecond().to_string()))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(|error| self.trouble("Query", error))?;
+        let entry = |item: &Item| {
+            let due_at = item.get("due_at")?.as_n().ok()?.parse().ok()?;
+            Some(DueEntry { key: key_of(item)?, due_at: Timestamp::from_millisecond(due_at).ok()? })
+        };
+        Ok(answer.items.unwrap_or_default().iter().filter_map(entry).collect())
+    }
+}
+
+/// Several writes that happen together or not at all.
+#[derive(Default)]
+pub(crate) struct Transaction(Vec<Result<TransactWriteItem, BoxError>>);
+
+impl Transaction {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn put_new(&mut self, table: &Table, item: Item) {
+        let put = Put::builder()
+            .table_name(&table.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .build();
+        self.0.push(put.map(|put| TransactWriteItem::builder().put(put).build()).map_err(Into::into));
+    }
+
+    pub(crate) fn put_over(&mut self, table: &Table, item: Item, seen: u64) {
+        let put = Put::builder()
+            .table_name(&table.name)
+            .set_item(Some(item))
+            .condition_expression("version = :seen")
+            .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()))
+            .build();
+        self.0.push(put.map(|put| TransactWriteItem::builder().put(put).build()).map_err(Into::into));
+    }
+
+    pub(crate) fn delete_over(&mut self, table: &Table, key: &Key, seen: u64) {
+        let delete = Delete::builder()
+            .table_name(&table.name)
+            .set_key(Some(key_item(key)))
+            .condition_expression("version = :seen")
+            .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()))
+            .build();
+        self.0.push(
+            delete
+                .map(|delete| TransactWriteItem::builder().delete(delete).build())
+                .map_err(Into::into),
+        );
+    }
+
+    /// The decision relied on that version; `None`: on the record's absence.
+    pub(crate) fn check(&mut self, table: &Table, key: &Key, seen: Option<u64>) {
+        let check =
+            ConditionCheck::builder().table_name(&table.name).set_key(Some(key_item(key)));
+        let check = match seen {
+            None => check.condition_expression("attribute_not_exists(pk)"),
+            Some(seen) => check
+                .condition_expression("version = :seen")
+                .expression_attribute_values(":seen", AttributeValue::N(seen.to_string())),
+        };
+        self.0.push(
+            check
+                .build()
+                .map(|check| TransactWriteItem::builder().condition_check(check).build())
+                .map_err(Into::into),
+        );
+    }
+
+    /// Through `table`'s client; the writes may be to others.
+    pub(crate) async fn commit(self, table: &Table) -> Result<(), CommitError> {
+        let items = self
+            .0
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| table.trouble("TransactWriteItems", error))?;
+        if items.is_empty() {
+            return Ok(());
+        }
+        let sent = table.dynamodb.transact_write_items().set_transact_items(Some(items)).send();
+        match sent.await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(refused)) if was_overtaken(refused.err()) => {
+                Err(CommitError::Overtaken)
+            }
+            Err(error) => Err(table.trouble("TransactWriteItems", error).into()),
+        }
+    }
+}
+
+/// A condition did not hold, or another transaction was at the same record: either way somebody
+/// else was first.
+fn was_overtaken(error: &TransactWriteItemsError) -> bool {
+    match error {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            cancelled.cancellation_reasons().iter().any(|reason| {
+                matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"))
+            })
+        }
+        other => other.code() == Some("TransactionConflictException"),
+    }
+}
+
+fn key_item(key: &Key) -> Item {
+    Item::from([
+        ("pk".to_owned(), AttributeValue::S(key.pk.clone())),
+        ("sk".to_owned(), AttributeValue::S(key.sk.clone())),
+    ])
+}
+
+fn key_of(item: &Item) -> Option<Key> {
+    Some(Key::new(item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
+}
+
+/// Waits longer each time: 0, 20, 40, 80 … ms.
+async fn back_off(tried: u32) {
+    if tried > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10 << tried.min(8))).await;
+    }
+}
