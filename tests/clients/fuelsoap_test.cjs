@@ -206,7 +206,7 @@ test('a Retrieve that cannot be answered says why', async () => {
   await assert.rejects(ask('retrieve', 'Nonsense', ['Name'], {}), /Unable to find a handler/);
 });
 
-test('a perform is answered', async () => {
+test('a perform of what is not there is taken in, and fails', async () => {
   const answer = await new Promise((resolve, reject) => {
     client.soapRequest({
       action: 'Perform',
@@ -222,7 +222,7 @@ test('a perform is answered', async () => {
     }, (error, it) => (error ? reject(error) : resolve(it.body)));
   });
   assert.equal(answer.OverallStatus, 'OK');
-  await until('the perform to end', async () => (await state(answer.RequestID)).Status !== 'Queued');
+  await until('the perform to fail', async () => (await state(answer.RequestID)).Status === 'Error');
 });
 
 test('a token that has expired is replaced without anybody noticing', async () => {

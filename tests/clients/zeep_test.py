@@ -202,6 +202,8 @@ class Zeep(unittest.TestCase):
         options = dict(RequestType="Asynchronous", ConversationID=new("again"), SequenceCode=1, CallsInConversation=1)
         first = self.accepted(self.create(self.subscriber(key), **options))
         self.assertEqual(first, self.accepted(self.create(self.subscriber(key), **options)))
+        other = self.create(self.subscriber(new("other")), RequestType="Asynchronous")
+        self.assertNotEqual(first, self.accepted(other))
         self.assertEqual("OK", self.ended(first).CallStatus)
         self.assertEqual(first, self.accepted(self.create(self.subscriber(key), **options)))
 
