@@ -26,6 +26,46 @@ WILDCARDS = {
     ("NotifierRole", "Bodies"): "as above",
 }
 
+# What the code asks AWS for, by the SDK's name of it, and the action that allows it.
+ACTIONS = {
+    "get_item()": "dynamodb:GetItem",
+    "batch_get_item()": "dynamodb:BatchGetItem",
+    "put_item()": "dynamodb:PutItem",
+    "batch_write_item()": "dynamodb:BatchWriteItem",
+    "update_item()": "dynamodb:UpdateItem",
+    "delete_item()": "dynamodb:DeleteItem",
+    "query()": "dynamodb:Query",
+    "scan()": "dynamodb:Scan",
+    # What a transaction is made of is allowed one by one.
+    "Put::builder()": "dynamodb:PutItem",
+    "Update::builder()": "dynamodb:UpdateItem",
+    "Delete::builder()": "dynamodb:DeleteItem",
+    "ConditionCheck::builder()": "dynamodb:ConditionCheckItem",
+    "send_message()": "sqs:SendMessage",
+    "send_message_batch()": "sqs:SendMessage",
+    "change_message_visibility()": "sqs:ChangeMessageVisibility",
+    "create_schedule()": "scheduler:CreateSchedule",
+    "delete_schedule()": "scheduler:DeleteSchedule",
+    "get_object()": "s3:GetObject",
+    "put_object()": "s3:PutObject",
+    "delete_object()": "s3:DeleteObject",
+    "list_objects_v2()": "s3:ListBucket",
+    "send_email()": "ses:SendEmail",
+}
+
+# Allowed although no line of the code asks for it.
+WITHOUT_CODE = {
+    "logs:CreateLogStream": "Lambda writes the logs",
+    "logs:PutLogEvents": "as above",
+    "sqs:ReceiveMessage": "Lambda takes messages from the queues",
+    "sqs:DeleteMessage": "as above",
+    "sqs:GetQueueAttributes": "as above",
+    "iam:PassRole": "a schedule is given its role",
+    "ses:SendRawEmail": "what SES asks for if a mail comes as it will be sent",
+    "s3:ListBucket": "or S3 says that a missing object is forbidden",
+    "lambda:InvokeFunction": "the minute's schedule invokes the timekeeper",
+}
+
 # CloudWatch's queue metrics come once a minute; anything shorter would never have data.
 MINUTE = 60
 
@@ -196,6 +236,14 @@ class Roles(unittest.TestCase):
                     used.add(where)
                     self.assertRegex(json.dumps(resource), r"\$\{[A-Za-z.]+\}/\*", "within a thing of our own")
         self.assertEqual(set(WILDCARDS), used, "exceptions that nobody needs any more")
+
+    def test_what_is_allowed_is_what_the_code_asks_for(self):
+        sources = [path for folder in ("shared/cloud", "functions") for path in (ROOT / folder).rglob("src/*.rs")]
+        code = "\n".join(path.read_text() for path in sources)
+        asked = {action for call, action in ACTIONS.items() if re.search(rf"\b{re.escape(call)}", code)}
+        allowed = {action for _, statement in self.statements() for action in many(statement["Action"])}
+        self.assertEqual(set(), asked - allowed, "asked for by the code, allowed to nobody")
+        self.assertEqual(set(), allowed - asked - set(WITHOUT_CODE), "allowed, but the code does not ask for it")
 
     def test_schedules_may_only_wake_conversations_up(self):
         allowed = [statement for role, statement in self.statements() if role == "ScheduleRole"]
