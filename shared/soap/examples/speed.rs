@@ -15,13 +15,30 @@ fn main() -> std::io::Result<()> {
         let bytes = envelope.as_bytes();
         let parsed = soap::read_envelope(bytes, None).expect("a good envelope");
         let kept = soap::canonical(&parsed.body);
-        writeln!(out, "{subscribers} subscribers, {} bytes, kept {}", bytes.len(), kept.len())?;
-        show(&mut out, "well_formed", bytes, || soap::well_formed(bytes).is_ok())?;
-        show(&mut out, "read_envelope", bytes, || soap::read_envelope(bytes, None).is_ok())?;
-        show(&mut out, "canonical", bytes, || soap::canonical(&parsed.body).len() > 1)?;
-        show(&mut out, "digest", bytes, || soap::digest(&parsed.body).0.len() > 1)?;
-        show(&mut out, "read_canonical", bytes, || soap::read_canonical(&kept).is_ok())?;
-        show(&mut out, "read, keep, check, answer", bytes, || take_in(bytes).len() > 1)?;
+        writeln!(
+            out,
+            "{subscribers} subscribers, {} bytes, kept {}",
+            bytes.len(),
+            kept.len()
+        )?;
+        show(&mut out, "well_formed", bytes, || {
+            soap::well_formed(bytes).is_ok()
+        })?;
+        show(&mut out, "read_envelope", bytes, || {
+            soap::read_envelope(bytes, None).is_ok()
+        })?;
+        show(&mut out, "canonical", bytes, || {
+            soap::canonical(&parsed.body).len() > 1
+        })?;
+        show(&mut out, "digest", bytes, || {
+            soap::digest(&parsed.body).0.len() > 1
+        })?;
+        show(&mut out, "read_canonical", bytes, || {
+            soap::read_canonical(&kept).is_ok()
+        })?;
+        show(&mut out, "read, keep, check, answer", bytes, || {
+            take_in(bytes).len() > 1
+        })?;
     }
     Ok(())
 }
@@ -33,7 +50,9 @@ fn take_in(bytes: &[u8]) -> String {
     black_box(calls::Digest::of(kept.as_bytes()));
     let action = envelope.action.as_deref();
     let operation = soap::take_operation(envelope.body, Some("\"Create\""), action);
-    let Ok(Operation::Call(call)) = operation else { return String::new() };
+    let Ok(Operation::Call(call)) = operation else {
+        return String::new();
+    };
     call.check(false).expect("nothing wrong");
     black_box(call.place().expect("a place"));
     let id = "6f0c2d1e-8f3a-4b57-9d43-0d6f9a4f5c11";

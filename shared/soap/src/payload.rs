@@ -20,9 +20,16 @@ pub(crate) fn read_element(
     reader: &mut Reader<'_>,
     name: Name<'_>,
 ) -> Result<Option<Element>, Fault> {
+    let mut element = Element::default();
+    Ok(fill(reader, name, &mut element)?.then_some(element))
+}
+
+/// Reads the element that has just begun into `element`, where it will stay: moving a thousand
+/// elements costs more than reading them. Whether it is kept.
+fn fill(reader: &mut Reader<'_>, name: Name<'_>, element: &mut Element) -> Result<bool, Fault> {
     if name.space == Space::SchemaInstance {
         skip(reader)?;
-        return Ok(None);
+        return Ok(false);
     }
     if name.space != Space::Api {
         return Err(Fault::client(format!(
@@ -30,20 +37,25 @@ pub(crate) fn read_element(
             echo(name.local)
         )));
     }
-    let mut element = Element::new(name.local);
-    read_instance_attributes(reader, &mut element)?;
+    name.local.clone_into(&mut element.name);
+    read_instance_attributes(reader, element)?;
     let mut text: Cow<'_, str> = Cow::Borrowed("");
     let mut left_out = false;
     loop {
         match reader.next()? {
             Event::Start(name) => {
                 if !is_all_blank(&text) {
-                    return Err(mixed(&element));
+                    return Err(mixed(element));
                 }
                 text = Cow::Borrowed("");
-                match read_element(reader, name)? {
-                    Some(child) => element.children.push(child),
-                    None => left_out = true,
+                element.children.push(Element::default());
+                let kept = match element.children.last_mut() {
+                    Some(child) => fill(reader, name, child)?,
+                    None => false,
+                };
+                if !kept {
+                    element.children.pop();
+                    left_out = true;
                 }
             }
             Event::Text(piece) if text.is_empty() => text = piece,
@@ -52,23 +64,21 @@ pub(crate) fn read_element(
         }
     }
     let has_text = !is_all_blank(&text);
-    if has_text && !element.children.is_empty() {
-        return Err(mixed(&element));
+    let has_children = !element.children.is_empty();
+    if has_text && has_children {
+        return Err(mixed(element));
     }
-    if element.nil && (has_text || !element.children.is_empty()) {
+    if element.nil && (has_text || has_children) {
         return Err(Fault::client(format!(
             "Element '{}' is xsi:nil and yet has content",
             echo(&element.name)
         )));
     }
-    let is_stray = left_out && !has_text && element.children.is_empty();
-    if is_stray && element.type_name.is_none() {
-        return Ok(None);
-    }
-    if element.children.is_empty() && !element.nil {
+    if !has_children && !element.nil {
         element.text = text.into_owned();
     }
-    Ok(Some(element))
+    let is_stray = left_out && !has_text && !has_children && element.type_name.is_none();
+    Ok(!is_stray)
 }
 
 fn mixed(element: &Element) -> Fault {

@@ -25,8 +25,9 @@ fn our_reader_judges_like_the_suite() {
     let (with_doctype, plain): (Vec<_>, Vec<_>) = cases.iter().partition(|case| {
         std::str::from_utf8(&case.document).is_ok_and(|text| text.contains("<!DOCTYPE"))
     });
-    let (utf8, other): (Vec<_>, Vec<_>) =
-        plain.into_iter().partition(|case| std::str::from_utf8(&case.document).is_ok());
+    let (utf8, other): (Vec<_>, Vec<_>) = plain
+        .into_iter()
+        .partition(|case| std::str::from_utf8(&case.document).is_ok());
     let accepted = |case: &&&Case| soap::well_formed(&case.document).is_ok();
     let not_well_formed: Vec<_> = utf8.iter().filter(|case| !case.is_well_formed).collect();
     let well_formed: Vec<_> = utf8.iter().filter(|case| case.is_well_formed).collect();
@@ -37,19 +38,52 @@ fn our_reader_judges_like_the_suite() {
         with_doctype.len(),
         other.len()
     );
-    assert_eq!((not_well_formed.len(), well_formed.len()), (207, 68), "the suite is whole");
-    let wrong = not_well_formed.iter().copied().filter(accepted).map(|case| &case.id);
-    assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&String>::new(), "accepted, not well-formed");
+    assert_eq!(
+        (not_well_formed.len(), well_formed.len()),
+        (207, 68),
+        "the suite is whole"
+    );
+    let wrong = not_well_formed
+        .iter()
+        .copied()
+        .filter(accepted)
+        .map(|case| &case.id);
+    assert_eq!(
+        wrong.collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "accepted, not well-formed"
+    );
     let wrong = well_formed.iter().copied().filter(|case| !accepted(case));
     let wrong = wrong.map(|case| (&case.id, soap::well_formed(&case.document)));
-    assert_eq!(wrong.collect::<Vec<_>>(), Vec::new(), "refused, well-formed");
-    let wrong = with_doctype.iter().filter(accepted).map(|case| case.id.as_str());
-    assert_eq!(wrong.collect::<Vec<_>>(), IN_TEXT_ONLY, "accepted, with DOCTYPE");
-    let wrong = other.iter().filter(|case| !case.is_well_formed).filter(accepted);
-    assert_eq!(wrong.map(|case| &case.id).collect::<Vec<_>>(), Vec::<&String>::new(), "not UTF-8");
+    assert_eq!(
+        wrong.collect::<Vec<_>>(),
+        Vec::new(),
+        "refused, well-formed"
+    );
+    let wrong = with_doctype
+        .iter()
+        .filter(accepted)
+        .map(|case| case.id.as_str());
+    assert_eq!(
+        wrong.collect::<Vec<_>>(),
+        IN_TEXT_ONLY,
+        "accepted, with DOCTYPE"
+    );
+    let wrong = other
+        .iter()
+        .filter(|case| !case.is_well_formed)
+        .filter(accepted);
+    assert_eq!(
+        wrong.map(|case| &case.id).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "not UTF-8"
+    );
 }
 
-#[expect(clippy::disallowed_methods, reason = "the suite's folder is no setting of the product")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the suite's folder is no setting of the product"
+)]
 fn suite() -> Option<PathBuf> {
     std::env::var_os("XML_CONFORMANCE_SUITE").map(PathBuf::from)
 }
@@ -62,9 +96,10 @@ fn read_cases(suite: &std::path::Path) -> Vec<Case> {
     let mut base = "";
     for tag in catalogue.split('<').filter(|tag| tag.starts_with("TEST")) {
         base = attribute(tag, "xml:base").unwrap_or(base);
-        let (Some(id), Some(uri)) = (attribute(tag, "ID"), attribute(tag, "URI")) else { continue };
-        let is_other_version =
-            matches!(attribute(tag, "RECOMMENDATION"), Some("XML1.1" | "NS1.1"));
+        let (Some(id), Some(uri)) = (attribute(tag, "ID"), attribute(tag, "URI")) else {
+            continue;
+        };
+        let is_other_version = matches!(attribute(tag, "RECOMMENDATION"), Some("XML1.1" | "NS1.1"));
         let is_other_edition = attribute(tag, "EDITION").is_some_and(|list| !list.contains('5'));
         let is_without_namespaces = attribute(tag, "NAMESPACE") == Some("no");
         let kind = attribute(tag, "TYPE").filter(|kind| *kind != "error");
@@ -72,8 +107,14 @@ fn read_cases(suite: &std::path::Path) -> Vec<Case> {
         if is_other_version || is_other_edition || is_without_namespaces {
             continue;
         }
-        let Ok(document) = fs::read(suite.join("xmlconf").join(base).join(uri)) else { continue };
-        cases.push(Case { id: id.to_owned(), is_well_formed: kind != "not-wf", document });
+        let Ok(document) = fs::read(suite.join("xmlconf").join(base).join(uri)) else {
+            continue;
+        };
+        cases.push(Case {
+            id: id.to_owned(),
+            is_well_formed: kind != "not-wf",
+            document,
+        });
     }
     cases
 }

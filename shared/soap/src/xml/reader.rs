@@ -54,6 +54,8 @@ struct Open<'a> {
     name: &'a str,
     /// How many bindings there were outside it.
     bindings: usize,
+    /// The default namespace outside it.
+    default_space: Space,
 }
 
 /// Reads one document from beginning to end.
@@ -61,6 +63,8 @@ pub(crate) struct Reader<'a> {
     scanner: Scanner<'a>,
     open: Vec<Open<'a>>,
     bindings: Vec<Binding<'a>>,
+    /// What no prefix means here. Most names have none, and need no look at the bindings.
+    default_space: Space,
     attributes: Vec<Attribute<'a>>,
     elements: usize,
     /// The element that just began was written `<like-this/>`.
@@ -80,6 +84,7 @@ impl<'a> Reader<'a> {
             scanner: Scanner::new(text),
             open: Vec::with_capacity(16),
             bindings: Vec::with_capacity(16),
+            default_space: Space::Unqualified,
             attributes: Vec::with_capacity(8),
             elements: 0,
             ends_at_once: false,
@@ -150,18 +155,19 @@ impl<'a> Reader<'a> {
                 }
                 continue;
             }
-            if self.scanner.take("</") {
-                return self.end_tag();
-            }
-            if self.scanner.take("<?") {
-                self.scanner.instruction()?;
-            } else if self.scanner.take("<!") {
-                if let Some(event) = self.declared()? {
-                    return Ok(event);
+            match self.scanner.peek_second() {
+                Some(b'/') => return self.end_tag(),
+                Some(b'?') => {
+                    self.scanner.expect("<?")?;
+                    self.scanner.instruction()?;
                 }
-            } else {
-                self.scanner.expect("<")?;
-                return self.start_tag();
+                Some(b'!') => {
+                    self.scanner.expect("<!")?;
+                    if let Some(event) = self.declared()? {
+                        return Ok(event);
+                    }
+                }
+                Some(_) | None => return self.start_tag(),
             }
         }
     }
@@ -206,6 +212,7 @@ impl<'a> Reader<'a> {
     }
 
     fn start_tag(&mut self) -> Result<Event<'a>, Fault> {
+        self.scanner.expect("<")?;
         if self.open.is_empty() && self.elements > 0 {
             return Err(self.fault("a second root element"));
         }
@@ -218,6 +225,7 @@ impl<'a> Reader<'a> {
         }
         let qname = self.scanner.qname()?;
         let bindings = self.bindings.len();
+        let default_space = self.default_space;
         self.attributes.clear();
         loop {
             let blank = self.scanner.skip_blank();
@@ -236,6 +244,7 @@ impl<'a> Reader<'a> {
         self.open.push(Open {
             name: qname.whole,
             bindings,
+            default_space,
         });
         Ok(Event::Start(Name {
             space,
@@ -290,6 +299,9 @@ impl<'a> Reader<'a> {
             )));
         }
         let space = Space::of(&uri);
+        if prefix.is_empty() {
+            self.default_space = space;
+        }
         self.bindings.push(Binding { prefix, uri, space });
         Ok(())
     }
@@ -336,16 +348,15 @@ impl<'a> Reader<'a> {
     /// The namespace that a prefix stands for here, the default namespace for an empty one; for
     /// names in values, as in `xsi:type="ns0:Subscriber"`.
     pub(crate) fn space_of(&self, prefix: &str) -> Option<Space> {
-        if prefix == "xml" {
-            return Some(Space::Xml);
+        match prefix {
+            "" => Some(self.default_space),
+            "xml" => Some(Space::Xml),
+            _ => self.binding(prefix).map(|binding| binding.space),
         }
-        let unbound = prefix.is_empty().then_some(Space::Unqualified);
-        self.binding(prefix)
-            .map(|binding| binding.space)
-            .or(unbound)
     }
 
     fn end_tag(&mut self) -> Result<Event<'a>, Fault> {
+        self.scanner.expect("</")?;
         let Some(open) = self.open.last() else {
             return Err(self.fault("an end tag without a start tag"));
         };
@@ -362,6 +373,7 @@ impl<'a> Reader<'a> {
     fn close(&mut self) -> Event<'a> {
         if let Some(open) = self.open.pop() {
             self.bindings.truncate(open.bindings);
+            self.default_space = open.default_space;
         }
         Event::End
     }

@@ -34,11 +34,13 @@ impl<'a> Scanner<'a> {
         self.at == self.text.len()
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     /// The fault for what stands here: what is wrong, and where.
+    #[cold]
     pub(crate) fn fault(&self, what: &str) -> Fault {
         let before = &self.text[..self.at];
         let line = before.matches('\n').count() + 1;
@@ -48,7 +50,8 @@ impl<'a> Scanner<'a> {
         ))
     }
 
-    /// Goes past `token`, if it stands here.
+    /// Goes past `token`, if it stands here. Inlined: the tokens are constants of a few bytes.
+    #[inline(always)]
     pub(crate) fn take(&mut self, token: &str) -> bool {
         let found = self.text.as_bytes()[self.at..].starts_with(token.as_bytes());
         if found {
@@ -57,11 +60,23 @@ impl<'a> Scanner<'a> {
         found
     }
 
+    #[inline(always)]
     pub(crate) fn expect(&mut self, token: &str) -> Result<(), Fault> {
         if self.take(token) {
             return Ok(());
         }
-        Err(self.fault(&format!("'{token}' expected")))
+        Err(self.expected(token))
+    }
+
+    #[cold]
+    fn expected(&self, token: &str) -> Fault {
+        self.fault(&format!("'{token}' expected"))
+    }
+
+    /// The byte behind the one that stands here.
+    #[inline]
+    pub(crate) fn peek_second(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at + 1).copied()
     }
 
     /// Goes past blanks; whether there were any.
