@@ -49,6 +49,8 @@ const TO_DELETE: Kind<'static> = Kind {
     ..KIND
 };
 
+const TO_CLEAR: (u32, &str) = (KIND.no_key.0, "The Data Extension to clear was not found.");
+
 /// A data extension by CustomerKey or, failing that, by Name.
 pub(crate) fn find<'a>(
     working: &'a Working,
@@ -79,7 +81,7 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
             None => remove(asked),
         };
     }
-    let named = named(asked)?;
+    let named = named(asked, KIND.lacking)?;
     let asked = Asked {
         object: &named,
         ..*asked
@@ -89,25 +91,29 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
 }
 
 /// The object, addressed by CustomerKey where it came with another address. A Name finds the
-/// definition that has it, which need not have it for its key.
-fn named(asked: &Asked<'_>) -> Result<Element, Stop> {
+/// definition that has it, which need not have it for its key; one that has it for its key, and
+/// another Name, is not meant.
+fn named(asked: &Asked<'_>, lacking: (u32, &'static str)) -> Result<Element, Stop> {
     let mut object = asked.object.clone();
-    let is_by_name = ["CustomerKey", "ObjectID", "ID"]
+    let is_numbered = ["CustomerKey", "ObjectID", "ID"]
         .iter()
-        .all(|field| tree::filled(asked.object, field).is_none());
-    if let Some(name) = tree::filled(asked.object, "Name").filter(|_| is_by_name)
-        && let Some(pointer) = asked
-            .working
-            .get(&key::by_name(asked.working.account(), name))?
-    {
-        let customer_key = pointer.text.clone();
-        tree::set(&mut object, "CustomerKey", customer_key);
+        .any(|field| tree::filled(asked.object, field).is_some());
+    let Some(name) = tree::filled(asked.object, "Name").filter(|_| !is_numbered) else {
+        return Ok(object);
+    };
+    let pointer = key::by_name(asked.working.account(), name);
+    match (asked.working.get(&pointer)?, asked.wish()) {
+        (Some(pointer), _) => {
+            tree::set(&mut object, "CustomerKey", pointer.text.clone());
+            Ok(object)
+        }
+        (None, Wish::Change | Wish::Remove) => Err(Refused::new(lacking.0, lacking.1).into()),
+        (None, Wish::Add | Wish::Save | Wish::Leave) => Ok(object),
     }
-    Ok(object)
 }
 
 fn remove(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let named = named(asked)?;
+    let named = named(asked, TO_DELETE.lacking)?;
     let asked = Asked {
         object: &named,
         ..*asked
@@ -130,7 +136,7 @@ fn remove(asked: &Asked<'_>) -> Result<Decision, Stop> {
 
 /// Delete with fields takes those fields away, and leaves the data extension.
 fn without_fields(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let named = named(asked)?;
+    let named = named(asked, TO_DELETE.lacking)?;
     let found = keyed::find(asked.working, KIND.type_name, KIND.name_field, &named)?;
     let stored = found.and_then(|found| found.object.map(|object| (found.key, object)));
     let Some((key, stored)) = stored else {
@@ -180,13 +186,11 @@ pub(crate) fn perform(asked: &Asked<'_>) -> Result<Decision, Stop> {
     {
         return Err(asked.cannot_perform().into());
     }
-    let named = named(asked)?;
+    let named = named(asked, TO_CLEAR)?;
     let found = keyed::find(asked.working, KIND.type_name, KIND.name_field, &named)?;
     let stored = found.and_then(|found| found.object.map(|object| (found.key, object)));
     let Some((key, stored)) = stored else {
-        return Err(
-            Refused::new(KIND.no_key.0, "The Data Extension to clear was not found.").into(),
-        );
+        return Err(Refused::new(TO_CLEAR.0, TO_CLEAR.1).into());
     };
     let mut becomes = stored.clone();
     set_rows(asked, &mut becomes);

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use calls::AccountId;
 use sha2::{Digest as _, Sha256};
 
-/// Longest sort key that is kept as it came; DynamoDB takes 1024 bytes. Longer ones are hashed.
+/// Longest sort key that is readable; DynamoDB takes 1024 bytes. Longer ones are hashed.
 const SORT_BYTES_MAX: usize = 512;
 
 /// Key of one stored object.
@@ -31,15 +31,7 @@ pub(crate) fn partition(account: &AccountId, type_name: &str) -> String {
 pub(crate) fn object(account: &AccountId, type_name: &str, key: &str) -> ObjectKey {
     ObjectKey {
         partition: partition(account, type_name),
-        sort: bounded(key.to_owned()),
-    }
-}
-
-/// A subscriber. Case does not count: who has unsubscribed as `ann@` gets no mail as `Ann@`.
-pub(crate) fn subscriber(account: &AccountId, key: &str) -> ObjectKey {
-    ObjectKey {
-        partition: partition(account, "Subscriber"),
-        sort: bounded(key.to_lowercase()),
+        sort: sort(key),
     }
 }
 
@@ -47,7 +39,7 @@ pub(crate) fn subscriber(account: &AccountId, key: &str) -> ObjectKey {
 pub(crate) fn by_id(account: &AccountId, type_name: &str, id: &str) -> ObjectKey {
     ObjectKey {
         partition: partition(account, type_name) + "#ID",
-        sort: bounded(id.to_owned()),
+        sort: sort(id),
     }
 }
 
@@ -55,7 +47,7 @@ pub(crate) fn by_id(account: &AccountId, type_name: &str, id: &str) -> ObjectKey
 pub(crate) fn by_name(account: &AccountId, name: &str) -> ObjectKey {
     ObjectKey {
         partition: partition(account, "DataExtension") + "#Name",
-        sort: bounded(name.to_owned()),
+        sort: sort(name),
     }
 }
 
@@ -73,7 +65,7 @@ pub(crate) fn row<'a>(
     let values: Vec<String> = values.map(escaped).collect();
     ObjectKey {
         partition: rows_partition(account, rows),
-        sort: bounded(values.join("#")),
+        sort: sort(&values.join("#")),
     }
 }
 
@@ -86,7 +78,7 @@ pub(crate) fn unkeyed_row(
 ) -> ObjectKey {
     ObjectKey {
         partition: rows_partition(account, rows),
-        sort: bounded(format!("{request_id}#{ordinal:05}")),
+        sort: sort(&format!("{request_id}#{ordinal:05}")),
     }
 }
 
@@ -98,7 +90,12 @@ pub(crate) fn rows_of(request_id: &str, ordinal: usize) -> String {
 /// The ID of an object: positive, and always the same for the same key. `attempt` gives another
 /// one where two keys meet.
 pub(crate) fn number(account: &AccountId, type_name: &str, key: &str, attempt: u32) -> i32 {
-    let hash = digest(&[&account.0, type_name, key, &attempt.to_string()]);
+    let hash = digest(&[
+        &account.0,
+        type_name,
+        &key.to_lowercase(),
+        &attempt.to_string(),
+    ]);
     let number = i32::from_be_bytes([hash[0] & 0x7f, hash[1], hash[2], hash[3]]);
     number.max(1)
 }
@@ -122,11 +119,14 @@ pub(crate) fn number_in(guid: &str) -> Option<i32> {
     i32::from_str_radix(guid.trim().get(..8)?, 16).ok()
 }
 
-fn bounded(key: String) -> String {
-    if key.len() <= SORT_BYTES_MAX {
-        key
+/// Case does not count in a key, as it does not in a filter: who has unsubscribed as `ann@` gets no
+/// mail as `Ann@`.
+fn sort(key: &str) -> String {
+    let folded = key.to_lowercase();
+    if folded.len() <= SORT_BYTES_MAX {
+        folded
     } else {
-        hex(&digest(&[&key]))
+        hex(&digest(&[&folded]))
     }
 }
 
@@ -195,6 +195,14 @@ mod tests {
             object(&account("a"), "List", &"x".repeat(513)).sort.len(),
             64
         );
+    }
+
+    #[test]
+    fn case_does_not_count() {
+        let key = |key: &str| object(&account("a"), "Subscriber", key);
+        assert_eq!(key("Ann@Example.com"), key("ann@example.COM"));
+        let number = |key: &str| number(&account("a"), "Subscriber", key, 0);
+        assert_eq!(number("Ann"), number("aNN"));
     }
 
     #[test]

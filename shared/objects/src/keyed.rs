@@ -228,7 +228,7 @@ fn free_id(
         let id = key::number(account, kind.type_name, customer_key, attempt);
         let pointer = key::by_id(account, kind.type_name, &id.to_string());
         let taken_by = asked.working.get(&pointer)?;
-        if taken_by.is_none_or(|other| other.text == customer_key) {
+        if taken_by.is_none_or(|other| other.text.eq_ignore_ascii_case(customer_key)) {
             return Ok((id, pointer));
         }
     }

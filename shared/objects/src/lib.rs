@@ -10,7 +10,9 @@
 //! loads the record and asks again.
 
 mod address;
+mod addressee;
 mod carry_out;
+mod columns;
 mod data_extension;
 mod field;
 mod key;

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::data_extension::{self, ROWS};
 use crate::key::{self, ObjectKey};
 use crate::working::{Missing, Working};
-use crate::{other, row};
+use crate::{columns, other, row};
 
 /// Types with a meaning of their own that are kept; see `other` for the rest.
 const OWN: [&str; 4] = [
@@ -97,7 +97,7 @@ impl Source<'_> {
         match (self.kind, property) {
             (_, _) if value.is_empty() => None,
             (Kind::Subscribers, "SubscriberKey") | (Kind::Members, "SubscriberKey") => {
-                Some(key::subscriber(self.account, value))
+                Some(key::object(self.account, "Subscriber", value))
             }
             (Kind::Objects(type_name), "CustomerKey") => {
                 Some(key::object(self.account, type_name, value))
@@ -161,7 +161,7 @@ fn memberships_of(subscriber: &Element) -> Vec<Element> {
 /// the field at a path with dots. `None`: null.
 pub fn property<'a>(object: &'a Element, property: &str) -> Option<&'a str> {
     if object.type_name.as_deref() == Some("DataExtensionObject") {
-        return row::pairs(object, "Properties", "Property")
+        return columns::pairs(object, "Properties", "Property")
             .find(|pair| {
                 pair.text_of("Name")
                     .is_some_and(|name| name.eq_ignore_ascii_case(property))

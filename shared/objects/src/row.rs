@@ -1,11 +1,14 @@
 //! DataExtensionObject: one row of a data extension.
 
 use calls::Method;
-use soap::{Detail, Element, FieldError, ObjectResult};
+use soap::{Element, FieldError, ObjectResult};
 
 use crate::carry_out::{Asked, whole};
+use crate::columns::{
+    Given, Wrong, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
+};
 use crate::data_extension::{self, ROWS};
-use crate::field::{Field, REQUIRED, Unfit};
+use crate::field::Field;
 use crate::key::{self, ObjectKey};
 use crate::saving::{Deed, Wish};
 use crate::tree;
@@ -65,27 +68,6 @@ fn refused(code: u32, message: impl Into<String>) -> Refused {
         message,
         detail,
     }
-}
-
-fn detail(
-    error_message: Option<String>,
-    key_errors: Vec<FieldError>,
-    value_errors: Vec<FieldError>,
-) -> Detail {
-    Detail::DataExtension {
-        error_message,
-        key_errors,
-        value_errors,
-    }
-}
-
-/// What the caller says of a field.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Given {
-    #[default]
-    Nothing,
-    Null,
-    Value(String),
 }
 
 /// Where a row lies.
@@ -310,88 +292,6 @@ impl Table<'_> {
             error_message: error_message.to_owned(),
         })
         .collect()
-    }
-}
-
-/// The fields that are wrong.
-#[derive(Default)]
-struct Wrong {
-    keys: Vec<FieldError>,
-    values: Vec<FieldError>,
-}
-
-impl Wrong {
-    /// `right`, if nothing is wrong.
-    fn or<T>(self, right: T) -> Result<T, Stop> {
-        let Some(first) = self.keys.first().or(self.values.first()) else {
-            return Ok(right);
-        };
-        let message = first.error_message.clone();
-        Err(Refused {
-            code: VALIDATION,
-            message: message.clone(),
-            detail: detail(Some(message), self.keys, self.values),
-        }
-        .into())
-    }
-}
-
-fn error_of(field: &Field<'_>, unfit: Unfit) -> FieldError {
-    FieldError {
-        name: field.name.to_owned(),
-        error_code: unfit.code,
-        error_message: unfit.message,
-    }
-}
-
-fn required(field: &Field<'_>) -> Unfit {
-    let message = format!("The value for column [{}] is required", field.name);
-    Unfit {
-        code: REQUIRED,
-        message,
-    }
-}
-
-/// Whether Keys name another row than Properties do.
-fn is_moved(property: &Given, key: &Given) -> bool {
-    *property != Given::Nothing && property != key
-}
-
-fn key_values<'a>(fields: &'a [Field<'_>], given: &'a [Given]) -> impl Iterator<Item = &'a str> {
-    fields
-        .iter()
-        .zip(given)
-        .filter(|(field, _)| field.is_key)
-        .filter_map(|(_, given)| match given {
-            Given::Value(value) => Some(value.as_str()),
-            Given::Nothing | Given::Null => None,
-        })
-}
-
-/// The name-value pairs of a row, as they come and as they are stored.
-pub(crate) fn pairs<'a>(
-    object: &'a Element,
-    group: &'static str,
-    property: &'static str,
-) -> impl Iterator<Item = &'a Element> {
-    object.all(group).flat_map(move |group| group.all(property))
-}
-
-fn pair(name: &str, value: String) -> Element {
-    Element::new("Property")
-        .with(Element::of("Name", name))
-        .with(Element::of("Value", value))
-}
-
-fn stored_value(stored: &Element, name: &str) -> Given {
-    let mut all = pairs(stored, "Properties", "Property");
-    let same = all.find(|pair| {
-        pair.text_of("Name")
-            .is_some_and(|n| n.eq_ignore_ascii_case(name))
-    });
-    match same.and_then(|pair| pair.text_of("Value")) {
-        Some(value) => Given::Value(value.to_owned()),
-        None => Given::Nothing,
     }
 }
 

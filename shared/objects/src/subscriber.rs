@@ -75,7 +75,7 @@ fn key_of<'a>(account: &AccountId, object: &'a Element) -> Result<(ObjectKey, &'
         let message = format!("The SubscriberKey is too long: {KEY_CHARS_MAX} characters at most");
         return Err(Refused::new(12011, message));
     }
-    Ok((key::subscriber(account, name), name))
+    Ok((key::object(account, "Subscriber", name), name))
 }
 
 fn invalid_address() -> Refused {
@@ -142,7 +142,7 @@ fn created(asked: &Asked<'_>, name: &str) -> Element {
 
 /// A subscriber of that key and nothing else.
 pub(crate) fn new(account: &AccountId, name: &str, now: &str) -> Element {
-    let id = key::number(account, "Subscriber", &name.to_lowercase(), 0);
+    let id = key::number(account, "Subscriber", name, 0);
     Element::new("Objects")
         .typed("Subscriber")
         .with(Element::of("CreatedDate", now))

@@ -1,11 +1,11 @@
 //! TriggeredSend: one mail per valid subscriber, owed together with the outcome.
 
 use calls::Method;
-use soap::{Detail, Element, ObjectResult, SubscriberFailure};
+use soap::{Detail, Element, ObjectResult};
 
-use crate::address::is_address;
+use crate::addressee::{self, Addressee, Failure};
 use crate::carry_out::{Asked, Sends, Unit, UnitResult};
-use crate::key::{self, ObjectKey};
+use crate::key;
 use crate::keyed::{self, Found};
 use crate::mail::MailOrder;
 use crate::personalise::{Place, Values, one_line, personalise};
@@ -43,15 +43,8 @@ fn refused_slice(asked: &Asked<'_>, unit: &Unit, refused: Refused) -> UnitResult
         message,
         detail: _,
     } = refused;
-    let no = Failure {
-        number: 15,
-        text: "UnspecifiedError",
-    };
     let failures = subscribers(asked, unit)
-        .map(|(ordinal, subscriber)| SubscriberFailure {
-            error_description: format!("Error Code: {} - {message}", no.number),
-            ..no.of(subscriber, ordinal)
-        })
+        .map(|(ordinal, subscriber)| Failure::of_all(subscriber, ordinal, &message))
         .collect();
     UnitResult::Sends(Sends {
         mails: 0,
@@ -77,72 +70,72 @@ fn subscribers<'a>(
 
 fn slice_of(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
     let send = Send::prepare(asked)?;
+    let addressees = addressees(asked, unit)?;
     let mut sends = Sends {
         correlation_id: asked.correlation_id(),
         ..Sends::default()
     };
+    if addressees.is_empty() {
+        let message = "The Triggered Send Object must have subscribers associated with it";
+        sends.refused = Some((NO_SUBSCRIBERS, message.to_owned()));
+    }
     let mut decision = Decision::only(UnitResult::Sends(Sends::default()));
-    let mut missing = Vec::new();
-    let mut written = Vec::new();
-    for (ordinal, subscriber) in subscribers(asked, unit) {
-        let key = subscriber_key(subscriber);
-        let at = key.map(|key| key::subscriber(asked.working.account(), key));
-        let stored = match at.as_ref().map(|at| asked.working.get(at)).transpose() {
-            Ok(stored) => stored.flatten(),
-            Err(Missing(more)) => {
-                missing.extend(more);
-                continue;
-            }
-        };
+    for addressee in addressees {
+        // The same subscriber can come twice in a unit: the second sees what the first one did.
+        let earlier = decision
+            .changes
+            .iter()
+            .position(|(key, _)| *key == addressee.at);
+        let done = earlier.and_then(|earlier| decision.changes[earlier].1.as_ref());
         let addressee = Addressee {
-            subscriber,
-            key: key.unwrap_or_default(),
-            stored,
+            stored: done.or(addressee.stored),
+            ..addressee
         };
-        match send.to(asked, ordinal, &addressee) {
+        match send.to(asked, &addressee) {
+            Err(failure) => sends.failures.push(failure.of(&addressee)),
             Ok(mail) => {
                 decision.mails.push(mail);
                 sends.mails += 1;
-                written.extend(at.map(|at| (at, addressee)));
+                match (send.subscriber(asked, &addressee), earlier) {
+                    (None, _) => {}
+                    (Some(becomes), Some(earlier)) => decision.changes[earlier].1 = Some(becomes),
+                    (Some(becomes), None) => decision.changes.push((addressee.at, Some(becomes))),
+                }
             }
-            Err(failure) => sends.failures.push(failure.of(subscriber, ordinal)),
         }
-    }
-    if !missing.is_empty() {
-        return Err(Missing(missing).into());
-    }
-    for (at, addressee) in written {
-        send.keep_subscriber(asked, at, &addressee, &mut decision);
-    }
-    if unit.part.is_empty() {
-        sends.refused = Some((
-            NO_SUBSCRIBERS,
-            "The Triggered Send Object must have subscribers associated with it".to_owned(),
-        ));
     }
     decision.result = UnitResult::Sends(sends);
     Ok(decision)
 }
 
-/// A subscriber of the call.
-struct Addressee<'a> {
-    subscriber: &'a Element,
-    key: &'a str,
-    stored: Option<&'a Element>,
-}
-
-impl Addressee<'_> {
-    /// A field of the subscriber: as the call says, else as it is stored.
-    fn field(&self, name: &str) -> Option<&str> {
-        tree::filled(self.subscriber, name).or_else(|| tree::filled(self.stored?, name))
+/// The subscribers of a unit with what is stored of them, which is asked for at once.
+fn addressees<'a>(asked: &Asked<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, Missing> {
+    let mut missing = Vec::new();
+    let mut addressees = Vec::new();
+    for (ordinal, subscriber) in subscribers(asked, unit) {
+        let name = addressee::name_of(subscriber).unwrap_or_default();
+        let at = key::object(asked.working.account(), "Subscriber", name);
+        // Who has no name is nobody's record; that becomes a failure later.
+        match if name.is_empty() {
+            Ok(None)
+        } else {
+            asked.working.get(&at)
+        } {
+            Ok(stored) => addressees.push(Addressee {
+                ordinal,
+                subscriber,
+                name,
+                at,
+                stored,
+            }),
+            Err(Missing(more)) => missing.extend(more),
+        }
     }
-}
-
-/// What names a subscriber: SubscriberKey, else CustomerKey, else EmailAddress.
-fn subscriber_key(subscriber: &Element) -> Option<&str> {
-    ["SubscriberKey", "CustomerKey", "EmailAddress"]
-        .iter()
-        .find_map(|name| tree::filled(subscriber, name))
+    if missing.is_empty() {
+        Ok(addressees)
+    } else {
+        Err(Missing(missing))
+    }
 }
 
 /// What is the same for all subscribers of a triggered send.
@@ -195,18 +188,13 @@ impl<'a> Send<'a> {
     }
 
     /// The mail to one subscriber, or why there is none.
-    fn to(
-        &self,
-        asked: &Asked<'_>,
-        ordinal: usize,
-        to: &Addressee<'_>,
-    ) -> Result<MailOrder, Failure> {
-        let address = check(self.definition, to)?;
+    fn to(&self, asked: &Asked<'_>, to: &Addressee<'_>) -> Result<MailOrder, Failure> {
+        let address = to.check(self.definition)?;
         let mut own = Values::default();
         own.or("emailaddr", address);
         own.or("emailaddress", address);
-        own.or("subscriberkey", to.key);
-        own.or("_subscriberkey", to.key);
+        own.or("subscriberkey", to.name);
+        own.or("_subscriberkey", to.name);
         add_attributes(&mut own, to.subscriber);
         if let Some(stored) = to.stored {
             add_attributes(&mut own, stored);
@@ -214,34 +202,15 @@ impl<'a> Send<'a> {
         let values = [&own, &self.values];
         let subject = personalise(self.subject(), &values, Place::Subject);
         if subject.is_empty() {
-            return Err(Failure {
-                number: 127,
-                text: "The subject of the email is empty.",
-            });
+            return Err(Failure::EMPTY_SUBJECT);
         }
-        let text = self
-            .email
-            .field("TextBody")
-            .map(|words| personalise(words, &values, Place::Text));
-        let html = self
-            .email
-            .field("HTMLBody")
-            .map(|words| personalise(words, &values, Place::Html));
-        let wants_text = to.field("EmailTypePreference") == Some("Text") && text.is_some();
-        let html = html.filter(|_| !wants_text);
-        let bytes = |part: &Option<String>| part.as_ref().map_or(0, String::len);
-        if bytes(&html) + bytes(&text) > MAIL_BYTES_MAX {
-            return Err(Failure {
-                number: 130,
-                text: "The email is too large.",
-            });
-        }
+        let (html, text) = self.bodies(to, &values)?;
         let line = |text: Option<&str>| text.map(one_line).filter(|line| !line.is_empty());
         let owner = to.subscriber.child("Owner");
         Ok(MailOrder {
             object: u32::try_from(asked.ordinal).unwrap_or(u32::MAX),
-            subscriber: u32::try_from(ordinal).unwrap_or(u32::MAX),
-            subscriber_key: to.key.to_owned(),
+            subscriber: u32::try_from(to.ordinal).unwrap_or(u32::MAX),
+            subscriber_key: to.name.to_owned(),
             to: address.to_owned(),
             from_name: line(self.sender(owner, "FromName")),
             from_address: line(self.sender(owner, "FromAddress")),
@@ -252,6 +221,32 @@ impl<'a> Send<'a> {
             held: self.is_held,
             definition: self.definition_key.clone(),
         })
+    }
+
+    /// HTML and text, of which there is at least one.
+    fn bodies(
+        &self,
+        to: &Addressee<'_>,
+        values: &[&Values<'_>],
+    ) -> Result<(Option<String>, Option<String>), Failure> {
+        let body = |name: &str, place| {
+            self.email
+                .field(name)
+                .map(|words| personalise(words, values, place))
+        };
+        let text = body("TextBody", Place::Text);
+        let prefers_text = to.field("EmailTypePreference") == Some("Text") && text.is_some();
+        let html = if prefers_text {
+            None
+        } else {
+            body("HTMLBody", Place::Html)
+        };
+        let bytes = |part: &Option<String>| part.as_ref().map_or(0, String::len);
+        match bytes(&html) + bytes(&text) {
+            0 => Err(Failure::NO_BODY),
+            1..=MAIL_BYTES_MAX => Ok((html, text)),
+            _ => Err(Failure::TOO_LARGE),
+        }
     }
 
     fn subject(&self) -> &str {
@@ -270,38 +265,31 @@ impl<'a> Send<'a> {
             .or_else(|| tree::filled(profile?, name))
     }
 
-    /// Adds a new subscriber to those that are stored, or updates a stored one, as the definition says.
-    fn keep_subscriber(
-        &self,
-        asked: &Asked<'_>,
-        at: ObjectKey,
-        to: &Addressee<'_>,
-        decision: &mut Decision,
-    ) {
+    /// What a subscriber becomes by being sent to: one who is not stored is, and one who is takes
+    /// over what the call says if the definition says so.
+    fn subscriber(&self, asked: &Asked<'_>, to: &Addressee<'_>) -> Option<Element> {
         let updates = tree::is_true(self.definition, "AutoUpdateSubscribers") == Some(true);
-        // The same subscriber can come twice in a unit: the second sees what the first one did.
-        let earlier = decision.changes.iter_mut().find(|(key, _)| *key == at);
         let now = asked.request.now.to_string();
-        let account = asked.working.account();
-        let mut becomes = match (&earlier, to.stored) {
-            (Some((_, Some(earlier))), _) if updates => earlier.clone(),
-            (None, Some(stored)) if updates => stored.clone(),
-            (None, None) => subscriber::new(account, to.key, &now),
-            (Some(_), _) | (None, Some(_)) => return,
+        let mut becomes = match to.stored {
+            None => subscriber::new(asked.working.account(), to.name, &now),
+            Some(stored) if updates => stored.clone(),
+            Some(_) => return None,
         };
-        if let Some(address) = tree::filled(to.subscriber, "EmailAddress") {
+        if let Some(address) = addressee::address_in(to.subscriber) {
             tree::replace(
                 &mut becomes,
                 "EmailAddress",
                 vec![Element::of("EmailAddress", address)],
             );
         }
-        subscriber::lay_over(&mut becomes, &attributes_of(to.subscriber));
+        let attributes = to.subscriber.all("Attributes").cloned().collect();
+        let attributes = Element {
+            children: attributes,
+            ..Element::default()
+        };
+        subscriber::lay_over(&mut becomes, &attributes);
         tree::set(&mut becomes, "ModifiedDate", now);
-        match earlier {
-            Some((_, earlier)) => *earlier = Some(becomes),
-            None => decision.changes.push((at, Some(becomes))),
-        }
+        Some(becomes)
     }
 }
 
@@ -338,74 +326,6 @@ fn add_attributes<'a>(values: &mut Values<'a>, object: &'a Element) {
             values.or(name, attribute.text_of("Value").unwrap_or_default());
         }
     }
-}
-
-fn attributes_of(subscriber: &Element) -> Element {
-    Element {
-        children: subscriber.all("Attributes").cloned().collect(),
-        ..Element::default()
-    }
-}
-
-/// Why a subscriber gets no mail: a number of the protocol's list, and its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Failure {
-    number: u32,
-    text: &'static str,
-}
-
-impl Failure {
-    fn of(self, subscriber: &Element, ordinal: usize) -> SubscriberFailure {
-        SubscriberFailure {
-            subscriber: subscriber.clone(),
-            error_code: "TriggeredSendSubscriberProcessingError".to_owned(),
-            error_description: format!("Error Code: {} - {}", self.number, self.text),
-            ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),
-        }
-    }
-}
-
-/// The address to send to, unless the subscriber must not get the mail.
-fn check<'a>(definition: &Element, to: &'a Addressee<'_>) -> Result<&'a str, Failure> {
-    let no = |number, text| Err(Failure { number, text });
-    if to.key.chars().count() > subscriber::KEY_CHARS_MAX {
-        return no(30, "The Subscriber Key for this subscriber is too long.");
-    }
-    let Some(address) = to.field("EmailAddress") else {
-        return no(4, "The Email Address for this subscriber is missing.");
-    };
-    if !is_address(address) {
-        return no(
-            5,
-            "The Email Address for this subscriber has invalid syntax.",
-        );
-    }
-    let Some(stored) = to.stored else {
-        return match tree::is_true(definition, "AutoAddSubscribers") {
-            Some(false) => no(11, "The subscriber is not on the All Subscribers list."),
-            Some(true) | None => Ok(address),
-        };
-    };
-    match stored.text_of("Status") {
-        Some("Unsubscribed") => no(1, "The subscriber is unsubscribed."),
-        Some("Held" | "Bounced") => no(2, "The subscriber is held."),
-        Some("Deleted") => no(40, "The subscriber is deleted."),
-        Some(_) | None if has_left(definition, stored) => {
-            no(31, "The subscriber is unsubscribed from the list.")
-        }
-        Some(_) | None => Ok(address),
-    }
-}
-
-/// Whether the subscriber has unsubscribed from the list of the definition.
-fn has_left(definition: &Element, stored: &Element) -> bool {
-    let Some(list) = definition.child("List") else {
-        return false;
-    };
-    stored.all("Lists").any(|membership| {
-        membership.text_of("Status") == Some("Unsubscribed")
-            && subscriber::is_same_list(membership, list)
-    })
 }
 
 /// The result of a triggered send from those of its slices.

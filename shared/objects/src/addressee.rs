@@ -1,0 +1,122 @@
+//! Who a triggered send may go to, and why somebody gets no mail.
+
+use soap::{Element, SubscriberFailure};
+
+use crate::address::is_address;
+use crate::key::ObjectKey;
+use crate::{subscriber, tree};
+
+/// A subscriber of a triggered send.
+pub(crate) struct Addressee<'a> {
+    /// Which one of the object, from 0.
+    pub(crate) ordinal: usize,
+    /// As it came.
+    pub(crate) subscriber: &'a Element,
+    pub(crate) name: &'a str,
+    pub(crate) at: ObjectKey,
+    pub(crate) stored: Option<&'a Element>,
+}
+
+/// What names a subscriber: SubscriberKey, else CustomerKey, else EmailAddress.
+pub(crate) fn name_of(subscriber: &Element) -> Option<&str> {
+    ["SubscriberKey", "CustomerKey"]
+        .iter()
+        .find_map(|name| tree::filled(subscriber, name))
+        .or_else(|| address_in(subscriber))
+}
+
+pub(crate) fn address_in(subscriber: &Element) -> Option<&str> {
+    tree::filled(subscriber, "EmailAddress")
+        .map(str::trim)
+        .filter(|address| !address.is_empty())
+}
+
+impl Addressee<'_> {
+    /// A field of the subscriber: as the call says, else as it is stored.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        tree::filled(self.subscriber, name).or_else(|| tree::filled(self.stored?, name))
+    }
+
+    /// The address to send to, unless this subscriber must not get the mail.
+    pub(crate) fn check(&self, definition: &Element) -> Result<&str, Failure> {
+        if self.name.chars().count() > subscriber::KEY_CHARS_MAX {
+            return Err(Failure::KEY_TOO_LONG);
+        }
+        let address = address_in(self.subscriber).or_else(|| address_in(self.stored?));
+        let address = address.ok_or(Failure::NO_ADDRESS)?;
+        if !is_address(address) {
+            return Err(Failure::INVALID_ADDRESS);
+        }
+        let Some(stored) = self.stored else {
+            return match tree::is_true(definition, "AutoAddSubscribers") {
+                Some(false) => Err(Failure::UNKNOWN),
+                Some(true) | None => Ok(address),
+            };
+        };
+        match stored.text_of("Status") {
+            Some("Unsubscribed") => Err(Failure::UNSUBSCRIBED),
+            Some("Held" | "Bounced") => Err(Failure::HELD),
+            Some("Deleted") => Err(Failure::DELETED),
+            Some(_) | None if has_left(definition, stored) => Err(Failure::LEFT_LIST),
+            Some(_) | None => Ok(address),
+        }
+    }
+}
+
+/// Whether the subscriber has unsubscribed from the list of the definition.
+fn has_left(definition: &Element, stored: &Element) -> bool {
+    let Some(list) = definition.child("List") else {
+        return false;
+    };
+    stored.all("Lists").any(|membership| {
+        membership.text_of("Status") == Some("Unsubscribed")
+            && subscriber::is_same_list(membership, list)
+    })
+}
+
+/// Why a subscriber gets no mail: a number of the protocol's list of send failures, and its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    number: u32,
+    text: &'static str,
+}
+
+impl Failure {
+    const UNSUBSCRIBED: Self = Self::new(1, "Subscriber is unsubscribed.");
+    const HELD: Self = Self::new(2, "Subscriber is held.");
+    const NO_ADDRESS: Self = Self::new(4, "The Email Address for this subscriber is missing.");
+    const INVALID_ADDRESS: Self = Self::new(
+        5,
+        "The Email Address for this subscriber has invalid syntax.",
+    );
+    const UNKNOWN: Self = Self::new(11, "Subscriber is not on the All Subscribers list.");
+    pub(crate) const NO_BODY: Self = Self::new(26, "The email has neither HTML nor text.");
+    const KEY_TOO_LONG: Self = Self::new(30, "The Subscriber Key for this subscriber is too long.");
+    const LEFT_LIST: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
+    const DELETED: Self = Self::new(40, "Subscriber is deleted.");
+    pub(crate) const EMPTY_SUBJECT: Self = Self::new(127, "The subject of the email is empty.");
+    pub(crate) const TOO_LARGE: Self = Self::new(130, "The email is too large.");
+
+    const fn new(number: u32, text: &'static str) -> Self {
+        Self { number, text }
+    }
+
+    pub(crate) fn of(self, to: &Addressee<'_>) -> SubscriberFailure {
+        failure(to.subscriber, to.ordinal, self.number, self.text)
+    }
+
+    /// Of a subscriber who was not looked at, because the whole send was refused.
+    pub(crate) fn of_all(subscriber: &Element, ordinal: usize, why: &str) -> SubscriberFailure {
+        const UNSPECIFIED: u32 = 15;
+        failure(subscriber, ordinal, UNSPECIFIED, why)
+    }
+}
+
+fn failure(subscriber: &Element, ordinal: usize, number: u32, text: &str) -> SubscriberFailure {
+    SubscriberFailure {
+        subscriber: subscriber.clone(),
+        error_code: "TriggeredSendSubscriberProcessingError".to_owned(),
+        error_description: format!("Error Code: {number} - {text}"),
+        ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),
+    }
+}

@@ -1,0 +1,114 @@
+//! The values of a row: what the caller says of each column, and what is wrong with it.
+
+use soap::{Detail, Element, FieldError};
+
+use crate::field::{Field, REQUIRED, Unfit};
+use crate::verdict::{Refused, Stop};
+
+const VALIDATION: u32 = 310_007;
+
+/// What the caller says of a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Given {
+    #[default]
+    Nothing,
+    Null,
+    Value(String),
+}
+
+pub(crate) fn detail(
+    error_message: Option<String>,
+    key_errors: Vec<FieldError>,
+    value_errors: Vec<FieldError>,
+) -> Detail {
+    Detail::DataExtension {
+        error_message,
+        key_errors,
+        value_errors,
+    }
+}
+
+/// The fields that are wrong.
+#[derive(Default)]
+pub(crate) struct Wrong {
+    pub(crate) keys: Vec<FieldError>,
+    pub(crate) values: Vec<FieldError>,
+}
+
+impl Wrong {
+    /// `right`, if nothing is wrong.
+    pub(crate) fn or<T>(self, right: T) -> Result<T, Stop> {
+        let Some(first) = self.keys.first().or(self.values.first()) else {
+            return Ok(right);
+        };
+        let message = first.error_message.clone();
+        Err(Refused {
+            code: VALIDATION,
+            message: message.clone(),
+            detail: detail(Some(message), self.keys, self.values),
+        }
+        .into())
+    }
+}
+
+pub(crate) fn error_of(field: &Field<'_>, unfit: Unfit) -> FieldError {
+    FieldError {
+        name: field.name.to_owned(),
+        error_code: unfit.code,
+        error_message: unfit.message,
+    }
+}
+
+pub(crate) fn required(field: &Field<'_>) -> Unfit {
+    let message = format!("The value for column [{}] is required", field.name);
+    Unfit {
+        code: REQUIRED,
+        message,
+    }
+}
+
+/// Whether Keys name another row than Properties do.
+pub(crate) fn is_moved(property: &Given, key: &Given) -> bool {
+    *property != Given::Nothing && property != key
+}
+
+pub(crate) fn key_values<'a>(
+    fields: &'a [Field<'_>],
+    given: &'a [Given],
+) -> impl Iterator<Item = &'a str> {
+    fields
+        .iter()
+        .zip(given)
+        .filter(|(field, _)| field.is_key)
+        .filter_map(|(_, given)| match given {
+            Given::Value(value) => Some(value.as_str()),
+            Given::Nothing | Given::Null => None,
+        })
+}
+
+/// The name-value pairs of a row, as they come and as they are stored.
+pub(crate) fn pairs<'a>(
+    object: &'a Element,
+    group: &'static str,
+    property: &'static str,
+) -> impl Iterator<Item = &'a Element> {
+    object.all(group).flat_map(move |group| group.all(property))
+}
+
+pub(crate) fn pair(name: &str, value: String) -> Element {
+    Element::new("Property")
+        .with(Element::of("Name", name))
+        .with(Element::of("Value", value))
+}
+
+pub(crate) fn stored_value(stored: &Element, name: &str) -> Given {
+    let mut all = pairs(stored, "Properties", "Property");
+    let same = all.find(|pair| {
+        pair.text_of("Name")
+            .is_some_and(|n| n.eq_ignore_ascii_case(name))
+    });
+    match same.and_then(|pair| pair.text_of("Value")) {
+        Some(value) => Given::Value(value.to_owned()),
+        None => Given::Nothing,
+    }
+}

@@ -1,0 +1,11 @@
+//! The rules of the built-in objects, told as calls and what becomes of them.
+
+mod data_extensions;
+mod in_parts;
+mod others;
+mod overlay;
+mod retrieving;
+mod rows;
+mod subscribers;
+mod triggered_sends;
+mod world;

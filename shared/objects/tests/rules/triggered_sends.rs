@@ -1,0 +1,365 @@
+//! Triggered sends and their definitions.
+
+use crate::world::{World, check, told};
+
+const EMAIL: &str = "Email{Subject='Hi %%First%%' HTMLBody='<b>%%first%%</b>' TextBody='%%FIRST%% <%%emailaddr%%>'}";
+
+fn definition(status: &str, more: &str) -> String {
+    format!(
+        "Create TriggeredSendDefinition{{CustomerKey=welcome TriggeredSendStatus={status} FromName=Us FromAddress=us@example.com {EMAIL} {more}}}"
+    )
+}
+
+fn send(subscribers: &str) -> String {
+    format!("Create TriggeredSend{{TriggeredSendDefinition{{CustomerKey=welcome}} {subscribers}}}")
+}
+
+const ANN: &str = "Subscribers{SubscriberKey=ann EmailAddress=ann@example.com Attributes{Name=First Value='A&n'}}";
+
+/// What became of a send under an active definition, after `before`.
+#[track_caller]
+fn check_send(before: &[&str], subscribers: &str, expected: &str) -> World {
+    let mut world = World::new();
+    assert!(world.call(&definition("Active", ""))[0].ok);
+    for call in before {
+        assert!(world.call(call)[0].ok, "{call}");
+    }
+    assert_eq!(told(&world.call(&send(subscribers))[0]), expected);
+    world
+}
+
+#[test]
+fn one_mail_per_valid_subscriber() {
+    let world = check_send(&[], ANN, "OK Created TriggeredSend");
+    let [mail] = &world.mails[..] else {
+        panic!("one mail: {:?}", world.mails)
+    };
+    assert_eq!(mail.to, "ann@example.com");
+    assert_eq!((mail.object, mail.subscriber, mail.held), (0, 0, false));
+    assert_eq!(mail.subject, "Hi A&n");
+    assert_eq!(mail.html.as_deref(), Some("<b>A&amp;n</b>"));
+    assert_eq!(mail.text.as_deref(), Some("A&n <ann@example.com>"));
+    assert_eq!(mail.from_name.as_deref(), Some("Us"));
+    assert_eq!(mail.from_address.as_deref(), Some("us@example.com"));
+    assert_eq!(
+        world.stored("Subscriber"),
+        [
+            "SubscriberKey=ann Status=Active EmailAddress=ann@example.com Attributes{Name=First Value=A&n}"
+        ]
+    );
+}
+
+#[test]
+fn a_result_has_no_object_but_its_correlation_id() {
+    let mut world = World::new();
+    world.call(&definition("Active", ""));
+    let results = world.call(&send(&format!("CorrelationID=c {ANN}")));
+    assert_eq!(results[0].correlation_id.as_deref(), Some("c"));
+    assert_eq!(results[0].new_id, Some(0));
+    assert_eq!(results[0].object, None);
+    assert_eq!(results[0].object_type, "TriggeredSend");
+}
+
+#[test]
+fn who_must_not_be_mailed_is_a_failure() {
+    let gone = |status: &str| {
+        [
+            "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com}".to_owned(),
+            format!("Update Subscriber{{SubscriberKey=ann Status={status}}}"),
+        ]
+    };
+    let no = "180008 Unable to queue Triggered Send request. There are no valid subscribers.";
+    for (status, failure) in [
+        (
+            "Unsubscribed",
+            "Error Code: 1 - Subscriber is unsubscribed.",
+        ),
+        ("Held", "Error Code: 2 - Subscriber is held."),
+        ("Bounced", "Error Code: 2 - Subscriber is held."),
+        ("Deleted", "Error Code: 40 - Subscriber is deleted."),
+    ] {
+        let before = gone(status);
+        let before: Vec<&str> = before.iter().map(String::as_str).collect();
+        let world = check_send(
+            &before,
+            &ANN.replace("=ann ", "=ANN "),
+            &format!("{no} [0: {failure}]"),
+        );
+        assert!(world.mails.is_empty());
+    }
+}
+
+#[test]
+fn bad_subscribers_do_not_stop_good_ones() {
+    let long = "x".repeat(255);
+    let subscribers = format!(
+        "Subscribers{{EmailAddress=bad}} {ANN} Subscribers{{SubscriberKey=bob}} Subscribers{{Attributes{{Name=a Value=b}}}} \
+         Subscribers{{SubscriberKey={long} EmailAddress=a@b.co}}"
+    );
+    let world = check_send(
+        &[],
+        &subscribers,
+        "OK Created TriggeredSend \
+         [0: Error Code: 5 - The Email Address for this subscriber has invalid syntax.] \
+         [2: Error Code: 4 - The Email Address for this subscriber is missing.] \
+         [3: Error Code: 4 - The Email Address for this subscriber is missing.] \
+         [4: Error Code: 30 - The Subscriber Key for this subscriber is too long.]",
+    );
+    assert_eq!(world.mails.len(), 1);
+    assert_eq!(world.mails[0].subscriber, 1);
+    assert_eq!(
+        world.stored("Subscriber").len(),
+        1,
+        "only who is mailed is added"
+    );
+}
+
+#[test]
+fn the_address_of_a_known_subscriber_need_not_be_said() {
+    let known = "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com Attributes{Name=First Value=Stored}}";
+    let world = check_send(
+        &[known],
+        "Subscribers{SubscriberKey=ann}",
+        "OK Created TriggeredSend",
+    );
+    assert_eq!(world.mails[0].to, "ann@example.com");
+    assert_eq!(world.mails[0].subject, "Hi Stored");
+}
+
+#[test]
+fn attributes_come_from_the_subscriber_then_the_store_then_the_send() {
+    let known = "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com Attributes{Name=First Value=stored}}";
+    let of_send = "Attributes{Name=First Value=send}";
+    for (before, subscriber, expected) in [
+        (&[known][..], ANN, "Hi A&n"),
+        (&[known], "Subscribers{SubscriberKey=ann}", "Hi stored"),
+        (&[], "Subscribers{EmailAddress=ann@example.com}", "Hi send"),
+    ] {
+        let world = check_send(
+            before,
+            &format!("{subscriber} {of_send}"),
+            "OK Created TriggeredSend",
+        );
+        assert_eq!(world.mails[0].subject, expected);
+    }
+}
+
+#[test]
+fn a_definition_must_be_able_to_send() {
+    let not_configured =
+        "18001 The Triggered Send Definition is not completely configured or in a new status";
+    let created = "OK TriggeredSendDefinition created";
+    let updated = "OK TriggeredSendDefinition updated";
+    check(&[&send(ANN)], &["18002 Invalid Customer Key"]);
+    check(
+        &[&definition("New", ""), &send(ANN)],
+        &[created, not_configured],
+    );
+    check(
+        &[
+            &definition("Active", ""),
+            "Update TriggeredSendDefinition{CustomerKey=welcome TriggeredSendStatus=Canceled}",
+            &send(ANN),
+            "Update TriggeredSendDefinition{CustomerKey=welcome TriggeredSendStatus=Active}",
+            "Update TriggeredSendDefinition{CustomerKey=welcome Description=x}",
+        ],
+        &[
+            created,
+            updated,
+            "18002 Triggered Send must be in an Active or Inactive status",
+            "17000 The TriggeredSendDefinition cannot be activated: it is canceled",
+            "17003 The TriggeredSendDefinition cannot be updated: it is canceled",
+        ],
+    );
+    check(
+        &[
+            "Create TriggeredSend{Subscribers{EmailAddress=a@b.co}}",
+            "Create TriggeredSend{TriggeredSendDefinition{ObjectID=0000abcd-0000} Subscribers{EmailAddress=a@b.co}}",
+            "Update TriggeredSend{TriggeredSendDefinition{CustomerKey=x}}",
+        ],
+        &[
+            "18002 The Triggered Send Object must contain the Triggered Send ID or the Customer Key",
+            "18000 TriggeredSendObjectNotFound: there is no such TriggeredSendDefinition",
+            "5 Cannot perform Update on objects of type TriggeredSend",
+        ],
+    );
+    check_send(
+        &[],
+        "CorrelationID=c",
+        "180007 The Triggered Send Object must have subscribers associated with it",
+    );
+}
+
+#[test]
+fn an_inactive_definition_holds_its_mails() {
+    let mut world = World::new();
+    world.call(&definition("Inactive", ""));
+    assert_eq!(told(&world.call(&send(ANN))[0]), "OK Created TriggeredSend");
+    assert!(world.mails[0].held);
+    assert_eq!(world.mails[0].definition, "welcome");
+}
+
+#[test]
+fn definitions_refer_to_stored_emails() {
+    let mut world = World::new();
+    let email =
+        world.call("Create Email{Name=Mail Subject=Stored TextBody='%%xx%%text' HTMLBody=html}");
+    let id = email[0].new_id.expect("an ID");
+    for (number, email) in [
+        "CustomerKey=mail".to_owned(),
+        format!("ID={id}"),
+        "Name=Mail Subject=Own".to_owned(),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let created = world.call(&format!(
+            "Create TriggeredSendDefinition{{CustomerKey=d{number} TriggeredSendStatus=Active Email{{{email}}}}}"
+        ));
+        assert_eq!(
+            told(&created[0]),
+            "OK TriggeredSendDefinition created",
+            "{email}"
+        );
+        let sent = world.call(&format!(
+            "Create TriggeredSend{{TriggeredSendDefinition{{CustomerKey=d{number}}} Subscribers{{EmailAddress=a@b.co EmailTypePreference=Text}}}}"
+        ));
+        assert_eq!(told(&sent[0]), "OK Created TriggeredSend");
+    }
+    let found: Vec<(&str, Option<&str>, Option<&str>)> = world
+        .mails
+        .iter()
+        .map(|mail| {
+            (
+                mail.subject.as_str(),
+                mail.text.as_deref(),
+                mail.html.as_deref(),
+            )
+        })
+        .collect();
+    let stored = ("Stored", Some("text"), None);
+    assert_eq!(found, [stored, stored, ("Own", Some("text"), None)]);
+}
+
+#[test]
+fn definitions_are_checked() {
+    check(
+        &[
+            "Create TriggeredSendDefinition{Name=x}",
+            "Create TriggeredSendDefinition{CustomerKey=a TriggeredSendStatus=Active}",
+            "Create TriggeredSendDefinition{CustomerKey=a Email{ID=7}}",
+            "Create TriggeredSendDefinition{CustomerKey=a TriggeredSendStatus=Sleepy}",
+            "Create TriggeredSendDefinition{CustomerKey=a TriggeredSendStatus=Canceled}",
+            "Create TriggeredSendDefinition{CustomerKey=a}",
+            "Create TriggeredSendDefinition{CustomerKey=a}",
+            "Delete TriggeredSendDefinition{CustomerKey=a}",
+            "Delete TriggeredSendDefinition{CustomerKey=a}",
+            "Perform(start) TriggeredSendDefinition{CustomerKey=a}",
+        ],
+        &[
+            "17100 TriggeredSendDefinitionCustomerKeyInvalid: a CustomerKey is needed",
+            "17000 The TriggeredSendDefinition cannot be activated: it has no Email",
+            "17010 The Email of the TriggeredSendDefinition was not found",
+            "17101 Sleepy is not a status of a TriggeredSendDefinition",
+            "17101 A TriggeredSendDefinition is created New, Active or Inactive",
+            "OK TriggeredSendDefinition created",
+            "1 A TriggeredSendDefinition with this CustomerKey already exists",
+            "OK TriggeredSendDefinition deleted",
+            "18000 TriggeredSendObjectNotFound: there is no such TriggeredSendDefinition",
+            "100 The Perform method is not supported for the TriggeredSendDefinition object",
+        ],
+    );
+}
+
+#[test]
+fn settings_of_a_definition_are_honoured() {
+    let known = "Create Subscriber{SubscriberKey=ann EmailAddress=old@example.com Lists{ID=5 Status=Unsubscribed}}";
+    for (settings, before, expected, stored) in [
+        (
+            "AutoAddSubscribers=false",
+            None,
+            "[0: Error Code: 11 - Subscriber is not on the All Subscribers list.]",
+            None,
+        ),
+        (
+            "AutoUpdateSubscribers=true",
+            Some(known),
+            "OK Created TriggeredSend",
+            Some("EmailAddress=ann@example.com"),
+        ),
+        (
+            "AutoUpdateSubscribers=false",
+            Some(known),
+            "OK Created TriggeredSend",
+            Some("EmailAddress=old@example.com"),
+        ),
+        (
+            "List{ID=5}",
+            Some(known),
+            "[0: Error Code: 31 - Subscriber is unsubscribed from the list.]",
+            None,
+        ),
+        ("List{ID=6}", Some(known), "OK Created TriggeredSend", None),
+        (
+            "EmailSubject='%%unknown%% '",
+            None,
+            "[0: Error Code: 127 - The subject of the email is empty.]",
+            None,
+        ),
+        (
+            "EmailSubject=Own ReplyToAddress=re@example.com",
+            None,
+            "OK Created TriggeredSend",
+            None,
+        ),
+    ] {
+        let mut world = World::new();
+        assert!(world.call(&definition("Active", settings))[0].ok);
+        before
+            .iter()
+            .for_each(|call| assert!(world.call(call)[0].ok));
+        let found = told(&world.call(&send(ANN))[0]);
+        assert!(found.ends_with(expected), "{settings}: {found}");
+        if let Some(stored) = stored {
+            assert!(world.stored("Subscriber")[0].contains(stored), "{settings}");
+        }
+    }
+}
+
+#[test]
+fn a_mail_too_large_for_the_table_is_a_failure() {
+    let mut world = World::new();
+    let body = "x".repeat(200_000);
+    let made = world.call("Create TriggeredSendDefinition{CustomerKey=welcome TriggeredSendStatus=Active Email{Subject=s HTMLBody='%%a%%%%a%%'}}");
+    assert!(made[0].ok);
+    let sent = world.call(&send(&format!(
+        "Subscribers{{EmailAddress=a@b.co Attributes{{Name=a Value={body}}}}}"
+    )));
+    assert!(told(&sent[0]).ends_with("[0: Error Code: 130 - The email is too large.]"));
+}
+
+#[test]
+fn all_subscribers_are_counted_over_all_units() {
+    let many: Vec<String> = (0..50)
+        .map(|n| {
+            format!(
+                "Subscribers{{EmailAddress={}}}",
+                if n == 33 {
+                    "a@b.co".to_owned()
+                } else {
+                    "bad".to_owned()
+                }
+            )
+        })
+        .collect();
+    let mut world = World::new();
+    world.call(&definition("Active", ""));
+    let results = world.call(&send(&many.join(" ")));
+    let found = told(&results[0]);
+    assert!(
+        found.starts_with("OK Created TriggeredSend [0: ") && found.contains("[49: "),
+        "{found}"
+    );
+    assert!(!found.contains("[33: "));
+    assert_eq!(world.mails[0].subscriber, 33);
+}

@@ -1,0 +1,293 @@
+//! A table, and calls that are carried out against it: the only place here that knows the API.
+//!
+//! A call is written `Create(AddOnly) Type{Name=value Group{...}} Type{...}`; a value with blanks
+//! or braces in it stands between `'`, and `Name=nil` is nil.
+
+use std::collections::BTreeMap;
+
+use calls::{AccountId, Method, Options, RequestId, SaveAction, SaveOption};
+use jiff::Timestamp;
+use objects::{
+    MailOrder, Missing, ObjectKey, Request, Stored, Unit, UnitResult, Working, carry_out, merge,
+    missing, units,
+};
+use soap::{Detail, Element, ObjectResult};
+
+pub(crate) const NOW: &str = "2026-11-20T10:00:00Z";
+
+/// How the units of a call are dealt out over transactions.
+pub(crate) type Cut<'a> = &'a dyn Fn(usize) -> bool;
+
+pub(crate) struct World {
+    pub(crate) table: BTreeMap<ObjectKey, Stored>,
+    pub(crate) mails: Vec<MailOrder>,
+    pub(crate) writes: usize,
+    calls: usize,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            table: BTreeMap::new(),
+            mails: Vec::new(),
+            writes: 0,
+            calls: 0,
+        }
+    }
+
+    /// Carries a call out in one transaction.
+    pub(crate) fn call(&mut self, text: &str) -> Vec<ObjectResult> {
+        self.call_in_parts(text, &|_unit| false)
+    }
+
+    /// Carries a call out, with a commit, and all that is known forgotten, after the units that
+    /// `cut` names.
+    pub(crate) fn call_in_parts(&mut self, text: &str, cut: Cut<'_>) -> Vec<ObjectResult> {
+        let call = read_call(text);
+        self.calls += 1;
+        let request_id = RequestId(format!("call-{}", self.calls));
+        let request = Request {
+            method: call.method,
+            action: call.action.as_deref(),
+            options: &call.options,
+            objects: &call.objects,
+            request_id: &request_id,
+            now: NOW.parse().expect("a time"),
+        };
+        let account = AccountId("acme".to_owned());
+        let mut working = Working::new(&account);
+        let mut results = Vec::new();
+        let mut parts: Vec<String> = Vec::new();
+        for (number, unit) in units(request.method, request.objects).iter().enumerate() {
+            let part = self.unit(&mut working, &request, unit);
+            // What is kept between transactions is kept as JSON.
+            parts.push(serde_json::to_string(&part).expect("a result can be written"));
+            if unit.last_of_object {
+                let read = |part: String| serde_json::from_str::<UnitResult>(&part).expect("JSON");
+                results.push(merge(parts.drain(..).map(read).collect()));
+            }
+            if cut(number) {
+                self.commit(&mut working);
+                working = Working::new(&account);
+            }
+        }
+        self.commit(&mut working);
+        results
+    }
+
+    fn unit(&self, working: &mut Working, request: &Request<'_>, unit: &Unit) -> UnitResult {
+        // Even units load what they can at once, odd ones are told what is missing.
+        if unit.object.is_multiple_of(2) {
+            loop {
+                let keys = missing(working, request, std::slice::from_ref(unit));
+                if keys.is_empty() {
+                    break;
+                }
+                self.load(working, keys);
+            }
+        }
+        loop {
+            match carry_out(working, request, unit) {
+                Ok(result) => return result,
+                Err(Missing(keys)) => self.load(working, keys),
+            }
+        }
+    }
+
+    pub(crate) fn load(&self, working: &mut Working, keys: Vec<ObjectKey>) {
+        assert!(
+            !keys.is_empty(),
+            "something is missing, and nobody knows what"
+        );
+        for key in keys {
+            let stored = self.table.get(&key).cloned();
+            working.knows(key, stored);
+        }
+    }
+
+    /// As a transaction does it: every change and every read conditional.
+    pub(crate) fn commit(&mut self, working: &mut Working) {
+        let version = |key: &ObjectKey| self.table.get(key).map(|stored| stored.version);
+        for read in working.reads() {
+            assert_eq!(version(read.key), read.seen_version, "{:?}", read.key);
+        }
+        let mut changes = Vec::new();
+        for change in working.changes() {
+            assert_eq!(version(change.key), change.seen_version, "{:?}", change.key);
+            changes.push((
+                change.key.clone(),
+                change.next_version,
+                change.becomes.cloned(),
+            ));
+        }
+        self.writes += changes.len();
+        for (key, version, becomes) in changes {
+            match becomes {
+                Some(object) => self.table.insert(key, Stored { version, object }),
+                None => self.table.remove(&key),
+            };
+        }
+        self.mails.extend(working.mails());
+        working.committed();
+        assert_eq!(working.changes().count() + working.reads().count(), 0);
+    }
+
+    /// The objects of a type, without the numbers and dates that are made for them.
+    pub(crate) fn stored(&self, type_name: &str) -> Vec<String> {
+        const MADE: [&str; 5] = ["CreatedDate", "ModifiedDate", "ID", "ObjectID", "_Rows"];
+        self.table
+            .values()
+            .filter(|stored| stored.object.type_name.as_deref() == Some(type_name))
+            .map(|stored| {
+                let fields = stored.object.children.iter();
+                let fields = fields.filter(|field| !MADE.contains(&field.name.as_str()));
+                fields.map(written).collect::<Vec<_>>().join(" ")
+            })
+            .collect()
+    }
+}
+
+/// Carries calls out one after the other, each in one transaction, and compares what became of
+/// their objects: `OK text` or `code text`, one line per object.
+#[track_caller]
+pub(crate) fn check(calls: &[&str], expected: &[&str]) -> World {
+    let mut world = World::new();
+    let results = calls
+        .iter()
+        .flat_map(|call| world.call(call))
+        .collect::<Vec<_>>();
+    let found: Vec<String> = results.iter().map(told).collect();
+    assert_eq!(found, expected);
+    world
+}
+
+pub(crate) fn told(result: &ObjectResult) -> String {
+    let code = result
+        .error_code
+        .map_or("OK".to_owned(), |code| code.to_string());
+    assert_eq!(result.ok, result.error_code.is_none());
+    let more = match &result.detail {
+        Detail::Plain | Detail::Task { .. } => String::new(),
+        Detail::TriggeredSend { failures } => failures
+            .iter()
+            .map(|failure| format!(" [{}: {}]", failure.ordinal, failure.error_description))
+            .collect(),
+        Detail::DataExtension {
+            key_errors,
+            value_errors,
+            ..
+        } => key_errors
+            .iter()
+            .map(|error| ("key", error))
+            .chain(value_errors.iter().map(|error| ("value", error)))
+            .map(|(what, error)| format!(" [{what} {}: {}]", error.name, error.error_code))
+            .collect(),
+    };
+    format!("{code} {}{more}", result.status_message)
+}
+
+pub(crate) fn written(element: &Element) -> String {
+    if element.children.is_empty() {
+        return format!("{}={}", element.name, element.text);
+    }
+    let children: Vec<String> = element.children.iter().map(written).collect();
+    format!("{}{{{}}}", element.name, children.join(" "))
+}
+
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) action: Option<String>,
+    pub(crate) options: Options,
+    pub(crate) objects: Vec<Element>,
+}
+
+pub(crate) fn read_call(text: &str) -> Call {
+    let (head, objects) = text.split_once(' ').expect("a method and objects");
+    let (method, asked) = head.split_once('(').unwrap_or((head, ")"));
+    let asked = asked.trim_end_matches(')');
+    let method = match method {
+        "Create" => Method::Create,
+        "Update" => Method::Update,
+        "Delete" => Method::Delete,
+        "Perform" => Method::Perform,
+        other => panic!("no method {other}"),
+    };
+    let is_perform = method == Method::Perform;
+    let action = Some(asked.to_owned()).filter(|_| is_perform);
+    let save_options = if is_perform {
+        Vec::new()
+    } else {
+        save_options(asked)
+    };
+    let mut reader = Reader { rest: objects };
+    let mut objects = Vec::new();
+    while let Some(mut object) = reader.element() {
+        object.type_name = Some(std::mem::replace(&mut object.name, "Objects".to_owned()));
+        objects.push(object);
+    }
+    Call {
+        method,
+        action,
+        options: Options {
+            save_options,
+            ..Options::default()
+        },
+        objects,
+    }
+}
+
+fn save_options(asked: &str) -> Vec<SaveOption> {
+    let save_action = match asked {
+        "" => return Vec::new(),
+        "AddOnly" => SaveAction::AddOnly,
+        "UpdateOnly" => SaveAction::UpdateOnly,
+        "UpdateAdd" => SaveAction::UpdateAdd,
+        "Nothing" => SaveAction::Nothing,
+        "Delete" => SaveAction::Delete,
+        other => panic!("no save action {other}"),
+    };
+    vec![SaveOption {
+        property_name: "*".to_owned(),
+        save_action,
+    }]
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl Reader<'_> {
+    fn element(&mut self) -> Option<Element> {
+        self.rest = self.rest.trim_start();
+        let end = self.rest.find(['{', '=', '}']).filter(|end| *end > 0)?;
+        let mut element = Element::new(&self.rest[..end]);
+        let is_group = self.rest[end..].starts_with('{');
+        self.rest = &self.rest[end + 1..];
+        if is_group {
+            while let Some(child) = self.element() {
+                element.children.push(child);
+            }
+            self.rest = self
+                .rest
+                .trim_start()
+                .strip_prefix('}')
+                .expect("a closing brace");
+        } else if let Some(quoted) = self.rest.strip_prefix('\'') {
+            let (text, rest) = quoted.split_once('\'').expect("a closing quote");
+            element.text = text.to_owned();
+            self.rest = rest;
+        } else {
+            let end = self.rest.find([' ', '}', '\n']).unwrap_or(self.rest.len());
+            element.nil = &self.rest[..end] == "nil";
+            if !element.nil {
+                element.text = self.rest[..end].to_owned();
+            }
+            self.rest = &self.rest[end..];
+        }
+        Some(element)
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    NOW.parse().expect("a time")
+}
