@@ -1,1 +1,87 @@
-//! notifier
+//! Tells callers what became of their calls, and sends the mails that calls owe.
+//!
+//! Read in this order: this file (a batch of wake-ups), [`reply`] (one attempt at one reply),
+//! [`form`] (what is posted), [`letter`] (what is mailed), [`mails`] (triggered mails).
+
+pub mod form;
+pub mod letter;
+pub mod mails;
+pub mod reply;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use calls::ConversationKey;
+use cloud::Cloud;
+use cloud::queues::{Delivery, Owing, Queue, ReplyWake, read_reply_wake};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tracing::{error, warn};
+
+/// What is left to do about a wake-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    Nothing,
+    /// The same wake-up must come again then.
+    WaitsUntil(Timestamp),
+}
+
+/// Settles the replies and mails of a batch. Conversations side by side, within one in order; a
+/// reply that has to be tried again does not hold up those behind it. Gives back the ids of the
+/// messages that must come again.
+pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp) -> Vec<String> {
+    let mut by_conversation: BTreeMap<ConversationKey, Vec<(ReplyWake, Delivery)>> =
+        BTreeMap::new();
+    for delivery in batch {
+        match read_reply_wake(&delivery.body) {
+            Ok(wake) => {
+                let key = wake.conversation.clone();
+                by_conversation.entry(key).or_default().push((wake, delivery));
+            }
+            // Nobody can act on it, now or later; the table still knows what is owed.
+            Err(unreadable) => {
+                error!(message = delivery.message_id, %unreadable, "wake-up dropped");
+            }
+        }
+    }
+    let running = by_conversation.into_values().map(|wakes| in_order(cloud, wakes, deadline));
+    join_all(running).await.into_iter().flatten().collect()
+}
+
+async fn in_order(
+    cloud: &Cloud,
+    wakes: Vec<(ReplyWake, Delivery)>,
+    deadline: Timestamp,
+) -> Vec<String> {
+    let mut handed_back = Vec::new();
+    for (wake, delivery) in wakes {
+        let settled = match wake.what {
+            Owing::Reply(number) => reply::settle(cloud, &wake, number).await,
+            Owing::Mails => mails::settle(cloud, &wake, deadline).await,
+        };
+        match settled {
+            Ok(Left::Nothing) => {}
+            Ok(Left::WaitsUntil(at)) => {
+                hold(cloud, &delivery, at).await;
+                handed_back.push(delivery.message_id);
+            }
+            Err(trouble) => {
+                warn!(
+                    conversation = %wake.conversation,
+                    trouble = trouble.in_full(),
+                    "reply handed back"
+                );
+                handed_back.push(delivery.message_id);
+            }
+        }
+    }
+    handed_back
+}
+
+async fn hold(cloud: &Cloud, delivery: &Delivery, at: Timestamp) {
+    let time = Duration::try_from(at.duration_since(cloud.now())).unwrap_or(Duration::ZERO);
+    if let Err(trouble) = cloud.queues.hold(Queue::Replies, delivery, time).await {
+        // It comes again when its visibility ends by itself, or the timekeeper finds it.
+        warn!(trouble = trouble.in_full(), "wake-up could not be held");
+    }
+}

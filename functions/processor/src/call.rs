@@ -92,8 +92,12 @@ fn read_body(call: &Call, body: &str) -> Result<soap::CallRequest, Trouble> {
     }
 }
 
-fn mails_in(results: &[UnitResult]) -> u32 {
-    results.iter().map(objects::mails_of).sum()
+pub(crate) fn mails_in(results: &[UnitResult]) -> u32 {
+    let of_unit = |result: &UnitResult| match result {
+        UnitResult::Sends(sends) => sends.mails,
+        UnitResult::Whole(_) => 0,
+    };
+    results.iter().map(of_unit).sum()
 }
 
 /// One result per object, from those of its units.

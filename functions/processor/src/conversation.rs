@@ -184,7 +184,8 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Troub
             ended_at: now,
         };
         let chunk = Chunk::of_results(Vec::new());
-        let end = End { call: &call, outcome, results: None, chunk, mails_before: 0 };
+        let mails_before = call::mails_in(&cloud.chunk_results(key, progress.next).await?);
+        let end = End { call: &call, outcome, results: None, chunk, mails_before };
         match cloud.commit_end(&standing, end, now).await {
             Ok((next, wakes)) => {
                 cloud.send_reply_wakes(&wakes).await;

@@ -22,14 +22,6 @@ use conversation::Left;
 /// passes: its conversation is failed, before the queue gives up on it without a word.
 const POISON_DELIVERIES: u32 = 4;
 
-/// A wake-up as the queue delivers it.
-#[derive(Clone, Debug)]
-pub struct Delivered {
-    pub delivery: Delivery,
-    /// How often it has been delivered, this time included.
-    pub count: u32,
-}
-
 /// Goes on with the conversations of a batch, all of them at once. Gives back the ids of the
 /// messages that must come again: one that met trouble, or whose call is held until its second.
 ///
@@ -38,23 +30,23 @@ pub struct Delivered {
 pub async fn run_batch(
     cloud: &Cloud,
     priority: QueuePriority,
-    batch: Vec<Delivered>,
+    batch: Vec<Delivery>,
     deadline: Timestamp,
 ) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
     let mut handed_back = Vec::new();
     let mut running = Vec::new();
-    for delivered in batch {
-        let wake = match cloud::queues::read_wake(&delivered.delivery.body) {
+    for delivery in batch {
+        let wake = match cloud::queues::read_wake(&delivery.body) {
             Ok(wake) => wake,
             Err(unreadable) => {
                 // Nobody can act on it, now or later; the table still knows what is due.
-                error!(message = delivered.delivery.message_id, %unreadable, "wake-up dropped");
+                error!(message = delivery.message_id, %unreadable, "wake-up dropped");
                 continue;
             }
         };
         if seen.insert(wake.conversation.clone()) {
-            running.push(run_one(cloud, priority, delivered, wake, deadline));
+            running.push(run_one(cloud, priority, delivery, wake, deadline));
         }
         // A second wake-up for the same conversation has nothing to add to the first: if the
         // first is handed back, it comes again.
@@ -66,7 +58,7 @@ pub async fn run_batch(
 async fn run_one(
     cloud: &Cloud,
     priority: QueuePriority,
-    delivered: Delivered,
+    delivery: Delivery,
     wake: Wake,
     deadline: Timestamp,
 ) -> Option<String> {
@@ -77,21 +69,21 @@ async fn run_one(
         let key = key.clone();
         tokio::spawn(async move { conversation::carry_on(&cloud, &key, deadline).await })
     };
-    let message_id = delivered.delivery.message_id.clone();
+    let message_id = delivery.message_id.clone();
     match task.await {
         Ok(Ok(Left::Nothing)) => None,
         Ok(Ok(Left::WaitsUntil(at))) => {
-            hold(cloud, priority, &delivered.delivery, at).await;
+            hold(cloud, priority, &delivery, at).await;
             Some(message_id)
         }
         Ok(Err(trouble)) => {
             warn!(conversation = %key, trouble = trouble.in_full(), "handed back");
-            let poison = trouble.is_ours() && delivered.count >= POISON_DELIVERIES;
+            let poison = trouble.is_ours() && delivery.count >= POISON_DELIVERIES;
             give_up_if(poison, cloud, &key).await.then_some(message_id)
         }
         Err(panic) => {
-            error!(conversation = %key, %panic, deliveries = delivered.count, "a call panicked");
-            let poison = delivered.count >= POISON_DELIVERIES;
+            error!(conversation = %key, %panic, deliveries = delivery.count, "a call panicked");
+            let poison = delivery.count >= POISON_DELIVERIES;
             give_up_if(poison, cloud, &key).await.then_some(message_id)
         }
     }

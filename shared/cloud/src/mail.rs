@@ -67,7 +67,8 @@ impl MailService {
                 {
                     Ok(Sent::Rejected(refused.code().unwrap_or("MessageRejected").to_owned()))
                 }
-                Some(_) | None => Err(Trouble::Mail(error.into())),
+                Some(_) => Err(Trouble::MailRefused(error.into())),
+                None => Err(Trouble::Mail(error.into())),
             },
         }
     }

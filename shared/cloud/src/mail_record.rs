@@ -8,7 +8,7 @@
 //! A mail is claimed before the mail service is called. A claim without an answer is *unknown*: it
 //! is not sent again by itself, since twice is worse than a question.
 
-use calls::{ConversationKey, SequenceCode};
+use calls::{AccountId, ConversationKey, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,7 @@ pub struct MailRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailsRecord {
     pub conversation: ConversationKey,
+    pub account: AccountId,
     pub sequence: SequenceCode,
     pub version: u64,
     pub count: u32,
@@ -120,6 +121,7 @@ impl MailsRecord {
     pub(crate) fn to_item(&self, due: Option<Timestamp>, expires: Timestamp) -> Item {
         let writing = Writing::new(self.key())
             .number("version", self.version)
+            .text("account", &self.account.0)
             .number("sequence", self.sequence)
             .number("count", self.count)
             .number("done_through", self.done_through)
@@ -135,6 +137,7 @@ impl MailsRecord {
         let item = Reading(item);
         Ok(Self {
             conversation: ConversationKey(item.text("pk")?.to_owned()),
+            account: AccountId(item.text("account")?.to_owned()),
             sequence: SequenceCode::new(item.number("sequence")?)
                 .ok_or_else(|| item.unreadable("sequence"))?,
             version: item.number("version")?,
@@ -175,6 +178,7 @@ mod tests {
         }
         let mails = MailsRecord {
             conversation: ConversationKey("c".to_owned()),
+            account: AccountId("1".to_owned()),
             sequence: SequenceCode::FIRST,
             version: 1,
             count: 2_500,

@@ -55,6 +55,8 @@ pub struct Delivery {
     pub message_id: String,
     pub receipt_handle: String,
     pub body: String,
+    /// How often it has been delivered, this time included.
+    pub count: u32,
 }
 
 #[derive(Clone)]
@@ -162,6 +164,16 @@ impl Queues {
             })?;
         Ok(())
     }
+}
+
+/// What a message on one of the three priority queues says, read.
+pub fn read_wake(body: &str) -> Result<Wake, serde_json::Error> {
+    serde_json::from_str(body)
+}
+
+/// What a message on the replies queue says, read.
+pub fn read_reply_wake(body: &str) -> Result<ReplyWake, serde_json::Error> {
+    serde_json::from_str(body)
 }
 
 /// What SQS itself would make of the body: the scheduler sends the same messages without an id.

@@ -4,7 +4,7 @@
 //! stands in the record, and the timekeeper does it within the minute.
 
 use calls::{
-    Call, Conversation, ConversationKey, Digest, Joined, Outcome, Owed, QueuePriority, Refusal, Reply, RequestId,
+    AccountId, Call, Conversation, ConversationKey, Digest, Joined, Outcome, Owed, QueuePriority, Refusal, Reply, RequestId,
     Seen, SequenceCode, Step, Told,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -351,6 +351,7 @@ impl Cloud {
         if mails > 0 {
             let mails = MailsRecord {
                 conversation: seen.key.clone(),
+                account: seen.conversation.account.clone(),
                 sequence,
                 version: 1,
                 count: mails,
@@ -515,10 +516,12 @@ impl Cloud {
     /// Mails that a synchronous call owes: kept under its RequestID.
     pub async fn owe_mails(
         &self,
-        key: &ConversationKey,
+        account: &AccountId,
+        request_id: &RequestId,
         orders: &[MailOrder],
         now: Timestamp,
     ) -> Result<(), CommitError> {
+        let key = &ConversationKey::of_request(account, request_id);
         let expires = now + self.results_kept();
         let sequence = SequenceCode::FIRST;
         for (number, orders) in orders.chunks(TRANSACTION_ITEMS_MAX - 1).enumerate() {
@@ -529,6 +532,7 @@ impl Cloud {
         }
         let mails = MailsRecord {
             conversation: key.clone(),
+            account: account.clone(),
             sequence,
             version: 1,
             count: count(orders.len()),

@@ -14,8 +14,12 @@ pub enum Trouble {
     Schedule { operation: &'static str, #[source] source: BoxError },
     #[error("bodies bucket is out of reach ({operation})")]
     Bodies { operation: &'static str, #[source] source: BoxError },
-    #[error("mail service is out of reach")]
+    /// No answer: it may have gone out.
+    #[error("mail service gave no answer")]
     Mail(#[source] BoxError),
+    /// It answered, and did not take it: throttled, paused, over its quota.
+    #[error("mail service takes no mail at present")]
+    MailRefused(#[source] BoxError),
     /// Others changed the same record each time we looked.
     #[error("overtaken {0} times by others at the same record")]
     Overtaken(u32),
@@ -28,6 +32,25 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether it is our own doing, so that trying again finds the same.
+    pub const fn is_ours(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } | Self::Missing(_) => true,
+            Self::Table { .. }
+            | Self::Queue { .. }
+            | Self::Schedule { .. }
+            | Self::Bodies { .. }
+            | Self::Mail(_)
+            | Self::MailRefused(_)
+            | Self::Overtaken(_) => false,
+        }
+    }
+
+    /// Whether it is certain that what was asked for was not done.
+    pub const fn was_refused(&self) -> bool {
+        matches!(self, Self::MailRefused(_))
+    }
+
     /// With every cause, for the one log line that is written about it.
     pub fn in_full(&self) -> String {
         let mut text = self.to_string();

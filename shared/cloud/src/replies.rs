@@ -1,0 +1,123 @@
+//! What happens to replies and mails after the commit that owed them.
+
+use calls::{ConversationKey, ReplyState, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Cloud;
+use crate::mail_record::{MailRecord, MailState, MailsRecord};
+use crate::queues::{Owing, ReplyWake};
+use crate::reply_record::{ReplyRecord, reply_key};
+use crate::steps::reply_wake;
+use crate::table::Key;
+use crate::trouble::{CommitError, Trouble};
+
+/// When something that was looked at is looked at again: a backlog is not woken every minute.
+const LOOK_AGAIN_LATER: SignedDuration = SignedDuration::from_mins(5);
+
+impl Cloud {
+    pub async fn reply(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        number: u32,
+    ) -> Result<Option<ReplyRecord>, Trouble> {
+        ReplyRecord::load(&self.calls, &reply_key(conversation, sequence, number)).await
+    }
+
+    /// Commits what an attempt came to; looked at again when the next one is due.
+    pub async fn commit_reply(
+        &self,
+        seen: &ReplyRecord,
+        reply: calls::Reply,
+        now: Timestamp,
+    ) -> Result<ReplyRecord, CommitError> {
+        let due = match reply.state {
+            ReplyState::Owed(at) => at,
+            ReplyState::Delivered | ReplyState::GivenUp => now,
+        };
+        let next = ReplyRecord { version: seen.version + 1, reply, ..seen.clone() };
+        let item = next.to_item(due, self.reply_expires(now));
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
+    }
+
+    pub async fn mails(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+    ) -> Result<Option<MailsRecord>, Trouble> {
+        MailsRecord::load(&self.calls, &MailsRecord::key_of(conversation, sequence)).await
+    }
+
+    /// The mails of a call from a number on, in order; at most `limit`.
+    pub async fn mails_from(
+        &self,
+        mails: &MailsRecord,
+        first: u32,
+        limit: i32,
+    ) -> Result<Vec<MailRecord>, Trouble> {
+        MailRecord::load_from(&self.calls, mails, first, limit).await
+    }
+
+    /// Moves a mail from one state to the next. `Overtaken`: somebody else has it.
+    pub async fn commit_mail(
+        &self,
+        seen: &MailRecord,
+        state: MailState,
+        now: Timestamp,
+    ) -> Result<MailRecord, CommitError> {
+        let next = MailRecord { version: seen.version + 1, state, ..seen.clone() };
+        let item = next.to_item(now + self.results_kept());
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
+    }
+
+    /// `due`: when somebody must look again; `None` once all are done.
+    pub async fn commit_mails(
+        &self,
+        seen: &MailsRecord,
+        done_through: u32,
+        due: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<MailsRecord, CommitError> {
+        let next = MailsRecord { version: seen.version + 1, done_through, ..seen.clone() };
+        let item = next.to_item(due, now + self.results_kept());
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
+    }
+
+    /// The timekeeper came by a reply or mails: whoever is still owed something is woken.
+    ///
+    /// The wake-up goes out first; should the record not be moved on after that, it goes out again,
+    /// which does no harm.
+    pub async fn look_at_owed(&self, key: &Key, now: Timestamp) -> Result<(), CommitError> {
+        if ReplyRecord::is_at(key) {
+            let Some(record) = ReplyRecord::load(&self.calls, key).await? else { return Ok(()) };
+            let ReplyState::Owed(_) = record.reply.state else { return Ok(()) };
+            let owing = Owing::Reply(record.reply.number);
+            self.wake_for(&record.conversation, record.reply.sequence, owing, record.version)
+                .await?;
+            let next = ReplyRecord { version: record.version + 1, ..record.clone() };
+            let item = next.to_item(now + LOOK_AGAIN_LATER, self.reply_expires(now));
+            return self.calls.put_over(item, Some(record.version)).await;
+        }
+        if MailsRecord::is_at(key) {
+            let Some(mails) = MailsRecord::load(&self.calls, key).await? else { return Ok(()) };
+            self.wake_for(&mails.conversation, mails.sequence, Owing::Mails, mails.version).await?;
+            let due = Some(now + LOOK_AGAIN_LATER);
+            self.commit_mails(&mails, mails.done_through, due, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn wake_for(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        owing: Owing,
+        step: u64,
+    ) -> Result<(), Trouble> {
+        let wake: ReplyWake = reply_wake(conversation, sequence, owing, step);
+        self.queues.wake_replies(&[wake]).await
+    }
+}

@@ -1,0 +1,76 @@
+//! Finding calls again: by RequestID, by ConversationID.
+
+use calls::{AccountId, Call, ConversationId, ConversationKey, RequestId, SequenceCode};
+
+use crate::Cloud;
+use crate::call_record::{CallRecord, Pointer};
+use crate::item::Item;
+use crate::standing::Standing;
+use crate::table::{Key, Range};
+use crate::trouble::Trouble;
+
+/// Where a call is, and how its conversation stands.
+#[derive(Clone, Debug)]
+pub struct FoundCall {
+    pub standing: Standing,
+    pub call: Call,
+}
+
+impl Cloud {
+    /// The call of a RequestID, if the account has one. A call that was kept but never answered
+    /// does not count: its caller cannot know of it.
+    pub async fn call_of_request(
+        &self,
+        account: &AccountId,
+        request_id: &RequestId,
+    ) -> Result<Option<FoundCall>, Trouble> {
+        let own = ConversationKey::of_request(account, request_id);
+        let pointer = self.calls.get(&Key::new(&own.0, "REQUEST")).await?;
+        let (key, sequence) = match pointer {
+            Some(item) => {
+                let pointer = Pointer::from_item(item)?;
+                (pointer.conversation, pointer.sequence)
+            }
+            None => (own, SequenceCode::FIRST),
+        };
+        let found = self.calls_of(&key, sequence, 1).await?;
+        let Some((standing, calls)) = found else { return Ok(None) };
+        let call = calls.into_iter().find(|call| call.request_id == *request_id);
+        Ok(call.map(|call| FoundCall { standing, call }))
+    }
+
+    /// The key of the conversation that a caller names: by its ConversationID, or, for a call
+    /// outside any conversation, by its RequestID.
+    pub async fn conversation_named(
+        &self,
+        account: &AccountId,
+        name: &str,
+    ) -> Result<Option<Standing>, Trouble> {
+        if let Ok(conversation_id) = ConversationId::parse(name) {
+            let key = ConversationKey::named(account, &conversation_id);
+            if let Some(standing) = self.standing(&key).await? {
+                return Ok(Some(standing));
+            }
+        }
+        self.standing(&ConversationKey::of_request(account, &RequestId(name.to_owned()))).await
+    }
+
+    /// A conversation and those of its calls that count, from one on, in order.
+    pub async fn calls_of(
+        &self,
+        key: &ConversationKey,
+        first: SequenceCode,
+        limit: i32,
+    ) -> Result<Option<(Standing, Vec<Call>)>, Trouble> {
+        let Some(standing) = self.standing(key).await? else { return Ok(None) };
+        let first = format!("CALL#{:010}", first.get());
+        let last = format!("CALL#{:010}", u32::MAX);
+        let range = Range::Between(&first, &last);
+        let page = self.calls.query(&key.0, range, limit, None).await?;
+        let read = |item: Item| CallRecord::from_item(item).map(|record| record.call);
+        let calls = page.items.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let counted = |call: &Call| standing.conversation.arrived.contains(call.place.sequence());
+        let calls = calls.into_iter().filter(counted).collect();
+        Ok(Some((standing, calls)))
+    }
+}
