@@ -178,8 +178,11 @@ fn write_listed(root: &str, results: &[RequestResult], request_id: &str, has_tas
     for (at, result) in results.iter().enumerate() {
         writer.open("Result");
         write_status(&mut writer, result, at);
-        if let Some(object) = &result.object {
-            objects::write_object(&mut writer, object, "Object", ObjectDetail::Whole);
+        match &result.object {
+            Some(object) => {
+                objects::write_object(&mut writer, object, "Object", ObjectDetail::Whole);
+            }
+            None => writer.empty("Object", None, false),
         }
         if has_task {
             writer.open("Task");

@@ -143,7 +143,7 @@ fn write_result(
         writer.number("NewID", result.new_id.unwrap_or(0));
         writer.leaf_if("NewObjectID", result.new_object_id.as_deref());
     }
-    write_result_object(writer, result, detail);
+    write_result_object(writer, method, result, detail);
     if method == Method::Perform {
         write_task(writer, result);
     }
@@ -160,31 +160,50 @@ fn ordinal(result: &ObjectResult, at: usize) -> i64 {
     correlation.map_or(i64::try_from(at).unwrap_or(i64::MAX), i64::from)
 }
 
-/// The object, and with it the caller's CorrelationID, which has no other place in a result.
-fn write_result_object(writer: &mut Writer, result: &ObjectResult, detail: ObjectDetail) {
+/// The object, and with it the caller's CorrelationID, which has no other place in a result. Where
+/// more comes behind it, strict clients insist on an object, be it an empty one.
+fn write_result_object(
+    writer: &mut Writer,
+    method: Method,
+    result: &ObjectResult,
+    detail: ObjectDetail,
+) {
     let correlation = result
         .correlation_id
         .as_deref()
         .filter(|text| !text.is_empty());
-    match (&result.object, detail) {
-        (Some(object), ObjectDetail::Whole | ObjectDetail::Base) => {
-            let is_missing = object.child("CorrelationID").is_none();
-            if let Some(correlation) = correlation.filter(|_| is_missing) {
-                let object = object
-                    .clone()
-                    .with(Element::of("CorrelationID", correlation));
-                objects::write_object(writer, &object, "Object", detail);
-            } else {
-                objects::write_object(writer, object, "Object", detail);
-            }
+    let object = result
+        .object
+        .as_ref()
+        .filter(|_| detail != ObjectDetail::None);
+    let is_missing = |object: &Element| object.child("CorrelationID").is_none();
+    match (object, correlation) {
+        (Some(object), Some(correlation)) if is_missing(object) => {
+            let object = object
+                .clone()
+                .with(Element::of("CorrelationID", correlation));
+            objects::write_object(writer, &object, "Object", detail);
         }
-        (Some(_), ObjectDetail::None) | (None, _) => {
-            if let Some(correlation) = correlation {
-                let object = Element::new("Object")
-                    .typed(&result.object_type)
-                    .with(Element::of("CorrelationID", correlation));
-                objects::write_object(writer, &object, "Object", ObjectDetail::Base);
-            }
+        (Some(object), _) => objects::write_object(writer, object, "Object", detail),
+        (None, Some(correlation)) => {
+            let object = Element::new("Object")
+                .typed(&result.object_type)
+                .with(Element::of("CorrelationID", correlation));
+            objects::write_object(writer, &object, "Object", ObjectDetail::Base);
+        }
+        (None, None) if needs_object(method, &result.detail) => {
+            let type_name = Some(result.object_type.as_str()).filter(|name| !name.is_empty());
+            writer.empty("Object", type_name, false);
+        }
+        (None, None) => {}
+    }
+}
+
+fn needs_object(method: Method, detail: &Detail) -> bool {
+    match detail {
+        Detail::DataExtension { .. } => method != Method::Create,
+        Detail::Plain | Detail::TriggeredSend { .. } | Detail::Task { .. } => {
+            method == Method::Perform
         }
     }
 }
