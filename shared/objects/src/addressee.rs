@@ -1,8 +1,7 @@
 //! Who a triggered send may go to, and why somebody gets no mail.
 
-use soap::{Element, SubscriberFailure};
+use soap::{Element, SubscriberFailure, is_mail_address};
 
-use crate::address::is_address;
 use crate::key::ObjectKey;
 use crate::{subscriber, tree};
 
@@ -44,7 +43,7 @@ impl Addressee<'_> {
         }
         let address = address_in(self.subscriber).or_else(|| address_in(self.stored?));
         let address = address.ok_or(Failure::NO_ADDRESS)?;
-        if !is_address(address) {
+        if !is_mail_address(address) {
             return Err(Failure::INVALID_ADDRESS);
         }
         let Some(stored) = self.stored else {

@@ -137,11 +137,29 @@ pub fn carry_out(
 pub fn missing(working: &Working, request: &Request<'_>, units: &[Unit]) -> Vec<ObjectKey> {
     let mut keys = BTreeSet::new();
     for unit in units {
-        if let Err(Missing(more)) = decide(working, request, unit) {
+        if let Err(Missing(more)) = look_ahead(working, request, unit) {
             keys.extend(more);
         }
     }
     keys.into_iter().collect()
+}
+
+/// Whether a unit can be decided.
+fn look_ahead(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
+    let is_send = |object: &&Element| object.type_name.as_deref() == Some("TriggeredSend");
+    match request.objects.get(unit.object).filter(is_send) {
+        // Its decision builds whole mails, which are not needed here.
+        Some(object) => {
+            let asked = Asked {
+                working,
+                request,
+                object,
+                ordinal: unit.object,
+            };
+            triggered_send::look_ahead(&asked, unit)
+        }
+        None => decide(working, request, unit).map(|_decision| ()),
+    }
 }
 
 fn decide(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<Decision, Missing> {

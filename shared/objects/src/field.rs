@@ -2,9 +2,8 @@
 
 use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
-use soap::Element;
+use soap::{Element, is_mail_address};
 
-use crate::address::is_address;
 use crate::tree;
 
 /// Longest text of a field that names no MaxLength. The protocol's figure.
@@ -125,7 +124,7 @@ impl<'a> Field<'a> {
             FieldType::Date => date(text.trim(), now),
             FieldType::Boolean => boolean(text.trim()),
             FieldType::EmailAddress => Some(text.trim())
-                .filter(|text| is_address(text))
+                .filter(|text| is_mail_address(text))
                 .map(str::to_owned),
             FieldType::Phone => Some(text.trim())
                 .filter(|text| is_phone(text))

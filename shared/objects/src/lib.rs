@@ -9,7 +9,6 @@
 //! that needs a record which is not loaded says so with [`Missing`] and changes nothing; its caller
 //! loads the record and asks again.
 
-mod address;
 mod addressee;
 mod carry_out;
 mod columns;

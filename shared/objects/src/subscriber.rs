@@ -1,9 +1,8 @@
 //! Subscriber: an address with attributes, a status and the lists it is on.
 
 use calls::{AccountId, Method};
-use soap::{Element, ObjectResult};
+use soap::{Element, ObjectResult, is_mail_address};
 
-use crate::address::is_address;
 use crate::carry_out::{Asked, whole};
 use crate::key::{self, ObjectKey};
 use crate::saving::{self, Deed};
@@ -105,7 +104,7 @@ fn message(asked: &Asked<'_>) -> &'static str {
 
 fn check(object: &Element, is_new: bool) -> Result<(), Refused> {
     let address = object.text_of("EmailAddress");
-    if !address.map_or(!is_new, is_address) {
+    if !address.map_or(!is_new, is_mail_address) {
         return Err(invalid_address());
     }
     match tree::filled(object, "Status") {

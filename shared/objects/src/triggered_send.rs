@@ -37,6 +37,15 @@ pub(crate) fn decide(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
     }
 }
 
+/// Whether all is known that the decision on a unit needs.
+pub(crate) fn look_ahead(asked: &Asked<'_>, unit: &Unit) -> Result<(), Missing> {
+    match Send::prepare(asked) {
+        Ok(_) => addressees(asked, unit).map(|_addressees| ()),
+        Err(Stop::Missing(missing)) => Err(missing),
+        Err(Stop::Refused(_)) => Ok(()),
+    }
+}
+
 fn refused_slice(asked: &Asked<'_>, unit: &Unit, refused: Refused) -> UnitResult {
     let Refused {
         code,
