@@ -1,9 +1,9 @@
 //! The built-in backend: what becomes of an object of a call, decided over the records that are
 //! loaded.
 //!
-//! Read in this order: [`working`] (what is known of the table, and what the call changes in it),
-//! [`carry_out`] (one unit of a call's work, from its object to its result), then one file per
-//! object that has a meaning of its own, and [`other`] for those that are only kept.
+//! Read in this order: `working` (what is known of the table, and what the call changes in it),
+//! `carry_out` (one unit of a call's work, from its object to its result), then one file per
+//! object that has a meaning of its own, and `other` for those that are only kept.
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock or a random number. A decision
 //! that needs a record which is not loaded says so with [`Missing`] and changes nothing; its caller
