@@ -1,1 +1,52 @@
-//! ingest
+//! The door: HTTP in, HTTP out.
+//!
+//! Read in this order: this file (which path leads where), [`service`] (one SOAP request, from its
+//! bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a call
+//! for later), [`at_once`] (a call for now), [`retrieve`] and [`results`] (looking at what there
+//! is), [`system`] (the service itself), [`tokens`] (access tokens).
+
+pub mod accept;
+pub mod at_once;
+pub mod caller;
+pub mod http;
+pub mod page;
+pub mod results;
+pub mod retrieve;
+pub mod service;
+pub mod system;
+pub mod tokens;
+
+use cloud::Cloud;
+
+pub use http::{Request, Response};
+
+/// Answers one HTTP request. Paths are matched without regard to case, and by their end, since
+/// clients put prefixes of their own before them.
+pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
+    let path = request.path.to_ascii_lowercase();
+    let path = path.trim_end_matches('/');
+    let wants_wsdl = request.query.to_ascii_lowercase().starts_with("wsdl");
+    match (request.method.as_str(), path) {
+        ("GET", path) if path.ends_with("/etframework.wsdl") => wsdl(cloud, request),
+        ("GET", path) if path.ends_with("/service.asmx") && wants_wsdl => wsdl(cloud, request),
+        ("POST", path) if path.ends_with("/service.asmx") => service::answer(cloud, request).await,
+        ("POST", path) if path.ends_with("/v2/token") => tokens::v2(cloud, request).await,
+        ("POST", path) if path.ends_with("/v1/requesttoken") => tokens::v1(cloud, request).await,
+        ("GET", path) if path.ends_with("/platform/v1/endpoints/soap") => {
+            tokens::soap_endpoint(cloud, request).await
+        }
+        (_, path) if path.ends_with("/service.asmx") || path.ends_with("/v2/token") => {
+            Response::text(405, "Use POST here.\n").with_header("allow", "POST")
+        }
+        (_, _) => Response::text(
+            404,
+            "Nothing is here. SOAP requests go to /Service.asmx, its WSDL is at /etframework.wsdl, \
+             tokens are at /v2/token.\n",
+        ),
+    }
+}
+
+fn wsdl(cloud: &Cloud, request: &Request) -> Response {
+    let body = soap::wsdl(&http::service_url(cloud, request));
+    Response::new(200, "text/xml; charset=utf-8", body)
+}

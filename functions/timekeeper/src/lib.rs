@@ -9,7 +9,7 @@ use cloud::standing::{Standing, parked_shard};
 use cloud::table::DueEntry;
 use cloud::{Cloud, CommitError, Trouble};
 use futures_util::stream::{self, StreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 /// The index of what is due is dealt out to so many parts, by the first digit of the key.
@@ -34,13 +34,23 @@ pub struct Minute {
 
 /// Looks at all that is due. `deadline`: when to leave the rest to the next minute.
 pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<Minute, Trouble> {
+    look_ahead(cloud, SignedDuration::ZERO, deadline).await
+}
+
+/// The same for all that will be due within a time: for a cloud whose queues have lost everything.
+pub async fn look_ahead(
+    cloud: &Cloud,
+    ahead: SignedDuration,
+    deadline: Timestamp,
+) -> Result<Minute, Trouble> {
     let maintenance = cloud.accounts.maintenance().await?;
     let mut minute = Minute::default();
+    let by = cloud.now() + ahead;
     for shard in SHARDS.map(String::from) {
-        look_through(cloud, &shard, maintenance, deadline, &mut minute).await?;
+        look_through(cloud, &shard, by, maintenance, deadline, &mut minute).await?;
         if !maintenance {
             let parked = parked_shard(&shard);
-            look_through(cloud, &parked, maintenance, deadline, &mut minute).await?;
+            look_through(cloud, &parked, by, maintenance, deadline, &mut minute).await?;
         }
     }
     if minute != Minute::default() {
@@ -52,16 +62,16 @@ pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<Minute, Trouble>
 async fn look_through(
     cloud: &Cloud,
     shard: &str,
+    by: Timestamp,
     maintenance: bool,
     deadline: Timestamp,
     minute: &mut Minute,
 ) -> Result<(), Trouble> {
     for _ in 0..PAGES_MAX {
-        let now = cloud.now();
-        if now >= deadline {
+        if cloud.now() >= deadline {
             return Ok(());
         }
-        let entries = cloud.calls.due(shard, now, PAGE).await?;
+        let entries = cloud.calls.due(shard, by, PAGE).await?;
         let found = entries.len();
         let troubles = stream::iter(entries)
             .map(|entry| look_at(cloud, entry, maintenance))

@@ -13,6 +13,7 @@ pub mod bodies;
 pub mod call_record;
 pub mod callback;
 mod cancel;
+pub mod chance;
 pub mod clock;
 pub mod continuation;
 mod item;
@@ -35,6 +36,7 @@ pub mod trouble;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
+pub use chance::Chance;
 pub use clock::Clock;
 pub use settings::Settings;
 pub use trouble::{CommitError, Trouble};
@@ -44,6 +46,7 @@ pub use trouble::{CommitError, Trouble};
 pub struct Cloud {
     pub settings: Settings,
     pub clock: Clock,
+    pub chance: Chance,
     pub calls: table::Table,
     pub objects: table::Table,
     pub accounts: accounts::Accounts,
@@ -64,7 +67,7 @@ impl Cloud {
             .load()
             .await;
         let callbacks = callback::guarded_connector(settings.allow_http_callbacks);
-        Ok(Self::new(settings, &config, callbacks, Clock::system()))
+        Ok(Self::new(settings, &config, callbacks, Clock::system(), Chance::system()))
     }
 
     /// From its parts: `callbacks` is what replies are posted with.
@@ -73,6 +76,7 @@ impl Cloud {
         config: &aws_config::SdkConfig,
         callbacks: SharedHttpConnector,
         clock: Clock,
+        chance: Chance,
     ) -> Self {
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
         let region = config.region().map_or_else(String::new, ToString::to_string);
@@ -96,6 +100,7 @@ impl Cloud {
             mail: mail::MailService::new(aws_sdk_sesv2::Client::new(config), &settings.mail_sender),
             callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
             clock,
+            chance,
             settings,
         }
     }

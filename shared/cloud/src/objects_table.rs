@@ -25,8 +25,9 @@ const UNIT_EFFECTS_MAX: usize = 20;
 /// Units whose records are read in one request.
 const READ_AHEAD: usize = 80;
 
-/// Most bytes of effects in one transaction, of the 4 MB that the platform allows.
-const EFFECT_BYTES_MAX: usize = 3_500_000;
+/// Bytes of effects from which on no further unit is added: one more unit must still fit the 4 MB
+/// that the platform allows.
+const EFFECT_BYTES_MAX: usize = 600_000;
 
 /// A run of units that are decided, and go into one transaction.
 pub struct Chunk {
@@ -88,18 +89,13 @@ impl Cloud {
             chunk.results.push(result);
             chunk.mails.extend(working.mails());
             let effects = working.changes().count() + chunk.mails.len();
-            if effects + UNIT_EFFECTS_MAX > EFFECTS_MAX || self.bytes(working) > EFFECT_BYTES_MAX {
+            let bytes = bytes_of(working) + chunk.mails.iter().map(mail_bytes).sum::<usize>();
+            if effects + UNIT_EFFECTS_MAX > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX {
                 break;
             }
         }
         chunk.effects = working.changes().map(effect).collect();
         Ok(chunk)
-    }
-
-    /// Rough, and not less than the items will have.
-    fn bytes(&self, working: &Working) -> usize {
-        let objects = working.changes().filter_map(|change| change.becomes);
-        objects.map(element_bytes).sum()
     }
 
     async fn load_missing(
@@ -131,7 +127,8 @@ impl Cloud {
         }
     }
 
-    async fn load_objects(
+    /// Reads objects into what is known.
+    pub async fn load_objects(
         &self,
         working: &mut Working,
         keys: Vec<ObjectKey>,
@@ -169,22 +166,32 @@ impl Cloud {
         item.map(|item| read(Reading(item)).map(|(_, stored)| stored.object)).transpose()
     }
 
-    /// Objects of a partition in the order of their keys, and the key to go on after.
+    /// Objects of a partition with their keys, in the order of these, and the key to go on after.
     pub async fn objects_after(
         &self,
         partition: &str,
         after: Option<&str>,
         limit: i32,
-    ) -> Result<(Vec<Element>, Option<String>), Trouble> {
+    ) -> Result<(Vec<(String, Element)>, Option<String>), Trouble> {
         let start = after.map(|sort| Key::new(partition, sort));
         let page = self.objects.query(partition, Range::All, limit, start.as_ref()).await?;
         let objects = page
             .items
             .into_iter()
-            .map(|item| read(Reading(item)).map(|(_, stored)| stored.object))
+            .map(|item| read(Reading(item)).map(|(key, stored)| (key.sort, stored.object)))
             .collect::<Result<_, _>>()?;
         Ok((objects, page.next.map(|key| key.sk)))
     }
+}
+
+/// Rough, and not less than the items will have: they are packed.
+fn bytes_of(working: &Working) -> usize {
+    working.changes().filter_map(|change| change.becomes).map(element_bytes).sum()
+}
+
+fn mail_bytes(mail: &MailOrder) -> usize {
+    let long = [mail.html.as_ref(), mail.text.as_ref()];
+    mail.subject.len() + long.into_iter().flatten().map(String::len).sum::<usize>()
 }
 
 fn table_key(key: &ObjectKey) -> Key {

@@ -29,6 +29,8 @@ pub struct OutcomeRecord {
     pub request_id: RequestId,
     pub method: Method,
     pub object_type: String,
+    /// How many objects the call has.
+    pub objects: u32,
     pub outcome: Outcome,
     pub results: Results,
 }
@@ -93,6 +95,7 @@ impl OutcomeRecord {
             .text("request_id", &self.request_id.0)
             .text("method", self.method.name())
             .text("object_type", &self.object_type)
+            .number("objects", self.objects)
             .json("outcome", &self.outcome)
             .expires(Some(self.outcome.ended_at + results_kept));
         match &self.results {
@@ -121,6 +124,7 @@ impl OutcomeRecord {
             request_id: RequestId(item.text("request_id")?.to_owned()),
             method,
             object_type: item.text("object_type")?.to_owned(),
+            objects: item.number("objects")?,
             outcome: item.json("outcome")?,
             results,
         })
@@ -227,6 +231,7 @@ mod tests {
                 request_id: RequestId("r".to_owned()),
                 method: Method::Delete,
                 object_type: "List".to_owned(),
+                objects: 3,
                 outcome: Outcome {
                     how: Ended::Expired,
                     overall_status: OverallStatus::Error,

@@ -384,6 +384,7 @@ impl Cloud {
             request_id: call.request_id.clone(),
             method: call.method,
             object_type: call.object_type.clone(),
+            objects: call.objects,
             outcome,
             results: match results {
                 None => Results::None,

@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, PutRequest,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem, WriteRequest,
+    AttributeValue, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem,
 };
 use jiff::Timestamp;
 
@@ -127,33 +127,6 @@ impl Table {
             .await
             .map_err(|error| self.trouble("PutItem", error))?;
         Ok(())
-    }
-
-    /// Writes records that nobody else can be writing, whatever was there, in one request.
-    pub(crate) async fn put_all(&self, items: Vec<Item>) -> Result<(), Trouble> {
-        let writes = items.into_iter().map(|item| {
-            let put = PutRequest::builder().set_item(Some(item)).build();
-            put.map(|put| WriteRequest::builder().put_request(put).build())
-        });
-        let writes = writes
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| self.trouble("BatchWriteItem", error))?;
-        let mut left = Some(writes);
-        for tried in 0..=BATCH_TRIES_MAX {
-            let Some(writes) = left.take().filter(|writes| !writes.is_empty()) else {
-                return Ok(());
-            };
-            back_off(tried).await;
-            let answer = self
-                .dynamodb
-                .batch_write_item()
-                .request_items(&self.name, writes)
-                .send()
-                .await
-                .map_err(|error| self.trouble("BatchWriteItem", error))?;
-            left = answer.unprocessed_items.and_then(|mut all| all.remove(&self.name));
-        }
-        Err(self.trouble("BatchWriteItem", "records stayed unprocessed"))
     }
 
     /// Writes a record that is not there yet; if it is, gives back what is there.
@@ -298,24 +271,6 @@ impl Transaction {
         self.0.push(
             delete
                 .map(|delete| TransactWriteItem::builder().delete(delete).build())
-                .map_err(Into::into),
-        );
-    }
-
-    /// The decision relied on that version; `None`: on the record's absence.
-    pub(crate) fn check(&mut self, table: &Table, key: &Key, seen: Option<u64>) {
-        let check =
-            ConditionCheck::builder().table_name(&table.name).set_key(Some(key_item(key)));
-        let check = match seen {
-            None => check.condition_expression("attribute_not_exists(pk)"),
-            Some(seen) => check
-                .condition_expression("version = :seen")
-                .expression_attribute_values(":seen", AttributeValue::N(seen.to_string())),
-        };
-        self.0.push(
-            check
-                .build()
-                .map(|check| TransactWriteItem::builder().condition_check(check).build())
                 .map_err(Into::into),
         );
     }

@@ -1,0 +1,121 @@
+//! A call for later: checked, kept, given its place, answered.
+
+use calls::{AsyncResponseType, Call, Digest, Refusal};
+use cloud::callback::may_be_called;
+use cloud::steps::TakenIn;
+use cloud::{Cloud, Trouble};
+use soap::{CallRequest, Element, Fault};
+use tracing::info;
+use url::Url;
+
+use crate::caller::Caller;
+use crate::service::Answer;
+
+/// What is kept of a payload: its text, and the digest that tells a resend from another call.
+pub struct Kept {
+    canonical: String,
+    digest: Digest,
+}
+
+impl Kept {
+    pub fn of(body: &Element) -> Self {
+        Self { canonical: soap::canonical(body), digest: soap::digest(body) }
+    }
+
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+/// Takes a call in. The answer is given only after the call is durable.
+pub async fn accept(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &CallRequest,
+    kept: Kept,
+    idempotency_key: Option<&str>,
+    own_host: &str,
+) -> Result<Answer, Trouble> {
+    let now = cloud.now();
+    let call = match check(cloud, caller, request, &kept, own_host) {
+        Ok(call) => call,
+        Err(refusal) => return Ok(Ok(refused(request, &refusal))),
+    };
+    let alone = call.conversation_id.is_none();
+    let taken_in = match idempotency_key.filter(|_| alone) {
+        Some(key) if key.is_empty() || key.chars().count() > IDEMPOTENCY_KEY_CHARS_MAX => {
+            return Ok(Err(Fault::client(
+                "The Idempotency-Key header must have 1 to 255 characters",
+            )));
+        }
+        Some(key) => cloud.take_in_once(call, &kept.canonical, key, now).await?,
+        None => cloud.take_in(call, &kept.canonical, now).await?,
+    };
+    Ok(match taken_in {
+        TakenIn::Accepted(request_id) => {
+            info!(%request_id, account = %caller.account, "call taken in");
+            Ok(soap::write_queued(request.method, request.objects.len(), &request_id.0))
+        }
+        TakenIn::Refused(refusal) => Ok(refused(request, &refusal)),
+        TakenIn::KeyUsed => Err(Fault::client(
+            "The Idempotency-Key header was used for a call with other content within the last \
+             24 hours. Use another key for another call",
+        )),
+    })
+}
+
+/// Longest `Idempotency-Key`.
+const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+
+/// All that can be said against a call before its conversation is looked at.
+fn check(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &CallRequest,
+    kept: &Kept,
+    own_host: &str,
+) -> Result<Call, Refusal> {
+    let now = cloud.now();
+    let allow_http = cloud.settings.allow_http_callbacks;
+    let (conversation_id, place) = request.place()?;
+    request.check(allow_http)?;
+    request.options.check_times(place.calls_in_conversation().get(), now)?;
+    let leads_nowhere_good = request.options.subscriptions.iter().any(|subscription| {
+        subscription.response_type == AsyncResponseType::HttpPost
+            && (!may_be_called(&subscription.address, allow_http)
+                || (!allow_http && leads_to(&subscription.address, own_host)))
+    });
+    if leads_nowhere_good {
+        return Err(Refusal::UnsecureResponseAddress);
+    }
+    Ok(Call {
+        request_id: cloud.chance.request_id(),
+        account: caller.account.clone(),
+        conversation_id,
+        place,
+        method: request.method,
+        options: request.options.clone(),
+        digest: kept.digest.clone(),
+        objects: u32::try_from(request.objects.len()).unwrap_or(u32::MAX),
+        object_type: request
+            .objects
+            .first()
+            .and_then(|object| object.type_name.clone())
+            .unwrap_or_default(),
+        arrived_at: now,
+    })
+}
+
+/// A reply to ourselves would be answered with a fault, and tried again for three days.
+fn leads_to(address: &str, own_host: &str) -> bool {
+    Url::parse(address)
+        .ok()
+        .and_then(|url| url.host_str().map(|host| host.trim_end_matches('.') == own_host))
+        .unwrap_or(false)
+}
+
+/// One Results per object, each with the refusal.
+pub fn refused(request: &CallRequest, refusal: &Refusal) -> String {
+    soap::write_refused(request.method, request.objects.len().max(1), refusal, None)
+}
+

@@ -1,0 +1,63 @@
+//! Who is calling, and for which account.
+
+use calls::{AccountId, Invalid, Refusal};
+use cloud::accounts::{Login, TokenFound};
+use cloud::{Cloud, Trouble};
+use soap::{ClientContext, Credentials, Fault};
+
+pub use cloud::accounts::Caller;
+
+/// The user that legacy clients send beside their token; it is nobody.
+const NOBODY: &str = "*";
+
+/// Knows the caller by what the envelope says. A fault tells nothing of why: an unknown user and a
+/// wrong password look alike.
+pub async fn identify(
+    cloud: &Cloud,
+    credentials: Option<&Credentials>,
+) -> Result<Result<Caller, Fault>, Trouble> {
+    let now = cloud.now();
+    match credentials {
+        Some(Credentials::Token(token)) => {
+            Ok(match cloud.accounts.look_up_token(token, now).await? {
+                TokenFound::Good(caller) => Ok(caller),
+                TokenFound::Expired => Err(Fault::security("Token Expired")),
+                TokenFound::Unknown => Err(login_failed()),
+            })
+        }
+        Some(Credentials::Password { username, password }) if username != NOBODY => {
+            let found = cloud.accounts.log_in(Login::User, username, password, now).await?;
+            Ok(found.ok_or_else(login_failed))
+        }
+        Some(Credentials::Password { .. } | Credentials::Digest { .. }) | None => {
+            Ok(Err(login_failed()))
+        }
+    }
+}
+
+fn login_failed() -> Fault {
+    Fault::security("Login Failed")
+}
+
+/// The account that a call acts for: the caller's own, or one that it owns (4).
+pub async fn acting_for(
+    cloud: &Cloud,
+    caller: &Caller,
+    client: Option<&ClientContext>,
+) -> Result<Result<Caller, Refusal>, Trouble> {
+    let named = client.and_then(|client| {
+        client.id.map(|id| id.to_string()).or_else(|| client.customer_key.clone())
+    });
+    let Some(named) = named.filter(|named| *named != caller.account.0 && named != "0") else {
+        return Ok(Ok(caller.clone()));
+    };
+    let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
+    let wanted = AccountId(named);
+    if account.is_some_and(|account| account.owns.contains(&wanted)) {
+        return Ok(Ok(Caller { account: wanted, ..caller.clone() }));
+    }
+    Ok(Err(Refusal::Invalid(Invalid::Object {
+        code: 4,
+        message: format!("You don't have access to an account with customer key of {wanted}."),
+    })))
+}

@@ -1,0 +1,64 @@
+//! HTTP requests and answers as plain values, whoever brings them.
+
+use std::collections::BTreeMap;
+
+use cloud::Cloud;
+
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    /// Without the question mark.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+    /// `https://host`, as the client reached us; without a slash at the end.
+    pub origin: String,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+impl Response {
+    pub fn new(status: u16, content_type: &str, body: String) -> Self {
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body }
+    }
+
+    pub fn text(status: u16, body: &str) -> Self {
+        Self::new(status, "text/plain; charset=utf-8", body.to_owned())
+    }
+
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self::new(status, "application/json", body.to_string())
+    }
+
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+/// Where clients reach us, with a slash at the end: clients append to it by plain concatenation.
+pub fn base_url(cloud: &Cloud, request: &Request) -> String {
+    if cloud.settings.public_url.is_empty() {
+        format!("{}/", request.origin)
+    } else {
+        cloud.settings.public_url.clone()
+    }
+}
+
+pub fn service_url(cloud: &Cloud, request: &Request) -> String {
+    base_url(cloud, request) + "Service.asmx"
+}

@@ -1,0 +1,330 @@
+//! What became of calls: ResultMessage, ResultItem and AsyncRequestResult, by RequestID or
+//! ConversationID.
+
+use calls::{AccountId, Call, Phase, RequestId, SequenceCode};
+use cloud::outcome_record::OutcomeRecord;
+use cloud::standing::Standing;
+use cloud::{Cloud, Trouble};
+use jiff::Timestamp;
+use soap::{Element, ObjectDetail, ObjectResult, RetrieveRequest, write_date_time};
+
+use crate::page::{Cursor, Page};
+use crate::retrieve::Looked;
+
+/// Records that are read in one request.
+const READ_AT_ONCE: i32 = 250;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One per call that has ended.
+    Message,
+    /// One per object of a call that has ended.
+    Item,
+    /// One per call, at any moment after it was accepted.
+    Request,
+}
+
+impl Kind {
+    pub fn named(object_type: &str) -> Option<Self> {
+        match object_type {
+            "ResultMessage" => Some(Self::Message),
+            "ResultItem" => Some(Self::Item),
+            "AsyncRequestResult" => Some(Self::Request),
+            _ => None,
+        }
+    }
+}
+
+/// The ids that a filter asks for, and whether they name conversations.
+struct Asked<'a> {
+    ids: &'a [String],
+    by_conversation: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(request: &'a RetrieveRequest) -> Option<Self> {
+        let filter = request.filter.as_ref()?;
+        let named = |names: [&str; 2]| names.into_iter().find_map(|name| filter.equals(name));
+        if let Some(ids) = named(["RequestID", "ObjectID"]) {
+            return Some(Self { ids, by_conversation: false });
+        }
+        let ids = named(["ConversationID", "CustomerKey"])?;
+        Some(Self { ids, by_conversation: true })
+    }
+}
+
+/// Looks at the calls asked for. An id that was never seen gives nothing.
+pub async fn look(
+    cloud: &Cloud,
+    account: &AccountId,
+    kind: Kind,
+    request: &RetrieveRequest,
+    mut cursor: Cursor,
+    size: usize,
+) -> Result<Looked, Trouble> {
+    let Some(asked) = Asked::of(request) else {
+        return Ok(Err(format!(
+            "{} is retrieved by a filter with RequestID or ConversationID equals or IN",
+            request.object_type
+        )));
+    };
+    let looking = Looking { cloud, account, kind, request, by_conversation: asked.by_conversation };
+    let mut page = Page::default();
+    while let Some(id) = asked.ids.get(cursor.id) {
+        if !looking.take_id(id, &mut cursor, size, &mut page).await? {
+            page.next = Some(cursor);
+            break;
+        }
+        cursor = Cursor { id: cursor.id + 1, ..Cursor::default() };
+    }
+    Ok(Ok(page))
+}
+
+struct Looking<'a> {
+    cloud: &'a Cloud,
+    account: &'a AccountId,
+    kind: Kind,
+    request: &'a RetrieveRequest,
+    by_conversation: bool,
+}
+
+/// One call of a conversation, as far as it is known.
+struct Entry {
+    call: Option<Call>,
+    outcome: Option<OutcomeRecord>,
+}
+
+impl Looking<'_> {
+    /// `false`: the page is full, and the cursor says where to go on.
+    async fn take_id(
+        &self,
+        id: &str,
+        cursor: &mut Cursor,
+        size: usize,
+        page: &mut Page,
+    ) -> Result<bool, Trouble> {
+        let (standing, only) = if self.by_conversation {
+            (self.cloud.conversation_named(self.account, id).await?, None)
+        } else {
+            let request_id = RequestId(id.trim().to_lowercase());
+            let found = self.cloud.call_of_request(self.account, &request_id).await?;
+            let only = found.as_ref().map(|found| found.call.place.sequence());
+            (found.map(|found| found.standing), only)
+        };
+        let Some(standing) = standing else { return Ok(true) };
+        loop {
+            let first = SequenceCode::new(cursor.sequence).unwrap_or(SequenceCode::FIRST);
+            let entries = self.entries(&standing, only.unwrap_or(first), only.is_some()).await?;
+            if entries.is_empty() {
+                return Ok(true);
+            }
+            for (sequence, entry) in entries {
+                cursor.sequence = sequence.get();
+                for element in self.elements(&standing, sequence, entry).await?.into_iter().skip(cursor.object) {
+                    if page.results.len() >= size {
+                        return Ok(false);
+                    }
+                    cursor.object += 1;
+                    if self.request.filter.as_ref().is_none_or(|filter| filter.admits(&element)) {
+                        page.results.push(soap::project(&element, &self.request.properties));
+                    }
+                }
+                cursor.object = 0;
+                cursor.sequence += 1;
+            }
+            if only.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn entries(
+        &self,
+        standing: &Standing,
+        first: SequenceCode,
+        only: bool,
+    ) -> Result<Vec<(SequenceCode, Entry)>, Trouble> {
+        let now = self.cloud.now();
+        let limit = if only { 1 } else { READ_AT_ONCE };
+        let outcomes = if only {
+            self.cloud.outcome(&standing.key, first, now).await?.into_iter().collect()
+        } else {
+            self.cloud.outcomes_from(&standing.key, first, limit, now).await?
+        };
+        if self.kind != Kind::Request {
+            let entry = |outcome: OutcomeRecord| {
+                (outcome.sequence, Entry { call: None, outcome: Some(outcome) })
+            };
+            return Ok(outcomes.into_iter().map(entry).collect());
+        }
+        // The header once more, after the outcomes: a call that ended in between is then seen as
+        // it was before, which is true of a moment ago, and not as neither.
+        let found = self.cloud.calls_of(&standing.key, first, limit).await?;
+        let calls = found.map(|(_, calls)| calls).unwrap_or_default();
+        let entry = |call: Call| {
+            let sequence = call.place.sequence();
+            let outcome = outcomes.iter().find(|outcome| outcome.sequence == sequence).cloned();
+            (sequence, Entry { call: Some(call), outcome })
+        };
+        Ok(calls.into_iter().map(entry).collect())
+    }
+
+    async fn elements(
+        &self,
+        standing: &Standing,
+        sequence: SequenceCode,
+        entry: Entry,
+    ) -> Result<Vec<Element>, Trouble> {
+        match (self.kind, entry.outcome, entry.call) {
+            (Kind::Message, Some(outcome), _) => Ok(vec![self.message(standing, &outcome).await?]),
+            (Kind::Item, Some(outcome), _) => self.items(standing, &outcome).await,
+            (Kind::Request, outcome, Some(call)) => {
+                let now = self.cloud.now();
+                Ok(vec![self.state(standing, sequence, &call, outcome.as_ref(), now)])
+            }
+            (Kind::Message | Kind::Item, None, _) | (Kind::Request, _, None) => Ok(Vec::new()),
+        }
+    }
+
+    /// The conversation as its caller knows it. A call alone is named by its RequestID, which is
+    /// shown to those who ask by it.
+    fn conversation_id(&self, standing: &Standing, request_id: &RequestId) -> String {
+        match &standing.conversation.conversation_id {
+            Some(id) => id.as_str().to_owned(),
+            None if self.by_conversation => request_id.0.clone(),
+            None => String::new(),
+        }
+    }
+
+    async fn message(
+        &self,
+        standing: &Standing,
+        record: &OutcomeRecord,
+    ) -> Result<Element, Trouble> {
+        let outcome = &record.outcome;
+        let status = outcome.overall_status.text();
+        let mut message = Element::new("Results")
+            .typed("ResultMessage")
+            .with(Element::of("CreatedDate", write_date_time(outcome.ended_at)))
+            .with(Element::of("RequestID", &record.request_id.0))
+            .with(Element::of("ConversationID", self.conversation_id(standing, &record.request_id)))
+            .with(Element::of("OverallStatusCode", status))
+            .with(Element::of("StatusCode", status))
+            .with(Element::of("StatusMessage", &outcome.status_message));
+        if let Some(code) = outcome.error_code {
+            message = message.with(Element::of("ErrorCode", code.to_string()));
+        }
+        message = message
+            .with(Element::of("RequestType", "Asynchronous"))
+            .with(Element::of("ResultType", "Asynchronous"));
+        if self.request.properties.iter().any(|property| property == "ResultDetailXML") {
+            let results = record.object_results(self.cloud).await?;
+            let xml = if results.is_empty() {
+                String::new()
+            } else {
+                let request_id = Some(record.request_id.0.as_str());
+                soap::write_results(record.method, &results, request_id, status, ObjectDetail::Whole)
+            };
+            message = message.with(Element::of("ResultDetailXML", xml));
+        }
+        let calls = standing.conversation.calls_in_conversation;
+        Ok(message
+            .with(Element::of("SequenceCode", record.sequence.to_string()))
+            .with(Element::of("CallsInConversation", calls.to_string())))
+    }
+
+    async fn items(
+        &self,
+        standing: &Standing,
+        record: &OutcomeRecord,
+    ) -> Result<Vec<Element>, Trouble> {
+        let mut results = record.object_results(self.cloud).await?;
+        if results.is_empty() {
+            // It was not carried out: each of its objects shares its fate.
+            let shared = ObjectResult {
+                status_message: record.outcome.status_message.clone(),
+                error_code: record.outcome.error_code,
+                object_type: record.object_type.clone(),
+                ..ObjectResult::default()
+            };
+            results = vec![shared; usize::try_from(record.objects).unwrap_or(0)];
+        }
+        let conversation_id = self.conversation_id(standing, &record.request_id);
+        let item = |(ordinal, result): (usize, ObjectResult)| {
+            let mut item = Element::new("Results").typed("ResultItem");
+            item.children.push(Element::of("CreatedDate", write_date_time(record.outcome.ended_at)));
+            if let Some(correlation_id) = result.correlation_id {
+                item.children.push(Element::of("CorrelationID", correlation_id));
+            }
+            item.children.extend([
+                Element::of("RequestID", &record.request_id.0),
+                Element::of("ConversationID", &conversation_id),
+                Element::of("StatusCode", if result.ok { "OK" } else { "Error" }),
+                Element::of("StatusMessage", result.status_message),
+                Element::of("OrdinalID", ordinal.to_string()),
+            ]);
+            if let Some(code) = result.error_code {
+                item.children.push(Element::of("ErrorCode", code.to_string()));
+            }
+            item.with(Element::of("RequestType", "Asynchronous"))
+                .with(Element::of("RequestObjectType", result.object_type))
+        };
+        Ok(results.into_iter().enumerate().map(item).collect())
+    }
+
+    fn state(
+        &self,
+        standing: &Standing,
+        sequence: SequenceCode,
+        call: &Call,
+        record: Option<&OutcomeRecord>,
+        now: Timestamp,
+    ) -> Element {
+        let conversation_id = standing
+            .conversation
+            .conversation_id
+            .as_ref()
+            .map_or(call.request_id.0.as_str(), |id| id.as_str());
+        let status = record.map_or_else(
+            || state_before_end(standing, sequence, call, now),
+            |record| record.outcome.state(),
+        );
+        // Filtered by either name, so both are there; only what is asked for is answered.
+        let mut state = Element::new("Results")
+            .typed("AsyncRequestResult")
+            .with(Element::of("CreatedDate", write_date_time(call.arrived_at)))
+            .with(Element::of("ObjectID", &call.request_id.0))
+            .with(Element::of("CustomerKey", conversation_id))
+            .with(Element::of("RequestID", &call.request_id.0))
+            .with(Element::of("ConversationID", conversation_id))
+            .with(Element::of("Status", status));
+        if let Some(record) = record {
+            let outcome = &record.outcome;
+            state.children.extend([
+                Element::of("CompleteDate", write_date_time(outcome.ended_at)),
+                Element::of("CallStatus", outcome.overall_status.text()),
+                Element::of("CallMessage", &outcome.status_message),
+            ]);
+        }
+        state
+    }
+}
+
+/// AsyncRequestResult.Status of a call that has not ended.
+fn state_before_end(
+    standing: &Standing,
+    sequence: SequenceCode,
+    call: &Call,
+    now: Timestamp,
+) -> &'static str {
+    match &standing.conversation.phase {
+        Phase::Gathering => "Gathering",
+        Phase::Running(progress) if progress.next == sequence && progress.done_through > 0 => {
+            "Processing"
+        }
+        Phase::Running(_) if call.options.scheduled_time.is_some_and(|at| at > now) => "Scheduled",
+        Phase::Running(_) => "Queued",
+        // Its outcome is being written.
+        Phase::Closing { .. } | Phase::Ended(_) => "Processing",
+    }
+}

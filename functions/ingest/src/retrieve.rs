@@ -1,0 +1,208 @@
+//! Retrieve and Query: looking at stored objects, and at what became of calls.
+
+use calls::AccountId;
+use cloud::{Cloud, Trouble};
+use jiff::SignedDuration;
+use objects::{ObjectKey, Source, Working};
+use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
+
+use crate::caller::{self, Caller};
+use crate::page::{self, Cursor, Page, RESULTS_MAX};
+use crate::results;
+
+/// Stored objects that are read in one request.
+const READ_AT_ONCE: i32 = 500;
+
+/// Longest look through a partition: the front door waits 30 s. What is found by then is a page.
+const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
+
+/// A page, or the original's words for why there is none.
+pub type Looked = Result<Page, String>;
+
+/// Answers a Retrieve. `canonical` is the request as it is kept for the next page.
+pub async fn retrieve(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &RetrieveRequest,
+    canonical: &str,
+) -> Result<String, Trouble> {
+    let request_id = cloud.chance.request_id();
+    let client = request.clients.first();
+    let account = match caller::acting_for(cloud, caller, client).await? {
+        Ok(acting) => acting.account,
+        Err(refusal) => return Ok(error(&refusal.to_string(), &request_id.0)),
+    };
+    let (request, canonical, cursor) = match &request.continue_request {
+        None => (request.clone(), canonical.to_owned(), Cursor::default()),
+        Some(before) => match page::continued(cloud, &account, before).await? {
+            Some(continued) => continued,
+            None => {
+                let text = format!("There is nothing to continue for request {}", short(before));
+                return Ok(error(&text, &request_id.0));
+            }
+        },
+    };
+    match look(cloud, &account, &request, cursor).await? {
+        Err(text) => Ok(error(&text, &request_id.0)),
+        Ok(page) => {
+            let status = match page.next {
+                None => "OK",
+                Some(next) => {
+                    page::keep(cloud, &account, &request_id, &canonical, next).await?;
+                    "MoreDataAvailable"
+                }
+            };
+            Ok(soap::write_retrieved(status, &request_id.0, &page.results))
+        }
+    }
+}
+
+/// Answers a Query: the same look, by the older operation. Everything comes in one page.
+pub async fn query(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &QueryRequest,
+) -> Result<String, Trouble> {
+    let request_id = cloud.chance.request_id();
+    let wanted = RetrieveRequest {
+        object_type: request.object_type.clone(),
+        properties: request.properties.clone(),
+        filter: request.filter.clone(),
+        continue_request: None,
+        batch_size: None,
+        clients: Vec::new(),
+        query_all_accounts: false,
+    };
+    let (status, results) =
+        match look(cloud, &caller.account, &wanted, Cursor::default()).await? {
+            Ok(page) => ("OK".to_owned(), page.results),
+            Err(text) => (format!("Error: {text}"), Vec::new()),
+        };
+    Ok(soap::write_queried(&status, &request_id.0, &results))
+}
+
+fn error(text: &str, request_id: &str) -> String {
+    soap::write_retrieved(&format!("Error: {text}"), request_id, &[])
+}
+
+async fn look(
+    cloud: &Cloud,
+    account: &AccountId,
+    request: &RetrieveRequest,
+    cursor: Cursor,
+) -> Result<Looked, Trouble> {
+    let size = request
+        .batch_size
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(RESULTS_MAX)
+        .min(RESULTS_MAX);
+    match results::Kind::named(&request.object_type) {
+        Some(kind) => results::look(cloud, account, kind, request, cursor, size).await,
+        None => stored(cloud, account, request, cursor, size).await,
+    }
+}
+
+/// Objects of the built-in backend.
+async fn stored(
+    cloud: &Cloud,
+    account: &AccountId,
+    request: &RetrieveRequest,
+    cursor: Cursor,
+    size: usize,
+) -> Result<Looked, Trouble> {
+    let mut working = Working::new(account);
+    // What the type needs to be found, such as the data extension of a row.
+    while let Err(missing) = objects::retrieve_from(&working, &request.object_type) {
+        cloud.load_objects(&mut working, missing.0).await?;
+    }
+    let source = match objects::retrieve_from(&working, &request.object_type) {
+        Ok(Ok(source)) => source,
+        Ok(Err(refused)) => return Ok(Err(refused.to_string())),
+        Err(missing) => {
+            return Err(Trouble::Missing(format!("{:?}", missing.0)));
+        }
+    };
+    let wanted = Wanted { source: &source, request };
+    if let Some(keys) = direct_keys(&source, request.filter.as_ref(), cloud) {
+        let mut page = Page::default();
+        for key in keys {
+            if let Some(found) = cloud.object(&key).await? {
+                wanted.take(found, &mut page);
+            }
+        }
+        return Ok(Ok(page));
+    }
+    let began = cloud.now();
+    let mut page = Page::default();
+    let mut after = cursor.after;
+    loop {
+        let partition = &source.partition;
+        let (found, more) =
+            cloud.objects_after(partition, after.as_deref(), READ_AT_ONCE).await?;
+        for (sort, object) in found {
+            wanted.take(object, &mut page);
+            after = Some(sort);
+            if page.results.len() >= size {
+                page.next = Some(Cursor { after, ..Cursor::default() });
+                return Ok(Ok(page));
+            }
+        }
+        if more.is_none() {
+            return Ok(Ok(page));
+        }
+        after = more;
+        if cloud.now().duration_since(began) > LOOK_MAX {
+            page.next = Some(Cursor { after, ..Cursor::default() });
+            return Ok(Ok(page));
+        }
+    }
+}
+
+/// What of the stored objects goes into the answer.
+struct Wanted<'a> {
+    source: &'a Source<'a>,
+    request: &'a RetrieveRequest,
+}
+
+impl Wanted<'_> {
+    fn take(&self, stored: Element, page: &mut Page) {
+        let admitted = self
+            .source
+            .objects_in(stored)
+            .into_iter()
+            .filter(|object| self.request.filter.as_ref().is_none_or(|filter| filter.admits(object)))
+            .map(|object| soap::project(&object, &self.request.properties));
+        page.results.extend(admitted);
+    }
+}
+
+/// The keys that can hold what is asked for, if the filter asks for keys: a look at each is enough.
+fn direct_keys(
+    source: &Source<'_>,
+    filter: Option<&Filter>,
+    cloud: &Cloud,
+) -> Option<Vec<ObjectKey>> {
+    let now = cloud.now();
+    equal_parts(filter?).into_iter().find_map(|(property, values)| {
+        values.iter().map(|value| source.direct_key(property, value, now)).collect()
+    })
+}
+
+/// The properties for which every object asked for has one of some values.
+fn equal_parts(filter: &Filter) -> Vec<(&str, &[String])> {
+    match filter {
+        Filter::And(parts) => parts.iter().flat_map(equal_parts).collect(),
+        Filter::Or(_) => Vec::new(),
+        Filter::Simple { property, operator, values, .. } => {
+            if matches!(operator, Operator::Equals | Operator::In) && !values.is_empty() {
+                vec![(property.as_str(), values.as_slice())]
+            } else {
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(64).collect()
+}

@@ -1,0 +1,159 @@
+//! Access tokens: `POST /v2/token` (OAuth 2, client credentials), the older `POST /v1/requestToken`,
+//! and where a token's holder finds the SOAP service.
+
+use cloud::accounts::{Caller, Login, TOKEN_LIFE, TokenFound};
+use cloud::{Cloud, Trouble};
+use serde_json::{Value, json};
+use tracing::error;
+
+use crate::http::{Request, Response, base_url, service_url};
+
+/// Answers a token request, as JSON or as a form.
+pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
+    let fields = Fields::read(request);
+    match fields.get("grant_type") {
+        Some("client_credentials") => {}
+        Some(other) => {
+            return refused(
+                400,
+                "unsupported_grant_type",
+                &format!("grant_type must be client_credentials, not {}", short(other)),
+            );
+        }
+        None => return refused(400, "invalid_request", "grant_type is missing"),
+    }
+    let (Some(id), Some(secret)) = (fields.get("client_id"), fields.get("client_secret")) else {
+        return refused(400, "invalid_request", "client_id and client_secret are needed");
+    };
+    match make_token(cloud, id, secret).await {
+        Ok(Some(token)) => {
+            let base = base_url(cloud, request);
+            no_store(Response::json(
+                200,
+                &json!({
+                    "access_token": token,
+                    "token_type": "Bearer",
+                    // A second less than it is good for, as the original says it.
+                    "expires_in": TOKEN_LIFE.as_secs() - 1,
+                    "scope": fields.get("scope").unwrap_or("email_read email_write email_send"),
+                    "soap_instance_url": base,
+                    "rest_instance_url": base,
+                }),
+            ))
+        }
+        Ok(None) => refused(
+            401,
+            "invalid_client",
+            "Client authentication failed. Make sure that the client ID and client secret are \
+             valid and that the package is installed and enabled.",
+        ),
+        Err(trouble) => unavailable(&trouble),
+    }
+}
+
+/// Answers a token request of the older kind; with `?legacy=1` it also names a legacy token.
+pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
+    let fields = Fields::read(request);
+    let (Some(id), Some(secret)) = (fields.get("clientId"), fields.get("clientSecret")) else {
+        return unauthorized(400, "clientId and clientSecret are needed");
+    };
+    match make_token(cloud, id, secret).await {
+        Ok(Some(token)) => {
+            let mut body = json!({ "accessToken": token, "expiresIn": TOKEN_LIFE.as_secs() - 1 });
+            if request.query.contains("legacy=1") {
+                body["legacyToken"] = Value::String(token);
+            }
+            no_store(Response::json(200, &body))
+        }
+        Ok(None) => unauthorized(401, "Unauthorized"),
+        Err(trouble) => unavailable(&trouble),
+    }
+}
+
+/// `GET /platform/v1/endpoints/soap`: for the holder of a token.
+pub async fn soap_endpoint(cloud: &Cloud, request: &Request) -> Response {
+    match bearer(cloud, request).await {
+        Ok(Some(_)) => Response::json(200, &json!({ "url": service_url(cloud, request) })),
+        Ok(None) => not_authorized(),
+        Err(trouble) => unavailable(&trouble),
+    }
+}
+
+/// Who holds the token of a REST request.
+pub async fn bearer(cloud: &Cloud, request: &Request) -> Result<Option<Caller>, Trouble> {
+    let header = request.header("authorization").unwrap_or_default();
+    let token = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        Some(_) | None => return Ok(None),
+    };
+    Ok(match cloud.accounts.look_up_token(token, cloud.now()).await? {
+        TokenFound::Good(caller) => Some(caller),
+        TokenFound::Expired | TokenFound::Unknown => None,
+    })
+}
+
+/// The original's answer to a REST request without a good token.
+pub fn not_authorized() -> Response {
+    Response::json(401, &json!({ "documentation": "", "errorcode": 0, "message": "Not Authorized" }))
+}
+
+async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<Option<String>, Trouble> {
+    let now = cloud.now();
+    let Some(caller) = cloud.accounts.log_in(Login::Client, id, secret, now).await? else {
+        return Ok(None);
+    };
+    let token = cloud.chance.token();
+    cloud.accounts.keep_token(&token, &caller, now).await?;
+    Ok(Some(token))
+}
+
+/// The fields of a token request, from JSON or a form.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn read(request: &Request) -> Self {
+        if let Ok(Value::Object(object)) = serde_json::from_slice(&request.body) {
+            let text = |value: &Value| match value {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            };
+            let field = |(name, value): (&String, &Value)| Some((name.clone(), text(value)?));
+            return Self(object.iter().filter_map(field).collect());
+        }
+        Self(url::form_urlencoded::parse(&request.body).into_owned().collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn refused(status: u16, error: &str, description: &str) -> Response {
+    no_store(Response::json(
+        status,
+        &json!({
+            "error": error,
+            "error_description": description,
+            "error_uri": "https://developer.salesforce.com/docs",
+        }),
+    ))
+}
+
+fn unauthorized(status: u16, message: &str) -> Response {
+    Response::json(status, &json!({ "message": message, "errorcode": 1, "documentation": "" }))
+}
+
+fn unavailable(trouble: &Trouble) -> Response {
+    error!(trouble = trouble.in_full(), "token request could not be answered");
+    Response::json(503, &json!({ "message": "Try again", "errorcode": 2, "documentation": "" }))
+        .with_header("retry-after", "1")
+}
+
+fn no_store(response: Response) -> Response {
+    response.with_header("cache-control", "no-store")
+}
+
+fn short(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(40).collect()
+}
