@@ -39,6 +39,35 @@ pub(crate) fn is_ncname(text: &str) -> bool {
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
 
+/// Whether a namespace name is written like a URI. Only its characters and its scheme are looked
+/// at: nothing is ever fetched from it.
+pub(crate) fn is_uri(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_part = |at: usize, byte: u8| match byte {
+        b'%' => {
+            let digits = bytes.get(at + 1..at + 3);
+            digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        }
+        _ => byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=".contains(&byte),
+    };
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
+    let scheme = text
+        .split(['/', '?', '#'])
+        .next()
+        .and_then(|start| start.split_once(':'));
+    scheme.is_none_or(|(scheme, _)| is_scheme(scheme))
+        && text.matches('#').count() <= 1
+        && bytes
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| is_part(at, *byte))
+}
+
 /// Where the first character stands that no XML document may hold, as byte offset.
 ///
 /// One pass over the whole document: nothing behind it has to look at characters again.

@@ -299,6 +299,9 @@ impl<'a> Reader<'a> {
             )));
         }
         let space = Space::of(&uri);
+        if space == Space::Other && !chars::is_uri(&uri) {
+            return Err(self.fault("a namespace whose name is no URI"));
+        }
         if prefix.is_empty() {
             self.default_space = space;
         }
