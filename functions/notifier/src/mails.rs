@@ -54,11 +54,8 @@ pub async fn settle(
         let page = cloud.mails_from(&mails, next, PAGE).await?;
         let Some(last) = page.last() else { break };
         let after = last.number + 1;
-        let stands: Vec<Stands> = stream::iter(&page)
-            .map(|mail| send_one(cloud, &mails.account, mail))
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
+        let sending = page.into_iter().map(|mail| send_one(cloud, &mails.account, mail));
+        let stands: Vec<Stands> = stream::iter(sending).buffered(AT_ONCE).collect().await;
         trouble = stands.contains(&Stands::Trouble);
         if all_done {
             let done = stands.iter().take_while(|stands| **stands == Stands::Done).count();
@@ -97,16 +94,16 @@ async fn commit(
     }
 }
 
-async fn send_one(cloud: &Cloud, account: &AccountId, mail: &MailRecord) -> Stands {
+async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stands {
     let now = cloud.now();
     let settled = match mail.state {
         MailState::Sent(_) | MailState::Failed | MailState::Unknown => return Stands::Done,
         MailState::Sending(since) if now.duration_since(since) < CLAIM_MAX => return Stands::Open,
         MailState::Sending(_) => {
             warn!(conversation = %mail.conversation, number = mail.number, "mail is unknown");
-            cloud.commit_mail(mail, MailState::Unknown, now).await.map(|_| Stands::Done)
+            cloud.commit_mail(&mail, MailState::Unknown, now).await.map(|_| Stands::Done)
         }
-        MailState::Owed => send_owed(cloud, account, mail, now).await,
+        MailState::Owed => send_owed(cloud, account, &mail, now).await,
     };
     match settled {
         Ok(stands) => stands,

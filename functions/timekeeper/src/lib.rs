@@ -73,12 +73,9 @@ async fn look_through(
         }
         let entries = cloud.calls.due(shard, by, PAGE).await?;
         let found = entries.len();
-        let troubles = stream::iter(entries)
-            .map(|entry| look_at(cloud, entry, maintenance))
-            .buffer_unordered(AT_ONCE)
-            .filter(|went| std::future::ready(went.is_err()))
-            .count()
-            .await;
+        let looking = entries.into_iter().map(|entry| look_at(cloud, entry, maintenance));
+        let went: Vec<_> = stream::iter(looking).buffer_unordered(AT_ONCE).collect().await;
+        let troubles = went.iter().filter(|went| went.is_err()).count();
         minute.looked_at += found;
         minute.trouble += troubles;
         // What was looked at has moved on; a page of nothing but trouble would be read again.

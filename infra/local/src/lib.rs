@@ -3,6 +3,7 @@
 //! Tests put it behind the SDK's HTTP client, in process, with clock and faults in their hands; other
 //! processes reach the same stand-ins on a loopback port.
 //! Operations that the product does not use are refused, never answered politely.
+//! [`set`] puts the product's functions on it, [`site`] makes a server of both.
 
 pub mod asked;
 pub mod callbacks;
@@ -13,18 +14,23 @@ pub mod delivery;
 pub mod dynamodb;
 mod failure;
 pub mod faults;
+pub mod functions;
 pub mod mail;
 pub mod names;
+mod overview;
 pub mod port;
 pub mod prices;
 mod queue;
 mod refused_write;
+pub mod set;
+pub mod site;
 pub mod s3;
 pub mod schedule;
 pub mod scheduler;
 pub mod ses;
 pub mod sqs;
 pub mod tally;
+pub mod tray;
 mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,6 +43,7 @@ pub use dynamodb::Durability;
 pub use faults::{Fault, Faults};
 pub use mail::{Attachment, Mail};
 pub use ses::MailFault;
+pub use set::Set;
 pub use tally::{Counts, Tally};
 pub use wire::LocalCloud;
 

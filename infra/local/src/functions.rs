@@ -1,0 +1,143 @@
+//! Where the functions are: in this process, or behind an invocation endpoint such as that of
+//! `cargo lambda watch`.
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use calls::QueuePriority;
+use cloud::Cloud;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::delivery::Delivery;
+use crate::names;
+
+/// How long a function may run in one go, as in the template.
+const TIME_MAX: SignedDuration = SignedDuration::from_secs(55);
+
+#[derive(Clone)]
+pub enum Functions {
+    Here(Box<Cloud>),
+    At(Endpoint),
+}
+
+/// An endpoint that functions are invoked at by name.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    connector: SharedHttpConnector,
+    url: String,
+}
+
+impl Endpoint {
+    /// `url`: before `/2015-03-31/functions/`.
+    pub fn new(url: &str) -> Self {
+        Self {
+            connector: cloud::callback::guarded_connector(true),
+            url: url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    async fn invoke(&self, function: &str, event: &Value) -> anyhow::Result<Value> {
+        let body = event.to_string();
+        let mut request = HttpRequest::new(SdkBody::from(body.as_str()));
+        request.set_method("POST")?;
+        request.set_uri(format!("{}/2015-03-31/functions/{function}/invocations", self.url))?;
+        request.headers_mut().insert("content-type", "application/json");
+        request.headers_mut().insert("content-length", body.len().to_string());
+        let answer = self.connector.call(request).await?;
+        let status = answer.status();
+        let body = aws_smithy_types::byte_stream::ByteStream::new(answer.into_body());
+        let bytes = body.collect().await?.to_vec();
+        anyhow::ensure!(
+            status.is_success(),
+            "{function} answered {}: {}",
+            status.as_u16(),
+            String::from_utf8_lossy(&bytes)
+        );
+        Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    async fn deliver(&self, function: &str, batch: &[Delivery]) -> Vec<String> {
+        let all = || batch.iter().map(|delivery| delivery.message_id.clone()).collect();
+        let answer = match self.invoke(function, &sqs_event(batch)).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::warn!(%error, "a batch is handed back");
+                return all();
+            }
+        };
+        let failures = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
+        failures
+            .iter()
+            .filter_map(|failure| failure["itemIdentifier"].as_str().map(str::to_owned))
+            .collect()
+    }
+}
+
+/// What an event source mapping hands to a function.
+fn sqs_event(batch: &[Delivery]) -> Value {
+    let records: Vec<Value> = batch
+        .iter()
+        .map(|delivery| {
+            json!({
+                "messageId": delivery.message_id,
+                "receiptHandle": delivery.receipt_handle,
+                "body": delivery.body,
+                "attributes": delivery.attributes(),
+                "messageAttributes": {},
+                "md5OfBody": "",
+                "eventSource": "aws:sqs",
+                "eventSourceARN": names::queue_arn(&delivery.queue),
+                "awsRegion": "us-east-1",
+            })
+        })
+        .collect();
+    json!({ "Records": records })
+}
+
+impl Functions {
+    /// Gives a batch to the processor; gives back the ids of the messages that must come again.
+    pub async fn process(&self, priority: QueuePriority, batch: &[Delivery]) -> Vec<String> {
+        match self {
+            Self::Here(cloud) => {
+                let deadline = cloud.now() + TIME_MAX;
+                processor::run_batch(cloud, priority, deliveries(batch), deadline).await
+            }
+            Self::At(endpoint) => endpoint.deliver("processor", batch).await,
+        }
+    }
+
+    /// The same for the notifier.
+    pub async fn notify(&self, batch: &[Delivery]) -> Vec<String> {
+        match self {
+            Self::Here(cloud) => {
+                let deadline = cloud.now() + TIME_MAX;
+                notifier::run_batch(cloud, deliveries(batch), deadline).await
+            }
+            Self::At(endpoint) => endpoint.deliver("notifier", batch).await,
+        }
+    }
+
+    /// A minute has passed.
+    pub async fn tick(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Here(cloud) => {
+                timekeeper::tick(cloud, cloud.now() + TIME_MAX).await?;
+            }
+            Self::At(endpoint) => {
+                endpoint.invoke("timekeeper", &json!({ "source": "local" })).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn deliveries(batch: &[Delivery]) -> Vec<cloud::queues::Delivery> {
+    let delivery = |delivery: &Delivery| cloud::queues::Delivery {
+        message_id: delivery.message_id.clone(),
+        receipt_handle: delivery.receipt_handle.clone(),
+        body: delivery.body.clone(),
+        count: delivery.receive_count,
+    };
+    batch.iter().map(delivery).collect()
+}

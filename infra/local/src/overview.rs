@@ -1,0 +1,143 @@
+//! The page at `/_local/`: conversations, calls, mails and callbacks on one screen.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::names;
+use crate::set::{Fed, Set};
+use crate::tray::Tray;
+
+/// Rows of each kind that are shown, the newest first.
+const ROWS_MAX: usize = 200;
+
+/// Records of the calls table that are looked through.
+const RECORDS_MAX: usize = 20_000;
+
+pub(crate) fn page(set: &Set, tray: &Tray) -> String {
+    let mut html = String::from(HEAD);
+    let now = set.local.clock().now();
+    let queues: Vec<String> = Fed::ALL
+        .iter()
+        .map(|fed| format!("{} {}", fed.queue(), set.local.sqs().depth(fed.queue())))
+        .collect();
+    // Writing to a String does not fail.
+    let _: Result<(), _> = write!(html, "<p>{now} &middot; {}</p>", escaped(&queues.join(", ")));
+    let records = records(set);
+    table(
+        &mut html,
+        "Conversations",
+        &["ConversationID", "Calls", "Phase", "Priority"],
+        records.iter().filter(|record| text(record, "sk") == "CONVERSATION").map(|record| {
+            let named = text(record, "conversation_id");
+            let name = if named.is_empty() { format!("({})", text(record, "pk")) } else { named };
+            vec![name, text(record, "calls_in_conversation"), text(record, "phase"), text(record, "priority")]
+        }),
+    );
+    table(
+        &mut html,
+        "Outcomes",
+        &["RequestID", "SequenceCode", "Method", "Object", "Outcome"],
+        records.iter().filter(|record| text(record, "sk").starts_with("OUTCOME#")).map(|record| {
+            ["request_id", "sequence", "method", "object_type", "outcome"]
+                .map(|name| text(record, name))
+                .to_vec()
+        }),
+    );
+    table(
+        &mut html,
+        "Callbacks",
+        &["At", "URL", "Status", "Form"],
+        tray.posted().into_iter().rev().map(|posted| {
+            let status = posted.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+            vec![posted.at, posted.url, status, posted.body]
+        }),
+    );
+    table(
+        &mut html,
+        "Mails",
+        &["To", "Subject", "Text"],
+        set.local.ses().mails().into_iter().rev().map(|mail| {
+            let mail = json!(mail);
+            ["to", "subject", "text"].map(|name| plain(&mail[name])).to_vec()
+        }),
+    );
+    html
+}
+
+const HEAD: &str = "<!doctype html><meta charset=utf-8><title>Aftercall, local</title>\
+    <style>body{font:14px system-ui;margin:2em}table{border-collapse:collapse;margin:0 0 2em}\
+    td,th{border:1px solid #ccc;padding:.2em .5em;text-align:left;max-width:40em;\
+    overflow-wrap:anywhere;vertical-align:top}</style><h1>Aftercall, local</h1>";
+
+fn table(
+    html: &mut String,
+    title: &str,
+    heads: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) {
+    html.push_str("<h2>");
+    html.push_str(title);
+    html.push_str("</h2><table><tr>");
+    for head in heads {
+        html.push_str("<th>");
+        html.push_str(head);
+    }
+    for row in rows.take(ROWS_MAX) {
+        html.push_str("<tr>");
+        for cell in row {
+            html.push_str("<td>");
+            html.push_str(&escaped(&cell));
+        }
+    }
+    html.push_str("</table>");
+}
+
+/// What callers sent must not become part of the page.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The records of the calls table, as DynamoDB writes them.
+fn records(set: &Set) -> Vec<Value> {
+    let mut records = Vec::new();
+    let mut start = Value::Null;
+    while records.len() < RECORDS_MAX {
+        let mut scan = json!({ "TableName": names::CALLS_TABLE });
+        if !start.is_null() {
+            scan["ExclusiveStartKey"] = start;
+        }
+        let request = http::Request::builder()
+            .method("POST")
+            .uri("/")
+            .header("x-amz-target", "DynamoDB_20120810.Scan")
+            .body(Bytes::from(scan.to_string()))
+            .unwrap_or_default();
+        let answer = set.local.answer(request);
+        let Ok(mut answer) = serde_json::from_slice::<Value>(answer.body()) else { break };
+        if let Value::Array(items) = answer["Items"].take() {
+            records.extend(items);
+        }
+        start = answer["LastEvaluatedKey"].take();
+        if start.is_null() {
+            break;
+        }
+    }
+    records.reverse();
+    records
+}
+
+/// An attribute's text: `{"S": "a"}` or `{"N": "1"}`.
+fn text(record: &Value, attribute: &str) -> String {
+    let value = &record[attribute];
+    value["S"].as_str().or_else(|| value["N"].as_str()).unwrap_or_default().to_owned()
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}

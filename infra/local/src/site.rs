@@ -1,0 +1,215 @@
+//! The whole set on one loopback port: the product's own routes, the AWS wire for other processes,
+//! and under `/_local/` what happened and a hand on the clock.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::overview;
+use crate::set::{Fed, Set};
+use crate::tray::Tray;
+
+/// What the front door takes at most; the product refuses earlier, and says so.
+const REQUEST_BYTES_MAX: usize = 10_000_000;
+
+/// Batches of one queue that are carried out at the same time, as in the template.
+const AT_ONCE: usize = 8;
+
+/// How long a drained queue is left alone.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How often the timekeeper comes by. In AWS each minute; here nobody likes to wait.
+const TICK: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+struct Site {
+    set: Set,
+    tray: Tray,
+    /// Whether the functions are somewhere else and only the cloud is here.
+    cloud_only: bool,
+}
+
+/// Serves until the process ends.
+pub async fn serve(
+    set: Set,
+    tray: Tray,
+    listener: TcpListener,
+    cloud_only: bool,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "{address} is not a loopback address; this server is for this machine only"
+    );
+    crate::port::answer_at(&set.local, address);
+    drive(&set);
+    let router = Router::new()
+        .route("/_local/", get(page))
+        .route("/_local", get(page))
+        .route("/_local/mails", get(mails))
+        .route("/_local/callbacks", get(callbacks))
+        .route("/_local/clock/advance", post(advance))
+        .route("/_local/maintenance", post(maintenance))
+        .fallback(product)
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .with_state(Site { set, tray, cloud_only });
+    axum::serve(listener, router).await.context("serving")
+}
+
+/// What an AWS account does by itself: queues are drained, schedules fire, minutes pass.
+fn drive(set: &Set) {
+    for fed in Fed::ALL {
+        for _ in 0..AT_ONCE {
+            let set = set.clone();
+            tokio::spawn(async move {
+                loop {
+                    if !set.deliver(fed).await {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            });
+        }
+    }
+    let set = set.clone();
+    tokio::spawn(async move {
+        loop {
+            set.local.fire_due();
+            if let Err(error) = set.functions.tick().await {
+                tracing::warn!(%error, "the timekeeper met trouble");
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    });
+}
+
+async fn page(State(site): State<Site>) -> Html<String> {
+    Html(overview::page(&site.set, &site.tray))
+}
+
+async fn mails(State(site): State<Site>) -> Json<Value> {
+    Json(json!(site.set.local.ses().mails()))
+}
+
+async fn callbacks(State(site): State<Site>) -> Json<Value> {
+    Json(json!(site.tray.posted()))
+}
+
+async fn advance(
+    State(site): State<Site>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let seconds = query.get("seconds").and_then(|text| text.parse::<i64>().ok());
+    let Some(seconds) = seconds.filter(|seconds| (0..=31_622_400).contains(seconds)) else {
+        return say(StatusCode::BAD_REQUEST, "seconds must be a number from 0 to 31622400\n");
+    };
+    site.set.pass_running(SignedDuration::from_secs(seconds)).await;
+    Json(json!({ "now": site.set.cloud.now().to_string() })).into_response()
+}
+
+async fn maintenance(
+    State(site): State<Site>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let on = match query.get("on").map(String::as_str) {
+        Some("true") => true,
+        Some("false") => false,
+        Some(_) | None => return say(StatusCode::BAD_REQUEST, "on must be true or false\n"),
+    };
+    if let Err(trouble) = site.set.cloud.accounts.set_maintenance(on).await {
+        return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{}\n", trouble.in_full()));
+    }
+    // What waited for the end of maintenance goes on at once.
+    if !on && let Err(error) = site.set.functions.tick().await {
+        return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}\n"));
+    }
+    Json(json!({ "maintenance": on })).into_response()
+}
+
+async fn product(
+    State(site): State<Site>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if is_aws(&headers) {
+        return aws(&site, method, uri, headers, body).await;
+    }
+    if site.cloud_only {
+        return say(
+            StatusCode::NOT_FOUND,
+            "Only the local cloud is here; the functions are where --lambda says.\n",
+        );
+    }
+    let named: BTreeMap<String, String> = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let host = named.get("host").cloned().unwrap_or_default();
+    let request = ingest::Request {
+        method: method.as_str().to_owned(),
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        headers: named,
+        body: body.to_vec(),
+        origin: format!("http://{host}"),
+    };
+    // A task of its own: a client that hangs up does not stop what it began.
+    let cloud = site.set.cloud.clone();
+    let answered = tokio::spawn(async move { ingest::answer(&cloud, &request).await }).await;
+    match answered {
+        Ok(answer) => {
+            let status =
+                StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let mut response = (status, answer.body).into_response();
+            for (name, value) in answer.headers {
+                if let Ok(value) = value.parse() {
+                    response.headers_mut().insert(name, value);
+                }
+            }
+            response
+        }
+        Err(_) => say(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n"),
+    }
+}
+
+/// SDKs sign what they send; callers of the product do not.
+fn is_aws(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-amz-target")
+        || headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256"))
+}
+
+async fn aws(site: &Site, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let mut request = http::Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    let local = site.set.local.clone();
+    match tokio::task::spawn_blocking(move || local.answer(request)).await {
+        Ok(answer) => answer.map(axum::body::Body::from).into_response(),
+        Err(_) => say(StatusCode::INTERNAL_SERVER_ERROR, "the local cloud panicked\n"),
+    }
+}
+
+fn say(status: StatusCode, text: &str) -> Response {
+    (status, text.to_owned()).into_response()
+}
+
+/// Binds to a loopback address.
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
+}
