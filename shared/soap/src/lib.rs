@@ -67,5 +67,6 @@ pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
 pub use wsdl::wsdl;
 pub use xml::{
-    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAME_BYTES_MAX, NAMESPACES_MAX, well_formed,
+    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX, NAMESPACES_MAX,
+    well_formed,
 };

@@ -33,7 +33,10 @@ pub const NAME_BYTES_MAX: usize = 255;
 pub const ELEMENTS_MAX: usize = 400_000;
 
 /// Most namespace declarations in scope at one place: each name is looked up among them.
-pub const NAMESPACES_MAX: usize = 256;
+pub const NAMESPACES_MAX: usize = 100;
+
+/// Longest namespace name, in bytes: attributes are told apart by it.
+pub const NAMESPACE_BYTES_MAX: usize = 512;
 
 /// Whether the bytes are a well-formed, namespace-aware XML document without a DOCTYPE, within the
 /// bounds of this module. The reader's own strictness without any SOAP, for conformance tests.

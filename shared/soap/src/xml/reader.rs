@@ -6,7 +6,9 @@ use crate::fault::Fault;
 use crate::namespaces::{self, Space};
 use crate::xml::encoding::{self, Encoding};
 use crate::xml::scan::{QName, Scanner};
-use crate::xml::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAMESPACES_MAX, chars};
+use crate::xml::{
+    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAMESPACE_BYTES_MAX, NAMESPACES_MAX, chars,
+};
 
 /// What comes next in a document. Comments and instructions never come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) struct Name<'a> {
 pub(crate) struct Attribute<'a> {
     qname: QName<'a>,
     pub(crate) space: Space,
+    /// Where its prefix is declared, if it has one.
+    binding: Option<usize>,
     pub(crate) value: Cow<'a, str>,
 }
 
@@ -272,6 +276,7 @@ impl<'a> Reader<'a> {
         self.attributes.push(Attribute {
             qname,
             space: Space::Unqualified,
+            binding: None,
             value,
         });
         Ok(())
@@ -298,6 +303,11 @@ impl<'a> Reader<'a> {
                 "more than {NAMESPACES_MAX} namespace declarations"
             )));
         }
+        if uri.len() > NAMESPACE_BYTES_MAX {
+            return Err(self.bound(&format!(
+                "a namespace longer than {NAMESPACE_BYTES_MAX} bytes"
+            )));
+        }
         let space = Space::of(&uri);
         if space == Space::Other && !chars::is_uri(&uri) {
             return Err(self.fault("a namespace whose name is no URI"));
@@ -312,28 +322,46 @@ impl<'a> Reader<'a> {
     /// Gives the attributes their namespaces and refuses two of the same expanded name.
     fn resolve_attributes(&mut self) -> Result<(), Fault> {
         for at in 0..self.attributes.len() {
-            let qname = self.attributes[at].qname;
-            if !qname.prefix.is_empty() {
-                self.attributes[at].space = self.resolve(qname)?;
-            }
-            for earlier in &self.attributes[..at] {
-                let same = earlier.qname.local == qname.local
-                    && self.uri(earlier.qname.prefix) == self.uri(qname.prefix);
-                if same {
-                    return Err(self.fault("an attribute stands twice in one element"));
-                }
+            let prefix = self.attributes[at].qname.prefix;
+            let Some(space) = self.attribute_space(at, prefix) else {
+                return Err(self.fault("a prefix that is not declared"));
+            };
+            self.attributes[at].space = space;
+            let attribute = &self.attributes[at];
+            let is_same = |earlier: &Attribute<'_>| {
+                earlier.qname.local == attribute.qname.local
+                    && earlier.space == space
+                    && (space != Space::Other || self.uri(earlier) == self.uri(attribute))
+            };
+            if self.attributes[..at].iter().any(is_same) {
+                return Err(self.fault("an attribute stands twice in one element"));
             }
         }
         Ok(())
     }
 
-    /// The namespace name behind an attribute's prefix.
-    fn uri(&self, prefix: &str) -> &str {
+    /// The namespace of an attribute; it remembers where that was declared, so that comparing
+    /// attributes needs no more looking up.
+    fn attribute_space(&mut self, at: usize, prefix: &str) -> Option<Space> {
         match prefix {
-            "" => "",
-            "xml" => namespaces::XML,
-            _ => self.binding(prefix).map_or("", |binding| &binding.uri),
+            "" => Some(Space::Unqualified),
+            "xml" => Some(Space::Xml),
+            _ => {
+                let binding = self
+                    .bindings
+                    .iter()
+                    .rposition(|binding| binding.prefix == prefix)?;
+                self.attributes[at].binding = Some(binding);
+                Some(self.bindings[binding].space)
+            }
         }
+    }
+
+    /// The namespace name of a resolved attribute that has a prefix.
+    fn uri(&self, attribute: &Attribute<'_>) -> &str {
+        attribute
+            .binding
+            .map_or("", |binding| &self.bindings[binding].uri)
     }
 
     fn binding(&self, prefix: &str) -> Option<&Binding<'a>> {

@@ -1,0 +1,291 @@
+//! What goes out, word for word: clients look names up as strings and insist on the WSDL's order.
+
+use calls::{Method, Refusal};
+use soap::{
+    Answering, Detail, Element, Fault, FieldError, ObjectDetail, ObjectResult, SoapVersion,
+    SubscriberFailure,
+};
+
+const ID: &str = "46a1b17e-2c60-4d2f-8a1e-0c5d3f2b1a00";
+
+/// The payload without its root's declarations, so that a test shows only what it is about.
+fn bare(payload: &str) -> String {
+    let declarations = format!(
+        " xmlns=\"{}\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"",
+        soap::API
+    );
+    payload.replacen(&declarations, "", 1)
+}
+
+fn subscriber() -> Element {
+    Element::new("Objects")
+        .typed("Subscriber")
+        .with(Element::of("SubscriberKey", "k1"))
+        .with(
+            Element::new("Attributes")
+                .with(Element::of("Value", "<b>"))
+                .with(Element::of("Name", "n")),
+        )
+        .with(Element::of("EmailAddress", "a@example.com"))
+        .with(Element::of("Unheard", "x"))
+        .with(Element::of("ID", "7"))
+}
+
+fn created(correlation_id: Option<&str>) -> ObjectResult {
+    ObjectResult {
+        ok: true,
+        status_message: "Created Subscriber.".to_owned(),
+        object_type: "Subscriber".to_owned(),
+        correlation_id: correlation_id.map(str::to_owned),
+        new_id: Some(7),
+        object: Some(subscriber()),
+        ..ObjectResult::default()
+    }
+}
+
+#[track_caller]
+fn check_create(result: &ObjectResult, detail: ObjectDetail, expected: &str) {
+    let payload = soap::write_results(
+        Method::Create,
+        std::slice::from_ref(result),
+        Some(ID),
+        "OK",
+        detail,
+    );
+    let expected = format!(
+        "<CreateResponse><Results>{expected}</Results><RequestID>{ID}</RequestID><OverallStatus>OK</OverallStatus></CreateResponse>"
+    );
+    assert_eq!(bare(&payload), expected);
+}
+
+const STATUS: &str = "<StatusCode>OK</StatusCode><StatusMessage>Created Subscriber.</StatusMessage><OrdinalID>0</OrdinalID><NewID>7</NewID>";
+
+#[test]
+fn objects_come_back_in_the_order_of_the_schema() {
+    let whole = "<Object xsi:type=\"Subscriber\"><PartnerKey xsi:nil=\"true\" /><ID>7</ID><ObjectID xsi:nil=\"true\" /><EmailAddress>a@example.com</EmailAddress><Attributes><Name>n</Name><Value>&lt;b&gt;</Value></Attributes><SubscriberKey>k1</SubscriberKey></Object>";
+    check_create(
+        &created(None),
+        ObjectDetail::Whole,
+        &format!("{STATUS}{whole}"),
+    );
+    let base = "<Object xsi:type=\"Subscriber\"><PartnerKey xsi:nil=\"true\" /><ID>7</ID><ObjectID xsi:nil=\"true\" /></Object>";
+    check_create(
+        &created(None),
+        ObjectDetail::Base,
+        &format!("{STATUS}{base}"),
+    );
+    check_create(&created(None), ObjectDetail::None, STATUS);
+}
+
+#[test]
+fn a_correlation_id_takes_the_place_of_the_index() {
+    let object = "<Object xsi:type=\"Subscriber\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID></Object>";
+    check_create(
+        &created(Some("c")),
+        ObjectDetail::None,
+        &format!("{STATUS}{object}"),
+    );
+    let numbered = format!("{STATUS}{object}")
+        .replace(">c<", ">42<")
+        .replace("<OrdinalID>0<", "<OrdinalID>42<");
+    check_create(&created(Some("42")), ObjectDetail::None, &numbered);
+    let in_object = "<ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID><EmailAddress>";
+    let payload = soap::write_results(
+        Method::Create,
+        &[created(Some("c"))],
+        None,
+        "OK",
+        ObjectDetail::Whole,
+    );
+    assert!(payload.contains(in_object), "{payload}");
+    assert!(!payload.contains("RequestID"), "{payload}");
+}
+
+#[test]
+fn a_queued_call_says_so_for_each_object() {
+    assert_eq!(
+        bare(&soap::write_queued(Method::Create, 2, ID)),
+        format!(
+            "<CreateResponse><Results><StatusCode>OK</StatusCode><StatusMessage>Queued</StatusMessage><OrdinalID>0</OrdinalID><NewID>0</NewID></Results><Results><StatusCode>OK</StatusCode><StatusMessage>Queued</StatusMessage><OrdinalID>1</OrdinalID><NewID>0</NewID></Results><RequestID>{ID}</RequestID><OverallStatus>OK</OverallStatus></CreateResponse>"
+        )
+    );
+    assert_eq!(
+        bare(&soap::write_queued(Method::Perform, 1, ID)),
+        format!(
+            "<PerformResponseMsg><Results><Result><StatusCode>OK</StatusCode><StatusMessage>Queued</StatusMessage><OrdinalID>0</OrdinalID><Object /><Task><StatusCode>OK</StatusCode><StatusMessage>OK</StatusMessage></Task></Result></Results><OverallStatus>OK</OverallStatus><OverallStatusMessage /><RequestID>{ID}</RequestID></PerformResponseMsg>"
+        )
+    );
+}
+
+#[test]
+fn a_refused_call_has_at_least_one_result() {
+    let expected = "<DeleteResponse><Results><StatusCode>Error</StatusCode><StatusMessage>Conversation is closed and cannot accept more parts</StatusMessage><OrdinalID>0</OrdinalID><ErrorCode>215</ErrorCode></Results><OverallStatus>Error</OverallStatus></DeleteResponse>";
+    for objects in [0, 1] {
+        let payload =
+            soap::write_refused(Method::Delete, objects, &Refusal::ConversationClosed, None);
+        assert_eq!(bare(&payload), expected);
+    }
+}
+
+#[test]
+fn typed_results_end_with_what_they_add() {
+    let failure = SubscriberFailure {
+        subscriber: Element::new("Subscribers").with(Element::of("SubscriberKey", "k1")),
+        error_code: "TriggeredSendSubscriberProcessingError".to_owned(),
+        error_description: "Error Code: 5".to_owned(),
+        ordinal: 3,
+    };
+    let send = ObjectResult {
+        detail: Detail::TriggeredSend {
+            failures: vec![failure],
+        },
+        ..ObjectResult::default()
+    };
+    let payload = soap::write_results(Method::Create, &[send], None, "Error", ObjectDetail::Whole);
+    assert!(
+        payload.contains("<Results xsi:type=\"TriggeredSendCreateResult\">"),
+        "{payload}"
+    );
+    assert!(payload.contains("<SubscriberKey>k1</SubscriberKey></Subscriber><ErrorCode>TriggeredSendSubscriberProcessingError</ErrorCode><ErrorDescription>Error Code: 5</ErrorDescription><Ordinal>3</Ordinal></SubscriberFailures></Results>"), "{payload}");
+    let error = FieldError {
+        name: "Age".to_owned(),
+        error_code: 310_007,
+        error_message: "no".to_owned(),
+    };
+    let row = ObjectResult {
+        detail: Detail::DataExtension {
+            error_message: None,
+            key_errors: vec![error],
+            value_errors: Vec::new(),
+        },
+        ..ObjectResult::default()
+    };
+    let payload = soap::write_results(Method::Update, &[row], None, "Error", ObjectDetail::None);
+    assert!(
+        payload.contains("<Results xsi:type=\"DataExtensionUpdateResult\">"),
+        "{payload}"
+    );
+    assert!(payload.contains("<Object /><KeyErrors><KeyError><Name>Age</Name><ErrorCode>310007</ErrorCode><ErrorMessage>no</ErrorMessage></KeyError></KeyErrors></Results>"), "{payload}");
+}
+
+#[test]
+fn retrieved_objects_say_their_type() {
+    let item = Element::new("anything")
+        .typed("ResultItem")
+        .with(Element::of("StatusCode", "OK"))
+        .with(Element::of("CorrelationID", "c"))
+        .with(Element::of("RequestID", ID));
+    let open = Element::new("Results")
+        .typed("Automation")
+        .with(Element::of("Name", "n"))
+        .with(Element::of("CustomerKey", "k"));
+    assert_eq!(
+        bare(&soap::write_retrieved("OK", ID, &[item, open])),
+        format!(
+            "<RetrieveResponseMsg><OverallStatus>OK</OverallStatus><RequestID>{ID}</RequestID><Results xsi:type=\"ResultItem\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID><RequestID>{ID}</RequestID><StatusCode>OK</StatusCode></Results><Results xsi:type=\"Automation\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CustomerKey>k</CustomerKey><Name>n</Name></Results></RetrieveResponseMsg>"
+        )
+    );
+}
+
+fn answering(version: SoapVersion) -> Answering<'static> {
+    Answering {
+        version,
+        relates_to: Some("urn:uuid:1"),
+        message_id: ID,
+        now: jiff::Timestamp::UNIX_EPOCH,
+        url: "https://example.com/Service.asmx",
+    }
+}
+
+#[test]
+fn envelopes_have_the_literal_prefix_and_the_headers() {
+    let answer = soap::envelope(&answering(SoapVersion::Soap11), "CreateResponse", "<a/>");
+    for expected in [
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"",
+        "<wsa:Action>CreateResponse</wsa:Action><wsa:MessageID>urn:uuid:46a1b17e-2c60-4d2f-8a1e-0c5d3f2b1a00</wsa:MessageID><wsa:RelatesTo>urn:uuid:1</wsa:RelatesTo>",
+        "<wsu:Created>1970-01-01T00:00:00Z</wsu:Created><wsu:Expires>1970-01-01T00:05:00Z</wsu:Expires>",
+        "</soap:Header><soap:Body><a/></soap:Body></soap:Envelope>",
+    ] {
+        assert!(answer.contains(expected), "{answer}");
+    }
+    let answer = soap::envelope(&answering(SoapVersion::Soap12), "CreateResponse", "<a/>");
+    assert!(
+        answer.contains("<soap:Envelope xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\"")
+    );
+    assert!(soap::well_formed(answer.as_bytes()).is_ok());
+}
+
+#[track_caller]
+fn check_fault(version: SoapVersion, fault: &Fault, expected: &str) {
+    let answer = soap::write_fault(&answering(version), fault);
+    assert!(soap::well_formed(answer.as_bytes()).is_ok());
+    let (_, body) = answer.split_once("<soap:Body>").expect("a body");
+    assert_eq!(
+        body,
+        format!("<soap:Fault>{expected}</soap:Fault></soap:Body></soap:Envelope>")
+    );
+}
+
+#[test]
+fn faults_look_as_their_readers_expect() {
+    check_fault(
+        SoapVersion::Soap11,
+        &Fault::security("Token Expired"),
+        "<faultcode xmlns:q0=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd\">q0:Security</faultcode><faultstring>Token Expired</faultstring><faultactor>https://example.com/Service.asmx</faultactor>",
+    );
+    check_fault(
+        SoapVersion::Soap11,
+        &Fault::server(17, "Rate Limited"),
+        "<faultcode>soap:Server</faultcode><faultstring>Rate Limited</faultstring><faultactor>https://example.com/Service.asmx</faultactor><detail><apifault xmlns=\"urn:fault.partner.exacttarget.com\"><Code>17</Code><Message>Rate Limited</Message></apifault></detail>",
+    );
+    check_fault(
+        SoapVersion::Soap11,
+        &Fault::client("a < b").coded(2),
+        "<faultcode>soap:Client</faultcode><faultstring>a &lt; b</faultstring><detail />",
+    );
+    check_fault(
+        SoapVersion::Soap12,
+        &Fault::client("no"),
+        "<soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang=\"en\">no</soap:Text></soap:Reason>",
+    );
+    check_fault(
+        SoapVersion::Soap12,
+        &Fault::security("Login Failed"),
+        "<soap:Code><soap:Value>soap:Sender</soap:Value><soap:Subcode><soap:Value>wsse:Security</soap:Value></soap:Subcode></soap:Code><soap:Reason><soap:Text xml:lang=\"en\">Login Failed</soap:Text></soap:Reason><soap:Role>https://example.com/Service.asmx</soap:Role>",
+    );
+}
+
+#[test]
+fn faults_are_written_in_the_version_that_was_meant() {
+    let guess = SoapVersion::guess;
+    let soap12 = b"<Envelope xmlns=\"http://www.w3.org/2003/05/soap-envelope\"><";
+    assert_eq!(guess(soap12, Some("text/xml")), SoapVersion::Soap12);
+    assert_eq!(
+        guess(b"<", Some("application/soap+xml; charset=utf-8")),
+        SoapVersion::Soap12
+    );
+    assert_eq!(guess(b"<", Some("text/xml")), SoapVersion::Soap11);
+    assert_eq!(guess(b"", None), SoapVersion::Soap11);
+}
+
+#[test]
+fn the_wsdl_is_well_formed_and_ours() {
+    let wsdl = soap::wsdl("https://example.com/Service.asmx?a=\"&b");
+    assert!(soap::well_formed(wsdl.as_bytes()).is_ok());
+    assert!(
+        wsdl.contains(
+            "<soap:address location=\"https://example.com/Service.asmx?a=&quot;&amp;b\"/>"
+        )
+    );
+    assert_eq!(wsdl.matches("<soap:operation soapAction=").count(), 13);
+    assert!(!wsdl.contains("schemaLocation"));
+    for expected in [
+        "<xsd:element name=\"RequestExpirationTime\" type=\"xsd:dateTime\" minOccurs=\"0\"/></xsd:sequence>",
+        "<xsd:enumeration value=\"OnExpired\"/>",
+        "<xsd:complexType name=\"Options\" abstract=\"true\">",
+        "<xsd:choice><xsd:element name=\"SourceName\" type=\"xsd:string\"/><xsd:element name=\"SourceOrdinal\" type=\"xsd:int\"/></xsd:choice>",
+        "<xsd:element name=\"PartnerKey\" type=\"xsd:string\" minOccurs=\"0\" nillable=\"true\"/>",
+    ] {
+        assert!(wsdl.contains(expected), "{expected}");
+    }
+}
