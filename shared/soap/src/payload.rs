@@ -65,7 +65,7 @@ fn fill(reader: &mut Reader<'_>, name: Name<'_>, element: &mut Element) -> Resul
     }
     let has_text = !is_all_blank(&text);
     let has_children = !element.children.is_empty();
-    if has_text && has_children {
+    if has_text && (has_children || left_out) {
         return Err(mixed(element));
     }
     if element.nil && (has_text || has_children) {
@@ -74,10 +74,10 @@ fn fill(reader: &mut Reader<'_>, name: Name<'_>, element: &mut Element) -> Resul
             echo(&element.name)
         )));
     }
-    if !has_children && !element.nil {
+    if !has_children && !left_out && !element.nil {
         element.text = text.into_owned();
     }
-    let is_stray = left_out && !has_text && !has_children && element.type_name.is_none();
+    let is_stray = left_out && !has_children && element.type_name.is_none();
     Ok(!is_stray)
 }
 

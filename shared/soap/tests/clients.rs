@@ -66,10 +66,11 @@ fn reading(bytes: &[u8], content_type: Option<&str>, soap_action: Option<&str>) 
     );
     line("action", action.unwrap_or("none"));
     line("operation", operation.name());
-    match operation {
-        Operation::Call(call) => call_lines(&call, &mut line),
-        Operation::Retrieve(retrieve) => retrieve_lines(&retrieve, &mut line),
-        other => line("other", &format!("{other:?}")),
+    if let Operation::Call(call) = &operation {
+        call_lines(call, &mut line);
+    }
+    if let Operation::Retrieve(retrieve) = &operation {
+        retrieve_lines(retrieve, &mut line);
     }
     line("canonical", &soap::canonical(&envelope.body));
     text

@@ -171,6 +171,10 @@ fn malformed_markup_is_refused() {
         "<A xmlns='http://www.w3.org/XML/1998/namespace'/>",
         "<A xmlns:p='a' xmlns:p='b'/>",
         "<A xmlns:p='not a uri'/>",
+        "<A xmlns:p='1:a'/>",
+        "<A xmlns:p='http://a:b/'/>",
+        "<A xmlns:p='http://a/%zz'/>",
+        "<A xmlns:p='a#b#c'/>",
     ] {
         check(&create(inside), "not well-formed");
     }
@@ -302,6 +306,9 @@ fn an_encoding_is_what_it_says() {
 fn an_envelope_has_one_of_everything() {
     let body = format!("<s:Body><CreateRequest xmlns=\"{API}\"/></s:Body>");
     accepts(&with_parts(&body));
+    accepts(&create(
+        "<A xmlns:p='urn:a:b' xmlns:q='http://u@h:80/a:b?c:d#e' xmlns:r='../a%20b'/>",
+    ));
     accepts(&with_parts(&format!("{body}<s:Header/>")));
     check(
         &with_parts(&format!("{body}{body}")),

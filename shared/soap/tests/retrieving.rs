@@ -12,7 +12,7 @@ fn filter(markup: &str) -> Result<Filter, String> {
     let body = soap::read_canonical(&text).expect(&text);
     match soap::read_operation(&body, None, None) {
         Ok(Operation::Retrieve(retrieve)) => Ok(retrieve.filter.expect("a filter")),
-        Ok(other) => panic!("{other:?}"),
+        Ok(other) => Err(format!("{other:?}")),
         Err(fault) => Err(fault.text),
     }
 }

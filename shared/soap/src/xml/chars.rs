@@ -39,8 +39,8 @@ pub(crate) fn is_ncname(text: &str) -> bool {
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
 
-/// Whether a namespace name is written like a URI. Only its characters and its scheme are looked
-/// at: nothing is ever fetched from it.
+/// Whether a namespace name is written like a URI: its characters, its scheme and its port are
+/// looked at. Nothing is ever fetched from it.
 pub(crate) fn is_uri(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_part = |at: usize, byte: u8| match byte {
@@ -50,22 +50,33 @@ pub(crate) fn is_uri(text: &str) -> bool {
         }
         _ => byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=".contains(&byte),
     };
-    let is_scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    let start = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match start.split_once(':') {
+        Some((scheme, _)) => (Some(scheme), &text[scheme.len() + 1..]),
+        None => (None, text),
     };
-    let scheme = text
-        .split(['/', '?', '#'])
-        .next()
-        .and_then(|start| start.split_once(':'));
-    scheme.is_none_or(|(scheme, _)| is_scheme(scheme))
+    scheme.is_none_or(is_scheme)
+        && rest.strip_prefix("//").is_none_or(has_good_port)
         && text.matches('#').count() <= 1
         && bytes
             .iter()
             .enumerate()
             .all(|(at, byte)| is_part(at, *byte))
+}
+
+fn is_scheme(scheme: &str) -> bool {
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// `rest` begins with an authority: a host, with a user before and a port behind it if need be.
+fn has_good_port(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let port = host.split_once(':').map(|(_, port)| port);
+    port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Where the first character stands that no XML document may hold, as byte offset.
