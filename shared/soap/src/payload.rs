@@ -37,7 +37,7 @@ fn fill(reader: &mut Reader<'_>, name: Name<'_>, element: &mut Element) -> Resul
             echo(name.local)
         )));
     }
-    name.local.clone_into(&mut element.name);
+    element.name = name.local.to_owned();
     read_instance_attributes(reader, element)?;
     let mut text: Cow<'_, str> = Cow::Borrowed("");
     let mut left_out = false;

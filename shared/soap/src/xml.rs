@@ -6,12 +6,13 @@
 //! has to refuse is refused here, and a DOCTYPE always.
 //!
 //! `encoding` (bytes to text), `chars` (what may stand where), `scan` (the smallest pieces: names,
-//! references, attributes), `reader` (elements, namespaces, bounds).
+//! references, attributes), `scope` (namespaces), `reader` (elements and bounds).
 
 mod chars;
 mod encoding;
 mod reader;
 mod scan;
+mod scope;
 
 pub(crate) use chars::{is_all_blank, is_ncname};
 pub(crate) use encoding::decode;

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 
 use crate::fault::Fault;
-use crate::namespaces::{self, Space};
+use crate::namespaces::Space;
 use crate::xml::encoding::{self, Encoding};
 use crate::xml::scan::{QName, Scanner};
-use crate::xml::{
-    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAMESPACE_BYTES_MAX, NAMESPACES_MAX, chars,
-};
+use crate::xml::scope::{Outside, Scope, Unbound};
+use crate::xml::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, chars};
 
 /// What comes next in a document. Comments and instructions never come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,29 +45,17 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// One namespace declaration in scope.
-struct Binding<'a> {
-    prefix: &'a str,
-    uri: Cow<'a, str>,
-    space: Space,
-}
-
 /// An element that has not ended yet.
 struct Open<'a> {
     name: &'a str,
-    /// How many bindings there were outside it.
-    bindings: usize,
-    /// The default namespace outside it.
-    default_space: Space,
+    outside: Outside,
 }
 
 /// Reads one document from beginning to end.
 pub(crate) struct Reader<'a> {
     scanner: Scanner<'a>,
     open: Vec<Open<'a>>,
-    bindings: Vec<Binding<'a>>,
-    /// What no prefix means here. Most names have none, and need no look at the bindings.
-    default_space: Space,
+    scope: Scope<'a>,
     attributes: Vec<Attribute<'a>>,
     elements: usize,
     /// The element that just began was written `<like-this/>`.
@@ -87,8 +74,7 @@ impl<'a> Reader<'a> {
         let mut reader = Self {
             scanner: Scanner::new(text),
             open: Vec::with_capacity(16),
-            bindings: Vec::with_capacity(16),
-            default_space: Space::Unqualified,
+            scope: Scope::new(),
             attributes: Vec::with_capacity(8),
             elements: 0,
             ends_at_once: false,
@@ -228,8 +214,7 @@ impl<'a> Reader<'a> {
             return Err(self.bound(&format!("elements nested deeper than {DEPTH_MAX}")));
         }
         let qname = self.scanner.qname()?;
-        let bindings = self.bindings.len();
-        let default_space = self.default_space;
+        let outside = self.scope.enter();
         self.attributes.clear();
         loop {
             let blank = self.scanner.skip_blank();
@@ -239,16 +224,17 @@ impl<'a> Reader<'a> {
                     self.ends_at_once = true;
                     break self.scanner.expect("/>")?;
                 }
-                Some(_) if blank => self.attribute(bindings)?,
+                Some(_) if blank => self.attribute(outside)?,
                 Some(_) | None => return Err(self.fault("'>' expected")),
             }
         }
         self.resolve_attributes()?;
-        let space = self.resolve(qname)?;
+        let Some(space) = self.scope.space_of(qname.prefix) else {
+            return Err(self.fault("a prefix that is not declared"));
+        };
         self.open.push(Open {
             name: qname.whole,
-            bindings,
-            default_space,
+            outside,
         });
         Ok(Event::Start(Name {
             space,
@@ -256,13 +242,12 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    /// One attribute, or one namespace declaration. `outside` is the number of bindings that the
-    /// element inherits.
-    fn attribute(&mut self, outside: usize) -> Result<(), Fault> {
+    /// One attribute, or one namespace declaration.
+    fn attribute(&mut self, outside: Outside) -> Result<(), Fault> {
         let qname = self.scanner.qname()?;
         self.scanner.equals_sign()?;
         let value = self.scanner.attribute_value()?;
-        if self.attributes.len() + (self.bindings.len() - outside) == ATTRIBUTES_MAX {
+        if self.attributes.len() + self.scope.declared_since(outside) == ATTRIBUTES_MAX {
             return Err(self.bound(&format!(
                 "more than {ATTRIBUTES_MAX} attributes of one element"
             )));
@@ -282,56 +267,27 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn bind(&mut self, prefix: &'a str, uri: Cow<'a, str>, outside: usize) -> Result<(), Fault> {
-        let is_reserved = prefix == "xmlns"
-            || uri == namespaces::XMLNS
-            || (prefix == "xml") != (uri == namespaces::XML);
-        if is_reserved {
-            return Err(self.fault("a reserved prefix or namespace is redeclared"));
-        }
-        if uri.is_empty() && !prefix.is_empty() {
-            return Err(self.fault("a prefix is bound to no namespace"));
-        }
-        if self.bindings[outside..]
-            .iter()
-            .any(|binding| binding.prefix == prefix)
-        {
-            return Err(self.fault("a prefix is declared twice in one element"));
-        }
-        if self.bindings.len() == NAMESPACES_MAX {
-            return Err(self.bound(&format!(
-                "more than {NAMESPACES_MAX} namespace declarations"
-            )));
-        }
-        if uri.len() > NAMESPACE_BYTES_MAX {
-            return Err(self.bound(&format!(
-                "a namespace longer than {NAMESPACE_BYTES_MAX} bytes"
-            )));
-        }
-        let space = Space::of(&uri);
-        if space == Space::Other && !chars::is_uri(&uri) {
-            return Err(self.fault("a namespace whose name is no URI"));
-        }
-        if prefix.is_empty() {
-            self.default_space = space;
-        }
-        self.bindings.push(Binding { prefix, uri, space });
-        Ok(())
+    fn bind(&mut self, prefix: &'a str, uri: Cow<'a, str>, outside: Outside) -> Result<(), Fault> {
+        self.scope
+            .bind(prefix, uri, outside)
+            .map_err(|unbound| match unbound {
+                Unbound::NotWellFormed(what) => self.fault(what),
+                Unbound::TooMuch(what) => self.bound(&what),
+            })
     }
 
     /// Gives the attributes their namespaces and refuses two of the same expanded name.
     fn resolve_attributes(&mut self) -> Result<(), Fault> {
         for at in 0..self.attributes.len() {
             let prefix = self.attributes[at].qname.prefix;
-            let Some(space) = self.attribute_space(at, prefix) else {
+            let Some((space, binding)) = self.scope.attribute_space(prefix) else {
                 return Err(self.fault("a prefix that is not declared"));
             };
             self.attributes[at].space = space;
-            let attribute = &self.attributes[at];
+            self.attributes[at].binding = binding;
+            let local = self.attributes[at].qname.local;
             let is_same = |earlier: &Attribute<'_>| {
-                earlier.qname.local == attribute.qname.local
-                    && earlier.space == space
-                    && (space != Space::Other || self.uri(earlier) == self.uri(attribute))
+                earlier.is(space, local) && self.scope.is_same(earlier.binding, binding)
             };
             if self.attributes[..at].iter().any(is_same) {
                 return Err(self.fault("an attribute stands twice in one element"));
@@ -340,50 +296,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The namespace of an attribute; it remembers where that was declared, so that comparing
-    /// attributes needs no more looking up.
-    fn attribute_space(&mut self, at: usize, prefix: &str) -> Option<Space> {
-        match prefix {
-            "" => Some(Space::Unqualified),
-            "xml" => Some(Space::Xml),
-            _ => {
-                let binding = self
-                    .bindings
-                    .iter()
-                    .rposition(|binding| binding.prefix == prefix)?;
-                self.attributes[at].binding = Some(binding);
-                Some(self.bindings[binding].space)
-            }
-        }
-    }
-
-    /// The namespace name of a resolved attribute that has a prefix.
-    fn uri(&self, attribute: &Attribute<'_>) -> &str {
-        attribute
-            .binding
-            .map_or("", |binding| &self.bindings[binding].uri)
-    }
-
-    fn binding(&self, prefix: &str) -> Option<&Binding<'a>> {
-        self.bindings
-            .iter()
-            .rev()
-            .find(|binding| binding.prefix == prefix)
-    }
-
-    fn resolve(&self, qname: QName<'a>) -> Result<Space, Fault> {
-        self.space_of(qname.prefix)
-            .ok_or_else(|| self.fault("a prefix that is not declared"))
-    }
-
     /// The namespace that a prefix stands for here, the default namespace for an empty one; for
     /// names in values, as in `xsi:type="ns0:Subscriber"`.
     pub(crate) fn space_of(&self, prefix: &str) -> Option<Space> {
-        match prefix {
-            "" => Some(self.default_space),
-            "xml" => Some(Space::Xml),
-            _ => self.binding(prefix).map(|binding| binding.space),
-        }
+        self.scope.space_of(prefix)
     }
 
     fn end_tag(&mut self) -> Result<Event<'a>, Fault> {
@@ -403,8 +319,7 @@ impl<'a> Reader<'a> {
 
     fn close(&mut self) -> Event<'a> {
         if let Some(open) = self.open.pop() {
-            self.bindings.truncate(open.bindings);
-            self.default_space = open.default_space;
+            self.scope.leave(open.outside);
         }
         Event::End
     }
