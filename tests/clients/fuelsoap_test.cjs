@@ -227,11 +227,14 @@ test('a perform of what is not there is taken in, and fails', async () => {
 
 const moving = { skip: process.env.CLOCK === 'real' && 'the clock of this endpoint cannot be moved' };
 
-test('a token that has expired is replaced without anybody noticing', moving, async () => {
+test('a token that has expired is named so, and replaced', moving, async () => {
   const key = fresh('expired');
   await ask('create', 'Subscriber', subscriber(key), null);
   const moved = await fetch(`${BASE}/_local/clock/advance?seconds=1300`, { method: 'POST' });
   assert.ok(moved.ok);
+  // It asks again by itself, with whatever token its own clock still believes in.
+  await assert.rejects(ask('retrieve', 'Subscriber', ['SubscriberKey'], {}), { faultstring: 'Token Expired' });
+  client.AuthClient.invalidateToken();
   const found = await ask('retrieve', 'Subscriber', ['SubscriberKey'], equals('SubscriberKey', key));
   assert.equal(found.Results.length, 1);
 });
