@@ -19,7 +19,10 @@ pub struct Kept {
 
 impl Kept {
     pub fn of(body: &Element) -> Self {
-        Self { canonical: soap::canonical(body), digest: soap::digest(body) }
+        Self {
+            canonical: soap::canonical(body),
+            digest: soap::digest(body),
+        }
     }
 
     pub fn canonical(&self) -> &str {
@@ -54,7 +57,11 @@ pub async fn accept(
     Ok(match taken_in {
         TakenIn::Accepted(request_id) => {
             info!(%request_id, account = %caller.account, "call taken in");
-            Ok(soap::write_queued(request.method, request.objects.len(), &request_id.0))
+            Ok(soap::write_queued(
+                request.method,
+                request.objects.len(),
+                &request_id.0,
+            ))
         }
         TakenIn::Refused(refusal) => Ok(refused(request, &refusal)),
         TakenIn::KeyUsed => Err(Fault::client(
@@ -79,7 +86,9 @@ fn check(
     let allow_http = cloud.settings.allow_http_callbacks;
     let (conversation_id, place) = request.place()?;
     request.check(allow_http)?;
-    request.options.check_times(place.calls_in_conversation().get(), now)?;
+    request
+        .options
+        .check_times(place.calls_in_conversation().get(), now)?;
     let leads_nowhere_good = request.options.subscriptions.iter().any(|subscription| {
         subscription.response_type == AsyncResponseType::HttpPost
             && (!may_be_called(&subscription.address, allow_http)
@@ -110,7 +119,10 @@ fn check(
 fn leads_to(address: &str, own_host: &str) -> bool {
     Url::parse(address)
         .ok()
-        .and_then(|url| url.host_str().map(|host| host.trim_end_matches('.') == own_host))
+        .and_then(|url| {
+            url.host_str()
+                .map(|host| host.trim_end_matches('.') == own_host)
+        })
         .unwrap_or(false)
 }
 
@@ -118,4 +130,3 @@ fn leads_to(address: &str, own_host: &str) -> bool {
 pub fn refused(request: &CallRequest, refusal: &Refusal) -> String {
     soap::write_refused(request.method, request.objects.len().max(1), refusal, None)
 }
-

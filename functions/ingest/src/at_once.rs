@@ -37,7 +37,10 @@ pub async fn carry_out(
     let request_id = cloud.chance.request_id();
     let (results, mails) = run(cloud, caller, call, &request_id).await?;
     if !mails.is_empty() {
-        match cloud.owe_mails(&caller.account, &request_id, &mails, cloud.now()).await {
+        match cloud
+            .owe_mails(&caller.account, &request_id, &mails, cloud.now())
+            .await
+        {
             Ok(()) => {}
             Err(CommitError::Overtaken) => return Err(Trouble::Overtaken(1)),
             Err(CommitError::Unavailable(trouble)) => return Err(trouble),
@@ -76,10 +79,16 @@ async fn run(
     let mut overtaken = 0;
     while results.len() < units.len() {
         if cloud.now().duration_since(began) > TIME_MAX {
-            results.extend(units[results.len()..].iter().map(|unit| too_late(call, unit)));
+            results.extend(
+                units[results.len()..]
+                    .iter()
+                    .map(|unit| too_late(call, unit)),
+            );
             break;
         }
-        let chunk = cloud.decide_chunk(&mut working, &request, &units[results.len()..]).await?;
+        let chunk = cloud
+            .decide_chunk(&mut working, &request, &units[results.len()..])
+            .await?;
         let (decided, owed) = (chunk.results.clone(), chunk.mails.clone());
         match commit(cloud, chunk).await? {
             true => {
@@ -124,7 +133,9 @@ fn too_late(call: &CallRequest, unit: &Unit) -> UnitResult {
                          RequestType Asynchronous"
             .to_owned(),
         error_code: Some(13),
-        object_type: object.and_then(|object| object.type_name.clone()).unwrap_or_default(),
+        object_type: object
+            .and_then(|object| object.type_name.clone())
+            .unwrap_or_default(),
         object: object.cloned(),
         ..ObjectResult::default()
     }))

@@ -26,7 +26,10 @@ pub async fn identify(
             })
         }
         Some(Credentials::Password { username, password }) if username != NOBODY => {
-            let found = cloud.accounts.log_in(Login::User, username, password, now).await?;
+            let found = cloud
+                .accounts
+                .log_in(Login::User, username, password, now)
+                .await?;
             Ok(found.ok_or_else(login_failed))
         }
         Some(Credentials::Password { .. } | Credentials::Digest { .. }) | None => {
@@ -46,7 +49,10 @@ pub async fn acting_for(
     client: Option<&ClientContext>,
 ) -> Result<Result<Caller, Refusal>, Trouble> {
     let named = client.and_then(|client| {
-        client.id.map(|id| id.to_string()).or_else(|| client.customer_key.clone())
+        client
+            .id
+            .map(|id| id.to_string())
+            .or_else(|| client.customer_key.clone())
     });
     let Some(named) = named.filter(|named| *named != caller.account.0 && named != "0") else {
         return Ok(Ok(caller.clone()));
@@ -54,7 +60,10 @@ pub async fn acting_for(
     let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
     let wanted = AccountId(named);
     if account.is_some_and(|account| account.owns.contains(&wanted)) {
-        return Ok(Ok(Caller { account: wanted, ..caller.clone() }));
+        return Ok(Ok(Caller {
+            account: wanted,
+            ..caller.clone()
+        }));
     }
     Ok(Err(Refusal::Invalid(Invalid::Object {
         code: 4,

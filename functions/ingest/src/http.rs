@@ -32,7 +32,11 @@ pub struct Response {
 
 impl Response {
     pub fn new(status: u16, content_type: &str, body: String) -> Self {
-        Self { status, headers: vec![("content-type", content_type.to_owned())], body }
+        Self {
+            status,
+            headers: vec![("content-type", content_type.to_owned())],
+            body,
+        }
     }
 
     pub fn text(status: u16, body: &str) -> Self {

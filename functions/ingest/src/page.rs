@@ -47,9 +47,15 @@ pub async fn keep(
     request: &str,
     cursor: Cursor,
 ) -> Result<(), Trouble> {
-    let continuation = Continuation { request: request.to_owned(), cursor };
+    let continuation = Continuation {
+        request: request.to_owned(),
+        cursor,
+    };
     let text = serde_json::to_string(&continuation).unwrap_or_default();
-    cloud.calls.keep_continuation(account, request_id, &text, cloud.now()).await
+    cloud
+        .calls
+        .keep_continuation(account, request_id, &text, cloud.now())
+        .await
 }
 
 /// The request that a ContinueRequest goes on with; `None`: there is none of that id.
@@ -62,8 +68,10 @@ pub async fn continued(
     let Some(text) = cloud.calls.continuation(account, &page_before).await? else {
         return Ok(None);
     };
-    let unreadable =
-        || Trouble::Unreadable { sk: "CONTINUE".to_owned(), attribute: "continuation" };
+    let unreadable = || Trouble::Unreadable {
+        sk: "CONTINUE".to_owned(),
+        attribute: "continuation",
+    };
     let kept: Continuation = serde_json::from_str(&text).map_err(|_| unreadable())?;
     let body = soap::read_canonical(&kept.request).map_err(|_| unreadable())?;
     match soap::take_operation(body, None, None) {

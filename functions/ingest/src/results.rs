@@ -46,10 +46,16 @@ impl<'a> Asked<'a> {
         let filter = request.filter.as_ref()?;
         let named = |names: [&str; 2]| names.into_iter().find_map(|name| filter.equals(name));
         if let Some(ids) = named(["RequestID", "ObjectID"]) {
-            return Some(Self { ids, by_conversation: false });
+            return Some(Self {
+                ids,
+                by_conversation: false,
+            });
         }
         let ids = named(["ConversationID", "CustomerKey"])?;
-        Some(Self { ids, by_conversation: true })
+        Some(Self {
+            ids,
+            by_conversation: true,
+        })
     }
 }
 
@@ -68,14 +74,23 @@ pub async fn look(
             request.object_type
         )));
     };
-    let looking = Looking { cloud, account, kind, request, by_conversation: asked.by_conversation };
+    let looking = Looking {
+        cloud,
+        account,
+        kind,
+        request,
+        by_conversation: asked.by_conversation,
+    };
     let mut page = Page::default();
     while let Some(id) = asked.ids.get(cursor.id) {
         if !looking.take_id(id, &mut cursor, size, &mut page).await? {
             page.next = Some(cursor);
             break;
         }
-        cursor = Cursor { id: cursor.id + 1, ..Cursor::default() };
+        cursor = Cursor {
+            id: cursor.id + 1,
+            ..Cursor::default()
+        };
     }
     Ok(Ok(page))
 }
@@ -107,26 +122,44 @@ impl Looking<'_> {
             (self.cloud.conversation_named(self.account, id).await?, None)
         } else {
             let request_id = RequestId(id.trim().to_lowercase());
-            let found = self.cloud.call_of_request(self.account, &request_id).await?;
+            let found = self
+                .cloud
+                .call_of_request(self.account, &request_id)
+                .await?;
             let only = found.as_ref().map(|found| found.call.place.sequence());
             (found.map(|found| found.standing), only)
         };
-        let Some(standing) = standing else { return Ok(true) };
+        let Some(standing) = standing else {
+            return Ok(true);
+        };
         loop {
             let first = SequenceCode::new(cursor.sequence).unwrap_or(SequenceCode::FIRST);
-            let entries = self.entries(&standing, only.unwrap_or(first), only.is_some()).await?;
+            let entries = self
+                .entries(&standing, only.unwrap_or(first), only.is_some())
+                .await?;
             if entries.is_empty() {
                 return Ok(true);
             }
             for (sequence, entry) in entries {
                 cursor.sequence = sequence.get();
-                for element in self.elements(&standing, sequence, entry).await?.into_iter().skip(cursor.object) {
+                for element in self
+                    .elements(&standing, sequence, entry)
+                    .await?
+                    .into_iter()
+                    .skip(cursor.object)
+                {
                     if page.results.len() >= size {
                         return Ok(false);
                     }
                     cursor.object += 1;
-                    if self.request.filter.as_ref().is_none_or(|filter| filter.admits(&element)) {
-                        page.results.push(soap::project(&element, &self.request.properties));
+                    if self
+                        .request
+                        .filter
+                        .as_ref()
+                        .is_none_or(|filter| filter.admits(&element))
+                    {
+                        page.results
+                            .push(soap::project(&element, &self.request.properties));
                     }
                 }
                 cursor.object = 0;
@@ -147,13 +180,25 @@ impl Looking<'_> {
         let now = self.cloud.now();
         let limit = if only { 1 } else { READ_AT_ONCE };
         let outcomes = if only {
-            self.cloud.outcome(&standing.key, first, now).await?.into_iter().collect()
+            self.cloud
+                .outcome(&standing.key, first, now)
+                .await?
+                .into_iter()
+                .collect()
         } else {
-            self.cloud.outcomes_from(&standing.key, first, limit, now).await?
+            self.cloud
+                .outcomes_from(&standing.key, first, limit, now)
+                .await?
         };
         if self.kind != Kind::Request {
             let entry = |outcome: OutcomeRecord| {
-                (outcome.sequence, Entry { call: None, outcome: Some(outcome) })
+                (
+                    outcome.sequence,
+                    Entry {
+                        call: None,
+                        outcome: Some(outcome),
+                    },
+                )
             };
             return Ok(outcomes.into_iter().map(entry).collect());
         }
@@ -163,8 +208,17 @@ impl Looking<'_> {
         let calls = found.map(|(_, calls)| calls).unwrap_or_default();
         let entry = |call: Call| {
             let sequence = call.place.sequence();
-            let outcome = outcomes.iter().find(|outcome| outcome.sequence == sequence).cloned();
-            (sequence, Entry { call: Some(call), outcome })
+            let outcome = outcomes
+                .iter()
+                .find(|outcome| outcome.sequence == sequence)
+                .cloned();
+            (
+                sequence,
+                Entry {
+                    call: Some(call),
+                    outcome,
+                },
+            )
         };
         Ok(calls.into_iter().map(entry).collect())
     }
@@ -180,7 +234,13 @@ impl Looking<'_> {
             (Kind::Item, Some(outcome), _) => self.items(standing, &outcome).await,
             (Kind::Request, outcome, Some(call)) => {
                 let now = self.cloud.now();
-                Ok(vec![self.state(standing, sequence, &call, outcome.as_ref(), now)])
+                Ok(vec![self.state(
+                    standing,
+                    sequence,
+                    &call,
+                    outcome.as_ref(),
+                    now,
+                )])
             }
             (Kind::Message | Kind::Item, None, _) | (Kind::Request, _, None) => Ok(Vec::new()),
         }
@@ -205,9 +265,15 @@ impl Looking<'_> {
         let status = outcome.overall_status.text();
         let mut message = Element::new("Results")
             .typed("ResultMessage")
-            .with(Element::of("CreatedDate", write_date_time(outcome.ended_at)))
+            .with(Element::of(
+                "CreatedDate",
+                write_date_time(outcome.ended_at),
+            ))
             .with(Element::of("RequestID", &record.request_id.0))
-            .with(Element::of("ConversationID", self.conversation_id(standing, &record.request_id)))
+            .with(Element::of(
+                "ConversationID",
+                self.conversation_id(standing, &record.request_id),
+            ))
             .with(Element::of("OverallStatusCode", status))
             .with(Element::of("StatusCode", status))
             .with(Element::of("StatusMessage", &outcome.status_message));
@@ -217,13 +283,24 @@ impl Looking<'_> {
         message = message
             .with(Element::of("RequestType", "Asynchronous"))
             .with(Element::of("ResultType", "Asynchronous"));
-        if self.request.properties.iter().any(|property| property == "ResultDetailXML") {
+        if self
+            .request
+            .properties
+            .iter()
+            .any(|property| property == "ResultDetailXML")
+        {
             let results = record.object_results(self.cloud).await?;
             let xml = if results.is_empty() {
                 String::new()
             } else {
                 let request_id = Some(record.request_id.0.as_str());
-                soap::write_results(record.method, &results, request_id, status, ObjectDetail::Whole)
+                soap::write_results(
+                    record.method,
+                    &results,
+                    request_id,
+                    status,
+                    ObjectDetail::Whole,
+                )
             };
             message = message.with(Element::of("ResultDetailXML", xml));
         }
@@ -252,9 +329,13 @@ impl Looking<'_> {
         let conversation_id = self.conversation_id(standing, &record.request_id);
         let item = |(ordinal, result): (usize, ObjectResult)| {
             let mut item = Element::new("Results").typed("ResultItem");
-            item.children.push(Element::of("CreatedDate", write_date_time(record.outcome.ended_at)));
+            item.children.push(Element::of(
+                "CreatedDate",
+                write_date_time(record.outcome.ended_at),
+            ));
             if let Some(correlation_id) = result.correlation_id {
-                item.children.push(Element::of("CorrelationID", correlation_id));
+                item.children
+                    .push(Element::of("CorrelationID", correlation_id));
             }
             item.children.extend([
                 Element::of("RequestID", &record.request_id.0),
@@ -264,7 +345,8 @@ impl Looking<'_> {
                 Element::of("OrdinalID", ordinal.to_string()),
             ]);
             if let Some(code) = result.error_code {
-                item.children.push(Element::of("ErrorCode", code.to_string()));
+                item.children
+                    .push(Element::of("ErrorCode", code.to_string()));
             }
             item.with(Element::of("RequestType", "Asynchronous"))
                 .with(Element::of("RequestObjectType", result.object_type))

@@ -73,11 +73,10 @@ pub async fn query(
         clients: Vec::new(),
         query_all_accounts: false,
     };
-    let (status, results) =
-        match look(cloud, &caller.account, &wanted, Cursor::default()).await? {
-            Ok(page) => ("OK".to_owned(), page.results),
-            Err(text) => (format!("Error: {text}"), Vec::new()),
-        };
+    let (status, results) = match look(cloud, &caller.account, &wanted, Cursor::default()).await? {
+        Ok(page) => ("OK".to_owned(), page.results),
+        Err(text) => (format!("Error: {text}"), Vec::new()),
+    };
     Ok(soap::write_queried(&status, &request_id.0, &results))
 }
 
@@ -122,7 +121,10 @@ async fn stored(
             return Err(Trouble::Missing(format!("{:?}", missing.0)));
         }
     };
-    let wanted = Wanted { source: &source, request };
+    let wanted = Wanted {
+        source: &source,
+        request,
+    };
     if let Some(keys) = direct_keys(&source, request.filter.as_ref(), cloud) {
         let mut page = Page::default();
         for key in keys {
@@ -137,13 +139,17 @@ async fn stored(
     let mut after = cursor.after;
     loop {
         let partition = &source.partition;
-        let (found, more) =
-            cloud.objects_after(partition, after.as_deref(), READ_AT_ONCE).await?;
+        let (found, more) = cloud
+            .objects_after(partition, after.as_deref(), READ_AT_ONCE)
+            .await?;
         for (sort, object) in found {
             wanted.take(object, &mut page);
             after = Some(sort);
             if page.results.len() >= size {
-                page.next = Some(Cursor { after, ..Cursor::default() });
+                page.next = Some(Cursor {
+                    after,
+                    ..Cursor::default()
+                });
                 return Ok(Ok(page));
             }
         }
@@ -152,7 +158,10 @@ async fn stored(
         }
         after = more;
         if cloud.now().duration_since(began) > LOOK_MAX {
-            page.next = Some(Cursor { after, ..Cursor::default() });
+            page.next = Some(Cursor {
+                after,
+                ..Cursor::default()
+            });
             return Ok(Ok(page));
         }
     }
@@ -170,7 +179,12 @@ impl Wanted<'_> {
             .source
             .objects_in(stored)
             .into_iter()
-            .filter(|object| self.request.filter.as_ref().is_none_or(|filter| filter.admits(object)))
+            .filter(|object| {
+                self.request
+                    .filter
+                    .as_ref()
+                    .is_none_or(|filter| filter.admits(object))
+            })
             .map(|object| soap::project(&object, &self.request.properties));
         page.results.extend(admitted);
     }
@@ -183,9 +197,14 @@ fn direct_keys(
     cloud: &Cloud,
 ) -> Option<Vec<ObjectKey>> {
     let now = cloud.now();
-    equal_parts(filter?).into_iter().find_map(|(property, values)| {
-        values.iter().map(|value| source.direct_key(property, value, now)).collect()
-    })
+    equal_parts(filter?)
+        .into_iter()
+        .find_map(|(property, values)| {
+            values
+                .iter()
+                .map(|value| source.direct_key(property, value, now))
+                .collect()
+        })
 }
 
 /// The properties for which every object asked for has one of some values.
@@ -193,7 +212,12 @@ fn equal_parts(filter: &Filter) -> Vec<(&str, &[String])> {
     match filter {
         Filter::And(parts) => parts.iter().flat_map(equal_parts).collect(),
         Filter::Or(_) => Vec::new(),
-        Filter::Simple { property, operator, values, .. } => {
+        Filter::Simple {
+            property,
+            operator,
+            values,
+            ..
+        } => {
             if matches!(operator, Operator::Equals | Operator::In) && !values.is_empty() {
                 vec![(property.as_str(), values.as_slice())]
             } else {
@@ -204,5 +228,8 @@ fn equal_parts(filter: &Filter) -> Vec<(&str, &[String])> {
 }
 
 fn short(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(64).collect()
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(64)
+        .collect()
 }

@@ -20,8 +20,13 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         Ok(envelope) => envelope,
         Err(fault) => {
             let version = SoapVersion::guess(&request.body, content_type);
-            let answering =
-                Answering { version, relates_to: None, message_id: &message_id, now, url: &url };
+            let answering = Answering {
+                version,
+                relates_to: None,
+                message_id: &message_id,
+                now,
+                url: &url,
+            };
             return respond(&answering, "", Err(fault));
         }
     };
@@ -37,7 +42,11 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let (name, answered) = match carry_through(cloud, request, envelope).await {
         Ok((name, answered)) => (name, answered),
         Err(trouble) => {
-            error!(message_id, trouble = trouble.in_full(), "request could not be answered");
+            error!(
+                message_id,
+                trouble = trouble.in_full(),
+                "request could not be answered"
+            );
             ("", Err(out_of_order(&message_id)))
         }
     };
@@ -73,7 +82,10 @@ async fn carry_through(
             Err(fault) => return Ok(("", Err(fault))),
         };
     let name = operation.name();
-    Ok((name, operate(cloud, request, &caller, operation, kept).await?))
+    Ok((
+        name,
+        operate(cloud, request, &caller, operation, kept).await?,
+    ))
 }
 
 async fn operate(
@@ -100,9 +112,9 @@ async fn operate(
                 at_once::carry_out(cloud, &caller, &call).await
             }
         }
-        Operation::Retrieve(wanted) => {
-            retrieve::retrieve(cloud, caller, &wanted, kept.canonical()).await.map(Ok)
-        },
+        Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, &wanted, kept.canonical())
+            .await
+            .map(Ok),
         Operation::Query(query) => retrieve::query(cloud, caller, &query).await.map(Ok),
         Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),
         Operation::GetSystemStatus => system::status(cloud).await.map(Ok),

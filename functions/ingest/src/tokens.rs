@@ -17,13 +17,20 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
             return refused(
                 400,
                 "unsupported_grant_type",
-                &format!("grant_type must be client_credentials, not {}", short(other)),
+                &format!(
+                    "grant_type must be client_credentials, not {}",
+                    short(other)
+                ),
             );
         }
         None => return refused(400, "invalid_request", "grant_type is missing"),
     }
     let (Some(id), Some(secret)) = (fields.get("client_id"), fields.get("client_secret")) else {
-        return refused(400, "invalid_request", "client_id and client_secret are needed");
+        return refused(
+            400,
+            "invalid_request",
+            "client_id and client_secret are needed",
+        );
     };
     match make_token(cloud, id, secret).await {
         Ok(Some(token)) => {
@@ -86,20 +93,29 @@ pub async fn bearer(cloud: &Cloud, request: &Request) -> Result<Option<Caller>, 
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         Some(_) | None => return Ok(None),
     };
-    Ok(match cloud.accounts.look_up_token(token, cloud.now()).await? {
-        TokenFound::Good(caller) => Some(caller),
-        TokenFound::Expired | TokenFound::Unknown => None,
-    })
+    Ok(
+        match cloud.accounts.look_up_token(token, cloud.now()).await? {
+            TokenFound::Good(caller) => Some(caller),
+            TokenFound::Expired | TokenFound::Unknown => None,
+        },
+    )
 }
 
 /// The original's answer to a REST request without a good token.
 pub fn not_authorized() -> Response {
-    Response::json(401, &json!({ "documentation": "", "errorcode": 0, "message": "Not Authorized" }))
+    Response::json(
+        401,
+        &json!({ "documentation": "", "errorcode": 0, "message": "Not Authorized" }),
+    )
 }
 
 async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<Option<String>, Trouble> {
     let now = cloud.now();
-    let Some(caller) = cloud.accounts.log_in(Login::Client, id, secret, now).await? else {
+    let Some(caller) = cloud
+        .accounts
+        .log_in(Login::Client, id, secret, now)
+        .await?
+    else {
         return Ok(None);
     };
     let token = cloud.chance.token();
@@ -121,11 +137,18 @@ impl Fields {
             let field = |(name, value): (&String, &Value)| Some((name.clone(), text(value)?));
             return Self(object.iter().filter_map(field).collect());
         }
-        Self(url::form_urlencoded::parse(&request.body).into_owned().collect())
+        Self(
+            url::form_urlencoded::parse(&request.body)
+                .into_owned()
+                .collect(),
+        )
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -141,13 +164,22 @@ fn refused(status: u16, error: &str, description: &str) -> Response {
 }
 
 fn unauthorized(status: u16, message: &str) -> Response {
-    Response::json(status, &json!({ "message": message, "errorcode": 1, "documentation": "" }))
+    Response::json(
+        status,
+        &json!({ "message": message, "errorcode": 1, "documentation": "" }),
+    )
 }
 
 fn unavailable(trouble: &Trouble) -> Response {
-    error!(trouble = trouble.in_full(), "token request could not be answered");
-    Response::json(503, &json!({ "message": "Try again", "errorcode": 2, "documentation": "" }))
-        .with_header("retry-after", "1")
+    error!(
+        trouble = trouble.in_full(),
+        "token request could not be answered"
+    );
+    Response::json(
+        503,
+        &json!({ "message": "Try again", "errorcode": 2, "documentation": "" }),
+    )
+    .with_header("retry-after", "1")
 }
 
 fn no_store(response: Response) -> Response {
@@ -155,5 +187,8 @@ fn no_store(response: Response) -> Response {
 }
 
 fn short(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(40).collect()
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(40)
+        .collect()
 }

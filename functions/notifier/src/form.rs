@@ -8,7 +8,9 @@ pub fn body(record: &ReplyRecord, results_xml: Option<&str>) -> String {
     let reply = &record.reply;
     let status = reply.overall_status.text();
     let conversation_id = record.conversation_id.as_ref().map_or("", |id| id.as_str());
-    let error_code = reply.error_code.map_or_else(String::new, |code| code.to_string());
+    let error_code = reply
+        .error_code
+        .map_or_else(String::new, |code| code.to_string());
     let sequence = match record.conversation_id {
         Some(_) => reply.sequence.to_string(),
         None => String::new(),

@@ -53,8 +53,10 @@ fn text(record: &ReplyRecord, status: &str) -> String {
 
 fn zipped(xml: &str) -> Option<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file("Results.xml", SimpleFileOptions::default()).ok()?;
-    zip.write_all(br#"<?xml version="1.0" encoding="utf-8"?>"#).ok()?;
+    zip.start_file("Results.xml", SimpleFileOptions::default())
+        .ok()?;
+    zip.write_all(br#"<?xml version="1.0" encoding="utf-8"?>"#)
+        .ok()?;
     zip.write_all(xml.as_bytes()).ok()?;
     let bytes = zip.finish().ok()?.into_inner();
     (bytes.len() <= ATTACHMENT_BYTES_MAX).then_some(bytes)

@@ -36,7 +36,10 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
         match read_reply_wake(&delivery.body) {
             Ok(wake) => {
                 let key = wake.conversation.clone();
-                by_conversation.entry(key).or_default().push((wake, delivery));
+                by_conversation
+                    .entry(key)
+                    .or_default()
+                    .push((wake, delivery));
             }
             // Nobody can act on it, now or later; the table still knows what is owed.
             Err(unreadable) => {
@@ -44,7 +47,9 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
             }
         }
     }
-    let running = by_conversation.into_values().map(|wakes| in_order(cloud, wakes, deadline));
+    let running = by_conversation
+        .into_values()
+        .map(|wakes| in_order(cloud, wakes, deadline));
     join_all(running).await.into_iter().flatten().collect()
 }
 

@@ -38,11 +38,7 @@ enum Stands {
 }
 
 /// Sends what is owed of a call's mails, as far as time allows.
-pub async fn settle(
-    cloud: &Cloud,
-    wake: &ReplyWake,
-    deadline: Timestamp,
-) -> Result<Left, Trouble> {
+pub async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Result<Left, Trouble> {
     let Some(mut mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
         return Ok(Left::Nothing);
     };
@@ -54,11 +50,16 @@ pub async fn settle(
         let page = cloud.mails_from(&mails, next, PAGE).await?;
         let Some(last) = page.last() else { break };
         let after = last.number + 1;
-        let sending = page.into_iter().map(|mail| send_one(cloud, &mails.account, mail));
+        let sending = page
+            .into_iter()
+            .map(|mail| send_one(cloud, &mails.account, mail));
         let stands: Vec<Stands> = stream::iter(sending).buffered(AT_ONCE).collect().await;
         trouble = stands.contains(&Stands::Trouble);
         if all_done {
-            let done = stands.iter().take_while(|stands| **stands == Stands::Done).count();
+            let done = stands
+                .iter()
+                .take_while(|stands| **stands == Stands::Done)
+                .count();
             done_through += u32::try_from(done).unwrap_or(0);
             all_done = done == stands.len();
         }
@@ -77,7 +78,13 @@ pub async fn settle(
     }
     let due = (!all_done || trouble).then(|| cloud.now() + LOOK_AGAIN);
     commit(cloud, &mails, done_through, due).await?;
-    if trouble { Ok(Left::WaitsUntil(cloud.now() + SignedDuration::from_secs(30))) } else { Ok(Left::Nothing) }
+    if trouble {
+        Ok(Left::WaitsUntil(
+            cloud.now() + SignedDuration::from_secs(30),
+        ))
+    } else {
+        Ok(Left::Nothing)
+    }
 }
 
 async fn commit(
@@ -86,7 +93,10 @@ async fn commit(
     done_through: u32,
     due: Option<Timestamp>,
 ) -> Result<MailsRecord, Trouble> {
-    match cloud.commit_mails(mails, done_through, due, cloud.now()).await {
+    match cloud
+        .commit_mails(mails, done_through, due, cloud.now())
+        .await
+    {
         Ok(next) => Ok(next),
         // The timekeeper came by, or another wake-up: the mails themselves say how they stand.
         Err(CommitError::Overtaken) => Err(Trouble::Overtaken(1)),
@@ -101,7 +111,10 @@ async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stand
         MailState::Sending(since) if now.duration_since(since) < CLAIM_MAX => return Stands::Open,
         MailState::Sending(_) => {
             warn!(conversation = %mail.conversation, number = mail.number, "mail is unknown");
-            cloud.commit_mail(&mail, MailState::Unknown, now).await.map(|_| Stands::Done)
+            cloud
+                .commit_mail(&mail, MailState::Unknown, now)
+                .await
+                .map(|_| Stands::Done)
         }
         MailState::Owed => send_owed(cloud, account, &mail, now).await,
     };
@@ -123,44 +136,58 @@ async fn send_owed(
 ) -> Result<Stands, CommitError> {
     let Ok(order) = serde_json::from_str::<MailOrder>(&mail.order) else {
         error!(conversation = %mail.conversation, number = mail.number, "mail is not readable");
-        return cloud.commit_mail(mail, MailState::Failed, now).await.map(|_| Stands::Done);
+        return cloud
+            .commit_mail(mail, MailState::Failed, now)
+            .await
+            .map(|_| Stands::Done);
     };
     if order.held && is_held(cloud, account, &order.definition).await? {
         return Ok(Stands::Open);
     }
-    let claimed = cloud.commit_mail(mail, MailState::Sending(now), now).await?;
+    let claimed = cloud
+        .commit_mail(mail, MailState::Sending(now), now)
+        .await?;
     match cloud.mail.send(&letter(order)).await {
         Ok(Sent::Taken) => {
             info!(conversation = %mail.conversation, number = mail.number, "mail sent");
             let now = cloud.now();
-            cloud.commit_mail(&claimed, MailState::Sent(now), now).await?;
+            cloud
+                .commit_mail(&claimed, MailState::Sent(now), now)
+                .await?;
             Ok(Stands::Done)
         }
         Ok(Sent::Rejected(reason)) => {
             warn!(conversation = %mail.conversation, number = mail.number, reason, "mail rejected");
-            cloud.commit_mail(&claimed, MailState::Failed, cloud.now()).await?;
+            cloud
+                .commit_mail(&claimed, MailState::Failed, cloud.now())
+                .await?;
             Ok(Stands::Done)
         }
         // Certain not to have been taken: it is owed as before.
         Err(trouble) if trouble.was_refused() => {
-            warn!(trouble = trouble.in_full(), "mail service takes no mail at present");
-            cloud.commit_mail(&claimed, MailState::Owed, cloud.now()).await?;
+            warn!(
+                trouble = trouble.in_full(),
+                "mail service takes no mail at present"
+            );
+            cloud
+                .commit_mail(&claimed, MailState::Owed, cloud.now())
+                .await?;
             Ok(Stands::Trouble)
         }
         // No answer: it may have gone out. The claim stays, and becomes *unknown*.
         Err(trouble) => {
-            warn!(trouble = trouble.in_full(), number = mail.number, "mail without an answer");
+            warn!(
+                trouble = trouble.in_full(),
+                number = mail.number,
+                "mail without an answer"
+            );
             Ok(Stands::Open)
         }
     }
 }
 
 /// Whether the definition of a held mail is still not active.
-async fn is_held(
-    cloud: &Cloud,
-    account: &AccountId,
-    definition: &str,
-) -> Result<bool, Trouble> {
+async fn is_held(cloud: &Cloud, account: &AccountId, definition: &str) -> Result<bool, Trouble> {
     let working = Working::new(account);
     let source = objects::retrieve_from(&working, "TriggeredSendDefinition");
     let key = match &source {
@@ -169,7 +196,9 @@ async fn is_held(
     };
     let Some(key) = key else { return Ok(true) };
     let found = cloud.object(&key).await?;
-    let status = found.as_ref().and_then(|found| found.text_of("TriggeredSendStatus"));
+    let status = found
+        .as_ref()
+        .and_then(|found| found.text_of("TriggeredSendStatus"));
     Ok(status != Some("Active"))
 }
 

@@ -1,2 +1,25 @@
-//! notifier
-fn main() {}
+//! Starts `notifier` in AWS Lambda: hands it batches from the replies queue.
+
+use aws_lambda_events::sqs::SqsEvent;
+use cloud::Cloud;
+use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let cloud = Cloud::from_environment().await?;
+    cloud.warm_up().await;
+    let cloud = &cloud;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        let deadline = cloud::queues::deadline(event.context.deadline);
+        let deliveries = event
+            .payload
+            .records
+            .into_iter()
+            .map(cloud::queues::delivery)
+            .collect();
+        let failed = notifier::run_batch(cloud, deliveries, deadline).await;
+        Ok::<_, Error>(cloud::queues::handed_back(failed))
+    }))
+    .await
+}

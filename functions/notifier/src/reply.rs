@@ -21,7 +21,10 @@ const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
 /// Makes the attempt that is due, if one is.
 pub async fn settle(cloud: &Cloud, wake: &ReplyWake, number: u32) -> Result<Left, Trouble> {
-    let Some(record) = cloud.reply(&wake.conversation, wake.sequence, number).await? else {
+    let Some(record) = cloud
+        .reply(&wake.conversation, wake.sequence, number)
+        .await?
+    else {
         return Ok(Left::Nothing);
     };
     let now = cloud.now();
@@ -47,7 +50,11 @@ pub async fn settle(cloud: &Cloud, wake: &ReplyWake, number: u32) -> Result<Left
 }
 
 fn wait(time: SignedDuration, at: jiff::Timestamp) -> Left {
-    if time <= HELD_MAX { Left::WaitsUntil(at) } else { Left::Nothing }
+    if time <= HELD_MAX {
+        Left::WaitsUntil(at)
+    } else {
+        Left::Nothing
+    }
 }
 
 fn note(reply: &Reply) {
@@ -93,7 +100,10 @@ async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Found, Trouble> 
                     Ok(Found::Rejected)
                 }
                 Err(trouble) => {
-                    warn!(trouble = trouble.in_full(), "mail service did not take a reply");
+                    warn!(
+                        trouble = trouble.in_full(),
+                        "mail service did not take a reply"
+                    );
                     Ok(Found::Unreachable)
                 }
             }
@@ -108,18 +118,31 @@ async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<Strin
         return Ok(None);
     }
     let now = cloud.now();
-    let outcome = cloud.outcome(&record.conversation, reply.sequence, now).await?;
-    let Some(outcome) = outcome else { return Ok(None) };
+    let outcome = cloud
+        .outcome(&record.conversation, reply.sequence, now)
+        .await?;
+    let Some(outcome) = outcome else {
+        return Ok(None);
+    };
     let results = outcome.object_results(cloud).await?;
     if results.is_empty() {
         return Ok(None);
     }
-    let detail = match (reply.subscription.include_objects, reply.subscription.only_include_base) {
+    let detail = match (
+        reply.subscription.include_objects,
+        reply.subscription.only_include_base,
+    ) {
         (false, _) => ObjectDetail::None,
         (true, true) => ObjectDetail::Base,
         (true, false) => ObjectDetail::Whole,
     };
     let request_id = Some(outcome.request_id.0.as_str());
     let overall_status = outcome.outcome.overall_status.text();
-    Ok(Some(soap::write_results(outcome.method, &results, request_id, overall_status, detail)))
+    Ok(Some(soap::write_results(
+        outcome.method,
+        &results,
+        request_id,
+        overall_status,
+        detail,
+    )))
 }

@@ -49,7 +49,9 @@ pub async fn carry_out(
         now,
     };
     let units = objects::units(call.method, request.objects);
-    let mut done = usize::try_from(progress.done_through).unwrap_or(usize::MAX).min(units.len());
+    let mut done = usize::try_from(progress.done_through)
+        .unwrap_or(usize::MAX)
+        .min(units.len());
     let mut chunks = progress.chunks;
     let mut results = match chunks {
         0 => Vec::new(),
@@ -58,21 +60,31 @@ pub async fn carry_out(
     let mut working = Working::new(&call.account);
     let mut standing = standing.clone();
     loop {
-        let chunk = cloud.decide_chunk(&mut working, &request, &units[done..]).await?;
+        let chunk = cloud
+            .decide_chunk(&mut working, &request, &units[done..])
+            .await?;
         let mails_before = mails_in(&results);
         results.extend(chunk.results.iter().cloned());
         done += chunk.results.len();
         if done == units.len() {
             let results = merged(&units, results);
             let outcome = outcome_of(&results, now);
-            let end = End { call, outcome, results: Some(results), chunk, mails_before };
+            let end = End {
+                call,
+                outcome,
+                results: Some(results),
+                chunk,
+                mails_before,
+            };
             let (next, wakes) = cloud.commit_end(&standing, end, now).await?;
             cloud.send_reply_wakes(&wakes).await;
             return Ok(next);
         }
         let done_through = u32::try_from(done).unwrap_or(u32::MAX);
         let progress_now = (chunks, done_through, mails_before);
-        standing = cloud.commit_chunk(&standing, progress.next, chunk, progress_now, now).await?;
+        standing = cloud
+            .commit_chunk(&standing, progress.next, chunk, progress_now, now)
+            .await?;
         chunks += 1;
         working.committed();
         if cloud.now() >= deadline {
@@ -83,8 +95,10 @@ pub async fn carry_out(
 
 /// The same reader as at the door, over what the door kept.
 fn read_body(call: &Call, body: &str) -> Result<soap::CallRequest, Trouble> {
-    let unreadable =
-        || Trouble::Unreadable { sk: format!("CALL of {}", call.request_id), attribute: "body" };
+    let unreadable = || Trouble::Unreadable {
+        sk: format!("CALL of {}", call.request_id),
+        attribute: "body",
+    };
     let element = soap::read_canonical(body).map_err(|_| unreadable())?;
     match soap::take_operation(element, None, None) {
         Ok(Operation::Call(request)) => Ok(request),
@@ -118,7 +132,9 @@ fn outcome_of(results: &[ObjectResult], now: Timestamp) -> Outcome {
     Outcome {
         how: Ended::CarriedOut,
         overall_status: OverallStatus::of(results.len(), failed.len()),
-        status_message: failed.first().map_or_else(String::new, |first| first.status_message.clone()),
+        status_message: failed
+            .first()
+            .map_or_else(String::new, |first| first.status_message.clone()),
         error_code: failed.iter().find_map(|result| result.error_code),
         ended_at: now,
     }

@@ -1,6 +1,6 @@
 //! One conversation, call after call, for as long as time allows.
 
-use calls::{Conversation, ConversationKey, Ended, OverallStatus, Outcome, Phase, Progress};
+use calls::{Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress};
 use cloud::objects_table::Chunk;
 use cloud::queues::Wake;
 use cloud::standing::Standing;
@@ -76,8 +76,14 @@ enum Went {
 
 /// The message in hand is deleted only after this has been sent.
 async fn owe_next_wake(cloud: &Cloud, standing: &Standing) -> Result<(), Trouble> {
-    let wake = Wake { conversation: standing.key.clone(), step: standing.version };
-    cloud.queues.wake(standing.conversation.priority, &wake).await
+    let wake = Wake {
+        conversation: standing.key.clone(),
+        step: standing.version,
+    };
+    cloud
+        .queues
+        .wake(standing.conversation.priority, &wake)
+        .await
 }
 
 async fn close(cloud: &Cloud, standing: &Standing) -> Result<Went, CommitError> {
@@ -105,7 +111,9 @@ async fn run_next(
             let outcome = Outcome {
                 how: Ended::Expired,
                 overall_status: OverallStatus::Error,
-                status_message: "Expired. RequestExpirationTime had passed when the turn of the request came".to_owned(),
+                status_message:
+                    "Expired. RequestExpirationTime had passed when the turn of the request came"
+                        .to_owned(),
                 error_code: None,
                 ended_at: now,
             };
@@ -160,16 +168,25 @@ async fn wait(
     } else {
         cloud.commit_header(standing, waiting, now).await?
     };
-    let wake = Wake { conversation: standing.key.clone(), step: standing.version };
-    cloud.wake_at(at, standing.conversation.priority, &wake, now).await?;
+    let wake = Wake {
+        conversation: standing.key.clone(),
+        step: standing.version,
+    };
+    cloud
+        .wake_at(at, standing.conversation.priority, &wake, now)
+        .await?;
     Ok(Went::Stopped(Left::Nothing))
 }
 
 /// Ends a call that cannot be carried out, whatever is tried, and its conversation with it.
 pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Trouble> {
     for _ in 0..OVERTAKEN_MAX {
-        let Some(standing) = cloud.standing(key).await? else { return Ok(()) };
-        let Phase::Running(progress) = standing.conversation.phase else { return Ok(()) };
+        let Some(standing) = cloud.standing(key).await? else {
+            return Ok(());
+        };
+        let Phase::Running(progress) = standing.conversation.phase else {
+            return Ok(());
+        };
         let (call, _) = cloud.next_call(key, progress.next).await?;
         let now = cloud.now();
         let outcome = Outcome {
@@ -185,7 +202,13 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Troub
         };
         let chunk = Chunk::of_results(Vec::new());
         let mails_before = call::mails_in(&cloud.chunk_results(key, progress.next).await?);
-        let end = End { call: &call, outcome, results: None, chunk, mails_before };
+        let end = End {
+            call: &call,
+            outcome,
+            results: None,
+            chunk,
+            mails_before,
+        };
         match cloud.commit_end(&standing, end, now).await {
             Ok((next, wakes)) => {
                 cloud.send_reply_wakes(&wakes).await;

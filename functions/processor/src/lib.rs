@@ -10,8 +10,8 @@ pub mod conversation;
 use std::time::Duration;
 
 use calls::QueuePriority;
-use cloud::queues::{Delivery, Queue, Wake};
 use cloud::Cloud;
+use cloud::queues::{Delivery, Queue, Wake};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
@@ -106,7 +106,11 @@ async fn give_up_if(poison: bool, cloud: &Cloud, key: &calls::ConversationKey) -
 async fn hold(cloud: &Cloud, priority: QueuePriority, delivery: &Delivery, at: Timestamp) {
     let time = at.duration_since(cloud.now());
     let time = Duration::try_from(time).unwrap_or(Duration::ZERO);
-    if let Err(trouble) = cloud.queues.hold(Queue::Calls(priority), delivery, time).await {
+    if let Err(trouble) = cloud
+        .queues
+        .hold(Queue::Calls(priority), delivery, time)
+        .await
+    {
         // It comes again when its visibility ends by itself, or the timekeeper finds it.
         warn!(trouble = trouble.in_full(), "wake-up could not be held");
     }

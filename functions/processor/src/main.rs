@@ -1,2 +1,32 @@
-//! processor
-fn main() {}
+//! Starts `processor` in AWS Lambda: hands it batches from the three priority queues.
+
+use aws_lambda_events::sqs::SqsEvent;
+use calls::QueuePriority;
+use cloud::Cloud;
+use cloud::queues::Queue;
+use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let cloud = Cloud::from_environment().await?;
+    cloud.warm_up().await;
+    let cloud = &cloud;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        let deadline = cloud::queues::deadline(event.context.deadline);
+        let batch = event.payload.records;
+        let priority = batch.first().map_or(QueuePriority::default(), |first| {
+            match cloud
+                .queues
+                .of_arn(first.event_source_arn.as_deref().unwrap_or_default())
+            {
+                Some(Queue::Calls(priority)) => priority,
+                Some(Queue::Replies) | None => QueuePriority::default(),
+            }
+        });
+        let deliveries = batch.into_iter().map(cloud::queues::delivery).collect();
+        let failed = processor::run_batch(cloud, priority, deliveries, deadline).await;
+        Ok::<_, Error>(cloud::queues::handed_back(failed))
+    }))
+    .await
+}

@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 /// The index of what is due is dealt out to so many parts, by the first digit of the key.
-const SHARDS: [char; 16] =
-    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+const SHARDS: [char; 16] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+];
 
 /// Entries that are read in one request.
 const PAGE: i32 = 100;
@@ -54,7 +55,11 @@ pub async fn look_ahead(
         }
     }
     if minute != Minute::default() {
-        info!(looked_at = minute.looked_at, trouble = minute.trouble, "timekeeper came by");
+        info!(
+            looked_at = minute.looked_at,
+            trouble = minute.trouble,
+            "timekeeper came by"
+        );
     }
     Ok(minute)
 }
@@ -73,8 +78,13 @@ async fn look_through(
         }
         let entries = cloud.calls.due(shard, by, PAGE).await?;
         let found = entries.len();
-        let looking = entries.into_iter().map(|entry| look_at(cloud, entry, maintenance));
-        let went: Vec<_> = stream::iter(looking).buffer_unordered(AT_ONCE).collect().await;
+        let looking = entries
+            .into_iter()
+            .map(|entry| look_at(cloud, entry, maintenance));
+        let went: Vec<_> = stream::iter(looking)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
         let troubles = went.iter().filter(|went| went.is_err()).count();
         minute.looked_at += found;
         minute.trouble += troubles;
@@ -91,7 +101,9 @@ async fn look_at(cloud: &Cloud, entry: DueEntry, maintenance: bool) -> Result<()
     let looked = if Standing::is_at(&entry.key) {
         let key = ConversationKey(entry.key.pk.clone());
         cloud
-            .take_step(&key, now, |conversation| look_or_park(conversation, maintenance, now))
+            .take_step(&key, now, |conversation| {
+                look_or_park(conversation, maintenance, now)
+            })
             .await
             .map(|_| ())
     } else {
@@ -112,14 +124,14 @@ async fn look_at(cloud: &Cloud, entry: DueEntry, maintenance: bool) -> Result<()
 }
 
 /// In maintenance a running conversation is not woken: it would only be parked by the processor.
-fn look_or_park(
-    conversation: calls::Conversation,
-    maintenance: bool,
-    now: Timestamp,
-) -> Step<()> {
+fn look_or_park(conversation: calls::Conversation, maintenance: bool, now: Timestamp) -> Step<()> {
     if maintenance && matches!(conversation.phase, Phase::Running(_)) {
         let parked = conversation.park(now);
-        return Step { conversation: Some(parked), answer: (), owed: Vec::<Owed>::new() };
+        return Step {
+            conversation: Some(parked),
+            answer: (),
+            owed: Vec::<Owed>::new(),
+        };
     }
     conversation.look(now)
 }

@@ -1,2 +1,21 @@
-//! timekeeper
-fn main() {}
+//! Starts `timekeeper` in AWS Lambda: a schedule invokes it every minute.
+
+use cloud::Cloud;
+use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let cloud = Cloud::from_environment().await?;
+    cloud.warm_up().await;
+    let cloud = &cloud;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let deadline = cloud::queues::deadline(event.context.deadline);
+        timekeeper::tick(cloud, deadline)
+            .await
+            .map_err(|trouble| trouble.in_full())?;
+        Ok::<_, Error>(())
+    }))
+    .await
+}

@@ -41,9 +41,16 @@ impl Endpoint {
         let body = event.to_string();
         let mut request = HttpRequest::new(SdkBody::from(body.as_str()));
         request.set_method("POST")?;
-        request.set_uri(format!("{}/2015-03-31/functions/{function}/invocations", self.url))?;
-        request.headers_mut().insert("content-type", "application/json");
-        request.headers_mut().insert("content-length", body.len().to_string());
+        request.set_uri(format!(
+            "{}/2015-03-31/functions/{function}/invocations",
+            self.url
+        ))?;
+        request
+            .headers_mut()
+            .insert("content-type", "application/json");
+        request
+            .headers_mut()
+            .insert("content-length", body.len().to_string());
         let answer = self.connector.call(request).await?;
         let status = answer.status();
         let body = aws_smithy_types::byte_stream::ByteStream::new(answer.into_body());
@@ -58,7 +65,12 @@ impl Endpoint {
     }
 
     async fn deliver(&self, function: &str, batch: &[Delivery]) -> Vec<String> {
-        let all = || batch.iter().map(|delivery| delivery.message_id.clone()).collect();
+        let all = || {
+            batch
+                .iter()
+                .map(|delivery| delivery.message_id.clone())
+                .collect()
+        };
         let answer = match self.invoke(function, &sqs_event(batch)).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -66,7 +78,10 @@ impl Endpoint {
                 return all();
             }
         };
-        let failures = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
+        let failures = answer["batchItemFailures"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         failures
             .iter()
             .filter_map(|failure| failure["itemIdentifier"].as_str().map(str::to_owned))
@@ -125,7 +140,9 @@ impl Functions {
                 timekeeper::tick(cloud, cloud.now() + TIME_MAX).await?;
             }
             Self::At(endpoint) => {
-                endpoint.invoke("timekeeper", &json!({ "source": "local" })).await?;
+                endpoint
+                    .invoke("timekeeper", &json!({ "source": "local" }))
+                    .await?;
             }
         }
         Ok(())

@@ -22,14 +22,21 @@ struct Arguments {
 const USAGE: &str = "usage: local [--listen 127.0.0.1:8080] [--data FOLDER] [--lambda URL]";
 
 fn arguments() -> anyhow::Result<Arguments> {
-    let mut read = Arguments { listen: ([127, 0, 0, 1], 8080).into(), data: None, lambda: None };
+    let mut read = Arguments {
+        listen: ([127, 0, 0, 1], 8080).into(),
+        data: None,
+        lambda: None,
+    };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
-        let value = given.next().with_context(|| format!("{name} needs a value\n{USAGE}"))?;
+        let value = given
+            .next()
+            .with_context(|| format!("{name} needs a value\n{USAGE}"))?;
         match name.as_str() {
             "--listen" => {
-                read.listen =
-                    value.parse().with_context(|| format!("--listen {value}\n{USAGE}"))?;
+                read.listen = value
+                    .parse()
+                    .with_context(|| format!("--listen {value}\n{USAGE}"))?;
             }
             "--data" => read.data = Some(value.into()),
             "--lambda" => read.lambda = Some(value),
@@ -45,8 +52,7 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| "warn".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
         )
         .init();
     let clock = LocalClock::running();
@@ -72,7 +78,10 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// Scripts wait for this line.
-#[expect(clippy::print_stdout, reason = "the one line that the server's contract promises")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the one line that the server's contract promises"
+)]
 fn announce(address: SocketAddr) {
     println!("listening on http://{address}");
 }

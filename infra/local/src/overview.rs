@@ -23,34 +23,55 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
         .map(|fed| format!("{} {}", fed.queue(), set.local.sqs().depth(fed.queue())))
         .collect();
     // Writing to a String does not fail.
-    let _: Result<(), _> = write!(html, "<p>{now} &middot; {}</p>", escaped(&queues.join(", ")));
+    let _: Result<(), _> = write!(
+        html,
+        "<p>{now} &middot; {}</p>",
+        escaped(&queues.join(", "))
+    );
     let records = records(set);
     table(
         &mut html,
         "Conversations",
         &["ConversationID", "Calls", "Phase", "Priority"],
-        records.iter().filter(|record| text(record, "sk") == "CONVERSATION").map(|record| {
-            let named = text(record, "conversation_id");
-            let name = if named.is_empty() { format!("({})", text(record, "pk")) } else { named };
-            vec![name, text(record, "calls_in_conversation"), text(record, "phase"), text(record, "priority")]
-        }),
+        records
+            .iter()
+            .filter(|record| text(record, "sk") == "CONVERSATION")
+            .map(|record| {
+                let named = text(record, "conversation_id");
+                let name = if named.is_empty() {
+                    format!("({})", text(record, "pk"))
+                } else {
+                    named
+                };
+                vec![
+                    name,
+                    text(record, "calls_in_conversation"),
+                    text(record, "phase"),
+                    text(record, "priority"),
+                ]
+            }),
     );
     table(
         &mut html,
         "Outcomes",
         &["RequestID", "SequenceCode", "Method", "Object", "Outcome"],
-        records.iter().filter(|record| text(record, "sk").starts_with("OUTCOME#")).map(|record| {
-            ["request_id", "sequence", "method", "object_type", "outcome"]
-                .map(|name| text(record, name))
-                .to_vec()
-        }),
+        records
+            .iter()
+            .filter(|record| text(record, "sk").starts_with("OUTCOME#"))
+            .map(|record| {
+                ["request_id", "sequence", "method", "object_type", "outcome"]
+                    .map(|name| text(record, name))
+                    .to_vec()
+            }),
     );
     table(
         &mut html,
         "Callbacks",
         &["At", "URL", "Status", "Form"],
         tray.posted().into_iter().rev().map(|posted| {
-            let status = posted.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+            let status = posted
+                .status
+                .map_or_else(|| "none".to_owned(), |status| status.to_string());
             vec![posted.at, posted.url, status, posted.body]
         }),
     );
@@ -60,7 +81,9 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
         &["To", "Subject", "Text"],
         set.local.ses().mails().into_iter().rev().map(|mail| {
             let mail = json!(mail);
-            ["to", "subject", "text"].map(|name| plain(&mail[name])).to_vec()
+            ["to", "subject", "text"]
+                .map(|name| plain(&mail[name]))
+                .to_vec()
         }),
     );
     html
@@ -71,12 +94,7 @@ const HEAD: &str = "<!doctype html><meta charset=utf-8><title>Aftercall, local</
     td,th{border:1px solid #ccc;padding:.2em .5em;text-align:left;max-width:40em;\
     overflow-wrap:anywhere;vertical-align:top}</style><h1>Aftercall, local</h1>";
 
-fn table(
-    html: &mut String,
-    title: &str,
-    heads: &[&str],
-    rows: impl Iterator<Item = Vec<String>>,
-) {
+fn table(html: &mut String, title: &str, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     html.push_str("<h2>");
     html.push_str(title);
     html.push_str("</h2><table><tr>");
@@ -96,7 +114,10 @@ fn table(
 
 /// What callers sent must not become part of the page.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// The records of the calls table, as DynamoDB writes them.
@@ -115,7 +136,9 @@ fn records(set: &Set) -> Vec<Value> {
             .body(Bytes::from(scan.to_string()))
             .unwrap_or_default();
         let answer = set.local.answer(request);
-        let Ok(mut answer) = serde_json::from_slice::<Value>(answer.body()) else { break };
+        let Ok(mut answer) = serde_json::from_slice::<Value>(answer.body()) else {
+            break;
+        };
         if let Value::Array(items) = answer["Items"].take() {
             records.extend(items);
         }
@@ -131,7 +154,11 @@ fn records(set: &Set) -> Vec<Value> {
 /// An attribute's text: `{"S": "a"}` or `{"N": "1"}`.
 fn text(record: &Value, attribute: &str) -> String {
     let value = &record[attribute];
-    value["S"].as_str().or_else(|| value["N"].as_str()).unwrap_or_default().to_owned()
+    value["S"]
+        .as_str()
+        .or_else(|| value["N"].as_str())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn plain(value: &Value) -> String {

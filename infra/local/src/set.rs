@@ -68,7 +68,12 @@ pub struct Set {
 
 /// What the template would tell the functions.
 pub fn settings() -> Settings {
-    let url = |queue: &str| format!("https://sqs.us-east-1.amazonaws.com/{}/{queue}", names::ACCOUNT);
+    let url = |queue: &str| {
+        format!(
+            "https://sqs.us-east-1.amazonaws.com/{}/{queue}",
+            names::ACCOUNT
+        )
+    };
     Settings {
         calls_table: names::CALLS_TABLE.to_owned(),
         objects_table: names::OBJECTS_TABLE.to_owned(),
@@ -97,8 +102,13 @@ impl Set {
     ) -> Self {
         let clock = local.clock().clone();
         let config = local.sdk_config(retry);
-        let cloud =
-            Cloud::new(settings(), &config, callbacks, Clock::from_fn(move || clock.now()), chance);
+        let cloud = Cloud::new(
+            settings(),
+            &config,
+            callbacks,
+            Clock::from_fn(move || clock.now()),
+            chance,
+        );
         Self {
             local,
             functions: Functions::Here(Box::new(cloud.clone())),
@@ -110,12 +120,27 @@ impl Set {
     /// The account `local` with its user and API client, unless it is there.
     pub async fn open_account(&self) -> anyhow::Result<()> {
         let id = AccountId(LOCAL.to_owned());
-        if self.cloud.accounts.account(&id, self.cloud.now()).await?.is_some() {
+        if self
+            .cloud
+            .accounts
+            .account(&id, self.cloud.now())
+            .await?
+            .is_some()
+        {
             return Ok(());
         }
-        let caller = Caller { account: id.clone(), async_by_default: false };
-        self.cloud.accounts.put_login(Login::User, LOCAL, LOCAL, &caller).await?;
-        self.cloud.accounts.put_login(Login::Client, LOCAL, LOCAL, &caller).await?;
+        let caller = Caller {
+            account: id.clone(),
+            async_by_default: false,
+        };
+        self.cloud
+            .accounts
+            .put_login(Login::User, LOCAL, LOCAL, &caller)
+            .await?;
+        self.cloud
+            .accounts
+            .put_login(Login::Client, LOCAL, LOCAL, &caller)
+            .await?;
         let account = Account {
             id,
             name: LOCAL.to_owned(),
@@ -189,7 +214,9 @@ impl Set {
         for _ in 0..STOPS_MAX {
             let now = self.local.clock().now();
             let next = self.next_event(until).await;
-            self.local.clock().advance(next.duration_since(now).max(SignedDuration::ZERO));
+            self.local
+                .clock()
+                .advance(next.duration_since(now).max(SignedDuration::ZERO));
             self.local.fire_due();
             if let Err(error) = self.functions.tick().await {
                 tracing::warn!(%error, "the timekeeper met trouble");
@@ -227,8 +254,16 @@ impl Set {
         consider(self.local.sqs().next_visible_at());
         for shard in "0123456789abcdef".chars().map(String::from) {
             // What is overdue and could not be done is tried again with the next thing that is due.
-            let due = self.cloud.calls.due(&shard, until, 1).await.unwrap_or_default();
-            consider(due.first().map(|entry| entry.due_at.max(now + SignedDuration::from_secs(1))));
+            let due = self
+                .cloud
+                .calls
+                .due(&shard, until, 1)
+                .await
+                .unwrap_or_default();
+            consider(
+                due.first()
+                    .map(|entry| entry.due_at.max(now + SignedDuration::from_secs(1))),
+            );
         }
         next
     }

@@ -63,7 +63,11 @@ pub async fn serve(
         .route("/_local/maintenance", post(maintenance))
         .fallback(product)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
-        .with_state(Site { set, tray, cloud_only });
+        .with_state(Site {
+            set,
+            tray,
+            cloud_only,
+        });
     axum::serve(listener, router).await.context("serving")
 }
 
@@ -109,11 +113,18 @@ async fn advance(
     State(site): State<Site>,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Response {
-    let seconds = query.get("seconds").and_then(|text| text.parse::<i64>().ok());
+    let seconds = query
+        .get("seconds")
+        .and_then(|text| text.parse::<i64>().ok());
     let Some(seconds) = seconds.filter(|seconds| (0..=31_622_400).contains(seconds)) else {
-        return say(StatusCode::BAD_REQUEST, "seconds must be a number from 0 to 31622400\n");
+        return say(
+            StatusCode::BAD_REQUEST,
+            "seconds must be a number from 0 to 31622400\n",
+        );
     };
-    site.set.pass_running(SignedDuration::from_secs(seconds)).await;
+    site.set
+        .pass_running(SignedDuration::from_secs(seconds))
+        .await;
     Json(json!({ "now": site.set.cloud.now().to_string() })).into_response()
 }
 
@@ -127,7 +138,10 @@ async fn maintenance(
         Some(_) | None => return say(StatusCode::BAD_REQUEST, "on must be true or false\n"),
     };
     if let Err(trouble) = site.set.cloud.accounts.set_maintenance(on).await {
-        return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{}\n", trouble.in_full()));
+        return say(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &format!("{}\n", trouble.in_full()),
+        );
     }
     // What waited for the end of maintenance goes on at once.
     if !on && let Err(error) = site.set.functions.tick().await {
@@ -154,7 +168,9 @@ async fn product(
     }
     let named: BTreeMap<String, String> = headers
         .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
         .collect();
     let host = named.get("host").cloned().unwrap_or_default();
     let request = ingest::Request {
@@ -201,7 +217,10 @@ async fn aws(site: &Site, method: Method, uri: Uri, headers: HeaderMap, body: By
     let local = site.set.local.clone();
     match tokio::task::spawn_blocking(move || local.answer(request)).await {
         Ok(answer) => answer.map(axum::body::Body::from).into_response(),
-        Err(_) => say(StatusCode::INTERNAL_SERVER_ERROR, "the local cloud panicked\n"),
+        Err(_) => say(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the local cloud panicked\n",
+        ),
     }
 }
 
@@ -211,5 +230,7 @@ fn say(status: StatusCode, text: &str) -> Response {
 
 /// Binds to a loopback address.
 pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listening on {address}"))
 }

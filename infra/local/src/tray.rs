@@ -65,7 +65,10 @@ impl Tray {
 
 impl HttpConnector for Tray {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let body = request.body().bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let body = request
+            .body()
+            .bytes()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let body = body.unwrap_or_default();
         let mut posted = Posted {
             url: request.uri().to_owned(),
@@ -75,7 +78,9 @@ impl HttpConnector for Tray {
                 .iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            fields: url::form_urlencoded::parse(body.as_bytes()).into_owned().collect(),
+            fields: url::form_urlencoded::parse(body.as_bytes())
+                .into_owned()
+                .collect(),
             body,
             status: None,
             at: self.clock.now().to_string(),
@@ -83,7 +88,10 @@ impl HttpConnector for Tray {
         let tray = self.clone();
         HttpConnectorFuture::new(async move {
             let answered = tray.inner.call(request).await;
-            posted.status = answered.as_ref().ok().map(|answer| answer.status().as_u16());
+            posted.status = answered
+                .as_ref()
+                .ok()
+                .map(|answer| answer.status().as_u16());
             tray.remember(posted);
             answered
         })

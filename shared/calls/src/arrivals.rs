@@ -53,7 +53,10 @@ impl Arrivals {
 
 fn position(sequence: SequenceCode) -> (usize, u8) {
     let index = sequence.get() - 1;
-    (usize::try_from(index / 8).unwrap_or(usize::MAX), 1 << (index % 8))
+    (
+        usize::try_from(index / 8).unwrap_or(usize::MAX),
+        1 << (index % 8),
+    )
 }
 
 #[cfg(test)]
@@ -73,7 +76,10 @@ mod tests {
             arrivals.insert(code(number));
         }
         assert_eq!(arrivals.count(), 4);
-        assert_eq!(arrivals.iter().map(SequenceCode::get).collect::<Vec<_>>(), [1, 3, 9, 10_000]);
+        assert_eq!(
+            arrivals.iter().map(SequenceCode::get).collect::<Vec<_>>(),
+            [1, 3, 9, 10_000]
+        );
         assert_eq!(arrivals.as_bytes().len(), 1_250);
         assert_eq!(Arrivals::from_bytes(arrivals.as_bytes().to_vec()), arrivals);
     }

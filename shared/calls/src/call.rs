@@ -188,8 +188,10 @@ pub struct Place {
 
 impl Place {
     /// The place of a call outside any conversation.
-    pub const ONLY: Self =
-        Self { sequence: SequenceCode::FIRST, calls_in_conversation: NonZeroU32::MIN };
+    pub const ONLY: Self = Self {
+        sequence: SequenceCode::FIRST,
+        calls_in_conversation: NonZeroU32::MIN,
+    };
 
     /// Takes the two numbers as the caller wrote them: 205 and 206 are refused here.
     pub fn parse(sequence: i64, calls_in_conversation: i64) -> Result<Self, Refusal> {
@@ -205,7 +207,10 @@ impl Place {
             .and_then(SequenceCode::new)
             .filter(|sequence| sequence.get() <= calls_in_conversation.get())
             .ok_or(Refusal::SequenceCodeOutOfBounds)?;
-        Ok(Self { sequence, calls_in_conversation })
+        Ok(Self {
+            sequence,
+            calls_in_conversation,
+        })
     }
 
     pub const fn sequence(self) -> SequenceCode {
@@ -283,12 +288,18 @@ mod tests {
             named("a", "x"),
             ConversationKey::of_request(&account("a"), &RequestId("x".to_owned()))
         );
-        assert!(named("a", "x # \u{e9}").0.len() <= 64, "also the name of a schedule");
+        assert!(
+            named("a", "x # \u{e9}").0.len() <= 64,
+            "also the name of a schedule"
+        );
     }
 
     #[test]
     fn conversation_ids_are_taken_byte_for_byte() {
-        assert_eq!(ConversationId::parse(" a ").expect("blanks count").as_str(), " a ");
+        assert_eq!(
+            ConversationId::parse(" a ").expect("blanks count").as_str(),
+            " a "
+        );
         assert!(ConversationId::parse("").is_err());
         assert!(ConversationId::parse(&"\u{e9}".repeat(255)).is_ok());
         assert!(ConversationId::parse(&"x".repeat(256)).is_err());

@@ -67,14 +67,21 @@ pub struct Progress {
     pub chunks: u32,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if passes a reference"
+)]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
 impl Progress {
     pub const fn at(next: SequenceCode) -> Self {
-        Self { next, done_through: 0, chunks: 0 }
+        Self {
+            next,
+            done_through: 0,
+            chunks: 0,
+        }
     }
 }
 
@@ -83,13 +90,22 @@ impl Progress {
 pub enum Ending {
     Complete,
     /// The call that failed it; no later one is carried out.
-    Failed { by: SequenceCode, request_id: RequestId, error_code: Option<u32>, message: String },
+    Failed {
+        by: SequenceCode,
+        request_id: RequestId,
+        error_code: Option<u32>,
+        message: String,
+    },
     /// More than [`SILENCE_MAX`] passed between two parts.
     TimedOut,
     /// A part broke the contract: 200 or 214.
-    Invalidated { error_code: u32 },
+    Invalidated {
+        error_code: u32,
+    },
     /// Its caller deleted it; calls before `from` had been carried out.
-    Cancelled { from: SequenceCode },
+    Cancelled {
+        from: SequenceCode,
+    },
 }
 
 /// When somebody must look at a conversation again, whatever else happens.
@@ -166,14 +182,19 @@ impl Conversation {
             }
             (Phase::Gathering, _) => self.join_gathering(call, seen, now),
             (
-                Phase::Closing { ending: Ending::TimedOut | Ending::Invalidated { .. }, .. }
+                Phase::Closing {
+                    ending: Ending::TimedOut | Ending::Invalidated { .. },
+                    ..
+                }
                 | Phase::Ended(Ending::TimedOut | Ending::Invalidated { .. }),
                 _,
             ) => unchanged(Joined::Refused(Refusal::ConversationFailed)),
             // Its first answer may have been lost together with the wake-up.
-            (Phase::Running(_), Seen::SameContent) => {
-                Step { conversation: None, answer: Joined::Repeated, owed: vec![Owed::Wake] }
-            }
+            (Phase::Running(_), Seen::SameContent) => Step {
+                conversation: None,
+                answer: Joined::Repeated,
+                owed: vec![Owed::Wake],
+            },
             (Phase::Closing { .. } | Phase::Ended(_), Seen::SameContent) => {
                 unchanged(Joined::Repeated)
             }
@@ -207,7 +228,12 @@ impl Conversation {
 
     fn take_in(mut self, call: &Call, now: Timestamp) -> Step<Joined> {
         self.arrived.insert(call.place.sequence());
-        if call.options.subscriptions.iter().any(crate::reply::is_for_the_end) {
+        if call
+            .options
+            .subscriptions
+            .iter()
+            .any(crate::reply::is_for_the_end)
+        {
             self.told_at_end.insert(call.place.sequence());
         }
         self.priority = self.priority.max(call.options.queue_priority);
@@ -217,7 +243,11 @@ impl Conversation {
         } else {
             Vec::new()
         };
-        Step { conversation: Some(self), answer: Joined::Accepted, owed }
+        Step {
+            conversation: Some(self),
+            answer: Joined::Accepted,
+            owed,
+        }
     }
 
     /// All calls are there. A call that stands alone and is scheduled is woken at its time; in
@@ -245,7 +275,11 @@ impl Conversation {
 
     fn close(mut self, ending: Ending, now: Timestamp, refusal: Refusal) -> Step<Joined> {
         let owed = self.end(ending, SequenceCode::FIRST, now);
-        Step { conversation: Some(self), answer: Joined::Refused(refusal), owed }
+        Step {
+            conversation: Some(self),
+            answer: Joined::Refused(refusal),
+            owed,
+        }
     }
 
     /// From here on nothing is carried out; what calls from `next` on lack is still given to them.
@@ -294,7 +328,9 @@ impl Conversation {
 
     /// The call that was next has ended. Any status but `OK` ends the conversation with it.
     pub fn call_ended(mut self, request_id: &RequestId, outcome: &Outcome, now: Timestamp) -> Self {
-        let Phase::Running(progress) = self.phase else { return self };
+        let Phase::Running(progress) = self.phase else {
+            return self;
+        };
         let ending = match outcome.overall_status {
             OverallStatus::Ok if progress.next.get() < self.calls_in_conversation.get() => None,
             OverallStatus::Ok => Some(Ending::Complete),
@@ -339,21 +375,38 @@ impl Conversation {
         match &self.phase {
             Phase::Gathering if self.silent_too_long(now) => {
                 let owed = self.end(Ending::TimedOut, SequenceCode::FIRST, now);
-                Step { conversation: Some(self), answer: (), owed }
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    owed,
+                }
             }
             Phase::Gathering => {
                 // A millisecond later, since exactly SILENCE_MAX is still in time.
-                self.due = Due::At(self.last_arrival + SILENCE_MAX + SignedDuration::from_millis(1));
-                Step { conversation: Some(self), answer: (), owed: Vec::new() }
+                self.due =
+                    Due::At(self.last_arrival + SILENCE_MAX + SignedDuration::from_millis(1));
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    owed: Vec::new(),
+                }
             }
             Phase::Running(_) | Phase::Closing { .. } => {
                 self.due = Due::At(now + LOOK_AGAIN_LATER);
-                Step { conversation: Some(self), answer: (), owed: vec![Owed::Wake] }
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    owed: vec![Owed::Wake],
+                }
             }
             Phase::Ended(_) if self.due == Due::Never => unchanged(()),
             Phase::Ended(_) => {
                 self.due = Due::Never;
-                Step { conversation: Some(self), answer: (), owed: Vec::new() }
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    owed: Vec::new(),
+                }
             }
         }
     }
@@ -364,12 +417,19 @@ impl Conversation {
             Phase::Gathering => SequenceCode::FIRST,
             Phase::Running(progress) if progress.done_through == 0 => progress.next,
             Phase::Running(_) => return unchanged(Cancelled::TooLate),
-            Phase::Closing { ending: Ending::Cancelled { .. }, .. }
+            Phase::Closing {
+                ending: Ending::Cancelled { .. },
+                ..
+            }
             | Phase::Ended(Ending::Cancelled { .. }) => return unchanged(Cancelled::Yes),
             Phase::Closing { .. } | Phase::Ended(_) => return unchanged(Cancelled::TooLate),
         };
         let owed = self.end(Ending::Cancelled { from }, SequenceCode::FIRST, now);
-        Step { conversation: Some(self), answer: Cancelled::Yes, owed }
+        Step {
+            conversation: Some(self),
+            answer: Cancelled::Yes,
+            owed,
+        }
     }
 
     /// The outcome of a call that was not carried out because its conversation ended.
@@ -377,7 +437,10 @@ impl Conversation {
         let (Phase::Closing { ending, .. } | Phase::Ended(ending)) = &self.phase else {
             return None;
         };
-        if ending.first_without_outcome().is_none_or(|first| sequence < first) {
+        if ending
+            .first_without_outcome()
+            .is_none_or(|first| sequence < first)
+        {
             return None;
         }
         let (how, error_code, status_message) = ending.said_to_the_unrun()?;
@@ -436,11 +499,18 @@ impl Ending {
     pub fn message(&self) -> String {
         match self {
             Self::Complete => String::new(),
-            Self::Failed { by, request_id, message, .. } => format!(
+            Self::Failed {
+                by,
+                request_id,
+                message,
+                ..
+            } => format!(
                 "Conversation failed at SequenceCode {by} (RequestID {request_id}): {message}"
             ),
             Self::TimedOut => Refusal::ConversationTimedOut.to_string(),
-            Self::Invalidated { error_code: 200 } => Refusal::CallsInConversationChanged.to_string(),
+            Self::Invalidated { error_code: 200 } => {
+                Refusal::CallsInConversationChanged.to_string()
+            }
             Self::Invalidated { .. } => Refusal::SequenceCodeUsed.to_string(),
             Self::Cancelled { .. } => "Conversation was cancelled by its caller".to_owned(),
         }
@@ -477,7 +547,11 @@ impl Due {
 }
 
 const fn unchanged<A>(answer: A) -> Step<A> {
-    Step { conversation: None, answer, owed: Vec::new() }
+    Step {
+        conversation: None,
+        answer,
+        owed: Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ pub mod outcome;
 pub mod refusal;
 pub mod reply;
 
+pub use arrivals::Arrivals;
 pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
     RequestId, SequenceCode,
 };
-pub use arrivals::Arrivals;
 pub use conversation::{
     Cancelled, Conversation, Due, Ending, Joined, Owed, Phase, Progress, Seen, Step,
 };

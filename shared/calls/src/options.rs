@@ -116,14 +116,19 @@ impl Options {
         if self.scheduled_time.is_some_and(too_far) {
             return Err(Refusal::ScheduledTooFar);
         }
-        let Some(expires_at) = self.expires_at else { return Ok(()) };
+        let Some(expires_at) = self.expires_at else {
+            return Ok(());
+        };
         if calls_in_conversation > 1 {
             return Err(Refusal::ExpirationInConversation);
         }
         if expires_at <= now {
             return Err(Refusal::ExpirationPast);
         }
-        if self.scheduled_time.is_some_and(|scheduled| expires_at <= scheduled) {
+        if self
+            .scheduled_time
+            .is_some_and(|scheduled| expires_at <= scheduled)
+        {
             return Err(Refusal::ExpirationBeforeSchedule);
         }
         Ok(())
@@ -152,8 +157,18 @@ mod tests {
         check(Some("2020-01-01T00:00:00Z"), None, 3, None);
         check(None, Some("2026-11-20T10:00:01Z"), 1, None);
         check(None, Some("2026-11-20T10:00:00Z"), 1, Some(228));
-        check(Some("2026-11-20T11:00:00Z"), Some("2026-11-20T11:00:00Z"), 1, Some(229));
-        check(Some("2026-11-20T11:00:00Z"), Some("2026-11-20T11:00:01Z"), 1, None);
+        check(
+            Some("2026-11-20T11:00:00Z"),
+            Some("2026-11-20T11:00:00Z"),
+            1,
+            Some(229),
+        );
+        check(
+            Some("2026-11-20T11:00:00Z"),
+            Some("2026-11-20T11:00:01Z"),
+            1,
+            None,
+        );
         check(None, Some("2026-11-20T10:00:01Z"), 2, Some(231));
     }
 

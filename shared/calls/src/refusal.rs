@@ -4,7 +4,8 @@
 
 use thiserror::Error;
 
-const CONVERSATION_TAIL: &str = "ConversationID, SequenceCode, and CallsInConversation are required for Conversations Requests";
+const CONVERSATION_TAIL: &str =
+    "ConversationID, SequenceCode, and CallsInConversation are required for Conversations Requests";
 
 /// Why a call is not taken in.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -75,7 +75,10 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Found {
     /// HTTP status that is not 2xx, with its Retry-After in seconds.
-    Status { status: u16, retry_after_s: Option<u32> },
+    Status {
+        status: u16,
+        retry_after_s: Option<u32>,
+    },
     /// 2xx, or taken by the mail service.
     Taken,
     /// No answer within the time allowed.
@@ -127,12 +130,18 @@ impl Reply {
     }
 
     fn next_attempt(&self, found: &Found, at: Timestamp) -> ReplyState {
-        let Some(wait) = WAITS.get(self.attempts.len() + 1) else { return ReplyState::GivenUp };
+        let Some(wait) = WAITS.get(self.attempts.len() + 1) else {
+            return ReplyState::GivenUp;
+        };
         let asked = match found {
-            Found::Status { retry_after_s: Some(seconds), .. } => {
-                SignedDuration::from_secs(i64::from(*seconds)).min(RETRY_AFTER_MAX)
+            Found::Status {
+                retry_after_s: Some(seconds),
+                ..
+            } => SignedDuration::from_secs(i64::from(*seconds)).min(RETRY_AFTER_MAX),
+            Found::Status {
+                retry_after_s: None,
+                ..
             }
-            Found::Status { retry_after_s: None, .. }
             | Found::Taken
             | Found::TimedOut
             | Found::Unreachable
@@ -185,8 +194,11 @@ impl Told<'_> {
             | RespondWhen::Never => false,
         });
         for reply in &mut replies {
-            reply.overall_status =
-                if ending.is_good() { OverallStatus::Ok } else { OverallStatus::Error };
+            reply.overall_status = if ending.is_good() {
+                OverallStatus::Ok
+            } else {
+                OverallStatus::Error
+            };
             reply.status_message = ending.message();
             reply.error_code = ending.error_code();
         }

@@ -30,15 +30,29 @@ const EVERY: [RespondWhen; 7] = [
 ];
 
 fn outcome(how: Ended, overall_status: OverallStatus) -> Outcome {
-    Outcome { how, overall_status, status_message: String::new(), error_code: None, ended_at: now() }
+    Outcome {
+        how,
+        overall_status,
+        status_message: String::new(),
+        error_code: None,
+        ended_at: now(),
+    }
 }
 
 #[test]
 fn a_call_tells_those_who_asked_for_its_end() {
     use OverallStatus::{Error, HasErrors, Ok};
-    check_call(Ended::CarriedOut, Ok, &[RespondWhen::Always, RespondWhen::OnCallComplete]);
+    check_call(
+        Ended::CarriedOut,
+        Ok,
+        &[RespondWhen::Always, RespondWhen::OnCallComplete],
+    );
     for status in [HasErrors, Error] {
-        let told = [RespondWhen::OnError, RespondWhen::Always, RespondWhen::OnCallComplete];
+        let told = [
+            RespondWhen::OnError,
+            RespondWhen::Always,
+            RespondWhen::OnCallComplete,
+        ];
         check_call(Ended::CarriedOut, status, &told);
         check_call(Ended::NotProcessed, status, &told);
         check_call(Ended::Cancelled, status, &told);
@@ -70,7 +84,10 @@ fn told_of(outcome: &Outcome, replies: impl Fn(&Told<'_>) -> Vec<Reply>) -> Vec<
         outcome,
         now: now(),
     };
-    replies(&told).iter().map(|reply| reply.subscription.respond_when).collect()
+    replies(&told)
+        .iter()
+        .map(|reply| reply.subscription.respond_when)
+        .collect()
 }
 
 #[test]
@@ -81,12 +98,17 @@ fn a_conversation_tells_those_who_asked_for_its_end() {
     for bad in [
         Ending::TimedOut,
         Ending::Invalidated { error_code: 214 },
-        Ending::Cancelled { from: SequenceCode::FIRST },
+        Ending::Cancelled {
+            from: SequenceCode::FIRST,
+        },
     ] {
         let told = told_of(&ok, |told| told.of_the_conversation(&bad));
         assert_eq!(
             told,
-            [RespondWhen::OnConversationError, RespondWhen::OnConversationComplete]
+            [
+                RespondWhen::OnConversationError,
+                RespondWhen::OnConversationComplete
+            ]
         );
     }
 }
@@ -125,9 +147,14 @@ fn attempts_follow_the_schedule_and_end() {
     let mut at = now();
     for wait in &WAITS[1..] {
         reply = reply.attempted(Found::Unreachable, at);
-        let ReplyState::Owed(next) = reply.state else { panic!("still owed") };
+        let ReplyState::Owed(next) = reply.state else {
+            panic!("still owed")
+        };
         let waited = next.duration_since(at);
-        assert!(waited >= *wait && waited <= *wait + *wait / 10, "{waited:?} is near {wait:?}");
+        assert!(
+            waited >= *wait && waited <= *wait + *wait / 10,
+            "{waited:?} is near {wait:?}"
+        );
         at = next;
     }
     let reply = reply.attempted(Found::TimedOut, at);
@@ -138,7 +165,10 @@ fn attempts_follow_the_schedule_and_end() {
 
 #[test]
 fn what_is_found_decides_what_follows() {
-    let status = |status, retry_after_s| Found::Status { status, retry_after_s };
+    let status = |status, retry_after_s| Found::Status {
+        status,
+        retry_after_s,
+    };
     check_found(Found::Taken, "delivered");
     check_found(status(410, None), "given up");
     check_found(Found::Rejected, "given up");

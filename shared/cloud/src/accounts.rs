@@ -91,7 +91,10 @@ struct Remembered {
 
 impl Accounts {
     pub(crate) fn new(table: Table) -> Self {
-        Self { table, remembered: Arc::default() }
+        Self {
+            table,
+            remembered: Arc::default(),
+        }
     }
 
     /// Whoever has that name and secret. `None`: nobody, and it is not said which of both is wrong.
@@ -106,7 +109,9 @@ impl Accounts {
         if let Some(caller) = recall(&self.remembered().logins, &proof, now) {
             return Ok(Some(caller));
         }
-        let Some(item) = self.table.get(&login_key(login, name)).await? else { return Ok(None) };
+        let Some(item) = self.table.get(&login_key(login, name)).await? else {
+            return Ok(None);
+        };
         let item = Reading(item);
         if !matches(secret, item.text("secret_hash")?) {
             return Ok(None);
@@ -115,7 +120,12 @@ impl Accounts {
             account: AccountId(item.text("account")?.to_owned()),
             async_by_default: item.maybe_text("async_by_default") == Some("true"),
         };
-        remember(&mut self.remembered().logins, proof, caller.clone(), now + REMEMBERED);
+        remember(
+            &mut self.remembered().logins,
+            proof,
+            caller.clone(),
+            now + REMEMBERED,
+        );
         Ok(Some(caller))
     }
 
@@ -142,7 +152,9 @@ impl Accounts {
         if let Some(caller) = recall(&self.remembered().tokens, &key.pk, now) {
             return Ok(TokenFound::Good(caller));
         }
-        let Some(item) = self.table.get(&key).await? else { return Ok(TokenFound::Unknown) };
+        let Some(item) = self.table.get(&key).await? else {
+            return Ok(TokenFound::Unknown);
+        };
         let item = Reading(item);
         let good_until = item.time("good_until")?;
         if good_until <= now {
@@ -152,7 +164,12 @@ impl Accounts {
             account: AccountId(item.text("account")?.to_owned()),
             async_by_default: item.maybe_text("async_by_default") == Some("true"),
         };
-        remember(&mut self.remembered().tokens, key.pk, caller.clone(), good_until);
+        remember(
+            &mut self.remembered().tokens,
+            key.pk,
+            caller.clone(),
+            good_until,
+        );
         Ok(TokenFound::Good(caller))
     }
 
@@ -165,7 +182,9 @@ impl Accounts {
         if let Some((account, _)) = remembered.filter(|(_, until)| *until > now) {
             return Ok(Some(account));
         }
-        let Some(item) = self.table.get(&account_key(id)).await? else { return Ok(None) };
+        let Some(item) = self.table.get(&account_key(id)).await? else {
+            return Ok(None);
+        };
         let item = Reading(item);
         let account = Account {
             id: id.clone(),
@@ -190,8 +209,9 @@ impl Accounts {
     }
 
     pub async fn set_maintenance(&self, on: bool) -> Result<(), Trouble> {
-        let item =
-            Writing::new(Key::new("SWITCH", "MAINTENANCE")).text("on", on.to_string()).done();
+        let item = Writing::new(Key::new("SWITCH", "MAINTENANCE"))
+            .text("on", on.to_string())
+            .done();
         self.table.put(item).await
     }
 
@@ -215,7 +235,10 @@ impl Accounts {
     ) -> Result<(), Trouble> {
         let hash = Argon2::default()
             .hash_password(secret.as_bytes())
-            .map_err(|_| Trouble::Unreadable { sk: login.sort().to_owned(), attribute: "secret" })?
+            .map_err(|_| Trouble::Unreadable {
+                sk: login.sort().to_owned(),
+                attribute: "secret",
+            })?
             .to_string();
         let item = Writing::new(login_key(login, name))
             .text("name", name)
@@ -228,7 +251,9 @@ impl Accounts {
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
         // A panic while it was held leaves at worst an entry unremembered.
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -237,7 +262,10 @@ fn recall(
     key: &str,
     now: Timestamp,
 ) -> Option<Caller> {
-    entries.get(key).filter(|(_, until)| *until > now).map(|(caller, _)| caller.clone())
+    entries
+        .get(key)
+        .filter(|(_, until)| *until > now)
+        .map(|(caller, _)| caller.clone())
 }
 
 fn remember(
@@ -253,8 +281,11 @@ fn remember(
 }
 
 fn matches(secret: &str, hash: &str) -> bool {
-    argon2::PasswordHash::new(hash)
-        .is_ok_and(|hash| Argon2::default().verify_password(secret.as_bytes(), &hash).is_ok())
+    argon2::PasswordHash::new(hash).is_ok_and(|hash| {
+        Argon2::default()
+            .verify_password(secret.as_bytes(), &hash)
+            .is_ok()
+    })
 }
 
 fn login_key(login: Login, name: &str) -> Key {
@@ -276,5 +307,9 @@ fn hashed(parts: &[&str]) -> String {
         hasher.update(format!("{} ", part.len()));
         hasher.update(part);
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -13,7 +13,10 @@ pub struct Bodies {
 
 impl Bodies {
     pub(crate) fn new(s3: Client, bucket: &str) -> Self {
-        Self { s3, bucket: bucket.to_owned() }
+        Self {
+            s3,
+            bucket: bucket.to_owned(),
+        }
     }
 
     pub(crate) async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), Trouble> {
@@ -24,22 +27,42 @@ impl Bodies {
             .body(ByteStream::from(bytes))
             .send()
             .await
-            .map_err(|error| Trouble::Bodies { operation: "PutObject", source: error.into() })?;
+            .map_err(|error| Trouble::Bodies {
+                operation: "PutObject",
+                source: error.into(),
+            })?;
         Ok(())
     }
 
     /// `None`: there is no such object.
     pub(crate) async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Trouble> {
-        let trouble = |source| Trouble::Bodies { operation: "GetObject", source };
-        let got = self.s3.get_object().bucket(&self.bucket).key(name).send().await;
+        let trouble = |source| Trouble::Bodies {
+            operation: "GetObject",
+            source,
+        };
+        let got = self
+            .s3
+            .get_object()
+            .bucket(&self.bucket)
+            .key(name)
+            .send()
+            .await;
         let answer = match got {
             Ok(answer) => answer,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_no_such_key()) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(trouble(error.into())),
         };
-        let bytes = answer.body.collect().await.map_err(|error| trouble(error.into()))?;
+        let bytes = answer
+            .body
+            .collect()
+            .await
+            .map_err(|error| trouble(error.into()))?;
         Ok(Some(bytes.to_vec()))
     }
 }

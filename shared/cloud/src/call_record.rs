@@ -73,8 +73,10 @@ impl CallRecord {
         match &self.body {
             Body::Here(packed) => unpack(packed).ok_or_else(unreadable),
             Body::InBucket(name) => {
-                let packed =
-                    bodies.get(name).await?.ok_or_else(|| Trouble::Missing(name.clone()))?;
+                let packed = bodies
+                    .get(name)
+                    .await?
+                    .ok_or_else(|| Trouble::Missing(name.clone()))?;
                 unpack(&packed).ok_or_else(unreadable)
             }
         }
@@ -100,7 +102,10 @@ impl CallRecord {
             Some(name) => Body::InBucket(name.to_owned()),
             None => Body::Here(item.bytes("body").to_vec()),
         };
-        Ok(Self { call: item.json("call")?, body })
+        Ok(Self {
+            call: item.json("call")?,
+            body,
+        })
     }
 
     pub(crate) async fn load(
@@ -127,7 +132,9 @@ impl Pointer {
         Writing::new(Key::new(key.0, "REQUEST"))
             .text("conversation", call.conversation_key().0)
             .number("sequence", call.place.sequence())
-            .expires(Some(waits_until.max(call.arrived_at) + results_kept + KEPT_LONGER))
+            .expires(Some(
+                waits_until.max(call.arrived_at) + results_kept + KEPT_LONGER,
+            ))
             .done()
     }
 
@@ -197,7 +204,10 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was() {
-        for body in [Body::Here(pack("<a/>")), Body::InBucket("calls/x".to_owned())] {
+        for body in [
+            Body::Here(pack("<a/>")),
+            Body::InBucket("calls/x".to_owned()),
+        ] {
             let record = CallRecord { call: call(), body };
             let item = record.to_item(SignedDuration::from_hours(720));
             assert_eq!(CallRecord::from_item(item).expect("readable"), record);

@@ -36,8 +36,9 @@ pub fn https_client() -> SharedHttpClient {
 
 /// What callbacks are posted with: connects to public addresses only, unless told otherwise.
 pub fn guarded_connector(allow_private: bool) -> SharedHttpConnector {
-    let connector =
-        Connector::builder().sleep_impl(TokioSleep::new()).tls_provider(TLS);
+    let connector = Connector::builder()
+        .sleep_impl(TokioSleep::new())
+        .tls_provider(TLS);
     SharedHttpConnector::new(connector.build_with_resolver(GuardedResolver { allow_private }))
 }
 
@@ -61,7 +62,10 @@ pub struct Callback {
 
 impl Callback {
     pub(crate) fn new(connector: SharedHttpConnector, allow_http: bool) -> Self {
-        Self { connector, allow_http }
+        Self {
+            connector,
+            allow_http,
+        }
     }
 
     /// One attempt. Whatever the receiver says is a finding, not our trouble.
@@ -69,7 +73,9 @@ impl Callback {
         if !may_be_called(post.url, self.allow_http) {
             return Found::Forbidden;
         }
-        let Some(request) = signed_request(post, now) else { return Found::Forbidden };
+        let Some(request) = signed_request(post, now) else {
+            return Found::Forbidden;
+        };
         match tokio::time::timeout(TIMEOUT, self.connector.call(request)).await {
             Err(_) => Found::TimedOut,
             Ok(Err(error)) if error.is_timeout() => Found::TimedOut,
@@ -78,7 +84,10 @@ impl Callback {
             Ok(Ok(answer)) if answer.status().is_success() => Found::Taken,
             Ok(Ok(answer)) => Found::Status {
                 status: answer.status().as_u16(),
-                retry_after_s: answer.headers().get("retry-after").and_then(|s| s.parse().ok()),
+                retry_after_s: answer
+                    .headers()
+                    .get("retry-after")
+                    .and_then(|s| s.parse().ok()),
             },
         }
     }
@@ -102,16 +111,23 @@ fn signed_request(post: Post<'_>, now: Timestamp) -> Option<HttpRequest> {
 
 /// Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`.
 fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<String> {
-    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()?;
+    let key = STANDARD
+        .decode(secret.strip_prefix("whsec_").unwrap_or(secret))
+        .ok()?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
-    Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+    Some(format!(
+        "v1,{}",
+        STANDARD.encode(mac.finalize().into_bytes())
+    ))
 }
 
 /// Whether an address may be posted to, as far as its spelling tells: https, no user, a name or a
 /// public address, a port that serves the web. `allow_http`: the local cloud, where all may be.
 pub fn may_be_called(address: &str, allow_http: bool) -> bool {
-    let Ok(url) = Url::parse(address) else { return false };
+    let Ok(url) = Url::parse(address) else {
+        return false;
+    };
     if allow_http {
         return matches!(url.scheme(), "http" | "https") && url.host().is_some();
     }
@@ -124,7 +140,9 @@ pub fn may_be_called(address: &str, allow_http: bool) -> bool {
         }
         None => false,
     };
-    let served = url.port_or_known_default().is_some_and(|port| port == 443 || port >= 1024);
+    let served = url
+        .port_or_known_default()
+        .is_some_and(|port| port == 443 || port >= 1024);
     url.scheme() == "https"
         && url.username().is_empty()
         && url.password().is_none()
@@ -145,7 +163,9 @@ struct ForbiddenAddress;
 impl ResolveDns for GuardedResolver {
     fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
         DnsFuture::new(async move {
-            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            let found = tokio::net::lookup_host((name, 0))
+                .await
+                .map_err(ResolveDnsError::new)?;
             let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
             // One private address among public ones is how a name is made to rebind: all or none.
             if self.allow_private || addresses.iter().all(|address| is_public(*address)) {
@@ -180,7 +200,10 @@ mod tests {
             "1614265330",
             r#"{"test": 2432232314}"#,
         );
-        assert_eq!(signature.as_deref(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
+        assert_eq!(
+            signature.as_deref(),
+            Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        );
     }
 
     #[test]
@@ -213,7 +236,10 @@ mod tests {
             "https:///x",
             "",
         ] {
-            assert!(!may_be_called(address, false), "{address} may not be called");
+            assert!(
+                !may_be_called(address, false),
+                "{address} may not be called"
+            );
         }
         assert!(may_be_called("http://127.0.0.1:9000/cb", true));
         assert!(!may_be_called("ftp://127.0.0.1/", true));
@@ -221,7 +247,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_inside_is_refused_at_connect_time() {
-        let callback = Callback { connector: guarded_connector(false), allow_http: true };
+        let callback = Callback {
+            connector: guarded_connector(false),
+            allow_http: true,
+        };
         let post = Post {
             url: "http://localhost:9/",
             id: "msg_1",

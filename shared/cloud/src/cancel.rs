@@ -15,7 +15,10 @@ use crate::trouble::Trouble;
 
 /// Whether an object is one of the two that stand for what was sent before.
 pub(crate) fn is_scheduled(object: &Element) -> bool {
-    matches!(object.type_name.as_deref(), Some("ScheduledRequest" | "ScheduledConversation"))
+    matches!(
+        object.type_name.as_deref(),
+        Some("ScheduledRequest" | "ScheduledConversation")
+    )
 }
 
 /// Whose work is to be cancelled.
@@ -41,7 +44,10 @@ impl Cloud {
                 "AsyncAPI_Error. The request is part of a conversation: delete the ScheduledConversation",
             ),
             Asked::Conversation(key) => {
-                match self.take_step(&key, now, |conversation| conversation.cancel(now)).await? {
+                match self
+                    .take_step(&key, now, |conversation| conversation.cancel(now))
+                    .await?
+                {
                     Some(Cancelled::Yes) => ObjectResult {
                         ok: true,
                         status_message: "Deleted".to_owned(),
@@ -66,7 +72,9 @@ impl Cloud {
                 Some(Err(_)) | None => Asked::Unknown,
             });
         }
-        let Some(request_id) = object.text_of("RequestID") else { return Ok(Asked::Unknown) };
+        let Some(request_id) = object.text_of("RequestID") else {
+            return Ok(Asked::Unknown);
+        };
         let request_id = RequestId(request_id.trim().to_lowercase());
         let key = ConversationKey::of_request(account, &request_id);
         match self.calls.get(&Key::new(&key.0, "REQUEST")).await? {
@@ -75,11 +83,13 @@ impl Cloud {
             Some(item) => {
                 let key = Pointer::from_item(item)?.conversation;
                 let standing = self.standing(&key).await?;
-                Ok(match standing.map(|found| found.conversation.calls_in_conversation.get()) {
-                    Some(1) => Asked::Conversation(key),
-                    Some(_) => Asked::PartOfConversation,
-                    None => Asked::Unknown,
-                })
+                Ok(
+                    match standing.map(|found| found.conversation.calls_in_conversation.get()) {
+                        Some(1) => Asked::Conversation(key),
+                        Some(_) => Asked::PartOfConversation,
+                        None => Asked::Unknown,
+                    },
+                )
             }
         }
     }

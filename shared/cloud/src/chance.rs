@@ -21,7 +21,9 @@ impl Chance {
 
     /// A GUID, lower case.
     pub fn guid(&self) -> String {
-        uuid::Builder::from_random_bytes((self.0)().to_be_bytes()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes((self.0)().to_be_bytes())
+            .into_uuid()
+            .to_string()
     }
 
     pub fn request_id(&self) -> RequestId {

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "the one place in production that reads it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place in production that reads it"
+    )]
     pub fn system() -> Self {
         Self(Arc::new(Timestamp::now))
     }

@@ -16,7 +16,10 @@ use crate::trouble::Trouble;
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 fn key(account: &AccountId, page_before: &RequestId) -> Key {
-    Key::new(ConversationKey::of_request(account, page_before).0, "CONTINUE")
+    Key::new(
+        ConversationKey::of_request(account, page_before).0,
+        "CONTINUE",
+    )
 }
 
 impl Table {
@@ -40,9 +43,12 @@ impl Table {
         account: &AccountId,
         page_before: &RequestId,
     ) -> Result<Option<String>, Trouble> {
-        let Some(item) = self.get(&key(account, page_before)).await? else { return Ok(None) };
+        let Some(item) = self.get(&key(account, page_before)).await? else {
+            return Ok(None);
+        };
         let item = Reading(item);
         let text = unpack(item.bytes("continuation"));
-        text.map(Some).ok_or_else(|| item.unreadable("continuation"))
+        text.map(Some)
+            .ok_or_else(|| item.unreadable("continuation"))
     }
 }

@@ -27,7 +27,8 @@ impl Writing {
     }
 
     pub(crate) fn text(mut self, name: &str, text: impl Into<String>) -> Self {
-        self.0.insert(name.to_owned(), AttributeValue::S(text.into()));
+        self.0
+            .insert(name.to_owned(), AttributeValue::S(text.into()));
         self
     }
 
@@ -39,14 +40,16 @@ impl Writing {
     }
 
     pub(crate) fn number(mut self, name: &str, number: impl ToString) -> Self {
-        self.0.insert(name.to_owned(), AttributeValue::N(number.to_string()));
+        self.0
+            .insert(name.to_owned(), AttributeValue::N(number.to_string()));
         self
     }
 
     pub(crate) fn bytes(mut self, name: &str, bytes: &[u8]) -> Self {
         // An empty binary attribute says no more than none at all.
         if !bytes.is_empty() {
-            self.0.insert(name.to_owned(), AttributeValue::B(Blob::new(bytes)));
+            self.0
+                .insert(name.to_owned(), AttributeValue::B(Blob::new(bytes)));
         }
         self
     }
@@ -66,7 +69,8 @@ impl Writing {
 
     /// In the index of what must be looked at.
     pub(crate) fn due(self, shard: &str, at: Timestamp) -> Self {
-        self.text("due_shard", shard).number("due_at", at.as_millisecond())
+        self.text("due_shard", shard)
+            .number("due_at", at.as_millisecond())
     }
 
     pub(crate) fn done(self) -> Item {
@@ -91,11 +95,17 @@ impl Reading {
     }
 
     pub(crate) fn unreadable(&self, attribute: &'static str) -> Trouble {
-        Trouble::Unreadable { sk: self.sk(), attribute }
+        Trouble::Unreadable {
+            sk: self.sk(),
+            attribute,
+        }
     }
 
     pub(crate) fn maybe_text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+        self.0
+            .get(name)
+            .and_then(|value| value.as_s().ok())
+            .map(String::as_str)
     }
 
     pub(crate) fn text(&self, name: &'static str) -> Result<&str, Trouble> {
@@ -103,7 +113,10 @@ impl Reading {
     }
 
     pub(crate) fn maybe_number<N: FromStr>(&self, name: &str) -> Option<N> {
-        self.0.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok())
+        self.0
+            .get(name)
+            .and_then(|value| value.as_n().ok())
+            .and_then(|text| text.parse().ok())
     }
 
     pub(crate) fn number<N: FromStr>(&self, name: &'static str) -> Result<N, Trouble> {

@@ -67,7 +67,13 @@ impl Cloud {
             .load()
             .await;
         let callbacks = callback::guarded_connector(settings.allow_http_callbacks);
-        Ok(Self::new(settings, &config, callbacks, Clock::system(), Chance::system()))
+        Ok(Self::new(
+            settings,
+            &config,
+            callbacks,
+            Clock::system(),
+            Chance::system(),
+        ))
     }
 
     /// From its parts: `callbacks` is what replies are posted with.
@@ -79,10 +85,14 @@ impl Cloud {
         chance: Chance,
     ) -> Self {
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
-        let region = config.region().map_or_else(String::new, ToString::to_string);
+        let region = config
+            .region()
+            .map_or_else(String::new, ToString::to_string);
         let table = |name: &str| table::Table::new(dynamodb.clone(), name);
         // Path style, so that an endpoint that is no AWS host name works as well.
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
+        let s3 = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(true)
+            .build();
         Self {
             calls: table(&settings.calls_table),
             objects: table(&settings.objects_table),
@@ -93,10 +103,7 @@ impl Cloud {
                 &settings,
                 &region,
             ),
-            bodies: bodies::Bodies::new(
-                aws_sdk_s3::Client::from_conf(s3),
-                &settings.bodies_bucket,
-            ),
+            bodies: bodies::Bodies::new(aws_sdk_s3::Client::from_conf(s3), &settings.bodies_bucket),
             mail: mail::MailService::new(aws_sdk_sesv2::Client::new(config), &settings.mail_sender),
             callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
             clock,

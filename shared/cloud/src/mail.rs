@@ -41,7 +41,10 @@ pub enum Sent {
 
 impl MailService {
     pub(crate) fn new(ses: Client, sender: &str) -> Self {
-        Self { ses, sender: sender.to_owned() }
+        Self {
+            ses,
+            sender: sender.to_owned(),
+        }
     }
 
     pub async fn send(&self, mail: &Mail) -> Result<Sent, Trouble> {
@@ -65,7 +68,9 @@ impl MailService {
                         || refused.is_bad_request_exception()
                         || refused.is_mail_from_domain_not_verified_exception() =>
                 {
-                    Ok(Sent::Rejected(refused.code().unwrap_or("MessageRejected").to_owned()))
+                    Ok(Sent::Rejected(
+                        refused.code().unwrap_or("MessageRejected").to_owned(),
+                    ))
                 }
                 Some(_) => Err(Trouble::MailRefused(error.into())),
                 None => Err(Trouble::Mail(error.into())),
@@ -76,14 +81,20 @@ impl MailService {
     fn message(&self, mail: &Mail) -> Vec<u8> {
         let from = mail.from_address.as_deref().unwrap_or(&self.sender);
         let mut message = MessageBuilder::new()
-            .from((one_line(mail.from_name.as_deref().unwrap_or_default()), one_line(from)))
+            .from((
+                one_line(mail.from_name.as_deref().unwrap_or_default()),
+                one_line(from),
+            ))
             .to(one_line(&mail.to))
             .subject(one_line(&mail.subject));
         if let Some(reply_to) = &mail.reply_to {
             message = message.reply_to(one_line(reply_to));
         }
         for (name, value) in &mail.headers {
-            message = message.header(*name, mail_builder::headers::text::Text::new(one_line(value)));
+            message = message.header(
+                *name,
+                mail_builder::headers::text::Text::new(one_line(value)),
+            );
         }
         if let Some(text) = &mail.text {
             message = message.text_body(text.as_str());
@@ -104,7 +115,15 @@ impl MailService {
 
 /// Free text from a caller must not become a header of its own.
 fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() || letter == '\u{2028}' || letter == '\u{2029}' { ' ' } else { letter }).collect()
+    text.chars()
+        .map(|letter| {
+            if letter.is_control() || letter == '\u{2028}' || letter == '\u{2029}' {
+                ' '
+            } else {
+                letter
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -113,6 +132,9 @@ mod tests {
 
     #[test]
     fn a_caller_cannot_add_headers() {
-        assert_eq!(one_line("a\r\nBcc: b@example.com\u{2028}c"), "a  Bcc: b@example.com c");
+        assert_eq!(
+            one_line("a\r\nBcc: b@example.com\u{2028}c"),
+            "a  Bcc: b@example.com c"
+        );
     }
 }

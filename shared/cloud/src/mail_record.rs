@@ -97,9 +97,14 @@ impl MailRecord {
         limit: i32,
     ) -> Result<Vec<Self>, Trouble> {
         let prefix = mail_prefix(mails.sequence);
-        let (from, to) = (format!("{prefix}{first:08}"), format!("{prefix}{:08}", u32::MAX));
+        let (from, to) = (
+            format!("{prefix}{first:08}"),
+            format!("{prefix}{:08}", u32::MAX),
+        );
         let range = Range::Between(&from, &to);
-        let page = table.query(&mails.conversation.0, range, limit, None).await?;
+        let page = table
+            .query(&mails.conversation.0, range, limit, None)
+            .await?;
         page.items.into_iter().map(Self::from_item).collect()
     }
 }
@@ -186,6 +191,8 @@ mod tests {
         };
         let read = MailsRecord::from_item(mails.to_item(Some(at), at));
         assert_eq!(read.expect("readable"), mails);
-        assert!(MailsRecord::is_at(&mails.key()) && mails.to_item(None, at).get("due_at").is_none());
+        assert!(
+            MailsRecord::is_at(&mails.key()) && mails.to_item(None, at).get("due_at").is_none()
+        );
     }
 }

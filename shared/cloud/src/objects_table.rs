@@ -46,7 +46,11 @@ struct Effect {
 impl Chunk {
     /// Nothing but results: what carrying out an object of the server's own comes to.
     pub fn of_results(results: Vec<UnitResult>) -> Self {
-        Self { results, mails: Vec::new(), effects: Vec::new() }
+        Self {
+            results,
+            mails: Vec::new(),
+            effects: Vec::new(),
+        }
     }
 
     pub(crate) fn write(self, transaction: &mut Transaction, table: &Table) {
@@ -163,7 +167,8 @@ impl Cloud {
     /// One stored object.
     pub async fn object(&self, key: &ObjectKey) -> Result<Option<Element>, Trouble> {
         let item = self.objects.get(&table_key(key)).await?;
-        item.map(|item| read(Reading(item)).map(|(_, stored)| stored.object)).transpose()
+        item.map(|item| read(Reading(item)).map(|(_, stored)| stored.object))
+            .transpose()
     }
 
     /// Objects of a partition with their keys, in the order of these, and the key to go on after.
@@ -174,7 +179,10 @@ impl Cloud {
         limit: i32,
     ) -> Result<(Vec<(String, Element)>, Option<String>), Trouble> {
         let start = after.map(|sort| Key::new(partition, sort));
-        let page = self.objects.query(partition, Range::All, limit, start.as_ref()).await?;
+        let page = self
+            .objects
+            .query(partition, Range::All, limit, start.as_ref())
+            .await?;
         let objects = page
             .items
             .into_iter()
@@ -186,7 +194,11 @@ impl Cloud {
 
 /// Rough, and not less than the items will have: they are packed.
 fn bytes_of(working: &Working) -> usize {
-    working.changes().filter_map(|change| change.becomes).map(element_bytes).sum()
+    working
+        .changes()
+        .filter_map(|change| change.becomes)
+        .map(element_bytes)
+        .sum()
 }
 
 fn mail_bytes(mail: &MailOrder) -> usize {
@@ -207,15 +219,27 @@ fn effect(change: objects::Change<'_>) -> Effect {
             .bytes("object", &pack(&json))
             .done()
     });
-    Effect { key, seen: change.seen_version, item }
+    Effect {
+        key,
+        seen: change.seen_version,
+        item,
+    }
 }
 
 fn read(item: Reading) -> Result<(ObjectKey, Stored), Trouble> {
-    let key =
-        ObjectKey { partition: item.text("pk")?.to_owned(), sort: item.text("sk")?.to_owned() };
+    let key = ObjectKey {
+        partition: item.text("pk")?.to_owned(),
+        sort: item.text("sk")?.to_owned(),
+    };
     let json = unpack(item.bytes("object")).ok_or_else(|| item.unreadable("object"))?;
     let object = serde_json::from_str(&json).map_err(|_| item.unreadable("object"))?;
-    Ok((key, Stored { version: item.number("version")?, object }))
+    Ok((
+        key,
+        Stored {
+            version: item.number("version")?,
+            object,
+        },
+    ))
 }
 
 fn element_bytes(element: &Element) -> usize {

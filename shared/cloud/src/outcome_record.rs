@@ -78,10 +78,13 @@ pub(crate) fn chunk_item(
     text: &str,
     expires: Timestamp,
 ) -> Item {
-    Writing::new(Key::new(&conversation.0, format!("{}{chunk:08}", chunk_prefix(sequence))))
-        .bytes("results", &pack(text))
-        .expires(Some(expires))
-        .done()
+    Writing::new(Key::new(
+        &conversation.0,
+        format!("{}{chunk:08}", chunk_prefix(sequence)),
+    ))
+    .bytes("results", &pack(text))
+    .expires(Some(expires))
+    .done()
 }
 
 impl OutcomeRecord {
@@ -108,10 +111,15 @@ impl OutcomeRecord {
 
     pub(crate) fn from_item(conversation: ConversationKey, item: Item) -> Result<Self, Trouble> {
         let item = Reading(item);
-        let method = [Method::Create, Method::Update, Method::Delete, Method::Perform]
-            .into_iter()
-            .find(|method| Some(method.name()) == item.maybe_text("method"))
-            .ok_or_else(|| item.unreadable("method"))?;
+        let method = [
+            Method::Create,
+            Method::Update,
+            Method::Delete,
+            Method::Perform,
+        ]
+        .into_iter()
+        .find(|method| Some(method.name()) == item.maybe_text("method"))
+        .ok_or_else(|| item.unreadable("method"))?;
         let results = match (item.maybe_text("results_at"), item.bytes("results")) {
             (Some(name), _) => Results::InBucket(name.to_owned()),
             (None, []) => Results::None,
@@ -132,14 +140,19 @@ impl OutcomeRecord {
 
     /// One result per object; none for a call that was not carried out.
     pub async fn object_results(&self, cloud: &Cloud) -> Result<Vec<ObjectResult>, Trouble> {
-        let unreadable =
-            || Trouble::Unreadable { sk: outcome_sort(self.sequence), attribute: "results" };
+        let unreadable = || Trouble::Unreadable {
+            sk: outcome_sort(self.sequence),
+            attribute: "results",
+        };
         let text = match &self.results {
             Results::None => return Ok(Vec::new()),
             Results::Here(packed) => unpack(packed).ok_or_else(unreadable)?,
             Results::InBucket(name) => {
-                let packed =
-                    cloud.bodies.get(name).await?.ok_or_else(|| Trouble::Missing(name.clone()))?;
+                let packed = cloud
+                    .bodies
+                    .get(name)
+                    .await?
+                    .ok_or_else(|| Trouble::Missing(name.clone()))?;
                 unpack(&packed).ok_or_else(unreadable)?
             }
         };
@@ -159,7 +172,10 @@ impl Cloud {
         let mut start = None;
         loop {
             let range = Range::Prefix(&prefix);
-            let page = self.calls.query(&conversation.0, range, 500, start.as_ref()).await?;
+            let page = self
+                .calls
+                .query(&conversation.0, range, 500, start.as_ref())
+                .await?;
             for item in page.items {
                 let item = Reading(item);
                 let chunk: Option<Vec<UnitResult>> =
@@ -180,7 +196,10 @@ impl Cloud {
         sequence: SequenceCode,
         now: Timestamp,
     ) -> Result<Option<OutcomeRecord>, Trouble> {
-        let item = self.calls.get(&OutcomeRecord::key(conversation, sequence)).await?;
+        let item = self
+            .calls
+            .get(&OutcomeRecord::key(conversation, sequence))
+            .await?;
         let record = item
             .map(|item| OutcomeRecord::from_item(conversation.clone(), item))
             .transpose()?;
@@ -198,13 +217,19 @@ impl Cloud {
         let last = format!("OUTCOME#{:010}", u32::MAX);
         let first = outcome_sort(first);
         let range = Range::Between(&first, &last);
-        let page = self.calls.query(&conversation.0, range, limit, None).await?;
+        let page = self
+            .calls
+            .query(&conversation.0, range, limit, None)
+            .await?;
         let records = page
             .items
             .into_iter()
             .map(|item| OutcomeRecord::from_item(conversation.clone(), item))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(records.into_iter().filter(|record| self.is_kept(record, now)).collect())
+        Ok(records
+            .into_iter()
+            .filter(|record| self.is_kept(record, now))
+            .collect())
     }
 
     /// The table's TTL takes records late; what is promised is exact.

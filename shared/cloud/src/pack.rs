@@ -13,13 +13,19 @@ const UNPACKED_BYTES_MAX: u64 = 64_000_000;
 pub(crate) fn pack(text: &str) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
     // Writing to memory does not fail.
-    encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).unwrap_or_default()
+    encoder
+        .write_all(text.as_bytes())
+        .and_then(|()| encoder.finish())
+        .unwrap_or_default()
 }
 
 /// `None`: these bytes are not what [`pack`] makes.
 pub(crate) fn unpack(bytes: &[u8]) -> Option<String> {
     let mut text = String::new();
-    DeflateDecoder::new(bytes).take(UNPACKED_BYTES_MAX).read_to_string(&mut text).ok()?;
+    DeflateDecoder::new(bytes)
+        .take(UNPACKED_BYTES_MAX)
+        .read_to_string(&mut text)
+        .ok()?;
     Some(text)
 }
 

@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use calls::{ConversationKey, QueuePriority, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -16,6 +18,9 @@ use crate::trouble::Trouble;
 
 /// Most messages in one request, and in one batch that a function gets. The platform's figure.
 pub const BATCH_MAX: usize = 10;
+
+/// Time that a function needs at its end: one request under way, and handing back the rest.
+const HEAD_ROOM: SignedDuration = SignedDuration::from_secs(8);
 
 /// What a message on one of the three priority queues says: go on with this conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,13 +93,14 @@ impl Queues {
         }
     }
 
-    /// The queue of that name, as it stands at the end of its ARN and of its URL.
-    pub fn named(&self, name: &str) -> Option<Queue> {
+    /// The queue of an ARN: its name stands at the end of the ARN and of the URL.
+    pub fn of_arn(&self, arn: &str) -> Option<Queue> {
+        let name = arn.rsplit(':').next();
         let priorities = QueuePriority::ALL.map(Queue::Calls);
         priorities
             .into_iter()
             .chain([Queue::Replies])
-            .find(|queue| self.url(*queue).rsplit('/').next() == Some(name))
+            .find(|queue| self.url(*queue).rsplit('/').next() == name)
     }
 
     pub async fn wake(&self, priority: QueuePriority, wake: &Wake) -> Result<(), Trouble> {
@@ -107,13 +113,19 @@ impl Queues {
             .message_body(body)
             .send()
             .await
-            .map_err(|error| Trouble::Queue { operation: "SendMessage", source: error.into() })?;
+            .map_err(|error| Trouble::Queue {
+                operation: "SendMessage",
+                source: error.into(),
+            })?;
         Ok(())
     }
 
     /// In the order given.
     pub async fn wake_replies(&self, wakes: &[ReplyWake]) -> Result<(), Trouble> {
-        let trouble = |source| Trouble::Queue { operation: "SendMessageBatch", source };
+        let trouble = |source| Trouble::Queue {
+            operation: "SendMessageBatch",
+            source,
+        };
         for wakes in wakes.chunks(BATCH_MAX) {
             let entries = wakes.iter().enumerate().map(|(number, wake)| {
                 let body = serde_json::to_string(wake).unwrap_or_default();
@@ -124,8 +136,9 @@ impl Queues {
                     .message_body(body)
                     .build()
             });
-            let entries =
-                entries.collect::<Result<Vec<_>, _>>().map_err(|error| trouble(error.into()))?;
+            let entries = entries
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| trouble(error.into()))?;
             let answer = self
                 .sqs
                 .send_message_batch()
@@ -166,6 +179,34 @@ impl Queues {
     }
 }
 
+/// A message as the event of a function brings it.
+pub fn delivery(message: SqsMessage) -> Delivery {
+    let count = message.attributes.get("ApproximateReceiveCount");
+    Delivery {
+        message_id: message.message_id.unwrap_or_default(),
+        receipt_handle: message.receipt_handle.unwrap_or_default(),
+        body: message.body.unwrap_or_default(),
+        count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
+    }
+}
+
+/// What a function says of the messages that must come again.
+pub fn handed_back(message_ids: Vec<String>) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    for message_id in message_ids {
+        response.add_failure(message_id);
+    }
+    response
+}
+
+/// When a function must be done, from what its context says (milliseconds): in time to hand back
+/// what it did not come to.
+pub fn deadline(context_deadline_ms: u64) -> Timestamp {
+    let ms = i64::try_from(context_deadline_ms).unwrap_or(i64::MAX);
+    let end = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+    end.checked_sub(HEAD_ROOM).unwrap_or(end)
+}
+
 /// What a message on one of the three priority queues says, read.
 pub fn read_wake(body: &str) -> Result<Wake, serde_json::Error> {
     serde_json::from_str(body)
@@ -178,5 +219,8 @@ pub fn read_reply_wake(body: &str) -> Result<ReplyWake, serde_json::Error> {
 
 /// What SQS itself would make of the body: the scheduler sends the same messages without an id.
 fn deduplication_id(body: &str) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(body)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -35,7 +35,11 @@ impl Cloud {
             ReplyState::Owed(at) => at,
             ReplyState::Delivered | ReplyState::GivenUp => now,
         };
-        let next = ReplyRecord { version: seen.version + 1, reply, ..seen.clone() };
+        let next = ReplyRecord {
+            version: seen.version + 1,
+            reply,
+            ..seen.clone()
+        };
         let item = next.to_item(due, self.reply_expires(now));
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -66,7 +70,11 @@ impl Cloud {
         state: MailState,
         now: Timestamp,
     ) -> Result<MailRecord, CommitError> {
-        let next = MailRecord { version: seen.version + 1, state, ..seen.clone() };
+        let next = MailRecord {
+            version: seen.version + 1,
+            state,
+            ..seen.clone()
+        };
         let item = next.to_item(now + self.results_kept());
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -80,7 +88,11 @@ impl Cloud {
         due: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<MailsRecord, CommitError> {
-        let next = MailsRecord { version: seen.version + 1, done_through, ..seen.clone() };
+        let next = MailsRecord {
+            version: seen.version + 1,
+            done_through,
+            ..seen.clone()
+        };
         let item = next.to_item(due, now + self.results_kept());
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -92,20 +104,41 @@ impl Cloud {
     /// which does no harm.
     pub async fn look_at_owed(&self, key: &Key, now: Timestamp) -> Result<(), CommitError> {
         if ReplyRecord::is_at(key) {
-            let Some(record) = ReplyRecord::load(&self.calls, key).await? else { return Ok(()) };
-            let ReplyState::Owed(_) = record.reply.state else { return Ok(()) };
+            let Some(record) = ReplyRecord::load(&self.calls, key).await? else {
+                return Ok(());
+            };
+            let ReplyState::Owed(_) = record.reply.state else {
+                return Ok(());
+            };
             let owing = Owing::Reply(record.reply.number);
-            self.wake_for(&record.conversation, record.reply.sequence, owing, record.version)
-                .await?;
-            let next = ReplyRecord { version: record.version + 1, ..record.clone() };
+            self.wake_for(
+                &record.conversation,
+                record.reply.sequence,
+                owing,
+                record.version,
+            )
+            .await?;
+            let next = ReplyRecord {
+                version: record.version + 1,
+                ..record.clone()
+            };
             let item = next.to_item(now + LOOK_AGAIN_LATER, self.reply_expires(now));
             return self.calls.put_over(item, Some(record.version)).await;
         }
         if MailsRecord::is_at(key) {
-            let Some(mails) = MailsRecord::load(&self.calls, key).await? else { return Ok(()) };
-            self.wake_for(&mails.conversation, mails.sequence, Owing::Mails, mails.version).await?;
+            let Some(mails) = MailsRecord::load(&self.calls, key).await? else {
+                return Ok(());
+            };
+            self.wake_for(
+                &mails.conversation,
+                mails.sequence,
+                Owing::Mails,
+                mails.version,
+            )
+            .await?;
             let due = Some(now + LOOK_AGAIN_LATER);
-            self.commit_mails(&mails, mails.done_through, due, now).await?;
+            self.commit_mails(&mails, mails.done_through, due, now)
+                .await?;
         }
         Ok(())
     }

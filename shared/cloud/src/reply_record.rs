@@ -28,7 +28,10 @@ pub(crate) fn reply_key(
     sequence: SequenceCode,
     number: u32,
 ) -> Key {
-    Key::new(&conversation.0, format!("REPLY#{:010}#{number:02}", sequence.get()))
+    Key::new(
+        &conversation.0,
+        format!("REPLY#{:010}#{number:02}", sequence.get()),
+    )
 }
 
 impl ReplyRecord {
@@ -118,13 +121,19 @@ mod tests {
                     owed_since: Timestamp::UNIX_EPOCH,
                     attempts: vec![Attempt {
                         at: Timestamp::UNIX_EPOCH,
-                        found: Found::Status { status: 503, retry_after_s: Some(9) },
+                        found: Found::Status {
+                            status: 503,
+                            retry_after_s: Some(9),
+                        },
                     }],
                     state,
                 },
             };
             let item = record.to_item(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
-            assert_eq!(item.contains_key("due_at"), matches!(state, ReplyState::Owed(_)));
+            assert_eq!(
+                item.contains_key("due_at"),
+                matches!(state, ReplyState::Owed(_))
+            );
             assert_eq!(ReplyRecord::from_item(item).expect("readable"), record);
         }
     }

@@ -34,8 +34,12 @@ impl Cloud {
             None => (own, SequenceCode::FIRST),
         };
         let found = self.calls_of(&key, sequence, 1).await?;
-        let Some((standing, calls)) = found else { return Ok(None) };
-        let call = calls.into_iter().find(|call| call.request_id == *request_id);
+        let Some((standing, calls)) = found else {
+            return Ok(None);
+        };
+        let call = calls
+            .into_iter()
+            .find(|call| call.request_id == *request_id);
         Ok(call.map(|call| FoundCall { standing, call }))
     }
 
@@ -52,7 +56,11 @@ impl Cloud {
                 return Ok(Some(standing));
             }
         }
-        self.standing(&ConversationKey::of_request(account, &RequestId(name.to_owned()))).await
+        self.standing(&ConversationKey::of_request(
+            account,
+            &RequestId(name.to_owned()),
+        ))
+        .await
     }
 
     /// A conversation and those of its calls that count, from one on, in order.
@@ -62,14 +70,25 @@ impl Cloud {
         first: SequenceCode,
         limit: i32,
     ) -> Result<Option<(Standing, Vec<Call>)>, Trouble> {
-        let Some(standing) = self.standing(key).await? else { return Ok(None) };
+        let Some(standing) = self.standing(key).await? else {
+            return Ok(None);
+        };
         let first = format!("CALL#{:010}", first.get());
         let last = format!("CALL#{:010}", u32::MAX);
         let range = Range::Between(&first, &last);
         let page = self.calls.query(&key.0, range, limit, None).await?;
         let read = |item: Item| CallRecord::from_item(item).map(|record| record.call);
-        let calls = page.items.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let counted = |call: &Call| standing.conversation.arrived.contains(call.place.sequence());
+        let calls = page
+            .items
+            .into_iter()
+            .map(read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let counted = |call: &Call| {
+            standing
+                .conversation
+                .arrived
+                .contains(call.place.sequence())
+        };
         let calls = calls.into_iter().filter(counted).collect();
         Ok(Some((standing, calls)))
     }

@@ -45,13 +45,18 @@ impl Schedules {
         priority: QueuePriority,
         wake: &Wake,
     ) -> Result<(), Trouble> {
-        let trouble = |source| Trouble::Schedule { operation: "CreateSchedule", source };
+        let trouble = |source| Trouble::Schedule {
+            operation: "CreateSchedule",
+            source,
+        };
         let queue = match priority {
             QueuePriority::High => &self.high,
             QueuePriority::Medium => &self.medium,
             QueuePriority::Low => &self.low,
         };
-        let group = SqsParameters::builder().message_group_id(&wake.conversation.0).build();
+        let group = SqsParameters::builder()
+            .message_group_id(&wake.conversation.0)
+            .build();
         let target = Target::builder()
             .arn(queue)
             .role_arn(&self.role_arn)
@@ -77,7 +82,9 @@ impl Schedules {
         match created {
             Ok(_) => Ok(()),
             Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_conflict_exception()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conflict_exception()) =>
             {
                 Ok(())
             }
@@ -120,7 +127,13 @@ mod tests {
     #[test]
     fn a_queue_is_known_by_its_url() {
         let url = "https://sqs.eu-west-1.amazonaws.com/123456789012/low.fifo";
-        assert_eq!(queue_arn(url, "eu-west-1"), "arn:aws:sqs:eu-west-1:123456789012:low.fifo");
-        assert_eq!(queue_arn(url, "cn-north-1"), "arn:aws-cn:sqs:cn-north-1:123456789012:low.fifo");
+        assert_eq!(
+            queue_arn(url, "eu-west-1"),
+            "arn:aws:sqs:eu-west-1:123456789012:low.fifo"
+        );
+        assert_eq!(
+            queue_arn(url, "cn-north-1"),
+            "arn:aws-cn:sqs:cn-north-1:123456789012:low.fifo"
+        );
     }
 }

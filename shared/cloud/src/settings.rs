@@ -33,7 +33,10 @@ pub struct Settings {
 pub struct SettingMissing(&'static str);
 
 impl Settings {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     pub fn from_environment() -> Result<Self, SettingMissing> {
         Self::read(|name| std::env::var(name).ok())
     }

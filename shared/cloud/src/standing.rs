@@ -45,7 +45,8 @@ impl Standing {
         conversation: &ConversationKey,
     ) -> Result<Option<Self>, Trouble> {
         let item = table.get(&Self::table_key(conversation)).await?;
-        item.map(|item| Self::from_item(conversation.clone(), item)).transpose()
+        item.map(|item| Self::from_item(conversation.clone(), item))
+            .transpose()
     }
 
     /// `expires`: once it has ended, for a call alone.
@@ -56,7 +57,10 @@ impl Standing {
             .text("account", &conversation.account.0)
             .maybe_text(
                 "conversation_id",
-                conversation.conversation_id.as_ref().map(ConversationId::as_str),
+                conversation
+                    .conversation_id
+                    .as_ref()
+                    .map(ConversationId::as_str),
             )
             .number("calls_in_conversation", conversation.calls_in_conversation)
             .bytes("arrived", conversation.arrived.as_bytes())
@@ -116,8 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn times() -> impl Strategy<Value = Timestamp> {
-        (0_i64..4_000_000_000_000)
-            .prop_map(|ms| Timestamp::from_millisecond(ms).expect("a time"))
+        (0_i64..4_000_000_000_000).prop_map(|ms| Timestamp::from_millisecond(ms).expect("a time"))
     }
 
     fn sequences() -> impl Strategy<Value = SequenceCode> {
@@ -131,7 +134,12 @@ mod tests {
             Just(Ending::Invalidated { error_code: 214 }),
             sequences().prop_map(|from| Ending::Cancelled { from }),
             (sequences(), any::<Option<u32>>(), ".*").prop_map(|(by, error_code, message)| {
-                Ending::Failed { by, request_id: RequestId("r".to_owned()), error_code, message }
+                Ending::Failed {
+                    by,
+                    request_id: RequestId("r".to_owned()),
+                    error_code,
+                    message,
+                }
             }),
         ]
     }
@@ -140,10 +148,13 @@ mod tests {
         prop_oneof![
             Just(Phase::Gathering),
             (sequences(), any::<u32>(), any::<u32>()).prop_map(|(next, done_through, chunks)| {
-                Phase::Running(Progress { next, done_through, chunks })
+                Phase::Running(Progress {
+                    next,
+                    done_through,
+                    chunks,
+                })
             }),
-            (sequences(), endings())
-                .prop_map(|(next, ending)| Phase::Closing { next, ending }),
+            (sequences(), endings()).prop_map(|(next, ending)| Phase::Closing { next, ending }),
             endings().prop_map(Phase::Ended),
         ]
     }

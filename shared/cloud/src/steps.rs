@@ -4,8 +4,8 @@
 //! stands in the record, and the timekeeper does it within the minute.
 
 use calls::{
-    AccountId, Call, Conversation, ConversationKey, Digest, Joined, Outcome, Owed, QueuePriority, Refusal, Reply, RequestId,
-    Seen, SequenceCode, Step, Told,
+    AccountId, Call, Conversation, ConversationKey, Digest, Joined, Outcome, Owed, QueuePriority,
+    Refusal, Reply, RequestId, Seen, SequenceCode, Step, Told,
 };
 use jiff::{SignedDuration, Timestamp};
 use objects::MailOrder;
@@ -50,7 +50,10 @@ struct Before {
 
 impl Before {
     const fn of(standing: &Standing) -> Self {
-        Self { version: standing.version, priority: standing.conversation.priority }
+        Self {
+            version: standing.version,
+            priority: standing.conversation.priority,
+        }
     }
 }
 
@@ -92,7 +95,11 @@ impl Cloud {
         // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
         let alone = arrived.call.conversation_id.is_none();
         for tried in 0..OVERTAKEN_MAX {
-            let seen = if alone && tried == 0 { None } else { self.standing(&key).await? };
+            let seen = if alone && tried == 0 {
+                None
+            } else {
+                self.standing(&key).await?
+            };
             let before = seen.as_ref().map(Before::of);
             let (call, step) = self.decide_arrival(seen, &arrived, now).await?;
             match self.commit_step(&key, before, step, now).await {
@@ -142,7 +149,9 @@ impl Cloud {
             (_, false) => Seen::OtherContent,
         };
         let step = match (conversation, before) {
-            (Some(conversation), _) => conversation.join(&first_or(call, &first, before), before, now),
+            (Some(conversation), _) => {
+                conversation.join(&first_or(call, &first, before), before, now)
+            }
             (None, Seen::Never | Seen::SameContent) => Conversation::open(&first, now),
             // Two openings with different content: the other one was kept first, so it came first.
             (None, Seen::OtherContent) => match Conversation::open(&first, now).conversation {
@@ -193,7 +202,11 @@ impl Cloud {
         };
         if now.duration_since(there.at) > IDEMPOTENCY_KEPT {
             mine.version = there.version + 1;
-            return match self.calls.put_over(mine.to_item(key), Some(there.version)).await {
+            return match self
+                .calls
+                .put_over(mine.to_item(key), Some(there.version))
+                .await
+            {
                 Ok(()) => self.take_in(call, canonical, now).await,
                 Err(CommitError::Overtaken) => Err(Trouble::Overtaken(1)),
                 Err(CommitError::Unavailable(trouble)) => Err(trouble),
@@ -216,7 +229,9 @@ impl Cloud {
         decide: impl Fn(Conversation) -> Step<A>,
     ) -> Result<Option<A>, Trouble> {
         for tried in 0..OVERTAKEN_MAX {
-            let Some(seen) = self.standing(key).await? else { return Ok(None) };
+            let Some(seen) = self.standing(key).await? else {
+                return Ok(None);
+            };
             let before = Before::of(&seen);
             let step = decide(seen.conversation);
             match self.commit_step(key, Some(before), step, now).await {
@@ -237,16 +252,28 @@ impl Cloud {
         step: Step<A>,
         now: Timestamp,
     ) -> Result<A, CommitError> {
-        let Before { mut version, mut priority } = seen.unwrap_or_default();
+        let Before {
+            mut version,
+            mut priority,
+        } = seen.unwrap_or_default();
         if let Some(conversation) = step.conversation {
             version += 1;
             priority = conversation.priority;
-            let next = Standing { key: key.clone(), version, conversation };
+            let next = Standing {
+                key: key.clone(),
+                version,
+                conversation,
+            };
             let item = next.to_item(self.results_kept(), now);
-            self.calls.put_over(item, seen.map(|seen| seen.version)).await?;
+            self.calls
+                .put_over(item, seen.map(|seen| seen.version))
+                .await?;
         }
         for owed in step.owed {
-            let wake = Wake { conversation: key.clone(), step: version };
+            let wake = Wake {
+                conversation: key.clone(),
+                step: version,
+            };
             let settled = match owed {
                 Owed::Wake => self.queues.wake(priority, &wake).await,
                 Owed::WakeAt(at) => self.wake_at(at, priority, &wake, now).await,
@@ -292,7 +319,11 @@ impl Cloud {
         conversation: Conversation,
         now: Timestamp,
     ) -> Result<Standing, CommitError> {
-        let next = Standing { key: seen.key.clone(), version: seen.version + 1, conversation };
+        let next = Standing {
+            key: seen.key.clone(),
+            version: seen.version + 1,
+            conversation,
+        };
         let item = next.to_item(self.results_kept(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -311,13 +342,23 @@ impl Cloud {
         let expires = now + self.results_kept();
         let mut transaction = Transaction::default();
         let results = serde_json::to_string(&chunk.results).unwrap_or_default();
-        self.write_mails(&mut transaction, &seen.key, sequence, &chunk.mails, mails_before, expires);
+        self.write_mails(
+            &mut transaction,
+            &seen.key,
+            sequence,
+            &chunk.mails,
+            mails_before,
+            expires,
+        );
         chunk.write(&mut transaction, &self.objects);
-        let item =
-            outcome_record::chunk_item(&seen.key, sequence, chunk_number, &results, expires);
+        let item = outcome_record::chunk_item(&seen.key, sequence, chunk_number, &results, expires);
         transaction.put_new(&self.calls, item);
         let conversation = seen.conversation.clone().chunk_done(done_through);
-        let next = Standing { key: seen.key.clone(), version: seen.version + 1, conversation };
+        let next = Standing {
+            key: seen.key.clone(),
+            version: seen.version + 1,
+            conversation,
+        };
         let header = next.to_item(self.results_kept(), now);
         transaction.put_over(&self.calls, header, seen.version);
         transaction.commit(&self.calls).await?;
@@ -334,8 +375,14 @@ impl Cloud {
     ) -> Result<(Standing, Vec<ReplyWake>), CommitError> {
         let sequence = end.call.place.sequence();
         let conversation =
-            seen.conversation.clone().call_ended(&end.call.request_id, &end.outcome, now);
-        let next = Standing { key: seen.key.clone(), version: seen.version + 1, conversation };
+            seen.conversation
+                .clone()
+                .call_ended(&end.call.request_id, &end.outcome, now);
+        let next = Standing {
+            key: seen.key.clone(),
+            version: seen.version + 1,
+            conversation,
+        };
         let expires = now + self.results_kept();
         let mut transaction = Transaction::default();
         let mut wakes = Vec::new();
@@ -363,10 +410,16 @@ impl Cloud {
         }
         end.chunk.write(&mut transaction, &self.objects);
         let replies = told(end.call, &end.outcome, now).of_the_call();
-        let record = self.outcome_record(&seen.key, end.call, end.outcome, end.results).await?;
+        let record = self
+            .outcome_record(&seen.key, end.call, end.outcome, end.results)
+            .await?;
         transaction.put_new(&self.calls, record.to_item(self.results_kept()));
         wakes.extend(self.write_replies(&mut transaction, &next, replies, now));
-        transaction.put_over(&self.calls, next.to_item(self.results_kept(), now), seen.version);
+        transaction.put_over(
+            &self.calls,
+            next.to_item(self.results_kept(), now),
+            seen.version,
+        );
         transaction.commit(&self.calls).await?;
         Ok((next, wakes))
     }
@@ -480,8 +533,16 @@ impl Cloud {
         if let Some(through) = through {
             conversation = conversation.closed_through(through);
         }
-        let next = Standing { key: seen.key.clone(), version: seen.version + 1, conversation };
-        transaction.put_over(&self.calls, next.to_item(self.results_kept(), now), seen.version);
+        let next = Standing {
+            key: seen.key.clone(),
+            version: seen.version + 1,
+            conversation,
+        };
+        transaction.put_over(
+            &self.calls,
+            next.to_item(self.results_kept(), now),
+            seen.version,
+        );
         transaction.commit(&self.calls).await?;
         Ok((next, wakes))
     }
@@ -495,7 +556,10 @@ impl Cloud {
         let record = CallRecord::load(&self.calls, &seen.key, sequence).await?;
         let record =
             record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {}", seen.key)))?;
-        Ok((record.call, seen.conversation.outcome_of_unrun(sequence, now)))
+        Ok((
+            record.call,
+            seen.conversation.outcome_of_unrun(sequence, now),
+        ))
     }
 
     async fn ended_outcome(
@@ -507,10 +571,12 @@ impl Cloud {
         if let Some(outcome) = unrun {
             return Ok(outcome.clone());
         }
-        let item = self.calls.get(&OutcomeRecord::key(&seen.key, sequence)).await?;
-        let item = item.ok_or_else(|| {
-            Trouble::Missing(format!("OUTCOME#{sequence} of {}", seen.key))
-        })?;
+        let item = self
+            .calls
+            .get(&OutcomeRecord::key(&seen.key, sequence))
+            .await?;
+        let item =
+            item.ok_or_else(|| Trouble::Missing(format!("OUTCOME#{sequence} of {}", seen.key)))?;
         Ok(OutcomeRecord::from_item(seen.key.clone(), item)?.outcome)
     }
 
@@ -540,15 +606,21 @@ impl Cloud {
             done_through: 0,
         };
         let due = now + mail_record::LOOK_AGAIN;
-        self.calls.put_over(mails.to_item(Some(due), expires), None).await?;
-        self.send_reply_wakes(&[reply_wake(key, sequence, Owing::Mails, 1)]).await;
+        self.calls
+            .put_over(mails.to_item(Some(due), expires), None)
+            .await?;
+        self.send_reply_wakes(&[reply_wake(key, sequence, Owing::Mails, 1)])
+            .await;
         Ok(())
     }
 
     /// After the commit: what is not sent now, the timekeeper sends.
     pub async fn send_reply_wakes(&self, wakes: &[ReplyWake]) {
         if let Err(trouble) = self.queues.wake_replies(wakes).await {
-            warn!(trouble = trouble.in_full(), "replies left for the timekeeper");
+            warn!(
+                trouble = trouble.in_full(),
+                "replies left for the timekeeper"
+            );
         }
     }
 }
@@ -580,7 +652,12 @@ pub(crate) fn reply_wake(
     what: Owing,
     step: u64,
 ) -> ReplyWake {
-    ReplyWake { conversation: key.clone(), sequence, what, step }
+    ReplyWake {
+        conversation: key.clone(),
+        sequence,
+        what,
+        step,
+    }
 }
 
 fn count(number: usize) -> u32 {
@@ -592,6 +669,8 @@ async fn spread_out(who: &RequestId, tried: u32) {
     let Digest(hash) = Digest::of(format!("{who} {tried}").as_bytes());
     let share = u64::from_str_radix(&hash[..4], 16).unwrap_or(0);
     let longest_ms = 5 << tried.min(5);
-    tokio::time::sleep(std::time::Duration::from_millis(share * longest_ms / 0xffff)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(
+        share * longest_ms / 0xffff,
+    ))
+    .await;
 }
-

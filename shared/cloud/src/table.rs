@@ -33,7 +33,10 @@ pub struct Key {
 
 impl Key {
     pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self { pk: pk.into(), sk: sk.into() }
+        Self {
+            pk: pk.into(),
+            sk: sk.into(),
+        }
     }
 }
 
@@ -67,11 +70,18 @@ pub struct DueEntry {
 
 impl Table {
     pub(crate) fn new(dynamodb: Client, name: &str) -> Self {
-        Self { dynamodb, name: name.to_owned() }
+        Self {
+            dynamodb,
+            name: name.to_owned(),
+        }
     }
 
     fn trouble(&self, operation: &'static str, source: impl Into<BoxError>) -> Trouble {
-        Trouble::Table { table: self.name.clone(), operation, source: source.into() }
+        Trouble::Table {
+            table: self.name.clone(),
+            operation,
+            source: source.into(),
+        }
     }
 
     pub(crate) async fn get(&self, key: &Key) -> Result<Option<Item>, Trouble> {
@@ -110,8 +120,15 @@ impl Table {
                     .send()
                     .await
                     .map_err(|error| self.trouble("BatchGetItem", error))?;
-                found.extend(answer.responses.and_then(|mut all| all.remove(&self.name)).unwrap_or_default());
-                left = answer.unprocessed_keys.and_then(|mut all| all.remove(&self.name));
+                found.extend(
+                    answer
+                        .responses
+                        .and_then(|mut all| all.remove(&self.name))
+                        .unwrap_or_default(),
+                );
+                left = answer
+                    .unprocessed_keys
+                    .and_then(|mut all| all.remove(&self.name));
             }
         }
         Ok(found)
@@ -156,7 +173,11 @@ impl Table {
 
     /// Writes a record over the version that the decision saw; `None`: over nothing.
     pub(crate) async fn put_over(&self, item: Item, seen: Option<u64>) -> Result<(), CommitError> {
-        let put = self.dynamodb.put_item().table_name(&self.name).set_item(Some(item));
+        let put = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item));
         let put = match seen {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(seen) => put
@@ -199,7 +220,10 @@ impl Table {
                 .expression_attribute_values(":first", AttributeValue::S(first.to_owned()))
                 .expression_attribute_values(":last", AttributeValue::S(last.to_owned())),
         };
-        let answer = query.send().await.map_err(|error| self.trouble("Query", error))?;
+        let answer = query
+            .send()
+            .await
+            .map_err(|error| self.trouble("Query", error))?;
         Ok(Page {
             items: answer.items.unwrap_or_default(),
             next: answer.last_evaluated_key.as_ref().and_then(key_of),
@@ -227,9 +251,17 @@ impl Table {
             .map_err(|error| self.trouble("Query", error))?;
         let entry = |item: &Item| {
             let due_at = item.get("due_at")?.as_n().ok()?.parse().ok()?;
-            Some(DueEntry { key: key_of(item)?, due_at: Timestamp::from_millisecond(due_at).ok()? })
+            Some(DueEntry {
+                key: key_of(item)?,
+                due_at: Timestamp::from_millisecond(due_at).ok()?,
+            })
         };
-        Ok(answer.items.unwrap_or_default().iter().filter_map(entry).collect())
+        Ok(answer
+            .items
+            .unwrap_or_default()
+            .iter()
+            .filter_map(entry)
+            .collect())
     }
 }
 
@@ -248,7 +280,10 @@ impl Transaction {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
             .build();
-        self.0.push(put.map(|put| TransactWriteItem::builder().put(put).build()).map_err(Into::into));
+        self.0.push(
+            put.map(|put| TransactWriteItem::builder().put(put).build())
+                .map_err(Into::into),
+        );
     }
 
     pub(crate) fn put_over(&mut self, table: &Table, item: Item, seen: u64) {
@@ -258,7 +293,10 @@ impl Transaction {
             .condition_expression("version = :seen")
             .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()))
             .build();
-        self.0.push(put.map(|put| TransactWriteItem::builder().put(put).build()).map_err(Into::into));
+        self.0.push(
+            put.map(|put| TransactWriteItem::builder().put(put).build())
+                .map_err(Into::into),
+        );
     }
 
     pub(crate) fn delete_over(&mut self, table: &Table, key: &Key, seen: u64) {
@@ -285,7 +323,11 @@ impl Transaction {
         if items.is_empty() {
             return Ok(());
         }
-        let sent = table.dynamodb.transact_write_items().set_transact_items(Some(items)).send();
+        let sent = table
+            .dynamodb
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .send();
         match sent.await {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(refused)) if was_overtaken(refused.err()) => {
@@ -302,7 +344,10 @@ fn was_overtaken(error: &TransactWriteItemsError) -> bool {
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
             cancelled.cancellation_reasons().iter().any(|reason| {
-                matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"))
+                matches!(
+                    reason.code(),
+                    Some("ConditionalCheckFailed" | "TransactionConflict")
+                )
             })
         }
         other => other.code() == Some("TransactionConflictException"),
@@ -317,7 +362,10 @@ fn key_item(key: &Key) -> Item {
 }
 
 fn key_of(item: &Item) -> Option<Key> {
-    Some(Key::new(item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
+    Some(Key::new(
+        item.get("pk")?.as_s().ok()?,
+        item.get("sk")?.as_s().ok()?,
+    ))
 }
 
 /// Waits longer each time: 0, 20, 40, 80 … ms.

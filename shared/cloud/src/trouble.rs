@@ -7,13 +7,30 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Error)]
 pub enum Trouble {
     #[error("table {table} is out of reach ({operation})")]
-    Table { table: String, operation: &'static str, #[source] source: BoxError },
+    Table {
+        table: String,
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
     #[error("queue is out of reach ({operation})")]
-    Queue { operation: &'static str, #[source] source: BoxError },
+    Queue {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
     #[error("scheduler is out of reach ({operation})")]
-    Schedule { operation: &'static str, #[source] source: BoxError },
+    Schedule {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
     #[error("bodies bucket is out of reach ({operation})")]
-    Bodies { operation: &'static str, #[source] source: BoxError },
+    Bodies {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
     /// No answer: it may have gone out.
     #[error("mail service gave no answer")]
     Mail(#[source] BoxError),
