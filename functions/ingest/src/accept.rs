@@ -1,15 +1,15 @@
 //! A call for later: checked, kept, given its place, answered.
 
 use calls::{AsyncResponseType, Call, Digest, Refusal};
+use cloud::arrival::TakenIn;
 use cloud::callback::may_be_called;
-use cloud::steps::TakenIn;
 use cloud::{Cloud, Trouble};
 use soap::{CallRequest, Element, Fault};
 use tracing::info;
 use url::Url;
 
 use crate::caller::Caller;
-use crate::service::Answer;
+use crate::exchange::Answer;
 
 /// What is kept of a payload: its text, and the digest that tells a resend from another call.
 pub struct Kept {

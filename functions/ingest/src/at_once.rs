@@ -9,7 +9,7 @@ use soap::{CallRequest, Fault, ObjectDetail, ObjectResult};
 
 use crate::accept;
 use crate::caller::Caller;
-use crate::service::Answer;
+use crate::exchange::Answer;
 
 /// How often a chunk is decided again because others were at the same objects.
 const OVERTAKEN_MAX: u32 = 20;

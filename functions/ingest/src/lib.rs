@@ -1,6 +1,6 @@
 //! The door: HTTP in, HTTP out.
 //!
-//! Read in this order: this file (which path leads where), [`service`] (one SOAP request, from its
+//! Read in this order: this file (which path leads where), [`exchange`] (one SOAP request, from its
 //! bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a call
 //! for later), [`at_once`] (a call for now), [`retrieve`] and [`results`] (looking at what there
 //! is), [`system`] (the service itself), [`tokens`] (access tokens).
@@ -8,11 +8,12 @@
 pub mod accept;
 pub mod at_once;
 pub mod caller;
+pub mod exchange;
 pub mod http;
 pub mod page;
+pub mod request_state;
 pub mod results;
 pub mod retrieve;
-pub mod service;
 pub mod system;
 pub mod tokens;
 
@@ -29,7 +30,7 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     match (request.method.as_str(), path) {
         ("GET", path) if path.ends_with("/etframework.wsdl") => wsdl(cloud, request),
         ("GET", path) if path.ends_with("/service.asmx") && wants_wsdl => wsdl(cloud, request),
-        ("POST", path) if path.ends_with("/service.asmx") => service::answer(cloud, request).await,
+        ("POST", path) if path.ends_with("/service.asmx") => exchange::answer(cloud, request).await,
         ("POST", path) if path.ends_with("/v2/token") => tokens::v2(cloud, request).await,
         ("POST", path) if path.ends_with("/v1/requesttoken") => tokens::v1(cloud, request).await,
         ("GET", path) if path.ends_with("/platform/v1/endpoints/soap") => {

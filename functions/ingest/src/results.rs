@@ -1,14 +1,14 @@
 //! What became of calls: ResultMessage, ResultItem and AsyncRequestResult, by RequestID or
 //! ConversationID.
 
-use calls::{AccountId, Call, Phase, RequestId, SequenceCode};
+use calls::{AccountId, Call, RequestId, SequenceCode};
 use cloud::outcome_record::OutcomeRecord;
 use cloud::standing::Standing;
 use cloud::{Cloud, Trouble};
-use jiff::Timestamp;
 use soap::{Element, ObjectDetail, ObjectResult, RetrieveRequest, write_date_time};
 
 use crate::page::{Cursor, Page};
+use crate::request_state;
 use crate::retrieve::Looked;
 
 /// Records that are read in one request.
@@ -234,7 +234,7 @@ impl Looking<'_> {
             (Kind::Item, Some(outcome), _) => self.items(standing, &outcome).await,
             (Kind::Request, outcome, Some(call)) => {
                 let now = self.cloud.now();
-                Ok(vec![self.state(
+                Ok(vec![request_state::element(
                     standing,
                     sequence,
                     &call,
@@ -352,61 +352,5 @@ impl Looking<'_> {
                 .with(Element::of("RequestObjectType", result.object_type))
         };
         Ok(results.into_iter().enumerate().map(item).collect())
-    }
-
-    fn state(
-        &self,
-        standing: &Standing,
-        sequence: SequenceCode,
-        call: &Call,
-        record: Option<&OutcomeRecord>,
-        now: Timestamp,
-    ) -> Element {
-        let conversation_id = standing
-            .conversation
-            .conversation_id
-            .as_ref()
-            .map_or(call.request_id.0.as_str(), |id| id.as_str());
-        let status = record.map_or_else(
-            || state_before_end(standing, sequence, call, now),
-            |record| record.outcome.state(),
-        );
-        // Filtered by either name, so both are there; only what is asked for is answered.
-        let mut state = Element::new("Results")
-            .typed("AsyncRequestResult")
-            .with(Element::of("CreatedDate", write_date_time(call.arrived_at)))
-            .with(Element::of("ObjectID", &call.request_id.0))
-            .with(Element::of("CustomerKey", conversation_id))
-            .with(Element::of("RequestID", &call.request_id.0))
-            .with(Element::of("ConversationID", conversation_id))
-            .with(Element::of("Status", status));
-        if let Some(record) = record {
-            let outcome = &record.outcome;
-            state.children.extend([
-                Element::of("CompleteDate", write_date_time(outcome.ended_at)),
-                Element::of("CallStatus", outcome.overall_status.text()),
-                Element::of("CallMessage", &outcome.status_message),
-            ]);
-        }
-        state
-    }
-}
-
-/// AsyncRequestResult.Status of a call that has not ended.
-fn state_before_end(
-    standing: &Standing,
-    sequence: SequenceCode,
-    call: &Call,
-    now: Timestamp,
-) -> &'static str {
-    match &standing.conversation.phase {
-        Phase::Gathering => "Gathering",
-        Phase::Running(progress) if progress.next == sequence && progress.done_through > 0 => {
-            "Processing"
-        }
-        Phase::Running(_) if call.options.scheduled_time.is_some_and(|at| at > now) => "Scheduled",
-        Phase::Running(_) => "Queued",
-        // Its outcome is being written.
-        Phase::Closing { .. } | Phase::Ended(_) => "Processing",
     }
 }

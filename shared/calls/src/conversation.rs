@@ -1,4 +1,4 @@
-//! Every step of a conversation's life: gathering, running, closing, ended.
+//! A conversation, and how it gathers its calls; [`crate::course`] has what follows.
 //!
 //! A step takes the conversation as it stands, what happened and when, and gives the conversation
 //! as it is from then on, the answer to whoever asked, and what is owed outside. The new state is
@@ -8,11 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::arrivals::Arrivals;
-use crate::call::{
-    AccountId, Call, CallsInConversation, ConversationId, Place, RequestId, SequenceCode,
-};
+use crate::call::{AccountId, Call, CallsInConversation, ConversationId, Place, SequenceCode};
+use crate::ending::Ending;
 use crate::options::QueuePriority;
-use crate::outcome::{Ended, Outcome, OverallStatus};
 use crate::refusal::Refusal;
 
 /// Longest silence between the arrivals of two parts; exactly this is still in time. The contract's
@@ -83,29 +81,6 @@ impl Progress {
             chunks: 0,
         }
     }
-}
-
-/// Why a conversation ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ending {
-    Complete,
-    /// The call that failed it; no later one is carried out.
-    Failed {
-        by: SequenceCode,
-        request_id: RequestId,
-        error_code: Option<u32>,
-        message: String,
-    },
-    /// More than [`SILENCE_MAX`] passed between two parts.
-    TimedOut,
-    /// A part broke the contract: 200 or 214.
-    Invalidated {
-        error_code: u32,
-    },
-    /// Its caller deleted it; calls before `from` had been carried out.
-    Cancelled {
-        from: SequenceCode,
-    },
 }
 
 /// When somebody must look at a conversation again, whatever else happens.
@@ -283,7 +258,7 @@ impl Conversation {
     }
 
     /// From here on nothing is carried out; what calls from `next` on lack is still given to them.
-    fn end(&mut self, ending: Ending, next: SequenceCode, now: Timestamp) -> Vec<Owed> {
+    pub(crate) fn end(&mut self, ending: Ending, next: SequenceCode, now: Timestamp) -> Vec<Owed> {
         self.phase = Phase::Closing { next, ending };
         if self.unclosed().next().is_none() {
             self.finish();
@@ -293,245 +268,10 @@ impl Conversation {
         vec![Owed::Wake]
     }
 
-    fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Phase::Closing { ending, .. } = &self.phase {
             self.phase = Phase::Ended(ending.clone());
             self.due = Due::Never;
-        }
-    }
-
-    /// The calls that a closing conversation must still look at, in order.
-    pub fn unclosed(&self) -> impl Iterator<Item = SequenceCode> + '_ {
-        let (from, without_outcome) = match &self.phase {
-            Phase::Closing { next, ending } => (*next, ending.first_without_outcome()),
-            Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => (SequenceCode::FIRST, None),
-        };
-        let closing = matches!(self.phase, Phase::Closing { .. });
-        self.arrived.iter().filter(move |sequence| {
-            closing
-                && *sequence >= from
-                && (without_outcome.is_some_and(|first| *sequence >= first)
-                    || self.told_at_end.contains(*sequence))
-        })
-    }
-
-    /// Calls up to and including `through` have all they are due from the closing.
-    pub fn closed_through(mut self, through: SequenceCode) -> Self {
-        if let Phase::Closing { next, .. } = &mut self.phase {
-            *next = through.next();
-        }
-        if self.unclosed().next().is_none() {
-            self.finish();
-        }
-        self
-    }
-
-    /// The call that was next has ended. Any status but `OK` ends the conversation with it.
-    pub fn call_ended(mut self, request_id: &RequestId, outcome: &Outcome, now: Timestamp) -> Self {
-        let Phase::Running(progress) = self.phase else {
-            return self;
-        };
-        let ending = match outcome.overall_status {
-            OverallStatus::Ok if progress.next.get() < self.calls_in_conversation.get() => None,
-            OverallStatus::Ok => Some(Ending::Complete),
-            OverallStatus::HasErrors | OverallStatus::Error => Some(Ending::Failed {
-                by: progress.next,
-                request_id: request_id.clone(),
-                error_code: outcome.error_code,
-                message: outcome.status_message.clone(),
-            }),
-        };
-        match ending {
-            // The processor that took this step goes on by itself; its wake-up is still in flight.
-            Some(ending) => drop(self.end(ending, SequenceCode::FIRST, now)),
-            None => self.phase = Phase::Running(Progress::at(progress.next.next())),
-        }
-        self
-    }
-
-    /// A chunk of the next call's objects is done.
-    pub fn chunk_done(mut self, done_through: u32) -> Self {
-        if let Phase::Running(progress) = &mut self.phase {
-            progress.done_through = done_through;
-            progress.chunks += 1;
-        }
-        self
-    }
-
-    /// The next call must wait until then.
-    pub fn wait_until(mut self, at: Timestamp) -> Self {
-        self.due = Due::At(at);
-        self
-    }
-
-    /// Nothing is carried out at present: found again when that is over.
-    pub fn park(mut self, now: Timestamp) -> Self {
-        self.due = Due::Parked(now);
-        self
-    }
-
-    /// The timekeeper came by: what it has to do, if anything.
-    pub fn look(mut self, now: Timestamp) -> Step<()> {
-        match &self.phase {
-            Phase::Gathering if self.silent_too_long(now) => {
-                let owed = self.end(Ending::TimedOut, SequenceCode::FIRST, now);
-                Step {
-                    conversation: Some(self),
-                    answer: (),
-                    owed,
-                }
-            }
-            Phase::Gathering => {
-                // A millisecond later, since exactly SILENCE_MAX is still in time.
-                self.due =
-                    Due::At(self.last_arrival + SILENCE_MAX + SignedDuration::from_millis(1));
-                Step {
-                    conversation: Some(self),
-                    answer: (),
-                    owed: Vec::new(),
-                }
-            }
-            Phase::Running(_) | Phase::Closing { .. } => {
-                self.due = Due::At(now + LOOK_AGAIN_LATER);
-                Step {
-                    conversation: Some(self),
-                    answer: (),
-                    owed: vec![Owed::Wake],
-                }
-            }
-            Phase::Ended(_) if self.due == Due::Never => unchanged(()),
-            Phase::Ended(_) => {
-                self.due = Due::Never;
-                Step {
-                    conversation: Some(self),
-                    answer: (),
-                    owed: Vec::new(),
-                }
-            }
-        }
-    }
-
-    /// Its caller deletes it: whatever has not started will not start.
-    pub fn cancel(mut self, now: Timestamp) -> Step<Cancelled> {
-        let from = match &self.phase {
-            Phase::Gathering => SequenceCode::FIRST,
-            Phase::Running(progress) if progress.done_through == 0 => progress.next,
-            Phase::Running(_) => return unchanged(Cancelled::TooLate),
-            Phase::Closing {
-                ending: Ending::Cancelled { .. },
-                ..
-            }
-            | Phase::Ended(Ending::Cancelled { .. }) => return unchanged(Cancelled::Yes),
-            Phase::Closing { .. } | Phase::Ended(_) => return unchanged(Cancelled::TooLate),
-        };
-        let owed = self.end(Ending::Cancelled { from }, SequenceCode::FIRST, now);
-        Step {
-            conversation: Some(self),
-            answer: Cancelled::Yes,
-            owed,
-        }
-    }
-
-    /// The outcome of a call that was not carried out because its conversation ended.
-    pub fn outcome_of_unrun(&self, sequence: SequenceCode, now: Timestamp) -> Option<Outcome> {
-        let (Phase::Closing { ending, .. } | Phase::Ended(ending)) = &self.phase else {
-            return None;
-        };
-        if ending
-            .first_without_outcome()
-            .is_none_or(|first| sequence < first)
-        {
-            return None;
-        }
-        let (how, error_code, status_message) = ending.said_to_the_unrun()?;
-        Some(Outcome {
-            how,
-            overall_status: OverallStatus::Error,
-            status_message,
-            error_code,
-            ended_at: now,
-        })
-    }
-}
-
-/// What becomes of a wish to cancel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cancelled {
-    /// It will not be carried out.
-    Yes,
-    /// It has been, or is being, carried out (222).
-    TooLate,
-}
-
-impl Ending {
-    /// The first call that ends with the conversation rather than by itself.
-    fn first_without_outcome(&self) -> Option<SequenceCode> {
-        match self {
-            Self::Complete => None,
-            Self::Failed { by, .. } => Some(by.next()),
-            Self::TimedOut | Self::Invalidated { .. } => Some(SequenceCode::FIRST),
-            Self::Cancelled { from } => Some(*from),
-        }
-    }
-
-    /// Whether the conversation came to a good end.
-    pub const fn is_good(&self) -> bool {
-        match self {
-            Self::Complete => true,
-            Self::Failed { .. }
-            | Self::TimedOut
-            | Self::Invalidated { .. }
-            | Self::Cancelled { .. } => false,
-        }
-    }
-
-    /// The code that goes with it, in replies about the conversation.
-    pub const fn error_code(&self) -> Option<u32> {
-        match self {
-            Self::Complete | Self::Cancelled { .. } => None,
-            Self::Failed { error_code, .. } => *error_code,
-            Self::TimedOut => Some(203),
-            Self::Invalidated { error_code } => Some(*error_code),
-        }
-    }
-
-    /// Why, in words; empty for a good end.
-    pub fn message(&self) -> String {
-        match self {
-            Self::Complete => String::new(),
-            Self::Failed {
-                by,
-                request_id,
-                message,
-                ..
-            } => format!(
-                "Conversation failed at SequenceCode {by} (RequestID {request_id}): {message}"
-            ),
-            Self::TimedOut => Refusal::ConversationTimedOut.to_string(),
-            Self::Invalidated { error_code: 200 } => {
-                Refusal::CallsInConversationChanged.to_string()
-            }
-            Self::Invalidated { .. } => Refusal::SequenceCodeUsed.to_string(),
-            Self::Cancelled { .. } => "Conversation was cancelled by its caller".to_owned(),
-        }
-    }
-
-    fn said_to_the_unrun(&self) -> Option<(Ended, Option<u32>, String)> {
-        match self {
-            Self::Complete => None,
-            Self::Failed { .. } => Some((
-                Ended::NotProcessed,
-                Some(Refusal::ConversationFailed.error_code()),
-                format!("Not carried out. {}", self.message()),
-            )),
-            Self::TimedOut | Self::Invalidated { .. } => Some((
-                Ended::NotProcessed,
-                self.error_code(),
-                format!("Not carried out. {}", self.message()),
-            )),
-            Self::Cancelled { .. } => {
-                Some((Ended::Cancelled, None, "Cancelled by its caller".to_owned()))
-            }
         }
     }
 }
@@ -546,7 +286,7 @@ impl Due {
     }
 }
 
-const fn unchanged<A>(answer: A) -> Step<A> {
+pub(crate) const fn unchanged<A>(answer: A) -> Step<A> {
     Step {
         conversation: None,
         answer,

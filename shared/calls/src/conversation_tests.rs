@@ -1,8 +1,9 @@
 //! The life of a conversation, through one door: what comes in which order, and what is said.
 
 use super::*;
-use crate::call::{AccountId, ConversationId, Digest, Method};
+use crate::call::{AccountId, ConversationId, Digest, Method, RequestId};
 use crate::options::Options;
+use crate::outcome::{Ended, Outcome, OverallStatus};
 use crate::{RespondWhen, Subscription};
 
 fn at(seconds: i64) -> Timestamp {

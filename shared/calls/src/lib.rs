@@ -1,7 +1,8 @@
 //! The life of a call and of its conversation, as decisions without a world around them.
 //!
 //! Read in this order: [`call`] (what comes in), [`options`] (what its caller asks for),
-//! [`conversation`] (where it stands among the others: every step of its life), [`outcome`] (how
+//! [`conversation`] and [`course`] (where it stands among the others: every step of its life),
+//! [`outcome`] (how
 //! it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its code).
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
@@ -10,6 +11,8 @@
 pub mod arrivals;
 pub mod call;
 pub mod conversation;
+pub mod course;
+pub mod ending;
 pub mod options;
 pub mod outcome;
 pub mod refusal;
@@ -20,9 +23,9 @@ pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
     RequestId, SequenceCode,
 };
-pub use conversation::{
-    Cancelled, Conversation, Due, Ending, Joined, Owed, Phase, Progress, Seen, Step,
-};
+pub use conversation::{Conversation, Due, Joined, Owed, Phase, Progress, Seen, Step};
+pub use course::Cancelled;
+pub use ending::Ending;
 pub use options::{
     AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,
     Subscription,

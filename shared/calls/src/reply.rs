@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::call::{RequestId, SequenceCode};
-use crate::conversation::Ending;
+use crate::ending::Ending;
 use crate::options::{AsyncResponseType, RespondWhen, Subscription};
 use crate::outcome::{Ended, Outcome, OverallStatus};
 

@@ -2,25 +2,29 @@
 //!
 //! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
 //! condition expression there is), the records (`standing`, `call_record`, `outcome_record`,
-//! `reply_record`, `mail_record`), [`steps`] (the only file that commits conversations), [`queues`]
+//! `reply_record`, `mail_record`), [`arrival`] (a call comes
+//! in), [`steps`] (the only file that commits conversations), [`queues`]
 //! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
 pub mod accounts;
+pub mod arrival;
 pub mod bodies;
 pub mod call_record;
 pub mod callback;
 mod cancel;
 pub mod chance;
 pub mod clock;
+mod closing;
 pub mod continuation;
 mod item;
 pub mod mail;
 pub mod mail_record;
 pub mod objects_table;
 pub mod outcome_record;
+mod owing;
 mod pack;
 pub mod public_address;
 pub mod queues;

@@ -5,9 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
 use crate::mail_record::{MailRecord, MailState, MailsRecord};
+use crate::owing::reply_wake;
 use crate::queues::{Owing, ReplyWake};
 use crate::reply_record::{ReplyRecord, reply_key};
-use crate::steps::reply_wake;
 use crate::table::Key;
 use crate::trouble::{CommitError, Trouble};
 

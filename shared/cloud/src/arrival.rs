@@ -1,0 +1,174 @@
+//! A call comes in: it is kept, and given its place in its conversation.
+
+use calls::{Call, Conversation, ConversationKey, Joined, Refusal, RequestId, Seen, Step};
+use jiff::Timestamp;
+
+use crate::Cloud;
+use crate::call_record::{CallRecord, IDEMPOTENCY_KEPT, Idempotency, Pointer};
+use crate::standing::Standing;
+use crate::steps::{Before, OVERTAKEN_MAX, spread_out};
+use crate::table::Key;
+use crate::trouble::{CommitError, Trouble};
+
+/// What a call that came in is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakenIn {
+    /// Kept, now or when it came before: the RequestID of the first time.
+    Accepted(RequestId),
+    Refused(Refusal),
+    /// Its `Idempotency-Key` stands for a call with other content.
+    KeyUsed,
+}
+
+impl Cloud {
+    /// Takes in one call: keeps it, gives it its place in its conversation, and says so.
+    ///
+    /// The call is kept first and counted in its conversation after, so that a conversation never
+    /// counts a call that is not there. A call that was kept and not counted, because the power
+    /// went in between, is taken over when its caller sends it again.
+    pub async fn take_in(
+        &self,
+        call: Call,
+        canonical: &str,
+        now: Timestamp,
+    ) -> Result<TakenIn, Trouble> {
+        let key = call.conversation_key();
+        let body = CallRecord::keep_body(&self.bodies, &call, canonical).await?;
+        let arrived = CallRecord { call, body };
+        // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
+        let alone = arrived.call.conversation_id.is_none();
+        for tried in 0..OVERTAKEN_MAX {
+            let seen = if alone && tried == 0 {
+                None
+            } else {
+                self.standing(&key).await?
+            };
+            let before = seen.as_ref().map(Before::of);
+            let (call, step) = self.decide_arrival(seen, &arrived, now).await?;
+            match self.commit_step(&key, before, step, now).await {
+                Ok(Joined::Accepted | Joined::Repeated) => {
+                    return Ok(TakenIn::Accepted(call.request_id));
+                }
+                Ok(Joined::Refused(refusal)) => return Ok(TakenIn::Refused(refusal)),
+                Err(CommitError::Overtaken) => spread_out(&arrived.call.request_id, tried).await,
+                Err(CommitError::Unavailable(trouble)) => return Err(trouble),
+            }
+        }
+        Err(Trouble::Overtaken(OVERTAKEN_MAX))
+    }
+
+    /// What the conversation makes of a call, and the call as it is kept: a part that came before
+    /// is the one of the first time.
+    async fn decide_arrival(
+        &self,
+        seen: Option<Standing>,
+        arrived: &CallRecord,
+        now: Timestamp,
+    ) -> Result<(Call, Step<Joined>), Trouble> {
+        let call = &arrived.call;
+        let conversation = seen.map(|standing| standing.conversation);
+        let counted = conversation
+            .as_ref()
+            .is_some_and(|conversation| conversation.arrived.contains(call.place.sequence()));
+        if !counted {
+            let refused = conversation
+                .clone()
+                .map(|conversation| conversation.join(call, Seen::Never, now))
+                .filter(|step| step.answer != Joined::Accepted);
+            if let Some(step) = refused {
+                return Ok((call.clone(), step));
+            }
+        }
+        let first = if counted {
+            let key = call.conversation_key();
+            CallRecord::load(&self.calls, &key, call.place.sequence()).await?
+        } else {
+            self.keep(arrived).await?
+        };
+        let first = first.map_or_else(|| call.clone(), |record| record.call);
+        let before = match (counted, first.digest == call.digest) {
+            (false, true) => Seen::Never,
+            (true, true) => Seen::SameContent,
+            (_, false) => Seen::OtherContent,
+        };
+        let step = match (conversation, before) {
+            (Some(conversation), _) => {
+                conversation.join(&first_or(call, &first, before), before, now)
+            }
+            (None, Seen::Never | Seen::SameContent) => Conversation::open(&first, now),
+            // Two openings with different content: the other one was kept first, so it came first.
+            (None, Seen::OtherContent) => match Conversation::open(&first, now).conversation {
+                Some(opened) => opened.join(call, before, now),
+                None => Conversation::open(&first, now),
+            },
+        };
+        Ok((first, step))
+    }
+
+    /// Keeps a call, with the pointer to it. If one with its place is there already, that one.
+    async fn keep(&self, arrived: &CallRecord) -> Result<Option<CallRecord>, Trouble> {
+        let kept = self.results_kept();
+        let item = arrived.to_item(kept);
+        if arrived.call.conversation_id.is_none() {
+            let there = self.calls.put_new(item).await?;
+            return there.map(CallRecord::from_item).transpose();
+        }
+        let pointer = self.calls.put(Pointer::item_for(&arrived.call, kept));
+        let (there, ()) = tokio::try_join!(self.calls.put_new(item), pointer)?;
+        let there = there.map(CallRecord::from_item).transpose()?;
+        if let Some(first) = &there {
+            // Whoever kept it may not have come to keeping the pointer.
+            self.calls.put(Pointer::item_for(&first.call, kept)).await?;
+        }
+        Ok(there)
+    }
+
+    /// Takes in a call outside any conversation that came with an `Idempotency-Key`.
+    pub async fn take_in_once(
+        &self,
+        mut call: Call,
+        canonical: &str,
+        idempotency_key: &str,
+        now: Timestamp,
+    ) -> Result<TakenIn, Trouble> {
+        let key = ConversationKey::of_idempotency(&call.account, idempotency_key);
+        let key = Key::new(key.0, "IDEMPOTENCY");
+        let mut mine = Idempotency {
+            digest: call.digest.clone(),
+            request_id: call.request_id.clone(),
+            at: now,
+            version: 1,
+        };
+        let there = self.calls.put_new(mine.to_item(key.clone())).await?;
+        let Some(there) = there.map(Idempotency::from_item).transpose()? else {
+            return self.take_in(call, canonical, now).await;
+        };
+        if now.duration_since(there.at) > IDEMPOTENCY_KEPT {
+            mine.version = there.version + 1;
+            return match self
+                .calls
+                .put_over(mine.to_item(key), Some(there.version))
+                .await
+            {
+                Ok(()) => self.take_in(call, canonical, now).await,
+                Err(CommitError::Overtaken) => Err(Trouble::Overtaken(1)),
+                Err(CommitError::Unavailable(trouble)) => Err(trouble),
+            };
+        }
+        if there.digest != call.digest {
+            return Ok(TakenIn::KeyUsed);
+        }
+        // The first one may not have come to keeping the call: taken in under the same RequestID,
+        // it is either kept now or answered as before.
+        call.request_id = there.request_id;
+        self.take_in(call, canonical, now).await
+    }
+}
+
+/// The call that joins: the one of the first time, unless this one differs and says so.
+fn first_or(call: &Call, first: &Call, before: Seen) -> Call {
+    match before {
+        Seen::Never | Seen::SameContent => first.clone(),
+        Seen::OtherContent => call.clone(),
+    }
+}

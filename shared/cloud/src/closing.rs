@@ -1,0 +1,90 @@
+//! A conversation that is over: its calls are given what they still lack.
+
+use calls::{Call, Outcome, SequenceCode};
+use jiff::Timestamp;
+
+use crate::Cloud;
+use crate::call_record::CallRecord;
+use crate::outcome_record::OutcomeRecord;
+use crate::queues::ReplyWake;
+use crate::standing::Standing;
+use crate::steps::told;
+use crate::table::{TRANSACTION_ITEMS_MAX, Transaction};
+use crate::trouble::{CommitError, Trouble};
+
+/// Most records that closing one call can take: its outcome and its replies.
+const CLOSING_ITEMS_MAX: usize = 1 + calls::options::SUBSCRIPTIONS_MAX;
+
+impl Cloud {
+    /// Gives the calls of a closing conversation what they still lack: an outcome to those that
+    /// were not carried out, replies to all that want to know. As many as one transaction holds.
+    pub async fn close_some(
+        &self,
+        seen: &Standing,
+        now: Timestamp,
+    ) -> Result<(Standing, Vec<ReplyWake>), CommitError> {
+        let calls::Phase::Closing { ending, .. } = &seen.conversation.phase else {
+            return Ok((seen.clone(), Vec::new()));
+        };
+        let mut transaction = Transaction::default();
+        let mut wakes = Vec::new();
+        let mut through = None;
+        for sequence in seen.conversation.unclosed() {
+            if transaction.len() + CLOSING_ITEMS_MAX > TRANSACTION_ITEMS_MAX - 1 {
+                break;
+            }
+            let (call, unrun) = self.unclosed_call(seen, sequence, now).await?;
+            let ended = self.ended_outcome(seen, sequence, unrun.as_ref()).await?;
+            let told = told(&call, &ended, now);
+            let mut replies = told.of_the_conversation(ending);
+            if let Some(outcome) = unrun.clone() {
+                replies.extend(told.of_the_call());
+                let record = self.outcome_record(&seen.key, &call, outcome, None).await?;
+                transaction.put_new(&self.calls, record.to_item(self.results_kept()));
+            }
+            wakes.extend(self.write_replies(&mut transaction, seen, replies, now));
+            through = Some(sequence);
+        }
+        let mut conversation = seen.conversation.clone();
+        if let Some(through) = through {
+            conversation = conversation.closed_through(through);
+        }
+        let next = self
+            .commit_with(seen, conversation, transaction, now)
+            .await?;
+        Ok((next, wakes))
+    }
+
+    async fn unclosed_call(
+        &self,
+        seen: &Standing,
+        sequence: SequenceCode,
+        now: Timestamp,
+    ) -> Result<(Call, Option<Outcome>), Trouble> {
+        let record = CallRecord::load(&self.calls, &seen.key, sequence).await?;
+        let record =
+            record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {}", seen.key)))?;
+        Ok((
+            record.call,
+            seen.conversation.outcome_of_unrun(sequence, now),
+        ))
+    }
+
+    async fn ended_outcome(
+        &self,
+        seen: &Standing,
+        sequence: SequenceCode,
+        unrun: Option<&Outcome>,
+    ) -> Result<Outcome, Trouble> {
+        if let Some(outcome) = unrun {
+            return Ok(outcome.clone());
+        }
+        let item = self
+            .calls
+            .get(&OutcomeRecord::key(&seen.key, sequence))
+            .await?;
+        let item =
+            item.ok_or_else(|| Trouble::Missing(format!("OUTCOME#{sequence} of {}", seen.key)))?;
+        Ok(OutcomeRecord::from_item(seen.key.clone(), item)?.outcome)
+    }
+}

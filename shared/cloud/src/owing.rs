@@ -1,0 +1,129 @@
+//! What a commit owes: the records of replies and mails, written with it, and the wake-ups for them.
+
+use calls::{AccountId, ConversationKey, Reply, RequestId, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+use objects::MailOrder;
+use tracing::warn;
+
+use crate::Cloud;
+use crate::mail_record::{self, MailRecord, MailState, MailsRecord};
+use crate::queues::{Owing, ReplyWake};
+use crate::reply_record::{self, ReplyRecord};
+use crate::standing::Standing;
+use crate::table::{TRANSACTION_ITEMS_MAX, Transaction};
+use crate::trouble::CommitError;
+
+impl Cloud {
+    pub(crate) fn write_mails(
+        &self,
+        transaction: &mut Transaction,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        orders: &[MailOrder],
+        before: u32,
+        expires: Timestamp,
+    ) {
+        for (order, number) in orders.iter().zip(before..) {
+            let mail = MailRecord {
+                conversation: conversation.clone(),
+                sequence,
+                number,
+                version: 1,
+                state: MailState::Owed,
+                order: serde_json::to_string(order).unwrap_or_default(),
+            };
+            transaction.put_new(&self.calls, mail.to_item(expires));
+        }
+    }
+
+    pub(crate) fn write_replies(
+        &self,
+        transaction: &mut Transaction,
+        standing: &Standing,
+        replies: Vec<Reply>,
+        now: Timestamp,
+    ) -> Vec<ReplyWake> {
+        let mut wakes = Vec::with_capacity(replies.len());
+        for reply in replies {
+            let owing = Owing::Reply(reply.number);
+            wakes.push(reply_wake(&standing.key, reply.sequence, owing, 1));
+            let record = ReplyRecord {
+                conversation: standing.key.clone(),
+                account: standing.conversation.account.clone(),
+                conversation_id: standing.conversation.conversation_id.clone(),
+                version: 1,
+                reply,
+            };
+            let due = now + reply_record::LOOK_AGAIN;
+            transaction.put_new(&self.calls, record.to_item(due, self.reply_expires(now)));
+        }
+        wakes
+    }
+
+    /// Mails that a synchronous call owes: kept under its RequestID.
+    pub async fn owe_mails(
+        &self,
+        account: &AccountId,
+        request_id: &RequestId,
+        orders: &[MailOrder],
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        let key = &ConversationKey::of_request(account, request_id);
+        let expires = now + self.results_kept();
+        let sequence = SequenceCode::FIRST;
+        for (number, orders) in orders.chunks(TRANSACTION_ITEMS_MAX - 1).enumerate() {
+            let before = count(number * (TRANSACTION_ITEMS_MAX - 1));
+            let mut transaction = Transaction::default();
+            self.write_mails(&mut transaction, key, sequence, orders, before, expires);
+            transaction.commit(&self.calls).await?;
+        }
+        let mails = MailsRecord {
+            conversation: key.clone(),
+            account: account.clone(),
+            sequence,
+            version: 1,
+            count: count(orders.len()),
+            done_through: 0,
+        };
+        let due = now + mail_record::LOOK_AGAIN;
+        self.calls
+            .put_over(mails.to_item(Some(due), expires), None)
+            .await?;
+        self.send_reply_wakes(&[reply_wake(key, sequence, Owing::Mails, 1)])
+            .await;
+        Ok(())
+    }
+
+    /// A reply may be tried for three days after the results are gone.
+    pub(crate) fn reply_expires(&self, now: Timestamp) -> Timestamp {
+        now + self.results_kept() + SignedDuration::from_hours(24 * 7)
+    }
+
+    /// After the commit: what is not sent now, the timekeeper sends.
+    pub async fn send_reply_wakes(&self, wakes: &[ReplyWake]) {
+        if let Err(trouble) = self.queues.wake_replies(wakes).await {
+            warn!(
+                trouble = trouble.in_full(),
+                "replies left for the timekeeper"
+            );
+        }
+    }
+}
+
+pub(crate) fn reply_wake(
+    key: &ConversationKey,
+    sequence: SequenceCode,
+    what: Owing,
+    step: u64,
+) -> ReplyWake {
+    ReplyWake {
+        conversation: key.clone(),
+        sequence,
+        what,
+        step,
+    }
+}
+
+pub(crate) fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
