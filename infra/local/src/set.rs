@@ -100,10 +100,21 @@ impl Set {
         chance: Chance,
         retry: aws_smithy_types::retry::RetryConfig,
     ) -> Self {
+        Self::with_settings(local, settings(), callbacks, chance, retry)
+    }
+
+    /// The same with other settings than the local server's.
+    pub fn with_settings(
+        local: LocalCloud,
+        settings: Settings,
+        callbacks: aws_smithy_runtime_api::client::http::SharedHttpConnector,
+        chance: Chance,
+        retry: aws_smithy_types::retry::RetryConfig,
+    ) -> Self {
         let clock = local.clock().clone();
         let config = local.sdk_config(retry);
         let cloud = Cloud::new(
-            settings(),
+            settings,
             &config,
             callbacks,
             Clock::from_fn(move || clock.now()),
@@ -169,7 +180,10 @@ impl Set {
             .into_iter()
             .filter(|delivery| !failed.contains(&delivery.message_id))
             .collect();
-        self.local.sqs().delete(&done);
+        // A function that died has said nothing of its batch, so all of it comes again.
+        if !self.local.faults().crashed() {
+            self.local.sqs().delete(&done);
+        }
         self.busy.fetch_sub(1, Ordering::SeqCst);
         true
     }

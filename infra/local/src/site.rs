@@ -58,7 +58,7 @@ pub async fn serve(
         .route("/_local/", get(page))
         .route("/_local", get(page))
         .route("/_local/mails", get(mails))
-        .route("/_local/callbacks", get(callbacks))
+        .route("/_local/callbacks", get(callbacks).post(take_callback))
         .route("/_local/clock/advance", post(advance))
         .route("/_local/maintenance", post(maintenance))
         .fallback(product)
@@ -107,6 +107,11 @@ async fn mails(State(site): State<Site>) -> Json<Value> {
 
 async fn callbacks(State(site): State<Site>) -> Json<Value> {
     Json(json!(site.tray.posted()))
+}
+
+/// A receiver for whoever has none: the tray has already noted what is posted here.
+async fn take_callback() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 async fn advance(

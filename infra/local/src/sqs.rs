@@ -128,6 +128,11 @@ impl Sqs {
         self.with(&delivery.queue, |queue| queue.deliver_again(delivery));
     }
 
+    /// Loses all that the queue holds, what is in flight too.
+    pub fn purge(&self, queue: &str) {
+        self.with(queue, Queue::purge);
+    }
+
     /// How many messages the queue holds, those in flight too.
     pub fn depth(&self, queue: &str) -> usize {
         self.with(queue, |queue| queue.depth())
