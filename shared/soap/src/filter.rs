@@ -148,7 +148,8 @@ fn read_complex(part: &Element) -> Result<Filter, Fault> {
 
 impl Filter {
     /// Whether the object is one of those asked for. Text is compared without regard to case,
-    /// numbers as numbers, times as times; what an object does not have is only `isNull`.
+    /// times as times, and by size numbers as numbers; what an object does not have is only
+    /// `isNull`.
     pub fn admits(&self, object: &Element) -> bool {
         match self {
             Self::And(parts) => parts.iter().all(|part| part.admits(object)),
@@ -196,9 +197,11 @@ fn property_of<'a>(object: &'a Element, path: &str) -> Option<&'a str> {
             .map(|found| found.text.as_str());
     }
     let columns = object.child("Properties")?;
-    let column = columns
-        .all("Property")
-        .find(|column| column.text_of("Name") == Some(path))?;
+    let column = columns.all("Property").find(|column| {
+        column
+            .text_of("Name")
+            .is_some_and(|name| name.eq_ignore_ascii_case(path))
+    })?;
     column.text_of("Value")
 }
 
@@ -211,6 +214,7 @@ fn compare(
     let Some(found) = found.filter(|found| !found.is_empty()) else {
         return operator == Operator::IsNull;
     };
+    let same = |at: usize| is_same(found, values.get(at), dates.get(at));
     let is = |at: usize, wanted: &[Ordering]| {
         let ordering = ordering(found, values.get(at), dates.get(at));
         ordering.is_some_and(|ordering| wanted.contains(&ordering))
@@ -230,9 +234,9 @@ fn compare(
     match operator {
         Operator::IsNull => false,
         Operator::IsNotNull => true,
-        Operator::Equals => is(0, &[Equal]),
-        Operator::In => (0..values.len().max(dates.len())).any(|at| is(at, &[Equal])),
-        Operator::NotEquals => is(0, &[Less, Greater]),
+        Operator::Equals => same(0) == Some(true),
+        Operator::In => (0..values.len().max(dates.len())).any(|at| same(at) == Some(true)),
+        Operator::NotEquals => same(0) == Some(false),
         Operator::GreaterThan => is(0, &[Greater]),
         Operator::LessThan => is(0, &[Less]),
         Operator::GreaterThanOrEqual => is(0, &[Greater, Equal]),
@@ -258,19 +262,42 @@ fn compare(
     }
 }
 
+/// Whether the value found is the one asked for. Numbers are text here: the keys `007` and `7`
+/// are two.
+fn is_same(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Option<bool> {
+    if let Some(ordering) = in_time(found, value, date) {
+        return Some(ordering == Equal);
+    }
+    value.map(|value| found.to_lowercase() == value.to_lowercase())
+}
+
 /// How the value found stands to the one asked for.
 fn ordering(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Option<Ordering> {
-    if let Some(date) = date {
-        return time::read_date_time(found).map(|found| found.cmp(date));
+    if let Some(ordering) = in_time(found, value, date) {
+        return Some(ordering);
     }
     let value = value?;
-    if let (Ok(found), Ok(value)) = (found.parse::<f64>(), value.parse::<f64>()) {
+    if let (Some(found), Some(value)) = (number(found), number(value)) {
         return found.partial_cmp(&value);
     }
-    if let (Some(found), Some(value)) = (time::read_date_time(found), time::read_date_time(value)) {
-        return Some(found.cmp(&value));
-    }
     Some(found.to_lowercase().cmp(&value.to_lowercase()))
+}
+
+/// The order of two times, if both are.
+fn in_time(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Option<Ordering> {
+    let asked = match date {
+        Some(date) => *date,
+        None => time::read_date_time(value?)?,
+    };
+    time::read_date_time(found).map(|found| found.cmp(&asked))
+}
+
+/// A plain decimal number; `NaN`, `inf` and `1e5` are text.
+fn number(text: &str) -> Option<f64> {
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
+    is_plain.then(|| text.parse().ok()).flatten()
 }
 
 /// Compares month and day alone.

@@ -65,7 +65,7 @@ pub use retrieve::{RetrieveRequest, project};
 pub use schedule::{ConfigureRequest, ScheduleRequest};
 pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
-pub use wsdl::wsdl;
+pub use wsdl::{fault_schema, wsdl};
 pub use xml::{
     ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX, NAMESPACES_MAX,
     well_formed,

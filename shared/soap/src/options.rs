@@ -148,10 +148,11 @@ fn read_subscriptions(
     refused: &mut Option<Refusal>,
 ) -> Result<Vec<Subscription>, Fault> {
     let mut subscriptions = Vec::new();
-    for response in options
+    // Some clients write an empty one for nothing.
+    let responses = options
         .all("SendResponseTo")
-        .filter(|response| !response.nil)
-    {
+        .filter(|response| !response.children.is_empty());
+    for response in responses {
         match read_subscription(response)? {
             Ok(subscription) => subscriptions.push(subscription),
             Err(invalid) => *refused = refused.take().or(Some(Refusal::Invalid(invalid))),
@@ -160,11 +161,13 @@ fn read_subscriptions(
     Ok(subscriptions)
 }
 
-/// An empty `<SendResponseTo/>` (some clients write one for nothing) asks for nothing.
 fn read_subscription(response: &Element) -> Result<Result<Subscription, Invalid>, Fault> {
     let response_type = fields::choice(response, "ResponseType", &RESPONSE_TYPES)?;
     let address = fields::trimmed(response, "ResponseAddress")?.unwrap_or_default();
-    let Some(response_type) = response_type.unwrap_or(Some(AsyncResponseType::None)) else {
+    let Some(response_type) = response_type else {
+        return Err(Fault::client("A SendResponseTo needs a ResponseType"));
+    };
+    let Some(response_type) = response_type else {
         return Ok(Err(Invalid::FtpReserved));
     };
     if address.is_empty() && response_type != AsyncResponseType::None {

@@ -89,7 +89,7 @@ pub fn project(object: &Element, properties: &[String]) -> Element {
         let is_named = |column: &&Element| {
             column
                 .text_of("Name")
-                .is_some_and(|name| paths.contains(&name))
+                .is_some_and(|name| paths.iter().any(|path| path.eq_ignore_ascii_case(name)))
         };
         row.children = columns.all("Property").filter(is_named).cloned().collect();
         kept.children.push(row);

@@ -36,7 +36,7 @@ const OPERATIONS: [(&str, &str, &str); 13] = [
     ),
 ];
 
-/// Elements that requests and replies carry on their own, beside the messages.
+/// The content of the fault's detail.
 const FAULT_SCHEMA: &str = concat!(
     "<xsd:element name=\"apifault\"><xsd:complexType><xsd:sequence>",
     "<xsd:element name=\"Code\" type=\"xsd:int\"/>",
@@ -70,11 +70,23 @@ pub fn wsdl(service_url: &str) -> String {
     writer.finish()
 }
 
-fn write_schemas(writer: &mut Writer) {
-    open_schema(writer, API_FAULT);
+/// The schema of the fault's detail on its own, for clients that ask for it by its old address.
+pub fn fault_schema() -> String {
+    let mut writer = Writer::new();
+    writer.raw("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
+    write_fault_schema(&mut writer, &[("xmlns:xsd", SCHEMA)]);
+    writer.finish()
+}
+
+fn write_fault_schema(writer: &mut Writer, declarations: &[(&str, &str)]) {
+    open_schema(writer, API_FAULT, declarations);
     writer.raw(FAULT_SCHEMA);
     writer.raw("\n</xsd:schema>\n");
-    open_schema(writer, API);
+}
+
+fn write_schemas(writer: &mut Writer) {
+    write_fault_schema(writer, &[]);
+    open_schema(writer, API, &[]);
     writer.raw("<xsd:import");
     writer.attribute("namespace", API_FAULT);
     writer.raw("/>\n");
@@ -85,8 +97,11 @@ fn write_schemas(writer: &mut Writer) {
     writer.raw("</xsd:schema>\n");
 }
 
-fn open_schema(writer: &mut Writer, namespace: &str) {
+fn open_schema(writer: &mut Writer, namespace: &str, declarations: &[(&str, &str)]) {
     writer.raw("<xsd:schema");
+    for (name, value) in declarations {
+        writer.attribute(name, value);
+    }
     writer.attribute("targetNamespace", namespace);
     writer.raw(" elementFormDefault=\"qualified\" version=\"1.0\">\n");
 }

@@ -279,6 +279,7 @@ fn the_wsdl_is_well_formed_and_ours() {
     );
     assert_eq!(wsdl.matches("<soap:operation soapAction=").count(), 13);
     assert!(!wsdl.contains("schemaLocation"));
+    assert!(soap::well_formed(soap::fault_schema().as_bytes()).is_ok());
     for expected in [
         "<xsd:element name=\"RequestExpirationTime\" type=\"xsd:dateTime\" minOccurs=\"0\"/></xsd:sequence>",
         "<xsd:enumeration value=\"OnExpired\"/>",

@@ -157,6 +157,10 @@ fn what_cannot_be_read_is_named() {
         check(option, expected);
     }
     check(
+        "<SendResponseTo><ResponseAddress>https://a.example</ResponseAddress></SendResponseTo>",
+        "A SendResponseTo needs a ResponseType",
+    );
+    check(
         "<SequenceCode xsi:nil=\"true\"/><Novelty><A/></Novelty>",
         "ok",
     );
