@@ -187,6 +187,41 @@ fn retrieved_objects_say_their_type() {
     );
 }
 
+#[test]
+fn what_is_asked_about_the_service_is_answered() {
+    assert_eq!(
+        bare(&soap::write_system_status(
+            soap::SystemStatus::InMaintenance,
+            ID
+        )),
+        format!(
+            "<SystemStatusResponseMsg><Results><Result><StatusCode>OK</StatusCode><StatusMessage>System Status Retrieved</StatusMessage><SystemStatus>InMaintenance</SystemStatus></Result></Results><OverallStatus>OK</OverallStatus><OverallStatusMessage /><RequestID>{ID}</RequestID></SystemStatusResponseMsg>"
+        )
+    );
+    let version = soap::Version {
+        version: "1",
+        date: jiff::Timestamp::UNIX_EPOCH,
+        notes: "first",
+    };
+    assert_eq!(
+        bare(&soap::write_version_info(&version, &[], ID)),
+        format!(
+            "<VersionInfoResponseMsg><VersionInfo><Version>1</Version><VersionDate>1970-01-01T00:00:00Z</VersionDate><Notes>first</Notes></VersionInfo><RequestID>{ID}</RequestID></VersionInfoResponseMsg>"
+        )
+    );
+    let types = ["ScheduledRequest".to_owned(), "Nonsense".to_owned()];
+    let described = soap::write_definitions(&types, ID);
+    assert!(
+        described.contains("<Name>RequestID</Name><DataType>String</DataType>"),
+        "{described}"
+    );
+    assert!(
+        described
+            .contains("<ObjectDefinition><ObjectType>Nonsense</ObjectType></ObjectDefinition>"),
+        "{described}"
+    );
+}
+
 fn answering(version: SoapVersion) -> Answering<'static> {
     Answering {
         version,
