@@ -156,6 +156,10 @@ fn what_cannot_be_read_is_named() {
     ] {
         check(option, expected);
     }
+}
+
+#[test]
+fn options_may_be_nil_or_new_but_not_ambiguous() {
     check(
         "<SendResponseTo><ResponseAddress>https://a.example</ResponseAddress></SendResponseTo>",
         "A SendResponseTo needs a ResponseType",
