@@ -90,6 +90,11 @@ struct Remembered {
 }
 
 impl Accounts {
+    /// The accounts of a deployed set.
+    pub fn in_table(config: &aws_config::SdkConfig, name: &str) -> Self {
+        Self::new(Table::new(aws_sdk_dynamodb::Client::new(config), name))
+    }
+
     pub(crate) fn new(table: Table) -> Self {
         Self {
             table,
