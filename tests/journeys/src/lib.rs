@@ -1,0 +1,35 @@
+//! Whole calls as stories: a caller sends real envelopes to the product on the local cloud, time
+//! passes, and the answers, callbacks, mails and results are read as a client would read them.
+//!
+//! Read in this order: [`story`] (the caller, and the world around it), [`call`] (what it sends),
+//! [`answer`] (what it hears), [`look`] (what it retrieves), [`record`] (what lies in the tables,
+//! for what no caller can see).
+
+pub mod answer;
+pub mod call;
+pub mod look;
+pub mod record;
+pub mod story;
+
+use jiff::SignedDuration;
+
+pub use answer::{Answer, Node};
+pub use call::{Call, SendTo, attribute, call, escaped, mail_to, part, post_to, subscriber};
+pub use look::{Look, Retrieved, look_for};
+pub use story::{Story, a_caller};
+
+pub const fn seconds(number: i64) -> SignedDuration {
+    SignedDuration::from_secs(number)
+}
+
+pub const fn minutes(number: i64) -> SignedDuration {
+    SignedDuration::from_mins(number)
+}
+
+pub const fn hours(number: i64) -> SignedDuration {
+    SignedDuration::from_hours(number)
+}
+
+pub const fn days(number: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * number)
+}

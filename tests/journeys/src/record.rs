@@ -1,0 +1,61 @@
+//! What lies in the tables: for what no caller can see. Read past the faults.
+
+use bytes::Bytes;
+use local::LocalCloud;
+use local::names::{CALLS_TABLE, OBJECTS_TABLE};
+use serde_json::{Value, json};
+
+/// One record, attribute by attribute as DynamoDB writes them.
+#[derive(Clone, Debug)]
+pub struct Record(Value);
+
+impl Record {
+    /// An attribute's text, whether it is text or number; empty if there is none.
+    pub fn text(&self, name: &str) -> &str {
+        let attribute = &self.0[name];
+        attribute["S"].as_str().or_else(|| attribute["N"].as_str()).unwrap_or_default()
+    }
+
+    pub fn number(&self, name: &str) -> i64 {
+        self.text(name).parse().unwrap_or(0)
+    }
+
+    /// Its name in the table, without the numbers.
+    pub fn kind(&self) -> &str {
+        self.text("sk").split('#').next().unwrap_or_default()
+    }
+}
+
+pub fn calls_table(local: &LocalCloud) -> Vec<Record> {
+    scan(local, CALLS_TABLE)
+}
+
+pub fn objects_table(local: &LocalCloud) -> Vec<Record> {
+    scan(local, OBJECTS_TABLE)
+}
+
+fn scan(local: &LocalCloud, table: &str) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut start = Value::Null;
+    loop {
+        let mut scan = json!({ "TableName": table });
+        if !start.is_null() {
+            scan["ExclusiveStartKey"] = start;
+        }
+        let request = http::Request::builder()
+            .method("POST")
+            .uri("/")
+            .header("x-amz-target", "DynamoDB_20120810.Scan")
+            .body(Bytes::from(scan.to_string()))
+            .expect("a request");
+        let answer = local.answer(request);
+        let mut answer: Value = serde_json::from_slice(answer.body()).expect("JSON");
+        if let Value::Array(items) = answer["Items"].take() {
+            records.extend(items.into_iter().map(Record));
+        }
+        start = answer["LastEvaluatedKey"].take();
+        if start.is_null() {
+            return records;
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! A caller, and the world around it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_smithy_types::retry::RetryConfig;
+use calls::AccountId;
+use cloud::accounts::{Account, Caller};
+use cloud::{Chance, Settings};
+use ingest::Request;
+use jiff::{SignedDuration, Timestamp};
+use local::{Callback, LocalClock, LocalCloud, Mail, Set};
+use sha2::{Digest, Sha256};
+
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::look::{Look, Retrieved, look_for};
+use crate::record::{self, Record};
+
+/// When every story begins.
+pub const BEGINNING: &str = "2026-03-02T09:00:00Z";
+
+/// Where the caller is called back, unless a story says otherwise.
+pub const ADDRESS: &str = "https://client.example.com/done";
+
+/// Signs the callbacks of every account.
+pub const SECRET: &str = "whsec_am91cm5leXMtd2ViaG9vay1zZWNyZXQtMDAwMDAwMDA=";
+
+/// A token is good for 18 minutes; after this a caller fetches another.
+const TOKEN_USED: SignedDuration = SignedDuration::from_mins(17);
+
+/// One caller of an account, and the product on a local cloud.
+pub struct Story {
+    pub set: Set,
+    chance: Chance,
+    retries: RetryConfig,
+    account: String,
+    async_by_default: bool,
+    token: String,
+    token_from: Timestamp,
+}
+
+/// A caller whom the product knows, on a cloud where nothing has happened.
+pub async fn a_caller() -> Story {
+    Story::with_retries(RetryConfig::standard()).await
+}
+
+/// As deployed: callbacks go to public https addresses only.
+fn settings() -> Settings {
+    Settings { allow_http_callbacks: false, ..local::set::settings() }
+}
+
+/// Ids that are drawn by counting, so that every run of a story is the same.
+fn counted() -> Chance {
+    let drawn = Arc::new(AtomicU64::new(0));
+    Chance::from_fn(move || {
+        let number = drawn.fetch_add(1, Ordering::Relaxed);
+        let hash = Sha256::digest(number.to_be_bytes());
+        hash.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+    })
+}
+
+impl Story {
+    /// The same where the AWS clients try so often.
+    pub async fn with_retries(retries: RetryConfig) -> Self {
+        let beginning: Timestamp = BEGINNING.parse().expect("a time");
+        let clock = LocalClock::frozen_at(beginning);
+        let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
+        let chance = counted();
+        let set = set_on(&local, &chance, &retries);
+        let mut story = Self {
+            set,
+            chance,
+            retries,
+            account: "1001".to_owned(),
+            async_by_default: false,
+            token: String::new(),
+            token_from: beginning,
+        };
+        story.opens_account().await;
+        story
+    }
+
+    /// Another caller, of an account of its own, in the same world.
+    pub async fn another_caller(&self, account: &str) -> Self {
+        let mut other = Self {
+            set: self.set.clone(),
+            chance: self.chance.clone(),
+            retries: self.retries.clone(),
+            account: account.to_owned(),
+            async_by_default: false,
+            token: String::new(),
+            token_from: self.now(),
+        };
+        other.opens_account().await;
+        other
+    }
+
+    /// From now on its calls without RequestType are queued.
+    pub async fn is_async_by_default(&mut self) {
+        self.async_by_default = true;
+        self.fetches_token().await;
+    }
+
+    async fn opens_account(&mut self) {
+        let account = Account {
+            id: AccountId(self.account.clone()),
+            name: "A caller".to_owned(),
+            webhook_secret: SECRET.to_owned(),
+            async_by_default: self.async_by_default,
+            owns: Vec::new(),
+        };
+        self.set.cloud.accounts.put_account(&account).await.expect("an account");
+        self.fetches_token().await;
+    }
+
+    async fn fetches_token(&mut self) {
+        let now = self.now();
+        let caller = Caller {
+            account: AccountId(self.account.clone()),
+            async_by_default: self.async_by_default,
+        };
+        let token = self.chance.token();
+        self.set.cloud.accounts.keep_token(&token, &caller, now).await.expect("a token");
+        (self.token, self.token_from) = (token, now);
+    }
+
+    pub fn local(&self) -> &LocalCloud {
+        &self.set.local
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.set.local.clock().now()
+    }
+
+    /// Sends a call; what became of it at the door.
+    pub async fn sends(&mut self, call: Call) -> Answer {
+        let mut headers = BTreeMap::new();
+        if let Some(key) = &call.idempotency_key {
+            headers.insert("idempotency-key".to_owned(), key.clone());
+        }
+        self.sends_payload(&call.payload(), headers).await
+    }
+
+    /// Sends a call that must be kept for later; its RequestID.
+    pub async fn queues(&mut self, call: Call) -> String {
+        let answer = self.sends(call).await;
+        assert!(answer.is_queued(), "it was not queued: {}", answer.said());
+        answer.request_id()
+    }
+
+    /// Sends a call to be carried out at once, which must go well.
+    pub async fn does(&mut self, call: Call) -> Answer {
+        let answer = self.sends(call.at_once()).await;
+        assert_eq!(answer.overall_status(), "OK", "it did not go well: {}", answer.body);
+        answer
+    }
+
+    pub async fn retrieves(&mut self, look: Look) -> Retrieved {
+        let answer = self.sends_payload(&look.payload(), BTreeMap::new()).await;
+        Retrieved::of(&answer)
+    }
+
+    /// Sends whatever it is in an envelope.
+    pub async fn sends_payload(
+        &mut self,
+        payload: &str,
+        headers: BTreeMap<String, String>,
+    ) -> Answer {
+        if self.now().duration_since(self.token_from) > TOKEN_USED {
+            self.fetches_token().await;
+        }
+        let envelope = self.envelope(payload);
+        self.posts(envelope.into_bytes(), headers).await
+    }
+
+    pub fn envelope(&self, payload: &str) -> String {
+        format!(
+            r#"<?xml version="1.0" encoding="utf-8"?>
+<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soap:Header><fueloauth xmlns="http://exacttarget.com">{}</fueloauth></soap:Header><soap:Body>{payload}</soap:Body></soap:Envelope>"#,
+            self.token
+        )
+    }
+
+    /// Posts these bytes.
+    pub async fn posts(&self, body: Vec<u8>, mut headers: BTreeMap<String, String>) -> Answer {
+        headers.insert("content-type".to_owned(), "text/xml; charset=utf-8".to_owned());
+        let request = Request {
+            method: "POST".to_owned(),
+            path: "/Service.asmx".to_owned(),
+            headers,
+            body,
+            origin: "https://aftercall.example.net".to_owned(),
+            ..Request::default()
+        };
+        self.local().tally().count_http_request();
+        Answer::read(ingest::answer(&self.set.cloud, &request).await)
+    }
+
+    /// Everything happens that can without time passing.
+    pub async fn settles(&self) {
+        self.set.settle().await;
+    }
+
+    /// Time passes, and all that is due on the way happens.
+    pub async fn passes(&self, time: SignedDuration) {
+        self.set.pass(time).await;
+    }
+
+    /// All functions are started anew: what they had in memory is gone.
+    pub fn restarts(&mut self) {
+        let local = self.local().clone();
+        local.faults().clear();
+        local.faults().restart();
+        self.set = set_on(&local, &self.chance, &self.retries);
+    }
+
+    /// The queues lose all that they hold.
+    pub fn queues_are_lost(&self) {
+        let sqs = self.local().sqs();
+        for queue in local::names::QUEUES {
+            sqs.purge(queue);
+        }
+    }
+
+    pub async fn goes_into_maintenance(&self, on: bool) {
+        self.set.cloud.accounts.set_maintenance(on).await.expect("a switch");
+    }
+
+    pub fn callbacks(&self) -> Vec<Callback> {
+        self.local().callbacks().callbacks()
+    }
+
+    /// Each callback in a line: where to, SequenceCode, OverallStatusCode, ErrorCode.
+    pub fn told(&self) -> Vec<String> {
+        self.callbacks().iter().map(told).collect()
+    }
+
+    pub fn mails(&self) -> Vec<Mail> {
+        self.local().ses().mails()
+    }
+
+    /// ResultMessage of a conversation: SequenceCode, status, code and message of each call.
+    pub async fn outcomes(&mut self, conversation: &str) -> Vec<String> {
+        let properties = "SequenceCode StatusCode ErrorCode StatusMessage";
+        let look = look_for("ResultMessage").of(properties).by("ConversationID", conversation);
+        self.retrieves(look).await.lines(properties)
+    }
+
+    /// ResultMessage of one call: status, code and message.
+    pub async fn outcome(&mut self, request_id: &str) -> String {
+        let properties = "StatusCode ErrorCode StatusMessage";
+        let look = look_for("ResultMessage").of(properties).by("RequestID", request_id);
+        self.retrieves(look).await.lines(properties).join("; ")
+    }
+
+    /// AsyncRequestResult of a conversation: where each call stands.
+    pub async fn states(&mut self, conversation: &str) -> Vec<String> {
+        let look = look_for("AsyncRequestResult").of("Status").by("ConversationID", conversation);
+        self.retrieves(look).await.lines("Status")
+    }
+
+    /// The same of one call.
+    pub async fn state(&mut self, request_id: &str) -> String {
+        let look = look_for("AsyncRequestResult").of("Status").by("RequestID", request_id);
+        self.retrieves(look).await.lines("Status").join("; ")
+    }
+
+    /// The subscriber's keys that are there, with the number of times that each was written.
+    pub fn subscribers(&self) -> Vec<String> {
+        let records = record::objects_table(self.local());
+        let lines = records.iter().map(|record| {
+            format!("{} {}", record.text("sk"), record.text("version"))
+        });
+        let mut lines: Vec<String> = lines.collect();
+        lines.sort();
+        lines
+    }
+
+    /// The records of the calls table.
+    pub fn records(&self) -> Vec<Record> {
+        record::calls_table(self.local())
+    }
+
+    /// Everything that somebody must still look at.
+    pub fn due(&self) -> Vec<String> {
+        let records = self.records();
+        let due = records.iter().filter(|record| !record.text("due_shard").is_empty());
+        due.map(|record| format!("{} {}", record.text("sk"), record.text("due_at"))).collect()
+    }
+}
+
+fn told(callback: &Callback) -> String {
+    let place = callback.url.rsplit('/').next().unwrap_or_default();
+    let field = |name| callback.field(name).unwrap_or_default();
+    let fields = [place, field("SequenceCode"), field("OverallStatusCode"), field("ErrorCode")];
+    let fields: Vec<&str> = fields.into_iter().filter(|field| !field.is_empty()).collect();
+    fields.join(" ")
+}
+
+fn set_on(local: &LocalCloud, chance: &Chance, retries: &RetryConfig) -> Set {
+    let callbacks = local.http_connector();
+    Set::with_settings(local.clone(), settings(), callbacks, chance.clone(), retries.clone())
+}

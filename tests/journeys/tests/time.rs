@@ -1,0 +1,267 @@
+//! Not before its ScheduledTime, not after its RequestExpirationTime, and not at all once deleted.
+
+use journeys::story::ADDRESS;
+use journeys::{
+    Call, Story, a_caller, call, days, look_for, minutes, part, post_to, seconds, subscriber,
+};
+use local::faults::Fault;
+
+/// Creates a subscriber of that name.
+fn make(name: &str) -> Call {
+    call().creating(subscriber(name))
+}
+
+/// When a call ended, as its caller can see.
+async fn ended(caller: &mut Story, request_id: &str) -> String {
+    let look = look_for("AsyncRequestResult").of("CompleteDate").by("RequestID", request_id);
+    caller.retrieves(look).await.lines("CompleteDate").join("; ")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_runs_at_its_time_to_the_second() {
+    // It is nine o'clock in UTC.
+    runs_at("2026-03-02T09:30:00Z", "2026-03-02T09:30:00Z").await;
+    runs_at("2026-03-02T11:30:30+02:00", "2026-03-02T09:30:30Z").await;
+    runs_at("2026-03-02T04:00:01-05:30", "2026-03-02T09:30:01Z").await;
+    // A time without zone is six hours behind UTC.
+    runs_at("2026-03-02T03:30:00", "2026-03-02T09:30:00Z").await;
+    runs_at("2026-03-02T09:00:07Z", "2026-03-02T09:00:07Z").await;
+    runs_at("2026-03-02T09:05:00Z", "2026-03-02T09:05:00Z").await;
+    runs_at("2026-03-02T09:05:01Z", "2026-03-02T09:05:01Z").await;
+    runs_at("2026-04-01T09:00:00Z", "2026-04-01T09:00:00Z").await;
+    // What is past is now.
+    runs_at("2026-03-02T02:59:00", "2026-03-02T09:00:00Z").await;
+    runs_at("2020-01-01T00:00:00Z", "2026-03-02T09:00:00Z").await;
+}
+
+async fn runs_at(scheduled: &str, runs: &str) {
+    let mut caller = a_caller().await;
+    let sent = caller.queues(make("ann").at(scheduled)).await;
+    caller.settles().await;
+    let runs_at: jiff::Timestamp = runs.parse().expect("a time");
+    let wait = runs_at.duration_since(caller.now());
+    if !wait.is_zero() {
+        assert_eq!(caller.state(&sent).await, "Scheduled");
+        let far = usize::from(wait > minutes(5));
+        assert_eq!(caller.local().scheduler().schedules().len(), far, "far ones are scheduled");
+        caller.passes(wait - seconds(1)).await;
+        assert_eq!(caller.state(&sent).await, "Scheduled", "a second before");
+        assert!(caller.subscribers().is_empty(), "never early");
+        caller.passes(seconds(1)).await;
+    }
+    assert_eq!(ended(&mut caller, &sent).await, runs, "scheduled for {scheduled}");
+    caller.passes(minutes(10)).await;
+    assert_eq!(caller.subscribers(), ["ann 1"], "and once");
+    assert!(caller.local().scheduler().schedules().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_second_is_not_rounded_to_early() {
+    let mut caller = a_caller().await;
+    let sent = caller.queues(make("ann").at("2026-03-02T09:00:10.250Z")).await;
+    caller.passes(seconds(10)).await;
+    assert_eq!(caller.state(&sent).await, "Scheduled");
+    caller.passes(seconds(1)).await;
+    assert_eq!(caller.state(&sent).await, "Complete");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_conversation_those_behind_wait_too() {
+    let mut caller = a_caller().await;
+    let at_half_past = part("order-1", 2, 3).at("2026-03-02T09:30:00Z").calling_back(ADDRESS);
+    caller.queues(part("order-1", 3, 3).calling_back(ADDRESS)).await;
+    caller.queues(at_half_past).await;
+    caller.queues(part("order-1", 1, 3).calling_back(ADDRESS)).await;
+    caller.passes(seconds(29 * 60 + 59)).await;
+    assert_eq!(caller.told(), ["done 1 OK"]);
+    assert_eq!(caller.states("order-1").await, ["Complete", "Scheduled", "Queued"]);
+    caller.passes(seconds(1)).await;
+    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
+    let look = look_for("AsyncRequestResult").of("CompleteDate").by("ConversationID", "order-1");
+    assert_eq!(
+        caller.retrieves(look).await.lines("CompleteDate"),
+        ["2026-03-02T09:00:00Z", "2026-03-02T09:30:00Z", "2026-03-02T09:30:00Z"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_waits_for_its_first_call_whoever_comes_last() {
+    let mut caller = a_caller().await;
+    caller.queues(part("order-1", 1, 2).at("2026-03-02T09:04:00Z")).await;
+    caller.queues(part("order-1", 2, 2).at("2026-03-02T09:20:00Z")).await;
+    caller.passes(seconds(239)).await;
+    assert_eq!(caller.states("order-1").await, ["Scheduled", "Scheduled"]);
+    caller.passes(seconds(1)).await;
+    assert_eq!(caller.states("order-1").await, ["Complete", "Scheduled"]);
+    caller.passes(minutes(16)).await;
+    assert_eq!(caller.states("order-1").await, ["Complete", "Complete"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
+    let mut caller = a_caller().await;
+    let is_create = |asked: &local::Asked| asked.operation == "CreateSchedule";
+    caller.local().faults().when(is_create, Fault::LoseRequest);
+    let sent = caller.queues(make("ann").at("2026-03-02T09:30:00Z")).await;
+    assert!(caller.local().scheduler().schedules().is_empty());
+    caller.passes(minutes(31)).await;
+    let ended = ended(&mut caller, &sent).await;
+    assert!(("2026-03-02T09:30:00Z"..="2026-03-02T09:31:00Z").contains(&ended.as_str()), "{ended}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
+    let mut caller = a_caller().await;
+    let when = |place: &str, when| post_to(&format!("https://client.example.com/{place}")).when(when);
+    let until = |name: &str, time: &str| {
+        let call = make(name).until(time).telling(when("expired", "OnExpired"));
+        call.telling(when("conversation", "OnConversationError"))
+    };
+    caller.goes_into_maintenance(true).await;
+    let late = caller.queues(until("late", "2026-03-02T09:10:00Z")).await;
+    let soon = caller.queues(until("soon", "2026-03-02T09:30:00Z")).await;
+    caller.passes(minutes(11)).await;
+    assert_eq!(caller.state(&late).await, "Queued", "its turn has not come");
+    caller.goes_into_maintenance(false).await;
+    caller.passes(minutes(2)).await;
+    assert_eq!(caller.state(&late).await, "Expired");
+    assert_eq!(caller.state(&soon).await, "Complete");
+    let outcome = caller.outcome(&late).await;
+    assert!(outcome.starts_with("Error Expired."), "{outcome}");
+    assert_eq!(caller.subscribers(), ["soon 1"]);
+    let mut told = caller.told();
+    told.sort();
+    assert_eq!(told, ["conversation Error", "expired Error"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheduled_call_runs_before_it_expires() {
+    let mut caller = a_caller().await;
+    let call = make("ann").at("2026-03-02T09:30:00Z").until("2026-03-02T09:30:01Z");
+    let sent = caller.queues(call).await;
+    caller.passes(minutes(60)).await;
+    assert_eq!(caller.state(&sent).await, "Complete");
+}
+
+fn scheduled_request(request_id: &str) -> String {
+    let id = format!("<RequestID>{request_id}</RequestID>");
+    format!(r#"<Objects xsi:type="ScheduledRequest">{id}</Objects>"#)
+}
+
+fn scheduled_conversation(name: &str) -> String {
+    let id = format!("<ConversationID>{name}</ConversationID>");
+    format!(r#"<Objects xsi:type="ScheduledConversation">{id}</Objects>"#)
+}
+
+const NOT_FOUND: &str = "Error 220 AsyncAPI_Item_Not_Found";
+const TOO_LATE: &str = "Error 222 AsyncAPI_Invalid_Status_To_Delete_Item";
+
+/// Each result of a Delete in a line.
+fn lines(answer: &journeys::Answer) -> Vec<String> {
+    let results = answer.results();
+    let fields = ["StatusCode", "ErrorCode", "StatusMessage", "OrdinalID"];
+    results.iter().map(|result| result.line(&fields)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_scheduled_can_be_deleted() {
+    let mut caller = a_caller().await;
+    let half_past = "2026-03-02T09:30:00Z";
+    let alone = caller.queues(make("alone").at(half_past)).await;
+    let kept = caller.queues(make("kept").at(half_past)).await;
+    caller.queues(part("order-1", 1, 2).at(half_past)).await;
+    caller.queues(part("order-1", 2, 2)).await;
+    caller.passes(minutes(20)).await;
+    let both = call().deleting(scheduled_request(&alone)).and(scheduled_conversation("order-1"));
+    let answer = caller.does(both.clone()).await;
+    assert_eq!(lines(&answer), ["OK Deleted 0", "OK Deleted 1"]);
+    caller.settles().await;
+    assert_eq!(caller.state(&alone).await, "Cancelled");
+    assert_eq!(caller.states("order-1").await, ["Cancelled", "Cancelled"]);
+    assert_eq!(lines(&caller.does(both).await), ["OK Deleted 0", "OK Deleted 1"], "again");
+    caller.passes(minutes(20)).await;
+    assert_eq!(caller.state(&kept).await, "Complete");
+    assert_eq!(caller.subscribers(), ["kept 1"]);
+    assert_eq!(caller.outcome(&alone).await, "Error Cancelled by its caller");
+    assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_run_or_was_never_there_cannot_be_deleted() {
+    let mut caller = a_caller().await;
+    let done = caller.queues(make("done")).await;
+    caller.queues(part("order-1", 1, 1)).await;
+    caller.queues(part("order-2", 1, 2).at("2026-03-02T09:30:00Z")).await;
+    let second = caller.queues(part("order-2", 2, 2)).await;
+    caller.settles().await;
+    let mut other = caller.another_caller("1002").await;
+    let others = other.queues(make("other").at("2026-03-02T09:30:00Z")).await;
+    let call = call()
+        .deleting(scheduled_request(&done))
+        .and(scheduled_conversation("order-1"))
+        .and(scheduled_request("6f0c2f6e-0000-4000-8000-000000000000"))
+        .and(scheduled_conversation("order-3"))
+        .and(scheduled_request(&others))
+        .and(scheduled_request(&second));
+    let answer = caller.sends(call.at_once()).await;
+    let part_of = "Error 204 AsyncAPI_Error. The request is part of a conversation: delete the \
+                   ScheduledConversation 5";
+    assert_eq!(
+        lines(&answer),
+        [
+            format!("{TOO_LATE} 0"),
+            format!("{TOO_LATE} 1"),
+            format!("{NOT_FOUND} 2"),
+            format!("{NOT_FOUND} 3"),
+            format!("{NOT_FOUND} 4"),
+            part_of.to_owned(),
+        ]
+    );
+    caller.passes(minutes(31)).await;
+    assert_eq!(other.state(&others).await, "Complete", "another account's is left alone");
+    assert_eq!(caller.states("order-2").await, ["Complete", "Complete"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleting_can_be_asynchronous_too() {
+    let mut caller = a_caller().await;
+    let alone = caller.queues(make("alone").at("2026-03-02T09:30:00Z")).await;
+    let delete = call().deleting(scheduled_request(&alone)).and(scheduled_conversation("order-3"));
+    let deleting = caller.queues(delete.calling_back(ADDRESS)).await;
+    caller.settles().await;
+    assert_eq!(caller.state(&alone).await, "Cancelled");
+    assert_eq!(caller.outcome(&deleting).await, "Has Errors 220 AsyncAPI_Item_Not_Found");
+    caller.passes(minutes(60)).await;
+    assert!(caller.subscribers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_run_stays_when_the_rest_is_deleted() {
+    let mut caller = a_caller().await;
+    let conversation = post_to("https://client.example.com/conversation");
+    let first = part("order-1", 1, 3).telling(conversation.when("OnConversationComplete"));
+    caller.queues(first).await;
+    caller.queues(part("order-1", 2, 3).at("2026-03-02T09:30:00Z")).await;
+    caller.queues(part("order-1", 3, 3)).await;
+    caller.settles().await;
+    caller.does(call().deleting(scheduled_conversation("order-1"))).await;
+    caller.passes(minutes(40)).await;
+    assert_eq!(caller.states("order-1").await, ["Complete", "Cancelled", "Cancelled"]);
+    assert_eq!(caller.subscribers(), ["order-1-1 1"]);
+    assert_eq!(caller.told(), ["conversation 1 Error"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_are_kept_for_thirty_days_after_the_call_has_ended() {
+    let mut caller = a_caller().await;
+    let late = caller.queues(make("late").at("2026-03-12T09:00:00Z")).await;
+    caller.queues(part("order-1", 1, 1)).await;
+    caller.passes(days(30) - seconds(1)).await;
+    assert_eq!(caller.outcomes("order-1").await, ["1 OK"]);
+    caller.passes(seconds(2)).await;
+    assert!(caller.outcomes("order-1").await.is_empty(), "gone, whether or not it was swept");
+    caller.local().dynamodb().sweep_expired().expect("a sweep");
+    assert!(caller.outcomes("order-1").await.is_empty());
+    caller.passes(days(10) - seconds(2)).await;
+    assert_eq!(caller.outcome(&late).await, "OK", "it ended ten days later");
+}
