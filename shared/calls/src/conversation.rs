@@ -212,7 +212,8 @@ impl Conversation {
             self.told_at_end.insert(call.place.sequence());
         }
         self.priority = self.priority.max(call.options.queue_priority);
-        self.last_arrival = now;
+        // Whoever was overtaken at the table comes with an earlier time of the door.
+        self.last_arrival = self.last_arrival.max(now);
         let owed = if self.arrived.count() == self.calls_in_conversation.get() {
             self.start(call, now)
         } else {
