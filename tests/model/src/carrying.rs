@@ -1,0 +1,196 @@
+//! The processor: loads a conversation and takes it on, commit by commit, until it can go no
+//! further.
+
+use calls::{
+    Call, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, SequenceCode, Told,
+};
+
+use crate::arriving::wake_at;
+use crate::plan::{Does, Plan};
+use crate::world::{Carrying, Header, Kept, Switch, Wake, World};
+
+/// A call that is due within this time is held in its queue; a later one is scheduled.
+const HELD_MAX_S: i64 = 300;
+
+pub fn receive(world: &mut World, processor: usize, wake: Wake) {
+    let in_flight = |other: &Option<Carrying>| other.as_ref().is_some_and(|it| it.wake == wake);
+    if world.processors.iter().any(in_flight) {
+        world.redeliveries -= 1;
+    }
+    let seen = world.conversations[wake.conversation].header.clone();
+    world.processors[processor] = Some(Carrying { wake, seen });
+}
+
+/// One commit, or the end of what can be done about the wake-up.
+pub fn go_on(world: &mut World, plan: &Plan, processor: usize) {
+    let Some(carrying) = world.processors[processor].clone() else { return };
+    let Some(seen) = carrying.seen.clone() else { return put_down(world, processor) };
+    match seen.conversation.phase.clone() {
+        Phase::Gathering | Phase::Ended(_) => put_down(world, processor),
+        Phase::Closing { .. } => close(world, plan, processor, &carrying, seen),
+        Phase::Running(progress) => run(world, plan, processor, &carrying, seen, progress),
+    }
+}
+
+/// The message has done its work.
+fn put_down(world: &mut World, processor: usize) {
+    if let Some(carrying) = world.processors[processor].take() {
+        world.wakes.remove(&carrying.wake);
+    }
+}
+
+/// Writes if nobody else has; loads again if somebody has. `true`: written.
+fn commit(
+    world: &mut World,
+    processor: usize,
+    wake: Wake,
+    seen: &Header,
+    next: calls::Conversation,
+) -> bool {
+    let kept = &mut world.conversations[wake.conversation];
+    let written = kept.version() == seen.version;
+    if written {
+        kept.header = Some(Header { version: seen.version + 1, conversation: next });
+    }
+    world.processors[processor] = Some(Carrying { wake, seen: kept.header.clone() });
+    written
+}
+
+fn run(
+    world: &mut World,
+    plan: &Plan,
+    processor: usize,
+    carrying: &Carrying,
+    seen: Header,
+    progress: Progress,
+) {
+    let wake = carrying.wake;
+    let conversation = seen.conversation.clone();
+    let now = plan.time(world.instant);
+    if world.maintenance == Switch::On {
+        if matches!(conversation.due, Due::Parked(_))
+            || commit(world, processor, wake, &seen, conversation.park(now))
+        {
+            put_down(world, processor);
+        }
+        return;
+    }
+    let call = call(world, plan, wake.conversation, progress.next);
+    if let Some(at) = call.options.scheduled_time.filter(|at| *at > now) {
+        if at.as_second() - now.as_second() <= HELD_MAX_S {
+            put_down(world, processor);
+            wake_at(world, wake.conversation, wake.step, at);
+            return;
+        }
+        let waiting = conversation.clone().wait_until(at);
+        if waiting == conversation || commit(world, processor, wake, &seen, waiting) {
+            put_down(world, processor);
+            let step = world.conversations[wake.conversation].version();
+            wake_at(world, wake.conversation, step, at);
+        }
+        return;
+    }
+    let expired = call.options.expires_at.is_some_and(|at| at <= now);
+    let does = plan.sends[number_of(&call)].does;
+    if does == Does::WellInTwo && progress.done_through == 0 && !expired {
+        commit(world, processor, wake, &seen, conversation.chunk_done(1));
+        return;
+    }
+    let (how, overall_status) = match (expired, does) {
+        (true, _) => (Ended::Expired, OverallStatus::Error),
+        (false, Does::Badly) => (Ended::CarriedOut, OverallStatus::HasErrors),
+        (false, Does::Well | Does::WellInTwo) => (Ended::CarriedOut, OverallStatus::Ok),
+    };
+    let outcome = Outcome {
+        how,
+        overall_status,
+        status_message: String::new(),
+        error_code: None,
+        ended_at: now,
+    };
+    let next = conversation.call_ended(&call.request_id, &outcome, now);
+    if !commit(world, processor, wake, &seen, next) {
+        return;
+    }
+    let in_maintenance = world.maintenance == Switch::On;
+    let instant = world.instant;
+    let kept = &mut world.conversations[wake.conversation];
+    let sequence = progress.next.get();
+    if how == Ended::CarriedOut {
+        kept.ran.push((sequence, instant));
+        kept.ran_in_maintenance |= in_maintenance;
+    }
+    keep_outcome(kept, sequence, &outcome);
+    let replies = told(&call, &outcome).of_the_call();
+    keep_replies(kept, &replies);
+}
+
+/// Gives one more call of a closing conversation what it lacks.
+fn close(
+    world: &mut World,
+    plan: &Plan,
+    processor: usize,
+    carrying: &Carrying,
+    seen: Header,
+) {
+    let wake = carrying.wake;
+    let now = plan.time(world.instant);
+    let Phase::Closing { ending, .. } = &seen.conversation.phase else { return };
+    let Some(sequence) = seen.conversation.unclosed().next() else {
+        let next = seen.conversation.clone();
+        commit(world, processor, wake, &seen, next);
+        return;
+    };
+    let call = call(world, plan, wake.conversation, sequence);
+    let unrun = seen.conversation.outcome_of_unrun(sequence, now);
+    let before = world.conversations[wake.conversation].outcomes.get(&sequence.get()).copied();
+    let outcome = unrun.clone().unwrap_or_else(|| {
+        let (how, status) = before.expect("a call that ended by itself has its outcome");
+        how.outcome(status, now)
+    });
+    let told = told(&call, &outcome);
+    let mut replies = told.of_the_conversation(ending);
+    if unrun.is_some() {
+        replies.extend(told.of_the_call());
+    }
+    let next = seen.conversation.clone().closed_through(sequence);
+    if !commit(world, processor, wake, &seen, next) {
+        return;
+    }
+    let kept = &mut world.conversations[wake.conversation];
+    if let Some(outcome) = unrun {
+        keep_outcome(kept, sequence.get(), &outcome);
+    }
+    keep_replies(kept, &replies);
+}
+
+fn keep_outcome(kept: &mut Kept, sequence: u32, outcome: &Outcome) {
+    let entry = (outcome.how.into(), outcome.overall_status.into());
+    // Its record is new, or the whole transaction would fail.
+    assert!(kept.outcomes.insert(sequence, entry).is_none(), "an outcome is written once");
+}
+
+fn keep_replies(kept: &mut Kept, replies: &[Reply]) {
+    for reply in replies {
+        kept.told_twice |= !kept.replies.insert((reply.sequence.get(), reply.number));
+    }
+}
+
+fn call(world: &World, plan: &Plan, conversation: usize, sequence: SequenceCode) -> Call {
+    let sent = world.conversations[conversation].calls[&sequence.get()];
+    plan.sends[sent].call(sent, plan.time(0))
+}
+
+fn number_of(call: &Call) -> usize {
+    call.request_id.0.parse().expect("a number")
+}
+
+fn told<'a>(call: &'a Call, outcome: &'a Outcome) -> Told<'a> {
+    Told {
+        request_id: &call.request_id,
+        sequence: call.place.sequence(),
+        subscriptions: &call.options.subscriptions,
+        outcome,
+        now: outcome.ended_at,
+    }
+}

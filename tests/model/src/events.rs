@@ -1,0 +1,166 @@
+//! What can happen next in a world.
+
+use std::collections::BTreeSet;
+
+use stateright::{Model, Property};
+
+use crate::plan::Plan;
+use crate::properties;
+use crate::world::{Kept, Switch, Wake, World};
+use crate::{arriving, carrying, keeping};
+
+/// One thing that happens; the numbers say at which function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    Arrives { ingest: usize, sent: usize },
+    IsKept { ingest: usize },
+    IsCommitted { ingest: usize, wake_is_lost: bool },
+    IngestDies { ingest: usize },
+    IsReceived { processor: usize, wake: Wake },
+    GoesOn { processor: usize },
+    ProcessorDies { processor: usize },
+    IsFound { conversation: usize },
+    IsLookedAt { wake_is_lost: bool },
+    IsCancelled { conversation: usize },
+    MaintenanceBegins,
+    MaintenanceEnds,
+    TimePasses,
+}
+
+impl Model for Plan {
+    type State = World;
+    type Action = Event;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World {
+            instant: 0,
+            maintenance: Switch::NotYet,
+            unsent: (0..self.sends.len()).collect(),
+            uncancelled: self.cancels.iter().copied().collect(),
+            crashes: self.crashes,
+            redeliveries: self.redeliveries,
+            losses: self.losses,
+            conversations: vec![Kept::default(); self.conversations()],
+            wakes: BTreeSet::new(),
+            ingests: vec![None; self.ingests],
+            processors: vec![None; self.processors],
+            timekeeper: None,
+        }]
+    }
+
+    fn actions(&self, world: &World, events: &mut Vec<Event>) {
+        at_the_door(self, world, events);
+        at_the_processor(self, world, events);
+        at_the_timekeeper(self, world, events);
+        let conversations = world.uncancelled.iter();
+        events.extend(conversations.map(|conversation| Event::IsCancelled { conversation: *conversation }));
+        match world.maintenance {
+            Switch::NotYet if self.maintenance => events.push(Event::MaintenanceBegins),
+            Switch::On => events.push(Event::MaintenanceEnds),
+            Switch::NotYet | Switch::OffAgain => {}
+        }
+        if time_can_pass(self, world) {
+            events.push(Event::TimePasses);
+        }
+    }
+
+    fn next_state(&self, before: &World, event: Event) -> Option<World> {
+        let mut world = before.clone();
+        match event {
+            Event::Arrives { ingest, sent } => arriving::arrive(&mut world, self, ingest, sent),
+            Event::IsKept { ingest } => arriving::keep(&mut world, self, ingest),
+            Event::IsCommitted { ingest, wake_is_lost } => {
+                arriving::commit(&mut world, self, ingest, wake_is_lost);
+            }
+            Event::IngestDies { ingest } => {
+                world.crashes -= 1;
+                world.ingests[ingest] = None;
+            }
+            Event::IsReceived { processor, wake } => {
+                carrying::receive(&mut world, processor, wake);
+            }
+            Event::GoesOn { processor } => carrying::go_on(&mut world, self, processor),
+            Event::ProcessorDies { processor } => {
+                world.crashes -= 1;
+                world.processors[processor] = None;
+            }
+            Event::IsFound { conversation } => keeping::load(&mut world, conversation),
+            Event::IsLookedAt { wake_is_lost } => keeping::commit(&mut world, self, wake_is_lost),
+            Event::IsCancelled { conversation } => keeping::cancel(&mut world, self, conversation),
+            Event::MaintenanceBegins => world.maintenance = Switch::On,
+            Event::MaintenanceEnds => world.maintenance = Switch::OffAgain,
+            Event::TimePasses => world.instant += 1,
+        }
+        Some(world)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::all()
+    }
+}
+
+fn at_the_door(plan: &Plan, world: &World, events: &mut Vec<Event>) {
+    let free = world.ingests.iter().position(Option::is_none);
+    if let Some(ingest) = free {
+        events.extend(world.unsent.iter().map(|sent| Event::Arrives { ingest, sent: *sent }));
+    }
+    for (ingest, arriving) in world.ingests.iter().enumerate() {
+        let Some(arriving) = arriving else { continue };
+        if arriving.first.is_none() {
+            events.push(Event::IsKept { ingest });
+        } else {
+            events.push(Event::IsCommitted { ingest, wake_is_lost: false });
+            if world.losses > 0 && arriving::would_wake(plan, arriving) {
+                events.push(Event::IsCommitted { ingest, wake_is_lost: true });
+            }
+        }
+        if world.crashes > 0 {
+            events.push(Event::IngestDies { ingest });
+        }
+    }
+}
+
+fn at_the_processor(plan: &Plan, world: &World, events: &mut Vec<Event>) {
+    let now_s = plan.time(world.instant).as_second();
+    let free = world.processors.iter().position(Option::is_none);
+    for wake in &world.wakes {
+        let in_flight =
+            world.processors.iter().flatten().any(|carrying| carrying.wake == *wake);
+        let Some(processor) = free else { break };
+        if wake.not_before_s <= now_s && (!in_flight || world.redeliveries > 0) {
+            events.push(Event::IsReceived { processor, wake: *wake });
+        }
+    }
+    for (processor, carrying) in world.processors.iter().enumerate() {
+        if carrying.is_some() {
+            events.push(Event::GoesOn { processor });
+            if world.crashes > 0 {
+                events.push(Event::ProcessorDies { processor });
+            }
+        }
+    }
+}
+
+fn at_the_timekeeper(plan: &Plan, world: &World, events: &mut Vec<Event>) {
+    let Some(looking) = &world.timekeeper else {
+        let found = (0..world.conversations.len())
+            .filter(|conversation| keeping::is_found(world, plan, *conversation));
+        events.extend(found.map(|conversation| Event::IsFound { conversation }));
+        return;
+    };
+    events.push(Event::IsLookedAt { wake_is_lost: false });
+    if world.losses > 0 && keeping::would_wake(plan, looking) {
+        events.push(Event::IsLookedAt { wake_is_lost: true });
+    }
+}
+
+/// Into the last instant, which has no end, only when nobody will ask for anything any more.
+fn time_can_pass(plan: &Plan, world: &World) -> bool {
+    let last = plan.last_instant();
+    let all_is_said = world.unsent.is_empty()
+        && world.uncancelled.is_empty()
+        && world.ingests.iter().all(Option::is_none)
+        && world.maintenance != Switch::On
+        && (world.maintenance == Switch::OffAgain || !plan.maintenance);
+    world.instant + 1 < last || (world.instant + 1 == last && all_is_said)
+}

@@ -1,0 +1,164 @@
+//! What holds in every world, and what comes about in every world in the end.
+
+use calls::{Ending, Phase, RespondWhen};
+use stateright::Property;
+
+use crate::plan::Plan;
+use crate::world::{How, Kept, Status, World};
+
+/// The contract's longest silence.
+const SILENCE_MAX_S: i64 = 300;
+
+pub fn all() -> Vec<Property<Plan>> {
+    vec![
+        Property::eventually("an answered call gets its outcome, and its conversation ends", |plan: &Plan, world: &World| {
+            is_over(plan, world) && world.conversations.iter().all(is_settled)
+        }),
+        Property::eventually("whoever wants to know is told", |plan: &Plan, world: &World| {
+            is_over(plan, world) && every(plan, world, |plan, kept| kept.replies == owed(plan, kept))
+        }),
+        Property::always("a call is carried out once, in order, when all have come", |_, world: &World| {
+            world.conversations.iter().all(ran_in_order)
+        }),
+        Property::always("nothing is carried out after a call that is not OK", |_, world: &World| {
+            world.conversations.iter().all(stops_at_the_first_error)
+        }),
+        Property::always("nothing is carried out after a silence", |_, world: &World| {
+            world.conversations.iter().all(|kept| kept.ran.is_empty() || longest_gap_s(kept) <= SILENCE_MAX_S)
+        }),
+        Property::always("nobody is timed out who was in time", |_, world: &World| {
+            world.conversations.iter().all(|kept| {
+                !is_timed_out(kept) || !has_all(kept) || longest_gap_s(kept) > SILENCE_MAX_S
+            })
+        }),
+        Property::always("nothing is carried out before its time", |plan: &Plan, world: &World| {
+            every(plan, world, never_early)
+        }),
+        Property::always("nothing is carried out in maintenance", |_, world: &World| {
+            world.conversations.iter().all(|kept| !kept.ran_in_maintenance)
+        }),
+        Property::always("a conversation has the priority of its highest part", |plan: &Plan, world: &World| {
+            every(plan, world, |plan, kept| {
+                kept.header.as_ref().is_none_or(|header| {
+                    let arrived = header.conversation.arrived.iter();
+                    let highest = arrived.map(|sequence| plan.sends[kept.calls[&sequence.get()]].priority).max();
+                    highest == Some(header.conversation.priority)
+                })
+            })
+        }),
+        Property::always("a reply is written once, with or after its outcome", |plan: &Plan, world: &World| {
+            every(plan, world, |plan, kept| {
+                !kept.told_twice && kept.replies.is_subset(&owed(plan, kept))
+            })
+        }),
+        Property::always("a call that is sent again gets its first RequestID", |_, world: &World| {
+            world.conversations.iter().all(|kept| {
+                let calls = kept.answered.iter().map(|(sequence, _)| sequence);
+                let different: std::collections::BTreeSet<_> = calls.collect();
+                different.len() == kept.answered.len() && !kept.answered_wrong
+            })
+        }),
+        Property::always("what was cancelled before it began is not carried out", |_, world: &World| {
+            world.conversations.iter().all(|kept| {
+                kept.outcomes.iter().all(|(sequence, (how, _))| {
+                    *how != How::Cancelled || kept.ran.iter().all(|(ran, _)| ran < sequence)
+                })
+            })
+        }),
+        Property::sometimes("a conversation ends", |_, world: &World| {
+            world.conversations.iter().any(|kept| ending(kept).is_some())
+        }),
+    ]
+}
+
+fn every(plan: &Plan, world: &World, holds: impl Fn(&Plan, &Kept) -> bool) -> bool {
+    world.conversations.iter().all(|kept| holds(plan, kept))
+}
+
+/// Nothing will happen any more.
+fn is_over(plan: &Plan, world: &World) -> bool {
+    world.instant == plan.last_instant()
+        && world.wakes.is_empty()
+        && world.processors.iter().all(Option::is_none)
+        && world.timekeeper.is_none()
+}
+
+fn is_settled(kept: &Kept) -> bool {
+    let answered = kept.answered.iter().map(|(sequence, _)| sequence);
+    let Some(header) = &kept.header else { return kept.answered.is_empty() };
+    matches!(header.conversation.phase, Phase::Ended(_))
+        && answered.into_iter().all(|sequence| kept.outcomes.contains_key(sequence))
+}
+
+fn ran_in_order(kept: &Kept) -> bool {
+    let in_order = kept.ran.iter().map(|(sequence, _)| *sequence).eq((1..).take(kept.ran.len()));
+    in_order && (kept.ran.is_empty() || has_all(kept))
+}
+
+fn has_all(kept: &Kept) -> bool {
+    kept.header.as_ref().is_some_and(|header| {
+        let conversation = &header.conversation;
+        conversation.arrived.count() == conversation.calls_in_conversation.get()
+    })
+}
+
+fn stops_at_the_first_error(kept: &Kept) -> bool {
+    let failed = kept.outcomes.iter().find(|(_, (how, status))| {
+        matches!(how, How::CarriedOut | How::Expired) && *status == Status::NotOk
+    });
+    failed.is_none_or(|(failed, _)| kept.ran.iter().all(|(ran, _)| ran <= failed))
+}
+
+/// Between a part and the latest of those that were counted before it.
+fn longest_gap_s(kept: &Kept) -> i64 {
+    let mut last = None;
+    let gaps = kept.arrivals_s.iter().map(|at| {
+        let gap = last.map_or(0, |last: i64| at - last);
+        last = last.max(Some(*at));
+        gap
+    });
+    gaps.max().unwrap_or(0)
+}
+
+fn is_timed_out(kept: &Kept) -> bool {
+    ending(kept).is_some_and(|(ending, _)| *ending == Ending::TimedOut)
+}
+
+fn never_early(plan: &Plan, kept: &Kept) -> bool {
+    kept.ran.iter().all(|(sequence, instant)| {
+        let scheduled = plan.sends[kept.calls[sequence]].scheduled_s;
+        scheduled.is_none_or(|at| plan.instants_s[usize::from(*instant)] >= at)
+    })
+}
+
+/// How a conversation ends, and whether that is well.
+fn ending(kept: &Kept) -> Option<(&Ending, bool)> {
+    match &kept.header.as_ref()?.conversation.phase {
+        Phase::Gathering | Phase::Running(_) => None,
+        Phase::Closing { ending, .. } | Phase::Ended(ending) => {
+            Some((ending, *ending == Ending::Complete))
+        }
+    }
+}
+
+/// The replies that what is known of the calls makes due.
+fn owed(plan: &Plan, kept: &Kept) -> std::collections::BTreeSet<(u32, u32)> {
+    let ended = ending(kept);
+    let mut owed = std::collections::BTreeSet::new();
+    for (sequence, (how, status)) in &kept.outcomes {
+        for (number, when) in (0..).zip(&plan.sends[kept.calls[sequence]].told) {
+            let is_owed = match when {
+                RespondWhen::Never => false,
+                RespondWhen::Always | RespondWhen::OnCallComplete => true,
+                RespondWhen::OnError => *status == Status::NotOk,
+                RespondWhen::OnExpired => *how == How::Expired,
+                RespondWhen::OnConversationComplete => ended.is_some(),
+                RespondWhen::OnConversationError => ended.is_some_and(|(_, well)| !well),
+            };
+            if is_owed {
+                owed.insert((*sequence, number));
+            }
+        }
+    }
+    owed
+}

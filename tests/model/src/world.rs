@@ -1,0 +1,194 @@
+//! How a world stands: what is in the table, in the queue and in the functions' hands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+
+use calls::{Conversation, Due, Ended, Ending, Outcome, OverallStatus, Phase};
+use jiff::Timestamp;
+
+/// Everything there is at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    pub instant: u8,
+    pub maintenance: Switch,
+    /// Requests that clients have still to make.
+    pub unsent: BTreeSet<usize>,
+    pub uncancelled: BTreeSet<usize>,
+    pub crashes: u8,
+    pub redeliveries: u8,
+    pub losses: u8,
+    pub conversations: Vec<Kept>,
+    pub wakes: BTreeSet<Wake>,
+    pub ingests: Vec<Option<Arriving>>,
+    pub processors: Vec<Option<Carrying>>,
+    pub timekeeper: Option<Looking>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Switch {
+    NotYet,
+    On,
+    OffAgain,
+}
+
+/// A message in the queue, or with the scheduler until its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Wake {
+    pub conversation: usize,
+    pub step: u64,
+    pub not_before_s: i64,
+}
+
+/// The records of one conversation, and what is to be told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Kept {
+    pub header: Option<Header>,
+    /// The request that each call record was made by.
+    pub calls: BTreeMap<u32, usize>,
+    pub outcomes: BTreeMap<u32, (How, Status)>,
+    /// The RespondWhen of the replies that are owed, by the number of their SendResponseTo.
+    pub replies: BTreeSet<(u32, u32)>,
+    /// Which calls were carried out when, in their order.
+    pub ran: Vec<(u32, u8)>,
+    /// Carried out while calls were held back.
+    pub ran_in_maintenance: bool,
+    /// Replies that were written down again.
+    pub told_twice: bool,
+    /// When calls were counted, by their time at the door.
+    pub arrivals_s: Vec<i64>,
+    /// The RequestIDs that were given for a call.
+    pub answered: BTreeSet<(u32, usize)>,
+    /// Requests that were answered with the RequestID of another content.
+    pub answered_wrong: bool,
+    pub cancelled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    Ok,
+    NotOk,
+}
+
+impl From<OverallStatus> for Status {
+    fn from(status: OverallStatus) -> Self {
+        match status {
+            OverallStatus::Ok => Self::Ok,
+            OverallStatus::HasErrors | OverallStatus::Error => Self::NotOk,
+        }
+    }
+}
+
+/// How a call ended: the product's own is not to be hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum How {
+    CarriedOut,
+    Expired,
+    Cancelled,
+    NotProcessed,
+}
+
+impl From<Ended> for How {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::CarriedOut => Self::CarriedOut,
+            Ended::Expired => Self::Expired,
+            Ended::Cancelled => Self::Cancelled,
+            Ended::NotProcessed => Self::NotProcessed,
+        }
+    }
+}
+
+impl How {
+    /// The outcome that is kept so, as production reads it again.
+    pub fn outcome(self, status: Status, ended_at: Timestamp) -> Outcome {
+        let how = match self {
+            Self::CarriedOut => Ended::CarriedOut,
+            Self::Expired => Ended::Expired,
+            Self::Cancelled => Ended::Cancelled,
+            Self::NotProcessed => Ended::NotProcessed,
+        };
+        let overall_status = match status {
+            Status::Ok => OverallStatus::Ok,
+            Status::NotOk => OverallStatus::Error,
+        };
+        let status_message = String::new();
+        Outcome { how, overall_status, status_message, error_code: None, ended_at }
+    }
+}
+
+/// The header record, with the version that the next commit must find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub version: u64,
+    pub conversation: Conversation,
+}
+
+/// A call at the door, between two requests to the table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Arriving {
+    pub sent: usize,
+    pub instant: u8,
+    pub seen: Option<Header>,
+    /// Once its record is made, or was found: the request it was made by.
+    pub first: Option<usize>,
+}
+
+/// A conversation in a processor's hands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Carrying {
+    pub wake: Wake,
+    pub seen: Option<Header>,
+}
+
+/// A conversation that the timekeeper has loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Looking {
+    pub conversation: usize,
+    pub seen: Header,
+    pub instant: u8,
+    pub maintenance: bool,
+}
+
+impl Kept {
+    pub fn version(&self) -> u64 {
+        self.header.as_ref().map_or(0, |header| header.version)
+    }
+}
+
+impl Hash for Header {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Conversation { arrived, told_at_end, last_arrival, priority, phase, due, .. } =
+            &self.conversation;
+        (self.version, arrived.as_bytes(), told_at_end.as_bytes()).hash(state);
+        (last_arrival, priority).hash(state);
+        match due {
+            Due::At(at) => (0, Some(at)).hash(state),
+            Due::Parked(at) => (1, Some(at)).hash(state),
+            Due::Never => 2.hash(state),
+        }
+        match phase {
+            Phase::Gathering => 0.hash(state),
+            Phase::Running(progress) => {
+                (1, progress.next, progress.done_through, progress.chunks).hash(state);
+            }
+            Phase::Closing { next, ending } => {
+                (2, next).hash(state);
+                hash_ending(ending, state);
+            }
+            Phase::Ended(ending) => {
+                3.hash(state);
+                hash_ending(ending, state);
+            }
+        }
+    }
+}
+
+fn hash_ending<H: Hasher>(ending: &Ending, state: &mut H) {
+    match ending {
+        Ending::Complete => 0.hash(state),
+        Ending::Failed { by, .. } => (1, by).hash(state),
+        Ending::TimedOut => 2.hash(state),
+        Ending::Invalidated { error_code } => (3, error_code).hash(state),
+        Ending::Cancelled { from } => (4, from).hash(state),
+    }
+}

@@ -1,0 +1,200 @@
+//! What can happen in a world.
+
+use calls::{Method, QueuePriority, RespondWhen};
+use local::Fault;
+
+/// One part of a conversation, with all that stands in its Body. Two parts are the same content
+/// if they are equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub sequence: u32,
+    pub calls: u32,
+    pub deed: Deed,
+    /// Milliseconds of the world's clock.
+    pub scheduled_ms: Option<i64>,
+    pub expires_ms: Option<i64>,
+    pub priority: QueuePriority,
+    pub told: Vec<RespondWhen>,
+    /// Tells apart what would be the same otherwise.
+    pub variant: u8,
+}
+
+/// What a call does: one method on some objects of its conversation, by their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    pub method: Method,
+    pub objects: Vec<u8>,
+}
+
+/// How a conversation is named to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// By a ConversationID.
+    Named(u8),
+    /// By nothing: a call that stands alone.
+    Alone(u8),
+    /// By an Idempotency-Key.
+    Keyed(u8),
+}
+
+/// What goes wrong with the `nth` request to AWS from the start of a happening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub nth: u64,
+    pub fault: Fault,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    Sends { to: Name, part: Part, trouble: Option<Trouble> },
+    /// Two requests at the door at the same time; `spread` says how they interleave.
+    SendTogether { to: Name, parts: [Part; 2], spread: u64 },
+    SendsFlawed(Flaw),
+    /// A function gets one batch from its queue.
+    Works { queue: usize, trouble: Option<Trouble> },
+    /// Two functions get the same batch at the same time.
+    WorkTogether { queue: usize, spread: u64 },
+    /// A message that was delivered before is delivered again.
+    ComesAgain { which: u64 },
+    Ticks { trouble: Option<Trouble> },
+    /// The clock jumps.
+    Jumps { ms: i64 },
+    /// Everything that is due and possible is done.
+    Settles,
+    Maintenance(bool),
+    Cancels { name: Name, trouble: Option<Trouble> },
+    /// The same by the RequestID of a part.
+    CancelsRequest { name: Name, sequence: u32 },
+    /// The receivers of replies fail so many times.
+    ReceiverFails { times: u8, how: Failing },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    Status(u16),
+    Unreachable,
+    NoAnswer,
+}
+
+/// What is wrong with a request that is refused whatever the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    NoSequenceCode,
+    SequenceCodeZero,
+    SequenceCodeBeyond,
+    NoCalls,
+    NoCallsAtAll,
+    TooManyCalls,
+    NoConversationId,
+    LongConversationId,
+    Synchronous,
+    TooManyObjects,
+    ScheduledTooFar,
+    UnsecureAddress,
+    Expired,
+    ExpiresBeforeSchedule,
+    ExpiresInConversation,
+    Ftp,
+    CorrelationIdTwice,
+    CancelsUnknown,
+}
+
+impl Flaw {
+    pub const ALL: [Self; 18] = [
+        Self::NoSequenceCode,
+        Self::SequenceCodeZero,
+        Self::SequenceCodeBeyond,
+        Self::NoCalls,
+        Self::NoCallsAtAll,
+        Self::TooManyCalls,
+        Self::NoConversationId,
+        Self::LongConversationId,
+        Self::Synchronous,
+        Self::ScheduledTooFar,
+        Self::UnsecureAddress,
+        Self::Expired,
+        Self::ExpiresBeforeSchedule,
+        Self::ExpiresInConversation,
+        Self::Ftp,
+        Self::CorrelationIdTwice,
+        Self::CancelsUnknown,
+        Self::TooManyObjects,
+    ];
+
+    /// The code that the contract has for it.
+    pub const fn error_code(self) -> u32 {
+        match self {
+            Self::NoSequenceCode => 202,
+            Self::Ftp | Self::CorrelationIdTwice => 204,
+            Self::SequenceCodeZero | Self::SequenceCodeBeyond => 205,
+            Self::NoCallsAtAll | Self::TooManyCalls => 206,
+            Self::NoConversationId => 207,
+            Self::NoCalls => 208,
+            Self::Synchronous => 209,
+            Self::LongConversationId => 212,
+            Self::TooManyObjects => 218,
+            Self::CancelsUnknown => 220,
+            Self::ScheduledTooFar => 226,
+            Self::UnsecureAddress => 227,
+            Self::Expired => 228,
+            Self::ExpiresBeforeSchedule => 229,
+            Self::ExpiresInConversation => 231,
+        }
+    }
+}
+
+impl Happening {
+    /// What is counted, so that no kind of happening is forgotten.
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Sends { to, trouble, .. } => {
+                let to = match to {
+                    Name::Named(_) => "part",
+                    Name::Alone(_) => "call alone",
+                    Name::Keyed(_) => "call with a key",
+                };
+                format!("sends a {to}{}", with(trouble.as_ref()))
+            }
+            Self::SendTogether { .. } => "two at the door".to_owned(),
+            Self::SendsFlawed(flaw) => format!("sends {flaw:?}"),
+            Self::Works { queue: 3, trouble } => format!("notifies{}", with(trouble.as_ref())),
+            Self::Works { trouble, .. } => format!("processes{}", with(trouble.as_ref())),
+            Self::WorkTogether { queue: 3, .. } => "two notify".to_owned(),
+            Self::WorkTogether { .. } => "two process".to_owned(),
+            Self::ComesAgain { .. } => "a message comes again".to_owned(),
+            Self::Ticks { trouble } => format!("ticks{}", with(trouble.as_ref())),
+            Self::Jumps { .. } => "the clock jumps".to_owned(),
+            Self::Settles => "all is settled".to_owned(),
+            Self::Maintenance(on) => format!("maintenance {on}"),
+            Self::Cancels { trouble, .. } => format!("cancels{}", with(trouble.as_ref())),
+            Self::CancelsRequest { .. } => "cancels a request".to_owned(),
+            Self::ReceiverFails { how, .. } => match how {
+                Failing::Status(_) => "a receiver answers badly".to_owned(),
+                Failing::Unreachable => "a receiver is not there".to_owned(),
+                Failing::NoAnswer => "a receiver never answers".to_owned(),
+            },
+        }
+    }
+
+    pub const fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Sends { trouble, .. }
+            | Self::Works { trouble, .. }
+            | Self::Ticks { trouble }
+            | Self::Cancels { trouble, .. } => *trouble,
+            Self::SendTogether { .. }
+            | Self::SendsFlawed(_)
+            | Self::WorkTogether { .. }
+            | Self::ComesAgain { .. }
+            | Self::Jumps { .. }
+            | Self::Settles
+            | Self::Maintenance(_)
+            | Self::CancelsRequest { .. }
+            | Self::ReceiverFails { .. } => None,
+        }
+    }
+}
+
+fn with(trouble: Option<&Trouble>) -> String {
+    trouble.map_or_else(String::new, |trouble| format!(" with {:?}", trouble.fault))
+}
