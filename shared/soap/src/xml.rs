@@ -1,18 +1,33 @@
 //! Strict XML: from bytes to a stream of elements and text, with namespaces, under firm bounds.
 //!
-//! A tokenizer of our own: the fast readers leave well-formedness to whoever stands on top of them
-//! (names, characters, references, declarations, one root), which means reading every tag a second
-//! time. What two readers understand differently is where attacks live, so whatever an XML parser
-//! has to refuse is refused here, and a DOCTYPE always.
+//! Underneath is `quick-xml`, a fast tokenizer that leaves much of well-formedness to whoever stands
+//! on top of it. What two readers understand differently is where attacks live, so whatever an XML
+//! parser has to refuse is refused here, and a DOCTYPE always.
 //!
-//! `encoding` (bytes to text), `chars` (what may stand where), `scan` (the smallest pieces: names,
-//! references, attributes), `scope` (namespaces), `reader` (elements and bounds).
+//! `quick-xml` finds where each tag, text, reference, comment, CDATA section and instruction ends,
+//! takes tags apart into attributes, resolves references, normalizes line ends and attribute values,
+//! and refuses markup without an end, end tags that match no start tag, `&` without `;` and `--`
+//! inside a comment.
+//!
+//! This layer refuses what that lets through: forbidden characters (also referred to by number),
+//! what is no name, attributes that touch, `<` in a value, `]]>` in text, undeclared entities,
+//! misplaced or incomplete XML declarations, text or a second element outside the root, elements
+//! that are still open at the end, and a second byte order mark. Encodings, namespaces (with
+//! attributes compared by them) and the bounds below are its own.
+//!
+//! The names of end tags are the library's to check: it copies the names of open elements whether it
+//! checks them or not. `<a/>` is told as beginning and end here, as the library would allocate for
+//! it. Places in faults are ours too: those of the library may lie inside a character.
+//!
+//! `encoding` (bytes to text), `chars` (what may stand where), `declaration` (of XML), `tag` (names
+//! and attributes), `scope` (namespaces), `reader` (elements and bounds).
 
 mod chars;
+mod declaration;
 mod encoding;
 mod reader;
-mod scan;
 mod scope;
+mod tag;
 
 pub(crate) use chars::{is_all_blank, is_ncname};
 pub(crate) use encoding::decode;

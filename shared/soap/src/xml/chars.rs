@@ -34,7 +34,19 @@ pub(crate) const fn is_name_char(c: char) -> bool {
 }
 
 /// A name without colon: what a local name, a prefix and a type name must be.
+#[inline]
 pub(crate) fn is_ncname(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let rest = bytes.iter().position(|byte| !NAME_BYTE[usize::from(*byte)]);
+    match (bytes.first(), rest) {
+        (None, _) => false,
+        (Some(first), None) => is_name_start(char::from(*first)),
+        (Some(_), Some(rest)) => bytes[rest] >= 0x80 && is_foreign_ncname(text),
+    }
+}
+
+/// The same for any characters, more slowly.
+fn is_foreign_ncname(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
@@ -114,23 +126,13 @@ fn forbidden_in(bytes: &[u8]) -> Option<usize> {
 }
 
 /// ASCII bytes that may stand inside a name, the colon apart.
-pub(crate) const NAME_BYTE: [bool; 256] = {
+const NAME_BYTE: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte: u8 = 0;
     while byte < 128 {
         table[byte as usize] = is_name_char(byte as char);
         byte += 1;
     }
-    table
-};
-
-/// Bytes at which plain text ends or needs a closer look.
-pub(crate) const TEXT_STOP: [bool; 256] = {
-    let mut table = [false; 256];
-    table[b'<' as usize] = true;
-    table[b'&' as usize] = true;
-    table[b']' as usize] = true;
-    table[b'\r' as usize] = true;
     table
 };
 

@@ -1,13 +1,21 @@
 //! A document as a stream of elements and text, names resolved to namespaces, within bounds.
+//!
+//! `quick-xml` says what comes next; what it lets through is refused here, before anybody else sees
+//! it.
 
 use std::borrow::Cow;
+
+use quick_xml::Reader as Library;
+use quick_xml::errors::IllFormedError;
+use quick_xml::escape::resolve_xml_entity;
+use quick_xml::events::{BytesRef, BytesText, Event as Token};
 
 use crate::fault::Fault;
 use crate::namespaces::Space;
 use crate::xml::encoding::{self, Encoding};
-use crate::xml::scan::{QName, Scanner};
 use crate::xml::scope::{Outside, Scope, Unbound};
-use crate::xml::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, chars};
+use crate::xml::tag::{self, Pair, Pairs, QName, Wrong};
+use crate::xml::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, chars, declaration};
 
 /// What comes next in a document. Comments and instructions never come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,16 +53,16 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// An element that has not ended yet.
-struct Open<'a> {
-    name: &'a str,
-    outside: Outside,
-}
-
 /// Reads one document from beginning to end.
 pub(crate) struct Reader<'a> {
-    scanner: Scanner<'a>,
-    open: Vec<Open<'a>>,
+    text: &'a str,
+    /// The actual one, where the text came as bytes.
+    encoding: Option<Encoding>,
+    library: Library<&'a [u8]>,
+    /// Where what was read last begins.
+    at: usize,
+    /// What was in scope outside each open element.
+    open: Vec<Outside>,
     scope: Scope<'a>,
     attributes: Vec<Attribute<'a>>,
     elements: usize,
@@ -63,23 +71,32 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Checks the characters of the whole document and reads its XML declaration. `encoding` is
-    /// the actual one, where the text came as bytes.
+    /// Checks the characters of the whole document. `encoding` is the actual one, where the text
+    /// came as bytes.
     pub(crate) fn new(text: &'a str, encoding: Option<Encoding>) -> Result<Self, Fault> {
         if let Some(offset) = chars::first_forbidden(text) {
             return Err(Fault::client(format!(
                 "The request is not well-formed XML: a character that XML does not allow (byte {offset})"
             )));
         }
-        let mut reader = Self {
-            scanner: Scanner::new(text),
+        let mut library = Library::from_str(text);
+        // Names of end tags it checks unasked.
+        library.config_mut().check_comments = true;
+        let reader = Self {
+            text,
+            encoding,
+            library,
+            at: 0,
             open: Vec::with_capacity(16),
             scope: Scope::new(),
             attributes: Vec::with_capacity(8),
             elements: 0,
             ends_at_once: false,
         };
-        reader.declaration(text, encoding)?;
+        // One has been taken off with the encoding; the library would take off another.
+        if text.starts_with('\u{FEFF}') {
+            return Err(reader.fault("text outside the root element"));
+        }
         Ok(reader)
     }
 
@@ -89,47 +106,18 @@ impl<'a> Reader<'a> {
 
     /// The fault for what is wrong with what was read last.
     pub(crate) fn fault(&self, what: &str) -> Fault {
-        self.scanner.fault(what)
+        self.fault_at(what, self.at)
     }
 
-    /// `<?xml version="1.0" encoding="utf-8" standalone="yes"?>`, every part in its place.
-    fn declaration(&mut self, text: &'a str, actual: Option<Encoding>) -> Result<(), Fault> {
-        let begins = text
-            .strip_prefix("<?xml")
-            .and_then(|rest| rest.bytes().next());
-        if !begins.is_some_and(chars::is_blank) {
-            return Ok(());
-        }
-        let scanner = &mut self.scanner;
-        scanner.expect("<?xml")?;
-        scanner.skip_blank();
-        scanner.expect("version")?;
-        scanner.equals_sign()?;
-        let version = scanner.literal()?;
-        let minor = version.strip_prefix("1.").unwrap_or_default();
-        if minor.is_empty() || !minor.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(scanner.fault("version 1.0 expected"));
-        }
-        let mut blank = scanner.skip_blank();
-        if blank && scanner.take("encoding") {
-            scanner.equals_sign()?;
-            let declared = scanner.literal()?;
-            if !is_encoding_name(declared) {
-                return Err(scanner.fault("the name of an encoding expected"));
-            }
-            if let Some(actual) = actual {
-                encoding::check_declared(text, actual, declared)?;
-            }
-            blank = scanner.skip_blank();
-        }
-        if blank && scanner.take("standalone") {
-            scanner.equals_sign()?;
-            if !matches!(scanner.literal()?, "yes" | "no") {
-                return Err(scanner.fault("standalone is 'yes' or 'no'"));
-            }
-            scanner.skip_blank();
-        }
-        scanner.expect("?>")
+    /// The fault for what stands there: what is wrong, and where.
+    #[cold]
+    fn fault_at(&self, what: &str, at: usize) -> Fault {
+        let before = &self.text[..self.text.floor_char_boundary(at)];
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        Fault::client(format!(
+            "The request is not well-formed XML: {what} (line {line}, column {column})"
+        ))
     }
 
     /// What comes next. After `Done` it stays `Done`.
@@ -138,104 +126,171 @@ impl<'a> Reader<'a> {
             self.ends_at_once = false;
             return Ok(self.close());
         }
+        let mut run = String::new();
         loop {
-            if self.scanner.peek() != Some(b'<') {
-                if let Some(event) = self.between_tags()? {
-                    return Ok(event);
+            self.at = self.text.len() - self.library.get_ref().len();
+            match self.library.read_event() {
+                Ok(Token::Start(tag)) => return self.open(tag.len(), tag.name().0.len()),
+                Ok(Token::Empty(tag)) => {
+                    self.ends_at_once = true;
+                    return self.open(tag.len(), tag.name().0.len());
                 }
-                continue;
-            }
-            match self.scanner.peek_second() {
-                Some(b'/') => return self.end_tag(),
-                Some(b'?') => {
-                    self.scanner.expect("<?")?;
-                    self.scanner.instruction()?;
-                }
-                Some(b'!') => {
-                    self.scanner.expect("<!")?;
-                    if let Some(event) = self.declared()? {
-                        return Ok(event);
+                Ok(Token::End(_)) => return Ok(self.close()),
+                Ok(Token::Text(text)) => {
+                    let text = self.text(text)?;
+                    if run.is_empty() && !text.is_empty() && self.is_at_markup() {
+                        return Ok(Event::Text(text));
                     }
+                    run.push_str(&text);
                 }
-                Some(_) | None => return self.start_tag(),
+                Ok(Token::GeneralRef(reference)) => run.push(self.resolve(&reference)?),
+                Ok(Token::CData(_)) if self.open.is_empty() => {
+                    return Err(self.fault("a CDATA section outside the root element"));
+                }
+                Ok(Token::CData(section)) => return Ok(Event::Text(section.xml10_content())),
+                Ok(Token::Comment(_)) => {}
+                Ok(Token::Decl(declaration)) => self.check_declaration(declaration.len())?,
+                Ok(Token::PI(instruction)) => self.check_target(instruction.target())?,
+                Ok(Token::DocType(_)) => return Err(no_doctype()),
+                Ok(Token::Eof) => return self.end(),
+                Err(error) => return Err(self.refused(&error)),
+            }
+            if !run.is_empty() && self.is_at_markup() {
+                return Ok(Event::Text(Cow::Owned(run)));
             }
         }
     }
 
-    /// Text inside the root; blanks, or the end, outside it.
-    fn between_tags(&mut self) -> Result<Option<Event<'a>>, Fault> {
-        if !self.open.is_empty() {
-            if self.scanner.is_at_end() {
-                return Err(self.fault("it ends inside an element"));
+    /// Text and references have ended.
+    fn is_at_markup(&self) -> bool {
+        matches!(self.library.get_ref().first(), Some(b'<') | None)
+    }
+
+    /// Text inside the root, or blanks outside it; line ends made `\n`.
+    fn text(&self, text: BytesText<'a>) -> Result<Cow<'a, str>, Fault> {
+        if self.open.is_empty() {
+            if chars::is_all_blank(&text) {
+                return Ok(Cow::Borrowed(""));
             }
-            return Ok(Some(Event::Text(self.scanner.text()?)));
+            return Err(self.fault("text outside the root element"));
         }
-        self.scanner.skip_blank();
-        match self.scanner.peek() {
-            Some(b'<') => Ok(None),
-            Some(_) => Err(self.fault("text outside the root element")),
-            None if self.elements == 0 => Err(self.fault("there is no element")),
-            None => Ok(Some(Event::Done)),
+        // One quick look is enough for most.
+        let is_plain = text.bytes().fold(true, |is_plain, byte| {
+            is_plain & (byte != b'>') & (byte != b'\r')
+        });
+        if is_plain {
+            return Ok(text.into_inner());
+        }
+        match text.find("]]>") {
+            Some(offset) => Err(self.fault_at("']]>' in text", self.at + offset)),
+            None => Ok(text.xml10_content()),
         }
     }
 
-    /// A comment, a CDATA section or a DOCTYPE, whose `<!` has been taken.
-    fn declared(&mut self) -> Result<Option<Event<'a>>, Fault> {
-        if self.scanner.take("--") {
-            self.scanner.comment()?;
-            return Ok(None);
+    /// `&amp;` and its four siblings, `&#10;`, `&#xA;`. Nothing else: there are no other entities.
+    fn resolve(&self, reference: &BytesRef<'_>) -> Result<char, Fault> {
+        if self.open.is_empty() {
+            return Err(self.fault("a reference outside the root element"));
         }
-        if !self.open.is_empty() && self.scanner.take("[CDATA[") {
-            return Ok(Some(Event::Text(self.scanner.cdata()?)));
+        match reference.resolve_char_ref() {
+            Ok(Some(c)) if chars::is_char(c) => Ok(c),
+            Ok(Some(_)) | Err(_) => Err(self.fault(tag::NO_CHARACTER)),
+            Ok(None) => resolve_xml_entity(reference)
+                .and_then(|text| text.chars().next())
+                .ok_or_else(|| self.fault(tag::NO_ENTITY)),
         }
-        if self
-            .scanner
-            .rest()
-            .get(..7)
-            .is_some_and(|word| word.eq_ignore_ascii_case("DOCTYPE"))
-        {
-            return Err(Fault::client(
-                "A DOCTYPE is not allowed in a SOAP message; remove it from the request",
-            ));
-        }
-        Err(self.fault("'<!' that begins neither a comment nor a CDATA section"))
     }
 
-    fn start_tag(&mut self) -> Result<Event<'a>, Fault> {
-        self.scanner.expect("<")?;
+    fn check_declaration(&self, length: usize) -> Result<(), Fault> {
+        if self.at > 0 {
+            return Err(self.fault("an XML declaration that is not at the beginning"));
+        }
+        let encoding = declaration::encoding_of(self.behind("<?", length))
+            .map_err(|wrong| self.wrong(&wrong, "<?"))?;
+        match (encoding, self.encoding) {
+            (Some(declared), Some(actual)) => {
+                encoding::check_declared(self.text, actual, &declared)
+            }
+            (None, _) | (_, None) => Ok(()),
+        }
+    }
+
+    /// An instruction means nothing here, but it has to be one.
+    fn check_target(&self, target: &str) -> Result<(), Fault> {
+        if target.eq_ignore_ascii_case("xml") {
+            return Err(self.fault("an XML declaration that is not at the beginning"));
+        }
+        tag::check_ncname(target).map_err(|what| self.fault(what))
+    }
+
+    /// The fault for what the library refuses by itself.
+    #[cold]
+    fn refused(&self, error: &quick_xml::Error) -> Fault {
+        let rest = &self.text[self.at..];
+        let word = rest.get(.."<!DOCTYPE".len());
+        if word.is_some_and(|word| word.eq_ignore_ascii_case("<!DOCTYPE")) {
+            return no_doctype();
+        }
+        if rest.starts_with("<!") && !rest.starts_with("<!--") && !rest.starts_with("<![CDATA[") {
+            return self.fault("'<!' that begins neither a comment nor a CDATA section");
+        }
+        match error {
+            quick_xml::Error::Syntax(error) => self.fault(&error.to_string()),
+            quick_xml::Error::IllFormed(IllFormedError::MismatchedEndTag { expected, .. }) => {
+                self.fault(&format!("the end tag of '{expected}' expected"))
+            }
+            quick_xml::Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => {
+                self.fault("an end tag without a start tag")
+            }
+            quick_xml::Error::IllFormed(error) => self.fault(&error.to_string()),
+            quick_xml::Error::Io(_)
+            | quick_xml::Error::InvalidAttr(_)
+            | quick_xml::Error::Encoding(_)
+            | quick_xml::Error::Escape(_)
+            | quick_xml::Error::Namespace(_) => self.fault("markup that cannot be read"),
+        }
+    }
+
+    /// So many bytes of what was read last, behind `mark`; the library's own events lend theirs
+    /// only for as long as they live.
+    fn behind(&self, mark: &str, length: usize) -> &'a str {
+        let from = self.at + mark.len();
+        &self.text[from..from + length]
+    }
+
+    /// The fault for what is wrong behind `mark`.
+    #[cold]
+    fn wrong(&self, wrong: &Wrong, mark: &str) -> Fault {
+        self.fault_at(wrong.what, self.at + mark.len() + wrong.at)
+    }
+
+    /// An element begins; its tag and its name are so long.
+    fn open(&mut self, length: usize, name_length: usize) -> Result<Event<'a>, Fault> {
         if self.open.is_empty() && self.elements > 0 {
             return Err(self.fault("a second root element"));
         }
         self.elements += 1;
         if self.elements > ELEMENTS_MAX {
-            return Err(self.bound(&format!("more than {ELEMENTS_MAX} elements")));
+            return Err(bound(&format!("more than {ELEMENTS_MAX} elements")));
         }
         if self.open.len() == DEPTH_MAX {
-            return Err(self.bound(&format!("elements nested deeper than {DEPTH_MAX}")));
+            return Err(bound(&format!("elements nested deeper than {DEPTH_MAX}")));
         }
-        let qname = self.scanner.qname()?;
+        let tag = self.behind("<", length);
+        let qname = QName::parse(&tag[..name_length]).map_err(|what| self.fault(what))?;
         let outside = self.scope.enter();
         self.attributes.clear();
-        loop {
-            let blank = self.scanner.skip_blank();
-            match self.scanner.peek() {
-                Some(b'>') => break self.scanner.expect(">")?,
-                Some(b'/') => {
-                    self.ends_at_once = true;
-                    break self.scanner.expect("/>")?;
-                }
-                Some(_) if blank => self.attribute(outside)?,
-                Some(_) | None => return Err(self.fault("'>' expected")),
+        if name_length < length {
+            for pair in Pairs::new(tag, name_length) {
+                let pair = pair.map_err(|wrong| self.wrong(&wrong, "<"))?;
+                self.attribute(&pair, outside)?;
             }
+            self.resolve_attributes()?;
         }
-        self.resolve_attributes()?;
         let Some(space) = self.scope.space_of(qname.prefix) else {
             return Err(self.fault("a prefix that is not declared"));
         };
-        self.open.push(Open {
-            name: qname.whole,
-            outside,
-        });
+        self.open.push(outside);
         Ok(Event::Start(Name {
             space,
             local: qname.local,
@@ -243,20 +298,26 @@ impl<'a> Reader<'a> {
     }
 
     /// One attribute, or one namespace declaration.
-    fn attribute(&mut self, outside: Outside) -> Result<(), Fault> {
-        let qname = self.scanner.qname()?;
-        self.scanner.equals_sign()?;
-        let value = self.scanner.attribute_value()?;
+    fn attribute(&mut self, pair: &Pair<'a>, outside: Outside) -> Result<(), Fault> {
+        let wrong = |what| self.fault_at(what, self.at + "<".len() + pair.at);
+        let qname = QName::parse(pair.name()).map_err(wrong)?;
+        let value = pair.value().map_err(wrong)?;
         if self.attributes.len() + self.scope.declared_since(outside) == ATTRIBUTES_MAX {
-            return Err(self.bound(&format!(
+            return Err(bound(&format!(
                 "more than {ATTRIBUTES_MAX} attributes of one element"
             )));
         }
-        if qname.prefix == "xmlns" {
-            return self.bind(qname.local, value, outside);
-        }
-        if qname.whole == "xmlns" {
-            return self.bind("", value, outside);
+        let declared = match (qname.prefix, qname.local) {
+            ("xmlns", prefix) => Some(prefix),
+            ("", "xmlns") => Some(""),
+            _ => None,
+        };
+        if let Some(prefix) = declared {
+            let bound_to = self.scope.bind(prefix, value, outside);
+            return bound_to.map_err(|unbound| match unbound {
+                Unbound::NotWellFormed(what) => self.fault(what),
+                Unbound::TooMuch(what) => bound(&what),
+            });
         }
         self.attributes.push(Attribute {
             qname,
@@ -265,15 +326,6 @@ impl<'a> Reader<'a> {
             value,
         });
         Ok(())
-    }
-
-    fn bind(&mut self, prefix: &'a str, uri: Cow<'a, str>, outside: Outside) -> Result<(), Fault> {
-        self.scope
-            .bind(prefix, uri, outside)
-            .map_err(|unbound| match unbound {
-                Unbound::NotWellFormed(what) => self.fault(what),
-                Unbound::TooMuch(what) => self.bound(&what),
-            })
     }
 
     /// Gives the attributes their namespaces and refuses two of the same expanded name.
@@ -302,38 +354,30 @@ impl<'a> Reader<'a> {
         self.scope.space_of(prefix)
     }
 
-    fn end_tag(&mut self) -> Result<Event<'a>, Fault> {
-        self.scanner.expect("</")?;
-        let Some(open) = self.open.last() else {
-            return Err(self.fault("an end tag without a start tag"));
-        };
-        let name = open.name;
-        // A longer name that begins alike fails at the '>'.
-        if !self.scanner.take(name) {
-            return Err(self.fault(&format!("the end tag of '{name}' expected")));
-        }
-        self.scanner.skip_blank();
-        self.scanner.expect(">")?;
-        Ok(self.close())
-    }
-
     fn close(&mut self) -> Event<'a> {
-        if let Some(open) = self.open.pop() {
-            self.scope.leave(open.outside);
+        if let Some(outside) = self.open.pop() {
+            self.scope.leave(outside);
         }
         Event::End
     }
 
-    /// The fault for a document that may be well-formed, but not within our bounds.
-    fn bound(&self, what: &str) -> Fault {
-        Fault::client(format!("The request is too complex: {what}"))
+    /// The document ends.
+    fn end(&self) -> Result<Event<'a>, Fault> {
+        if !self.open.is_empty() {
+            return Err(self.fault("it ends inside an element"));
+        }
+        if self.elements == 0 {
+            return Err(self.fault("there is no element"));
+        }
+        Ok(Event::Done)
     }
 }
 
-/// Production EncName.
-fn is_encoding_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+/// The fault for a document that may be well-formed, but not within our bounds.
+fn bound(what: &str) -> Fault {
+    Fault::client(format!("The request is too complex: {what}"))
+}
+
+fn no_doctype() -> Fault {
+    Fault::client("A DOCTYPE is not allowed in a SOAP message; remove it from the request")
 }
