@@ -85,6 +85,12 @@ impl Cloud {
         } else {
             self.keep(arrived).await?
         };
+        if let (true, None, Some(conversation)) = (counted, &first, &conversation) {
+            // It has outlived its retention, so that nobody knows whether this is the same call.
+            // Its name is used all the same.
+            let step = conversation.clone().join(call, Seen::OtherContent, now);
+            return Ok((call.clone(), step));
+        }
         let first = first.map_or_else(|| call.clone(), |record| record.call);
         let before = match (counted, first.digest == call.digest) {
             (false, true) => Seen::Never,
