@@ -205,6 +205,7 @@ impl Story {
 
     /// Time passes, and all that is due on the way happens.
     pub async fn passes(&self, time: SignedDuration) {
+        self.set.settle().await;
         self.set.pass(time).await;
     }
 
@@ -267,13 +268,10 @@ impl Story {
         self.retrieves(look).await.lines("Status").join("; ")
     }
 
-    /// The subscriber's keys that are there, with the number of times that each was written.
-    pub fn subscribers(&self) -> Vec<String> {
+    /// The keys of the stored objects, each with the number of times that it was written.
+    pub fn stored(&self) -> Vec<String> {
         let records = record::objects_table(self.local());
-        let lines = records.iter().map(|record| {
-            format!("{} {}", record.text("sk"), record.text("version"))
-        });
-        let mut lines: Vec<String> = lines.collect();
+        let mut lines: Vec<String> = records.iter().map(stored).collect();
         lines.sort();
         lines
     }
@@ -289,6 +287,12 @@ impl Story {
         let due = records.iter().filter(|record| !record.text("due_shard").is_empty());
         due.map(|record| format!("{} {}", record.text("sk"), record.text("due_at"))).collect()
     }
+}
+
+/// A first version is the microsecond in which it was made, so that one made again is another; in
+/// stories that is a whole second or millisecond.
+fn stored(record: &Record) -> String {
+    format!("{} {}", record.text("sk"), record.number("version") % 1_000 + 1)
 }
 
 fn told(callback: &Callback) -> String {

@@ -22,12 +22,12 @@ async fn parts_come_in_any_order_and_run_in_theirs() {
     caller.queues(create).await;
     caller.passes(minutes(4)).await;
     assert_eq!(caller.states("order-1").await, ["Gathering", "Gathering"]);
-    assert!(caller.subscribers().is_empty(), "nothing runs before all are there");
+    assert!(caller.stored().is_empty(), "nothing runs before all are there");
     assert!(caller.told().is_empty(), "nobody is told before anything has run");
     caller.queues(update).await;
     caller.settles().await;
     assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
-    assert_eq!(caller.subscribers(), ["ann 3"], "written three times");
+    assert_eq!(caller.stored(), ["ann 3"], "written three times");
     let ann = look_for("Subscriber").of("Attributes").by("SubscriberKey", "ann");
     assert_eq!(caller.retrieves(ann).await.lines("Attributes.Value"), ["3"]);
 }
@@ -77,7 +77,7 @@ async fn a_call_that_fails_stops_those_behind_it() {
         ]
     );
     assert_eq!(caller.states("order-1").await, ["Complete", "Error", "NotProcessed"]);
-    assert_eq!(caller.subscribers(), ["order-1-1 1", "taken 1"], "the third was not carried out");
+    assert_eq!(caller.stored(), ["order-1-1 1", "taken 1"], "the third was not carried out");
     let mut told = caller.told();
     told.sort();
     let expected = ["done 1 OK", "done 2 Error 12014", "done 3 Error 213", "failed 1 Error 12014"];
@@ -99,7 +99,7 @@ async fn a_call_with_one_bad_object_among_good_ones_stops_those_behind_it() {
     let first = &caller.outcomes("order-1").await[0];
     assert_eq!(first, "1 Has Errors 12014 The subscriber is already on the list");
     assert_eq!(caller.states("order-1").await, ["Error", "NotProcessed"]);
-    assert_eq!(caller.subscribers(), ["ann 1", "taken 1"], "the good one was done");
+    assert_eq!(caller.stored(), ["ann 1", "taken 1"], "the good one was done");
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +140,7 @@ async fn refused_as_used(caller: &mut Story, call: journeys::Call) {
         "Error 211 Invalid ConversationID. ConversationID has already been used"
     );
     caller.settles().await;
-    assert_eq!(caller.subscribers(), ["order-1-1 1"], "nothing is carried out");
+    assert_eq!(caller.stored(), ["order-1-1 1"], "nothing is carried out");
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,6 +83,6 @@ async fn ended_for_silence(caller: &mut Story) {
     let outcome = format!("1 Error 203 Not carried out. {TIMED_OUT}");
     assert_eq!(caller.outcomes("order-1").await, [outcome]);
     assert_eq!(caller.states("order-1").await, ["NotProcessed"]);
-    assert!(caller.subscribers().is_empty());
+    assert!(caller.stored().is_empty());
     assert!(caller.due().is_empty());
 }

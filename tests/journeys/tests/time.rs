@@ -46,12 +46,12 @@ async fn runs_at(scheduled: &str, runs: &str) {
         assert_eq!(caller.local().scheduler().schedules().len(), far, "far ones are scheduled");
         caller.passes(wait - seconds(1)).await;
         assert_eq!(caller.state(&sent).await, "Scheduled", "a second before");
-        assert!(caller.subscribers().is_empty(), "never early");
+        assert!(caller.stored().is_empty(), "never early");
         caller.passes(seconds(1)).await;
     }
     assert_eq!(ended(&mut caller, &sent).await, runs, "scheduled for {scheduled}");
     caller.passes(minutes(10)).await;
-    assert_eq!(caller.subscribers(), ["ann 1"], "and once");
+    assert_eq!(caller.stored(), ["ann 1"], "and once");
     assert!(caller.local().scheduler().schedules().is_empty());
 }
 
@@ -128,7 +128,7 @@ async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     assert_eq!(caller.state(&soon).await, "Complete");
     let outcome = caller.outcome(&late).await;
     assert!(outcome.starts_with("Error Expired."), "{outcome}");
-    assert_eq!(caller.subscribers(), ["soon 1"]);
+    assert_eq!(caller.stored(), ["soon 1"]);
     let mut told = caller.told();
     told.sort();
     assert_eq!(told, ["conversation Error", "expired Error"]);
@@ -181,7 +181,7 @@ async fn what_is_scheduled_can_be_deleted() {
     assert_eq!(lines(&caller.does(both).await), ["OK Deleted 0", "OK Deleted 1"], "again");
     caller.passes(minutes(20)).await;
     assert_eq!(caller.state(&kept).await, "Complete");
-    assert_eq!(caller.subscribers(), ["kept 1"]);
+    assert_eq!(caller.stored(), ["kept 1"]);
     assert_eq!(caller.outcome(&alone).await, "Error Cancelled by its caller");
     assert!(caller.due().is_empty());
 }
@@ -232,7 +232,7 @@ async fn deleting_can_be_asynchronous_too() {
     assert_eq!(caller.state(&alone).await, "Cancelled");
     assert_eq!(caller.outcome(&deleting).await, "Has Errors 220 AsyncAPI_Item_Not_Found");
     caller.passes(minutes(60)).await;
-    assert!(caller.subscribers().is_empty());
+    assert!(caller.stored().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -247,7 +247,7 @@ async fn what_has_run_stays_when_the_rest_is_deleted() {
     caller.does(call().deleting(scheduled_conversation("order-1"))).await;
     caller.passes(minutes(40)).await;
     assert_eq!(caller.states("order-1").await, ["Complete", "Cancelled", "Cancelled"]);
-    assert_eq!(caller.subscribers(), ["order-1-1 1"]);
+    assert_eq!(caller.stored(), ["order-1-1 1"]);
     assert_eq!(caller.told(), ["conversation 1 Error"]);
 }
 

@@ -1,0 +1,87 @@
+//! Large things: as many objects as there may be, and bodies as long as they may be.
+
+use std::collections::BTreeMap;
+
+use journeys::story::ADDRESS;
+use journeys::{Call, a_caller, attribute, call, look_for, minutes, subscriber};
+use local::names::BODIES_BUCKET;
+
+/// The platform's limit for a request, less head-room.
+const ENVELOPE_BYTES_MAX: usize = 5_000_000;
+
+#[tokio::test(start_paused = true)]
+async fn a_call_may_have_32766_objects() {
+    let mut caller = a_caller().await;
+    let all = (0..32_766).map(|number| subscriber(&format!("s{number:05}"))).collect();
+    let sent = caller.queues(call().doing("Create", all).calling_back(ADDRESS)).await;
+    caller.passes(minutes(10)).await;
+    assert_eq!(caller.state(&sent).await, "Complete");
+    assert_eq!(caller.told(), ["done OK"]);
+    let stored = caller.stored();
+    assert_eq!(stored.len(), 32_766);
+    assert!(stored.iter().all(|line| line.ends_with(" 1")), "each written once");
+    let look = look_for("ResultItem").of("OrdinalID StatusCode").by("RequestID", &sent);
+    let mut page = caller.retrieves(look.clone()).await;
+    let mut lines = page.lines("OrdinalID StatusCode");
+    while page.status == "MoreDataAvailable" {
+        page = caller.retrieves(look.clone().continuing(&page.request_id)).await;
+        lines.extend(page.lines("OrdinalID StatusCode"));
+    }
+    assert_eq!(lines.len(), 32_766);
+    assert_eq!(lines.last().map(String::as_str), Some("32765 OK"));
+}
+
+/// Text that no compression makes much shorter, and always the same.
+fn noise(bytes: usize) -> String {
+    let mut state: u64 = 88_172_645_463_325_252;
+    let letter = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[usize::from(state.to_le_bytes()[7] & 63)])
+    };
+    (0..bytes).map(letter).collect()
+}
+
+/// A call whose objects have so many bytes together, each no more than a record holds.
+fn long(bytes: usize) -> Call {
+    let text = noise(bytes);
+    let pieces = text.as_bytes().chunks(200_000).enumerate();
+    let objects = pieces.map(|(number, piece)| {
+        let piece = std::str::from_utf8(piece).expect("plain letters");
+        attribute(&format!("s{number}"), "Notes", piece)
+    });
+    call().doing("Create", objects.collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_no_record_holds_goes_to_the_bucket() {
+    let mut caller = a_caller().await;
+    let sent = caller.queues(long(4_900_000).calling_back(ADDRESS)).await;
+    assert!(!caller.local().s3().keys(BODIES_BUCKET).is_empty(), "it lies in the bucket");
+    caller.settles().await;
+    assert_eq!(caller.state(&sent).await, "Complete");
+    let notes = look_for("Subscriber").of("Attributes").by("SubscriberKey", "s3");
+    let notes = caller.retrieves(notes).await;
+    assert_eq!(notes.rows[0].at("Attributes.Value"), &noise(800_000)[600_000..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_not() {
+    let mut caller = a_caller().await;
+    let payload = |padding: usize| {
+        let padding = "x".repeat(padding);
+        format!(
+            r#"<CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options><RequestType>Asynchronous</RequestType></Options><!--{padding}--><Objects xsi:type="Subscriber"><EmailAddress>a@example.com</EmailAddress><SubscriberKey>ann</SubscriberKey></Objects></CreateRequest>"#
+        )
+    };
+    let fits = ENVELOPE_BYTES_MAX - caller.envelope(&payload(0)).len();
+    let answer = caller.sends_payload(&payload(fits), BTreeMap::new()).await;
+    assert!(answer.is_queued(), "{}", answer.said());
+    let answer = caller.sends_payload(&payload(fits + 1), BTreeMap::new()).await;
+    assert_eq!(answer.http_status, 500);
+    assert_eq!(
+        answer.said(),
+        "soap:Client The request has 5000001 bytes; at most 5000000 are accepted. Split it into several"
+    );
+}

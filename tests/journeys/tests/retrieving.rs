@@ -1,0 +1,290 @@
+//! What a caller retrieves: stored objects by filters and in pages, and where each call stands.
+
+use journeys::look::{both, simple};
+use journeys::{
+    Call, Story, a_caller, attribute, call, hours, look_for, minutes, part, subscriber,
+};
+use local::faults::Fault;
+
+fn make(name: &str) -> Call {
+    call().creating(subscriber(name))
+}
+
+async fn a_caller_with_subscribers() -> Story {
+    let mut caller = a_caller().await;
+    let with_status = |name: &str, status: &str| {
+        let status = format!("<Status>{status}</Status></Objects>");
+        subscriber(name).replace("</Objects>", &status)
+    };
+    let all = call()
+        .creating(with_status("ann", "Active"))
+        .and(with_status("bob", "Unsubscribed"))
+        .and(with_status("cid", "Held"))
+        .and(with_status("dan", "Active"))
+        .and(attribute("eve", "City", "Rome"));
+    caller.does(all).await;
+    caller
+}
+
+/// The keys of the subscribers that a filter admits.
+async fn found(caller: &mut Story, filter: &str) -> String {
+    let look = look_for("Subscriber").of("SubscriberKey").filtered(filter);
+    let mut keys = caller.retrieves(look).await.lines("SubscriberKey");
+    keys.sort();
+    keys.join(" ")
+}
+
+#[tokio::test(start_paused = true)]
+async fn simple_filters_find() {
+    let mut caller = a_caller_with_subscribers().await;
+    let key = "SubscriberKey";
+    for (property, operator, values, expected) in [
+        (key, "equals", &["ann"][..], "ann"),
+        (key, "equals", &["nobody"], ""),
+        (key, "notEquals", &["ann"], "bob cid dan eve"),
+        (key, "IN", &["ann", "eve", "nobody"], "ann eve"),
+        (key, "greaterThan", &["cid"], "dan eve"),
+        (key, "greaterThanOrEqual", &["cid"], "cid dan eve"),
+        (key, "lessThan", &["cid"], "ann bob"),
+        (key, "lessThanOrEqual", &["cid"], "ann bob cid"),
+        (key, "between", &["bob", "dan"], "bob cid dan"),
+        ("EmailAddress", "like", &["n@ex"], "ann dan"),
+        ("Status", "equals", &["Active"], "ann dan eve"),
+        ("Status", "notEquals", &["Active"], "bob cid"),
+        ("UnsubscribedDate", "isNull", &[], "ann cid dan eve"),
+        ("UnsubscribedDate", "isNotNull", &[], "bob"),
+    ] {
+        let filter = simple(property, operator, values);
+        assert_eq!(found(&mut caller, &filter).await, expected, "{property} {operator} {values:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn complex_filters_find() {
+    let mut caller = a_caller_with_subscribers().await;
+    let active = simple("Status", "equals", &["Active"]);
+    let held = simple("Status", "equals", &["Held"]);
+    let late = simple("SubscriberKey", "greaterThan", &["b"]);
+    let ann = simple("SubscriberKey", "equals", &["ann"]);
+    for (filter, expected) in [
+        (both(&active, "AND", &late), "dan eve"),
+        (both(&active, "OR", &held), "ann cid dan eve"),
+        (both(&ann, "AND", &held), ""),
+        (both(&ann, "AND", &active), "ann"),
+        (both(&both(&active, "OR", &held), "AND", &late), "cid dan eve"),
+        (both(&late, "AND", &both(&ann, "OR", &held)), "cid"),
+    ] {
+        assert_eq!(found(&mut caller, &filter).await, expected, "{filter}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_named_is_answered() {
+    let mut caller = a_caller_with_subscribers().await;
+    let look = look_for("Subscriber").of("EmailAddress Status").by("SubscriberKey", "ann");
+    let found = caller.retrieves(look).await;
+    assert_eq!(found.lines("EmailAddress Status SubscriberKey"), ["ann@example.com Active"]);
+    let look = look_for("Nothing").of("ID").by("ID", "1");
+    let status = caller.retrieves(look).await.status;
+    assert_eq!(
+        status,
+        "Error: Unable to find a handler for object type: Nothing. Object types are \
+         case-sensitive, check spelling."
+    );
+}
+
+async fn a_caller_with_many(count: usize) -> Story {
+    let mut caller = a_caller().await;
+    let all = (0..count).map(|number| subscriber(&format!("s{number:05}"))).collect();
+    let sent = caller.queues(call().doing("Create", all)).await;
+    caller.settles().await;
+    assert_eq!(caller.state(&sent).await, "Complete");
+    caller
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_a_page_is_continued_until_all_is_there() {
+    let mut caller = a_caller_with_many(2_600).await;
+    let look = look_for("Subscriber").of("SubscriberKey");
+    let first = caller.retrieves(look.clone()).await;
+    assert_eq!((first.status.as_str(), first.rows.len()), ("MoreDataAvailable", 2_500));
+    // Some clients repeat what they asked for, others send an empty type.
+    let empty = look_for("").continuing(&first.request_id);
+    let rest = caller.retrieves(empty).await;
+    assert_eq!((rest.status.as_str(), rest.rows.len()), ("OK", 100));
+    let again = caller.retrieves(look.clone().continuing(&first.request_id)).await;
+    assert_eq!(again.lines("SubscriberKey"), rest.lines("SubscriberKey"), "asked again");
+    let mut keys = [first.lines("SubscriberKey"), rest.lines("SubscriberKey")].concat();
+    keys.dedup();
+    assert_eq!(keys.len(), 2_600);
+    let unknown = caller.retrieves(look.continuing(&rest.request_id)).await;
+    assert!(unknown.status.starts_with("Error: There is nothing to continue"), "{}", unknown.status);
+    assert!(unknown.rows.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_come_in_pages_too() {
+    let mut caller = a_caller_with_many(90).await;
+    let request_id = caller.records().iter().find(|record| record.kind() == "OUTCOME").map(|record| record.text("request_id").to_owned());
+    let request_id = request_id.expect("an outcome");
+    let look = look_for("ResultItem").of("OrdinalID").by("RequestID", &request_id).in_pages_of(40);
+    let mut ordinals = Vec::new();
+    let mut page = caller.retrieves(look.clone()).await;
+    while page.status == "MoreDataAvailable" {
+        assert_eq!(page.rows.len(), 40);
+        ordinals.extend(page.lines("OrdinalID"));
+        page = caller.retrieves(look.clone().continuing(&page.request_id)).await;
+    }
+    ordinals.extend(page.lines("OrdinalID"));
+    let expected: Vec<String> = (0..90).map(|number: i32| number.to_string()).collect();
+    assert_eq!(ordinals, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_call_stands_is_told_at_every_moment() {
+    let mut caller = a_caller().await;
+    let late = caller.queues(make("late").at("2026-03-02T10:00:00Z")).await;
+    caller.queues(part("c", 1, 2)).await;
+    caller.queues(make("cancelled").with("ConversationID", "d").at("2026-03-02T11:00:00Z")).await;
+    assert_eq!(caller.states("c").await, ["Gathering"]);
+    caller.queues(part("c", 2, 2).creating(subscriber("c-1"))).await;
+    assert_eq!(caller.states("c").await, ["Queued", "Queued"]);
+    caller.settles().await;
+    assert_eq!(caller.states("c").await, ["Complete", "Error"]);
+    assert_eq!(caller.state(&late).await, "Scheduled");
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.state(&late).await, "Complete");
+    let delete = r#"<Objects xsi:type="ScheduledConversation"><ConversationID>d</ConversationID></Objects>"#;
+    caller.does(call().deleting(delete)).await;
+    caller.settles().await;
+    assert_eq!(caller.states("d").await, ["Cancelled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_half_done_is_processing() {
+    let mut caller = a_caller().await;
+    let objects = (0..200).map(|number| subscriber(&format!("s{number}"))).collect();
+    let sent = caller.queues(call().doing("Create", objects)).await;
+    let mut transactions = 0;
+    caller.local().faults().by(move |_, asked| {
+        transactions += u32::from(asked.operation == "TransactWriteItems");
+        (asked.operation == "TransactWriteItems" && transactions > 1).then_some(Fault::LoseRequest)
+    });
+    caller.settles().await;
+    assert_eq!(caller.state(&sent).await, "Processing");
+    assert_eq!(caller.outcome(&sent).await, "", "no result yet");
+    caller.local().faults().clear();
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.state(&sent).await, "Complete");
+    assert_eq!(caller.stored().len(), 200);
+    assert!(caller.stored().iter().all(|line| line.ends_with(" 1")), "each written once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_became_of_a_call_is_found_under_either_name() {
+    let mut caller = a_caller().await;
+    let one = caller.queues(part("c", 1, 2)).await;
+    let two = caller.queues(part("c", 2, 2)).await;
+    let alone = caller.queues(make("alone")).await;
+    caller.settles().await;
+    let properties = "ObjectID CustomerKey Status CallStatus CompleteDate";
+    let now = "2026-03-02T09:00:00Z";
+    let ended = |id: &str, name: &str| format!("{id} {name} Complete OK {now}");
+    let look = |name: &str, value: &str| look_for("AsyncRequestResult").of(properties).by(name, value);
+    for name in ["ObjectID", "RequestID"] {
+        let found = caller.retrieves(look(name, &one)).await;
+        assert_eq!(found.lines(properties), [ended(&one, "c")]);
+        let found = caller.retrieves(look(name, &one.to_uppercase())).await;
+        assert_eq!(found.rows.len(), 1, "some clients write GUIDs in capitals");
+    }
+    for name in ["CustomerKey", "ConversationID"] {
+        let found = caller.retrieves(look(name, "c")).await;
+        assert_eq!(found.lines(properties), [ended(&one, "c"), ended(&two, "c")]);
+    }
+    let several = simple("RequestID", "IN", &[&alone, &two]);
+    let found = caller.retrieves(look_for("AsyncRequestResult").of("ObjectID").filtered(&several)).await;
+    assert_eq!(found.lines("ObjectID"), [alone, two]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_was_never_seen_gives_nothing() {
+    let mut caller = a_caller().await;
+    for object_type in ["ResultMessage", "ResultItem", "AsyncRequestResult"] {
+        for name in ["RequestID", "ConversationID"] {
+            for id in ["6f0c2f6e-0000-4000-8000-000000000000", "nothing", ""] {
+                let look = look_for(object_type).of("RequestID").by(name, id);
+                let found = caller.retrieves(look).await;
+                assert_eq!((found.status.as_str(), found.rows.len()), ("OK", 0), "{name} {id}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_account_sees_nothing() {
+    let mut caller = a_caller().await;
+    let alone = caller.queues(make("ann")).await;
+    let named = caller.queues(part("c", 1, 1)).await;
+    caller.queues(part("d", 1, 2)).await;
+    caller.settles().await;
+    let mut other = caller.another_caller("1002").await;
+    for object_type in ["ResultMessage", "ResultItem", "AsyncRequestResult"] {
+        for (name, id) in [
+            ("RequestID", alone.as_str()),
+            ("RequestID", &named),
+            ("ConversationID", "c"),
+            ("ConversationID", "d"),
+            ("ConversationID", &alone),
+        ] {
+            let look = look_for(object_type).of("RequestID").by(name, id);
+            assert!(other.retrieves(look.clone()).await.rows.is_empty(), "{object_type} {name}");
+            let own = caller.retrieves(look).await.rows.len();
+            let is_gathering = id == "d" && object_type != "AsyncRequestResult";
+            assert_eq!(own, usize::from(!is_gathering));
+        }
+    }
+    let look = look_for("Subscriber").of("SubscriberKey");
+    assert!(other.retrieves(look).await.rows.is_empty());
+}
+
+fn row(key: &str, number: &str) -> String {
+    let pair = |name: &str, value: &str| format!("<Name>{name}</Name><Value>{value}</Value>");
+    format!(
+        r#"<Objects xsi:type="DataExtensionObject"><CustomerKey>prices</CustomerKey><Properties><Property>{}</Property><Property>{}</Property></Properties></Objects>"#,
+        pair("Article", key),
+        pair("Price", number)
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
+    let mut caller = a_caller().await;
+    let field = |name: &str, kind: &str, primary: bool| {
+        format!(
+            "<Field><Name>{name}</Name><FieldType>{kind}</FieldType><IsPrimaryKey>{primary}</IsPrimaryKey><IsRequired>{primary}</IsRequired></Field>"
+        )
+    };
+    let extension = format!(
+        r#"<Objects xsi:type="DataExtension"><CustomerKey>prices</CustomerKey><Name>Our prices</Name><Fields>{}{}</Fields></Objects>"#,
+        field("Article", "Text", true),
+        field("Price", "Number", false)
+    );
+    caller.queues(call().with("ConversationID", "c").with("SequenceCode", 1).with("CallsInConversation", 2).creating(extension)).await;
+    let rows = call().with("ConversationID", "c").with("SequenceCode", 2).with("CallsInConversation", 2);
+    caller.queues(rows.creating(row("apple", "3")).and(row("pear", "10")).and(row("plum", "4"))).await;
+    caller.passes(minutes(1)).await;
+    assert_eq!(caller.outcomes("c").await, ["1 OK", "2 OK"]);
+    for name in ["prices", "Our prices"] {
+        let dear = simple("Price", "greaterThan", &["3"]);
+        let look = look_for(&format!("DataExtensionObject[{name}]")).of("Article Price").filtered(&dear);
+        let found = caller.retrieves(look).await;
+        let rows = found.rows.iter().map(|row| {
+            let properties = row.child("Properties").expect("a row has properties");
+            let pair = |pair: &journeys::Node| format!("{}={}", pair.at("Name"), pair.at("Value"));
+            properties.all("Property").map(pair).collect::<Vec<_>>().join(" ")
+        });
+        let mut rows: Vec<String> = rows.collect();
+        rows.sort();
+        assert_eq!(rows, ["Article=pear Price=10", "Article=plum Price=4"]);
+    }
+}
