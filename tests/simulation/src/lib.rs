@@ -1,1 +1,18 @@
-//! Worlds by seed.
+//! Worlds by seed: the product's functions on the local cloud, and beside them a reference that
+//! says what should be.
+//!
+//! Read in this order: [`happenings`] (what can happen), [`generators`] (which of it happens in the
+//! world of a seed), [`reference`] (what should come of it), [`requests`] (how it is said to the
+//! server), [`harness`] (both side by side), [`promises`] (what holds in every world), [`worlds`]
+//! (many of them, and the shortest history of one that failed).
+
+pub mod dice;
+pub mod generators;
+pub mod happenings;
+pub mod harness;
+pub mod possible;
+pub mod promises;
+pub mod reference;
+pub mod requests;
+pub mod stage;
+pub mod worlds;

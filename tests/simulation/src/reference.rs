@@ -14,7 +14,7 @@ use crate::happenings::{Deed, Part};
 const SILENCE_MAX_MS: i64 = 300_000;
 
 /// Most objects of a call that are done in one go.
-const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 60;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {

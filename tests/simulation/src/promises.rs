@@ -1,0 +1,86 @@
+//! What holds in every world once the sun has come out: nothing goes wrong any more, and enough
+//! time has passed for everything that is owed.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::harness::World;
+use crate::happenings::Name;
+use crate::reference::{Outcome, Phase};
+use crate::requests;
+
+/// Between two looks: past the visibility of a message, the silence of a conversation, and the
+/// waits before the first attempts at a reply.
+const LATER_MS: [i64; 7] = [1_000, 61_000, 301_000, 400_000, 400_000, 2_000_000, 9_000_000];
+
+/// Lets all that is owed happen, and then holds the world to its promises.
+pub async fn hold(world: &mut World) -> Result<()> {
+    world.stage.maintenance(false).await?;
+    world.maintenance = false;
+    for ms in LATER_MS {
+        world.stage.jump(ms);
+        world.stage.settle().await?;
+        world.compare(true, world.calm).await.context("when the sun is out")?;
+    }
+    world.compare(true, true).await.context("in the end")?;
+    let due = world.stage.still_due().await?;
+    ensure!(due.is_empty(), "still due: {due:?}");
+    ensure!(world.stage.left_in_queues() == 0, "messages are left in queues");
+    for name in world.possible.keys().copied().collect::<Vec<_>>() {
+        ends(world, name)?;
+        effects_are_there(world, name).await?;
+        results_are_there(world, name).await?;
+    }
+    Ok(())
+}
+
+/// Every conversation has come to its end, and whoever was to be told has been told.
+fn ends(world: &World, name: Name) -> Result<()> {
+    let told = world.replies.values().filter(|of| of.0 == name);
+    let told: Vec<(u32, usize)> = told.map(|of| (of.1, of.3)).collect();
+    let possible = &world.possible[&name].states;
+    for state in possible {
+        let over = matches!(state.phase, Phase::Absent | Phase::Over(_));
+        ensure!(over, "{name:?} has no end: {state:?}");
+    }
+    let agrees = possible.iter().any(|state| {
+        let owed = state.owed();
+        owed.len() == told.len() && owed.iter().all(|owed| told.contains(owed))
+    });
+    ensure!(agrees, "{name:?}: told {told:?}, of {possible:#?}");
+    Ok(())
+}
+
+/// The objects hold what the calls wrote, in their order, and nothing else.
+async fn effects_are_there(world: &World, name: Name) -> Result<()> {
+    let mut stored = std::collections::BTreeMap::new();
+    for object in [0, 1, 2, 3, 4, 10, 79] {
+        let key = requests::object_key(name, object);
+        let envelope = requests::retrieve("Portfolio", &["DisplayName"], "CustomerKey", &key);
+        let (_, body) = world.stage.ask(envelope, None).await;
+        if let Some(value) = requests::texts(&body, "DisplayName").first() {
+            stored.insert(object, value.clone());
+        }
+    }
+    let possible = &world.possible[&name].states;
+    let agrees = possible.iter().any(|state| {
+        let looked_at = |object: &u8| matches!(object, 0..=4 | 10 | 79);
+        state.store.iter().filter(|(object, _)| looked_at(object)).eq(stored.iter())
+    });
+    ensure!(agrees, "{name:?}: stored {stored:?}, of {possible:#?}");
+    Ok(())
+}
+
+/// One ResultMessage for each call, and it agrees with the outcome.
+async fn results_are_there(world: &World, name: Name) -> Result<()> {
+    let Some(id) = requests::conversation_id(name) else { return Ok(()) };
+    let properties = ["RequestID", "OverallStatusCode"];
+    let envelope = requests::retrieve("ResultMessage", &properties, "ConversationID", &id);
+    let (_, body) = world.stage.ask(envelope, None).await;
+    let found: Vec<bool> =
+        requests::texts(&body, "OverallStatusCode").iter().map(|text| text == "OK").collect();
+    let state = &world.possible[&name].states[0];
+    let expected: Vec<bool> =
+        state.outcomes.values().map(|outcome| *outcome == Outcome::Complete).collect();
+    ensure!(found == expected, "{name:?}: results {found:?}, of {state:#?}");
+    Ok(())
+}

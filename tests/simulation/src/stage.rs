@@ -1,0 +1,248 @@
+//! The product on its local cloud, in the hands of one world: what is asked, what is delivered,
+//! what goes wrong and how late it is.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use aws_smithy_types::retry::RetryConfig;
+use calls::AccountId;
+use cloud::Chance;
+use cloud::accounts::{Account, Caller};
+use jiff::{SignedDuration, Timestamp};
+use local::set::{Fed, LOCAL, LOCAL_WEBHOOK_SECRET};
+use local::{Callback, CallbackAnswer, Delivery, Fault, LocalClock, LocalCloud, Set};
+
+use crate::dice::Dice;
+use crate::generators::START_MS;
+use crate::happenings::{Failing, Trouble};
+use crate::requests::{RECEIVER, TOKEN, texts};
+
+/// Messages in one batch, as in the template.
+const BATCH: usize = 10;
+
+/// More rounds than this without coming to rest would be a fault of the product.
+const ROUNDS_MAX: usize = 300;
+
+pub struct Stage {
+    set: Set,
+    /// All that was ever delivered, for it may come again.
+    delivered: Vec<Delivery>,
+}
+
+/// One call, as AsyncRequestResult tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub request_id: String,
+    pub status: String,
+    pub ended: Option<Timestamp>,
+}
+
+impl Stage {
+    pub async fn new(seed: u64) -> anyhow::Result<Self> {
+        let start = Timestamp::from_millisecond(START_MS)?;
+        let local = LocalCloud::with_tables_at(LocalClock::frozen_at(start))?;
+        let dice = Mutex::new(Dice::new(seed ^ 0x00ad_d1c7));
+        let chance = Chance::from_fn(move || {
+            let mut dice = dice.lock().expect("nobody panics with it");
+            u128::from(dice.draw()) << 64 | u128::from(dice.draw())
+        });
+        // Without retries of the SDK's own, every trouble reaches the product.
+        let connector = local.http_connector();
+        let set = Set::new(local, connector, chance, RetryConfig::disabled());
+        let caller = Caller { account: AccountId(LOCAL.to_owned()), async_by_default: false };
+        let account = Account {
+            id: caller.account.clone(),
+            name: LOCAL.to_owned(),
+            webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
+            async_by_default: false,
+            owns: Vec::new(),
+        };
+        set.cloud.accounts.put_account(&account).await?;
+        // Good for as long as any world lasts.
+        let later = start + SignedDuration::from_hours(24);
+        set.cloud.accounts.keep_token(TOKEN, &caller, later).await?;
+        Ok(Self { set, delivered: Vec::new() })
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.set.local.clock().now().as_millisecond()
+    }
+
+    pub fn jump(&self, ms: i64) {
+        self.set.local.clock().advance(SignedDuration::from_millis(ms));
+    }
+
+    pub fn requests_made(&self) -> u64 {
+        self.set.local.faults().requests_made()
+    }
+
+    /// What goes wrong with one of the next requests to AWS.
+    pub fn expect(&self, trouble: Option<Trouble>) {
+        if let Some(Trouble { nth, fault }) = trouble {
+            let faults = self.set.local.faults();
+            faults.at(faults.requests_made() + nth, fault);
+        }
+    }
+
+    /// Requests to AWS take their time, so that functions overtake each other.
+    pub fn spread(&self, seed: u64) {
+        let mut dice = Dice::new(seed);
+        self.set.local.faults().by(move |_, _| {
+            Some(Fault::Delay(std::time::Duration::from_millis(dice.below(12))))
+        });
+    }
+
+    /// All goes well again. `true`: the function had died.
+    pub fn all_clear(&self) -> bool {
+        let faults = self.set.local.faults();
+        let crashed = faults.crashed();
+        faults.clear();
+        faults.restart();
+        crashed
+    }
+
+    pub async fn ask(&self, envelope: String, idempotency_key: Option<&str>) -> (u16, String) {
+        let mut headers =
+            BTreeMap::from([("content-type".to_owned(), "text/xml; charset=utf-8".to_owned())]);
+        if let Some(key) = idempotency_key {
+            headers.insert("idempotency-key".to_owned(), key.to_owned());
+        }
+        let request = ingest::Request {
+            method: "POST".to_owned(),
+            path: "/Service.asmx".to_owned(),
+            query: String::new(),
+            headers,
+            body: envelope.into_bytes(),
+            origin: "https://aftercall.example".to_owned(),
+        };
+        let response = ingest::answer(&self.set.cloud, &request).await;
+        (response.status, response.body)
+    }
+
+    pub async fn look(&self, envelope: String) -> anyhow::Result<Vec<Seen>> {
+        let (status, body) = self.ask(envelope, None).await;
+        anyhow::ensure!(status == 200, "a retrieval is answered {status}: {body}");
+        let seen = body.split("<Results").skip(1).map(|result| Seen {
+            request_id: texts(result, "ObjectID").concat(),
+            status: texts(result, "Status").concat(),
+            ended: texts(result, "CompleteDate").first().and_then(|text| text.parse().ok()),
+        });
+        Ok(seen.collect())
+    }
+
+    fn receive(&mut self, queue: usize) -> Vec<Delivery> {
+        let batch = self.set.local.sqs().receive(Fed::ALL[queue].queue(), BATCH);
+        self.delivered.extend(batch.iter().cloned());
+        batch
+    }
+
+    async fn run(&self, queue: usize, batch: &[Delivery]) -> Vec<Delivery> {
+        let failed = match Fed::ALL[queue] {
+            Fed::Processor(priority) => self.set.functions.process(priority, batch).await,
+            Fed::Notifier => self.set.functions.notify(batch).await,
+        };
+        let done = batch.iter().filter(|delivery| !failed.contains(&delivery.message_id));
+        done.cloned().collect()
+    }
+
+    /// One batch of a queue; how many messages there were, and how many are done.
+    pub async fn work(&mut self, queue: usize) -> (usize, usize) {
+        let batch = self.receive(queue);
+        let done = self.run(queue, &batch).await;
+        // Whoever has died deletes nothing.
+        if !self.set.local.faults().crashed() {
+            self.set.local.sqs().delete(&done);
+        }
+        (batch.len(), done.len())
+    }
+
+    /// The same batch in the hands of two functions at the same time.
+    pub async fn work_twice(&mut self, queue: usize) {
+        let batch = self.receive(queue);
+        for delivery in &batch {
+            self.set.local.sqs().deliver_again(delivery);
+        }
+        let again = self.receive(queue);
+        let this = &*self;
+        let (one, other) =
+            futures_util::future::join(this.run(queue, &batch), this.run(queue, &again)).await;
+        self.set.local.sqs().delete(&one);
+        self.set.local.sqs().delete(&other);
+    }
+
+    pub fn deliver_again(&self, which: u64) {
+        let count = u64::try_from(self.delivered.len()).unwrap_or(0);
+        if let Some(delivery) = which.checked_rem(count).and_then(|index| {
+            self.delivered.get(usize::try_from(index).unwrap_or(0))
+        }) {
+            self.set.local.sqs().deliver_again(delivery);
+        }
+    }
+
+    pub async fn tick(&self) -> bool {
+        self.set.local.fire_due();
+        self.set.functions.tick().await.is_ok()
+    }
+
+    /// Whatever is due and possible, until nothing is.
+    pub async fn settle(&mut self) -> anyhow::Result<()> {
+        self.tick().await;
+        for _ in 0..ROUNDS_MAX {
+            let mut idle = true;
+            for queue in 0..Fed::ALL.len() {
+                let (received, _) = self.work(queue).await;
+                idle &= received == 0;
+            }
+            if idle {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("it does not come to rest")
+    }
+
+    pub async fn maintenance(&self, on: bool) -> anyhow::Result<()> {
+        Ok(self.set.cloud.accounts.set_maintenance(on).await?)
+    }
+
+    /// The next so many replies fail.
+    pub fn receiver_fails(&self, times: u8, how: Failing) {
+        let mut left = times;
+        self.set.local.callbacks().answer_by(move |callback| {
+            if left == 0 || !callback.url.starts_with(RECEIVER) {
+                return None;
+            }
+            left -= 1;
+            Some(match how {
+                Failing::Status(status) => CallbackAnswer::status(status),
+                Failing::Unreachable => CallbackAnswer::ConnectionFails,
+                Failing::NoAnswer => CallbackAnswer::NoAnswer,
+            })
+        });
+    }
+
+    pub fn callbacks(&self) -> Vec<Callback> {
+        self.set.local.callbacks().callbacks()
+    }
+
+    /// What was asked of AWS, in its order.
+    pub fn journal(&self) -> Vec<String> {
+        self.set.local.faults().journal().iter().map(ToString::to_string).collect()
+    }
+
+    /// Messages that are left in queues.
+    pub fn left_in_queues(&self) -> usize {
+        Fed::ALL.iter().map(|fed| self.set.local.sqs().depth(fed.queue())).sum()
+    }
+
+    /// Records that still have to be looked at.
+    pub async fn still_due(&self) -> anyhow::Result<Vec<String>> {
+        let mut due = Vec::new();
+        for shard in "0123456789abcdef".chars().map(String::from) {
+            for shard in [cloud::standing::parked_shard(&shard), shard] {
+                let entries = self.set.cloud.calls.due(&shard, Timestamp::MAX, 10).await?;
+                due.extend(entries.into_iter().map(|entry| format!("{} {}", entry.key.pk, entry.key.sk)));
+            }
+        }
+        Ok(due)
+    }
+}
