@@ -89,7 +89,8 @@ def main():
     assert {place: request for request, place in first.items()} == requests
 
     [answer] = paste(retrieves)
-    told = zip(texts(answer, "SequenceCode"), texts(answer, "RequestID"), texts(answer, "OverallStatusCode"))
+    names = ("SequenceCode", "RequestID", "OverallStatusCode")
+    told = [tuple(result.findtext(PARTNER + name) for name in names) for result in answer.iter(PARTNER + "Results")]
     assert sorted(told) == [(place, requests[place], "OK") for place in "123"], ElementTree.tostring(answer)
     print("the README's conversation, sent as 3, 1, 2: ran as 1, 2, 3, and three callbacks came in that order")
 
