@@ -265,6 +265,7 @@ mod tests {
         check(1, 0, Err(206));
         check(1, -5, Err(206));
         check(1, 10_001, Err(206));
+        check(10_000, 10_000, Ok((10_000, 10_000)));
         check(i64::from(i32::MAX) + 1, 3, Err(205));
     }
 
@@ -303,5 +304,20 @@ mod tests {
         assert!(ConversationId::parse("").is_err());
         assert!(ConversationId::parse(&"\u{e9}".repeat(255)).is_ok());
         assert!(ConversationId::parse(&"x".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn ids_are_written_as_they_are() {
+        assert_eq!(AccountId("a".to_owned()).to_string(), "a");
+        assert_eq!(RequestId("r".to_owned()).to_string(), "r");
+        assert_eq!(ConversationId::parse("c").expect("a name").to_string(), "c");
+        let key = ConversationKey("4f".to_owned());
+        assert_eq!((key.to_string(), key.shard()), ("4f".to_owned(), '4'));
+    }
+
+    #[test]
+    fn methods_have_the_names_of_the_protocol() {
+        let methods = [Method::Create, Method::Update, Method::Delete, Method::Perform];
+        assert_eq!(methods.map(Method::name), ["Create", "Update", "Delete", "Perform"]);
     }
 }

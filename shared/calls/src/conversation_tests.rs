@@ -1,6 +1,7 @@
 //! The life of a conversation, through one door: what comes in which order, and what is said.
 
 use super::*;
+use crate::course::Cancelled;
 use crate::call::{AccountId, ConversationId, Digest, Method, RequestId};
 use crate::options::Options;
 use crate::outcome::{Ended, Outcome, OverallStatus};
@@ -346,4 +347,126 @@ fn the_unrun_are_told_why() {
         (outcome.how, outcome.error_code),
         (Ended::NotProcessed, Some(203))
     );
+}
+
+/// What is written of a conversation that has made progress, and nothing else.
+#[test]
+fn progress_is_written_only_where_there_is_some() {
+    let text = |progress: &Progress| serde_json::to_string(progress).expect("json");
+    let mut progress = Progress::at(SequenceCode::FIRST);
+    assert_eq!(text(&progress), r#"{"next":1}"#);
+    progress.done_through = 61;
+    progress.chunks = 1;
+    assert_eq!(text(&progress), r#"{"next":1,"done_through":61,"chunks":1}"#);
+}
+
+fn opened(calls: i64) -> Conversation {
+    let step = Conversation::open(&call(1, calls), at(0));
+    step.conversation.expect("opened")
+}
+
+#[test]
+fn chunks_are_counted() {
+    let conversation = opened(1).chunk_done(61).chunk_done(80);
+    let Phase::Running(progress) = conversation.phase else { panic!("running") };
+    assert_eq!((progress.done_through, progress.chunks), (80, 2));
+}
+
+#[test]
+fn what_has_begun_is_not_cancelled() {
+    let step = opened(1).chunk_done(61).cancel(at(1));
+    assert_eq!((step.answer, step.conversation), (Cancelled::TooLate, None));
+}
+
+#[test]
+fn whoever_has_work_to_do_is_looked_at_in_time() {
+    let minute = Due::At(at(60));
+    assert_eq!(opened(2).due, minute, "while gathering");
+    assert_eq!(opened(1).due, minute, "while running");
+    let gathering = opened(2).look(at(60)).conversation.expect("looked at");
+    assert_eq!(gathering.due, Due::At(at(300) + SignedDuration::from_millis(1)));
+    let running = opened(1).look(at(60)).conversation.expect("looked at");
+    assert_eq!(running.due, Due::At(at(360)));
+    let closing = opened(1).park(at(10)).cancel(at(10)).conversation.expect("cancelled");
+    assert_eq!(closing.due, Due::At(at(70)), "closing goes on in maintenance");
+    let sooner = opened(2).look(at(60)).conversation.expect("looked at");
+    let sooner = sooner.cancel(at(70)).conversation.expect("cancelled");
+    assert_eq!(sooner.due, Due::At(at(130)), "nearer than the end of the silence");
+    let kept = opened(1).cancel(at(30)).conversation.expect("cancelled");
+    assert_eq!(kept.due, minute, "an entry is written only if the time moves nearer");
+    let last = call(2, 2);
+    let joined = gathering.join(&last, Seen::Never, at(100)).conversation.expect("joined");
+    assert_eq!(joined.due, Due::At(at(160)), "what begins to run is looked at a minute later");
+}
+
+#[test]
+fn a_look_at_what_has_ended_ends_the_looking() {
+    let outcome = Outcome {
+        how: Ended::CarriedOut,
+        overall_status: OverallStatus::Ok,
+        status_message: String::new(),
+        error_code: None,
+        ended_at: at(1),
+    };
+    let mut ended = opened(1).call_ended(&RequestId("r".to_owned()), &outcome, at(1));
+    assert_eq!(ended.clone().look(at(60)).conversation, None);
+    ended.due = Due::At(at(60));
+    let looked = ended.look(at(60)).conversation.expect("a change");
+    assert_eq!(looked.due, Due::Never);
+}
+
+#[test]
+fn a_call_whose_time_has_come_is_not_scheduled() {
+    let mut due = call(1, 1);
+    due.options.scheduled_time = Some(at(0));
+    assert_eq!(Conversation::open(&due, at(0)).owed, [Owed::Wake]);
+    let mut later = call(1, 2);
+    later.options.scheduled_time = Some(at(3_600));
+    let step = opened_with(&call(2, 2)).join(&later, Seen::Never, at(1));
+    assert_eq!(step.owed, [Owed::Wake], "another call may be first");
+}
+
+fn opened_with(call: &Call) -> Conversation {
+    Conversation::open(call, at(0)).conversation.expect("opened")
+}
+
+#[test]
+fn an_arrival_never_sets_the_last_one_back() {
+    let conversation = opened(3);
+    let overtaken = conversation.join(&call(2, 3), Seen::Never, at(-20));
+    let last = overtaken.conversation.expect("joined").last_arrival;
+    assert_eq!(last, at(0));
+}
+
+#[test]
+fn only_the_unrun_get_their_outcome_from_the_end() {
+    let gathered = opened(3).join(&call(2, 3), Seen::Never, at(0)).conversation.expect("joined");
+    let running = gathered.join(&call(3, 3), Seen::Never, at(0)).conversation.expect("joined");
+    let outcome = Outcome {
+        how: Ended::CarriedOut,
+        overall_status: OverallStatus::Error,
+        status_message: "no".to_owned(),
+        error_code: Some(12_014),
+        ended_at: at(1),
+    };
+    let failed = running.call_ended(&RequestId("r-1".to_owned()), &outcome, at(1));
+    let unrun = |number: u32| {
+        let sequence = SequenceCode::new(number).expect("not zero");
+        failed.outcome_of_unrun(sequence, at(2)).map(|outcome| outcome.status_message)
+    };
+    let why = "Not carried out. Conversation failed at SequenceCode 1 (RequestID r-1): no";
+    assert_eq!(unrun(1), None);
+    assert_eq!(unrun(2).as_deref(), Some(why));
+    assert_eq!(unrun(3).as_deref(), Some(why));
+}
+
+#[test]
+fn an_end_says_why() {
+    let from = SequenceCode::FIRST;
+    assert_eq!(Ending::Complete.message(), "");
+    assert_eq!(Ending::Cancelled { from }.message(), "Conversation was cancelled by its caller");
+    assert_eq!(Ending::TimedOut.message(), Refusal::ConversationTimedOut.to_string());
+    let invalidated = |error_code| Ending::Invalidated { error_code }.message();
+    assert_eq!(invalidated(200), Refusal::CallsInConversationChanged.to_string());
+    assert_eq!(invalidated(214), Refusal::SequenceCodeUsed.to_string());
 }

@@ -183,4 +183,22 @@ mod tests {
         let refused = options.check_times(calls, time(NOW)).err();
         assert_eq!(refused.map(|refusal| refusal.error_code()), expected);
     }
+
+    #[test]
+    fn priorities_have_the_names_of_the_protocol() {
+        assert_eq!(QueuePriority::ALL.map(QueuePriority::name), ["High", "Medium", "Low"]);
+    }
+
+    #[test]
+    fn the_action_for_whole_objects_goes_by_a_star() {
+        let option = |property_name: &str, save_action| SaveOption {
+            property_name: property_name.to_owned(),
+            save_action,
+        };
+        let save_options =
+            vec![option("Status", SaveAction::Nothing), option("*", SaveAction::UpdateAdd)];
+        let options = Options { save_options, ..Options::default() };
+        assert_eq!(options.save_action(), Some(SaveAction::UpdateAdd));
+        assert_eq!(Options::default().save_action(), None);
+    }
 }

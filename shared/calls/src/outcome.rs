@@ -71,3 +71,30 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_of_a_call_is_that_of_its_objects() {
+        assert_eq!(OverallStatus::of(2, 0).text(), "OK");
+        assert_eq!(OverallStatus::of(2, 1).text(), "Has Errors");
+        assert_eq!(OverallStatus::of(2, 2).text(), "Error");
+    }
+
+    #[test]
+    fn every_end_has_a_state_of_its_own() {
+        let state = |how, overall_status| {
+            let status_message = String::new();
+            let ended_at = Timestamp::UNIX_EPOCH;
+            Outcome { how, overall_status, status_message, error_code: None, ended_at }.state()
+        };
+        assert_eq!(state(Ended::CarriedOut, OverallStatus::Ok), "Complete");
+        assert_eq!(state(Ended::CarriedOut, OverallStatus::HasErrors), "Error");
+        assert_eq!(state(Ended::CarriedOut, OverallStatus::Error), "Error");
+        assert_eq!(state(Ended::Expired, OverallStatus::Error), "Expired");
+        assert_eq!(state(Ended::Cancelled, OverallStatus::Error), "Cancelled");
+        assert_eq!(state(Ended::NotProcessed, OverallStatus::Error), "NotProcessed");
+    }
+}

@@ -188,3 +188,39 @@ fn check_found(found: Found, expected: &str) {
     };
     assert_eq!(said, expected);
 }
+
+#[test]
+fn an_id_is_made_of_the_request_and_the_number() {
+    assert_eq!(a_reply().id(), "msg_0e1f2_0");
+}
+
+#[test]
+fn waits_differ_between_replies_by_up_to_a_tenth() {
+    let mut later = SignedDuration::ZERO;
+    for number in 0..40 {
+        let mut reply = a_reply();
+        reply.number = number;
+        let ReplyState::Owed(next) = reply.attempted(Found::Unreachable, now()).state else {
+            panic!("still owed")
+        };
+        let jitter = next.duration_since(now()) - WAITS[1];
+        assert!(jitter <= WAITS[1] / 10, "{jitter:?}");
+        later = later.max(jitter);
+    }
+    assert!(later > WAITS[1] / 20, "{later:?} is hardly any");
+}
+
+#[test]
+fn only_some_wait_for_the_end_of_the_conversation() {
+    let mut waiting = Vec::new();
+    for when in EVERY {
+        let mut one = subscription(when);
+        if is_for_the_end(&one) {
+            waiting.push(when);
+        }
+        one.response_type = AsyncResponseType::None;
+        assert!(!is_for_the_end(&one), "nobody is told");
+    }
+    let expected = [RespondWhen::OnConversationError, RespondWhen::OnConversationComplete];
+    assert_eq!(waiting, expected);
+}
