@@ -89,10 +89,15 @@ fn decide(plan: &Plan, arriving: &Arriving) -> (Step<Joined>, Call) {
             conversation.join(&first, before, now)
         }
         (None, Seen::Never | Seen::SameContent) => Conversation::open(&first, now),
-        (None, Seen::OtherContent) => match Conversation::open(&first, now).conversation {
-            Some(opened) => opened.join(&call, before, now),
-            None => Conversation::open(&first, now),
-        },
+        (None, Seen::OtherContent) => {
+            let opened = Conversation::open(&first, now);
+            let joined = opened.conversation.clone().map(|it| it.join(&call, before, now));
+            match joined {
+                Some(joined) if joined.conversation.is_some() => joined,
+                Some(joined) => Step { answer: joined.answer, ..opened },
+                None => opened,
+            }
+        }
     };
     (step, first)
 }

@@ -1,4 +1,5 @@
 //! Small worlds, each seen through to its end in every order of events.
+#![expect(clippy::print_stdout, reason = "how many states there were is part of the result")]
 
 use model::plan::{Plan, sent};
 use stateright::{Checker, Model};
