@@ -317,7 +317,15 @@ mod tests {
 
     #[test]
     fn methods_have_the_names_of_the_protocol() {
-        let methods = [Method::Create, Method::Update, Method::Delete, Method::Perform];
-        assert_eq!(methods.map(Method::name), ["Create", "Update", "Delete", "Perform"]);
+        let methods = [
+            Method::Create,
+            Method::Update,
+            Method::Delete,
+            Method::Perform,
+        ];
+        assert_eq!(
+            methods.map(Method::name),
+            ["Create", "Update", "Delete", "Perform"]
+        );
     }
 }

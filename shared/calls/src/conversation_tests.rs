@@ -1,8 +1,8 @@
 //! The life of a conversation, through one door: what comes in which order, and what is said.
 
 use super::*;
-use crate::course::Cancelled;
 use crate::call::{AccountId, ConversationId, Digest, Method, RequestId};
+use crate::course::Cancelled;
 use crate::options::Options;
 use crate::outcome::{Ended, Outcome, OverallStatus};
 use crate::{RespondWhen, Subscription};
@@ -96,45 +96,52 @@ fn happen(
             let last = conversation.unclosed().last().expect("unclosed");
             (Some(conversation.closed_through(last)), "closed".to_owned())
         }
-        part => {
-            let other = part.ends_with('!');
-            let (sequence, calls) = part
-                .trim_end_matches('!')
-                .split_once('/')
-                .expect("sequence/calls");
-            let (sequence, calls): (i64, i64) = (
-                sequence.parse().expect("number"),
-                calls.parse().expect("number"),
-            );
-            let call = call(sequence, calls);
-            let step = match standing {
-                None => Conversation::open(&call, now),
-                Some(conversation) => {
-                    let before = if !seen.contains(&sequence) {
-                        Seen::Never
-                    } else if other {
-                        Seen::OtherContent
-                    } else {
-                        Seen::SameContent
-                    };
-                    conversation.join(&call, before, now)
-                }
-            };
-            let answer = match step.answer {
-                Joined::Accepted => {
-                    seen.push(sequence);
-                    if step.owed.is_empty() {
-                        "ok".to_owned()
-                    } else {
-                        "ok+wake".to_owned()
-                    }
-                }
-                Joined::Repeated => "again".to_owned(),
-                Joined::Refused(refusal) => refusal.error_code().to_string(),
-            };
-            (step.conversation, answer)
-        }
+        part => arrive(part, standing, seen, now),
     }
+}
+
+fn arrive(
+    part: &str,
+    standing: Option<Conversation>,
+    seen: &mut Vec<i64>,
+    now: Timestamp,
+) -> (Option<Conversation>, String) {
+    let other = part.ends_with('!');
+    let (sequence, calls) = part
+        .trim_end_matches('!')
+        .split_once('/')
+        .expect("sequence/calls");
+    let (sequence, calls): (i64, i64) = (
+        sequence.parse().expect("number"),
+        calls.parse().expect("number"),
+    );
+    let call = call(sequence, calls);
+    let step = match standing {
+        None => Conversation::open(&call, now),
+        Some(conversation) => {
+            let before = if !seen.contains(&sequence) {
+                Seen::Never
+            } else if other {
+                Seen::OtherContent
+            } else {
+                Seen::SameContent
+            };
+            conversation.join(&call, before, now)
+        }
+    };
+    let answer = match step.answer {
+        Joined::Accepted => {
+            seen.push(sequence);
+            if step.owed.is_empty() {
+                "ok".to_owned()
+            } else {
+                "ok+wake".to_owned()
+            }
+        }
+        Joined::Repeated => "again".to_owned(),
+        Joined::Refused(refusal) => refusal.error_code().to_string(),
+    };
+    (step.conversation, answer)
 }
 
 fn phase(conversation: &Conversation) -> String {
@@ -357,7 +364,10 @@ fn progress_is_written_only_where_there_is_some() {
     assert_eq!(text(&progress), r#"{"next":1}"#);
     progress.done_through = 61;
     progress.chunks = 1;
-    assert_eq!(text(&progress), r#"{"next":1,"done_through":61,"chunks":1}"#);
+    assert_eq!(
+        text(&progress),
+        r#"{"next":1,"done_through":61,"chunks":1}"#
+    );
 }
 
 fn opened(calls: i64) -> Conversation {
@@ -368,7 +378,9 @@ fn opened(calls: i64) -> Conversation {
 #[test]
 fn chunks_are_counted() {
     let conversation = opened(1).chunk_done(61).chunk_done(80);
-    let Phase::Running(progress) = conversation.phase else { panic!("running") };
+    let Phase::Running(progress) = conversation.phase else {
+        panic!("running")
+    };
     assert_eq!((progress.done_through, progress.chunks), (80, 2));
 }
 
@@ -384,19 +396,44 @@ fn whoever_has_work_to_do_is_looked_at_in_time() {
     assert_eq!(opened(2).due, minute, "while gathering");
     assert_eq!(opened(1).due, minute, "while running");
     let gathering = opened(2).look(at(60)).conversation.expect("looked at");
-    assert_eq!(gathering.due, Due::At(at(300) + SignedDuration::from_millis(1)));
+    assert_eq!(
+        gathering.due,
+        Due::At(at(300) + SignedDuration::from_millis(1))
+    );
     let running = opened(1).look(at(60)).conversation.expect("looked at");
     assert_eq!(running.due, Due::At(at(360)));
-    let closing = opened(1).park(at(10)).cancel(at(10)).conversation.expect("cancelled");
-    assert_eq!(closing.due, Due::At(at(70)), "closing goes on in maintenance");
+    let closing = opened(1)
+        .park(at(10))
+        .cancel(at(10))
+        .conversation
+        .expect("cancelled");
+    assert_eq!(
+        closing.due,
+        Due::At(at(70)),
+        "closing goes on in maintenance"
+    );
     let sooner = opened(2).look(at(60)).conversation.expect("looked at");
     let sooner = sooner.cancel(at(70)).conversation.expect("cancelled");
-    assert_eq!(sooner.due, Due::At(at(130)), "nearer than the end of the silence");
+    assert_eq!(
+        sooner.due,
+        Due::At(at(130)),
+        "nearer than the end of the silence"
+    );
     let kept = opened(1).cancel(at(30)).conversation.expect("cancelled");
-    assert_eq!(kept.due, minute, "an entry is written only if the time moves nearer");
+    assert_eq!(
+        kept.due, minute,
+        "an entry is written only if the time moves nearer"
+    );
     let last = call(2, 2);
-    let joined = gathering.join(&last, Seen::Never, at(100)).conversation.expect("joined");
-    assert_eq!(joined.due, Due::At(at(160)), "what begins to run is looked at a minute later");
+    let joined = gathering
+        .join(&last, Seen::Never, at(100))
+        .conversation
+        .expect("joined");
+    assert_eq!(
+        joined.due,
+        Due::At(at(160)),
+        "what begins to run is looked at a minute later"
+    );
 }
 
 #[test]
@@ -427,7 +464,9 @@ fn a_call_whose_time_has_come_is_not_scheduled() {
 }
 
 fn opened_with(call: &Call) -> Conversation {
-    Conversation::open(call, at(0)).conversation.expect("opened")
+    Conversation::open(call, at(0))
+        .conversation
+        .expect("opened")
 }
 
 #[test]
@@ -440,8 +479,14 @@ fn an_arrival_never_sets_the_last_one_back() {
 
 #[test]
 fn only_the_unrun_get_their_outcome_from_the_end() {
-    let gathered = opened(3).join(&call(2, 3), Seen::Never, at(0)).conversation.expect("joined");
-    let running = gathered.join(&call(3, 3), Seen::Never, at(0)).conversation.expect("joined");
+    let gathered = opened(3)
+        .join(&call(2, 3), Seen::Never, at(0))
+        .conversation
+        .expect("joined");
+    let running = gathered
+        .join(&call(3, 3), Seen::Never, at(0))
+        .conversation
+        .expect("joined");
     let outcome = Outcome {
         how: Ended::CarriedOut,
         overall_status: OverallStatus::Error,
@@ -452,7 +497,9 @@ fn only_the_unrun_get_their_outcome_from_the_end() {
     let failed = running.call_ended(&RequestId("r-1".to_owned()), &outcome, at(1));
     let unrun = |number: u32| {
         let sequence = SequenceCode::new(number).expect("not zero");
-        failed.outcome_of_unrun(sequence, at(2)).map(|outcome| outcome.status_message)
+        failed
+            .outcome_of_unrun(sequence, at(2))
+            .map(|outcome| outcome.status_message)
     };
     let why = "Not carried out. Conversation failed at SequenceCode 1 (RequestID r-1): no";
     assert_eq!(unrun(1), None);
@@ -464,9 +511,18 @@ fn only_the_unrun_get_their_outcome_from_the_end() {
 fn an_end_says_why() {
     let from = SequenceCode::FIRST;
     assert_eq!(Ending::Complete.message(), "");
-    assert_eq!(Ending::Cancelled { from }.message(), "Conversation was cancelled by its caller");
-    assert_eq!(Ending::TimedOut.message(), Refusal::ConversationTimedOut.to_string());
+    assert_eq!(
+        Ending::Cancelled { from }.message(),
+        "Conversation was cancelled by its caller"
+    );
+    assert_eq!(
+        Ending::TimedOut.message(),
+        Refusal::ConversationTimedOut.to_string()
+    );
     let invalidated = |error_code| Ending::Invalidated { error_code }.message();
-    assert_eq!(invalidated(200), Refusal::CallsInConversationChanged.to_string());
+    assert_eq!(
+        invalidated(200),
+        Refusal::CallsInConversationChanged.to_string()
+    );
     assert_eq!(invalidated(214), Refusal::SequenceCodeUsed.to_string());
 }

@@ -186,7 +186,10 @@ mod tests {
 
     #[test]
     fn priorities_have_the_names_of_the_protocol() {
-        assert_eq!(QueuePriority::ALL.map(QueuePriority::name), ["High", "Medium", "Low"]);
+        assert_eq!(
+            QueuePriority::ALL.map(QueuePriority::name),
+            ["High", "Medium", "Low"]
+        );
     }
 
     #[test]
@@ -195,9 +198,14 @@ mod tests {
             property_name: property_name.to_owned(),
             save_action,
         };
-        let save_options =
-            vec![option("Status", SaveAction::Nothing), option("*", SaveAction::UpdateAdd)];
-        let options = Options { save_options, ..Options::default() };
+        let save_options = vec![
+            option("Status", SaveAction::Nothing),
+            option("*", SaveAction::UpdateAdd),
+        ];
+        let options = Options {
+            save_options,
+            ..Options::default()
+        };
         assert_eq!(options.save_action(), Some(SaveAction::UpdateAdd));
         assert_eq!(Options::default().save_action(), None);
     }

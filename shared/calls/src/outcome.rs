@@ -88,13 +88,23 @@ mod tests {
         let state = |how, overall_status| {
             let status_message = String::new();
             let ended_at = Timestamp::UNIX_EPOCH;
-            Outcome { how, overall_status, status_message, error_code: None, ended_at }.state()
+            Outcome {
+                how,
+                overall_status,
+                status_message,
+                error_code: None,
+                ended_at,
+            }
+            .state()
         };
         assert_eq!(state(Ended::CarriedOut, OverallStatus::Ok), "Complete");
         assert_eq!(state(Ended::CarriedOut, OverallStatus::HasErrors), "Error");
         assert_eq!(state(Ended::CarriedOut, OverallStatus::Error), "Error");
         assert_eq!(state(Ended::Expired, OverallStatus::Error), "Expired");
         assert_eq!(state(Ended::Cancelled, OverallStatus::Error), "Cancelled");
-        assert_eq!(state(Ended::NotProcessed, OverallStatus::Error), "NotProcessed");
+        assert_eq!(
+            state(Ended::NotProcessed, OverallStatus::Error),
+            "NotProcessed"
+        );
     }
 }

@@ -221,6 +221,9 @@ fn only_some_wait_for_the_end_of_the_conversation() {
         one.response_type = AsyncResponseType::None;
         assert!(!is_for_the_end(&one), "nobody is told");
     }
-    let expected = [RespondWhen::OnConversationError, RespondWhen::OnConversationComplete];
+    let expected = [
+        RespondWhen::OnConversationError,
+        RespondWhen::OnConversationComplete,
+    ];
     assert_eq!(waiting, expected);
 }
