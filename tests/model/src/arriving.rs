@@ -10,20 +10,32 @@ use crate::world::{Arriving, Header, Wake, World};
 /// A request has come in and its conversation has been loaded.
 pub fn arrive(world: &mut World, plan: &Plan, ingest: usize, sent: usize) {
     world.unsent.remove(&sent);
-    let seen = world.conversations[plan.sends[sent].conversation].header.clone();
+    let seen = world.conversations[plan.sends[sent].conversation]
+        .header
+        .clone();
     let instant = world.instant;
-    world.ingests[ingest] = Some(Arriving { sent, instant, seen, first: None });
+    world.ingests[ingest] = Some(Arriving {
+        sent,
+        instant,
+        seen,
+        first: None,
+    });
 }
 
 /// Makes the record, unless the conversation refuses the call, or one is there.
 pub fn keep(world: &mut World, plan: &Plan, ingest: usize) {
-    let Some(mut arriving) = world.ingests[ingest].take() else { return };
+    let Some(mut arriving) = world.ingests[ingest].take() else {
+        return;
+    };
     let call = call_of(plan, &arriving, arriving.sent);
     let kept = &mut world.conversations[plan.sends[arriving.sent].conversation];
     let sequence = call.place.sequence().get();
     let refused = !is_counted(&arriving, &call)
         && arriving.seen.as_ref().is_some_and(|seen| {
-            let step = seen.conversation.clone().join(&call, Seen::Never, call.arrived_at);
+            let step = seen
+                .conversation
+                .clone()
+                .join(&call, Seen::Never, call.arrived_at);
             step.answer != Joined::Accepted
         });
     let first = if refused {
@@ -37,7 +49,9 @@ pub fn keep(world: &mut World, plan: &Plan, ingest: usize) {
 
 /// Commits if the conversation still stands as it was loaded; otherwise loads it again.
 pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_is_lost: bool) {
-    let Some(mut arriving) = world.ingests[ingest].take() else { return };
+    let Some(mut arriving) = world.ingests[ingest].take() else {
+        return;
+    };
     let (step, first) = decide(plan, &arriving);
     let conversation = plan.sends[arriving.sent].conversation;
     let kept = &mut world.conversations[conversation];
@@ -52,9 +66,13 @@ pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_is_lost: bool)
         }
         version += 1;
         if step.answer == Joined::Accepted {
-            kept.arrivals_s.push(plan.time(arriving.instant).as_second());
+            kept.arrivals_s
+                .push(plan.time(arriving.instant).as_second());
         }
-        kept.header = Some(Header { version, conversation: next });
+        kept.header = Some(Header {
+            version,
+            conversation: next,
+        });
     }
     let sequence = plan.sends[arriving.sent].sequence;
     match step.answer {
@@ -91,10 +109,16 @@ fn decide(plan: &Plan, arriving: &Arriving) -> (Step<Joined>, Call) {
         (None, Seen::Never | Seen::SameContent) => Conversation::open(&first, now),
         (None, Seen::OtherContent) => {
             let opened = Conversation::open(&first, now);
-            let joined = opened.conversation.clone().map(|it| it.join(&call, before, now));
+            let joined = opened
+                .conversation
+                .clone()
+                .map(|it| it.join(&call, before, now));
             match joined {
                 Some(joined) if joined.conversation.is_some() => joined,
-                Some(joined) => Step { answer: joined.answer, ..opened },
+                Some(joined) => Step {
+                    answer: joined.answer,
+                    ..opened
+                },
                 None => opened,
             }
         }
@@ -122,7 +146,11 @@ pub fn settle(world: &mut World, conversation: usize, step: u64, owed: &[Owed], 
             Owed::Wake => i64::MIN,
             Owed::WakeAt(at) => at.as_second(),
         };
-        world.wakes.insert(Wake { conversation, step, not_before_s });
+        world.wakes.insert(Wake {
+            conversation,
+            step,
+            not_before_s,
+        });
     }
 }
 

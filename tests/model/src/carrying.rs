@@ -1,9 +1,7 @@
 //! The processor: loads a conversation and takes it on, commit by commit, until it can go no
 //! further.
 
-use calls::{
-    Call, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, SequenceCode, Told,
-};
+use calls::{Call, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, SequenceCode, Told};
 
 use crate::arriving::wake_at;
 use crate::plan::{Does, Plan};
@@ -23,8 +21,12 @@ pub fn receive(world: &mut World, processor: usize, wake: Wake) {
 
 /// One commit, or the end of what can be done about the wake-up.
 pub fn go_on(world: &mut World, plan: &Plan, processor: usize) {
-    let Some(carrying) = world.processors[processor].clone() else { return };
-    let Some(seen) = carrying.seen.clone() else { return put_down(world, processor) };
+    let Some(carrying) = world.processors[processor].clone() else {
+        return;
+    };
+    let Some(seen) = carrying.seen.clone() else {
+        return put_down(world, processor);
+    };
     match seen.conversation.phase.clone() {
         Phase::Gathering | Phase::Ended(_) => put_down(world, processor),
         Phase::Closing { .. } => close(world, plan, processor, &carrying, seen),
@@ -50,9 +52,15 @@ fn commit(
     let kept = &mut world.conversations[wake.conversation];
     let written = kept.version() == seen.version;
     if written {
-        kept.header = Some(Header { version: seen.version + 1, conversation: next });
+        kept.header = Some(Header {
+            version: seen.version + 1,
+            conversation: next,
+        });
     }
-    world.processors[processor] = Some(Carrying { wake, seen: kept.header.clone() });
+    world.processors[processor] = Some(Carrying {
+        wake,
+        seen: kept.header.clone(),
+    });
     written
 }
 
@@ -126,16 +134,12 @@ fn run(
 }
 
 /// Gives one more call of a closing conversation what it lacks.
-fn close(
-    world: &mut World,
-    plan: &Plan,
-    processor: usize,
-    carrying: &Carrying,
-    seen: Header,
-) {
+fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, seen: Header) {
     let wake = carrying.wake;
     let now = plan.time(world.instant);
-    let Phase::Closing { ending, .. } = &seen.conversation.phase else { return };
+    let Phase::Closing { ending, .. } = &seen.conversation.phase else {
+        return;
+    };
     let Some(sequence) = seen.conversation.unclosed().next() else {
         let next = seen.conversation.clone();
         commit(world, processor, wake, &seen, next);
@@ -143,7 +147,10 @@ fn close(
     };
     let call = call(world, plan, wake.conversation, sequence);
     let unrun = seen.conversation.outcome_of_unrun(sequence, now);
-    let before = world.conversations[wake.conversation].outcomes.get(&sequence.get()).copied();
+    let before = world.conversations[wake.conversation]
+        .outcomes
+        .get(&sequence.get())
+        .copied();
     let outcome = unrun.clone().unwrap_or_else(|| {
         let (how, status) = before.expect("a call that ended by itself has its outcome");
         how.outcome(status, now)
@@ -167,7 +174,10 @@ fn close(
 fn keep_outcome(kept: &mut Kept, sequence: u32, outcome: &Outcome) {
     let entry = (outcome.how.into(), outcome.overall_status.into());
     // Its record is new, or the whole transaction would fail.
-    assert!(kept.outcomes.insert(sequence, entry).is_none(), "an outcome is written once");
+    assert!(
+        kept.outcomes.insert(sequence, entry).is_none(),
+        "an outcome is written once"
+    );
 }
 
 fn keep_replies(kept: &mut Kept, replies: &[Reply]) {

@@ -53,7 +53,9 @@ impl Model for Plan {
         at_the_processor(self, world, events);
         at_the_timekeeper(self, world, events);
         let conversations = world.uncancelled.iter();
-        events.extend(conversations.map(|conversation| Event::IsCancelled { conversation: *conversation }));
+        events.extend(conversations.map(|conversation| Event::IsCancelled {
+            conversation: *conversation,
+        }));
         match world.maintenance {
             Switch::NotYet if self.maintenance => events.push(Event::MaintenanceBegins),
             Switch::On => events.push(Event::MaintenanceEnds),
@@ -69,7 +71,10 @@ impl Model for Plan {
         match event {
             Event::Arrives { ingest, sent } => arriving::arrive(&mut world, self, ingest, sent),
             Event::IsKept { ingest } => arriving::keep(&mut world, self, ingest),
-            Event::IsCommitted { ingest, wake_is_lost } => {
+            Event::IsCommitted {
+                ingest,
+                wake_is_lost,
+            } => {
                 arriving::commit(&mut world, self, ingest, wake_is_lost);
             }
             Event::IngestDies { ingest } => {
@@ -102,16 +107,25 @@ impl Model for Plan {
 fn at_the_door(plan: &Plan, world: &World, events: &mut Vec<Event>) {
     let free = world.ingests.iter().position(Option::is_none);
     if let Some(ingest) = free {
-        events.extend(world.unsent.iter().map(|sent| Event::Arrives { ingest, sent: *sent }));
+        events.extend(world.unsent.iter().map(|sent| Event::Arrives {
+            ingest,
+            sent: *sent,
+        }));
     }
     for (ingest, arriving) in world.ingests.iter().enumerate() {
         let Some(arriving) = arriving else { continue };
         if arriving.first.is_none() {
             events.push(Event::IsKept { ingest });
         } else {
-            events.push(Event::IsCommitted { ingest, wake_is_lost: false });
+            events.push(Event::IsCommitted {
+                ingest,
+                wake_is_lost: false,
+            });
             if world.losses > 0 && arriving::would_wake(plan, arriving) {
-                events.push(Event::IsCommitted { ingest, wake_is_lost: true });
+                events.push(Event::IsCommitted {
+                    ingest,
+                    wake_is_lost: true,
+                });
             }
         }
         if world.crashes > 0 {
@@ -124,11 +138,17 @@ fn at_the_processor(plan: &Plan, world: &World, events: &mut Vec<Event>) {
     let now_s = plan.time(world.instant).as_second();
     let free = world.processors.iter().position(Option::is_none);
     for wake in &world.wakes {
-        let in_flight =
-            world.processors.iter().flatten().any(|carrying| carrying.wake == *wake);
+        let in_flight = world
+            .processors
+            .iter()
+            .flatten()
+            .any(|carrying| carrying.wake == *wake);
         let Some(processor) = free else { break };
         if wake.not_before_s <= now_s && (!in_flight || world.redeliveries > 0) {
-            events.push(Event::IsReceived { processor, wake: *wake });
+            events.push(Event::IsReceived {
+                processor,
+                wake: *wake,
+            });
         }
     }
     for (processor, carrying) in world.processors.iter().enumerate() {
@@ -148,7 +168,9 @@ fn at_the_timekeeper(plan: &Plan, world: &World, events: &mut Vec<Event>) {
         events.extend(found.map(|conversation| Event::IsFound { conversation }));
         return;
     };
-    events.push(Event::IsLookedAt { wake_is_lost: false });
+    events.push(Event::IsLookedAt {
+        wake_is_lost: false,
+    });
     if world.losses > 0 && keeping::would_wake(plan, looking) {
         events.push(Event::IsLookedAt { wake_is_lost: true });
     }

@@ -12,29 +12,42 @@ use crate::world::{Header, Looking, Switch, World};
 /// In the last instant, which stands for all time to come, everything becomes due some day; what a
 /// wake-up is still on its way to is left to it, or the world would not end.
 pub fn is_found(world: &World, plan: &Plan, conversation: usize) -> bool {
-    let Some(header) = &world.conversations[conversation].header else { return false };
+    let Some(header) = &world.conversations[conversation].header else {
+        return false;
+    };
     let in_the_end = world.instant == plan.last_instant()
-        && world.wakes.iter().all(|wake| wake.conversation != conversation);
+        && world
+            .wakes
+            .iter()
+            .all(|wake| wake.conversation != conversation);
     match header.conversation.due {
         Due::At(at) if plan.last_instant() == world.instant => in_the_end && at < Timestamp::MAX,
         Due::At(at) => at <= plan.time(world.instant),
         Due::Parked(_) => {
-            world.maintenance != Switch::On
-                && (world.instant < plan.last_instant() || in_the_end)
+            world.maintenance != Switch::On && (world.instant < plan.last_instant() || in_the_end)
         }
         Due::Never => false,
     }
 }
 
 pub fn load(world: &mut World, conversation: usize) {
-    let Some(seen) = world.conversations[conversation].header.clone() else { return };
+    let Some(seen) = world.conversations[conversation].header.clone() else {
+        return;
+    };
     let maintenance = world.maintenance == Switch::On;
     let instant = world.instant;
-    world.timekeeper = Some(Looking { conversation, seen, instant, maintenance });
+    world.timekeeper = Some(Looking {
+        conversation,
+        seen,
+        instant,
+        maintenance,
+    });
 }
 
 pub fn commit(world: &mut World, plan: &Plan, wake_is_lost: bool) {
-    let Some(mut looking) = world.timekeeper.take() else { return };
+    let Some(mut looking) = world.timekeeper.take() else {
+        return;
+    };
     let kept = &mut world.conversations[looking.conversation];
     if kept.version() != looking.seen.version {
         if let Some(header) = &kept.header {
@@ -47,9 +60,18 @@ pub fn commit(world: &mut World, plan: &Plan, wake_is_lost: bool) {
     let mut version = kept.version();
     if let Some(conversation) = step.conversation {
         version += 1;
-        kept.header = Some(Header { version, conversation });
+        kept.header = Some(Header {
+            version,
+            conversation,
+        });
     }
-    settle(world, looking.conversation, version, &step.owed, wake_is_lost);
+    settle(
+        world,
+        looking.conversation,
+        version,
+        &step.owed,
+        wake_is_lost,
+    );
 }
 
 /// Whether a commit would owe a wake-up.
@@ -62,7 +84,11 @@ fn decide(plan: &Plan, looking: &Looking) -> Step<()> {
     let now = plan.time(looking.instant);
     if looking.maintenance && matches!(conversation.phase, Phase::Running(_)) {
         let parked = conversation.park(now);
-        return Step { conversation: Some(parked), answer: (), owed: Vec::new() };
+        return Step {
+            conversation: Some(parked),
+            answer: (),
+            owed: Vec::new(),
+        };
     }
     conversation.look(now)
 }
@@ -72,13 +98,18 @@ pub fn cancel(world: &mut World, plan: &Plan, conversation: usize) {
     world.uncancelled.remove(&conversation);
     let now = plan.time(world.instant);
     let kept = &mut world.conversations[conversation];
-    let Some(header) = kept.header.clone() else { return };
+    let Some(header) = kept.header.clone() else {
+        return;
+    };
     let step = header.conversation.cancel(now);
     kept.cancelled |= step.answer == Cancelled::Yes;
     let mut version = header.version;
     if let Some(conversation) = step.conversation {
         version += 1;
-        kept.header = Some(Header { version, conversation });
+        kept.header = Some(Header {
+            version,
+            conversation,
+        });
     }
     settle(world, conversation, version, &step.owed, false);
 }

@@ -59,7 +59,11 @@ impl Plan {
     }
 
     pub fn conversations(&self) -> usize {
-        self.sends.iter().map(|sent| sent.conversation + 1).max().unwrap_or(0)
+        self.sends
+            .iter()
+            .map(|sent| sent.conversation + 1)
+            .max()
+            .unwrap_or(0)
     }
 }
 

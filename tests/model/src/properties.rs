@@ -11,62 +11,101 @@ const SILENCE_MAX_S: i64 = 300;
 
 pub fn all() -> Vec<Property<Plan>> {
     vec![
-        Property::eventually("an answered call gets its outcome, and its conversation ends", |plan: &Plan, world: &World| {
-            is_over(plan, world) && world.conversations.iter().all(is_settled)
-        }),
-        Property::eventually("whoever wants to know is told", |plan: &Plan, world: &World| {
-            is_over(plan, world) && every(plan, world, |plan, kept| kept.replies == owed(plan, kept))
-        }),
-        Property::always("a call is carried out once, in order, when all have come", |_, world: &World| {
-            world.conversations.iter().all(ran_in_order)
-        }),
-        Property::always("nothing is carried out after a call that is not OK", |_, world: &World| {
-            world.conversations.iter().all(stops_at_the_first_error)
-        }),
-        Property::always("nothing is carried out after a silence", |_, world: &World| {
-            world.conversations.iter().all(|kept| kept.ran.is_empty() || longest_gap_s(kept) <= SILENCE_MAX_S)
-        }),
+        Property::eventually(
+            "an answered call gets its outcome, and its conversation ends",
+            |plan: &Plan, world: &World| {
+                is_over(plan, world) && world.conversations.iter().all(is_settled)
+            },
+        ),
+        Property::eventually(
+            "whoever wants to know is told",
+            |plan: &Plan, world: &World| {
+                is_over(plan, world)
+                    && every(plan, world, |plan, kept| kept.replies == owed(plan, kept))
+            },
+        ),
+        Property::always(
+            "a call is carried out once, in order, when all have come",
+            |_, world: &World| world.conversations.iter().all(ran_in_order),
+        ),
+        Property::always(
+            "nothing is carried out after a call that is not OK",
+            |_, world: &World| world.conversations.iter().all(stops_at_the_first_error),
+        ),
+        Property::always(
+            "nothing is carried out after a silence",
+            |_, world: &World| {
+                world
+                    .conversations
+                    .iter()
+                    .all(|kept| kept.ran.is_empty() || longest_gap_s(kept) <= SILENCE_MAX_S)
+            },
+        ),
         Property::always("nobody is timed out who was in time", |_, world: &World| {
             world.conversations.iter().all(|kept| {
                 !is_timed_out(kept) || !has_all(kept) || longest_gap_s(kept) > SILENCE_MAX_S
             })
         }),
-        Property::always("nothing is carried out before its time", |plan: &Plan, world: &World| {
-            every(plan, world, never_early)
-        }),
-        Property::always("nothing is carried out in maintenance", |_, world: &World| {
-            world.conversations.iter().all(|kept| !kept.ran_in_maintenance)
-        }),
-        Property::always("a conversation has the priority of its highest part", |plan: &Plan, world: &World| {
-            every(plan, world, |plan, kept| {
-                kept.header.as_ref().is_none_or(|header| {
-                    let arrived = header.conversation.arrived.iter();
-                    let highest = arrived.map(|sequence| plan.sends[kept.calls[&sequence.get()]].priority).max();
-                    highest == Some(header.conversation.priority)
+        Property::always(
+            "nothing is carried out before its time",
+            |plan: &Plan, world: &World| every(plan, world, never_early),
+        ),
+        Property::always(
+            "nothing is carried out in maintenance",
+            |_, world: &World| {
+                world
+                    .conversations
+                    .iter()
+                    .all(|kept| !kept.ran_in_maintenance)
+            },
+        ),
+        Property::always(
+            "a conversation has the priority of its highest part",
+            |plan: &Plan, world: &World| {
+                every(plan, world, |plan, kept| {
+                    kept.header.as_ref().is_none_or(|header| {
+                        let arrived = header.conversation.arrived.iter();
+                        let highest = arrived
+                            .map(|sequence| plan.sends[kept.calls[&sequence.get()]].priority)
+                            .max();
+                        highest == Some(header.conversation.priority)
+                    })
                 })
-            })
-        }),
-        Property::always("a reply is written once, with or after its outcome", |plan: &Plan, world: &World| {
-            every(plan, world, |plan, kept| {
-                !kept.told_twice && kept.replies.is_subset(&owed(plan, kept))
-            })
-        }),
-        Property::always("a call that is sent again gets its first RequestID", |_, world: &World| {
-            world.conversations.iter().all(|kept| {
-                let calls = kept.answered.iter().map(|(sequence, _)| sequence);
-                let different: std::collections::BTreeSet<_> = calls.collect();
-                different.len() == kept.answered.len() && !kept.answered_wrong
-            })
-        }),
-        Property::always("what was cancelled before it began is not carried out", |_, world: &World| {
-            world.conversations.iter().all(|kept| {
-                kept.outcomes.iter().all(|(sequence, (how, _))| {
-                    *how != How::Cancelled || kept.ran.iter().all(|(ran, _)| ran < sequence)
+            },
+        ),
+        Property::always(
+            "a reply is written once, with or after its outcome",
+            |plan: &Plan, world: &World| {
+                every(plan, world, |plan, kept| {
+                    !kept.told_twice && kept.replies.is_subset(&owed(plan, kept))
                 })
-            })
-        }),
+            },
+        ),
+        Property::always(
+            "a call that is sent again gets its first RequestID",
+            |_, world: &World| {
+                world.conversations.iter().all(|kept| {
+                    let calls = kept.answered.iter().map(|(sequence, _)| sequence);
+                    let different: std::collections::BTreeSet<_> = calls.collect();
+                    different.len() == kept.answered.len() && !kept.answered_wrong
+                })
+            },
+        ),
+        Property::always(
+            "what was cancelled before it began is not carried out",
+            |_, world: &World| {
+                world.conversations.iter().all(|kept| {
+                    kept.outcomes.iter().all(|(sequence, (how, _))| {
+                        *how != How::Cancelled || kept.ran.iter().all(|(ran, _)| ran < sequence)
+                    })
+                })
+            },
+        ),
         Property::sometimes("a conversation ends", |_, world: &World| {
-            world.conversations.iter().any(|kept| ending(kept).is_some())
+            world
+                .conversations
+                .iter()
+                .any(|kept| ending(kept).is_some())
         }),
     ]
 }
@@ -85,13 +124,21 @@ fn is_over(plan: &Plan, world: &World) -> bool {
 
 fn is_settled(kept: &Kept) -> bool {
     let answered = kept.answered.iter().map(|(sequence, _)| sequence);
-    let Some(header) = &kept.header else { return kept.answered.is_empty() };
+    let Some(header) = &kept.header else {
+        return kept.answered.is_empty();
+    };
     matches!(header.conversation.phase, Phase::Ended(_))
-        && answered.into_iter().all(|sequence| kept.outcomes.contains_key(sequence))
+        && answered
+            .into_iter()
+            .all(|sequence| kept.outcomes.contains_key(sequence))
 }
 
 fn ran_in_order(kept: &Kept) -> bool {
-    let in_order = kept.ran.iter().map(|(sequence, _)| *sequence).eq((1..).take(kept.ran.len()));
+    let in_order = kept
+        .ran
+        .iter()
+        .map(|(sequence, _)| *sequence)
+        .eq((1..).take(kept.ran.len()));
     in_order && (kept.ran.is_empty() || has_all(kept))
 }
 

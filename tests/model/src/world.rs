@@ -112,7 +112,13 @@ impl How {
             Status::NotOk => OverallStatus::Error,
         };
         let status_message = String::new();
-        Outcome { how, overall_status, status_message, error_code: None, ended_at }
+        Outcome {
+            how,
+            overall_status,
+            status_message,
+            error_code: None,
+            ended_at,
+        }
     }
 }
 
@@ -157,8 +163,15 @@ impl Kept {
 
 impl Hash for Header {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Conversation { arrived, told_at_end, last_arrival, priority, phase, due, .. } =
-            &self.conversation;
+        let Conversation {
+            arrived,
+            told_at_end,
+            last_arrival,
+            priority,
+            phase,
+            due,
+            ..
+        } = &self.conversation;
         (self.version, arrived.as_bytes(), told_at_end.as_bytes()).hash(state);
         (last_arrival, priority).hash(state);
         match due {

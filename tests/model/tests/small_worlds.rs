@@ -1,5 +1,8 @@
 //! Small worlds, each seen through to its end in every order of events.
-#![expect(clippy::print_stdout, reason = "how many states there were is part of the result")]
+#![expect(
+    clippy::print_stdout,
+    reason = "how many states there were is part of the result"
+)]
 
 use model::plan::{Plan, sent};
 use stateright::{Checker, Model};
@@ -7,7 +10,15 @@ use stateright::{Checker, Model};
 #[test]
 fn parts_come_in_any_order_and_again() {
     check(Plan {
-        sends: ["0:1/3 told", "0:2/3 high", "0:3/3", "0:2/3 high", "0:1/3 told"].map(sent).to_vec(),
+        sends: [
+            "0:1/3 told",
+            "0:2/3 high",
+            "0:3/3",
+            "0:2/3 high",
+            "0:1/3 told",
+        ]
+        .map(sent)
+        .to_vec(),
         instants_s: vec![0, 1_000_000],
         ingests: 2,
         processors: 1,
@@ -18,7 +29,9 @@ fn parts_come_in_any_order_and_again() {
 #[test]
 fn parts_come_with_other_content_or_in_other_number() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told", "0:1/2 other", "0:1/3 other"].map(sent).to_vec(),
+        sends: ["0:1/2 told", "0:2/2 told", "0:1/2 other", "0:1/3 other"]
+            .map(sent)
+            .to_vec(),
         instants_s: vec![0, 1_000_000],
         ingests: 2,
         processors: 1,
@@ -29,7 +42,9 @@ fn parts_come_with_other_content_or_in_other_number() {
 #[test]
 fn the_door_dies_and_the_call_comes_again() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2", "0:1/2 told", "0:2/2 other"].map(sent).to_vec(),
+        sends: ["0:1/2 told", "0:2/2", "0:1/2 told", "0:2/2 other"]
+            .map(sent)
+            .to_vec(),
         instants_s: vec![0, 1_000_000],
         ingests: 2,
         processors: 1,
@@ -89,7 +104,9 @@ fn processors_die_anywhere() {
 #[test]
 fn two_conversations_side_by_side() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told two", "1:1/1 told"].map(sent).to_vec(),
+        sends: ["0:1/2 told", "0:2/2 told two", "1:1/1 told"]
+            .map(sent)
+            .to_vec(),
         instants_s: vec![0, 1_000_000],
         ingests: 2,
         processors: 2,
@@ -103,7 +120,9 @@ fn two_conversations_side_by_side() {
 #[test]
 fn the_first_error_ends_it_whoever_dies() {
     check(Plan {
-        sends: ["0:1/3", "0:2/3 fails told", "0:3/3 told"].map(sent).to_vec(),
+        sends: ["0:1/3", "0:2/3 fails told", "0:3/3 told"]
+            .map(sent)
+            .to_vec(),
         instants_s: vec![0, 60, 1_000_000],
         ingests: 2,
         processors: 2,
@@ -117,7 +136,9 @@ fn the_first_error_ends_it_whoever_dies() {
 #[test]
 fn what_has_not_begun_is_cancelled() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told two", "0:1/2 told"].map(sent).to_vec(),
+        sends: ["0:1/2 told", "0:2/2 told two", "0:1/2 told"]
+            .map(sent)
+            .to_vec(),
         instants_s: vec![0, 1_000_000],
         ingests: 1,
         processors: 2,
@@ -173,6 +194,10 @@ fn maintenance_holds_everything_back_and_loses_nothing() {
 #[track_caller]
 fn check(plan: Plan) {
     let checked = plan.checker().threads(2).spawn_bfs().join();
-    println!("{} states, {} of them different", checked.state_count(), checked.unique_state_count());
+    println!(
+        "{} states, {} of them different",
+        checked.state_count(),
+        checked.unique_state_count()
+    );
     checked.assert_properties();
 }

@@ -50,8 +50,13 @@ impl Maker {
     fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let stormy = dice.one_in(2);
-        let mut maker =
-            Self { dice, stormy, now_ms: START_MS, maintenance: false, cast: Vec::new() };
+        let mut maker = Self {
+            dice,
+            stormy,
+            now_ms: START_MS,
+            maintenance: false,
+            cast: Vec::new(),
+        };
         for number in 0..=u8::from(maker.dice.one_in(2)) {
             maker.cast(Name::Named(number));
         }
@@ -69,13 +74,19 @@ impl Maker {
             Name::Named(_) => self.dice.pick(&[1, 2, 2, 3, 3, 4]),
             Name::Alone(_) | Name::Keyed(_) => 1,
         };
-        let parts: Vec<Part> = (1..=calls).map(|sequence| self.part(sequence, calls)).collect();
+        let parts: Vec<Part> = (1..=calls)
+            .map(|sequence| self.part(sequence, calls))
+            .collect();
         let mut unsent: Vec<usize> = (0..parts.len()).collect();
         for last in (1..unsent.len()).rev() {
             let other = usize::try_from(self.dice.draw() % 1_000).unwrap_or(0) % (last + 1);
             unsent.swap(last, other);
         }
-        self.cast.push(Planned { name, parts, unsent });
+        self.cast.push(Planned {
+            name,
+            parts,
+            unsent,
+        });
     }
 
     fn part(&mut self, sequence: u32, calls: u32) -> Part {
@@ -90,7 +101,10 @@ impl Maker {
             _ => (Method::Create, (10..80).collect()),
         };
         let scheduled_ms = self.dice.one_in(6).then(|| {
-            self.now_ms + self.dice.pick(&[500, 20_000, 60_000, 290_000, 301_000, 900_000])
+            self.now_ms
+                + self
+                    .dice
+                    .pick(&[500, 20_000, 60_000, 290_000, 301_000, 900_000])
         });
         let expires_ms = (calls == 1 && self.dice.one_in(4)).then(|| {
             scheduled_ms.unwrap_or(self.now_ms) + self.dice.pick(&[1_000, 60_000, 400_000])
@@ -103,7 +117,16 @@ impl Maker {
             QueuePriority::Low,
         ]);
         let deed = Deed { method, objects };
-        Part { sequence, calls, deed, scheduled_ms, expires_ms, priority, told, variant: 0 }
+        Part {
+            sequence,
+            calls,
+            deed,
+            scheduled_ms,
+            expires_ms,
+            priority,
+            told,
+            variant: 0,
+        }
     }
 
     fn when(&mut self) -> RespondWhen {
@@ -123,10 +146,20 @@ impl Maker {
             0..42 => self.sends(),
             42..46 => self.send_together(),
             46..48 => Happening::SendsFlawed(self.dice.pick(&Flaw::ALL[..17])),
-            48..63 => Happening::Works { queue: self.queue(), trouble: self.trouble() },
-            63..67 => Happening::WorkTogether { queue: self.queue(), spread: self.dice.draw() },
-            67..70 => Happening::ComesAgain { which: self.dice.draw() },
-            70..74 => Happening::Ticks { trouble: self.trouble() },
+            48..63 => Happening::Works {
+                queue: self.queue(),
+                trouble: self.trouble(),
+            },
+            63..67 => Happening::WorkTogether {
+                queue: self.queue(),
+                spread: self.dice.draw(),
+            },
+            67..70 => Happening::ComesAgain {
+                which: self.dice.draw(),
+            },
+            70..74 => Happening::Ticks {
+                trouble: self.trouble(),
+            },
             74..86 => Happening::Jumps {
                 ms: self.dice.pick(&[
                     1, 1_000, 20_000, 60_000, 61_000, 299_999, 300_000, 300_000, 300_001, 600_000,
@@ -169,7 +202,10 @@ impl Maker {
             Fault::CrashAfter,
             Fault::CrashAfter,
         ]);
-        Some(Trouble { nth: 1 + self.dice.below(12), fault })
+        Some(Trouble {
+            nth: 1 + self.dice.below(12),
+            fault,
+        })
     }
 
     fn any(&mut self) -> usize {
@@ -207,7 +243,11 @@ impl Maker {
         let wilful = self.dice.below(24);
         let (one, other) = (self.dice.pick(&parts), self.dice.pick(&parts));
         let parts = [one, spoilt(other, wilful, to)];
-        Happening::SendTogether { to, parts, spread: self.dice.draw() }
+        Happening::SendTogether {
+            to,
+            parts,
+            spread: self.dice.draw(),
+        }
     }
 
     fn cancels(&mut self) -> Happening {
@@ -215,10 +255,16 @@ impl Maker {
         let Planned { name, parts, .. } = &self.cast[index];
         let (name, parts) = (*name, parts.clone());
         if matches!(name, Name::Named(_)) && !self.dice.one_in(3) {
-            return Happening::Cancels { name, trouble: self.trouble() };
+            return Happening::Cancels {
+                name,
+                trouble: self.trouble(),
+            };
         }
         let part = self.dice.pick(&parts);
-        Happening::CancelsRequest { name, sequence: part.sequence }
+        Happening::CancelsRequest {
+            name,
+            sequence: part.sequence,
+        }
     }
 }
 

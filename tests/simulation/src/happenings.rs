@@ -46,27 +46,56 @@ pub struct Trouble {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
-    Sends { to: Name, part: Part, trouble: Option<Trouble> },
+    Sends {
+        to: Name,
+        part: Part,
+        trouble: Option<Trouble>,
+    },
     /// Two requests at the door at the same time; `spread` says how they interleave.
-    SendTogether { to: Name, parts: [Part; 2], spread: u64 },
+    SendTogether {
+        to: Name,
+        parts: [Part; 2],
+        spread: u64,
+    },
     SendsFlawed(Flaw),
     /// A function gets one batch from its queue.
-    Works { queue: usize, trouble: Option<Trouble> },
+    Works {
+        queue: usize,
+        trouble: Option<Trouble>,
+    },
     /// Two functions get the same batch at the same time.
-    WorkTogether { queue: usize, spread: u64 },
+    WorkTogether {
+        queue: usize,
+        spread: u64,
+    },
     /// A message that was delivered before is delivered again.
-    ComesAgain { which: u64 },
-    Ticks { trouble: Option<Trouble> },
+    ComesAgain {
+        which: u64,
+    },
+    Ticks {
+        trouble: Option<Trouble>,
+    },
     /// The clock jumps.
-    Jumps { ms: i64 },
+    Jumps {
+        ms: i64,
+    },
     /// Everything that is due and possible is done.
     Settles,
     Maintenance(bool),
-    Cancels { name: Name, trouble: Option<Trouble> },
+    Cancels {
+        name: Name,
+        trouble: Option<Trouble>,
+    },
     /// The same by the RequestID of a part.
-    CancelsRequest { name: Name, sequence: u32 },
+    CancelsRequest {
+        name: Name,
+        sequence: u32,
+    },
     /// The receivers of replies fail so many times.
-    ReceiverFails { times: u8, how: Failing },
+    ReceiverFails {
+        times: u8,
+        how: Failing,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

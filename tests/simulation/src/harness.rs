@@ -97,11 +97,15 @@ impl World {
                 | Happening::Settles
         );
         let strict = self.calm && *happening == Happening::Settles;
-        self.compare(works, strict).await.with_context(|| format!("after {happening:?}"))
+        self.compare(works, strict)
+            .await
+            .with_context(|| format!("after {happening:?}"))
     }
 
     fn of(&mut self, name: Name) -> &mut Possible {
-        self.possible.entry(name).or_insert_with(|| Possible::new(name))
+        self.possible
+            .entry(name)
+            .or_insert_with(|| Possible::new(name))
     }
 
     pub fn tell(&mut self, what: &str) {
@@ -113,7 +117,9 @@ impl World {
             Name::Keyed(number) => Some(format!("key {number}")),
             Name::Named(_) | Name::Alone(_) => None,
         };
-        self.stage.ask(requests::part(to, part), key.as_deref()).await
+        self.stage
+            .ask(requests::part(to, part), key.as_deref())
+            .await
     }
 
     async fn sends(&mut self, to: Name, part: &Part, trouble: Option<Trouble>) -> Result<()> {
@@ -121,7 +127,10 @@ impl World {
         let now_ms = self.stage.now_ms();
         let crashed = self.stage.all_clear();
         let heard = requests::read_answer(status, &body).filter(|_| !crashed);
-        ensure!(heard.is_some() || trouble.is_some(), "no answer without trouble: {body}");
+        ensure!(
+            heard.is_some() || trouble.is_some(),
+            "no answer without trouble: {body}"
+        );
         let answer = self.heard(to, part, heard)?;
         if let Some(code) = at_the_door(part, now_ms) {
             let refused = answer.is_none_or(|answer| answer == Answer::Refused(code));
@@ -142,8 +151,9 @@ impl World {
             ensure!(heard.is_some(), "no answer without trouble: {body}");
             answers[number] = self.heard(to, &parts[number], heard)?;
         }
-        let admitted: Vec<usize> =
-            (0..2).filter(|number| at_the_door(&parts[*number], now_ms).is_none()).collect();
+        let admitted: Vec<usize> = (0..2)
+            .filter(|number| at_the_door(&parts[*number], now_ms).is_none())
+            .collect();
         match admitted[..] {
             [] => {}
             [only] => self.of(to).sent(&parts[only], now_ms, answers[only]),
@@ -173,20 +183,34 @@ impl World {
     }
 
     fn is_known_as(&mut self, to: Name, sequence: u32, request_id: &str) -> Result<()> {
-        let known = self.request_ids.entry((to, sequence)).or_insert_with(|| request_id.to_owned());
-        ensure!(known == request_id, "{to:?} {sequence} was {known}, now it is {request_id}");
-        let others = self.request_ids.values().filter(|other| *other == request_id);
+        let known = self
+            .request_ids
+            .entry((to, sequence))
+            .or_insert_with(|| request_id.to_owned());
+        ensure!(
+            known == request_id,
+            "{to:?} {sequence} was {known}, now it is {request_id}"
+        );
+        let others = self
+            .request_ids
+            .values()
+            .filter(|other| *other == request_id);
         ensure!(others.count() == 1, "{request_id} stands for two calls");
         Ok(())
     }
 
     fn is_possible(&mut self, name: Name, what: &str) -> Result<()> {
-        ensure!(!self.of(name).states.is_empty(), "{name:?} {what}, which cannot be");
+        ensure!(
+            !self.of(name).states.is_empty(),
+            "{name:?} {what}, which cannot be"
+        );
         Ok(())
     }
 
     async fn cancels(&mut self, name: Name) -> Result<()> {
-        let Some(id) = requests::conversation_id(name) else { return Ok(()) };
+        let Some(id) = requests::conversation_id(name) else {
+            return Ok(());
+        };
         let envelope = requests::cancel("ScheduledConversation", "ConversationID", &id);
         let answer = self.delete(envelope).await?;
         match answer {
@@ -198,8 +222,12 @@ impl World {
     }
 
     async fn cancels_request(&mut self, name: Name, sequence: u32) -> Result<()> {
-        let Some(id) = self.request_ids.get(&(name, sequence)).cloned() else { return Ok(()) };
-        let answer = self.delete(requests::cancel("ScheduledRequest", "RequestID", &id)).await?;
+        let Some(id) = self.request_ids.get(&(name, sequence)).cloned() else {
+            return Ok(());
+        };
+        let answer = self
+            .delete(requests::cancel("ScheduledRequest", "RequestID", &id))
+            .await?;
         let is_part = self.of(name).states.iter().all(|state| state.calls > 1);
         match answer {
             Deleted::Fault => {}
@@ -215,13 +243,22 @@ impl World {
         let (status, body) = self.stage.ask(envelope, None).await;
         let crashed = self.stage.all_clear();
         if crashed || (status != 200 && !self.calm) {
-            return Ok(if self.maintenance { Deleted::Fault } else { Deleted::Unheard });
+            return Ok(if self.maintenance {
+                Deleted::Fault
+            } else {
+                Deleted::Unheard
+            });
         }
-        ensure!((status == 200) != self.maintenance, "a Delete is answered {status}: {body}");
+        ensure!(
+            (status == 200) != self.maintenance,
+            "a Delete is answered {status}: {body}"
+        );
         if status != 200 {
             return Ok(Deleted::Fault);
         }
-        let code = requests::texts(&body, "ErrorCode").first().and_then(|code| code.parse().ok());
+        let code = requests::texts(&body, "ErrorCode")
+            .first()
+            .and_then(|code| code.parse().ok());
         self.tell(&code.map_or("cancelled".to_owned(), |code: u32| format!("code {code}")));
         self.log.push(format!("deleted {code:?}"));
         Ok(Deleted::Said(code))
@@ -239,7 +276,9 @@ impl World {
             }
         }
         for name in self.possible.keys().copied().collect::<Vec<_>>() {
-            let Some(seen) = self.look_at(name).await? else { continue };
+            let Some(seen) = self.look_at(name).await? else {
+                continue;
+            };
             let statuses: Vec<String> = seen.iter().map(|seen| seen.status.clone()).collect();
             self.log.push(format!("{name:?} {statuses:?}"));
             let before = self.of(name).states.clone();
@@ -268,7 +307,8 @@ impl World {
     fn know(&mut self, name: Name, seen: &[Seen]) -> Result<()> {
         let state = self.of(name).states[0].clone();
         let sequences: Vec<u32> = state.parts.keys().copied().collect();
-        let is_certain = |other: &crate::reference::State| other.parts.keys().eq(state.parts.keys());
+        let is_certain =
+            |other: &crate::reference::State| other.parts.keys().eq(state.parts.keys());
         if !self.of(name).states.iter().all(is_certain) {
             return Ok(());
         }
@@ -278,7 +318,10 @@ impl World {
             let scheduled = state.parts[&sequence].scheduled_ms;
             let ran = matches!(seen.status.as_str(), "Complete" | "Error");
             let at = seen.ended.map(Timestamp::as_millisecond);
-            ensure!(!ran || scheduled.is_none_or(|due| at >= Some(due)), "{seen:?} ran early");
+            ensure!(
+                !ran || scheduled.is_none_or(|due| at >= Some(due)),
+                "{seen:?} ran early"
+            );
         }
         Ok(())
     }
@@ -291,16 +334,30 @@ impl World {
             let (name, sequence, variant, number) =
                 requests::addressed(&callback.url).context("a reply to somebody else")?;
             let may = self.of(name).may_owe(sequence, variant, number);
-            ensure!(may, "{} was not to be told: {:#?}", callback.url, self.of(name));
-            let id = callback.header("webhook-id").context("a reply without id")?.to_owned();
+            ensure!(
+                may,
+                "{} was not to be told: {:#?}",
+                callback.url,
+                self.of(name)
+            );
+            let id = callback
+                .header("webhook-id")
+                .context("a reply without id")?
+                .to_owned();
             let of = (name, sequence, variant, number);
             let known = *self.replies.entry(id.clone()).or_insert(of);
             ensure!(known == of, "{id} stands for {known:?} and for {of:?}");
             let ids = self.replies.values().filter(|known| **known == of);
             ensure!(ids.count() == 1, "{of:?} has two ids");
             let request_id = callback.field("RequestID");
-            if let (Some(known), false) = (self.request_ids.get(&(name, sequence)), request_id.is_none()) {
-                ensure!(request_id == Some(known.as_str()), "a reply of {request_id:?}");
+            if let (Some(known), false) = (
+                self.request_ids.get(&(name, sequence)),
+                request_id.is_none(),
+            ) {
+                ensure!(
+                    request_id == Some(known.as_str()),
+                    "a reply of {request_id:?}"
+                );
             }
             self.log.push(format!("told {of:?}"));
         }

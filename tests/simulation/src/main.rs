@@ -1,5 +1,8 @@
 //! Worlds without end: `cargo run --release -p simulation -- --worlds 1000000 --seed 0`.
-#![expect(clippy::print_stdout, reason = "what it found is told to whoever started it")]
+#![expect(
+    clippy::print_stdout,
+    reason = "what it found is told to whoever started it"
+)]
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -14,7 +17,9 @@ fn main() -> ExitCode {
     let number = |name: &str, otherwise: u64| {
         let place = arguments.iter().position(|argument| argument == name);
         let value = place.and_then(|place| arguments.get(place + 1));
-        value.and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+        value
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(otherwise)
     };
     let (worlds, seed) = (number("--worlds", 2_000), number("--seed", 0));
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -27,12 +32,18 @@ fn main() -> ExitCode {
                 println!("{}", broken.told());
                 return ExitCode::FAILURE;
             }
-            Ok(Account { happenings: these, requests: made, .. }) => {
+            Ok(Account {
+                happenings: these,
+                requests: made,
+                ..
+            }) => {
                 lived += some;
                 happenings += these;
                 requests += made;
                 let seconds = began.elapsed().as_secs();
-                println!("{lived} worlds, {happenings} happenings, {requests} requests to AWS, {seconds} s");
+                println!(
+                    "{lived} worlds, {happenings} happenings, {requests} requests to AWS, {seconds} s"
+                );
             }
         }
     }

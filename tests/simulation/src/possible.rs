@@ -14,7 +14,10 @@ pub struct Possible {
 
 impl Possible {
     pub fn new(name: Name) -> Self {
-        Self { name, states: vec![State::default()] }
+        Self {
+            name,
+            states: vec![State::default()],
+        }
     }
 
     fn become_one_of(&mut self, states: impl IntoIterator<Item = State>) {
@@ -36,14 +39,20 @@ impl Possible {
             match answer {
                 Some(answer) if answer == expected => after.push(state),
                 Some(_) => {}
-                None => after.extend([Some(before.clone()), before.kept(part, now_ms), Some(state)].into_iter().flatten()),
+                None => after.extend(
+                    [Some(before.clone()), before.kept(part, now_ms), Some(state)]
+                        .into_iter()
+                        .flatten(),
+                ),
             }
         }
         self.become_one_of(after);
     }
 
     fn one_sent(&self, before: State, part: &Part, now_ms: i64) -> (State, Answer) {
-        let Name::Keyed(_) = self.name else { return before.sent(part, now_ms) };
+        let Name::Keyed(_) = self.name else {
+            return before.sent(part, now_ms);
+        };
         let first = before.parts.get(&1).or_else(|| before.claimed.get(&1));
         match first {
             Some(first) if first != part => (before, Answer::KeyUsed),
@@ -60,7 +69,9 @@ impl Possible {
                 for begun in [None, Some(0), Some(1)] {
                     let mut state = before.clone();
                     if let Some(begun) = begun {
-                        let Some(kept) = state.kept(&parts[begun], now_ms) else { continue };
+                        let Some(kept) = state.kept(&parts[begun], now_ms) else {
+                            continue;
+                        };
                         state = kept;
                     }
                     let mut agrees = true;
@@ -119,14 +130,18 @@ impl Possible {
 
     /// Its parts were seen with these statuses, in their order.
     pub fn seen(&mut self, statuses: &[String], now_ms: i64) {
-        self.states.retain(|state| state.is_seen_as(statuses, now_ms));
+        self.states
+            .retain(|state| state.is_seen_as(statuses, now_ms));
     }
 
     /// Whether a reply can be due.
     pub fn may_owe(&self, sequence: u32, variant: u8, number: usize) -> bool {
         self.states.iter().any(|state| {
             state.owed().contains(&(sequence, number))
-                && state.parts.get(&sequence).is_some_and(|part| part.variant == variant)
+                && state
+                    .parts
+                    .get(&sequence)
+                    .is_some_and(|part| part.variant == variant)
         })
     }
 
@@ -136,6 +151,8 @@ impl Possible {
 
     /// Whether it is certain that a call was carried out well.
     pub fn outcome(&self, sequence: u32) -> Option<Outcome> {
-        self.states.first().and_then(|state| state.outcomes.get(&sequence).copied())
+        self.states
+            .first()
+            .and_then(|state| state.outcomes.get(&sequence).copied())
     }
 }

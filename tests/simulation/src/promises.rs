@@ -3,14 +3,14 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::harness::World;
 use crate::happenings::Name;
+use crate::harness::World;
 use crate::reference::{Outcome, Phase};
 use crate::requests;
 
 /// Between two looks: past the visibility of a message, the silence of a conversation, and the
 /// waits before the first attempts at a reply.
-const LATER_MS: [i64; 7] = [1_000, 61_000, 301_000, 400_000, 400_000, 2_000_000, 9_000_000];
+const LATER_MS: [i64; 4] = [61_000, 401_000, 2_000_000, 9_000_000];
 
 /// Lets all that is owed happen, and then holds the world to its promises.
 pub async fn hold(world: &mut World) -> Result<()> {
@@ -19,12 +19,18 @@ pub async fn hold(world: &mut World) -> Result<()> {
     for ms in LATER_MS {
         world.stage.jump(ms);
         world.stage.settle().await?;
-        world.compare(true, world.calm).await.context("when the sun is out")?;
+        world
+            .compare(true, world.calm)
+            .await
+            .context("when the sun is out")?;
     }
     world.compare(true, true).await.context("in the end")?;
     let due = world.stage.still_due().await?;
     ensure!(due.is_empty(), "still due: {due:?}");
-    ensure!(world.stage.left_in_queues() == 0, "messages are left in queues");
+    ensure!(
+        world.stage.left_in_queues() == 0,
+        "messages are left in queues"
+    );
     for name in world.possible.keys().copied().collect::<Vec<_>>() {
         ends(world, name)?;
         effects_are_there(world, name).await?;
@@ -64,7 +70,11 @@ async fn effects_are_there(world: &World, name: Name) -> Result<()> {
     let possible = &world.possible[&name].states;
     let agrees = possible.iter().any(|state| {
         let looked_at = |object: &u8| matches!(object, 0..=4 | 10 | 79);
-        state.store.iter().filter(|(object, _)| looked_at(object)).eq(stored.iter())
+        state
+            .store
+            .iter()
+            .filter(|(object, _)| looked_at(object))
+            .eq(stored.iter())
     });
     ensure!(agrees, "{name:?}: stored {stored:?}, of {possible:#?}");
     Ok(())
@@ -72,15 +82,25 @@ async fn effects_are_there(world: &World, name: Name) -> Result<()> {
 
 /// One ResultMessage for each call, and it agrees with the outcome.
 async fn results_are_there(world: &World, name: Name) -> Result<()> {
-    let Some(id) = requests::conversation_id(name) else { return Ok(()) };
+    let Some(id) = requests::conversation_id(name) else {
+        return Ok(());
+    };
     let properties = ["RequestID", "OverallStatusCode"];
     let envelope = requests::retrieve("ResultMessage", &properties, "ConversationID", &id);
     let (_, body) = world.stage.ask(envelope, None).await;
-    let found: Vec<bool> =
-        requests::texts(&body, "OverallStatusCode").iter().map(|text| text == "OK").collect();
+    let found: Vec<bool> = requests::texts(&body, "OverallStatusCode")
+        .iter()
+        .map(|text| text == "OK")
+        .collect();
     let state = &world.possible[&name].states[0];
-    let expected: Vec<bool> =
-        state.outcomes.values().map(|outcome| *outcome == Outcome::Complete).collect();
-    ensure!(found == expected, "{name:?}: results {found:?}, of {state:#?}");
+    let expected: Vec<bool> = state
+        .outcomes
+        .values()
+        .map(|outcome| *outcome == Outcome::Complete)
+        .collect();
+    ensure!(
+        found == expected,
+        "{name:?}: results {found:?}, of {state:#?}"
+    );
     Ok(())
 }

@@ -36,7 +36,10 @@ pub enum Phase {
     Absent,
     Gathering,
     /// `begun`: some of its objects are done.
-    Running { next: u32, begun: bool },
+    Running {
+        next: u32,
+        begun: bool,
+    },
     Over(End),
 }
 
@@ -82,7 +85,11 @@ impl Outcome {
 /// What can be said against a part before its conversation is looked at.
 pub fn at_the_door(part: &Part, now_ms: i64) -> Option<u32> {
     let expires_ms = part.expires_ms?;
-    if expires_ms <= now_ms { Some(228) } else { None }
+    if expires_ms <= now_ms {
+        Some(228)
+    } else {
+        None
+    }
 }
 
 impl State {
@@ -118,7 +125,9 @@ impl State {
     }
 
     fn is_claimed_by_another(&self, part: &Part) -> bool {
-        self.claimed.get(&part.sequence).is_some_and(|claimed| claimed != part)
+        self.claimed
+            .get(&part.sequence)
+            .is_some_and(|claimed| claimed != part)
     }
 
     fn invalidated(mut self, code: u32) -> (Self, Answer) {
@@ -136,7 +145,10 @@ impl State {
         self.parts.insert(part.sequence, part.clone());
         self.last_ms = now_ms;
         if self.parts.len() == usize::try_from(self.calls).unwrap_or(usize::MAX) {
-            self.phase = Phase::Running { next: 1, begun: false };
+            self.phase = Phase::Running {
+                next: 1,
+                begun: false,
+            };
         }
         self
     }
@@ -151,7 +163,9 @@ impl State {
         let new = free && !self.parts.contains_key(&part.sequence);
         new.then(|| {
             let mut kept = self.clone();
-            kept.claimed.entry(part.sequence).or_insert_with(|| part.clone());
+            kept.claimed
+                .entry(part.sequence)
+                .or_insert_with(|| part.clone());
             kept
         })
     }
@@ -197,7 +211,10 @@ impl State {
                 after.outcomes.insert(next, outcome);
                 after.phase = match outcome {
                     Outcome::Complete if next == self.calls => Phase::Over(End::Complete),
-                    Outcome::Complete => Phase::Running { next: next + 1, begun: false },
+                    Outcome::Complete => Phase::Running {
+                        next: next + 1,
+                        begun: false,
+                    },
                     Outcome::Error
                     | Outcome::Expired
                     | Outcome::Cancelled
@@ -212,12 +229,17 @@ impl State {
 
     /// The first part of a call of many objects is done.
     pub fn begins(&self, now_ms: i64, maintenance: bool) -> Option<Self> {
-        let Phase::Running { next, begun: false } = self.phase else { return None };
+        let Phase::Running { next, begun: false } = self.phase else {
+            return None;
+        };
         let part = self.parts.get(&next)?;
         let waits = maintenance || part.scheduled_ms.is_some_and(|at| at > now_ms);
         (!waits && part.deed.objects.len() > AT_ONCE).then(|| {
             let phase = Phase::Running { next, begun: true };
-            Self { phase, ..self.clone() }
+            Self {
+                phase,
+                ..self.clone()
+            }
         })
     }
 
@@ -242,12 +264,16 @@ impl State {
     /// Whether its parts, in their order, can be seen with these statuses.
     pub fn is_seen_as(&self, statuses: &[String], now_ms: i64) -> bool {
         self.parts.len() == statuses.len()
-            && self.parts.iter().zip(statuses).all(|((sequence, part), status)| {
-                self.status(*sequence, part, now_ms) == status
-                    || (matches!(self.phase, Phase::Over(_))
-                        && !self.outcomes.contains_key(sequence)
-                        && self.unrun().status() == status)
-            })
+            && self
+                .parts
+                .iter()
+                .zip(statuses)
+                .all(|((sequence, part), status)| {
+                    self.status(*sequence, part, now_ms) == status
+                        || (matches!(self.phase, Phase::Over(_))
+                            && !self.outcomes.contains_key(sequence)
+                            && self.unrun().status() == status)
+                })
     }
 
     fn status(&self, sequence: u32, part: &Part, now_ms: i64) -> &'static str {
@@ -271,7 +297,9 @@ impl State {
         };
         let mut owed = Vec::new();
         for (sequence, outcome) in &self.outcomes {
-            let Some(part) = self.parts.get(sequence) else { continue };
+            let Some(part) = self.parts.get(sequence) else {
+                continue;
+            };
             for (number, when) in part.told.iter().enumerate() {
                 let is_owed = match when {
                     RespondWhen::Never => false,
@@ -311,5 +339,9 @@ fn carried_out(part: &Part, store: &mut BTreeMap<u8, String>) -> Outcome {
             Method::Create | Method::Update | Method::Perform | Method::Delete => all_well = false,
         }
     }
-    if all_well { Outcome::Complete } else { Outcome::Error }
+    if all_well {
+        Outcome::Complete
+    } else {
+        Outcome::Error
+    }
 }

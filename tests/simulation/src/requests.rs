@@ -60,10 +60,15 @@ pub fn part(to: Name, part: &Part) -> String {
     if let Some(at) = part.scheduled_ms {
         options.push_str(&format!("<ScheduledTime>{}</ScheduledTime>", time(at)));
     }
-    options.push_str(&format!("<QueuePriority>{}</QueuePriority>", priority(part.priority)));
+    options.push_str(&format!(
+        "<QueuePriority>{}</QueuePriority>",
+        priority(part.priority)
+    ));
     if let Some(at) = part.expires_ms {
         let at = time(at);
-        options.push_str(&format!("<RequestExpirationTime>{at}</RequestExpirationTime>"));
+        options.push_str(&format!(
+            "<RequestExpirationTime>{at}</RequestExpirationTime>"
+        ));
     }
     let Deed { method, objects } = &part.deed;
     let objects: String = objects
@@ -122,7 +127,12 @@ pub fn addressed(url: &str) -> Option<(Name, u32, u8, usize)> {
         _ => Name::Keyed(of),
     };
     let sequence = parts.next()?.parse().ok()?;
-    Some((to, sequence, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    Some((
+        to,
+        sequence,
+        parts.next()?.parse().ok()?,
+        parts.next()?.parse().ok()?,
+    ))
 }
 
 const fn when_text(when: RespondWhen) -> &'static str {
@@ -156,7 +166,10 @@ pub fn flawed(flaw: Flaw, now_ms: i64) -> String {
              </ResponseAddress></SendResponseTo>{ASYNCHRONOUS}"
         )
     };
-    let (first, one) = ("<SequenceCode>1</SequenceCode>", "<CallsInConversation>1</CallsInConversation>");
+    let (first, one) = (
+        "<SequenceCode>1</SequenceCode>",
+        "<CallsInConversation>1</CallsInConversation>",
+    );
     let options = match flaw {
         Flaw::NoSequenceCode => named("", one),
         Flaw::SequenceCodeZero => named("<SequenceCode>0</SequenceCode>", one),
@@ -185,7 +198,9 @@ pub fn flawed(flaw: Flaw, now_ms: i64) -> String {
         ),
         Flaw::Ftp => reply("FTP", "ftp://receiver.example/"),
         Flaw::CorrelationIdTwice | Flaw::TooManyObjects => ASYNCHRONOUS.to_owned(),
-        Flaw::CancelsUnknown => return cancel("ScheduledConversation", "ConversationID", "unknown"),
+        Flaw::CancelsUnknown => {
+            return cancel("ScheduledConversation", "ConversationID", "unknown");
+        }
     };
     let object = "<Objects xsi:type=\"Portfolio\"><CorrelationID>c</CorrelationID>\
                   <CustomerKey>flawed</CustomerKey></Objects>";
@@ -209,8 +224,10 @@ pub fn cancel(type_name: &str, field: &str, value: &str) -> String {
 }
 
 pub fn retrieve(type_name: &str, properties: &[&str], field: &str, value: &str) -> String {
-    let properties: String =
-        properties.iter().map(|name| format!("<Properties>{name}</Properties>")).collect();
+    let properties: String = properties
+        .iter()
+        .map(|name| format!("<Properties>{name}</Properties>"))
+        .collect();
     envelope(&format!(
         "<RetrieveRequestMsg xmlns=\"http://exacttarget.com/wsdl/partnerAPI\"><RetrieveRequest>\
          <ObjectType>{type_name}</ObjectType>{properties}<Filter xsi:type=\"SimpleFilterPart\">\
@@ -233,7 +250,9 @@ pub fn texts(xml: &str, name: &str) -> Vec<String> {
 /// What a request for later was answered, with its RequestID; `None`: it could not be answered.
 pub fn read_answer(status: u16, body: &str) -> Option<(Answer, String)> {
     if status == 500 {
-        return body.contains("Idempotency-Key").then(|| (Answer::KeyUsed, String::new()));
+        return body
+            .contains("Idempotency-Key")
+            .then(|| (Answer::KeyUsed, String::new()));
     }
     if let Some(code) = texts(body, "ErrorCode").first() {
         return Some((Answer::Refused(code.parse().ok()?), String::new()));

@@ -49,7 +49,10 @@ impl Stage {
         // Without retries of the SDK's own, every trouble reaches the product.
         let connector = local.http_connector();
         let set = Set::new(local, connector, chance, RetryConfig::disabled());
-        let caller = Caller { account: AccountId(LOCAL.to_owned()), async_by_default: false };
+        let caller = Caller {
+            account: AccountId(LOCAL.to_owned()),
+            async_by_default: false,
+        };
         let account = Account {
             id: caller.account.clone(),
             name: LOCAL.to_owned(),
@@ -61,7 +64,10 @@ impl Stage {
         // Good for as long as any world lasts.
         let later = start + SignedDuration::from_hours(24);
         set.cloud.accounts.keep_token(TOKEN, &caller, later).await?;
-        Ok(Self { set, delivered: Vec::new() })
+        Ok(Self {
+            set,
+            delivered: Vec::new(),
+        })
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -69,7 +75,10 @@ impl Stage {
     }
 
     pub fn jump(&self, ms: i64) {
-        self.set.local.clock().advance(SignedDuration::from_millis(ms));
+        self.set
+            .local
+            .clock()
+            .advance(SignedDuration::from_millis(ms));
     }
 
     pub fn requests_made(&self) -> u64 {
@@ -88,7 +97,9 @@ impl Stage {
     pub fn spread(&self, seed: u64) {
         let mut dice = Dice::new(seed);
         self.set.local.faults().by(move |_, _| {
-            Some(Fault::Delay(std::time::Duration::from_millis(dice.below(12))))
+            Some(Fault::Delay(std::time::Duration::from_millis(
+                dice.below(12),
+            )))
         });
     }
 
@@ -102,8 +113,10 @@ impl Stage {
     }
 
     pub async fn ask(&self, envelope: String, idempotency_key: Option<&str>) -> (u16, String) {
-        let mut headers =
-            BTreeMap::from([("content-type".to_owned(), "text/xml; charset=utf-8".to_owned())]);
+        let mut headers = BTreeMap::from([(
+            "content-type".to_owned(),
+            "text/xml; charset=utf-8".to_owned(),
+        )]);
         if let Some(key) = idempotency_key {
             headers.insert("idempotency-key".to_owned(), key.to_owned());
         }
@@ -125,7 +138,9 @@ impl Stage {
         let seen = body.split("<Results").skip(1).map(|result| Seen {
             request_id: texts(result, "ObjectID").concat(),
             status: texts(result, "Status").concat(),
-            ended: texts(result, "CompleteDate").first().and_then(|text| text.parse().ok()),
+            ended: texts(result, "CompleteDate")
+                .first()
+                .and_then(|text| text.parse().ok()),
         });
         Ok(seen.collect())
     }
@@ -141,7 +156,9 @@ impl Stage {
             Fed::Processor(priority) => self.set.functions.process(priority, batch).await,
             Fed::Notifier => self.set.functions.notify(batch).await,
         };
-        let done = batch.iter().filter(|delivery| !failed.contains(&delivery.message_id));
+        let done = batch
+            .iter()
+            .filter(|delivery| !failed.contains(&delivery.message_id));
         done.cloned().collect()
     }
 
@@ -172,9 +189,10 @@ impl Stage {
 
     pub fn deliver_again(&self, which: u64) {
         let count = u64::try_from(self.delivered.len()).unwrap_or(0);
-        if let Some(delivery) = which.checked_rem(count).and_then(|index| {
-            self.delivered.get(usize::try_from(index).unwrap_or(0))
-        }) {
+        if let Some(delivery) = which
+            .checked_rem(count)
+            .and_then(|index| self.delivered.get(usize::try_from(index).unwrap_or(0)))
+        {
             self.set.local.sqs().deliver_again(delivery);
         }
     }
@@ -226,12 +244,21 @@ impl Stage {
 
     /// What was asked of AWS, in its order.
     pub fn journal(&self) -> Vec<String> {
-        self.set.local.faults().journal().iter().map(ToString::to_string).collect()
+        self.set
+            .local
+            .faults()
+            .journal()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     /// Messages that are left in queues.
     pub fn left_in_queues(&self) -> usize {
-        Fed::ALL.iter().map(|fed| self.set.local.sqs().depth(fed.queue())).sum()
+        Fed::ALL
+            .iter()
+            .map(|fed| self.set.local.sqs().depth(fed.queue()))
+            .sum()
     }
 
     /// Records that still have to be looked at.
@@ -240,7 +267,11 @@ impl Stage {
         for shard in "0123456789abcdef".chars().map(String::from) {
             for shard in [cloud::standing::parked_shard(&shard), shard] {
                 let entries = self.set.cloud.calls.due(&shard, Timestamp::MAX, 10).await?;
-                due.extend(entries.into_iter().map(|entry| format!("{} {}", entry.key.pk, entry.key.sk)));
+                due.extend(
+                    entries
+                        .into_iter()
+                        .map(|entry| format!("{} {}", entry.key.pk, entry.key.sk)),
+                );
             }
         }
         Ok(due)

@@ -53,14 +53,20 @@ impl Broken {
 
 /// Time stands still unless it is moved, and one thread does all: the same seed, the same run.
 fn runtime() -> Result<Runtime> {
-    Ok(Builder::new_current_thread().enable_time().start_paused(true).build()?)
+    Ok(Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()?)
 }
 
 /// A history in a new world; its log comes with it.
 pub fn live(seed: u64, history: &[Happening]) -> Result<(Account, Vec<String>)> {
     runtime()?.block_on(async {
         let mut world = World::new(seed).await?;
-        let mut account = Account { worlds: 1, ..Account::default() };
+        let mut account = Account {
+            worlds: 1,
+            ..Account::default()
+        };
         for happening in history {
             account.happenings += 1;
             world.tell(&happening.kind());
@@ -79,7 +85,9 @@ pub fn live(seed: u64, history: &[Happening]) -> Result<(Account, Vec<String>)> 
 /// The world of a seed. A broken one is made as short as it can be.
 pub fn of_seed(seed: u64) -> Result<Account, Broken> {
     let history = generators::world(seed);
-    live(seed, &history).map(|(account, _)| account).map_err(|_| shortest(seed, history))
+    live(seed, &history)
+        .map(|(account, _)| account)
+        .map_err(|_| shortest(seed, history))
 }
 
 /// Drops happenings, many at once and then one by one, as long as a promise stays broken.

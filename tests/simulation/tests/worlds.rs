@@ -8,7 +8,10 @@ use simulation::worlds::{Account, live, many, of_seed};
 
 const WORLDS: u64 = 2_000;
 
-#[expect(clippy::disallowed_methods, reason = "which worlds are lived is chosen from outside")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which worlds are lived is chosen from outside"
+)]
 fn chosen(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -30,11 +33,16 @@ fn every_world_keeps_its_promises() {
 
 fn nothing_is_missing(account: &Account) {
     let codes = Flaw::ALL.map(Flaw::error_code).into_iter();
-    let codes = codes.chain([200, 203, 211, 213, 214, 215, 222]).map(|code| format!("code {code}"));
-    let statuses = "Gathering Scheduled Queued Processing Complete Error Expired Cancelled NotProcessed";
+    let codes = codes
+        .chain([200, 203, 211, 213, 214, 215, 222])
+        .map(|code| format!("code {code}"));
+    let statuses =
+        "Gathering Scheduled Queued Processing Complete Error Expired Cancelled NotProcessed";
     let expected = codes.chain(statuses.split(' ').map(str::to_owned));
     let expected = expected.chain(KINDS.map(str::to_owned));
-    let missing: Vec<_> = expected.filter(|what| !account.seen.contains_key(what)).collect();
+    let missing: Vec<_> = expected
+        .filter(|what| !account.seen.contains_key(what))
+        .collect();
     assert!(missing.is_empty(), "never seen: {missing:?}");
 }
 
@@ -73,8 +81,14 @@ const KINDS: [&str; 30] = [
 
 #[test]
 fn what_failed_once_does_not_fail_again() {
-    for line in include_str!("../seeds.txt").lines().filter(|line| !line.starts_with('#')) {
-        let seed = line.split_whitespace().next().and_then(|seed| seed.parse().ok());
+    for line in include_str!("../seeds.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        let seed = line
+            .split_whitespace()
+            .next()
+            .and_then(|seed| seed.parse().ok());
         if let Err(broken) = of_seed(seed.expect("a seed")) {
             panic!("{}", broken.told());
         }
