@@ -103,10 +103,7 @@ impl Cloud {
             }
             (None, Seen::Never | Seen::SameContent) => Conversation::open(&first, now),
             // Two openings with different content: the other one was kept first, so it came first.
-            (None, Seen::OtherContent) => match Conversation::open(&first, now).conversation {
-                Some(opened) => opened.join(call, before, now),
-                None => Conversation::open(&first, now),
-            },
+            (None, Seen::OtherContent) => opened_by_another(&first, call, now),
         };
         Ok((first, step))
     }
@@ -168,6 +165,18 @@ impl Cloud {
         // it is either kept now or answered as before.
         call.request_id = there.request_id;
         self.take_in(call, canonical, now).await
+    }
+}
+
+/// The conversation that the call kept first opens, once another with its place has come. What that
+/// one is refused for has to be there, even where it changes nothing.
+fn opened_by_another(first: &Call, call: &Call, now: Timestamp) -> Step<Joined> {
+    let opened = Conversation::open(first, now);
+    let joined = opened.conversation.clone().map(|it| it.join(call, Seen::OtherContent, now));
+    match joined {
+        Some(joined) if joined.conversation.is_some() => joined,
+        Some(joined) => Step { answer: joined.answer, ..opened },
+        None => opened,
     }
 }
 
