@@ -57,7 +57,11 @@ fn state_before_end(
         }
         Phase::Running(_) if call.options.scheduled_time.is_some_and(|at| at > now) => "Scheduled",
         Phase::Running(_) => "Queued",
-        // Its outcome is being written.
-        Phase::Closing { .. } | Phase::Ended(_) => "Processing",
+        // Its outcome is still to be written, but is known: a wake-up that is held until the second
+        // of a cancelled call keeps those behind it waiting.
+        Phase::Closing { .. } | Phase::Ended(_) => {
+            let outcome = standing.conversation.outcome_of_unrun(sequence, now);
+            outcome.map_or("Processing", |outcome| outcome.state())
+        }
     }
 }
