@@ -172,6 +172,21 @@ impl Flaw {
     }
 }
 
+/// The conversations that a happening can have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    None,
+    One(Name),
+    /// Calls may have been carried out.
+    All,
+}
+
+impl Touched {
+    pub fn is(self, name: Name) -> bool {
+        self == Self::All || self == Self::One(name)
+    }
+}
+
 impl Happening {
     /// What is counted, so that no kind of happening is forgotten.
     pub fn kind(&self) -> String {
@@ -202,6 +217,24 @@ impl Happening {
                 Failing::Unreachable => "a receiver is not there".to_owned(),
                 Failing::NoAnswer => "a receiver never answers".to_owned(),
             },
+        }
+    }
+
+    /// The conversations that it can have changed.
+    pub const fn touches(&self) -> Touched {
+        match self {
+            Self::Sends { to: name, .. }
+            | Self::SendTogether { to: name, .. }
+            | Self::Cancels { name, .. }
+            | Self::CancelsRequest { name, .. } => Touched::One(*name),
+            Self::Works { .. } | Self::WorkTogether { .. } | Self::Ticks { .. } | Self::Settles => {
+                Touched::All
+            }
+            Self::SendsFlawed(_)
+            | Self::ComesAgain { .. }
+            | Self::Jumps { .. }
+            | Self::Maintenance(_)
+            | Self::ReceiverFails { .. } => Touched::None,
         }
     }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures_util::future::join;
 use jiff::Timestamp;
 
-use crate::happenings::{Happening, Name, Part, Trouble};
+use crate::happenings::{Happening, Name, Part, Touched, Trouble};
 use crate::possible::Possible;
 use crate::reference::{Answer, at_the_door};
 use crate::requests;
@@ -89,15 +89,9 @@ impl World {
             Happening::ReceiverFails { times, how } => self.stage.receiver_fails(*times, *how),
         }
         self.stage.all_clear();
-        let works = matches!(
-            happening,
-            Happening::Works { .. }
-                | Happening::WorkTogether { .. }
-                | Happening::Ticks { .. }
-                | Happening::Settles
-        );
+        let touched = happening.touches();
         let strict = self.calm && *happening == Happening::Settles;
-        self.compare(works, strict)
+        self.compare(touched, strict)
             .await
             .with_context(|| format!("after {happening:?}"))
     }
@@ -265,17 +259,18 @@ impl World {
     }
 
     /// What can be seen of every conversation, against what can be.
-    pub async fn compare(&mut self, works: bool, strict: bool) -> Result<()> {
+    pub async fn compare(&mut self, touched: Touched, strict: bool) -> Result<()> {
         let (now_ms, maintenance) = (self.stage.now_ms(), self.maintenance);
         for possible in self.possible.values_mut() {
-            if works {
+            if touched == Touched::All {
                 possible.may_go_on(now_ms, maintenance);
             }
             if strict {
                 possible.has_settled(now_ms, maintenance);
             }
         }
-        for name in self.possible.keys().copied().collect::<Vec<_>>() {
+        let names = self.possible.keys().copied();
+        for name in names.filter(|name| touched.is(*name)).collect::<Vec<_>>() {
             let Some(seen) = self.look_at(name).await? else {
                 continue;
             };
