@@ -4,6 +4,7 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::ProvideErrorMetadata;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
+use aws_smithy_types::retry::RetryConfig;
 use mail_builder::MessageBuilder;
 
 use crate::trouble::Trouble;
@@ -40,9 +41,14 @@ pub enum Sent {
 }
 
 impl MailService {
-    pub(crate) fn new(ses: Client, sender: &str) -> Self {
+    /// A client of its own that asks once: a mail whose answer was lost may have gone out, and it is
+    /// not for the client to send it again.
+    pub(crate) fn new(config: &aws_config::SdkConfig, sender: &str) -> Self {
+        let once = aws_sdk_sesv2::config::Builder::from(config)
+            .retry_config(RetryConfig::disabled())
+            .build();
         Self {
-            ses,
+            ses: Client::from_conf(once),
             sender: sender.to_owned(),
         }
     }
