@@ -108,7 +108,7 @@ impl Cloud {
                 &region,
             ),
             bodies: bodies::Bodies::new(aws_sdk_s3::Client::from_conf(s3), &settings.bodies_bucket),
-            mail: mail::MailService::new(aws_sdk_sesv2::Client::new(config), &settings.mail_sender),
+            mail: mail::MailService::new(config, &settings.mail_sender),
             callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
             clock,
             chance,

@@ -8,9 +8,10 @@
 //! The outcome holds one result per object. A call that is carried out in chunks leaves the results
 //! of each chunk in a record of its own as well, so that whoever takes over can go on.
 
-use calls::{ConversationKey, Method, Outcome, RequestId, SequenceCode};
+use calls::{ConversationKey, Digest, Method, Outcome, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use objects::UnitResult;
+use serde::de::DeserializeOwned;
 use soap::ObjectResult;
 
 use crate::Cloud;
@@ -46,19 +47,52 @@ pub enum Results {
 }
 
 impl Results {
-    /// Packs them, and puts large ones into the bucket.
+    /// Packs them, and puts large ones into the bucket. Their name there is made from what they
+    /// are: whoever decides the same call once more, otherwise, and comes too late to commit it,
+    /// does not write over those that were committed.
     pub(crate) async fn keep(
         bodies: &Bodies,
-        request_id: &RequestId,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
         text: &str,
     ) -> Result<Self, Trouble> {
         let packed = pack(text);
         if packed.len() <= BODY_BYTES_MAX {
             return Ok(Self::Here(packed));
         }
-        let name = format!("results/{request_id}");
+        let Digest(digest) = Digest::of(&packed);
+        let name = format!("results/{conversation}/{sequence}-{digest}");
         bodies.put(&name, packed).await?;
         Ok(Self::InBucket(name))
+    }
+
+    fn write(&self, writing: Writing) -> Writing {
+        match self {
+            Self::None => writing,
+            Self::Here(packed) => writing.bytes("results", packed),
+            Self::InBucket(name) => writing.text("results_at", name),
+        }
+    }
+
+    fn read(item: &Reading) -> Self {
+        match (item.maybe_text("results_at"), item.bytes("results")) {
+            (Some(name), _) => Self::InBucket(name.to_owned()),
+            (None, []) => Self::None,
+            (None, packed) => Self::Here(packed.to_vec()),
+        }
+    }
+
+    /// Wherever they lie; `None`: there are none that could be read.
+    async fn load<T: DeserializeOwned>(&self, bodies: &Bodies) -> Result<Option<T>, Trouble> {
+        let text = match self {
+            Self::None => None,
+            Self::Here(packed) => unpack(packed),
+            Self::InBucket(name) => {
+                let packed = bodies.get(name).await?;
+                unpack(&packed.ok_or_else(|| Trouble::Missing(name.clone()))?)
+            }
+        };
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 }
 
@@ -75,16 +109,12 @@ pub(crate) fn chunk_item(
     conversation: &ConversationKey,
     sequence: SequenceCode,
     chunk: u32,
-    text: &str,
+    results: &Results,
     expires: Timestamp,
 ) -> Item {
-    Writing::new(Key::new(
-        &conversation.0,
-        format!("{}{chunk:08}", chunk_prefix(sequence)),
-    ))
-    .bytes("results", &pack(text))
-    .expires(Some(expires))
-    .done()
+    let sort = format!("{}{chunk:08}", chunk_prefix(sequence));
+    let writing = Writing::new(Key::new(&conversation.0, sort));
+    results.write(writing).expires(Some(expires)).done()
 }
 
 impl OutcomeRecord {
@@ -101,12 +131,7 @@ impl OutcomeRecord {
             .number("objects", self.objects)
             .json("outcome", &self.outcome)
             .expires(Some(self.outcome.ended_at + results_kept));
-        match &self.results {
-            Results::None => writing,
-            Results::Here(packed) => writing.bytes("results", packed),
-            Results::InBucket(name) => writing.text("results_at", name),
-        }
-        .done()
+        self.results.write(writing).done()
     }
 
     pub(crate) fn from_item(conversation: ConversationKey, item: Item) -> Result<Self, Trouble> {
@@ -120,11 +145,6 @@ impl OutcomeRecord {
         .into_iter()
         .find(|method| Some(method.name()) == item.maybe_text("method"))
         .ok_or_else(|| item.unreadable("method"))?;
-        let results = match (item.maybe_text("results_at"), item.bytes("results")) {
-            (Some(name), _) => Results::InBucket(name.to_owned()),
-            (None, []) => Results::None,
-            (None, packed) => Results::Here(packed.to_vec()),
-        };
         Ok(Self {
             conversation,
             sequence: SequenceCode::new(item.number("sequence")?)
@@ -134,29 +154,20 @@ impl OutcomeRecord {
             object_type: item.text("object_type")?.to_owned(),
             objects: item.number("objects")?,
             outcome: item.json("outcome")?,
-            results,
+            results: Results::read(&item),
         })
     }
 
     /// One result per object; none for a call that was not carried out.
     pub async fn object_results(&self, cloud: &Cloud) -> Result<Vec<ObjectResult>, Trouble> {
-        let unreadable = || Trouble::Unreadable {
+        if self.results == Results::None {
+            return Ok(Vec::new());
+        }
+        let results = self.results.load(&cloud.bodies).await?;
+        results.ok_or_else(|| Trouble::Unreadable {
             sk: outcome_sort(self.sequence),
             attribute: "results",
-        };
-        let text = match &self.results {
-            Results::None => return Ok(Vec::new()),
-            Results::Here(packed) => unpack(packed).ok_or_else(unreadable)?,
-            Results::InBucket(name) => {
-                let packed = cloud
-                    .bodies
-                    .get(name)
-                    .await?
-                    .ok_or_else(|| Trouble::Missing(name.clone()))?;
-                unpack(&packed).ok_or_else(unreadable)?
-            }
-        };
-        serde_json::from_str(&text).map_err(|_| unreadable())
+        })
     }
 }
 
@@ -179,7 +190,7 @@ impl Cloud {
             for item in page.items {
                 let item = Reading(item);
                 let chunk: Option<Vec<UnitResult>> =
-                    unpack(item.bytes("results")).and_then(|text| serde_json::from_str(&text).ok());
+                    Results::read(&item).load(&self.bodies).await?;
                 results.extend(chunk.ok_or_else(|| item.unreadable("results"))?);
             }
             match page.next {

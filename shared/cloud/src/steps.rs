@@ -188,6 +188,7 @@ impl Cloud {
         let expires = now + self.results_kept();
         let mut transaction = Transaction::default();
         let results = serde_json::to_string(&chunk.results).unwrap_or_default();
+        let results = Results::keep(&self.bodies, &seen.key, sequence, &results).await?;
         self.write_mails(
             &mut transaction,
             &seen.key,
@@ -292,7 +293,7 @@ impl Cloud {
                 None => Results::None,
                 Some(results) => {
                     let text = serde_json::to_string(&results).unwrap_or_default();
-                    Results::keep(&self.bodies, &call.request_id, &text).await?
+                    Results::keep(&self.bodies, key, call.place.sequence(), &text).await?
                 }
             },
         })
