@@ -3,10 +3,11 @@
 //!
 //! Read in this order: [`story`] (the caller, and the world around it), [`call`] (what it sends),
 //! [`answer`] (what it hears), [`look`] (what it retrieves), [`record`] (what lies in the tables,
-//! for what no caller can see).
+//! for what no caller can see), [`cut`] (the same story with the world stopped anywhere in it).
 
 pub mod answer;
 pub mod call;
+pub mod cut;
 pub mod look;
 pub mod record;
 pub mod story;

@@ -268,12 +268,20 @@ impl Story {
         self.retrieves(look).await.lines("Status").join("; ")
     }
 
-    /// The keys of the stored objects, each with the number of times that it was written.
+    /// The keys of all stored objects.
     pub fn stored(&self) -> Vec<String> {
         let records = record::objects_table(self.local());
-        let mut lines: Vec<String> = records.iter().map(stored).collect();
-        lines.sort();
-        lines
+        let mut keys: Vec<String> =
+            records.iter().map(|record| record.text("sk").to_owned()).collect();
+        keys.sort();
+        keys
+    }
+
+    /// How each triggered mail stands.
+    pub fn mail_states(&self) -> Vec<String> {
+        let records = self.records();
+        let mails = records.iter().filter(|record| record.kind() == "MAIL");
+        mails.map(|mail| first_word(mail.text("state"))).collect()
     }
 
     /// The records of the calls table.
@@ -289,10 +297,10 @@ impl Story {
     }
 }
 
-/// A first version is the microsecond in which it was made, so that one made again is another; in
-/// stories that is a whole second or millisecond.
-fn stored(record: &Record) -> String {
-    format!("{} {}", record.text("sk"), record.number("version") % 1_000 + 1)
+/// `Sending` of `{"Sending":"2026-03-02T09:00:00Z"}`.
+fn first_word(json: &str) -> String {
+    let words = json.split(|letter: char| !letter.is_ascii_alphabetic());
+    words.filter(|word| !word.is_empty()).take(1).collect()
 }
 
 fn told(callback: &Callback) -> String {

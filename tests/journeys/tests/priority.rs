@@ -63,7 +63,7 @@ async fn a_call_waits_where_it_asks_to() {
     caller.queues(make("high", "High")).await;
     assert_eq!(waiting(&caller), [1, 2, 1]);
     caller.settles().await;
-    assert_eq!(caller.stored(), ["default 1", "high 1", "low 1", "medium 1"]);
+    assert_eq!(caller.stored(), ["default", "high", "low", "medium"]);
 }
 
 #[tokio::test(start_paused = true)]

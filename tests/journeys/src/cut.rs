@@ -1,0 +1,254 @@
+//! The world is cut: a plot is played undisturbed, then once for each place at which the world can be cut.
+
+use std::collections::BTreeSet;
+
+use aws_smithy_types::retry::RetryConfig;
+use jiff::SignedDuration;
+use local::faults::Fault;
+
+use crate::call::Call;
+use crate::look::look_for;
+use crate::story::Story;
+
+/// The timekeeper comes by every minute; what is found takes another for its replies.
+const FOUND_WITHIN: SignedDuration = SignedDuration::from_secs(125);
+
+/// What is sent, and what must hold in the end, wherever the world was cut.
+pub struct Plot {
+    /// Carried out at once, before anything can go wrong.
+    pub before: Vec<Call>,
+    pub calls: Vec<Call>,
+    /// The queues lose everything as soon as the calls are taken in, so that it is the timekeeper
+    /// who finds them.
+    pub is_found: bool,
+    /// How long it may take until all is well again.
+    pub after: SignedDuration,
+    pub promises: fn(&Ended) -> Result<(), String>,
+}
+
+/// One world that is not as it should be.
+#[derive(Clone, Copy, Debug)]
+struct World {
+    fault: Fault,
+    /// At which request, counted from the first that the plot makes.
+    at: u64,
+    queues_are_lost: bool,
+    /// How often the AWS clients try.
+    tries: u32,
+}
+
+/// What is left of a world.
+pub struct Ended {
+    /// The RequestIDs that each call was answered with.
+    answers: Vec<BTreeSet<String>>,
+    /// RequestIDs of the calls that have ended, in the order of the conversation.
+    ended: Vec<String>,
+    /// SequenceCode, status, code and message.
+    pub outcomes: Vec<String>,
+    pub stored: Vec<String>,
+    /// `webhook-id` of each callback, and what it told.
+    told: Vec<(String, String)>,
+    mails: Vec<local::Mail>,
+    mail_states: Vec<String>,
+    due: Vec<String>,
+    /// Messages that were given up, and requests that the local cloud did not know.
+    strange: Vec<String>,
+    /// Requests from the first call to rest.
+    requests: u64,
+    journal: Vec<String>,
+}
+
+/// Plays the plot in every world, and panics with the first in which a promise is broken; says how
+/// many worlds there were.
+pub async fn cut_anywhere(plot: Plot) -> usize {
+    let undisturbed = play(&plot, None).await;
+    kept(&plot, &undisturbed, None);
+    assert!(undisturbed.requests > 8, "a plot without requests proves nothing");
+    let mut worlds = 0;
+    for at in 1..=undisturbed.requests {
+        for world in worlds_at(at, plot.is_found) {
+            let ended = play(&plot, Some(world)).await;
+            kept(&plot, &ended, Some(world));
+            worlds += 1;
+        }
+    }
+    worlds
+}
+
+fn worlds_at(at: u64, is_found: bool) -> Vec<World> {
+    let world = |fault, queues_are_lost, tries| World { fault, at, queues_are_lost, tries };
+    let mut worlds = vec![
+        world(Fault::CrashBefore, false, 3),
+        world(Fault::CrashAfter, false, 3),
+        world(Fault::CrashAfter, true, 3),
+        world(Fault::LoseAnswer, false, 1),
+    ];
+    if !is_found {
+        worlds.extend([
+            world(Fault::CrashBefore, true, 3),
+            world(Fault::LoseAnswer, false, 3),
+            world(Fault::LoseRequest, false, 1),
+            world(Fault::Throttle, false, 3),
+            world(Fault::Throttle, false, 1),
+        ]);
+    }
+    worlds
+}
+
+#[track_caller]
+fn kept(plot: &Plot, ended: &Ended, world: Option<World>) {
+    if let Err(broken) = ended.is_over().and_then(|()| (plot.promises)(ended)) {
+        panic!("{broken}\nin {world:?}\n{}", ended.journal.join("\n"));
+    }
+}
+
+async fn play(plot: &Plot, world: Option<World>) -> Ended {
+    let tries = world.map_or(3, |world| world.tries);
+    let mut caller = Story::with_retries(RetryConfig::standard().with_max_attempts(tries)).await;
+    for call in &plot.before {
+        caller.does(call.clone()).await;
+    }
+    let faults = caller.local().faults().clone();
+    let first = faults.requests_made();
+    if let Some(world) = world {
+        faults.at(first + world.at, world.fault);
+    }
+    let mut answers = vec![BTreeSet::new(); plot.calls.len()];
+    send_unanswered(&mut caller, plot, &mut answers).await;
+    if plot.is_found {
+        caller.queues_are_lost();
+        caller.passes(FOUND_WITHIN).await;
+    } else {
+        caller.settles().await;
+    }
+    let requests = faults.requests_made() - first;
+    let journal = faults.journal().split_off(usize::try_from(first).unwrap_or(0));
+    if world.is_some_and(|world| world.queues_are_lost) {
+        caller.queues_are_lost();
+    }
+    caller.restarts();
+    send_unanswered(&mut caller, plot, &mut answers).await;
+    caller.passes(plot.after).await;
+    let mut ended = look_at(&mut caller).await;
+    ended.requests = requests;
+    ended.answers = answers;
+    ended.journal = journal.iter().map(ToString::to_string).collect();
+    ended
+}
+
+/// The client sends what was not answered yet. A call that was answered is not sent again.
+async fn send_unanswered(caller: &mut Story, plot: &Plot, answers: &mut [BTreeSet<String>]) {
+    for (call, answers) in plot.calls.iter().zip(answers) {
+        if answers.is_empty() {
+            let answer = caller.sends(call.clone()).await;
+            if answer.is_queued() {
+                answers.insert(answer.request_id());
+            }
+        }
+    }
+}
+
+async fn look_at(caller: &mut Story) -> Ended {
+    let records = caller.records();
+    let outcomes: Vec<_> = records.iter().filter(|record| record.kind() == "OUTCOME").collect();
+    let mut ended: Vec<(i64, String)> = outcomes
+        .iter()
+        .map(|outcome| (outcome.number("sequence"), outcome.text("request_id").to_owned()))
+        .collect();
+    ended.sort();
+    let ended: Vec<String> = ended.into_iter().map(|(_, request_id)| request_id).collect();
+    let mut lines = Vec::new();
+    for request_id in &ended {
+        let properties = "SequenceCode StatusCode ErrorCode StatusMessage";
+        let look = look_for("ResultMessage").of(properties).by("RequestID", request_id);
+        lines.extend(caller.retrieves(look).await.lines(properties));
+    }
+    let id = |callback: &local::Callback| callback.header("webhook-id").unwrap_or("none").to_owned();
+    let told = caller.callbacks().iter().map(id).zip(caller.told()).collect();
+    let mut strange = caller.local().refused();
+    for queue in local::names::QUEUES {
+        let dead = caller.local().sqs().dead_letters(queue);
+        strange.extend(dead.into_iter().map(|message| format!("given up: {}", message.body)));
+    }
+    Ended {
+        answers: Vec::new(),
+        ended,
+        outcomes: lines,
+        stored: caller.stored(),
+        told,
+        mails: caller.mails(),
+        mail_states: caller.mail_states(),
+        due: caller.due(),
+        strange,
+        requests: 0,
+        journal: Vec::new(),
+    }
+}
+
+impl Ended {
+    /// What holds in every world.
+    fn is_over(&self) -> Result<(), String> {
+        let sorted = |mut ids: Vec<String>| {
+            ids.sort();
+            ids
+        };
+        let answered: Vec<String> = self.answers.iter().flatten().cloned().collect();
+        if self.answers.iter().any(BTreeSet::is_empty) {
+            return Err("a call was not taken in although it was sent again".to_owned());
+        }
+        let (answered, ended) = (sorted(answered), sorted(self.ended.clone()));
+        self.is("calls that ended, beside those that were answered", &ended, &answered)?;
+        self.is("still due", &self.due, &[""; 0])?;
+        self.is("strange", &self.strange, &[""; 0])
+    }
+
+    pub fn is<T: AsRef<str>>(
+        &self,
+        what: &str,
+        found: &[String],
+        expected: &[T],
+    ) -> Result<(), String> {
+        let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
+        if found == expected {
+            return Ok(());
+        }
+        Err(format!("{what}: {found:?}, expected {expected:?}"))
+    }
+
+    /// What was told, each of it once: a reply that came twice has one id.
+    pub fn told_of(&self) -> Vec<String> {
+        let once: BTreeSet<&(String, String)> = self.told.iter().collect();
+        let mut told: Vec<String> = once.into_iter().map(|(_, told)| told.clone()).collect();
+        told.sort();
+        told
+    }
+
+    pub fn replied_by_mail(&self, address: &str) -> Result<(), String> {
+        let replies = self.mails.iter().filter(|mail| mail.to == [address]);
+        let ids: BTreeSet<_> = replies
+            .flat_map(|mail| &mail.headers)
+            .filter(|(name, _)| name.eq_ignore_ascii_case("x-aftercall-reply"))
+            .map(|(_, id)| id)
+            .collect();
+        match ids.len() {
+            1 => Ok(()),
+            _ => Err(format!("replies by mail have these ids: {ids:?}")),
+        }
+    }
+
+    /// Each of these got one mail at most, and nobody a mail that is not accounted for.
+    pub fn sent_at_most_once(&self, addresses: &[&str]) -> Result<(), String> {
+        let states: Vec<&str> = self.mail_states.iter().map(String::as_str).collect();
+        if states.len() != addresses.len() {
+            return Err(format!("mails are {states:?}"));
+        }
+        for (address, state) in addresses.iter().zip(states) {
+            let sent = self.mails.iter().filter(|mail| mail.to == [*address]).count();
+            match (state, sent) {
+                ("Sent", 1) | ("Unknown", 0 | 1) => {}
+                _ => return Err(format!("{sent} mails to {address}, which is {state}")),
+            }
+        }
+        Ok(())
+    }
+}

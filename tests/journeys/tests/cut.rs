@@ -1,0 +1,146 @@
+//! The world stops at any single request to AWS, and nothing is lost and nothing done twice.
+//!
+//! Each plot is played once undisturbed, which counts its requests. Then it is played again for
+//! each of them: the caller's function dies before it, or after it without hearing of it, or the
+//! answer alone is lost, or the service says that there is too much. The functions are started
+//! anew, the client sends again what was not answered, time passes, and the promises must hold.
+
+use journeys::cut::{Plot, cut_anywhere};
+use journeys::story::ADDRESS;
+use journeys::{attribute, call, hours, mail_to, minutes, part, post_to, subscriber};
+
+fn of_three() -> Plot {
+    let part = |number| part("order-1", number, 3).calling_back(ADDRESS);
+    Plot {
+        before: Vec::new(),
+        calls: vec![
+            // Each needs what the one before it did, and fails when it is done twice.
+            part(3).creating(attribute("ann", "Step", "3")),
+            part(1).creating(attribute("ann", "Step", "1")),
+            part(2).deleting(subscriber("ann")),
+        ],
+        is_found: false,
+        after: minutes(20),
+        promises: |ended| {
+            ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK", "3 OK"])?;
+            ended.is("effects", &ended.stored, &["ann"])?;
+            ended.is("told", &ended.told_of(), &["done 1 OK", "done 2 OK", "done 3 OK"])
+        },
+    }
+}
+
+/// The second call fails: the third gets an outcome without being carried out.
+fn of_three_that_fails() -> Plot {
+    let part = |number| part("order-1", number, 3).calling_back(ADDRESS);
+    let failed = post_to("https://client.example.com/failed").when("OnConversationError");
+    Plot {
+        before: vec![call().creating(subscriber("taken"))],
+        calls: vec![part(1).telling(failed), part(2).creating(subscriber("taken")), part(3)],
+        is_found: false,
+        after: minutes(20),
+        promises: |ended| {
+            let outcomes: Vec<String> = ended
+                .outcomes
+                .iter()
+                .map(|line| line.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
+                .collect();
+            ended.is("outcomes", &outcomes, &["1 OK", "2 Error 12014", "3 Error 213"])?;
+            ended.is("effects", &ended.stored, &["order-1-1", "taken"])?;
+            let told = ["done 1 OK", "done 2 Error 12014", "done 3 Error 213", "failed 1 Error 12014"];
+            ended.is("told", &ended.told_of(), &told)
+        },
+    }
+}
+
+/// So many objects that they take several transactions.
+fn of_many_objects() -> Plot {
+    let objects = (10..80).map(|number| subscriber(&number.to_string())).collect();
+    Plot {
+        before: Vec::new(),
+        calls: vec![part("order-1", 1, 1).doing("Create", objects).calling_back(ADDRESS)],
+        is_found: false,
+        after: minutes(20),
+        promises: |ended| {
+            let expected: Vec<String> = (10..80).map(|number| number.to_string()).collect();
+            ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
+            ended.is("effects", &ended.stored, &expected)?;
+            ended.is("told", &ended.told_of(), &["done 1 OK"])
+        },
+    }
+}
+
+/// Outside any conversation, a call is known again by its key.
+fn alone() -> Plot {
+    Plot {
+        before: Vec::new(),
+        calls: vec![call().creating(subscriber("ann")).calling_back(ADDRESS).keyed("key-1")],
+        is_found: false,
+        after: minutes(20),
+        promises: |ended| {
+            ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
+            ended.is("effects", &ended.stored, &["ann"])?;
+            ended.is("told", &ended.told_of(), &["done OK"])
+        },
+    }
+}
+
+fn triggered_send() -> Plot {
+    let definition = r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>welcome</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>Welcome</Subject><TextBody>Dear %%SubscriberKey%%</TextBody></Email><FromAddress>shop@example.com</FromAddress></Objects>"#;
+    let to = |key: &str| {
+        format!("<Subscribers><EmailAddress>{key}@example.com</EmailAddress><SubscriberKey>{key}</SubscriberKey></Subscribers>")
+    };
+    let send = format!(
+        r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition>{}{}</Objects>"#,
+        to("ann"),
+        to("bob")
+    );
+    let reply = mail_to("caller@example.net").with_results();
+    Plot {
+        before: vec![call().creating(definition)],
+        calls: vec![part("welcome-1", 1, 1).creating(send).telling(reply)],
+        is_found: false,
+        after: hours(2),
+        promises: |ended| {
+            ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
+            ended.replied_by_mail("caller@example.net")?;
+            ended.sent_at_most_once(&["ann@example.com", "bob@example.com"])
+        },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_of_three_survives_every_cut() {
+    println!("{} worlds", cut_anywhere(of_three()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_fails_survives_every_cut() {
+    println!("{} worlds", cut_anywhere(of_three_that_fails()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_many_objects_survives_every_cut() {
+    println!("{} worlds", cut_anywhere(of_many_objects()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_alone_survives_every_cut() {
+    println!("{} worlds", cut_anywhere(alone()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_triggered_send_survives_every_cut() {
+    println!("{} worlds", cut_anywhere(triggered_send()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_the_timekeeper_finds_survives_every_cut() {
+    let found = Plot { is_found: true, ..of_three() };
+    println!("{} worlds", cut_anywhere(found).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_fails_and_is_found_survives_every_cut() {
+    let found = Plot { is_found: true, ..of_three_that_fails() };
+    println!("{} worlds", cut_anywhere(found).await);
+}
