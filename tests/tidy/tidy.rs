@@ -269,6 +269,7 @@ impl File {
         Path::new(&self.name)
             .iter()
             .any(|part| part == "tests" || part == "tests.rs")
+            || self.name.ends_with("_tests.rs")
     }
 }
 
