@@ -192,7 +192,7 @@ mod tests {
         let read = MailsRecord::from_item(mails.to_item(Some(at), at));
         assert_eq!(read.expect("readable"), mails);
         assert!(
-            MailsRecord::is_at(&mails.key()) && mails.to_item(None, at).get("due_at").is_none()
+            MailsRecord::is_at(&mails.key()) && !mails.to_item(None, at).contains_key("due_at")
         );
     }
 }

@@ -160,12 +160,11 @@ impl Table {
             Err(SdkError::ServiceError(refused))
                 if refused.err().is_conditional_check_failed_exception() =>
             {
-                match refused.into_err() {
-                    PutItemError::ConditionalCheckFailedException(failed) => {
-                        Ok(Some(failed.item.unwrap_or_default()))
-                    }
-                    other => Err(self.trouble("PutItem", other)),
+                let refused = refused.into_err();
+                if let PutItemError::ConditionalCheckFailedException(failed) = refused {
+                    return Ok(Some(failed.item.unwrap_or_default()));
                 }
+                Err(self.trouble("PutItem", refused))
             }
             Err(error) => Err(self.trouble("PutItem", error)),
         }
@@ -341,17 +340,15 @@ impl Transaction {
 /// A condition did not hold, or another transaction was at the same record: either way somebody
 /// else was first.
 fn was_overtaken(error: &TransactWriteItemsError) -> bool {
-    match error {
-        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-            cancelled.cancellation_reasons().iter().any(|reason| {
-                matches!(
-                    reason.code(),
-                    Some("ConditionalCheckFailed" | "TransactionConflict")
-                )
-            })
-        }
-        other => other.code() == Some("TransactionConflictException"),
+    if let TransactWriteItemsError::TransactionCanceledException(cancelled) = error {
+        return cancelled.cancellation_reasons().iter().any(|reason| {
+            matches!(
+                reason.code(),
+                Some("ConditionalCheckFailed" | "TransactionConflict")
+            )
+        });
     }
+    error.code() == Some("TransactionConflictException")
 }
 
 fn key_item(key: &Key) -> Item {
