@@ -48,7 +48,7 @@ pub async fn carry_on(
             Phase::Running(progress) => run_next(cloud, &standing, *progress, deadline).await,
         };
         match went {
-            Ok(Went::On(next)) => in_hand = Some(next),
+            Ok(Went::On(next)) => in_hand = Some(*next),
             Ok(Went::Stopped(left)) => return Ok(left),
             Err(CommitError::Overtaken) if overtaken < OVERTAKEN_MAX => {
                 overtaken += 1;
@@ -70,7 +70,7 @@ pub async fn carry_on(
 }
 
 enum Went {
-    On(Standing),
+    On(Box<Standing>),
     Stopped(Left),
 }
 
@@ -89,7 +89,7 @@ async fn owe_next_wake(cloud: &Cloud, standing: &Standing) -> Result<(), Trouble
 async fn close(cloud: &Cloud, standing: &Standing) -> Result<Went, CommitError> {
     let (next, wakes) = cloud.close_some(standing, cloud.now()).await?;
     cloud.send_reply_wakes(&wakes).await;
-    Ok(Went::On(next))
+    Ok(Went::On(Box::new(next)))
 }
 
 /// The call whose turn it is: it may have to wait, or be too late; otherwise it is carried out.
@@ -126,7 +126,7 @@ async fn run_next(
             };
             let (next, wakes) = cloud.commit_end(standing, end, now).await?;
             cloud.send_reply_wakes(&wakes).await;
-            Ok(Went::On(next))
+            Ok(Went::On(Box::new(next)))
         }
         Turn::Now => {
             let next = call::carry_out(cloud, standing, progress, &call, &body, deadline).await?;
@@ -138,7 +138,7 @@ async fn run_next(
                 "call {} was carried out",
                 call.request_id
             );
-            Ok(Went::On(next))
+            Ok(Went::On(Box::new(next)))
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The page at `/_local/`: conversations, calls, mails and callbacks on one screen.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -22,12 +20,10 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
         .iter()
         .map(|fed| format!("{} {}", fed.queue(), set.local.sqs().depth(fed.queue())))
         .collect();
-    // Writing to a String does not fail.
-    let _: Result<(), _> = write!(
-        html,
+    html.push_str(&format!(
         "<p>{now} &middot; {}</p>",
         escaped(&queues.join(", "))
-    );
+    ));
     let records = records(set);
     table(
         &mut html,
@@ -64,8 +60,14 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
                     .to_vec()
             }),
     );
+    went_out(&mut html, set, tray);
+    html
+}
+
+/// Callbacks and mails, the newest first.
+fn went_out(html: &mut String, set: &Set, tray: &Tray) {
     table(
-        &mut html,
+        html,
         "Callbacks",
         &["At", "URL", "Status", "Form"],
         tray.posted().into_iter().rev().map(|posted| {
@@ -76,7 +78,7 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
         }),
     );
     table(
-        &mut html,
+        html,
         "Mails",
         &["To", "Subject", "Text"],
         set.local.ses().mails().into_iter().rev().map(|mail| {
@@ -86,7 +88,6 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
                 .to_vec()
         }),
     );
-    html
 }
 
 const HEAD: &str = "<!doctype html><meta charset=utf-8><title>Aftercall, local</title>\

@@ -172,10 +172,16 @@ impl Cloud {
 /// one is refused for has to be there, even where it changes nothing.
 fn opened_by_another(first: &Call, call: &Call, now: Timestamp) -> Step<Joined> {
     let opened = Conversation::open(first, now);
-    let joined = opened.conversation.clone().map(|it| it.join(call, Seen::OtherContent, now));
+    let joined = opened
+        .conversation
+        .clone()
+        .map(|it| it.join(call, Seen::OtherContent, now));
     match joined {
         Some(joined) if joined.conversation.is_some() => joined,
-        Some(joined) => Step { answer: joined.answer, ..opened },
+        Some(joined) => Step {
+            answer: joined.answer,
+            ..opened
+        },
         None => opened,
     }
 }

@@ -10,6 +10,11 @@ use crate::world::{How, Kept, Status, World};
 const SILENCE_MAX_S: i64 = 300;
 
 pub fn all() -> Vec<Property<Plan>> {
+    [in_the_end(), of_carrying_out(), of_telling()].concat()
+}
+
+/// What comes about in the end.
+fn in_the_end() -> Vec<Property<Plan>> {
     vec![
         Property::eventually(
             "an answered call gets its outcome, and its conversation ends",
@@ -24,6 +29,12 @@ pub fn all() -> Vec<Property<Plan>> {
                     && every(plan, world, |plan, kept| kept.replies == owed(plan, kept))
             },
         ),
+    ]
+}
+
+/// What holds of carrying out, at every moment.
+fn of_carrying_out() -> Vec<Property<Plan>> {
+    vec![
         Property::always(
             "a call is carried out once, in order, when all have come",
             |_, world: &World| world.conversations.iter().all(ran_in_order),
@@ -59,6 +70,12 @@ pub fn all() -> Vec<Property<Plan>> {
                     .all(|kept| !kept.ran_in_maintenance)
             },
         ),
+    ]
+}
+
+/// What holds of answers, replies and cancelling, at every moment.
+fn of_telling() -> Vec<Property<Plan>> {
+    vec![
         Property::always(
             "a conversation has the priority of its highest part",
             |plan: &Plan, world: &World| {

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::happenings::{Name, Touched};
+use crate::happenings::{Failing, Name, Touched};
 use crate::harness::World;
 use crate::reference::{Outcome, Phase};
 use crate::requests;
@@ -21,6 +21,7 @@ const LAST_WAIT_MS: i64 = 9_000_000;
 pub async fn hold(world: &mut World) -> Result<()> {
     world.stage.maintenance(false).await?;
     world.maintenance = false;
+    world.stage.receiver_fails(0, Failing::NoAnswer);
     for ms in LATER_MS {
         later(world, ms).await?;
     }

@@ -204,10 +204,12 @@ pub fn flawed(flaw: Flaw, now_ms: i64) -> String {
     };
     let object = "<Objects xsi:type=\"Portfolio\"><CorrelationID>c</CorrelationID>\
                   <CustomerKey>flawed</CustomerKey></Objects>";
-    let objects = match flaw {
-        Flaw::TooManyObjects => "<Objects xsi:type=\"Portfolio\"/>".repeat(32_767),
-        Flaw::CorrelationIdTwice => object.repeat(2),
-        _ => object.to_owned(),
+    let objects = if flaw == Flaw::TooManyObjects {
+        "<Objects xsi:type=\"Portfolio\"/>".repeat(32_767)
+    } else if flaw == Flaw::CorrelationIdTwice {
+        object.repeat(2)
+    } else {
+        object.to_owned()
     };
     asked(Method::Create, &options, &objects)
 }

@@ -2,7 +2,7 @@
 //! what goes wrong and how late it is.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use aws_smithy_types::retry::RetryConfig;
 use calls::AccountId;
@@ -15,7 +15,7 @@ use local::{Callback, CallbackAnswer, Delivery, Fault, LocalClock, LocalCloud, S
 use crate::dice::Dice;
 use crate::generators::START_MS;
 use crate::happenings::{Failing, Trouble};
-use crate::requests::{RECEIVER, TOKEN, texts};
+use crate::requests::{TOKEN, texts};
 
 /// Messages in one batch, as in the template.
 const BATCH: usize = 10;
@@ -27,6 +27,8 @@ pub struct Stage {
     set: Set,
     /// All that was ever delivered, for it may come again.
     delivered: Vec<Delivery>,
+    /// How many of the next replies fail.
+    failing: Arc<Mutex<(u8, Failing)>>,
 }
 
 /// One call, as AsyncRequestResult tells of it.
@@ -64,9 +66,13 @@ impl Stage {
         // Good for as long as any world lasts.
         let later = start + SignedDuration::from_hours(24);
         set.cloud.accounts.keep_token(TOKEN, &caller, later).await?;
+        let failing = Arc::new(Mutex::new((0, Failing::NoAnswer)));
+        let plan = Arc::clone(&failing);
+        set.local.callbacks().answer_by(move |_| fail(&plan));
         Ok(Self {
             set,
             delivered: Vec::new(),
+            failing,
         })
     }
 
@@ -222,20 +228,9 @@ impl Stage {
         Ok(self.set.cloud.accounts.set_maintenance(on).await?)
     }
 
-    /// The next so many replies fail.
+    /// The next so many replies fail; those that were to fail before do not count any more.
     pub fn receiver_fails(&self, times: u8, how: Failing) {
-        let mut left = times;
-        self.set.local.callbacks().answer_by(move |callback| {
-            if left == 0 || !callback.url.starts_with(RECEIVER) {
-                return None;
-            }
-            left -= 1;
-            Some(match how {
-                Failing::Status(status) => CallbackAnswer::status(status),
-                Failing::Unreachable => CallbackAnswer::ConnectionFails,
-                Failing::NoAnswer => CallbackAnswer::NoAnswer,
-            })
-        });
+        *self.failing.lock().expect("nobody panics with it") = (times, how);
     }
 
     pub fn callbacks(&self) -> Vec<Callback> {
@@ -276,4 +271,16 @@ impl Stage {
         }
         Ok(due)
     }
+}
+
+/// What a receiver answers when it fails.
+fn fail(plan: &Mutex<(u8, Failing)>) -> Option<CallbackAnswer> {
+    let mut plan = plan.lock().expect("nobody panics with it");
+    let (left, how) = *plan;
+    plan.0 = left.checked_sub(1)?;
+    Some(match how {
+        Failing::Status(status) => CallbackAnswer::status(status),
+        Failing::Unreachable => CallbackAnswer::ConnectionFails,
+        Failing::NoAnswer => CallbackAnswer::NoAnswer,
+    })
 }
