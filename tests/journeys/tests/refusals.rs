@@ -21,7 +21,13 @@ struct Case {
 }
 
 fn case(code: u32, message: impl Into<String>, call: Call) -> Case {
-    Case { before: Vec::new(), ago: seconds(0), call, code, message: message.into() }
+    Case {
+        before: Vec::new(),
+        ago: seconds(0),
+        call,
+        code,
+        message: message.into(),
+    }
 }
 
 impl Case {
@@ -40,6 +46,7 @@ fn alone() -> Call {
     call().creating(subscriber("ann"))
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one line for each refusal")]
 fn of_conversations() -> Vec<Case> {
     let one = || part("c", 1, 3);
     let changed = "CallsInConversation don't match previous value in the Conversation. \
@@ -49,19 +56,18 @@ fn of_conversations() -> Vec<Case> {
         "Conversation is in an error state and is no longer able to accept conversation parts";
     let silent =
         "Async API Timeout. More than 5 minutes passed between two parts of the Conversation";
-    let sequence =
-        "SequenceCode Out Of Bounds. Valid SequenceCode range is 1 to the value of CallsInConversation";
-    let total =
-        "CallsInConversation Out Of Bounds. CallsInConversation is expected to be a positive number";
+    let sequence = "SequenceCode Out Of Bounds. Valid SequenceCode range is 1 to the value of CallsInConversation";
+    let total = "CallsInConversation Out Of Bounds. CallsInConversation is expected to be a positive number";
     let missing = |what: &str| format!("Missing Required Conversation Property {what}. {TAIL}");
-    let not_asynchronous =
-        "Options.RequestType is required to be set to RequestType.Asynchronous";
+    let not_asynchronous = "Options.RequestType is required to be set to RequestType.Asynchronous";
     let used = "Invalid ConversationID. ConversationID has already been used";
     let unnamed = || one().without("ConversationID");
     vec![
         case(200, changed, part("c", 2, 4)).after(one()),
         case(202, missing("SequenceCode"), one().without("SequenceCode")),
-        case(203, silent, part("c", 2, 3)).after(one()).later(seconds(301)),
+        case(203, silent, part("c", 2, 3))
+            .after(one())
+            .later(seconds(301)),
         case(205, sequence, part("c", 0, 3)),
         case(205, sequence, part("c", -1, 3)),
         case(205, sequence, part("c", 4, 3)),
@@ -74,21 +80,51 @@ fn of_conversations() -> Vec<Case> {
             part("c", 1, 10_001),
         ),
         case(207, missing("ConversationID"), unnamed()),
-        case(207, missing("ConversationID"), unnamed().with("ConversationID", "")),
-        case(207, missing("ConversationID"), unnamed().without("SequenceCode")),
-        case(208, missing("CallsInConversation"), one().without("CallsInConversation")),
+        case(
+            207,
+            missing("ConversationID"),
+            unnamed().with("ConversationID", ""),
+        ),
+        case(
+            207,
+            missing("ConversationID"),
+            unnamed().without("SequenceCode"),
+        ),
+        case(
+            208,
+            missing("CallsInConversation"),
+            one().without("CallsInConversation"),
+        ),
         case(209, not_asynchronous, one().at_once()),
-        case(209, not_asynchronous, one().at_once().with("RequestType", "Synchronous")),
-        case(209, not_asynchronous, alone().at_once().with("ConversationID", "c")),
-        case(209, not_asynchronous, alone().at_once().with("SequenceCode", 1)),
-        case(209, not_asynchronous, alone().at_once().with("CallsInConversation", 1)),
+        case(
+            209,
+            not_asynchronous,
+            one().at_once().with("RequestType", "Synchronous"),
+        ),
+        case(
+            209,
+            not_asynchronous,
+            alone().at_once().with("ConversationID", "c"),
+        ),
+        case(
+            209,
+            not_asynchronous,
+            alone().at_once().with("SequenceCode", 1),
+        ),
+        case(
+            209,
+            not_asynchronous,
+            alone().at_once().with("CallsInConversation", 1),
+        ),
         case(211, used, part("c", 2, 3)).after(part("c", 1, 1)),
         case(
             212,
             "Invalid Conversation. A ConversationID may have at most 255 characters",
             part(&"c".repeat(256), 1, 3),
         ),
-        case(213, failed, part("c", 2, 3)).after(one()).after(part("c", 2, 4)),
+        case(213, failed, part("c", 2, 3))
+            .after(one())
+            .after(part("c", 2, 4)),
         case(214, twice, one().creating(subscriber("bob"))).after(one()),
         case(
             215,
@@ -154,10 +190,15 @@ fn of_replies() -> Vec<Case> {
 
 fn of_objects() -> Vec<Case> {
     let correlated = |key: &str| {
-        subscriber(key).replace("<EmailAddress>", "<CorrelationID>7</CorrelationID><EmailAddress>")
+        subscriber(key).replace(
+            "<EmailAddress>",
+            "<CorrelationID>7</CorrelationID><EmailAddress>",
+        )
     };
     let send = |inside: &str| {
-        call().creating(format!(r#"<Objects xsi:type="TriggeredSend">{inside}</Objects>"#))
+        call().creating(format!(
+            r#"<Objects xsi:type="TriggeredSend">{inside}</Objects>"#
+        ))
     };
     let definition =
         "<TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition>";
@@ -167,7 +208,11 @@ fn of_objects() -> Vec<Case> {
     let nobody = "Unable to queue Triggered Send request. There are no valid subscribers.";
     let everybody = (0..32_767).map(|_| subscriber("ann")).collect();
     vec![
-        case(6, "No object specified. A request must hold at least one object", call()),
+        case(
+            6,
+            "No object specified. A request must hold at least one object",
+            call(),
+        ),
         case(
             6,
             "No object specified at 0-based index 1. Its xsi:type must say what it is",
@@ -212,7 +257,13 @@ async fn every_refusal_has_its_code_and_words_and_keeps_nothing() {
 }
 
 async fn check(case: Case) {
-    let Case { before, ago, call, code, message } = case;
+    let Case {
+        before,
+        ago,
+        call,
+        code,
+        message,
+    } = case;
     let mut caller = a_caller().await;
     for before in before {
         caller.sends(before).await;
@@ -225,10 +276,18 @@ async fn check(case: Case) {
     assert_eq!(answer.http_status, 200, "{code}: {}", answer.said());
     assert_eq!(answer.said(), format!("Error {code} {message}"));
     assert_eq!(answer.overall_status(), "Error");
-    assert_eq!(answer.request_id(), "", "{code}: what was not taken in has no RequestID");
+    assert_eq!(
+        answer.request_id(),
+        "",
+        "{code}: what was not taken in has no RequestID"
+    );
     for result in answer.results() {
         let said = result.line(&["StatusCode", "ErrorCode", "StatusMessage"]);
-        assert_eq!(said, format!("Error {code} {message}"), "each object hears the same");
+        assert_eq!(
+            said,
+            format!("Error {code} {message}"),
+            "each object hears the same"
+        );
     }
     assert_eq!(keys(&caller), kept, "{code}: something of it was kept");
 }
@@ -236,17 +295,24 @@ async fn check(case: Case) {
 /// The names of all records; those of other accounts' standing data do not change in a story.
 fn keys(caller: &Story) -> BTreeSet<String> {
     let records = caller.records();
-    let names = records.iter().map(|record| format!("{} {}", record.text("pk"), record.text("sk")));
+    let names = records
+        .iter()
+        .map(|record| format!("{} {}", record.text("pk"), record.text("sk")));
     names.collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_call_says_it_for_each_object() {
     let mut caller = a_caller().await;
-    let two = part("c", 5, 3).creating(subscriber("ann")).and(subscriber("bob"));
+    let two = part("c", 5, 3)
+        .creating(subscriber("ann"))
+        .and(subscriber("bob"));
     let answer = caller.sends(two).await;
-    let ordinals: Vec<&str> =
-        answer.results().iter().map(|result| result.at("OrdinalID")).collect();
+    let ordinals: Vec<&str> = answer
+        .results()
+        .iter()
+        .map(|result| result.at("OrdinalID"))
+        .collect();
     assert_eq!(ordinals, ["0", "1"]);
 }
 
@@ -256,7 +322,9 @@ async fn what_is_refused_can_be_corrected_and_sent_again() {
     caller.queues(part("c", 1, 2)).await;
     let wrong = part("c", 2, 2).calling_back("http://client.example.com/cb");
     assert_eq!(caller.sends(wrong).await.error_code(), 227);
-    caller.queues(part("c", 2, 2).calling_back("https://client.example.com/cb")).await;
+    caller
+        .queues(part("c", 2, 2).calling_back("https://client.example.com/cb"))
+        .await;
     caller.settles().await;
     assert_eq!(caller.states("c").await, ["Complete", "Complete"]);
 }
