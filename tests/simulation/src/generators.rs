@@ -96,9 +96,10 @@ impl Maker {
             20..28 => (Method::Update, vec![own - 1]),
             28..31 => (Method::Update, vec![1]),
             31..33 => (Method::Delete, vec![own - 1]),
+            // Many objects are done in two goes, and something may come between them.
+            36.. if self.stormy || self.dice.one_in(4) => (Method::Create, (10..80).collect()),
             33..36 => (Method::Create, vec![own, 1]),
-            36..39 => (Method::Create, vec![1]),
-            _ => (Method::Create, (10..80).collect()),
+            _ => (Method::Create, vec![1]),
         };
         let scheduled_ms = self.dice.one_in(6).then(|| {
             self.now_ms
