@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import unittest
 import zipfile
 from datetime import datetime, timedelta, timezone
@@ -369,6 +370,42 @@ class Zeep(unittest.TestCase):
         [message] = self.results_of("ResultMessage", request, "OverallStatusCode", "ResultDetailXML")
         self.assertEqual("OK", message.OverallStatusCode)
         self.assertIn("TriggeredSendCreateResult", message.ResultDetailXML)
+
+    def test_a_call_that_no_item_of_a_table_could_hold(self):
+        extension, path, count = self.extension(), "/" + new("callback"), 200
+        rows = [self.row(extension, Id=f"{it}", Name="x") for it in range(count)]
+        for row in rows:
+            # Random, so that packing does not make it small again.
+            row.CorrelationID = os.urandom(2_000).hex()
+        answer = self.create(
+            *rows,
+            RequestType="Asynchronous",
+            QueuePriority="Low",
+            SendResponseTo=[self.calls_back(path, IncludeResults=True, IncludeObjects=True)],
+        )
+        request = self.accepted(answer)
+        self.assertEqual("OK", self.ended(request).CallStatus)
+        self.assertEqual(count, len(self.results_of("ResultItem", request, "StatusCode", "StatusMessage")))
+        [message] = self.results_of("ResultMessage", request, "ResultDetailXML")
+        [callback] = self.receiver.wait(path, 1)
+        for detail in (message.ResultDetailXML, callback["ResultDetailXML"]):
+            found = {it.text for it in etree.fromstring(detail.encode()).iter(PARTNER + "CorrelationID")}
+            self.assertEqual({row.CorrelationID for row in rows}, found)
+
+    def test_a_deferred_call_can_be_cancelled(self):
+        in_two_days = self.server_time() + timedelta(days=2)
+        answer = self.create(self.subscriber(new("no")), RequestType="Asynchronous", ScheduledTime=in_two_days)
+        request = self.accepted(answer)
+        [state] = self.results_of("AsyncRequestResult", request, "Status")
+        self.assertEqual("Scheduled", state.Status)
+        self.assertEqual("OK", self.delete(self.type("ScheduledRequest", RequestID=request)).OverallStatus)
+        self.assertEqual("Cancelled", self.ended(request).Status)
+
+        done = self.accepted(self.create(self.subscriber(new("done")), RequestType="Asynchronous"))
+        self.assertEqual("Complete", self.ended(done).Status)
+        self.refused(self.delete(self.type("ScheduledRequest", RequestID=done)), 222)
+        unknown = "00000000-0000-4000-8000-000000000000"
+        self.refused(self.delete(self.type("ScheduledRequest", RequestID=unknown)), 220)
 
     def test_who_may_not_call(self):
         for text in ("nonsense", self.token[:-1] + ("a" if self.token[-1] != "a" else "b")):
