@@ -11,22 +11,31 @@ use flate2::write::DeflateEncoder;
 const UNPACKED_BYTES_MAX: u64 = 64_000_000;
 
 pub(crate) fn pack(text: &str) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
-    // Writing to memory does not fail.
-    encoder
-        .write_all(text.as_bytes())
-        .and_then(|()| encoder.finish())
-        .unwrap_or_default()
+    pack_bytes(text.as_bytes())
 }
 
 /// `None`: these bytes are not what [`pack`] makes.
 pub(crate) fn unpack(bytes: &[u8]) -> Option<String> {
-    let mut text = String::new();
-    DeflateDecoder::new(bytes)
+    String::from_utf8(unpack_bytes(bytes)?).ok()
+}
+
+pub(crate) fn pack_bytes(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
+    // Writing to memory does not fail.
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .unwrap_or_default()
+}
+
+/// `None`: these bytes are not what [`pack_bytes`] makes.
+pub(crate) fn unpack_bytes(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    DeflateDecoder::new(packed)
         .take(UNPACKED_BYTES_MAX)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .ok()?;
-    Some(text)
+    Some(bytes)
 }
 
 #[cfg(test)]

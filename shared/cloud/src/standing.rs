@@ -13,6 +13,7 @@ use calls::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::item::{Item, Reading, Writing, due_shard};
+use crate::pack::{pack_bytes, unpack_bytes};
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
 
@@ -63,8 +64,8 @@ impl Standing {
                     .map(ConversationId::as_str),
             )
             .number("calls_in_conversation", conversation.calls_in_conversation)
-            .bytes("arrived", conversation.arrived.as_bytes())
-            .bytes("told_at_end", conversation.told_at_end.as_bytes())
+            .bytes("arrived", &packed(&conversation.arrived))
+            .bytes("told_at_end", &packed(&conversation.told_at_end))
             .number("last_arrival", conversation.last_arrival.as_millisecond())
             .text("priority", conversation.priority.name())
             .json("phase", &conversation.phase);
@@ -102,14 +103,33 @@ impl Standing {
                 account: AccountId(item.text("account")?.to_owned()),
                 conversation_id,
                 calls_in_conversation: item.number("calls_in_conversation")?,
-                arrived: Arrivals::from_bytes(item.bytes("arrived").to_vec()),
-                told_at_end: Arrivals::from_bytes(item.bytes("told_at_end").to_vec()),
+                arrived: unpacked(&item, "arrived")?,
+                told_at_end: unpacked(&item, "told_at_end")?,
                 last_arrival: item.time("last_arrival")?,
                 priority,
                 phase: item.json("phase")?,
                 due,
             },
         })
+    }
+}
+
+/// Packed, thousands of calls that are all there take a dozen bytes of the header, which every call
+/// of the conversation writes.
+fn packed(arrivals: &Arrivals) -> Vec<u8> {
+    match arrivals.as_bytes() {
+        [] => Vec::new(),
+        bytes => pack_bytes(bytes),
+    }
+}
+
+fn unpacked(item: &Reading, name: &'static str) -> Result<Arrivals, Trouble> {
+    match item.bytes(name) {
+        [] => Ok(Arrivals::default()),
+        packed => {
+            let bytes = unpack_bytes(packed).ok_or_else(|| item.unreadable(name))?;
+            Ok(Arrivals::from_bytes(bytes))
+        }
     }
 }
 
