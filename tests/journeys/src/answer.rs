@@ -22,8 +22,11 @@ impl Node {
     }
 
     fn of(node: roxmltree::Node<'_, '_>) -> Self {
-        let children: Vec<Self> =
-            node.children().filter(roxmltree::Node::is_element).map(Self::of).collect();
+        let children: Vec<Self> = node
+            .children()
+            .filter(roxmltree::Node::is_element)
+            .map(Self::of)
+            .collect();
         let of_type = ("http://www.w3.org/2001/XMLSchema-instance", "type");
         Self {
             name: node.tag_name().name().to_owned(),
@@ -46,13 +49,18 @@ impl Node {
 
     /// Follows a path with dots to a text; empty if there is none.
     pub fn at(&self, path: &str) -> &str {
-        let found = path.split('.').try_fold(self, |node, name| node.child(name));
+        let found = path
+            .split('.')
+            .try_fold(self, |node, name| node.child(name));
         found.map_or("", |node| &node.text)
     }
 
     /// The texts of some children in a line; what is empty is left out.
     pub fn line(&self, paths: &[&str]) -> String {
-        let texts = paths.iter().map(|path| self.at(path)).filter(|text| !text.is_empty());
+        let texts = paths
+            .iter()
+            .map(|path| self.at(path))
+            .filter(|text| !text.is_empty());
         texts.collect::<Vec<_>>().join(" ")
     }
 }
@@ -70,8 +78,16 @@ impl Answer {
     pub fn read(response: Response) -> Self {
         let envelope = Node::read(&response.body);
         let body = envelope.child("Body").expect("an answer has a Body");
-        let payload = body.children.first().expect("its Body holds something").clone();
-        Self { http_status: response.status, body: response.body, payload }
+        let payload = body
+            .children
+            .first()
+            .expect("its Body holds something")
+            .clone();
+        Self {
+            http_status: response.status,
+            body: response.body,
+            payload,
+        }
     }
 
     /// The child of Body.
@@ -112,11 +128,15 @@ impl Answer {
         }
         let first = self.results().first().copied().cloned().unwrap_or_default();
         let result = first.line(&["ErrorCode", "StatusMessage"]);
-        format!("{} {result}", self.overall_status()).trim_end().to_owned()
+        format!("{} {result}", self.overall_status())
+            .trim_end()
+            .to_owned()
     }
 
     /// ErrorCode of the first result; 0 if there is none.
     pub fn error_code(&self) -> u32 {
-        self.results().first().map_or(0, |first| first.at("ErrorCode").parse().unwrap_or(0))
+        self.results()
+            .first()
+            .map_or(0, |first| first.at("ErrorCode").parse().unwrap_or(0))
     }
 }

@@ -147,7 +147,8 @@ impl Call {
             "Perform" => "PerformRequestMsg".to_owned(),
             method => format!("{method}Request"),
         };
-        let mut text = format!(r#"<{root} xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options>"#);
+        let mut text =
+            format!(r#"<{root} xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options>"#);
         for option in OPTIONS {
             for (_, value) in self.options.iter().filter(|(name, _)| *name == option) {
                 push(&mut text, option, value);
@@ -188,7 +189,12 @@ pub fn mail_to(address: &str) -> SendTo {
 
 impl SendTo {
     pub fn of(response_type: &'static str, address: &str) -> Self {
-        Self { response_type, address: address.to_owned(), when: None, flags: Vec::new() }
+        Self {
+            response_type,
+            address: address.to_owned(),
+            when: None,
+            flags: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -260,5 +266,7 @@ fn push(text: &mut String, name: &str, value: &str) {
 
 /// Text as it stands in an element.
 pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

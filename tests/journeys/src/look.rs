@@ -70,13 +70,18 @@ impl Look {
         if let Some(before) = &self.continues {
             add(format_args!("<ContinueRequest>{before}</ContinueRequest>"));
         }
-        add(format_args!("<ObjectType>{}</ObjectType>", escaped(&self.object_type)));
+        add(format_args!(
+            "<ObjectType>{}</ObjectType>",
+            escaped(&self.object_type)
+        ));
         for property in &self.properties {
             add(format_args!("<Properties>{property}</Properties>"));
         }
         add(format_args!("{}", self.filter));
         if let Some(size) = self.batch_size {
-            add(format_args!("<Options><BatchSize>{size}</BatchSize></Options>"));
+            add(format_args!(
+                "<Options><BatchSize>{size}</BatchSize></Options>"
+            ));
         }
         text.push_str("</RetrieveRequest></RetrieveRequestMsg>");
         text
@@ -85,8 +90,10 @@ impl Look {
 
 /// A SimpleFilterPart; its name is set where it is put.
 pub fn simple(property: &str, operator: &str, values: &[&str]) -> String {
-    let values: String =
-        values.iter().map(|value| format!("<Value>{}</Value>", escaped(value))).collect();
+    let values: String = values
+        .iter()
+        .map(|value| format!("<Value>{}</Value>", escaped(value)))
+        .collect();
     format!(
         r#"<FILTER xsi:type="SimpleFilterPart"><Property>{property}</Property><SimpleOperator>{operator}</SimpleOperator>{values}</FILTER>"#
     )
@@ -102,7 +109,9 @@ pub fn both(left: &str, operator: &str, right: &str) -> String {
 }
 
 fn named(filter: &str, name: &str) -> String {
-    let inner = filter.strip_prefix("<FILTER").and_then(|rest| rest.strip_suffix("</FILTER>"));
+    let inner = filter
+        .strip_prefix("<FILTER")
+        .and_then(|rest| rest.strip_suffix("</FILTER>"));
     format!("<{name}{}</{name}>", inner.expect("a filter"))
 }
 

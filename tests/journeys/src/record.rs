@@ -13,7 +13,10 @@ impl Record {
     /// An attribute's text, whether it is text or number; empty if there is none.
     pub fn text(&self, name: &str) -> &str {
         let attribute = &self.0[name];
-        attribute["S"].as_str().or_else(|| attribute["N"].as_str()).unwrap_or_default()
+        attribute["S"]
+            .as_str()
+            .or_else(|| attribute["N"].as_str())
+            .unwrap_or_default()
     }
 
     pub fn number(&self, name: &str) -> i64 {

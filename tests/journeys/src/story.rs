@@ -48,7 +48,10 @@ pub async fn a_caller() -> Story {
 
 /// As deployed: callbacks go to public https addresses only.
 fn settings() -> Settings {
-    Settings { allow_http_callbacks: false, ..local::set::settings() }
+    Settings {
+        allow_http_callbacks: false,
+        ..local::set::settings()
+    }
 }
 
 /// Ids that are drawn by counting, so that every run of a story is the same.
@@ -57,7 +60,9 @@ fn counted() -> Chance {
     Chance::from_fn(move || {
         let number = drawn.fetch_add(1, Ordering::Relaxed);
         let hash = Sha256::digest(number.to_be_bytes());
-        hash.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+        hash.iter()
+            .take(16)
+            .fold(0, |bits, byte| bits << 8 | u128::from(*byte))
     })
 }
 
@@ -111,7 +116,12 @@ impl Story {
             async_by_default: self.async_by_default,
             owns: Vec::new(),
         };
-        self.set.cloud.accounts.put_account(&account).await.expect("an account");
+        self.set
+            .cloud
+            .accounts
+            .put_account(&account)
+            .await
+            .expect("an account");
         self.fetches_token().await;
     }
 
@@ -122,7 +132,12 @@ impl Story {
             async_by_default: self.async_by_default,
         };
         let token = self.chance.token();
-        self.set.cloud.accounts.keep_token(&token, &caller, now).await.expect("a token");
+        self.set
+            .cloud
+            .accounts
+            .keep_token(&token, &caller, now)
+            .await
+            .expect("a token");
         (self.token, self.token_from) = (token, now);
     }
 
@@ -153,7 +168,12 @@ impl Story {
     /// Sends a call to be carried out at once, which must go well.
     pub async fn does(&mut self, call: Call) -> Answer {
         let answer = self.sends(call.at_once()).await;
-        assert_eq!(answer.overall_status(), "OK", "it did not go well: {}", answer.body);
+        assert_eq!(
+            answer.overall_status(),
+            "OK",
+            "it did not go well: {}",
+            answer.body
+        );
         answer
     }
 
@@ -185,7 +205,10 @@ impl Story {
 
     /// Posts these bytes.
     pub async fn posts(&self, body: Vec<u8>, mut headers: BTreeMap<String, String>) -> Answer {
-        headers.insert("content-type".to_owned(), "text/xml; charset=utf-8".to_owned());
+        headers.insert(
+            "content-type".to_owned(),
+            "text/xml; charset=utf-8".to_owned(),
+        );
         let request = Request {
             method: "POST".to_owned(),
             path: "/Service.asmx".to_owned(),
@@ -226,7 +249,12 @@ impl Story {
     }
 
     pub async fn goes_into_maintenance(&self, on: bool) {
-        self.set.cloud.accounts.set_maintenance(on).await.expect("a switch");
+        self.set
+            .cloud
+            .accounts
+            .set_maintenance(on)
+            .await
+            .expect("a switch");
     }
 
     pub fn callbacks(&self) -> Vec<Callback> {
@@ -245,34 +273,44 @@ impl Story {
     /// ResultMessage of a conversation: SequenceCode, status, code and message of each call.
     pub async fn outcomes(&mut self, conversation: &str) -> Vec<String> {
         let properties = "SequenceCode StatusCode ErrorCode StatusMessage";
-        let look = look_for("ResultMessage").of(properties).by("ConversationID", conversation);
+        let look = look_for("ResultMessage")
+            .of(properties)
+            .by("ConversationID", conversation);
         self.retrieves(look).await.lines(properties)
     }
 
     /// ResultMessage of one call: status, code and message.
     pub async fn outcome(&mut self, request_id: &str) -> String {
         let properties = "StatusCode ErrorCode StatusMessage";
-        let look = look_for("ResultMessage").of(properties).by("RequestID", request_id);
+        let look = look_for("ResultMessage")
+            .of(properties)
+            .by("RequestID", request_id);
         self.retrieves(look).await.lines(properties).join("; ")
     }
 
     /// AsyncRequestResult of a conversation: where each call stands.
     pub async fn states(&mut self, conversation: &str) -> Vec<String> {
-        let look = look_for("AsyncRequestResult").of("Status").by("ConversationID", conversation);
+        let look = look_for("AsyncRequestResult")
+            .of("Status")
+            .by("ConversationID", conversation);
         self.retrieves(look).await.lines("Status")
     }
 
     /// The same of one call.
     pub async fn state(&mut self, request_id: &str) -> String {
-        let look = look_for("AsyncRequestResult").of("Status").by("RequestID", request_id);
+        let look = look_for("AsyncRequestResult")
+            .of("Status")
+            .by("RequestID", request_id);
         self.retrieves(look).await.lines("Status").join("; ")
     }
 
     /// The keys of all stored objects.
     pub fn stored(&self) -> Vec<String> {
         let records = record::objects_table(self.local());
-        let mut keys: Vec<String> =
-            records.iter().map(|record| record.text("sk").to_owned()).collect();
+        let mut keys: Vec<String> = records
+            .iter()
+            .map(|record| record.text("sk").to_owned())
+            .collect();
         keys.sort();
         keys
     }
@@ -292,8 +330,11 @@ impl Story {
     /// Everything that somebody must still look at.
     pub fn due(&self) -> Vec<String> {
         let records = self.records();
-        let due = records.iter().filter(|record| !record.text("due_shard").is_empty());
-        due.map(|record| format!("{} {}", record.text("sk"), record.text("due_at"))).collect()
+        let due = records
+            .iter()
+            .filter(|record| !record.text("due_shard").is_empty());
+        due.map(|record| format!("{} {}", record.text("sk"), record.text("due_at")))
+            .collect()
     }
 }
 
@@ -306,12 +347,26 @@ fn first_word(json: &str) -> String {
 fn told(callback: &Callback) -> String {
     let place = callback.url.rsplit('/').next().unwrap_or_default();
     let field = |name| callback.field(name).unwrap_or_default();
-    let fields = [place, field("SequenceCode"), field("OverallStatusCode"), field("ErrorCode")];
-    let fields: Vec<&str> = fields.into_iter().filter(|field| !field.is_empty()).collect();
+    let fields = [
+        place,
+        field("SequenceCode"),
+        field("OverallStatusCode"),
+        field("ErrorCode"),
+    ];
+    let fields: Vec<&str> = fields
+        .into_iter()
+        .filter(|field| !field.is_empty())
+        .collect();
     fields.join(" ")
 }
 
 fn set_on(local: &LocalCloud, chance: &Chance, retries: &RetryConfig) -> Set {
     let callbacks = local.http_connector();
-    Set::with_settings(local.clone(), settings(), callbacks, chance.clone(), retries.clone())
+    Set::with_settings(
+        local.clone(),
+        settings(),
+        callbacks,
+        chance.clone(),
+        retries.clone(),
+    )
 }

@@ -24,7 +24,11 @@ fn of_three() -> Plot {
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK", "3 OK"])?;
             ended.is("effects", &ended.stored, &["ann"])?;
-            ended.is("told", &ended.told_of(), &["done 1 OK", "done 2 OK", "done 3 OK"])
+            ended.is(
+                "told",
+                &ended.told_of(),
+                &["done 1 OK", "done 2 OK", "done 3 OK"],
+            )
         },
     }
 }
@@ -35,18 +39,36 @@ fn of_three_that_fails() -> Plot {
     let failed = post_to("https://client.example.com/failed").when("OnConversationError");
     Plot {
         before: vec![call().creating(subscriber("taken"))],
-        calls: vec![part(1).telling(failed), part(2).creating(subscriber("taken")), part(3)],
+        calls: vec![
+            part(1).telling(failed),
+            part(2).creating(subscriber("taken")),
+            part(3),
+        ],
         is_found: false,
         after: minutes(20),
         promises: |ended| {
             let outcomes: Vec<String> = ended
                 .outcomes
                 .iter()
-                .map(|line| line.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
+                .map(|line| {
+                    line.split_whitespace()
+                        .take(3)
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                })
                 .collect();
-            ended.is("outcomes", &outcomes, &["1 OK", "2 Error 12014", "3 Error 213"])?;
+            ended.is(
+                "outcomes",
+                &outcomes,
+                &["1 OK", "2 Error 12014", "3 Error 213"],
+            )?;
             ended.is("effects", &ended.stored, &["order-1-1", "taken"])?;
-            let told = ["done 1 OK", "done 2 Error 12014", "done 3 Error 213", "failed 1 Error 12014"];
+            let told = [
+                "done 1 OK",
+                "done 2 Error 12014",
+                "done 3 Error 213",
+                "failed 1 Error 12014",
+            ];
             ended.is("told", &ended.told_of(), &told)
         },
     }
@@ -54,10 +76,16 @@ fn of_three_that_fails() -> Plot {
 
 /// So many objects that they take several transactions.
 fn of_many_objects() -> Plot {
-    let objects = (10..80).map(|number| subscriber(&number.to_string())).collect();
+    let objects = (10..80)
+        .map(|number| subscriber(&number.to_string()))
+        .collect();
     Plot {
         before: Vec::new(),
-        calls: vec![part("order-1", 1, 1).doing("Create", objects).calling_back(ADDRESS)],
+        calls: vec![
+            part("order-1", 1, 1)
+                .doing("Create", objects)
+                .calling_back(ADDRESS),
+        ],
         is_found: false,
         after: minutes(20),
         promises: |ended| {
@@ -73,7 +101,12 @@ fn of_many_objects() -> Plot {
 fn alone() -> Plot {
     Plot {
         before: Vec::new(),
-        calls: vec![call().creating(subscriber("ann")).calling_back(ADDRESS).keyed("key-1")],
+        calls: vec![
+            call()
+                .creating(subscriber("ann"))
+                .calling_back(ADDRESS)
+                .keyed("key-1"),
+        ],
         is_found: false,
         after: minutes(20),
         promises: |ended| {
@@ -87,7 +120,9 @@ fn alone() -> Plot {
 fn triggered_send() -> Plot {
     let definition = r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>welcome</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>Welcome</Subject><TextBody>Dear %%SubscriberKey%%</TextBody></Email><FromAddress>shop@example.com</FromAddress></Objects>"#;
     let to = |key: &str| {
-        format!("<Subscribers><EmailAddress>{key}@example.com</EmailAddress><SubscriberKey>{key}</SubscriberKey></Subscribers>")
+        format!(
+            "<Subscribers><EmailAddress>{key}@example.com</EmailAddress><SubscriberKey>{key}</SubscriberKey></Subscribers>"
+        )
     };
     let send = format!(
         r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition>{}{}</Objects>"#,
@@ -135,12 +170,18 @@ async fn a_triggered_send_survives_every_cut() {
 
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_the_timekeeper_finds_survives_every_cut() {
-    let found = Plot { is_found: true, ..of_three() };
+    let found = Plot {
+        is_found: true,
+        ..of_three()
+    };
     println!("{} worlds", cut_anywhere(found).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_fails_and_is_found_survives_every_cut() {
-    let found = Plot { is_found: true, ..of_three_that_fails() };
+    let found = Plot {
+        is_found: true,
+        ..of_three_that_fails()
+    };
     println!("{} worlds", cut_anywhere(found).await);
 }

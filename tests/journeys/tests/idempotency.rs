@@ -15,7 +15,11 @@ async fn the_same_key_gets_the_same_answer_and_the_call_runs_once() {
     assert_eq!(caller.queues(make("ann").keyed("k-1")).await, sent);
     caller.settles().await;
     caller.passes(days(1)).await;
-    assert_eq!(caller.queues(make("ann").keyed("k-1")).await, sent, "within 24 hours");
+    assert_eq!(
+        caller.queues(make("ann").keyed("k-1")).await,
+        sent,
+        "within 24 hours"
+    );
     caller.passes(hours(1)).await;
     assert_eq!(caller.told(), ["done OK"]);
     assert_eq!(caller.stored(), ["ann"]);
@@ -51,7 +55,10 @@ async fn a_key_stands_for_one_content() {
     let answer = caller.sends(make("bob").keyed("k-1")).await;
     assert_eq!(answer.http_status, 500);
     let said = answer.said();
-    assert!(said.starts_with("soap:Client The Idempotency-Key header was used"), "{said}");
+    assert!(
+        said.starts_with("soap:Client The Idempotency-Key header was used"),
+        "{said}"
+    );
     caller.settles().await;
     assert_eq!(caller.stored(), ["ann"]);
 }
@@ -62,9 +69,14 @@ async fn a_key_has_bounds() {
     for key in [String::new(), "k".repeat(256)] {
         let answer = caller.sends(make("ann").keyed(&key)).await;
         let said = answer.said();
-        assert!(said.starts_with("soap:Client The Idempotency-Key header must have"), "{said}");
+        assert!(
+            said.starts_with("soap:Client The Idempotency-Key header must have"),
+            "{said}"
+        );
     }
-    caller.queues(make("ann").keyed(&"\u{e9}".repeat(255))).await;
+    caller
+        .queues(make("ann").keyed(&"\u{e9}".repeat(255)))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +97,9 @@ async fn who_is_asynchronous_by_default_need_not_say_so() {
     caller.is_async_by_default().await;
     caller.queues(make("ann").without("RequestType")).await;
     caller.queues(part("c", 1, 1).without("RequestType")).await;
-    let now = make("bob").without("RequestType").with("RequestType", "Synchronous");
+    let now = make("bob")
+        .without("RequestType")
+        .with("RequestType", "Synchronous");
     let answer = caller.sends(now).await;
     assert_eq!(answer.said(), "OK Created Subscriber.");
     caller.settles().await;

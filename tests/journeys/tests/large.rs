@@ -12,17 +12,25 @@ const ENVELOPE_BYTES_MAX: usize = 5_000_000;
 #[tokio::test(start_paused = true)]
 async fn a_call_may_have_32766_objects() {
     let mut caller = a_caller().await;
-    let all = (0..32_766).map(|number| subscriber(&format!("s{number:05}"))).collect();
-    let sent = caller.queues(call().doing("Create", all).calling_back(ADDRESS)).await;
+    let all = (0..32_766)
+        .map(|number| subscriber(&format!("s{number:05}")))
+        .collect();
+    let sent = caller
+        .queues(call().doing("Create", all).calling_back(ADDRESS))
+        .await;
     caller.passes(minutes(10)).await;
     assert_eq!(caller.state(&sent).await, "Complete");
     assert_eq!(caller.told(), ["done OK"]);
     assert_eq!(caller.stored().len(), 32_766);
-    let look = look_for("ResultItem").of("OrdinalID StatusCode").by("RequestID", &sent);
+    let look = look_for("ResultItem")
+        .of("OrdinalID StatusCode")
+        .by("RequestID", &sent);
     let mut page = caller.retrieves(look.clone()).await;
     let mut lines = page.lines("OrdinalID StatusCode");
     while page.status == "MoreDataAvailable" {
-        page = caller.retrieves(look.clone().continuing(&page.request_id)).await;
+        page = caller
+            .retrieves(look.clone().continuing(&page.request_id))
+            .await;
         lines.extend(page.lines("OrdinalID StatusCode"));
     }
     assert_eq!(lines.len(), 32_766);
@@ -36,7 +44,10 @@ fn noise(bytes: usize) -> String {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        char::from(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[usize::from(state.to_le_bytes()[7] & 63)])
+        char::from(
+            b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
+                [usize::from(state.to_le_bytes()[7] & 63)],
+        )
     };
     (0..bytes).map(letter).collect()
 }
@@ -56,12 +67,20 @@ fn long(bytes: usize) -> Call {
 async fn a_body_that_no_record_holds_goes_to_the_bucket() {
     let mut caller = a_caller().await;
     let sent = caller.queues(long(4_900_000).calling_back(ADDRESS)).await;
-    assert!(!caller.local().s3().keys(BODIES_BUCKET).is_empty(), "it lies in the bucket");
+    assert!(
+        !caller.local().s3().keys(BODIES_BUCKET).is_empty(),
+        "it lies in the bucket"
+    );
     caller.settles().await;
     assert_eq!(caller.state(&sent).await, "Complete");
-    let notes = look_for("Subscriber").of("Attributes").by("SubscriberKey", "s3");
+    let notes = look_for("Subscriber")
+        .of("Attributes")
+        .by("SubscriberKey", "s3");
     let notes = caller.retrieves(notes).await;
-    assert_eq!(notes.rows[0].at("Attributes.Value"), &noise(800_000)[600_000..]);
+    assert_eq!(
+        notes.rows[0].at("Attributes.Value"),
+        &noise(800_000)[600_000..]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +95,9 @@ async fn a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_not() {
     let fits = ENVELOPE_BYTES_MAX - caller.envelope(&payload(0)).len();
     let answer = caller.sends_payload(&payload(fits), BTreeMap::new()).await;
     assert!(answer.is_queued(), "{}", answer.said());
-    let answer = caller.sends_payload(&payload(fits + 1), BTreeMap::new()).await;
+    let answer = caller
+        .sends_payload(&payload(fits + 1), BTreeMap::new())
+        .await;
     assert_eq!(answer.http_status, 500);
     assert_eq!(
         answer.said(),

@@ -9,7 +9,10 @@ use local::CallbackAnswer;
 async fn system_status(caller: &mut Story) -> String {
     let payload = r#"<SystemStatusRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options/></SystemStatusRequestMsg>"#;
     let answer = caller.sends_payload(payload, BTreeMap::new()).await;
-    answer.payload().at("Results.Result.SystemStatus").to_owned()
+    answer
+        .payload()
+        .at("Results.Result.SystemStatus")
+        .to_owned()
 }
 
 #[tokio::test(start_paused = true)]
@@ -17,9 +20,13 @@ async fn calls_are_taken_in_and_run_in_order_afterwards() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     for number in [2, 3, 1] {
-        caller.queues(part("c", number, 3).calling_back(ADDRESS)).await;
+        caller
+            .queues(part("c", number, 3).calling_back(ADDRESS))
+            .await;
     }
-    let alone = caller.queues(call().creating(subscriber("ann")).calling_back(ADDRESS)).await;
+    let alone = caller
+        .queues(call().creating(subscriber("ann")).calling_back(ADDRESS))
+        .await;
     caller.passes(hours(8)).await;
     assert_eq!(caller.states("c").await, ["Queued", "Queued", "Queued"]);
     assert_eq!(caller.state(&alone).await, "Queued");
@@ -33,7 +40,10 @@ async fn calls_are_taken_in_and_run_in_order_afterwards() {
     caller.passes(hours(1)).await;
     assert!(caller.due().is_empty());
     for queue in local::names::QUEUES {
-        assert!(caller.local().sqs().dead_letters(queue).is_empty(), "no delivery was burnt");
+        assert!(
+            caller.local().sqs().dead_letters(queue).is_empty(),
+            "no delivery was burnt"
+        );
     }
 }
 
@@ -41,7 +51,9 @@ async fn calls_are_taken_in_and_run_in_order_afterwards() {
 async fn a_conversation_stops_between_two_calls_and_goes_on() {
     let mut caller = a_caller().await;
     caller.queues(part("c", 1, 2)).await;
-    caller.queues(part("c", 2, 2).at("2026-03-02T09:30:00Z")).await;
+    caller
+        .queues(part("c", 2, 2).at("2026-03-02T09:30:00Z"))
+        .await;
     caller.settles().await;
     caller.goes_into_maintenance(true).await;
     caller.passes(hours(1)).await;
@@ -58,7 +70,9 @@ async fn a_synchronous_call_hears_of_it() {
     assert_eq!(system_status(&mut caller).await, "OK");
     caller.goes_into_maintenance(true).await;
     assert_eq!(system_status(&mut caller).await, "InMaintenance");
-    let answer = caller.sends(call().creating(subscriber("ann")).at_once()).await;
+    let answer = caller
+        .sends(call().creating(subscriber("ann")).at_once())
+        .await;
     assert_eq!(answer.http_status, 500);
     let said = answer.said();
     assert!(said.starts_with("soap:Server 9 In Maintenance"), "{said}");
@@ -71,15 +85,22 @@ async fn a_synchronous_call_hears_of_it() {
 #[tokio::test(start_paused = true)]
 async fn replies_and_retrievals_go_on() {
     let mut caller = a_caller().await;
-    caller.local().callbacks().answer_next(ADDRESS, CallbackAnswer::status(500));
-    let sent = caller.queues(call().creating(subscriber("ann")).calling_back(ADDRESS)).await;
+    caller
+        .local()
+        .callbacks()
+        .answer_next(ADDRESS, CallbackAnswer::status(500));
+    let sent = caller
+        .queues(call().creating(subscriber("ann")).calling_back(ADDRESS))
+        .await;
     caller.settles().await;
     assert_eq!(caller.callbacks().len(), 1);
     caller.goes_into_maintenance(true).await;
     caller.passes(minutes(1)).await;
     assert_eq!(caller.callbacks().len(), 2, "tried again");
     assert_eq!(caller.outcome(&sent).await, "OK");
-    let look = look_for("Subscriber").of("SubscriberKey").by("SubscriberKey", "ann");
+    let look = look_for("Subscriber")
+        .of("SubscriberKey")
+        .by("SubscriberKey", "ann");
     assert_eq!(caller.retrieves(look).await.rows.len(), 1);
 }
 

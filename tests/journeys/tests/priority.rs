@@ -43,7 +43,10 @@ async fn a_flood_of_low_does_not_delay_high() {
         let medium = waits(&mut caller, &format!("medium-{number}"), "Medium").await;
         worst = worst.max(medium);
     }
-    assert!(caller.local().sqs().depth(LOW_QUEUE) > 4_000, "the flood is still there");
+    assert!(
+        caller.local().sqs().depth(LOW_QUEUE) > 4_000,
+        "the flood is still there"
+    );
     assert_eq!(worst, quiet);
 }
 

@@ -28,7 +28,9 @@ fn to(place: &str) -> SendTo {
 
 /// Wants to be told at each moment there is, each at an address of that name.
 fn curious(call: Call) -> Call {
-    let all = WHENS.into_iter().fold(call, |call, when| call.telling(to(when).when(when)));
+    let all = WHENS
+        .into_iter()
+        .fold(call, |call, when| call.telling(to(when).when(when)));
     all.telling(to("absent"))
 }
 
@@ -50,7 +52,15 @@ async fn a_call_that_goes_well_tells_these() {
     let mut caller = a_caller().await;
     caller.queues(curious(make("ann"))).await;
     caller.passes(hours(1)).await;
-    assert_eq!(places(&caller), ["Always", "OnCallComplete", "OnConversationComplete", "absent"]);
+    assert_eq!(
+        places(&caller),
+        [
+            "Always",
+            "OnCallComplete",
+            "OnConversationComplete",
+            "absent"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +84,9 @@ async fn a_call_that_fails_tells_these() {
 async fn a_call_that_expires_tells_of_it_too() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
-    caller.queues(curious(make("ann")).until("2026-03-02T09:10:00Z")).await;
+    caller
+        .queues(curious(make("ann")).until("2026-03-02T09:10:00Z"))
+        .await;
     caller.passes(minutes(20)).await;
     caller.goes_into_maintenance(false).await;
     caller.passes(minutes(5)).await;
@@ -86,21 +98,39 @@ async fn a_call_that_expires_tells_of_it_too() {
 async fn the_end_of_a_conversation_is_told_after_its_last_call() {
     let mut caller = a_caller().await;
     let end = |place| to(place).when("OnConversationComplete");
-    caller.queues(part("c", 1, 3).telling(end("end")).telling(to("done"))).await;
-    caller.queues(part("c", 2, 3).telling(to("done")).telling(end("end"))).await;
+    caller
+        .queues(part("c", 1, 3).telling(end("end")).telling(to("done")))
+        .await;
+    caller
+        .queues(part("c", 2, 3).telling(to("done")).telling(end("end")))
+        .await;
     caller.queues(part("c", 3, 3).telling(to("done"))).await;
     caller.settles().await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK", "end 1 OK", "end 2 OK"]);
+    assert_eq!(
+        caller.told(),
+        [
+            "done 1 OK",
+            "done 2 OK",
+            "done 3 OK",
+            "end 1 OK",
+            "end 2 OK"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_form_has_its_ten_fields_in_their_order() {
     let mut caller = a_caller().await;
-    let sent = caller.queues(part("order 1&\u{e9}", 1, 1).calling_back(ADDRESS)).await;
+    let sent = caller
+        .queues(part("order 1&\u{e9}", 1, 1).calling_back(ADDRESS))
+        .await;
     let alone = caller.queues(make("ann").calling_back(ADDRESS)).await;
     caller.settles().await;
-    let bodies: Vec<String> =
-        caller.callbacks().into_iter().map(|callback| callback.body).collect();
+    let bodies: Vec<String> = caller
+        .callbacks()
+        .into_iter()
+        .map(|callback| callback.body)
+        .collect();
     let form = |request_id: &str, conversation: &str, sequence: &str| {
         format!(
             "RequestID={request_id}&ConversationID={conversation}&OverallStatusCode=OK\
@@ -108,7 +138,10 @@ async fn the_form_has_its_ten_fields_in_their_order() {
              &ResultType=Asynchronous&ResultDetailXML=&SequenceCode={sequence}"
         )
     };
-    assert!(bodies.contains(&form(&sent, "order+1%26%C3%A9", "1")), "{bodies:?}");
+    assert!(
+        bodies.contains(&form(&sent, "order+1%26%C3%A9", "1")),
+        "{bodies:?}"
+    );
     assert!(bodies.contains(&form(&alone, "", "")), "{bodies:?}");
 }
 
@@ -116,32 +149,52 @@ async fn the_form_has_its_ten_fields_in_their_order() {
 async fn the_form_tells_of_what_went_wrong() {
     let mut caller = a_caller().await;
     caller.does(make("ann")).await;
-    let sent = make("bob").and(subscriber("ann")).and("<Objects xsi:type=\"Nothing\"/>");
+    let sent = make("bob")
+        .and(subscriber("ann"))
+        .and("<Objects xsi:type=\"Nothing\"/>");
     caller.queues(sent.telling(to("done").with_results())).await;
     caller.settles().await;
     let callback = &caller.callbacks()[0];
     assert_eq!(callback.field("OverallStatusCode"), Some("Has Errors"));
-    assert_eq!(callback.field("ErrorCode"), Some("12014"), "the first of them");
-    assert_eq!(callback.field("StatusMessage"), Some("The subscriber is already on the list"));
+    assert_eq!(
+        callback.field("ErrorCode"),
+        Some("12014"),
+        "the first of them"
+    );
+    assert_eq!(
+        callback.field("StatusMessage"),
+        Some("The subscriber is already on the list")
+    );
     let detail = Node::read(callback.field("ResultDetailXML").expect("it is there"));
-    let results: Vec<String> =
-        detail.all("Results").map(|result| result.line(&["OrdinalID", "StatusCode"])).collect();
+    let results: Vec<String> = detail
+        .all("Results")
+        .map(|result| result.line(&["OrdinalID", "StatusCode"]))
+        .collect();
     assert_eq!(results[..2], ["0 OK", "1 Error"]);
-    assert_eq!((detail.name.as_str(), detail.at("OverallStatus")), ("CreateResponse", "Has Errors"));
+    assert_eq!(
+        (detail.name.as_str(), detail.at("OverallStatus")),
+        ("CreateResponse", "Has Errors")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_attempt_is_signed_anew_under_the_same_id() {
     let mut caller = a_caller().await;
-    caller.local().callbacks().answer_next(ADDRESS, CallbackAnswer::status(500));
+    caller
+        .local()
+        .callbacks()
+        .answer_next(ADDRESS, CallbackAnswer::status(500));
     caller.queues(make("ann").calling_back(ADDRESS)).await;
-    caller.queues(make("bob").calling_back("https://client.example.com/other")).await;
+    caller
+        .queues(make("bob").calling_back("https://client.example.com/other"))
+        .await;
     caller.passes(minutes(1)).await;
     let callbacks = caller.callbacks();
     callbacks.iter().for_each(verify);
     let id = |callback: &Callback| callback.header("webhook-id").map(str::to_owned);
-    let (of_ann, of_bob): (Vec<_>, Vec<_>) =
-        callbacks.iter().partition(|callback| callback.url == ADDRESS);
+    let (of_ann, of_bob): (Vec<_>, Vec<_>) = callbacks
+        .iter()
+        .partition(|callback| callback.url == ADDRESS);
     assert_eq!((of_ann.len(), of_bob.len()), (2, 1));
     assert_eq!(id(of_ann[0]), id(of_ann[1]));
     assert_eq!(of_ann[0].body, of_ann[1].body);
@@ -159,7 +212,9 @@ fn verify(callback: &Callback) {
     let secret = BASE64_STANDARD.decode(secret).expect("base64");
     let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("a key");
     mac.update(format!("{id}.{time}.{}", callback.body).as_bytes());
-    let signature = header("webhook-signature").strip_prefix("v1,").expect("version 1");
+    let signature = header("webhook-signature")
+        .strip_prefix("v1,")
+        .expect("version 1");
     let signature = BASE64_STANDARD.decode(signature).expect("base64");
     mac.verify_slice(&signature).expect("the signature is ours");
     assert_eq!(header("content-type"), "application/x-www-form-urlencoded");
@@ -190,7 +245,10 @@ async fn a_reply_is_tried_ten_times_in_three_days() {
 fn came_after(caller: &Story, waits: &[SignedDuration]) {
     let callbacks = caller.callbacks();
     let times: Vec<_> = callbacks.iter().map(|callback| callback.at).collect();
-    let gaps: Vec<_> = times.windows(2).map(|pair| pair[1].duration_since(pair[0])).collect();
+    let gaps: Vec<_> = times
+        .windows(2)
+        .map(|pair| pair[1].duration_since(pair[0]))
+        .collect();
     assert_eq!(gaps.len(), waits.len(), "{gaps:?}");
     for (gap, wait) in gaps.iter().zip(waits) {
         let latest = *wait + *wait / 10 + minutes(1);
@@ -202,9 +260,18 @@ fn came_after(caller: &Story, waits: &[SignedDuration]) {
 async fn any_2xx_is_success_and_ends_it() {
     for status in [200, 201, 202, 204, 299] {
         let mut caller = a_caller().await;
-        caller.local().callbacks().answer_next(ADDRESS, CallbackAnswer::ConnectionFails);
-        caller.local().callbacks().answer_next(ADDRESS, CallbackAnswer::status(503));
-        caller.local().callbacks().answer_next(ADDRESS, CallbackAnswer::status(status));
+        caller
+            .local()
+            .callbacks()
+            .answer_next(ADDRESS, CallbackAnswer::ConnectionFails);
+        caller
+            .local()
+            .callbacks()
+            .answer_next(ADDRESS, CallbackAnswer::status(503));
+        caller
+            .local()
+            .callbacks()
+            .answer_next(ADDRESS, CallbackAnswer::status(status));
         caller.queues(make("ann").calling_back(ADDRESS)).await;
         caller.passes(days(5)).await;
         assert_eq!(caller.callbacks().len(), 2, "the first found nobody");
@@ -228,23 +295,46 @@ async fn a_receiver_says_when_to_come_again_and_when_not_to() {
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_is_tried_again_does_not_hold_up_those_behind_it() {
     let mut caller = a_caller().await;
-    caller.local().callbacks().answer_next(ADDRESS, CallbackAnswer::status(500));
+    caller
+        .local()
+        .callbacks()
+        .answer_next(ADDRESS, CallbackAnswer::status(500));
     for number in [3, 2, 1] {
-        caller.queues(part("c", number, 3).calling_back(ADDRESS)).await;
+        caller
+            .queues(part("c", number, 3).calling_back(ADDRESS))
+            .await;
     }
     caller.passes(minutes(1)).await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK", "done 1 OK"]);
+    assert_eq!(
+        caller.told(),
+        ["done 1 OK", "done 2 OK", "done 3 OK", "done 1 OK"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_address_is_a_subscription_of_its_own() {
     let mut caller = a_caller().await;
-    caller.local().callbacks().answer_next(ADDRESS, CallbackAnswer::status(500));
-    let call = make("ann").calling_back(ADDRESS).telling(to("other")).telling(mail_to("a@b.example"));
-    caller.queues(call.telling(to("never").when("Never")).telling(SendTo::of("None", "none"))).await;
+    caller
+        .local()
+        .callbacks()
+        .answer_next(ADDRESS, CallbackAnswer::status(500));
+    let call = make("ann")
+        .calling_back(ADDRESS)
+        .telling(to("other"))
+        .telling(mail_to("a@b.example"));
+    caller
+        .queues(
+            call.telling(to("never").when("Never"))
+                .telling(SendTo::of("None", "none")),
+        )
+        .await;
     caller.passes(minutes(10)).await;
     assert_eq!(places(&caller), ["done", "done", "other"]);
-    let mails: Vec<_> = caller.mails().into_iter().flat_map(|mail| mail.to).collect();
+    let mails: Vec<_> = caller
+        .mails()
+        .into_iter()
+        .flat_map(|mail| mail.to)
+        .collect();
     assert_eq!(mails, ["a@b.example"]);
 }
 
@@ -252,20 +342,37 @@ async fn each_address_is_a_subscription_of_its_own() {
 async fn results_and_objects_come_only_where_they_are_asked_for() {
     let bare = detail(to("done")).await;
     assert_eq!(bare, None, "a bare notification");
-    assert_eq!(detail(to("done").with_objects()).await, None, "ignored without IncludeResults");
+    assert_eq!(
+        detail(to("done").with_objects()).await,
+        None,
+        "ignored without IncludeResults"
+    );
     assert_eq!(detail(to("done").only_base()).await, None);
     let results = detail(to("done").with_results()).await.expect("results");
     assert_eq!(results.at("Results.StatusMessage"), "Created Subscriber.");
-    assert!(results.child("Results").is_some_and(|result| result.child("Object").is_none()));
+    assert!(
+        results
+            .child("Results")
+            .is_some_and(|result| result.child("Object").is_none())
+    );
     let ignored = detail(to("done").with_results().only_base()).await;
     assert_eq!(ignored, Some(results), "ignored without IncludeObjects");
-    let whole = detail(to("done").with_results().with_objects()).await.expect("results");
+    let whole = detail(to("done").with_results().with_objects())
+        .await
+        .expect("results");
     assert_eq!(whole.at("Results.Object.SubscriberKey"), "ann");
     assert_eq!(whole.at("Results.Object.Attributes.Value"), "1");
     let base = detail(to("done").with_results().with_objects().only_base()).await;
     let base = base.expect("results");
-    assert!(base.child("Results").is_some_and(|result| result.child("Object").is_some()));
-    assert_eq!(base.at("Results.Object.SubscriberKey"), "", "none of the base");
+    assert!(
+        base.child("Results")
+            .is_some_and(|result| result.child("Object").is_some())
+    );
+    assert_eq!(
+        base.at("Results.Object.SubscriberKey"),
+        "",
+        "none of the base"
+    );
     assert_eq!(base.at("Results.Object.Attributes.Value"), "");
 }
 
@@ -276,7 +383,10 @@ async fn detail(to: SendTo) -> Option<Node> {
     caller.queues(call.telling(to)).await;
     caller.settles().await;
     let callback = caller.callbacks().pop().expect("a callback");
-    let xml = callback.field("ResultDetailXML").expect("the field is there").to_owned();
+    let xml = callback
+        .field("ResultDetailXML")
+        .expect("the field is there")
+        .to_owned();
     (!xml.is_empty()).then(|| Node::read(&xml))
 }
 
@@ -285,7 +395,9 @@ async fn a_mail_brings_its_results_in_a_zip() {
     let mut caller = a_caller().await;
     let plain = mail_to("plain@example.com");
     let full = mail_to("full@example.com").with_results();
-    let sent = caller.queues(part("order-1", 1, 1).telling(plain).telling(full)).await;
+    let sent = caller
+        .queues(part("order-1", 1, 1).telling(plain).telling(full))
+        .await;
     caller.settles().await;
     let mails = caller.mails();
     let to = |address: &str| {
@@ -293,23 +405,42 @@ async fn a_mail_brings_its_results_in_a_zip() {
         found.unwrap_or_else(|| panic!("no mail to {address}"))
     };
     assert_eq!(mails.len(), 2);
-    assert!(to("plain@example.com").attachments.is_empty(), "a bare notification");
+    assert!(
+        to("plain@example.com").attachments.is_empty(),
+        "a bare notification"
+    );
     let text = to("plain@example.com").text.clone().unwrap_or_default();
-    assert!(text.contains(&sent) && text.contains("order-1") && text.contains("OK"), "{text}");
+    assert!(
+        text.contains(&sent) && text.contains("order-1") && text.contains("OK"),
+        "{text}"
+    );
     let [attachment] = to("full@example.com").attachments.as_slice() else {
         panic!("one attachment")
     };
-    let [file] = attachment.files.as_slice() else { panic!("one file") };
-    assert_eq!((attachment.name.as_str(), file.name.as_str()), ("Results.zip", "Results.xml"));
+    let [file] = attachment.files.as_slice() else {
+        panic!("one file")
+    };
+    assert_eq!(
+        (attachment.name.as_str(), file.name.as_str()),
+        ("Results.zip", "Results.xml")
+    );
     let results = Node::read(file.text.as_ref().expect("text"));
-    assert_eq!((results.name.as_str(), results.at("RequestID")), ("CreateResponse", sent.as_str()));
+    assert_eq!(
+        (results.name.as_str(), results.at("RequestID")),
+        ("CreateResponse", sent.as_str())
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mail_that_the_service_does_not_take_is_tried_again() {
     let mut caller = a_caller().await;
-    caller.local().ses().set_fault(Some(MailFault::TooManyRequests));
-    caller.queues(make("ann").telling(mail_to("a@example.com"))).await;
+    caller
+        .local()
+        .ses()
+        .set_fault(Some(MailFault::TooManyRequests));
+    caller
+        .queues(make("ann").telling(mail_to("a@example.com")))
+        .await;
     caller.passes(hours(1)).await;
     caller.local().ses().set_fault(None);
     caller.passes(days(1)).await;
@@ -320,8 +451,13 @@ async fn a_mail_that_the_service_does_not_take_is_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_mail_that_the_service_will_never_take_is_given_up() {
     let mut caller = a_caller().await;
-    caller.local().ses().set_fault(Some(MailFault::MessageRejected));
-    caller.queues(make("ann").telling(mail_to("a@example.com"))).await;
+    caller
+        .local()
+        .ses()
+        .set_fault(Some(MailFault::MessageRejected));
+    caller
+        .queues(make("ann").telling(mail_to("a@example.com")))
+        .await;
     caller.passes(days(1)).await;
     assert!(caller.mails().is_empty());
     assert!(caller.due().is_empty());

@@ -4,8 +4,7 @@ use journeys::story::ADDRESS;
 use journeys::{Call, Story, a_caller, call, minutes, part, seconds, subscriber};
 
 const USED: &str = "Error 211 Invalid ConversationID. ConversationID has already been used";
-const FAILED: &str =
-    "Error 213 Conversation is in an error state and is no longer able to accept conversation parts";
+const FAILED: &str = "Error 213 Conversation is in an error state and is no longer able to accept conversation parts";
 const CLOSED: &str = "Error 215 Conversation is closed and cannot accept more parts";
 const CHANGED: &str = "Error 200 CallsInConversation don't match previous value in the \
                        Conversation. Conversation has been invalidated";
@@ -53,7 +52,10 @@ async fn a_part_that_is_the_same_in_other_spelling_is_the_same() {
         <p:Objects i:type="p:Subscriber"><p:EmailAddress>order11@example.com</p:EmailAddress><p:SubscriberKey>order-1-1</p:SubscriberKey></p:Objects>
         </p:CreateRequest>"#;
     let again = caller.sends_payload(payload, Default::default()).await;
-    assert_eq!((again.said().as_str(), again.request_id()), ("OK Queued", sent));
+    assert_eq!(
+        (again.said().as_str(), again.request_id()),
+        ("OK Queued", sent)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +71,12 @@ async fn while_gathering_another_total_invalidates() {
     let mut caller = a_caller().await;
     caller.queues(second()).await;
     says(&mut caller, part("order-1", 1, 3), CHANGED).await;
-    is_invalidated(&mut caller, "200", &[second(), first(), part("order-1", 1, 3)]).await;
+    is_invalidated(
+        &mut caller,
+        "200",
+        &[second(), first(), part("order-1", 1, 3)],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,9 +89,16 @@ async fn while_running_only_the_same_parts_are_answered() {
     says(&mut caller, part("order-1", 3, 3), CLOSED).await;
     says(&mut caller, part("order-1", 1, 1), CLOSED).await;
     assert_eq!(caller.queues(first()).await, one);
-    assert_eq!(caller.queues(second().at("2026-03-02T10:00:00Z")).await, two);
+    assert_eq!(
+        caller.queues(second().at("2026-03-02T10:00:00Z")).await,
+        two
+    );
     caller.passes(minutes(61)).await;
-    assert_eq!(caller.outcomes("order-1").await, ["1 OK", "2 OK"], "nothing harmed it");
+    assert_eq!(
+        caller.outcomes("order-1").await,
+        ["1 OK", "2 OK"],
+        "nothing harmed it"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,7 +109,10 @@ async fn when_complete_only_the_same_parts_are_answered() {
     caller.settles().await;
     says(&mut caller, other_second(), USED).await;
     says(&mut caller, part("order-1", 3, 3), USED).await;
-    assert_eq!((caller.queues(first()).await, caller.queues(second()).await), (one, two));
+    assert_eq!(
+        (caller.queues(first()).await, caller.queues(second()).await),
+        (one, two)
+    );
     assert_eq!(caller.outcomes("order-1").await, ["1 OK", "2 OK"]);
 }
 
@@ -109,7 +126,10 @@ async fn when_failed_while_running_only_the_same_parts_are_answered() {
     assert_eq!(caller.states("order-1").await, ["Error", "NotProcessed"]);
     says(&mut caller, other_second(), USED).await;
     says(&mut caller, part("order-1", 3, 3), USED).await;
-    assert_eq!((caller.queues(first()).await, caller.queues(second()).await), (one, two));
+    assert_eq!(
+        (caller.queues(first()).await, caller.queues(second()).await),
+        (one, two)
+    );
     caller.passes(minutes(30)).await;
     assert_eq!(caller.stored(), ["order-1-1"]);
 }
@@ -140,5 +160,8 @@ async fn is_invalidated(caller: &mut Story, code: &str, parts: &[Call]) {
 
 async fn says(caller: &mut Story, call: Call, expected: &str) {
     let answer = caller.sends(call).await;
-    assert_eq!((answer.http_status, answer.said().as_str()), (200, expected));
+    assert_eq!(
+        (answer.http_status, answer.said().as_str()),
+        (200, expected)
+    );
 }

@@ -55,7 +55,11 @@ async fn simple_filters_find() {
         ("UnsubscribedDate", "isNotNull", &[], "bob"),
     ] {
         let filter = simple(property, operator, values);
-        assert_eq!(found(&mut caller, &filter).await, expected, "{property} {operator} {values:?}");
+        assert_eq!(
+            found(&mut caller, &filter).await,
+            expected,
+            "{property} {operator} {values:?}"
+        );
     }
 }
 
@@ -71,7 +75,10 @@ async fn complex_filters_find() {
         (both(&active, "OR", &held), "ann cid dan eve"),
         (both(&ann, "AND", &held), ""),
         (both(&ann, "AND", &active), "ann"),
-        (both(&both(&active, "OR", &held), "AND", &late), "cid dan eve"),
+        (
+            both(&both(&active, "OR", &held), "AND", &late),
+            "cid dan eve",
+        ),
         (both(&late, "AND", &both(&ann, "OR", &held)), "cid"),
     ] {
         assert_eq!(found(&mut caller, &filter).await, expected, "{filter}");
@@ -81,9 +88,14 @@ async fn complex_filters_find() {
 #[tokio::test(start_paused = true)]
 async fn only_what_is_named_is_answered() {
     let mut caller = a_caller_with_subscribers().await;
-    let look = look_for("Subscriber").of("EmailAddress Status").by("SubscriberKey", "ann");
+    let look = look_for("Subscriber")
+        .of("EmailAddress Status")
+        .by("SubscriberKey", "ann");
     let found = caller.retrieves(look).await;
-    assert_eq!(found.lines("EmailAddress Status SubscriberKey"), ["ann@example.com Active"]);
+    assert_eq!(
+        found.lines("EmailAddress Status SubscriberKey"),
+        ["ann@example.com Active"]
+    );
     let look = look_for("Nothing").of("ID").by("ID", "1");
     let status = caller.retrieves(look).await.status;
     assert_eq!(
@@ -95,7 +107,9 @@ async fn only_what_is_named_is_answered() {
 
 async fn a_caller_with_many(count: usize) -> Story {
     let mut caller = a_caller().await;
-    let all = (0..count).map(|number| subscriber(&format!("s{number:05}"))).collect();
+    let all = (0..count)
+        .map(|number| subscriber(&format!("s{number:05}")))
+        .collect();
     let sent = caller.queues(call().doing("Create", all)).await;
     caller.settles().await;
     assert_eq!(caller.state(&sent).await, "Complete");
@@ -107,33 +121,57 @@ async fn more_than_a_page_is_continued_until_all_is_there() {
     let mut caller = a_caller_with_many(2_600).await;
     let look = look_for("Subscriber").of("SubscriberKey");
     let first = caller.retrieves(look.clone()).await;
-    assert_eq!((first.status.as_str(), first.rows.len()), ("MoreDataAvailable", 2_500));
+    assert_eq!(
+        (first.status.as_str(), first.rows.len()),
+        ("MoreDataAvailable", 2_500)
+    );
     // Some clients repeat what they asked for, others send an empty type.
     let empty = look_for("").continuing(&first.request_id);
     let rest = caller.retrieves(empty).await;
     assert_eq!((rest.status.as_str(), rest.rows.len()), ("OK", 100));
-    let again = caller.retrieves(look.clone().continuing(&first.request_id)).await;
-    assert_eq!(again.lines("SubscriberKey"), rest.lines("SubscriberKey"), "asked again");
+    let again = caller
+        .retrieves(look.clone().continuing(&first.request_id))
+        .await;
+    assert_eq!(
+        again.lines("SubscriberKey"),
+        rest.lines("SubscriberKey"),
+        "asked again"
+    );
     let mut keys = [first.lines("SubscriberKey"), rest.lines("SubscriberKey")].concat();
     keys.dedup();
     assert_eq!(keys.len(), 2_600);
     let unknown = caller.retrieves(look.continuing(&rest.request_id)).await;
-    assert!(unknown.status.starts_with("Error: There is nothing to continue"), "{}", unknown.status);
+    assert!(
+        unknown
+            .status
+            .starts_with("Error: There is nothing to continue"),
+        "{}",
+        unknown.status
+    );
     assert!(unknown.rows.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn results_come_in_pages_too() {
     let mut caller = a_caller_with_many(90).await;
-    let request_id = caller.records().iter().find(|record| record.kind() == "OUTCOME").map(|record| record.text("request_id").to_owned());
+    let request_id = caller
+        .records()
+        .iter()
+        .find(|record| record.kind() == "OUTCOME")
+        .map(|record| record.text("request_id").to_owned());
     let request_id = request_id.expect("an outcome");
-    let look = look_for("ResultItem").of("OrdinalID").by("RequestID", &request_id).in_pages_of(40);
+    let look = look_for("ResultItem")
+        .of("OrdinalID")
+        .by("RequestID", &request_id)
+        .in_pages_of(40);
     let mut ordinals = Vec::new();
     let mut page = caller.retrieves(look.clone()).await;
     while page.status == "MoreDataAvailable" {
         assert_eq!(page.rows.len(), 40);
         ordinals.extend(page.lines("OrdinalID"));
-        page = caller.retrieves(look.clone().continuing(&page.request_id)).await;
+        page = caller
+            .retrieves(look.clone().continuing(&page.request_id))
+            .await;
     }
     ordinals.extend(page.lines("OrdinalID"));
     let expected: Vec<String> = (0..90).map(|number: i32| number.to_string()).collect();
@@ -145,16 +183,25 @@ async fn where_a_call_stands_is_told_at_every_moment() {
     let mut caller = a_caller().await;
     let late = caller.queues(make("late").at("2026-03-02T10:00:00Z")).await;
     caller.queues(part("c", 1, 2)).await;
-    caller.queues(make("cancelled").with("ConversationID", "d").at("2026-03-02T11:00:00Z")).await;
+    caller
+        .queues(
+            make("cancelled")
+                .with("ConversationID", "d")
+                .at("2026-03-02T11:00:00Z"),
+        )
+        .await;
     assert_eq!(caller.states("c").await, ["Gathering"]);
-    caller.queues(part("c", 2, 2).creating(subscriber("c-1"))).await;
+    caller
+        .queues(part("c", 2, 2).creating(subscriber("c-1")))
+        .await;
     assert_eq!(caller.states("c").await, ["Queued", "Queued"]);
     caller.settles().await;
     assert_eq!(caller.states("c").await, ["Complete", "Error"]);
     assert_eq!(caller.state(&late).await, "Scheduled");
     caller.passes(hours(1)).await;
     assert_eq!(caller.state(&late).await, "Complete");
-    let delete = r#"<Objects xsi:type="ScheduledConversation"><ConversationID>d</ConversationID></Objects>"#;
+    let delete =
+        r#"<Objects xsi:type="ScheduledConversation"><ConversationID>d</ConversationID></Objects>"#;
     caller.does(call().deleting(delete)).await;
     caller.settles().await;
     assert_eq!(caller.states("d").await, ["Cancelled"]);
@@ -163,7 +210,9 @@ async fn where_a_call_stands_is_told_at_every_moment() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_half_done_is_processing() {
     let mut caller = a_caller().await;
-    let objects = (0..200).map(|number| subscriber(&format!("s{number}"))).collect();
+    let objects = (0..200)
+        .map(|number| subscriber(&format!("s{number}")))
+        .collect();
     let sent = caller.queues(call().doing("Create", objects)).await;
     let mut transactions = 0;
     caller.local().faults().by(move |_, asked| {
@@ -189,7 +238,11 @@ async fn what_became_of_a_call_is_found_under_either_name() {
     let properties = "ObjectID CustomerKey Status CallStatus CompleteDate";
     let now = "2026-03-02T09:00:00Z";
     let ended = |id: &str, name: &str| format!("{id} {name} Complete OK {now}");
-    let look = |name: &str, value: &str| look_for("AsyncRequestResult").of(properties).by(name, value);
+    let look = |name: &str, value: &str| {
+        look_for("AsyncRequestResult")
+            .of(properties)
+            .by(name, value)
+    };
     for name in ["ObjectID", "RequestID"] {
         let found = caller.retrieves(look(name, &one)).await;
         assert_eq!(found.lines(properties), [ended(&one, "c")]);
@@ -198,10 +251,19 @@ async fn what_became_of_a_call_is_found_under_either_name() {
     }
     for name in ["CustomerKey", "ConversationID"] {
         let found = caller.retrieves(look(name, "c")).await;
-        assert_eq!(found.lines(properties), [ended(&one, "c"), ended(&two, "c")]);
+        assert_eq!(
+            found.lines(properties),
+            [ended(&one, "c"), ended(&two, "c")]
+        );
     }
     let several = simple("RequestID", "IN", &[&alone, &two]);
-    let found = caller.retrieves(look_for("AsyncRequestResult").of("ObjectID").filtered(&several)).await;
+    let found = caller
+        .retrieves(
+            look_for("AsyncRequestResult")
+                .of("ObjectID")
+                .filtered(&several),
+        )
+        .await;
     assert_eq!(found.lines("ObjectID"), [alone, two]);
 }
 
@@ -213,7 +275,11 @@ async fn an_id_that_was_never_seen_gives_nothing() {
             for id in ["6f0c2f6e-0000-4000-8000-000000000000", "nothing", ""] {
                 let look = look_for(object_type).of("RequestID").by(name, id);
                 let found = caller.retrieves(look).await;
-                assert_eq!((found.status.as_str(), found.rows.len()), ("OK", 0), "{name} {id}");
+                assert_eq!(
+                    (found.status.as_str(), found.rows.len()),
+                    ("OK", 0),
+                    "{name} {id}"
+                );
             }
         }
     }
@@ -236,7 +302,10 @@ async fn another_account_sees_nothing() {
             ("ConversationID", &alone),
         ] {
             let look = look_for(object_type).of("RequestID").by(name, id);
-            assert!(other.retrieves(look.clone()).await.rows.is_empty(), "{object_type} {name}");
+            assert!(
+                other.retrieves(look.clone()).await.rows.is_empty(),
+                "{object_type} {name}"
+            );
             let own = caller.retrieves(look).await.rows.len();
             let is_gathering = id == "d" && object_type != "AsyncRequestResult";
             assert_eq!(own, usize::from(!is_gathering));
@@ -268,19 +337,42 @@ async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
         field("Article", "Text", true),
         field("Price", "Number", false)
     );
-    caller.queues(call().with("ConversationID", "c").with("SequenceCode", 1).with("CallsInConversation", 2).creating(extension)).await;
-    let rows = call().with("ConversationID", "c").with("SequenceCode", 2).with("CallsInConversation", 2);
-    caller.queues(rows.creating(row("apple", "3")).and(row("pear", "10")).and(row("plum", "4"))).await;
+    caller
+        .queues(
+            call()
+                .with("ConversationID", "c")
+                .with("SequenceCode", 1)
+                .with("CallsInConversation", 2)
+                .creating(extension),
+        )
+        .await;
+    let rows = call()
+        .with("ConversationID", "c")
+        .with("SequenceCode", 2)
+        .with("CallsInConversation", 2);
+    caller
+        .queues(
+            rows.creating(row("apple", "3"))
+                .and(row("pear", "10"))
+                .and(row("plum", "4")),
+        )
+        .await;
     caller.passes(minutes(1)).await;
     assert_eq!(caller.outcomes("c").await, ["1 OK", "2 OK"]);
     for name in ["prices", "Our prices"] {
         let dear = simple("Price", "greaterThan", &["3"]);
-        let look = look_for(&format!("DataExtensionObject[{name}]")).of("Article Price").filtered(&dear);
+        let look = look_for(&format!("DataExtensionObject[{name}]"))
+            .of("Article Price")
+            .filtered(&dear);
         let found = caller.retrieves(look).await;
         let rows = found.rows.iter().map(|row| {
             let properties = row.child("Properties").expect("a row has properties");
             let pair = |pair: &journeys::Node| format!("{}={}", pair.at("Name"), pair.at("Value"));
-            properties.all("Property").map(pair).collect::<Vec<_>>().join(" ")
+            properties
+                .all("Property")
+                .map(pair)
+                .collect::<Vec<_>>()
+                .join(" ")
         });
         let mut rows: Vec<String> = rows.collect();
         rows.sort();

@@ -12,7 +12,10 @@ async fn a_caller_who_has_begun() -> Story {
     let failed = post_to("https://client.example.com/failed").when("OnConversationError");
     let wrong = post_to("https://client.example.com/wrong").when("OnError");
     let done = post_to("https://client.example.com/right").when("OnExpired");
-    let first = part("order-1", 1, 2).telling(failed).telling(wrong).telling(done);
+    let first = part("order-1", 1, 2)
+        .telling(failed)
+        .telling(wrong)
+        .telling(done);
     caller.queues(first).await;
     caller
 }
@@ -21,7 +24,9 @@ async fn a_caller_who_has_begun() -> Story {
 async fn exactly_five_minutes_are_in_time() {
     let mut caller = a_caller_who_has_begun().await;
     caller.passes(seconds(300)).await;
-    caller.queues(part("order-1", 2, 2).calling_back(ADDRESS)).await;
+    caller
+        .queues(part("order-1", 2, 2).calling_back(ADDRESS))
+        .await;
     caller.settles().await;
     assert_eq!(caller.outcomes("order-1").await, ["1 OK", "2 OK"]);
 }
@@ -33,7 +38,10 @@ async fn the_silence_is_counted_from_the_part_before() {
         caller.queues(part("order-1", number, 4)).await;
         caller.passes(seconds(300)).await;
     }
-    assert_eq!(caller.outcomes("order-1").await, ["1 OK", "2 OK", "3 OK", "4 OK"]);
+    assert_eq!(
+        caller.outcomes("order-1").await,
+        ["1 OK", "2 OK", "3 OK", "4 OK"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,7 +61,10 @@ async fn a_resend_does_not_break_the_silence() {
 async fn a_millisecond_more_is_too_late() {
     let mut caller = a_caller_who_has_begun().await;
     caller.settles().await;
-    caller.local().clock().advance(seconds(300) + SignedDuration::from_millis(1));
+    caller
+        .local()
+        .clock()
+        .advance(seconds(300) + SignedDuration::from_millis(1));
     let late = caller.sends(part("order-1", 2, 2)).await;
     assert_eq!(late.said(), format!("Error 203 {TIMED_OUT}"));
     let later = caller.sends(part("order-1", 2, 2)).await;

@@ -13,8 +13,14 @@ fn make(name: &str) -> Call {
 
 /// When a call ended, as its caller can see.
 async fn ended(caller: &mut Story, request_id: &str) -> String {
-    let look = look_for("AsyncRequestResult").of("CompleteDate").by("RequestID", request_id);
-    caller.retrieves(look).await.lines("CompleteDate").join("; ")
+    let look = look_for("AsyncRequestResult")
+        .of("CompleteDate")
+        .by("RequestID", request_id);
+    caller
+        .retrieves(look)
+        .await
+        .lines("CompleteDate")
+        .join("; ")
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,13 +49,21 @@ async fn runs_at(scheduled: &str, runs: &str) {
     if !wait.is_zero() {
         assert_eq!(caller.state(&sent).await, "Scheduled");
         let far = usize::from(wait > minutes(5));
-        assert_eq!(caller.local().scheduler().schedules().len(), far, "far ones are scheduled");
+        assert_eq!(
+            caller.local().scheduler().schedules().len(),
+            far,
+            "far ones are scheduled"
+        );
         caller.passes(wait - seconds(1)).await;
         assert_eq!(caller.state(&sent).await, "Scheduled", "a second before");
         assert!(caller.stored().is_empty(), "never early");
         caller.passes(seconds(1)).await;
     }
-    assert_eq!(ended(&mut caller, &sent).await, runs, "scheduled for {scheduled}");
+    assert_eq!(
+        ended(&mut caller, &sent).await,
+        runs,
+        "scheduled for {scheduled}"
+    );
     caller.passes(minutes(10)).await;
     assert_eq!(caller.stored(), ["ann"], "and once");
     assert!(caller.local().scheduler().schedules().is_empty());
@@ -58,7 +72,9 @@ async fn runs_at(scheduled: &str, runs: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_part_of_a_second_is_not_rounded_to_early() {
     let mut caller = a_caller().await;
-    let sent = caller.queues(make("ann").at("2026-03-02T09:00:10.250Z")).await;
+    let sent = caller
+        .queues(make("ann").at("2026-03-02T09:00:10.250Z"))
+        .await;
     caller.passes(seconds(10)).await;
     assert_eq!(caller.state(&sent).await, "Scheduled");
     caller.passes(seconds(1)).await;
@@ -68,27 +84,46 @@ async fn a_part_of_a_second_is_not_rounded_to_early() {
 #[tokio::test(start_paused = true)]
 async fn in_a_conversation_those_behind_wait_too() {
     let mut caller = a_caller().await;
-    let at_half_past = part("order-1", 2, 3).at("2026-03-02T09:30:00Z").calling_back(ADDRESS);
-    caller.queues(part("order-1", 3, 3).calling_back(ADDRESS)).await;
+    let at_half_past = part("order-1", 2, 3)
+        .at("2026-03-02T09:30:00Z")
+        .calling_back(ADDRESS);
+    caller
+        .queues(part("order-1", 3, 3).calling_back(ADDRESS))
+        .await;
     caller.queues(at_half_past).await;
-    caller.queues(part("order-1", 1, 3).calling_back(ADDRESS)).await;
+    caller
+        .queues(part("order-1", 1, 3).calling_back(ADDRESS))
+        .await;
     caller.passes(seconds(29 * 60 + 59)).await;
     assert_eq!(caller.told(), ["done 1 OK"]);
-    assert_eq!(caller.states("order-1").await, ["Complete", "Scheduled", "Queued"]);
+    assert_eq!(
+        caller.states("order-1").await,
+        ["Complete", "Scheduled", "Queued"]
+    );
     caller.passes(seconds(1)).await;
     assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
-    let look = look_for("AsyncRequestResult").of("CompleteDate").by("ConversationID", "order-1");
+    let look = look_for("AsyncRequestResult")
+        .of("CompleteDate")
+        .by("ConversationID", "order-1");
     assert_eq!(
         caller.retrieves(look).await.lines("CompleteDate"),
-        ["2026-03-02T09:00:00Z", "2026-03-02T09:30:00Z", "2026-03-02T09:30:00Z"]
+        [
+            "2026-03-02T09:00:00Z",
+            "2026-03-02T09:30:00Z",
+            "2026-03-02T09:30:00Z"
+        ]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_conversation_waits_for_its_first_call_whoever_comes_last() {
     let mut caller = a_caller().await;
-    caller.queues(part("order-1", 1, 2).at("2026-03-02T09:04:00Z")).await;
-    caller.queues(part("order-1", 2, 2).at("2026-03-02T09:20:00Z")).await;
+    caller
+        .queues(part("order-1", 1, 2).at("2026-03-02T09:04:00Z"))
+        .await;
+    caller
+        .queues(part("order-1", 2, 2).at("2026-03-02T09:20:00Z"))
+        .await;
     caller.passes(seconds(239)).await;
     assert_eq!(caller.states("order-1").await, ["Scheduled", "Scheduled"]);
     caller.passes(seconds(1)).await;
@@ -106,13 +141,17 @@ async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
     assert!(caller.local().scheduler().schedules().is_empty());
     caller.passes(minutes(31)).await;
     let ended = ended(&mut caller, &sent).await;
-    assert!(("2026-03-02T09:30:00Z"..="2026-03-02T09:31:00Z").contains(&ended.as_str()), "{ended}");
+    assert!(
+        ("2026-03-02T09:30:00Z"..="2026-03-02T09:31:00Z").contains(&ended.as_str()),
+        "{ended}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     let mut caller = a_caller().await;
-    let when = |place: &str, when| post_to(&format!("https://client.example.com/{place}")).when(when);
+    let when =
+        |place: &str, when| post_to(&format!("https://client.example.com/{place}")).when(when);
     let until = |name: &str, time: &str| {
         let call = make(name).until(time).telling(when("expired", "OnExpired"));
         call.telling(when("conversation", "OnConversationError"))
@@ -137,7 +176,9 @@ async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
 #[tokio::test(start_paused = true)]
 async fn a_scheduled_call_runs_before_it_expires() {
     let mut caller = a_caller().await;
-    let call = make("ann").at("2026-03-02T09:30:00Z").until("2026-03-02T09:30:01Z");
+    let call = make("ann")
+        .at("2026-03-02T09:30:00Z")
+        .until("2026-03-02T09:30:01Z");
     let sent = caller.queues(call).await;
     caller.passes(minutes(60)).await;
     assert_eq!(caller.state(&sent).await, "Complete");
@@ -172,17 +213,26 @@ async fn what_is_scheduled_can_be_deleted() {
     caller.queues(part("order-1", 1, 2).at(half_past)).await;
     caller.queues(part("order-1", 2, 2)).await;
     caller.passes(minutes(20)).await;
-    let both = call().deleting(scheduled_request(&alone)).and(scheduled_conversation("order-1"));
+    let both = call()
+        .deleting(scheduled_request(&alone))
+        .and(scheduled_conversation("order-1"));
     let answer = caller.does(both.clone()).await;
     assert_eq!(lines(&answer), ["OK Deleted 0", "OK Deleted 1"]);
     caller.settles().await;
     assert_eq!(caller.state(&alone).await, "Cancelled");
     assert_eq!(caller.states("order-1").await, ["Cancelled", "Cancelled"]);
-    assert_eq!(lines(&caller.does(both).await), ["OK Deleted 0", "OK Deleted 1"], "again");
+    assert_eq!(
+        lines(&caller.does(both).await),
+        ["OK Deleted 0", "OK Deleted 1"],
+        "again"
+    );
     caller.passes(minutes(20)).await;
     assert_eq!(caller.state(&kept).await, "Complete");
     assert_eq!(caller.stored(), ["kept"]);
-    assert_eq!(caller.outcome(&alone).await, "Error Cancelled by its caller");
+    assert_eq!(
+        caller.outcome(&alone).await,
+        "Error Cancelled by its caller"
+    );
     assert!(caller.due().is_empty());
 }
 
@@ -191,7 +241,9 @@ async fn what_has_run_or_was_never_there_cannot_be_deleted() {
     let mut caller = a_caller().await;
     let done = caller.queues(make("done")).await;
     caller.queues(part("order-1", 1, 1)).await;
-    caller.queues(part("order-2", 1, 2).at("2026-03-02T09:30:00Z")).await;
+    caller
+        .queues(part("order-2", 1, 2).at("2026-03-02T09:30:00Z"))
+        .await;
     let second = caller.queues(part("order-2", 2, 2)).await;
     caller.settles().await;
     let mut other = caller.another_caller("1002").await;
@@ -218,19 +270,30 @@ async fn what_has_run_or_was_never_there_cannot_be_deleted() {
         ]
     );
     caller.passes(minutes(31)).await;
-    assert_eq!(other.state(&others).await, "Complete", "another account's is left alone");
+    assert_eq!(
+        other.state(&others).await,
+        "Complete",
+        "another account's is left alone"
+    );
     assert_eq!(caller.states("order-2").await, ["Complete", "Complete"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn deleting_can_be_asynchronous_too() {
     let mut caller = a_caller().await;
-    let alone = caller.queues(make("alone").at("2026-03-02T09:30:00Z")).await;
-    let delete = call().deleting(scheduled_request(&alone)).and(scheduled_conversation("order-3"));
+    let alone = caller
+        .queues(make("alone").at("2026-03-02T09:30:00Z"))
+        .await;
+    let delete = call()
+        .deleting(scheduled_request(&alone))
+        .and(scheduled_conversation("order-3"));
     let deleting = caller.queues(delete.calling_back(ADDRESS)).await;
     caller.settles().await;
     assert_eq!(caller.state(&alone).await, "Cancelled");
-    assert_eq!(caller.outcome(&deleting).await, "Has Errors 220 AsyncAPI_Item_Not_Found");
+    assert_eq!(
+        caller.outcome(&deleting).await,
+        "Has Errors 220 AsyncAPI_Item_Not_Found"
+    );
     caller.passes(minutes(60)).await;
     assert!(caller.stored().is_empty());
 }
@@ -241,12 +304,19 @@ async fn what_has_run_stays_when_the_rest_is_deleted() {
     let conversation = post_to("https://client.example.com/conversation");
     let first = part("order-1", 1, 3).telling(conversation.when("OnConversationComplete"));
     caller.queues(first).await;
-    caller.queues(part("order-1", 2, 3).at("2026-03-02T09:30:00Z")).await;
+    caller
+        .queues(part("order-1", 2, 3).at("2026-03-02T09:30:00Z"))
+        .await;
     caller.queues(part("order-1", 3, 3)).await;
     caller.settles().await;
-    caller.does(call().deleting(scheduled_conversation("order-1"))).await;
+    caller
+        .does(call().deleting(scheduled_conversation("order-1")))
+        .await;
     caller.passes(minutes(40)).await;
-    assert_eq!(caller.states("order-1").await, ["Complete", "Cancelled", "Cancelled"]);
+    assert_eq!(
+        caller.states("order-1").await,
+        ["Complete", "Cancelled", "Cancelled"]
+    );
     assert_eq!(caller.stored(), ["order-1-1"]);
     assert_eq!(caller.told(), ["conversation 1 Error"]);
 }
@@ -259,7 +329,10 @@ async fn results_are_kept_for_thirty_days_after_the_call_has_ended() {
     caller.passes(days(30) - seconds(1)).await;
     assert_eq!(caller.outcomes("order-1").await, ["1 OK"]);
     caller.passes(seconds(2)).await;
-    assert!(caller.outcomes("order-1").await.is_empty(), "gone, whether or not it was swept");
+    assert!(
+        caller.outcomes("order-1").await.is_empty(),
+        "gone, whether or not it was swept"
+    );
     caller.local().dynamodb().sweep_expired().expect("a sweep");
     assert!(caller.outcomes("order-1").await.is_empty());
     caller.passes(days(10) - seconds(2)).await;

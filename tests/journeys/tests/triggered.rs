@@ -11,8 +11,9 @@ fn definition(status: &str) -> String {
 }
 
 fn to(name: &str, address: &str) -> String {
-    let attribute =
-        |name: &str, value: &str| format!("<Attributes><Name>{name}</Name><Value>{value}</Value></Attributes>");
+    let attribute = |name: &str, value: &str| {
+        format!("<Attributes><Name>{name}</Name><Value>{value}</Value></Attributes>")
+    };
     format!(
         "<Subscribers><EmailAddress>{address}</EmailAddress>{}{}<SubscriberKey>{name}</SubscriberKey></Subscribers>",
         attribute("FirstName", name),
@@ -29,7 +30,10 @@ fn send(subscribers: &[String]) -> Call {
 }
 
 fn to_ann_and_bob() -> Call {
-    send(&[to("Ann", "ann@example.com"), to("Robert", "bob@example.com")])
+    send(&[
+        to("Ann", "ann@example.com"),
+        to("Robert", "bob@example.com"),
+    ])
 }
 
 async fn a_caller_with_a_definition() -> Story {
@@ -58,20 +62,36 @@ async fn two_subscribers_get_a_mail_of_their_own() {
     assert!(caller.mails().is_empty(), "it is only queued");
     caller.settles().await;
     let mails = sent(&caller);
-    let told: Vec<_> = mails.iter().map(|mail| (mail.subject.as_str(), mail.text.as_deref())).collect();
+    let told: Vec<_> = mails
+        .iter()
+        .map(|mail| (mail.subject.as_str(), mail.text.as_deref()))
+        .collect();
     let (ann, bob) = ("Dear Ann, your code is 3.", "Dear Robert, your code is 6.");
-    assert_eq!(told, [("Welcome, Ann", Some(ann)), ("Welcome, Robert", Some(bob))]);
-    assert_eq!(mails[0].html.as_deref(), Some("<p>Dear Ann, your code is 3.</p>"));
+    assert_eq!(
+        told,
+        [("Welcome, Ann", Some(ann)), ("Welcome, Robert", Some(bob))]
+    );
+    assert_eq!(
+        mails[0].html.as_deref(),
+        Some("<p>Dear Ann, your code is 3.</p>")
+    );
     assert_eq!(recipients(&caller), ["ann@example.com", "bob@example.com"]);
 
-    let look = look_for("ResultMessage").of("StatusCode ResultDetailXML").by("RequestID", &request_id);
+    let look = look_for("ResultMessage")
+        .of("StatusCode ResultDetailXML")
+        .by("RequestID", &request_id);
     let found = caller.retrieves(look).await;
     assert_eq!(found.lines("StatusCode"), ["OK"]);
     is_created(&Node::read(found.rows[0].at("ResultDetailXML")));
 
-    let replies: Vec<Mail> =
-        caller.mails().into_iter().filter(|mail| mail.to == ["caller@example.com"]).collect();
-    let [reply] = replies.as_slice() else { panic!("one reply by mail") };
+    let replies: Vec<Mail> = caller
+        .mails()
+        .into_iter()
+        .filter(|mail| mail.to == ["caller@example.com"])
+        .collect();
+    let [reply] = replies.as_slice() else {
+        panic!("one reply by mail")
+    };
     assert_eq!(reply.attachments[0].name, "Results.zip");
     let file = &reply.attachments[0].files[0];
     assert_eq!(file.name, "Results.xml");
@@ -82,17 +102,27 @@ async fn two_subscribers_get_a_mail_of_their_own() {
 fn is_created(response: &Node) {
     let result = response.child("Results").expect("a result");
     assert_eq!(response.name, "CreateResponse");
-    assert_eq!(result.type_name.as_deref(), Some("TriggeredSendCreateResult"));
-    assert_eq!(result.line(&["StatusCode", "StatusMessage"]), "OK Created TriggeredSend");
+    assert_eq!(
+        result.type_name.as_deref(),
+        Some("TriggeredSendCreateResult")
+    );
+    assert_eq!(
+        result.line(&["StatusCode", "StatusMessage"]),
+        "OK Created TriggeredSend"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_address_among_good_ones_is_that_subscribers_failure() {
     let mut caller = a_caller_with_a_definition().await;
-    let request_id = caller.queues(send(&[to("Ann", "ann@example.com"), to("Eve", "nobody")])).await;
+    let request_id = caller
+        .queues(send(&[to("Ann", "ann@example.com"), to("Eve", "nobody")]))
+        .await;
     caller.settles().await;
     assert_eq!(recipients(&caller), ["ann@example.com"]);
-    let look = look_for("ResultMessage").of("ResultDetailXML").by("RequestID", &request_id);
+    let look = look_for("ResultMessage")
+        .of("ResultDetailXML")
+        .by("RequestID", &request_id);
     let found = caller.retrieves(look).await;
     let detail = Node::read(found.rows[0].at("ResultDetailXML"));
     let failures: Vec<String> = detail
@@ -136,7 +166,11 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
         assert_eq!(caller.mail_states(), ["Owed", "Owed"]);
         caller.local().ses().set_fault(None);
         caller.passes(hours(1)).await;
-        assert_eq!(recipients(&caller), ["ann@example.com", "bob@example.com"], "{fault:?}");
+        assert_eq!(
+            recipients(&caller),
+            ["ann@example.com", "bob@example.com"],
+            "{fault:?}"
+        );
         assert!(caller.due().is_empty());
     }
 }
@@ -151,8 +185,16 @@ async fn a_mail_whose_answer_is_lost_is_unknown_and_not_sent_twice() {
     caller.local().faults().once(is_mail, Fault::LoseAnswer);
     caller.queues(to_ann_and_bob()).await;
     caller.passes(hours(3)).await;
-    assert_eq!(recipients(&caller), ["ann@example.com", "bob@example.com"], "at most once each");
-    assert!(caller.mail_states().contains(&"Unknown".to_owned()), "{:?}", caller.mail_states());
+    assert_eq!(
+        recipients(&caller),
+        ["ann@example.com", "bob@example.com"],
+        "at most once each"
+    );
+    assert!(
+        caller.mail_states().contains(&"Unknown".to_owned()),
+        "{:?}",
+        caller.mail_states()
+    );
     assert!(caller.due().is_empty());
 }
 

@@ -1,0 +1,132 @@
+//! What a call costs: every operation that AWS bills, counted, with its price at list prices.
+
+use journeys::story::ADDRESS;
+use journeys::{Call, Story, a_caller, call, part, subscriber};
+use local::{Counts, Service};
+
+/// Memory of a function, as in the template.
+const GIGABYTES: f64 = 0.25;
+
+/// What an invocation is taken to last: requests to AWS of some milliseconds each, and for a
+/// notifier the receiver's answer. Measured durations may replace it; the rest is exact.
+const SECONDS: f64 = 0.06;
+
+/// Operations, one in a line: requests, write units of table and index, read units of both.
+fn lines(counts: &Counts) -> Vec<String> {
+    let line = |(service, operation, used): (Service, &str, local::tally::Used)| {
+        let units = [
+            (used.requests, ""),
+            (used.table_writes, " WRU"),
+            (used.index_writes, " WRU of the index"),
+            (used.table_reads, " RRU"),
+            (used.index_reads, " RRU of the index"),
+        ];
+        let said = units.iter().filter(|(number, _)| *number > 0.0);
+        let said: Vec<String> = said
+            .map(|(number, unit)| format!("{number}{unit}"))
+            .collect();
+        format!("{service} {operation}: {}", said.join(", "))
+    };
+    counts.operations().map(line).collect()
+}
+
+/// What these calls use from the first to the last reply, in functions that are warm.
+async fn used_by(calls: Vec<Call>) -> Counts {
+    let mut caller = a_warm_caller().await;
+    let tally = caller.local().tally().clone();
+    let mark = tally.counts();
+    for call in calls {
+        caller.queues(call).await;
+    }
+    caller.settles().await;
+    let used = tally.since(&mark);
+    assert!(
+        caller.due().is_empty(),
+        "nothing is left that would cost more"
+    );
+    with_invocations(used)
+}
+
+/// Tokens and accounts are remembered.
+async fn a_warm_caller() -> Story {
+    let mut caller = a_caller().await;
+    caller
+        .queues(call().creating(subscriber("warm")).calling_back(ADDRESS))
+        .await;
+    caller.settles().await;
+    caller
+}
+
+/// Each request from outside is an invocation, and so is each batch that is received.
+fn with_invocations(mut used: Counts) -> Counts {
+    let batches = used
+        .operations()
+        .filter(|(_, operation, _)| *operation == "ReceiveMessage");
+    let batches: f64 = batches.map(|(_, _, used)| used.requests).sum();
+    used.invocations = used.http_requests + batches;
+    used.gb_seconds = used.invocations * GIGABYTES * SECONDS;
+    used
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_call_with_a_callback_costs_this() {
+    let single = call().creating(subscriber("ann")).calling_back(ADDRESS);
+    let used = used_by(vec![single]).await;
+    println!("A single call with a callback\n{used}\n");
+    let expected = [
+        "DynamoDB GetItem: 5, 5 RRU",
+        "DynamoDB PutItem: 3, 3 WRU, 2 WRU of the index",
+        "DynamoDB TransactWriteItems: 1, 8 WRU, 2 WRU of the index",
+        "SQS DeleteMessageBatch: 2",
+        "SQS ReceiveMessage: 2",
+        "SQS SendMessage: 1",
+        "SQS SendMessageBatch: 1",
+    ];
+    assert_eq!(lines(&used), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
+    let three = |number| part("order-1", number, 3).calling_back(ADDRESS);
+    let used = used_by(vec![three(1), three(2), three(3)]).await;
+    let each = used.per_call(3);
+    println!("A call in a conversation of three with callbacks\n{each}\n");
+    let expected = [
+        "DynamoDB GetItem: 16, 16 RRU",
+        "DynamoDB PutItem: 12, 12 WRU, 4 WRU of the index",
+        "DynamoDB TransactWriteItems: 3, 24 WRU, 4 WRU of the index",
+        "SQS DeleteMessageBatch: 2",
+        "SQS ReceiveMessage: 2",
+        "SQS SendMessage: 1",
+        "SQS SendMessageBatch: 3",
+    ];
+    assert_eq!(lines(&used), expected);
+}
+
+/// A conversation of so many calls, without replies: what one of them uses.
+async fn per_call(calls: u32) -> Counts {
+    let parts = (1..=calls).map(|number| part("order-1", i64::from(number), i64::from(calls)));
+    let used = used_by(parts.collect()).await.per_call(calls);
+    println!("A call in a conversation of {calls}\n{used}\n");
+    used
+}
+
+/// What a call uses of the tables, in units.
+fn units(counts: &Counts) -> f64 {
+    let of = |used: local::tally::Used| {
+        used.table_writes + used.index_writes + used.table_reads + used.index_reads
+    };
+    counts.operations().map(|(_, _, used)| of(used)).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_more_call_costs_no_more_in_a_long_conversation() {
+    let ten = units(&per_call(10).await);
+    for calls in [100, 1_000, 10_000] {
+        let units = units(&per_call(calls).await);
+        assert!(
+            units <= ten,
+            "{units} units for each of {calls} calls, {ten} for each of ten"
+        );
+    }
+}
