@@ -104,11 +104,10 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
 }
 
 /// A conversation of so many calls, without replies: what one of them uses.
+#[expect(clippy::print_stdout, reason = "the price list is there to be read")]
 async fn per_call(calls: u32) -> Counts {
     let parts = (1..=calls).map(|number| part("order-1", i64::from(number), i64::from(calls)));
-    let used = used_by(parts.collect()).await.per_call(calls);
-    println!("A call in a conversation of {calls}\n{used}\n");
-    used
+    used_by(parts.collect()).await.per_call(calls)
 }
 
 /// What a call uses of the tables, in units.
@@ -123,7 +122,9 @@ fn units(counts: &Counts) -> f64 {
 async fn one_more_call_costs_no_more_in_a_long_conversation() {
     let ten = units(&per_call(10).await);
     for calls in [100, 1_000, 10_000] {
-        let units = units(&per_call(calls).await);
+        let used = per_call(calls).await;
+        println!("A call in a conversation of {calls}\n{used}\n");
+        let units = units(&used);
         assert!(
             units <= ten,
             "{units} units for each of {calls} calls, {ten} for each of ten"
