@@ -159,7 +159,7 @@ impl Looking<'_> {
                         .is_none_or(|filter| filter.admits(&element))
                     {
                         page.results
-                            .push(soap::project(&element, &self.request.properties));
+                            .push(soap::project(&element, &self.properties()));
                     }
                 }
                 cursor.object = 0;
@@ -244,6 +244,16 @@ impl Looking<'_> {
             }
             (Kind::Message | Kind::Item, None, _) | (Kind::Request, _, None) => Ok(Vec::new()),
         }
+    }
+
+    /// What is answered: what is asked for, and of a ResultItem also the two elements that no typed
+    /// client can do without.
+    fn properties(&self) -> Vec<String> {
+        let mut properties = self.request.properties.clone();
+        if self.kind == Kind::Item {
+            properties.extend(["StatusCode", "StatusMessage"].map(str::to_owned));
+        }
+        properties
     }
 
     /// The conversation as its caller knows it. A call alone is named by its RequestID, which is
