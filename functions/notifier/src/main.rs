@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     cloud.warm_up().await;
     let cloud = &cloud;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
-        let deadline = cloud::queues::deadline(event.context.deadline);
+        let deadline = cloud::queues::deadline(event.context.deadline, cloud.now());
         let deliveries = event
             .payload
             .records

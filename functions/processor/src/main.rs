@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     cloud.warm_up().await;
     let cloud = &cloud;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
-        let deadline = cloud::queues::deadline(event.context.deadline);
+        let deadline = cloud::queues::deadline(event.context.deadline, cloud.now());
         let batch = event.payload.records;
         let priority = batch.first().map_or(QueuePriority::default(), |first| {
             match cloud

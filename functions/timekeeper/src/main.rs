@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     cloud.warm_up().await;
     let cloud = &cloud;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let deadline = cloud::queues::deadline(event.context.deadline);
+        let deadline = cloud::queues::deadline(event.context.deadline, cloud.now());
         timekeeper::tick(cloud, deadline)
             .await
             .map_err(|trouble| trouble.in_full())?;

@@ -22,6 +22,9 @@ pub const BATCH_MAX: usize = 10;
 /// Time that a function needs at its end: one request under way, and handing back the rest.
 const HEAD_ROOM: SignedDuration = SignedDuration::from_secs(8);
 
+/// What a function may take where nobody says.
+pub const TIME_MIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// What a message on one of the three priority queues says: go on with this conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wake {
@@ -200,10 +203,14 @@ pub fn handed_back(message_ids: Vec<String>) -> SqsBatchResponse {
 }
 
 /// When a function must be done, from what its context says (milliseconds): in time to hand back
-/// what it did not come to.
-pub fn deadline(context_deadline_ms: u64) -> Timestamp {
+/// what it did not come to. `cargo lambda watch` names a time in 1970: one that is past on arrival
+/// says nothing, and [`TIME_MIN`] is taken.
+pub fn deadline(context_deadline_ms: u64, now: Timestamp) -> Timestamp {
     let ms = i64::try_from(context_deadline_ms).unwrap_or(i64::MAX);
     let end = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+    if end <= now {
+        return now + TIME_MIN;
+    }
     end.checked_sub(HEAD_ROOM).unwrap_or(end)
 }
 

@@ -104,7 +104,6 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
 }
 
 /// A conversation of so many calls, without replies: what one of them uses.
-#[expect(clippy::print_stdout, reason = "the price list is there to be read")]
 async fn per_call(calls: u32) -> Counts {
     let parts = (1..=calls).map(|number| part("order-1", i64::from(number), i64::from(calls)));
     used_by(parts.collect()).await.per_call(calls)
