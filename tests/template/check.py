@@ -210,9 +210,9 @@ class Queues(unittest.TestCase):
             self.assertNotIn("MaximumBatchingWindowInSeconds", mapping, "FIFO queues have none")
 
     def test_each_priority_has_a_concurrency_of_its_own(self):
-        limits = [target(mapping["ScalingConfig"]["MaximumConcurrency"]) for mapping in MAPPINGS.values()]
-        self.assertEqual(len(MAPPINGS), len(set(limits)))
-        for limit in limits:
+        for mapping in MAPPINGS.values():
+            limit = target(mapping["ScalingConfig"]["MaximumConcurrency"])
+            self.assertEqual(target(mapping["EventSourceArn"]).replace("Queue", "Concurrency"), limit)
             self.assertGreaterEqual(TEMPLATE["Parameters"][limit]["MinValue"], 2, limit)
 
 
@@ -320,6 +320,55 @@ class Records(unittest.TestCase):
         [statement] = TRANSLATED["Resources"]["BodiesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
         self.assertEqual(("Deny", "*"), (statement["Effect"], statement["Principal"]))
         self.assertEqual({"Bool": {"aws:SecureTransport": "false"}}, statement["Condition"])
+
+
+class Stacks(unittest.TestCase):
+    NAMING = ("QueueName", "LogGroupName", "TableName", "BucketName", "FunctionName", "RoleName", "Name")
+
+    def test_a_second_stack_finds_no_name_taken(self):
+        named = 0
+        for name, it in TRANSLATED["Resources"].items():
+            for key in set(self.NAMING) & set(it["Properties"]):
+                value = it["Properties"][key]
+                if target(value) in FUNCTIONS or it["Type"] == "AWS::Route53::RecordSet":
+                    continue  # a reference to a thing, or the name that the owner gave
+                self.assertIn("AWS::StackName", json.dumps(value), f"{name}: {key}")
+                named += 1
+        self.assertGreaterEqual(named, 13)
+
+    def test_everything_at_rest_is_encrypted(self):
+        for name, table in of_type("AWS::DynamoDB::Table").items():
+            self.assertIs(True, table["SSESpecification"]["SSEEnabled"], name)
+        for name, queue in QUEUES.items():
+            self.assertIs(True, queue["SqsManagedSseEnabled"], name)
+        for name, bucket in of_type("AWS::S3::Bucket").items():
+            self.assertTrue(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name)
+
+    def test_what_costs_money_is_tagged(self):
+        mark = {"Key": "application", "Value": "aftercall"}
+        for kind in ("DynamoDB::Table", "SQS::Queue", "S3::Bucket", "Lambda::Function"):
+            for name, it in of_type(f"AWS::{kind}").items():
+                self.assertIn(mark, it.get("Tags", []), name)
+
+    def test_outputs_tell_what_clients_and_the_operator_need(self):
+        outputs = TEMPLATE["Outputs"]
+        for name, path in (("SoapUrl", "/Service.asmx"), ("WsdlUrl", "/etframework.wsdl"), ("TokenUrl", "/v2/token")):
+            either = [text for text in texts(outputs[name]["Value"]) if text.startswith("https://") or "${Api" in text]
+            self.assertEqual(2, len(either), name)
+            self.assertTrue(all(text.endswith(path) for text in either), name)
+        for name in ("CallsTable", "ObjectsTable", "AccountsTable", "BodiesBucket"):
+            self.assertEqual({"Ref": name}, outputs[name]["Value"])
+
+    def test_an_own_address_is_optional(self):
+        for name, it in TRANSLATED["Resources"].items():
+            if it["Type"].startswith(("AWS::Route53", "AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping")):
+                self.assertIn(it.get("Condition"), ("HasDomain", "HasHostedZone"), name)
+
+    def test_samconfig_answers_what_sam_asks(self):
+        config = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+        self.assertEqual("CAPABILITY_IAM", config["deploy"]["parameters"]["capabilities"])
+        self.assertTrue(config["global"]["parameters"]["stack_name"])
+        self.assertTrue(config["build"]["parameters"]["build_in_source"])
 
 
 class Texts(unittest.TestCase):

@@ -1,0 +1,274 @@
+"""Tests the tests: breaks the template in one way after the other, and wants the check that it is
+meant for to say so. Environment: TEMPLATE, and FOLDER for the broken ones.
+"""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from samtranslator.yaml_helper import yaml_parse
+
+HERE = Path(__file__).resolve().parent
+FOLDER = Path(os.environ["FOLDER"])
+TEMPLATE = yaml_parse(Path(os.environ["TEMPLATE"]).read_text())
+
+FAULTS = []
+
+
+def fault(caught_by):
+    def keep(break_it):
+        FAULTS.append((break_it.__name__, break_it, caught_by))
+        return break_it
+
+    return keep
+
+
+def properties(template, name):
+    return template["Resources"][name]["Properties"]
+
+
+def variables(template):
+    return template["Globals"]["Function"]["Environment"]["Variables"]
+
+
+def statement(template, role, sid):
+    statements = properties(template, role)["Policies"][0]["PolicyDocument"]["Statement"]
+    return next(it for it in statements if it["Sid"] == sid)
+
+
+@fault("test_template_and_settings_name_the_same_variables")
+def a_variable_is_forgotten(template):
+    del variables(template)["BODIES_BUCKET"]
+
+
+@fault("test_template_and_settings_name_the_same_variables")
+def a_variable_that_nobody_reads(template):
+    variables(template)["UNREAD_VARIABLE"] = "x"
+
+
+@fault("test_template_and_settings_name_the_same_variables")
+def callbacks_to_private_addresses(template):
+    variables(template)["ALLOW_HTTP_CALLBACKS"] = "true"
+
+
+@fault("test_variables_point_to_what_they_are_named_after")
+def two_queues_are_swapped(template):
+    variables(template)["LOW_QUEUE_URL"] = {"Ref": "HighQueue"}
+
+
+@fault("test_each_has_a_role_and_logs_of_its_own")
+def two_functions_share_a_role(template):
+    properties(template, "TimekeeperFunction")["Role"] = {"Fn::GetAtt": ["IngestRole", "Arn"]}
+
+
+@fault("test_ingest_gives_up_before_the_front_door")
+def ingest_outlives_the_front_door(template):
+    properties(template, "IngestFunction")["Timeout"] = 30
+
+
+@fault("test_logs_are_not_kept_for_ever")
+def logs_for_ever(template):
+    del properties(template, "NotifierLogs")["RetentionInDays"]
+
+
+@fault("test_every_queue_has_dead_letters")
+def no_dead_letters(template):
+    properties(template, "LowQueue")["RedrivePolicy"]["deadLetterTargetArn"] = {"Fn::GetAtt": ["HighDeadLetters", "Arn"]}
+
+
+@fault("test_queues_keep_the_order_of_groups_and_run_groups_side_by_side")
+def groups_wait_for_each_other(template):
+    properties(template, "HighQueue")["FifoThroughputLimit"] = "perQueue"
+
+
+@fault("test_every_queue_is_taken_from_by_one_function")
+def a_queue_that_nobody_drains(template):
+    del properties(template, "ProcessorFunction")["Events"]["Medium"]
+
+
+@fault("test_messages_stay_invisible_for_six_timeouts")
+def messages_come_back_too_soon(template):
+    properties(template, "ProcessorFunction")["Timeout"] = 61
+
+
+@fault("test_a_failed_message_does_not_take_its_batch_with_it")
+def a_batch_fails_as_one(template):
+    del properties(template, "NotifierFunction")["Events"]["Replies"]["Properties"]["FunctionResponseTypes"]
+
+
+@fault("test_each_priority_has_a_concurrency_of_its_own")
+def low_runs_as_wide_as_high(template):
+    scaling = properties(template, "ProcessorFunction")["Events"]["Low"]["Properties"]["ScalingConfig"]
+    scaling["MaximumConcurrency"] = {"Ref": "HighConcurrency"}
+
+
+@fault("test_no_wildcards")
+def any_action(template):
+    statement(template, "IngestRole", "Calls")["Action"] = "dynamodb:*"
+
+
+@fault("test_no_wildcards")
+def any_resource(template):
+    statement(template, "IngestRole", "WakeUps")["Resource"] = "*"
+
+
+@fault("test_what_is_allowed_is_what_the_code_asks_for")
+def a_right_that_nobody_uses(template):
+    statement(template, "ProcessorRole", "Calls")["Action"].append("dynamodb:Scan")
+
+
+@fault("test_schedules_may_only_wake_conversations_up")
+def schedules_may_send_replies(template):
+    statement(template, "ScheduleRole", "WakeUps")["Resource"].append({"Fn::GetAtt": ["RepliesQueue", "Arn"]})
+
+
+@fault("test_only_the_schedule_role_is_passed_and_only_to_the_scheduler")
+def a_role_is_passed_to_anybody(template):
+    del statement(template, "ProcessorRole", "HandScheduleRoleOn")["Condition"]
+
+
+@fault("test_only_the_notifier_mails_and_only_as_the_sender_or_its_domain")
+def mails_as_anybody(template):
+    statement(template, "NotifierRole", "Mail")["Resource"] = [
+        {"Fn::Sub": "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/example.com"}
+    ]
+
+
+@fault("test_takers_of_a_queue_may_take_and_no_one_else_may")
+def ingest_may_take_messages(template):
+    statement(template, "IngestRole", "WakeUps")["Action"] = [
+        "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
+    ]
+
+
+@fault("test_tables_are_kept_and_can_be_restored")
+def a_table_goes_with_the_stack(template):
+    template["Resources"]["CallsTable"]["DeletionPolicy"] = "Delete"
+
+
+@fault("test_tables_are_kept_and_can_be_restored")
+def a_table_cannot_be_restored(template):
+    del properties(template, "ObjectsTable")["PointInTimeRecoverySpecification"]
+
+
+@fault("test_tables_are_kept_and_can_be_restored")
+def records_stay_for_ever(template):
+    del properties(template, "CallsTable")["TimeToLiveSpecification"]
+
+
+@fault("test_the_due_index_is_the_only_one")
+def an_index_under_another_name(template):
+    properties(template, "CallsTable")["GlobalSecondaryIndexes"][0]["IndexName"] = "by-due"
+
+
+@fault("test_bodies_outlive_the_results_that_need_them")
+def bodies_go_before_their_results(template):
+    properties(template, "BodiesBucket")["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] = 90
+
+
+@fault("test_the_bucket_is_private_and_only_over_tls")
+def a_bucket_for_everybody(template):
+    properties(template, "BodiesBucket")["PublicAccessBlockConfiguration"]["BlockPublicPolicy"] = False
+
+
+@fault("test_a_second_stack_finds_no_name_taken")
+def a_schedule_that_sam_names(template):
+    del properties(template, "TimekeeperFunction")["Events"]["Minute"]["Properties"]["Name"]
+
+
+@fault("test_everything_at_rest_is_encrypted")
+def a_queue_in_the_clear(template):
+    properties(template, "RepliesQueue")["SqsManagedSseEnabled"] = False
+
+
+@fault("test_what_costs_money_is_tagged")
+def a_table_without_tags(template):
+    del properties(template, "AccountsTable")["Tags"]
+
+
+@fault("test_outputs_tell_what_clients_and_the_operator_need")
+def an_output_of_another_path(template):
+    template["Outputs"]["WsdlUrl"]["Value"]["Fn::If"][2] = {"Fn::Sub": "${Api.ApiEndpoint}/wsdl"}
+
+
+@fault("test_an_own_address_is_optional")
+def an_own_address_is_needed(template):
+    del template["Resources"]["ApiDomain"]["Condition"]
+
+
+@fault("test_schedule_expressions")
+def a_minute_in_the_plural(template):
+    properties(template, "TimekeeperFunction")["Events"]["Minute"]["Properties"]["ScheduleExpression"] = "rate(1 minutes)"
+
+
+@fault("test_json_inside_strings")
+def a_log_format_that_is_no_json(template):
+    logs = properties(template, "Api")["AccessLogSettings"]
+    logs["Format"] = logs["Format"].replace('",', '"', 1)
+
+
+@fault("test_only_the_mail_sender_needs_an_answer")
+def another_question(template):
+    del template["Parameters"]["LogRetentionDays"]["Default"]
+
+
+@fault("test_the_form_asks_for_every_parameter_once")
+def a_parameter_that_the_form_forgets(template):
+    template["Parameters"]["Another"] = {"Type": "String", "Default": "", "Description": "Another one."}
+
+
+@fault("test_every_queue_and_function_is_watched")
+def a_queue_that_nobody_watches(template):
+    del template["Resources"]["LowAgeAlarm"]
+
+
+@fault("test_every_alarm_has_its_paragraph_for_the_operator")
+def an_alarm_without_a_paragraph(template):
+    template["Resources"]["StrangeAlarm"] = template["Resources"]["LowAgeAlarm"]
+
+
+@fault("test_no_account_number_and_no_key")
+def an_account_number(template):
+    template["Description"] = "For 123456789012."
+
+
+def check(name, template):
+    """What check.py says of a template."""
+    broken, translated = FOLDER / f"{name}.json", FOLDER / f"{name}.translated.json"
+    broken.write_text(json.dumps(template))
+    subprocess.run([sys.executable, HERE / "translate.py", broken, translated], check=True)
+    environment = {**os.environ, "TEMPLATE": str(broken), "TRANSLATED": str(translated)}
+    done = subprocess.run([sys.executable, HERE / "check.py"], env=environment, capture_output=True, text=True)
+    return done.stderr
+
+
+def judge(one):
+    name, break_it, caught_by = one
+    template = copy.deepcopy(TEMPLATE)
+    break_it(template)
+    said = check(name, template)
+    if f"FAIL: {caught_by}" in said or f"ERROR: {caught_by}" in said:
+        return None
+    return f"{name}: {caught_by} does not see it\n{said[-2000:]}"
+
+
+def main():
+    # Without a fault nothing is said, or what follows proves nothing.
+    if "\nOK" not in check("whole", TEMPLATE):
+        sys.exit("the whole template does not pass its checks")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        missed = [it for it in pool.map(judge, FAULTS) if it]
+    unproven = {name for name in dir_of_tests() if name not in {caught_by for _, _, caught_by in FAULTS}}
+    print(f"{len(FAULTS)} faults, {len(FAULTS) - len(missed)} seen; no fault for: {', '.join(sorted(unproven)) or 'none'}")
+    sys.exit("\n".join(missed) or 0)
+
+
+def dir_of_tests():
+    return [line.split("(")[0].split()[1] for line in (HERE / "check.py").read_text().splitlines() if "def test_" in line]
+
+
+main()
