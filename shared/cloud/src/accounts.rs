@@ -91,7 +91,7 @@ struct Remembered {
 
 impl Accounts {
     /// The accounts of a deployed set.
-    pub fn in_table(config: &aws_config::SdkConfig, name: &str) -> Self {
+    pub fn in_table(config: &aws_types::SdkConfig, name: &str) -> Self {
         Self::new(Table::new(aws_sdk_dynamodb::Client::new(config), name))
     }
 

@@ -11,6 +11,7 @@
 
 pub mod accounts;
 pub mod arrival;
+mod aws;
 pub mod bodies;
 pub mod call_record;
 pub mod callback;
@@ -63,13 +64,9 @@ pub struct Cloud {
 
 impl Cloud {
     /// For a function in AWS: settings from the environment, credentials from its role.
-    pub async fn from_environment() -> Result<Self, settings::SettingMissing> {
+    pub fn from_environment() -> Result<Self, settings::SettingMissing> {
         let settings = Settings::from_environment()?;
-        let http = callback::https_client();
-        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-            .http_client(http)
-            .load()
-            .await;
+        let config = aws::from_environment(callback::https_client())?;
         let callbacks = callback::guarded_connector(settings.allow_http_callbacks);
         Ok(Self::new(
             settings,
@@ -83,7 +80,7 @@ impl Cloud {
     /// From its parts: `callbacks` is what replies are posted with.
     pub fn new(
         settings: Settings,
-        config: &aws_config::SdkConfig,
+        config: &aws_types::SdkConfig,
         callbacks: SharedHttpConnector,
         clock: Clock,
         chance: Chance,

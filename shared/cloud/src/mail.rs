@@ -43,7 +43,7 @@ pub enum Sent {
 impl MailService {
     /// A client of its own that asks once: a mail whose answer was lost may have gone out, and it is
     /// not for the client to send it again.
-    pub(crate) fn new(config: &aws_config::SdkConfig, sender: &str) -> Self {
+    pub(crate) fn new(config: &aws_types::SdkConfig, sender: &str) -> Self {
         let once = aws_sdk_sesv2::config::Builder::from(config)
             .retry_config(RetryConfig::disabled())
             .build();

@@ -29,8 +29,10 @@ pub struct Settings {
 }
 
 #[derive(Debug, Error)]
-#[error("environment variable {0} is not set, or not readable; the template sets it")]
-pub struct SettingMissing(&'static str);
+#[error(
+    "environment variable {0} is not set, or not readable; the template or the platform sets it"
+)]
+pub struct SettingMissing(pub(crate) &'static str);
 
 impl Settings {
     #[expect(
