@@ -23,7 +23,9 @@ import urllib.parse
 from collections import Counter, defaultdict
 
 CONNECTIONS = 32
-SECONDS_BETWEEN_KILLS = 2.0
+# Counted in answers rather than seconds, so that a kill meets work on a slow machine too.
+ANSWERS_BETWEEN_KILLS = 120
+SECONDS_BETWEEN_KILLS_MAX = 20.0
 SECONDS_MAX = 600
 
 ENVELOPE = """<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" \
@@ -147,6 +149,13 @@ class Load:
                 time.sleep(0.05)
         connection.close()
 
+    def answers_more(self, number):
+        """Comes back when so many more calls were answered, or it has taken too long."""
+        enough = len(self.answered) + number
+        until = time.monotonic() + SECONDS_BETWEEN_KILLS_MAX
+        while len(self.answered) < enough and time.monotonic() < until:
+            time.sleep(0.01)
+
     def send(self, connection, part):
         conversation, sequence = part
         method = "Create" if sequence == 1 else "Update"
@@ -178,7 +187,7 @@ def run(binary, kills):
         for worker in workers:
             worker.start()
         for _ in range(kills):
-            time.sleep(SECONDS_BETWEEN_KILLS * random.uniform(0.5, 1.5))
+            load.answers_more(int(ANSWERS_BETWEEN_KILLS * random.uniform(0.2, 1.8)))
             server.kill()
             server.start()
         load.sending = False
