@@ -27,6 +27,29 @@ pub enum RetrieveError {
     NoHandler(String),
     #[error("Data extension does not exist: {0}")]
     NoDataExtension(String),
+    #[error(
+        "The Request Property(s) {properties} do not match with the fields of {object_type} retrieve"
+    )]
+    UnknownProperties {
+        /// With commas between them.
+        properties: String,
+        object_type: String,
+    },
+}
+
+impl RetrieveError {
+    /// The refusal of properties that are not known; of none there is none.
+    pub fn of_unknown(object_type: &str, unknown: &[&str]) -> Result<(), Self> {
+        /// Most of them that are named.
+        const NAMED_MAX: usize = 20;
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Self::UnknownProperties {
+            properties: unknown[..unknown.len().min(NAMED_MAX)].join(", "),
+            object_type: object_type.to_owned(),
+        })
+    }
 }
 
 /// Where the objects of a type lie.
@@ -110,6 +133,30 @@ impl Source<'_> {
             }
             (Kind::Subscribers | Kind::Objects(_) | Kind::Fields | Kind::Members, _) => None,
         }
+    }
+
+    /// Whether such objects can have these properties; the columns, of rows.
+    pub fn check_properties(
+        &self,
+        object_type: &str,
+        properties: &[String],
+    ) -> Result<(), RetrieveError> {
+        let type_name = match self.kind {
+            Kind::Rows(_) => "DataExtensionObject",
+            Kind::Objects(_) | Kind::Subscribers | Kind::Fields | Kind::Members => object_type,
+        };
+        let mut unknown = soap::unknown_properties(type_name, properties);
+        if let Kind::Rows(definition) = self.kind {
+            let is_column = |path: &str| {
+                data_extension::fields_in(definition).any(|field| {
+                    field
+                        .text_of("Name")
+                        .is_some_and(|name| name.eq_ignore_ascii_case(path))
+                })
+            };
+            unknown.retain(|path| !is_column(path));
+        }
+        RetrieveError::of_unknown(object_type, &unknown)
     }
 
     /// The objects that a stored one stands for: itself, or what stands in it.

@@ -177,6 +177,7 @@ fn read_root(reader: &mut Reader<'_>) -> Result<SoapVersion, Fault> {
             code: FaultCode::VersionMismatch,
             text: "The Envelope is neither of SOAP 1.1 nor of SOAP 1.2".to_owned(),
             api: None,
+            retry_after: None,
         }),
         (_, other) => Err(Fault::client(format!(
             "A SOAP Envelope expected, but the request is '{}'",

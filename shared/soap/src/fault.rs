@@ -32,6 +32,8 @@ pub struct Fault {
     pub text: String,
     /// The protocol's own code and message; written as `detail/apifault` in Server faults only.
     pub api: Option<(u32, String)>,
+    /// Seconds after which the same request may be sent again; goes out as an HTTP header.
+    pub retry_after: Option<i64>,
 }
 
 impl Fault {
@@ -41,16 +43,26 @@ impl Fault {
             code: FaultCode::Client,
             text: text.into(),
             api: None,
+            retry_after: None,
         }
     }
 
-    /// Our trouble, with the protocol's code: 9 in maintenance, 13 no database, 17 rate limited.
+    /// Our trouble, with the protocol's code: 9 in maintenance, 13 no database.
     pub fn server(api_code: u32, text: impl Into<String>) -> Self {
         let text = text.into();
         Self {
             code: FaultCode::Server,
             api: Some((api_code, text.clone())),
             text,
+            retry_after: None,
+        }
+    }
+
+    /// Too many requests of one account (17).
+    pub fn rate_limited(retry_after: i64) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::server(17, "Rate Limited")
         }
     }
 
@@ -60,6 +72,7 @@ impl Fault {
             code: FaultCode::Security,
             text: text.into(),
             api: None,
+            retry_after: None,
         }
     }
 

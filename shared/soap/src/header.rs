@@ -150,6 +150,7 @@ impl<'a> Header<'a> {
                 echo(stranger.local)
             ),
             api: None,
+            retry_after: None,
         })
     }
 

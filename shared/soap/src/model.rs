@@ -134,6 +134,14 @@ impl Complex {
         }
     }
 
+    /// The name of the type of the child at a position; `None`: it has none.
+    pub(crate) fn child_type(&self, position: usize) -> Option<&'static str> {
+        match &self.fields.get(position)?.1 {
+            FieldType::Named(name) => Some(name),
+            FieldType::Anonymous(_) => None,
+        }
+    }
+
     /// The names of all fields and of their types, in order. An anonymous type is called `Array`.
     pub(crate) fn fields(&self) -> Vec<(&'static str, &'static str)> {
         let named = |(name, field): &(&'static str, FieldType)| match field {
@@ -169,6 +177,16 @@ impl Model {
     /// A type that has elements, by name.
     pub(crate) fn complex(&self, name: &str) -> Option<&Complex> {
         self.by_name.get(name)
+    }
+
+    /// Whether there are types that say more than this one, and may stand in its place.
+    pub(crate) fn is_extended(&self, name: &str) -> bool {
+        self.definitions.iter().any(|definition| match definition {
+            Definition::Complex { base, .. } => *base == Some(name),
+            Definition::Enumeration { .. }
+            | Definition::Pattern { .. }
+            | Definition::Message { .. } => false,
+        })
     }
 
     fn parse(texts: &[&'static str]) -> Self {

@@ -4,6 +4,7 @@ use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields::{self, unreadable};
 use crate::filter::{self, Filter};
+use crate::model::{self, Complex};
 use crate::options::{self, ClientContext};
 
 /// One Retrieve.
@@ -72,6 +73,39 @@ fn read_batch_size(request: &Element) -> Result<Option<u32>, Fault> {
     fields::number(options, "BatchSize")?
         .map(narrow)
         .transpose()
+}
+
+/// Those of the properties that no object of that type can have. Of a type that nothing more is
+/// known of, every property may be right.
+pub fn unknown_properties<'a>(object_type: &str, properties: &'a [String]) -> Vec<&'a str> {
+    let Some(complex) = model::model().complex(object_type) else {
+        return Vec::new();
+    };
+    let paths = properties.iter().map(String::as_str);
+    paths.filter(|path| !leads_on(complex, path)).collect()
+}
+
+fn leads_on(complex: &Complex, path: &str) -> bool {
+    if complex.is_open() {
+        return true;
+    }
+    let (name, rest) = match path.split_once('.') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (path, None),
+    };
+    let Some(position) = complex.position(name) else {
+        return false;
+    };
+    // Where a type that says more may stand, its elements may be meant.
+    let stands_for_more = complex
+        .child_type(position)
+        .is_some_and(|name| model::model().is_extended(name));
+    match (rest, complex.child(position)) {
+        (None, _) => true,
+        (Some(_), _) if stands_for_more => true,
+        (Some(rest), Some(child)) => leads_on(child, rest),
+        (Some(_), None) => false,
+    }
 }
 
 /// The object with only the named properties: `Client.ID` keeps Client with its ID alone, `Client`

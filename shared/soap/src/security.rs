@@ -5,6 +5,7 @@ use std::fmt;
 use crate::fault::{Fault, echo};
 use crate::header::{Entry, Header, only};
 use crate::namespaces::Space;
+use crate::password_digest::PasswordDigest;
 
 const DIGEST_SUFFIX: &str = "#PasswordDigest";
 const TEXT_SUFFIX: &str = "#PasswordText";
@@ -16,15 +17,8 @@ pub enum Credentials {
     Token(String),
     /// WS-Security UsernameToken with the password as text.
     Password { username: String, password: String },
-    /// WS-Security UsernameToken whose password is Base64(SHA-1(nonce + created + password)).
-    /// `nonce` (Base64) and `created` are exactly as sent, empty if absent: the digest is over
-    /// them.
-    Digest {
-        username: String,
-        digest: String,
-        nonce: String,
-        created: String,
-    },
+    /// WS-Security UsernameToken that proves its password without saying it.
+    Digest(PasswordDigest),
 }
 
 /// Secrets stay out of logs.
@@ -33,7 +27,7 @@ impl fmt::Debug for Credentials {
         match self {
             Self::Token(_) => f.write_str("Token(..)"),
             Self::Password { username, .. } => write!(f, "Password({username:?}, ..)"),
-            Self::Digest { username, .. } => write!(f, "Digest({username:?}, ..)"),
+            Self::Digest(digest) => digest.fmt(f),
         }
     }
 }
@@ -92,12 +86,12 @@ fn read_username_token(token: &Entry<'_>) -> Result<Credentials, Fault> {
         .single("Password")?
         .and_then(|entry| entry.type_attribute.as_deref());
     match kind {
-        Some(kind) if kind.ends_with(DIGEST_SUFFIX) => Ok(Credentials::Digest {
+        Some(kind) if kind.ends_with(DIGEST_SUFFIX) => Ok(Credentials::Digest(PasswordDigest {
             username,
             digest: password,
             nonce: text("Nonce")?,
             created: text("Created")?,
-        }),
+        })),
         Some(kind) if !kind.is_empty() && !kind.ends_with(TEXT_SUFFIX) => Err(Fault::security(
             format!("Password Type '{}' is not supported", echo(kind)),
         )),

@@ -31,6 +31,12 @@ pub fn read_date_time(text: &str) -> Option<Timestamp> {
     offset.to_timestamp(date.to_datetime(time)).ok()
 }
 
+/// The same where a time without zone is in UTC: WS-Security's own times.
+pub(crate) fn read_utc_date_time(text: &str) -> Option<Timestamp> {
+    // A text that says its zone is none with another one behind it.
+    read_date_time(&format!("{}Z", text.trim())).or_else(|| read_date_time(text))
+}
+
 /// Writes a time as `xsd:dateTime` in UTC: `2026-11-20T10:00:00Z`, with a fraction if it has one.
 pub fn write_date_time(at: Timestamp) -> String {
     at.to_string()

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use soap::{CallRequest, Credentials, Operation, RetrieveRequest};
+use soap::{CallRequest, Credentials, Operation, PasswordDigest, RetrieveRequest};
 
 const XML_11: Option<&str> = Some("text/xml; charset=utf-8");
 const XML_12: Option<&str> = Some("application/soap+xml; charset=utf-8");
@@ -83,12 +83,12 @@ fn credentials(credentials: Option<&Credentials>) -> String {
         Some(Credentials::Password { username, password }) => {
             format!("user {username}, password {password}")
         }
-        Some(Credentials::Digest {
+        Some(Credentials::Digest(PasswordDigest {
             username,
             digest,
             nonce,
             created,
-        }) => {
+        })) => {
             format!("user {username}, digest {digest}, nonce {nonce}, created {created}")
         }
     }

@@ -1,6 +1,6 @@
 //! The shapes that credentials come in, and which of them wins.
 
-use soap::Credentials;
+use soap::{Credentials, PasswordDigest};
 
 const SECURITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
@@ -84,12 +84,12 @@ fn users() {
     );
     check(
         &user(&digest),
-        Some(Credentials::Digest {
+        Some(Credentials::Digest(PasswordDigest {
             username: "u".to_owned(),
             digest: "d=".to_owned(),
             nonce: "n=".to_owned(),
             created: "2026-11-20T10:00:00Z".to_owned(),
-        }),
+        })),
     );
     let odd = plain.replace("<w:Password>", "<w:Password Type=\"urn:kerberos\">");
     assert!(
