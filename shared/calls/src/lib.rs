@@ -3,7 +3,8 @@
 //! Read in this order: [`call`] (what comes in), [`options`] (what its caller asks for),
 //! [`conversation`] and [`course`] (where it stands among the others: every step of its life),
 //! [`outcome`] (how
-//! it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its code).
+//! it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its code), [`permits`]
+//! (how many calls an account may make).
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
 //! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
@@ -15,6 +16,7 @@ pub mod course;
 pub mod ending;
 pub mod options;
 pub mod outcome;
+pub mod permits;
 pub mod refusal;
 pub mod reply;
 
@@ -31,5 +33,6 @@ pub use options::{
     Subscription,
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
+pub use permits::{CALLS_PER_SECOND_MAX, Limit, Permits, Permitted, Taking, Window};
 pub use refusal::{Invalid, Refusal};
 pub use reply::{About, Attempt, Found, Reply, ReplyState, Told};
