@@ -21,6 +21,7 @@ pub enum Service {
     Scheduler,
     Ses,
     S3,
+    Kms,
     /// Any address that is not of AWS.
     Callback,
 }
@@ -33,6 +34,7 @@ impl fmt::Display for Service {
             Self::Scheduler => "Scheduler",
             Self::Ses => "SES",
             Self::S3 => "S3",
+            Self::Kms => "KMS",
             Self::Callback => "callback",
         };
         f.write_str(name)
@@ -93,6 +95,16 @@ impl Asked {
                 operation: operation.to_owned(),
                 resource: queue.map(name_in).unwrap_or_default().to_owned(),
                 key: shortened(sqs_keys(&json)),
+                json,
+            };
+        }
+        // By its name from before it had one.
+        if service == "TrentService" {
+            return Self {
+                service: Service::Kms,
+                operation: operation.to_owned(),
+                resource: text(&json, "KeyId").unwrap_or_default().to_owned(),
+                key: shortened(json["EncryptionContext"].to_string()),
                 json,
             };
         }

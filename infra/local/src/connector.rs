@@ -196,6 +196,7 @@ fn throttled(service: Service) -> Failure {
         Service::Scheduler => (429, "ThrottlingException"),
         Service::Ses => (429, "TooManyRequestsException"),
         Service::S3 => (503, "SlowDown"),
+        Service::Kms => (400, "ThrottlingException"),
         Service::Callback => (429, "TooManyRequests"),
     };
     Failure::new(status, code, "Rate exceeded")

@@ -15,6 +15,7 @@ pub mod dynamodb;
 mod failure;
 pub mod faults;
 pub mod functions;
+pub mod kms;
 pub mod mail;
 pub mod names;
 mod overview;

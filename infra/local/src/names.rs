@@ -1,4 +1,5 @@
-//! The names of the product's tables, queues, bucket and schedule group, and of the account they are in.
+//! The names of the product's tables, queues, bucket, schedule group and key, and of the account
+//! they are in.
 //!
 //! They equal those of the deployed template.
 
@@ -28,6 +29,13 @@ pub const RECEIVE_COUNT_MAX: u32 = 10;
 
 pub const BODIES_BUCKET: &str = "aftercall-bodies";
 pub const SCHEDULE_GROUP: &str = "aftercall";
+
+/// The KMS key of sealed passwords.
+pub const PASSWORD_KEY: &str = "11111111-2222-3333-4444-555555555555";
+
+pub fn password_key_arn() -> String {
+    format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{PASSWORD_KEY}")
+}
 
 /// `aftercall-high.fifo` has `aftercall-high-dead.fifo`.
 pub fn dead_letter_queue(queue: &str) -> String {

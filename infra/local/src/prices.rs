@@ -21,6 +21,9 @@ pub const S3_WRITE: f64 = 5.00;
 /// One S3 request that reads; deleting costs nothing.
 pub const S3_READ: f64 = 0.40;
 
+/// One KMS request with a symmetric key; the key itself is a dollar a month.
+pub const KMS_REQUEST: f64 = 3.00;
+
 /// One request to an HTTP API, for each 512 KB.
 pub const HTTP_REQUEST: f64 = 1.00;
 

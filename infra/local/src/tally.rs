@@ -36,7 +36,7 @@ pub struct Used {
     pub table_reads: f64,
     pub index_reads: f64,
     /// What the service counts of its own: SQS requests of 64 KB, schedules fired, mails by
-    /// recipient, S3 requests.
+    /// recipient, S3 and KMS requests.
     pub billed: f64,
 }
 
@@ -169,6 +169,7 @@ impl Used {
             (Service::Ses, _) => prices::MAIL,
             (Service::S3, "GetObject" | "HeadObject") => prices::S3_READ,
             (Service::S3, "PutObject" | "ListObjectsV2") => prices::S3_WRITE,
+            (Service::Kms, _) => prices::KMS_REQUEST,
             (Service::DynamoDb | Service::Scheduler | Service::S3 | Service::Callback, _) => 0.0,
         };
         prices::WRITE_UNIT * (self.table_writes + self.index_writes)

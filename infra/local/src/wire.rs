@@ -17,6 +17,7 @@ use crate::delivery::{QueueSettings, Redrive};
 use crate::dynamodb::{Durability, DynamoDb};
 use crate::failure::{Failure, NOT_BUILT};
 use crate::faults::Faults;
+use crate::kms::Kms;
 use crate::s3::{S3, escaped};
 use crate::scheduler::Scheduler;
 use crate::ses::Ses;
@@ -35,6 +36,7 @@ struct Standins {
     scheduler: Scheduler,
     ses: Ses,
     s3: S3,
+    kms: Kms,
     callbacks: Callbacks,
     faults: Faults,
     tally: Tally,
@@ -76,6 +78,7 @@ impl LocalCloud {
         cloud.scheduler().keep_in(&folder.join("schedules.jsonl"))?;
         cloud.ses().keep_in(&folder.join("mails.jsonl"))?;
         cloud.s3().keep_in(&folder.join("objects"))?;
+        cloud.kms().keep_in(&folder.join("kms.key"))?;
         Ok(cloud)
     }
 
@@ -86,6 +89,7 @@ impl LocalCloud {
             scheduler: Scheduler::new(clock.clone(), sqs.clone(), tally.clone()),
             ses: Ses::new(clock.clone()),
             s3: S3::new(clock.clone()),
+            kms: Kms::default(),
             callbacks: Callbacks::new(clock.clone()),
             faults: Faults::default(),
             refused: Mutex::default(),
@@ -146,6 +150,10 @@ impl LocalCloud {
         &self.0.s3
     }
 
+    pub fn kms(&self) -> &Kms {
+        &self.0.kms
+    }
+
     pub fn callbacks(&self) -> &Callbacks {
         &self.0.callbacks
     }
@@ -199,6 +207,10 @@ impl LocalCloud {
             Service::S3 => self.s3().answer(asked, request).inspect(|_| {
                 self.tally().count_billed(Service::S3, operation, 1.0);
             }),
+            Service::Kms => self.kms().answer(asked).map(|body| {
+                self.tally().count_billed(Service::Kms, operation, 1.0);
+                json_response(asked, 200, &body)
+            }),
             Service::Callback => Err(Failure::not_built(format!("AWS at {}", asked.resource))),
         };
         match answered {
@@ -218,7 +230,7 @@ impl LocalCloud {
             held(&self.0.refused).push(format!("{}: {message}", asked.service));
         }
         let mut response = match asked.service {
-            Service::DynamoDb | Service::Sqs => {
+            Service::DynamoDb | Service::Sqs | Service::Kms => {
                 let body = json!({ "__type": json_type(asked.service, code), "message": message });
                 json_response(asked, *status, &body)
             }
@@ -232,7 +244,7 @@ impl LocalCloud {
         let named = match asked.service {
             Service::Sqs => Some(("x-amzn-query-error", format!("{};Sender", query_code(code)))),
             Service::Scheduler | Service::Ses => Some(("x-amzn-errortype", (*code).to_owned())),
-            Service::DynamoDb | Service::S3 | Service::Callback => None,
+            Service::DynamoDb | Service::S3 | Service::Kms | Service::Callback => None,
         };
         if let Some((name, Ok(value))) = named.map(|(name, code)| (name, code.parse())) {
             response.headers_mut().insert(name, value);
@@ -262,6 +274,7 @@ impl fmt::Debug for LocalCloud {
 fn json_response(asked: &Asked, status: u16, body: &Value) -> Response<Bytes> {
     let content_type = match asked.service {
         Service::DynamoDb | Service::Sqs => "application/x-amz-json-1.0",
+        Service::Kms => "application/x-amz-json-1.1",
         Service::Scheduler | Service::Ses | Service::S3 | Service::Callback => "application/json",
     };
     typed_response(status, content_type, body.to_string())
@@ -304,6 +317,7 @@ fn json_type(service: Service, code: &str) -> String {
         (Service::DynamoDb, "ThrottlingException") => {
             format!("com.amazon.coral.availability#{code}")
         }
+        (Service::Kms, _) => code.to_owned(),
         (
             Service::DynamoDb | Service::Scheduler | Service::Ses | Service::S3 | Service::Callback,
             _,

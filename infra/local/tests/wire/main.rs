@@ -1,6 +1,7 @@
 //! The stand-ins as the real SDK sees them.
 
 mod folder;
+mod keys;
 mod mails;
 mod objects;
 mod port;
