@@ -115,7 +115,9 @@ async fn operate(
         Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, &wanted, kept.canonical())
             .await
             .map(Ok),
-        Operation::Query(query) => retrieve::query(cloud, caller, &query).await.map(Ok),
+        Operation::Query(query) => retrieve::query(cloud, caller, &query, kept.canonical())
+            .await
+            .map(Ok),
         Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),
         Operation::GetSystemStatus => system::status(cloud).await.map(Ok),
         Operation::VersionInfo { include_history } => {

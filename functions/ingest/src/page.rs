@@ -5,6 +5,8 @@ use cloud::{Cloud, Trouble};
 use serde::{Deserialize, Serialize};
 use soap::{Element, Operation, RetrieveRequest};
 
+use crate::retrieve;
+
 /// Most results in one answer. The protocol's figure.
 pub const RESULTS_MAX: usize = 2_500;
 
@@ -76,6 +78,10 @@ pub async fn continued(
     let body = soap::read_canonical(&kept.request).map_err(|_| unreadable())?;
     match soap::take_operation(body, None, None) {
         Ok(Operation::Retrieve(request)) => Ok(Some((request, kept.request, kept.cursor))),
+        Ok(Operation::Query(query)) => {
+            let request = retrieve::of_query(&query);
+            Ok(Some((request, kept.request, kept.cursor)))
+        }
         Ok(_) | Err(_) => Err(unreadable()),
     }
 }

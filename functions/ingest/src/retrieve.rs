@@ -1,6 +1,6 @@
 //! Retrieve and Query: looking at stored objects, and at what became of calls.
 
-use calls::AccountId;
+use calls::{AccountId, RequestId};
 use cloud::{Cloud, Trouble};
 use jiff::SignedDuration;
 use objects::{ObjectKey, Source, Working};
@@ -32,52 +32,72 @@ pub async fn retrieve(
         Ok(acting) => acting.account,
         Err(refusal) => return Ok(error(&refusal.to_string(), &request_id.0)),
     };
-    let (request, canonical, cursor) = match &request.continue_request {
-        None => (request.clone(), canonical.to_owned(), Cursor::default()),
-        Some(before) => match page::continued(cloud, &account, before).await? {
-            Some(continued) => continued,
-            None => {
-                let text = format!("There is nothing to continue for request {}", short(before));
-                return Ok(error(&text, &request_id.0));
-            }
-        },
-    };
-    match look(cloud, &account, &request, cursor).await? {
-        Err(text) => Ok(error(&text, &request_id.0)),
-        Ok(page) => {
-            let status = match page.next {
-                None => "OK",
-                Some(next) => {
-                    page::keep(cloud, &account, &request_id, &canonical, next).await?;
-                    "MoreDataAvailable"
-                }
-            };
-            Ok(soap::write_retrieved(status, &request_id.0, &page.results))
-        }
-    }
+    let (status, results) = page_of(cloud, &account, request, canonical, &request_id).await?;
+    Ok(soap::write_retrieved(&status, &request_id.0, &results))
 }
 
-/// Answers a Query: the same look, by the older operation. Everything comes in one page.
+/// Answers a Query: the same look, by the older operation.
 pub async fn query(
     cloud: &Cloud,
     caller: &Caller,
     request: &QueryRequest,
+    canonical: &str,
 ) -> Result<String, Trouble> {
     let request_id = cloud.chance.request_id();
-    let wanted = RetrieveRequest {
-        object_type: request.object_type.clone(),
-        properties: request.properties.clone(),
-        filter: request.filter.clone(),
-        continue_request: None,
+    let wanted = of_query(request);
+    let (status, results) =
+        page_of(cloud, &caller.account, &wanted, canonical, &request_id).await?;
+    Ok(soap::write_queried(&status, &request_id.0, &results))
+}
+
+/// The Retrieve that asks for the same.
+pub fn of_query(query: &QueryRequest) -> RetrieveRequest {
+    RetrieveRequest {
+        object_type: query.object_type.clone(),
+        properties: query.properties.clone(),
+        filter: query.filter.clone(),
+        continue_request: query.continue_request.clone(),
         batch_size: None,
         clients: Vec::new(),
         query_all_accounts: false,
+    }
+}
+
+/// OverallStatus and results of one page.
+async fn page_of(
+    cloud: &Cloud,
+    account: &AccountId,
+    request: &RetrieveRequest,
+    canonical: &str,
+    request_id: &RequestId,
+) -> Result<(String, Vec<Element>), Trouble> {
+    let error = |text: &str| Ok((format!("Error: {text}"), Vec::new()));
+    let (request, canonical, cursor) = match &request.continue_request {
+        None => (request.clone(), canonical.to_owned(), Cursor::default()),
+        Some(before) => match page::continued(cloud, account, before).await? {
+            Some(continued) => continued,
+            None => {
+                let before = short(before);
+                return error(&format!(
+                    "There is nothing to continue for request {before}"
+                ));
+            }
+        },
     };
-    let (status, results) = match look(cloud, &caller.account, &wanted, Cursor::default()).await? {
-        Ok(page) => ("OK".to_owned(), page.results),
-        Err(text) => (format!("Error: {text}"), Vec::new()),
-    };
-    Ok(soap::write_queried(&status, &request_id.0, &results))
+    match look(cloud, account, &request, cursor).await? {
+        Err(text) => error(&text),
+        Ok(Page {
+            results,
+            next: None,
+        }) => Ok(("OK".to_owned(), results)),
+        Ok(Page {
+            results,
+            next: Some(next),
+        }) => {
+            page::keep(cloud, account, request_id, &canonical, next).await?;
+            Ok(("MoreDataAvailable".to_owned(), results))
+        }
+    }
 }
 
 fn error(text: &str, request_id: &str) -> String {
@@ -121,6 +141,9 @@ async fn stored(
             return Err(Trouble::Missing(format!("{:?}", missing.0)));
         }
     };
+    if let Err(refused) = source.check_properties(&request.object_type, &request.properties) {
+        return Ok(Err(refused.to_string()));
+    }
     let wanted = Wanted {
         source: &source,
         request,

@@ -4,7 +4,7 @@
 use cloud::{Cloud, Trouble};
 use jiff::Timestamp;
 use soap::{
-    ConfigureRequest, DescribeRequest, ExecuteRequest, ExtractRequest, RequestResult,
+    ConfigureRequest, DescribeRequest, Element, ExecuteRequest, ExtractRequest, RequestResult,
     ScheduleRequest, SystemStatus, Version,
 };
 
@@ -39,35 +39,67 @@ pub fn describe(cloud: &Cloud, request: &DescribeRequest) -> String {
 
 /// Extract is not offered: one error per request.
 pub fn extract(cloud: &Cloud, request: &ExtractRequest) -> String {
-    let results = not_offered(request.extracts.len(), 31_000, "Extract");
+    let extracts = request.extracts.iter();
+    let results = refused(
+        extracts.map(|extract| format!("The extract '{}' is not supported", extract.id)),
+        31_000,
+    );
     soap::write_extracted(&results, &cloud.chance.guid())
 }
 
 /// Execute is not offered: one error per request.
 pub fn execute(cloud: &Cloud, request: &ExecuteRequest) -> String {
-    let results = not_offered(request.requests.len(), 8, "Execute");
+    let requests = request.requests.iter();
+    let results = refused(
+        requests.map(|request| {
+            let name = &request.name;
+            format!("This operation does not support the APIObject of type [{name}]")
+        }),
+        8,
+    );
     soap::write_executed(&results, &cloud.chance.guid())
 }
 
 /// Schedule is not offered: one error per object. ScheduledTime defers a call.
 pub fn schedule(cloud: &Cloud, request: &ScheduleRequest) -> String {
-    let results = not_offered(request.interactions.len(), 5, "Schedule");
+    let types = request.interactions.iter().map(type_of);
+    let results = refused(
+        types.map(|name| format!("The Schedule method is not supported for the {name} object")),
+        105,
+    );
     soap::write_scheduled(&results, &cloud.chance.guid())
 }
 
 /// Configure is not offered: one error per object.
 pub fn configure(cloud: &Cloud, request: &ConfigureRequest) -> String {
-    let results = not_offered(request.configurations.len(), 5, "Configure");
+    let types = request.configurations.iter().map(type_of);
+    let results = refused(
+        types.map(|name| format!("Cannot perform Configure on objects of type {name}")),
+        5,
+    );
     soap::write_configured(&results, &cloud.chance.guid())
 }
 
-fn not_offered(requests: usize, error_code: u32, operation: &str) -> Vec<RequestResult> {
-    let result = RequestResult {
+fn type_of(object: &Element) -> &str {
+    object.type_name.as_deref().unwrap_or("APIObject")
+}
+
+/// A result for each of the requests; a message without any gets one, too, since strict clients
+/// insist on it.
+fn refused(messages: impl Iterator<Item = String>, error_code: u32) -> Vec<RequestResult> {
+    let refused = |status_message| RequestResult {
         ok: false,
-        status_message: format!("This operation does not support the request: {operation}"),
+        status_message,
         error_code: Some(error_code),
         request_id: None,
         object: None,
     };
-    vec![result; requests.max(1)]
+    let mut results: Vec<RequestResult> = messages.map(refused).collect();
+    if results.is_empty() {
+        results.push(RequestResult {
+            error_code: Some(6),
+            ..refused("No object specified. A request must hold at least one object".to_owned())
+        });
+    }
+    results
 }

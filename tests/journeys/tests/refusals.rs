@@ -150,6 +150,16 @@ fn of_times() -> Vec<Case> {
         case(229, early, alone().at(ten).until(ten)),
         case(229, early, alone().at(ten).until("2026-03-02T09:30:00Z")),
         case(231, together, part("c", 1, 2).until(ten)),
+        case(231, together, part("c", 2, 2).until(ten)).after(part("c", 1, 2)),
+        case(231, together, alone().at_once().until(ten)),
+        case(
+            231,
+            together,
+            alone()
+                .at_once()
+                .with("RequestType", "Synchronous")
+                .until(ten),
+        ),
     ]
 }
 
@@ -314,6 +324,17 @@ async fn a_refused_call_says_it_for_each_object() {
         .map(|result| result.at("OrdinalID"))
         .collect();
     assert_eq!(ordinals, ["0", "1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_of_one_may_expire() {
+    let mut caller = a_caller().await;
+    let ten = "2026-03-02T10:00:00Z";
+    let named = alone().with("ConversationID", "c").until(ten);
+    let answer = caller.sends(named).await;
+    assert!(answer.is_queued(), "{}", answer.said());
+    let answer = caller.sends(part("d", 1, 1).until(ten)).await;
+    assert!(answer.is_queued(), "{}", answer.said());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! What a caller retrieves: stored objects by filters and in pages, and where each call stands.
 
+use std::collections::BTreeMap;
+
 use journeys::look::{both, simple};
 use journeys::{
     Call, Story, a_caller, attribute, call, hours, look_for, minutes, part, subscriber,
@@ -103,6 +105,160 @@ async fn only_what_is_named_is_answered() {
         "Error: Unable to find a handler for object type: Nothing. Object types are \
          case-sensitive, check spelling."
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn dates_are_compared_as_times() {
+    let mut caller = a_caller().await;
+    for name in ["nine", "ten", "eleven"] {
+        caller.does(make(name)).await;
+        caller.passes(hours(1)).await;
+    }
+    let dated = |operator: &str, times: &[&str]| {
+        let times: String = times
+            .iter()
+            .map(|time| format!("<DateValue>{time}</DateValue>"))
+            .collect();
+        simple("CreatedDate", operator, &[]).replace("</FILTER>", &format!("{times}</FILTER>"))
+    };
+    let ten = "2026-03-02T10:00:00Z";
+    // The same instant, as the service's own time without zone, and elsewhere.
+    for same in [ten, "2026-03-02T04:00:00", "2026-03-02T12:00:00+02:00"] {
+        for (operator, expected) in [
+            ("equals", "ten"),
+            ("notEquals", "eleven nine"),
+            ("greaterThan", "eleven"),
+            ("greaterThanOrEqual", "eleven ten"),
+            ("lessThan", "nine"),
+            ("lessThanOrEqual", "nine ten"),
+        ] {
+            let found_dated = found(&mut caller, &dated(operator, &[same])).await;
+            assert_eq!(found_dated, expected, "{operator} {same}");
+            let by_value = simple("CreatedDate", operator, &[same]);
+            assert_eq!(
+                found(&mut caller, &by_value).await,
+                expected,
+                "{operator} {same}"
+            );
+        }
+    }
+    let between = dated("between", &["2026-03-02T09:30:00Z", "2026-03-02T11:00:00Z"]);
+    assert_eq!(found(&mut caller, &between).await, "eleven ten");
+    let several = dated("IN", &["2026-03-02T09:00:00Z", "2026-03-02T11:00:00Z"]);
+    assert_eq!(found(&mut caller, &several).await, "eleven nine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_complex_filter_has_as_many_operands_as_it_likes() {
+    let mut caller = a_caller_with_subscribers().await;
+    let key = |key: &str| simple("SubscriberKey", "equals", &[key]);
+    let operand = |part: &str| {
+        part.replace("<FILTER", "<Operand")
+            .replace("</FILTER>", "</Operand>")
+    };
+    let more = |parts: &[String]| {
+        let operands: String = parts.iter().map(|part| operand(part)).collect();
+        format!("<AdditionalOperands>{operands}</AdditionalOperands></FILTER>")
+    };
+    let filter = both(&key("ann"), "OR", &key("bob"));
+    let four = filter.replace("</FILTER>", &more(&[key("eve"), key("cid")]));
+    assert_eq!(found(&mut caller, &four).await, "ann bob cid eve");
+    let active = simple("Status", "equals", &["Active"]);
+    let late = simple("SubscriberKey", "greaterThan", &["b"]);
+    let early = simple("SubscriberKey", "lessThan", &["e"]);
+    let three = both(&active, "AND", &late).replace("</FILTER>", &more(&[early]));
+    assert_eq!(found(&mut caller, &three).await, "dan");
+    let mut deep = key("ann");
+    for _ in 0..12 {
+        deep = both(&key("ann"), "AND", &deep);
+    }
+    assert_eq!(found(&mut caller, &deep).await, "ann");
+}
+
+#[tokio::test(start_paused = true)]
+async fn properties_reach_in_with_dots() {
+    let mut caller = a_caller_with_subscribers().await;
+    let eve = |properties: &str| {
+        look_for("Subscriber")
+            .of(properties)
+            .by("SubscriberKey", "eve")
+    };
+    let found = caller.retrieves(eve("Attributes.Name")).await;
+    assert_eq!(
+        found.lines("Attributes.Name Attributes.Value EmailAddress"),
+        ["City"]
+    );
+    let found = caller.retrieves(eve("Attributes EmailAddress")).await;
+    let all = "Attributes.Name Attributes.Value EmailAddress";
+    assert_eq!(found.lines(all), ["City Rome eve@example.com"]);
+    let found = caller.retrieves(eve("Client.ID SubscriberKey")).await;
+    assert_eq!(found.lines("SubscriberKey"), ["eve"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_property_that_no_such_object_has_is_named() {
+    let mut caller = a_caller_with_subscribers().await;
+    for (object_type, properties, unknown) in [
+        ("Subscriber", "SubscriberKey Bogus", "Bogus"),
+        (
+            "Subscriber",
+            "Bogus Client.ID Client.Bogus subscriberkey",
+            "Bogus, Client.Bogus, subscriberkey",
+        ),
+        ("Subscriber", "EmailAddress.Bogus", "EmailAddress.Bogus"),
+        ("List", "ListName Bogus", "Bogus"),
+        ("ListSubscriber", "ListID Bogus", "Bogus"),
+        ("TriggeredSendDefinition", "Bogus", "Bogus"),
+        (
+            "DataExtensionField",
+            "Name DataExtension.CustomerKey Bogus",
+            "Bogus",
+        ),
+        (
+            "ImportDefinition",
+            "DestinationObject.Fields Bogus",
+            "Bogus",
+        ),
+        ("ResultItem", "OrdinalID Bogus", "Bogus"),
+        ("ResultMessage", "Bogus", "Bogus"),
+        (
+            "AsyncRequestResult",
+            "RequestID ConversationID Status Bogus",
+            "Bogus",
+        ),
+    ] {
+        let look = look_for(object_type).of(properties).by("RequestID", "x");
+        let found = caller.retrieves(look).await;
+        let expected = format!(
+            "Error: The Request Property(s) {unknown} do not match with the fields of {object_type} retrieve"
+        );
+        assert_eq!(found.status, expected);
+        assert!(found.rows.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_is_continued_like_a_retrieve() {
+    let mut caller = a_caller_with_many(2_600).await;
+    let query = |inside: &str| {
+        format!(
+            r#"<QueryRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><QueryRequest>{inside}</QueryRequest></QueryRequestMsg>"#
+        )
+    };
+    let first = query(
+        "<Query><Object><ObjectType>Subscriber</ObjectType><Properties>SubscriberKey</Properties></Object></Query>",
+    );
+    let first = caller.sends_payload(&first, BTreeMap::new()).await;
+    assert_eq!(
+        (first.overall_status(), first.results().len()),
+        ("MoreDataAvailable", 2_500)
+    );
+    let rest = query(&format!(
+        "<ContinueRequest>{}</ContinueRequest>",
+        first.request_id()
+    ));
+    let rest = caller.sends_payload(&rest, BTreeMap::new()).await;
+    assert_eq!((rest.overall_status(), rest.results().len()), ("OK", 100));
 }
 
 async fn a_caller_with_many(count: usize) -> Story {
@@ -377,5 +533,13 @@ async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
         let mut rows: Vec<String> = rows.collect();
         rows.sort();
         assert_eq!(rows, ["Article=pear Price=10", "Article=plum Price=4"]);
+        let unknown =
+            look_for(&format!("DataExtensionObject[{name}]")).of("article Cost CustomerKey");
+        assert_eq!(
+            caller.retrieves(unknown).await.status,
+            format!(
+                "Error: The Request Property(s) Cost do not match with the fields of DataExtensionObject[{name}] retrieve"
+            )
+        );
     }
 }

@@ -322,6 +322,36 @@ async fn what_has_run_stays_when_the_rest_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_part_that_comes_after_its_conversation_was_deleted_is_refused() {
+    let mut caller = a_caller().await;
+    let first = caller.queues(part("order-1", 1, 3)).await;
+    caller.queues(part("order-1", 3, 3)).await;
+    caller
+        .does(call().deleting(scheduled_conversation("order-1")))
+        .await;
+    // At once, and when all that the end brings with it is done.
+    for _ in 0..2 {
+        let late = caller.sends(part("order-1", 2, 3)).await;
+        assert_eq!(
+            late.said(),
+            "Error 211 Invalid ConversationID. ConversationID has already been used"
+        );
+        let other = caller
+            .sends(part("order-1", 1, 3).creating(subscriber("other")))
+            .await;
+        assert_eq!(other.error_code(), 211);
+        let again = caller.sends(part("order-1", 1, 3)).await;
+        assert!(again.is_queued(), "{}", again.said());
+        assert_eq!(again.request_id(), first, "the first answer again");
+        caller.settles().await;
+    }
+    assert_eq!(caller.states("order-1").await, ["Cancelled", "Cancelled"]);
+    caller.passes(minutes(10)).await;
+    assert!(caller.stored().is_empty());
+    assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn results_are_kept_for_thirty_days_after_the_call_has_ended() {
     let mut caller = a_caller().await;
     let late = caller.queues(make("late").at("2026-03-12T09:00:00Z")).await;
