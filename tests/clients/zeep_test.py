@@ -427,6 +427,26 @@ class Zeep(unittest.TestCase):
             client.service.Create(Options=self.type("CreateOptions"), Objects=[self.subscriber(new("user"))])
         self.assertEqual("Login Failed", raised.exception.message)
 
+    def test_a_digest_lets_in_whoever_is_marked_for_it_and_only_once(self):
+        def says(user, password, **more):
+            wsse = UsernameToken(user, password, use_digest=True, created=self.server_time(), **more)
+            return Client(BASE + "/etframework.wsdl", wsse=wsse).service.VersionInfo(IncludeVersionHistory=False)
+
+        self.assertTrue(says("local-digest", "local").VersionInfo.Version)
+        nonce = new("nonce")
+        self.assertTrue(says("local-digest", "local", nonce=nonce).VersionInfo.Version)
+        for user, password, more in [
+            ("local-digest", "local", {"nonce": nonce}),
+            ("local-digest", "wrong", {}),
+            ("local", "local", {}),
+            ("nobody", "local", {}),
+        ]:
+            with self.assertRaises(Fault) as raised:
+                says(user, password, **more)
+            self.assertEqual("Login Failed", raised.exception.message)
+        text = Client(BASE + "/etframework.wsdl", wsse=UsernameToken("local-digest", "local"))
+        self.assertTrue(text.service.VersionInfo(IncludeVersionHistory=False).VersionInfo.Version)
+
     def test_unknown_and_pending_look_different(self):
         unknown = "00000000-0000-4000-8000-000000000000"
         self.assertEqual([], self.results_of("AsyncRequestResult", unknown, "Status"))

@@ -19,11 +19,14 @@ NAMES = {
     "aftercall-replies.fifo": "RepliesQueue",
     "aftercall-bodies": "BodiesBucket",
     "aftercall": "ScheduleGroup",
+    "11111111-2222-3333-4444-555555555555": "PasswordKey",
 }
 
 # Without these, what was seen says too little.
 EXPECTED = {
     ("IngestRole", "dynamodb:PutItem", "CallsTable"),
+    ("IngestRole", "dynamodb:UpdateItem", "AccountsTable"),
+    ("IngestRole", "kms:Decrypt", "PasswordKey"),
     ("IngestRole", "sqs:SendMessage", "MediumQueue"),
     ("ProcessorRole", "dynamodb:PutItem", "ObjectsTable"),
     ("NotifierRole", "ses:SendEmail", "MailSender"),
@@ -50,10 +53,17 @@ def allowed(resources):
         if resource["Type"] != "AWS::IAM::Role":
             continue
         for policy in resource["Properties"].get("Policies", []):
-            for statement in policy["PolicyDocument"]["Statement"]:
-                for action in as_list(statement["Action"]):
-                    for it in as_list(statement["Resource"]):
-                        yield name, action, names(it)
+            yield from in_policy(name, policy)
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::RolePolicy":
+            yield from in_policy(resource["Properties"]["RoleName"]["Ref"], resource["Properties"])
+
+
+def in_policy(role, policy):
+    for statement in policy["PolicyDocument"]["Statement"]:
+        for action in as_list(statement["Action"]):
+            for it in as_list(statement["Resource"]):
+                yield role, action, names(it)
 
 
 def as_list(value):
@@ -71,7 +81,7 @@ def main():
         print(f"NOT ALLOWED: {role} did {action} on {what}")
     for role, action, what in sorted(EXPECTED - did):
         print(f"NOT SEEN, but expected: {role} {action} on {what}")
-    ours = ("dynamodb:", "scheduler:", "ses:SendEmail", "s3:GetObject", "s3:PutObject", "sqs:SendMessage")
+    ours = ("dynamodb:", "scheduler:", "ses:SendEmail", "s3:GetObject", "s3:PutObject", "sqs:SendMessage", "kms:")
     for role, action, what in sorted(may - did):
         if action.startswith(ours) and role != "ScheduleRole":
             print(f"allowed, not seen: {role} {action} on {what}")

@@ -52,6 +52,8 @@ ACTIONS = {
     "delete_object()": "s3:DeleteObject",
     "list_objects_v2()": "s3:ListBucket",
     "send_email()": "ses:SendEmail",
+    # Sealing is for the operator's command, with the operator's own permissions.
+    "decrypt()": "kms:Decrypt",
 }
 
 # Allowed although no line of the code asks for it.
@@ -108,6 +110,8 @@ FUNCTIONS = of_type("AWS::Lambda::Function")
 QUEUES = of_type("AWS::SQS::Queue")
 MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
 ROLES = of_type("AWS::IAM::Role")
+# What a role may do only if a parameter asks for it.
+ADDED = of_type("AWS::IAM::RolePolicy")
 DEAD_LETTERS = {name for name in QUEUES if name.endswith("DeadLetters")}
 
 
@@ -135,6 +139,7 @@ class Variables(unittest.TestCase):
             "BODIES_BUCKET": "BodiesBucket",
             "MAIL_SENDER": "MailSender",
             "RESULTS_DAYS": "ResultsDays",
+            "CALLS_PER_SECOND": "CallsPerSecond",
         }
         for function in FUNCTIONS.values():
             given = function["Environment"]["Variables"]
@@ -223,6 +228,26 @@ class Roles(unittest.TestCase):
             for policy in role.get("Policies", []):
                 for statement in policy["PolicyDocument"]["Statement"]:
                     yield name, statement
+        for policy in ADDED.values():
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield target(policy["RoleName"]), statement
+
+    def test_only_ingest_opens_passwords_and_only_where_there_is_a_key(self):
+        opens = [(role, it) for role, it in self.statements() if any("kms:" in a for a in many(it["Action"]))]
+        [(role, statement)] = opens
+        self.assertEqual(("IngestRole", ["kms:Decrypt"]), (role, many(statement["Action"])))
+        self.assertEqual({"Fn::GetAtt": ["PasswordKey", "Arn"]}, statement["Resource"])
+        # What shared/cloud/src/seal.rs binds a password to.
+        context = set(re.findall(r'encryption_context\("(\w+)"', (ROOT / "shared/cloud/src/seal.rs").read_text()))
+        self.assertEqual({f"kms:EncryptionContext:{it}": "false" for it in context}, statement["Condition"]["Null"])
+        conditional = {name for name, it in TRANSLATED["Resources"].items() if it.get("Condition") == "HasPasswordKey"}
+        self.assertEqual({"PasswordKey", "IngestPasswordKey"}, conditional)
+        self.assertEqual("false", TEMPLATE["Parameters"]["PasswordDigest"]["Default"])
+        for function in FUNCTIONS.values():
+            self.assertEqual(
+                {"Fn::If": ["HasPasswordKey", {"Fn::GetAtt": ["PasswordKey", "Arn"]}, ""]},
+                function["Environment"]["Variables"]["PASSWORD_KEY"],
+            )
 
     def test_no_wildcards(self):
         used = set()
@@ -239,7 +264,7 @@ class Roles(unittest.TestCase):
         self.assertEqual(set(WILDCARDS), used, "exceptions that nobody needs any more")
 
     def test_what_is_allowed_is_what_the_code_asks_for(self):
-        sources = [path for folder in ("shared/cloud", "functions") for path in (ROOT / folder).rglob("src/*.rs")]
+        sources = [path for folder in ("shared/cloud", "functions") for path in (ROOT / folder).rglob("src/**/*.rs")]
         code = "\n".join(path.read_text() for path in sources)
         asked = {action for call, action in ACTIONS.items() if re.search(rf"\b{re.escape(call)}", code)}
         allowed = {action for _, statement in self.statements() for action in many(statement["Action"])}
@@ -330,7 +355,7 @@ class Stacks(unittest.TestCase):
         for name, it in TRANSLATED["Resources"].items():
             for key in set(self.NAMING) & set(it["Properties"]):
                 value = it["Properties"][key]
-                if target(value) in FUNCTIONS or it["Type"] == "AWS::Route53::RecordSet":
+                if target(value) in {*FUNCTIONS, *ROLES} or it["Type"] == "AWS::Route53::RecordSet":
                     continue  # a reference to a thing, or the name that the owner gave
                 self.assertIn("AWS::StackName", json.dumps(value), f"{name}: {key}")
                 named += 1

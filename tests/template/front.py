@@ -44,6 +44,8 @@ def asked_for(service, method, path, target, body):
         yield operation.replace("Batch", ""), asked["QueueUrl"].split("/")[-1]
     elif service == "scheduler":
         yield {"POST": "CreateSchedule", "DELETE": "DeleteSchedule"}[method], json.loads(body)["GroupName"]
+    elif service == "kms":
+        yield target.split(".")[1], json.loads(body)["KeyId"].split("/")[-1]
     elif service == "ses":
         yield "SendEmail", json.loads(body)["FromEmailAddress"]
     elif service == "s3":

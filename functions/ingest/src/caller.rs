@@ -3,6 +3,7 @@
 use calls::{AccountId, Invalid, Refusal};
 use cloud::accounts::{Login, TokenFound};
 use cloud::{Cloud, Trouble};
+use jiff::SignedDuration;
 use soap::{ClientContext, Credentials, Fault};
 
 pub use cloud::accounts::Caller;
@@ -32,10 +33,34 @@ pub async fn identify(
                 .await?;
             Ok(found.ok_or_else(login_failed))
         }
-        Some(Credentials::Password { .. } | Credentials::Digest { .. }) | None => {
-            Ok(Err(login_failed()))
+        Some(Credentials::Digest(proof)) => {
+            let attempt = cloud.chance.guid();
+            let found = cloud
+                .accounts
+                .log_in_by_digest(proof, &attempt, now)
+                .await?;
+            Ok(found.ok_or_else(login_failed))
         }
+        Some(Credentials::Password { .. }) | None => Ok(Err(login_failed())),
     }
+}
+
+/// Seconds until the caller's account may call again; `None`: it may call now. For callers that
+/// are known: strangers are not counted, since counting writes.
+pub async fn held_back(cloud: &Cloud, caller: &Caller) -> Result<Option<i64>, Trouble> {
+    let now = cloud.now();
+    let calls_per_second = cloud.settings.calls_per_second;
+    let not_before = cloud
+        .accounts
+        .not_before(&caller.account, calls_per_second, now)
+        .await?;
+    Ok(not_before.map(|time| seconds_up(time.duration_since(now))))
+}
+
+/// Rounded up: who comes back sooner finds the same.
+fn seconds_up(wait: SignedDuration) -> i64 {
+    let whole = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
+    whole.max(1)
 }
 
 fn login_failed() -> Fault {

@@ -73,6 +73,9 @@ async fn carry_through(
         Ok(caller) => caller,
         Err(fault) => return Ok(("", Err(fault))),
     };
+    if let Some(seconds) = caller::held_back(cloud, &caller).await? {
+        return Ok(("", Err(Fault::rate_limited(seconds))));
+    }
     // Before the payload is taken apart: what is kept of a call is what was read of it.
     let kept = accept::Kept::of(&envelope.body);
     let soap_action = request.header("soapaction");
@@ -144,6 +147,9 @@ fn respond(answering: &Answering<'_>, name: &str, answered: Answer) -> Response 
             let body = soap::envelope(answering, &format!("{name}Response"), &payload);
             Response::new(200, content_type, body)
         }
-        Err(fault) => Response::new(500, content_type, soap::write_fault(answering, &fault)),
+        Err(fault) => {
+            let body = soap::write_fault(answering, &fault);
+            Response::new(500, content_type, body).retry_after(fault.retry_after)
+        }
     }
 }

@@ -47,6 +47,15 @@ impl Response {
         Self::new(status, "application/json", body.to_string())
     }
 
+    /// Says when to come again, if that is known.
+    #[must_use]
+    pub fn retry_after(self, seconds: Option<i64>) -> Self {
+        match seconds {
+            Some(seconds) => self.with_header("retry-after", &seconds.to_string()),
+            None => self,
+        }
+    }
+
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));

@@ -1,12 +1,13 @@
 //! Administration of who may call, for the owner of a deployed set:
 //! `cargo run --release -p admin -- --table TABLE account create 7001 "Shop"`.
 //!
-//! Secrets are made here, shown once, and kept as hashes only. Credentials and region of the AWS
+//! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
+//! users, which are sealed with the set's KMS key. Credentials and region of the AWS
 //! account come from the environment, as with the AWS command line.
 
 use anyhow::{Context, bail, ensure};
 use aws_config::BehaviorVersion;
-use calls::AccountId;
+use calls::{AccountId, CALLS_PER_SECOND_MAX};
 use cloud::accounts::{Account, Accounts, Caller, Login};
 use cloud::{Chance, Clock};
 
@@ -16,7 +17,11 @@ const USAGE: &str = "usage: admin --table ACCOUNTS_TABLE COMMAND
   account async ID on|off       calls without RequestType are queued
   account owns ID CHILD...      accounts that it may act for
   account secret ID             a new secret for its callbacks
+  account limit ID N|default    calls that it may make in a second, 0 for no limit
   user create ACCOUNT NAME      a user with a new password (WS-Security UsernameToken)
+  user create ACCOUNT NAME --digest KEY
+                                the same, who may also log in by PasswordDigest: the password is
+                                not hashed but kept encrypted with this KMS key (output PasswordKey)
   client create ACCOUNT [ID]    an API client with a new secret (POST /v2/token)
   maintenance on|off|show       hold calls back, let them go on";
 
@@ -27,12 +32,16 @@ async fn main() -> anyhow::Result<()> {
     let ["--table", table, command @ ..] = given.as_slice() else {
         bail!(USAGE)
     };
+    let key = match command {
+        ["user", "create", .., "--digest", key] => Some(*key),
+        _ => None,
+    };
     let config = aws_config::defaults(BehaviorVersion::latest())
         .http_client(cloud::callback::https_client())
         .load()
         .await;
     let admin = Admin {
-        accounts: Accounts::in_table(&config, table),
+        accounts: Accounts::in_table(&config, table, key),
         chance: Chance::system(),
         clock: Clock::system(),
     };
@@ -67,6 +76,14 @@ impl Admin {
                 say(&format!("webhook secret  {secret}"));
                 self.change(id, |account| account.webhook_secret = secret)
                     .await
+            }
+            ["account", "limit", id, calls] => {
+                let calls = calls_per_second(calls)?;
+                self.change(id, |account| account.calls_per_second = calls)
+                    .await
+            }
+            ["user", "create", account, name, "--digest", _] => {
+                self.create_digest_user(account, name).await
             }
             ["user", "create", account, name] => {
                 self.create_login(Login::User, account, name).await
@@ -115,6 +132,7 @@ impl Admin {
             webhook_secret,
             async_by_default: false,
             owns: Vec::new(),
+            calls_per_second: None,
         };
         Ok(self.accounts.put_account(&account).await?)
     }
@@ -122,8 +140,14 @@ impl Admin {
     async fn show_account(&self, id: &str) -> anyhow::Result<()> {
         let account = self.account(id).await?;
         let owns: Vec<&str> = account.owns.iter().map(|id| id.0.as_str()).collect();
+        let limit = match account.calls_per_second {
+            None => "as the stack says".to_owned(),
+            Some(0) => "none".to_owned(),
+            Some(calls) => format!("{calls} calls a second"),
+        };
         say(&format!(
-            "account           {}\nname              {}\nasync by default  {}\nowns              {}",
+            "account           {}\nname              {}\nasync by default  {}\nowns              {}\n\
+             limit             {limit}",
             account.id,
             account.name,
             account.async_by_default,
@@ -155,6 +179,26 @@ impl Admin {
         Ok(())
     }
 
+    async fn create_digest_user(&self, account: &str, name: &str) -> anyhow::Result<()> {
+        let account = self.account(account).await?;
+        let password = self.chance.token();
+        let caller = Caller {
+            account: account.id,
+            async_by_default: account.async_by_default,
+        };
+        let is_made = self
+            .accounts
+            .put_digest_user(name, &password, &caller)
+            .await?;
+        ensure!(is_made, "--digest needs a KMS key\n{USAGE}");
+        say(&format!(
+            "user      {name}\npassword  {password}\n\
+             May log in by PasswordDigest. For that the password is kept encrypted with the KMS key, \
+             not as a hash: whoever may use the key can read it."
+        ));
+        Ok(())
+    }
+
     /// 32 bytes that nobody can guess, as Standard Webhooks writes them.
     fn webhook_secret(&self) -> String {
         use base64::Engine;
@@ -164,6 +208,19 @@ impl Admin {
             base64::engine::general_purpose::STANDARD.encode(bytes)
         )
     }
+}
+
+fn calls_per_second(text: &str) -> anyhow::Result<Option<u32>> {
+    if text == "default" {
+        return Ok(None);
+    }
+    let calls: Option<u32> = text.parse().ok();
+    let calls = calls.filter(|calls| *calls <= CALLS_PER_SECOND_MAX);
+    ensure!(
+        calls.is_some(),
+        "a number up to {CALLS_PER_SECOND_MAX}, or default, not {text}\n{USAGE}"
+    );
+    Ok(calls)
 }
 
 fn on_or_off(text: &str) -> anyhow::Result<bool> {

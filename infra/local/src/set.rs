@@ -18,6 +18,9 @@ use crate::{LocalCloud, names};
 /// The account, user, password, API client id and secret that are there from the start.
 pub const LOCAL: &str = "local";
 
+/// The user of the same account and password that may log in by PasswordDigest.
+pub const LOCAL_DIGEST_USER: &str = "local-digest";
+
 /// Signs the callbacks of the account `local`.
 pub const LOCAL_WEBHOOK_SECRET: &str = "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtMDAwMDAwMDAwMDAw";
 
@@ -87,6 +90,8 @@ pub fn settings() -> Settings {
         bodies_bucket: names::BODIES_BUCKET.to_owned(),
         mail_sender: "aftercall@localhost.example".to_owned(),
         results_days: 30,
+        calls_per_second: 0,
+        password_key: Some(names::password_key_arn()),
         allow_http_callbacks: true,
         public_url: String::new(),
     }
@@ -152,12 +157,19 @@ impl Set {
             .accounts
             .put_login(Login::Client, LOCAL, LOCAL, &caller)
             .await?;
+        let is_made = self
+            .cloud
+            .accounts
+            .put_digest_user(LOCAL_DIGEST_USER, LOCAL, &caller)
+            .await?;
+        anyhow::ensure!(is_made, "the local cloud has a key");
         let account = Account {
             id,
             name: LOCAL.to_owned(),
             webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
             async_by_default: false,
             owns: Vec::new(),
+            calls_per_second: None,
         };
         self.cloud.accounts.put_account(&account).await?;
         Ok(())

@@ -2,24 +2,31 @@
 //!
 //! | pk                  | sk            | holds                                                        |
 //! |---------------------|---------------|--------------------------------------------------------------|
-//! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns     |
+//! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
+//! |                     |               | calls a second                                               |
+//! | `ACCOUNT#<id>`      | `PERMITS`     | calls in the present ten seconds, see `permits`              |
 //! | hash of a user name | `USER`        | account, password hash, async by default                     |
+//! | the same            | `USER`        | instead of the hash the sealed password, see `digest_users`  |
+//! | hash of a nonce     | `NONCE`       | that it was used, for some minutes                           |
 //! | hash of a client id | `CLIENT`      | account, secret hash, async by default                       |
 //! | hash of a token     | `TOKEN`       | account, when it expires, async by default                   |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
 //!
-//! Passwords and secrets are kept as argon2id hashes. One that was verified is remembered for some
+//! Passwords and secrets are kept as argon2id hashes, but for those of PasswordDigest users. One that was verified is remembered for some
 //! minutes in a warm function, as a hash of its own, since argon2 is slow on purpose.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
-use calls::AccountId;
+use calls::{AccountId, Permits};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
+use crate::digest_users::DigestUser;
 use crate::item::{Reading, Writing};
+use crate::seal::Seal;
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
 
@@ -27,10 +34,10 @@ use crate::trouble::Trouble;
 pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(1_080);
 
 /// How long a verified password, or a looked-up account, is believed without looking again.
-const REMEMBERED: SignedDuration = SignedDuration::from_mins(3);
+pub(crate) const REMEMBERED: SignedDuration = SignedDuration::from_mins(3);
 
 /// Most entries of each kind that a warm function remembers.
-const REMEMBERED_MAX: usize = 10_000;
+pub(crate) const REMEMBERED_MAX: usize = 10_000;
 
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +57,8 @@ pub struct Account {
     pub async_by_default: bool,
     /// Accounts that it may act for.
     pub owns: Vec<AccountId>,
+    /// Calls that it may make in a second; 0: as many as it likes. `None`: what the set allows.
+    pub calls_per_second: Option<u32>,
 }
 
 /// What came of a token.
@@ -78,26 +87,31 @@ impl Login {
 
 #[derive(Clone)]
 pub struct Accounts {
-    table: Table,
+    pub(crate) table: Table,
+    pub(crate) seal: Arc<Seal>,
     remembered: Arc<Mutex<Remembered>>,
 }
 
 #[derive(Default)]
-struct Remembered {
+pub(crate) struct Remembered {
     logins: HashMap<String, (Caller, Timestamp)>,
     tokens: HashMap<String, (Caller, Timestamp)>,
     accounts: HashMap<AccountId, (Account, Timestamp)>,
+    pub(crate) digest_users: HashMap<String, (DigestUser, Timestamp)>,
+    pub(crate) permits: HashMap<AccountId, Permits>,
 }
 
 impl Accounts {
-    /// The accounts of a deployed set.
-    pub fn in_table(config: &aws_types::SdkConfig, name: &str) -> Self {
-        Self::new(Table::new(aws_sdk_dynamodb::Client::new(config), name))
+    /// The accounts of a deployed set; with the KMS key that it seals passwords with.
+    pub fn in_table(config: &aws_types::SdkConfig, name: &str, key: Option<&str>) -> Self {
+        let table = Table::new(aws_sdk_dynamodb::Client::new(config), name);
+        Self::new(table, config, key)
     }
 
-    pub(crate) fn new(table: Table) -> Self {
+    pub(crate) fn new(table: Table, config: &aws_types::SdkConfig, key: Option<&str>) -> Self {
         Self {
             table,
+            seal: Arc::new(Seal::new(config, key)),
             remembered: Arc::default(),
         }
     }
@@ -118,19 +132,16 @@ impl Accounts {
             return Ok(None);
         };
         let item = Reading(item);
-        if !matches(secret, item.text("secret_hash")?) {
+        let is_right = match item.maybe_text("secret_hash") {
+            Some(hash) => matches(secret, hash),
+            None => self.is_sealed_password(name, secret, &item, now).await?,
+        };
+        if !is_right {
             return Ok(None);
         }
-        let caller = Caller {
-            account: AccountId(item.text("account")?.to_owned()),
-            async_by_default: item.maybe_text("async_by_default") == Some("true"),
-        };
-        remember(
-            &mut self.remembered().logins,
-            proof,
-            caller.clone(),
-            now + REMEMBERED,
-        );
+        let caller = caller_in(&item)?;
+        let until = now + REMEMBERED;
+        remember(&mut self.remembered().logins, proof, caller.clone(), until);
         Ok(Some(caller))
     }
 
@@ -165,16 +176,9 @@ impl Accounts {
         if good_until <= now {
             return Ok(TokenFound::Expired);
         }
-        let caller = Caller {
-            account: AccountId(item.text("account")?.to_owned()),
-            async_by_default: item.maybe_text("async_by_default") == Some("true"),
-        };
-        remember(
-            &mut self.remembered().tokens,
-            key.pk,
-            caller.clone(),
-            good_until,
-        );
+        let caller = caller_in(&item)?;
+        let tokens = &mut self.remembered().tokens;
+        remember(tokens, key.pk, caller.clone(), good_until);
         Ok(TokenFound::Good(caller))
     }
 
@@ -197,13 +201,11 @@ impl Accounts {
             webhook_secret: item.text("webhook_secret")?.to_owned(),
             async_by_default: item.maybe_text("async_by_default") == Some("true"),
             owns: item.json("owns")?,
+            calls_per_second: item.maybe_number("calls_per_second"),
         };
-        let entry = (account.clone(), now + REMEMBERED);
+        let until = now + REMEMBERED;
         let accounts = &mut self.remembered().accounts;
-        if accounts.len() >= REMEMBERED_MAX {
-            accounts.clear();
-        }
-        accounts.insert(id.clone(), entry);
+        remember(accounts, id.clone(), account.clone(), until);
         Ok(Some(account))
     }
 
@@ -225,9 +227,12 @@ impl Accounts {
             .text("name", &account.name)
             .text("webhook_secret", &account.webhook_secret)
             .text("async_by_default", account.async_by_default.to_string())
-            .json("owns", &account.owns)
-            .done();
-        self.table.put(item).await
+            .json("owns", &account.owns);
+        let item = match account.calls_per_second {
+            Some(calls) => item.number("calls_per_second", calls),
+            None => item,
+        };
+        self.table.put(item.done()).await
     }
 
     /// A user's password or an API client's secret; kept as a hash.
@@ -254,7 +259,7 @@ impl Accounts {
         self.table.put(item).await
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
+    pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
         // A panic while it was held leaves at worst an entry unremembered.
         self.remembered
             .lock()
@@ -262,27 +267,35 @@ impl Accounts {
     }
 }
 
-fn recall(
-    entries: &HashMap<String, (Caller, Timestamp)>,
+pub(crate) fn recall<V: Clone>(
+    entries: &HashMap<String, (V, Timestamp)>,
     key: &str,
     now: Timestamp,
-) -> Option<Caller> {
+) -> Option<V> {
     entries
         .get(key)
         .filter(|(_, until)| *until > now)
-        .map(|(caller, _)| caller.clone())
+        .map(|(value, _)| value.clone())
 }
 
-fn remember(
-    entries: &mut HashMap<String, (Caller, Timestamp)>,
-    key: String,
-    caller: Caller,
+pub(crate) fn remember<K: Hash + Eq, V>(
+    entries: &mut HashMap<K, (V, Timestamp)>,
+    key: K,
+    value: V,
     until: Timestamp,
 ) {
     if entries.len() >= REMEMBERED_MAX {
         entries.clear();
     }
-    entries.insert(key, (caller, until));
+    entries.insert(key, (value, until));
+}
+
+/// Whom a user, an API client or a token stands for.
+pub(crate) fn caller_in(item: &Reading) -> Result<Caller, Trouble> {
+    Ok(Caller {
+        account: AccountId(item.text("account")?.to_owned()),
+        async_by_default: item.maybe_text("async_by_default") == Some("true"),
+    })
 }
 
 fn matches(secret: &str, hash: &str) -> bool {
@@ -293,7 +306,7 @@ fn matches(secret: &str, hash: &str) -> bool {
     })
 }
 
-fn login_key(login: Login, name: &str) -> Key {
+pub(crate) fn login_key(login: Login, name: &str) -> Key {
     Key::new(hashed(&[login.sort(), name]), login.sort())
 }
 
@@ -306,7 +319,7 @@ fn account_key(id: &AccountId) -> Key {
 }
 
 /// Lengths first, so that no two lists of parts meet.
-fn hashed(parts: &[&str]) -> String {
+pub(crate) fn hashed(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(format!("{} ", part.len()));

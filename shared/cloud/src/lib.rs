@@ -5,7 +5,8 @@
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`queues`]
 //! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
-//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call).
+//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call) and [`permits`]
+//! (how often).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -20,6 +21,7 @@ pub mod chance;
 pub mod clock;
 mod closing;
 pub mod continuation;
+mod digest_users;
 mod item;
 pub mod mail;
 pub mod mail_record;
@@ -27,12 +29,14 @@ pub mod objects_table;
 pub mod outcome_record;
 mod owing;
 mod pack;
+pub mod permits;
 pub mod public_address;
 pub mod queues;
 pub mod replies;
 pub mod reply_record;
 pub mod retrieval;
 pub mod schedules;
+mod seal;
 pub mod settings;
 pub mod standing;
 pub mod steps;
@@ -97,7 +101,11 @@ impl Cloud {
         Self {
             calls: table(&settings.calls_table),
             objects: table(&settings.objects_table),
-            accounts: accounts::Accounts::new(table(&settings.accounts_table)),
+            accounts: accounts::Accounts::new(
+                table(&settings.accounts_table),
+                config,
+                settings.password_key.as_deref(),
+            ),
             queues: queues::Queues::new(aws_sdk_sqs::Client::new(config), &settings),
             schedules: schedules::Schedules::new(
                 aws_sdk_scheduler::Client::new(config),

@@ -22,6 +22,11 @@ pub struct Settings {
     pub mail_sender: String,
     /// Days that results are kept after a call has ended.
     pub results_days: i64,
+    /// Calls a second that an account may make, unless its own record says otherwise; 0: as many as
+    /// it likes.
+    pub calls_per_second: u32,
+    /// KMS key of the passwords of PasswordDigest users, if the set has one.
+    pub password_key: Option<String>,
     /// Callbacks to http and to private addresses: only ever true in the local cloud.
     pub allow_http_callbacks: bool,
     /// URL that clients reach us by, with a slash at the end; empty: the one of the request.
@@ -61,6 +66,14 @@ impl Settings {
                 None => 30,
                 Some(days) => days.parse().map_err(|_| SettingMissing("RESULTS_DAYS"))?,
             },
+            calls_per_second: match variable("CALLS_PER_SECOND") {
+                None => 0,
+                Some(calls) => {
+                    let missing = SettingMissing("CALLS_PER_SECOND");
+                    calls.parse().map_err(|_| missing)?
+                }
+            },
+            password_key: variable("PASSWORD_KEY").filter(|key| !key.is_empty()),
             allow_http_callbacks: variable("ALLOW_HTTP_CALLBACKS").as_deref() == Some("true"),
             public_url: variable("PUBLIC_URL").unwrap_or_default(),
         })
@@ -79,9 +92,30 @@ mod tests {
     }
 
     #[test]
-    fn days_must_be_a_number() {
-        let all = |name: &str| Some(if name == "RESULTS_DAYS" { "7" } else { "x" }.to_owned());
-        assert_eq!(Settings::read(all).expect("complete").results_days, 7);
-        assert!(Settings::read(|_| Some("x".to_owned())).is_err());
+    fn numbers_must_be_numbers() {
+        let numbers = ["RESULTS_DAYS", "CALLS_PER_SECOND"];
+        let all = |name: &str| Some(if numbers.contains(&name) { "7" } else { "x" }.to_owned());
+        let settings = Settings::read(all).expect("complete");
+        assert_eq!((settings.results_days, settings.calls_per_second), (7, 7));
+        for wrong in numbers {
+            let error =
+                Settings::read(|name| all(name).filter(|_| name != wrong).or(Some("x".to_owned())));
+            let text = error.expect_err("no number").to_string();
+            assert!(text.contains(wrong), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_key_is_none() {
+        let key = |key: &'static str| {
+            let all = move |name: &str| match name {
+                "RESULTS_DAYS" | "CALLS_PER_SECOND" => None,
+                "PASSWORD_KEY" => Some(key.to_owned()),
+                _ => Some("x".to_owned()),
+            };
+            Settings::read(all).expect("complete").password_key
+        };
+        assert_eq!(key(""), None);
+        assert_eq!(key("arn:key"), Some("arn:key".to_owned()));
     }
 }

@@ -1,7 +1,9 @@
-//! One DynamoDB table, and every condition expression there is.
+//! One DynamoDB table, and (with its `taking`) every condition expression there is.
 //!
 //! Reads are consistent. Every write of a record that can change is conditional on the version that
 //! the decision saw; every write of one that cannot is conditional on its absence.
+
+mod taking;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};

@@ -31,6 +31,12 @@ pub enum Trouble {
         #[source]
         source: BoxError,
     },
+    #[error("key of sealed passwords is out of reach ({operation})")]
+    Seal {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
     /// No answer: it may have gone out.
     #[error("mail service gave no answer")]
     Mail(#[source] BoxError),
@@ -57,6 +63,7 @@ impl Trouble {
             | Self::Queue { .. }
             | Self::Schedule { .. }
             | Self::Bodies { .. }
+            | Self::Seal { .. }
             | Self::Mail(_)
             | Self::MailRefused(_)
             | Self::Overtaken(_) => false,

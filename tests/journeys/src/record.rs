@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use local::LocalCloud;
-use local::names::{CALLS_TABLE, OBJECTS_TABLE};
+use local::names::{ACCOUNTS_TABLE, CALLS_TABLE, OBJECTS_TABLE};
 use serde_json::{Value, json};
 
 /// One record, attribute by attribute as DynamoDB writes them.
@@ -35,6 +35,10 @@ pub fn calls_table(local: &LocalCloud) -> Vec<Record> {
 
 pub fn objects_table(local: &LocalCloud) -> Vec<Record> {
     scan(local, OBJECTS_TABLE)
+}
+
+pub fn accounts_table(local: &LocalCloud) -> Vec<Record> {
+    scan(local, ACCOUNTS_TABLE)
 }
 
 fn scan(local: &LocalCloud, table: &str) -> Vec<Record> {

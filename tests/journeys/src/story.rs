@@ -8,7 +8,7 @@ use aws_smithy_types::retry::RetryConfig;
 use calls::AccountId;
 use cloud::accounts::{Account, Caller};
 use cloud::{Chance, Settings};
-use ingest::Request;
+use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use local::{Callback, LocalClock, LocalCloud, Mail, Set};
 use sha2::{Digest, Sha256};
@@ -108,29 +108,30 @@ impl Story {
         self.fetches_token().await;
     }
 
-    async fn opens_account(&mut self) {
-        let account = Account {
+    fn account_record(&self) -> Account {
+        Account {
             id: AccountId(self.account.clone()),
             name: "A caller".to_owned(),
             webhook_secret: SECRET.to_owned(),
             async_by_default: self.async_by_default,
             owns: Vec::new(),
-        };
+            calls_per_second: None,
+        }
+    }
+
+    async fn opens_account(&mut self) {
         self.set
             .cloud
             .accounts
-            .put_account(&account)
+            .put_account(&self.account_record())
             .await
             .expect("an account");
         self.fetches_token().await;
     }
 
-    async fn fetches_token(&mut self) {
+    pub async fn fetches_token(&mut self) {
         let now = self.now();
-        let caller = Caller {
-            account: AccountId(self.account.clone()),
-            async_by_default: self.async_by_default,
-        };
+        let caller = self.known_as();
         let token = self.chance.token();
         self.set
             .cloud
@@ -139,6 +140,46 @@ impl Story {
             .await
             .expect("a token");
         (self.token, self.token_from) = (token, now);
+    }
+
+    /// From now on its account may make so many calls in a second.
+    pub async fn is_limited_to(&mut self, calls_per_second: u32) {
+        let account = Account {
+            calls_per_second: Some(calls_per_second),
+            ..self.account_record()
+        };
+        self.set
+            .cloud
+            .accounts
+            .put_account(&account)
+            .await
+            .expect("an account");
+        self.restarts();
+    }
+
+    /// The same caller, whose calls come to other functions.
+    pub fn at_another_function(&self) -> Self {
+        Self {
+            set: set_on(self.local(), &self.chance, &self.retries),
+            chance: self.chance.clone(),
+            retries: self.retries.clone(),
+            account: self.account.clone(),
+            async_by_default: self.async_by_default,
+            token: self.token.clone(),
+            token_from: self.token_from,
+        }
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Whom its credentials stand for.
+    pub fn known_as(&self) -> Caller {
+        Caller {
+            account: AccountId(self.account.clone()),
+            async_by_default: self.async_by_default,
+        }
     }
 
     pub fn local(&self) -> &LocalCloud {
@@ -214,11 +255,19 @@ impl Story {
             path: "/Service.asmx".to_owned(),
             headers,
             body,
-            origin: "https://aftercall.example.net".to_owned(),
             ..Request::default()
         };
+        Answer::read(self.asks(request).await)
+    }
+
+    /// Sends any HTTP request.
+    pub async fn asks(&self, request: Request) -> Response {
+        let request = Request {
+            origin: "https://aftercall.example.net".to_owned(),
+            ..request
+        };
         self.local().tally().count_http_request();
-        Answer::read(ingest::answer(&self.set.cloud, &request).await)
+        ingest::answer(&self.set.cloud, &request).await
     }
 
     /// Everything happens that can without time passing.

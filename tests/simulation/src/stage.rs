@@ -61,6 +61,7 @@ impl Stage {
             webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
             async_by_default: false,
             owns: Vec::new(),
+            calls_per_second: None,
         };
         set.cloud.accounts.put_account(&account).await?;
         // Good for as long as any world lasts.
