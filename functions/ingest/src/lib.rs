@@ -3,7 +3,8 @@
 //! Read in this order: this file (which path leads where), [`exchange`] (one SOAP request, from its
 //! bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a call
 //! for later), [`at_once`] (a call for now), [`retrieve`] and [`results`] (looking at what there
-//! is), [`system`] (the service itself), [`tokens`] (access tokens).
+//! is), [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a call,
+//! as JSON).
 
 pub mod accept;
 pub mod at_once;
@@ -12,6 +13,7 @@ pub mod exchange;
 pub mod http;
 pub mod page;
 pub mod request_state;
+pub mod rest;
 pub mod results;
 pub mod retrieve;
 pub mod system;
@@ -26,6 +28,12 @@ pub use http::{Request, Response};
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let path = request.path.to_ascii_lowercase();
     let path = path.trim_end_matches('/');
+    if let Some((request_id, about)) = rest::asked(path) {
+        return match request.method.as_str() {
+            "GET" => rest::answer(cloud, request, &request_id, about).await,
+            _ => Response::text(405, "Use GET here.\n").with_header("allow", "GET"),
+        };
+    }
     let wants_wsdl = request.query.to_ascii_lowercase().starts_with("wsdl");
     match (request.method.as_str(), path) {
         ("GET", path) if path.ends_with("/etframework.wsdl") => wsdl(cloud, request),
@@ -42,7 +50,7 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         (_, _) => Response::text(
             404,
             "Nothing is here. SOAP requests go to /Service.asmx, its WSDL is at /etframework.wsdl, \
-             tokens are at /v2/token.\n",
+             tokens are at /v2/token, what became of a call at /data/v1/async/{requestId}/status.\n",
         ),
     }
 }

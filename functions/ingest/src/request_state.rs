@@ -20,10 +20,7 @@ pub fn element(
         .conversation_id
         .as_ref()
         .map_or(call.request_id.0.as_str(), |id| id.as_str());
-    let status = record.map_or_else(
-        || state_before_end(standing, sequence, call, now),
-        |record| record.outcome.state(),
-    );
+    let status = state(standing, sequence, call, record, now);
     let mut state = Element::new("Results")
         .typed("AsyncRequestResult")
         .with(Element::of("CreatedDate", write_date_time(call.arrived_at)))
@@ -43,7 +40,21 @@ pub fn element(
     state
 }
 
-/// AsyncRequestResult.Status of a call that has not ended.
+/// AsyncRequestResult.Status.
+pub fn state(
+    standing: &Standing,
+    sequence: SequenceCode,
+    call: &Call,
+    record: Option<&OutcomeRecord>,
+    now: Timestamp,
+) -> &'static str {
+    record.map_or_else(
+        || state_before_end(standing, sequence, call, now),
+        |record| record.outcome.state(),
+    )
+}
+
+/// The same of a call that has not ended.
 fn state_before_end(
     standing: &Standing,
     sequence: SequenceCode,

@@ -5,6 +5,7 @@ use calls::{AccountId, Call, RequestId, SequenceCode};
 use cloud::outcome_record::OutcomeRecord;
 use cloud::standing::Standing;
 use cloud::{Cloud, Trouble};
+use objects::RetrieveError;
 use soap::{Element, ObjectDetail, ObjectResult, RetrieveRequest, write_date_time};
 
 use crate::page::{Cursor, Page};
@@ -32,6 +33,21 @@ impl Kind {
             "AsyncRequestResult" => Some(Self::Request),
             _ => None,
         }
+    }
+}
+
+impl Kind {
+    fn check_properties(
+        self,
+        object_type: &str,
+        properties: &[String],
+    ) -> Result<(), RetrieveError> {
+        let mut unknown = soap::unknown_properties(object_type, properties);
+        if self == Self::Request {
+            // The original has no such result for calls, so its type does not name these.
+            unknown.retain(|path| !["RequestID", "ConversationID"].contains(path));
+        }
+        RetrieveError::of_unknown(object_type, &unknown)
     }
 }
 
@@ -68,6 +84,9 @@ pub async fn look(
     mut cursor: Cursor,
     size: usize,
 ) -> Result<Looked, Trouble> {
+    if let Err(refused) = kind.check_properties(&request.object_type, &request.properties) {
+        return Ok(Err(refused.to_string()));
+    }
     let Some(asked) = Asked::of(request) else {
         return Ok(Err(format!(
             "{} is retrieved by a filter with RequestID or ConversationID equals or IN",
@@ -325,17 +344,7 @@ impl Looking<'_> {
         standing: &Standing,
         record: &OutcomeRecord,
     ) -> Result<Vec<Element>, Trouble> {
-        let mut results = record.object_results(self.cloud).await?;
-        if results.is_empty() {
-            // It was not carried out: each of its objects shares its fate.
-            let shared = ObjectResult {
-                status_message: record.outcome.status_message.clone(),
-                error_code: record.outcome.error_code,
-                object_type: record.object_type.clone(),
-                ..ObjectResult::default()
-            };
-            results = vec![shared; usize::try_from(record.objects).unwrap_or(0)];
-        }
+        let results = of_objects(self.cloud, record).await?;
         let conversation_id = self.conversation_id(standing, &record.request_id);
         let item = |(ordinal, result): (usize, ObjectResult)| {
             let mut item = Element::new("Results").typed("ResultItem");
@@ -363,4 +372,23 @@ impl Looking<'_> {
         };
         Ok(results.into_iter().enumerate().map(item).collect())
     }
+}
+
+/// What became of each object of a call.
+pub async fn of_objects(
+    cloud: &Cloud,
+    record: &OutcomeRecord,
+) -> Result<Vec<ObjectResult>, Trouble> {
+    let results = record.object_results(cloud).await?;
+    if !results.is_empty() {
+        return Ok(results);
+    }
+    // It was not carried out: each of its objects shares its fate.
+    let shared = ObjectResult {
+        status_message: record.outcome.status_message.clone(),
+        error_code: record.outcome.error_code,
+        object_type: record.object_type.clone(),
+        ..ObjectResult::default()
+    };
+    Ok(vec![shared; usize::try_from(record.objects).unwrap_or(0)])
 }

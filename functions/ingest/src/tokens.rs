@@ -1,12 +1,12 @@
 //! Access tokens: `POST /v2/token` (OAuth 2, client credentials), the older `POST /v1/requestToken`,
 //! and where a token's holder finds the SOAP service.
 
-use cloud::accounts::{Caller, Login, TOKEN_LIFE, TokenFound};
+use cloud::accounts::{Login, TOKEN_LIFE};
 use cloud::{Cloud, Trouble};
 use serde_json::{Value, json};
-use tracing::error;
 
 use crate::http::{Request, Response, base_url, service_url};
+use crate::{caller, rest};
 
 /// Answers a token request, as JSON or as a form.
 pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
@@ -33,7 +33,7 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
         );
     };
     match make_token(cloud, id, secret).await {
-        Ok(Some(token)) => {
+        Ok(Asked::Token(token)) => {
             let base = base_url(cloud, request);
             no_store(Response::json(
                 200,
@@ -48,13 +48,19 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
                 }),
             ))
         }
-        Ok(None) => refused(
+        Ok(Asked::Unknown) => refused(
             401,
             "invalid_client",
             "Client authentication failed. Make sure that the client ID and client secret are \
              valid and that the package is installed and enabled.",
         ),
-        Err(trouble) => unavailable(&trouble),
+        Ok(Asked::HeldBack(seconds)) => refused(
+            429,
+            "temporarily_unavailable",
+            "Rate Limited. A token is good for 18 minutes; use it until it has expired.",
+        )
+        .retry_after(Some(seconds)),
+        Err(trouble) => rest::unavailable(&trouble),
     }
 }
 
@@ -65,62 +71,54 @@ pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
         return unauthorized(400, "clientId and clientSecret are needed");
     };
     match make_token(cloud, id, secret).await {
-        Ok(Some(token)) => {
+        Ok(Asked::Token(token)) => {
             let mut body = json!({ "accessToken": token, "expiresIn": TOKEN_LIFE.as_secs() - 1 });
             if request.query.contains("legacy=1") {
                 body["legacyToken"] = Value::String(token);
             }
             no_store(Response::json(200, &body))
         }
-        Ok(None) => unauthorized(401, "Unauthorized"),
-        Err(trouble) => unavailable(&trouble),
+        Ok(Asked::Unknown) => unauthorized(401, "Unauthorized"),
+        Ok(Asked::HeldBack(seconds)) => {
+            rest::said(429, 17, "Rate Limited").retry_after(Some(seconds))
+        }
+        Err(trouble) => rest::unavailable(&trouble),
     }
 }
 
 /// `GET /platform/v1/endpoints/soap`: for the holder of a token.
 pub async fn soap_endpoint(cloud: &Cloud, request: &Request) -> Response {
-    match bearer(cloud, request).await {
-        Ok(Some(_)) => Response::json(200, &json!({ "url": service_url(cloud, request) })),
-        Ok(None) => not_authorized(),
-        Err(trouble) => unavailable(&trouble),
+    match rest::holder(cloud, request).await {
+        Ok(Ok(_)) => Response::json(200, &json!({ "url": service_url(cloud, request) })),
+        Ok(Err(refused)) => refused,
+        Err(trouble) => rest::unavailable(&trouble),
     }
 }
 
-/// Who holds the token of a REST request.
-pub async fn bearer(cloud: &Cloud, request: &Request) -> Result<Option<Caller>, Trouble> {
-    let header = request.header("authorization").unwrap_or_default();
-    let token = match header.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        Some(_) | None => return Ok(None),
-    };
-    Ok(
-        match cloud.accounts.look_up_token(token, cloud.now()).await? {
-            TokenFound::Good(caller) => Some(caller),
-            TokenFound::Expired | TokenFound::Unknown => None,
-        },
-    )
+/// What came of asking for a token.
+enum Asked {
+    Token(String),
+    /// Nobody has that id and secret.
+    Unknown,
+    /// The account calls too often; so many seconds to wait.
+    HeldBack(i64),
 }
 
-/// The original's answer to a REST request without a good token.
-pub fn not_authorized() -> Response {
-    Response::json(
-        401,
-        &json!({ "documentation": "", "errorcode": 0, "message": "Not Authorized" }),
-    )
-}
-
-async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<Option<String>, Trouble> {
+async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<Asked, Trouble> {
     let now = cloud.now();
     let Some(caller) = cloud
         .accounts
         .log_in(Login::Client, id, secret, now)
         .await?
     else {
-        return Ok(None);
+        return Ok(Asked::Unknown);
     };
+    if let Some(seconds) = caller::held_back(cloud, &caller).await? {
+        return Ok(Asked::HeldBack(seconds));
+    }
     let token = cloud.chance.token();
     cloud.accounts.keep_token(&token, &caller, now).await?;
-    Ok(Some(token))
+    Ok(Asked::Token(token))
 }
 
 /// The fields of a token request, from JSON or a form.
@@ -164,22 +162,7 @@ fn refused(status: u16, error: &str, description: &str) -> Response {
 }
 
 fn unauthorized(status: u16, message: &str) -> Response {
-    Response::json(
-        status,
-        &json!({ "message": message, "errorcode": 1, "documentation": "" }),
-    )
-}
-
-fn unavailable(trouble: &Trouble) -> Response {
-    error!(
-        trouble = trouble.in_full(),
-        "token request could not be answered"
-    );
-    Response::json(
-        503,
-        &json!({ "message": "Try again", "errorcode": 2, "documentation": "" }),
-    )
-    .with_header("retry-after", "1")
+    rest::said(status, 1, message)
 }
 
 fn no_store(response: Response) -> Response {

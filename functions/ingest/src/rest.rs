@@ -1,0 +1,292 @@
+//! REST: who holds the token, and what became of a call, as JSON.
+//!
+//! `GET /data/v1/async/{requestId}/status` and `.../results` answer in the shape of the original's
+//! requests of that name. An id that the account never had is told apart from one that is pending.
+
+use calls::{Ended, OverallStatus, Phase, RequestId};
+use cloud::accounts::{Caller, TokenFound};
+use cloud::outcome_record::OutcomeRecord;
+use cloud::retrieval::FoundCall;
+use cloud::{Cloud, Trouble};
+use serde_json::{Value, json};
+use soap::{ObjectResult, write_date_time};
+use tracing::error;
+
+use crate::http::{Request, Response};
+use crate::page::RESULTS_MAX;
+use crate::{caller, request_state, results};
+
+/// Results in a page, unless asked for otherwise. The original's figure.
+const PAGE_SIZE: usize = 50;
+
+/// What is asked of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Status,
+    Results,
+}
+
+/// The id and the question in a path, which is in lower case; `None`: it leads somewhere else.
+pub fn asked(path: &str) -> Option<(RequestId, About)> {
+    let mut parts = path.rsplit('/');
+    let about = match parts.next()? {
+        "status" => About::Status,
+        "results" => About::Results,
+        _ => return None,
+    };
+    let id = parts.next().filter(|id| !id.is_empty())?;
+    let is_ours =
+        parts.next() == Some("async") && parts.next() == Some("v1") && parts.next() == Some("data");
+    is_ours.then(|| (RequestId(id.to_owned()), about))
+}
+
+/// Answers what became of a call.
+pub async fn answer(
+    cloud: &Cloud,
+    request: &Request,
+    request_id: &RequestId,
+    about: About,
+) -> Response {
+    let answered = match holder(cloud, request).await {
+        Ok(Ok(caller)) => look(cloud, request, &caller, request_id, about).await,
+        Ok(Err(refused)) => Ok(refused),
+        Err(trouble) => Err(trouble),
+    };
+    answered.unwrap_or_else(|trouble| unavailable(&trouble))
+}
+
+async fn look(
+    cloud: &Cloud,
+    request: &Request,
+    caller: &Caller,
+    request_id: &RequestId,
+    about: About,
+) -> Result<Response, Trouble> {
+    let page = match about {
+        About::Status => Paging::default(),
+        About::Results => match Paging::read(&request.query) {
+            Ok(page) => page,
+            Err(why) => return Ok(said(400, 0, why)),
+        },
+    };
+    let found = cloud.call_of_request(&caller.account, request_id).await?;
+    let Some(found) = found else {
+        return Ok(unknown(cloud, request_id));
+    };
+    let now = cloud.now();
+    let sequence = found.call.place.sequence();
+    let conversation = &found.standing.conversation;
+    let record = cloud.outcome(&found.standing.key, sequence, now).await?;
+    let outcome = match (&record, &conversation.phase) {
+        (Some(record), _) => Some(record.outcome.clone()),
+        // What is known of its end is kept no longer.
+        (None, Phase::Ended(_)) => return Ok(unknown(cloud, request_id)),
+        (None, Phase::Closing { .. }) => conversation.outcome_of_unrun(sequence, now),
+        (None, Phase::Gathering | Phase::Running(_)) => None,
+    };
+    match about {
+        About::Status => Ok(status(cloud, &found, outcome.as_ref(), record.as_ref())),
+        About::Results => {
+            let results = match &record {
+                Some(record) => results::of_objects(cloud, record).await?,
+                None => Vec::new(),
+            };
+            Ok(page.answer(request_id, &results))
+        }
+    }
+}
+
+fn status(
+    cloud: &Cloud,
+    found: &FoundCall,
+    outcome: Option<&calls::Outcome>,
+    record: Option<&OutcomeRecord>,
+) -> Response {
+    let call = &found.call;
+    let request_status = match outcome.map(|outcome| outcome.how) {
+        None => "Pending",
+        Some(Ended::CarriedOut) => "Complete",
+        Some(Ended::Expired | Ended::Cancelled | Ended::NotProcessed) => "Error",
+    };
+    let sequence = call.place.sequence();
+    let state = request_state::state(&found.standing, sequence, call, record, cloud.now());
+    let failed = |outcome: &calls::Outcome| outcome.overall_status != OverallStatus::Ok;
+    Response::json(
+        200,
+        &json!({
+            "status": {
+                "callDateTime": write_date_time(call.arrived_at),
+                "completionDateTime": outcome.map(|outcome| write_date_time(outcome.ended_at)),
+                "hasErrors": outcome.is_some_and(failed),
+                // Nobody writes down when a call's turn came, only when it was over.
+                "pickupDateTime": Value::Null,
+                "requestStatus": request_status,
+                "resultStatus": outcome.map(|outcome| outcome.overall_status.text()),
+                "requestId": call.request_id.0,
+                "state": state,
+            },
+            "requestId": cloud.chance.guid(),
+            "resultMessages": [],
+        }),
+    )
+}
+
+/// Which of the results are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Paging {
+    page: usize,
+    size: usize,
+}
+
+impl Default for Paging {
+    fn default() -> Self {
+        Self {
+            page: 1,
+            size: PAGE_SIZE,
+        }
+    }
+}
+
+impl Paging {
+    fn read(query: &str) -> Result<Self, &'static str> {
+        let mut read = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let number = value.parse().ok().filter(|number| *number > 0);
+            match name.to_ascii_lowercase().as_str() {
+                "$page" => read.page = number.ok_or("$page must be a number from 1")?,
+                "$pagesize" => {
+                    let size: usize = number.ok_or("$pageSize must be a number from 1")?;
+                    read.size = size.min(RESULTS_MAX);
+                }
+                _ => {}
+            }
+        }
+        Ok(read)
+    }
+
+    fn answer(self, request_id: &RequestId, results: &[ObjectResult]) -> Response {
+        let item = |result: &ObjectResult| {
+            json!({
+                "errorCode": result.error_code.map_or_else(String::new, |code| code.to_string()),
+                "message": result.status_message,
+                "status": if result.ok { "OK" } else { "Error" },
+            })
+        };
+        let before = self.page.saturating_sub(1).saturating_mul(self.size);
+        let items = results.iter().skip(before).take(self.size).map(item);
+        Response::json(
+            200,
+            &json!({
+                "page": self.page,
+                "pageSize": self.size,
+                "count": results.len(),
+                "items": items.collect::<Vec<_>>(),
+                "requestId": request_id.0,
+                "resultMessages": [],
+            }),
+        )
+    }
+}
+
+/// The original's words for an id that it never gave to this account.
+fn unknown(cloud: &Cloud, request_id: &RequestId) -> Response {
+    let id: String = request_id
+        .0
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(64)
+        .collect();
+    Response::json(
+        404,
+        &json!({
+            "requestId": cloud.chance.guid(),
+            "resultMessages": [{
+                "resultType": "Operational",
+                "resultClass": "Error",
+                "resultCode": "AsyncRequestStatusNotFound",
+                "message": format!(
+                    "Unable to locate an Async Request Status Record for the provided RequestId: {id}."
+                ),
+            }],
+        }),
+    )
+}
+
+/// Who holds the token of a REST request, and may call now; or the answer that says no.
+pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, Response>, Trouble> {
+    let header = request.header("authorization").unwrap_or_default();
+    let token = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        Some(_) | None => return Ok(Err(not_authorized())),
+    };
+    let caller = match cloud.accounts.look_up_token(token, cloud.now()).await? {
+        TokenFound::Good(caller) => caller,
+        TokenFound::Expired | TokenFound::Unknown => return Ok(Err(not_authorized())),
+    };
+    Ok(match caller::held_back(cloud, &caller).await? {
+        None => Ok(caller),
+        Some(seconds) => Err(said(429, 17, "Rate Limited").retry_after(Some(seconds))),
+    })
+}
+
+/// The original's answer to a REST request without a good token.
+fn not_authorized() -> Response {
+    said(401, 0, "Not Authorized")
+}
+
+/// The original's answer to a REST request that comes to nothing.
+pub fn said(status: u16, error_code: u32, message: &str) -> Response {
+    Response::json(
+        status,
+        &json!({ "documentation": "", "errorcode": error_code, "message": message }),
+    )
+}
+
+/// The outside failed us; nothing is said of how.
+pub fn unavailable(trouble: &Trouble) -> Response {
+    error!(trouble = trouble.in_full(), "request could not be answered");
+    said(503, 2, "Try again").retry_after(Some(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_ask_by_their_end() {
+        let id = RequestId("6f0c".to_owned());
+        let status = Some((id.clone(), About::Status));
+        assert_eq!(asked("/data/v1/async/6f0c/status"), status);
+        assert_eq!(asked("/prefix/data/v1/async/6f0c/status"), status);
+        let results = Some((id, About::Results));
+        assert_eq!(asked("/data/v1/async/6f0c/results"), results);
+        for other in [
+            "/data/v1/async/6f0c",
+            "/data/v1/async//status",
+            "/data/v2/async/6f0c/status",
+            "/mydata/v1/async/6f0c/status",
+            "/status",
+            "",
+        ] {
+            assert_eq!(asked(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn pages_are_numbers_from_one() {
+        let read = |query| Paging::read(query).map(|paging| (paging.page, paging.size));
+        assert_eq!(read(""), Ok((1, 50)));
+        assert_eq!(read("$page=3&$pageSize=10"), Ok((3, 10)));
+        assert_eq!(read("%24PAGE=3&%24pagesize=999999"), Ok((3, RESULTS_MAX)));
+        assert_eq!(read("other=1"), Ok((1, 50)));
+        for wrong in [
+            "$page=0",
+            "$page=-1",
+            "$page=x",
+            "$pageSize=",
+            "$pageSize=0",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}
