@@ -138,6 +138,17 @@ def mails_as_anybody(template):
     ]
 
 
+@fault("test_only_ingest_opens_passwords_and_only_where_there_is_a_key")
+def another_function_opens_passwords(template):
+    template["Resources"]["IngestPasswordKey"]["Properties"]["RoleName"] = {"Ref": "ProcessorRole"}
+
+
+@fault("test_only_ingest_opens_passwords_and_only_where_there_is_a_key")
+def passwords_are_opened_for_nobody_in_particular(template):
+    [it] = template["Resources"]["IngestPasswordKey"]["Properties"]["PolicyDocument"]["Statement"]
+    del it["Condition"]["Null"]["kms:EncryptionContext:user"]
+
+
 @fault("test_takers_of_a_queue_may_take_and_no_one_else_may")
 def ingest_may_take_messages(template):
     statement(template, "IngestRole", "WakeUps")["Action"] = [

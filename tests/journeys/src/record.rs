@@ -19,6 +19,11 @@ impl Record {
             .unwrap_or_default()
     }
 
+    /// As it stands on the wire.
+    pub const fn json(&self) -> &Value {
+        &self.0
+    }
+
     pub fn number(&self, name: &str) -> i64 {
         self.text(name).parse().unwrap_or(0)
     }
@@ -39,6 +44,18 @@ pub fn objects_table(local: &LocalCloud) -> Vec<Record> {
 
 pub fn accounts_table(local: &LocalCloud) -> Vec<Record> {
     scan(local, ACCOUNTS_TABLE)
+}
+
+/// Puts a record into the accounts table, as whoever may write there could.
+pub fn put_account_record(local: &LocalCloud, item: &Value) {
+    let put = json!({ "TableName": ACCOUNTS_TABLE, "Item": item });
+    let request = http::Request::builder()
+        .method("POST")
+        .uri("/")
+        .header("x-amz-target", "DynamoDB_20120810.PutItem")
+        .body(Bytes::from(put.to_string()))
+        .expect("a request");
+    assert_eq!(local.answer(request).status(), 200);
 }
 
 fn scan(local: &LocalCloud, table: &str) -> Vec<Record> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_smithy_types::retry::RetryConfig;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cloud::accounts::Login;
@@ -268,7 +269,59 @@ async fn an_answer_that_is_lost_is_no_second_use_of_a_nonce() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sealed_passwords_are_nowhere_in_the_open_and_bound_to_their_user() {
+async fn a_key_that_is_out_of_reach_is_no_failed_login() {
+    let caller = a_known_caller().await;
+    caller
+        .local()
+        .faults()
+        .by(|_, asked| (asked.service == Service::Kms).then_some(local::Fault::LoseRequest));
+    let refused = says(&caller, &good_digest(b"n")).await;
+    assert_eq!(refused.http_status, 500);
+    assert!(
+        refused
+            .said()
+            .starts_with("soap:Server 1 The request could not be taken in"),
+        "{}",
+        refused.said()
+    );
+    let other = text("shop", "open sesame");
+    is_let_in(&says(&caller, &other).await, "whose password is a hash");
+    caller.local().faults().clear();
+    let good = good_digest(b"n");
+    is_let_in(&says(&caller, &good).await, "the nonce was not used up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_without_a_key_lets_no_digest_in_and_makes_no_such_user() {
+    let mut caller = a_known_caller().await;
+    let settings = cloud::Settings {
+        password_key: None,
+        ..caller.set.cloud.settings.clone()
+    };
+    let local = caller.local().clone();
+    caller.set = local::Set::with_settings(
+        local.clone(),
+        settings,
+        local.http_connector(),
+        caller.set.cloud.chance.clone(),
+        RetryConfig::standard(),
+    );
+    is_refused(&says(&caller, &good_digest(b"n")).await, "a digest");
+    is_refused(
+        &says(&caller, &text("digest", "open sesame")).await,
+        "the text",
+    );
+    let other = text("shop", "open sesame");
+    is_let_in(&says(&caller, &other).await, "whose password is a hash");
+    let accounts = &caller.set.cloud.accounts;
+    let is_made = accounts
+        .put_digest_user("new", "x", &caller.known_as())
+        .await;
+    assert!(!is_made.expect("it is said"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sealed_passwords_are_nowhere_in_the_open() {
     let caller = a_known_caller().await;
     let records = journeys::record::accounts_table(caller.local());
     let of = |name: &str| {
@@ -283,6 +336,38 @@ async fn sealed_passwords_are_nowhere_in_the_open_and_bound_to_their_user() {
         let shown = format!("{record:?}");
         assert!(!shown.contains("sesame"), "{shown}");
         assert!(!shown.contains(&STANDARD.encode("open sesame")), "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_password_that_is_moved_to_another_user_opens_nothing() {
+    let caller = a_known_caller().await;
+    let is_made = caller
+        .set
+        .cloud
+        .accounts
+        .put_digest_user("other", "unknown", &caller.known_as())
+        .await;
+    assert!(is_made.expect("a user"));
+    let records = journeys::record::accounts_table(caller.local());
+    let of = |name: &str| {
+        let found = records.iter().find(|record| record.text("name") == name);
+        found.expect("a user").json().clone()
+    };
+    let mut moved = of("other");
+    moved["sealed_password"] = of("digest")["sealed_password"].clone();
+    journeys::record::put_account_record(caller.local(), &moved);
+    for header in [
+        digest("other", "open sesame", b"n", BEGINNING),
+        text("other", "open sesame"),
+    ] {
+        let refused = says(&caller, &header).await;
+        assert_eq!(refused.http_status, 500);
+        assert!(
+            refused.said().starts_with("soap:Server 1 "),
+            "{}",
+            refused.said()
+        );
     }
 }
 
