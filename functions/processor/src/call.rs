@@ -16,8 +16,12 @@ pub enum Turn {
     Expired,
 }
 
-/// Never before its ScheduledTime, never after its RequestExpirationTime.
-pub fn turn(call: &Call, now: Timestamp) -> Turn {
+/// Never before its ScheduledTime, never begun after its RequestExpirationTime. What was begun in
+/// time is finished: part of its effects is there already.
+pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> Turn {
+    if progress.chunks > 0 {
+        return Turn::Now;
+    }
     if let Some(at) = call.options.scheduled_time.filter(|at| *at > now) {
         return Turn::WaitsUntil(at);
     }

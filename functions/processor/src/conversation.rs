@@ -105,7 +105,7 @@ async fn run_next(
     }
     let (call, body) = cloud.next_call(&standing.key, progress.next).await?;
     let now = cloud.now();
-    match call::turn(&call, now) {
+    match call::turn(&call, progress, now) {
         Turn::WaitsUntil(at) => wait(cloud, standing, at, now).await,
         Turn::Expired => {
             let outcome = Outcome {

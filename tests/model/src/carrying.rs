@@ -98,9 +98,10 @@ fn run(
         }
         return;
     }
-    let expired = call.options.expires_at.is_some_and(|at| at <= now);
+    let begun = progress.done_through > 0;
+    let expired = !begun && call.options.expires_at.is_some_and(|at| at <= now);
     let does = plan.sends[number_of(&call)].does;
-    if does == Does::WellInTwo && progress.done_through == 0 && !expired {
+    if does == Does::WellInTwo && !begun && !expired {
         commit(world, processor, wake, &seen, conversation.chunk_done(1));
         return;
     }

@@ -198,12 +198,14 @@ impl State {
                 after.phase = Phase::Over(End::TimedOut);
                 Some(after)
             }
-            Phase::Running { next, .. } if !maintenance => {
+            Phase::Running { next, begun } if !maintenance => {
                 let part = self.parts.get(&next)?;
                 if part.scheduled_ms.is_some_and(|at| at > now_ms) {
                     return None;
                 }
-                let outcome = if part.expires_ms.is_some_and(|at| at <= now_ms) {
+                let expired = part.expires_ms.is_some_and(|at| at <= now_ms);
+                // What was begun in time is finished.
+                let outcome = if expired && !begun {
                     Outcome::Expired
                 } else {
                     carried_out(part, &mut after.store)
@@ -234,7 +236,8 @@ impl State {
         };
         let part = self.parts.get(&next)?;
         let waits = maintenance || part.scheduled_ms.is_some_and(|at| at > now_ms);
-        (!waits && part.deed.objects.len() > AT_ONCE).then(|| {
+        let expired = part.expires_ms.is_some_and(|at| at <= now_ms);
+        (!waits && !expired && part.deed.objects.len() > AT_ONCE).then(|| {
             let phase = Phase::Running { next, begun: true };
             Self {
                 phase,
