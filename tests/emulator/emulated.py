@@ -34,7 +34,20 @@ def bent(template, code, variables):
             bends += without_tls(it["Properties"]["PolicyDocument"]["Statement"], name)
         if it["Type"] == "AWS::ApiGatewayV2::Api":
             bends += routes_of_its_own(resources, name)
+        if it["Type"] == "AWS::IAM::RolePolicy":
+            bends += into_its_role(resources, name)
     return template, bends
+
+
+def into_its_role(resources, name):
+    """The emulator does not know policies that stand beside their role."""
+    added = resources.pop(name)
+    policy = {key: added["Properties"][key] for key in ("PolicyName", "PolicyDocument")}
+    if "Condition" in added:
+        policy = {"Fn::If": [added["Condition"], policy, {"Ref": "AWS::NoValue"}]}
+    role = added["Properties"]["RoleName"]["Ref"]
+    resources[role]["Properties"]["Policies"].append(policy)
+    return [f"{name} is no resource that it knows: moved into {role}"]
 
 
 def routes_of_its_own(resources, api):
@@ -73,7 +86,8 @@ def rights(policies, role):
     """Where the emulator asks for another right than AWS does."""
     bends = []
     for policy in policies:
-        for statement in policy["PolicyDocument"]["Statement"]:
+        document = policy.get("PolicyDocument") or policy["Fn::If"][1]["PolicyDocument"]
+        for statement in document["Statement"]:
             if statement["Action"] == "sqs:SendMessage":
                 statement["Action"] = ["sqs:SendMessage", "sqs:SendMessageBatch"]
                 bends.append(f"{role} gets sqs:SendMessageBatch, which in AWS is part of sqs:SendMessage")
