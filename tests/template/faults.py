@@ -116,6 +116,11 @@ def any_resource(template):
     statement(template, "IngestRole", "WakeUps")["Resource"] = "*"
 
 
+@fault("test_only_ingest_opens_passwords_and_only_where_there_is_a_key")
+def passwords_open_without_their_context(template):
+    del properties(template, "IngestPasswordKey")["PolicyDocument"]["Statement"][0]["Condition"]
+
+
 @fault("test_what_is_allowed_is_what_the_code_asks_for")
 def a_right_that_nobody_uses(template):
     statement(template, "ProcessorRole", "Calls")["Action"].append("dynamodb:Scan")
