@@ -20,8 +20,6 @@ use aws_types::region::Region;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::block_in_place;
 
 use crate::asked::{Asked, Service};
 use crate::callbacks::{CallbackAnswer, response};
@@ -82,8 +80,13 @@ impl LocalCloud {
             Some(Fault::Delay(delay)) => tokio::time::sleep(delay).await,
             Some(Fault::LoseAnswer | Fault::CrashAfter) | None => {}
         }
+        // A mail is gone once it is given away.
+        if asked.service == Service::Ses {
+            let durable = self.durable().await;
+            durable.map_err(|error| ConnectorError::other(error.into(), None))?;
+        }
         let answer = match to_aws {
-            true => beside_others(|| self.answer_asked(&asked, &request)),
+            true => self.answer_asked(&asked, &request),
             false => self.call_back(&request).await?,
         };
         match fault {
@@ -156,16 +159,6 @@ impl HttpClient for LocalCloud {
 impl HttpConnector for LocalCloud {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::new(self.clone().carry(request))
-    }
-}
-
-/// Lets other tasks go on meanwhile: the engine may wait for its disk.
-///
-/// Where there is one thread, as in a simulation, everything happens in line and in order.
-fn beside_others<T>(act: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => block_in_place(act),
-        Ok(_) | Err(_) => act(),
     }
 }
 

@@ -1,8 +1,17 @@
 //! DynamoDB: an embedded engine does the work, and every unit it consumes is counted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use dynoxide::actions::batch_get_item::BatchGetItemRequest;
+use dynoxide::actions::batch_write_item::BatchWriteItemRequest;
+use dynoxide::actions::delete_item::DeleteItemRequest;
+use dynoxide::actions::get_item::GetItemRequest;
+use dynoxide::actions::put_item::PutItemRequest;
 use dynoxide::actions::query::QueryRequest;
+use dynoxide::actions::scan::ScanRequest;
+use dynoxide::actions::transact_get_items::TransactGetItemsRequest;
+use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
+use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::errors::DynoxideError;
 use dynoxide::types::ConsumedCapacity;
 use dynoxide::{Database, storage_backend};
@@ -11,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::LocalClock;
+use crate::disk::Disk;
 use crate::failure::Failure;
 use crate::names::{CALLS_TABLE, DUE_INDEX};
 use crate::refused_write;
@@ -21,12 +31,14 @@ use crate::tally::Tally;
 pub struct DynamoDb {
     engine: Database,
     tally: Tally,
+    disk: Option<Disk>,
 }
 
-/// How far a write has come when it is answered, where the tables are in a file.
+/// How far a write has come when its caller hears of it, where the tables are in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// On the disk: it survives a power cut. One sync for each write.
+    /// Seen at once, and on the disk before anything that rests on it leaves this process: what was
+    /// answered survives a power cut.
     PowerCut,
     /// With the operating system: it survives the death of the process.
     ProcessDeath,
@@ -53,6 +65,7 @@ impl DynamoDb {
         Ok(Self {
             engine: Database::memory_with_clock(clock)?,
             tally,
+            disk: None,
         })
     }
 
@@ -62,13 +75,26 @@ impl DynamoDb {
         tally: Tally,
     ) -> anyhow::Result<Self> {
         let engine = Database::new(&file.to_string_lossy())?;
-        match durability {
-            Durability::PowerCut => {}
-            // The engine opens its file with a sync for each commit; its way back from bulk
-            // loading is the one that leaves syncing to the operating system.
-            Durability::ProcessDeath => engine.disable_bulk_loading()?,
+        // The engine opens its file with a sync for each commit. Its way back from bulk loading is
+        // the one that leaves syncing to others, except where its log moves into its file.
+        engine.disable_bulk_loading()?;
+        let disk = match durability {
+            Durability::PowerCut => Some(Disk::new(&log_of(file))?),
+            Durability::ProcessDeath => None,
+        };
+        Ok(Self {
+            engine,
+            tally,
+            disk,
+        })
+    }
+
+    /// Waits until everything that can be seen by now is as durable as it was asked to be.
+    pub(crate) async fn durable(&self) -> anyhow::Result<()> {
+        match &self.disk {
+            Some(disk) => disk.reached().await,
+            None => Ok(()),
         }
-        Ok(Self { engine, tally })
     }
 
     /// Deletes what has expired; says how many items. AWS does it within days, and so is never
@@ -124,12 +150,11 @@ impl DynamoDb {
     /// Answers one request of AWS's JSON protocol.
     pub(crate) fn answer(&self, operation: &str, request: &Value) -> Result<Answer, Failure> {
         let asked_for = request["ReturnConsumedCapacity"].as_str().unwrap_or("NONE");
-        let mut measured = request.clone();
-        // CreateTable and its like consume nothing, and refuse the question.
-        if measured.is_object() && moves_items(operation) {
-            measured["ReturnConsumedCapacity"] = "INDEXES".into();
-        }
-        match self.carry_out(operation, &measured)? {
+        let writing = self.disk.as_ref().filter(|_| !only_reads(operation));
+        let writing = writing.map(Disk::writing);
+        let done = self.carry_out(operation, request)?;
+        drop(writing);
+        match done {
             Ok(mut answer) => {
                 let consumed = consumed(&answer)?;
                 self.tally.count_dynamodb(operation, &consumed);
@@ -151,21 +176,30 @@ impl DynamoDb {
         request: &Value,
     ) -> Result<Result<Value, DynoxideError>, Failure> {
         let engine = &self.engine;
+        // What moves items is asked what it consumed, whether or not its caller wants to know.
+        macro_rules! moved {
+            ($request:ty, $act:ident) => {
+                done(request, |mut request: $request| {
+                    request.return_consumed_capacity = Some("INDEXES".to_owned());
+                    engine.$act(request)
+                })
+            };
+        }
         Ok(match operation {
             "CreateTable" => done(request, |request| engine.create_table(request)),
             "DescribeTable" => done(request, |request| engine.describe_table(request)),
             "ListTables" => done(request, |request| engine.list_tables(request)),
             "UpdateTimeToLive" => done(request, |request| engine.update_time_to_live(request)),
-            "PutItem" => done(request, |request| engine.put_item(request)),
-            "GetItem" => done(request, |request| engine.get_item(request)),
-            "UpdateItem" => done(request, |request| engine.update_item(request)),
-            "DeleteItem" => done(request, |request| engine.delete_item(request)),
-            "Query" => done(request, |request: QueryRequest| engine.query(request)),
-            "Scan" => done(request, |request| engine.scan(request)),
-            "BatchGetItem" => done(request, |request| engine.batch_get_item(request)),
-            "BatchWriteItem" => done(request, |request| engine.batch_write_item(request)),
-            "TransactWriteItems" => done(request, |request| engine.transact_write_items(request)),
-            "TransactGetItems" => done(request, |request| engine.transact_get_items(request)),
+            "PutItem" => moved!(PutItemRequest, put_item),
+            "GetItem" => moved!(GetItemRequest, get_item),
+            "UpdateItem" => moved!(UpdateItemRequest, update_item),
+            "DeleteItem" => moved!(DeleteItemRequest, delete_item),
+            "Query" => moved!(QueryRequest, query),
+            "Scan" => moved!(ScanRequest, scan),
+            "BatchGetItem" => moved!(BatchGetItemRequest, batch_get_item),
+            "BatchWriteItem" => moved!(BatchWriteItemRequest, batch_write_item),
+            "TransactWriteItems" => moved!(TransactWriteItemsRequest, transact_write_items),
+            "TransactGetItems" => moved!(TransactGetItemsRequest, transact_get_items),
             other => return Err(Failure::not_built(format!("DynamoDB {other}"))),
         })
     }
@@ -177,10 +211,23 @@ impl std::fmt::Debug for DynamoDb {
     }
 }
 
-fn moves_items(operation: &str) -> bool {
-    !matches!(
+/// The engine's log, beside its file.
+fn log_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn only_reads(operation: &str) -> bool {
+    matches!(
         operation,
-        "CreateTable" | "DescribeTable" | "ListTables" | "UpdateTimeToLive"
+        "GetItem"
+            | "Query"
+            | "Scan"
+            | "BatchGetItem"
+            | "TransactGetItems"
+            | "DescribeTable"
+            | "ListTables"
     )
 }
 

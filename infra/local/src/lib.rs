@@ -11,6 +11,7 @@ mod chunked;
 pub mod clock;
 mod connector;
 pub mod delivery;
+mod disk;
 pub mod dynamodb;
 mod failure;
 pub mod faults;

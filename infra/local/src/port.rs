@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -46,7 +48,10 @@ pub fn answer_at(cloud: &LocalCloud, address: SocketAddr) {
 
 /// The wire as a router, for whoever serves other things too.
 pub fn router(cloud: LocalCloud) -> Router {
-    Router::new().fallback(move |request: axum::extract::Request| answer(cloud.clone(), request))
+    let durably = from_fn_with_state(cloud.clone(), durably);
+    Router::new()
+        .fallback(move |request: axum::extract::Request| answer(cloud.clone(), request))
+        .layer(durably)
 }
 
 async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
@@ -56,9 +61,22 @@ async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
     };
     let request = Request::from_parts(parts, body);
     wait_for_messages(&cloud, &request).await;
-    // The engine blocks, on its disk too.
-    match tokio::task::spawn_blocking(move || cloud.answer(request)).await {
+    // A task of its own: whoever hangs up does not stop what it began.
+    match tokio::spawn(async move { cloud.answer(request) }).await {
         Ok(response) => response.map(Body::from),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Lets an answer out when everything that it may rest on is on the disk, and never before.
+pub(crate) async fn durably(
+    State(cloud): State<LocalCloud>,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    let answer = next.run(request).await;
+    match cloud.durable().await {
+        Ok(()) => answer,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

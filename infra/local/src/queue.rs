@@ -3,8 +3,10 @@
 //! Every operation costs the logarithm of what waits, so that a hundred thousand messages stay quick.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 
 use crate::clock::later;
 use crate::delivery::{Delivery, Message, QueueSettings};
@@ -40,6 +42,8 @@ pub(crate) enum Stale {
 pub(crate) struct Queue {
     pub(crate) name: String,
     pub(crate) settings: QueueSettings,
+    /// Told of every message that is put in: one of those who wait for one goes and looks.
+    pub(crate) arrival: Arc<Notify>,
     messages: BTreeMap<u64, Message>,
     groups: HashMap<String, Group>,
     /// Groups with a message to give and none in flight, by the sequence of that message.
@@ -54,6 +58,7 @@ impl Queue {
         Self {
             name: name.to_owned(),
             settings,
+            arrival: Arc::default(),
             messages: BTreeMap::new(),
             groups: HashMap::new(),
             ready: BTreeMap::new(),
@@ -93,6 +98,7 @@ impl Queue {
         self.change_group(&name, |group| {
             group.waiting.insert(sequence);
         });
+        self.arrival.notify_one();
     }
 
     /// Gives out at most `max` messages: of one group as many as there are, then of the next.

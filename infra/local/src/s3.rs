@@ -1,6 +1,8 @@
 //! S3: objects in memory, or as files in a folder.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -254,14 +256,22 @@ impl Object {
         text.extend_from_slice(bytes);
         let new = path.with_extension("new");
         std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&new, text))
+            .and_then(|()| write_synced(&new, &text))
             .and_then(|()| std::fs::rename(&new, &path))
+            .and_then(|()| File::open(folder)?.sync_all())
             .map_err(broken_disk)?;
         Ok(Self {
             about: self.about,
             body: Body::File(path),
         })
     }
+}
+
+/// On the disk when it returns: records in the tables point at what is here.
+fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn read_file(path: &Path) -> Option<(About, Bytes)> {

@@ -10,15 +10,16 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::overview;
 use crate::set::{Fed, Set};
 use crate::tray::Tray;
+use crate::{overview, port};
 
 /// What the front door takes at most; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
@@ -26,8 +27,9 @@ const REQUEST_BYTES_MAX: usize = 10_000_000;
 /// Batches of one queue that are carried out at the same time, as in the template.
 const AT_ONCE: usize = 8;
 
-/// How long a drained queue is left alone.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long a drained queue is left alone, unless something arrives: a message can become visible
+/// again by time alone.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How often the timekeeper comes by. In AWS each minute; here nobody likes to wait.
 const TICK: Duration = Duration::from_secs(5);
@@ -52,8 +54,9 @@ pub async fn serve(
         address.ip().is_loopback(),
         "{address} is not a loopback address; this server is for this machine only"
     );
-    crate::port::answer_at(&set.local, address);
+    port::answer_at(&set.local, address);
     drive(&set);
+    let durably = from_fn_with_state(set.local.clone(), port::durably);
     let router = Router::new()
         .route("/_local/", get(page))
         .route("/_local", get(page))
@@ -63,6 +66,7 @@ pub async fn serve(
         .route("/_local/maintenance", post(maintenance))
         .fallback(product)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .layer(durably)
         .with_state(Site {
             set,
             tray,
@@ -79,7 +83,9 @@ fn drive(set: &Set) {
             tokio::spawn(async move {
                 loop {
                     if !set.deliver(fed).await {
-                        tokio::time::sleep(PAUSE).await;
+                        let arrival = set.local.sqs().arrival(fed.queue());
+                        // Whichever comes first.
+                        drop(tokio::time::timeout(PAUSE, arrival).await);
                     }
                 }
             });
@@ -220,7 +226,8 @@ async fn aws(site: &Site, method: Method, uri: Uri, headers: HeaderMap, body: By
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     let local = site.set.local.clone();
-    match tokio::task::spawn_blocking(move || local.answer(request)).await {
+    // A task of its own, for the same reason.
+    match tokio::spawn(async move { local.answer(request) }).await {
         Ok(answer) => answer.map(axum::body::Body::from).into_response(),
         Err(_) => say(
             StatusCode::INTERNAL_SERVER_ERROR,

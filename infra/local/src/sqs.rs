@@ -153,6 +153,12 @@ impl Sqs {
         self.with(queue, |queue| queue.has_ready())
     }
 
+    /// Resolves when a message is put into the queue, for one of those who wait.
+    pub async fn arrival(&self, queue: &str) {
+        let arrival = self.with(queue, |queue| queue.arrival.clone());
+        arrival.notified().await;
+    }
+
     /// The messages of a queue in their order, without receiving them.
     pub fn messages(&self, queue: &str) -> Vec<Delivery> {
         self.with(queue, |queue| queue.messages())

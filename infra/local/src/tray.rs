@@ -1,16 +1,17 @@
 //! Callbacks as they really went out, with what the receiver said: for whoever looks at
-//! `/_local/callbacks`.
+//! `/_local/callbacks`. None goes out before what it tells of is on the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde::Serialize;
 
-use crate::{LocalClock, held};
+use crate::{LocalCloud, held};
 
 /// Most attempts that are remembered.
 const ATTEMPTS_MAX: usize = 10_000;
@@ -33,15 +34,15 @@ pub struct Posted {
 #[derive(Clone, Debug)]
 pub struct Tray {
     inner: SharedHttpConnector,
-    clock: LocalClock,
-    posted: Arc<Mutex<Vec<Posted>>>,
+    local: LocalCloud,
+    posted: Arc<Mutex<VecDeque<Posted>>>,
 }
 
 impl Tray {
-    pub fn new(clock: LocalClock) -> Self {
+    pub fn new(local: LocalCloud) -> Self {
         Self {
             inner: cloud::callback::guarded_connector(true),
-            clock,
+            local,
             posted: Arc::default(),
         }
     }
@@ -51,15 +52,15 @@ impl Tray {
     }
 
     pub fn posted(&self) -> Vec<Posted> {
-        held(&self.posted).clone()
+        held(&self.posted).iter().cloned().collect()
     }
 
     fn remember(&self, posted: Posted) {
         let mut all = held(&self.posted);
         if all.len() >= ATTEMPTS_MAX {
-            all.remove(0);
+            all.pop_front();
         }
-        all.push(posted);
+        all.push_back(posted);
     }
 }
 
@@ -83,10 +84,12 @@ impl HttpConnector for Tray {
                 .collect(),
             body,
             status: None,
-            at: self.clock.now().to_string(),
+            at: self.local.clock().now().to_string(),
         };
         let tray = self.clone();
         HttpConnectorFuture::new(async move {
+            let durable = tray.local.durable().await;
+            durable.map_err(|error| ConnectorError::other(error.into(), None))?;
             let answered = tray.inner.call(request).await;
             posted.status = answered
                 .as_ref()

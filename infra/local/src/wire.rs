@@ -166,6 +166,12 @@ impl LocalCloud {
         &self.0.tally
     }
 
+    /// Waits until everything that can be seen by now is on the disk, where there is one. Whatever
+    /// leaves this process waits for it.
+    pub async fn durable(&self) -> anyhow::Result<()> {
+        self.dynamodb().durable().await
+    }
+
     /// Fires all schedules that are due by the cloud's own clock; says how many.
     pub fn fire_due(&self) -> usize {
         self.scheduler().fire_due(self.clock().now())
