@@ -130,3 +130,50 @@ async fn one_more_call_costs_no_more_in_a_long_conversation() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_costs_no_more_than_what_is_called_back_for() {
+    let alone = used_by(vec![call().creating(subscriber("ann"))]).await;
+    println!("A single call without a callback\n{alone}\n");
+    let told = call().creating(subscriber("ann")).calling_back(ADDRESS);
+    let told = used_by(vec![told]).await.price_per_million();
+    let alone = alone.price_per_million();
+    assert!(alone < told && told < 2.0 * alone, "{alone}, {told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_a_conversation_of_a_hundred_costs_no_more_than_in_one_of_three() {
+    let each = |calls: u32| async move {
+        let parts = (1..=calls).map(|number| {
+            part("order-1", i64::from(number), i64::from(calls)).calling_back(ADDRESS)
+        });
+        used_by(parts.collect()).await.per_call(calls)
+    };
+    let hundred = each(100).await;
+    println!("A call in a conversation of 100 with callbacks\n{hundred}\n");
+    let (hundred, three) = (
+        hundred.price_per_million(),
+        each(3).await.price_per_million(),
+    );
+    assert!(hundred <= three, "{hundred}, {three}");
+}
+
+/// Mails cost ten times as much as all the rest; the rest is what is looked at.
+#[tokio::test(start_paused = true)]
+async fn a_triggered_send_costs_a_mail_and_three_calls_at_most() {
+    let definition = r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>welcome</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>Welcome</Subject><TextBody>Welcome.</TextBody></Email><FromName>The Shop</FromName><FromAddress>shop@example.com</FromAddress></Objects>"#;
+    let send = r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition><Subscribers><EmailAddress>ann@example.com</EmailAddress><SubscriberKey>ann</SubscriberKey></Subscribers></Objects>"#;
+    let mut caller = a_warm_caller().await;
+    caller.does(call().creating(definition)).await;
+    let tally = caller.local().tally().clone();
+    let mark = tally.counts();
+    caller.queues(call().creating(send)).await;
+    caller.settles().await;
+    let used = with_invocations(tally.since(&mark));
+    println!("A triggered send of one mail\n{used}\n");
+    let mails = used.used_of(Service::Ses).billed;
+    assert!((mails - 1.0).abs() < 1e-9, "{mails} mails");
+    let single = used_by(vec![call().creating(subscriber("ann"))]).await;
+    let rest = used.price_per_million() - local::prices::MAIL;
+    assert!(rest <= 3.0 * single.price_per_million(), "{rest}");
+}

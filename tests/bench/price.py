@@ -1,0 +1,52 @@
+"""What a call costs, as the test of costs counts and asserts it."""
+
+import re
+import subprocess
+
+# Dollars for a million calls: what the design wants at most, where it says so.
+TARGETS = {
+    "A single call with a callback": 9.50,
+}
+
+SHOWN = (
+    "A single call without a callback",
+    "A single call with a callback",
+    "A call in a conversation of three with callbacks",
+    "A call in a conversation of 100 with callbacks",
+    "A triggered send of one mail",
+)
+
+
+def price():
+    """By case: requests to AWS, write and read units, and the price of a million, by list price."""
+    test = ["cargo", "test", "--quiet", "--workspace", "--test", "cost", "--", "--nocapture", "--test-threads=1"]
+    done = subprocess.run(test, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"the test of costs fails:\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}")
+    return read(done.stdout)
+
+
+def read(text):
+    cases = {}
+    # The runner writes the name of the test before the first line.
+    for block in re.findall(r"(A (?:single|call|triggered) [^\n]*)\noperation [^\n]*\n(.*?\nall +[\d.]+)$", text, re.S | re.M):
+        title, table = block
+        requests = units_written = units_read = 0.0
+        for line in table.splitlines():
+            numbers = re.findall(r"(?<= )[-\d.]+(?= |$)", line[34:])
+            if len(numbers) == 7:
+                requests += float(numbers[0])
+                units_written += float(numbers[1]) + float(numbers[2])
+                units_read += float(numbers[3]) + float(numbers[4])
+        cases[title.strip()] = {
+            "requests": round(requests, 2),
+            "write_units": round(units_written, 2),
+            "read_units": round(units_read, 2),
+            "dollars": float(table.split()[-1]),
+        }
+    return cases
+
+
+def problems(cases):
+    missing = [name for name in SHOWN if name not in cases]
+    return [f"price: the test of costs says nothing of: {name}" for name in missing]
