@@ -75,7 +75,7 @@ class Bench:
                 check=True, capture_output=True, text=True,
             ).stdout
             queue = f"http://127.0.0.1:{port}/000000000000/aftercall-high-dead.fifo"
-            (cloud.folder / "environment").write_text(f"{environment}BENCH_QUEUE_URL={queue}\n")
+            (cloud.folder / "environment").write_text(f"{environment}AWS_DEFAULT_REGION=us-east-1\nBENCH_QUEUE_URL={queue}\n")
             self.certify(cloud.folder)
             given = {
                 "--cloud": f"127.0.0.1:{port}", "--invocations": invocations, "--functions": functions,
