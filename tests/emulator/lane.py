@@ -9,6 +9,7 @@ credentials of its role, and refused if the role does not allow it.
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -62,6 +63,7 @@ class Lane:
                     process.wait(5)
                 except (ProcessLookupError, subprocess.TimeoutExpired):
                     continue
+        shutil.rmtree(self.work, ignore_errors=True)
 
     def client(self, service):
         if service not in self.clients:
