@@ -213,6 +213,8 @@ class Procrastinate(Peer):
         path = f"{python}:{os.environ['PATH']}"
         self.environment = {
             "PG": self.start_postgres(), "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1", "PATH": path,
+            # gunicorn keeps a socket there.
+            "HOME": str(self.processes.folder),
         }
         schema = ["procrastinate", "--app=tasks.app", "schema", "--apply"]
         subprocess.run(schema, check=True, env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL)

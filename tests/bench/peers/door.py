@@ -42,9 +42,12 @@ class Attribute(Model):
 
 
 class Subscriber(Model):
-    EmailAddress = Unicode(min_occurs=1)
-    Attributes = Attribute.customize(max_occurs="unbounded")
-    SubscriberKey = Unicode(min_occurs=1)
+    # As a list, since spyne has a meaning of its own for a member of this name.
+    _type_info = [
+        ("EmailAddress", Unicode(min_occurs=1)),
+        ("Attributes", Attribute.customize(max_occurs="unbounded")),
+        ("SubscriberKey", Unicode(min_occurs=1)),
+    ]
 
 
 class CreateResult(Model):

@@ -52,7 +52,9 @@ async def work(concurrency):
         state.update(pool=pool, http=http)
         print("listening", flush=True)
         await app.run_worker_async(
-            queues=["calls"], concurrency=concurrency, delete_jobs="never", install_signal_handlers=False
+            queues=["calls"], concurrency=concurrency, delete_jobs="never", install_signal_handlers=False,
+            # By default 5 s: nothing tells it that a lock is free again.
+            fetch_job_polling_interval=0.05,
         )
 
 

@@ -49,7 +49,8 @@ impl Sender {
     pub async fn post(&mut self, envelope: String) -> Result<(), String> {
         let posted = self.exchange(envelope).await;
         match posted {
-            Ok((200, body)) if body.contains("<OverallStatus>OK</OverallStatus>") => Ok(()),
+            // Some write a prefix before the name.
+            Ok((200, body)) if body.contains("OverallStatus>OK</") => Ok(()),
             Ok((status, body)) => Err(format!("{status} {body}")),
             Err(error) => {
                 self.connection = None;
