@@ -170,7 +170,8 @@ class Bench:
             for of in parts:
                 for count in connections:
                     run = self.driver.run(
-                        server, connections=count, parts=of, seconds=self.seconds(5, 3), warm=self.seconds(2, 1)
+                        server, connections=count, parts=of, under_way=max(256, count * of),
+                        seconds=self.seconds(5, 3), warm=self.seconds(2, 1),
                     )
                     found["closed"].append(run)
                     self.say(f"{count} connections, conversations of {of}: {run['callbacks_per_s']}/s")
@@ -198,7 +199,7 @@ class Bench:
 
     def measured(self, server, concurrencies):
         """In order, a connection for each conversation: what every one of them can stand."""
-        run = lambda **options: self.driver.run(server, expect_order=server.ordered, parts=3, **options)
+        run = lambda **options: self.driver.run(server, expect_order=server.ordered, parts=3, under_way=256, **options)
         try:
             server.start()
             best = None
