@@ -85,7 +85,7 @@ impl Fault {
 }
 
 /// The caller's text, fit to be given back in a fault: one line, no control characters, bounded.
-pub(crate) fn echo(text: &str) -> String {
+pub fn echo(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .filter(|c| !c.is_control())

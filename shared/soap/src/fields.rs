@@ -7,6 +7,7 @@ use crate::element::Element;
 use crate::fault::{Fault, echo};
 use crate::header::only;
 use crate::time;
+use crate::xml;
 
 /// The one child of that name, unless it is nil. Two are refused: which of them counts would be
 /// a guess.
@@ -36,7 +37,7 @@ pub(crate) fn text_of(element: &Element) -> Result<&str, Fault> {
 
 /// Text without the blanks around it.
 pub(crate) fn trimmed<'a>(parent: &'a Element, name: &str) -> Result<Option<&'a str>, Fault> {
-    Ok(text(parent, name)?.map(str::trim))
+    Ok(text(parent, name)?.map(xml::trimmed))
 }
 
 /// The text of every child of that name, in order.
@@ -84,7 +85,7 @@ pub(crate) fn choice<T: Copy>(
             .find(|(known, _)| *known == text)
             .map(|(_, value)| *value)
     };
-    if let Some(value) = text(parent, name)?.and_then(|text| find(text.trim())) {
+    if let Some(value) = text(parent, name)?.and_then(|text| find(xml::trimmed(text))) {
         return Ok(Some(value));
     }
     let known: Vec<&str> = choices.iter().map(|(known, _)| *known).collect();

@@ -5,10 +5,13 @@ use std::borrow::Cow;
 use crate::envelope::SoapVersion;
 use crate::fault::{Fault, FaultCode, echo};
 use crate::namespaces::Space;
-use crate::xml::{Event, Name, Reader};
+use crate::xml::{self, Event, Name, Reader};
 
 /// Where a SOAP 1.1 header is for when it names no actor but "whoever is next".
 const NEXT_ACTOR_11: &str = "http://schemas.xmlsoap.org/soap/actor/next";
+/// Longest WS-Addressing header that is read. One of them comes back in the answer, and a fault must
+/// stay small whatever it answers.
+const ADDRESSING_BYTES_MAX: usize = 1_000;
 const ROLES_12: [&str; 2] = [
     "http://www.w3.org/2003/05/soap-envelope/role/next",
     "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
@@ -53,7 +56,7 @@ impl<'a> Entry<'a> {
 
     fn read_attributes(&mut self, reader: &Reader<'_>) {
         for attribute in reader.attributes() {
-            let value = attribute.value.trim();
+            let value = xml::trimmed(&attribute.value);
             if attribute.is(Space::Unqualified, "Type") {
                 self.type_attribute = Some(value.to_owned());
             } else if attribute.is(Space::Soap11, "mustUnderstand")
@@ -74,7 +77,7 @@ impl<'a> Entry<'a> {
 
     /// Its text without the blanks around it.
     pub(crate) fn trimmed(&self) -> &str {
-        self.text.trim()
+        xml::trimmed(&self.text)
     }
 
     /// The one child of that name, whatever namespace it is in.
@@ -161,6 +164,11 @@ impl<'a> Header<'a> {
             .iter()
             .filter(|entry| entry.is(Space::Addressing, local));
         let text = only(found, local)?.map(Entry::trimmed);
+        if text.is_some_and(|text| text.len() > ADDRESSING_BYTES_MAX) {
+            return Err(Fault::client(format!(
+                "'{local}' is longer than {ADDRESSING_BYTES_MAX} bytes"
+            )));
+        }
         Ok(text.filter(|text| !text.is_empty()))
     }
 }

@@ -48,7 +48,7 @@ pub use door::is_mail_address;
 pub use element::Element;
 pub use envelope::{ENVELOPE_BYTES_MAX, Envelope, SoapVersion, read_envelope};
 pub use extract::{Execute, ExecuteRequest, Extract, ExtractRequest};
-pub use fault::{Fault, FaultCode};
+pub use fault::{Fault, FaultCode, echo};
 pub use filter::{Filter, Operator};
 pub use listings::{
     RequestResult, SystemStatus, Version, write_configured, write_executed, write_extracted,
@@ -69,6 +69,6 @@ pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
 pub use wsdl::{fault_schema, wsdl};
 pub use xml::{
-    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX, NAMESPACES_MAX,
-    well_formed,
+    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Expanded, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX,
+    NAMESPACES_MAX, Piece, outline, well_formed,
 };

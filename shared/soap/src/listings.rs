@@ -182,6 +182,12 @@ fn write_listed(root: &str, results: &[RequestResult], request_id: &str, has_tas
             Some(object) => {
                 objects::write_object(&mut writer, object, "Object", ObjectDetail::Whole);
             }
+            // A ScheduleDefinition is none without.
+            None if has_task => {
+                writer.open("Object");
+                writer.empty("Recurrence", None, false);
+                writer.close("Object");
+            }
             None => writer.empty("Object", None, false),
         }
         if has_task {

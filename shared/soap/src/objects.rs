@@ -18,6 +18,14 @@ pub enum ObjectDetail {
 /// Elements that the original writes as nil where an object has none.
 const NIL_IF_ABSENT: [&str; 2] = ["PartnerKey", "ObjectID"];
 
+/// Whether a type is one of an object that the WSDL knows: any other name in an answer's `xsi:type`
+/// makes strict clients refuse the whole of it.
+pub(crate) fn is_object(type_name: &str) -> bool {
+    model::model()
+        .complex(type_name)
+        .is_some_and(Complex::is_object)
+}
+
 /// Writes an object as `name`, its type in `xsi:type`.
 pub(crate) fn write_object(
     writer: &mut Writer,

@@ -13,7 +13,7 @@ use crate::element::Element;
 use crate::fault::{Fault, echo};
 use crate::namespaces::{API, SCHEMA_INSTANCE, Space};
 use crate::write::Writer;
-use crate::xml::{Event, Name, Reader, is_all_blank, is_ncname};
+use crate::xml::{Event, Name, Reader, is_all_blank, is_ncname, trimmed};
 
 /// Reads the element that has just begun, to its end. `None`: it is left out.
 pub(crate) fn read_element(
@@ -63,6 +63,11 @@ fn fill(reader: &mut Reader<'_>, name: Name<'_>, element: &mut Element) -> Resul
             Event::End | Event::Done => break,
         }
     }
+    // Room for four is made for the first; hundreds of thousands of only children would fill a
+    // function's memory with it.
+    if element.children.len() == 1 {
+        element.children.shrink_to_fit();
+    }
     let has_text = !is_all_blank(&text);
     let has_children = !element.children.is_empty();
     if has_text && (has_children || left_out) {
@@ -106,9 +111,9 @@ fn skip(reader: &mut Reader<'_>) -> Result<(), Fault> {
 fn read_instance_attributes(reader: &Reader<'_>, element: &mut Element) -> Result<(), Fault> {
     for attribute in reader.attributes() {
         if attribute.is(Space::SchemaInstance, "type") {
-            element.type_name = read_type(reader, attribute.value.trim())?;
+            element.type_name = read_type(reader, trimmed(&attribute.value))?;
         } else if attribute.is(Space::SchemaInstance, "nil") {
-            element.nil = match attribute.value.trim() {
+            element.nil = match trimmed(&attribute.value) {
                 "true" | "1" => true,
                 "false" | "0" => false,
                 other => {

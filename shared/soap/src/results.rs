@@ -172,10 +172,13 @@ fn write_result_object(
         .correlation_id
         .as_deref()
         .filter(|text| !text.is_empty());
+    // What is no object of ours is refused by its name, and cannot be given back under it.
+    let known = || Some(result.object_type.as_str()).filter(|name| objects::is_object(name));
+    let is_known = |object: &Element| object.type_name.as_deref().is_none_or(objects::is_object);
     let object = result
         .object
         .as_ref()
-        .filter(|_| detail != ObjectDetail::None);
+        .filter(|object| detail != ObjectDetail::None && is_known(object));
     let is_missing = |object: &Element| object.child("CorrelationID").is_none();
     match (object, correlation) {
         (Some(object), Some(correlation)) if is_missing(object) => {
@@ -186,14 +189,12 @@ fn write_result_object(
         }
         (Some(object), _) => objects::write_object(writer, object, "Object", detail),
         (None, Some(correlation)) => {
-            let object = Element::new("Object")
-                .typed(&result.object_type)
-                .with(Element::of("CorrelationID", correlation));
+            let mut object = Element::new("Object").with(Element::of("CorrelationID", correlation));
+            object.type_name = known().map(str::to_owned);
             objects::write_object(writer, &object, "Object", ObjectDetail::Base);
         }
         (None, None) if needs_object(method, &result.detail) => {
-            let type_name = Some(result.object_type.as_str()).filter(|name| !name.is_empty());
-            writer.empty("Object", type_name, false);
+            writer.empty("Object", known(), false);
         }
         (None, None) => {}
     }

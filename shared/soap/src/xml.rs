@@ -20,17 +20,20 @@
 //! it. Places in faults are ours too: those of the library may lie inside a character.
 //!
 //! `encoding` (bytes to text), `chars` (what may stand where), `declaration` (of XML), `tag` (names
-//! and attributes), `scope` (namespaces), `reader` (elements and bounds).
+//! and attributes), `scope` (namespaces), `reader` (elements and bounds), `outline` (all of it, for
+//! comparisons).
 
 mod chars;
 mod declaration;
 mod encoding;
+mod outline;
 mod reader;
 mod scope;
 mod tag;
 
-pub(crate) use chars::{is_all_blank, is_ncname};
+pub(crate) use chars::{is_all_blank, is_ncname, trimmed};
 pub(crate) use encoding::decode;
+pub use outline::{Expanded, Piece, outline};
 pub(crate) use reader::{Event, Name, Reader};
 
 use crate::fault::Fault;

@@ -10,6 +10,11 @@ pub(crate) fn is_all_blank(text: &str) -> bool {
     text.bytes().all(is_blank)
 }
 
+/// Without the blanks around it, as a schema collapses them; other spaces are part of the value.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
+}
+
 /// Production Char of XML 1.0.
 pub(crate) const fn is_char(c: char) -> bool {
     matches!(c,

@@ -40,7 +40,7 @@ pub(crate) struct Name<'a> {
 /// An attribute that is no namespace declaration.
 #[derive(Clone, Debug)]
 pub(crate) struct Attribute<'a> {
-    qname: QName<'a>,
+    pub(crate) qname: QName<'a>,
     pub(crate) space: Space,
     /// Where its prefix is declared, if it has one.
     binding: Option<usize>,
@@ -352,6 +352,19 @@ impl<'a> Reader<'a> {
     /// names in values, as in `xsi:type="ns0:Subscriber"`.
     pub(crate) fn space_of(&self, prefix: &str) -> Option<Space> {
         self.scope.space_of(prefix)
+    }
+
+    /// The name, as it stands, of the element that just began, and of the namespace that a prefix
+    /// stands for: for those to whom its [`Space`] is not enough.
+    pub(crate) fn prefix(&self) -> &'a str {
+        let tag = &self.text[self.at + "<".len()..];
+        let name = tag.split(['/', '>', ' ', '\t', '\n', '\r']);
+        let prefixed = name.take(1).find_map(|name| name.split_once(':'));
+        prefixed.map_or("", |(prefix, _)| prefix)
+    }
+
+    pub(crate) fn uri_of(&self, prefix: &str) -> &str {
+        self.scope.uri_of(prefix)
     }
 
     fn close(&mut self) -> Event<'a> {

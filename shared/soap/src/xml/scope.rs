@@ -136,6 +136,16 @@ impl<'a> Scope<'a> {
             .rposition(|binding| binding.prefix == prefix)
     }
 
+    /// The namespace's own name. Empty: none.
+    pub(crate) fn uri_of(&self, prefix: &str) -> &str {
+        match prefix {
+            "xml" => namespaces::XML,
+            _ => self
+                .binding_of(prefix)
+                .map_or("", |binding| &self.bindings[binding].uri),
+        }
+    }
+
     /// Whether two declarations are of the same namespace.
     pub(crate) fn is_same(&self, one: Option<usize>, other: Option<usize>) -> bool {
         let uri = |binding: Option<usize>| binding.map(|binding| &self.bindings[binding].uri);
