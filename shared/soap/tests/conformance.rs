@@ -38,8 +38,13 @@ fn our_reader_judges_like_the_suite() {
         other.len()
     );
     assert_eq!(
-        (not_well_formed.len(), well_formed.len()),
-        (207, 68),
+        (
+            not_well_formed.len(),
+            well_formed.len(),
+            with_doctype.len(),
+            other.len()
+        ),
+        (207, 68, 1634, 57),
         "the suite is whole"
     );
     check(&not_well_formed, true, &[]);

@@ -1,8 +1,6 @@
 //! What is tried against the server's door: every envelope here is refused, with a fault that says
 //! why and gives nothing away.
 
-use std::time::{Duration, Instant};
-
 use soap::{Fault, FaultCode};
 
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
@@ -219,33 +217,6 @@ fn bounds_are_firm() {
     check(&create(&"<A/>".repeat(soap::ELEMENTS_MAX)), "too complex");
     let large = " ".repeat(soap::ENVELOPE_BYTES_MAX);
     check(&create(&large), "at most 5000000");
-}
-
-#[test]
-fn the_worst_envelopes_are_read_in_bounded_time() {
-    let prefixes: String = (0..60)
-        .map(|number| format!(" xmlns:p{number}=\"{}{number:02}\"", "u".repeat(500)))
-        .collect();
-    let attributes: String = (0..60).map(|number| format!(" p{number}:a=''")).collect();
-    let many = format!("<A{attributes}/>").repeat(5_000);
-    let compared = format!(
-        "<s:Envelope xmlns:s=\"{SOAP}\"{prefixes}><s:Body><C xmlns=\"{API}\">{many}</C></s:Body></s:Envelope>"
-    );
-    let references = create(&format!("<A>{}</A>", "&amp;".repeat(900_000)));
-    let comments = create(&format!("<A>{}</A>", "x<!---->".repeat(600_000)));
-    let open = create(&"<![CDATA[".repeat(500_000));
-    let brackets = create(&format!("<A>{}</A>", "]".repeat(4_900_000)));
-    for envelope in [compared, references, comments, open, brackets] {
-        let begun = Instant::now();
-        let read = soap::read_envelope(envelope.as_bytes(), None);
-        drop(read);
-        // Two hundred times what it takes, for slow machines and builds; quadratic is minutes.
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "{}",
-            &envelope[..200]
-        );
-    }
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! What reading costs in memory, counted by an allocator that counts: so many allocations for an
+//! ordinary call, and for the worst envelopes never more than a function has.
+
+#[path = "../examples/reading/envelopes.rs"]
+mod envelopes;
+
+use std::hint::black_box;
+
+use allocation_counter::{AllocationInfo, measure};
+
+/// Most that one request may hold at any moment. A function has 256 MB, and reads one at a time.
+const BYTES_MAX: u64 = 100_000_000;
+
+fn of_size(kind: &str, bytes: usize) -> String {
+    envelopes::hostile_of_size(kind, bytes).expect("a kind")
+}
+
+fn reading(envelope: &str) -> AllocationInfo {
+    measure(|| {
+        black_box(soap::read_envelope(envelope.as_bytes(), None).is_ok());
+    })
+}
+
+#[test]
+fn x05_x06_x14_the_worst_envelopes_take_bounded_memory() {
+    for kind in envelopes::HOSTILE {
+        // Less what stands around it.
+        let envelope = of_size(kind, soap::ENVELOPE_BYTES_MAX - 40_000);
+        assert!(
+            envelope.len() > 4_900_000,
+            "{kind}: {} bytes",
+            envelope.len()
+        );
+        let used = reading(&envelope);
+        println!(
+            "{kind}: {} allocations, {} bytes at most",
+            used.count_total, used.bytes_max
+        );
+        assert!(
+            used.bytes_max < BYTES_MAX,
+            "{kind}: {} bytes",
+            used.bytes_max
+        );
+        assert_eq!(used.bytes_current, 0, "{kind} leaves something behind");
+    }
+}
+
+#[test]
+fn twice_as_much_takes_at_most_twice_the_memory() {
+    for kind in envelopes::HOSTILE {
+        let (once, twice) = (
+            reading(&of_size(kind, 100_000)),
+            reading(&of_size(kind, 200_000)),
+        );
+        // Buffers that double are up to twice as large as they need to be.
+        assert!(
+            twice.bytes_total <= 5 * once.bytes_total / 2 + 50_000,
+            "{kind}: {} bytes, then {}",
+            once.bytes_total,
+            twice.bytes_total
+        );
+    }
+}
+
+#[test]
+fn what_is_refused_early_takes_nothing() {
+    let doctype = format!("<!DOCTYPE x [{}]>", "<!ENTITY a \"b\">".repeat(300_000));
+    let too_large = " ".repeat(soap::ENVELOPE_BYTES_MAX + 1);
+    let deep = "<A>".repeat(1_600_000);
+    for envelope in [doctype, too_large, deep] {
+        let used = reading(&envelope);
+        assert!(used.bytes_max < 20_000, "{used:?}");
+    }
+}
+
+/// Reading, keeping, checking and answering a call of 2.2 KB.
+#[test]
+fn an_ordinary_call_takes_so_many_allocations() {
+    let envelope = envelopes::triggered_send(1);
+    assert!(
+        (2_100..2_400).contains(&envelope.len()),
+        "{}",
+        envelope.len()
+    );
+    let read = reading(&envelope);
+    let all = measure(|| {
+        let envelope = soap::read_envelope(envelope.as_bytes(), None).expect("a good one");
+        let kept = soap::canonical(&envelope.body);
+        black_box(calls::Digest::of(kept.as_bytes()));
+        let operation = soap::take_operation(envelope.body, None, None).expect("an operation");
+        let soap::Operation::Call(call) = operation else {
+            panic!("a call expected");
+        };
+        call.check(false).expect("nothing wrong");
+        black_box(call.place().expect("a place"));
+        black_box(soap::write_queued(call.method, call.objects.len(), "id"));
+    });
+    println!("{} to read, {} in all", read.count_total, all.count_total);
+    assert!(read.count_total <= 72, "{} to read", read.count_total);
+    assert!(all.count_total <= 116, "{} in all", all.count_total);
+}

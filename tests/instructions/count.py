@@ -1,0 +1,66 @@
+"""Counts the instructions of the example `reading` under callgrind and holds them against a file.
+
+Usage: count.py PROGRAM EXPECTED [--write]
+"""
+
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+# How far a count may be from the file: compilers differ by a little, a careless change by more.
+TOLERANCE = 0.03
+
+# Twice the size may take so many times the instructions: linear, and no doubt about it.
+TWICE_MAX = 2.2
+BYTES = 100_000
+
+program, expected_file, *flags = sys.argv[1:]
+
+
+def run(*arguments):
+    return subprocess.run(arguments, capture_output=True, text=True, check=True)
+
+
+def instructions(*arguments):
+    counted = run("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, *map(str, arguments))
+    return int(re.search(r"Collected : (\d+)", counted.stderr).group(1))
+
+
+def each(what, few, many):
+    """Of one run, without what starting takes."""
+    return (instructions(what, many) - instructions(what, few)) // (many - few)
+
+
+def linear(kind):
+    empty, once, twice = (instructions("hostile", kind, size) for size in (1, BYTES, 2 * BYTES))
+    return (twice - empty) / (once - empty)
+
+
+def main():
+    kinds = run(program, "kinds").stdout.split()
+    with ThreadPoolExecutor(2) as pool:
+        read, take_in = pool.submit(each, "read", 1, 3), pool.submit(each, "take-in", 10, 110)
+        growth = dict(zip(kinds, pool.map(linear, kinds)))
+    counts = {"read-1mb": read.result(), "take-in-2kb": take_in.result()}
+    if "--write" in flags:
+        with open(expected_file, "w") as file:
+            file.writelines(f"{name} {count}\n" for name, count in counts.items())
+    failed = []
+    expected = dict(line.split() for line in open(expected_file))
+    for name, count in counts.items():
+        change = count / int(expected[name]) - 1
+        print(f"{name:16} {count:>12,} instructions, {change:+.1%} against {expected_file}")
+        if change > TOLERANCE:
+            failed.append(f"{name} takes {change:.1%} more; if that is worth it, run with --write")
+        elif change < -TOLERANCE:
+            failed.append(f"{name} takes {-change:.1%} less; hold it with --write")
+    for kind, times in growth.items():
+        print(f"{kind:16} {times:.2f} times the instructions for twice the size")
+        if times > TWICE_MAX:
+            failed.append(f"{kind} grows faster than its size: {times:.2f}")
+    if failed:
+        sys.exit("\n".join(failed))
+
+
+main()
