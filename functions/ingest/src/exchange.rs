@@ -16,7 +16,8 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let url = service_url(cloud, request);
     let now = cloud.now();
     let content_type = request.header("content-type");
-    let envelope = match soap::read_envelope(&request.body, content_type) {
+    let read = check_plain(request).and_then(|()| soap::read_envelope(&request.body, content_type));
+    let envelope = match read {
         Ok(envelope) => envelope,
         Err(fault) => {
             let version = SoapVersion::guess(&request.body, content_type);
@@ -51,6 +52,17 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         }
     };
     respond(&answering, name, answered)
+}
+
+/// A packed body is not unpacked: a small one could become a large one.
+fn check_plain(request: &Request) -> Result<(), Fault> {
+    match request.header("content-encoding").map(str::trim) {
+        None | Some("" | "identity") => Ok(()),
+        Some(encoding) => Err(Fault::client(format!(
+            "Content-Encoding '{}' is not supported. Send the envelope as it is",
+            soap::echo(encoding)
+        ))),
+    }
 }
 
 /// Nothing is said of what is wrong inside, but it can be found by the id.

@@ -34,7 +34,11 @@ impl Response {
     pub fn new(status: u16, content_type: &str, body: String) -> Self {
         Self {
             status,
-            headers: vec![("content-type", content_type.to_owned())],
+            headers: vec![
+                ("content-type", content_type.to_owned()),
+                // A browser must not make a page of what holds a caller's text.
+                ("x-content-type-options", "nosniff".to_owned()),
+            ],
             body,
         }
     }

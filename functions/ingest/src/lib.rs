@@ -4,12 +4,13 @@
 //! bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a call
 //! for later), [`at_once`] (a call for now), [`retrieve`] and [`results`] (looking at what there
 //! is), [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a call,
-//! as JSON).
+//! as JSON). [`gateway`] is what `main.rs` needs of API Gateway.
 
 pub mod accept;
 pub mod at_once;
 pub mod caller;
 pub mod exchange;
+pub mod gateway;
 pub mod http;
 pub mod page;
 pub mod request_state;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
@@ -23,6 +24,12 @@ use crate::{overview, port};
 
 /// What the front door takes at most; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
+
+/// A request whose body takes longer is given up: who sends a byte a minute holds a connection.
+const BODY_WITHIN: Duration = Duration::from_secs(60);
+
+/// The page has a style of its own and nothing else; what callers sent must not become more.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Batches of one queue that are carried out at the same time, as in the template.
 const AT_ONCE: usize = 8;
@@ -65,6 +72,7 @@ pub async fn serve(
         .route("/_local/clock/advance", post(advance))
         .route("/_local/maintenance", post(maintenance))
         .fallback(product)
+        .layer(middleware::from_fn(not_from_elsewhere))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(durably)
         .with_state(Site {
@@ -103,8 +111,24 @@ fn drive(set: &Set) {
     });
 }
 
-async fn page(State(site): State<Site>) -> Html<String> {
-    Html(overview::page(&site.set, &site.tray))
+/// What a browser posts here must come from here: no other site's page turns the clock.
+async fn not_from_elsewhere(request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/_local") && !is_ours(request.headers()) {
+        return say(StatusCode::FORBIDDEN, "Another site asks for this.\n");
+    }
+    next.run(request).await
+}
+
+/// Whether it is a page of our own that asks, or no page at all.
+fn is_ours(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let own = text(header::HOST).map(|host| format!("http://{host}"));
+    text(header::ORIGIN).is_none_or(|origin| Some(origin) == own.as_deref())
+}
+
+async fn page(State(site): State<Site>) -> impl IntoResponse {
+    let page = Html(overview::page(&site.set, &site.tray));
+    ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], page)
 }
 
 async fn mails(State(site): State<Site>) -> Json<Value> {
@@ -161,15 +185,21 @@ async fn maintenance(
     Json(json!({ "maintenance": on })).into_response()
 }
 
-async fn product(
-    State(site): State<Site>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    if is_aws(&headers) {
-        return aws(&site, method, uri, headers, body).await;
+async fn product(State(site): State<Site>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let whole = axum::body::to_bytes(body, REQUEST_BYTES_MAX);
+    let body = match tokio::time::timeout(BODY_WITHIN, whole).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            return say(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The body is too large, or breaks off.\n",
+            );
+        }
+        Err(_) => return say(StatusCode::REQUEST_TIMEOUT, "The body takes too long.\n"),
+    };
+    if is_aws(&head.headers) {
+        return aws(&site, head, body).await;
     }
     if site.cloud_only {
         return say(
@@ -177,7 +207,8 @@ async fn product(
             "Only the local cloud is here; the functions are where --lambda says.\n",
         );
     }
-    let named: BTreeMap<String, String> = headers
+    let named: BTreeMap<String, String> = head
+        .headers
         .iter()
         .filter_map(|(name, value)| {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
@@ -185,9 +216,9 @@ async fn product(
         .collect();
     let host = named.get("host").cloned().unwrap_or_default();
     let request = ingest::Request {
-        method: method.as_str().to_owned(),
-        path: uri.path().to_owned(),
-        query: uri.query().unwrap_or_default().to_owned(),
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
         headers: named,
         body: body.to_vec(),
         origin: format!("http://{host}"),
@@ -220,11 +251,8 @@ fn is_aws(headers: &HeaderMap) -> bool {
             .is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256"))
 }
 
-async fn aws(site: &Site, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let mut request = http::Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = headers;
+async fn aws(site: &Site, head: Parts, body: Bytes) -> Response {
+    let request = http::Request::from_parts(head, body);
     let local = site.set.local.clone();
     // A task of its own, for the same reason.
     match tokio::spawn(async move { local.answer(request) }).await {

@@ -1,0 +1,124 @@
+//! API Gateway's events: a request read from one, an answer written for it.
+
+use std::collections::BTreeMap;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::{Request, Response};
+
+/// `None`: the body says that it is Base64, and is not.
+pub fn read(event: ApiGatewayV2httpRequest) -> Option<Request> {
+    let body = event.body.unwrap_or_default();
+    let body = if event.is_base64_encoded {
+        STANDARD.decode(body).ok()?
+    } else {
+        body.into_bytes()
+    };
+    let headers: BTreeMap<String, String> = event
+        .headers
+        .iter()
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect();
+    let context = event.request_context;
+    let host = context
+        .domain_name
+        .or_else(|| headers.get("host").cloned())
+        .unwrap_or_default();
+    let scheme = headers
+        .get("x-forwarded-proto")
+        .map_or("https", String::as_str);
+    Some(Request {
+        method: context.http.method.to_string(),
+        path: event.raw_path.unwrap_or_default(),
+        query: event.raw_query_string.unwrap_or_default(),
+        origin: format!("{scheme}://{host}"),
+        headers,
+        body,
+    })
+}
+
+/// The same for every answer: headers that HTTP does not allow are left out.
+pub fn write(answer: Response) -> ApiGatewayV2httpResponse {
+    let mut headers = HeaderMap::new();
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(answer.status);
+    response.headers = headers;
+    response.body = Some(Body::Text(answer.body));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(body: &str, is_base64: bool) -> ApiGatewayV2httpRequest {
+        let event = format!(
+            r#"{{
+                "version": "2.0", "rawPath": "/Service.asmx", "rawQueryString": "a=b",
+                "headers": {{ "content-type": "text/xml", "host": "evil.example" }},
+                "requestContext": {{
+                    "domainName": "aftercall.example.net",
+                    "http": {{ "method": "POST", "path": "/Service.asmx" }}
+                }},
+                "body": {body:?}, "isBase64Encoded": {is_base64}
+            }}"#
+        );
+        serde_json::from_str(&event).expect("an event")
+    }
+
+    /// API Gateway packs what it takes for no text, so the same envelope may come either way.
+    #[test]
+    fn h03_a_body_is_what_its_flag_says() {
+        let envelope = "<a>\u{e9}</a>";
+        let plain = read(event(envelope, false)).expect("a request");
+        let packed = read(event(&STANDARD.encode(envelope), true)).expect("a request");
+        assert_eq!(plain.body, envelope.as_bytes());
+        assert_eq!(packed.body, plain.body);
+        // Not decoded because it looks like it, and not taken as it is because it cannot be.
+        let looks_packed = read(event("PGEvPg==", false)).expect("a request");
+        assert_eq!(looks_packed.body, b"PGEvPg==");
+        for broken in [
+            "<a/>",
+            "PGEvPg",
+            "PGEvPg==x",
+            "PGEv\u{20}Pg==",
+            "====",
+            "PGEvPh==",
+        ] {
+            assert!(read(event(broken, true)).is_none(), "{broken}");
+        }
+        let nothing = ApiGatewayV2httpRequest::default();
+        assert_eq!(read(nothing).expect("a request").body, b"");
+    }
+
+    /// The domain that API Gateway knows is ours, not what a client writes into its headers.
+    #[test]
+    fn h03_the_origin_is_the_gateways() {
+        let request = read(event("", false)).expect("a request");
+        assert_eq!(request.origin, "https://aftercall.example.net");
+        assert_eq!(
+            (request.method.as_str(), request.query.as_str()),
+            ("POST", "a=b")
+        );
+    }
+
+    #[test]
+    fn an_answer_keeps_status_headers_and_body() {
+        let answer = Response::text(503, "later\n").with_header("retry-after", "1");
+        let written = write(answer);
+        assert_eq!(written.status_code, 503);
+        assert_eq!(written.headers["retry-after"], "1");
+        assert_eq!(written.body, Some(Body::Text("later\n".to_owned())));
+    }
+}
