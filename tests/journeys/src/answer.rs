@@ -3,6 +3,8 @@
 use ingest::Response;
 use roxmltree::Document;
 
+use crate::kept_answers;
+
 /// An element, by its local name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
@@ -76,6 +78,7 @@ pub struct Answer {
 impl Answer {
     #[track_caller]
     pub fn read(response: Response) -> Self {
+        kept_answers::keep(&response);
         let envelope = Node::read(&response.body);
         let body = envelope.child("Body").expect("an answer has a Body");
         let payload = body

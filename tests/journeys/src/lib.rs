@@ -3,11 +3,13 @@
 //!
 //! Read in this order: [`story`] (the caller, and the world around it), [`call`] (what it sends),
 //! [`answer`] (what it hears), [`look`] (what it retrieves), [`record`] (what lies in the tables,
-//! for what no caller can see), [`cut`] (the same story with the world stopped anywhere in it).
+//! for what no caller can see), [`cut`] (the same story with the world stopped anywhere in it),
+//! [`kept_answers`] (answers put aside for a validator).
 
 pub mod answer;
 pub mod call;
 pub mod cut;
+pub mod kept_answers;
 pub mod look;
 pub mod record;
 pub mod story;

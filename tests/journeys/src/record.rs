@@ -58,6 +58,14 @@ pub fn put_account_record(local: &LocalCloud, item: &Value) {
     assert_eq!(local.answer(request).status(), 200);
 }
 
+/// The records of all tables.
+pub fn everything(local: &LocalCloud) -> Vec<Record> {
+    local::names::TABLES
+        .iter()
+        .flat_map(|table| scan(local, table))
+        .collect()
+}
+
 fn scan(local: &LocalCloud, table: &str) -> Vec<Record> {
     let mut records = Vec::new();
     let mut start = Value::Null;

@@ -1,0 +1,170 @@
+//! H1, H2, H7: what comes by HTTP around the envelope. H3 is where API Gateway's events are read
+//! (`functions/ingest/src/gateway.rs`), H4 and H5 are of the local server (`listener.rs`), H6 is
+//! about how many calls an account may make.
+
+use ingest::{Request, Response};
+
+use crate::{Door, a_door, fault_of, post, with_header};
+
+fn to(method: &str, path: &str, query: &str) -> Request {
+    Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        ..post("")
+    }
+}
+
+fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
+    let found = answer.headers.iter().find(|(given, _)| *given == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+async fn statuses(door: &Door, path: &str) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for method in [
+        "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "get", "",
+    ] {
+        let answer = door.keeps_nothing_of(&to(method, path, "")).await;
+        statuses.push(answer.status);
+    }
+    statuses
+}
+
+#[tokio::test(start_paused = true)]
+async fn h01_every_method_path_and_content_type_has_its_answer() {
+    let door = a_door().await;
+    let soap = [405, 500, 405, 405, 405, 405, 405, 405, 405, 405];
+    for path in [
+        "/Service.asmx",
+        "/SERVICE.ASMX",
+        "/prefix/service.asmx/",
+        "/s4/Service.asmx",
+    ] {
+        assert_eq!(statuses(&door, path).await, soap, "{path}");
+    }
+    let token = [405, 400, 405, 405, 405, 405, 405, 405, 405, 405];
+    assert_eq!(statuses(&door, "/v2/token").await, token);
+    for nowhere in [
+        "",
+        "/",
+        "/x",
+        "/Service.asmx/x",
+        "/Service.asmx%2f",
+        "/../Service.asm",
+        "//",
+        "/.env",
+        "/_local/",
+        "/2015-03-31/functions/processor/invocations",
+        "/\u{0}",
+        "/etframework.wsdl/..",
+    ] {
+        let answer = door.keeps_nothing_of(&to("POST", nowhere, "")).await;
+        assert_eq!(answer.status, 404, "{nowhere}: {}", answer.body);
+    }
+    let good = door.queued("");
+    for kind in [
+        "text/xml",
+        "TEXT/XML; charset=UTF-8",
+        "application/soap+xml",
+        "application/xml",
+        "",
+        ";",
+    ] {
+        let answer = door
+            .answer(&with_header(post(good.as_str()), "content-type", kind))
+            .await;
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.body);
+    }
+    for kind in [
+        "application/json",
+        "text/plain",
+        "text/html",
+        "application/x-www-form-urlencoded",
+        "text",
+        "text/xml2",
+        "image/svg+xml",
+        "*/*",
+    ] {
+        let request = with_header(post(good.as_str()), "content-type", kind);
+        door.turns_away_request(request, "is not supported".to_owned())
+            .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn h02_large_headers_do_no_harm() {
+    let door = a_door().await;
+    let large = "x".repeat(1_000_000);
+    let good = door.queued("");
+    for name in [
+        "soapaction",
+        "content-type",
+        "idempotency-key",
+        "content-encoding",
+    ] {
+        let request = with_header(post(good.as_str()), name, &large);
+        fault_of(&door.keeps_nothing_of(&request).await);
+    }
+    for name in [
+        "user-agent",
+        "cookie",
+        "x-anything",
+        "accept",
+        "host",
+        "x-forwarded-for",
+    ] {
+        let answer = door
+            .answer(&with_header(post(good.as_str()), name, &large))
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(answer.body.len() < 10_000, "{name} came back");
+    }
+    let mut many = post(good);
+    for number in 0..10_000 {
+        many.headers.insert(format!("x-{number}"), "x".to_owned());
+    }
+    assert_eq!(door.answer(&many).await.status, 200);
+    let bearer = with_header(
+        to("GET", "/platform/v1/endpoints/soap", ""),
+        "authorization",
+        &format!("Bearer {large}"),
+    );
+    assert_eq!(door.keeps_nothing_of(&bearer).await.status, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn h07_what_is_shown_in_a_browser_stays_what_it_is() {
+    let door = a_door().await;
+    let hostile = "https://a\"><script>alert(1)</script>";
+    for (method, path, query) in [
+        ("GET", "/etframework.wsdl", ""),
+        ("GET", "/Service.asmx", "WSDL"),
+        ("GET", "/Service.asmx", ""),
+        ("GET", "/<script>alert(1)</script>", ""),
+        ("POST", "/Service.asmx", ""),
+        ("POST", "/v2/token", ""),
+        ("POST", "/v1/requestToken", ""),
+        ("GET", "/platform/v1/endpoints/soap", ""),
+    ] {
+        let mut request = with_header(to(method, path, query), "origin", "https://evil.example");
+        request.origin = hostile.to_owned();
+        let answer = door.keeps_nothing_of(&request).await;
+        assert!(!answer.body.contains("<script"), "{path}: {}", answer.body);
+        assert_eq!(
+            header(&answer, "access-control-allow-origin"),
+            None,
+            "{path}"
+        );
+        assert_eq!(
+            header(&answer, "x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
+        let kind = header(&answer, "content-type").unwrap_or_default();
+        assert!(!kind.contains("html"), "{path}: {kind}");
+        if kind.contains("xml") {
+            journeys::Node::read(&answer.body);
+        }
+    }
+}

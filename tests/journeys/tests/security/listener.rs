@@ -1,0 +1,130 @@
+//! H4, H5, H7 of the local server, where the HTTP is ours to listen to: bytes over a real connection.
+
+use aws_smithy_types::retry::RetryConfig;
+use cloud::Chance;
+use local::tray::Tray;
+use local::{LocalClock, LocalCloud, Set, site};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A server of its own; its address.
+async fn a_server() -> String {
+    let clock = LocalClock::running();
+    let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
+    let tray = Tray::new(local.clone());
+    let set = Set::new(
+        local,
+        tray.connector(),
+        Chance::system(),
+        RetryConfig::disabled(),
+    );
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let listener = site::listen(any).await.expect("a port");
+    let address = listener.local_addr().expect("its address").to_string();
+    tokio::spawn(site::serve(set, tray, listener, false));
+    address
+}
+
+/// Sends these bytes, says no more, and hears all that is answered.
+async fn told(address: &str, bytes: &str) -> String {
+    let mut connection = TcpStream::connect(address).await.expect("a connection");
+    connection
+        .write_all(bytes.as_bytes())
+        .await
+        .expect("it is sent");
+    let mut answer = Vec::new();
+    // A connection that is reset has said what it said.
+    let _ended = connection.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn statuses(answer: &str) -> Vec<&str> {
+    let lines = answer.split("HTTP/1.1 ").skip(1);
+    lines.filter_map(|line| line.get(..3)).collect()
+}
+
+#[tokio::test]
+async fn h04_a_body_has_one_length() {
+    let address = a_server().await;
+    let post = |headers: &str, rest: &str| {
+        format!(
+            "POST /Service.asmx HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n{rest}"
+        )
+    };
+    for headers in [
+        "content-length: 4\r\ncontent-length: 5\r\n",
+        "content-length: 4, 5\r\n",
+        "content-length: -1\r\n",
+        "content-length: +4\r\n",
+        "content-length: 0x4\r\n",
+        "content-length: 99999999999999999999\r\n",
+        "transfer-encoding: xchunked\r\n",
+        "transfer-encoding: chunked, identity\r\n",
+        "bad header: x\r\n",
+    ] {
+        let answer = told(&address, &post(headers, "<a/>")).await;
+        assert_eq!(statuses(&answer), ["400"], "{headers}: {answer}");
+    }
+    // With both, the chunks count, and nothing behind them is taken for another request.
+    let smuggled = "GET /etframework.wsdl HTTP/1.1\r\nhost: x\r\n\r\n";
+    let both = post(
+        "content-length: 4\r\ntransfer-encoding: chunked\r\n",
+        &format!("4\r\n<a/>\r\n0\r\n\r\n{smuggled}"),
+    );
+    let answer = told(&address, &both).await;
+    assert_eq!(statuses(&answer), ["500"], "{answer}");
+    assert!(answer.contains("Envelope expected"), "{answer}");
+}
+
+#[tokio::test]
+async fn h04_a_body_is_bounded_whatever_it_says_of_itself() {
+    let address = a_server().await;
+    let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
+    let endless = format!(
+        "POST /Service.asmx HTTP/1.1\r\nhost: {address}\r\ntransfer-encoding: chunked\r\n\r\n{}",
+        chunk.repeat(12)
+    );
+    let mut connection = TcpStream::connect(&address).await.expect("a connection");
+    let _refused_on_the_way = connection.write_all(endless.as_bytes()).await;
+    let mut answer = vec![0; 12];
+    connection.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(answer, b"HTTP/1.1 413");
+}
+
+/// Time stands still until nothing else is to be done, and then goes on to what is waited for.
+#[tokio::test(start_paused = true)]
+async fn h05_a_slow_body_is_given_up() {
+    let address = a_server().await;
+    let slow = format!(
+        "POST /Service.asmx HTTP/1.1\r\nhost: {address}\r\ncontent-length: 1000\r\nconnection: close\r\n\r\n<a"
+    );
+    let answer = told(&address, &slow).await;
+    assert_eq!(statuses(&answer), ["408"], "{answer}");
+}
+
+#[tokio::test]
+async fn h07_the_page_runs_nothing_and_nobody_else_presses_its_buttons() {
+    let address = a_server().await;
+    let ask = |first: &str, headers: &str| {
+        format!(
+            "{first} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n"
+        )
+    };
+    let page = told(&address, &ask("GET /_local/", "")).await;
+    assert!(
+        page.contains("content-security-policy: default-src 'none'"),
+        "{page}"
+    );
+    let advance = "POST /_local/clock/advance?seconds=1";
+    let own = format!("origin: http://{address}\r\n");
+    for (headers, status) in [
+        ("", "200"),
+        (own.as_str(), "200"),
+        ("origin: https://evil.example\r\n", "403"),
+        ("origin: null\r\n", "403"),
+    ] {
+        let answer = told(&address, &ask(advance, headers)).await;
+        assert_eq!(statuses(&answer), [status], "{headers}: {answer}");
+        assert!(!answer.contains("access-control"), "{answer}");
+    }
+}
