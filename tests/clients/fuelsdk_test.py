@@ -7,7 +7,7 @@ import unittest
 
 import FuelSDK
 
-from stage import BASE, Receiver, mails_to, new, until
+from stage import BASE, CLOCK_IS_REAL, Receiver, advance, mails_to, new, until
 
 os.chdir(tempfile.mkdtemp(prefix="fuelsdk-"))  # it writes soap_cache_file.json to the current folder
 
@@ -162,6 +162,66 @@ class FuelSdk(unittest.TestCase):
         for person in people:
             [mail] = until(f"a mail to {person}", lambda: mails_to(f"{person}@example.com"))
             self.assertEqual("Hello", mail["subject"])
+
+    def test_calls_of_every_method_can_be_asynchronous(self):
+        make, key = self.client.soap_client.factory.create, new("methods")
+        service = self.client.soap_client.service
+
+        def subscriber(**fields):
+            it = make("Subscriber")
+            it.SubscriberKey = key
+            for name, value in fields.items():
+                setattr(it, name, value)
+            return it
+
+        def options(kind):
+            it = make(kind)
+            it.RequestType = "Asynchronous"
+            return it
+
+        def ended(answer):
+            code, body = answer
+            self.assertEqual((200, "OK"), (code, body.OverallStatus))
+            ask = lambda: self.get("AsyncRequestResult", ["Status"], "RequestID", body.RequestID)
+            over = ("Complete", "Error")
+            return until("the call to end", lambda: ask()[0].Status in over and ask()[0].Status)
+
+        created = service.Create(options("CreateOptions"), subscriber(EmailAddress=f"{key}@example.com"))
+        self.assertEqual("Complete", ended(created))
+        self.assertEqual("Complete", ended(service.Update(options("UpdateOptions"), subscriber(Status="Held"))))
+        [found] = self.get("Subscriber", ["Status"], "SubscriberKey", key)
+        self.assertEqual("Held", found.Status)
+        self.assertEqual("Complete", ended(service.Delete(options("DeleteOptions"), subscriber())))
+        self.assertEqual([], list(self.get("Subscriber", ["SubscriberKey"], "SubscriberKey", key)))
+        definition = make("EmailSendDefinition")
+        definition.CustomerKey = new("none")
+        definitions = {"Definition": [definition]}
+        self.assertEqual("Error", ended(service.Perform(options("PerformOptions"), "start", definitions)))
+
+    def test_the_legacy_flow_of_tokens(self):
+        for more in ({}, {"soapendpoint": BASE + "/Service.asmx"}):
+            legacy = client(useOAuth2Authentication="False", authenticationurl=BASE + "/v1/requestToken?legacy=1", **more)
+            key = new("legacy")
+            made = FuelSDK.ET_Subscriber()
+            made.auth_stub = legacy
+            made.props = {"SubscriberKey": key, "EmailAddress": f"{key}@example.com"}
+            self.ok(made.post())
+            [found] = self.get("Subscriber", ["SubscriberKey"], "SubscriberKey", key)
+            self.assertEqual(key, found.SubscriberKey)
+
+    @unittest.skipIf(CLOCK_IS_REAL, "the clock of this endpoint cannot be moved")
+    def test_z_a_token_that_has_expired_is_named_so_and_replaced(self):
+        """Last, since it moves the clock on."""
+        key = new("expired")
+        asked = self.an(FuelSDK.ET_GetSupport, obj_type="Subscriber", props=["SubscriberKey"])
+        asked.search_filter = {"Property": "SubscriberKey", "SimpleOperator": "equals", "Value": key}
+        self.ok(asked.get())
+        advance(1_300)
+        refused = asked.get()
+        self.assertFalse(refused.status)
+        self.assertIn("Token Expired", str(refused.message))
+        self.client.refresh_token(True)
+        self.ok(asked.get())
 
     def test_a_wrong_secret_gets_no_token(self):
         with self.assertRaisesRegex(Exception, "invalid_client"):

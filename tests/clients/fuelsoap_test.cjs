@@ -239,6 +239,57 @@ test('a token that has expired is named so, and replaced', moving, async () => {
   assert.equal(found.Results.length, 1);
 });
 
+test('the first version of tokens', async () => {
+  const legacy = new FuelSoap({
+    auth: { clientId: 'local', clientSecret: 'local', authUrl: `${BASE}/v1/requestToken` },
+    soapEndpoint: `${BASE}/Service.asmx`,
+  });
+  const legacyAsk = (method, ...parameters) => new Promise((resolve, reject) => {
+    legacy[method](...parameters, (error, answer) => (error ? reject(error) : resolve(answer.body)));
+  });
+  const key = fresh('legacy');
+  const created = await legacyAsk('create', 'Subscriber', subscriber(key), null);
+  assert.equal(created.OverallStatus, 'OK');
+  const found = await legacyAsk('retrieve', 'Subscriber', ['SubscriberKey'], equals('SubscriberKey', key));
+  assert.deepEqual(found.Results.map((it) => it.SubscriberKey), [key]);
+});
+
+test('updates and deletes can be asynchronous', async () => {
+  const key = fresh('methods');
+  await ask('create', 'Subscriber', subscriber(key), null);
+  const ended = (answer) => until('the call to end', async () => (await state(answer.RequestID)).Status === 'Complete');
+  await ended(await ask('update', 'Subscriber', { SubscriberKey: key, Status: 'Held' }, { RequestType: 'Asynchronous' }));
+  const found = await ask('retrieve', 'Subscriber', ['Status'], equals('SubscriberKey', key));
+  assert.deepEqual(found.Results.map((it) => it.Status), ['Held']);
+  await ended(await ask('delete', 'Subscriber', { SubscriberKey: key }, { RequestType: 'Asynchronous' }));
+  const left = await ask('retrieve', 'Subscriber', ['SubscriberKey'], equals('SubscriberKey', key));
+  assert.deepEqual(left.Results, []);
+});
+
+test('more than a page is continued', async () => {
+  const key = fresh('extension');
+  const object = `DataExtensionObject[${key}]`;
+  await ask('create', 'DataExtension', {
+    CustomerKey: key,
+    Name: key,
+    Fields: { Field: [{ Name: 'Id', FieldType: 'Text', MaxLength: 50, IsPrimaryKey: true, IsRequired: true }] },
+  }, null);
+  const count = 2_501;
+  for (let start = 0; start < count; start += 500) {
+    const rows = Array.from({ length: Math.min(500, count - start) }, (_, it) => ({
+      $: { 'xsi:type': 'DataExtensionObject' },
+      CustomerKey: key,
+      Properties: { Property: { Name: 'Id', Value: `${start + it}`.padStart(5, '0') } },
+    }));
+    await ask('create', 'DataExtensionObject', rows, null);
+  }
+  const first = await ask('retrieve', object, ['Id'], {});
+  assert.equal(first.OverallStatus, 'MoreDataAvailable');
+  assert.equal(first.Results.length, 2_500);
+  const rest = await ask('retrieve', object, ['Id'], { continueRequest: first.RequestID });
+  assert.equal(rest.Results.length, 1);
+});
+
 test('a wrong secret gets no token', async () => {
   await assert.rejects(new Promise((resolve, reject) => {
     newClient('wrong').retrieve('Subscriber', ['SubscriberKey'], {}, (error, it) => (error ? reject(error) : resolve(it)));
