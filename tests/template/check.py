@@ -249,7 +249,12 @@ class Roles(unittest.TestCase):
                 function["Environment"]["Variables"]["PASSWORD_KEY"],
             )
 
-    def test_no_wildcards(self):
+    def test_t02_each_function_has_a_role_of_its_own(self):
+        roles = [target(function["Role"]) for function in FUNCTIONS.values()]
+        self.assertEqual(len(FUNCTIONS), len(set(roles)), roles)
+        self.assertEqual({"ScheduleRole"}, {name for name in ROLES if name not in roles and "Function" not in name})
+
+    def test_t02_no_wildcards(self):
         used = set()
         for role, statement in self.statements():
             where = (role, statement.get("Sid"))
@@ -338,7 +343,15 @@ class Records(unittest.TestCase):
         [kept_longer] = re.findall(r"KEPT_LONGER: SignedDuration = SignedDuration::from_hours\(24 \* (\d+)\)", record)
         self.assertGreaterEqual(rule["ExpirationInDays"], results + int(kept_longer))
 
-    def test_the_bucket_is_private_and_only_over_tls(self):
+    def test_t04_what_is_at_rest_is_encrypted(self):
+        for name, table in of_type("AWS::DynamoDB::Table").items():
+            self.assertEqual({"SSEEnabled": True}, table["SSESpecification"], name)
+        for name, queue in QUEUES.items():
+            self.assertTrue(queue["SqsManagedSseEnabled"] or queue["KmsMasterKeyId"], name)
+        for name, bucket in of_type("AWS::S3::Bucket").items():
+            self.assertTrue(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name)
+
+    def test_t04_the_bucket_is_private_and_only_over_tls(self):
         bucket = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]
         self.assertEqual({True}, set(bucket["PublicAccessBlockConfiguration"].values()))
         self.assertEqual(4, len(bucket["PublicAccessBlockConfiguration"]))
