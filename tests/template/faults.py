@@ -106,12 +106,12 @@ def low_runs_as_wide_as_high(template):
     scaling["MaximumConcurrency"] = {"Ref": "HighConcurrency"}
 
 
-@fault("test_no_wildcards")
+@fault("test_t02_no_wildcards")
 def any_action(template):
     statement(template, "IngestRole", "Calls")["Action"] = "dynamodb:*"
 
 
-@fault("test_no_wildcards")
+@fault("test_t02_no_wildcards")
 def any_resource(template):
     statement(template, "IngestRole", "WakeUps")["Resource"] = "*"
 
@@ -186,7 +186,7 @@ def bodies_go_before_their_results(template):
     properties(template, "BodiesBucket")["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] = 90
 
 
-@fault("test_the_bucket_is_private_and_only_over_tls")
+@fault("test_t04_the_bucket_is_private_and_only_over_tls")
 def a_bucket_for_everybody(template):
     properties(template, "BodiesBucket")["PublicAccessBlockConfiguration"]["BlockPublicPolicy"] = False
 

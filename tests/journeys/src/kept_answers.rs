@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ingest::Response;
 use sha2::{Digest, Sha256};
@@ -28,7 +29,9 @@ pub fn keep_wsdl(answer: &Response) {
 
 /// Whole or not at all: other tests do the same at the same time.
 fn put(folder: &Path, file: &Path, text: &str) {
-    let partly = file.with_extension(std::process::id().to_string());
+    static PUT: AtomicU64 = AtomicU64::new(0);
+    let number = PUT.fetch_add(1, Ordering::Relaxed);
+    let partly = file.with_extension(format!("{}-{number}", std::process::id()));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&partly, text))
         .and_then(|()| fs::rename(&partly, file))
