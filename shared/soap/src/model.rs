@@ -2,18 +2,8 @@
 //!
 //! Told once, in `model/*.txt`, and used twice: the WSDL is written from it, and so is every
 //! object in an answer, because strict clients refuse an element out of its place.
-//!
-//! A line tells one thing. `?` is optional, `*` any number, `+` at least one, `~` may be nil,
-//! braces hold an anonymous type, `choice(...)` alternatives:
-//!
-//! ```text
-//! type CreateOptions : Options = Container?:ContainerID
-//! abstract Request =
-//! enum RequestType = Synchronous, Asynchronous
-//! pattern instanceid = [0-9]+
-//! message CreateRequest = Options:CreateOptions, Objects+:APIObject
-//! objects Account Asset
-//! ```
+
+mod notation;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -91,11 +81,20 @@ pub(crate) enum Content {
 
 /// A type with the fields of its bases before its own, ready for looking up.
 pub(crate) struct Complex {
-    fields: Vec<(&'static str, FieldType)>,
+    parts: Vec<Part>,
     positions: HashMap<&'static str, usize>,
-    is_object: bool,
+    /// Its own name and those that it is derived from.
+    kin: Vec<&'static str>,
     /// Nothing is known of it but that it is an object, so that whatever it holds may be right.
     is_open: bool,
+}
+
+/// One of a type's fields.
+struct Part {
+    name: &'static str,
+    of: FieldType,
+    is_required: bool,
+    is_nillable: bool,
 }
 
 /// What an element's content is looked up in.
@@ -106,17 +105,17 @@ enum FieldType {
 
 impl Complex {
     fn new(definition: &[Field]) -> Self {
-        let mut fields = Vec::new();
-        collect(definition, &mut fields);
-        let names = fields.iter().map(|(name, _)| *name);
+        let mut parts = Vec::new();
+        collect(definition, &mut parts);
+        let names = parts.iter().map(|part| part.name);
         let positions = names
             .enumerate()
             .map(|(position, name)| (name, position))
             .collect();
         Self {
-            fields,
+            parts,
             positions,
-            is_object: false,
+            kin: Vec::new(),
             is_open: false,
         }
     }
@@ -128,7 +127,7 @@ impl Complex {
 
     /// The type of the child at a position, if it is more than text.
     pub(crate) fn child(&self, position: usize) -> Option<&Self> {
-        match &self.fields.get(position)?.1 {
+        match &self.parts.get(position)?.of {
             FieldType::Named(name) => model().complex(name),
             FieldType::Anonymous(complex) => Some(complex),
         }
@@ -136,7 +135,7 @@ impl Complex {
 
     /// The name of the type of the child at a position; `None`: it has none.
     pub(crate) fn child_type(&self, position: usize) -> Option<&'static str> {
-        match &self.fields.get(position)?.1 {
+        match &self.parts.get(position)?.of {
             FieldType::Named(name) => Some(name),
             FieldType::Anonymous(_) => None,
         }
@@ -144,15 +143,38 @@ impl Complex {
 
     /// The names of all fields and of their types, in order. An anonymous type is called `Array`.
     pub(crate) fn fields(&self) -> Vec<(&'static str, &'static str)> {
-        let named = |(name, field): &(&'static str, FieldType)| match field {
-            FieldType::Named(type_name) => (*name, *type_name),
-            FieldType::Anonymous(_) => (*name, "Array"),
+        let named = |part: &Part| match part.of {
+            FieldType::Named(type_name) => (part.name, type_name),
+            FieldType::Anonymous(_) => (part.name, "Array"),
         };
-        self.fields.iter().map(named).collect()
+        self.parts.iter().map(named).collect()
+    }
+
+    /// Positions and names of the fields that no such type is without.
+    pub(crate) fn required(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        let parts = self.parts.iter().enumerate();
+        parts
+            .filter(|(_, part)| part.is_required)
+            .map(|(position, part)| (position, part.name))
+    }
+
+    pub(crate) fn is_required(&self, position: usize) -> bool {
+        let part = self.parts.get(position);
+        part.is_some_and(|part| part.is_required)
+    }
+
+    pub(crate) fn is_nillable(&self, position: usize) -> bool {
+        let part = self.parts.get(position);
+        part.is_some_and(|part| part.is_nillable)
+    }
+
+    /// Whether it is of that type, or of one derived from it.
+    pub(crate) fn is_a(&self, name: &str) -> bool {
+        self.kin.contains(&name)
     }
 
     pub(crate) fn is_object(&self) -> bool {
-        self.is_object
+        self.is_a(OBJECT)
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -160,16 +182,27 @@ impl Complex {
     }
 }
 
-/// The fields in order; the alternatives of a choice one after the other.
-fn collect(definition: &[Field], fields: &mut Vec<(&'static str, FieldType)>) {
+/// The fields in order; the alternatives of a choice one after the other, none of them required.
+fn collect(definition: &[Field], parts: &mut Vec<Part>) {
     for field in definition {
-        match &field.content {
-            Content::Named(name) => fields.push((field.name, FieldType::Named(name))),
-            Content::Anonymous(inner) => {
-                fields.push((field.name, FieldType::Anonymous(Complex::new(inner))));
+        let of = match &field.content {
+            Content::Named(name) => FieldType::Named(name),
+            Content::Anonymous(inner) => FieldType::Anonymous(Complex::new(inner)),
+            Content::Choice(alternatives) => {
+                let first = parts.len();
+                collect(alternatives, parts);
+                parts[first..]
+                    .iter_mut()
+                    .for_each(|part| part.is_required = false);
+                continue;
             }
-            Content::Choice(alternatives) => collect(alternatives, fields),
-        }
+        };
+        parts.push(Part {
+            name: field.name,
+            of,
+            is_required: !field.is_optional,
+            is_nillable: field.is_nillable,
+        });
     }
 }
 
@@ -177,6 +210,28 @@ impl Model {
     /// A type that has elements, by name.
     pub(crate) fn complex(&self, name: &str) -> Option<&Complex> {
         self.by_name.get(name)
+    }
+
+    /// What stands where there must be a value of a simple type and there is none: what a program
+    /// has there that never set it.
+    pub(crate) fn unset(&self, type_name: &str) -> &'static str {
+        let first = self
+            .definitions
+            .iter()
+            .find_map(|definition| match definition {
+                Definition::Enumeration { name, values } if *name == type_name => {
+                    values.first().copied()
+                }
+                Definition::Enumeration { .. }
+                | Definition::Complex { .. }
+                | Definition::Pattern { .. }
+                | Definition::Message { .. } => None,
+            });
+        match type_name {
+            "boolean" => "false",
+            "byte" | "short" | "int" | "integer" | "long" | "double" => "0",
+            _ => first.unwrap_or_default(),
+        }
     }
 
     /// Whether there are types that say more than this one, and may stand in its place.
@@ -190,11 +245,7 @@ impl Model {
     }
 
     fn parse(texts: &[&'static str]) -> Self {
-        let definitions: Vec<Definition> = texts
-            .iter()
-            .flat_map(|text| statements(text))
-            .flat_map(definitions_of)
-            .collect();
+        let definitions = notation::read(texts);
         let mut by_name = HashMap::new();
         for definition in &definitions {
             if let Definition::Complex { name, fields, .. } = definition {
@@ -205,8 +256,8 @@ impl Model {
                     .flat_map(|(_, own)| own.to_vec())
                     .collect();
                 let mut complex = Complex::new(&all);
-                complex.is_object = chain.iter().any(|(ancestor, _)| *ancestor == OBJECT);
-                complex.is_open = complex.is_object && *name != OBJECT && fields.is_empty();
+                complex.kin = chain.iter().map(|(kin, _)| *kin).collect();
+                complex.is_open = complex.is_object() && *name != OBJECT && fields.is_empty();
                 by_name.insert(*name, complex);
             }
         }
@@ -238,127 +289,6 @@ fn ancestry<'a>(definitions: &'a [Definition], name: &str) -> Vec<(&'static str,
         }
     }
     chain
-}
-
-/// The statements of a text: a line and the indented ones behind it.
-fn statements(text: &'static str) -> Vec<&'static str> {
-    let mut statements = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let ends = rest.match_indices('\n').map(|(at, _)| at + 1);
-        let end = ends
-            .into_iter()
-            .find(|at| !rest[*at..].starts_with(' '))
-            .unwrap_or(rest.len());
-        let (statement, behind) = rest.split_at(end);
-        if !statement.starts_with('#') && !statement.trim().is_empty() {
-            statements.push(statement.trim());
-        }
-        rest = behind;
-    }
-    statements
-}
-
-fn definitions_of(statement: &'static str) -> Vec<Definition> {
-    let (kind, rest) = statement.split_once(' ').unwrap_or((statement, ""));
-    if kind == "objects" {
-        let object = |name| Definition::Complex {
-            name,
-            base: Some(OBJECT),
-            is_abstract: false,
-            fields: Vec::new(),
-        };
-        return rest.split_whitespace().map(object).collect();
-    }
-    let (head, content) = rest.split_once('=').unwrap_or((rest, ""));
-    let (name, base) = head
-        .split_once(':')
-        .map_or((head, None), |(name, base)| (name, Some(base)));
-    let (name, base, content) = (name.trim(), base.map(str::trim), content.trim());
-    vec![match kind {
-        "enum" => Definition::Enumeration {
-            name,
-            values: content.split(',').map(str::trim).collect(),
-        },
-        "pattern" => Definition::Pattern {
-            name,
-            pattern: content,
-        },
-        "message" => Definition::Message {
-            name,
-            fields: fields_of(content),
-        },
-        _ => Definition::Complex {
-            name,
-            base,
-            is_abstract: kind == "abstract",
-            fields: fields_of(content),
-        },
-    }]
-}
-
-fn fields_of(text: &'static str) -> Vec<Field> {
-    split_outside(text).into_iter().map(field_of).collect()
-}
-
-/// Splits at the commas that stand in no braces.
-fn split_outside(text: &'static str) -> Vec<&'static str> {
-    let mut depth = 0_usize;
-    let mut from = 0;
-    let mut parts = Vec::new();
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' | '(' => depth += 1,
-            '}' | ')' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(&text[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[from..]);
-    parts
-        .into_iter()
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect()
-}
-
-fn field_of(text: &'static str) -> Field {
-    let content = |from: usize| text[from..].trim_end_matches(['}', ')']);
-    if text.starts_with("choice(") {
-        let alternatives = fields_of(content("choice(".len()));
-        return Field {
-            name: "",
-            content: Content::Choice(alternatives),
-            is_optional: false,
-            is_repeated: false,
-            is_nillable: false,
-        };
-    }
-    let name_end = text.find(['?', '*', '+', ':', '{']).unwrap_or(text.len());
-    let (name, rest) = text.split_at(name_end);
-    let behind = rest.trim_start_matches(['?', '*', '+']);
-    Field {
-        name,
-        is_optional: rest.starts_with(['?', '*']),
-        is_repeated: rest.starts_with(['*', '+']),
-        is_nillable: behind.ends_with('~'),
-        content: if behind.starts_with('{') {
-            Content::Anonymous(fields_of(inside(behind)))
-        } else {
-            Content::Named(behind.trim_start_matches(':').trim_end_matches('~').trim())
-        },
-    }
-}
-
-/// What stands in the outer braces.
-fn inside(text: &'static str) -> &'static str {
-    let text = text.trim();
-    text.strip_prefix('{')
-        .and_then(|text| text.strip_suffix('}'))
-        .unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -34,46 +34,51 @@ pub(crate) fn write_object(
     detail: ObjectDetail,
 ) {
     let type_name = object.type_name.as_deref();
-    let Some(complex) = model::model().complex(type_name.unwrap_or(OBJECT)) else {
-        return payload::write_element(writer, object, name);
-    };
-    match detail {
-        ObjectDetail::Whole => write_complex(writer, object, name, complex),
-        ObjectDetail::Base => {
-            let Some(base) = model::model().complex(OBJECT) else {
-                return;
-            };
-            write_complex(writer, object, name, base);
-        }
-        ObjectDetail::None => {}
+    match model::model().complex(type_name.unwrap_or(OBJECT)) {
+        _ if detail == ObjectDetail::None => {}
+        Some(complex) => write_complex(writer, object, name, complex, detail),
+        None => payload::write_element(writer, object, name),
     }
 }
 
 /// Writes the children that the type knows, in its order; of an open type the others behind them.
-fn write_complex(writer: &mut Writer, object: &Element, name: &str, complex: &Complex) {
-    if object.nil {
-        return writer.empty(name, object.type_name.as_deref(), true);
-    }
+/// What the type is not without is there, be it unset: strict clients refuse the whole of an answer
+/// over it, although it may be their own object that they get back.
+fn write_complex(
+    writer: &mut Writer,
+    object: &Element,
+    name: &str,
+    complex: &Complex,
+    detail: ObjectDetail,
+) {
     let mut children: Vec<(usize, Child<'_>)> = Vec::with_capacity(object.children.len() + 2);
     for child in &object.children {
         match complex.position(&child.name) {
-            Some(position) => children.push((position, Child::Present(child))),
-            None if complex.is_open() => children.push((usize::MAX, Child::Present(child))),
-            None => {}
+            Some(position) if is_shown(child, complex, position, detail) => {
+                children.push((position, Child::Present(child)));
+            }
+            None if complex.is_open() && detail == ObjectDetail::Whole => {
+                children.push((usize::MAX, Child::Present(child)));
+            }
+            Some(_) | None => {}
         }
     }
-    let is_top = object.type_name.is_some();
-    if complex.is_object() && is_top {
+    for (position, name) in complex.required() {
+        if !children.iter().any(|(present, _)| *present == position) {
+            children.push((position, Child::Unset(name)));
+        }
+    }
+    if complex.is_object() && object.type_name.is_some() {
         for name in NIL_IF_ABSENT {
             if object.child(name).is_none()
                 && let Some(position) = complex.position(name)
             {
-                children.push((position, Child::Absent(name)));
+                children.push((position, Child::Nil(name)));
             }
         }
     }
-    if children.is_empty() && object.children.is_empty() {
-        return payload::write_element(writer, object, name);
+    if children.is_empty() {
+        return writer.empty(name, object.type_name.as_deref(), false);
     }
     // Stable: repeated elements keep their order. Mostly sorted already, which costs nothing.
     children.sort_by_key(|(position, _)| *position);
@@ -81,7 +86,8 @@ fn write_complex(writer: &mut Writer, object: &Element, name: &str, complex: &Co
     for (position, child) in children {
         match child {
             Child::Present(child) => write_child(writer, child, complex, position),
-            Child::Absent(name) => writer.empty(name, None, true),
+            Child::Nil(name) => writer.empty(name, None, true),
+            Child::Unset(name) => write_unset(writer, name, complex, position),
         }
     }
     writer.close(name);
@@ -89,16 +95,59 @@ fn write_complex(writer: &mut Writer, object: &Element, name: &str, complex: &Co
 
 enum Child<'a> {
     Present(&'a Element),
-    Absent(&'static str),
+    Nil(&'static str),
+    Unset(&'static str),
+}
+
+/// Whether so much detail shows it; what is nil where nothing may be is as good as absent.
+fn is_shown(child: &Element, complex: &Complex, position: usize, detail: ObjectDetail) -> bool {
+    let is_base = || {
+        let base = model::model().complex(OBJECT);
+        base.is_some_and(|base| base.position(&child.name).is_some())
+    };
+    let is_plain = || complex.child(position).is_none();
+    let is_detailed = || match detail {
+        ObjectDetail::Whole => true,
+        ObjectDetail::Base => is_base() || (complex.is_required(position) && is_plain()),
+        ObjectDetail::None => false,
+    };
+    (!child.nil || complex.is_nillable(position)) && is_detailed()
 }
 
 fn write_child(writer: &mut Writer, child: &Element, parent: &Complex, position: usize) {
-    let own = child
-        .type_name
-        .as_deref()
-        .and_then(|name| model::model().complex(name));
+    let declared = parent.child_type(position);
+    let is_in_place = |own: &&Complex| match declared {
+        Some(declared) => own.is_a(declared),
+        // Behind the elements of an open type everything is.
+        None => position == usize::MAX,
+    };
+    let own = child.type_name.as_deref();
+    let own = own
+        .and_then(|name| model::model().complex(name))
+        .filter(is_in_place);
+    if child.type_name.is_some() && own.is_none() {
+        // The name of no type, or of one that does not belong there, would make strict clients
+        // refuse the whole answer.
+        let child = Element {
+            type_name: None,
+            ..child.clone()
+        };
+        return write_child(writer, &child, parent, position);
+    }
+    if child.nil {
+        return writer.empty(&child.name, child.type_name.as_deref(), true);
+    }
     match own.or_else(|| parent.child(position)) {
-        Some(complex) => write_complex(writer, child, &child.name, complex),
+        Some(complex) => write_complex(writer, child, &child.name, complex, ObjectDetail::Whole),
         None => payload::write_element(writer, child, &child.name),
+    }
+}
+
+fn write_unset(writer: &mut Writer, name: &str, parent: &Complex, position: usize) {
+    let unset = Element::new(name);
+    match (parent.child(position), parent.child_type(position)) {
+        (Some(complex), _) => write_complex(writer, &unset, name, complex, ObjectDetail::Whole),
+        (None, Some(type_name)) => writer.leaf(name, model::model().unset(type_name)),
+        (None, None) => writer.empty(name, None, false),
     }
 }

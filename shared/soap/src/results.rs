@@ -173,7 +173,10 @@ fn write_result_object(
         .as_deref()
         .filter(|text| !text.is_empty());
     // What is no object of ours is refused by its name, and cannot be given back under it.
-    let known = || Some(result.object_type.as_str()).filter(|name| objects::is_object(name));
+    let stand_in = || Element {
+        type_name: Some(result.object_type.clone()).filter(|name| objects::is_object(name)),
+        ..Element::new("Object")
+    };
     let is_known = |object: &Element| object.type_name.as_deref().is_none_or(objects::is_object);
     let object = result
         .object
@@ -189,12 +192,11 @@ fn write_result_object(
         }
         (Some(object), _) => objects::write_object(writer, object, "Object", detail),
         (None, Some(correlation)) => {
-            let mut object = Element::new("Object").with(Element::of("CorrelationID", correlation));
-            object.type_name = known().map(str::to_owned);
+            let object = stand_in().with(Element::of("CorrelationID", correlation));
             objects::write_object(writer, &object, "Object", ObjectDetail::Base);
         }
         (None, None) if needs_object(method, &result.detail) => {
-            writer.empty("Object", known(), false);
+            objects::write_object(writer, &stand_in(), "Object", ObjectDetail::Base);
         }
         (None, None) => {}
     }

@@ -4,7 +4,7 @@ use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields::{self, unreadable};
 use crate::filter::{self, Filter};
-use crate::model::{self, Complex};
+use crate::model::{self, Complex, OBJECT};
 use crate::options::{self, ClientContext};
 
 /// One Retrieve.
@@ -109,11 +109,13 @@ fn leads_on(complex: &Complex, path: &str) -> bool {
 }
 
 /// The object with only the named properties: `Client.ID` keeps Client with its ID alone, `Client`
-/// keeps it whole. Rows of data extensions are asked for by their columns: a name also keeps the
-/// `Property` of that name.
+/// keeps it whole. What an object of its type is not without is kept, too: an attribute that is
+/// asked for by name keeps its value, which would be taken for an empty one. Rows of data
+/// extensions are asked for by their columns: a name also keeps the `Property` of that name.
 pub fn project(object: &Element, properties: &[String]) -> Element {
     let paths: Vec<&str> = properties.iter().map(String::as_str).collect();
-    let mut kept = keep(object, &paths);
+    let type_name = object.type_name.as_deref().unwrap_or(OBJECT);
+    let mut kept = keep(object, &paths, model::model().complex(type_name));
     if object.type_name.as_deref() == Some("DataExtensionObject")
         && let Some(columns) = object
             .child("Properties")
@@ -131,15 +133,19 @@ pub fn project(object: &Element, properties: &[String]) -> Element {
     kept
 }
 
-fn keep(object: &Element, paths: &[&str]) -> Element {
+fn keep(object: &Element, paths: &[&str], complex: Option<&Complex>) -> Element {
     let mut kept = Element {
         name: object.name.clone(),
         type_name: object.type_name.clone(),
         nil: object.nil,
         ..Element::default()
     };
+    let is_required = |name: &str| {
+        let position = complex.and_then(|complex| Some((complex, complex.position(name)?)));
+        position.is_some_and(|(complex, position)| complex.is_required(position))
+    };
     for child in &object.children {
-        if paths.contains(&child.name.as_str()) {
+        if paths.contains(&child.name.as_str()) || is_required(&child.name) {
             kept.children.push(child.clone());
             continue;
         }
@@ -148,7 +154,10 @@ fn keep(object: &Element, paths: &[&str]) -> Element {
             .filter_map(|path| path.strip_prefix(child.name.as_str())?.strip_prefix('.'))
             .collect();
         if !nested.is_empty() {
-            let child = keep(child, &nested);
+            let own = child.type_name.as_deref();
+            let own = own.and_then(|name| model::model().complex(name));
+            let declared = complex.and_then(|it| it.child(it.position(&child.name)?));
+            let child = keep(child, &nested, own.or(declared));
             if !child.children.is_empty() {
                 kept.children.push(child);
             }

@@ -182,8 +182,81 @@ fn retrieved_objects_say_their_type() {
     assert_eq!(
         bare(&soap::write_retrieved("OK", ID, &[item, open])),
         format!(
-            "<RetrieveResponseMsg><OverallStatus>OK</OverallStatus><RequestID>{ID}</RequestID><Results xsi:type=\"ResultItem\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID><RequestID>{ID}</RequestID><StatusCode>OK</StatusCode></Results><Results xsi:type=\"Automation\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CustomerKey>k</CustomerKey><Name>n</Name></Results></RetrieveResponseMsg>"
+            "<RetrieveResponseMsg><OverallStatus>OK</OverallStatus><RequestID>{ID}</RequestID><Results xsi:type=\"ResultItem\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID><RequestID>{ID}</RequestID><StatusCode>OK</StatusCode><StatusMessage /></Results><Results xsi:type=\"Automation\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CustomerKey>k</CustomerKey><Name>n</Name></Results></RetrieveResponseMsg>"
         )
+    );
+}
+
+/// What is in the one retrieved object, of the type and with the children.
+#[track_caller]
+fn check_written(type_name: &str, children: &str, expected: &str) {
+    let object = soap::read_canonical(&format!(
+        "<Objects xmlns=\"{}\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"{type_name}\">{children}</Objects>",
+        soap::API
+    ));
+    let written = soap::write_retrieved("OK", ID, &[object.expect("an object")]);
+    let nil = "<PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" />";
+    let expected = format!("<Results xsi:type=\"{type_name}\">{nil}{expected}</Results>");
+    assert!(written.contains(&expected), "{written}\nhas no {expected}");
+}
+
+#[test]
+fn what_a_type_is_not_without_is_there_be_it_unset() {
+    check_written("ScheduledRequest", "", "<RequestID />");
+    check_written(
+        "TriggeredSend",
+        "<Attributes><Name>n</Name></Attributes>",
+        "<TriggeredSendDefinition /><Subscribers /><Attributes><Name>n</Name><Value /></Attributes>",
+    );
+    check_written(
+        "GlobalUnsubscribeCategory",
+        "<Name>n</Name>",
+        "<Name>n</Name><IgnorableByPartners>false</IgnorableByPartners><Ignore>false</Ignore>",
+    );
+    check_written(
+        "ImportDefinition",
+        "<Notification><ResponseAddress>a</ResponseAddress></Notification>",
+        "<Notification><ResponseType>None</ResponseType><ResponseAddress>a</ResponseAddress></Notification>",
+    );
+}
+
+#[test]
+fn what_is_nil_where_nothing_may_be_is_absent() {
+    check_written("Subscriber", "<Status xsi:nil=\"true\"/>", "");
+    check_written(
+        "ResultItem",
+        "<StatusCode xsi:nil=\"true\"/>",
+        "<StatusCode /><StatusMessage />",
+    );
+}
+
+#[test]
+fn a_type_that_does_not_belong_there_is_not_named() {
+    for type_name in ["Nonsense", "List", "Options"] {
+        check_written(
+            "TriggeredSend",
+            &format!(
+                "<TriggeredSendDefinition/><Subscribers xsi:type=\"{type_name}\"><SubscriberKey>k</SubscriberKey></Subscribers>"
+            ),
+            "<TriggeredSendDefinition /><Subscribers><SubscriberKey>k</SubscriberKey></Subscribers>",
+        );
+    }
+}
+
+#[test]
+fn only_the_base_of_an_object_is_still_an_object_of_its_type() {
+    let cancelled = ObjectResult {
+        object: Some(
+            Element::new("Objects")
+                .typed("ScheduledRequest")
+                .with(Element::of("RequestID", ID)),
+        ),
+        ..ObjectResult::default()
+    };
+    let payload = soap::write_results(Method::Delete, &[cancelled], None, "OK", ObjectDetail::Base);
+    assert!(
+        payload.contains(&format!("<RequestID>{ID}</RequestID>")),
+        "{payload}"
     );
 }
 

@@ -210,6 +210,26 @@ fn only_named_properties_are_kept() {
 }
 
 #[test]
+fn what_a_type_is_not_without_is_kept_with_what_is_named() {
+    let attribute = Element::new("Attributes")
+        .with(Element::of("Name", "City"))
+        .with(Element::of("Value", "Bern"));
+    let subscriber = Element::new("Objects")
+        .typed("Subscriber")
+        .with(attribute.clone())
+        .with(Element::of("SubscriberKey", "k"));
+    let kept = soap::project(&subscriber, &["Attributes.Name".to_owned()]);
+    assert_eq!(kept.children, [attribute]);
+    let item = Element::new("Results")
+        .typed("ResultItem")
+        .with(Element::of("RequestID", "r"))
+        .with(Element::of("StatusCode", "OK"))
+        .with(Element::of("StatusMessage", "Created"));
+    let kept = soap::project(&item, &["StatusCode".to_owned()]);
+    assert_eq!(kept.children, item.children[1..]);
+}
+
+#[test]
 fn a_continue_request_needs_no_object_type() {
     let body = soap::read_canonical(&format!(
         "<RetrieveRequestMsg xmlns=\"{}\"><RetrieveRequest><ObjectType/><ContinueRequest>abc</ContinueRequest><Options><BatchSize>5</BatchSize></Options></RetrieveRequest></RetrieveRequestMsg>",

@@ -186,7 +186,7 @@ async fn properties_reach_in_with_dots() {
     let found = caller.retrieves(eve("Attributes.Name")).await;
     assert_eq!(
         found.lines("Attributes.Name Attributes.Value EmailAddress"),
-        ["City"]
+        ["City Rome"]
     );
     let found = caller.retrieves(eve("Attributes EmailAddress")).await;
     let all = "Attributes.Name Attributes.Value EmailAddress";
