@@ -37,17 +37,17 @@ impl Kind {
 }
 
 impl Kind {
-    fn check_properties(
-        self,
-        object_type: &str,
-        properties: &[String],
-    ) -> Result<(), RetrieveError> {
-        let mut unknown = soap::unknown_properties(object_type, properties);
+    fn check_properties(self, request: &RetrieveRequest) -> Result<(), RetrieveError> {
+        let object_type = request.object_type.as_str();
+        let mut asked_for = soap::unknown_properties(object_type, request.properties());
+        let mut filtered_by = soap::unknown_properties(object_type, request.filtered_by());
         if self == Self::Request {
             // The original has no such result for calls, so its type does not name these.
-            unknown.retain(|path| !["RequestID", "ConversationID"].contains(path));
+            let is_unknown = |path: &&str| !["RequestID", "ConversationID"].contains(path);
+            asked_for.retain(is_unknown);
+            filtered_by.retain(is_unknown);
         }
-        RetrieveError::of_unknown(object_type, &unknown)
+        RetrieveError::of_unknown(object_type, &asked_for, &filtered_by)
     }
 }
 
@@ -84,7 +84,7 @@ pub async fn look(
     mut cursor: Cursor,
     size: usize,
 ) -> Result<Looked, Trouble> {
-    if let Err(refused) = kind.check_properties(&request.object_type, &request.properties) {
+    if let Err(refused) = kind.check_properties(request) {
         return Ok(Err(refused.to_string()));
     }
     let Some(asked) = Asked::of(request) else {

@@ -141,7 +141,7 @@ async fn stored(
             return Err(Trouble::Missing(format!("{:?}", missing.0)));
         }
     };
-    if let Err(refused) = source.check_properties(&request.object_type, &request.properties) {
+    if let Err(refused) = source.check_properties(request) {
         return Ok(Err(refused.to_string()));
     }
     let wanted = Wanted {

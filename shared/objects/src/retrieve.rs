@@ -2,7 +2,7 @@
 
 use calls::AccountId;
 use jiff::Timestamp;
-use soap::Element;
+use soap::{Element, RetrieveRequest};
 use thiserror::Error;
 
 use crate::data_extension::{self, ROWS};
@@ -35,20 +35,30 @@ pub enum RetrieveError {
         properties: String,
         object_type: String,
     },
+    #[error("The Filter Property '{0}' is not a retrievable property.")]
+    UnknownFilterProperty(String),
 }
 
 impl RetrieveError {
-    /// The refusal of properties that are not known; of none there is none.
-    pub fn of_unknown(object_type: &str, unknown: &[&str]) -> Result<(), Self> {
+    /// The refusal of properties that are not known: those asked for, all at once; those filtered
+    /// by, one after the other. Of none there is none.
+    pub fn of_unknown(
+        object_type: &str,
+        asked_for: &[&str],
+        filtered_by: &[&str],
+    ) -> Result<(), Self> {
         /// Most of them that are named.
         const NAMED_MAX: usize = 20;
-        if unknown.is_empty() {
-            return Ok(());
+        if !asked_for.is_empty() {
+            return Err(Self::UnknownProperties {
+                properties: asked_for[..asked_for.len().min(NAMED_MAX)].join(", "),
+                object_type: object_type.to_owned(),
+            });
         }
-        Err(Self::UnknownProperties {
-            properties: unknown[..unknown.len().min(NAMED_MAX)].join(", "),
-            object_type: object_type.to_owned(),
-        })
+        match filtered_by.first() {
+            Some(unknown) => Err(Self::UnknownFilterProperty((*unknown).to_owned())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -135,28 +145,33 @@ impl Source<'_> {
         }
     }
 
-    /// Whether such objects can have these properties; the columns, of rows.
-    pub fn check_properties(
+    /// Whether such objects can have the properties that are asked for and filtered by; the
+    /// columns, of rows.
+    pub fn check_properties(&self, request: &RetrieveRequest) -> Result<(), RetrieveError> {
+        let object_type = request.object_type.as_str();
+        let asked_for = self.unknown(object_type, request.properties());
+        let filtered_by = self.unknown(object_type, request.filtered_by());
+        RetrieveError::of_unknown(object_type, &asked_for, &filtered_by)
+    }
+
+    fn unknown<'p>(
         &self,
         object_type: &str,
-        properties: &[String],
-    ) -> Result<(), RetrieveError> {
-        let type_name = match self.kind {
-            Kind::Rows(_) => "DataExtensionObject",
-            Kind::Objects(_) | Kind::Subscribers | Kind::Fields | Kind::Members => object_type,
+        properties: impl IntoIterator<Item = &'p str>,
+    ) -> Vec<&'p str> {
+        let Kind::Rows(definition) = self.kind else {
+            return soap::unknown_properties(object_type, properties);
         };
-        let mut unknown = soap::unknown_properties(type_name, properties);
-        if let Kind::Rows(definition) = self.kind {
-            let is_column = |path: &str| {
-                data_extension::fields_in(definition).any(|field| {
-                    field
-                        .text_of("Name")
-                        .is_some_and(|name| name.eq_ignore_ascii_case(path))
-                })
-            };
-            unknown.retain(|path| !is_column(path));
-        }
-        RetrieveError::of_unknown(object_type, &unknown)
+        let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
+        let is_column = |path: &str| {
+            data_extension::fields_in(definition).any(|field| {
+                field
+                    .text_of("Name")
+                    .is_some_and(|name| name.eq_ignore_ascii_case(path))
+            })
+        };
+        unknown.retain(|path| !is_column(path));
+        unknown
     }
 
     /// The objects that a stored one stands for: itself, or what stands in it.

@@ -166,6 +166,14 @@ impl Filter {
         }
     }
 
+    /// The properties that it looks at, each path as often as it is named.
+    pub fn properties(&self) -> Vec<&str> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::properties).collect(),
+            Self::Simple { property, .. } => vec![property],
+        }
+    }
+
     /// The values that every admitted object has in that property: what an `equals` or `IN` asks
     /// for, alone or joined by AND with whatever else.
     pub fn equals(&self, property: &str) -> Option<&[String]> {

@@ -23,6 +23,21 @@ pub struct RetrieveRequest {
     pub query_all_accounts: bool,
 }
 
+impl RetrieveRequest {
+    /// What it asks to see.
+    pub fn properties(&self) -> impl Iterator<Item = &str> {
+        self.properties.iter().map(String::as_str)
+    }
+
+    /// What its filter looks at.
+    pub fn filtered_by(&self) -> Vec<&str> {
+        self.filter
+            .as_ref()
+            .map(Filter::properties)
+            .unwrap_or_default()
+    }
+}
+
 pub(crate) fn read(body: &Element) -> Result<RetrieveRequest, Fault> {
     let Some(request) = fields::single(body, "RetrieveRequest")? else {
         return Err(Fault::client("RetrieveRequestMsg holds no RetrieveRequest"));
@@ -77,11 +92,14 @@ fn read_batch_size(request: &Element) -> Result<Option<u32>, Fault> {
 
 /// Those of the properties that no object of that type can have. Of a type that nothing more is
 /// known of, every property may be right.
-pub fn unknown_properties<'a>(object_type: &str, properties: &'a [String]) -> Vec<&'a str> {
+pub fn unknown_properties<'a>(
+    object_type: &str,
+    properties: impl IntoIterator<Item = &'a str>,
+) -> Vec<&'a str> {
     let Some(complex) = model::model().complex(object_type) else {
         return Vec::new();
     };
-    let paths = properties.iter().map(String::as_str);
+    let paths = properties.into_iter();
     paths.filter(|path| !leads_on(complex, path)).collect()
 }
 

@@ -165,6 +165,21 @@ fn complex_filters_nest() {
     );
 }
 
+#[test]
+fn a_filter_names_what_it_looks_at() {
+    let simple = |name: &str, property: &str| part(name, property, "isNull", &[]);
+    let inner = format!(
+        "<RightOperand xsi:type=\"ComplexFilterPart\">{}<LogicalOperator>OR</LogicalOperator>{}</RightOperand>",
+        simple("LeftOperand", "b"),
+        simple("RightOperand", "a")
+    );
+    let nested = filter(&format!(
+        "<Filter xsi:type=\"ComplexFilterPart\">{}<LogicalOperator>AND</LogicalOperator>{inner}</Filter>",
+        simple("LeftOperand", "a")
+    ));
+    assert_eq!(nested.expect("a filter").properties(), ["a", "b", "a"]);
+}
+
 fn row() -> Element {
     let column = |name: &str, value: &str| {
         Element::new("Property")

@@ -183,6 +183,7 @@ async fn properties_reach_in_with_dots() {
             .of(properties)
             .by("SubscriberKey", "eve")
     };
+    // An attribute is none without its value.
     let found = caller.retrieves(eve("Attributes.Name")).await;
     assert_eq!(
         found.lines("Attributes.Name Attributes.Value EmailAddress"),
@@ -235,6 +236,41 @@ async fn a_property_that_no_such_object_has_is_named() {
         assert_eq!(found.status, expected);
         assert!(found.rows.is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_property_that_no_such_object_can_be_found_by_is_named() {
+    let mut caller = a_caller_with_subscribers().await;
+    let known = simple("CustomerKey", "equals", &["ann"]);
+    for (object_type, property) in [
+        ("Subscriber", "Bogus"),
+        ("Subscriber", "subscriberkey"),
+        ("Subscriber", "Client.Bogus"),
+        ("List", "SubscriberKey"),
+        ("ListSubscriber", "EmailAddress"),
+        ("TriggeredSendDefinition", "Bogus"),
+        ("DataExtensionField", "DataExtension.Bogus"),
+        ("ResultItem", "Bogus"),
+        ("ResultMessage", "CorrelationId"),
+        ("AsyncRequestResult", "Bogus"),
+    ] {
+        let unknown = simple(property, "isNull", &[]);
+        let deep = both(&known, "AND", &both(&known, "OR", &unknown));
+        for filter in [unknown.clone(), deep] {
+            let look = look_for(object_type).of("CustomerKey").filtered(&filter);
+            let found = caller.retrieves(look).await;
+            let expected =
+                format!("Error: The Filter Property '{property}' is not a retrievable property.");
+            assert_eq!(found.status, expected, "{object_type}");
+            assert!(found.rows.is_empty());
+        }
+    }
+    // As far as a type is known: of these nothing but the name is.
+    let look = look_for("Automation").of("Whatever").by("Whatever", "x");
+    assert_eq!(caller.retrieves(look).await.status, "OK");
+    let look = look_for("AsyncRequestResult").of("Status");
+    let look = look.by("ConversationID", "x");
+    assert_eq!(caller.retrieves(look).await.status, "OK");
 }
 
 #[tokio::test(start_paused = true)]
@@ -480,8 +516,7 @@ fn row(key: &str, number: &str) -> String {
     )
 }
 
-#[tokio::test(start_paused = true)]
-async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
+async fn a_caller_with_prices() -> Story {
     let mut caller = a_caller().await;
     let field = |name: &str, kind: &str, primary: bool| {
         format!(
@@ -515,6 +550,12 @@ async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
         .await;
     caller.passes(minutes(1)).await;
     assert_eq!(caller.outcomes("c").await, ["1 OK", "2 OK"]);
+    caller
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
+    let mut caller = a_caller_with_prices().await;
     for name in ["prices", "Our prices"] {
         let dear = simple("Price", "greaterThan", &["3"]);
         let look = look_for(&format!("DataExtensionObject[{name}]"))
@@ -540,6 +581,13 @@ async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
             format!(
                 "Error: The Request Property(s) Cost do not match with the fields of DataExtensionObject[{name}] retrieve"
             )
+        );
+        let unknown = look_for(&format!("DataExtensionObject[{name}]"))
+            .of("Article")
+            .filtered(&simple("Cost", "greaterThan", &["3"]));
+        assert_eq!(
+            caller.retrieves(unknown).await.status,
+            "Error: The Filter Property 'Cost' is not a retrievable property."
         );
     }
 }
