@@ -9,6 +9,7 @@ pub mod asked;
 pub mod callbacks;
 mod chunked;
 pub mod clock;
+mod connections;
 mod connector;
 pub mod delivery;
 mod disk;

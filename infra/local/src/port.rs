@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
 use crate::asked::{Asked, header};
+use crate::connections;
 use crate::wire::LocalCloud;
 
 /// Longest request body: a mail of 40 MB as JSON.
@@ -26,7 +27,7 @@ const WAIT_SECONDS_MAX: u64 = 20;
 /// How often a waiting receive looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Serves the wire until the listener fails. Loopback only: nobody's signature is looked at.
+/// Serves the wire until the process ends. Loopback only: nobody's signature is looked at.
 pub async fn serve(cloud: LocalCloud, listener: TcpListener) -> anyhow::Result<()> {
     let address = listener
         .local_addr()
@@ -36,9 +37,7 @@ pub async fn serve(cloud: LocalCloud, listener: TcpListener) -> anyhow::Result<(
         "{address} is not a loopback address"
     );
     answer_at(&cloud, address);
-    axum::serve(listener, router(cloud))
-        .await
-        .context("serving the local cloud")
+    connections::serve(listener, router(cloud)).await
 }
 
 /// Makes queue URLs point at this address.

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 
 use crate::set::{Fed, Set};
 use crate::tray::Tray;
-use crate::{overview, port};
+use crate::{connections, overview, port};
 
 /// What the front door takes at most; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
@@ -80,7 +80,7 @@ pub async fn serve(
             tray,
             cloud_only,
         });
-    axum::serve(listener, router).await.context("serving")
+    connections::serve(listener, router).await
 }
 
 /// What an AWS account does by itself: queues are drained, schedules fire, minutes pass.

@@ -102,6 +102,26 @@ async fn h05_a_slow_body_is_given_up() {
     assert_eq!(statuses(&answer), ["408"], "{answer}");
 }
 
+/// Not so much as a head: half a line of it, half of its headers, nothing behind a first request.
+#[tokio::test(start_paused = true)]
+async fn h05_a_slow_head_is_given_up() {
+    let address = a_server().await;
+    let asked = "GET /etframework.wsdl HTTP/1.1\r\nhost: x\r\n\r\n";
+    for (said, answered) in [
+        ("", 0),
+        ("POST /Serv", 0),
+        ("POST /Service.asmx HTTP/1.1\r\nhost: x\r\ncontent-le", 0),
+        (asked, 1),
+        (&format!("{asked}GET /"), 1),
+    ] {
+        let began = tokio::time::Instant::now();
+        let answer = told(&address, said).await;
+        assert_eq!(statuses(&answer).len(), answered, "{said}: {answer}");
+        let waited = began.elapsed().as_secs();
+        assert!((60..70).contains(&waited), "{waited} s for {said}");
+    }
+}
+
 #[tokio::test]
 async fn h07_the_page_runs_nothing_and_nobody_else_presses_its_buttons() {
     let address = a_server().await;

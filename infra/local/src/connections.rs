@@ -1,0 +1,40 @@
+//! The connections of a listener: HTTP/1 on each, and no patience without end with any of them.
+
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+
+/// A connection on which the head of the next request is not whole by then is closed: who sends a
+/// byte a minute, or nothing any more, holds a connection too. As long as a body may take.
+const HEAD_WITHIN: Duration = Duration::from_secs(60);
+
+/// After a connection could not be taken, mostly because there are too many: until some are gone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves until the process ends.
+pub(crate) async fn serve(listener: TcpListener, router: Router) -> ! {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(answer(stream, router.clone()))),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: TcpStream, router: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // How it ends is the client's affair.
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
