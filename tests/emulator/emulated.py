@@ -30,7 +30,7 @@ def bent(template, code, variables):
                 it["Properties"]["Environment"]["Variables"]["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         if it["Type"] == "AWS::IAM::Role":
             bends += rights(it["Properties"].get("Policies", []), name)
-        if it["Type"] == "AWS::S3::BucketPolicy":
+        if it["Type"] in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"):
             bends += without_tls(it["Properties"]["PolicyDocument"]["Statement"], name)
         if it["Type"] == "AWS::ApiGatewayV2::Api":
             bends += routes_of_its_own(resources, name)

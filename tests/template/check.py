@@ -347,17 +347,29 @@ class Records(unittest.TestCase):
         for name, table in of_type("AWS::DynamoDB::Table").items():
             self.assertEqual({"SSEEnabled": True}, table["SSESpecification"], name)
         for name, queue in QUEUES.items():
-            self.assertTrue(queue["SqsManagedSseEnabled"] or queue["KmsMasterKeyId"], name)
+            self.assertIs(True, queue["SqsManagedSseEnabled"], name)
         for name, bucket in of_type("AWS::S3::Bucket").items():
             self.assertTrue(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name)
 
-    def test_t04_the_bucket_is_private_and_only_over_tls(self):
+    def test_t04_the_bucket_is_private(self):
         bucket = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]
         self.assertEqual({True}, set(bucket["PublicAccessBlockConfiguration"].values()))
         self.assertEqual(4, len(bucket["PublicAccessBlockConfiguration"]))
-        [statement] = TRANSLATED["Resources"]["BodiesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-        self.assertEqual(("Deny", "*"), (statement["Effect"], statement["Principal"]))
-        self.assertEqual({"Bool": {"aws:SecureTransport": "false"}}, statement["Condition"])
+
+    def test_t04_queues_and_buckets_are_there_only_over_tls(self):
+        denied = {}
+        for policy in of_type("AWS::SQS::QueuePolicy").values():
+            denied.update({target(queue): ("sqs:*", policy) for queue in policy["Queues"]})
+        for policy in of_type("AWS::S3::BucketPolicy").values():
+            denied[target(policy["Bucket"])] = ("s3:*", policy)
+        self.assertEqual({*QUEUES, *of_type("AWS::S3::Bucket")}, set(denied))
+        for name, (action, policy) in denied.items():
+            [statement] = policy["PolicyDocument"]["Statement"]
+            said = (statement["Effect"], statement["Principal"], statement["Action"])
+            self.assertEqual(("Deny", "*", action), said, name)
+            self.assertEqual({"Bool": {"aws:SecureTransport": "false"}}, statement["Condition"], name)
+            objects = [it for it in many(statement["Resource"]) if "/*" in json.dumps(it)]
+            self.assertEqual(action == "s3:*", bool(objects), f"{name}: the bucket and what is in it")
 
 
 class Stacks(unittest.TestCase):
@@ -373,14 +385,6 @@ class Stacks(unittest.TestCase):
                 self.assertIn("AWS::StackName", json.dumps(value), f"{name}: {key}")
                 named += 1
         self.assertGreaterEqual(named, 13)
-
-    def test_everything_at_rest_is_encrypted(self):
-        for name, table in of_type("AWS::DynamoDB::Table").items():
-            self.assertIs(True, table["SSESpecification"]["SSEEnabled"], name)
-        for name, queue in QUEUES.items():
-            self.assertIs(True, queue["SqsManagedSseEnabled"], name)
-        for name, bucket in of_type("AWS::S3::Bucket").items():
-            self.assertTrue(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name)
 
     def test_what_costs_money_is_tagged(self):
         mark = {"Key": "application", "Value": "aftercall"}

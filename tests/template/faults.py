@@ -186,9 +186,25 @@ def bodies_go_before_their_results(template):
     properties(template, "BodiesBucket")["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] = 90
 
 
-@fault("test_t04_the_bucket_is_private_and_only_over_tls")
+@fault("test_t04_the_bucket_is_private")
 def a_bucket_for_everybody(template):
     properties(template, "BodiesBucket")["PublicAccessBlockConfiguration"]["BlockPublicPolicy"] = False
+
+
+@fault("test_t04_queues_and_buckets_are_there_only_over_tls")
+def dead_letters_without_tls(template):
+    properties(template, "QueuesPolicy")["Queues"].remove({"Ref": "LowDeadLetters"})
+
+
+@fault("test_t04_queues_and_buckets_are_there_only_over_tls")
+def a_bucket_without_tls(template):
+    del template["Resources"]["BodiesBucketPolicy"]
+
+
+@fault("test_t04_queues_and_buckets_are_there_only_over_tls")
+def tls_for_some_only(template):
+    [it] = properties(template, "QueuesPolicy")["PolicyDocument"]["Statement"]
+    it["Action"] = "sqs:SendMessage"
 
 
 @fault("test_a_second_stack_finds_no_name_taken")
@@ -196,7 +212,7 @@ def a_schedule_that_sam_names(template):
     del properties(template, "TimekeeperFunction")["Events"]["Minute"]["Properties"]["Name"]
 
 
-@fault("test_everything_at_rest_is_encrypted")
+@fault("test_t04_what_is_at_rest_is_encrypted")
 def a_queue_in_the_clear(template):
     properties(template, "RepliesQueue")["SqsManagedSseEnabled"] = False
 
