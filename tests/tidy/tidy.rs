@@ -168,6 +168,34 @@ fn no_test_is_left_out() {
     );
 }
 
+/// What is tried against the server has numbers, and each number the name of a test: `x05_...`.
+#[test]
+fn every_attack_that_is_listed_is_tried() {
+    let listed = [('x', 14), ('s', 10), ('h', 7), ('t', 9)];
+    let names: Vec<String> = files("rs")
+        .chain(files("py"))
+        .flat_map(|file| {
+            let lines = file.text.lines().map(str::trim_start);
+            let tests = lines.filter(|line| {
+                line.starts_with("fn ")
+                    || line.starts_with("async fn ")
+                    || line.starts_with("def test_")
+            });
+            tests.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    none(
+        listed
+            .into_iter()
+            .flat_map(|(list, count)| (1..=count).map(move |number| format!("{list}{number:02}_")))
+            .filter(|number| {
+                !names.iter().any(|name| {
+                    name.contains(&format!(" {number}")) || name.contains(&format!("_{number}"))
+                })
+            }),
+    );
+}
+
 #[test]
 fn settings_and_template_and_handbook_name_the_same_variables() {
     let read_by_code = capitals_in_quotes(&read("shared/cloud/src/settings.rs"));

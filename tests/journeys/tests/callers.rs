@@ -163,7 +163,7 @@ fn good_digest(nonce: &[u8]) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_digest_lets_in_once() {
+async fn s07_a_digest_lets_in_once() {
     let caller = a_known_caller().await;
     let good = good_digest(b"first");
     is_let_in(&says(&caller, &good).await, &good);
@@ -183,7 +183,7 @@ async fn a_digest_lets_in_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_digest_that_proves_nothing_is_refused_and_writes_nothing() {
+async fn s07_a_digest_that_proves_nothing_is_refused_and_writes_nothing() {
     let caller = a_known_caller().await;
     let without = |element: &str| {
         let whole = good_digest(b"n");

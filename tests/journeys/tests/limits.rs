@@ -43,7 +43,7 @@ fn retry_after(response: &Response) -> Option<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_calls_too_often_is_told_so_and_when_to_come_again() {
+async fn h06_who_calls_too_often_is_told_so_and_when_to_come_again() {
     let mut caller = a_caller_limited_to(1).await;
     caller.local().clock().advance(seconds(3));
     for _ in 0..10 {
@@ -74,7 +74,7 @@ async fn who_calls_too_often_is_told_so_and_when_to_come_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn functions_share_a_limit_and_accounts_do_not() {
+async fn h06_functions_share_a_limit_and_accounts_do_not() {
     let caller = a_caller_limited_to(3).await;
     let functions: Vec<Story> = (0..7).map(|_| caller.at_another_function()).collect();
     for _ in 0..3 {

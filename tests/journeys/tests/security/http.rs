@@ -1,6 +1,5 @@
-//! H1, H2, H7: what comes by HTTP around the envelope. H3 is where API Gateway's events are read
-//! (`functions/ingest/src/gateway.rs`), H4 and H5 are of the local server (`listener.rs`), H6 is
-//! about how many calls an account may make.
+//! H1, H2, H7: what comes by HTTP around the envelope. H4 and H5 are of the local server
+//! (`listener.rs`).
 
 use ingest::{Request, Response};
 
