@@ -76,7 +76,7 @@ async fn look(
     let now = cloud.now();
     let sequence = found.call.place.sequence();
     let conversation = &found.standing.conversation;
-    let record = cloud.outcome(&found.standing.key, sequence, now).await?;
+    let record = cloud.outcome(&found.standing, sequence, now).await?;
     let outcome = match (&record, &conversation.phase) {
         (Some(record), _) => Some(record.outcome.clone()),
         // What is known of its end is kept no longer.

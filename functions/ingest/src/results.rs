@@ -200,13 +200,13 @@ impl Looking<'_> {
         let limit = if only { 1 } else { READ_AT_ONCE };
         let outcomes = if only {
             self.cloud
-                .outcome(&standing.key, first, now)
+                .outcome(standing, first, now)
                 .await?
                 .into_iter()
                 .collect()
         } else {
             self.cloud
-                .outcomes_from(&standing.key, first, limit, now)
+                .outcomes_from(standing, first, limit, now)
                 .await?
         };
         if self.kind != Kind::Request {

@@ -36,6 +36,7 @@ mod tests {
         About, AccountId, AsyncResponseType, ConversationId, ConversationKey, OverallStatus, Reply,
         ReplyState, RequestId, RespondWhen, SequenceCode, Subscription,
     };
+    use cloud::reply_record::Kept;
     use jiff::Timestamp;
 
     fn record(conversation_id: Option<&str>) -> ReplyRecord {
@@ -43,6 +44,7 @@ mod tests {
             conversation: ConversationKey("c".to_owned()),
             account: AccountId("1".to_owned()),
             conversation_id: conversation_id.and_then(|id| ConversationId::parse(id).ok()),
+            kept: Kept::Apart,
             version: 1,
             reply: Reply {
                 request_id: RequestId("6f0c-1".to_owned()),

@@ -61,7 +61,8 @@ async fn in_order(
     let mut handed_back = Vec::new();
     for (wake, delivery) in wakes {
         let settled = match wake.what {
-            Owing::Reply(number) => reply::settle(cloud, &wake, number).await,
+            Owing::Reply(number) => reply::settle(cloud, &wake, Some(number)).await,
+            Owing::OnlyReply => reply::settle(cloud, &wake, None).await,
             Owing::Mails => mails::settle(cloud, &wake, deadline).await,
         };
         match settled {

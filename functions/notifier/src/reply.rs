@@ -19,12 +19,15 @@ use crate::{Left, form, letter};
 /// timekeeper.
 const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
-/// Makes the attempt that is due, if one is.
-pub async fn settle(cloud: &Cloud, wake: &ReplyWake, number: u32) -> Result<Left, Trouble> {
-    let Some(record) = cloud
-        .reply(&wake.conversation, wake.sequence, number)
-        .await?
-    else {
+/// Makes the attempt that is due, if one is. `number`: of the call's SendResponseTo; `None`: the
+/// only one, which lies with its call's outcome.
+pub async fn settle(cloud: &Cloud, wake: &ReplyWake, number: Option<u32>) -> Result<Left, Trouble> {
+    let conversation = &wake.conversation;
+    let record = match number {
+        Some(number) => cloud.reply(conversation, wake.sequence, number).await?,
+        None => cloud.only_reply(conversation).await?,
+    };
+    let Some(record) = record else {
         return Ok(Left::Nothing);
     };
     let now = cloud.now();
@@ -38,7 +41,7 @@ pub async fn settle(cloud: &Cloud, wake: &ReplyWake, number: u32) -> Result<Left
     let attempted = record.reply.clone().attempted(found, now);
     note(&attempted);
     match cloud.commit_reply(&record, attempted.clone(), now).await {
-        Ok(_) => {}
+        Ok(()) => {}
         // Somebody else is at the same reply, and commits what they found.
         Err(CommitError::Overtaken) => return Ok(Left::Nothing),
         Err(CommitError::Unavailable(trouble)) => return Err(trouble),
@@ -118,9 +121,7 @@ async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<Strin
         return Ok(None);
     }
     let now = cloud.now();
-    let outcome = cloud
-        .outcome(&record.conversation, reply.sequence, now)
-        .await?;
+    let outcome = cloud.outcome_told(record, now).await?;
     let Some(outcome) = outcome else {
         return Ok(None);
     };

@@ -53,7 +53,7 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
         &["RequestID", "SequenceCode", "Method", "Object", "Outcome"],
         records
             .iter()
-            .filter(|record| text(record, "sk").starts_with("OUTCOME#"))
+            .filter(|record| !text(record, "outcome").is_empty())
             .map(|record| {
                 ["request_id", "sequence", "method", "object_type", "outcome"]
                     .map(|name| text(record, name))

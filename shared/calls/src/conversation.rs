@@ -100,6 +100,8 @@ pub enum Owed {
     Wake,
     /// The same, not before that instant.
     WakeAt(Timestamp),
+    /// Somebody must reply to its only call.
+    Reply,
 }
 
 /// One change of a conversation.

@@ -437,7 +437,7 @@ fn whoever_has_work_to_do_is_looked_at_in_time() {
 }
 
 #[test]
-fn a_look_at_what_has_ended_ends_the_looking() {
+fn what_has_ended_is_looked_at_only_while_its_reply_is_owed() {
     let outcome = Outcome {
         how: Ended::CarriedOut,
         overall_status: OverallStatus::Ok,
@@ -445,11 +445,28 @@ fn a_look_at_what_has_ended_ends_the_looking() {
         error_code: None,
         ended_at: at(1),
     };
-    let mut ended = opened(1).call_ended(&RequestId("r".to_owned()), &outcome, at(1));
-    assert_eq!(ended.clone().look(at(60)).conversation, None);
-    ended.due = Due::At(at(60));
-    let looked = ended.look(at(60)).conversation.expect("a change");
-    assert_eq!(looked.due, Due::Never);
+    let ended = opened(1).call_ended(&RequestId("r".to_owned()), &outcome, at(1));
+    assert_eq!(ended.due, Due::Never);
+    assert_eq!(ended.clone().look(at(60)), unchanged(()));
+    let owing = ended.owing_reply(Due::At(at(60)), at(1));
+    assert_eq!(owing.due, Due::At(at(60)), "as it was");
+    let looked = owing.clone().look(at(60));
+    assert_eq!(looked.owed, [Owed::Reply]);
+    let looked = looked.conversation.expect("a change");
+    assert_eq!(looked.due, Due::At(at(60) + LOOK_AGAIN_LATER));
+    assert_eq!(looked.phase, owing.phase);
+    let again = looked.reply_due(Some(at(70)));
+    assert_eq!(again.due, Due::At(at(70)));
+    assert_eq!(again.reply_due(None).due, Due::Never);
+}
+
+#[test]
+fn a_reply_is_not_looked_at_before_it_could_be_delivered() {
+    let due = |before| opened(1).owing_reply(before, at(100)).due;
+    assert_eq!(due(Due::At(at(130))), Due::At(at(130)));
+    assert_eq!(due(Due::At(at(129))), Due::At(at(160)), "too soon");
+    assert_eq!(due(Due::Parked(at(300))), Due::At(at(160)));
+    assert_eq!(due(Due::Never), Due::At(at(160)));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::call::{RequestId, SequenceCode};
 use crate::conversation::{
-    Conversation, Due, LOOK_AGAIN_LATER, Owed, Phase, Progress, SILENCE_MAX, Step, unchanged,
+    Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Owed, Phase, Progress, SILENCE_MAX, Step,
+    unchanged,
 };
 use crate::ending::Ending;
 use crate::outcome::{Outcome, OverallStatus};
@@ -68,6 +69,23 @@ impl Conversation {
         self
     }
 
+    /// Ended, and the reply to its only call is kept with it: looked at again as long as that is
+    /// owed. When it was due `before` is left as it is, which costs no write to the index, unless
+    /// that is so soon that an ordinary delivery would be overtaken.
+    pub fn owing_reply(mut self, before: Due, now: Timestamp) -> Self {
+        self.due = match before {
+            Due::At(at) if at >= now + LOOK_AGAIN / 2 => before,
+            Due::At(_) | Due::Parked(_) | Due::Never => Due::At(now + LOOK_AGAIN),
+        };
+        self
+    }
+
+    /// The reply to its only call is tried again then; `None`: it is settled.
+    pub fn reply_due(mut self, at: Option<Timestamp>) -> Self {
+        self.due = at.map_or(Due::Never, Due::At);
+        self
+    }
+
     /// A chunk of the next call's objects is done.
     pub fn chunk_done(mut self, done_through: u32) -> Self {
         if let Phase::Running(progress) = &mut self.phase {
@@ -120,11 +138,11 @@ impl Conversation {
             }
             Phase::Ended(_) if self.due == Due::Never => unchanged(()),
             Phase::Ended(_) => {
-                self.due = Due::Never;
+                self.due = Due::At(now + LOOK_AGAIN_LATER);
                 Step {
                     conversation: Some(self),
                     answer: (),
-                    owed: Vec::new(),
+                    owed: vec![Owed::Reply],
                 }
             }
         }

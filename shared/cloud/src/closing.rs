@@ -50,7 +50,7 @@ impl Cloud {
             conversation = conversation.closed_through(through);
         }
         let next = self
-            .commit_with(seen, conversation, transaction, now)
+            .commit_with(seen.next(conversation), transaction, now)
             .await?;
         Ok((next, wakes))
     }

@@ -78,6 +78,20 @@ impl Writing {
     }
 }
 
+/// Bytes that the table counts of an item, to the side of too many: names and values as UTF-8, a
+/// number as its digits.
+pub(crate) fn size_of(item: &Item) -> usize {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        // Not written by [`Writing`].
+        _ => 0,
+    };
+    item.iter()
+        .map(|(name, attribute)| name.len() + value(attribute))
+        .sum()
+}
+
 /// The part of the index that a conversation's records lie in.
 pub(crate) fn due_shard(conversation: &ConversationKey) -> String {
     conversation.shard().to_string()

@@ -26,6 +26,7 @@ mod item;
 pub mod mail;
 pub mod mail_record;
 pub mod objects_table;
+pub mod only_call;
 pub mod outcome_record;
 mod owing;
 mod pack;

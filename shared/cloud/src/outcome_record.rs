@@ -6,7 +6,8 @@
 //! | key of the conversation | `RESULTS#0000000001#00000001` | processor, with the effect | the same            |
 //!
 //! The outcome holds one result per object. A call that is carried out in chunks leaves the results
-//! of each chunk in a record of its own as well, so that whoever takes over can go on.
+//! of each chunk in a record of its own as well, so that whoever takes over can go on. The outcome
+//! of a call alone lies in its conversation's header where it fits, see [`crate::only_call`].
 
 use calls::{ConversationKey, Digest, Method, Outcome, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +20,8 @@ use crate::bodies::Bodies;
 use crate::call_record::BODY_BYTES_MAX;
 use crate::item::{Item, Reading, Writing};
 use crate::pack::{pack, unpack};
+use crate::reply_record::{Kept, ReplyRecord};
+use crate::standing::Standing;
 use crate::table::{Key, Range};
 use crate::trouble::Trouble;
 
@@ -123,19 +126,29 @@ impl OutcomeRecord {
     }
 
     pub(crate) fn to_item(&self, results_kept: SignedDuration) -> Item {
-        let writing = Writing::new(Self::key(&self.conversation, self.sequence))
+        let writing = Writing::new(Self::key(&self.conversation, self.sequence));
+        self.write(writing)
+            .expires(Some(self.outcome.ended_at + results_kept))
+            .done()
+    }
+
+    /// All but key and expiry.
+    pub(crate) fn write(&self, writing: Writing) -> Writing {
+        let writing = writing
             .number("sequence", self.sequence)
             .text("request_id", &self.request_id.0)
             .text("method", self.method.name())
             .text("object_type", &self.object_type)
             .number("objects", self.objects)
-            .json("outcome", &self.outcome)
-            .expires(Some(self.outcome.ended_at + results_kept));
-        self.results.write(writing).done()
+            .json("outcome", &self.outcome);
+        self.results.write(writing)
     }
 
     pub(crate) fn from_item(conversation: ConversationKey, item: Item) -> Result<Self, Trouble> {
-        let item = Reading(item);
+        Self::read(conversation, &Reading(item))
+    }
+
+    pub(crate) fn read(conversation: ConversationKey, item: &Reading) -> Result<Self, Trouble> {
         let method = [
             Method::Create,
             Method::Update,
@@ -154,7 +167,7 @@ impl OutcomeRecord {
             object_type: item.text("object_type")?.to_owned(),
             objects: item.number("objects")?,
             outcome: item.json("outcome")?,
-            results: Results::read(&item),
+            results: Results::read(item),
         })
     }
 
@@ -203,28 +216,57 @@ impl Cloud {
     /// How one call ended, if it has, and its results are still kept.
     pub async fn outcome(
         &self,
-        conversation: &ConversationKey,
+        standing: &Standing,
         sequence: SequenceCode,
         now: Timestamp,
     ) -> Result<Option<OutcomeRecord>, Trouble> {
-        let item = self
-            .calls
-            .get(&OutcomeRecord::key(conversation, sequence))
-            .await?;
-        let record = item
-            .map(|item| OutcomeRecord::from_item(conversation.clone(), item))
-            .transpose()?;
+        let record = match &standing.only {
+            Some(only) => Some(only.outcome.clone()),
+            None => self.outcome_apart(&standing.key, sequence).await?,
+        };
         Ok(record.filter(|record| self.is_kept(record, now)))
+    }
+
+    /// The outcome that a reply tells of, as long as its results are kept.
+    pub async fn outcome_told(
+        &self,
+        reply: &ReplyRecord,
+        now: Timestamp,
+    ) -> Result<Option<OutcomeRecord>, Trouble> {
+        let record = match &reply.kept {
+            Kept::InHeader(standing) => standing.only.as_ref().map(|only| only.outcome.clone()),
+            Kept::Apart => {
+                self.outcome_apart(&reply.conversation, reply.reply.sequence)
+                    .await?
+            }
+        };
+        Ok(record.filter(|record| self.is_kept(record, now)))
+    }
+
+    async fn outcome_apart(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+    ) -> Result<Option<OutcomeRecord>, Trouble> {
+        let key = OutcomeRecord::key(conversation, sequence);
+        let item = self.calls.get(&key).await?;
+        item.map(|item| OutcomeRecord::from_item(conversation.clone(), item))
+            .transpose()
     }
 
     /// How the calls of a conversation ended, from one on, in order; at most `limit`.
     pub async fn outcomes_from(
         &self,
-        conversation: &ConversationKey,
+        standing: &Standing,
         first: SequenceCode,
         limit: i32,
         now: Timestamp,
     ) -> Result<Vec<OutcomeRecord>, Trouble> {
+        let conversation = &standing.key;
+        if let Some(only) = &standing.only {
+            let there = only.outcome.sequence >= first && self.is_kept(&only.outcome, now);
+            return Ok(there.then(|| only.outcome.clone()).into_iter().collect());
+        }
         let last = format!("OUTCOME#{:010}", u32::MAX);
         let first = outcome_sort(first);
         let range = Range::Between(&first, &last);

@@ -8,10 +8,13 @@ use tracing::warn;
 use crate::Cloud;
 use crate::mail_record::{self, MailRecord, MailState, MailsRecord};
 use crate::queues::{Owing, ReplyWake};
-use crate::reply_record::{self, ReplyRecord};
+use crate::reply_record::{self, Kept, ReplyRecord};
 use crate::standing::Standing;
 use crate::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::trouble::CommitError;
+
+/// The schedule of attempts ends after some three days, Retry-After included.
+pub(crate) const REPLY_TRIED_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 impl Cloud {
     pub(crate) fn write_mails(
@@ -53,6 +56,7 @@ impl Cloud {
                 conversation_id: standing.conversation.conversation_id.clone(),
                 version: 1,
                 reply,
+                kept: Kept::Apart,
             };
             let due = now + reply_record::LOOK_AGAIN;
             transaction.put_new(&self.calls, record.to_item(due, self.reply_expires(now)));
@@ -94,9 +98,9 @@ impl Cloud {
         Ok(())
     }
 
-    /// A reply may be tried for three days after the results are gone.
+    /// A reply may be tried for days after the results are gone.
     pub(crate) fn reply_expires(&self, now: Timestamp) -> Timestamp {
-        now + self.results_kept() + SignedDuration::from_hours(24 * 7)
+        now + self.results_kept() + REPLY_TRIED_MAX
     }
 
     /// After the commit: what is not sent now, the timekeeper sends.

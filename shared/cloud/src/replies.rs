@@ -7,7 +7,7 @@ use crate::Cloud;
 use crate::mail_record::{MailRecord, MailState, MailsRecord};
 use crate::owing::reply_wake;
 use crate::queues::{Owing, ReplyWake};
-use crate::reply_record::{ReplyRecord, reply_key};
+use crate::reply_record::{Kept, ReplyRecord, reply_key};
 use crate::table::Key;
 use crate::trouble::{CommitError, Trouble};
 
@@ -24,13 +24,25 @@ impl Cloud {
         ReplyRecord::load(&self.calls, &reply_key(conversation, sequence, number)).await
     }
 
+    /// The reply that the header of a call alone holds.
+    pub async fn only_reply(
+        &self,
+        conversation: &ConversationKey,
+    ) -> Result<Option<ReplyRecord>, Trouble> {
+        let standing = self.standing(conversation).await?;
+        Ok(standing.and_then(ReplyRecord::of_header))
+    }
+
     /// Commits what an attempt came to; looked at again when the next one is due.
     pub async fn commit_reply(
         &self,
         seen: &ReplyRecord,
         reply: calls::Reply,
         now: Timestamp,
-    ) -> Result<ReplyRecord, CommitError> {
+    ) -> Result<(), CommitError> {
+        if let Kept::InHeader(standing) = &seen.kept {
+            return self.commit_only_reply(standing, reply, now).await;
+        }
         let due = match reply.state {
             ReplyState::Owed(at) => at,
             ReplyState::Delivered | ReplyState::GivenUp => now,
@@ -41,8 +53,7 @@ impl Cloud {
             ..seen.clone()
         };
         let item = next.to_item(due, self.reply_expires(now));
-        self.calls.put_over(item, Some(seen.version)).await?;
-        Ok(next)
+        self.calls.put_over(item, Some(seen.version)).await
     }
 
     pub async fn mails(

@@ -8,6 +8,7 @@ use calls::{AccountId, ConversationId, ConversationKey, Reply, ReplyState, Seque
 use jiff::{SignedDuration, Timestamp};
 
 use crate::item::{Item, Reading, Writing, due_shard};
+use crate::standing::Standing;
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
 
@@ -21,6 +22,16 @@ pub struct ReplyRecord {
     pub conversation_id: Option<ConversationId>,
     pub version: u64,
     pub reply: Reply,
+    pub kept: Kept,
+}
+
+/// Where a reply lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In a record of its own.
+    Apart,
+    /// In the header of a call alone, see [`crate::only_call`].
+    InHeader(Box<Standing>),
 }
 
 pub(crate) fn reply_key(
@@ -74,6 +85,20 @@ impl ReplyRecord {
             conversation_id,
             version: item.number("version")?,
             reply: item.json("reply")?,
+            kept: Kept::Apart,
+        })
+    }
+
+    /// The reply that is kept with a header, if one is.
+    pub(crate) fn of_header(standing: Standing) -> Option<Self> {
+        let reply = standing.only.as_ref()?.reply.clone()?;
+        Some(Self {
+            conversation: standing.key.clone(),
+            account: standing.conversation.account.clone(),
+            conversation_id: standing.conversation.conversation_id.clone(),
+            version: standing.version,
+            reply,
+            kept: Kept::InHeader(Box::new(standing)),
         })
     }
 
@@ -102,6 +127,7 @@ mod tests {
                 account: AccountId("1".to_owned()),
                 conversation_id: ConversationId::parse("a # b").ok(),
                 version: 3,
+                kept: Kept::Apart,
                 reply: Reply {
                     request_id: RequestId("r".to_owned()),
                     sequence: SequenceCode::FIRST,

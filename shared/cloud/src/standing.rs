@@ -13,6 +13,8 @@ use calls::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::item::{Item, Reading, Writing, due_shard};
+use crate::only_call::OnlyCall;
+use crate::owing::REPLY_TRIED_MAX;
 use crate::pack::{pack_bytes, unpack_bytes};
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
@@ -25,6 +27,8 @@ pub struct Standing {
     pub key: ConversationKey,
     pub version: u64,
     pub conversation: Conversation,
+    /// How its only call ended, where that is kept with it.
+    pub only: Option<OnlyCall>,
 }
 
 /// The part of the due index where conversations wait for the end of maintenance.
@@ -50,7 +54,17 @@ impl Standing {
             .transpose()
     }
 
-    /// `expires`: once it has ended, for a call alone.
+    /// The same with another conversation: what the next commit writes.
+    pub(crate) fn next(&self, conversation: Conversation) -> Self {
+        Self {
+            key: self.key.clone(),
+            version: self.version + 1,
+            conversation,
+            only: self.only.clone(),
+        }
+    }
+
+    /// Expires once it has ended, for a call alone.
     pub(crate) fn to_item(&self, results_kept: SignedDuration, now: Timestamp) -> Item {
         let conversation = &self.conversation;
         let writing = Writing::new(Self::table_key(&self.key))
@@ -76,8 +90,18 @@ impl Standing {
             Due::Never => writing,
         };
         let ended = matches!(conversation.phase, Phase::Ended(_));
-        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + results_kept);
-        writing.expires(expires).done()
+        // Not before the last attempt at a reply.
+        let kept = match self.reply_owed() {
+            Some(_) => results_kept + REPLY_TRIED_MAX,
+            None => results_kept,
+        };
+        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + kept);
+        let writing = writing.expires(expires);
+        match &self.only {
+            Some(only) => only.write(writing),
+            None => writing,
+        }
+        .done()
     }
 
     pub(crate) fn from_item(key: ConversationKey, item: Item) -> Result<Self, Trouble> {
@@ -97,6 +121,7 @@ impl Standing {
             (Some(_) | None, _) => Due::Never,
         };
         Ok(Self {
+            only: OnlyCall::read(&key, &item)?,
             key,
             version: item.number("version")?,
             conversation: Conversation {
@@ -198,6 +223,7 @@ mod tests {
             let standing = Standing {
                 key: ConversationKey("7a".to_owned()),
                 version,
+                only: None,
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),

@@ -4,8 +4,8 @@
 //! stands in the record, and the timekeeper does it within the minute.
 
 use calls::{
-    Call, Conversation, ConversationKey, Digest, Outcome, Owed, QueuePriority, RequestId,
-    SequenceCode, Step, Told,
+    Call, Conversation, ConversationKey, Digest, Outcome, Owed, QueuePriority, Reply, ReplyState,
+    RequestId, SequenceCode, Step, Told,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -15,6 +15,7 @@ use crate::Cloud;
 use crate::call_record::CallRecord;
 use crate::mail_record::{self, MailsRecord};
 use crate::objects_table::Chunk;
+use crate::only_call::{OnlyCall, only_reply_wake};
 use crate::outcome_record::{self, OutcomeRecord, Results};
 use crate::owing::{count, reply_wake};
 use crate::queues::{Owing, ReplyWake, Wake};
@@ -31,17 +32,19 @@ pub(crate) const OVERTAKEN_MAX: u32 = 40;
 const NEAR: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a step needs to know of the header it was decided on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Before {
     version: u64,
     priority: QueuePriority,
+    only: Option<OnlyCall>,
 }
 
 impl Before {
-    pub(crate) const fn of(standing: &Standing) -> Self {
+    pub(crate) fn of(standing: &Standing) -> Self {
         Self {
             version: standing.version,
             priority: standing.conversation.priority,
+            only: standing.only.clone(),
         }
     }
 }
@@ -98,10 +101,11 @@ impl Cloud {
         step: Step<A>,
         now: Timestamp,
     ) -> Result<A, CommitError> {
-        let Before {
-            mut version,
-            mut priority,
-        } = seen.unwrap_or_default();
+        let over = seen.as_ref().map(|seen| seen.version);
+        let (mut version, mut priority, only) = match seen {
+            Some(seen) => (seen.version, seen.priority, seen.only),
+            None => (0, QueuePriority::default(), None),
+        };
         if let Some(conversation) = step.conversation {
             version += 1;
             priority = conversation.priority;
@@ -109,11 +113,10 @@ impl Cloud {
                 key: key.clone(),
                 version,
                 conversation,
+                only,
             };
             let item = next.to_item(self.results_kept(), now);
-            self.calls
-                .put_over(item, seen.map(|seen| seen.version))
-                .await?;
+            self.calls.put_over(item, over).await?;
         }
         for owed in step.owed {
             let wake = Wake {
@@ -123,6 +126,10 @@ impl Cloud {
             let settled = match owed {
                 Owed::Wake => self.queues.wake(priority, &wake).await,
                 Owed::WakeAt(at) => self.wake_at(at, priority, &wake, now).await,
+                Owed::Reply => {
+                    let wake = only_reply_wake(key, version);
+                    self.queues.wake_replies(&[wake]).await
+                }
             };
             if let Err(trouble) = settled {
                 warn!(conversation = %key, trouble = trouble.in_full(), "left for the timekeeper");
@@ -165,11 +172,7 @@ impl Cloud {
         conversation: Conversation,
         now: Timestamp,
     ) -> Result<Standing, CommitError> {
-        let next = Standing {
-            key: seen.key.clone(),
-            version: seen.version + 1,
-            conversation,
-        };
+        let next = seen.next(conversation);
         let item = next.to_item(self.results_kept(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -201,24 +204,19 @@ impl Cloud {
         let item = outcome_record::chunk_item(&seen.key, sequence, chunk_number, &results, expires);
         transaction.put_new(&self.calls, item);
         let conversation = seen.conversation.clone().chunk_done(done_through);
-        self.commit_with(seen, conversation, transaction, now).await
+        self.commit_with(seen.next(conversation), transaction, now)
+            .await
     }
 
-    /// Commits a change of the header together with all that goes with it.
+    /// Commits the next state of a header together with all that goes with it.
     pub(crate) async fn commit_with(
         &self,
-        seen: &Standing,
-        conversation: Conversation,
+        next: Standing,
         mut transaction: Transaction,
         now: Timestamp,
     ) -> Result<Standing, CommitError> {
-        let next = Standing {
-            key: seen.key.clone(),
-            version: seen.version + 1,
-            conversation,
-        };
         let header = next.to_item(self.results_kept(), now);
-        transaction.put_over(&self.calls, header, seen.version);
+        transaction.put_over(&self.calls, header, next.version - 1);
         transaction.commit(&self.calls).await?;
         Ok(next)
     }
@@ -266,12 +264,41 @@ impl Cloud {
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
-        transaction.put_new(&self.calls, record.to_item(self.results_kept()));
-        wakes.extend(self.write_replies(&mut transaction, seen, replies, now));
-        let next = self
-            .commit_with(seen, conversation, transaction, now)
-            .await?;
+        let next = seen.next(conversation);
+        let before = seen.conversation.due;
+        let kept = self.results_kept();
+        let next = match OnlyCall::within(&next, before, &record, &replies, kept, now) {
+            Some(next) => {
+                wakes.extend(next.reply_owed());
+                next
+            }
+            None => {
+                transaction.put_new(&self.calls, record.to_item(kept));
+                wakes.extend(self.write_replies(&mut transaction, seen, replies, now));
+                next
+            }
+        };
+        let next = self.commit_with(next, transaction, now).await?;
         Ok((next, wakes))
+    }
+
+    /// Commits what an attempt at the reply in a header came to.
+    pub(crate) async fn commit_only_reply(
+        &self,
+        seen: &Standing,
+        reply: Reply,
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        let due = match reply.state {
+            ReplyState::Owed(at) => Some(at),
+            ReplyState::Delivered | ReplyState::GivenUp => None,
+        };
+        let mut next = seen.next(seen.conversation.clone().reply_due(due));
+        if let Some(only) = &mut next.only {
+            only.reply = Some(reply);
+        }
+        let item = next.to_item(self.results_kept(), now);
+        self.calls.put_over(item, Some(seen.version)).await
     }
 
     pub(crate) async fn outcome_record(

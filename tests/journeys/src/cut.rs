@@ -163,7 +163,7 @@ async fn look_at(caller: &mut Story) -> Ended {
     let records = caller.records();
     let outcomes: Vec<_> = records
         .iter()
-        .filter(|record| record.kind() == "OUTCOME")
+        .filter(|record| !record.text("outcome").is_empty())
         .collect();
     let mut ended: Vec<(i64, String)> = outcomes
         .iter()

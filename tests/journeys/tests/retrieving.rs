@@ -349,7 +349,7 @@ async fn results_come_in_pages_too() {
     let request_id = caller
         .records()
         .iter()
-        .find(|record| record.kind() == "OUTCOME")
+        .find(|record| !record.text("outcome").is_empty())
         .map(|record| record.text("request_id").to_owned());
     let request_id = request_id.expect("an outcome");
     let look = look_for("ResultItem")

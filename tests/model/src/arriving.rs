@@ -145,6 +145,8 @@ pub fn settle(world: &mut World, conversation: usize, step: u64, owed: &[Owed], 
         let not_before_s = match owed {
             Owed::Wake => i64::MIN,
             Owed::WakeAt(at) => at.as_second(),
+            // Of a header that keeps its reply; the model keeps replies apart.
+            Owed::Reply => continue,
         };
         world.wakes.insert(Wake {
             conversation,

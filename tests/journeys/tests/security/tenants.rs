@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use calls::AccountId;
 use cloud::accounts::{Caller, Login};
-use journeys::{Story, a_caller, look_for, part, subscriber};
+use journeys::{Call, Story, a_caller, call, look_for, part, subscriber};
 use local::{Counts, Service};
 
 use crate::{API, Door, SOAP, a_door, fault_of, has_written, post};
@@ -58,7 +58,7 @@ async fn t01_another_accounts_calls_are_as_if_they_were_not() {
     assert_eq!(ann.outcomes("orders").await.len(), 1);
     // Stored objects, too; and nobody acts for an account that is not theirs.
     let look = || look_for("Subscriber").of("SubscriberKey");
-    bob.does(journeys::call().creating(subscriber("bobs")))
+    bob.does(call().creating(subscriber("bobs")))
         .await;
     assert!(
         !ann.retrieves(look())
@@ -66,14 +66,14 @@ async fn t01_another_accounts_calls_are_as_if_they_were_not() {
             .lines("SubscriberKey")
             .contains(&"bobs".to_owned())
     );
-    let acting = journeys::call()
+    let acting = call()
         .creating(subscriber("x"))
         .with("Client", "<ID>1001</ID>");
     assert_eq!(bob.sends(acting).await.error_code(), 4);
     let cancel = format!(
         "<Objects xsi:type=\"ScheduledRequest\"><RequestID>{request}</RequestID></Objects>"
     );
-    let cancelled = bob.sends(journeys::call().deleting(cancel).at_once()).await;
+    let cancelled = bob.sends(call().deleting(cancel).at_once()).await;
     assert_eq!(cancelled.error_code(), 220, "{}", cancelled.body);
 }
 
@@ -186,9 +186,9 @@ async fn t07_a_warm_function_keeps_callers_apart() {
     let (mut ann, mut bob, _) = two_callers().await;
     for round in 0..5 {
         let key = format!("k{round}");
-        ann.does(journeys::call().creating(subscriber(&format!("ann-{key}"))))
+        ann.does(call().creating(subscriber(&format!("ann-{key}"))))
             .await;
-        bob.does(journeys::call().creating(subscriber(&format!("bob-{key}"))))
+        bob.does(call().creating(subscriber(&format!("bob-{key}"))))
             .await;
         ann.queues(part(&key, 1, 1)).await;
         bob.queues(part(&key, 1, 1)).await;
@@ -232,24 +232,28 @@ async fn t07_a_warm_function_keeps_callers_apart() {
 #[tokio::test(start_paused = true)]
 async fn t09_content_goes_when_its_time_is_up() {
     let mut caller = a_caller().await;
-    let call = part("c", 1, 1).calling_back(journeys::story::ADDRESS);
-    caller.queues(call).await;
+    let told = |call: Call| call.calling_back(journeys::story::ADDRESS);
+    caller.queues(told(part("c", 1, 1))).await;
+    caller
+        .queues(told(call().creating(subscriber("alone"))))
+        .await;
     caller.settles().await;
     let records = caller.records();
     let with_content: Vec<_> = records
         .iter()
         .filter(|record| {
             ["CALL", "OUTCOME", "REPLY", "REQUEST", "RESULTS"].contains(&record.kind())
+                || !record.text("outcome").is_empty()
         })
         .collect();
-    assert!(with_content.len() >= 3, "{records:?}");
+    assert!(with_content.len() >= 6, "{records:?}");
     for record in with_content {
         assert!(record.number("expires_at") > 0, "{record:?}");
     }
     // What stays for good says only that the name was used.
     let headers = records
         .iter()
-        .filter(|record| record.kind() == "CONVERSATION");
+        .filter(|record| record.kind() == "CONVERSATION" && record.number("expires_at") == 0);
     for header in headers {
         assert!(
             !format!("{header:?}").contains("SubscriberKey"),
