@@ -160,6 +160,13 @@ class Bench:
         }
         return found
 
+    def reading(self):
+        """What reading alone takes, by an example of the crate that does it."""
+        example = ["--release", "--package", "soap", "--example", "reading"]
+        subprocess.run(["cargo", "build", "--quiet", *example], check=True)
+        done = subprocess.run([self.target / "release/examples/reading"], check=True, capture_output=True, text=True)
+        return json.loads(done.stdout)
+
     # (d)
     def throughput(self):
         found = {"closed": []}
@@ -281,6 +288,7 @@ SECTIONS = {
     "price": Bench.price,
     "throughput": Bench.throughput,
     "peers": Bench.others,
+    "reading": Bench.reading,
     "cold": Bench.cold,
     "cpu": Bench.cpu,
     "growth": Bench.growth,
