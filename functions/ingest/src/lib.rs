@@ -39,6 +39,9 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     match (request.method.as_str(), path) {
         ("GET", path) if path.ends_with("/etframework.wsdl") => wsdl(cloud, request),
         ("GET", path) if path.ends_with("/service.asmx") && wants_wsdl => wsdl(cloud, request),
+        ("GET", path) if path.ends_with("/etframeworkfault.xsd") => {
+            Response::new(200, "text/xml; charset=utf-8", soap::fault_schema())
+        }
         ("POST", path) if path.ends_with("/service.asmx") => exchange::answer(cloud, request).await,
         ("POST", path) if path.ends_with("/v2/token") => tokens::v2(cloud, request).await,
         ("POST", path) if path.ends_with("/v1/requesttoken") => tokens::v1(cloud, request).await,

@@ -145,16 +145,42 @@ async fn every_fault_is_one_in_both_versions() {
     }
 }
 
-async fn wsdl(caller: &Story) -> Response {
+async fn got(caller: &Story, path: &str, query: &str) -> Response {
     let request = Request {
         method: "GET".to_owned(),
-        path: "/etframework.wsdl".to_owned(),
-        origin: "https://aftercall.example.net".to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
         ..Request::default()
     };
-    let answer = ingest::answer(&caller.set.cloud, &request).await;
+    caller.asks(request).await
+}
+
+async fn wsdl(caller: &Story) -> Response {
+    let answer = got(caller, "/etframework.wsdl", "").await;
     assert!(answer.body.contains("<wsdl:definitions"), "{}", answer.body);
     answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_describes_the_service_is_where_the_original_has_it() {
+    let caller = a_caller().await;
+    let expected = wsdl(&caller).await;
+    assert!(
+        expected
+            .body
+            .contains("location=\"https://aftercall.example.net/Service.asmx\"")
+    );
+    for (path, query) in [
+        ("/ETFramework.wsdl", ""),
+        ("/Service.asmx", "WSDL"),
+        ("/service.asmx", "wsdl"),
+    ] {
+        assert_eq!(got(&caller, path, query).await, expected, "{path}?{query}");
+    }
+    let schema = got(&caller, "/ETFrameworkFault.xsd", "").await;
+    assert_eq!(schema.status, 200);
+    let schema = journeys::Node::read(&schema.body);
+    assert_eq!((schema.name.as_str(), schema.children.len()), ("schema", 1));
 }
 
 #[tokio::test(start_paused = true)]

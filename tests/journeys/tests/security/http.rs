@@ -139,6 +139,7 @@ async fn h07_what_is_shown_in_a_browser_stays_what_it_is() {
     for (method, path, query) in [
         ("GET", "/etframework.wsdl", ""),
         ("GET", "/Service.asmx", "WSDL"),
+        ("GET", "/ETFrameworkFault.xsd", ""),
         ("GET", "/Service.asmx", ""),
         ("GET", "/<script>alert(1)</script>", ""),
         ("POST", "/Service.asmx", ""),
