@@ -58,8 +58,7 @@ async fn t01_another_accounts_calls_are_as_if_they_were_not() {
     assert_eq!(ann.outcomes("orders").await.len(), 1);
     // Stored objects, too; and nobody acts for an account that is not theirs.
     let look = || look_for("Subscriber").of("SubscriberKey");
-    bob.does(call().creating(subscriber("bobs")))
-        .await;
+    bob.does(call().creating(subscriber("bobs"))).await;
     assert!(
         !ann.retrieves(look())
             .await
