@@ -79,16 +79,17 @@ impl Writing {
 }
 
 /// Bytes that the table counts of an item, to the side of too many: names and values as UTF-8, a
-/// number as its digits.
+/// number as its digits. Of the kinds of values that [`Writing`] writes.
+#[expect(clippy::disallowed_methods, reason = "a sum has no order")]
 pub(crate) fn size_of(item: &Item) -> usize {
-    let value = |value: &AttributeValue| match value {
-        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
-        AttributeValue::B(bytes) => bytes.as_ref().len(),
-        // Not written by [`Writing`].
-        _ => 0,
+    let bytes = |value: &AttributeValue| {
+        let text = value.as_s().or_else(|_| value.as_n());
+        text.map(String::len)
+            .or_else(|_| value.as_b().map(|bytes| bytes.as_ref().len()))
+            .unwrap_or(0)
     };
     item.iter()
-        .map(|(name, attribute)| name.len() + value(attribute))
+        .map(|(name, value)| name.len() + bytes(value))
         .sum()
 }
 
