@@ -117,13 +117,19 @@ impl Possible {
         self.become_one_of(reached);
     }
 
-    /// All that can happen by itself has happened.
+    /// All that can happen by itself has happened, but for what is held in its queue until its
+    /// second.
     pub fn has_settled(&mut self, now_ms: i64, maintenance: bool) {
-        let mut settled = self.states.clone();
-        for state in &mut settled {
+        let mut settled = Vec::new();
+        for before in &self.states {
+            let mut state = before.clone();
             while let Some(after) = state.goes_on(now_ms, maintenance) {
-                *state = after;
+                if state.may_be_held(now_ms) {
+                    settled.push(state);
+                }
+                state = after;
             }
+            settled.push(state);
         }
         self.become_one_of(settled);
     }

@@ -13,6 +13,9 @@ use crate::happenings::{Deed, Part};
 /// The contract's longest silence.
 const SILENCE_MAX_MS: i64 = 300_000;
 
+/// A deferred call is exact to the second: a queue holds its wake-up for whole ones.
+const HELD_LATE_MS: i64 = 1_000;
+
 /// Most objects of a call that are done in one go.
 const AT_ONCE: usize = 60;
 
@@ -227,6 +230,16 @@ impl State {
             Phase::Over(_) => self.closes(),
             Phase::Absent | Phase::Gathering | Phase::Running { .. } => None,
         }
+    }
+
+    /// Whether the wake-up of the next call may still be held: whoever looked shortly before its time
+    /// waits whole seconds.
+    pub fn may_be_held(&self, now_ms: i64) -> bool {
+        let Phase::Running { next, begun: false } = self.phase else {
+            return false;
+        };
+        let scheduled_ms = self.parts.get(&next).and_then(|part| part.scheduled_ms);
+        scheduled_ms.is_some_and(|at| (0..HELD_LATE_MS).contains(&(now_ms - at)))
     }
 
     /// The first part of a call of many objects is done.
