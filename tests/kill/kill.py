@@ -3,7 +3,8 @@
 Each conversation has three calls: create a subscriber, update it, update it again. Its parts are
 sent in any order by different connections; a part that is not answered is sent again. The second
 and third only work after the first, and the first works only once: whatever is lost, doubled or
-reordered shows in the outcomes.
+reordered shows in the outcomes. Beside them come calls outside any conversation, known again by
+their Idempotency-Key.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from collections import Counter, defaultdict
 CONNECTIONS = 32
 # Counted in answers rather than seconds, so that a kill meets work on a slow machine too.
 ANSWERS_BETWEEN_KILLS = 120
+# The place of a call outside any conversation.
+ALONE = 0
 SECONDS_BETWEEN_KILLS_MAX = 20.0
 SECONDS_MAX = 600
 
@@ -37,11 +40,13 @@ xmlns:w="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-sece
 PART = """<{method}Request xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options>\
 <SendResponseTo><ResponseType>HTTPPost</ResponseType><ResponseAddress>{callback}</ResponseAddress>\
 <RespondWhen>OnCallComplete</RespondWhen></SendResponseTo>\
-<ConversationID>{conversation}</ConversationID><SequenceCode>{sequence}</SequenceCode>\
-<CallsInConversation>3</CallsInConversation><RequestType>Asynchronous</RequestType></Options>\
+{place}<RequestType>Asynchronous</RequestType></Options>\
 <Objects xsi:type="Subscriber"><EmailAddress>{conversation}@example.com</EmailAddress>\
 <Attributes><Name>Step</Name><Value>{sequence}</Value></Attributes>\
 <SubscriberKey>{conversation}</SubscriberKey></Objects></{method}Request>"""
+
+PLACE = """<ConversationID>{conversation}</ConversationID><SequenceCode>{sequence}</SequenceCode>\
+<CallsInConversation>3</CallsInConversation>"""
 
 RETRIEVE = """<RetrieveRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><RetrieveRequest>\
 <ObjectType>{kind}</ObjectType>{properties}<Filter xsi:type="SimpleFilterPart">\
@@ -104,8 +109,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def post(connection, path, body=""):
-    connection.request("POST", path, body, {"content-type": "text/xml; charset=utf-8"})
+def post(connection, path, body="", **headers):
+    connection.request("POST", path, body, {"content-type": "text/xml; charset=utf-8", **headers})
     answer = connection.getresponse()
     return answer.status, answer.read().decode()
 
@@ -137,6 +142,7 @@ class Load:
                 names = [f"c{self.conversations + number}" for number in range(16)]
                 self.conversations += len(names)
                 self.parts = [(name, sequence) for name in names for sequence in (1, 2, 3)]
+                self.parts += [(f"alone-{name}", ALONE) for name in names]
                 random.shuffle(self.parts)
             return self.parts.pop()
 
@@ -158,12 +164,15 @@ class Load:
 
     def send(self, connection, part):
         conversation, sequence = part
-        method = "Create" if sequence == 1 else "Update"
+        method = "Create" if sequence in (ALONE, 1) else "Update"
+        place, headers = PLACE.format(conversation=conversation, sequence=sequence), {}
+        if sequence == ALONE:
+            place, headers = "", {"idempotency-key": conversation}
         body = PART.format(
-            method=method, conversation=conversation, sequence=sequence, callback=self.callback
+            method=method, conversation=conversation, sequence=sequence, place=place, callback=self.callback
         )
         try:
-            status, answer = post(connection, "/Service.asmx", ENVELOPE.format(body=body))
+            status, answer = post(connection, "/Service.asmx", ENVELOPE.format(body=body), **headers)
         except (OSError, http.client.HTTPException):
             return False
         if status != 200:
@@ -199,7 +208,7 @@ def run(binary, kills):
         receiver.shutdown()
         shutil.rmtree(data, ignore_errors=True)
     resent = sum(load.again.values())
-    print(f"{kills} kills, {load.conversations} conversations, {len(load.answered)} calls answered, "
+    print(f"{kills} kills, {load.conversations} conversations, as many calls alone, {len(load.answered)} calls answered, "
           f"{resent} sent again, {len(problems)} problems")
     for problem in problems[:20]:
         print("  ", problem)
@@ -216,7 +225,10 @@ def judge(server, load):
     for (conversation, sequence), request_id in load.answered.items():
         by_conversation[conversation][sequence] = request_id
     for conversation, calls in by_conversation.items():
-        problems += judge_one(connection, conversation, calls)
+        if ALONE in calls:
+            problems += judge_alone(connection, conversation, calls[ALONE])
+        else:
+            problems += judge_one(connection, conversation, calls)
     for request_id in load.answered.values():
         ids = set(Receiver.callbacks.get(request_id, []))
         if len(ids) != 1:
@@ -226,16 +238,27 @@ def judge(server, load):
     return problems
 
 
-def judge_one(connection, conversation, calls):
+def results_of(connection, name, value):
     properties = "".join(
         f"<Properties>{name}</Properties>"
         for name in ("RequestID", "OverallStatusCode", "StatusMessage", "SequenceCode")
     )
-    body = RETRIEVE.format(
-        kind="ResultMessage", properties=properties, property="ConversationID", value=conversation
-    )
+    body = RETRIEVE.format(kind="ResultMessage", properties=properties, property=name, value=value)
     _, answer = post(connection, "/Service.asmx", ENVELOPE.format(body=body))
-    results = re.findall(r"<Results\b.*?</Results>", answer)
+    return re.findall(r"<Results\b.*?</Results>", answer)
+
+
+def judge_alone(connection, name, request_id):
+    """It created a subscriber, which it could do only once."""
+    ended = [
+        text_of("StatusMessage", result) or text_of("OverallStatusCode", result)
+        for result in results_of(connection, "RequestID", request_id)
+    ]
+    return [] if ended == ["OK"] else [f"{name}, answered as {request_id}: ended as {ended}"]
+
+
+def judge_one(connection, conversation, calls):
+    results = results_of(connection, "ConversationID", conversation)
     problems = []
     if len(calls) == 3 and len(results) != 3:
         problems.append(f"{conversation}: 3 calls were answered, {len(results)} have ended")
