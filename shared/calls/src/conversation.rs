@@ -49,7 +49,8 @@ pub enum Phase {
     Running(Progress),
     /// No further call is carried out; from `next` on, calls may still lack an outcome or a reply.
     Closing { next: SequenceCode, ending: Ending },
-    /// Nothing is left to do.
+    /// Nothing is left to do, but for a reply that is kept with the header and still owed: as long
+    /// as it is, something is due.
     Ended(Ending),
 }
 

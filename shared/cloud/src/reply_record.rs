@@ -3,6 +3,9 @@
 //! | pk                      | sk                             | written by                      | read by              |
 //! |-------------------------|--------------------------------|---------------------------------|----------------------|
 //! | key of the conversation | `REPLY#0000000001#00`          | processor, then notifier        | notifier, timekeeper |
+//!
+//! The one reply to a call alone lies in its conversation's header where it fits, see
+//! [`crate::only_call`].
 
 use calls::{AccountId, ConversationId, ConversationKey, Reply, ReplyState, SequenceCode};
 use jiff::{SignedDuration, Timestamp};

@@ -1,11 +1,12 @@
 //! The header record of a conversation: how it stands, without its calls.
 //!
-//! | pk                     | sk             | written by                     | read by    |
-//! |------------------------|----------------|--------------------------------|------------|
-//! | key of the conversation | `CONVERSATION` | ingest, processor, timekeeper | the same   |
+//! | pk                      | sk             | written by                              | read by  |
+//! |-------------------------|----------------|-----------------------------------------|----------|
+//! | key of the conversation | `CONVERSATION` | ingest, processor, notifier, timekeeper | the same |
 //!
 //! Never expires for a conversation that its caller named: a ConversationID is used once, however
-//! long ago. That of a call alone expires with its results.
+//! long ago. That of a call alone expires with its results, and holds them where they fit; the
+//! notifier writes it for the reply that lies with them.
 
 use calls::{
     AccountId, Arrivals, Conversation, ConversationId, ConversationKey, Due, Phase, QueuePriority,
