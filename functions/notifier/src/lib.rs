@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use calls::ConversationKey;
-use cloud::Cloud;
 use cloud::queues::{Delivery, Owing, Queue, ReplyWake, read_reply_wake};
+use cloud::{Cloud, Trouble};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
@@ -60,12 +60,7 @@ async fn in_order(
 ) -> Vec<String> {
     let mut handed_back = Vec::new();
     for (wake, delivery) in wakes {
-        let settled = match wake.what {
-            Owing::Reply(number) => reply::settle(cloud, &wake, Some(number)).await,
-            Owing::OnlyReply => reply::settle(cloud, &wake, None).await,
-            Owing::Mails => mails::settle(cloud, &wake, deadline).await,
-        };
-        match settled {
+        match settle(cloud, &wake, deadline).await {
             Ok(Left::Nothing) => {}
             Ok(Left::WaitsUntil(at)) => {
                 hold(cloud, &delivery, at).await;
@@ -82,6 +77,17 @@ async fn in_order(
         }
     }
     handed_back
+}
+
+async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Result<Left, Trouble> {
+    let (conversation, sequence) = (&wake.conversation, wake.sequence);
+    let reply = match wake.what {
+        Owing::Reply(number) => cloud.reply(conversation, sequence, number).await?,
+        Owing::OutcomeReply => cloud.reply_with_outcome(conversation, sequence).await?,
+        Owing::OnlyReply => cloud.only_reply(conversation).await?,
+        Owing::Mails => return mails::settle(cloud, wake, deadline).await,
+    };
+    reply::settle(cloud, reply).await
 }
 
 async fn hold(cloud: &Cloud, delivery: &Delivery, at: Timestamp) {

@@ -6,7 +6,6 @@
 use calls::{AsyncResponseType, Found, Reply, ReplyState};
 use cloud::callback::Post;
 use cloud::mail::Sent;
-use cloud::queues::ReplyWake;
 use cloud::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Trouble};
 use jiff::SignedDuration;
@@ -19,14 +18,8 @@ use crate::{Left, form, letter};
 /// timekeeper.
 const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
-/// Makes the attempt that is due, if one is. `number`: of the call's SendResponseTo; `None`: the
-/// only one, which lies with its call's outcome.
-pub async fn settle(cloud: &Cloud, wake: &ReplyWake, number: Option<u32>) -> Result<Left, Trouble> {
-    let conversation = &wake.conversation;
-    let record = match number {
-        Some(number) => cloud.reply(conversation, wake.sequence, number).await?,
-        None => cloud.only_reply(conversation).await?,
-    };
+/// Makes the attempt that is due at a reply that was read, if one is.
+pub async fn settle(cloud: &Cloud, record: Option<ReplyRecord>) -> Result<Left, Trouble> {
     let Some(record) = record else {
         return Ok(Left::Nothing);
     };

@@ -1,6 +1,7 @@
 //! One call: whether its turn has come, and carrying it out chunk by chunk.
 
 use calls::{Call, Ended, Outcome, OverallStatus, Progress};
+use cloud::queues::ReplyWake;
 use cloud::standing::Standing;
 use cloud::steps::End;
 use cloud::{Cloud, CommitError, Trouble};
@@ -33,7 +34,8 @@ pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> Turn {
 
 /// Carries out a call from where it stands. Each chunk's effects are committed together with the
 /// progress, the last one's together with the outcome, so none of them happens twice. At the
-/// deadline it stops between two chunks.
+/// deadline it stops between two chunks. Gives back the replies that are owed; `None`: maintenance
+/// is on, nothing was done.
 pub async fn carry_out(
     cloud: &Cloud,
     standing: &Standing,
@@ -41,7 +43,7 @@ pub async fn carry_out(
     call: &Call,
     body: &str,
     deadline: Timestamp,
-) -> Result<Standing, CommitError> {
+) -> Result<Option<(Standing, Vec<ReplyWake>)>, CommitError> {
     let request = read_body(call, body)?;
     let now = cloud.now();
     let request = Request {
@@ -56,12 +58,19 @@ pub async fn carry_out(
     let mut done = usize::try_from(progress.done_through)
         .unwrap_or(usize::MAX)
         .min(units.len());
+    let mut working = Working::new(&call.account);
+    // Read each time and consistently: a switch that is turned holds from the next call on.
+    if cloud
+        .set_out(&mut working, &request, &units[done..])
+        .await?
+    {
+        return Ok(None);
+    }
     let mut chunks = progress.chunks;
     let mut results = match chunks {
         0 => Vec::new(),
         _ => cloud.chunk_results(&standing.key, progress.next).await?,
     };
-    let mut working = Working::new(&call.account);
     let mut standing = standing.clone();
     loop {
         let chunk = cloud
@@ -80,9 +89,7 @@ pub async fn carry_out(
                 chunk,
                 mails_before,
             };
-            let (next, wakes) = cloud.commit_end(&standing, end, now).await?;
-            cloud.send_reply_wakes(&wakes).await;
-            return Ok(next);
+            return Ok(Some(cloud.commit_end(&standing, end, now).await?));
         }
         let done_through = u32::try_from(done).unwrap_or(u32::MAX);
         let progress_now = (chunks, done_through, mails_before);
@@ -92,7 +99,7 @@ pub async fn carry_out(
         chunks += 1;
         working.committed();
         if cloud.now() >= deadline {
-            return Ok(standing);
+            return Ok(Some((standing, Vec::new())));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! One conversation, call after call, for as long as time allows.
 
-use calls::{Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress};
+use calls::{Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress};
+use cloud::ahead::Ahead;
 use cloud::objects_table::Chunk;
-use cloud::queues::Wake;
+use cloud::queues::{BATCH_MAX, ReplyWake, Wake};
 use cloud::standing::Standing;
 use cloud::steps::End;
-use cloud::{Cloud, CommitError, Trouble};
+use cloud::{Cloud, CommitError, Outbox, Trouble};
 use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
@@ -17,6 +18,9 @@ const OVERTAKEN_MAX: u32 = 40;
 /// A call that is due within this time is held in its queue; a later one is scheduled.
 const HELD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
+/// A call of more objects may take its time, and replies that are owed do not wait for it.
+const FEW_OBJECTS: u32 = 20;
+
 /// What is left to do about a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
@@ -25,14 +29,44 @@ pub enum Left {
     WaitsUntil(Timestamp),
 }
 
+/// What a run has in hand beside the header.
+struct Run {
+    ahead: Ahead,
+    /// Committed, and not sent yet: several go in one request.
+    owed: Vec<ReplyWake>,
+    outbox: Outbox,
+}
+
 /// Takes a conversation as far as it goes: to its end, to a call that must wait, or to the
 /// deadline, at which it owes itself the next wake-up.
 pub async fn carry_on(
     cloud: &Cloud,
     key: &ConversationKey,
     deadline: Timestamp,
+    outbox: Outbox,
 ) -> Result<Left, Trouble> {
-    let mut in_hand: Option<Standing> = None;
+    let mut run = Run {
+        ahead: Ahead::default(),
+        owed: Vec::new(),
+        outbox,
+    };
+    let left = go_on(cloud, key, deadline, &mut run).await;
+    // However it went. If the power goes before this, the timekeeper finds what is owed.
+    run.send_owed(cloud).await;
+    left
+}
+
+async fn go_on(
+    cloud: &Cloud,
+    key: &ConversationKey,
+    deadline: Timestamp,
+    run: &mut Run,
+) -> Result<Left, Trouble> {
+    let Some((standing, ahead)) = cloud.begin_run(key).await? else {
+        return Ok(Left::Nothing);
+    };
+    run.ahead = ahead;
+    let mut in_hand = Some(standing);
     let mut overtaken = 0;
     loop {
         let standing = match in_hand.take() {
@@ -45,13 +79,20 @@ pub async fn carry_on(
         let went = match &standing.conversation.phase {
             Phase::Gathering | Phase::Ended(_) => return Ok(Left::Nothing),
             Phase::Closing { .. } => close(cloud, &standing).await,
-            Phase::Running(progress) => run_next(cloud, &standing, *progress, deadline).await,
+            Phase::Running(progress) => run_next(cloud, &standing, *progress, deadline, run).await,
         };
         match went {
-            Ok(Went::On(next)) => in_hand = Some(*next),
+            Ok(Went::On(next, wakes)) => {
+                in_hand = Some(*next);
+                run.owed.extend(wakes);
+                if run.owed.len() >= BATCH_MAX {
+                    run.send_owed(cloud).await;
+                }
+            }
             Ok(Went::Stopped(left)) => return Ok(left),
             Err(CommitError::Overtaken) if overtaken < OVERTAKEN_MAX => {
                 overtaken += 1;
+                run.send_owed(cloud).await;
                 // Others are at the same objects; give them a moment, and more each time.
                 let moment = u64::from(overtaken) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
@@ -69,9 +110,23 @@ pub async fn carry_on(
     }
 }
 
+impl Run {
+    async fn send_owed(&mut self, cloud: &Cloud) {
+        let owed = std::mem::take(&mut self.owed);
+        self.outbox.send(cloud, owed).await;
+    }
+}
+
 enum Went {
-    On(Box<Standing>),
+    /// With the replies that are owed now.
+    On(Box<Standing>, Vec<ReplyWake>),
     Stopped(Left),
+}
+
+impl Went {
+    fn on((next, wakes): (Standing, Vec<ReplyWake>)) -> Self {
+        Self::On(Box::new(next), wakes)
+    }
 }
 
 /// The message in hand is deleted only after this has been sent.
@@ -87,9 +142,7 @@ async fn owe_next_wake(cloud: &Cloud, standing: &Standing) -> Result<(), Trouble
 }
 
 async fn close(cloud: &Cloud, standing: &Standing) -> Result<Went, CommitError> {
-    let (next, wakes) = cloud.close_some(standing, cloud.now()).await?;
-    cloud.send_reply_wakes(&wakes).await;
-    Ok(Went::On(Box::new(next)))
+    Ok(Went::on(cloud.close_some(standing, cloud.now()).await?))
 }
 
 /// The call whose turn it is: it may have to wait, or be too late; otherwise it is carried out.
@@ -98,38 +151,30 @@ async fn run_next(
     standing: &Standing,
     progress: Progress,
     deadline: Timestamp,
+    run: &mut Run,
 ) -> Result<Went, CommitError> {
-    // Read each time and consistently: a switch that is turned holds from the next call on.
-    if cloud.accounts.maintenance().await? {
+    let ahead = &mut run.ahead;
+    let (call, body) = cloud.next_call(ahead, &standing.key, progress.next).await?;
+    if call.objects > FEW_OBJECTS {
+        run.send_owed(cloud).await;
+    }
+    let now = cloud.now();
+    let turn = call::turn(&call, progress, now);
+    // One that is carried out reads the switch together with its objects.
+    if turn != Turn::Now && cloud.accounts.maintenance().await? {
         return park(cloud, standing).await;
     }
-    let (call, body) = cloud.next_call(&standing.key, progress.next).await?;
-    let now = cloud.now();
-    match call::turn(&call, progress, now) {
+    match turn {
         Turn::WaitsUntil(at) => wait(cloud, standing, at, now).await,
         Turn::Expired => {
-            let outcome = Outcome {
-                how: Ended::Expired,
-                overall_status: OverallStatus::Error,
-                status_message:
-                    "Expired. RequestExpirationTime had passed when the turn of the request came"
-                        .to_owned(),
-                error_code: None,
-                ended_at: now,
-            };
-            let end = End {
-                call: &call,
-                outcome,
-                results: None,
-                chunk: Chunk::of_results(Vec::new()),
-                mails_before: 0,
-            };
-            let (next, wakes) = cloud.commit_end(standing, end, now).await?;
-            cloud.send_reply_wakes(&wakes).await;
-            Ok(Went::On(Box::new(next)))
+            let end = expired(&call, now);
+            Ok(Went::on(cloud.commit_end(standing, end, now).await?))
         }
         Turn::Now => {
-            let next = call::carry_out(cloud, standing, progress, &call, &body, deadline).await?;
+            let ran = call::carry_out(cloud, standing, progress, &call, &body, deadline).await?;
+            let Some(next) = ran else {
+                return park(cloud, standing).await;
+            };
             info!(
                 request_id = %call.request_id,
                 conversation = %standing.key,
@@ -138,8 +183,27 @@ async fn run_next(
                 "call {} was carried out",
                 call.request_id
             );
-            Ok(Went::On(Box::new(next)))
+            Ok(Went::on(next))
         }
+    }
+}
+
+/// How a call ends whose turn came too late.
+fn expired(call: &Call, now: Timestamp) -> End<'_> {
+    let outcome = Outcome {
+        how: Ended::Expired,
+        overall_status: OverallStatus::Error,
+        status_message:
+            "Expired. RequestExpirationTime had passed when the turn of the request came".to_owned(),
+        error_code: None,
+        ended_at: now,
+    };
+    End {
+        call,
+        outcome,
+        results: None,
+        chunk: Chunk::of_results(Vec::new()),
+        mails_before: 0,
     }
 }
 
@@ -187,7 +251,9 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Troub
         let Phase::Running(progress) = standing.conversation.phase else {
             return Ok(());
         };
-        let (call, _) = cloud.next_call(key, progress.next).await?;
+        let (call, _) = cloud
+            .next_call(&mut Ahead::default(), key, progress.next)
+            .await?;
         let now = cloud.now();
         let outcome = Outcome {
             how: Ended::CarriedOut,

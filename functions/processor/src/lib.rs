@@ -10,8 +10,8 @@ pub mod conversation;
 use std::time::Duration;
 
 use calls::QueuePriority;
-use cloud::Cloud;
 use cloud::queues::{Delivery, Queue, Wake};
+use cloud::{Cloud, Outbox};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
@@ -36,6 +36,7 @@ pub async fn run_batch(
     let mut seen = std::collections::BTreeSet::new();
     let mut handed_back = Vec::new();
     let mut running = Vec::new();
+    let outbox = Outbox::default();
     for delivery in batch {
         let wake = match cloud::queues::read_wake(&delivery.body) {
             Ok(wake) => wake,
@@ -46,7 +47,8 @@ pub async fn run_batch(
             }
         };
         if seen.insert(wake.conversation.clone()) {
-            running.push(run_one(cloud, priority, delivery, wake, deadline));
+            let running_one = run_one(cloud, priority, delivery, wake, deadline, outbox.clone());
+            running.push(running_one);
         }
         // A second wake-up for the same conversation has nothing to add to the first: if the
         // first is handed back, it comes again.
@@ -61,13 +63,14 @@ async fn run_one(
     delivery: Delivery,
     wake: Wake,
     deadline: Timestamp,
+    outbox: Outbox,
 ) -> Option<String> {
     let key = wake.conversation.clone();
     // A task of its own, so that a bug in one call does not take the others down.
     let task = {
         let cloud = cloud.clone();
         let key = key.clone();
-        tokio::spawn(async move { conversation::carry_on(&cloud, &key, deadline).await })
+        tokio::spawn(async move { conversation::carry_on(&cloud, &key, deadline, outbox).await })
     };
     let message_id = delivery.message_id.clone();
     match task.await {

@@ -25,7 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::digest_users::DigestUser;
-use crate::item::{Reading, Writing};
+use crate::item::{Item, Reading, Writing};
 use crate::seal::Seal;
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
@@ -211,15 +211,19 @@ impl Accounts {
 
     /// Whether calls are held back at present.
     pub async fn maintenance(&self) -> Result<bool, Trouble> {
-        let item = self.table.get(&Key::new("SWITCH", "MAINTENANCE")).await?;
-        Ok(item.is_some_and(|item| Reading(item).maybe_text("on") == Some("true")))
+        let (table, switch) = self.maintenance_switch();
+        Ok(is_on(table.get(&switch).await?))
+    }
+
+    /// Where the switch for maintenance is, for whoever reads it together with other records.
+    pub(crate) fn maintenance_switch(&self) -> (&Table, Key) {
+        (&self.table, Key::new("SWITCH", "MAINTENANCE"))
     }
 
     pub async fn set_maintenance(&self, on: bool) -> Result<(), Trouble> {
-        let item = Writing::new(Key::new("SWITCH", "MAINTENANCE"))
-            .text("on", on.to_string())
-            .done();
-        self.table.put(item).await
+        let (table, switch) = self.maintenance_switch();
+        let item = Writing::new(switch).text("on", on.to_string()).done();
+        table.put(item).await
     }
 
     pub async fn put_account(&self, account: &Account) -> Result<(), Trouble> {
@@ -312,6 +316,11 @@ pub(crate) fn login_key(login: Login, name: &str) -> Key {
 
 fn token_key(token: &str) -> Key {
     Key::new(hashed(&["TOKEN", token]), "TOKEN")
+}
+
+/// Whether the switch, as it was read, is on.
+pub(crate) fn is_on(switch: Option<Item>) -> bool {
+    switch.is_some_and(|item| Reading(item).maybe_text("on") == Some("true"))
 }
 
 fn account_key(id: &AccountId) -> Key {

@@ -36,13 +36,13 @@ impl Cloud {
             let (call, unrun) = self.unclosed_call(seen, sequence, now).await?;
             let ended = self.ended_outcome(seen, sequence, unrun.as_ref()).await?;
             let told = told(&call, &ended, now);
-            let mut replies = told.of_the_conversation(ending);
+            let of_the_conversation = told.of_the_conversation(ending);
+            wakes.extend(self.write_replies(&mut transaction, seen, of_the_conversation, now));
             if let Some(outcome) = unrun.clone() {
-                replies.extend(told.of_the_call());
+                let replies = told.of_the_call();
                 let record = self.outcome_record(&seen.key, &call, outcome, None).await?;
-                transaction.put_new(&self.calls, record.to_item(self.results_kept()));
+                wakes.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
             }
-            wakes.extend(self.write_replies(&mut transaction, seen, replies, now));
             through = Some(sequence);
         }
         let mut conversation = seen.conversation.clone();

@@ -3,7 +3,7 @@
 //! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
 //! condition expression there is), the records (`standing`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
-//! in), [`steps`] (the only file that commits conversations), [`queues`]
+//! in), [`steps`] (the only file that commits conversations), [`ahead`] (what a run reads), [`queues`]
 //! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call) and [`permits`]
 //! (how often).
@@ -11,6 +11,7 @@
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
 pub mod accounts;
+pub mod ahead;
 pub mod arrival;
 mod aws;
 pub mod bodies;
@@ -48,6 +49,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 pub use chance::Chance;
 pub use clock::Clock;
+pub use owing::Outbox;
 pub use settings::Settings;
 pub use trouble::{CommitError, Trouble};
 

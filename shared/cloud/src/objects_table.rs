@@ -4,6 +4,8 @@
 //! |-----------------------------------|---------|-----------------------------|-----------|
 //! | partition of the object's key     | its key | processor, ingest (synchronous calls) | the same, retrieval |
 
+use std::collections::BTreeSet;
+
 use calls::Method;
 use objects::{MailOrder, ObjectKey, Request, Stored, Unit, UnitResult, Working};
 use soap::Element;
@@ -23,7 +25,7 @@ const EFFECTS_MAX: usize = 80;
 const UNIT_EFFECTS_MAX: usize = 20;
 
 /// Units whose records are read in one request.
-const READ_AHEAD: usize = 80;
+pub(crate) const READ_AHEAD: usize = 80;
 
 /// Bytes of effects from which on no further unit is added: one more unit must still fit the 4 MB
 /// that the platform allows.
@@ -144,17 +146,7 @@ impl Cloud {
         } else {
             found = self.objects.get_many(&wanted).await?;
         }
-        // What is not found is known not to be there.
-        let mut missing: std::collections::BTreeSet<ObjectKey> = keys.into_iter().collect();
-        for item in found {
-            let (key, stored) = read(Reading(item))?;
-            missing.remove(&key);
-            working.knows(key, Some(stored));
-        }
-        for key in missing {
-            working.knows(key, None);
-        }
-        Ok(())
+        know(working, keys, found)
     }
 
     /// Commits the effects of a synchronous call's chunk.
@@ -192,6 +184,25 @@ impl Cloud {
     }
 }
 
+/// Takes what was found of these objects into what is known. What was not found is known not to be
+/// there.
+pub(crate) fn know(
+    working: &mut Working,
+    keys: Vec<ObjectKey>,
+    found: Vec<Item>,
+) -> Result<(), Trouble> {
+    let mut missing: BTreeSet<ObjectKey> = keys.into_iter().collect();
+    for item in found {
+        let (key, stored) = read(Reading(item))?;
+        missing.remove(&key);
+        working.knows(key, Some(stored));
+    }
+    for key in missing {
+        working.knows(key, None);
+    }
+    Ok(())
+}
+
 /// Rough, and not less than the items will have: they are packed.
 fn bytes_of(working: &Working) -> usize {
     working
@@ -206,7 +217,7 @@ fn mail_bytes(mail: &MailOrder) -> usize {
     mail.subject.len() + long.into_iter().flatten().map(String::len).sum::<usize>()
 }
 
-fn table_key(key: &ObjectKey) -> Key {
+pub(crate) fn table_key(key: &ObjectKey) -> Key {
     Key::new(&key.partition, &key.sort)
 }
 

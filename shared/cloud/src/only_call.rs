@@ -5,36 +5,21 @@
 //! conversation, so it expires as outcomes do; its end is the conversation's; at most one reply is
 //! owed; and the whole stays within one write unit. Everything else lies in records of its own.
 
-use calls::{About, ConversationKey, Due, Phase, Reply, ReplyState, SequenceCode, Subscription};
+use calls::{ConversationKey, Due, Phase, Reply, ReplyState, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::item::{Reading, Writing, size_of};
 use crate::outcome_record::{OutcomeRecord, Results};
 use crate::owing::reply_wake;
 use crate::queues::{Owing, ReplyWake};
+use crate::reply_record::{BYTES_WITH_REPLY_MAX, KeptReply};
 use crate::standing::Standing;
 use crate::trouble::Trouble;
-
-/// Most bytes of a header that holds the end of its call: one write unit, less what an attempt at
-/// the reply adds.
-const BYTES_MAX: usize = 1_024 - 96;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnlyCall {
     pub outcome: OutcomeRecord,
     pub reply: Option<Reply>,
-}
-
-/// A reply without what its outcome says already.
-#[derive(Serialize, Deserialize)]
-struct KeptReply {
-    number: u32,
-    subscription: Subscription,
-    owed_since: Timestamp,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attempts: Vec<calls::Attempt>,
-    state: ReplyState,
 }
 
 impl OnlyCall {
@@ -66,7 +51,7 @@ impl OnlyCall {
             ..next.clone()
         };
         let bytes = size_of(&standing.to_item(results_kept, now));
-        (bytes <= BYTES_MAX).then_some(standing)
+        (bytes <= BYTES_WITH_REPLY_MAX).then_some(standing)
     }
 
     pub(crate) fn write(&self, writing: Writing) -> Writing {
@@ -90,34 +75,6 @@ impl OnlyCall {
     }
 }
 
-impl KeptReply {
-    fn of(reply: &Reply) -> Self {
-        Self {
-            number: reply.number,
-            subscription: reply.subscription.clone(),
-            owed_since: reply.owed_since,
-            attempts: reply.attempts.clone(),
-            state: reply.state,
-        }
-    }
-
-    fn told_of(self, outcome: &OutcomeRecord) -> Reply {
-        Reply {
-            request_id: outcome.request_id.clone(),
-            sequence: outcome.sequence,
-            number: self.number,
-            about: About::Call,
-            subscription: self.subscription,
-            overall_status: outcome.outcome.overall_status,
-            status_message: outcome.outcome.status_message.clone(),
-            error_code: outcome.outcome.error_code,
-            owed_since: self.owed_since,
-            attempts: self.attempts,
-            state: self.state,
-        }
-    }
-}
-
 impl Standing {
     /// The wake-up for the reply that this header owes, if it does.
     pub(crate) fn reply_owed(&self) -> Option<ReplyWake> {
@@ -134,8 +91,9 @@ pub(crate) fn only_reply_wake(key: &ConversationKey, step: u64) -> ReplyWake {
 mod tests {
     use super::*;
     use calls::{
-        AccountId, Arrivals, AsyncResponseType, Attempt, Conversation, ConversationId, Ended,
-        Ending, Found, Method, Outcome, OverallStatus, QueuePriority, RequestId, RespondWhen,
+        About, AccountId, Arrivals, AsyncResponseType, Attempt, Conversation, ConversationId,
+        Ended, Ending, Found, Method, Outcome, OverallStatus, QueuePriority, RequestId,
+        RespondWhen, Subscription,
     };
 
     const KEPT: SignedDuration = SignedDuration::from_hours(720);

@@ -2,12 +2,13 @@
 //!
 //! | pk                      | sk                            | written by                 | read by             |
 //! |-------------------------|-------------------------------|----------------------------|---------------------|
-//! | key of the conversation | `OUTCOME#0000000001`          | processor, with the effect | retrieval, notifier |
+//! | key of the conversation | `OUTCOME#0000000001`          | processor, with the effect; notifier, for the reply that lies there | retrieval, notifier, timekeeper |
 //! | key of the conversation | `RESULTS#0000000001#00000001` | processor, with the effect | the same            |
 //!
 //! The outcome holds one result per object. A call that is carried out in chunks leaves the results
-//! of each chunk in a record of its own as well, so that whoever takes over can go on. The outcome
-//! of a call alone lies in its conversation's header where it fits, see [`crate::only_call`].
+//! of each chunk in a record of its own as well, so that whoever takes over can go on. A call's only
+//! reply lies with its outcome where both are small, see [`crate::reply_record`]; the outcome of a
+//! call alone lies in its conversation's header where it fits, see [`crate::only_call`].
 
 use calls::{ConversationKey, Digest, Method, Outcome, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
@@ -121,6 +122,10 @@ pub(crate) fn chunk_item(
 }
 
 impl OutcomeRecord {
+    pub(crate) fn is_at(key: &Key) -> bool {
+        key.sk.starts_with("OUTCOME#")
+    }
+
     pub(crate) fn key(conversation: &ConversationKey, sequence: SequenceCode) -> Key {
         Key::new(&conversation.0, outcome_sort(sequence))
     }
@@ -235,6 +240,7 @@ impl Cloud {
     ) -> Result<Option<OutcomeRecord>, Trouble> {
         let record = match &reply.kept {
             Kept::InHeader(standing) => standing.only.as_ref().map(|only| only.outcome.clone()),
+            Kept::WithOutcome(outcome) => Some(outcome.as_ref().clone()),
             Kept::Apart => {
                 self.outcome_apart(&reply.conversation, reply.reply.sequence)
                     .await?

@@ -1,5 +1,7 @@
 //! What a commit owes: the records of replies and mails, written with it, and the wake-ups for them.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use calls::{AccountId, ConversationKey, Reply, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use objects::MailOrder;
@@ -7,6 +9,7 @@ use tracing::warn;
 
 use crate::Cloud;
 use crate::mail_record::{self, MailRecord, MailState, MailsRecord};
+use crate::outcome_record::OutcomeRecord;
 use crate::queues::{Owing, ReplyWake};
 use crate::reply_record::{self, Kept, ReplyRecord};
 use crate::standing::Standing;
@@ -15,6 +18,33 @@ use crate::trouble::CommitError;
 
 /// The schedule of attempts ends after some three days, Retry-After included.
 pub(crate) const REPLY_TRIED_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// Wake-ups for replies that the conversations of one batch owe. While one request is under way,
+/// those that come are collected for the next.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    waiting: Arc<Mutex<Vec<ReplyWake>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Outbox {
+    /// Comes back when these are sent, by this or by another, or left for the timekeeper.
+    pub async fn send(&self, cloud: &Cloud, wakes: Vec<ReplyWake>) {
+        if wakes.is_empty() {
+            return;
+        }
+        self.waiting().extend(wakes);
+        // Those that are as far may go in the same request; nobody is waited for.
+        tokio::task::yield_now().await;
+        let _turn = self.turn.lock().await;
+        let wakes = std::mem::take(&mut *self.waiting());
+        cloud.send_reply_wakes(&wakes).await;
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<ReplyWake>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Cloud {
     pub(crate) fn write_mails(
@@ -36,6 +66,31 @@ impl Cloud {
                 order: serde_json::to_string(order).unwrap_or_default(),
             };
             transaction.put_new(&self.calls, mail.to_item(expires));
+        }
+    }
+
+    /// An outcome, and the replies that tell of it.
+    pub(crate) fn write_outcome(
+        &self,
+        transaction: &mut Transaction,
+        standing: &Standing,
+        outcome: &OutcomeRecord,
+        replies: Vec<Reply>,
+        now: Timestamp,
+    ) -> Vec<ReplyWake> {
+        let due = now + reply_record::LOOK_AGAIN;
+        let expires = self.reply_expires(now);
+        let conversation = &standing.conversation;
+        match ReplyRecord::with_outcome(conversation, outcome, &replies, due, expires) {
+            Some(both) => {
+                transaction.put_new(&self.calls, both);
+                let owing = Owing::OutcomeReply;
+                vec![reply_wake(&standing.key, outcome.sequence, owing, 1)]
+            }
+            None => {
+                transaction.put_new(&self.calls, outcome.to_item(self.results_kept()));
+                self.write_replies(transaction, standing, replies, now)
+            }
         }
     }
 

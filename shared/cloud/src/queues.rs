@@ -47,6 +47,8 @@ pub struct ReplyWake {
 pub enum Owing {
     /// The reply to the call's SendResponseTo of that number.
     Reply(u32),
+    /// The reply that is kept with the outcome it tells of.
+    OutcomeReply,
     /// The reply that is kept with the header of a call alone.
     OnlyReply,
     /// Its triggered mails.

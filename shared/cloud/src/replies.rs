@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
 use crate::mail_record::{MailRecord, MailState, MailsRecord};
+use crate::outcome_record::OutcomeRecord;
 use crate::owing::reply_wake;
 use crate::queues::{Owing, ReplyWake};
 use crate::reply_record::{Kept, ReplyRecord, reply_key};
@@ -22,6 +23,15 @@ impl Cloud {
         number: u32,
     ) -> Result<Option<ReplyRecord>, Trouble> {
         ReplyRecord::load(&self.calls, &reply_key(conversation, sequence, number)).await
+    }
+
+    /// The reply that lies with the outcome it tells of.
+    pub async fn reply_with_outcome(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+    ) -> Result<Option<ReplyRecord>, Trouble> {
+        ReplyRecord::load(&self.calls, &OutcomeRecord::key(conversation, sequence)).await
     }
 
     /// The reply that the header of a call alone holds.
@@ -47,12 +57,19 @@ impl Cloud {
             ReplyState::Owed(at) => at,
             ReplyState::Delivered | ReplyState::GivenUp => now,
         };
+        let expires = match (&seen.kept, reply.state) {
+            // The results were kept longer only for this.
+            (Kept::WithOutcome(with), ReplyState::Delivered | ReplyState::GivenUp) => {
+                with.outcome.ended_at + self.results_kept()
+            }
+            (Kept::WithOutcome(_) | Kept::Apart | Kept::InHeader(_), _) => self.reply_expires(now),
+        };
         let next = ReplyRecord {
             version: seen.version + 1,
             reply,
             ..seen.clone()
         };
-        let item = next.to_item(due, self.reply_expires(now));
+        let item = next.to_item(due, expires);
         self.calls.put_over(item, Some(seen.version)).await
     }
 
@@ -121,11 +138,10 @@ impl Cloud {
             let ReplyState::Owed(_) = record.reply.state else {
                 return Ok(());
             };
-            let owing = Owing::Reply(record.reply.number);
             self.wake_for(
                 &record.conversation,
                 record.reply.sequence,
-                owing,
+                record.owing(),
                 record.version,
             )
             .await?;

@@ -4,13 +4,19 @@
 //! |-------------------------|--------------------------------|---------------------------------|----------------------|
 //! | key of the conversation | `REPLY#0000000001#00`          | processor, then notifier        | notifier, timekeeper |
 //!
-//! The one reply to a call alone lies in its conversation's header where it fits, see
-//! [`crate::only_call`].
+//! A call's only reply lies with the outcome that it tells of, where both fit one write unit: in
+//! the outcome's record, or with it in the header of a call alone, see [`crate::only_call`].
 
-use calls::{AccountId, ConversationId, ConversationKey, Reply, ReplyState, SequenceCode};
+use calls::{
+    About, AccountId, Conversation, ConversationId, ConversationKey, Reply, ReplyState,
+    SequenceCode, Subscription,
+};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::item::{Item, Reading, Writing, due_shard};
+use crate::item::{Item, Reading, Writing, due_shard, size_of};
+use crate::outcome_record::OutcomeRecord;
+use crate::queues::Owing;
 use crate::standing::Standing;
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
@@ -28,11 +34,17 @@ pub struct ReplyRecord {
     pub kept: Kept,
 }
 
+/// Most bytes of a record that holds an outcome and its reply: one write unit, less what an attempt
+/// at the reply adds.
+pub(crate) const BYTES_WITH_REPLY_MAX: usize = 1_024 - 96;
+
 /// Where a reply lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// In a record of its own.
     Apart,
+    /// In the record of the outcome that it tells of.
+    WithOutcome(Box<OutcomeRecord>),
     /// In the header of a call alone, see [`crate::only_call`].
     InHeader(Box<Standing>),
 }
@@ -48,25 +60,103 @@ pub(crate) fn reply_key(
     )
 }
 
-impl ReplyRecord {
-    pub fn is_at(key: &Key) -> bool {
-        key.sk.starts_with("REPLY#")
+/// A reply without what the outcome beside it says already.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeptReply {
+    number: u32,
+    subscription: Subscription,
+    owed_since: Timestamp,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<calls::Attempt>,
+    state: ReplyState,
+}
+
+impl KeptReply {
+    pub(crate) fn of(reply: &Reply) -> Self {
+        Self {
+            number: reply.number,
+            subscription: reply.subscription.clone(),
+            owed_since: reply.owed_since,
+            attempts: reply.attempts.clone(),
+            state: reply.state,
+        }
     }
 
-    pub(crate) fn key(&self) -> Key {
-        reply_key(&self.conversation, self.reply.sequence, self.reply.number)
+    pub(crate) fn told_of(self, outcome: &OutcomeRecord) -> Reply {
+        Reply {
+            request_id: outcome.request_id.clone(),
+            sequence: outcome.sequence,
+            number: self.number,
+            about: About::Call,
+            subscription: self.subscription,
+            overall_status: outcome.outcome.overall_status,
+            status_message: outcome.outcome.status_message.clone(),
+            error_code: outcome.outcome.error_code,
+            owed_since: self.owed_since,
+            attempts: self.attempts,
+            state: self.state,
+        }
+    }
+}
+
+impl ReplyRecord {
+    /// The only reply that tells of an outcome, in the outcome's record; `None`: it does not belong
+    /// there, since each attempt writes all of that record again.
+    pub(crate) fn with_outcome(
+        conversation: &Conversation,
+        outcome: &OutcomeRecord,
+        replies: &[Reply],
+        due: Timestamp,
+        expires: Timestamp,
+    ) -> Option<Item> {
+        let [reply] = replies else { return None };
+        let record = Self {
+            conversation: outcome.conversation.clone(),
+            account: conversation.account.clone(),
+            conversation_id: conversation.conversation_id.clone(),
+            version: 1,
+            reply: reply.clone(),
+            kept: Kept::WithOutcome(Box::new(outcome.clone())),
+        };
+        let item = record.to_item(due, expires);
+        (reply.about == About::Call && size_of(&item) <= BYTES_WITH_REPLY_MAX).then_some(item)
+    }
+
+    pub fn is_at(key: &Key) -> bool {
+        key.sk.starts_with("REPLY#") || OutcomeRecord::is_at(key)
+    }
+
+    /// What a wake-up for it says.
+    pub(crate) fn owing(&self) -> Owing {
+        match self.kept {
+            Kept::Apart => Owing::Reply(self.reply.number),
+            Kept::WithOutcome(_) => Owing::OutcomeReply,
+            Kept::InHeader(_) => Owing::OnlyReply,
+        }
     }
 
     /// `due`: when somebody must look at it again, if it is still owed.
     pub(crate) fn to_item(&self, due: Timestamp, expires: Timestamp) -> Item {
-        let writing = Writing::new(self.key())
+        let sequence = self.reply.sequence;
+        let writing = match &self.kept {
+            Kept::WithOutcome(outcome) => outcome
+                .write(Writing::new(OutcomeRecord::key(
+                    &self.conversation,
+                    sequence,
+                )))
+                .json("reply", &KeptReply::of(&self.reply)),
+            Kept::Apart | Kept::InHeader(_) => {
+                let key = reply_key(&self.conversation, sequence, self.reply.number);
+                Writing::new(key).json("reply", &self.reply)
+            }
+        };
+        let writing = writing
             .number("version", self.version)
             .text("account", &self.account.0)
             .maybe_text(
                 "conversation_id",
                 self.conversation_id.as_ref().map(ConversationId::as_str),
             )
-            .json("reply", &self.reply)
             .expires(Some(expires));
         match self.reply.state {
             ReplyState::Owed(_) => writing.due(&due_shard(&self.conversation), due),
@@ -75,21 +165,32 @@ impl ReplyRecord {
         .done()
     }
 
-    pub(crate) fn from_item(item: Item) -> Result<Self, Trouble> {
+    /// `None`: an outcome without a reply.
+    pub(crate) fn from_item(key: &Key, item: Item) -> Result<Option<Self>, Trouble> {
         let item = Reading(item);
+        let conversation = ConversationKey(key.pk.clone());
         let conversation_id = item
             .maybe_text("conversation_id")
             .map(ConversationId::parse)
             .transpose()
             .map_err(|_| item.unreadable("conversation_id"))?;
-        Ok(Self {
-            conversation: ConversationKey(item.text("pk")?.to_owned()),
+        let (reply, kept) = if !OutcomeRecord::is_at(key) {
+            (item.json("reply")?, Kept::Apart)
+        } else if item.maybe_text("reply").is_some() {
+            let outcome = OutcomeRecord::read(conversation.clone(), &item)?;
+            let reply = item.json::<KeptReply>("reply")?.told_of(&outcome);
+            (reply, Kept::WithOutcome(Box::new(outcome)))
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            conversation,
             account: AccountId(item.text("account")?.to_owned()),
             conversation_id,
             version: item.number("version")?,
-            reply: item.json("reply")?,
-            kept: Kept::Apart,
-        })
+            reply,
+            kept,
+        }))
     }
 
     /// The reply that is kept with a header, if one is.
@@ -106,64 +207,156 @@ impl ReplyRecord {
     }
 
     pub(crate) async fn load(table: &Table, key: &Key) -> Result<Option<Self>, Trouble> {
-        table.get(key).await?.map(Self::from_item).transpose()
+        match table.get(key).await? {
+            Some(item) => Self::from_item(key, item),
+            None => Ok(None),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome_record::Results;
     use calls::{
-        About, AsyncResponseType, Attempt, Found, OverallStatus, RequestId, RespondWhen,
-        Subscription,
+        Arrivals, AsyncResponseType, Attempt, Due, Ended, Ending, Found, Method, Outcome,
+        OverallStatus, Phase, QueuePriority, RequestId, RespondWhen,
     };
+
+    const STATES: [ReplyState; 3] = [
+        ReplyState::Owed(Timestamp::UNIX_EPOCH),
+        ReplyState::Delivered,
+        ReplyState::GivenUp,
+    ];
+
+    fn reply(about: About, state: ReplyState) -> Reply {
+        Reply {
+            request_id: RequestId("r".to_owned()),
+            sequence: SequenceCode::FIRST,
+            number: 1,
+            about,
+            subscription: Subscription {
+                response_type: AsyncResponseType::Email,
+                address: "a@example.com".to_owned(),
+                respond_when: RespondWhen::OnConversationError,
+                include_results: true,
+                include_objects: false,
+                only_include_base: true,
+            },
+            overall_status: OverallStatus::HasErrors,
+            status_message: "no".to_owned(),
+            error_code: Some(1),
+            owed_since: Timestamp::UNIX_EPOCH,
+            attempts: vec![Attempt {
+                at: Timestamp::UNIX_EPOCH,
+                found: Found::Status {
+                    status: 503,
+                    retry_after_s: Some(9),
+                },
+            }],
+            state,
+        }
+    }
+
+    fn outcome(results: usize) -> OutcomeRecord {
+        OutcomeRecord {
+            conversation: ConversationKey("c".to_owned()),
+            sequence: SequenceCode::FIRST,
+            request_id: RequestId("r".to_owned()),
+            method: Method::Create,
+            object_type: "Subscriber".to_owned(),
+            objects: 1,
+            outcome: Outcome {
+                how: Ended::CarriedOut,
+                overall_status: OverallStatus::HasErrors,
+                status_message: "no".to_owned(),
+                error_code: Some(1),
+                ended_at: Timestamp::UNIX_EPOCH,
+            },
+            results: Results::Here(vec![7; results]),
+        }
+    }
+
+    fn conversation() -> Conversation {
+        Conversation {
+            account: AccountId("1".to_owned()),
+            conversation_id: ConversationId::parse("a # b").ok(),
+            calls_in_conversation: 1.try_into().expect("not zero"),
+            arrived: Arrivals::default(),
+            told_at_end: Arrivals::default(),
+            last_arrival: Timestamp::UNIX_EPOCH,
+            priority: QueuePriority::Medium,
+            phase: Phase::Ended(Ending::Complete),
+            due: Due::Never,
+        }
+    }
+
+    fn record(reply: Reply, kept: Kept) -> ReplyRecord {
+        ReplyRecord {
+            conversation: ConversationKey("c".to_owned()),
+            account: conversation().account,
+            conversation_id: conversation().conversation_id,
+            version: 3,
+            kept,
+            reply,
+        }
+    }
 
     #[test]
     fn a_record_comes_back_as_it_was() {
-        for state in [
-            ReplyState::Owed(Timestamp::UNIX_EPOCH),
-            ReplyState::Delivered,
-            ReplyState::GivenUp,
-        ] {
-            let record = ReplyRecord {
-                conversation: ConversationKey("c".to_owned()),
-                account: AccountId("1".to_owned()),
-                conversation_id: ConversationId::parse("a # b").ok(),
-                version: 3,
-                kept: Kept::Apart,
-                reply: Reply {
-                    request_id: RequestId("r".to_owned()),
-                    sequence: SequenceCode::FIRST,
-                    number: 1,
-                    about: About::Conversation,
-                    subscription: Subscription {
-                        response_type: AsyncResponseType::Email,
-                        address: "a@example.com".to_owned(),
-                        respond_when: RespondWhen::OnConversationError,
-                        include_results: true,
-                        include_objects: false,
-                        only_include_base: true,
-                    },
-                    overall_status: OverallStatus::HasErrors,
-                    status_message: "no".to_owned(),
-                    error_code: Some(1),
-                    owed_since: Timestamp::UNIX_EPOCH,
-                    attempts: vec![Attempt {
-                        at: Timestamp::UNIX_EPOCH,
-                        found: Found::Status {
-                            status: 503,
-                            retry_after_s: Some(9),
-                        },
-                    }],
-                    state,
-                },
-            };
+        let with_outcome = || Kept::WithOutcome(Box::new(outcome(100)));
+        let records = STATES.into_iter().flat_map(|state| {
+            [
+                record(reply(About::Conversation, state), Kept::Apart),
+                record(reply(About::Call, state), with_outcome()),
+            ]
+        });
+        for record in records {
             let item = record.to_item(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
             assert_eq!(
                 item.contains_key("due_at"),
-                matches!(state, ReplyState::Owed(_))
+                matches!(record.reply.state, ReplyState::Owed(_))
             );
-            assert_eq!(ReplyRecord::from_item(item).expect("readable"), record);
+            let key = match record.kept {
+                Kept::WithOutcome(_) => {
+                    OutcomeRecord::key(&record.conversation, SequenceCode::FIRST)
+                }
+                Kept::Apart | Kept::InHeader(_) => {
+                    reply_key(&record.conversation, SequenceCode::FIRST, 1)
+                }
+            };
+            assert!(ReplyRecord::is_at(&key));
+            let read = ReplyRecord::from_item(&key, item.clone()).expect("readable");
+            assert_eq!(read, Some(record.clone()));
+            if let Kept::WithOutcome(outcome) = record.kept {
+                let read = OutcomeRecord::from_item(outcome.conversation.clone(), item);
+                assert_eq!(read.expect("readable"), *outcome, "and so does the outcome");
+            }
         }
+    }
+
+    #[test]
+    fn an_outcome_without_a_reply_has_none() {
+        let item = outcome(100).to_item(SignedDuration::ZERO);
+        let key = OutcomeRecord::key(&outcome(0).conversation, SequenceCode::FIRST);
+        assert_eq!(ReplyRecord::from_item(&key, item).expect("readable"), None);
+    }
+
+    #[test]
+    fn only_one_small_reply_about_the_call_lies_with_its_outcome() {
+        let (now, state) = (Timestamp::UNIX_EPOCH, STATES[0]);
+        let item = |results: usize, replies: &[Reply]| {
+            ReplyRecord::with_outcome(&conversation(), &outcome(results), replies, now, now)
+        };
+        let one = reply(About::Call, state);
+        let item_of_one = item(100, std::slice::from_ref(&one)).expect("it fits");
+        assert!(size_of(&item_of_one) <= BYTES_WITH_REPLY_MAX);
+        assert!(item(100, &[]).is_none());
+        assert!(item(100, &[one.clone(), one.clone()]).is_none());
+        assert!(item(100, &[reply(About::Conversation, state)]).is_none());
+        assert!(
+            item(1_000, &[one]).is_none(),
+            "each attempt would write it again"
+        );
     }
 }

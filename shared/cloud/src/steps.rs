@@ -12,7 +12,6 @@ use soap::ObjectResult;
 use tracing::warn;
 
 use crate::Cloud;
-use crate::call_record::CallRecord;
 use crate::mail_record::{self, MailsRecord};
 use crate::objects_table::Chunk;
 use crate::only_call::{OnlyCall, only_reply_wake};
@@ -153,18 +152,6 @@ impl Cloud {
         }
     }
 
-    /// The call that is next, with its body's text.
-    pub async fn next_call(
-        &self,
-        key: &ConversationKey,
-        sequence: SequenceCode,
-    ) -> Result<(Call, String), Trouble> {
-        let record = CallRecord::load(&self.calls, key, sequence).await?;
-        let record = record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {key}")))?;
-        let text = record.body_text(&self.bodies).await?;
-        Ok((record.call, text))
-    }
-
     /// Commits a change of the header alone.
     pub async fn commit_header(
         &self,
@@ -273,8 +260,7 @@ impl Cloud {
                 next
             }
             None => {
-                transaction.put_new(&self.calls, record.to_item(kept));
-                wakes.extend(self.write_replies(&mut transaction, seen, replies, now));
+                wakes.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
                 next
             }
         };

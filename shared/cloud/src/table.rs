@@ -5,9 +5,12 @@
 
 mod taking;
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
@@ -22,7 +25,7 @@ use crate::trouble::{BoxError, CommitError, Trouble};
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
 
 /// Most records in one batch of reads. The platform's figure.
-const BATCH_GET_MAX: usize = 100;
+pub(crate) const BATCH_GET_MAX: usize = 100;
 
 /// How often what the table left undone of a batch is asked for again.
 const BATCH_TRIES_MAX: u32 = 8;
@@ -60,6 +63,8 @@ pub(crate) enum Range<'a> {
     Prefix(&'a str),
     /// Sort keys from one to another, both included.
     Between(&'a str, &'a str),
+    /// The same, backwards: the first is the larger.
+    Down(&'a str, &'a str),
     All,
 }
 
@@ -103,37 +108,63 @@ impl Table {
     pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, Trouble> {
         let mut found = Vec::with_capacity(keys.len());
         for keys in keys.chunks(BATCH_GET_MAX) {
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys.iter().map(key_item).collect()))
-                .consistent_read(true)
-                .build()
-                .map_err(|error| self.trouble("BatchGetItem", error))?;
-            let mut left = Some(wanted);
-            for tried in 0..=BATCH_TRIES_MAX {
-                let Some(wanted) = left.take() else { break };
-                if tried == BATCH_TRIES_MAX {
-                    return Err(self.trouble("BatchGetItem", "keys stayed unprocessed"));
-                }
-                back_off(tried).await;
-                let answer = self
-                    .dynamodb
-                    .batch_get_item()
-                    .request_items(&self.name, wanted)
-                    .send()
-                    .await
-                    .map_err(|error| self.trouble("BatchGetItem", error))?;
-                found.extend(
-                    answer
-                        .responses
-                        .and_then(|mut all| all.remove(&self.name))
-                        .unwrap_or_default(),
-                );
-                left = answer
-                    .unprocessed_keys
-                    .and_then(|mut all| all.remove(&self.name));
-            }
+            let wanted = HashMap::from([(self.name.clone(), self.wanted(keys)?)]);
+            let mut answer = self.get_batch(wanted).await?;
+            found.extend(answer.remove(&self.name).unwrap_or_default());
         }
         Ok(found)
+    }
+
+    /// The same for less than [`BATCH_GET_MAX`], and one record of another table, in one request.
+    pub(crate) async fn get_many_and(
+        &self,
+        keys: &[Key],
+        other: &Self,
+        key: &Key,
+    ) -> Result<(Vec<Item>, Option<Item>), Trouble> {
+        let of_other = other.wanted(std::slice::from_ref(key))?;
+        let wanted = HashMap::from([
+            (self.name.clone(), self.wanted(keys)?),
+            (other.name.clone(), of_other),
+        ]);
+        let mut answer = self.get_batch(wanted).await?;
+        let mut of_table = |table: &Self| answer.remove(&table.name).unwrap_or_default();
+        Ok((of_table(self), of_table(other).pop()))
+    }
+
+    fn wanted(&self, keys: &[Key]) -> Result<KeysAndAttributes, Trouble> {
+        KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(key_item).collect()))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| self.trouble("BatchGetItem", error))
+    }
+
+    /// By table. What the service leaves undone is asked for again.
+    async fn get_batch(
+        &self,
+        wanted: HashMap<String, KeysAndAttributes>,
+    ) -> Result<HashMap<String, Vec<Item>>, Trouble> {
+        let mut found: HashMap<String, Vec<Item>> = HashMap::new();
+        let mut left = wanted;
+        for tried in 0..BATCH_TRIES_MAX {
+            back_off(tried).await;
+            let answer = self
+                .dynamodb
+                .batch_get_item()
+                .set_request_items(Some(left))
+                .send()
+                .await
+                .map_err(|error| self.trouble("BatchGetItem", error))?;
+            for (table, items) in answer.responses.unwrap_or_default() {
+                found.entry(table).or_default().extend(items);
+            }
+            left = answer.unprocessed_keys.unwrap_or_default();
+            if left.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(self.trouble("BatchGetItem", "keys stayed unprocessed"))
     }
 
     /// Writes a record whatever was there.
@@ -216,10 +247,8 @@ impl Table {
             Range::Prefix(prefix) => query
                 .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
                 .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned())),
-            Range::Between(first, last) => query
-                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
-                .expression_attribute_values(":first", AttributeValue::S(first.to_owned()))
-                .expression_attribute_values(":last", AttributeValue::S(last.to_owned())),
+            Range::Between(first, last) => between(query, first, last),
+            Range::Down(last, first) => between(query, first, last).scan_index_forward(false),
         };
         let answer = query
             .send()
@@ -351,6 +380,13 @@ fn was_overtaken(error: &TransactWriteItemsError) -> bool {
         });
     }
     error.code() == Some("TransactionConflictException")
+}
+
+fn between(query: QueryFluentBuilder, first: &str, last: &str) -> QueryFluentBuilder {
+    query
+        .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+        .expression_attribute_values(":first", AttributeValue::S(first.to_owned()))
+        .expression_attribute_values(":last", AttributeValue::S(last.to_owned()))
 }
 
 fn key_item(key: &Key) -> Item {

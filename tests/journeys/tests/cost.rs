@@ -74,8 +74,10 @@ async fn a_single_call_with_a_callback_costs_this() {
     let used = used_by(vec![single]).await;
     println!("A single call with a callback\n{used}\n");
     let expected = [
-        "DynamoDB GetItem: 5, 5 RRU",
+        "DynamoDB BatchGetItem: 1, 2 RRU",
+        "DynamoDB GetItem: 1, 1 RRU",
         "DynamoDB PutItem: 3, 3 WRU, 2 WRU of the index",
+        "DynamoDB Query: 1, 1 RRU",
         "DynamoDB TransactWriteItems: 1, 4 WRU",
         "SQS DeleteMessageBatch: 2",
         "SQS ReceiveMessage: 2",
@@ -97,13 +99,15 @@ async fn single_calls_with_callbacks_in_batches_of_ten_cost_this() {
     let each = used.per_call(10);
     println!("A single call with a callback, in batches of ten\n{each}\n");
     let expected = [
-        "DynamoDB GetItem: 50, 50 RRU",
+        "DynamoDB BatchGetItem: 10, 20 RRU",
+        "DynamoDB GetItem: 10, 10 RRU",
         "DynamoDB PutItem: 30, 30 WRU, 20 WRU of the index",
+        "DynamoDB Query: 10, 10 RRU",
         "DynamoDB TransactWriteItems: 10, 40 WRU",
         "SQS DeleteMessageBatch: 2",
         "SQS ReceiveMessage: 2",
         "SQS SendMessage: 10",
-        "SQS SendMessageBatch: 10",
+        "SQS SendMessageBatch: 1",
     ];
     assert_eq!(lines(&used), expected);
     assert!(each.price_per_million() <= 9.50, "{each}");
@@ -116,13 +120,15 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
     let each = used.per_call(3);
     println!("A call in a conversation of three with callbacks\n{each}\n");
     let expected = [
-        "DynamoDB GetItem: 16, 16 RRU",
+        "DynamoDB BatchGetItem: 3, 6 RRU",
+        "DynamoDB GetItem: 6, 6 RRU",
         "DynamoDB PutItem: 12, 12 WRU, 4 WRU of the index",
-        "DynamoDB TransactWriteItems: 3, 24 WRU, 4 WRU of the index",
+        "DynamoDB Query: 1, 1 RRU",
+        "DynamoDB TransactWriteItems: 3, 18 WRU, 4 WRU of the index",
         "SQS DeleteMessageBatch: 2",
         "SQS ReceiveMessage: 2",
         "SQS SendMessage: 1",
-        "SQS SendMessageBatch: 3",
+        "SQS SendMessageBatch: 1",
     ];
     assert_eq!(lines(&used), expected);
 }

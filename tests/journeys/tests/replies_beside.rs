@@ -1,0 +1,163 @@
+//! Replies that lie beside the outcome they tell of, and wake-ups for replies that go together.
+
+use journeys::story::ADDRESS;
+use journeys::{Story, a_caller, days, minutes, part, post_to, seconds, subscriber};
+use local::{Asked, CallbackAnswer, Fault};
+
+/// The kinds of records that hold a reply, in the order of their keys.
+fn holders(caller: &Story) -> Vec<String> {
+    let records = caller.records();
+    let holding = records
+        .iter()
+        .filter(|record| !record.text("reply").is_empty());
+    let mut kinds: Vec<String> = holding.map(|record| record.kind().to_owned()).collect();
+    kinds.sort();
+    kinds
+}
+
+fn is_of_replies(asked: &Asked) -> bool {
+    asked.operation == "SendMessageBatch"
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_reply_of_a_call_lies_with_its_outcome() {
+    let mut caller = a_caller().await;
+    caller.queues(part("c", 1, 2).calling_back(ADDRESS)).await;
+    caller.queues(part("c", 2, 2)).await;
+    caller.settles().await;
+    assert_eq!(holders(&caller), ["OUTCOME"]);
+    assert_eq!(caller.told().len(), 1);
+    assert_eq!(caller.outcomes("c").await.len(), 2, "both can be read");
+    assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_lie_in_records_of_their_own() {
+    let end = || post_to(ADDRESS).when("OnConversationComplete");
+    let large = (0..60).fold(part("large", 1, 1), |call, number| {
+        call.and(subscriber(&format!("person-{number}")))
+    });
+    for (call, replies) in [
+        (
+            part("two", 1, 1)
+                .telling(post_to(ADDRESS))
+                .telling(post_to(ADDRESS)),
+            2,
+        ),
+        (part("end", 1, 1).telling(end()), 1),
+        (large.calling_back(ADDRESS), 1),
+    ] {
+        let mut caller = a_caller().await;
+        caller.queues(call).await;
+        caller.settles().await;
+        assert_eq!(holders(&caller), vec!["REPLY"; replies]);
+        assert_eq!(caller.told().len(), replies);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_tried_again_and_its_results_come_each_time() {
+    let mut caller = a_caller().await;
+    for status in [500, 503] {
+        caller
+            .local()
+            .callbacks()
+            .answer_next(ADDRESS, CallbackAnswer::status(status));
+    }
+    let told = post_to(ADDRESS).with_results();
+    caller.queues(part("c", 1, 1).telling(told)).await;
+    caller.passes(minutes(6)).await;
+    let callbacks = caller.callbacks();
+    assert_eq!(callbacks.len(), 3);
+    let said = |number: usize| {
+        callbacks[number]
+            .field("ResultDetailXML")
+            .unwrap_or_default()
+    };
+    assert!(
+        said(0).contains("<StatusCode>OK</StatusCode>"),
+        "{}",
+        said(0)
+    );
+    assert_eq!(said(0), said(1));
+    assert_eq!(said(0), said(2));
+    assert!(caller.due().is_empty(), "and never again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_wake_up_was_lost_is_found_within_two_minutes() {
+    let mut caller = a_caller().await;
+    caller
+        .local()
+        .faults()
+        .when(is_of_replies, Fault::LoseRequest);
+    caller.queues(part("c", 1, 1).calling_back(ADDRESS)).await;
+    caller.settles().await;
+    assert!(caller.told().is_empty());
+    caller.local().faults().clear();
+    caller.passes(minutes(2)).await;
+    assert_eq!(caller.told(), ["done 1 OK"]);
+    assert!(caller.due().is_empty());
+}
+
+/// A receiver that is down for long: the results wait as long as the reply does, and no longer.
+#[tokio::test(start_paused = true)]
+async fn results_are_there_for_thirty_days_whatever_becomes_of_the_reply() {
+    let mut caller = a_caller().await;
+    caller
+        .local()
+        .callbacks()
+        .answer_next(ADDRESS, CallbackAnswer::status(500));
+    caller.queues(part("c", 1, 1).calling_back(ADDRESS)).await;
+    caller.passes(seconds(10)).await;
+    assert_eq!(caller.told().len(), 2);
+    caller.passes(days(30) - minutes(1)).await;
+    assert_eq!(caller.outcomes("c").await.len(), 1);
+    caller.passes(minutes(2)).await;
+    assert!(caller.outcomes("c").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_to_earlier_calls_do_not_wait_for_one_in_trouble() {
+    let mut caller = a_caller().await;
+    for number in 1..=3 {
+        caller
+            .queues(part("c", number, 3).calling_back(ADDRESS))
+            .await;
+    }
+    // Each call that is carried out reads its objects in one such request.
+    let mut read = 0;
+    caller.local().faults().by(move |_, asked| {
+        if asked.operation != "BatchGetItem" {
+            return None;
+        }
+        read += 1;
+        (read > 2).then_some(Fault::Throttle)
+    });
+    caller.settles().await;
+    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK"]);
+    caller.local().faults().clear();
+    caller.passes(minutes(10)).await;
+    let all = ["done 1 OK", "done 2 OK", "done 3 OK"];
+    assert_eq!(caller.told(), all);
+}
+
+/// The wake-ups of a run go in one request; should it be lost, each is found by itself.
+#[tokio::test(start_paused = true)]
+async fn replies_of_a_run_that_were_lost_together_come_in_order_all_the_same() {
+    let mut caller = a_caller().await;
+    caller
+        .local()
+        .faults()
+        .once(is_of_replies, Fault::LoseRequest);
+    for number in 1..=3 {
+        caller
+            .queues(part("c", number, 3).calling_back(ADDRESS))
+            .await;
+    }
+    caller.passes(minutes(3)).await;
+    let all = ["done 1 OK", "done 2 OK", "done 3 OK"];
+    let mut told = caller.told();
+    told.sort();
+    assert_eq!(told, all);
+}
