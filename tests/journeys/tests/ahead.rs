@@ -1,0 +1,63 @@
+//! What a run reads ahead: calls several at a time, however large they are.
+
+use journeys::{a_caller, part, subscriber};
+use local::Service;
+
+/// Text that does not pack well.
+fn noise(seed: u64, length: usize) -> String {
+    let mut state = seed;
+    let letter = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + u8::try_from((state >> 33) % 26).expect("a letter"))
+    };
+    (0..length).map(letter).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_calls_of_a_conversation_are_read_ten_at_a_time() {
+    let mut caller = a_caller().await;
+    for number in 1..=25 {
+        caller.queues(part("c", number, 25)).await;
+    }
+    let tally = caller.local().tally().clone();
+    let mark = tally.counts();
+    caller.settles().await;
+    let used = tally.since(&mark);
+    // The header with 23 to 25; then 1 to 10, 11 to 20, 21 to 25.
+    let queries: Vec<_> = used
+        .operations()
+        .filter(|(service, operation, _)| *service == Service::DynamoDb && *operation == "Query")
+        .map(|(_, _, used)| used.requests)
+        .collect();
+    assert_eq!(queries, [4.0]);
+    assert_eq!(caller.states("c").await, vec!["Complete"; 25]);
+}
+
+/// Of calls of some 300 KB each an answer of the table holds three.
+#[tokio::test(start_paused = true)]
+async fn large_calls_are_carried_out_in_their_order_too() {
+    let mut caller = a_caller().await;
+    let large = |number: u64, half: u64| {
+        let attribute = |nth| {
+            let text = noise(number * 10_000 + half * 1_000 + nth, 250);
+            format!("<Attributes><Name>n{nth}</Name><Value>{text}</Value></Attributes>")
+        };
+        let attributes: String = (0..900).map(attribute).collect();
+        let end = "<SubscriberKey>";
+        subscriber(&format!("person-{number}-{half}")).replace(end, &format!("{attributes}{end}"))
+    };
+    for number in [4, 2, 5, 1, 6, 3] {
+        let sequence = i64::try_from(number).expect("a number");
+        let call = part("c", sequence, 6).doing("Create", vec![large(number, 0), large(number, 1)]);
+        caller.queues(call).await;
+    }
+    caller.settles().await;
+    let outcomes = caller.outcomes("c").await;
+    assert!(outcomes.len() == 6, "{outcomes:?}");
+    assert!(
+        caller.stored().iter().any(|key| key.contains("person-6-1")),
+        "the last one, too: {outcomes:?}"
+    );
+}
