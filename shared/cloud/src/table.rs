@@ -3,9 +3,8 @@
 //! Reads are consistent. Every write of a record that can change is conditional on the version that
 //! the decision saw; every write of one that cannot is conditional on its absence.
 
+mod batch;
 mod taking;
-
-use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -13,22 +12,17 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem,
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use jiff::Timestamp;
+
+pub(crate) use batch::BATCH_GET_MAX;
 
 use crate::item::Item;
 use crate::trouble::{BoxError, CommitError, Trouble};
 
 /// Most records in one transaction. The platform's figure.
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
-
-/// Most records in one batch of reads. The platform's figure.
-pub(crate) const BATCH_GET_MAX: usize = 100;
-
-/// How often what the table left undone of a batch is asked for again.
-const BATCH_TRIES_MAX: u32 = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -102,69 +96,6 @@ impl Table {
             .await
             .map_err(|error| self.trouble("GetItem", error))?;
         Ok(answer.item)
-    }
-
-    /// Whatever of these is there, in no order.
-    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, Trouble> {
-        let mut found = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(BATCH_GET_MAX) {
-            let wanted = HashMap::from([(self.name.clone(), self.wanted(keys)?)]);
-            let mut answer = self.get_batch(wanted).await?;
-            found.extend(answer.remove(&self.name).unwrap_or_default());
-        }
-        Ok(found)
-    }
-
-    /// The same for less than [`BATCH_GET_MAX`], and one record of another table, in one request.
-    pub(crate) async fn get_many_and(
-        &self,
-        keys: &[Key],
-        other: &Self,
-        key: &Key,
-    ) -> Result<(Vec<Item>, Option<Item>), Trouble> {
-        let of_other = other.wanted(std::slice::from_ref(key))?;
-        let wanted = HashMap::from([
-            (self.name.clone(), self.wanted(keys)?),
-            (other.name.clone(), of_other),
-        ]);
-        let mut answer = self.get_batch(wanted).await?;
-        let mut of_table = |table: &Self| answer.remove(&table.name).unwrap_or_default();
-        Ok((of_table(self), of_table(other).pop()))
-    }
-
-    fn wanted(&self, keys: &[Key]) -> Result<KeysAndAttributes, Trouble> {
-        KeysAndAttributes::builder()
-            .set_keys(Some(keys.iter().map(key_item).collect()))
-            .consistent_read(true)
-            .build()
-            .map_err(|error| self.trouble("BatchGetItem", error))
-    }
-
-    /// By table. What the service leaves undone is asked for again.
-    async fn get_batch(
-        &self,
-        wanted: HashMap<String, KeysAndAttributes>,
-    ) -> Result<HashMap<String, Vec<Item>>, Trouble> {
-        let mut found: HashMap<String, Vec<Item>> = HashMap::new();
-        let mut left = wanted;
-        for tried in 0..BATCH_TRIES_MAX {
-            back_off(tried).await;
-            let answer = self
-                .dynamodb
-                .batch_get_item()
-                .set_request_items(Some(left))
-                .send()
-                .await
-                .map_err(|error| self.trouble("BatchGetItem", error))?;
-            for (table, items) in answer.responses.unwrap_or_default() {
-                found.entry(table).or_default().extend(items);
-            }
-            left = answer.unprocessed_keys.unwrap_or_default();
-            if left.is_empty() {
-                return Ok(found);
-            }
-        }
-        Err(self.trouble("BatchGetItem", "keys stayed unprocessed"))
     }
 
     /// Writes a record whatever was there.
@@ -401,11 +332,4 @@ fn key_of(item: &Item) -> Option<Key> {
         item.get("pk")?.as_s().ok()?,
         item.get("sk")?.as_s().ok()?,
     ))
-}
-
-/// Waits longer each time: 0, 20, 40, 80 … ms.
-async fn back_off(tried: u32) {
-    if tried > 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(10 << tried.min(8))).await;
-    }
 }
