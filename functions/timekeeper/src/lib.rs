@@ -23,8 +23,12 @@ const PAGE: i32 = 100;
 /// Pages of one part that are looked at in one minute: what is left waits for the next.
 const PAGES_MAX: usize = 20;
 
-/// Entries that are looked at at the same time.
-const AT_ONCE: usize = 8;
+/// Parts that are asked at the same time. Each of them needs a connection, and a cold function has
+/// one: with more than three it takes longer to open the others than they save.
+const PARTS_AT_ONCE: usize = 3;
+
+/// Entries of one part that are looked at at the same time.
+const AT_ONCE: usize = 3;
 
 /// What a minute came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,26 +37,52 @@ pub struct Minute {
     pub trouble: usize,
 }
 
+/// How a minute goes: what is due by when is looked for, and until when.
+#[derive(Clone, Copy)]
+struct Round<'a> {
+    cloud: &'a Cloud,
+    by: Timestamp,
+    maintenance: bool,
+    deadline: Timestamp,
+}
+
 /// Looks at all that is due. `deadline`: when to leave the rest to the next minute.
 pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<Minute, Trouble> {
     look_ahead(cloud, SignedDuration::ZERO, deadline).await
 }
 
 /// The same for all that will be due within a time: for a cloud whose queues have lost everything.
+/// A part that cannot be read fails the whole, but only after all others were looked through.
 pub async fn look_ahead(
     cloud: &Cloud,
     ahead: SignedDuration,
     deadline: Timestamp,
 ) -> Result<Minute, Trouble> {
-    let maintenance = cloud.accounts.maintenance().await?;
-    let mut minute = Minute::default();
-    let by = cloud.now() + ahead;
+    let round = Round {
+        cloud,
+        by: cloud.now() + ahead,
+        maintenance: cloud.accounts.maintenance().await?,
+        deadline,
+    };
+    let mut parts = Vec::new();
     for shard in SHARDS.map(String::from) {
-        look_through(cloud, &shard, by, maintenance, deadline, &mut minute).await?;
-        if !maintenance {
-            let parked = parked_shard(&shard);
-            look_through(cloud, &parked, by, maintenance, deadline, &mut minute).await?;
+        let parked = parked_shard(&shard);
+        parts.push(shard);
+        if !round.maintenance {
+            parts.push(parked);
         }
+    }
+    let looking = parts.into_iter().map(|part| look_through(round, part));
+    let went: Vec<_> = stream::iter(looking)
+        .buffer_unordered(PARTS_AT_ONCE)
+        .collect()
+        .await;
+    let mut minute = Minute::default();
+    let mut first_trouble = None;
+    for (looked, trouble) in went {
+        minute.looked_at += looked.looked_at;
+        minute.trouble += looked.trouble;
+        first_trouble = first_trouble.or(trouble);
     }
     if minute != Minute::default() {
         info!(
@@ -61,26 +91,29 @@ pub async fn look_ahead(
             "timekeeper came by"
         );
     }
-    Ok(minute)
+    first_trouble.map_or(Ok(minute), Err)
 }
 
-async fn look_through(
-    cloud: &Cloud,
-    shard: &str,
-    by: Timestamp,
-    maintenance: bool,
-    deadline: Timestamp,
-    minute: &mut Minute,
-) -> Result<(), Trouble> {
+/// What was looked at in one part, and what kept the rest of it from being read.
+async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble>) {
+    let mut minute = Minute::default();
     for _ in 0..PAGES_MAX {
-        if cloud.now() >= deadline {
-            return Ok(());
+        if round.cloud.now() >= round.deadline {
+            break;
         }
-        let entries = cloud.calls.due(shard, by, PAGE).await?;
+        let entries = match round.cloud.calls.due(&part, round.by, PAGE).await {
+            Ok(entries) => entries,
+            Err(trouble) => {
+                warn!(
+                    part,
+                    trouble = trouble.in_full(),
+                    "left for the next minute"
+                );
+                return (minute, Some(trouble));
+            }
+        };
         let found = entries.len();
-        let looking = entries
-            .into_iter()
-            .map(|entry| look_at(cloud, entry, maintenance));
+        let looking = entries.into_iter().map(|entry| look_at(round, entry));
         let went: Vec<_> = stream::iter(looking)
             .buffer_unordered(AT_ONCE)
             .collect()
@@ -90,13 +123,16 @@ async fn look_through(
         minute.trouble += troubles;
         // What was looked at has moved on; a page of nothing but trouble would be read again.
         if found < usize::try_from(PAGE).unwrap_or(0) || troubles == found {
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    (minute, None)
 }
 
-async fn look_at(cloud: &Cloud, entry: DueEntry, maintenance: bool) -> Result<(), ()> {
+async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
+    let Round {
+        cloud, maintenance, ..
+    } = round;
     let now = cloud.now();
     let looked = if Standing::is_at(&entry.key) {
         let key = ConversationKey(entry.key.pk.clone());

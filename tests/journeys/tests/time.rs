@@ -147,6 +147,35 @@ async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
     );
 }
 
+/// The timekeeper reads the index in parts: half of them do not answer.
+#[tokio::test(start_paused = true)]
+async fn a_part_of_the_index_that_cannot_be_read_keeps_no_other_waiting() {
+    let mut caller = a_caller().await;
+    let is_create = |asked: &local::Asked| asked.operation == "CreateSchedule";
+    caller.local().faults().when(is_create, Fault::LoseRequest);
+    let names: Vec<String> = ('a'..='p').map(String::from).collect();
+    for name in &names {
+        caller.queues(make(name).at("2026-03-02T09:30:00Z")).await;
+    }
+    let asks_first_half = |asked: &local::Asked| {
+        let part = asked.json["ExpressionAttributeValues"][":shard"]["S"].as_str();
+        part.is_some_and(|part| part < "8")
+    };
+    let faults = caller.local().faults();
+    faults.when(asks_first_half, Fault::LoseRequest);
+    caller.passes(minutes(31)).await;
+    let of_second_half = caller.stored().len();
+    assert!(
+        (1..names.len()).contains(&of_second_half),
+        "{of_second_half}"
+    );
+    let recovered = caller.set.recover().await;
+    assert!(recovered.is_err(), "and it is said that it did not go well");
+    caller.local().faults().clear();
+    caller.passes(minutes(1)).await;
+    assert_eq!(caller.stored(), names);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     let mut caller = a_caller().await;
