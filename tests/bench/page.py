@@ -110,7 +110,7 @@ In longer conversations, without callbacks, one call costs as much: {grown}."""
         count = found[own[0]]["total_ms"]["count"]
         return f"""## Cold start
 
-The functions as they are deployed (profile `lambda`), over TLS to a stand-in for AWS that holds real tables and queues; each event of {count} real calls has a new process. *Init* is from the start of the process until it asks for its first event, *first* from then to its answer. No image is fetched and no virtual machine started here, and the processor is not cut to the size of the function's memory: the figures compare programs, not Lambda.
+The functions as they are deployed (profile `lambda`), over TLS to a stand-in for AWS that holds real tables and queues and that they trust by one root more than AWS; each event of {count} real calls has a new process. *Init* is from the start of the process until it asks for its first event, *first* from then to its answer. No image is fetched and no virtual machine started here, and the processor is not cut to the size of the function's memory: the figures compare programs, not Lambda.
 
 {table_of(("function", "init ms", "first ms", "together", "p90", "memory", "binary", f"target {COLD_TARGET_MS} ms"), rows)}
 

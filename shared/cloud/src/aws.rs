@@ -1,36 +1,63 @@
-//! How a function speaks to AWS: region, credentials and endpoints as the platform tells it them.
+//! How a function speaks to AWS: region, credentials and endpoints as the platform tells it them,
+//! and whom it takes for AWS.
 //!
 //! A function's role comes in environment variables that stay good for as long as its process
 //! lives. The chain of providers that a developer's machine needs (profiles, sign-in, roles to
 //! assume) is left out, and with it the files it looks for and the client of the token service,
 //! at every cold start.
 
+use std::sync::OnceLock;
+
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use crate::callback::TLS;
 use crate::settings::SettingMissing;
+
+/// The authorities that the certificates of AWS come from: Amazon's own. The first of them to expire
+/// does so at the end of 2037.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
+
+/// Variables that say that somebody else may answer, or vouch for who does. A client's own endpoint
+/// goes by the service's name.
+const OTHERS_MAY_ANSWER: [&str; 9] = [
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SCHEDULER",
+    "AWS_ENDPOINT_URL_SESV2",
+    "AWS_ENDPOINT_URL_SQS",
+];
+
+/// How the names of regions begin whose endpoints are vouched for by Amazon's own authorities.
+const AMAZONS_CONTINENTS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
 /// What every AWS client is built from.
 #[expect(
     clippy::disallowed_methods,
     reason = "the platform's own variables, which the template cannot set"
 )]
-pub(crate) fn from_environment(http: SharedHttpClient) -> Result<SdkConfig, SettingMissing> {
-    read(http, |name| std::env::var(name).ok())
+pub(crate) fn from_environment() -> Result<SdkConfig, SettingMissing> {
+    read(|name| std::env::var(name).ok())
 }
 
 fn read(
-    http: SharedHttpClient,
     variable: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static,
 ) -> Result<SdkConfig, SettingMissing> {
     let needed = |name: &'static str| variable(name).ok_or(SettingMissing(name));
+    let region = needed("AWS_REGION")?;
     let credentials = Credentials::new(
         needed("AWS_ACCESS_KEY_ID")?,
         needed("AWS_SECRET_ACCESS_KEY")?,
@@ -40,14 +67,48 @@ fn read(
     );
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(needed("AWS_REGION")?))
+        .region(Region::new(region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http)
+        .http_client(https_client(trusted(&region, &variable)))
         .retry_config(RetryConfig::standard())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .service_config(Endpoints(variable.clone()));
     config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
     Ok(config.build())
+}
+
+/// Whom a function believes to be AWS. To read all that the system trusts - one and a half hundred
+/// authorities, in a file and again in its folder - takes a cold function longer than all else that
+/// it does before its first event; five of them are enough for AWS.
+fn trusted(region: &str, variable: impl Fn(&str) -> Option<String>) -> TrustStore {
+    let others_may_answer = OTHERS_MAY_ANSWER
+        .iter()
+        .any(|name| variable(name).is_some());
+    let continent = region.split('-').next().unwrap_or_default();
+    // Regions such as `us-iso-east-1` are networks of their own.
+    let is_amazons = AMAZONS_CONTINENTS.contains(&continent) && !region.contains("-iso");
+    if others_may_answer || !is_amazons {
+        TrustStore::default()
+    } else {
+        TrustStore::empty().with_pem_certificate(AMAZON_ROOTS)
+    }
+}
+
+/// What the clients speak HTTP with: one connector, made when the first of them asks. Of the SDK's
+/// own kind every client would make one more, only to see whether it can be made.
+fn https_client(trust: TrustStore) -> SharedHttpClient {
+    let tls = TlsContext::builder().with_trust_store(trust).build();
+    let tls = tls.unwrap_or_default();
+    let connector = OnceLock::new();
+    http_client_fn(move |settings, components| {
+        let connector = connector.get_or_init(|| {
+            let mut builder = Connector::builder().connector_settings(settings.clone());
+            builder.set_sleep_impl(components.sleep_impl());
+            let builder = builder.tls_provider(TLS).tls_context(tls.clone());
+            SharedHttpConnector::new(builder.build())
+        });
+        SharedHttpConnector::clone(connector)
+    })
 }
 
 /// `AWS_ENDPOINT_URL_SQS` and the like, which go before `AWS_ENDPOINT_URL`: for local clouds that
@@ -87,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn region_role_and_endpoints_come_from_the_environment() {
-        let config = read(crate::callback::https_client(), variables).expect("all there");
+        let config = read(variables).expect("all there");
         assert_eq!(config.region(), Some(&Region::from_static("eu-west-1")));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:1"));
         let credentials = config.credentials_provider().expect("given");
@@ -111,7 +172,40 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let without = |name: &str| variables(name).filter(|_| name != "AWS_REGION");
-        let error = read(crate::callback::https_client(), without).expect_err("no region");
+        let error = read(without).expect_err("no region");
         assert!(error.to_string().contains("AWS_REGION"), "{error}");
+    }
+
+    fn trusts_amazon_alone(region: &str, set: &[&str]) -> bool {
+        let variable = |name: &str| set.contains(&name).then(String::new);
+        let roots = format!("{:?}", trusted(region, variable));
+        roots.contains("enable_native_roots: false")
+    }
+
+    #[test]
+    fn what_amazon_vouches_for_is_aws_and_nothing_else() {
+        for region in ["us-east-1", "eu-central-2", "us-gov-west-1", "mx-central-1"] {
+            assert!(trusts_amazon_alone(region, &[]), "{region}");
+        }
+        for region in ["cn-north-1", "us-iso-east-1", "eusc-de-east-1", ""] {
+            assert!(!trusts_amazon_alone(region, &[]), "{region}");
+        }
+        for name in OTHERS_MAY_ANSWER {
+            assert!(!trusts_amazon_alone("us-east-1", &[name]), "{name}");
+        }
+    }
+
+    /// A connector that is given roots it cannot read ends the process.
+    #[test]
+    fn amazons_roots_can_be_read() {
+        let trust = trusted("us-east-1", |_| None);
+        let tls = TlsContext::builder().with_trust_store(trust).build();
+        let builder = Connector::builder().tls_provider(TLS);
+        let connector = builder.tls_context(tls.expect("complete")).build();
+        assert!(format!("{connector:?}").contains("Connector"));
+        let count = String::from_utf8_lossy(AMAZON_ROOTS)
+            .matches("BEGIN CERTIFICATE")
+            .count();
+        assert_eq!(count, 5);
     }
 }

@@ -4,6 +4,7 @@
 //! resolves to when a reply is posted. The addresses that were judged are the ones connected to.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -11,7 +12,9 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use base64::Engine;
@@ -27,19 +30,41 @@ use crate::public_address::is_public;
 /// Longest wait for a receiver's answer.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
+pub(crate) const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 
-/// What the AWS clients speak HTTP with.
+/// What people speak to AWS with; a function's own is in `aws`.
 pub fn https_client() -> SharedHttpClient {
     Builder::new().tls_provider(TLS).build_https()
 }
 
 /// What callbacks are posted with: connects to public addresses only, unless told otherwise.
 pub fn guarded_connector(allow_private: bool) -> SharedHttpConnector {
-    let connector = Connector::builder()
-        .sleep_impl(TokioSleep::new())
-        .tls_provider(TLS);
-    SharedHttpConnector::new(connector.build_with_resolver(GuardedResolver { allow_private }))
+    SharedHttpConnector::new(GuardedConnector {
+        allow_private,
+        made: OnceLock::new(),
+    })
+}
+
+/// Made with the first callback: it reads all that the system trusts, and three functions of four
+/// never post one.
+#[derive(Debug)]
+struct GuardedConnector {
+    allow_private: bool,
+    made: OnceLock<Connector>,
+}
+
+impl HttpConnector for GuardedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let connector = self.made.get_or_init(|| {
+            let builder = Connector::builder()
+                .sleep_impl(TokioSleep::new())
+                .tls_provider(TLS);
+            builder.build_with_resolver(GuardedResolver {
+                allow_private: self.allow_private,
+            })
+        });
+        connector.call(request)
+    }
 }
 
 /// One reply on its way.

@@ -73,7 +73,7 @@ impl Cloud {
     /// For a function in AWS: settings from the environment, credentials from its role.
     pub fn from_environment() -> Result<Self, settings::SettingMissing> {
         let settings = Settings::from_environment()?;
-        let config = aws::from_environment(callback::https_client())?;
+        let config = aws::from_environment()?;
         let callbacks = callback::guarded_connector(settings.allow_http_callbacks);
         Ok(Self::new(
             settings,
