@@ -58,17 +58,19 @@ pub async fn look_ahead(
     ahead: SignedDuration,
     deadline: Timestamp,
 ) -> Result<Minute, Trouble> {
+    let switch = cloud.accounts.maintenance_switch().await?;
+    let now = cloud.now();
     let round = Round {
         cloud,
-        by: cloud.now() + ahead,
-        maintenance: cloud.accounts.maintenance().await?,
+        by: now + ahead,
+        maintenance: switch == Some(true),
         deadline,
     };
     let mut parts = Vec::new();
     for shard in SHARDS.map(String::from) {
         let parked = parked_shard(&shard);
         parts.push(shard);
-        if !round.maintenance {
+        if may_go_on(switch, now) {
             parts.push(parked);
         }
     }
@@ -92,6 +94,14 @@ pub async fn look_ahead(
         );
     }
     first_trouble.map_or(Ok(minute), Err)
+}
+
+/// Whether what is parked is looked for: not during maintenance, and not where there never was any,
+/// since only maintenance parks. Once an hour it is looked all the same: somebody may have taken the
+/// switch out of the table by hand.
+fn may_go_on(switch: Option<bool>, now: Timestamp) -> bool {
+    let first_minute_of_an_hour = now.as_second().rem_euclid(3_600) < 60;
+    switch.map_or(first_minute_of_an_hour, |maintenance| !maintenance)
 }
 
 /// What was looked at in one part, and what kept the rest of it from being read.
@@ -170,4 +180,21 @@ fn look_or_park(conversation: calls::Conversation, maintenance: bool, now: Times
         };
     }
     conversation.look(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parked_are_looked_for_where_there_may_be_some() {
+        let at = |seconds: i64| Timestamp::from_second(1_772_442_000 + seconds).expect("a time");
+        assert_eq!(at(0).to_string(), "2026-03-02T09:00:00Z");
+        for seconds in [0, 59, 60, 3_599] {
+            assert!(!may_go_on(Some(true), at(seconds)), "in maintenance");
+            assert!(may_go_on(Some(false), at(seconds)), "it has ended");
+        }
+        assert!(may_go_on(None, at(59)) && may_go_on(None, at(3_600)));
+        assert!(!may_go_on(None, at(60)) && !may_go_on(None, at(3_599)));
+    }
 }

@@ -25,7 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::digest_users::DigestUser;
-use crate::item::{Item, Reading, Writing};
+use crate::item::{Reading, Writing};
 use crate::seal::Seal;
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
@@ -211,18 +211,23 @@ impl Accounts {
 
     /// Whether calls are held back at present.
     pub async fn maintenance(&self) -> Result<bool, Trouble> {
-        let (table, switch) = self.maintenance_switch();
-        Ok(is_on(table.get(&switch).await?))
+        Ok(self.maintenance_switch().await? == Some(true))
     }
 
-    /// Where the switch for maintenance is, for whoever reads it together with other records.
-    pub(crate) fn maintenance_switch(&self) -> (&Table, Key) {
+    /// The switch itself; `None`: nobody has ever touched it.
+    pub async fn maintenance_switch(&self) -> Result<Option<bool>, Trouble> {
+        let (table, key) = self.switch_record();
+        Ok(table.get(&key).await?.map(|item| is_on(&Reading(item))))
+    }
+
+    /// Where the switch is, for whoever reads it together with other records.
+    pub(crate) fn switch_record(&self) -> (&Table, Key) {
         (&self.table, Key::new("SWITCH", "MAINTENANCE"))
     }
 
     pub async fn set_maintenance(&self, on: bool) -> Result<(), Trouble> {
-        let (table, switch) = self.maintenance_switch();
-        let item = Writing::new(switch).text("on", on.to_string()).done();
+        let (table, key) = self.switch_record();
+        let item = Writing::new(key).text("on", on.to_string()).done();
         table.put(item).await
     }
 
@@ -319,8 +324,8 @@ fn token_key(token: &str) -> Key {
 }
 
 /// Whether the switch, as it was read, is on.
-pub(crate) fn is_on(switch: Option<Item>) -> bool {
-    switch.is_some_and(|item| Reading(item).maybe_text("on") == Some("true"))
+pub(crate) fn is_on(switch: &Reading) -> bool {
+    switch.maybe_text("on") == Some("true")
 }
 
 fn account_key(id: &AccountId) -> Key {

@@ -101,13 +101,13 @@ impl Cloud {
             return self.accounts.maintenance().await;
         }
         let wanted: Vec<Key> = keys.iter().map(table_key).collect();
-        let (accounts, switch) = self.accounts.maintenance_switch();
+        let (accounts, switch) = self.accounts.switch_record();
         let (found, switch) = self
             .objects
             .get_many_and(&wanted, accounts, &switch)
             .await?;
         know(working, keys, found)?;
-        Ok(is_on(switch))
+        Ok(switch.is_some_and(|item| is_on(&Reading(item))))
     }
 }
 

@@ -113,3 +113,23 @@ async fn silence_is_silence_in_maintenance_too() {
     assert_eq!(caller.states("c").await, ["NotProcessed"]);
     assert_eq!(caller.told(), ["done 1 Error 203"]);
 }
+
+/// Each part of the index is a request, every minute.
+#[tokio::test(start_paused = true)]
+async fn the_parked_are_looked_for_only_after_a_maintenance() {
+    let caller = a_caller().await;
+    caller.local().clock().advance(minutes(5));
+    assert_eq!(parts_looked_through(&caller).await, 16);
+    caller.goes_into_maintenance(true).await;
+    assert_eq!(parts_looked_through(&caller).await, 16);
+    caller.goes_into_maintenance(false).await;
+    assert_eq!(parts_looked_through(&caller).await, 32);
+}
+
+async fn parts_looked_through(caller: &Story) -> usize {
+    let before = caller.local().faults().journal().len();
+    caller.set.recover().await.expect("nothing is in its way");
+    let journal = caller.local().faults().journal();
+    let made = journal.iter().skip(before);
+    made.filter(|entry| entry.operation == "Query").count()
+}
