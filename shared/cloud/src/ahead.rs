@@ -13,7 +13,7 @@ use objects::{Request, Unit, Working};
 use crate::Cloud;
 use crate::accounts::is_on;
 use crate::call_record::{CallRecord, call_key};
-use crate::item::Reading;
+use crate::item::{Item, Reading};
 use crate::objects_table::{READ_AHEAD, know, table_key};
 use crate::standing::Standing;
 use crate::table::{BATCH_GET_MAX, Key, Range};
@@ -54,9 +54,7 @@ impl Cloud {
         }
         let standing = Standing::from_item(key.clone(), first.0)?;
         let mut ahead = Ahead::default();
-        for item in items {
-            ahead.put(CallRecord::from_item(item)?);
-        }
+        ahead.put_readable(items);
         Ok(Some((standing, ahead)))
     }
 
@@ -76,9 +74,11 @@ impl Cloud {
             let range = Range::Between(&first, &last);
             let limit = i32::try_from(AT_ONCE).unwrap_or(i32::MAX);
             let page = self.calls.query(&key.0, range, limit, None).await?;
-            for item in page.items {
+            let mut items = page.items.into_iter();
+            if let Some(item) = items.next() {
                 ahead.put(CallRecord::from_item(item)?);
             }
+            ahead.put_readable(items);
         }
         let record = ahead.0.get(&sequence);
         let record = record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {key}")))?;
@@ -114,5 +114,12 @@ impl Cloud {
 impl Ahead {
     fn put(&mut self, record: CallRecord) {
         self.0.insert(record.call.place.sequence(), record);
+    }
+
+    /// Without a damaged one, which is read once more when its turn has come: those before it can
+    /// do without it.
+    fn put_readable(&mut self, items: impl Iterator<Item = Item>) {
+        let records = items.filter_map(|item| CallRecord::from_item(item).ok());
+        records.for_each(|record| self.put(record));
     }
 }

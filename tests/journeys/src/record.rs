@@ -48,7 +48,16 @@ pub fn accounts_table(local: &LocalCloud) -> Vec<Record> {
 
 /// Puts a record into the accounts table, as whoever may write there could.
 pub fn put_account_record(local: &LocalCloud, item: &Value) {
-    let put = json!({ "TableName": ACCOUNTS_TABLE, "Item": item });
+    put(local, ACCOUNTS_TABLE, item);
+}
+
+/// The same into the calls table: damage, say.
+pub fn put_call_record(local: &LocalCloud, item: &Value) {
+    put(local, CALLS_TABLE, item);
+}
+
+fn put(local: &LocalCloud, table: &str, item: &Value) {
+    let put = json!({ "TableName": table, "Item": item });
     let request = http::Request::builder()
         .method("POST")
         .uri("/")

@@ -1,6 +1,6 @@
 //! What a run reads ahead: calls several at a time, however large they are.
 
-use journeys::{a_caller, part, subscriber};
+use journeys::{a_caller, minutes, part, record, subscriber};
 use local::Service;
 
 /// Text that does not pack well.
@@ -60,4 +60,26 @@ async fn large_calls_are_carried_out_in_their_order_too() {
         caller.stored().iter().any(|key| key.contains("person-6-1")),
         "the last one, too: {outcomes:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_call_does_not_hold_up_those_before_it() {
+    // With the header, and behind it.
+    for (damaged, calls) in [(3, 3), (8, 12)] {
+        let mut caller = a_caller().await;
+        caller.goes_into_maintenance(true).await;
+        for number in 1..=calls {
+            caller.queues(part("c", number, calls)).await;
+        }
+        let records = caller.records();
+        let sort = format!("CALL#{damaged:010}");
+        let record = records.iter().find(|record| record.text("sk") == sort);
+        let mut item = record.expect("the call").json().clone();
+        item["call"]["S"] = "{".into();
+        record::put_call_record(caller.local(), &item);
+        caller.goes_into_maintenance(false).await;
+        caller.passes(minutes(5)).await;
+        let before = usize::try_from(damaged - 1).expect("a number");
+        assert_eq!(caller.stored().len(), before, "of {calls}");
+    }
 }
