@@ -3,24 +3,28 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
+use crate::lazy_client::LazyClient;
 use crate::trouble::Trouble;
 
 #[derive(Clone)]
 pub struct Bodies {
-    s3: Client,
+    s3: LazyClient<Client>,
     bucket: String,
 }
 
 impl Bodies {
-    pub(crate) fn new(s3: Client, bucket: &str) -> Self {
+    pub(crate) fn new(config: &aws_types::SdkConfig, bucket: &str) -> Self {
+        // Path style, so that an endpoint that is no AWS host name works as well.
+        let config = aws_sdk_s3::config::Builder::from(config).force_path_style(true);
         Self {
-            s3,
+            s3: LazyClient::new(|| Client::from_conf(config.build())),
             bucket: bucket.to_owned(),
         }
     }
 
     pub(crate) async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), Trouble> {
         self.s3
+            .get()
             .put_object()
             .bucket(&self.bucket)
             .key(name)
@@ -42,6 +46,7 @@ impl Bodies {
         };
         let got = self
             .s3
+            .get()
             .get_object()
             .bucket(&self.bucket)
             .key(name)

@@ -24,6 +24,7 @@ mod closing;
 pub mod continuation;
 mod digest_users;
 mod item;
+mod lazy_client;
 pub mod mail;
 pub mod mail_record;
 pub mod objects_table;
@@ -97,10 +98,6 @@ impl Cloud {
             .region()
             .map_or_else(String::new, ToString::to_string);
         let table = |name: &str| table::Table::new(dynamodb.clone(), name);
-        // Path style, so that an endpoint that is no AWS host name works as well.
-        let s3 = aws_sdk_s3::config::Builder::from(config)
-            .force_path_style(true)
-            .build();
         Self {
             calls: table(&settings.calls_table),
             objects: table(&settings.objects_table),
@@ -110,12 +107,8 @@ impl Cloud {
                 settings.password_key.as_deref(),
             ),
             queues: queues::Queues::new(aws_sdk_sqs::Client::new(config), &settings),
-            schedules: schedules::Schedules::new(
-                aws_sdk_scheduler::Client::new(config),
-                &settings,
-                &region,
-            ),
-            bodies: bodies::Bodies::new(aws_sdk_s3::Client::from_conf(s3), &settings.bodies_bucket),
+            schedules: schedules::Schedules::new(config, &settings, &region),
+            bodies: bodies::Bodies::new(config, &settings.bodies_bucket),
             mail: mail::MailService::new(config, &settings.mail_sender),
             callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
             clock,

@@ -7,11 +7,12 @@ use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
 use aws_smithy_types::retry::RetryConfig;
 use mail_builder::MessageBuilder;
 
+use crate::lazy_client::LazyClient;
 use crate::trouble::Trouble;
 
 #[derive(Clone)]
 pub struct MailService {
-    ses: Client,
+    ses: LazyClient<Client>,
     sender: String,
 }
 
@@ -44,11 +45,10 @@ impl MailService {
     /// A client of its own that asks once: a mail whose answer was lost may have gone out, and it is
     /// not for the client to send it again.
     pub(crate) fn new(config: &aws_types::SdkConfig, sender: &str) -> Self {
-        let once = aws_sdk_sesv2::config::Builder::from(config)
-            .retry_config(RetryConfig::disabled())
-            .build();
+        let once =
+            aws_sdk_sesv2::config::Builder::from(config).retry_config(RetryConfig::disabled());
         Self {
-            ses: Client::from_conf(once),
+            ses: LazyClient::new(|| Client::from_conf(once.build())),
             sender: sender.to_owned(),
         }
     }
@@ -60,6 +60,7 @@ impl MailService {
             .map_err(|error| Trouble::Mail(error.into()))?;
         let sent = self
             .ses
+            .get()
             .send_email()
             .from_email_address(mail.from_address.as_deref().unwrap_or(&self.sender))
             .destination(Destination::builder().to_addresses(&mail.to).build())

@@ -11,13 +11,14 @@ use calls::QueuePriority;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::lazy_client::LazyClient;
 use crate::queues::Wake;
 use crate::settings::Settings;
 use crate::trouble::Trouble;
 
 #[derive(Clone)]
 pub struct Schedules {
-    scheduler: Client,
+    scheduler: LazyClient<Client>,
     group: String,
     role_arn: String,
     high: String,
@@ -26,10 +27,11 @@ pub struct Schedules {
 }
 
 impl Schedules {
-    pub(crate) fn new(scheduler: Client, settings: &Settings, region: &str) -> Self {
+    pub(crate) fn new(config: &aws_types::SdkConfig, settings: &Settings, region: &str) -> Self {
+        let config = config.clone();
         let arn = |url: &str| queue_arn(url, region);
         Self {
-            scheduler,
+            scheduler: LazyClient::new(move || Client::new(&config)),
             group: settings.schedule_group.clone(),
             role_arn: settings.schedule_role_arn.clone(),
             high: arn(&settings.high_queue_url),
@@ -70,6 +72,7 @@ impl Schedules {
             .map_err(|error| trouble(error.into()))?;
         let created = self
             .scheduler
+            .get()
             .create_schedule()
             .name(format!("{}-{}", wake.conversation, wake.step))
             .group_name(&self.group)
