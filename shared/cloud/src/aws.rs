@@ -132,6 +132,9 @@ impl<V: Fn(&str) -> Option<String> + Send + Sync> LoadServiceConfig for Endpoint
 mod tests {
     use super::*;
     use aws_credential_types::provider::ProvideCredentials;
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use sha2::{Digest, Sha256};
 
     fn variables(name: &str) -> Option<String> {
         let value = match name {
@@ -203,9 +206,28 @@ mod tests {
         let builder = Connector::builder().tls_provider(TLS);
         let connector = builder.tls_context(tls.expect("complete")).build();
         assert!(format!("{connector:?}").contains("Connector"));
-        let count = String::from_utf8_lossy(AMAZON_ROOTS)
-            .matches("BEGIN CERTIFICATE")
-            .count();
-        assert_eq!(count, 5);
+    }
+
+    /// SHA-256 of each certificate, as <https://www.amazontrust.com/repository/> names them.
+    #[test]
+    fn the_roots_are_those_that_amazon_publishes() {
+        let pem = String::from_utf8_lossy(AMAZON_ROOTS);
+        let certificates = pem.split("-----BEGIN CERTIFICATE-----").skip(1);
+        let fingerprint = |certificate: &str| {
+            let base64 = certificate.split("-----END").next().unwrap_or_default();
+            let base64: String = base64.split_whitespace().collect();
+            let der = BASE64_STANDARD.decode(base64).expect("Base64");
+            let digest = Sha256::digest(der);
+            digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let fingerprints: Vec<String> = certificates.map(fingerprint).collect();
+        let published = [
+            "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+            "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+            "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+            "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+            "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+        ];
+        assert_eq!(fingerprints, published);
     }
 }
