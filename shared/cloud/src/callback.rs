@@ -37,33 +37,48 @@ pub fn https_client() -> SharedHttpClient {
     Builder::new().tls_provider(TLS).build_https()
 }
 
-/// What callbacks are posted with: connects to public addresses only, unless told otherwise.
+/// What callbacks are posted with: connects to public addresses only, unless told otherwise. Made
+/// with the first callback, since it reads all that the system trusts.
 pub fn guarded_connector(allow_private: bool) -> SharedHttpConnector {
-    SharedHttpConnector::new(GuardedConnector {
-        allow_private,
-        made: OnceLock::new(),
-    })
+    SharedHttpConnector::new(GuardedConnector::new(allow_private))
 }
 
-/// Made with the first callback: it reads all that the system trusts, and three functions of four
-/// never post one.
+/// The same, made now.
+pub(crate) fn guarded_connector_made(allow_private: bool) -> SharedHttpConnector {
+    let connector = GuardedConnector::new(allow_private);
+    connector.made();
+    SharedHttpConnector::new(connector)
+}
+
 #[derive(Debug)]
 struct GuardedConnector {
     allow_private: bool,
     made: OnceLock<Connector>,
 }
 
-impl HttpConnector for GuardedConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let connector = self.made.get_or_init(|| {
+impl GuardedConnector {
+    const fn new(allow_private: bool) -> Self {
+        Self {
+            allow_private,
+            made: OnceLock::new(),
+        }
+    }
+
+    fn made(&self) -> &Connector {
+        self.made.get_or_init(|| {
             let builder = Connector::builder()
                 .sleep_impl(TokioSleep::new())
                 .tls_provider(TLS);
             builder.build_with_resolver(GuardedResolver {
                 allow_private: self.allow_private,
             })
-        });
-        connector.call(request)
+        })
+    }
+}
+
+impl HttpConnector for GuardedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.made().call(request)
     }
 }
 

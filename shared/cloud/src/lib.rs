@@ -85,6 +85,18 @@ impl Cloud {
         ))
     }
 
+    /// For the function that posts callbacks: what they are posted with is made at its start, while
+    /// it has a whole processor, rather than with the first of them.
+    #[must_use]
+    pub fn ready_to_call_back(self) -> Self {
+        let allow_http = self.settings.allow_http_callbacks;
+        let connector = callback::guarded_connector_made(allow_http);
+        Self {
+            callback: callback::Callback::new(connector, allow_http),
+            ..self
+        }
+    }
+
     /// From its parts: `callbacks` is what replies are posted with.
     pub fn new(
         settings: Settings,
