@@ -117,7 +117,6 @@ The functions as they are deployed (profile `lambda`), over TLS to a stand-in fo
 {self.plot("cold", drawn, "Start to first answer")}
 
 The others put one record and send one message, which is less than `ingest` does. Beside the slowest of ours with a token - {ratios or "not measured in the short run"}.
-A first call with user and password also pays for checking the password by Argon2, once for each process.
 Binaries: at most {largest:.1f} MB; target {BINARY_TARGET_MB} MB: {verdict(largest, BINARY_TARGET_MB)}."""
 
     def cpu(self):

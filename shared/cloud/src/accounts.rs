@@ -5,24 +5,25 @@
 //! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
 //! |                     |               | calls a second                                               |
 //! | `ACCOUNT#<id>`      | `PERMITS`     | calls in the present ten seconds, see `permits`              |
-//! | hash of a user name | `USER`        | account, password hash, async by default                     |
+//! | hash of a user name | `USER`        | account, hash of the password, async by default              |
 //! | the same            | `USER`        | instead of the hash the sealed password, see `digest_users`  |
 //! | hash of a nonce     | `NONCE`       | that it was used, for some minutes                           |
-//! | hash of a client id | `CLIENT`      | account, secret hash, async by default                       |
+//! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default                |
 //! | hash of a token     | `TOKEN`       | account, when it expires, async by default                   |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
 //!
-//! Passwords and secrets are kept as argon2id hashes, but for those of PasswordDigest users. One that was verified is remembered for some
-//! minutes in a warm function, as a hash of its own, since argon2 is slow on purpose.
+//! Passwords and secrets are kept as hashes, but for the passwords of PasswordDigest users. They are
+//! 256 bits of chance, so that no slow hash is needed to keep them from being guessed. Who was let in
+//! is remembered for some minutes in a warm function.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use calls::{AccountId, Permits};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::digest_users::DigestUser;
 use crate::item::{Reading, Writing};
@@ -124,7 +125,7 @@ impl Accounts {
         secret: &str,
         now: Timestamp,
     ) -> Result<Option<Caller>, Trouble> {
-        let proof = hashed(&[login.sort(), name, secret]);
+        let proof = secret_hash(login, name, secret);
         if let Some(caller) = recall(&self.remembered().logins, &proof, now) {
             return Ok(Some(caller));
         }
@@ -133,7 +134,7 @@ impl Accounts {
         };
         let item = Reading(item);
         let is_right = match item.maybe_text("secret_hash") {
-            Some(hash) => matches(secret, hash),
+            Some(hash) => bool::from(proof.as_bytes().ct_eq(hash.as_bytes())),
             None => self.is_sealed_password(name, secret, &item, now).await?,
         };
         if !is_right {
@@ -244,7 +245,8 @@ impl Accounts {
         self.table.put(item.done()).await
     }
 
-    /// A user's password or an API client's secret; kept as a hash.
+    /// A user's password or an API client's secret, which nobody has chosen: see
+    /// [`crate::chance::Chance::token`]. Kept as a hash that is quick.
     pub async fn put_login(
         &self,
         login: Login,
@@ -252,16 +254,9 @@ impl Accounts {
         secret: &str,
         caller: &Caller,
     ) -> Result<(), Trouble> {
-        let hash = Argon2::default()
-            .hash_password(secret.as_bytes())
-            .map_err(|_| Trouble::Unreadable {
-                sk: login.sort().to_owned(),
-                attribute: "secret",
-            })?
-            .to_string();
         let item = Writing::new(login_key(login, name))
             .text("name", name)
-            .text("secret_hash", hash)
+            .text("secret_hash", secret_hash(login, name, secret))
             .text("account", &caller.account.0)
             .text("async_by_default", caller.async_by_default.to_string())
             .done();
@@ -307,12 +302,9 @@ pub(crate) fn caller_in(item: &Reading) -> Result<Caller, Trouble> {
     })
 }
 
-fn matches(secret: &str, hash: &str) -> bool {
-    argon2::PasswordHash::new(hash).is_ok_and(|hash| {
-        Argon2::default()
-            .verify_password(secret.as_bytes(), &hash)
-            .is_ok()
-    })
+/// Of the name, too, so that equal secrets of two users do not look alike.
+fn secret_hash(login: Login, name: &str, secret: &str) -> String {
+    hashed(&[login.sort(), name, secret])
 }
 
 pub(crate) fn login_key(login: Login, name: &str) -> Key {
