@@ -11,8 +11,8 @@ use flate2::write::DeflateEncoder;
 /// outside (we packed it), but a damaged record must not take the function down.
 const UNPACKED_BYTES_MAX: u64 = 64_000_000;
 
-/// Bytes that are not worth deflating: the bits of a short conversation. Setting a deflater up
-/// takes longer than all the rest of writing its header.
+/// Bytes that are not worth deflating: the bits of a short conversation, of which each header has
+/// two. They would hardly be shorter, and reading them would take an inflater.
 const STORED_BYTES_MAX: usize = 8;
 
 /// First byte of a stream whose only block is stored as it is.
