@@ -1,9 +1,9 @@
 //! Tells callers what became of their calls, and sends the mails that calls owe.
 //!
-//! Read in this order: this file (a batch of wake-ups), [`reply`] (one attempt at one reply),
-//! [`form`] (what is posted), [`letter`] (what is mailed), [`mails`] (triggered mails).
+//! Read in this order: this file (a batch of wake-ups), [`reply`] (one attempt at one reply;
+//! what is posted is in the crate `replies`), [`letter`] (what is mailed), [`mails`] (triggered
+//! mails).
 
-pub mod form;
 pub mod letter;
 pub mod mails;
 pub mod reply;

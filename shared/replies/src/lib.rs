@@ -1,0 +1,92 @@
+//! One attempt at one reply by HTTP POST, and what becomes of the reply after it: made by the
+//! processor for a call that it has just carried out, by the notifier ever after.
+//!
+//! The attempt comes first and its finding is committed after: a reply goes out at least once, with
+//! the same id each time.
+
+pub mod form;
+
+use calls::{Found, Reply, ReplyState};
+use cloud::callback::Post;
+use cloud::reply_record::ReplyRecord;
+use cloud::{Cloud, CommitError, Trouble};
+use soap::ObjectDetail;
+use tracing::{info, warn};
+
+/// Posts a reply to its address, signed with its account's secret.
+pub async fn post(cloud: &Cloud, record: &ReplyRecord) -> Result<Found, Trouble> {
+    let reply = &record.reply;
+    let results = results_xml(cloud, record).await?;
+    let now = cloud.now();
+    let account = cloud.accounts.account(&record.account, now).await?;
+    let account = account.ok_or_else(|| Trouble::Missing(format!("ACCOUNT {}", record.account)))?;
+    let post = Post {
+        url: &reply.subscription.address,
+        id: &reply.id(),
+        secret: &account.webhook_secret,
+        body: form::body(record, results.as_deref()),
+    };
+    Ok(cloud.callback.post(post, now).await)
+}
+
+/// Commits what an attempt came to, and gives back the reply with it. `Overtaken`: somebody else is
+/// at the same reply, and commits what they found.
+pub async fn commit(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    found: Found,
+) -> Result<Reply, CommitError> {
+    let now = cloud.now();
+    let attempted = record.reply.clone().attempted(found, now);
+    note(&attempted);
+    cloud.commit_reply(record, attempted.clone(), now).await?;
+    Ok(attempted)
+}
+
+fn note(reply: &Reply) {
+    let attempts = reply.attempts.len();
+    let found = reply.attempts.last().map(|attempt| &attempt.found);
+    match reply.state {
+        ReplyState::Delivered => info!(request_id = %reply.request_id, attempts, "replied"),
+        ReplyState::Owed(at) => {
+            info!(request_id = %reply.request_id, attempts, ?found, next = %at, "reply failed");
+        }
+        ReplyState::GivenUp => {
+            warn!(request_id = %reply.request_id, attempts, ?found, "reply given up");
+        }
+    }
+}
+
+/// The method's response element with its results, if they are asked for and there are any.
+pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<String>, Trouble> {
+    let reply = &record.reply;
+    if !reply.subscription.include_results {
+        return Ok(None);
+    }
+    let now = cloud.now();
+    let outcome = cloud.outcome_told(record, now).await?;
+    let Some(outcome) = outcome else {
+        return Ok(None);
+    };
+    let results = outcome.object_results(cloud).await?;
+    if results.is_empty() {
+        return Ok(None);
+    }
+    let detail = match (
+        reply.subscription.include_objects,
+        reply.subscription.only_include_base,
+    ) {
+        (false, _) => ObjectDetail::None,
+        (true, true) => ObjectDetail::Base,
+        (true, false) => ObjectDetail::Whole,
+    };
+    let request_id = Some(outcome.request_id.0.as_str());
+    let overall_status = outcome.outcome.overall_status.text();
+    Ok(Some(soap::write_results(
+        outcome.method,
+        &results,
+        request_id,
+        overall_status,
+        detail,
+    )))
+}
