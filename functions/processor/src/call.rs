@@ -1,10 +1,9 @@
 //! One call: whether its turn has come, and carrying it out chunk by chunk.
 
 use calls::{Call, Ended, Outcome, OverallStatus, Progress};
-use cloud::queues::ReplyWake;
 use cloud::standing::Standing;
 use cloud::steps::End;
-use cloud::{Cloud, CommitError, Trouble};
+use cloud::{Cloud, CommitError, Debt, Trouble};
 use jiff::Timestamp;
 use objects::{Request, Unit, UnitResult, Working};
 use soap::{ObjectResult, Operation};
@@ -34,7 +33,7 @@ pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> Turn {
 
 /// Carries out a call from where it stands. Each chunk's effects are committed together with the
 /// progress, the last one's together with the outcome, so none of them happens twice. At the
-/// deadline it stops between two chunks. Gives back the replies that are owed; `None`: maintenance
+/// deadline it stops between two chunks. Gives back what is owed to callers; `None`: maintenance
 /// is on, nothing was done.
 pub async fn carry_out(
     cloud: &Cloud,
@@ -43,7 +42,7 @@ pub async fn carry_out(
     call: &Call,
     body: &str,
     deadline: Timestamp,
-) -> Result<Option<(Standing, Vec<ReplyWake>)>, CommitError> {
+) -> Result<Option<(Standing, Vec<Debt>)>, CommitError> {
     let request = read_body(call, body)?;
     let now = cloud.now();
     let request = Request {

@@ -1,16 +1,20 @@
 //! One conversation, call after call, for as long as time allows.
 
-use calls::{Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress};
+use calls::{
+    Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress,
+    SequenceCode,
+};
 use cloud::ahead::Ahead;
 use cloud::objects_table::Chunk;
-use cloud::queues::{BATCH_MAX, ReplyWake, Wake};
+use cloud::queues::{ReplyWake, Wake};
 use cloud::standing::Standing;
 use cloud::steps::End;
-use cloud::{Cloud, CommitError, Outbox, Trouble};
+use cloud::{Cloud, CommitError, Debt, Outbox, Trouble};
 use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
 use crate::call::{self, Turn};
+use crate::reply::{Replies, replies};
 
 /// How often we look again because others were at the same records.
 const OVERTAKEN_MAX: u32 = 40;
@@ -32,9 +36,7 @@ pub enum Left {
 /// What a run has in hand beside the header.
 struct Run {
     ahead: Ahead,
-    /// Committed, and not sent yet: several go in one request.
-    owed: Vec<ReplyWake>,
-    outbox: Outbox,
+    replies: Replies,
 }
 
 /// Takes a conversation as far as it goes: to its end, to a call that must wait, or to the
@@ -45,14 +47,13 @@ pub async fn carry_on(
     deadline: Timestamp,
     outbox: Outbox,
 ) -> Result<Left, Trouble> {
-    let mut run = Run {
+    let (replies, telling) = replies(deadline, outbox);
+    let run = Run {
         ahead: Ahead::default(),
-        owed: Vec::new(),
-        outbox,
+        replies,
     };
-    let left = go_on(cloud, key, deadline, &mut run).await;
-    // However it went. If the power goes before this, the timekeeper finds what is owed.
-    run.send_owed(cloud).await;
+    // The run lets go of its replies however it ends, and they are settled to the last.
+    let (left, ()) = tokio::join!(go_on(cloud, key, deadline, run), telling.settle(cloud));
     left
 }
 
@@ -60,12 +61,15 @@ async fn go_on(
     cloud: &Cloud,
     key: &ConversationKey,
     deadline: Timestamp,
-    run: &mut Run,
+    mut run: Run,
 ) -> Result<Left, Trouble> {
     let Some((standing, ahead)) = cloud.begin_run(key).await? else {
         return Ok(Left::Nothing);
     };
     run.ahead = ahead;
+    if !is_at_the_start(&standing.conversation.phase) {
+        run.replies.not_from_the_start();
+    }
     let mut in_hand = Some(standing);
     let mut overtaken = 0;
     loop {
@@ -79,20 +83,19 @@ async fn go_on(
         let went = match &standing.conversation.phase {
             Phase::Gathering | Phase::Ended(_) => return Ok(Left::Nothing),
             Phase::Closing { .. } => close(cloud, &standing).await,
-            Phase::Running(progress) => run_next(cloud, &standing, *progress, deadline, run).await,
+            Phase::Running(progress) => {
+                run_next(cloud, &standing, *progress, deadline, &mut run).await
+            }
         };
         match went {
-            Ok(Went::On(next, wakes)) => {
+            Ok(Went::On(next, owed)) => {
                 in_hand = Some(*next);
-                run.owed.extend(wakes);
-                if run.owed.len() >= BATCH_MAX {
-                    run.send_owed(cloud).await;
-                }
+                run.replies.owe(owed);
             }
             Ok(Went::Stopped(left)) => return Ok(left),
             Err(CommitError::Overtaken) if overtaken < OVERTAKEN_MAX => {
                 overtaken += 1;
-                run.send_owed(cloud).await;
+                run.replies.send_all();
                 // Others are at the same objects; give them a moment, and more each time.
                 let moment = u64::from(overtaken) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
@@ -110,22 +113,23 @@ async fn go_on(
     }
 }
 
-impl Run {
-    async fn send_owed(&mut self, cloud: &Cloud) {
-        let owed = std::mem::take(&mut self.owed);
-        self.outbox.send(cloud, owed).await;
+/// Nobody was told anything yet.
+fn is_at_the_start(phase: &Phase) -> bool {
+    match phase {
+        Phase::Running(progress) => progress.next == SequenceCode::FIRST,
+        Phase::Gathering | Phase::Closing { .. } | Phase::Ended(_) => false,
     }
 }
 
 enum Went {
-    /// With the replies that are owed now.
-    On(Box<Standing>, Vec<ReplyWake>),
+    /// With what is owed to callers now.
+    On(Box<Standing>, Vec<Debt>),
     Stopped(Left),
 }
 
 impl Went {
-    fn on((next, wakes): (Standing, Vec<ReplyWake>)) -> Self {
-        Self::On(Box::new(next), wakes)
+    fn on((next, owed): (Standing, Vec<Debt>)) -> Self {
+        Self::On(Box::new(next), owed)
     }
 }
 
@@ -156,7 +160,7 @@ async fn run_next(
     let ahead = &mut run.ahead;
     let (call, body) = cloud.next_call(ahead, &standing.key, progress.next).await?;
     if call.objects > FEW_OBJECTS {
-        run.send_owed(cloud).await;
+        run.replies.send_all();
     }
     let now = cloud.now();
     let turn = call::turn(&call, progress, now);
@@ -276,7 +280,8 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Troub
             mails_before,
         };
         match cloud.commit_end(&standing, end, now).await {
-            Ok((next, wakes)) => {
+            Ok((next, owed)) => {
+                let wakes: Vec<ReplyWake> = owed.into_iter().map(|debt| debt.wake).collect();
                 cloud.send_reply_wakes(&wakes).await;
                 return if matches!(next.conversation.phase, Phase::Ended(_)) {
                     Ok(())

@@ -2,10 +2,11 @@
 //! time allows.
 //!
 //! Read in this order: this file (a batch of wake-ups), [`conversation`] (one conversation, call
-//! after call), [`call`] (one call).
+//! after call), [`call`] (one call), [`reply`] (telling callers).
 
 pub mod call;
 pub mod conversation;
+pub mod reply;
 
 use std::time::Duration;
 

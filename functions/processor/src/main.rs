@@ -9,7 +9,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let cloud = Cloud::from_environment()?;
+    let cloud = Cloud::from_environment()?.ready_to_call_back();
     cloud.warm_up().await;
     let cloud = &cloud;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::Cloud;
 use crate::call_record::CallRecord;
 use crate::outcome_record::OutcomeRecord;
-use crate::queues::ReplyWake;
+use crate::owing::Debt;
 use crate::standing::Standing;
 use crate::steps::told;
 use crate::table::{TRANSACTION_ITEMS_MAX, Transaction};
@@ -22,12 +22,12 @@ impl Cloud {
         &self,
         seen: &Standing,
         now: Timestamp,
-    ) -> Result<(Standing, Vec<ReplyWake>), CommitError> {
+    ) -> Result<(Standing, Vec<Debt>), CommitError> {
         let calls::Phase::Closing { ending, .. } = &seen.conversation.phase else {
             return Ok((seen.clone(), Vec::new()));
         };
         let mut transaction = Transaction::default();
-        let mut wakes = Vec::new();
+        let mut owed = Vec::new();
         let mut through = None;
         for sequence in seen.conversation.unclosed() {
             if transaction.len() + CLOSING_ITEMS_MAX > TRANSACTION_ITEMS_MAX - 1 {
@@ -37,11 +37,11 @@ impl Cloud {
             let ended = self.ended_outcome(seen, sequence, unrun.as_ref()).await?;
             let told = told(&call, &ended, now);
             let of_the_conversation = told.of_the_conversation(ending);
-            wakes.extend(self.write_replies(&mut transaction, seen, of_the_conversation, now));
+            owed.extend(self.write_replies(&mut transaction, seen, of_the_conversation, now));
             if let Some(outcome) = unrun.clone() {
                 let replies = told.of_the_call();
                 let record = self.outcome_record(&seen.key, &call, outcome, None).await?;
-                wakes.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
+                owed.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
             }
             through = Some(sequence);
         }
@@ -52,7 +52,7 @@ impl Cloud {
         let next = self
             .commit_with(seen.next(conversation), transaction, now)
             .await?;
-        Ok((next, wakes))
+        Ok((next, owed))
     }
 
     async fn unclosed_call(

@@ -35,6 +35,7 @@ mod pack;
 pub mod permits;
 pub mod public_address;
 pub mod queues;
+pub mod receivers;
 pub mod replies;
 pub mod reply_record;
 pub mod retrieval;
@@ -50,7 +51,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 pub use chance::Chance;
 pub use clock::Clock;
-pub use owing::Outbox;
+pub use owing::{Debt, Outbox};
 pub use settings::Settings;
 pub use trouble::{CommitError, Trouble};
 
@@ -68,6 +69,7 @@ pub struct Cloud {
     pub bodies: bodies::Bodies,
     pub mail: mail::MailService,
     pub callback: callback::Callback,
+    pub receivers: receivers::Receivers,
 }
 
 impl Cloud {
@@ -85,7 +87,7 @@ impl Cloud {
         ))
     }
 
-    /// For the function that posts callbacks: what they are posted with is made at its start, while
+    /// For the functions that post callbacks: what they are posted with is made at its start, while
     /// it has a whole processor, rather than with the first of them.
     #[must_use]
     pub fn ready_to_call_back(self) -> Self {
@@ -123,6 +125,7 @@ impl Cloud {
             bodies: bodies::Bodies::new(config, &settings.bodies_bucket),
             mail: mail::MailService::new(config, &settings.mail_sender),
             callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
+            receivers: receivers::Receivers::default(),
             clock,
             chance,
             settings,

@@ -19,6 +19,30 @@ use crate::trouble::CommitError;
 /// The schedule of attempts ends after some three days, Retry-After included.
 pub(crate) const REPLY_TRIED_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
 
+/// What a commit owes to a caller: one reply, or the mails of a call.
+#[derive(Clone, Debug)]
+pub struct Debt {
+    pub wake: ReplyWake,
+    /// The reply as it was committed; `None`: mails.
+    pub reply: Option<ReplyRecord>,
+}
+
+impl Debt {
+    pub(crate) fn mails(conversation: &ConversationKey, sequence: SequenceCode) -> Self {
+        Self {
+            wake: reply_wake(conversation, sequence, Owing::Mails, 1),
+            reply: None,
+        }
+    }
+
+    pub(crate) fn reply(record: ReplyRecord) -> Self {
+        Self {
+            wake: record.wake(),
+            reply: Some(record),
+        }
+    }
+}
+
 /// Wake-ups for replies that the conversations of one batch owe. While one request is under way,
 /// those that come are collected for the next.
 #[derive(Clone, Debug, Default)]
@@ -77,15 +101,14 @@ impl Cloud {
         outcome: &OutcomeRecord,
         replies: Vec<Reply>,
         now: Timestamp,
-    ) -> Vec<ReplyWake> {
+    ) -> Vec<Debt> {
         let due = now + reply_record::LOOK_AGAIN;
         let expires = self.reply_expires(now);
         let conversation = &standing.conversation;
         match ReplyRecord::with_outcome(conversation, outcome, &replies, due, expires) {
-            Some(both) => {
-                transaction.put_new(&self.calls, both);
-                let owing = Owing::OutcomeReply;
-                vec![reply_wake(&standing.key, outcome.sequence, owing, 1)]
+            Some((both, item)) => {
+                transaction.put_new(&self.calls, item);
+                vec![Debt::reply(both)]
             }
             None => {
                 transaction.put_new(&self.calls, outcome.to_item(self.results_kept()));
@@ -100,11 +123,9 @@ impl Cloud {
         standing: &Standing,
         replies: Vec<Reply>,
         now: Timestamp,
-    ) -> Vec<ReplyWake> {
-        let mut wakes = Vec::with_capacity(replies.len());
+    ) -> Vec<Debt> {
+        let mut owed = Vec::with_capacity(replies.len());
         for reply in replies {
-            let owing = Owing::Reply(reply.number);
-            wakes.push(reply_wake(&standing.key, reply.sequence, owing, 1));
             let record = ReplyRecord {
                 conversation: standing.key.clone(),
                 account: standing.conversation.account.clone(),
@@ -115,8 +136,9 @@ impl Cloud {
             };
             let due = now + reply_record::LOOK_AGAIN;
             transaction.put_new(&self.calls, record.to_item(due, self.reply_expires(now)));
+            owed.push(Debt::reply(record));
         }
-        wakes
+        owed
     }
 
     /// Mails that a synchronous call owes: kept under its RequestID.

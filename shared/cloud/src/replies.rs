@@ -7,7 +7,7 @@ use crate::Cloud;
 use crate::mail_record::{MailRecord, MailState, MailsRecord};
 use crate::outcome_record::OutcomeRecord;
 use crate::owing::reply_wake;
-use crate::queues::{Owing, ReplyWake};
+use crate::queues::Owing;
 use crate::reply_record::{Kept, ReplyRecord, reply_key};
 use crate::table::Key;
 use crate::trouble::{CommitError, Trouble};
@@ -138,13 +138,7 @@ impl Cloud {
             let ReplyState::Owed(_) = record.reply.state else {
                 return Ok(());
             };
-            self.wake_for(
-                &record.conversation,
-                record.reply.sequence,
-                record.owing(),
-                record.version,
-            )
-            .await?;
+            self.queues.wake_replies(&[record.wake()]).await?;
             let next = ReplyRecord {
                 version: record.version + 1,
                 ..record.clone()
@@ -156,28 +150,13 @@ impl Cloud {
             let Some(mails) = MailsRecord::load(&self.calls, key).await? else {
                 return Ok(());
             };
-            self.wake_for(
-                &mails.conversation,
-                mails.sequence,
-                Owing::Mails,
-                mails.version,
-            )
-            .await?;
+            let (conversation, sequence) = (&mails.conversation, mails.sequence);
+            let wake = reply_wake(conversation, sequence, Owing::Mails, mails.version);
+            self.queues.wake_replies(&[wake]).await?;
             let due = Some(now + LOOK_AGAIN_LATER);
             self.commit_mails(&mails, mails.done_through, due, now)
                 .await?;
         }
         Ok(())
-    }
-
-    async fn wake_for(
-        &self,
-        conversation: &ConversationKey,
-        sequence: SequenceCode,
-        owing: Owing,
-        step: u64,
-    ) -> Result<(), Trouble> {
-        let wake: ReplyWake = reply_wake(conversation, sequence, owing, step);
-        self.queues.wake_replies(&[wake]).await
     }
 }

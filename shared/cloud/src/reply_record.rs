@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::item::{Item, Reading, Writing, due_shard, size_of};
 use crate::outcome_record::OutcomeRecord;
-use crate::queues::Owing;
+use crate::owing::reply_wake;
+use crate::queues::{Owing, ReplyWake};
 use crate::standing::Standing;
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
@@ -108,7 +109,7 @@ impl ReplyRecord {
         replies: &[Reply],
         due: Timestamp,
         expires: Timestamp,
-    ) -> Option<Item> {
+    ) -> Option<(Self, Item)> {
         let [reply] = replies else { return None };
         let record = Self {
             conversation: outcome.conversation.clone(),
@@ -119,20 +120,22 @@ impl ReplyRecord {
             kept: Kept::WithOutcome(Box::new(outcome.clone())),
         };
         let item = record.to_item(due, expires);
-        (reply.about == About::Call && size_of(&item) <= BYTES_WITH_REPLY_MAX).then_some(item)
+        let fits = reply.about == About::Call && size_of(&item) <= BYTES_WITH_REPLY_MAX;
+        fits.then_some((record, item))
     }
 
     pub fn is_at(key: &Key) -> bool {
         key.sk.starts_with("REPLY#") || OutcomeRecord::is_at(key)
     }
 
-    /// What a wake-up for it says.
-    pub(crate) fn owing(&self) -> Owing {
-        match self.kept {
+    /// The wake-up for it.
+    pub(crate) fn wake(&self) -> ReplyWake {
+        let what = match self.kept {
             Kept::Apart => Owing::Reply(self.reply.number),
             Kept::WithOutcome(_) => Owing::OutcomeReply,
             Kept::InHeader(_) => Owing::OnlyReply,
-        }
+        };
+        reply_wake(&self.conversation, self.reply.sequence, what, self.version)
     }
 
     /// `due`: when somebody must look at it again, if it is still owed.
@@ -349,7 +352,7 @@ mod tests {
             ReplyRecord::with_outcome(&conversation(), &outcome(results), replies, now, now)
         };
         let one = reply(About::Call, state);
-        let item_of_one = item(100, std::slice::from_ref(&one)).expect("it fits");
+        let (_, item_of_one) = item(100, std::slice::from_ref(&one)).expect("it fits");
         assert!(size_of(&item_of_one) <= BYTES_WITH_REPLY_MAX);
         assert!(item(100, &[]).is_none());
         assert!(item(100, &[one.clone(), one.clone()]).is_none());

@@ -16,8 +16,9 @@ use crate::mail_record::{self, MailsRecord};
 use crate::objects_table::Chunk;
 use crate::only_call::{OnlyCall, only_reply_wake};
 use crate::outcome_record::{self, OutcomeRecord, Results};
-use crate::owing::{count, reply_wake};
-use crate::queues::{Owing, ReplyWake, Wake};
+use crate::owing::{Debt, count};
+use crate::queues::Wake;
+use crate::reply_record::ReplyRecord;
 use crate::standing::Standing;
 use crate::table::Transaction;
 use crate::trouble::{CommitError, Trouble};
@@ -209,13 +210,13 @@ impl Cloud {
     }
 
     /// Commits the end of the call that was next: effects, outcome, replies and mails owed, and the
-    /// conversation's next state together. Gives back the wake-ups that are owed.
+    /// conversation's next state together. Gives back what is owed to callers.
     pub async fn commit_end(
         &self,
         seen: &Standing,
         end: End<'_>,
         now: Timestamp,
-    ) -> Result<(Standing, Vec<ReplyWake>), CommitError> {
+    ) -> Result<(Standing, Vec<Debt>), CommitError> {
         let sequence = end.call.place.sequence();
         let conversation =
             seen.conversation
@@ -223,7 +224,7 @@ impl Cloud {
                 .call_ended(&end.call.request_id, &end.outcome, now);
         let expires = now + self.results_kept();
         let mut transaction = Transaction::default();
-        let mut wakes = Vec::new();
+        let mut owed = Vec::new();
         let mails = end.mails_before + count(end.chunk.mails.len());
         self.write_mails(
             &mut transaction,
@@ -244,7 +245,7 @@ impl Cloud {
             };
             let due = now + mail_record::LOOK_AGAIN;
             transaction.put_new(&self.calls, mails.to_item(Some(due), expires));
-            wakes.push(reply_wake(&seen.key, sequence, Owing::Mails, 1));
+            owed.push(Debt::mails(&seen.key, sequence));
         }
         end.chunk.write(&mut transaction, &self.objects);
         let replies = told(end.call, &end.outcome, now).of_the_call();
@@ -256,16 +257,16 @@ impl Cloud {
         let kept = self.results_kept();
         let next = match OnlyCall::within(&next, before, &record, &replies, kept, now) {
             Some(next) => {
-                wakes.extend(next.reply_owed());
+                owed.extend(ReplyRecord::of_header(next.clone()).map(Debt::reply));
                 next
             }
             None => {
-                wakes.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
+                owed.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
                 next
             }
         };
         let next = self.commit_with(next, transaction, now).await?;
-        Ok((next, wakes))
+        Ok((next, owed))
     }
 
     /// Commits what an attempt at the reply in a header came to.
