@@ -87,7 +87,7 @@ impl CallRecord {
         let waits_until = call.options.scheduled_time.unwrap_or(call.arrived_at);
         let expires = waits_until.max(call.arrived_at) + results_kept + KEPT_LONGER;
         let writing = Writing::new(call_key(&call.conversation_key(), call.place.sequence()))
-            .json("call", call)
+            .packed_json("call", call)
             .expires(Some(expires));
         match &self.body {
             Body::Here(packed) => writing.bytes("body", packed),
@@ -103,7 +103,7 @@ impl CallRecord {
             None => Body::Here(item.bytes("body").to_vec()),
         };
         Ok(Self {
-            call: item.json("call")?,
+            call: item.packed_json("call")?,
             body,
         })
     }

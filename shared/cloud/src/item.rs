@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::pack::{pack, unpack};
 use crate::table::Key;
 use crate::trouble::Trouble;
 
@@ -57,6 +58,12 @@ impl Writing {
     pub(crate) fn json(self, name: &str, value: &impl Serialize) -> Self {
         let text = serde_json::to_string(value).unwrap_or_default();
         self.text(name, text)
+    }
+
+    /// The same, packed.
+    pub(crate) fn packed_json(self, name: &str, value: &impl Serialize) -> Self {
+        let text = serde_json::to_string(value).unwrap_or_default();
+        self.bytes(name, &pack(&text))
     }
 
     /// Taken away by the table's TTL some time after that instant.
@@ -116,6 +123,10 @@ impl Reading {
         }
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     pub(crate) fn maybe_text(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -151,5 +162,14 @@ impl Reading {
 
     pub(crate) fn json<T: DeserializeOwned>(&self, name: &'static str) -> Result<T, Trouble> {
         serde_json::from_str(self.text(name)?).map_err(|_| self.unreadable(name))
+    }
+
+    pub(crate) fn packed_json<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+    ) -> Result<T, Trouble> {
+        unpack(self.bytes(name))
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .ok_or_else(|| self.unreadable(name))
     }
 }

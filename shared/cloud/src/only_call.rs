@@ -57,7 +57,7 @@ impl OnlyCall {
     pub(crate) fn write(&self, writing: Writing) -> Writing {
         let writing = self.outcome.write(writing);
         match &self.reply {
-            Some(reply) => writing.json("reply", &KeptReply::of(reply)),
+            Some(reply) => writing.packed_json("reply", &KeptReply::of(reply)),
             None => writing,
         }
     }
@@ -67,9 +67,9 @@ impl OnlyCall {
             return Ok(None);
         }
         let outcome = OutcomeRecord::read(key.clone(), item)?;
-        let reply = match item.maybe_text("reply") {
-            Some(_) => Some(item.json::<KeptReply>("reply")?.told_of(&outcome)),
-            None => None,
+        let reply = match item.has("reply") {
+            true => Some(item.packed_json::<KeptReply>("reply")?.told_of(&outcome)),
+            false => None,
         };
         Ok(Some(Self { outcome, reply }))
     }

@@ -1,27 +1,37 @@
-//! Bodies and results are kept deflated: a call of 2 KB then fits one write unit.
+//! Bodies, results and what is said of them are kept deflated: a call of 2 KB and all that becomes
+//! of it then fit one write unit each.
+//!
+//! Every one of them is small, and most of it is names that all of them have. So the deflater knows
+//! those names beforehand, by a dictionary (RFC 1951 leaves that to both sides). The first byte
+//! says which: should another dictionary be better one day, it gets a byte of its own, and what was
+//! packed before can still be read.
 
 use std::cell::RefCell;
-use std::io::{Read, Write};
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// Most bytes a packed record may open to: ten times the largest envelope. A bomb cannot come from
 /// outside (we packed it), but a damaged record must not take the function down.
-const UNPACKED_BYTES_MAX: u64 = 64_000_000;
+const UNPACKED_BYTES_MAX: usize = 64_000_000;
 
 /// Bytes that are not worth deflating: the bits of a short conversation, of which each header has
 /// two. They would hardly be shorter, and reading them would take an inflater.
 const STORED_BYTES_MAX: usize = 8;
 
-/// First byte of a stream whose only block is stored as it is.
-const LAST_BLOCK_STORED: u8 = 1;
+/// First byte: what follows is stored as it is.
+const STORED: u8 = 0;
+
+/// First byte: what follows is deflated by a deflater that knows [`DICTIONARY`].
+const DEFLATED: u8 = 1;
+
+/// What records have in common, the most common last: nearer is shorter. Never to be changed, since
+/// what was packed with it could not be read any more; a test says so.
+const DICTIONARY: &[u8] = include_bytes!("dictionary.txt");
 
 thread_local! {
     /// Kept from one time to the next: a deflater has some 300 KB of tables.
-    static PACKER: RefCell<DeflateEncoder<Vec<u8>>> =
-        RefCell::new(DeflateEncoder::new(Vec::new(), Compression::new(6)));
+    static DEFLATER: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(6), false));
+    static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(false));
 }
 
 pub(crate) fn pack(text: &str) -> Vec<u8> {
@@ -37,74 +47,129 @@ pub(crate) fn pack_bytes(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() <= STORED_BYTES_MAX {
         return stored(bytes);
     }
-    PACKER.with_borrow_mut(|packer| {
-        // Writing to memory does not fail.
-        packer
-            .write_all(bytes)
-            .and_then(|()| packer.reset(Vec::new()))
-            .unwrap_or_default()
-    })
+    DEFLATER
+        .with_borrow_mut(|deflater| deflated(deflater, bytes))
+        // Deflating into memory does not fail.
+        .unwrap_or_else(|| stored(bytes))
 }
 
-/// `None`: these bytes are not what [`pack_bytes`] makes.
-pub(crate) fn unpack_bytes(packed: &[u8]) -> Option<Vec<u8>> {
-    if let Some(bytes) = in_one_stored_block(packed) {
-        return Some(bytes.to_vec());
-    }
-    let mut bytes = Vec::new();
-    DeflateDecoder::new(packed)
-        .take(UNPACKED_BYTES_MAX)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    Some(bytes)
-}
-
-/// A deflate stream of one block that is stored as it is: RFC 1951, 3.2.4.
 fn stored(bytes: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
-    let mut packed = vec![LAST_BLOCK_STORED];
-    packed.extend(length.to_le_bytes());
-    packed.extend((!length).to_le_bytes());
+    let mut packed = vec![STORED];
     packed.extend(bytes);
     packed
 }
 
-/// What such a stream holds, if it is one.
-fn in_one_stored_block(packed: &[u8]) -> Option<&[u8]> {
-    let (&[first, low, high, _, _], bytes) = packed.split_first_chunk()?;
-    let length = usize::from(u16::from_le_bytes([low, high]));
-    (first == LAST_BLOCK_STORED && length == bytes.len()).then_some(bytes)
+fn deflated(deflater: &mut Compress, bytes: &[u8]) -> Option<Vec<u8>> {
+    deflater.reset();
+    deflater.set_dictionary(DICTIONARY).ok()?;
+    let mut packed = Vec::with_capacity(bytes.len() / 2 + 64);
+    packed.push(DEFLATED);
+    loop {
+        let read = usize::try_from(deflater.total_in()).ok()?;
+        let finish = FlushCompress::Finish;
+        match deflater.compress_vec(bytes.get(read..)?, &mut packed, finish) {
+            Ok(Status::StreamEnd) => return Some(packed),
+            Ok(Status::Ok | Status::BufError) => packed.reserve(packed.capacity()),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// `None`: these bytes are not what [`pack_bytes`] makes.
+pub(crate) fn unpack_bytes(packed: &[u8]) -> Option<Vec<u8>> {
+    match packed.split_first()? {
+        (&STORED, bytes) => Some(bytes.to_vec()),
+        (&DEFLATED, bytes) => INFLATER.with_borrow_mut(|inflater| inflated(inflater, bytes)),
+        (_, _) => None,
+    }
+}
+
+fn inflated(inflater: &mut Decompress, packed: &[u8]) -> Option<Vec<u8>> {
+    inflater.reset(false);
+    inflater.set_dictionary(DICTIONARY).ok()?;
+    let mut bytes = Vec::with_capacity(4 * packed.len() + 64);
+    loop {
+        let read = usize::try_from(inflater.total_in()).ok()?;
+        let (rest, before) = (packed.get(read..)?, bytes.len());
+        match inflater.decompress_vec(rest, &mut bytes, FlushDecompress::Finish) {
+            Ok(Status::StreamEnd) => return Some(bytes),
+            Ok(Status::Ok | Status::BufError) if bytes.len() < UNPACKED_BYTES_MAX => {
+                let room = bytes.len() < bytes.capacity();
+                if room && bytes.len() == before {
+                    // There was room, and nothing came of it: cut off.
+                    return None;
+                }
+                bytes.reserve(bytes.capacity());
+            }
+            Ok(Status::Ok | Status::BufError) | Err(_) => return None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::{Digest, Sha256};
 
     #[test]
     fn what_is_packed_comes_out_again() {
-        for text in ["", "a", &"<Objects>\u{e9}</Objects>".repeat(10_000)] {
+        let random: String = (0..5_000)
+            .map(|number: u32| format!("{:x}", Sha256::digest(number.to_be_bytes())[0]))
+            .collect();
+        for text in [
+            "",
+            "a",
+            "123456789",
+            &random,
+            &"<Objects>\u{e9}</Objects>".repeat(10_000),
+            &format!("{random}{}", "a".repeat(3_000_000)),
+        ] {
             assert_eq!(unpack(&pack(text)).as_deref(), Some(text));
         }
-        assert_eq!(unpack(&[7, 7, 7]), None);
     }
 
     #[test]
-    fn a_few_bytes_are_stored_as_deflate_stores_them() {
+    fn what_was_not_packed_here_does_not_come_out() {
+        let packed = pack(&"<Objects>123</Objects>".repeat(10));
+        for length in 0..packed.len() {
+            assert_eq!(unpack(&packed[..length]), None, "cut off at {length}");
+        }
+        for bytes in [&[][..], &[2, 0], &[DEFLATED, 7, 7, 7]] {
+            assert_eq!(unpack(bytes), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_few_bytes_are_stored_as_they_are() {
         for bytes in [&[][..], &[7], &[1, 2, 3, 4, 5, 6, 7, 8]] {
             let packed = pack_bytes(bytes);
-            assert_eq!(packed.len(), bytes.len() + 5);
-            let mut deflated = Vec::new();
-            let read = DeflateDecoder::new(packed.as_slice()).read_to_end(&mut deflated);
-            assert_eq!(
-                read.ok(),
-                Some(bytes.len()),
-                "any reader of deflate reads it"
-            );
-            assert_eq!(deflated, bytes);
+            assert_eq!(packed.len(), bytes.len() + 1);
             assert_eq!(unpack_bytes(&packed).as_deref(), Some(bytes));
         }
-        // What a deflater made of one byte before this was done.
-        assert_eq!(unpack_bytes(&[0x63, 0x00, 0x00]), Some(vec![0]));
-        assert_eq!(unpack_bytes(&[1, 9, 0, 0xf6, 0xff, 7]), None, "cut off");
+    }
+
+    #[test]
+    fn a_record_opens_to_so_much_and_no_more() {
+        let bomb = pack_bytes(&vec![0; UNPACKED_BYTES_MAX + 1_000_000]);
+        assert!(bomb.len() < 1_000_000);
+        let opened = unpack_bytes(&bomb).map_or(0, |bytes| bytes.len());
+        assert!(opened <= 2 * UNPACKED_BYTES_MAX, "{opened}");
+    }
+
+    #[test]
+    fn the_dictionary_stays_as_it_is() {
+        let digest = Sha256::digest(DICTIONARY);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            digest, "721350fbff9d0f17b8892dd8be7c4fb6bf9ec086d3afcf301a4e42229f666e90",
+            "records packed with another dictionary cannot be read: add a new one beside this"
+        );
+    }
+
+    #[test]
+    fn a_name_that_all_records_have_takes_hardly_any_bytes() {
+        let call = r#"<CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><Options><RequestType>Asynchronous</RequestType></Options>"#;
+        let packed = pack(call);
+        assert!(packed.len() <= 16, "{} of {}", packed.len(), call.len());
     }
 }

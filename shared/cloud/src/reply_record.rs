@@ -147,10 +147,10 @@ impl ReplyRecord {
                     &self.conversation,
                     sequence,
                 )))
-                .json("reply", &KeptReply::of(&self.reply)),
+                .packed_json("reply", &KeptReply::of(&self.reply)),
             Kept::Apart | Kept::InHeader(_) => {
                 let key = reply_key(&self.conversation, sequence, self.reply.number);
-                Writing::new(key).json("reply", &self.reply)
+                Writing::new(key).packed_json("reply", &self.reply)
             }
         };
         let writing = writing
@@ -178,10 +178,10 @@ impl ReplyRecord {
             .transpose()
             .map_err(|_| item.unreadable("conversation_id"))?;
         let (reply, kept) = if !OutcomeRecord::is_at(key) {
-            (item.json("reply")?, Kept::Apart)
-        } else if item.maybe_text("reply").is_some() {
+            (item.packed_json("reply")?, Kept::Apart)
+        } else if item.has("reply") {
             let outcome = OutcomeRecord::read(conversation.clone(), &item)?;
-            let reply = item.json::<KeptReply>("reply")?.told_of(&outcome);
+            let reply = item.packed_json::<KeptReply>("reply")?.told_of(&outcome);
             (reply, Kept::WithOutcome(Box::new(outcome)))
         } else {
             return Ok(None);

@@ -252,12 +252,19 @@ fn subscriber_with(key: &str, more: &str) -> String {
 
 /// The same subscriber with an attribute.
 pub fn attribute(key: &str, name: &str, value: &str) -> String {
-    let attribute = format!(
-        "<Attributes><Name>{}</Name><Value>{}</Value></Attributes>",
-        escaped(name),
-        escaped(value)
-    );
-    subscriber_with(key, &attribute)
+    attributes(key, &[(name, value)])
+}
+
+/// The same subscriber with attributes.
+pub fn attributes(key: &str, attributes: &[(&str, &str)]) -> String {
+    let written = attributes.iter().map(|(name, value)| {
+        format!(
+            "<Attributes><Name>{}</Name><Value>{}</Value></Attributes>",
+            escaped(name),
+            escaped(value)
+        )
+    });
+    subscriber_with(key, &written.collect::<String>())
 }
 
 fn push(text: &mut String, name: &str, value: &str) {

@@ -17,7 +17,9 @@ pub mod story;
 use jiff::SignedDuration;
 
 pub use answer::{Answer, Node};
-pub use call::{Call, SendTo, attribute, call, escaped, mail_to, part, post_to, subscriber};
+pub use call::{
+    Call, SendTo, attribute, attributes, call, escaped, mail_to, part, post_to, subscriber,
+};
 pub use look::{Look, Retrieved, look_for};
 pub use story::{Story, a_caller};
 

@@ -19,6 +19,10 @@ impl Record {
             .unwrap_or_default()
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        !self.0[name].is_null()
+    }
+
     /// As it stands on the wire.
     pub const fn json(&self) -> &Value {
         &self.0

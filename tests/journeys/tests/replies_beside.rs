@@ -7,9 +7,7 @@ use local::{Asked, CallbackAnswer, Fault};
 /// The kinds of records that hold a reply, in the order of their keys.
 fn holders(caller: &Story) -> Vec<String> {
     let records = caller.records();
-    let holding = records
-        .iter()
-        .filter(|record| !record.text("reply").is_empty());
+    let holding = records.iter().filter(|record| record.has("reply"));
     let mut kinds: Vec<String> = holding.map(|record| record.kind().to_owned()).collect();
     kinds.sort();
     kinds
