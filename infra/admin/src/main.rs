@@ -23,12 +23,18 @@ const USAGE: &str = "usage: admin --table ACCOUNTS_TABLE COMMAND
                                 the same, who may also log in by PasswordDigest: the password is
                                 not hashed but kept encrypted with this KMS key (output PasswordKey)
   client create ACCOUNT [ID]    an API client with a new secret (POST /v2/token)
-  maintenance on|off|show       hold calls back, let them go on";
+  maintenance on|off|show       hold calls back, let them go on
+or: admin unpack BASE64         what a packed attribute of a record says, as the console or the
+                                command line of AWS show it: call, body, results, reply";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let given: Vec<&str> = given.iter().map(String::as_str).collect();
+    if let ["unpack", attribute] = given.as_slice() {
+        say(&unpacked(attribute)?);
+        return Ok(());
+    }
     let ["--table", table, command @ ..] = given.as_slice() else {
         bail!(USAGE)
     };
@@ -223,6 +229,12 @@ fn calls_per_second(text: &str) -> anyhow::Result<Option<u32>> {
     Ok(calls)
 }
 
+fn unpacked(attribute: &str) -> anyhow::Result<String> {
+    use base64::Engine;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(attribute.trim())?;
+    cloud::unpack(&bytes).context("these bytes are not a packed attribute")
+}
+
 fn on_or_off(text: &str) -> anyhow::Result<bool> {
     match text {
         "on" => Ok(true),
@@ -234,4 +246,18 @@ fn on_or_off(text: &str) -> anyhow::Result<bool> {
 #[expect(clippy::print_stdout, reason = "it answers on the command line")]
 fn say(text: &str) {
     println!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unpacked;
+
+    #[test]
+    fn what_is_no_packed_attribute_is_said_to_be_none() {
+        // Stored as it is: a byte 0 before it.
+        assert_eq!(unpacked("AGhlbGxv").ok().as_deref(), Some("hello"));
+        for other in ["AQ==", "CWhlbGxv", "hello?"] {
+            assert!(unpacked(other).is_err(), "{other}");
+        }
+    }
 }

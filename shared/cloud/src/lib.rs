@@ -52,6 +52,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 pub use chance::Chance;
 pub use clock::Clock;
 pub use owing::{Debt, Outbox};
+pub use pack::unpack;
 pub use settings::Settings;
 pub use trouble::{CommitError, Trouble};
 

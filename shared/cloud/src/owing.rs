@@ -24,7 +24,7 @@ pub(crate) const REPLY_TRIED_MAX: SignedDuration = SignedDuration::from_hours(24
 pub struct Debt {
     pub wake: ReplyWake,
     /// The reply as it was committed; `None`: mails.
-    pub reply: Option<ReplyRecord>,
+    pub reply: Option<Box<ReplyRecord>>,
 }
 
 impl Debt {
@@ -38,7 +38,7 @@ impl Debt {
     pub(crate) fn reply(record: ReplyRecord) -> Self {
         Self {
             wake: record.wake(),
-            reply: Some(record),
+            reply: Some(Box::new(record)),
         }
     }
 }

@@ -38,8 +38,8 @@ pub(crate) fn pack(text: &str) -> Vec<u8> {
     pack_bytes(text.as_bytes())
 }
 
-/// `None`: these bytes are not what [`pack`] makes.
-pub(crate) fn unpack(bytes: &[u8]) -> Option<String> {
+/// The text of a packed attribute. `None`: these bytes are none.
+pub fn unpack(bytes: &[u8]) -> Option<String> {
     String::from_utf8(unpack_bytes(bytes)?).ok()
 }
 
