@@ -9,15 +9,14 @@ READING_TARGET_MB_S, CALL_TARGET_US = 200, 40
 NAMES = {
     "ingest": "ingest, access token",
     "ingest, password": "ingest, user and password",
-    "processor": "processor",
-    "notifier": "notifier",
+    "processor": "processor, with its callback",
+    "notifier, by mail": "notifier, a reply by mail",
     "timekeeper": "timekeeper",
 }
 
 STAGES = {
     "ingest": "read, decide, write, answer (`ingest`)",
-    "processor": "carry out (`processor`)",
-    "notifier": "notify (`notifier`)",
+    "processor": "carry out, call back (`processor`)",
 }
 
 
@@ -80,7 +79,7 @@ Load driver, servers and stores share these cores. Ratios between rows of one ta
         grown = ", ".join(f"{name.rpartition(' ')[2]} calls: ${cases[name]['dollars']:.2f}" for name in long)
         return f"""## Price
 
-What a call costs at list prices of us-east-1 without free tier, functions of 256 MB on arm64 and 60 ms for each invocation; every request and unit is counted by `tests/journeys/tests/cost.rs`, which fails when one more is needed.
+What a call costs at list prices of us-east-1 without free tier, functions of 256 MB on arm64, 60 ms for each invocation and as much for each receiver that it waits for; every request and unit is counted by `tests/journeys/tests/cost.rs`, which fails when one more is needed.
 
 {table_of(("case", "requests to AWS", "write units", "read units", "$ per million", "target"), rows)}
 
@@ -91,7 +90,8 @@ In longer conversations, without callbacks, one call costs as much: {grown}."""
     def cold(self):
         found = self.figures["cold"]
         own = [name for name in NAMES if name in found]
-        others = [name for name in found if name not in (*NAMES, "token", "instructions")]
+        aside = ("token", "instructions", "ingest, by mail", "processor, by mail")
+        others = [name for name in found if name not in (*NAMES, *aside)]
         rows, bars = [], []
         for name in [*own, *others]:
             one = found[name]

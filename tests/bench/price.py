@@ -7,12 +7,14 @@ import subprocess
 TARGETS = {
     "A single call with a callback": 9.50,
     "A single call with a callback, in batches of ten": 9.50,
+    "A call of two kilobytes with a callback": 9.50,
 }
 
 SHOWN = (
     "A single call without a callback",
     "A single call with a callback",
     "A single call with a callback, in batches of ten",
+    "A call of two kilobytes with a callback",
     "A call in a conversation of three with callbacks",
     "A call in a conversation of 100 with callbacks",
     "A triggered send of one mail",

@@ -19,6 +19,9 @@ use crate::runtime_api::{Function, Invoked};
 /// Longest wait for the next event of a call.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Behind the names of what a call is entered as that is replied to by mail.
+const BY_MAIL: &str = ", by mail";
+
 /// One event's measures, and the memory of its process by then.
 #[derive(Debug)]
 pub struct Measured {
@@ -68,8 +71,33 @@ impl Stage {
         self.ledger
             .answered(part.conversation, sent, Instant::now());
         while self.ledger.under_way() > 0 {
-            self.follow().await?;
+            self.follow("").await?;
         }
+        Ok(())
+    }
+
+    /// One call that is replied to by mail, which is the notifier's; its measures are entered aside.
+    /// `number`: none that the ledger has opened.
+    pub async fn call_by_mail(&mut self, token: &str, number: usize) -> anyhow::Result<()> {
+        let part = Part {
+            conversation: number,
+            sequence: 1,
+            of: 1,
+        };
+        let posted = format!("{}{}", self.sink, part.path());
+        let token = format!("<fueloauth xmlns=\"http://exacttarget.com\">{token}</fueloauth>");
+        let envelope = part
+            .envelope(&self.run, &self.sink)
+            .replace(PASSWORD, &token)
+            .replace("HTTPPost", "email")
+            .replace(&posted, "bench@example.com");
+        let event = http_event("/Service.asmx", "text/xml; charset=utf-8", &envelope);
+        let answer = self.function("ingest", "ingest, by mail", event).await?;
+        ensure!(
+            answer.contains("<OverallStatus>OK</OverallStatus>"),
+            "ingest answered {answer}"
+        );
+        while self.follow(BY_MAIL).await? != "notifier" {}
         Ok(())
     }
 
@@ -88,17 +116,19 @@ impl Stage {
             .to_owned())
     }
 
-    /// Gives the next event of the cloud to its function.
-    async fn follow(&mut self) -> anyhow::Result<()> {
+    /// Gives the next event of the cloud to its function, whose name it gives back. Its measures
+    /// are entered under that name and `aside`.
+    async fn follow(&mut self, aside: &str) -> anyhow::Result<String> {
         let next = tokio::time::timeout(PATIENCE, self.events.recv()).await;
         let Ok(Some(event)) = next else {
             bail!("nothing goes on with a call that was answered");
         };
         let function = event.function;
-        let answer = self.function(&function, &function, event.body).await?;
+        let as_what = format!("{function}{aside}");
+        let answer = self.function(&function, &as_what, event.body).await?;
         // The cloud may have gone on without it.
         drop(event.answer.send(Bytes::from(answer)));
-        Ok(())
+        Ok(function)
     }
 
     /// Hands an event to one of our functions.

@@ -2,7 +2,8 @@
 //! event takes: `stages --cloud 127.0.0.1:8080 --invocations 9100 --functions FOLDER --calls 20`.
 //!
 //! The local cloud (started with `--lambda http://127.0.0.1:9100`) holds tables and queues and hands
-//! over the events; the callbacks of all calls must arrive, each once. Every event has a process of
+//! over the events; the callbacks of all calls must arrive, each once. What the notifier does is shown
+//! by calls that are replied to by mail. Every event has a process of
 //! its own, as after a long pause; with `--keep 1`, functions stay, as under load.
 //! `--wrapper "valgrind ... {}"`: what functions are started with. `--other NAME COMMAND`: a handler
 //! of somebody else's, given events too.
@@ -23,6 +24,9 @@ use bench::percentile::told;
 use bench::{front, invocations, sink};
 use bytes::Bytes;
 use serde_json::{Value, json};
+
+/// From here on no number is that of a call with a callback.
+const NEVER_OPENED: usize = 1_000_000;
 
 #[derive(Default)]
 struct Given {
@@ -71,9 +75,10 @@ async fn run(given: &Given) -> anyhow::Result<()> {
     let calls: usize = given.text("--calls")?.parse()?;
     let mut stage = stage(given).await?;
     let token = stage.token().await?;
-    for _ in 0..calls {
+    for number in 0..calls {
         stage.call("ingest", Some(&token)).await?;
         if !stage.keep {
+            stage.call_by_mail(&token, NEVER_OPENED + number).await?;
             stage.call("ingest, password", None).await?;
             let minute = Bytes::from_static(b"{}");
             stage.function("timekeeper", "timekeeper", minute).await?;
