@@ -75,7 +75,8 @@ async fn a_damaged_call_does_not_hold_up_those_before_it() {
         let sort = format!("CALL#{damaged:010}");
         let record = records.iter().find(|record| record.text("sk") == sort);
         let mut item = record.expect("the call").json().clone();
-        item["call"]["S"] = "{".into();
+        // Says that it is deflated, and is not.
+        item["call"]["B"] = "AQ==".into();
         record::put_call_record(caller.local(), &item);
         caller.goes_into_maintenance(false).await;
         caller.passes(minutes(5)).await;
