@@ -1,5 +1,5 @@
 //! What a run owes to callers. A reply by HTTP POST has its first attempt here, while the run goes
-//! on with the next call: that saves a message, an invocation and two reads for most replies there
+//! on with the next call: that saves a message, an invocation and a read for most replies there
 //! are. Everything else is the notifier's - mails, further attempts, receivers that hang, and
 //! whatever comes after something that was left to it, so that replies stay in order.
 

@@ -2,7 +2,7 @@
 //!
 //! | pk                      | sk                            | written by                 | read by             |
 //! |-------------------------|-------------------------------|----------------------------|---------------------|
-//! | key of the conversation | `OUTCOME#0000000001`          | processor, with the effect; notifier, for the reply that lies there | retrieval, notifier, timekeeper |
+//! | key of the conversation | `OUTCOME#0000000001`          | processor, with the effect; processor and notifier, for the reply that lies there | retrieval, notifier, timekeeper |
 //! | key of the conversation | `RESULTS#0000000001#00000001` | processor, with the effect | the same            |
 //!
 //! The outcome holds one result per object. A call that is carried out in chunks leaves the results

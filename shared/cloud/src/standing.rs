@@ -6,7 +6,7 @@
 //!
 //! Never expires for a conversation that its caller named: a ConversationID is used once, however
 //! long ago. That of a call alone expires with its results, and holds them where they fit; the
-//! notifier writes it for the reply that lies with them.
+//! notifier, too, writes it for the reply that lies with them.
 
 use calls::{
     AccountId, Arrivals, Conversation, ConversationId, ConversationKey, Due, Phase, QueuePriority,
