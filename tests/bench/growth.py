@@ -14,8 +14,9 @@ select {{values}} from number, (select * from {TABLE} where pk = :pk)
 
 
 def stored_calls(data):
+    """Calls alone: each has a header."""
     with sqlite3.connect(data / "tables.sqlite") as store:
-        return store.execute(f"select count(*) from {TABLE} where sk like 'S:CALL#%'").fetchone()[0]
+        return store.execute(f"select count(*) from {TABLE} where sk = 'S:CONVERSATION'").fetchone()[0]
 
 
 def grow(data, calls):
@@ -24,11 +25,11 @@ def grow(data, calls):
     try:
         store.execute("pragma synchronous = off")
         store.execute("pragma cache_size = -262144")
-        present = store.execute(f"select count(*) from {TABLE} where sk like 'S:CALL#%'").fetchone()[0]
+        present = store.execute(f"select count(*) from {TABLE} where sk = 'S:CONVERSATION'").fetchone()[0]
         if present >= calls:
             return
         # A key that no earlier copy has taken.
-        pk = store.execute(f"select pk from {TABLE} where sk like 'S:CALL#%' order by rowid limit 1").fetchone()[0]
+        pk = store.execute(f"select pk from {TABLE} where sk = 'S:CONVERSATION' order by rowid limit 1").fetchone()[0]
         columns = [row[1] for row in store.execute(f"pragma table_info({TABLE})")]
         key = pk.removeprefix("S:")
         new = f"printf('%09x', n * {2**36 // calls}) || '{len(str(calls)):x}' || '{key[10:]}'"

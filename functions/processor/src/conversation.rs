@@ -158,7 +158,7 @@ async fn run_next(
     run: &mut Run,
 ) -> Result<Went, CommitError> {
     let ahead = &mut run.ahead;
-    let (call, body) = cloud.next_call(ahead, &standing.key, progress.next).await?;
+    let (call, body) = cloud.next_call(ahead, standing, progress.next).await?;
     if call.objects > FEW_OBJECTS {
         run.replies.send_all();
     }
@@ -256,7 +256,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Troub
             return Ok(());
         };
         let (call, _) = cloud
-            .next_call(&mut Ahead::default(), key, progress.next)
+            .next_call(&mut Ahead::default(), &standing, progress.next)
             .await?;
         let now = cloud.now();
         let outcome = Outcome {

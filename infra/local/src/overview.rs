@@ -1,5 +1,7 @@
 //! The page at `/_local/`: conversations, calls, mails and callbacks on one screen.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -54,14 +56,25 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
         records
             .iter()
             .filter(|record| !text(record, "outcome").is_empty())
-            .map(|record| {
-                ["request_id", "sequence", "method", "object_type", "outcome"]
-                    .map(|name| text(record, name))
-                    .to_vec()
-            }),
+            .map(outcome),
     );
     went_out(&mut html, set, tray);
     html
+}
+
+/// An outcome that lies in its call's record leaves it to the call to say what it is the outcome of.
+fn outcome(record: &Value) -> Vec<String> {
+    let packed = record["call"]["B"].as_str().unwrap_or_default();
+    let call = BASE64_STANDARD.decode(packed).ok();
+    let call = call.and_then(|packed| cloud::unpack(&packed));
+    let call: Option<Value> = call.and_then(|call| serde_json::from_str(&call).ok());
+    let what = ["request_id", "sequence", "method", "object_type"].map(|name| match &call {
+        Some(_) if name == "sequence" => "1".to_owned(),
+        Some(call) => plain(&call[name]),
+        None => text(record, name),
+    });
+    let how = text(record, "outcome");
+    what.into_iter().chain([how]).collect()
 }
 
 /// Callbacks and mails, the newest first.

@@ -223,7 +223,7 @@ impl Place {
 }
 
 /// One call, taken in: everything about it but its Body.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     pub request_id: RequestId,
     pub account: AccountId,

@@ -62,9 +62,13 @@ impl Cloud {
     pub async fn next_call(
         &self,
         ahead: &mut Ahead,
-        key: &ConversationKey,
+        standing: &Standing,
         sequence: SequenceCode,
     ) -> Result<(Call, String), Trouble> {
+        if let Some(record) = &standing.only.call {
+            return Ok((record.call.clone(), record.body_text(&self.bodies).await?));
+        }
+        let key = &standing.key;
         ahead.0.retain(|read, _| *read >= sequence);
         if !ahead.0.contains_key(&sequence) {
             let first = call_key(key, sequence).sk;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::call_record::{CallRecord, IDEMPOTENCY_KEPT, Idempotency, Pointer};
+use crate::only_call::OnlyCall;
 use crate::standing::Standing;
 use crate::steps::{Before, OVERTAKEN_MAX, spread_out};
 use crate::table::Key;
@@ -23,9 +24,10 @@ pub enum TakenIn {
 impl Cloud {
     /// Takes in one call: keeps it, gives it its place in its conversation, and says so.
     ///
-    /// The call is kept first and counted in its conversation after, so that a conversation never
-    /// counts a call that is not there. A call that was kept and not counted, because the power
-    /// went in between, is taken over when its caller sends it again.
+    /// A small call alone is kept and counted in one write. Any other is kept first and counted in
+    /// its conversation after, so that a conversation never counts a call that is not there; one
+    /// that was kept and not counted, because the power went in between, is taken over when its
+    /// caller sends it again.
     pub async fn take_in(
         &self,
         call: Call,
@@ -43,8 +45,10 @@ impl Cloud {
             } else {
                 self.standing(&key).await?
             };
-            let before = seen.as_ref().map(Before::of);
-            let (call, step) = self.decide_arrival(seen, &arrived, now).await?;
+            let (before, call, step) = match seen {
+                Some(seen) => self.decide_arrival(&seen, &arrived, now).await?,
+                None => self.decide_opening(&arrived, now).await?,
+            };
             match self.commit_step(&key, before, step, now).await {
                 Ok(Joined::Accepted | Joined::Repeated) => {
                     return Ok(TakenIn::Accepted(call.request_id));
@@ -61,51 +65,70 @@ impl Cloud {
     /// is the one of the first time.
     async fn decide_arrival(
         &self,
-        seen: Option<Standing>,
+        seen: &Standing,
         arrived: &CallRecord,
         now: Timestamp,
-    ) -> Result<(Call, Step<Joined>), Trouble> {
+    ) -> Result<(Before, Call, Step<Joined>), Trouble> {
         let call = &arrived.call;
-        let conversation = seen.map(|standing| standing.conversation);
-        let counted = conversation
-            .as_ref()
-            .is_some_and(|conversation| conversation.arrived.contains(call.place.sequence()));
+        let before = Before::of(seen);
+        let join = |call: &Call, seen_before| {
+            let conversation = seen.conversation.clone();
+            conversation.join(call, seen_before, now)
+        };
+        let counted = seen.conversation.arrived.contains(call.place.sequence());
         if !counted {
-            let refused = conversation
-                .clone()
-                .map(|conversation| conversation.join(call, Seen::Never, now))
-                .filter(|step| step.answer != Joined::Accepted);
-            if let Some(step) = refused {
-                return Ok((call.clone(), step));
+            let step = join(call, Seen::Never);
+            if step.answer != Joined::Accepted {
+                return Ok((before, call.clone(), step));
             }
         }
         let first = if counted {
-            let key = call.conversation_key();
-            CallRecord::load(&self.calls, &key, call.place.sequence()).await?
+            self.call_record(seen, call.place.sequence()).await?
         } else {
             self.keep(arrived).await?
         };
-        if let (true, None, Some(conversation)) = (counted, &first, &conversation) {
-            // It has outlived its retention, so that nobody knows whether this is the same call.
-            // Its name is used all the same.
-            let step = conversation.clone().join(call, Seen::OtherContent, now);
-            return Ok((call.clone(), step));
+        let Some(first) = first.map(|record| record.call) else {
+            // Not there though counted, it has outlived its retention, so that nobody knows whether
+            // this is the same call. Its name is used all the same.
+            let seen_before = match counted {
+                true => Seen::OtherContent,
+                false => Seen::Never,
+            };
+            return Ok((before, call.clone(), join(call, seen_before)));
+        };
+        let step = match (counted, first.digest == call.digest) {
+            (false, true) => join(&first, Seen::Never),
+            (true, true) => join(&first, Seen::SameContent),
+            (_, false) => join(call, Seen::OtherContent),
+        };
+        Ok((before, first, step))
+    }
+
+    /// The same for a call that finds no conversation.
+    async fn decide_opening(
+        &self,
+        arrived: &CallRecord,
+        now: Timestamp,
+    ) -> Result<(Before, Call, Step<Joined>), Trouble> {
+        let call = &arrived.call;
+        let opened = Conversation::open(call, now);
+        let kept = self.results_kept();
+        if let Some(conversation) = &opened.conversation
+            && let Some(only) = OnlyCall::opening(conversation, arrived, kept, now)
+        {
+            return Ok((Before::nothing(only), call.clone(), opened));
         }
-        let first = first.map_or_else(|| call.clone(), |record| record.call);
-        let before = match (counted, first.digest == call.digest) {
-            (false, true) => Seen::Never,
-            (true, true) => Seen::SameContent,
-            (_, false) => Seen::OtherContent,
+        let before = Before::nothing(OnlyCall::default());
+        let Some(first) = self.keep(arrived).await? else {
+            return Ok((before, call.clone(), opened));
         };
-        let step = match (conversation, before) {
-            (Some(conversation), _) => {
-                conversation.join(&first_or(call, &first, before), before, now)
-            }
-            (None, Seen::Never | Seen::SameContent) => Conversation::open(&first, now),
+        let first = first.call;
+        let step = match first.digest == call.digest {
+            true => Conversation::open(&first, now),
             // Two openings with different content: the other one was kept first, so it came first.
-            (None, Seen::OtherContent) => opened_by_another(&first, call, now),
+            false => opened_by_another(&first, call, now),
         };
-        Ok((first, step))
+        Ok((before, first, step))
     }
 
     /// Keeps a call, with the pointer to it. If one with its place is there already, that one.
@@ -183,13 +206,5 @@ fn opened_by_another(first: &Call, call: &Call, now: Timestamp) -> Step<Joined> 
             ..opened
         },
         None => opened,
-    }
-}
-
-/// The call that joins: the one of the first time, unless this one differs and says so.
-fn first_or(call: &Call, first: &Call, before: Seen) -> Call {
-    match before {
-        Seen::Never | Seen::SameContent => first.clone(),
-        Seen::OtherContent => call.clone(),
     }
 }

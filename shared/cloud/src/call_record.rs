@@ -6,9 +6,9 @@
 //! | key of (account, RequestID)          | `REQUEST`         | ingest       | retrieval            |
 //! | key of (account, `Idempotency-Key`)  | `IDEMPOTENCY`     | ingest       | ingest               |
 //!
-//! The body is written once, deflated, and never rewritten; past [`BODY_BYTES_MAX`] it lies in the
+//! The body is written once, deflated, and never changed; past [`BODY_BYTES_MAX`] it lies in the
 //! bodies bucket. A call outside any conversation needs no pointer: its conversation is found by
-//! its RequestID.
+//! its RequestID; and where it is small, it lies in that one's header, see [`crate::only_call`].
 
 use calls::{Call, ConversationKey, Digest, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
@@ -32,12 +32,15 @@ pub const IDEMPOTENCY_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// Where the body of a call lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
+    /// Packed.
     Here(Vec<u8>),
     InBucket(String),
+    /// Not kept any more: the call has had its turn.
+    None,
 }
 
 /// A call with its body.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRecord {
     pub call: Call,
     pub body: Body,
@@ -72,6 +75,7 @@ impl CallRecord {
         };
         match &self.body {
             Body::Here(packed) => unpack(packed).ok_or_else(unreadable),
+            Body::None => Err(unreadable()),
             Body::InBucket(name) => {
                 let packed = bodies
                     .get(name)
@@ -86,21 +90,29 @@ impl CallRecord {
         let call = &self.call;
         let waits_until = call.options.scheduled_time.unwrap_or(call.arrived_at);
         let expires = waits_until.max(call.arrived_at) + results_kept + KEPT_LONGER;
-        let writing = Writing::new(call_key(&call.conversation_key(), call.place.sequence()))
-            .packed_json("call", call)
-            .expires(Some(expires));
+        let key = call_key(&call.conversation_key(), call.place.sequence());
+        self.write(Writing::new(key)).expires(Some(expires)).done()
+    }
+
+    /// All but key and expiry.
+    pub(crate) fn write(&self, writing: Writing) -> Writing {
+        let writing = writing.packed_json("call", &self.call);
         match &self.body {
             Body::Here(packed) => writing.bytes("body", packed),
             Body::InBucket(name) => writing.text("body_at", name),
+            Body::None => writing,
         }
-        .done()
     }
 
     pub(crate) fn from_item(item: Item) -> Result<Self, Trouble> {
-        let item = Reading(item);
-        let body = match item.maybe_text("body_at") {
-            Some(name) => Body::InBucket(name.to_owned()),
-            None => Body::Here(item.bytes("body").to_vec()),
+        Self::read(&Reading(item))
+    }
+
+    pub(crate) fn read(item: &Reading) -> Result<Self, Trouble> {
+        let body = match (item.maybe_text("body_at"), item.bytes("body")) {
+            (Some(name), _) => Body::InBucket(name.to_owned()),
+            (None, []) => Body::None,
+            (None, packed) => Body::Here(packed.to_vec()),
         };
         Ok(Self {
             call: item.packed_json("call")?,

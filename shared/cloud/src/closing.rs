@@ -4,7 +4,6 @@ use calls::{Call, Outcome, SequenceCode};
 use jiff::Timestamp;
 
 use crate::Cloud;
-use crate::call_record::CallRecord;
 use crate::outcome_record::OutcomeRecord;
 use crate::owing::Debt;
 use crate::standing::Standing;
@@ -61,7 +60,7 @@ impl Cloud {
         sequence: SequenceCode,
         now: Timestamp,
     ) -> Result<(Call, Option<Outcome>), Trouble> {
-        let record = CallRecord::load(&self.calls, &seen.key, sequence).await?;
+        let record = self.call_record(seen, sequence).await?;
         let record =
             record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {}", seen.key)))?;
         Ok((

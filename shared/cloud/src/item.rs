@@ -66,6 +66,13 @@ impl Writing {
         self.bytes(name, &pack(&text))
     }
 
+    pub(crate) fn maybe_packed_json(self, name: &str, value: Option<&impl Serialize>) -> Self {
+        match value {
+            Some(value) => self.packed_json(name, value),
+            None => self,
+        }
+    }
+
     /// Taken away by the table's TTL some time after that instant.
     pub(crate) fn expires(self, at: Option<Timestamp>) -> Self {
         match at {

@@ -1,13 +1,15 @@
-//! How a call alone ended, kept in its conversation's header: one record is written instead of
-//! three, which is most of what such a call costs.
+//! A call alone, kept in its conversation's header: one record is written instead of four, which is
+//! most of what such a call costs.
 //!
-//! Only where nobody could want to have it otherwise: the header is that of a call outside any
+//! The call lies there from the start if both fit one write unit, its end when it has ended. Only
+//! where nobody could want to have it otherwise: the header is that of a call outside any
 //! conversation, so it expires as outcomes do; its end is the conversation's; at most one reply is
 //! owed; and the whole stays within one write unit. Everything else lies in records of its own.
 
-use calls::{ConversationKey, Due, Phase, Reply, ReplyState, SequenceCode};
+use calls::{Conversation, ConversationKey, Due, Phase, Reply, ReplyState, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::call_record::{Body, CallRecord};
 use crate::item::{Reading, Writing, size_of};
 use crate::outcome_record::{OutcomeRecord, Results};
 use crate::owing::reply_wake;
@@ -16,13 +18,101 @@ use crate::reply_record::{BYTES_WITH_REPLY_MAX, KeptReply};
 use crate::standing::Standing;
 use crate::trouble::Trouble;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Most bytes of a header with its call: one write unit, less what waiting adds to it.
+const BYTES_WITH_CALL_MAX: usize = 1_024 - 64;
+
+/// What of a call alone lies in its conversation's header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OnlyCall {
+    pub call: Option<Box<CallRecord>>,
+    pub end: Option<OnlyEnd>,
+}
+
+/// How a call alone ended, and the reply that it owes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnlyEnd {
     pub outcome: OutcomeRecord,
     pub reply: Option<Reply>,
 }
 
 impl OnlyCall {
+    /// A call with the header of the conversation that it opens; `None`: it does not belong there.
+    pub(crate) fn opening(
+        opened: &Conversation,
+        call: &CallRecord,
+        results_kept: SignedDuration,
+        now: Timestamp,
+    ) -> Option<Self> {
+        if opened.conversation_id.is_some() {
+            return None;
+        }
+        let header = Standing {
+            key: call.call.conversation_key(),
+            version: 1,
+            conversation: opened.clone(),
+            only: Self {
+                call: Some(Box::new(call.clone())),
+                end: None,
+            },
+        };
+        let bytes = size_of(&header.to_item(results_kept, now));
+        (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
+    }
+
+    /// The same, as it is kept in a conversation at that phase: once the call has had its turn,
+    /// nobody asks for its body.
+    pub(crate) fn at(&self, phase: &Phase) -> Self {
+        let mut only = self.clone();
+        if let (Phase::Closing { .. } | Phase::Ended(_), Some(call)) = (phase, &mut only.call) {
+            call.body = Body::None;
+        }
+        only
+    }
+
+    pub(crate) fn write(&self, writing: Writing) -> Writing {
+        let Some(end) = &self.end else {
+            return match &self.call {
+                Some(call) => call.write(writing),
+                None => writing,
+            };
+        };
+        let Some(call) = &self.call else {
+            let writing = end.outcome.write(writing);
+            let reply = end.reply.as_ref().map(KeptReply::beside_outcome);
+            return writing.maybe_packed_json("reply", reply.as_ref());
+        };
+        let writing = end.outcome.write_beside_call(call.write(writing));
+        let reply = end.reply.as_ref().map(KeptReply::beside_call);
+        writing.maybe_packed_json("reply", reply.as_ref())
+    }
+
+    pub(crate) fn read(key: &ConversationKey, item: &Reading) -> Result<Self, Trouble> {
+        let call = match item.has("call") {
+            true => Some(Box::new(CallRecord::read(item)?)),
+            false => None,
+        };
+        if item.maybe_text("outcome").is_none() {
+            return Ok(Self { call, end: None });
+        }
+        let outcome = match &call {
+            Some(record) => OutcomeRecord::read_beside_call(&record.call, key.clone(), item)?,
+            None => OutcomeRecord::read(key.clone(), item)?,
+        };
+        let reply = match item.has("reply") {
+            true => {
+                let call = call.as_ref().map(|record| &record.call);
+                let reply = item.packed_json::<KeptReply>("reply")?;
+                let reply = reply.told_of(&outcome, call);
+                Some(reply.ok_or_else(|| item.unreadable("reply"))?)
+            }
+            false => None,
+        };
+        let end = Some(OnlyEnd { outcome, reply });
+        Ok(Self { call, end })
+    }
+}
+
+impl OnlyEnd {
     /// The header `next` with the end of its only call in it; `None`: it does not belong there.
     pub(crate) fn within(
         next: &Standing,
@@ -37,48 +127,24 @@ impl OnlyCall {
         if !alone || replies.len() > 1 || matches!(outcome.results, Results::InBucket(_)) {
             return None;
         }
+        let mut standing = next.clone();
         let reply = replies.first().cloned();
-        let mut conversation = next.conversation.clone();
         if reply.is_some() {
-            conversation = conversation.owing_reply(before, now);
+            standing.conversation = standing.conversation.owing_reply(before, now);
         }
-        let standing = Standing {
-            conversation,
-            only: Some(Self {
-                outcome: outcome.clone(),
-                reply,
-            }),
-            ..next.clone()
-        };
+        standing.only.end = Some(Self {
+            outcome: outcome.clone(),
+            reply,
+        });
         let bytes = size_of(&standing.to_item(results_kept, now));
         (bytes <= BYTES_WITH_REPLY_MAX).then_some(standing)
-    }
-
-    pub(crate) fn write(&self, writing: Writing) -> Writing {
-        let writing = self.outcome.write(writing);
-        match &self.reply {
-            Some(reply) => writing.packed_json("reply", &KeptReply::of(reply)),
-            None => writing,
-        }
-    }
-
-    pub(crate) fn read(key: &ConversationKey, item: &Reading) -> Result<Option<Self>, Trouble> {
-        if item.maybe_text("outcome").is_none() {
-            return Ok(None);
-        }
-        let outcome = OutcomeRecord::read(key.clone(), item)?;
-        let reply = match item.has("reply") {
-            true => Some(item.packed_json::<KeptReply>("reply")?.told_of(&outcome)),
-            false => None,
-        };
-        Ok(Some(Self { outcome, reply }))
     }
 }
 
 impl Standing {
     /// The wake-up for the reply that this header owes, if it does.
     pub(crate) fn reply_owed(&self) -> Option<ReplyWake> {
-        let reply = self.only.as_ref()?.reply.as_ref()?;
+        let reply = self.only.end.as_ref()?.reply.as_ref()?;
         matches!(reply.state, ReplyState::Owed(_)).then(|| only_reply_wake(&self.key, self.version))
     }
 }
@@ -91,9 +157,9 @@ pub(crate) fn only_reply_wake(key: &ConversationKey, step: u64) -> ReplyWake {
 mod tests {
     use super::*;
     use calls::{
-        About, AccountId, Arrivals, AsyncResponseType, Attempt, Conversation, ConversationId,
-        Ended, Ending, Found, Method, Outcome, OverallStatus, QueuePriority, RequestId,
-        RespondWhen, Subscription,
+        About, AccountId, Arrivals, AsyncResponseType, Attempt, Call, ConversationId, Digest,
+        Ended, Ending, Found, Method, Options, Outcome, OverallStatus, Place, QueuePriority,
+        RequestId, RespondWhen, Subscription,
     };
 
     const KEPT: SignedDuration = SignedDuration::from_hours(720);
@@ -119,8 +185,46 @@ mod tests {
                 phase: Phase::Ended(Ending::Complete),
                 due: Due::Never,
             },
-            only: None,
+            only: OnlyCall::default(),
         }
+    }
+
+    fn call() -> CallRecord {
+        let reply = reply(ReplyState::Delivered);
+        let call = Call {
+            request_id: reply.request_id,
+            account: ended().conversation.account,
+            conversation_id: None,
+            place: Place::ONLY,
+            method: Method::Create,
+            options: Options {
+                subscriptions: vec![reply.subscription],
+                ..Options::default()
+            },
+            digest: Digest("d".repeat(64)),
+            objects: 1,
+            object_type: "Subscriber".to_owned(),
+            arrived_at: at(0),
+        };
+        let body = Body::Here(vec![7; 330]);
+        CallRecord { call, body }
+    }
+
+    fn open() -> Conversation {
+        let step = Conversation::open(&call().call, at(0));
+        step.conversation.expect("opened")
+    }
+
+    /// The header of a call that was in it from the start.
+    fn ended_with_call() -> Standing {
+        let only = OnlyCall::opening(&open(), &call(), KEPT, at(0)).expect("it fits");
+        let opened = Standing {
+            key: call().call.conversation_key(),
+            version: 1,
+            conversation: open(),
+            only,
+        };
+        opened.next(ended().conversation)
     }
 
     fn outcome(results: usize) -> OutcomeRecord {
@@ -166,7 +270,60 @@ mod tests {
     }
 
     fn within(next: &Standing, before: Due, results: usize, replies: &[Reply]) -> Option<Standing> {
-        OnlyCall::within(next, before, &outcome(results), replies, KEPT, at(1))
+        let outcome = OutcomeRecord {
+            conversation: next.key.clone(),
+            ..outcome(results)
+        };
+        OnlyEnd::within(next, before, &outcome, replies, KEPT, at(1))
+    }
+
+    fn longest_results(next: &Standing, replies: &[Reply]) -> usize {
+        let mut longest = 0;
+        while within(next, Due::Never, longest + 1, replies).is_some() {
+            longest += 1;
+        }
+        longest
+    }
+
+    #[test]
+    fn a_small_call_alone_comes_back_with_its_header() {
+        let only = OnlyCall::opening(&open(), &call(), KEPT, at(0)).expect("it fits");
+        let mut header = ended_with_call();
+        header.conversation = open();
+        header.only = only;
+        let item = header.to_item(KEPT, at(0));
+        assert!(size_of(&item) <= BYTES_WITH_CALL_MAX);
+        let read = Standing::from_item(header.key.clone(), item).expect("readable");
+        assert_eq!(read, header);
+        assert_eq!(*read.only.call.expect("there"), call());
+    }
+
+    #[test]
+    fn its_body_is_there_until_it_has_had_its_turn() {
+        let ending = Ending::Complete;
+        let next = SequenceCode::FIRST;
+        let only = OnlyCall::opening(&open(), &call(), KEPT, at(0)).expect("it fits");
+        assert_eq!(only.at(&open().phase), only);
+        for phase in [
+            Phase::Closing {
+                next,
+                ending: ending.clone(),
+            },
+            Phase::Ended(ending),
+        ] {
+            let record = only.at(&phase).call.expect("there");
+            assert_eq!((record.call, record.body), (call().call, Body::None));
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_large_or_has_a_conversation_lies_apart() {
+        let mut large = call();
+        large.body = Body::Here(vec![7; 1_000]);
+        assert_eq!(OnlyCall::opening(&open(), &large, KEPT, at(0)), None);
+        let mut named = open();
+        named.conversation_id = ConversationId::parse("order-1").ok();
+        assert_eq!(OnlyCall::opening(&named, &call(), KEPT, at(0)), None);
     }
 
     #[test]
@@ -185,8 +342,11 @@ mod tests {
             });
             states.push(Some(reply));
         }
-        for reply in states {
-            let next = within(&ended(), Due::Never, 150, reply.as_slice()).expect("it fits");
+        for (reply, header) in states
+            .iter()
+            .flat_map(|reply| [(reply, ended()), (reply, ended_with_call())])
+        {
+            let next = within(&header, Due::Never, 150, reply.as_slice()).expect("it fits");
             let item = next.to_item(KEPT, at(1));
             let read = Standing::from_item(next.key.clone(), item).expect("readable");
             assert_eq!(read, next);
@@ -195,26 +355,18 @@ mod tests {
 
     #[test]
     fn it_stays_within_one_write_unit_with_its_delivery() {
-        let owed = reply(ReplyState::Owed(at(1)));
-        let mut longest = 0;
-        while within(
-            &ended(),
-            Due::Never,
-            longest + 1,
-            std::slice::from_ref(&owed),
-        )
-        .is_some()
-        {
-            longest += 1;
+        let owed = [reply(ReplyState::Owed(at(1)))];
+        for header in [ended(), ended_with_call()] {
+            let longest = longest_results(&header, &owed);
+            let mut next = within(&header, Due::Never, longest, &owed).expect("it fits");
+            let end = next.only.end.as_mut().expect("there");
+            end.reply = Some(reply(ReplyState::Owed(at(1))).attempted(Found::Taken, at(2)));
+            next.conversation = next.conversation.reply_due(None);
+            let bytes = size_of(&next.to_item(KEPT, at(2)));
+            assert!((900..=1_024).contains(&bytes), "{bytes}");
+            // What Subscriber's results come to, packed.
+            assert!(longest >= 150, "{longest}");
         }
-        let mut next = within(&ended(), Due::Never, longest, &[owed]).expect("it fits");
-        let only = next.only.as_mut().expect("there");
-        only.reply = Some(reply(ReplyState::Owed(at(1))).attempted(Found::Taken, at(2)));
-        next.conversation = next.conversation.reply_due(None);
-        let bytes = size_of(&next.to_item(KEPT, at(2)));
-        assert!((900..=1_024).contains(&bytes), "{bytes}");
-        // What Subscriber's results come to, packed.
-        assert!(longest >= 150, "{longest}");
     }
 
     #[test]
@@ -238,7 +390,7 @@ mod tests {
             results: Results::InBucket("results/r".to_owned()),
             ..outcome(0)
         };
-        assert!(OnlyCall::within(&ended(), Due::Never, &in_bucket, &[], KEPT, at(1)).is_none());
+        assert!(OnlyEnd::within(&ended(), Due::Never, &in_bucket, &[], KEPT, at(1)).is_none());
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! reply lies with its outcome where both are small, see [`crate::reply_record`]; the outcome of a
 //! call alone lies in its conversation's header where it fits, see [`crate::only_call`].
 
-use calls::{ConversationKey, Digest, Method, Outcome, RequestId, SequenceCode};
+use calls::{Call, ConversationKey, Digest, Method, Outcome, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use objects::UnitResult;
 use serde::de::DeserializeOwned;
@@ -144,9 +144,13 @@ impl OutcomeRecord {
             .text("request_id", &self.request_id.0)
             .text("method", self.method.name())
             .text("object_type", &self.object_type)
-            .number("objects", self.objects)
-            .json("outcome", &self.outcome);
-        self.results.write(writing)
+            .number("objects", self.objects);
+        self.write_beside_call(writing)
+    }
+
+    /// Without what the call beside it says.
+    pub(crate) fn write_beside_call(&self, writing: Writing) -> Writing {
+        self.results.write(writing.json("outcome", &self.outcome))
     }
 
     pub(crate) fn from_item(conversation: ConversationKey, item: Item) -> Result<Self, Trouble> {
@@ -174,6 +178,34 @@ impl OutcomeRecord {
             outcome: item.json("outcome")?,
             results: Results::read(item),
         })
+    }
+
+    pub(crate) fn read_beside_call(
+        call: &Call,
+        conversation: ConversationKey,
+        item: &Reading,
+    ) -> Result<Self, Trouble> {
+        let outcome = item.json("outcome")?;
+        Ok(Self::of(conversation, call, outcome, Results::read(item)))
+    }
+
+    /// How a call ended.
+    pub(crate) fn of(
+        conversation: ConversationKey,
+        call: &Call,
+        outcome: Outcome,
+        results: Results,
+    ) -> Self {
+        Self {
+            conversation,
+            sequence: call.place.sequence(),
+            request_id: call.request_id.clone(),
+            method: call.method,
+            object_type: call.object_type.clone(),
+            objects: call.objects,
+            outcome,
+            results,
+        }
     }
 
     /// One result per object; none for a call that was not carried out.
@@ -225,8 +257,8 @@ impl Cloud {
         sequence: SequenceCode,
         now: Timestamp,
     ) -> Result<Option<OutcomeRecord>, Trouble> {
-        let record = match &standing.only {
-            Some(only) => Some(only.outcome.clone()),
+        let record = match &standing.only.end {
+            Some(end) => Some(end.outcome.clone()),
             None => self.outcome_apart(&standing.key, sequence).await?,
         };
         Ok(record.filter(|record| self.is_kept(record, now)))
@@ -239,7 +271,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<Option<OutcomeRecord>, Trouble> {
         let record = match &reply.kept {
-            Kept::InHeader(standing) => standing.only.as_ref().map(|only| only.outcome.clone()),
+            Kept::InHeader(standing) => standing.only.end.as_ref().map(|end| end.outcome.clone()),
             Kept::WithOutcome(outcome) => Some(outcome.as_ref().clone()),
             Kept::Apart => {
                 self.outcome_apart(&reply.conversation, reply.reply.sequence)
@@ -269,9 +301,9 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<Vec<OutcomeRecord>, Trouble> {
         let conversation = &standing.key;
-        if let Some(only) = &standing.only {
-            let there = only.outcome.sequence >= first && self.is_kept(&only.outcome, now);
-            return Ok(there.then(|| only.outcome.clone()).into_iter().collect());
+        if let Some(end) = &standing.only.end {
+            let there = end.outcome.sequence >= first && self.is_kept(&end.outcome, now);
+            return Ok(there.then(|| end.outcome.clone()).into_iter().collect());
         }
         let last = format!("OUTCOME#{:010}", u32::MAX);
         let first = outcome_sort(first);

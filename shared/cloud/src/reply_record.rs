@@ -8,7 +8,7 @@
 //! the outcome's record, or with it in the header of a call alone, see [`crate::only_call`].
 
 use calls::{
-    About, AccountId, Conversation, ConversationId, ConversationKey, Reply, ReplyState,
+    About, AccountId, Call, Conversation, ConversationId, ConversationKey, Reply, ReplyState,
     SequenceCode, Subscription,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -61,11 +61,13 @@ pub(crate) fn reply_key(
     )
 }
 
-/// A reply without what the outcome beside it says already.
+/// A reply without what lies beside it: the outcome says the rest, or the outcome and the call.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct KeptReply {
     number: u32,
-    subscription: Subscription,
+    /// `None`: the call says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subscription: Option<Subscription>,
     owed_since: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<calls::Attempt>,
@@ -73,30 +75,42 @@ pub(crate) struct KeptReply {
 }
 
 impl KeptReply {
-    pub(crate) fn of(reply: &Reply) -> Self {
+    pub(crate) fn beside_outcome(reply: &Reply) -> Self {
+        Self {
+            subscription: Some(reply.subscription.clone()),
+            ..Self::beside_call(reply)
+        }
+    }
+
+    pub(crate) fn beside_call(reply: &Reply) -> Self {
         Self {
             number: reply.number,
-            subscription: reply.subscription.clone(),
+            subscription: None,
             owed_since: reply.owed_since,
             attempts: reply.attempts.clone(),
             state: reply.state,
         }
     }
 
-    pub(crate) fn told_of(self, outcome: &OutcomeRecord) -> Reply {
-        Reply {
+    /// `None`: nothing says whom it is for.
+    pub(crate) fn told_of(self, outcome: &OutcomeRecord, call: Option<&Call>) -> Option<Reply> {
+        let in_call = || {
+            let number = usize::try_from(self.number).ok()?;
+            call?.options.subscriptions.get(number).cloned()
+        };
+        Some(Reply {
             request_id: outcome.request_id.clone(),
             sequence: outcome.sequence,
             number: self.number,
             about: About::Call,
-            subscription: self.subscription,
+            subscription: self.subscription.or_else(in_call)?,
             overall_status: outcome.outcome.overall_status,
             status_message: outcome.outcome.status_message.clone(),
             error_code: outcome.outcome.error_code,
             owed_since: self.owed_since,
             attempts: self.attempts,
             state: self.state,
-        }
+        })
     }
 }
 
@@ -147,7 +161,7 @@ impl ReplyRecord {
                     &self.conversation,
                     sequence,
                 )))
-                .packed_json("reply", &KeptReply::of(&self.reply)),
+                .packed_json("reply", &KeptReply::beside_outcome(&self.reply)),
             Kept::Apart | Kept::InHeader(_) => {
                 let key = reply_key(&self.conversation, sequence, self.reply.number);
                 Writing::new(key).packed_json("reply", &self.reply)
@@ -181,7 +195,9 @@ impl ReplyRecord {
             (item.packed_json("reply")?, Kept::Apart)
         } else if item.has("reply") {
             let outcome = OutcomeRecord::read(conversation.clone(), &item)?;
-            let reply = item.packed_json::<KeptReply>("reply")?.told_of(&outcome);
+            let reply = item.packed_json::<KeptReply>("reply")?;
+            let reply = reply.told_of(&outcome, None);
+            let reply = reply.ok_or_else(|| item.unreadable("reply"))?;
             (reply, Kept::WithOutcome(Box::new(outcome)))
         } else {
             return Ok(None);
@@ -198,7 +214,7 @@ impl ReplyRecord {
 
     /// The reply that is kept with a header, if one is.
     pub(crate) fn of_header(standing: Standing) -> Option<Self> {
-        let reply = standing.only.as_ref()?.reply.clone()?;
+        let reply = standing.only.end.as_ref()?.reply.clone()?;
         Some(Self {
             conversation: standing.key.clone(),
             account: standing.conversation.account.clone(),

@@ -17,6 +17,18 @@ pub struct FoundCall {
 }
 
 impl Cloud {
+    /// One call of a conversation, wherever it is kept.
+    pub(crate) async fn call_record(
+        &self,
+        standing: &Standing,
+        sequence: SequenceCode,
+    ) -> Result<Option<CallRecord>, Trouble> {
+        match &standing.only.call {
+            Some(record) => Ok(Some(record.as_ref().clone())),
+            None => CallRecord::load(&self.calls, &standing.key, sequence).await,
+        }
+    }
+
     /// The call of a RequestID, if the account has one. A call that was kept but never answered
     /// does not count: its caller cannot know of it.
     pub async fn call_of_request(
@@ -73,6 +85,10 @@ impl Cloud {
         let Some(standing) = self.standing(key).await? else {
             return Ok(None);
         };
+        if let Some(record) = &standing.only.call {
+            let call = Some(record.call.clone()).filter(|call| call.place.sequence() >= first);
+            return Ok(Some((standing, call.into_iter().collect())));
+        }
         let first = format!("CALL#{:010}", first.get());
         let last = format!("CALL#{:010}", u32::MAX);
         let range = Range::Between(&first, &last);

@@ -5,8 +5,8 @@
 //! | key of the conversation | `CONVERSATION` | ingest, processor, notifier, timekeeper | the same |
 //!
 //! Never expires for a conversation that its caller named: a ConversationID is used once, however
-//! long ago. That of a call alone expires with its results, and holds them where they fit; the
-//! notifier, too, writes it for the reply that lies with them.
+//! long ago. That of a call alone expires with its results, and holds the call and them where they
+//! fit; the notifier, too, writes it for the reply that lies with them.
 
 use calls::{
     AccountId, Arrivals, Conversation, ConversationId, ConversationKey, Due, Phase, QueuePriority,
@@ -28,8 +28,8 @@ pub struct Standing {
     pub key: ConversationKey,
     pub version: u64,
     pub conversation: Conversation,
-    /// How its only call ended, where that is kept with it.
-    pub only: Option<OnlyCall>,
+    /// What of its only call is kept with it.
+    pub only: OnlyCall,
 }
 
 /// The part of the due index where conversations wait for the end of maintenance.
@@ -60,8 +60,8 @@ impl Standing {
         Self {
             key: self.key.clone(),
             version: self.version + 1,
+            only: self.only.at(&conversation.phase),
             conversation,
-            only: self.only.clone(),
         }
     }
 
@@ -97,12 +97,7 @@ impl Standing {
             None => results_kept,
         };
         let expires = (ended && conversation.conversation_id.is_none()).then(|| now + kept);
-        let writing = writing.expires(expires);
-        match &self.only {
-            Some(only) => only.write(writing),
-            None => writing,
-        }
-        .done()
+        self.only.write(writing.expires(expires)).done()
     }
 
     pub(crate) fn from_item(key: ConversationKey, item: Item) -> Result<Self, Trouble> {
@@ -224,7 +219,7 @@ mod tests {
             let standing = Standing {
                 key: ConversationKey("7a".to_owned()),
                 version,
-                only: None,
+                only: OnlyCall::default(),
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),

@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::Cloud;
 use crate::mail_record::{self, MailsRecord};
 use crate::objects_table::Chunk;
-use crate::only_call::{OnlyCall, only_reply_wake};
+use crate::only_call::{OnlyCall, OnlyEnd, only_reply_wake};
 use crate::outcome_record::{self, OutcomeRecord, Results};
 use crate::owing::{Debt, count};
 use crate::queues::Wake;
@@ -34,9 +34,10 @@ const NEAR: SignedDuration = SignedDuration::from_mins(5);
 /// What a step needs to know of the header it was decided on.
 #[derive(Clone, Debug)]
 pub(crate) struct Before {
+    /// 0: there is none.
     version: u64,
     priority: QueuePriority,
-    only: Option<OnlyCall>,
+    only: OnlyCall,
 }
 
 impl Before {
@@ -45,6 +46,15 @@ impl Before {
             version: standing.version,
             priority: standing.conversation.priority,
             only: standing.only.clone(),
+        }
+    }
+
+    /// No header yet; it comes with what of its only call lies in it.
+    pub(crate) fn nothing(only: OnlyCall) -> Self {
+        Self {
+            version: 0,
+            priority: QueuePriority::default(),
+            only,
         }
     }
 }
@@ -83,7 +93,7 @@ impl Cloud {
             };
             let before = Before::of(&seen);
             let step = decide(seen.conversation);
-            match self.commit_step(key, Some(before), step, now).await {
+            match self.commit_step(key, before, step, now).await {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(CommitError::Overtaken) => {
                     spread_out(&RequestId(key.0.clone()), tried).await;
@@ -97,23 +107,21 @@ impl Cloud {
     pub(crate) async fn commit_step<A>(
         &self,
         key: &ConversationKey,
-        seen: Option<Before>,
+        seen: Before,
         step: Step<A>,
         now: Timestamp,
     ) -> Result<A, CommitError> {
-        let over = seen.as_ref().map(|seen| seen.version);
-        let (mut version, mut priority, only) = match seen {
-            Some(seen) => (seen.version, seen.priority, seen.only),
-            None => (0, QueuePriority::default(), None),
-        };
+        let mut version = seen.version;
+        let mut priority = seen.priority;
         if let Some(conversation) = step.conversation {
+            let over = (version > 0).then_some(version);
             version += 1;
             priority = conversation.priority;
             let next = Standing {
                 key: key.clone(),
                 version,
+                only: seen.only.at(&conversation.phase),
                 conversation,
-                only,
             };
             let item = next.to_item(self.results_kept(), now);
             self.calls.put_over(item, over).await?;
@@ -255,7 +263,7 @@ impl Cloud {
         let next = seen.next(conversation);
         let before = seen.conversation.due;
         let kept = self.results_kept();
-        let next = match OnlyCall::within(&next, before, &record, &replies, kept, now) {
+        let next = match OnlyEnd::within(&next, before, &record, &replies, kept, now) {
             Some(next) => {
                 owed.extend(ReplyRecord::of_header(next.clone()).map(Debt::reply));
                 next
@@ -281,8 +289,8 @@ impl Cloud {
             ReplyState::Delivered | ReplyState::GivenUp => None,
         };
         let mut next = seen.next(seen.conversation.clone().reply_due(due));
-        if let Some(only) = &mut next.only {
-            only.reply = Some(reply);
+        if let Some(end) = &mut next.only.end {
+            end.reply = Some(reply);
         }
         let item = next.to_item(self.results_kept(), now);
         self.calls.put_over(item, Some(seen.version)).await
@@ -295,22 +303,14 @@ impl Cloud {
         outcome: Outcome,
         results: Option<Vec<ObjectResult>>,
     ) -> Result<OutcomeRecord, Trouble> {
-        Ok(OutcomeRecord {
-            conversation: key.clone(),
-            sequence: call.place.sequence(),
-            request_id: call.request_id.clone(),
-            method: call.method,
-            object_type: call.object_type.clone(),
-            objects: call.objects,
-            outcome,
-            results: match results {
-                None => Results::None,
-                Some(results) => {
-                    let text = serde_json::to_string(&results).unwrap_or_default();
-                    Results::keep(&self.bodies, key, call.place.sequence(), &text).await?
-                }
-            },
-        })
+        let results = match results {
+            None => Results::None,
+            Some(results) => {
+                let text = serde_json::to_string(&results).unwrap_or_default();
+                Results::keep(&self.bodies, key, call.place.sequence(), &text).await?
+            }
+        };
+        Ok(OutcomeRecord::of(key.clone(), call, outcome, results))
     }
 }
 

@@ -167,12 +167,7 @@ async fn look_at(caller: &mut Story) -> Ended {
         .collect();
     let mut ended: Vec<(i64, String)> = outcomes
         .iter()
-        .map(|outcome| {
-            (
-                outcome.number("sequence"),
-                outcome.text("request_id").to_owned(),
-            )
-        })
+        .map(|outcome| (outcome.number("sequence"), outcome.request_id()))
         .collect();
     ended.sort();
     let ended: Vec<String> = ended

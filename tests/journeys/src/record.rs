@@ -1,5 +1,7 @@
 //! What lies in the tables: for what no caller can see. Read past the faults.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use local::LocalCloud;
 use local::names::{ACCOUNTS_TABLE, CALLS_TABLE, OBJECTS_TABLE};
@@ -17,6 +19,19 @@ impl Record {
             .as_str()
             .or_else(|| attribute["N"].as_str())
             .unwrap_or_default()
+    }
+
+    /// The RequestID of the call that an outcome tells of, said by itself or by the call beside it.
+    pub fn request_id(&self) -> String {
+        let packed = self.0["call"]["B"].as_str().unwrap_or_default();
+        let call = BASE64_STANDARD.decode(packed).expect("Base64");
+        match cloud::unpack(&call) {
+            Some(call) => {
+                let call: Value = serde_json::from_str(&call).expect("JSON");
+                call["request_id"].as_str().expect("a text").to_owned()
+            }
+            None => self.text("request_id").to_owned(),
+        }
     }
 
     pub fn has(&self, name: &str) -> bool {

@@ -350,7 +350,7 @@ async fn results_come_in_pages_too() {
         .records()
         .iter()
         .find(|record| !record.text("outcome").is_empty())
-        .map(|record| record.text("request_id").to_owned());
+        .map(journeys::record::Record::request_id);
     let request_id = request_id.expect("an outcome");
     let look = look_for("ResultItem")
         .of("OrdinalID")
