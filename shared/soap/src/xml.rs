@@ -7,7 +7,7 @@
 //! `quick-xml` finds where each tag, text, reference, comment, CDATA section and instruction ends,
 //! takes tags apart into attributes, resolves references, normalizes line ends and attribute values,
 //! and refuses markup without an end, end tags that match no start tag, `&` without `;` and `--`
-//! inside a comment.
+//! inside a comment. Short text that means what it says never comes to it.
 //!
 //! This layer refuses what that lets through: forbidden characters (also referred to by number),
 //! what is no name, attributes that touch, `<` in a value, `]]>` in text, undeclared entities,
@@ -20,12 +20,13 @@
 //! it. Places in faults are ours too: those of the library may lie inside a character.
 //!
 //! `encoding` (bytes to text), `chars` (what may stand where), `declaration` (of XML), `tag` (names
-//! and attributes), `scope` (namespaces), `reader` (elements and bounds), `outline` (all of it, for
-//! comparisons).
+//! and attributes), `scope` (namespaces), `event` and `reader` (elements and bounds), `outline` (all
+//! of it, for comparisons).
 
 mod chars;
 mod declaration;
 mod encoding;
+mod event;
 mod outline;
 mod reader;
 mod scope;
@@ -33,8 +34,9 @@ mod tag;
 
 pub(crate) use chars::{is_all_blank, is_ncname, trimmed};
 pub(crate) use encoding::decode;
+pub(crate) use event::{Event, Name};
 pub use outline::{Expanded, Piece, outline};
-pub(crate) use reader::{Event, Name, Reader};
+pub(crate) use reader::Reader;
 
 use crate::fault::Fault;
 

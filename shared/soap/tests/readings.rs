@@ -44,6 +44,37 @@ fn spelling_does_not_count() {
     }
 }
 
+/// Short text is read in another way than long text and text with references.
+#[test]
+fn text_is_the_same_text_however_long() {
+    for length in 0..140 {
+        for (written, meant) in [
+            ("", ""),
+            ("ü", "ü"),
+            ("\u{FEFF}", "\u{FEFF}"),
+            (">", ">"),
+            ("]]", "]]"),
+            ("\n", "\n"),
+            ("\r\n", "\n"),
+            ("\r", "\n"),
+            ("&amp;", "&"),
+            ("&#13;", "\r"),
+            ("<!-- -->", ""),
+            ("<?x?>", ""),
+            ("<![CDATA[<&]]>", "<&"),
+        ] {
+            let text = "t".repeat(length);
+            let value = |inside: &str| format!("{text}{inside}{text}{inside}x");
+            let read = read(&format!(
+                "<A xmlns=\"{}\"><B>{}</B></A>",
+                soap::API,
+                value(written)
+            ));
+            assert_eq!(read.text_of("B"), Some(value(meant).as_str()));
+        }
+    }
+}
+
 #[test]
 fn content_counts() {
     let with = |value: &str| {

@@ -3,7 +3,8 @@
 
 use crate::fault::Fault;
 use crate::xml::encoding::decode;
-use crate::xml::reader::{Event, Reader};
+use crate::xml::event::Event;
+use crate::xml::reader::Reader;
 
 /// A name together with its namespace, which is empty where there is none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

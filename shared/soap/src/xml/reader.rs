@@ -13,45 +13,10 @@ use quick_xml::events::{BytesRef, BytesText, Event as Token};
 use crate::fault::Fault;
 use crate::namespaces::Space;
 use crate::xml::encoding::{self, Encoding};
+use crate::xml::event::{Attribute, Event, Name};
 use crate::xml::scope::{Outside, Scope, Unbound};
 use crate::xml::tag::{self, Pair, Pairs, QName, Wrong};
 use crate::xml::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, chars, declaration};
-
-/// What comes next in a document. Comments and instructions never come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Event<'a> {
-    /// An element begins; [`Reader::attributes`] are its own.
-    Start(Name<'a>),
-    /// Text, or one piece of it: a comment or CDATA section in between splits it.
-    Text(Cow<'a, str>),
-    /// The innermost open element ends.
-    End,
-    /// The root has ended, and nothing stands behind it.
-    Done,
-}
-
-/// A resolved name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Name<'a> {
-    pub(crate) space: Space,
-    pub(crate) local: &'a str,
-}
-
-/// An attribute that is no namespace declaration.
-#[derive(Clone, Debug)]
-pub(crate) struct Attribute<'a> {
-    pub(crate) qname: QName<'a>,
-    pub(crate) space: Space,
-    /// Where its prefix is declared, if it has one.
-    binding: Option<usize>,
-    pub(crate) value: Cow<'a, str>,
-}
-
-impl<'a> Attribute<'a> {
-    pub(crate) fn is(&self, space: Space, local: &str) -> bool {
-        self.space == space && self.qname.local == local
-    }
-}
 
 /// Reads one document from beginning to end.
 pub(crate) struct Reader<'a> {
@@ -121,7 +86,16 @@ impl<'a> Reader<'a> {
     }
 
     /// What comes next. After `Done` it stays `Done`.
+    #[inline]
     pub(crate) fn next(&mut self) -> Result<Event<'a>, Fault> {
+        match self.plain_text() {
+            Some(text) => Ok(Event::Text(Cow::Borrowed(text))),
+            None => self.next_token(),
+        }
+    }
+
+    /// What comes next by the library's reading.
+    fn next_token(&mut self) -> Result<Event<'a>, Fault> {
         if self.ends_at_once {
             self.ends_at_once = false;
             return Ok(self.close());
@@ -159,6 +133,20 @@ impl<'a> Reader<'a> {
                 return Ok(Event::Text(Cow::Owned(run)));
             }
         }
+    }
+
+    /// The text inside the root that stands here, if it is short and goes up to markup as it is:
+    /// most text. For so little the library takes long, as it also checks that it is UTF-8.
+    #[inline]
+    fn plain_text(&mut self) -> Option<&'a str> {
+        let rest = *self.library.get_ref();
+        let length = chars::plain_before_markup(rest);
+        if length == 0 || self.open.is_empty() || self.ends_at_once {
+            return None;
+        }
+        self.at = self.text.len() - rest.len();
+        *self.library.get_mut() = &rest[length..];
+        Some(&self.text[self.at..self.at + length])
     }
 
     /// Text and references have ended.

@@ -31,16 +31,18 @@ pub(crate) struct QName<'a> {
 impl<'a> QName<'a> {
     #[inline]
     pub(crate) fn parse(whole: &'a str) -> Result<Self, &'static str> {
-        let (prefix, local) = match whole.bytes().position(|byte| byte == b':') {
-            Some(colon) => (Some(&whole[..colon]), &whole[colon + 1..]),
-            None => (None, whole),
+        // Most have no prefix, and one look at them is enough.
+        let Err(wrong) = check_ncname(whole) else {
+            return Ok(Self {
+                prefix: "",
+                local: whole,
+            });
         };
+        let colon = whole.bytes().position(|byte| byte == b':').ok_or(wrong)?;
+        let (prefix, local) = (&whole[..colon], &whole[colon + 1..]);
         check_ncname(local)?;
-        prefix.map_or(Ok(()), check_ncname)?;
-        Ok(Self {
-            prefix: prefix.unwrap_or_default(),
-            local,
-        })
+        check_ncname(prefix)?;
+        Ok(Self { prefix, local })
     }
 }
 
