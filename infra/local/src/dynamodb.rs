@@ -1,6 +1,7 @@
 //! DynamoDB: an embedded engine does the work, and every unit it consumes is counted.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use dynoxide::actions::batch_get_item::BatchGetItemRequest;
 use dynoxide::actions::batch_write_item::BatchWriteItemRequest;
@@ -19,9 +20,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::client_tokens::ClientTokens;
 use crate::clock::LocalClock;
 use crate::disk::Disk;
 use crate::failure::Failure;
+use crate::held;
 use crate::names::{CALLS_TABLE, DUE_INDEX};
 use crate::refused_write;
 use crate::tally::Tally;
@@ -30,6 +33,7 @@ use crate::tally::Tally;
 #[derive(Clone)]
 pub struct DynamoDb {
     engine: Database,
+    tokens: Arc<Mutex<ClientTokens>>,
     tally: Tally,
     disk: Option<Disk>,
 }
@@ -61,9 +65,10 @@ impl storage_backend::Clock for EngineClock {
 
 impl DynamoDb {
     pub(crate) fn in_memory(clock: LocalClock, tally: Tally) -> anyhow::Result<Self> {
-        let clock = std::sync::Arc::new(EngineClock(clock));
+        let clock = Arc::new(EngineClock(clock));
         Ok(Self {
             engine: Database::memory_with_clock(clock)?,
+            tokens: Arc::default(),
             tally,
             disk: None,
         })
@@ -84,6 +89,7 @@ impl DynamoDb {
         };
         Ok(Self {
             engine,
+            tokens: Arc::default(),
             tally,
             disk,
         })
@@ -198,9 +204,19 @@ impl DynamoDb {
             "Scan" => moved!(ScanRequest, scan),
             "BatchGetItem" => moved!(BatchGetItemRequest, batch_get_item),
             "BatchWriteItem" => moved!(BatchWriteItemRequest, batch_write_item),
-            "TransactWriteItems" => moved!(TransactWriteItemsRequest, transact_write_items),
+            "TransactWriteItems" => return self.transact(request),
             "TransactGetItems" => moved!(TransactGetItemsRequest, transact_get_items),
             other => return Err(Failure::not_built(format!("DynamoDB {other}"))),
+        })
+    }
+
+    fn transact(&self, request: &Value) -> Result<Result<Value, DynoxideError>, Failure> {
+        held(&self.tokens).once(request, || {
+            Ok(done(request, |mut request: TransactWriteItemsRequest| {
+                request.client_request_token = None;
+                request.return_consumed_capacity = Some("INDEXES".to_owned());
+                self.engine.transact_write_items(request)
+            }))
         })
     }
 }

@@ -8,6 +8,7 @@
 pub mod asked;
 pub mod callbacks;
 mod chunked;
+mod client_tokens;
 pub mod clock;
 mod connections;
 mod connector;

@@ -1,0 +1,136 @@
+//! Transactions that are asked for again: the SDK gives each a token, so that one whose answer was
+//! lost is not made twice.
+//!
+//! The engine knows tokens, too. But it looks through those of the last ten minutes at each
+//! transaction, so that a server under load gets slower by the minute.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use dynoxide::errors::DynoxideError;
+use serde_json::{Value, json};
+
+/// Transactions that are remembered. The SDK asks again within seconds; AWS remembers for ten
+/// minutes.
+const REMEMBERED_MAX: usize = 20_000;
+
+/// The transactions that were made last.
+#[derive(Default)]
+pub(crate) struct ClientTokens {
+    /// What each token was used for.
+    digests: HashMap<String, u64>,
+    oldest_first: VecDeque<String>,
+}
+
+impl ClientTokens {
+    /// Makes a transaction, unless it was made under the same token.
+    pub(crate) fn once<T>(
+        &mut self,
+        request: &Value,
+        make: impl FnOnce() -> Result<Result<Value, DynoxideError>, T>,
+    ) -> Result<Result<Value, DynoxideError>, T> {
+        let Some(token) = request["ClientRequestToken"].as_str() else {
+            return make();
+        };
+        let mut hasher = DefaultHasher::new();
+        request["TransactItems"].hash(&mut hasher);
+        let digest = hasher.finish();
+        match self.digests.get(token) {
+            Some(made) if *made == digest => return Ok(Ok(json!({}))),
+            Some(_) => {
+                let message = "the token was used for another transaction".to_owned();
+                return Ok(Err(DynoxideError::IdempotentParameterMismatchException(
+                    message,
+                )));
+            }
+            None => {}
+        }
+        let done = make()?;
+        if done.is_ok() {
+            self.remember(token.to_owned(), digest);
+        }
+        Ok(done)
+    }
+
+    fn remember(&mut self, token: String, digest: u64) {
+        self.digests.insert(token.clone(), digest);
+        self.oldest_first.push_back(token);
+        if self.oldest_first.len() > REMEMBERED_MAX
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            self.digests.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(token: &str, item: &str) -> Value {
+        json!({ "ClientRequestToken": token, "TransactItems": [{ "Put": item }] })
+    }
+
+    #[derive(Default)]
+    struct Table {
+        tokens: ClientTokens,
+        made: Vec<String>,
+    }
+
+    impl Table {
+        fn asked(&mut self, request: &Value) -> Result<Value, DynoxideError> {
+            let done = self.tokens.once(request, || {
+                self.made.push(request["TransactItems"].to_string());
+                Ok::<_, ()>(Ok(json!({ "ConsumedCapacity": [] })))
+            });
+            done.expect("it is built")
+        }
+    }
+
+    #[test]
+    fn what_was_made_is_not_made_again() {
+        let mut table = Table::default();
+        for _ in 0..3 {
+            table.asked(&request("a", "x")).expect("made");
+        }
+        assert_eq!(table.made.len(), 1);
+        table.asked(&request("b", "x")).expect("made");
+        let other = table.asked(&request("a", "y"));
+        let mismatch = DynoxideError::IdempotentParameterMismatchException;
+        assert!(other.is_err_and(|error| {
+            std::mem::discriminant(&error) == std::mem::discriminant(&mismatch(String::new()))
+        }));
+        assert_eq!(table.made.len(), 2);
+        let without = json!({ "TransactItems": [] });
+        table.asked(&without).expect("made");
+        table.asked(&without).expect("made");
+        assert_eq!(table.made.len(), 4, "without a token each is one");
+    }
+
+    #[test]
+    fn what_was_refused_is_tried_again() {
+        let mut tokens = ClientTokens::default();
+        let mut asked = |answer: Result<Value, DynoxideError>| {
+            let done = tokens.once(&request("a", "x"), || Ok::<_, ()>(answer));
+            done.expect("it is built").is_ok()
+        };
+        let refused = || DynoxideError::InternalServerError("no".to_owned());
+        assert!(!asked(Err(refused())));
+        assert!(asked(Ok(json!({}))));
+        assert!(asked(Err(refused())), "it was made");
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let mut table = Table::default();
+        for number in 0..=REMEMBERED_MAX {
+            table
+                .asked(&request(&number.to_string(), "x"))
+                .expect("made");
+        }
+        assert_eq!(table.tokens.digests.len(), REMEMBERED_MAX);
+        table.asked(&request("0", "x")).expect("made again");
+        table.asked(&request("2", "x")).expect("remembered");
+        assert_eq!(table.made.len(), REMEMBERED_MAX + 2);
+    }
+}
