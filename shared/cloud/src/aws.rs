@@ -7,6 +7,7 @@
 //! at every cold start.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -16,6 +17,7 @@ use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -44,6 +46,12 @@ const OTHERS_MAY_ANSWER: [&str; 9] = [
 /// How the names of regions begin whose endpoints are vouched for by Amazon's own authorities.
 const AMAZONS_CONTINENTS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
+/// Longest wait for an answer before the request is sent again, which the SDK does twice. Of its own
+/// accord it bounds the connecting alone, and waits for ever for who takes a request and never
+/// answers. An answer takes some 10 ms; three such waits and what lies between are 16 s, and the
+/// shortest time that a function has is 28.
+pub(crate) const ATTEMPT_MAX: Duration = Duration::from_secs(5);
+
 /// What every AWS client is built from.
 #[expect(
     clippy::disallowed_methods,
@@ -53,7 +61,7 @@ pub(crate) fn from_environment() -> Result<SdkConfig, SettingMissing> {
     read(|name| std::env::var(name).ok())
 }
 
-fn read(
+pub(crate) fn read(
     variable: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static,
 ) -> Result<SdkConfig, SettingMissing> {
     let needed = |name: &'static str| variable(name).ok_or(SettingMissing(name));
@@ -65,12 +73,14 @@ fn read(
         None,
         "environment",
     );
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_MAX);
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(https_client(trusted(&region, &variable)))
         .retry_config(RetryConfig::standard())
+        .timeout_config(timeouts.build())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .service_config(Endpoints(variable.clone()));
     config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
@@ -132,6 +142,9 @@ impl<V: Fn(&str) -> Option<String> + Send + Sync> LoadServiceConfig for Endpoint
 mod tests {
     use super::*;
     use aws_credential_types::provider::ProvideCredentials;
+    use aws_sdk_kms::error::SdkError;
+    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
     use base64::Engine;
     use base64::prelude::BASE64_STANDARD;
     use sha2::{Digest, Sha256};
@@ -170,6 +183,29 @@ mod tests {
         };
         assert_eq!(of("SESv2").as_deref(), Some("http://127.0.0.1:2"));
         assert_eq!(of("SQS"), None, "it goes where all go");
+    }
+
+    /// Takes every request and never answers.
+    #[derive(Debug)]
+    struct Hung;
+
+    impl HttpConnector for Hung {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            HttpConnectorFuture::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_never_answers_is_given_up() {
+        let hung = SharedHttpConnector::new(Hung);
+        let client = http_client_fn(move |_, _| hung.clone());
+        let config = read(variables).expect("all there").into_builder();
+        let client = aws_sdk_kms::Client::new(&config.http_client(client).build());
+        let start = tokio::time::Instant::now();
+        let error = client.list_keys().send().await.expect_err("no answer");
+        assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
+        let waiting = start.elapsed() - 3 * ATTEMPT_MAX;
+        assert!(waiting < Duration::from_secs(4), "{waiting:?} between them");
     }
 
     #[test]
