@@ -25,6 +25,7 @@ pub mod continuation;
 mod digest_users;
 mod item;
 mod lazy_client;
+mod lean_clients;
 pub mod mail;
 pub mod mail_record;
 pub mod objects_table;
@@ -108,7 +109,7 @@ impl Cloud {
         clock: Clock,
         chance: Chance,
     ) -> Self {
-        let dynamodb = aws_sdk_dynamodb::Client::new(config);
+        let dynamodb = lean_clients::dynamodb(config);
         let region = config
             .region()
             .map_or_else(String::new, ToString::to_string);
@@ -121,7 +122,7 @@ impl Cloud {
                 config,
                 settings.password_key.as_deref(),
             ),
-            queues: queues::Queues::new(aws_sdk_sqs::Client::new(config), &settings),
+            queues: queues::Queues::new(lean_clients::sqs(config), &settings),
             schedules: schedules::Schedules::new(config, &settings, &region),
             bodies: bodies::Bodies::new(config, &settings.bodies_bucket),
             mail: mail::MailService::new(config, &settings.mail_sender),
