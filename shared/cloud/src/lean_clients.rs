@@ -2,24 +2,37 @@
 //! the SDK finds out anew for each request although it is the same each time.
 //!
 //! A PutItem as it is deployed takes 381,000 instructions from a client of the SDK's own making and
-//! 358,000 from one of these (without SHA-256, for which processors have instructions and
-//! valgrind has not); in time, 88 and 74 us, 15 of them the kernel's.
+//! 325,000 from one of these (without SHA-256, for which processors have instructions and
+//! valgrind has not); in time, 88 and 67 us, 15 of them the kernel's.
 
 use std::sync::OnceLock;
 
+use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_sdk_dynamodb::config::endpoint::ResolveEndpoint as _;
 use aws_sdk_sqs::config::endpoint::ResolveEndpoint as _;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::endpoint::{
     EndpointFuture, EndpointResolverParams, ResolveEndpoint, SharedEndpointResolver,
 };
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{
+    DisableInterceptor, Intercept, disable_interceptor, dyn_dispatch_hint,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::endpoint::Endpoint;
 use aws_types::SdkConfig;
 
+const USER_AGENT: &str = "user-agent";
+
 pub(crate) fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let default = aws_sdk_dynamodb::config::endpoint::DefaultResolver::new();
-    let mut builder = aws_sdk_dynamodb::config::Builder::from(config);
+    let mut builder =
+        aws_sdk_dynamodb::config::Builder::from(config).interceptor(OneUserAgent::default());
     builder.set_endpoint_resolver(Some(one_endpoint(default.into_shared_resolver())));
     if bounds_attempts(config) {
         builder.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
@@ -29,7 +42,8 @@ pub(crate) fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
 
 pub(crate) fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
     let default = aws_sdk_sqs::config::endpoint::DefaultResolver::new();
-    let mut builder = aws_sdk_sqs::config::Builder::from(config);
+    let mut builder =
+        aws_sdk_sqs::config::Builder::from(config).interceptor(OneUserAgent::default());
     builder.set_endpoint_resolver(Some(one_endpoint(default.into_shared_resolver())));
     if bounds_attempts(config) {
         builder.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
@@ -82,6 +96,61 @@ impl ResolveEndpoint for OneEndpoint {
             Some(_) => Ok(()),
             None => self.rules.finalize_params(params),
         }
+    }
+}
+
+/// The user agent that the SDK wrote for a client's first request, for all that follow: to put it
+/// together is 8 % of a request. Its second copy, `x-amz-user-agent`, is for browsers, which may not
+/// set the first; it would have to be signed.
+#[derive(Debug, Default)]
+struct OneUserAgent(OnceLock<String>);
+
+#[dyn_dispatch_hint]
+impl Intercept for OneUserAgent {
+    fn name(&self) -> &'static str {
+        "OneUserAgent"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        settings: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.0.get().is_some() {
+            let known = disable_interceptor::<UserAgentInterceptor>("its header is known");
+            settings.interceptor_state().store_put(known);
+        }
+        Ok(())
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        settings: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Asked of this request, not of `self`: another may have made it known in between, and the
+        // SDK is about to add its own.
+        let disabled = settings.load::<DisableInterceptor<UserAgentInterceptor>>();
+        if let (Some(_), Some(user_agent)) = (disabled, self.0.get()) {
+            let headers = context.request_mut().headers_mut();
+            headers.try_insert(USER_AGENT, user_agent.clone())?;
+        }
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.0.get().is_none()
+            && let Some(user_agent) = context.request().headers().get(USER_AGENT)
+        {
+            self.0.get_or_init(|| user_agent.to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -64,6 +64,12 @@ impl Recorder {
         let requests = self.requests.lock().expect("not poisoned");
         requests.iter().map(|it| it.uri().to_owned()).collect()
     }
+
+    fn headers(&self, name: &str) -> Vec<Vec<String>> {
+        let requests = self.requests.lock().expect("not poisoned");
+        let all = |it: &HttpRequest| it.headers().get_all(name).map(str::to_owned).collect();
+        requests.iter().map(all).collect()
+    }
 }
 
 async fn look_up(client: &aws_sdk_dynamodb::Client, table: &str) {
@@ -114,6 +120,28 @@ async fn an_endpoint_of_ones_own_is_followed() {
     let addresses = asked("eu-west-1", one_for_queues).await;
     assert_eq!(addresses[1], "https://dynamodb.eu-west-1.amazonaws.com/");
     assert_eq!(addresses[2..], ["http://127.0.0.1:2/"; 2]);
+}
+
+#[tokio::test]
+async fn every_request_says_once_who_asks_as_the_sdk_words_it() {
+    let recorder = Recorder::answering();
+    let config = recorder.config("eu-west-1", &[]);
+    look_up(&aws_sdk_dynamodb::Client::new(&config), "calls").await;
+    let client = dynamodb(&config);
+    // Neither of the first two knows what the other will have said.
+    tokio::join!(look_up(&client, "calls"), look_up(&client, "calls"));
+    look_up(&client, "calls").await;
+    look_up(&client, "objects").await;
+    let said = recorder.headers(USER_AGENT);
+    assert!(said[0][0].contains("api/dynamodb"), "{said:?}");
+    assert_eq!(said[0].len(), 1);
+    assert_eq!(said[1..], vec![said[0].clone(); 4]);
+    let twice: Vec<usize> = recorder
+        .headers("x-amz-user-agent")
+        .iter()
+        .map(Vec::len)
+        .collect();
+    assert_eq!(twice[3..], [0, 0], "the SDK was not told to be silent");
 }
 
 #[tokio::test(start_paused = true)]
