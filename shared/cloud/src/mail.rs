@@ -1,10 +1,13 @@
 //! Mails through SES.
 
+use std::time::Duration;
+
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::ProvideErrorMetadata;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use mail_builder::MessageBuilder;
 
 use crate::lazy_client::LazyClient;
@@ -33,6 +36,10 @@ pub struct Mail {
     pub headers: Vec<(&'static str, String)>,
 }
 
+/// Longest wait for the service's answer, longer than for others': a mail whose answer nobody saw
+/// stays unknown for good.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
 /// What the mail service said.
 #[derive(Debug)]
 pub enum Sent {
@@ -45,8 +52,10 @@ impl MailService {
     /// A client of its own that asks once: a mail whose answer was lost may have gone out, and it is
     /// not for the client to send it again.
     pub(crate) fn new(config: &aws_types::SdkConfig, sender: &str) -> Self {
-        let once =
-            aws_sdk_sesv2::config::Builder::from(config).retry_config(RetryConfig::disabled());
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_MAX);
+        let once = aws_sdk_sesv2::config::Builder::from(config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(patient.build());
         Self {
             ses: LazyClient::new(|| Client::from_conf(once.build())),
             sender: sender.to_owned(),
