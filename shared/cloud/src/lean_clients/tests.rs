@@ -73,7 +73,7 @@ impl Recorder {
 }
 
 async fn look_up(client: &aws_sdk_dynamodb::Client, table: &str) {
-    let sent = client.scan().table_name(table).send().await;
+    let sent = client.query().table_name(table).send().await;
     sent.expect("answered");
 }
 
