@@ -66,7 +66,8 @@ impl Cloud {
         sequence: SequenceCode,
     ) -> Result<(Call, String), Trouble> {
         if let Some(record) = &standing.only.call {
-            return Ok((record.call.clone(), record.body_text(&self.bodies).await?));
+            let body = record.body_text(&self.bodies).await?;
+            return Ok((Call::clone(&record.call), body));
         }
         let key = &standing.key;
         ahead.0.retain(|read, _| *read >= sequence);
@@ -86,7 +87,8 @@ impl Cloud {
         }
         let record = ahead.0.get(&sequence);
         let record = record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {key}")))?;
-        Ok((record.call.clone(), record.body_text(&self.bodies).await?))
+        let body = record.body_text(&self.bodies).await?;
+        Ok((Call::clone(&record.call), body))
     }
 
     /// Reads the objects that the first units of a call are known to need. `true`: maintenance is

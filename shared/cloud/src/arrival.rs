@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::Cloud;
 use crate::call_record::{CallRecord, IDEMPOTENCY_KEPT, Idempotency, Pointer};
 use crate::only_call::OnlyCall;
+use crate::pack::Packed;
 use crate::standing::Standing;
 use crate::steps::{Before, OVERTAKEN_MAX, spread_out};
 use crate::table::Key;
@@ -36,6 +37,7 @@ impl Cloud {
     ) -> Result<TakenIn, Trouble> {
         let key = call.conversation_key();
         let body = CallRecord::keep_body(&self.bodies, &call, canonical).await?;
+        let call = Packed::of(call);
         let arrived = CallRecord { call, body };
         // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
         let alone = arrived.call.conversation_id.is_none();
@@ -69,7 +71,7 @@ impl Cloud {
         arrived: &CallRecord,
         now: Timestamp,
     ) -> Result<(Before, Call, Step<Joined>), Trouble> {
-        let call = &arrived.call;
+        let call: &Call = &arrived.call;
         let before = Before::of(seen);
         let join = |call: &Call, seen_before| {
             let conversation = seen.conversation.clone();
@@ -87,7 +89,7 @@ impl Cloud {
         } else {
             self.keep(arrived).await?
         };
-        let Some(first) = first.map(|record| record.call) else {
+        let Some(first) = first.map(|record| record.call.into_value()) else {
             // Not there though counted, it has outlived its retention, so that nobody knows whether
             // this is the same call. Its name is used all the same.
             let seen_before = match counted {
@@ -110,7 +112,7 @@ impl Cloud {
         arrived: &CallRecord,
         now: Timestamp,
     ) -> Result<(Before, Call, Step<Joined>), Trouble> {
-        let call = &arrived.call;
+        let call: &Call = &arrived.call;
         let opened = Conversation::open(call, now);
         let kept = self.results_kept();
         if let Some(conversation) = &opened.conversation
@@ -122,7 +124,7 @@ impl Cloud {
         let Some(first) = self.keep(arrived).await? else {
             return Ok((before, call.clone(), opened));
         };
-        let first = first.call;
+        let first = first.call.into_value();
         let step = match first.digest == call.digest {
             true => Conversation::open(&first, now),
             // Two openings with different content: the other one was kept first, so it came first.

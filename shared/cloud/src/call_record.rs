@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::bodies::Bodies;
 use crate::item::{Item, Reading, Writing};
-use crate::pack::{pack, unpack};
+use crate::pack::{Packed, pack, unpack};
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
 
@@ -42,7 +42,7 @@ pub enum Body {
 /// A call with its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRecord {
-    pub call: Call,
+    pub call: Packed<Call>,
     pub body: Body,
 }
 
@@ -96,7 +96,7 @@ impl CallRecord {
 
     /// All but key and expiry.
     pub(crate) fn write(&self, writing: Writing) -> Writing {
-        let writing = writing.packed_json("call", &self.call);
+        let writing = writing.bytes("call", self.call.bytes());
         match &self.body {
             Body::Here(packed) => writing.bytes("body", packed),
             Body::InBucket(name) => writing.text("body_at", name),
@@ -115,7 +115,7 @@ impl CallRecord {
             (None, packed) => Body::Here(packed.to_vec()),
         };
         Ok(Self {
-            call: item.packed_json("call")?,
+            call: Packed::read(item.bytes("call")).ok_or_else(|| item.unreadable("call"))?,
             body,
         })
     }
@@ -220,7 +220,8 @@ mod tests {
             Body::Here(pack("<a/>")),
             Body::InBucket("calls/x".to_owned()),
         ] {
-            let record = CallRecord { call: call(), body };
+            let call = Packed::of(call());
+            let record = CallRecord { call, body };
             let item = record.to_item(SignedDuration::from_hours(720));
             assert_eq!(CallRecord::from_item(item).expect("readable"), record);
         }

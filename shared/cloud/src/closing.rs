@@ -48,9 +48,9 @@ impl Cloud {
         if let Some(through) = through {
             conversation = conversation.closed_through(through);
         }
-        let next = self
-            .commit_with(seen.next(conversation), transaction, now)
-            .await?;
+        let next = seen.next(conversation);
+        let header = next.to_item(self.results_kept(), now);
+        self.commit_with(seen, header, transaction).await?;
         Ok((next, owed))
     }
 
@@ -64,7 +64,7 @@ impl Cloud {
         let record =
             record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {}", seen.key)))?;
         Ok((
-            record.call,
+            record.call.into_value(),
             seen.conversation.outcome_of_unrun(sequence, now),
         ))
     }

@@ -53,7 +53,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 pub use chance::Chance;
 pub use clock::Clock;
 pub use owing::{Debt, Outbox};
-pub use pack::unpack;
+pub use pack::{Packed, unpack};
 pub use settings::Settings;
 pub use trouble::{CommitError, Trouble};
 

@@ -10,7 +10,7 @@ use calls::{Conversation, ConversationKey, Due, Phase, Reply, ReplyState, Sequen
 use jiff::{SignedDuration, Timestamp};
 
 use crate::call_record::{Body, CallRecord};
-use crate::item::{Reading, Writing, size_of};
+use crate::item::{Item, Reading, Writing, size_of};
 use crate::outcome_record::{OutcomeRecord, Results};
 use crate::owing::reply_wake;
 use crate::queues::{Owing, ReplyWake};
@@ -100,7 +100,7 @@ impl OnlyCall {
         };
         let reply = match item.has("reply") {
             true => {
-                let call = call.as_ref().map(|record| &record.call);
+                let call = call.as_ref().map(|record| &*record.call);
                 let reply = item.packed_json::<KeptReply>("reply")?;
                 let reply = reply.told_of(&outcome, call);
                 Some(reply.ok_or_else(|| item.unreadable("reply"))?)
@@ -113,7 +113,8 @@ impl OnlyCall {
 }
 
 impl OnlyEnd {
-    /// The header `next` with the end of its only call in it; `None`: it does not belong there.
+    /// The header `next` with the end of its only call in it, and its item; `None`: it does not
+    /// belong there.
     pub(crate) fn within(
         next: &Standing,
         before: Due,
@@ -121,7 +122,7 @@ impl OnlyEnd {
         replies: &[Reply],
         results_kept: SignedDuration,
         now: Timestamp,
-    ) -> Option<Standing> {
+    ) -> Option<(Standing, Item)> {
         let alone = next.conversation.conversation_id.is_none()
             && matches!(next.conversation.phase, Phase::Ended(_));
         if !alone || replies.len() > 1 || matches!(outcome.results, Results::InBucket(_)) {
@@ -136,8 +137,8 @@ impl OnlyEnd {
             outcome: outcome.clone(),
             reply,
         });
-        let bytes = size_of(&standing.to_item(results_kept, now));
-        (bytes <= BYTES_WITH_REPLY_MAX).then_some(standing)
+        let item = standing.to_item(results_kept, now);
+        (size_of(&item) <= BYTES_WITH_REPLY_MAX).then_some((standing, item))
     }
 }
 
@@ -156,6 +157,7 @@ pub(crate) fn only_reply_wake(key: &ConversationKey, step: u64) -> ReplyWake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pack::Packed;
     use calls::{
         About, AccountId, Arrivals, AsyncResponseType, Attempt, Call, ConversationId, Digest,
         Ended, Ending, Found, Method, Options, Outcome, OverallStatus, Place, QueuePriority,
@@ -207,6 +209,7 @@ mod tests {
             arrived_at: at(0),
         };
         let body = Body::Here(vec![7; 330]);
+        let call = Packed::of(call);
         CallRecord { call, body }
     }
 
@@ -274,7 +277,8 @@ mod tests {
             conversation: next.key.clone(),
             ..outcome(results)
         };
-        OnlyEnd::within(next, before, &outcome, replies, KEPT, at(1))
+        let (within, _) = OnlyEnd::within(next, before, &outcome, replies, KEPT, at(1))?;
+        Some(within)
     }
 
     fn longest_results(next: &Standing, replies: &[Reply]) -> usize {

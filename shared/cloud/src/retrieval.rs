@@ -86,14 +86,15 @@ impl Cloud {
             return Ok(None);
         };
         if let Some(record) = &standing.only.call {
-            let call = Some(record.call.clone()).filter(|call| call.place.sequence() >= first);
+            let call = Call::clone(&record.call);
+            let call = Some(call).filter(|call| call.place.sequence() >= first);
             return Ok(Some((standing, call.into_iter().collect())));
         }
         let first = format!("CALL#{:010}", first.get());
         let last = format!("CALL#{:010}", u32::MAX);
         let range = Range::Between(&first, &last);
         let page = self.calls.query(&key.0, range, limit, None).await?;
-        let read = |item: Item| CallRecord::from_item(item).map(|record| record.call);
+        let read = |item: Item| CallRecord::from_item(item).map(|record| record.call.into_value());
         let calls = page
             .items
             .into_iter()

@@ -12,6 +12,7 @@ use soap::ObjectResult;
 use tracing::warn;
 
 use crate::Cloud;
+use crate::item::Item;
 use crate::mail_record::{self, MailsRecord};
 use crate::objects_table::Chunk;
 use crate::only_call::{OnlyCall, OnlyEnd, only_reply_wake};
@@ -199,22 +200,21 @@ impl Cloud {
         chunk.write(&mut transaction, &self.objects);
         let item = outcome_record::chunk_item(&seen.key, sequence, chunk_number, &results, expires);
         transaction.put_new(&self.calls, item);
-        let conversation = seen.conversation.clone().chunk_done(done_through);
-        self.commit_with(seen.next(conversation), transaction, now)
-            .await
+        let next = seen.next(seen.conversation.clone().chunk_done(done_through));
+        let header = next.to_item(self.results_kept(), now);
+        self.commit_with(seen, header, transaction).await?;
+        Ok(next)
     }
 
-    /// Commits the next state of a header together with all that goes with it.
+    /// Commits the next state of a header, as an item, together with all that goes with it.
     pub(crate) async fn commit_with(
         &self,
-        next: Standing,
+        seen: &Standing,
+        next: Item,
         mut transaction: Transaction,
-        now: Timestamp,
-    ) -> Result<Standing, CommitError> {
-        let header = next.to_item(self.results_kept(), now);
-        transaction.put_over(&self.calls, header, next.version - 1);
-        transaction.commit(&self.calls).await?;
-        Ok(next)
+    ) -> Result<(), CommitError> {
+        transaction.put_over(&self.calls, next, seen.version);
+        transaction.commit(&self.calls).await
     }
 
     /// Commits the end of the call that was next: effects, outcome, replies and mails owed, and the
@@ -263,17 +263,18 @@ impl Cloud {
         let next = seen.next(conversation);
         let before = seen.conversation.due;
         let kept = self.results_kept();
-        let next = match OnlyEnd::within(&next, before, &record, &replies, kept, now) {
-            Some(next) => {
+        let (next, header) = match OnlyEnd::within(&next, before, &record, &replies, kept, now) {
+            Some((next, header)) => {
                 owed.extend(ReplyRecord::of_header(next.clone()).map(Debt::reply));
-                next
+                (next, header)
             }
             None => {
                 owed.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
-                next
+                let header = next.to_item(kept, now);
+                (next, header)
             }
         };
-        let next = self.commit_with(next, transaction, now).await?;
+        self.commit_with(seen, header, transaction).await?;
         Ok((next, owed))
     }
 
