@@ -371,6 +371,38 @@ class Zeep(unittest.TestCase):
         self.assertEqual("OK", message.OverallStatusCode)
         self.assertIn("TriggeredSendCreateResult", message.ResultDetailXML)
 
+    def test_an_inactive_definition_holds_its_mails_until_it_is_active(self):
+        name, key = new("definition"), new("ann")
+
+        def definition(status):
+            email = self.type("Email", Subject="Hello", TextBody="Dear you")
+            return self.type(
+                "TriggeredSendDefinition", CustomerKey=name, Name=name, TriggeredSendStatus=status, Email=email
+            )
+
+        self.assertEqual("OK", self.create(definition("Active")).OverallStatus)
+        self.assertEqual("OK", self.update(definition("Inactive")).OverallStatus)
+        send = self.type(
+            "TriggeredSend",
+            TriggeredSendDefinition=self.type("TriggeredSendDefinition", CustomerKey=name),
+            Subscribers=[self.subscriber(key)],
+        )
+        request = self.accepted(self.create(send, RequestType="Asynchronous"))
+        self.assertEqual("OK", self.ended(request).CallStatus)
+        if CLOCK_IS_REAL:
+            # They are looked at again after a quarter of an hour.
+            return
+        try:
+            advance(960)
+            self.assertEqual([], mails_to(f"{key}@example.com"))
+            type(self).token = token()
+            self.assertEqual("OK", self.update(definition("Active")).OverallStatus)
+            advance(960)
+            [mail] = until("the mail", lambda: mails_to(f"{key}@example.com"))
+            self.assertEqual("Hello", mail["subject"])
+        finally:
+            type(self).token = token()
+
     def test_a_call_that_no_item_of_a_table_could_hold(self):
         extension, path, count = self.extension(), "/" + new("callback"), 200
         rows = [self.row(extension, Id=f"{it}", Name="x") for it in range(count)]

@@ -29,6 +29,7 @@ EXPECTED = {
     ("IngestRole", "kms:Decrypt", "PasswordKey"),
     ("IngestRole", "sqs:SendMessage", "MediumQueue"),
     ("ProcessorRole", "dynamodb:PutItem", "ObjectsTable"),
+    ("NotifierRole", "dynamodb:GetItem", "ObjectsTable"),
     ("NotifierRole", "ses:SendEmail", "MailSender"),
     ("TimekeeperRole", "dynamodb:Query", "CallsTable/index/due"),
 }

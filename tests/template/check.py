@@ -21,7 +21,6 @@ LOCAL_ONLY = {"ALLOW_HTTP_CALLBACKS": "callbacks to http and to loopback are for
 WILDCARDS = {
     ("IngestRole", "Schedules"): "a schedule is named after its conversation, within our own group",
     ("ProcessorRole", "Schedules"): "as above",
-    ("TimekeeperRole", "Schedules"): "as above",
     ("IngestRole", "Bodies"): "an object is named after its call, within our own bucket",
     ("ProcessorRole", "Bodies"): "as above",
     ("NotifierRole", "Bodies"): "as above",
@@ -286,7 +285,7 @@ class Roles(unittest.TestCase):
 
     def test_only_the_schedule_role_is_passed_and_only_to_the_scheduler(self):
         passes = [statement for _, statement in self.statements() if "iam:PassRole" in many(statement["Action"])]
-        self.assertEqual(3, len(passes))
+        self.assertEqual(2, len(passes))
         for statement in passes:
             self.assertEqual("ScheduleRole", target(statement["Resource"]))
             self.assertEqual(
