@@ -16,9 +16,11 @@ from endpoint import (
     SOAP_12,
     Receiver,
     accounts,
+    admin,
     ask,
     element,
     fields,
+    made,
     mail_address,
     mails_to,
     new,
@@ -123,6 +125,22 @@ class Journeys(unittest.TestCase):
         if not self.account.user:
             self.skipTest("no SOAP_USER")
         self.is_ok(self.account.call("Create", subscriber(new("user")), header=self.account.password_header()))
+
+    @unittest.skipUnless(os.environ.get("ACCOUNTS_TABLE"), "nobody may change an account here")
+    def test_calls_that_do_not_say_how_are_queued_for_who_wants_it(self):
+        by_account, by_client = made("journeys-async"), made("journeys-async")
+        # Its client goes by the same name.
+        admin("account", "async", by_account.client_id, "on")
+        admin("client", "async", by_client.client_id, "on")
+        password = {"header": by_client.password_header()}
+        for said, caller, how in (
+            ("Queued", by_account, {}),
+            ("Queued", by_account, {"header": by_account.password_header()}),
+            ("Queued", by_client, {}),
+            ("Created Subscriber.", by_client, password),
+        ):
+            answer = caller.call("Create", subscriber(new("async")), **how)
+            self.assertEqual(("OK", said), (answer.overall, answer.text("StatusMessage")))
 
     def test_soap_1_2_is_answered_in_soap_1_2(self):
         one = subscriber(new("twelve"))

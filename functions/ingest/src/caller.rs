@@ -67,6 +67,16 @@ fn login_failed() -> Fault {
     Fault::security("Login Failed")
 }
 
+/// Whether calls without RequestType are queued: for this user or API client, or for its whole
+/// account. Asked of such calls alone, for which the account may have to be read.
+pub async fn is_async_by_default(cloud: &Cloud, caller: &Caller) -> Result<bool, Trouble> {
+    if caller.async_by_default {
+        return Ok(true);
+    }
+    let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
+    Ok(account.is_some_and(|account| account.async_by_default))
+}
+
 /// The account that a call acts for: the caller's own, or one that it owns (4).
 pub async fn acting_for(
     cloud: &Cloud,

@@ -112,13 +112,13 @@ async fn operate(
 ) -> Result<Answer, Trouble> {
     match operation {
         Operation::Call(mut call) => {
+            if call.request_type.is_none() && caller::is_async_by_default(cloud, caller).await? {
+                call.request_type = Some(calls::RequestType::Asynchronous);
+            }
             let caller = match caller::acting_for(cloud, caller, call.client.as_ref()).await? {
                 Ok(caller) => caller,
                 Err(refusal) => return Ok(Ok(accept::refused(&call, &refusal))),
             };
-            if call.request_type.is_none() && caller.async_by_default {
-                call.request_type = Some(calls::RequestType::Asynchronous);
-            }
             if call.is_asynchronous() {
                 let idempotency_key = request.header("idempotency-key");
                 let host = host_of(&request.origin);

@@ -2,8 +2,8 @@
 //! `cargo run --release -p admin -- --table TABLE account create 7001 "Shop"`.
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
-//! users, which are sealed with the set's KMS key. Credentials and region of the AWS
-//! account come from the environment, as with the AWS command line.
+//! users, which are sealed with the set's KMS key, and the secrets that sign callbacks. Credentials
+//! and region of the AWS account come from the environment, as with the AWS command line.
 
 use anyhow::{Context, bail, ensure};
 use aws_config::BehaviorVersion;
@@ -14,7 +14,7 @@ use cloud::{Chance, Clock};
 const USAGE: &str = "usage: admin --table ACCOUNTS_TABLE COMMAND
   account create ID NAME        an account, with a secret that signs its callbacks
   account show ID
-  account async ID on|off       calls without RequestType are queued
+  account async ID on|off       calls without RequestType are queued, of all its users and clients
   account owns ID CHILD...      accounts that it may act for
   account secret ID             a new secret for its callbacks
   account limit ID N|default    calls that it may make in a second, 0 for no limit
@@ -23,6 +23,7 @@ const USAGE: &str = "usage: admin --table ACCOUNTS_TABLE COMMAND
                                 the same, who may also log in by PasswordDigest: the password is
                                 not hashed but kept encrypted with this KMS key (output PasswordKey)
   client create ACCOUNT [ID]    an API client with a new secret (POST /v2/token)
+  client async ID on|off        calls without RequestType are queued, of this client alone
   maintenance on|off|show       hold calls back, let them go on
 or: admin unpack BASE64         what a packed attribute of a record says, as the console or the
                                 command line of AWS show it: call, body, results, reply";
@@ -101,6 +102,11 @@ impl Admin {
             ["client", "create", account, id] => {
                 self.create_login(Login::Client, account, id).await
             }
+            ["client", "async", id, on] => {
+                let is_there = self.accounts.set_client_async(id, on_or_off(on)?).await?;
+                ensure!(is_there, "there is no API client {id}");
+                Ok(())
+            }
             ["maintenance", "show"] => {
                 let on = self.accounts.maintenance().await?;
                 say(if on { "on" } else { "off" });
@@ -173,7 +179,7 @@ impl Admin {
         let secret = self.chance.token();
         let caller = Caller {
             account: account.id,
-            async_by_default: account.async_by_default,
+            async_by_default: false,
         };
         self.accounts
             .put_login(login, name, &secret, &caller)
@@ -190,7 +196,7 @@ impl Admin {
         let password = self.chance.token();
         let caller = Caller {
             account: account.id,
-            async_by_default: account.async_by_default,
+            async_by_default: false,
         };
         let is_made = self
             .accounts
@@ -205,7 +211,7 @@ impl Admin {
         Ok(())
     }
 
-    /// 32 bytes that nobody can guess, as Standard Webhooks writes them.
+    /// 256 bits of chance, as 43 bytes, written as Standard Webhooks writes its secrets.
     fn webhook_secret(&self) -> String {
         use base64::Engine;
         let bytes = self.chance.token();

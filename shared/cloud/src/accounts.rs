@@ -12,8 +12,8 @@
 //! | hash of a token     | `TOKEN`       | account, when it expires, async by default                   |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
 //!
-//! Passwords and secrets are kept as hashes, but for the passwords of PasswordDigest users. They are
-//! 256 bits of chance, so that no slow hash is needed to keep them from being guessed. Who was let in
+//! Passwords and secrets are kept as hashes, but for the passwords of PasswordDigest users, which
+//! are sealed, and the webhook secrets, which sign. They are 256 bits of chance, so that no slow hash is needed to keep them from being guessed. Who was let in
 //! is remembered for some minutes in a warm function.
 
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ pub(crate) const REMEMBERED_MAX: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub account: AccountId,
-    /// Calls without RequestType are queued.
+    /// Its user or API client has calls without RequestType queued, whatever the account says.
     pub async_by_default: bool,
 }
 
@@ -55,6 +55,7 @@ pub struct Account {
     pub name: String,
     /// Signs its callbacks: `whsec_…`.
     pub webhook_secret: String,
+    /// Calls without RequestType are queued, of all its users and API clients.
     pub async_by_default: bool,
     /// Accounts that it may act for.
     pub owns: Vec<AccountId>,
@@ -261,6 +262,17 @@ impl Accounts {
             .text("async_by_default", caller.async_by_default.to_string())
             .done();
         self.table.put(item).await
+    }
+
+    /// Whether the calls of an API client that name no RequestType are queued, from its next token
+    /// on. `false`: there is no such client.
+    pub async fn set_client_async(&self, id: &str, on: bool) -> Result<bool, Trouble> {
+        let Some(item) = self.table.get(&login_key(Login::Client, id)).await? else {
+            return Ok(false);
+        };
+        let item = Writing::over(item).text("async_by_default", on.to_string());
+        self.table.put(item.done()).await?;
+        Ok(true)
     }
 
     pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {

@@ -27,6 +27,11 @@ impl Writing {
         ]))
     }
 
+    /// An item that is there, to be changed.
+    pub(crate) fn over(item: Item) -> Self {
+        Self(item)
+    }
+
     pub(crate) fn text(mut self, name: &str, text: impl Into<String>) -> Self {
         self.0
             .insert(name.to_owned(), AttributeValue::S(text.into()));

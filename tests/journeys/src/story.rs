@@ -102,10 +102,19 @@ impl Story {
         other
     }
 
-    /// From now on its calls without RequestType are queued.
+    /// From now on the calls without RequestType of its API client are queued.
     pub async fn is_async_by_default(&mut self) {
         self.async_by_default = true;
         self.fetches_token().await;
+    }
+
+    /// From now on those of all its account's users and clients are.
+    pub async fn account_is_async_by_default(&mut self) {
+        let account = Account {
+            async_by_default: true,
+            ..self.account_record()
+        };
+        self.puts(&account).await;
     }
 
     fn account_record(&self) -> Account {
@@ -113,7 +122,7 @@ impl Story {
             id: AccountId(self.account.clone()),
             name: "A caller".to_owned(),
             webhook_secret: SECRET.to_owned(),
-            async_by_default: self.async_by_default,
+            async_by_default: false,
             owns: Vec::new(),
             calls_per_second: None,
         }
@@ -148,12 +157,12 @@ impl Story {
             calls_per_second: Some(calls_per_second),
             ..self.account_record()
         };
-        self.set
-            .cloud
-            .accounts
-            .put_account(&account)
-            .await
-            .expect("an account");
+        self.puts(&account).await;
+    }
+
+    async fn puts(&mut self, account: &Account) {
+        let accounts = &self.set.cloud.accounts;
+        accounts.put_account(account).await.expect("an account");
         self.restarts();
     }
 

@@ -2,7 +2,7 @@
 //! they are to be carried out.
 
 use journeys::story::ADDRESS;
-use journeys::{Call, a_caller, call, days, hours, part, seconds, subscriber};
+use journeys::{Call, Story, a_caller, call, days, hours, part, seconds, subscriber};
 
 fn make(name: &str) -> Call {
     call().creating(subscriber(name)).calling_back(ADDRESS)
@@ -93,8 +93,15 @@ async fn keys_belong_to_their_account_and_to_calls_outside_conversations() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_asynchronous_by_default_need_not_say_so() {
-    let mut caller = a_caller().await;
-    caller.is_async_by_default().await;
+    let mut client = a_caller().await;
+    client.is_async_by_default().await;
+    need_not_say_so(client).await;
+    let mut account = a_caller().await;
+    account.account_is_async_by_default().await;
+    need_not_say_so(account).await;
+}
+
+async fn need_not_say_so(mut caller: Story) {
     caller.queues(make("ann").without("RequestType")).await;
     caller.queues(part("c", 1, 1).without("RequestType")).await;
     let now = make("bob")
