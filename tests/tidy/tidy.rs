@@ -49,6 +49,9 @@ const IMPURE_CRATES: [&str; 8] = [
 /// Has lints of its own, because libFuzzer and expat are C and C++.
 const OWN_LINTS: &str = "tests/fuzz/Cargo.toml";
 
+/// Named by a manifest for its features alone.
+const FEATURES_ONLY: &str = "getrandom";
+
 /// Read by the code and never given to a deployed function.
 const LOCAL_ONLY: [&str; 1] = ["ALLOW_HTTP_CALLBACKS"];
 
@@ -248,6 +251,61 @@ fn every_refusal_is_explained() {
 }
 
 #[test]
+fn the_codes_of_objects_that_are_given_are_those_that_are_explained() {
+    let page = read("docs/errors.md");
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let first_columns = rows.filter_map(|row| row.split('|').nth(1));
+    let explained: BTreeSet<u32> = first_columns.flat_map(codes_of_objects).collect();
+    let given: BTreeSet<u32> = rust_files()
+        .filter(|file| {
+            file.name.starts_with("shared/objects/src/")
+                || file.name == "functions/ingest/src/system.rs"
+        })
+        .flat_map(|file| codes_of_objects(&file.text))
+        .collect();
+    assert!(given.len() > 20, "codes are no longer found: {given:?}");
+    let of = |codes: &BTreeSet<u32>, others: &BTreeSet<u32>, how: &str| {
+        let alone: Vec<String> = codes
+            .difference(others)
+            .map(|code| format!("{code} is {how}"))
+            .collect();
+        alone
+    };
+    let unexplained = of(&given, &explained, "not explained");
+    let never_given = of(&explained, &given, "never given");
+    none(unexplained.into_iter().chain(never_given));
+}
+
+/// Every dependency is named by its crate's code: one that is not costs whoever builds and reads.
+#[test]
+fn every_dependency_is_used() {
+    let sources: Vec<File> = rust_files().collect();
+    let unused = manifests().flat_map(|(name, text)| {
+        let folder = name.trim_end_matches("Cargo.toml").to_owned();
+        let sections = [
+            "[dependencies]",
+            "[dev-dependencies]",
+            "[build-dependencies]",
+        ];
+        let named = sections.map(|section| dependencies(&text, section));
+        let is_used = |crate_name: &String| {
+            let path = match crate_name.as_str() {
+                "dynoxide-rs" => "dynoxide::".to_owned(),
+                "md-5" => "md5::".to_owned(),
+                _ => format!("{}::", crate_name.replace('-', "_")),
+            };
+            sources
+                .iter()
+                .any(|file| file.name.starts_with(&folder) && file.text.contains(&path))
+        };
+        let named = named.into_iter().flatten();
+        let unused = named.filter(|it| it != FEATURES_ONLY && !is_used(it));
+        unused.map(|it| format!("{name}: {it}")).collect::<Vec<_>>()
+    });
+    none(unused);
+}
+
+#[test]
 fn the_two_commands_stand_in_the_readme() {
     let readme = read("README.md");
     for command in ["cargo run --release -p local", "cargo test --workspace"] {
@@ -395,6 +453,14 @@ fn dependencies(manifest: &str, section: &str) -> BTreeSet<String> {
         .filter_map(|line| line.split(['.', ' ', '=']).next())
         .filter(|name| !name.is_empty() && !name.starts_with('#'))
         .map(str::to_owned)
+        .collect()
+}
+
+/// Numbers of the protocol's list of what is wrong with an object, of the families that are used.
+fn codes_of_objects(text: &str) -> Vec<u32> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .filter_map(|word| word.replace('_', "").parse().ok())
+        .filter(|code: &u32| matches!(code / 1_000, 12 | 13 | 17 | 18 | 31 | 43 | 68 | 180 | 310))
         .collect()
 }
 

@@ -116,11 +116,6 @@ impl Faults {
         held(&self.0).deciders.push(Box::new(decide));
     }
 
-    /// The caller dies before its `n`th request, counted from now on.
-    pub fn crash_before(&self, n: u64) {
-        self.after_now(n, Fault::CrashBefore);
-    }
-
     /// The caller dies after its `n`th request, counted from now on, without hearing of it.
     pub fn crash_after(&self, n: u64) {
         self.after_now(n, Fault::CrashAfter);

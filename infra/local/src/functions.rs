@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::delivery::Delivery;
 use crate::names;
 
-/// How long a function may run in one go, as in the template.
+/// How long a function may run in one go.
 const TIME_MAX: SignedDuration = SignedDuration::from_secs(55);
 
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 //!
 //! Tests put it behind the SDK's HTTP client, in process, with clock and faults in their hands; other
 //! processes reach the same stand-ins on a loopback port.
-//! Operations that the product does not use are refused, never answered politely.
+//! Operations that it does not know are refused, never answered politely.
 //! [`set`] puts the product's functions on it, [`site`] makes a server of both.
 
 pub mod asked;

@@ -1,7 +1,8 @@
 //! The names of the product's tables, queues, bucket, schedule group and key, and of the account
 //! they are in.
 //!
-//! They equal those of the deployed template.
+//! Queues and schedule group are called as in a stack `aftercall`; in a deployed set, AWS names the
+//! rest.
 
 /// The account that everything here belongs to.
 pub const ACCOUNT: &str = "000000000000";

@@ -31,7 +31,7 @@ const BODY_WITHIN: Duration = Duration::from_secs(60);
 /// The page has a style of its own and nothing else; what callers sent must not become more.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Batches of one queue that are carried out at the same time, as in the template.
+/// Batches of one queue that are carried out at the same time.
 const AT_ONCE: usize = 8;
 
 /// How long a drained queue is left alone, unless something arrives: a message can become visible

@@ -55,13 +55,6 @@ impl Tally {
         held(&self.0).http_requests += 1.0;
     }
 
-    /// A function ran so long with so much memory.
-    pub fn count_invocation(&self, gigabytes: f64, seconds: f64) {
-        let mut counts = held(&self.0);
-        counts.invocations += 1.0;
-        counts.gb_seconds += gigabytes * seconds;
-    }
-
     pub(crate) fn count_dynamodb(&self, operation: &str, consumed: &[ConsumedCapacity]) {
         let reads = matches!(
             operation,

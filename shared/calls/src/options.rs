@@ -109,7 +109,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The rules about times and addresses that need to know what time it is and how long the
+    /// The rules about times that need to know what time it is and how long the
     /// conversation is: 226, 228, 229, 231.
     pub fn check_times(&self, calls_in_conversation: u32, now: Timestamp) -> Result<(), Refusal> {
         let too_far = |at: Timestamp| at.duration_since(now) > SCHEDULE_AHEAD_MAX;

@@ -23,9 +23,6 @@ const WAITS: [SignedDuration; 10] = [
     SignedDuration::from_hours(24),
 ];
 
-/// Attempts in all. A reply that failed so often is given up.
-pub const ATTEMPTS_MAX: u32 = 10;
-
 /// Longest Retry-After that is obeyed: the longest wait of our own schedule.
 pub const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 

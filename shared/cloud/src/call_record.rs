@@ -2,7 +2,7 @@
 //!
 //! | pk                                   | sk                | written by   | read by              |
 //! |--------------------------------------|-------------------|--------------|----------------------|
-//! | key of the conversation              | `CALL#0000000001` | ingest, once | processor, retrieval |
+//! | key of the conversation              | `CALL#0000000001` | ingest, once | processor, ingest, retrieval |
 //! | key of (account, RequestID)          | `REQUEST`         | ingest       | retrieval            |
 //! | key of (account, `Idempotency-Key`)  | `IDEMPOTENCY`     | ingest       | ingest               |
 //!

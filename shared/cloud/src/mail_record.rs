@@ -1,9 +1,11 @@
 //! One triggered mail: sent at most once.
 //!
-//! | pk                      | sk                          | written by                   | read by              |
-//! |-------------------------|-----------------------------|------------------------------|----------------------|
-//! | key of the conversation | `MAIL#0000000001#00000001`  | with the effect; notifier    | notifier             |
-//! | key of the conversation | `MAILS#0000000001`          | with the outcome; notifier   | notifier, timekeeper |
+//! | pk                      | sk                          | written by                         | read by              |
+//! |-------------------------|-----------------------------|------------------------------------|----------------------|
+//! | key of the conversation | `MAIL#0000000001#00000001`  | with the effect; notifier          | notifier             |
+//! | key of the conversation | `MAILS#0000000001`          | with the outcome; notifier, timekeeper | notifier, timekeeper |
+//!
+//! Those of a synchronous call are written by ingest, before the caller is answered.
 //!
 //! A mail is claimed before the mail service is called. A claim without an answer is *unknown*: it
 //! is not sent again by itself, since twice is worse than a question.

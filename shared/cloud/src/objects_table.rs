@@ -2,7 +2,7 @@
 //!
 //! | pk                                | sk      | written by                  | read by   |
 //! |-----------------------------------|---------|-----------------------------|-----------|
-//! | partition of the object's key     | its key | processor, ingest (synchronous calls) | the same, retrieval |
+//! | partition of the object's key     | its key | processor, ingest (synchronous calls) | the same, retrieval; notifier, for mails that are held |
 
 use std::collections::BTreeSet;
 

@@ -2,8 +2,8 @@
 //!
 //! | pk                      | sk                            | written by                 | read by             |
 //! |-------------------------|-------------------------------|----------------------------|---------------------|
-//! | key of the conversation | `OUTCOME#0000000001`          | processor, with the effect; processor and notifier, for the reply that lies there | retrieval, notifier, timekeeper |
-//! | key of the conversation | `RESULTS#0000000001#00000001` | processor, with the effect | the same            |
+//! | key of the conversation | `OUTCOME#0000000001`          | processor, with the effect; processor, notifier and timekeeper, for the reply that lies there | retrieval, notifier, timekeeper |
+//! | key of the conversation | `RESULTS#0000000001#00000001` | processor, with the effect | processor           |
 //!
 //! The outcome holds one result per object. A call that is carried out in chunks leaves the results
 //! of each chunk in a record of its own as well, so that whoever takes over can go on. A call's only

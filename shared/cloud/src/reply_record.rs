@@ -2,7 +2,7 @@
 //!
 //! | pk                      | sk                             | written by                      | read by              |
 //! |-------------------------|--------------------------------|---------------------------------|----------------------|
-//! | key of the conversation | `REPLY#0000000001#00`          | processor, then notifier        | notifier, timekeeper |
+//! | key of the conversation | `REPLY#0000000001#00`          | processor, notifier, timekeeper | notifier, timekeeper |
 //!
 //! A call's only reply lies with the outcome that it tells of, where both fit one write unit: in
 //! the outcome's record, or with it in the header of a call alone, see [`crate::only_call`].

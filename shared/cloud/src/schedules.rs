@@ -1,7 +1,8 @@
 //! Deferred calls: one-time EventBridge schedules that send the same wake-up as everything else.
 //!
-//! A schedule fires somewhere within its minute, so it is set for the minute before and the
-//! processor holds the call until its second. The due index finds a call whose schedule was lost.
+//! A schedule fires somewhere within its minute, so it is set for the minute that the call's time
+//! lies in: early, the processor holds the call until its second; late, it is by less than a minute.
+//! The due index finds a call whose schedule was lost.
 
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{

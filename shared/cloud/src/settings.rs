@@ -1,5 +1,5 @@
-//! What the functions are told by their environment. The template sets each of these; a test holds
-//! the two against each other.
+//! What the functions are told by their environment. The template sets each of these but what only
+//! the local server needs; a test holds the two against each other.
 
 use thiserror::Error;
 
@@ -42,7 +42,7 @@ pub struct SettingMissing(pub(crate) &'static str);
 impl Settings {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
+        reason = "the one place that reads the template's variables"
     )]
     pub fn from_environment() -> Result<Self, SettingMissing> {
         Self::read(|name| std::env::var(name).ok())

@@ -1,7 +1,7 @@
 //! The only file that commits conversations: load, decide, commit, then do what is owed.
 //!
 //! Once committed a step has happened, so trouble after that is only logged: what is still owed
-//! stands in the record, and the timekeeper does it within the minute.
+//! stands in the record, and the timekeeper does it within a minute or two.
 
 use calls::{
     Call, Conversation, ConversationKey, Digest, Outcome, Owed, QueuePriority, Reply, ReplyState,

@@ -1,7 +1,8 @@
 //! One DynamoDB table, and (with its `taking`) every condition expression there is.
 //!
-//! Reads are consistent. Every write of a record that can change is conditional on the version that
-//! the decision saw; every write of one that cannot is conditional on its absence.
+//! Reads are consistent, but for those of the index. Writes of conversations, replies, mails and
+//! objects are conditional on the version that the decision saw, those of calls and outcomes on
+//! their absence; a plain [`Table::put`] is for what has one writer, or says the same each time.
 
 mod batch;
 mod taking;

@@ -249,5 +249,5 @@ fn read_body(reader: &mut Reader<'_>) -> Result<Element, Fault> {
             Event::End | Event::Done => break,
         }
     }
-    body.ok_or_else(|| Fault::client("Body holds no request").coded(2))
+    body.ok_or_else(|| Fault::client("Body holds no request"))
 }

@@ -30,7 +30,7 @@ pub struct Fault {
     pub code: FaultCode,
     /// The faultstring. Never holds a password, a token or more than a line of the caller's text.
     pub text: String,
-    /// The protocol's own code and message; written as `detail/apifault` in Server faults only.
+    /// The protocol's own code and message, written as `detail/apifault`: of Server faults only.
     pub api: Option<(u32, String)>,
     /// Seconds after which the same request may be sent again; goes out as an HTTP header.
     pub retry_after: Option<i64>,
@@ -47,7 +47,7 @@ impl Fault {
         }
     }
 
-    /// Our trouble, with the protocol's code: 9 in maintenance, 13 no database.
+    /// Our trouble, with the protocol's code: 1 out of reach, 9 in maintenance, 17 too many calls.
     pub fn server(api_code: u32, text: impl Into<String>) -> Self {
         let text = text.into();
         Self {
@@ -74,13 +74,6 @@ impl Fault {
             api: None,
             retry_after: None,
         }
-    }
-
-    /// With the protocol's code, for logs and, in a Server fault, for the caller.
-    #[must_use]
-    pub fn coded(mut self, api_code: u32) -> Self {
-        self.api = Some((api_code, self.text.clone()));
-        self
     }
 }
 

@@ -100,5 +100,5 @@ fn take_body(body: Element) -> Result<Operation, Fault> {
 
 /// The fault for a payload whose root is no request of the service.
 pub(crate) fn unknown(root: &str) -> Fault {
-    Fault::client(format!("'{}' is not a request of this service", echo(root))).coded(2)
+    Fault::client(format!("'{}' is not a request of this service", echo(root)))
 }
