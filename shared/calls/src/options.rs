@@ -110,7 +110,7 @@ pub struct Options {
 
 impl Options {
     /// The rules about times that need to know what time it is and how long the
-    /// conversation is: 226, 228, 229, 231.
+    /// conversation is: 226, 229, 231. For 228 see [`Self::is_past`].
     pub fn check_times(&self, calls_in_conversation: u32, now: Timestamp) -> Result<(), Refusal> {
         let too_far = |at: Timestamp| at.duration_since(now) > SCHEDULE_AHEAD_MAX;
         if self.scheduled_time.is_some_and(too_far) {
@@ -122,9 +122,6 @@ impl Options {
         if calls_in_conversation > 1 {
             return Err(Refusal::ExpirationInConversation);
         }
-        if expires_at <= now {
-            return Err(Refusal::ExpirationPast);
-        }
         if self
             .scheduled_time
             .is_some_and(|scheduled| expires_at <= scheduled)
@@ -132,6 +129,12 @@ impl Options {
             return Err(Refusal::ExpirationBeforeSchedule);
         }
         Ok(())
+    }
+
+    /// Whether it comes too late (228), unless it has come before: sent again, a call that was taken
+    /// in gets the first answer again, whatever has become of it.
+    pub fn is_past(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
     }
 
     /// The action asked for by `SaveOption` with PropertyName `*`, if any.
@@ -156,7 +159,6 @@ mod tests {
         check(Some("2026-12-20T10:00:01Z"), None, 1, Some(226));
         check(Some("2020-01-01T00:00:00Z"), None, 3, None);
         check(None, Some("2026-11-20T10:00:01Z"), 1, None);
-        check(None, Some("2026-11-20T10:00:00Z"), 1, Some(228));
         check(
             Some("2026-11-20T11:00:00Z"),
             Some("2026-11-20T11:00:00Z"),
@@ -182,6 +184,18 @@ mod tests {
         };
         let refused = options.check_times(calls, time(NOW)).err();
         assert_eq!(refused.map(|refusal| refusal.error_code()), expected);
+    }
+
+    #[test]
+    fn a_call_is_past_from_its_second_on() {
+        let now = NOW.parse().expect("a time");
+        let until = |expires: &str| Options {
+            expires_at: expires.parse().ok(),
+            ..Options::default()
+        };
+        assert!(!until("2026-11-20T10:00:01Z").is_past(now));
+        assert!(until(NOW).is_past(now));
+        assert!(!Options::default().is_past(now));
     }
 
     #[test]

@@ -39,14 +39,18 @@ impl Cloud {
         let body = CallRecord::keep_body(&self.bodies, &call, canonical).await?;
         let call = Packed::of(call);
         let arrived = CallRecord { call, body };
+        let is_past = arrived.call.options.is_past(now);
         // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
-        let alone = arrived.call.conversation_id.is_none();
+        let alone = arrived.call.conversation_id.is_none() && !is_past;
         for tried in 0..OVERTAKEN_MAX {
             let seen = if alone && tried == 0 {
                 None
             } else {
                 self.standing(&key).await?
             };
+            if is_past && !self.has_come_before(seen.as_ref(), &arrived.call).await? {
+                return Ok(TakenIn::Refused(Refusal::ExpirationPast));
+            }
             let (before, call, step) = match seen {
                 Some(seen) => self.decide_arrival(&seen, &arrived, now).await?,
                 None => self.decide_opening(&arrived, now).await?,
@@ -61,6 +65,16 @@ impl Cloud {
             }
         }
         Err(Trouble::Overtaken(OVERTAKEN_MAX))
+    }
+
+    /// Whether this very call was taken in.
+    async fn has_come_before(&self, seen: Option<&Standing>, call: &Call) -> Result<bool, Trouble> {
+        let sequence = call.place.sequence();
+        let Some(seen) = seen.filter(|seen| seen.conversation.arrived.contains(sequence)) else {
+            return Ok(false);
+        };
+        let first = self.call_record(seen, sequence).await?;
+        Ok(first.is_some_and(|first| first.call.digest == call.digest))
     }
 
     /// What the conversation makes of a call, and the call as it is kept: a part that came before
@@ -167,11 +181,19 @@ impl Cloud {
             at: now,
             version: 1,
         };
-        let there = self.calls.put_new(mine.to_item(key.clone())).await?;
+        // A call that comes too late takes no key: corrected, it may come under the same.
+        let is_past = call.options.is_past(now);
+        let there = match is_past {
+            true => self.calls.get(&key).await?,
+            false => self.calls.put_new(mine.to_item(key.clone())).await?,
+        };
         let Some(there) = there.map(Idempotency::from_item).transpose()? else {
             return self.take_in(call, canonical, now).await;
         };
         if now.duration_since(there.at) > IDEMPOTENCY_KEPT {
+            if is_past {
+                return Ok(TakenIn::Refused(Refusal::ExpirationPast));
+            }
             mine.version = there.version + 1;
             return match self
                 .calls

@@ -59,6 +59,44 @@ async fn a_part_that_is_the_same_in_other_spelling_is_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_whose_time_has_passed_gets_its_first_answer_again() {
+    let soon = "2026-03-02T09:00:05Z";
+    let alone = || call().creating(subscriber("ann")).calling_back(ADDRESS);
+    let named = || part("order-1", 1, 1).until(soon);
+    let keyed = || alone().until(soon).keyed("k-1");
+    let mut caller = a_caller().await;
+    let first = [caller.queues(named()).await, caller.queues(keyed()).await];
+    caller.settles().await;
+    caller.passes(minutes(1)).await;
+    let again = [caller.queues(named()).await, caller.queues(keyed()).await];
+    assert_eq!(again, first);
+    let past = "Error 228 RequestExpirationTime is in the past";
+    says(&mut caller, part("order-2", 1, 1).until(soon), past).await;
+    says(&mut caller, named().creating(subscriber("bob")), past).await;
+    says(&mut caller, alone().until(soon), past).await;
+    // Refused, it has not taken its key: corrected, it comes under the same.
+    says(&mut caller, alone().until(soon).keyed("k-2"), past).await;
+    caller.queues(alone().keyed("k-2")).await;
+    caller.settles().await;
+    assert_eq!(caller.stored(), ["ann", "order-1-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_expired_before_its_turn_does_so_too() {
+    let mut caller = a_caller().await;
+    caller.goes_into_maintenance(true).await;
+    let named = || part("order-1", 1, 1).until("2026-03-02T09:00:05Z");
+    let first = caller.queues(named()).await;
+    caller.passes(minutes(1)).await;
+    caller.goes_into_maintenance(false).await;
+    caller.passes(minutes(3)).await;
+    assert_eq!(caller.state(&first).await, "Expired");
+    assert_eq!(caller.queues(named()).await, first);
+    caller.settles().await;
+    assert_eq!(caller.stored(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_gathering_other_content_invalidates() {
     let mut caller = a_caller().await;
     caller.queues(second()).await;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::happenings::{Happening, Name, Part, Touched, Trouble};
 use crate::possible::Possible;
-use crate::reference::{Answer, at_the_door};
+use crate::reference::{Answer, is_past};
 use crate::requests;
 use crate::stage::{Seen, Stage};
 
@@ -126,10 +126,8 @@ impl World {
             "no answer without trouble: {body}"
         );
         let answer = self.heard(to, part, heard)?;
-        if let Some(code) = at_the_door(part, now_ms) {
-            let refused = answer.is_none_or(|answer| answer == Answer::Refused(code));
-            ensure!(refused, "the door should say {code}, it says {answer:?}");
-            return Ok(());
+        if answer == Some(Answer::Accepted) && is_past(part, now_ms) {
+            self.tell("sent again past its time");
         }
         self.of(to).sent(part, now_ms, answer);
         self.is_possible(to, &format!("is answered {answer:?}"))
@@ -145,14 +143,7 @@ impl World {
             ensure!(heard.is_some(), "no answer without trouble: {body}");
             answers[number] = self.heard(to, &parts[number], heard)?;
         }
-        let admitted: Vec<usize> = (0..2)
-            .filter(|number| at_the_door(&parts[*number], now_ms).is_none())
-            .collect();
-        match admitted[..] {
-            [] => {}
-            [only] => self.of(to).sent(&parts[only], now_ms, answers[only]),
-            _ => self.of(to).sent_together(parts, now_ms, answers),
-        }
+        self.of(to).sent_together(parts, now_ms, answers);
         self.is_possible(to, &format!("are answered {answers:?}"))
     }
 

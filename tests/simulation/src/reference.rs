@@ -85,14 +85,9 @@ impl Outcome {
     }
 }
 
-/// What can be said against a part before its conversation is looked at.
-pub fn at_the_door(part: &Part, now_ms: i64) -> Option<u32> {
-    let expires_ms = part.expires_ms?;
-    if expires_ms <= now_ms {
-        Some(228)
-    } else {
-        None
-    }
+/// Whether a part comes too late, if it has not come before.
+pub fn is_past(part: &Part, now_ms: i64) -> bool {
+    part.expires_ms.is_some_and(|at| at <= now_ms)
 }
 
 impl State {
@@ -100,6 +95,9 @@ impl State {
     pub fn sent(mut self, part: &Part, now_ms: i64) -> (Self, Answer) {
         let there = self.parts.get(&part.sequence);
         let same = there == Some(part);
+        if is_past(part, now_ms) && !same {
+            return (self, Answer::Refused(228));
+        }
         match self.phase {
             Phase::Over(End::TimedOut | End::Invalidated) => (self, Answer::Refused(213)),
             Phase::Over(_) | Phase::Running { .. } if same => (self, Answer::Accepted),
@@ -163,7 +161,7 @@ impl State {
             Phase::Gathering => !self.is_silent(now_ms) && part.calls == self.calls,
             Phase::Running { .. } | Phase::Over(_) => false,
         };
-        let new = free && !self.parts.contains_key(&part.sequence);
+        let new = free && !self.parts.contains_key(&part.sequence) && !is_past(part, now_ms);
         new.then(|| {
             let mut kept = self.clone();
             kept.claimed
@@ -206,7 +204,7 @@ impl State {
                 if part.scheduled_ms.is_some_and(|at| at > now_ms) {
                     return None;
                 }
-                let expired = part.expires_ms.is_some_and(|at| at <= now_ms);
+                let expired = is_past(part, now_ms);
                 // What was begun in time is finished.
                 let outcome = if expired && !begun {
                     Outcome::Expired
@@ -249,7 +247,7 @@ impl State {
         };
         let part = self.parts.get(&next)?;
         let waits = maintenance || part.scheduled_ms.is_some_and(|at| at > now_ms);
-        let expired = part.expires_ms.is_some_and(|at| at <= now_ms);
+        let expired = is_past(part, now_ms);
         (!waits && !expired && part.deed.objects.len() > AT_ONCE).then(|| {
             let phase = Phase::Running { next, begun: true };
             Self {

@@ -46,7 +46,7 @@ fn nothing_is_missing(account: &Account) {
     assert!(missing.is_empty(), "never seen: {missing:?}");
 }
 
-const KINDS: [&str; 30] = [
+const KINDS: [&str; 31] = [
     "sends a part",
     "sends a part with LoseRequest",
     "sends a part with LoseAnswer",
@@ -57,6 +57,7 @@ const KINDS: [&str; 30] = [
     "sends a call alone",
     "sends a call with a key",
     "key used",
+    "sent again past its time",
     "two at the door",
     "processes",
     "processes with LoseAnswer",
