@@ -67,8 +67,9 @@ async fn go_on(
         return Ok(Left::Nothing);
     };
     run.ahead = ahead;
-    if !is_at_the_start(&standing.conversation.phase) {
-        run.replies.not_from_the_start();
+    if let Some(next) = goes_on_from(&standing.conversation) {
+        run.replies
+            .go_on_behind(cloud.replies_left(key, next).await?);
     }
     let mut in_hand = Some(standing);
     let mut overtaken = 0;
@@ -113,11 +114,15 @@ async fn go_on(
     }
 }
 
-/// Nobody was told anything yet.
-fn is_at_the_start(phase: &Phase) -> bool {
-    match phase {
-        Phase::Running(progress) => progress.next == SequenceCode::FIRST,
-        Phase::Gathering | Phase::Closing { .. } | Phase::Ended(_) => false,
+/// Behind which calls a run goes on, whose callers an earlier one may not have told. `None`: nobody
+/// was to be told anything yet.
+fn goes_on_from(conversation: &Conversation) -> Option<SequenceCode> {
+    match &conversation.phase {
+        Phase::Running(progress) => Some(progress.next).filter(|next| *next != SequenceCode::FIRST),
+        Phase::Closing { .. } => {
+            SequenceCode::new(conversation.calls_in_conversation.get().saturating_add(1))
+        }
+        Phase::Gathering | Phase::Ended(_) => None,
     }
 }
 

@@ -25,8 +25,8 @@ enum Told {
     Owed(Debt),
     /// What was left to the notifier waits for no more of it.
     SendAll,
-    /// An earlier run may have left something to the notifier.
-    NotFromTheStart,
+    /// An earlier run was here: it may have left something to the notifier, and these to nobody.
+    GoesOnBehind(Vec<ReplyWake>),
 }
 
 /// Where a run puts what it owes.
@@ -53,8 +53,8 @@ impl Replies {
         self.tell(Told::SendAll);
     }
 
-    pub fn not_from_the_start(&self) {
-        self.tell(Told::NotFromTheStart);
+    pub fn go_on_behind(&self, left: Vec<ReplyWake>) {
+        self.tell(Told::GoesOnBehind(left));
     }
 
     fn tell(&self, told: Told) {
@@ -83,7 +83,10 @@ impl Telling {
             match told {
                 Told::Owed(debt) => self.settle_one(cloud, debt).await,
                 Told::SendAll => self.send_waiting(cloud).await,
-                Told::NotFromTheStart => self.left_to_notifier = true,
+                Told::GoesOnBehind(left) => {
+                    self.left_to_notifier = true;
+                    self.waiting.extend(left);
+                }
             }
             if self.waiting.len() >= BATCH_MAX {
                 self.send_waiting(cloud).await;

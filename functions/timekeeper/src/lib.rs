@@ -4,6 +4,8 @@
 //!
 //! What it finds twice does no harm: it only wakes, and moves the time of the next look.
 
+use std::collections::BTreeMap;
+
 use calls::{ConversationKey, Owed, Phase, Step};
 use cloud::standing::{Standing, parked_shard};
 use cloud::table::DueEntry;
@@ -27,7 +29,7 @@ const PAGES_MAX: usize = 20;
 /// one: with more than three it takes longer to open the others than they save.
 const PARTS_AT_ONCE: usize = 3;
 
-/// Entries of one part that are looked at at the same time.
+/// Conversations of one part that are looked at at the same time.
 const AT_ONCE: usize = 3;
 
 /// What a minute came to.
@@ -123,12 +125,12 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble
             }
         };
         let found = entries.len();
-        let looking = entries.into_iter().map(|entry| look_at(round, entry));
-        let went: Vec<_> = stream::iter(looking)
+        let looking = by_conversation(entries).into_iter();
+        let looking = looking.map(|entries| look_at_all(round, entries));
+        let troubles: usize = stream::iter(looking)
             .buffer_unordered(AT_ONCE)
-            .collect()
+            .fold(0, |all, troubles| async move { all + troubles })
             .await;
-        let troubles = went.iter().filter(|went| went.is_err()).count();
         minute.looked_at += found;
         minute.trouble += troubles;
         // What was looked at has moved on; a page of nothing but trouble would be read again.
@@ -137,6 +139,31 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble
         }
     }
     (minute, None)
+}
+
+/// Those of a conversation together, as they are due: its replies are woken in their order.
+fn by_conversation(entries: Vec<DueEntry>) -> Vec<Vec<DueEntry>> {
+    let mut places = BTreeMap::new();
+    let mut conversations: Vec<Vec<DueEntry>> = Vec::new();
+    for entry in entries {
+        let place = *places
+            .entry(entry.key.pk.clone())
+            .or_insert(conversations.len());
+        match conversations.get_mut(place) {
+            Some(conversation) => conversation.push(entry),
+            None => conversations.push(vec![entry]),
+        }
+    }
+    conversations
+}
+
+/// How many of them met trouble.
+async fn look_at_all(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
+    let mut troubles = 0;
+    for entry in entries {
+        troubles += usize::from(look_at(round, entry).await.is_err());
+    }
+    troubles
 }
 
 async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {

@@ -110,6 +110,11 @@ impl Reply {
         format!("msg_{}_{}", self.request_id.0.replace('-', ""), self.number)
     }
 
+    /// Owed, and nobody has tried to deliver it.
+    pub fn is_unattempted(&self) -> bool {
+        matches!(self.state, ReplyState::Owed(_)) && self.attempts.is_empty()
+    }
+
     /// An attempt was made.
     #[must_use]
     pub fn attempted(mut self, found: Found, at: Timestamp) -> Self {

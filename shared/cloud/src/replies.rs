@@ -7,13 +7,18 @@ use crate::Cloud;
 use crate::mail_record::{MailRecord, MailState, MailsRecord};
 use crate::outcome_record::OutcomeRecord;
 use crate::owing::reply_wake;
-use crate::queues::Owing;
+use crate::queues::{Owing, ReplyWake};
 use crate::reply_record::{Kept, ReplyRecord, reply_key};
-use crate::table::Key;
+use crate::table::{Key, Range, key_of};
 use crate::trouble::{CommitError, Trouble};
 
 /// When something that was looked at is looked at again: a backlog is not woken every minute.
 const LOOK_AGAIN_LATER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Records that are looked through in one request for what a run has left behind, and how often: a
+/// run that died had told all but its last calls.
+const LEFT_PAGE: i32 = 100;
+const LEFT_PAGES_MAX: usize = 4;
 
 impl Cloud {
     pub async fn reply(
@@ -71,6 +76,50 @@ impl Cloud {
         };
         let item = next.to_item(due, expires);
         self.calls.put_over(item, Some(seen.version)).await
+    }
+
+    /// Wake-ups, in order, for the replies that nobody has attempted of the calls before `next`: the
+    /// run that owed them may have died. What it told, it told in order, so those of earlier calls
+    /// than a page of others are not looked for.
+    pub async fn replies_left(
+        &self,
+        conversation: &ConversationKey,
+        next: SequenceCode,
+    ) -> Result<Vec<ReplyWake>, Trouble> {
+        let first = SequenceCode::FIRST;
+        let apart = [first, next].map(|sequence| reply_key(conversation, sequence, 0));
+        let with_outcome = [first, next].map(|sequence| OutcomeRecord::key(conversation, sequence));
+        let (mut left, with_outcome) =
+            tokio::try_join!(self.left_between(apart), self.left_between(with_outcome))?;
+        left.extend(with_outcome);
+        left.sort_by_key(|ReplyRecord { reply, .. }| {
+            (reply.owed_since, reply.sequence, reply.number)
+        });
+        Ok(left.iter().map(ReplyRecord::wake).collect())
+    }
+
+    /// From behind; the second key is not one of them.
+    async fn left_between(&self, [first, next]: [Key; 2]) -> Result<Vec<ReplyRecord>, Trouble> {
+        let mut left = Vec::new();
+        let mut start = None;
+        for _ in 0..LEFT_PAGES_MAX {
+            let range = Range::Down(&next.sk, &first.sk);
+            let page = self.calls.query(&next.pk, range, LEFT_PAGE, start.as_ref());
+            let page = page.await?;
+            let before = left.len();
+            for item in page.items {
+                let Some(key) = key_of(&item).filter(|key| *key != next) else {
+                    continue;
+                };
+                let record = ReplyRecord::from_item(&key, item)?;
+                left.extend(record.filter(|record| record.reply.is_unattempted()));
+            }
+            start = page.next;
+            if start.is_none() || left.len() == before {
+                break;
+            }
+        }
+        Ok(left)
     }
 
     pub async fn mails(

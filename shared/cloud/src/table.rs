@@ -328,7 +328,7 @@ fn key_item(key: &Key) -> Item {
     ])
 }
 
-fn key_of(item: &Item) -> Option<Key> {
+pub(crate) fn key_of(item: &Item) -> Option<Key> {
     Some(Key::new(
         item.get("pk")?.as_s().ok()?,
         item.get("sk")?.as_s().ok()?,

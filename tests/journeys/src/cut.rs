@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_smithy_types::retry::RetryConfig;
 use jiff::SignedDuration;
+use local::Service;
 use local::faults::{Entry, Fault};
 
 use crate::call::Call;
@@ -254,6 +255,19 @@ impl Ended {
             return Ok(());
         }
         Err(format!("{what}: {found:?}, expected {expected:?}"))
+    }
+
+    /// The same in the order in which each came first, unless one of them had to be tried again:
+    /// that one does not hold up those behind it.
+    pub fn told_in_order(&self) -> Vec<String> {
+        let is_troubled =
+            |entry: &Entry| entry.service == Service::Callback && entry.fault.is_some();
+        if self.journal.iter().any(is_troubled) {
+            return self.told_of();
+        }
+        let mut seen = BTreeSet::new();
+        let first = self.told.iter().filter(|(id, _)| seen.insert(id));
+        first.map(|(_, told)| told.clone()).collect()
     }
 
     /// What was told, each of it once: a reply that came twice has one id.

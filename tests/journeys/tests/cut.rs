@@ -25,8 +25,8 @@ fn of_three() -> Plot {
             ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK", "3 OK"])?;
             ended.is("effects", &ended.stored, &["ann"])?;
             ended.is(
-                "told",
-                &ended.told_of(),
+                "told, in their order",
+                &ended.told_in_order(),
                 &["done 1 OK", "done 2 OK", "done 3 OK"],
             )
         },

@@ -126,6 +126,48 @@ async fn a_run_that_goes_on_where_another_stopped_leaves_its_replies_to_the_noti
     assert!((wakes(&caller) - 1.0).abs() < 0.1);
 }
 
+/// Of twelve calls, the process dies with the sixth, its replies not posted.
+async fn a_run_dies_in_the_middle() -> Story {
+    let mut caller = a_caller().await;
+    for number in 1..=12 {
+        caller
+            .queues(part("c", number, 12).calling_back(ADDRESS))
+            .await;
+    }
+    let is_sixth = |asked: &Asked| {
+        asked.operation == "TransactWriteItems" && asked.key.contains("OUTCOME#0000000006")
+    };
+    caller.local().faults().once(is_sixth, Fault::CrashAfter);
+    caller.settles().await;
+    let told = caller.told().len();
+    assert!(told < 6, "the sixth was not told: {told}");
+    // A local server that is killed loses its queues; on AWS the message would come again.
+    caller.queues_are_lost();
+    caller.restarts();
+    caller
+}
+
+fn each_in_order(caller: &Story) {
+    let all: Vec<String> = (1..=12).map(|number| format!("done {number} OK")).collect();
+    assert_eq!(caller.told(), all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_run_that_goes_on_after_a_crash_first_sees_to_what_is_left_behind() {
+    let mut caller = a_run_dies_in_the_middle().await;
+    // Whoever had no answer sends its part again, which wakes the conversation.
+    caller.queues(part("c", 12, 12).calling_back(ADDRESS)).await;
+    caller.settles().await;
+    each_in_order(&caller);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timekeeper_wakes_the_replies_of_a_conversation_in_their_order() {
+    let caller = a_run_dies_in_the_middle().await;
+    caller.passes(minutes(3)).await;
+    each_in_order(&caller);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_was_refused_is_tried_again_after_five_seconds() {
     let mut caller = a_caller().await;
