@@ -7,11 +7,13 @@ use calls::{AccountId, Cancelled, ConversationId, ConversationKey, RequestId};
 use jiff::Timestamp;
 use objects::UnitResult;
 use soap::{Element, ObjectResult};
+use tracing::warn;
 
 use crate::Cloud;
 use crate::call_record::Pointer;
+use crate::queues::ReplyWake;
 use crate::table::Key;
-use crate::trouble::Trouble;
+use crate::trouble::{CommitError, Trouble};
 
 /// Whether an object is one of the two that stand for what was sent before.
 pub(crate) fn is_scheduled(object: &Element) -> bool {
@@ -48,12 +50,15 @@ impl Cloud {
                     .take_step(&key, now, |conversation| conversation.cancel(now))
                     .await?
                 {
-                    Some(Cancelled::Yes) => ObjectResult {
-                        ok: true,
-                        status_message: "Deleted".to_owned(),
-                        object_type: object.type_name.clone().unwrap_or_default(),
-                        ..ObjectResult::default()
-                    },
+                    Some(Cancelled::Yes) => {
+                        self.close_cancelled(&key, now).await;
+                        ObjectResult {
+                            ok: true,
+                            status_message: "Deleted".to_owned(),
+                            object_type: object.type_name.clone().unwrap_or_default(),
+                            ..ObjectResult::default()
+                        }
+                    }
                     Some(Cancelled::TooLate) => {
                         refused(object, 222, "AsyncAPI_Invalid_Status_To_Delete_Item")
                     }
@@ -62,6 +67,28 @@ impl Cloud {
             }
         };
         Ok(UnitResult::Whole(Box::new(result)))
+    }
+
+    /// Gives the first calls their outcomes, and whoever wants to know is told: the wake-up for that
+    /// may stand behind one that is held until the time of the call that is cancelled. What is left
+    /// of a longer conversation is for the processor.
+    async fn close_cancelled(&self, key: &ConversationKey, now: Timestamp) {
+        let closed = match self.standing(key).await {
+            Ok(Some(standing)) => self.close_some(&standing, now).await,
+            Ok(None) => return,
+            Err(trouble) => Err(CommitError::Unavailable(trouble)),
+        };
+        match closed {
+            Ok((_, owed)) => {
+                let wakes: Vec<ReplyWake> = owed.into_iter().map(|debt| debt.wake).collect();
+                self.send_reply_wakes(&wakes).await;
+            }
+            // The processor is at it already.
+            Err(CommitError::Overtaken) => {}
+            Err(CommitError::Unavailable(trouble)) => {
+                warn!(conversation = %key, trouble = trouble.in_full(), "left for the processor");
+            }
+        }
     }
 
     async fn asked(&self, account: &AccountId, object: &Element) -> Result<Asked, Trouble> {

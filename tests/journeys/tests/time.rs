@@ -233,6 +233,26 @@ fn lines(answer: &journeys::Answer) -> Vec<String> {
     results.iter().map(|result| result.line(&fields)).collect()
 }
 
+/// Its wake-up is held in the queue until its second, and keeps any other waiting.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_held_is_ended_as_soon_as_it_is_cancelled() {
+    let mut caller = a_caller().await;
+    let soon = make("ann").at("2026-03-02T09:04:00Z");
+    let sent = caller.queues(soon.calling_back(ADDRESS)).await;
+    caller.passes(minutes(1)).await;
+    let delete = call().deleting(scheduled_request(&sent));
+    let answer = caller.does(delete).await;
+    assert_eq!(lines(&answer), ["OK Deleted 0"]);
+    caller.settles().await;
+    assert!(caller.now().to_string().starts_with("2026-03-02T09:01"));
+    let outcome = caller.outcome(&sent).await;
+    assert!(outcome.starts_with("Error Cancelled"), "{outcome}");
+    assert_eq!(caller.told().len(), 1);
+    caller.passes(minutes(10)).await;
+    assert_eq!(caller.told().len(), 1, "told once");
+    assert_eq!(caller.stored(), [""; 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_scheduled_can_be_deleted() {
     let mut caller = a_caller().await;
