@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::Provider;
@@ -127,7 +127,7 @@ impl Callback {
                 retry_after_s: answer
                     .headers()
                     .get("retry-after")
-                    .and_then(|s| s.parse().ok()),
+                    .and_then(|after| seconds_of(after, now)),
             },
         }
     }
@@ -147,6 +147,21 @@ fn signed_request(post: Post<'_>, now: Timestamp) -> Option<HttpRequest> {
     headers.insert("webhook-timestamp", timestamp);
     headers.insert("webhook-signature", signature);
     Some(request)
+}
+
+/// The seconds of a Retry-After: written as such, or as a date in any of HTTP's three forms. A date
+/// in the past asks for no wait.
+fn seconds_of(retry_after: &str, now: Timestamp) -> Option<u32> {
+    let seconds: i64 = match retry_after.parse() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let date = httpdate::parse_http_date(retry_after).ok()?;
+            let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
+            // Whole seconds on both sides, so that it is never short of the date.
+            i64::try_from(date).ok()? - now.as_second()
+        }
+    };
+    Some(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX))
 }
 
 /// Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`.
@@ -244,6 +259,27 @@ mod tests {
             signature.as_deref(),
             Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
         );
+    }
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        for (retry_after, seconds) in [
+            ("120", Some(120)),
+            ("0", Some(0)),
+            ("99999999999", Some(u32::MAX)),
+            ("Mon, 02 Mar 2026 09:01:30 GMT", Some(90)),
+            ("Monday, 02-Mar-26 09:01:30 GMT", Some(90)),
+            ("Mon Mar  2 09:01:30 2026", Some(90)),
+            ("Mon, 02 Mar 2026 09:00:00 GMT", Some(0)),
+            ("Sun, 01 Mar 2026 09:00:00 GMT", Some(0)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(u32::MAX)),
+            ("2026-03-02T09:01:30Z", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let now = "2026-03-02T09:00:00.4Z".parse().expect("a time");
+            assert_eq!(seconds_of(retry_after, now), seconds, "{retry_after}");
+        }
     }
 
     #[test]

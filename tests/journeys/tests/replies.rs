@@ -293,6 +293,20 @@ async fn a_receiver_says_when_to_come_again_and_when_not_to() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_says_by_a_date_when_to_come_again() {
+    let mut caller = a_caller().await;
+    let callbacks = caller.local().callbacks().clone();
+    let until = |date| CallbackAnswer::status(503).with_header("retry-after", date);
+    // The story begins at nine.
+    callbacks.answer_next(ADDRESS, until("Mon, 02 Mar 2026 12:00:00 GMT"));
+    callbacks.answer_next(ADDRESS, until("Mon, 02 Mar 2026 11:00:00 GMT"));
+    callbacks.answer_next(ADDRESS, until("Mon, 02 Mar 2037 12:00:00 GMT"));
+    caller.queues(make("ann").calling_back(ADDRESS)).await;
+    caller.passes(days(5)).await;
+    came_after(&caller, &[hours(3), minutes(5), hours(24)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reply_that_is_tried_again_does_not_hold_up_those_behind_it() {
     let mut caller = a_caller().await;
     caller
