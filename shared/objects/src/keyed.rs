@@ -6,7 +6,7 @@ use soap::{Element, ObjectResult};
 
 use crate::carry_out::{Asked, whole};
 use crate::key::{self, ObjectKey};
-use crate::saving::{self, Deed, Wish};
+use crate::saving::{self, Deed, LEFT, Wish};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 use crate::working::{Missing, Working};
@@ -23,7 +23,7 @@ pub(crate) struct Kind<'a> {
     pub(crate) no_key: (u32, &'static str),
     pub(crate) exists: (u32, &'static str),
     pub(crate) lacking: (u32, &'static str),
-    /// Messages of Create, Update and Delete.
+    /// Messages, by what was done and not by the method: SaveOptions may ask for another deed.
     pub(crate) created: &'a str,
     pub(crate) updated: &'a str,
     pub(crate) deleted: &'a str,
@@ -135,7 +135,7 @@ pub(crate) fn decide(
         None => return Err(no(kind.no_key).into()),
     };
     match asked.wish().on(found.object) {
-        Deed::Leave => Ok(Decision::only(whole(asked.done(message(asked, kind))))),
+        Deed::Leave => Ok(Decision::only(whole(asked.done(LEFT)))),
         Deed::Exists => Err(no(kind.exists).into()),
         Deed::Lacking => Err(no(kind.lacking).into()),
         Deed::Create => {
@@ -153,7 +153,7 @@ pub(crate) fn decide(
             );
             check(asked, Some(stored), &mut becomes)?;
             tree::set(&mut becomes, "ModifiedDate", asked.request.now.to_string());
-            let result = whole(kept(asked, message(asked, kind), &becomes));
+            let result = whole(kept(asked, kind.updated, &becomes));
             Ok(Decision::only(result).changing(found.key, Some(becomes)))
         }
         Deed::Remove(stored) => {
@@ -175,14 +175,6 @@ fn is_numbered_only(asked: &Asked<'_>) -> bool {
         .iter()
         .any(|name| tree::filled(asked.object, name).is_some())
         && matches!(asked.wish(), Wish::Change | Wish::Remove)
-}
-
-fn message<'a>(asked: &Asked<'_>, kind: &Kind<'a>) -> &'a str {
-    match asked.request.method {
-        Method::Create => kind.created,
-        Method::Update | Method::Perform => kind.updated,
-        Method::Delete => kind.deleted,
-    }
 }
 
 fn pointer_of(asked: &Asked<'_>, kind: &Kind<'_>, stored: &Element) -> ObjectKey {
@@ -209,7 +201,7 @@ fn create(
         key::guid(account, kind.type_name, id),
     );
     tree::set(&mut becomes, "CustomerKey", found.customer_key.clone());
-    let result = whole(kept(asked, message(asked, kind), &becomes));
+    let result = whole(kept(asked, kind.created, &becomes));
     Ok(Decision::only(result)
         .changing(found.key, Some(becomes))
         .changing(

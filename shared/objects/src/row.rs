@@ -10,9 +10,13 @@ use crate::columns::{
 use crate::data_extension::{self, ROWS};
 use crate::field::Field;
 use crate::key::{self, ObjectKey};
-use crate::saving::{Deed, Wish};
+use crate::saving::{Deed, LEFT, Wish};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
+
+const CREATED: &str = "Created DataExtensionObject";
+const UPDATED: &str = "Updated DataExtensionObject";
+const DELETED: &str = "Deleted DataExtensionObject";
 
 /// Numbers of the protocol's list of send failures, which names the same troubles.
 const DUPLICATE_ROW: u32 = 21;
@@ -185,27 +189,22 @@ impl Table<'_> {
     ) -> Result<Decision, Stop> {
         let (RowKey::Primary(at) | RowKey::Made(at)) = key;
         match self.asked.wish().on(stored) {
-            Deed::Leave => Ok(Decision::only(self.done(true))),
+            Deed::Leave => Ok(Decision::only(self.done(LEFT, true))),
             Deed::Create => {
                 let row = self.row(None, given)?;
-                Ok(Decision::only(self.done(true)).changing(at, Some(row)))
+                Ok(Decision::only(self.done(CREATED, true)).changing(at, Some(row)))
             }
             Deed::Change(stored) => {
                 let row = self.row(Some(stored), given)?;
-                Ok(Decision::only(self.done(true)).changing(at, Some(row)))
+                Ok(Decision::only(self.done(UPDATED, true)).changing(at, Some(row)))
             }
-            Deed::Remove(_) => Ok(Decision::only(self.done(false)).changing(at, None)),
+            Deed::Remove(_) => Ok(Decision::only(self.done(DELETED, false)).changing(at, None)),
             Deed::Exists => Err(self.duplicate(&given).into()),
             Deed::Lacking => Err(self.lacking(&given).into()),
         }
     }
 
-    fn done(&self, with_object: bool) -> crate::UnitResult {
-        let message = match self.asked.request.method {
-            Method::Create => "Created DataExtensionObject",
-            Method::Update | Method::Perform => "Updated DataExtensionObject",
-            Method::Delete => "Deleted DataExtensionObject",
-        };
+    fn done(&self, message: &str, with_object: bool) -> crate::UnitResult {
         whole(ObjectResult {
             object: with_object.then(|| self.asked.object.clone()),
             detail: detail(None, Vec::new(), Vec::new()),

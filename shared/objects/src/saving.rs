@@ -52,6 +52,9 @@ impl Wish {
     }
 }
 
+/// What is said of an object that was left as it is.
+pub(crate) const LEFT: &str = "Nothing was done, as SaveOptions ask";
+
 /// What is done with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed<'a> {

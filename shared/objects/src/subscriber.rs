@@ -5,7 +5,7 @@ use soap::{Element, ObjectResult, is_mail_address};
 
 use crate::carry_out::{Asked, whole};
 use crate::key::{self, ObjectKey};
-use crate::saving::{self, Deed};
+use crate::saving::{self, Deed, LEFT};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 
@@ -19,7 +19,7 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
     let (key, name) = key_of(account, asked.object)?;
     let stored = asked.working.get(&key)?;
     match asked.wish().on(stored) {
-        Deed::Leave => Ok(Decision::only(whole(asked.done(message(asked))))),
+        Deed::Leave => Ok(Decision::only(whole(asked.done(LEFT)))),
         Deed::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
         Deed::Lacking => Err(lacking(asked.object).into()),
         Deed::Remove(_) => {
@@ -32,13 +32,13 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
         Deed::Create => {
             check(asked.object, true)?;
             let becomes = created(asked, name);
-            let result = kept(asked, &becomes);
+            let result = kept(asked, "Created Subscriber.", &becomes);
             Ok(Decision::only(result).changing(key, Some(becomes)))
         }
         Deed::Change(stored) => {
             check(asked.object, false)?;
             let becomes = changed(asked, stored.clone());
-            let result = kept(asked, &becomes);
+            let result = kept(asked, "Updated Subscriber.", &becomes);
             Ok(Decision::only(result).changing(key, Some(becomes)))
         }
     }
@@ -91,14 +91,6 @@ fn lacking(object: &Element) -> Refused {
             12001,
             "SubscriberNotFound: there is no subscriber of this EmailAddress",
         ),
-    }
-}
-
-fn message(asked: &Asked<'_>) -> &'static str {
-    match asked.request.method {
-        Method::Create => "Created Subscriber.",
-        Method::Update | Method::Perform => "Updated Subscriber.",
-        Method::Delete => "Subscriber deleted",
     }
 }
 
@@ -249,7 +241,7 @@ fn date_status(becomes: &mut Element, before: Option<&str>, now: &str) {
     }
 }
 
-fn kept(asked: &Asked<'_>, stored: &Element) -> crate::UnitResult {
+fn kept(asked: &Asked<'_>, message: &str, stored: &Element) -> crate::UnitResult {
     let mut echo = asked.object.clone();
     let id = stored.text_of("ID").unwrap_or_default();
     tree::set(&mut echo, "ID", id);
@@ -257,6 +249,6 @@ fn kept(asked: &Asked<'_>, stored: &Element) -> crate::UnitResult {
     whole(ObjectResult {
         new_id: if is_create { id.parse().ok() } else { None },
         object: Some(echo),
-        ..asked.done(message(asked))
+        ..asked.done(message)
     })
 }

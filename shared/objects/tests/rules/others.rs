@@ -35,6 +35,27 @@ fn every_type_of_the_protocol_is_kept() {
 }
 
 #[test]
+fn save_options_are_honoured() {
+    let world = check(
+        &[
+            "Create(Nothing) Email{CustomerKey=a Subject=x}",
+            "Update(UpdateAdd) Email{CustomerKey=a Subject=x}",
+            "Create(UpdateAdd) Email{CustomerKey=a Subject=y}",
+            "Update(Nothing) Email{CustomerKey=a Subject=z}",
+            "Create(Delete) Email{CustomerKey=a}",
+        ],
+        &[
+            "OK Nothing was done, as SaveOptions ask",
+            "OK Email created",
+            "OK Email updated",
+            "OK Nothing was done, as SaveOptions ask",
+            "OK Email deleted",
+        ],
+    );
+    assert!(world.table.is_empty());
+}
+
+#[test]
 fn what_cannot_be_kept_is_refused() {
     let large = "x".repeat(400_000);
     check(

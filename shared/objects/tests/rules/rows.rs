@@ -85,7 +85,7 @@ fn a_primary_key_is_there_once() {
             ("Create(UpdateAdd)", "", "Id=1 Name=Cid"),
             ("Create(AddOnly)", "Id=1", "Name=Dan"),
         ],
-        &[CREATED, duplicate, CREATED, duplicate],
+        &[CREATED, duplicate, UPDATED, duplicate],
         &["Id=1 Name=Cid Since=2026-01-01T00:00:00 Vip=False"],
     );
 }
@@ -107,7 +107,7 @@ fn rows_are_updated_and_deleted_by_their_keys() {
             UPDATED,
             UPDATED,
             "68001 Primary key '2' does not exist. [key Id: 20]",
-            UPDATED,
+            CREATED,
             DELETED,
             "310002 Primary key '1' does not exist. [key Id: 20]",
         ],
@@ -120,6 +120,34 @@ fn rows_are_updated_and_deleted_by_their_keys() {
         ],
         &[CREATED, UPDATED],
         &["Id=1 Name=Ann Since=2026-01-01T00:00:00 Vip=True"],
+    );
+}
+
+#[test]
+fn what_is_told_goes_by_what_was_done() {
+    let nothing = "OK Nothing was done, as SaveOptions ask";
+    check_rows(
+        &[
+            ("Create(Nothing)", "", "Id=1 Name=Ann Since=1/1/2026"),
+            ("Update(UpdateAdd)", "", "Id=1 Name=Ann Since=1/1/2026"),
+            ("Create(UpdateAdd)", "", "Id=2 Name=Bea Since=1/1/2026"),
+            ("Update(Nothing)", "Id=2", "Name=Not"),
+            ("Create(Delete)", "Id=1", ""),
+            ("Update(Delete)", "Id=1", ""),
+            ("Update(AddOnly)", "", "Id=3 Name=Cid Since=1/1/2026"),
+            ("Update(Delete)", "Id=3", ""),
+        ],
+        &[
+            nothing,
+            CREATED,
+            CREATED,
+            nothing,
+            DELETED,
+            "68001 Primary key '1' does not exist. [key Id: 20]",
+            CREATED,
+            DELETED,
+        ],
+        &["Id=2 Name=Bea Since=2026-01-01T00:00:00 Vip=False"],
     );
 }
 

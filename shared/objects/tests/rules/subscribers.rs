@@ -82,14 +82,16 @@ fn save_options_are_honoured() {
             "Update(Nothing) Subscriber{SubscriberKey=ann EmailAddress=not@example.com}",
             "Create(Delete) Subscriber{SubscriberKey=ann}",
             "Create(UpdateOnly) Subscriber{SubscriberKey=ann EmailAddress=ann@example.com}",
+            "Create(Nothing) Subscriber{SubscriberKey=ann EmailAddress=ann@example.com}",
         ],
         &[
-            "OK Updated Subscriber.",
             "OK Created Subscriber.",
-            "12014 The subscriber is already on the list",
             "OK Updated Subscriber.",
+            "12014 The subscriber is already on the list",
+            "OK Nothing was done, as SaveOptions ask",
             "OK Subscriber deleted",
             "12015 Subscriber Key Not Found",
+            "OK Nothing was done, as SaveOptions ask",
         ],
     );
     assert!(world.table.is_empty());
