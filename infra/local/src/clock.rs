@@ -1,14 +1,23 @@
 //! The local cloud's clock: the only place that reads the system's.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::held;
+use crate::{disk, held};
 
 /// A clock that all stand-ins share, and that a test can stop and move.
 #[derive(Clone, Debug)]
-pub struct LocalClock(Arc<Mutex<Reading>>);
+pub struct LocalClock(Arc<Mutex<Hands>>);
+
+#[derive(Debug)]
+struct Hands {
+    reading: Reading,
+    /// Says how far a running clock is ahead, as `PT36H`.
+    file: Option<PathBuf>,
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Reading {
@@ -20,36 +29,81 @@ enum Reading {
 impl LocalClock {
     /// A clock that runs, and starts at the system's time.
     pub fn running() -> Self {
-        Self(Arc::new(Mutex::new(Reading::Running(SignedDuration::ZERO))))
+        Self::showing(Reading::Running(SignedDuration::ZERO))
     }
 
     /// A clock that stands still until it is moved.
     pub fn frozen_at(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(Reading::Frozen(now))))
+        Self::showing(Reading::Frozen(now))
+    }
+
+    fn showing(reading: Reading) -> Self {
+        Self(Arc::new(Mutex::new(Hands {
+            reading,
+            file: None,
+        })))
+    }
+
+    /// Keeps in this file from now on how far the clock runs ahead, and takes over what it says:
+    /// records of a later time must not meet an earlier one. A frozen clock is its test's own.
+    pub(crate) fn keep_in(&self, file: &Path) -> anyhow::Result<()> {
+        let mut hands = held(&self.0);
+        let Reading::Running(ahead) = &mut hands.reading else {
+            return Ok(());
+        };
+        if file.exists() {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("reading {}", file.display()))?;
+            *ahead = text.trim().parse().with_context(|| {
+                let file = file.display();
+                format!("{file} does not say how far the clock is ahead, as PT36H does")
+            })?;
+        }
+        hands.file = Some(file.to_owned());
+        Ok(())
     }
 
     pub fn now(&self) -> Timestamp {
-        match *held(&self.0) {
+        match held(&self.0).reading {
             Reading::Running(ahead) => later(system_time(), ahead),
             Reading::Frozen(now) => now,
         }
     }
 
     pub fn advance(&self, by: SignedDuration) {
-        let mut reading = held(&self.0);
-        *reading = match *reading {
-            Reading::Running(ahead) => Reading::Running(ahead.saturating_add(by)),
-            Reading::Frozen(now) => Reading::Frozen(later(now, by)),
-        };
+        let mut hands = held(&self.0);
+        hands.reading = hands.reading.advanced(by);
+    }
+
+    /// The same, and what is kept in a folder goes on from there. The file is on the disk before
+    /// the clock moves: nothing is ever kept of a time that is not.
+    pub(crate) fn advance_for_good(&self, by: SignedDuration) -> anyhow::Result<()> {
+        let mut hands = held(&self.0);
+        let advanced = hands.reading.advanced(by);
+        if let (Some(file), Reading::Running(ahead)) = (&hands.file, advanced) {
+            disk::replace(file, format!("{ahead}\n").as_bytes())
+                .with_context(|| format!("writing {}", file.display()))?;
+        }
+        hands.reading = advanced;
+        Ok(())
     }
 
     /// Moves the clock to this time; a running clock runs on from there.
     pub fn set(&self, now: Timestamp) {
-        let mut reading = held(&self.0);
-        *reading = match *reading {
+        let mut hands = held(&self.0);
+        hands.reading = match hands.reading {
             Reading::Running(_) => Reading::Running(now.duration_since(system_time())),
             Reading::Frozen(_) => Reading::Frozen(now),
         };
+    }
+}
+
+impl Reading {
+    fn advanced(self, by: SignedDuration) -> Self {
+        match self {
+            Self::Running(ahead) => Self::Running(ahead.saturating_add(by)),
+            Self::Frozen(now) => Self::Frozen(later(now, by)),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! some milliseconds earlier, and everything that was answered is in it.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -127,6 +128,18 @@ fn sync_whenever(
         held(progress).syncing = false;
         tell_ended.send_replace(begun);
     }
+}
+
+/// Writes a file beside its place and moves it there, so that no half of it is ever seen. On the
+/// disk when it returns.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    path.parent()
+        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

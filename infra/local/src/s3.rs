@@ -1,8 +1,6 @@
 //! S3: objects in memory, or as files in a folder.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +16,7 @@ use crate::asked::{Asked, header, query};
 use crate::chunked::body_of;
 use crate::clock::LocalClock;
 use crate::failure::Failure;
-use crate::held;
+use crate::{disk, held};
 
 /// Most keys in one answer to ListObjectsV2. AWS's figure.
 const KEYS_MAX: usize = 1000;
@@ -243,7 +241,7 @@ impl Object {
         }
     }
 
-    /// Writes the object beside its place and moves it there, so that no half of it is ever seen.
+    /// On the disk when it returns: records in the tables point at what is here.
     fn into_file(self, folder: &Path) -> Result<Self, Failure> {
         let Body::Here(bytes) = &self.body else {
             return Ok(self);
@@ -254,24 +252,14 @@ impl Object {
             serde_json::to_vec(&self.about).map_err(|error| broken_disk(error.into()))?;
         text.push(b'\n');
         text.extend_from_slice(bytes);
-        let new = path.with_extension("new");
         std::fs::create_dir_all(folder)
-            .and_then(|()| write_synced(&new, &text))
-            .and_then(|()| std::fs::rename(&new, &path))
-            .and_then(|()| File::open(folder)?.sync_all())
+            .and_then(|()| disk::replace(&path, &text))
             .map_err(broken_disk)?;
         Ok(Self {
             about: self.about,
             body: Body::File(path),
         })
     }
-}
-
-/// On the disk when it returns: records in the tables point at what is here.
-fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 fn read_file(path: &Path) -> Option<(About, Bytes)> {

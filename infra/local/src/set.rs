@@ -234,24 +234,24 @@ impl Set {
 
     /// The same beside loops that drain the queues by themselves: moves the clock from one thing
     /// that is due to the next, and waits until each has been started and what it started is done.
-    pub async fn pass_running(&self, time: SignedDuration) {
+    pub async fn pass_running(&self, time: SignedDuration) -> anyhow::Result<()> {
         self.wait_until_idle().await;
         let until = self.local.clock().now() + time;
         for _ in 0..STOPS_MAX {
             let now = self.local.clock().now();
             let next = self.next_event(until).await;
-            self.local
-                .clock()
-                .advance(next.duration_since(now).max(SignedDuration::ZERO));
+            let by = next.duration_since(now).max(SignedDuration::ZERO);
+            self.local.clock().advance_for_good(by)?;
             self.local.fire_due();
             if let Err(error) = self.functions.tick().await {
                 tracing::warn!(%error, "the timekeeper met trouble");
             }
             self.wait_until_idle().await;
             if next >= until {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 
     /// Waits until every queue is drained and every function is back, but not for ever.

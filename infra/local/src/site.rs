@@ -157,9 +157,10 @@ async fn advance(
             "seconds must be a number from 0 to 31622400\n",
         );
     };
-    site.set
-        .pass_running(SignedDuration::from_secs(seconds))
-        .await;
+    let time = SignedDuration::from_secs(seconds);
+    if let Err(error) = site.set.pass_running(time).await {
+        return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}\n"));
+    }
     Json(json!({ "now": site.set.cloud.now().to_string() })).into_response()
 }
 

@@ -71,6 +71,7 @@ impl LocalCloud {
         clock: LocalClock,
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
+        clock.keep_in(&folder.join("clock.txt"))?;
         let tally = Tally::default();
         let dynamodb = DynamoDb::in_file(&folder.join("tables.sqlite"), durability, tally.clone())?;
         let cloud = Self::around(dynamodb, clock, tally);

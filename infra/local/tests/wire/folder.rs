@@ -5,12 +5,23 @@ use std::path::{Path, PathBuf};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{EmailContent, RawMessage};
+use aws_smithy_types::retry::RetryConfig;
+use cloud::Chance;
+use jiff::{SignedDuration, Unit};
 use local::dynamodb::Durability;
 use local::names::{BODIES_BUCKET, CALLS_TABLE};
-use local::{LocalClock, LocalCloud};
+use local::{LocalClock, LocalCloud, Set};
 
 use crate::schedules::schedule;
 use crate::{config, dynamodb, key};
+
+fn clean(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).expect("a clean folder");
+    }
+    folder
+}
 
 fn opened(folder: &Path) -> LocalCloud {
     let clock = LocalClock::frozen_at(crate::NINE.parse().expect("a time"));
@@ -19,10 +30,7 @@ fn opened(folder: &Path) -> LocalCloud {
 
 #[tokio::test(start_paused = true)]
 async fn tables_mails_objects_and_schedules_outlive_their_cloud() {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("folder");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("a clean folder");
-    }
+    let folder = clean("folder");
     let cloud = opened(&folder);
     let put = dynamodb(&cloud)
         .put_item()
@@ -79,4 +87,33 @@ async fn tables_mails_objects_and_schedules_outlive_their_cloud() {
             .collect::<Vec<_>>(),
         ["kept"]
     );
+}
+
+#[tokio::test]
+async fn a_clock_that_was_moved_on_stays_ahead() {
+    let folder = clean("clock");
+    let opened = || LocalCloud::in_folder(&folder, Durability::PowerCut, LocalClock::running());
+    let ahead = |cloud: &LocalCloud| {
+        let ahead = cloud.clock().now() - LocalClock::running().now();
+        ahead.total(Unit::Hour).expect("hours").round()
+    };
+    for total in [36.0, 72.0] {
+        let local = opened().expect("a cloud");
+        let callbacks = local.http_connector();
+        let set = Set::new(local, callbacks, Chance::system(), RetryConfig::disabled());
+        let passed = set.pass_running(SignedDuration::from_hours(36)).await;
+        passed.expect("a disk");
+        assert_eq!(ahead(&set.local), total);
+        drop(set);
+        assert_eq!(ahead(&opened().expect("a cloud")), total, "started again");
+    }
+    let file = folder.join("clock.txt");
+    let kept = std::fs::read_to_string(&file).expect("text");
+    assert!(
+        kept.starts_with("PT71H59M") || kept.starts_with("PT72H"),
+        "{kept}"
+    );
+    std::fs::write(&file, &kept[..2]).expect("a damaged file");
+    let error = opened().err().expect("no cloud").to_string();
+    assert!(error.contains("clock.txt does not say how far"), "{error}");
 }
