@@ -153,57 +153,58 @@ impl Looking<'_> {
         };
         loop {
             let first = SequenceCode::new(cursor.sequence).unwrap_or(SequenceCode::FIRST);
-            let entries = self
+            let (entries, rest) = self
                 .entries(&standing, only.unwrap_or(first), only.is_some())
                 .await?;
-            if entries.is_empty() {
-                return Ok(true);
-            }
             for (sequence, entry) in entries {
                 cursor.sequence = sequence.get();
-                for element in self
-                    .elements(&standing, sequence, entry)
-                    .await?
-                    .into_iter()
-                    .skip(cursor.object)
-                {
-                    if page.results.len() >= size {
-                        return Ok(false);
-                    }
-                    cursor.object += 1;
-                    if self
-                        .request
-                        .filter
-                        .as_ref()
-                        .is_none_or(|filter| filter.admits(&element))
-                    {
-                        page.results
-                            .push(soap::project(&element, &self.properties()));
-                    }
+                let elements = self.elements(&standing, sequence, entry).await?;
+                if !self.take(elements, cursor, size, page) {
+                    return Ok(false);
                 }
                 cursor.object = 0;
-                cursor.sequence += 1;
             }
-            if only.is_some() {
+            let Some(rest) = rest else {
                 return Ok(true);
-            }
+            };
+            cursor.sequence = rest.get();
         }
     }
 
+    /// Takes what is asked for of one call's elements; `false`: the page is full.
+    fn take(
+        &self,
+        elements: Vec<Element>,
+        cursor: &mut Cursor,
+        size: usize,
+        page: &mut Page,
+    ) -> bool {
+        for element in elements.into_iter().skip(cursor.object) {
+            if page.results.len() >= size {
+                return false;
+            }
+            cursor.object += 1;
+            let filter = self.request.filter.as_ref();
+            if filter.is_none_or(|filter| filter.admits(&element)) {
+                page.results
+                    .push(soap::project(&element, &self.properties()));
+            }
+        }
+        true
+    }
+
+    /// Calls from one on, or it alone, and where the rest begins, if there is more to look at.
     async fn entries(
         &self,
         standing: &Standing,
         first: SequenceCode,
         only: bool,
-    ) -> Result<Vec<(SequenceCode, Entry)>, Trouble> {
+    ) -> Result<(Vec<(SequenceCode, Entry)>, Option<SequenceCode>), Trouble> {
         let now = self.cloud.now();
         let limit = if only { 1 } else { READ_AT_ONCE };
-        let outcomes = if only {
-            self.cloud
-                .outcome(standing, first, now)
-                .await?
-                .into_iter()
-                .collect()
+        let (outcomes, rest) = if only {
+            let outcome = self.cloud.outcome(standing, first, now).await?;
+            (outcome.into_iter().collect(), None)
         } else {
             self.cloud
                 .outcomes_from(standing, first, limit, now)
@@ -219,12 +220,16 @@ impl Looking<'_> {
                     },
                 )
             };
-            return Ok(outcomes.into_iter().map(entry).collect());
+            return Ok((outcomes.into_iter().map(entry).collect(), rest));
         }
         // The header once more, after the outcomes: a call that ended in between is then seen as
         // it was before, which is true of a moment ago, and not as neither.
         let found = self.cloud.calls_of(&standing.key, first, limit).await?;
-        let calls = found.map(|(_, calls)| calls).unwrap_or_default();
+        let mut calls = found.map(|(_, calls)| calls).unwrap_or_default();
+        // Outcomes are longer than calls can be: fewer of them may have come in one answer.
+        calls.retain(|call| rest.is_none_or(|rest| call.place.sequence() < rest));
+        let last = calls.last().map(|call| call.place.sequence());
+        let rest = last.filter(|_| !only).map(SequenceCode::next).or(rest);
         let entry = |call: Call| {
             let sequence = call.place.sequence();
             let outcome = outcomes
@@ -239,7 +244,7 @@ impl Looking<'_> {
                 },
             )
         };
-        Ok(calls.into_iter().map(entry).collect())
+        Ok((calls.into_iter().map(entry).collect(), rest))
     }
 
     async fn elements(

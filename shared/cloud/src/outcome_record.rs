@@ -292,18 +292,20 @@ impl Cloud {
             .transpose()
     }
 
-    /// How the calls of a conversation ended, from one on, in order; at most `limit`.
+    /// How the calls of a conversation ended, from one on, in order; at most `limit`. Beside them
+    /// where the rest begins, if there is more to look at.
     pub async fn outcomes_from(
         &self,
         standing: &Standing,
         first: SequenceCode,
         limit: i32,
         now: Timestamp,
-    ) -> Result<Vec<OutcomeRecord>, Trouble> {
+    ) -> Result<(Vec<OutcomeRecord>, Option<SequenceCode>), Trouble> {
         let conversation = &standing.key;
         if let Some(end) = &standing.only.end {
             let there = end.outcome.sequence >= first && self.is_kept(&end.outcome, now);
-            return Ok(there.then(|| end.outcome.clone()).into_iter().collect());
+            let records = there.then(|| end.outcome.clone()).into_iter().collect();
+            return Ok((records, None));
         }
         let last = format!("OUTCOME#{:010}", u32::MAX);
         let first = outcome_sort(first);
@@ -312,15 +314,16 @@ impl Cloud {
             .calls
             .query(&conversation.0, range, limit, None)
             .await?;
-        let records = page
+        let mut records = page
             .items
             .into_iter()
             .map(|item| OutcomeRecord::from_item(conversation.clone(), item))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(records
-            .into_iter()
-            .filter(|record| self.is_kept(record, now))
-            .collect())
+        // Before those are left out that are kept no longer: a page may hold nothing else.
+        let last = records.last().map(|record| record.sequence);
+        let rest = page.next.and(last).map(SequenceCode::next);
+        records.retain(|record| self.is_kept(record, now));
+        Ok((records, rest))
     }
 
     /// The table's TTL takes records late; what is promised is exact.

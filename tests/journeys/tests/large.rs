@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use journeys::record::put_call_record;
 use journeys::story::ADDRESS;
-use journeys::{Call, a_caller, attribute, call, look_for, minutes, subscriber};
+use journeys::{Call, a_caller, attribute, call, look_for, minutes, part, subscriber};
 use local::names::BODIES_BUCKET;
+use serde_json::json;
 
 /// The platform's limit for a request, less head-room.
 const ENVELOPE_BYTES_MAX: usize = 5_000_000;
@@ -81,6 +83,26 @@ async fn a_body_that_no_record_holds_goes_to_the_bucket() {
         notes.rows[0].at("Attributes.Value"),
         &noise(800_000)[600_000..]
     );
+}
+
+/// The table gives no more than a megabyte at once: all calls of this conversation come in one
+/// answer, their outcomes in several.
+#[tokio::test(start_paused = true)]
+async fn where_calls_stand_is_told_however_long_their_results_are() {
+    let mut caller = a_caller().await;
+    for sequence in 1..=5 {
+        caller.queues(part("c", sequence, 5)).await;
+    }
+    caller.settles().await;
+    let results = json!({ "B": "A".repeat(400_000) });
+    for record in caller.records() {
+        if record.kind() == "OUTCOME" {
+            let mut long = record.json().clone();
+            long["results"] = results.clone();
+            put_call_record(caller.local(), &long);
+        }
+    }
+    assert_eq!(caller.states("c").await, ["Complete"; 5]);
 }
 
 #[tokio::test(start_paused = true)]

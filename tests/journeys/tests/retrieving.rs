@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use journeys::look::{both, simple};
 use journeys::{
-    Call, Story, a_caller, attribute, call, hours, look_for, minutes, part, subscriber,
+    Call, Story, a_caller, attribute, call, days, hours, look_for, minutes, part, subscriber,
 };
 use local::faults::Fault;
 
@@ -368,6 +368,18 @@ async fn results_come_in_pages_too() {
     ordinals.extend(page.lines("OrdinalID"));
     let expected: Vec<String> = (0..90).map(|number: i32| number.to_string()).collect();
     assert_eq!(ordinals, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_found_behind_whatever_is_kept_no_longer() {
+    let mut caller = a_caller().await;
+    for sequence in 1..=260 {
+        caller.queues(part("c", sequence, 261)).await;
+    }
+    let last = part("c", 261, 261).at("2026-03-12T09:00:00Z");
+    caller.queues(last).await;
+    caller.passes(days(31)).await;
+    assert_eq!(caller.outcomes("c").await, ["261 OK"]);
 }
 
 #[tokio::test(start_paused = true)]
