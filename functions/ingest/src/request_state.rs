@@ -6,21 +6,21 @@ use cloud::standing::Standing;
 use jiff::Timestamp;
 use soap::{Element, write_date_time};
 
-/// An AsyncRequestResult. Filtered by either name of an id, so both are there; only what is asked
-/// for is answered.
+/// An AsyncRequestResult; `None`: how the call ended is kept no longer. Filtered by either name of
+/// an id, so both are there; only what is asked for is answered.
 pub fn element(
     standing: &Standing,
     sequence: SequenceCode,
     call: &Call,
     record: Option<&OutcomeRecord>,
     now: Timestamp,
-) -> Element {
+) -> Option<Element> {
     let conversation_id = standing
         .conversation
         .conversation_id
         .as_ref()
         .map_or(call.request_id.0.as_str(), |id| id.as_str());
-    let status = state(standing, sequence, call, record, now);
+    let status = state(standing, sequence, call, record, now)?;
     let mut state = Element::new("Results")
         .typed("AsyncRequestResult")
         .with(Element::of("CreatedDate", write_date_time(call.arrived_at)))
@@ -37,42 +37,47 @@ pub fn element(
             Element::of("CallMessage", &outcome.status_message),
         ]);
     }
-    state
+    Some(state)
 }
 
-/// AsyncRequestResult.Status.
+/// AsyncRequestResult.Status; `None`: how the call ended is kept no longer.
 pub fn state(
     standing: &Standing,
     sequence: SequenceCode,
     call: &Call,
     record: Option<&OutcomeRecord>,
     now: Timestamp,
-) -> &'static str {
-    record.map_or_else(
-        || state_before_end(standing, sequence, call, now),
-        |record| record.outcome.state(),
-    )
+) -> Option<&'static str> {
+    match record {
+        Some(record) => Some(record.outcome.state()),
+        None => state_without_outcome(standing, sequence, call, now),
+    }
 }
 
-/// The same of a call that has not ended.
-fn state_before_end(
+/// The same of a call that has not ended, or ended too long ago.
+fn state_without_outcome(
     standing: &Standing,
     sequence: SequenceCode,
     call: &Call,
     now: Timestamp,
-) -> &'static str {
-    match &standing.conversation.phase {
-        Phase::Gathering => "Gathering",
+) -> Option<&'static str> {
+    let conversation = &standing.conversation;
+    match &conversation.phase {
+        Phase::Gathering => Some("Gathering"),
+        // A call outlives its outcome by half a year, and its turn is over.
+        Phase::Running(progress) if sequence < progress.next => None,
         Phase::Running(progress) if progress.next == sequence && progress.done_through > 0 => {
-            "Processing"
+            Some("Processing")
         }
-        Phase::Running(_) if call.options.scheduled_time.is_some_and(|at| at > now) => "Scheduled",
-        Phase::Running(_) => "Queued",
+        Phase::Running(_) if call.options.scheduled_time.is_some_and(|at| at > now) => {
+            Some("Scheduled")
+        }
+        Phase::Running(_) => Some("Queued"),
         // Its outcome is still to be written, but is known: a wake-up that is held until the second
         // of a cancelled call keeps those behind it waiting.
-        Phase::Closing { .. } | Phase::Ended(_) => {
-            let outcome = standing.conversation.outcome_of_unrun(sequence, now);
-            outcome.map_or("Processing", |outcome| outcome.state())
-        }
+        Phase::Closing { .. } => conversation
+            .outcome_of_unrun(sequence, now)
+            .map(|outcome| outcome.state()),
+        Phase::Ended(_) => None,
     }
 }

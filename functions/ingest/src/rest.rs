@@ -3,10 +3,8 @@
 //! `GET /data/v1/async/{requestId}/status` and `.../results` answer in the shape of the original's
 //! requests of that name. An id that the account never had is told apart from one that is pending.
 
-use calls::{Ended, OverallStatus, Phase, RequestId};
+use calls::{Call, Ended, OverallStatus, RequestId};
 use cloud::accounts::{Caller, TokenFound};
-use cloud::outcome_record::OutcomeRecord;
-use cloud::retrieval::FoundCall;
 use cloud::{Cloud, Trouble};
 use serde_json::{Value, json};
 use soap::{ObjectResult, write_date_time};
@@ -75,17 +73,17 @@ async fn look(
     };
     let now = cloud.now();
     let sequence = found.call.place.sequence();
-    let conversation = &found.standing.conversation;
     let record = cloud.outcome(&found.standing, sequence, now).await?;
-    let outcome = match (&record, &conversation.phase) {
-        (Some(record), _) => Some(record.outcome.clone()),
-        // What is known of its end is kept no longer.
-        (None, Phase::Ended(_)) => return Ok(unknown(cloud, request_id)),
-        (None, Phase::Closing { .. }) => conversation.outcome_of_unrun(sequence, now),
-        (None, Phase::Gathering | Phase::Running(_)) => None,
+    let state = request_state::state(&found.standing, sequence, &found.call, record.as_ref(), now);
+    let Some(state) = state else {
+        return Ok(unknown(cloud, request_id));
+    };
+    let outcome = match &record {
+        Some(record) => Some(record.outcome.clone()),
+        None => found.standing.conversation.outcome_of_unrun(sequence, now),
     };
     match about {
-        About::Status => Ok(status(cloud, &found, outcome.as_ref(), record.as_ref())),
+        About::Status => Ok(status(cloud, &found.call, outcome.as_ref(), state)),
         About::Results => {
             let results = match &record {
                 Some(record) => results::of_objects(cloud, record).await?,
@@ -96,20 +94,12 @@ async fn look(
     }
 }
 
-fn status(
-    cloud: &Cloud,
-    found: &FoundCall,
-    outcome: Option<&calls::Outcome>,
-    record: Option<&OutcomeRecord>,
-) -> Response {
-    let call = &found.call;
+fn status(cloud: &Cloud, call: &Call, outcome: Option<&calls::Outcome>, state: &str) -> Response {
     let request_status = match outcome.map(|outcome| outcome.how) {
         None => "Pending",
         Some(Ended::CarriedOut) => "Complete",
         Some(Ended::Expired | Ended::Cancelled | Ended::NotProcessed) => "Error",
     };
-    let sequence = call.place.sequence();
-    let state = request_state::state(&found.standing, sequence, call, record, cloud.now());
     let failed = |outcome: &calls::Outcome| outcome.overall_status != OverallStatus::Ok;
     Response::json(
         200,

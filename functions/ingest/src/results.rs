@@ -258,13 +258,9 @@ impl Looking<'_> {
             (Kind::Item, Some(outcome), _) => self.items(standing, &outcome).await,
             (Kind::Request, outcome, Some(call)) => {
                 let now = self.cloud.now();
-                Ok(vec![request_state::element(
-                    standing,
-                    sequence,
-                    &call,
-                    outcome.as_ref(),
-                    now,
-                )])
+                let outcome = outcome.as_ref();
+                let element = request_state::element(standing, sequence, &call, outcome, now);
+                Ok(element.into_iter().collect())
             }
             (Kind::Message | Kind::Item, None, _) | (Kind::Request, _, None) => Ok(Vec::new()),
         }

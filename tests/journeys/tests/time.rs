@@ -417,3 +417,50 @@ async fn results_are_kept_for_thirty_days_after_the_call_has_ended() {
     caller.passes(days(10) - seconds(2)).await;
     assert_eq!(caller.outcome(&late).await, "OK", "it ended ten days later");
 }
+
+/// The calls themselves are kept for half a year more.
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_results_are_kept_no_longer_has_no_state_either() {
+    let mut caller = a_caller().await;
+    let many = (0..200).map(|number| subscriber(&format!("s{number}")));
+    let mut ids = vec![
+        caller.queues(make("alone")).await,
+        caller.queues(call().doing("Create", many.collect())).await,
+    ];
+    let nobody = "<Objects xsi:type=\"Subscriber\"/>";
+    for call in [
+        part("whole", 1, 2),
+        part("whole", 2, 2),
+        part("failed", 1, 2).creating(nobody),
+        part("failed", 2, 2),
+        part("silent", 1, 2),
+        part("waits", 1, 2),
+        part("waits", 2, 2).at("2026-04-01T09:00:00Z"),
+    ] {
+        ids.push(caller.queues(call).await);
+    }
+    let waits = ids.pop().expect("the last one");
+    caller.passes(minutes(10)).await;
+    caller.goes_into_maintenance(true).await;
+    caller.passes(days(29)).await;
+    let mut there = Vec::new();
+    for id in &ids {
+        there.push(caller.state(id).await);
+    }
+    assert_eq!(
+        there.join(" "),
+        "Complete Complete Complete Complete Error NotProcessed NotProcessed Complete"
+    );
+    caller.passes(days(1)).await;
+    for swept in [false, true] {
+        for id in &ids {
+            assert_eq!(caller.state(id).await, "", "{id} {swept}");
+        }
+        for conversation in ["whole", "failed", "silent"] {
+            assert!(caller.states(conversation).await.is_empty(), "{swept}");
+        }
+        assert_eq!(caller.states("waits").await, ["Queued"], "{swept}");
+        caller.local().dynamodb().sweep_expired().expect("a sweep");
+    }
+    assert_eq!(caller.state(&waits).await, "Queued");
+}
