@@ -2,11 +2,12 @@
 //!
 //! Read in this order: this file (which path leads where), [`exchange`] (one SOAP request, from its
 //! bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a call
-//! for later), [`at_once`] (a call for now), [`retrieve`] and [`results`] (looking at what there
-//! is), [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a call,
-//! as JSON). [`gateway`] is what `main.rs` needs of API Gateway.
+//! for later), [`at_once`] (a call for now), [`retrieve`], [`asked`] and [`results`] (looking at what
+//! there is), [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a
+//! call, as JSON). [`gateway`] is what `main.rs` needs of API Gateway.
 
 pub mod accept;
+pub mod asked;
 pub mod at_once;
 pub mod caller;
 pub mod exchange;

@@ -5,75 +5,15 @@ use calls::{AccountId, Call, RequestId, SequenceCode};
 use cloud::outcome_record::OutcomeRecord;
 use cloud::standing::Standing;
 use cloud::{Cloud, Trouble};
-use objects::RetrieveError;
 use soap::{Element, ObjectDetail, ObjectResult, RetrieveRequest, write_date_time};
 
+use crate::asked::{Asked, Kind};
 use crate::page::{Cursor, Page};
 use crate::request_state;
 use crate::retrieve::Looked;
 
 /// Records that are read in one request.
 const READ_AT_ONCE: i32 = 250;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// One per call that has ended.
-    Message,
-    /// One per object of a call that has ended.
-    Item,
-    /// One per call, at any moment after it was accepted.
-    Request,
-}
-
-impl Kind {
-    pub fn named(object_type: &str) -> Option<Self> {
-        match object_type {
-            "ResultMessage" => Some(Self::Message),
-            "ResultItem" => Some(Self::Item),
-            "AsyncRequestResult" => Some(Self::Request),
-            _ => None,
-        }
-    }
-}
-
-impl Kind {
-    fn check_properties(self, request: &RetrieveRequest) -> Result<(), RetrieveError> {
-        let object_type = request.object_type.as_str();
-        let mut asked_for = soap::unknown_properties(object_type, request.properties());
-        let mut filtered_by = soap::unknown_properties(object_type, request.filtered_by());
-        if self == Self::Request {
-            // The original has no such result for calls, so its type does not name these.
-            let is_unknown = |path: &&str| !["RequestID", "ConversationID"].contains(path);
-            asked_for.retain(is_unknown);
-            filtered_by.retain(is_unknown);
-        }
-        RetrieveError::of_unknown(object_type, &asked_for, &filtered_by)
-    }
-}
-
-/// The ids that a filter asks for, and whether they name conversations.
-struct Asked<'a> {
-    ids: &'a [String],
-    by_conversation: bool,
-}
-
-impl<'a> Asked<'a> {
-    fn of(request: &'a RetrieveRequest) -> Option<Self> {
-        let filter = request.filter.as_ref()?;
-        let named = |names: [&str; 2]| names.into_iter().find_map(|name| filter.equals(name));
-        if let Some(ids) = named(["RequestID", "ObjectID"]) {
-            return Some(Self {
-                ids,
-                by_conversation: false,
-            });
-        }
-        let ids = named(["ConversationID", "CustomerKey"])?;
-        Some(Self {
-            ids,
-            by_conversation: true,
-        })
-    }
-}
 
 /// Looks at the calls asked for. An id that was never seen gives nothing.
 pub async fn look(
@@ -98,7 +38,7 @@ pub async fn look(
         account,
         kind,
         request,
-        by_conversation: asked.by_conversation,
+        asked: &asked,
     };
     let mut page = Page::default();
     while let Some(id) = asked.ids.get(cursor.id) {
@@ -119,7 +59,7 @@ struct Looking<'a> {
     account: &'a AccountId,
     kind: Kind,
     request: &'a RetrieveRequest,
-    by_conversation: bool,
+    asked: &'a Asked,
 }
 
 /// One call of a conversation, as far as it is known.
@@ -137,10 +77,10 @@ impl Looking<'_> {
         size: usize,
         page: &mut Page,
     ) -> Result<bool, Trouble> {
-        let (standing, only) = if self.by_conversation {
+        let (standing, only) = if self.asked.by_conversation {
             (self.cloud.conversation_named(self.account, id).await?, None)
         } else {
-            let request_id = RequestId(id.trim().to_lowercase());
+            let request_id = RequestId(id.to_owned());
             let found = self
                 .cloud
                 .call_of_request(self.account, &request_id)
@@ -184,8 +124,7 @@ impl Looking<'_> {
                 return false;
             }
             cursor.object += 1;
-            let filter = self.request.filter.as_ref();
-            if filter.is_none_or(|filter| filter.admits(&element)) {
+            if self.asked.filter.admits(&element) {
                 page.results
                     .push(soap::project(&element, &self.properties()));
             }
@@ -277,11 +216,11 @@ impl Looking<'_> {
     }
 
     /// The conversation as its caller knows it. A call alone is named by its RequestID, which is
-    /// shown to those who ask by it.
+    /// shown to those who ask for a conversation.
     fn conversation_id(&self, standing: &Standing, request_id: &RequestId) -> String {
         match &standing.conversation.conversation_id {
             Some(id) => id.as_str().to_owned(),
-            None if self.by_conversation => request_id.0.clone(),
+            None if self.asked.names_conversations => request_id.0.clone(),
             None => String::new(),
         }
     }

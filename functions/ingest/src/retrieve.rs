@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use objects::{ObjectKey, Source, Working};
 use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
+use crate::asked::Kind;
 use crate::caller::{self, Caller};
 use crate::page::{self, Cursor, Page, RESULTS_MAX};
 use crate::results;
@@ -115,7 +116,7 @@ async fn look(
         .and_then(|size| usize::try_from(size).ok())
         .unwrap_or(RESULTS_MAX)
         .min(RESULTS_MAX);
-    match results::Kind::named(&request.object_type) {
+    match Kind::named(&request.object_type) {
         Some(kind) => results::look(cloud, account, kind, request, cursor, size).await,
         None => stored(cloud, account, request, cursor, size).await,
     }

@@ -166,6 +166,31 @@ impl Filter {
         }
     }
 
+    /// The same without the blanks around the values of these properties.
+    #[must_use]
+    pub fn trimming(self, properties: &[&str]) -> Self {
+        let trimming = |parts: Vec<Self>| {
+            let parts = parts.into_iter().map(|part| part.trimming(properties));
+            parts.collect()
+        };
+        match self {
+            Self::And(parts) => Self::And(trimming(parts)),
+            Self::Or(parts) => Self::Or(trimming(parts)),
+            Self::Simple {
+                property,
+                operator,
+                values,
+                dates,
+            } if properties.contains(&property.as_str()) => Self::Simple {
+                property,
+                operator,
+                values: values.iter().map(|value| value.trim().to_owned()).collect(),
+                dates,
+            },
+            Self::Simple { .. } => self,
+        }
+    }
+
     /// The properties that it looks at, each path as often as it is named.
     pub fn properties(&self) -> Vec<&str> {
         match self {

@@ -471,10 +471,73 @@ async fn what_became_of_a_call_is_found_under_either_name() {
     assert_eq!(found.lines("ObjectID"), [alone, two]);
 }
 
+const RESULTS: [&str; 3] = ["ResultMessage", "ResultItem", "AsyncRequestResult"];
+
+/// How many results of each kind a filter finds.
+async fn counts(caller: &mut Story, filter: &str) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for (count, object_type) in counts.iter_mut().zip(RESULTS) {
+        let look = look_for(object_type).of("RequestID").filtered(filter);
+        *count = caller.retrieves(look).await.rows.len();
+    }
+    counts
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_id_is_found_once_however_it_is_written() {
+    let mut caller = a_caller().await;
+    let alone = caller.queues(make("ann")).await;
+    let one = caller.queues(part("c", 1, 2)).await;
+    caller.queues(part("c", 2, 2)).await;
+    caller.queues(part(" c", 1, 1)).await;
+    caller.settles().await;
+    for id in [&alone, &one] {
+        let pretty = format!("\n    {id}\n  ");
+        let capitals = format!("\t{} ", id.to_uppercase());
+        for filter in [
+            simple("RequestID", "equals", &[&pretty]),
+            simple("RequestID", "IN", &[id, id, id]),
+            simple("RequestID", "IN", &[id, &pretty, &capitals]),
+        ] {
+            assert_eq!(counts(&mut caller, &filter).await, [1; 3], "{filter}");
+        }
+    }
+    let both_of_them = simple("RequestID", "IN", &[&alone, "nothing", &one, &alone]);
+    assert_eq!(counts(&mut caller, &both_of_them).await, [2; 3]);
+    let twice = simple("ConversationID", "IN", &["c", "c"]);
+    assert_eq!(counts(&mut caller, &twice).await, [2; 3]);
+    // Blanks are a part of the names that callers give.
+    let other = simple("ConversationID", "equals", &[" c"]);
+    assert_eq!(counts(&mut caller, &other).await, [1; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_and_its_conversation_can_be_named_together() {
+    let mut caller = a_caller().await;
+    let alone = caller.queues(make("ann")).await;
+    let one = caller.queues(part("c", 1, 1)).await;
+    caller.settles().await;
+    for (request, conversation, expected) in [
+        (&alone, alone.as_str(), 1),
+        (&one, "c", 1),
+        (&alone, "c", 0),
+        (&one, &alone, 0),
+    ] {
+        let request = simple("RequestID", "equals", &[request]);
+        let conversation = simple("ConversationID", "equals", &[conversation]);
+        let filter = both(&request, "AND", &conversation);
+        let found = counts(&mut caller, &filter).await;
+        assert_eq!(found, [expected; 3], "{filter}");
+        let filter = both(&conversation, "AND", &request);
+        let found = counts(&mut caller, &filter).await;
+        assert_eq!(found, [expected; 3], "{filter}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_id_that_was_never_seen_gives_nothing() {
     let mut caller = a_caller().await;
-    for object_type in ["ResultMessage", "ResultItem", "AsyncRequestResult"] {
+    for object_type in RESULTS {
         for name in ["RequestID", "ConversationID"] {
             for id in ["6f0c2f6e-0000-4000-8000-000000000000", "nothing", ""] {
                 let look = look_for(object_type).of("RequestID").by(name, id);
@@ -497,7 +560,7 @@ async fn another_account_sees_nothing() {
     caller.queues(part("d", 1, 2)).await;
     caller.settles().await;
     let mut other = caller.another_caller("1002").await;
-    for object_type in ["ResultMessage", "ResultItem", "AsyncRequestResult"] {
+    for object_type in RESULTS {
         for (name, id) in [
             ("RequestID", alone.as_str()),
             ("RequestID", &named),
