@@ -46,9 +46,9 @@ pub async fn accept(
     };
     let alone = call.conversation_id.is_none();
     let taken_in = match idempotency_key.filter(|_| alone) {
-        Some(key) if key.is_empty() || key.chars().count() > IDEMPOTENCY_KEY_CHARS_MAX => {
+        Some(key) if !is_key(key) => {
             return Ok(Err(Fault::client(
-                "The Idempotency-Key header must have 1 to 255 characters",
+                "The Idempotency-Key header must have 1 to 255 characters, in UTF-8",
             )));
         }
         Some(key) => cloud.take_in_once(call, &kept.canonical, key, now).await?,
@@ -73,6 +73,12 @@ pub async fn accept(
 
 /// Longest `Idempotency-Key`.
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+
+/// What could not be read of a key may be anything: two such keys must not be taken for one.
+fn is_key(text: &str) -> bool {
+    let is_readable = !text.contains(char::REPLACEMENT_CHARACTER);
+    is_readable && (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&text.chars().count())
+}
 
 /// All that can be said against a call before its conversation is looked at.
 fn check(

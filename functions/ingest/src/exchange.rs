@@ -76,6 +76,15 @@ fn out_of_order(message_id: &str) -> Fault {
     )
 }
 
+/// Carried out at once, a call leaves nothing that a second one could be known by; its caller must
+/// not believe that it is safe.
+fn not_once() -> Fault {
+    Fault::client(
+        "The Idempotency-Key header is for asynchronous calls. Send the call with RequestType \
+         Asynchronous, or without the header",
+    )
+}
+
 async fn carry_through(
     cloud: &Cloud,
     request: &Request,
@@ -119,10 +128,12 @@ async fn operate(
                 Ok(caller) => caller,
                 Err(refusal) => return Ok(Ok(accept::refused(&call, &refusal))),
             };
+            let idempotency_key = request.header("idempotency-key");
             if call.is_asynchronous() {
-                let idempotency_key = request.header("idempotency-key");
                 let host = host_of(&request.origin);
                 accept::accept(cloud, &caller, &call, kept, idempotency_key, &host).await
+            } else if idempotency_key.is_some() {
+                Ok(Err(not_once()))
             } else {
                 at_once::carry_out(cloud, &caller, &call).await
             }

@@ -18,13 +18,7 @@ pub fn read(event: ApiGatewayV2httpRequest) -> Option<Request> {
     } else {
         body.into_bytes()
     };
-    let headers: BTreeMap<String, String> = event
-        .headers
-        .iter()
-        .filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        })
-        .collect();
+    let headers = headers(&event.headers);
     let context = event.request_context;
     let host = context
         .domain_name
@@ -41,6 +35,16 @@ pub fn read(event: ApiGatewayV2httpRequest) -> Option<Request> {
         headers,
         body,
     })
+}
+
+/// Headers by their names, each value read as UTF-8. One that is none is not left out, since what
+/// its caller relies on must not be lost in silence: what cannot be read shows.
+pub fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect()
 }
 
 /// The same for every answer: headers that HTTP does not allow are left out.
@@ -111,6 +115,23 @@ mod tests {
             (request.method.as_str(), request.query.as_str()),
             ("POST", "a=b")
         );
+    }
+
+    #[test]
+    fn headers_may_hold_more_than_ascii_and_none_is_left_out() {
+        let mut map = HeaderMap::new();
+        for (name, value) in [
+            ("plain", b"k-1".as_slice()),
+            ("utf-8", "r\u{e9}sum\u{e9} \u{20ac}".as_bytes()),
+            ("latin-1", b"r\xe9sum\xe9"),
+        ] {
+            let value = HeaderValue::from_bytes(value).expect("a value");
+            map.insert(HeaderName::from_static(name), value);
+        }
+        let read = headers(&map);
+        assert_eq!(read["plain"], "k-1");
+        assert_eq!(read["utf-8"], "r\u{e9}sum\u{e9} \u{20ac}");
+        assert_eq!(read["latin-1"], "r\u{fffd}sum\u{fffd}");
     }
 
     #[test]

@@ -208,19 +208,13 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
             "Only the local cloud is here; the functions are where --lambda says.\n",
         );
     }
-    let named: BTreeMap<String, String> = head
-        .headers
-        .iter()
-        .filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        })
-        .collect();
-    let host = named.get("host").cloned().unwrap_or_default();
+    let headers = ingest::gateway::headers(&head.headers);
+    let host = headers.get("host").cloned().unwrap_or_default();
     let request = ingest::Request {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: named,
+        headers,
         body: body.to_vec(),
         origin: format!("http://{host}"),
     };

@@ -66,7 +66,8 @@ async fn a_key_stands_for_one_content() {
 #[tokio::test(start_paused = true)]
 async fn a_key_has_bounds() {
     let mut caller = a_caller().await;
-    for key in [String::new(), "k".repeat(256)] {
+    // The last one is what is left of a key that is no UTF-8.
+    for key in [String::new(), "k".repeat(256), "r\u{fffd}sum".to_owned()] {
         let answer = caller.sends(make("ann").keyed(&key)).await;
         let said = answer.said();
         assert!(
@@ -77,6 +78,24 @@ async fn a_key_has_bounds() {
     caller
         .queues(make("ann").keyed(&"\u{e9}".repeat(255)))
         .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_carried_out_at_once_has_no_key() {
+    let mut caller = a_caller().await;
+    let now = call().creating(subscriber("ann")).at_once();
+    let explicit = now.clone().with("RequestType", "Synchronous");
+    for call in [&now, &explicit] {
+        let answer = caller.sends(call.clone().keyed("k-1")).await;
+        assert_eq!(answer.http_status, 500);
+        let said = answer.said();
+        assert!(
+            said.starts_with("soap:Client The Idempotency-Key header is for asynchronous calls"),
+            "{said}"
+        );
+    }
+    assert!(caller.stored().is_empty(), "it was not carried out");
+    caller.does(now).await;
 }
 
 #[tokio::test(start_paused = true)]
