@@ -23,7 +23,7 @@ pub(crate) struct Kind<'a> {
     pub(crate) no_key: (u32, &'static str),
     pub(crate) exists: (u32, &'static str),
     pub(crate) lacking: (u32, &'static str),
-    /// Messages, by what was done and not by the method: SaveOptions may ask for another deed.
+    /// Messages of Create and Update, and of whatever removes.
     pub(crate) created: &'a str,
     pub(crate) updated: &'a str,
     pub(crate) deleted: &'a str,
@@ -153,7 +153,7 @@ pub(crate) fn decide(
             );
             check(asked, Some(stored), &mut becomes)?;
             tree::set(&mut becomes, "ModifiedDate", asked.request.now.to_string());
-            let result = whole(kept(asked, kind.updated, &becomes));
+            let result = whole(kept(asked, saved(asked, kind), &becomes));
             Ok(Decision::only(result).changing(found.key, Some(becomes)))
         }
         Deed::Remove(stored) => {
@@ -175,6 +175,15 @@ fn is_numbered_only(asked: &Asked<'_>) -> bool {
         .iter()
         .any(|name| tree::filled(asked.object, name).is_some())
         && matches!(asked.wish(), Wish::Change | Wish::Remove)
+}
+
+/// What the original says of an object that is there now: it goes by the method, not by whether
+/// SaveOptions made one of the other.
+fn saved<'a>(asked: &Asked<'_>, kind: &Kind<'a>) -> &'a str {
+    match asked.request.method {
+        Method::Create => kind.created,
+        Method::Update | Method::Perform | Method::Delete => kind.updated,
+    }
 }
 
 fn pointer_of(asked: &Asked<'_>, kind: &Kind<'_>, stored: &Element) -> ObjectKey {
@@ -201,7 +210,7 @@ fn create(
         key::guid(account, kind.type_name, id),
     );
     tree::set(&mut becomes, "CustomerKey", found.customer_key.clone());
-    let result = whole(kept(asked, kind.created, &becomes));
+    let result = whole(kept(asked, saved(asked, kind), &becomes));
     Ok(Decision::only(result)
         .changing(found.key, Some(becomes))
         .changing(

@@ -192,15 +192,24 @@ impl Table<'_> {
             Deed::Leave => Ok(Decision::only(self.done(LEFT, true))),
             Deed::Create => {
                 let row = self.row(None, given)?;
-                Ok(Decision::only(self.done(CREATED, true)).changing(at, Some(row)))
+                Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
             Deed::Change(stored) => {
                 let row = self.row(Some(stored), given)?;
-                Ok(Decision::only(self.done(UPDATED, true)).changing(at, Some(row)))
+                Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
             Deed::Remove(_) => Ok(Decision::only(self.done(DELETED, false)).changing(at, None)),
             Deed::Exists => Err(self.duplicate(&given).into()),
             Deed::Lacking => Err(self.lacking(&given).into()),
+        }
+    }
+
+    /// What the original says of an object that is there now: it goes by the method, not by whether
+    /// SaveOptions made one of the other.
+    fn saved(&self) -> &'static str {
+        match self.asked.request.method {
+            Method::Create => CREATED,
+            Method::Update | Method::Perform | Method::Delete => UPDATED,
         }
     }
 

@@ -32,13 +32,13 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
         Deed::Create => {
             check(asked.object, true)?;
             let becomes = created(asked, name);
-            let result = kept(asked, "Created Subscriber.", &becomes);
+            let result = kept(asked, saved(asked), &becomes);
             Ok(Decision::only(result).changing(key, Some(becomes)))
         }
         Deed::Change(stored) => {
             check(asked.object, false)?;
             let becomes = changed(asked, stored.clone());
-            let result = kept(asked, "Updated Subscriber.", &becomes);
+            let result = kept(asked, saved(asked), &becomes);
             Ok(Decision::only(result).changing(key, Some(becomes)))
         }
     }
@@ -91,6 +91,15 @@ fn lacking(object: &Element) -> Refused {
             12001,
             "SubscriberNotFound: there is no subscriber of this EmailAddress",
         ),
+    }
+}
+
+/// What the original says of a subscriber that is there now: it goes by the method, not by whether
+/// SaveOptions made one of the other.
+fn saved(asked: &Asked<'_>) -> &'static str {
+    match asked.request.method {
+        Method::Create => "Created Subscriber.",
+        Method::Update | Method::Perform | Method::Delete => "Updated Subscriber.",
     }
 }
 

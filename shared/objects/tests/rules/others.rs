@@ -46,8 +46,8 @@ fn save_options_are_honoured() {
         ],
         &[
             "OK Nothing was done, as SaveOptions ask",
-            "OK Email created",
             "OK Email updated",
+            "OK Email created",
             "OK Nothing was done, as SaveOptions ask",
             "OK Email deleted",
         ],

@@ -15,7 +15,7 @@ fn later_objects_see_what_earlier_ones_did() {
            TriggeredSend{TriggeredSendDefinition{CustomerKey=d} Subscribers{SubscriberKey=a}}"],
         &[
             "OK Created Subscriber.",
-            "OK Updated Subscriber.",
+            "OK Created Subscriber.",
             "OK TriggeredSendDefinition created",
             "180008 Unable to queue Triggered Send request. There are no valid subscribers. [0: Error Code: 2 - Subscriber is held.]",
         ],

@@ -85,7 +85,7 @@ fn a_primary_key_is_there_once() {
             ("Create(UpdateAdd)", "", "Id=1 Name=Cid"),
             ("Create(AddOnly)", "Id=1", "Name=Dan"),
         ],
-        &[CREATED, duplicate, UPDATED, duplicate],
+        &[CREATED, duplicate, CREATED, duplicate],
         &["Id=1 Name=Cid Since=2026-01-01T00:00:00 Vip=False"],
     );
 }
@@ -107,7 +107,7 @@ fn rows_are_updated_and_deleted_by_their_keys() {
             UPDATED,
             UPDATED,
             "68001 Primary key '2' does not exist. [key Id: 20]",
-            CREATED,
+            UPDATED,
             DELETED,
             "310002 Primary key '1' does not exist. [key Id: 20]",
         ],
@@ -124,7 +124,7 @@ fn rows_are_updated_and_deleted_by_their_keys() {
 }
 
 #[test]
-fn what_is_told_goes_by_what_was_done() {
+fn a_row_that_is_not_there_now_is_not_said_to_be_saved() {
     let nothing = "OK Nothing was done, as SaveOptions ask";
     check_rows(
         &[
@@ -139,12 +139,12 @@ fn what_is_told_goes_by_what_was_done() {
         ],
         &[
             nothing,
-            CREATED,
+            UPDATED,
             CREATED,
             nothing,
             DELETED,
             "68001 Primary key '1' does not exist. [key Id: 20]",
-            CREATED,
+            UPDATED,
             DELETED,
         ],
         &["Id=2 Name=Bea Since=2026-01-01T00:00:00 Vip=False"],

@@ -85,8 +85,8 @@ fn save_options_are_honoured() {
             "Create(Nothing) Subscriber{SubscriberKey=ann EmailAddress=ann@example.com}",
         ],
         &[
-            "OK Created Subscriber.",
             "OK Updated Subscriber.",
+            "OK Created Subscriber.",
             "12014 The subscriber is already on the list",
             "OK Nothing was done, as SaveOptions ask",
             "OK Subscriber deleted",
