@@ -12,7 +12,8 @@ const OFFSET_MINUTES_MAX: i32 = 14 * 60;
 
 /// Reads an `xsd:dateTime`: `2026-11-20T10:00:00`, with fraction and with `Z` or an offset if
 /// there is one. Blanks around it do not count, everything else must be exact. A fraction finer
-/// than nanoseconds is cut. `None`: it is not one, or it is beyond the year 9999.
+/// than nanoseconds is cut, and so are the last hours of the year 9999, which no Timestamp reaches:
+/// clients write them where they mean never. `None`: it is not one, or it is beyond that year.
 pub fn read_date_time(text: &str) -> Option<Timestamp> {
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
     let (date, rest) = text.split_once('T')?;
@@ -28,7 +29,8 @@ pub fn read_date_time(text: &str) -> Option<Timestamp> {
         Some(_) => return None,
         None => (date, read_time(time)?),
     };
-    offset.to_timestamp(date.to_datetime(time)).ok()
+    let at = offset.to_timestamp(date.to_datetime(time));
+    Some(at.unwrap_or(Timestamp::MAX))
 }
 
 /// The same where a time without zone is in UTC: WS-Security's own times.
@@ -145,6 +147,24 @@ mod tests {
         check("2026-12-31T24:00:00Z", Some("2027-01-01T00:00:00Z"));
         check("2026-12-31T24:00:00.000Z", Some("2027-01-01T00:00:00Z"));
         check("2026-12-31T24:00:01Z", None);
+    }
+
+    /// The last one of .NET, as it writes it with and without zone.
+    #[test]
+    fn what_is_beyond_the_last_time_is_the_last_time() {
+        let last = Timestamp::MAX.to_string();
+        check("9999-12-30T22:00:00Z", Some("9999-12-30T22:00:00Z"));
+        for text in [
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.9999999",
+            "9999-12-31T00:00:00-14:00",
+            &last,
+        ] {
+            check(text, Some(&last));
+        }
+        check("0001-01-01T00:00:00+14:00", Some("0000-12-31T10:00:00Z"));
+        check("9999-12-32T00:00:00Z", None);
+        check("10000-01-01T00:00:00Z", None);
     }
 
     #[test]

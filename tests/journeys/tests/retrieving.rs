@@ -144,6 +144,8 @@ async fn dates_are_compared_as_times() {
     }
     let between = dated("between", &["2026-03-02T09:30:00Z", "2026-03-02T11:00:00Z"]);
     assert_eq!(found(&mut caller, &between).await, "eleven ten");
+    let since = dated("between", &[ten, "9999-12-31T23:59:59Z"]);
+    assert_eq!(found(&mut caller, &since).await, "eleven ten");
     let several = dated("IN", &["2026-03-02T09:00:00Z", "2026-03-02T11:00:00Z"]);
     assert_eq!(found(&mut caller, &several).await, "eleven nine");
 }

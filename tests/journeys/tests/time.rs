@@ -418,6 +418,36 @@ async fn results_are_kept_for_thirty_days_after_the_call_has_ended() {
     assert_eq!(caller.outcome(&late).await, "OK", "it ended ten days later");
 }
 
+/// What clients write where they mean never: .NET's first and last times.
+#[tokio::test(start_paused = true)]
+async fn the_last_time_that_can_be_written_is_a_time() {
+    let mut caller = a_caller().await;
+    for last in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999"] {
+        let answer = caller.sends(make("ann").at(last)).await;
+        assert_eq!(answer.error_code(), 226, "{}", answer.said());
+        let both = make("ann").at(last).until(last);
+        assert_eq!(caller.sends(both).await.error_code(), 226);
+        let answer = caller.sends(make("ann").at_once().at(last)).await;
+        assert_eq!(answer.http_status, 200, "{}", answer.said());
+    }
+    let soon = "2026-03-12T09:00:00Z";
+    let kept = make("bob").at(soon).until("9999-12-31T23:59:59Z");
+    let kept = caller.queues(kept).await;
+    let keyed = make("cid").until("9999-12-31T23:59:59.9999999").keyed("k");
+    let keyed = caller.queues(keyed).await;
+    caller.passes(minutes(1)).await;
+    assert_eq!(caller.state(&kept).await, "Scheduled");
+    assert_eq!(caller.state(&keyed).await, "Complete");
+    caller.passes(days(10)).await;
+    assert_eq!(caller.state(&kept).await, "Complete");
+    let first = "0001-01-01T00:00:00";
+    let answer = caller.sends(make("dan").until(first)).await;
+    assert_eq!(answer.error_code(), 228);
+    let past = caller.queues(make("dan").at(first)).await;
+    caller.settles().await;
+    assert_eq!(caller.state(&past).await, "Complete");
+}
+
 /// The calls themselves are kept for half a year more.
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_results_are_kept_no_longer_has_no_state_either() {
