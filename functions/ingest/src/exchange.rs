@@ -56,13 +56,15 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
 
 /// A packed body is not unpacked: a small one could become a large one.
 fn check_plain(request: &Request) -> Result<(), Fault> {
-    match request.header("content-encoding").map(str::trim) {
-        None | Some("" | "identity") => Ok(()),
-        Some(encoding) => Err(Fault::client(format!(
-            "Content-Encoding '{}' is not supported. Send the envelope as it is",
-            soap::echo(encoding)
-        ))),
+    let encoding = request.header("content-encoding").unwrap_or_default();
+    let encoding = encoding.trim();
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
+        return Ok(());
     }
+    Err(Fault::client(format!(
+        "Content-Encoding '{}' is not supported. Send the envelope as it is",
+        soap::echo(encoding)
+    )))
 }
 
 /// Nothing is said of what is wrong inside, but it can be found by the id.
