@@ -60,6 +60,14 @@ impl Response {
         }
     }
 
+    /// The same head with nothing behind it. How long the body would be is said, or a server that
+    /// finds none would say that it is empty.
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        let length = std::mem::take(&mut self.body).len();
+        self.with_header("content-length", &length.to_string())
+    }
+
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));

@@ -25,19 +25,27 @@ use cloud::Cloud;
 
 pub use http::{Request, Response};
 
-/// Answers one HTTP request. Paths are matched without regard to case, and by their end, since
-/// clients put prefixes of their own before them.
+/// Answers one HTTP request. HEAD is answered like GET, but for the body.
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
+    if request.method == "HEAD" {
+        return route(cloud, request, "GET").await.without_body();
+    }
+    route(cloud, request, &request.method).await
+}
+
+/// Paths are matched without regard to case, and by their end, since clients put prefixes of their
+/// own before them.
+async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
     let path = request.path.to_ascii_lowercase();
     let path = path.trim_end_matches('/');
     if let Some((request_id, about)) = rest::asked(path) {
-        return match request.method.as_str() {
+        return match method {
             "GET" => rest::answer(cloud, request, &request_id, about).await,
-            _ => Response::text(405, "Use GET here.\n").with_header("allow", "GET"),
+            _ => Response::text(405, "Use GET here.\n").with_header("allow", "GET, HEAD"),
         };
     }
     let wants_wsdl = request.query.to_ascii_lowercase().starts_with("wsdl");
-    match (request.method.as_str(), path) {
+    match (method, path) {
         ("GET", path) if path.ends_with("/etframework.wsdl") => wsdl(cloud, request),
         ("GET", path) if path.ends_with("/service.asmx") && wants_wsdl => wsdl(cloud, request),
         ("GET", path) if path.ends_with("/etframeworkfault.xsd") => {

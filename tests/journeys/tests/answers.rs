@@ -146,8 +146,12 @@ async fn every_fault_is_one_in_both_versions() {
 }
 
 async fn got(caller: &Story, path: &str, query: &str) -> Response {
+    asked(caller, "GET", path, query).await
+}
+
+async fn asked(caller: &Story, method: &str, path: &str, query: &str) -> Response {
     let request = Request {
-        method: "GET".to_owned(),
+        method: method.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         ..Request::default()
@@ -181,6 +185,28 @@ async fn what_describes_the_service_is_where_the_original_has_it() {
     assert_eq!(schema.status, 200);
     let schema = journeys::Node::read(&schema.body);
     assert_eq!((schema.name.as_str(), schema.children.len()), ("schema", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_is_that_of_the_answer_without_the_answer() {
+    let caller = a_caller().await;
+    for (path, query) in [
+        ("/etframework.wsdl", ""),
+        ("/Service.asmx", "wsdl"),
+        ("/ETFrameworkFault.xsd", ""),
+        ("/Service.asmx", ""),
+        ("/data/v1/async/x/status", ""),
+        ("/nothing", ""),
+    ] {
+        let whole = got(&caller, path, query).await;
+        let head = asked(&caller, "HEAD", path, query).await;
+        let length = whole.body.len().to_string();
+        let expected = Response {
+            body: String::new(),
+            ..whole.with_header("content-length", &length)
+        };
+        assert_eq!(head, expected, "{path}?{query}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
