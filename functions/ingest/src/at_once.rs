@@ -5,7 +5,7 @@ use cloud::objects_table::Chunk;
 use cloud::{Cloud, CommitError, Trouble};
 use jiff::SignedDuration;
 use objects::{MailOrder, Unit, UnitResult, Working};
-use soap::{CallRequest, Fault, ObjectDetail, ObjectResult};
+use soap::{CallRequest, Fault, ObjectResult};
 
 use crate::accept;
 use crate::caller::Caller;
@@ -48,12 +48,11 @@ pub async fn carry_out(
     }
     let failed = results.iter().filter(|result| !result.ok).count();
     let overall_status = OverallStatus::of(results.len(), failed);
-    Ok(Ok(soap::write_results(
+    Ok(Ok(soap::write_results_that_fit(
         call.method,
         &results,
         Some(&request_id.0),
         overall_status.text(),
-        ObjectDetail::Whole,
     )))
 }
 

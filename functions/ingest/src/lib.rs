@@ -16,6 +16,7 @@ pub mod http;
 pub mod page;
 pub mod request_state;
 pub mod rest;
+pub mod result_message;
 pub mod results;
 pub mod retrieve;
 pub mod system;

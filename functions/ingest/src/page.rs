@@ -1,9 +1,10 @@
-//! Pages of a Retrieve: at most 2,500 results in one answer, and where the next page begins.
+//! Pages of a Retrieve: at most 2,500 results in one answer, and no more bytes than it can carry; and
+//! where the next page begins.
 
 use calls::{AccountId, RequestId};
 use cloud::{Cloud, Trouble};
 use serde::{Deserialize, Serialize};
-use soap::{Element, Operation, RetrieveRequest};
+use soap::{Element, Operation, PAYLOAD_BYTES_MAX, RetrieveRequest};
 
 use crate::retrieve;
 
@@ -11,11 +12,55 @@ use crate::retrieve;
 pub const RESULTS_MAX: usize = 2_500;
 
 /// What one look came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Page {
-    pub results: Vec<Element>,
+    /// Results, as they are written.
+    pub results: String,
     /// Where to go on, if there is more.
     pub next: Option<Cursor>,
+    /// Most results that it takes.
+    size: usize,
+    count: usize,
+    bytes: usize,
+}
+
+impl Page {
+    pub fn of(size: usize) -> Self {
+        Self {
+            results: String::new(),
+            next: None,
+            size,
+            count: 0,
+            bytes: 0,
+        }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.count >= self.size
+    }
+
+    /// Takes them in, all of them or, where they would make the answer too long, none: `false`.
+    /// The first ones have their place whatever they take, or nobody would ever get behind them.
+    pub fn take(&mut self, results: &[Element]) -> bool {
+        let written = soap::write_found(results);
+        let bytes = soap::carried_bytes(&written);
+        if self.count > 0 && self.bytes + bytes > PAYLOAD_BYTES_MAX {
+            return false;
+        }
+        self.results.push_str(&written);
+        self.count += results.len();
+        self.bytes += bytes;
+        true
+    }
+
+    /// There may be more of the stored objects, behind this key.
+    pub fn with_more_behind(self, after: Option<String>) -> Self {
+        let next = Some(Cursor {
+            after,
+            ..Cursor::default()
+        });
+        Self { next, ..self }
+    }
 }
 
 /// Where a Retrieve goes on.
@@ -24,7 +69,8 @@ pub struct Cursor {
     /// Stored objects: the last key that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Results of calls: which of the ids asked for, which call of it, which object of that.
+    /// Which of the ids or keys asked for; of results of calls also which call of it, which object
+    /// of that.
     #[serde(default)]
     pub id: usize,
     #[serde(default)]

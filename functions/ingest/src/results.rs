@@ -5,11 +5,12 @@ use calls::{AccountId, Call, RequestId, SequenceCode};
 use cloud::outcome_record::OutcomeRecord;
 use cloud::standing::Standing;
 use cloud::{Cloud, Trouble};
-use soap::{Element, ObjectDetail, ObjectResult, RetrieveRequest, write_date_time};
+use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
 use crate::asked::{Asked, Kind};
 use crate::page::{Cursor, Page};
 use crate::request_state;
+use crate::result_message;
 use crate::retrieve::Looked;
 
 /// Records that are read in one request.
@@ -40,9 +41,9 @@ pub async fn look(
         request,
         asked: &asked,
     };
-    let mut page = Page::default();
+    let mut page = Page::of(size);
     while let Some(id) = asked.ids.get(cursor.id) {
-        if !looking.take_id(id, &mut cursor, size, &mut page).await? {
+        if !looking.take_id(id, &mut cursor, &mut page).await? {
             page.next = Some(cursor);
             break;
         }
@@ -74,7 +75,6 @@ impl Looking<'_> {
         &self,
         id: &str,
         cursor: &mut Cursor,
-        size: usize,
         page: &mut Page,
     ) -> Result<bool, Trouble> {
         let (standing, only) = if self.asked.by_conversation {
@@ -99,7 +99,7 @@ impl Looking<'_> {
             for (sequence, entry) in entries {
                 cursor.sequence = sequence.get();
                 let elements = self.elements(&standing, sequence, entry).await?;
-                if !self.take(elements, cursor, size, page) {
+                if !self.take(elements, cursor, page) {
                     return Ok(false);
                 }
                 cursor.object = 0;
@@ -111,23 +111,17 @@ impl Looking<'_> {
         }
     }
 
-    /// Takes what is asked for of one call's elements; `false`: the page is full.
-    fn take(
-        &self,
-        elements: Vec<Element>,
-        cursor: &mut Cursor,
-        size: usize,
-        page: &mut Page,
-    ) -> bool {
+    /// Takes what is asked for of one call's elements; `false`: the page takes no more.
+    fn take(&self, elements: Vec<Element>, cursor: &mut Cursor, page: &mut Page) -> bool {
         for element in elements.into_iter().skip(cursor.object) {
-            if page.results.len() >= size {
+            if page.is_full() {
+                return false;
+            }
+            let is_asked_for = self.asked.filter.admits(&element);
+            if is_asked_for && !page.take(&[soap::project(&element, &self.properties())]) {
                 return false;
             }
             cursor.object += 1;
-            if self.asked.filter.admits(&element) {
-                page.results
-                    .push(soap::project(&element, &self.properties()));
-            }
         }
         true
     }
@@ -193,7 +187,19 @@ impl Looking<'_> {
         entry: Entry,
     ) -> Result<Vec<Element>, Trouble> {
         match (self.kind, entry.outcome, entry.call) {
-            (Kind::Message, Some(outcome), _) => Ok(vec![self.message(standing, &outcome).await?]),
+            (Kind::Message, Some(outcome), _) => {
+                let conversation_id = self.conversation_id(standing, &outcome.request_id);
+                let properties = &self.request.properties;
+                let with_detail = properties.iter().any(|name| name == "ResultDetailXML");
+                let message =
+                    result_message::element(self.cloud, &outcome, &conversation_id, with_detail)
+                        .await?;
+                let calls = standing.conversation.calls_in_conversation;
+                Ok(vec![message.with(Element::of(
+                    "CallsInConversation",
+                    calls.to_string(),
+                ))])
+            }
             (Kind::Item, Some(outcome), _) => self.items(standing, &outcome).await,
             (Kind::Request, outcome, Some(call)) => {
                 let now = self.cloud.now();
@@ -223,60 +229,6 @@ impl Looking<'_> {
             None if self.asked.names_conversations => request_id.0.clone(),
             None => String::new(),
         }
-    }
-
-    async fn message(
-        &self,
-        standing: &Standing,
-        record: &OutcomeRecord,
-    ) -> Result<Element, Trouble> {
-        let outcome = &record.outcome;
-        let status = outcome.overall_status.text();
-        let mut message = Element::new("Results")
-            .typed("ResultMessage")
-            .with(Element::of(
-                "CreatedDate",
-                write_date_time(outcome.ended_at),
-            ))
-            .with(Element::of("RequestID", &record.request_id.0))
-            .with(Element::of(
-                "ConversationID",
-                self.conversation_id(standing, &record.request_id),
-            ))
-            .with(Element::of("OverallStatusCode", status))
-            .with(Element::of("StatusCode", status))
-            .with(Element::of("StatusMessage", &outcome.status_message));
-        if let Some(code) = outcome.error_code {
-            message = message.with(Element::of("ErrorCode", code.to_string()));
-        }
-        message = message
-            .with(Element::of("RequestType", "Asynchronous"))
-            .with(Element::of("ResultType", "Asynchronous"));
-        if self
-            .request
-            .properties
-            .iter()
-            .any(|property| property == "ResultDetailXML")
-        {
-            let results = record.object_results(self.cloud).await?;
-            let xml = if results.is_empty() {
-                String::new()
-            } else {
-                let request_id = Some(record.request_id.0.as_str());
-                soap::write_results(
-                    record.method,
-                    &results,
-                    request_id,
-                    status,
-                    ObjectDetail::Whole,
-                )
-            };
-            message = message.with(Element::of("ResultDetailXML", xml));
-        }
-        let calls = standing.conversation.calls_in_conversation;
-        Ok(message
-            .with(Element::of("SequenceCode", record.sequence.to_string()))
-            .with(Element::of("CallsInConversation", calls.to_string())))
     }
 
     async fn items(

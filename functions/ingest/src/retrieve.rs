@@ -71,8 +71,8 @@ async fn page_of(
     request: &RetrieveRequest,
     canonical: &str,
     request_id: &RequestId,
-) -> Result<(String, Vec<Element>), Trouble> {
-    let error = |text: &str| Ok((format!("Error: {text}"), Vec::new()));
+) -> Result<(String, String), Trouble> {
+    let error = |text: &str| Ok((format!("Error: {text}"), String::new()));
     let (request, canonical, cursor) = match &request.continue_request {
         None => (request.clone(), canonical.to_owned(), Cursor::default()),
         Some(before) => match page::continued(cloud, account, before).await? {
@@ -87,22 +87,18 @@ async fn page_of(
     };
     match look(cloud, account, &request, cursor).await? {
         Err(text) => error(&text),
-        Ok(Page {
-            results,
-            next: None,
-        }) => Ok(("OK".to_owned(), results)),
-        Ok(Page {
-            results,
-            next: Some(next),
-        }) => {
-            page::keep(cloud, account, request_id, &canonical, next).await?;
-            Ok(("MoreDataAvailable".to_owned(), results))
-        }
+        Ok(page) => match page.next {
+            None => Ok(("OK".to_owned(), page.results)),
+            Some(next) => {
+                page::keep(cloud, account, request_id, &canonical, next).await?;
+                Ok(("MoreDataAvailable".to_owned(), page.results))
+            }
+        },
     }
 }
 
 fn error(text: &str, request_id: &str) -> String {
-    soap::write_retrieved(&format!("Error: {text}"), request_id, &[])
+    soap::write_retrieved(&format!("Error: {text}"), request_id, "")
 }
 
 async fn look(
@@ -149,46 +145,11 @@ async fn stored(
         source: &source,
         request,
     };
-    if let Some(keys) = direct_keys(&source, request.filter.as_ref(), cloud) {
-        let mut page = Page::default();
-        for key in keys {
-            if let Some(found) = cloud.object(&key).await? {
-                wanted.take(found, &mut page);
-            }
-        }
-        return Ok(Ok(page));
-    }
-    let began = cloud.now();
-    let mut page = Page::default();
-    let mut after = cursor.after;
-    loop {
-        let partition = &source.partition;
-        let (found, more) = cloud
-            .objects_after(partition, after.as_deref(), READ_AT_ONCE)
-            .await?;
-        for (sort, object) in found {
-            wanted.take(object, &mut page);
-            after = Some(sort);
-            if page.results.len() >= size {
-                page.next = Some(Cursor {
-                    after,
-                    ..Cursor::default()
-                });
-                return Ok(Ok(page));
-            }
-        }
-        if more.is_none() {
-            return Ok(Ok(page));
-        }
-        after = more;
-        if cloud.now().duration_since(began) > LOOK_MAX {
-            page.next = Some(Cursor {
-                after,
-                ..Cursor::default()
-            });
-            return Ok(Ok(page));
-        }
-    }
+    let page = match direct_keys(&source, request.filter.as_ref(), cloud) {
+        Some(keys) => wanted.at(cloud, &keys, cursor.id, size).await?,
+        None => wanted.after(cloud, cursor.after, size).await?,
+    };
+    Ok(Ok(page))
 }
 
 /// What of the stored objects goes into the answer.
@@ -198,8 +159,68 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn take(&self, stored: Element, page: &mut Page) {
-        let admitted = self
+    /// What lies at these keys, from the one with that number on.
+    async fn at(
+        &self,
+        cloud: &Cloud,
+        keys: &[ObjectKey],
+        first: usize,
+        size: usize,
+    ) -> Result<Page, Trouble> {
+        let mut page = Page::of(size);
+        for (id, key) in keys.iter().enumerate().skip(first) {
+            let fits = !page.is_full()
+                && match cloud.object(key).await? {
+                    Some(found) => self.take(found, &mut page),
+                    None => true,
+                };
+            if !fits {
+                page.next = Some(Cursor {
+                    id,
+                    ..Cursor::default()
+                });
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// What lies in the partition, behind that key.
+    async fn after(
+        &self,
+        cloud: &Cloud,
+        mut after: Option<String>,
+        size: usize,
+    ) -> Result<Page, Trouble> {
+        let began = cloud.now();
+        let mut page = Page::of(size);
+        loop {
+            let partition = &self.source.partition;
+            let (found, more) = cloud
+                .objects_after(partition, after.as_deref(), READ_AT_ONCE)
+                .await?;
+            for (sort, object) in found {
+                let fits = self.take(object, &mut page);
+                if fits {
+                    after = Some(sort);
+                }
+                if !fits || page.is_full() {
+                    return Ok(page.with_more_behind(after));
+                }
+            }
+            if more.is_none() {
+                return Ok(page);
+            }
+            after = more;
+            if cloud.now().duration_since(began) > LOOK_MAX {
+                return Ok(page.with_more_behind(after));
+            }
+        }
+    }
+
+    /// `false`: it does not fit into the page.
+    fn take(&self, stored: Element, page: &mut Page) -> bool {
+        let admitted: Vec<Element> = self
             .source
             .objects_in(stored)
             .into_iter()
@@ -209,8 +230,9 @@ impl Wanted<'_> {
                     .as_ref()
                     .is_none_or(|filter| filter.admits(object))
             })
-            .map(|object| soap::project(&object, &self.request.properties));
-        page.results.extend(admitted);
+            .map(|object| soap::project(&object, &self.request.properties))
+            .collect();
+        page.take(&admitted)
     }
 }
 

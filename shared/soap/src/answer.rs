@@ -16,6 +16,10 @@ use crate::write::Writer;
 /// How long the Timestamp of an answer says that it is good for. The original's figure.
 const FRESHNESS: SignedDuration = SignedDuration::from_mins(5);
 
+/// Most bytes of a payload, as [`carried_bytes`] counts them: a Lambda function answers with at
+/// most 6 MB, less head-room for the envelope and what was counted roughly.
+pub const PAYLOAD_BYTES_MAX: usize = 5_000_000;
+
 const FAULT_ACTION: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing/fault";
 const ANONYMOUS: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous";
 const PROLOGUE: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
@@ -41,6 +45,20 @@ pub fn envelope(answering: &Answering<'_>, action: &str, payload: &str) -> Strin
     writer.raw(payload);
     close(&mut writer);
     writer.finish()
+}
+
+/// What markup takes in the JSON in which a Lambda function answers: quotation marks, backslashes,
+/// tabs and line feeds are escaped there.
+pub fn carried_bytes(markup: &str) -> usize {
+    let is_escaped = |byte: &&u8| matches!(byte, b'"' | b'\\' | b'\t' | b'\n');
+    markup.len() + markup.as_bytes().iter().filter(is_escaped).count()
+}
+
+/// The same for markup that is the text of an element.
+pub fn carried_bytes_as_text(markup: &str) -> usize {
+    let mut writer = Writer::with_capacity(markup.len() * 2);
+    writer.text(markup);
+    carried_bytes(&writer.finish())
 }
 
 /// The whole answer that is a fault; goes out with HTTP status 500.

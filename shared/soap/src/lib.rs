@@ -40,7 +40,9 @@ mod write;
 mod wsdl;
 mod xml;
 
-pub use answer::{Answering, envelope, write_fault};
+pub use answer::{
+    Answering, PAYLOAD_BYTES_MAX, carried_bytes, carried_bytes_as_text, envelope, write_fault,
+};
 pub use call::CallRequest;
 pub use definitions::write_definitions;
 pub use describe::DescribeRequest;
@@ -52,7 +54,8 @@ pub use fault::{Fault, FaultCode, echo};
 pub use filter::{Filter, Operator};
 pub use listings::{
     RequestResult, SystemStatus, Version, write_configured, write_executed, write_extracted,
-    write_queried, write_retrieved, write_scheduled, write_system_status, write_version_info,
+    write_found, write_queried, write_retrieved, write_scheduled, write_system_status,
+    write_version_info,
 };
 pub use namespaces::API;
 pub use objects::ObjectDetail;
@@ -62,7 +65,9 @@ pub use password_digest::{FRESH, PasswordDigest};
 pub use payload::{canonical, digest, read_canonical};
 pub use query::QueryRequest;
 pub use result::{Detail, FieldError, ObjectResult, SubscriberFailure};
-pub use results::{response_name, write_queued, write_refused, write_results};
+pub use results::{
+    response_name, write_queued, write_refused, write_results, write_results_that_fit,
+};
 pub use retrieve::{RetrieveRequest, project, unknown_properties};
 pub use schedule::{ConfigureRequest, ScheduleRequest};
 pub use security::Credentials;

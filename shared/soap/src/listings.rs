@@ -39,32 +39,35 @@ pub struct RequestResult {
     pub object: Option<Element>,
 }
 
-/// The payload with retrieved objects. `overall_status` is `OK`, `MoreDataAvailable` or
-/// `Error: text` (with a colon: one client library splits at it).
-pub fn write_retrieved(overall_status: &str, request_id: &str, results: &[Element]) -> String {
+/// The payload with retrieved objects, as [`write_found`] wrote them. `overall_status` is `OK`,
+/// `MoreDataAvailable` or `Error: text` (with a colon: one client library splits at it).
+pub fn write_retrieved(overall_status: &str, request_id: &str, results: &str) -> String {
     write_objects("RetrieveResponseMsg", overall_status, request_id, results)
 }
 
 /// The payload with queried objects; otherwise like [`write_retrieved`].
-pub fn write_queried(overall_status: &str, request_id: &str, results: &[Element]) -> String {
+pub fn write_queried(overall_status: &str, request_id: &str, results: &str) -> String {
     write_objects("QueryResponseMsg", overall_status, request_id, results)
 }
 
-fn write_objects(
-    root: &str,
-    overall_status: &str,
-    request_id: &str,
-    results: &[Element],
-) -> String {
+/// Objects as the results of a Retrieve or Query: a part of such a payload, whose size is known
+/// before it goes in.
+pub fn write_found(objects: &[Element]) -> String {
     /// What a small object takes, to save most of the growing.
     const OBJECT_BYTES: usize = 256;
-    let mut writer = Writer::with_capacity(512 + results.len() * OBJECT_BYTES);
+    let mut writer = Writer::with_capacity(objects.len() * OBJECT_BYTES);
+    for object in objects {
+        objects::write_object(&mut writer, object, "Results", ObjectDetail::Whole);
+    }
+    writer.finish()
+}
+
+fn write_objects(root: &str, overall_status: &str, request_id: &str, results: &str) -> String {
+    let mut writer = Writer::with_capacity(512 + results.len());
     writer.open_root(root, None, false);
     writer.leaf("OverallStatus", overall_status);
     writer.leaf("RequestID", request_id);
-    for result in results {
-        objects::write_object(&mut writer, result, "Results", ObjectDetail::Whole);
-    }
+    writer.raw(results);
     writer.close(root);
     writer.finish()
 }

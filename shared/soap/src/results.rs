@@ -5,6 +5,7 @@
 
 use calls::{Method, Refusal};
 
+use crate::answer::{PAYLOAD_BYTES_MAX, carried_bytes};
 use crate::element::Element;
 use crate::objects::{self, ObjectDetail};
 use crate::result::{Detail, FieldError, ObjectResult, SubscriberFailure};
@@ -35,9 +36,47 @@ pub fn write_results(
         request_id,
         overall_status,
         |writer, at| {
-            write_result(writer, method, &results[at], at, detail);
+            let ordinal = ordinal(&results[at], at);
+            write_result(writer, method, &results[at], ordinal, detail);
         },
     )
+}
+
+/// The same for an answer that has to fit into [`PAYLOAD_BYTES_MAX`]: where it does not, without
+/// the objects, which the caller has, and at last with codes and numbers alone. What was done must
+/// not go unanswered.
+pub fn write_results_that_fit(
+    method: Method,
+    results: &[ObjectResult],
+    request_id: Option<&str>,
+    overall_status: &str,
+) -> String {
+    let written = [ObjectDetail::Whole, ObjectDetail::None]
+        .into_iter()
+        .map(|detail| write_results(method, results, request_id, overall_status, detail))
+        .find(|payload| carried_bytes(payload) <= PAYLOAD_BYTES_MAX);
+    written.unwrap_or_else(|| {
+        write_response(
+            method,
+            results.len(),
+            request_id,
+            overall_status,
+            |writer, at| {
+                let ordinal = ordinal(&results[at], at);
+                let bare = without_words(&results[at]);
+                write_result(writer, method, &bare, ordinal, ObjectDetail::None);
+            },
+        )
+    })
+}
+
+fn without_words(result: &ObjectResult) -> ObjectResult {
+    ObjectResult {
+        ok: result.ok,
+        error_code: result.error_code,
+        new_id: result.new_id,
+        ..ObjectResult::default()
+    }
 }
 
 /// The payload for a call that is kept and will be carried out later: `OK`, `Queued` for each of
@@ -48,9 +87,7 @@ pub fn write_queued(method: Method, objects: usize, request_id: &str) -> String 
         status_message: "Queued".to_owned(),
         ..Default::default()
     };
-    write_response(method, objects, Some(request_id), "OK", |writer, at| {
-        write_result(writer, method, &queued, at, ObjectDetail::None);
-    })
+    write_alike(method, objects, &queued, Some(request_id), "OK")
 }
 
 /// The payload for a call that is not taken in: the refusal for each of its objects, and for a
@@ -67,8 +104,22 @@ pub fn write_refused(
         error_code: Some(refusal.error_code()),
         ..Default::default()
     };
-    write_response(method, objects.max(1), request_id, "Error", |writer, at| {
-        write_result(writer, method, &refused, at, ObjectDetail::None);
+    write_alike(method, objects.max(1), &refused, request_id, "Error")
+}
+
+/// The same result for each object, for as many as fit into an answer: the others say no more.
+fn write_alike(
+    method: Method,
+    objects: usize,
+    result: &ObjectResult,
+    request_id: Option<&str>,
+    overall_status: &str,
+) -> String {
+    write_response(method, objects, request_id, overall_status, |writer, at| {
+        if writer.bytes() < PAYLOAD_BYTES_MAX {
+            let ordinal = ordinal(result, at);
+            write_result(writer, method, result, ordinal, ObjectDetail::None);
+        }
     })
 }
 
@@ -124,7 +175,7 @@ fn write_result(
     writer: &mut Writer,
     method: Method,
     result: &ObjectResult,
-    at: usize,
+    ordinal: i64,
     detail: ObjectDetail,
 ) {
     let name = if method == Method::Perform {
@@ -135,7 +186,7 @@ fn write_result(
     writer.open_typed(name, result_type(method, result));
     writer.leaf("StatusCode", if result.ok { "OK" } else { "Error" });
     writer.leaf("StatusMessage", &result.status_message);
-    writer.number("OrdinalID", ordinal(result, at));
+    writer.number("OrdinalID", ordinal);
     if let Some(code) = result.error_code {
         writer.number("ErrorCode", code);
     }

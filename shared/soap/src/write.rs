@@ -19,6 +19,10 @@ impl Writer {
         }
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     pub(crate) fn finish(self) -> String {
         self.text
     }

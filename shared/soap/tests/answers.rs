@@ -101,6 +101,71 @@ fn a_correlation_id_takes_the_place_of_the_index() {
     assert!(!payload.contains("RequestID"), "{payload}");
 }
 
+/// Longest that a Lambda function may answer, as JSON, less an envelope. AWS's figure.
+const ANSWER_BYTES_MAX: usize = 6_291_556 - 3_000;
+
+#[test]
+fn what_was_done_to_very_many_objects_fits_into_an_answer() {
+    let failed = ObjectResult {
+        ok: false,
+        status_message: "Why it is so, in \"very\" many words. ".repeat(8),
+        error_code: Some(310_007),
+        ..created(None)
+    };
+    let bare = "<StatusCode>Error</StatusCode><StatusMessage /><OrdinalID>32765</OrdinalID><ErrorCode>310007</ErrorCode>";
+    for (method, last) in [
+        (
+            Method::Create,
+            format!("{bare}<NewID>7</NewID></Results><RequestID>"),
+        ),
+        (Method::Update, format!("{bare}</Results><RequestID>")),
+        (
+            Method::Perform,
+            format!(
+                "{bare}<Object /><Task><StatusCode>Error</StatusCode><StatusMessage /></Task></Result></Results>"
+            ),
+        ),
+    ] {
+        let results = vec![failed.clone(); 32_766];
+        let payload = soap::write_results_that_fit(method, &results, Some(ID), "Has Errors");
+        assert!(payload.contains(&last), "{last}");
+        assert!(
+            soap::carried_bytes(&payload) < ANSWER_BYTES_MAX,
+            "{method:?}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_has_as_much_of_its_results_as_it_can_carry() {
+    let with_objects = |bytes: usize| ObjectResult {
+        object: Some(subscriber().with(Element::of("CustomerKey", "\n".repeat(bytes)))),
+        ..created(Some("9"))
+    };
+    for (bytes, has_object) in [(2_400_000, true), (2_500_000, false)] {
+        let results = [with_objects(bytes)];
+        let payload = soap::write_results_that_fit(Method::Create, &results, None, "OK");
+        assert!(payload.contains("<StatusMessage>Created Subscriber.</StatusMessage>"));
+        assert_eq!(payload.contains("<SubscriberKey>"), has_object);
+        assert!(payload.contains("<CorrelationID>9</CorrelationID>"));
+    }
+}
+
+#[test]
+fn what_a_function_answers_with_is_counted_as_its_json_has_it() {
+    for (text, json) in [
+        ("", ""),
+        ("plain <b>\u{e9}</b>", "plain <b>\u{e9}</b>"),
+        ("\"a\" \\ \t\n", r#"\"a\" \\ \t\n"#),
+    ] {
+        assert_eq!(soap::carried_bytes(text), json.len(), "{text}");
+    }
+    assert_eq!(
+        soap::carried_bytes_as_text("<a b=\"&amp;\">"),
+        "&lt;a b=\\\"&amp;amp;\\\"&gt;".len()
+    );
+}
+
 #[test]
 fn a_queued_call_says_so_for_each_object() {
     assert_eq!(
@@ -180,7 +245,11 @@ fn retrieved_objects_say_their_type() {
         .with(Element::of("Name", "n"))
         .with(Element::of("CustomerKey", "k"));
     assert_eq!(
-        bare(&soap::write_retrieved("OK", ID, &[item, open])),
+        bare(&soap::write_retrieved(
+            "OK",
+            ID,
+            &soap::write_found(&[item, open])
+        )),
         format!(
             "<RetrieveResponseMsg><OverallStatus>OK</OverallStatus><RequestID>{ID}</RequestID><Results xsi:type=\"ResultItem\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID><RequestID>{ID}</RequestID><StatusCode>OK</StatusCode><StatusMessage /></Results><Results xsi:type=\"Automation\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CustomerKey>k</CustomerKey><Name>n</Name></Results></RetrieveResponseMsg>"
         )
@@ -194,7 +263,7 @@ fn check_written(type_name: &str, children: &str, expected: &str) {
         "<Objects xmlns=\"{}\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"{type_name}\">{children}</Objects>",
         soap::API
     ));
-    let written = soap::write_retrieved("OK", ID, &[object.expect("an object")]);
+    let written = soap::write_found(&[object.expect("an object")]);
     let nil = "<PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" />";
     let expected = format!("<Results xsi:type=\"{type_name}\">{nil}{expected}</Results>");
     assert!(written.contains(&expected), "{written}\nhas no {expected}");

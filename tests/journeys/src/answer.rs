@@ -67,6 +67,9 @@ impl Node {
     }
 }
 
+/// Longest that a Lambda function may answer, as JSON. AWS's figure.
+const FUNCTION_ANSWER_BYTES_MAX: usize = 6_291_556;
+
 /// One answer of the door.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -79,6 +82,11 @@ impl Answer {
     #[track_caller]
     pub fn read(response: Response) -> Self {
         kept_answers::keep(&response);
+        let carried = serde_json::to_string(&response.body).expect("text").len();
+        assert!(
+            carried < FUNCTION_ANSWER_BYTES_MAX - 1_000,
+            "no function can answer with {carried} bytes"
+        );
         let envelope = Node::read(&response.body);
         let body = envelope.child("Body").expect("an answer has a Body");
         let payload = body

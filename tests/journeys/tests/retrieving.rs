@@ -313,6 +313,20 @@ async fn a_caller_with_many(count: usize) -> Story {
 #[tokio::test(start_paused = true)]
 async fn more_than_a_page_is_continued_until_all_is_there() {
     let mut caller = a_caller_with_many(2_600).await;
+    let keys: Vec<String> = (0..2_600).map(|number| format!("s{number:05}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let by_keys = look_for("Subscriber").of("SubscriberKey");
+    let by_keys = by_keys.filtered(&simple("SubscriberKey", "IN", &keys));
+    let first = caller.retrieves(by_keys.clone()).await;
+    assert_eq!(
+        (first.status.as_str(), first.rows.len()),
+        ("MoreDataAvailable", 2_500)
+    );
+    let rest = caller
+        .retrieves(by_keys.continuing(&first.request_id))
+        .await;
+    assert_eq!((rest.status.as_str(), rest.rows.len()), ("OK", 100));
+    assert_eq!(rest.rows[99].at("SubscriberKey"), "s02599");
     let look = look_for("Subscriber").of("SubscriberKey");
     let first = caller.retrieves(look.clone()).await;
     assert_eq!(

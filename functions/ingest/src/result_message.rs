@@ -1,0 +1,70 @@
+//! What became of a call as a whole, as ResultMessage tells it.
+
+use cloud::outcome_record::OutcomeRecord;
+use cloud::{Cloud, Trouble};
+use soap::{Element, ObjectDetail, ObjectResult, PAYLOAD_BYTES_MAX, write_date_time};
+
+/// What stands in the StatusMessage where there is no room for ResultDetailXML.
+const NO_ROOM: &str = "ResultDetailXML is left out, it is too long for an answer: \
+                       retrieve ResultItem, which has the result of each object";
+
+/// The element, but for what only the conversation knows.
+pub async fn element(
+    cloud: &Cloud,
+    record: &OutcomeRecord,
+    conversation_id: &str,
+    with_detail: bool,
+) -> Result<Element, Trouble> {
+    let outcome = &record.outcome;
+    let status = outcome.overall_status.text();
+    let mut message = outcome.status_message.clone();
+    let mut detail = None;
+    if with_detail {
+        detail = detail_xml(record, &record.object_results(cloud).await?);
+        if detail.is_none() {
+            message = with_no_room(&message);
+        }
+    }
+    let mut element = Element::new("Results")
+        .typed("ResultMessage")
+        .with(Element::of(
+            "CreatedDate",
+            write_date_time(outcome.ended_at),
+        ))
+        .with(Element::of("RequestID", &record.request_id.0))
+        .with(Element::of("ConversationID", conversation_id))
+        .with(Element::of("OverallStatusCode", status))
+        .with(Element::of("StatusCode", status))
+        .with(Element::of("StatusMessage", message));
+    if let Some(code) = outcome.error_code {
+        element = element.with(Element::of("ErrorCode", code.to_string()));
+    }
+    element = element
+        .with(Element::of("RequestType", "Asynchronous"))
+        .with(Element::of("ResultType", "Asynchronous"));
+    if with_detail {
+        element = element.with(Element::of("ResultDetailXML", detail.unwrap_or_default()));
+    }
+    Ok(element.with(Element::of("SequenceCode", record.sequence.to_string())))
+}
+
+/// The method's response element with the results, without the objects where an answer has no room
+/// for them. `None`: it has none for the results either.
+fn detail_xml(record: &OutcomeRecord, results: &[ObjectResult]) -> Option<String> {
+    if results.is_empty() {
+        return Some(String::new());
+    }
+    let request_id = Some(record.request_id.0.as_str());
+    let status = record.outcome.overall_status.text();
+    [ObjectDetail::Whole, ObjectDetail::None]
+        .into_iter()
+        .map(|detail| soap::write_results(record.method, results, request_id, status, detail))
+        .find(|xml| soap::carried_bytes_as_text(xml) <= PAYLOAD_BYTES_MAX)
+}
+
+fn with_no_room(status_message: &str) -> String {
+    match status_message {
+        "" => NO_ROOM.to_owned(),
+        said => format!("{said}. {NO_ROOM}"),
+    }
+}
