@@ -2,9 +2,10 @@
 //!
 //! Read in this order: this file (which path leads where), [`exchange`] (one SOAP request, from its
 //! bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a call
-//! for later), [`at_once`] (a call for now), [`retrieve`], [`asked`] and [`results`] (looking at what
-//! there is), [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a
-//! call, as JSON). [`gateway`] is what `main.rs` needs of API Gateway.
+//! for later), [`at_once`] (a call for now), [`retrieve`] with its [`page`]s (looking at what there
+//! is), [`asked`], [`results`], [`result_message`] and [`request_state`] (what became of calls),
+//! [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a call, as
+//! JSON). [`gateway`] is what `main.rs` needs of API Gateway.
 
 pub mod accept;
 pub mod asked;

@@ -30,16 +30,11 @@ pub fn write_results(
     overall_status: &str,
     detail: ObjectDetail,
 ) -> String {
-    write_response(
-        method,
-        results.len(),
-        request_id,
-        overall_status,
-        |writer, at| {
-            let ordinal = ordinal(&results[at], at);
-            write_result(writer, method, &results[at], ordinal, detail);
-        },
-    )
+    let count = results.len();
+    write_response(method, count, request_id, overall_status, |writer, at| {
+        let ordinal = ordinal(&results[at], at);
+        write_result(writer, method, &results[at], ordinal, detail);
+    })
 }
 
 /// The same for an answer that has to fit into [`PAYLOAD_BYTES_MAX`]: where it does not, without
@@ -55,18 +50,14 @@ pub fn write_results_that_fit(
         .into_iter()
         .map(|detail| write_results(method, results, request_id, overall_status, detail))
         .find(|payload| carried_bytes(payload) <= PAYLOAD_BYTES_MAX);
+    let count = results.len();
     written.unwrap_or_else(|| {
-        write_response(
-            method,
-            results.len(),
-            request_id,
-            overall_status,
-            |writer, at| {
-                let ordinal = ordinal(&results[at], at);
-                let bare = without_words(&results[at]);
-                write_result(writer, method, &bare, ordinal, ObjectDetail::None);
-            },
-        )
+        write_response(method, count, request_id, overall_status, |writer, at| {
+            // By its CorrelationID, which goes with the words.
+            let ordinal = ordinal(&results[at], at);
+            let bare = without_words(&results[at]);
+            write_result(writer, method, &bare, ordinal, ObjectDetail::None);
+        })
     })
 }
 
