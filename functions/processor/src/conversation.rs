@@ -8,9 +8,9 @@ use cloud::ahead::Ahead;
 use cloud::objects_table::Chunk;
 use cloud::queues::{ReplyWake, Wake};
 use cloud::standing::Standing;
-use cloud::steps::End;
+use cloud::steps::{End, HELD_MAX};
 use cloud::{Cloud, CommitError, Debt, Outbox, Trouble};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::info;
 
 use crate::call::{self, Turn};
@@ -18,9 +18,6 @@ use crate::reply::{Replies, replies};
 
 /// How often we look again because others were at the same records.
 const OVERTAKEN_MAX: u32 = 40;
-
-/// A call that is due within this time is held in its queue; a later one is scheduled.
-const HELD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// A call of more objects may take its time, and replies that are owed do not wait for it.
 const FEW_OBJECTS: u32 = 20;
@@ -260,15 +257,15 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Troub
         let Phase::Running(progress) = standing.conversation.phase else {
             return Ok(());
         };
-        let (call, _) = cloud
-            .next_call(&mut Ahead::default(), &standing, progress.next)
-            .await?;
+        // Not its body: to read that may be what it dies of.
+        let call = cloud.call_in_turn(&standing, progress.next).await?;
         let now = cloud.now();
         let outcome = Outcome {
             how: Ended::CarriedOut,
             overall_status: OverallStatus::Error,
             status_message: format!(
-                "Exception occurred during [{}] ErrorID: {}",
+                "Exception occurred during [{}] ErrorID: {}. The call was given up: whoever carried it \
+                 out stopped working, each time",
                 call.method.name(),
                 call.request_id
             ),

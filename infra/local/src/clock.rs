@@ -24,6 +24,8 @@ enum Reading {
     /// Runs with the system's clock, so far ahead of it.
     Running(SignedDuration),
     Frozen(Timestamp),
+    /// Showed that time at that instant of tokio's clock, and runs with it.
+    WithTokio(Timestamp, tokio::time::Instant),
 }
 
 impl LocalClock {
@@ -35,6 +37,12 @@ impl LocalClock {
     /// A clock that stands still until it is moved.
     pub fn frozen_at(now: Timestamp) -> Self {
         Self::showing(Reading::Frozen(now))
+    }
+
+    /// A clock that runs with tokio's, which a test pauses: what waits takes as long by this clock,
+    /// and no time passes while anything can be done.
+    pub fn with_tokio(now: Timestamp) -> Self {
+        Self::showing(Reading::WithTokio(now, tokio::time::Instant::now()))
     }
 
     fn showing(reading: Reading) -> Self {
@@ -67,6 +75,7 @@ impl LocalClock {
         match held(&self.0).reading {
             Reading::Running(ahead) => later(system_time(), ahead),
             Reading::Frozen(now) => now,
+            Reading::WithTokio(then, instant) => later(then, elapsed(instant)),
         }
     }
 
@@ -94,6 +103,7 @@ impl LocalClock {
         hands.reading = match hands.reading {
             Reading::Running(_) => Reading::Running(now.duration_since(system_time())),
             Reading::Frozen(_) => Reading::Frozen(now),
+            Reading::WithTokio(..) => Reading::WithTokio(now, tokio::time::Instant::now()),
         };
     }
 }
@@ -103,6 +113,7 @@ impl Reading {
         match self {
             Self::Running(ahead) => Self::Running(ahead.saturating_add(by)),
             Self::Frozen(now) => Self::Frozen(later(now, by)),
+            Self::WithTokio(then, instant) => Self::WithTokio(later(then, by), instant),
         }
     }
 }
@@ -113,6 +124,10 @@ impl Reading {
 )]
 fn system_time() -> Timestamp {
     Timestamp::now()
+}
+
+fn elapsed(since: tokio::time::Instant) -> SignedDuration {
+    SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX)
 }
 
 /// `by` after `time`, or the last time there is.
@@ -130,6 +145,18 @@ mod tests {
         assert_eq!(clock.now(), clock.now());
         clock.advance(SignedDuration::from_secs(300));
         assert_eq!(clock.now().as_second(), 300);
+        clock.set(Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_with_tokio_moves_as_it_does_and_when_it_is_moved() {
+        let clock = LocalClock::with_tokio(Timestamp::UNIX_EPOCH);
+        tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+        assert_eq!(clock.now().as_second(), 15);
+        clock.advance(SignedDuration::from_secs(300));
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(clock.now().as_second(), 316);
         clock.set(Timestamp::UNIX_EPOCH);
         assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
     }

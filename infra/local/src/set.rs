@@ -12,7 +12,8 @@ use cloud::{Chance, Clock, Cloud, Settings};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::Delivery;
-use crate::functions::Functions;
+use crate::functions::{Functions, Here};
+use crate::lifecycle::{self, Lifecycle};
 use crate::{LocalCloud, names};
 
 /// The account, user, password, API client id and secret that are there from the start.
@@ -67,6 +68,29 @@ pub struct Set {
     pub functions: Functions,
     /// Batches that are in a function's hands.
     busy: Arc<AtomicUsize>,
+}
+
+/// A batch of a queue on its way through a function.
+pub struct Batch {
+    fed: Fed,
+    batch: Vec<Delivery>,
+    busy: Busy,
+}
+
+/// Counts as a batch in a function's hands for as long as it is there, however that ends.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn one_more(busy: &Arc<AtomicUsize>) -> Self {
+        busy.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(busy))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// What the template would tell the functions.
@@ -127,10 +151,27 @@ impl Set {
         );
         Self {
             local,
-            functions: Functions::Here(Box::new(cloud.clone())),
+            functions: Functions::Here(Box::new(Here {
+                cloud: cloud.clone(),
+                lifecycle: lifecycle::DEPLOYED,
+            })),
             cloud,
             busy: Arc::default(),
         }
+    }
+
+    /// The same where invocations are killed by other bounds than the deployed ones, and messages
+    /// stay invisible for another time.
+    #[must_use]
+    pub fn with_lifecycle(mut self, lifecycle: Lifecycle) -> Self {
+        for queue in names::QUEUES {
+            let sqs = self.local.sqs();
+            sqs.set_visibility_timeout(queue, lifecycle.visibility);
+        }
+        if let Functions::Here(here) = &mut self.functions {
+            here.lifecycle = lifecycle;
+        }
+        self
     }
 
     /// The account `local` with its user and API client, unless it is there.
@@ -177,27 +218,45 @@ impl Set {
 
     /// Takes one batch from a queue through its function. `false`: there was none.
     pub async fn deliver(&self, fed: Fed) -> bool {
-        // Counted before it is taken, so that whoever waits for idleness never misses it.
-        self.busy.fetch_add(1, Ordering::SeqCst);
-        let batch = self.local.sqs().receive(fed.queue(), BATCH);
-        if batch.is_empty() {
-            self.busy.fetch_sub(1, Ordering::SeqCst);
-            return false;
+        match self.take(fed) {
+            Some(batch) => {
+                self.carry(batch).await;
+                true
+            }
+            None => false,
         }
-        let failed = match fed {
+    }
+
+    /// One batch of a queue, if it has any to give.
+    pub fn take(&self, fed: Fed) -> Option<Batch> {
+        // Counted before it is taken, so that whoever waits for idleness never misses it.
+        let busy = Busy::one_more(&self.busy);
+        let batch = self.local.sqs().receive(fed.queue(), BATCH);
+        (!batch.is_empty()).then_some(Batch { fed, batch, busy })
+    }
+
+    /// Takes a batch through its function, and deletes what is done of it.
+    pub async fn carry(&self, batch: Batch) {
+        let Batch { fed, batch, busy } = batch;
+        let ran = match fed {
             Fed::Processor(priority) => self.functions.process(priority, &batch).await,
             Fed::Notifier => self.functions.notify(&batch).await,
         };
-        let done: Vec<Delivery> = batch
-            .into_iter()
-            .filter(|delivery| !failed.contains(&delivery.message_id))
-            .collect();
         // A function that died has said nothing of its batch, so all of it comes again.
-        if !self.local.faults().crashed() {
-            self.local.sqs().delete(&done);
+        match ran {
+            Ok(failed) if !self.local.faults().crashed() => {
+                let done: Vec<Delivery> = batch
+                    .into_iter()
+                    .filter(|delivery| !failed.contains(&delivery.message_id))
+                    .collect();
+                self.local.sqs().delete(&done);
+            }
+            Ok(_) => {}
+            Err(killed) => {
+                tracing::warn!(?killed, queue = fed.queue(), "an invocation was killed");
+            }
         }
-        self.busy.fetch_sub(1, Ordering::SeqCst);
-        true
+        drop(busy);
     }
 
     /// Everything that can be done without time passing. For tests: one batch after the other.
@@ -219,7 +278,10 @@ impl Set {
         let until = self.local.clock().now() + time;
         for _ in 0..STOPS_MAX {
             let next = self.next_event(until).await;
-            self.local.clock().set(next);
+            // What happened on the way may have taken its time.
+            if next > self.local.clock().now() {
+                self.local.clock().set(next);
+            }
             self.local.fire_due();
             if let Err(error) = self.functions.tick().await {
                 tracing::warn!(%error, "the timekeeper met trouble");
@@ -229,7 +291,9 @@ impl Set {
                 return;
             }
         }
-        self.local.clock().set(until);
+        if until > self.local.clock().now() {
+            self.local.clock().set(until);
+        }
     }
 
     /// The same beside loops that drain the queues by themselves: moves the clock from one thing

@@ -91,6 +91,18 @@ impl Cloud {
         Ok((Call::clone(&record.call), body))
     }
 
+    /// The call that is next, without its body.
+    pub async fn call_in_turn(
+        &self,
+        standing: &Standing,
+        sequence: SequenceCode,
+    ) -> Result<Call, Trouble> {
+        let record = self.call_record(standing, sequence).await?;
+        let record = record
+            .ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {}", standing.key)))?;
+        Ok(record.call.into_value())
+    }
+
     /// Reads the objects that the first units of a call are known to need. `true`: maintenance is
     /// on, and the call is not to be carried out.
     pub async fn set_out(

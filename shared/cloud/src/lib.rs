@@ -4,7 +4,7 @@
 //! condition expression there is), the records (`standing`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`ahead`] (what a run reads), [`queues`]
-//! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
+//! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call) and [`permits`]
 //! (how often).
 //!
@@ -37,6 +37,7 @@ pub mod permits;
 pub mod public_address;
 pub mod queues;
 pub mod receivers;
+pub mod redelivery;
 pub mod replies;
 pub mod reply_record;
 pub mod retrieval;

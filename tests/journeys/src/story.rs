@@ -10,12 +10,13 @@ use cloud::accounts::{Account, Caller};
 use cloud::{Chance, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use local::{Callback, LocalClock, LocalCloud, Mail, Set};
+use local::{Callback, Lifecycle, LocalClock, LocalCloud, Mail, Set};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::look::{Look, Retrieved, look_for};
+use crate::memory::AS_DEPLOYED;
 use crate::record::{self, Record};
 
 /// When every story begins.
@@ -35,6 +36,7 @@ pub struct Story {
     pub set: Set,
     chance: Chance,
     retries: RetryConfig,
+    lifecycle: Lifecycle,
     account: String,
     async_by_default: bool,
     token: String,
@@ -70,14 +72,15 @@ impl Story {
     /// The same where the AWS clients try so often.
     pub async fn with_retries(retries: RetryConfig) -> Self {
         let beginning: Timestamp = BEGINNING.parse().expect("a time");
-        let clock = LocalClock::frozen_at(beginning);
+        let clock = LocalClock::with_tokio(beginning);
         let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
         let chance = counted();
-        let set = set_on(&local, &chance, &retries);
+        let set = set_on(&local, &chance, &retries, AS_DEPLOYED);
         let mut story = Self {
             set,
             chance,
             retries,
+            lifecycle: AS_DEPLOYED,
             account: "1001".to_owned(),
             async_by_default: false,
             token: String::new(),
@@ -93,6 +96,7 @@ impl Story {
             set: self.set.clone(),
             chance: self.chance.clone(),
             retries: self.retries.clone(),
+            lifecycle: self.lifecycle,
             account: account.to_owned(),
             async_by_default: false,
             token: String::new(),
@@ -169,9 +173,10 @@ impl Story {
     /// The same caller, whose calls come to other functions.
     pub fn at_another_function(&self) -> Self {
         Self {
-            set: set_on(self.local(), &self.chance, &self.retries),
+            set: set_on(self.local(), &self.chance, &self.retries, self.lifecycle),
             chance: self.chance.clone(),
             retries: self.retries.clone(),
+            lifecycle: self.lifecycle,
             account: self.account.clone(),
             async_by_default: self.async_by_default,
             token: self.token.clone(),
@@ -295,7 +300,13 @@ impl Story {
         let local = self.local().clone();
         local.faults().clear();
         local.faults().restart();
-        self.set = set_on(&local, &self.chance, &self.retries);
+        self.set = set_on(&local, &self.chance, &self.retries, self.lifecycle);
+    }
+
+    /// From now on its functions are killed by these bounds.
+    pub fn lives(&mut self, lifecycle: Lifecycle) {
+        self.lifecycle = lifecycle;
+        self.set = self.set.clone().with_lifecycle(lifecycle);
     }
 
     /// The queues lose all that they hold.
@@ -418,7 +429,7 @@ fn told(callback: &Callback) -> String {
     fields.join(" ")
 }
 
-fn set_on(local: &LocalCloud, chance: &Chance, retries: &RetryConfig) -> Set {
+fn set_on(local: &LocalCloud, chance: &Chance, retries: &RetryConfig, lifecycle: Lifecycle) -> Set {
     let callbacks = local.http_connector();
     Set::with_settings(
         local.clone(),
@@ -427,4 +438,5 @@ fn set_on(local: &LocalCloud, chance: &Chance, retries: &RetryConfig) -> Set {
         chance.clone(),
         retries.clone(),
     )
+    .with_lifecycle(lifecycle)
 }

@@ -12,6 +12,10 @@ pub const START_MS: i64 = 1_795_000_000_000;
 /// Seeds between two worlds that send a call of too many objects: reading one takes a while.
 const SEEDS_PER_LARGE: u64 = 400;
 
+/// Worlds in which a function is killed at its deadline, or for its memory, where in others all of
+/// them crash: by what is left of the seed after fives, so that it takes no draw of the dice.
+const DEADLY: std::ops::Range<u64> = 1..3;
+
 /// A world: its happenings, in their order.
 pub fn world(seed: u64) -> Vec<Happening> {
     let mut maker = Maker::new(seed);
@@ -34,6 +38,8 @@ struct Maker {
     dice: Dice,
     /// Half of all worlds know no trouble: there, what can be done must be done at once.
     stormy: bool,
+    /// Invocations are killed, one at a time, rather than all of them.
+    deadly: bool,
     now_ms: i64,
     maintenance: bool,
     cast: Vec<Planned>,
@@ -53,6 +59,7 @@ impl Maker {
         let mut maker = Self {
             dice,
             stormy,
+            deadly: DEADLY.contains(&(seed % 5)),
             now_ms: START_MS,
             maintenance: false,
             cast: Vec::new(),
@@ -203,10 +210,14 @@ impl Maker {
             Fault::CrashAfter,
             Fault::CrashAfter,
         ]);
-        Some(Trouble {
-            nth: 1 + self.dice.below(12),
-            fault,
-        })
+        let nth = 1 + self.dice.below(12);
+        let fault = match fault {
+            Fault::CrashBefore if self.deadly => Fault::Hang,
+            Fault::CrashAfter if self.deadly && nth % 2 == 0 => Fault::AbortBefore,
+            Fault::CrashAfter if self.deadly => Fault::AbortAfter,
+            fault => fault,
+        };
+        Some(Trouble { nth, fault })
     }
 
     fn any(&mut self) -> usize {

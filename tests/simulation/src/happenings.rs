@@ -201,6 +201,7 @@ impl Happening {
             }
             Self::SendTogether { .. } => "two at the door".to_owned(),
             Self::SendsFlawed(flaw) => format!("sends {flaw:?}"),
+            // With Hang it is killed at its deadline.
             Self::Works { queue: 3, trouble } => format!("notifies{}", with(trouble.as_ref())),
             Self::Works { trouble, .. } => format!("processes{}", with(trouble.as_ref())),
             Self::WorkTogether { queue: 3, .. } => "two notify".to_owned(),

@@ -42,7 +42,7 @@ pub struct Seen {
 impl Stage {
     pub async fn new(seed: u64) -> anyhow::Result<Self> {
         let start = Timestamp::from_millisecond(START_MS)?;
-        let local = LocalCloud::with_tables_at(LocalClock::frozen_at(start))?;
+        let local = LocalCloud::with_tables_at(LocalClock::with_tokio(start))?;
         let dice = Mutex::new(Dice::new(seed ^ 0x00ad_d1c7));
         let chance = Chance::from_fn(move || {
             let mut dice = dice.lock().expect("nobody panics with it");
@@ -159,9 +159,13 @@ impl Stage {
     }
 
     async fn run(&self, queue: usize, batch: &[Delivery]) -> Vec<Delivery> {
-        let failed = match Fed::ALL[queue] {
+        let ran = match Fed::ALL[queue] {
             Fed::Processor(priority) => self.set.functions.process(priority, batch).await,
             Fed::Notifier => self.set.functions.notify(batch).await,
+        };
+        // Killed, it has said nothing of any of them.
+        let Ok(failed) = ran else {
+            return Vec::new();
         };
         let done = batch
             .iter()
