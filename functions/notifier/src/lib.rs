@@ -1,22 +1,26 @@
 //! Tells callers what became of their calls, and sends the mails that calls owe.
 //!
-//! Read in this order: this file (a batch of wake-ups), [`reply`] (one attempt at one reply;
+//! Read in this order: this file (a batch of wake-ups), [`message`] (one of them), [`reply`] (one attempt at one reply;
 //! what is posted is in the crate `replies`), [`letter`] (what is mailed), [`mails`] (triggered
 //! mails).
 
 pub mod letter;
 pub mod mails;
+mod message;
 pub mod reply;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use calls::ConversationKey;
-use cloud::queues::{Delivery, Owing, Queue, ReplyWake, read_reply_wake};
+use cloud::queues::{Delivery, Owing, ReplyWake, read_reply_wake};
+use cloud::reply_record::ReplyRecord;
 use cloud::{Cloud, Trouble};
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use tracing::{error, warn};
+use tracing::error;
+
+use message::{DEATHS_TOGETHER, Message};
 
 /// What is left to do about a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,70 +34,90 @@ pub enum Left {
 /// reply that has to be tried again does not hold up those behind it. Gives back the ids of the
 /// messages that must come again.
 pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp) -> Vec<String> {
-    let mut by_conversation: BTreeMap<ConversationKey, Vec<(ReplyWake, Delivery)>> =
-        BTreeMap::new();
+    let looking = read(batch).into_iter().map(|it| it.looked_up(cloud));
+    let mut handed_back = Vec::new();
+    let mut together: BTreeMap<ConversationKey, Vec<Message>> = BTreeMap::new();
+    let mut alone = Vec::new();
+    for looked_up in join_all(looking).await {
+        match looked_up {
+            Ok(message) if message.deaths >= DEATHS_TOGETHER => alone.push(message),
+            Ok(message) => {
+                let key = message.wake.conversation.clone();
+                together.entry(key).or_default().push(message);
+            }
+            Err(unknown) => handed_back.extend(unknown),
+        }
+    }
+    let running = together
+        .into_values()
+        .map(|messages| in_order(cloud, messages, deadline));
+    handed_back.extend(join_all(running).await.into_iter().flatten());
+    handed_back.extend(one_alone(cloud, alone, deadline).await);
+    handed_back
+}
+
+fn read(batch: Vec<Delivery>) -> Vec<Message> {
+    let mut messages = Vec::with_capacity(batch.len());
     for delivery in batch {
         match read_reply_wake(&delivery.body) {
-            Ok(wake) => {
-                let key = wake.conversation.clone();
-                by_conversation
-                    .entry(key)
-                    .or_default()
-                    .push((wake, delivery));
-            }
+            Ok(wake) => messages.push(Message::new(delivery, wake)),
             // Nobody can act on it, now or later; the table still knows what is owed.
             Err(unreadable) => {
                 error!(message = delivery.message_id, %unreadable, "wake-up dropped");
             }
         }
     }
-    let running = by_conversation
-        .into_values()
-        .map(|wakes| in_order(cloud, wakes, deadline));
-    join_all(running).await.into_iter().flatten().collect()
+    messages
 }
 
-async fn in_order(
-    cloud: &Cloud,
-    wakes: Vec<(ReplyWake, Delivery)>,
-    deadline: Timestamp,
-) -> Vec<String> {
+async fn in_order(cloud: &Cloud, messages: Vec<Message>, deadline: Timestamp) -> Vec<String> {
     let mut handed_back = Vec::new();
-    for (wake, delivery) in wakes {
-        match settle(cloud, &wake, deadline).await {
-            Ok(Left::Nothing) => {}
-            Ok(Left::WaitsUntil(at)) => {
-                hold(cloud, &delivery, at).await;
-                handed_back.push(delivery.message_id);
-            }
-            Err(trouble) => {
-                warn!(
-                    conversation = %wake.conversation,
-                    trouble = trouble.in_full(),
-                    "reply handed back"
-                );
-                handed_back.push(delivery.message_id);
-            }
-        }
+    for message in messages {
+        handed_back.extend(message.settle(cloud, deadline).await);
     }
     handed_back
 }
 
-async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Result<Left, Trouble> {
-    let (conversation, sequence) = (&wake.conversation, wake.sequence);
-    let reply = match wake.what {
-        Owing::Reply(number) => cloud.reply(conversation, sequence, number).await?,
-        Owing::OutcomeReply => cloud.reply_with_outcome(conversation, sequence).await?,
-        Owing::OnlyReply => cloud.only_reply(conversation).await?,
-        Owing::Mails => return mails::settle(cloud, wake, deadline).await,
+/// One of those that invocations have died with, when nothing else is under way. The others are
+/// handed back first, or they would die with it once more.
+async fn one_alone(cloud: &Cloud, mut messages: Vec<Message>, deadline: Timestamp) -> Vec<String> {
+    messages.sort_by_key(|message| message.deaths);
+    let mut rest = messages.into_iter();
+    let Some(first) = rest.next() else {
+        return Vec::new();
     };
+    let mut handed_back = Vec::new();
+    for message in rest {
+        message.hold(cloud, Duration::ZERO).await;
+        handed_back.push(message.delivery.message_id);
+    }
+    handed_back.extend(first.settle(cloud, deadline).await);
+    handed_back
+}
+
+async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Result<Left, Trouble> {
+    if wake.what == Owing::Mails {
+        return mails::settle(cloud, wake, deadline).await;
+    }
+    let reply = reply_of(cloud, wake).await?;
     reply::settle(cloud, reply).await
 }
 
-async fn hold(cloud: &Cloud, delivery: &Delivery, at: Timestamp) {
-    let time = Duration::try_from(at.duration_since(cloud.now())).unwrap_or(Duration::ZERO);
-    if let Err(trouble) = cloud.queues.hold(Queue::Replies, delivery, time).await {
-        // It comes again when its visibility ends by itself, or the timekeeper finds it.
-        warn!(trouble = trouble.in_full(), "wake-up could not be held");
+/// Gives up a reply that invocations die with.
+async fn give_up(cloud: &Cloud, wake: &ReplyWake) -> Result<Left, Trouble> {
+    error!(conversation = %wake.conversation, sequence = %wake.sequence, "a reply that invocations die with is given up");
+    match reply_of(cloud, wake).await? {
+        Some(record) => reply::give_up(cloud, &record).await,
+        None => Ok(Left::Nothing),
+    }
+}
+
+async fn reply_of(cloud: &Cloud, wake: &ReplyWake) -> Result<Option<ReplyRecord>, Trouble> {
+    let (conversation, sequence) = (&wake.conversation, wake.sequence);
+    match wake.what {
+        Owing::Reply(number) => cloud.reply(conversation, sequence, number).await,
+        Owing::OutcomeReply => cloud.reply_with_outcome(conversation, sequence).await,
+        Owing::OnlyReply => cloud.only_reply(conversation).await,
+        Owing::Mails => Ok(None),
     }
 }

@@ -36,6 +36,14 @@ pub async fn settle(cloud: &Cloud, record: Option<ReplyRecord>) -> Result<Left, 
     })
 }
 
+/// Ends it without another attempt.
+pub async fn give_up(cloud: &Cloud, record: &ReplyRecord) -> Result<Left, Trouble> {
+    match replies::commit(cloud, record, Found::Rejected).await {
+        Ok(_) | Err(CommitError::Overtaken) => Ok(Left::Nothing),
+        Err(CommitError::Unavailable(trouble)) => Err(trouble),
+    }
+}
+
 fn wait(time: SignedDuration, at: jiff::Timestamp) -> Left {
     if time <= HELD_MAX {
         Left::WaitsUntil(at)

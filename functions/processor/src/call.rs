@@ -1,6 +1,7 @@
 //! One call: whether its turn has come, and carrying it out chunk by chunk.
 
 use calls::{Call, Ended, Outcome, OverallStatus, Progress};
+use cloud::call_record::PackedBody;
 use cloud::standing::Standing;
 use cloud::steps::End;
 use cloud::{Cloud, CommitError, Debt, Trouble};
@@ -40,7 +41,7 @@ pub async fn carry_out(
     standing: &Standing,
     progress: Progress,
     call: &Call,
-    body: &str,
+    body: PackedBody,
     deadline: Timestamp,
 ) -> Result<Option<(Standing, Vec<Debt>)>, CommitError> {
     let request = read_body(call, body)?;
@@ -104,12 +105,12 @@ pub async fn carry_out(
 }
 
 /// The same reader as at the door, over what the door kept.
-fn read_body(call: &Call, body: &str) -> Result<soap::CallRequest, Trouble> {
+fn read_body(call: &Call, body: PackedBody) -> Result<soap::CallRequest, Trouble> {
     let unreadable = || Trouble::Unreadable {
         sk: format!("CALL of {}", call.request_id),
         attribute: "body",
     };
-    let element = soap::read_canonical(body).map_err(|_| unreadable())?;
+    let element = soap::read_canonical(&body.unpack()?).map_err(|_| unreadable())?;
     match soap::take_operation(element, None, None) {
         Ok(Operation::Call(request)) => Ok(request),
         Ok(_) | Err(_) => Err(unreadable()),

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tracing::info;
 
 use crate::call::{self, Turn};
+use crate::memory::Budget;
 use crate::reply::{Replies, replies};
 
 /// How often we look again because others were at the same records.
@@ -31,23 +32,26 @@ pub enum Left {
 }
 
 /// What a run has in hand beside the header.
-struct Run {
+struct Run<'a> {
     ahead: Ahead,
     replies: Replies,
+    budget: &'a Budget,
 }
 
 /// Takes a conversation as far as it goes: to its end, to a call that must wait, or to the
 /// deadline, at which it owes itself the next wake-up.
-pub async fn carry_on(
+pub(crate) async fn carry_on(
     cloud: &Cloud,
     key: &ConversationKey,
     deadline: Timestamp,
     outbox: Outbox,
+    budget: &Budget,
 ) -> Result<Left, Trouble> {
     let (replies, telling) = replies(deadline, outbox);
     let run = Run {
         ahead: Ahead::default(),
         replies,
+        budget,
     };
     // The run lets go of its replies however it ends, and they are settled to the last.
     let (left, ()) = tokio::join!(go_on(cloud, key, deadline, run), telling.settle(cloud));
@@ -58,7 +62,7 @@ async fn go_on(
     cloud: &Cloud,
     key: &ConversationKey,
     deadline: Timestamp,
-    mut run: Run,
+    mut run: Run<'_>,
 ) -> Result<Left, Trouble> {
     let Some((standing, ahead)) = cloud.begin_run(key).await? else {
         return Ok(Left::Nothing);
@@ -157,7 +161,7 @@ async fn run_next(
     standing: &Standing,
     progress: Progress,
     deadline: Timestamp,
-    run: &mut Run,
+    run: &mut Run<'_>,
 ) -> Result<Went, CommitError> {
     let ahead = &mut run.ahead;
     let (call, body) = cloud.next_call(ahead, standing, progress.next).await?;
@@ -177,7 +181,12 @@ async fn run_next(
             Ok(Went::on(cloud.commit_end(standing, end, now).await?))
         }
         Turn::Now => {
-            let ran = call::carry_out(cloud, standing, progress, &call, &body, deadline).await?;
+            let bytes = body.unpacked_bytes();
+            let Some(_room) = run.budget.room_for(cloud, bytes, deadline).await else {
+                owe_next_wake(cloud, standing).await?;
+                return Ok(Went::Stopped(Left::Nothing));
+            };
+            let ran = call::carry_out(cloud, standing, progress, &call, body, deadline).await?;
             let Some(next) = ran else {
                 return park(cloud, standing).await;
             };

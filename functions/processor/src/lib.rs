@@ -3,10 +3,11 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
 //! its message), [`conversation`] (one conversation, call after call), [`call`] (one call),
-//! [`reply`] (telling callers).
+//! [`memory`] (what it may need), [`reply`] (telling callers).
 
 pub mod call;
 pub mod conversation;
+mod memory;
 mod message;
 pub mod reply;
 
@@ -19,6 +20,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::error;
 
+use memory::Budget;
 use message::{Batch, Message};
 
 /// Goes on with the conversations of a batch, all of them at once. Gives back the ids of the
@@ -37,6 +39,7 @@ pub async fn run_batch(
         priority,
         deadline,
         outbox: Outbox::default(),
+        budget: Budget::new(),
     };
     let known = join_all(read(deliveries).into_iter().map(|it| batch.look_up(it))).await;
     let mut handed_back = Vec::new();

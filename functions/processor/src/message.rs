@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tracing::{error, warn};
 
 use crate::conversation::{self, Left};
+use crate::memory::Budget;
 
 /// After so many deaths a call is carried out alone, so that it takes no others with it.
 const DEATHS_TOGETHER: u32 = 2;
@@ -28,6 +29,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) priority: QueuePriority,
     pub(crate) deadline: Timestamp,
     pub(crate) outbox: Outbox,
+    pub(crate) budget: Budget,
 }
 
 pub(crate) struct Message {
@@ -85,8 +87,9 @@ impl Batch<'_> {
         }
         // A bug in one call does not take the others down. No task of its own: all that an
         // invocation does must end with it.
-        let running = conversation::carry_on(cloud, key, self.deadline, self.outbox.clone());
-        match AssertUnwindSafe(running).catch_unwind().await {
+        let running =
+            conversation::carry_on(cloud, key, self.deadline, self.outbox.clone(), &self.budget);
+        match AssertUnwindSafe(Box::pin(running)).catch_unwind().await {
             Ok(Ok(Left::Nothing)) => None,
             Ok(Ok(Left::WaitsUntil(at))) => {
                 self.end_attempt(&message).await;

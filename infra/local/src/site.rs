@@ -55,7 +55,7 @@ pub async fn serve(
         "{address} is not a loopback address; this server is for this machine only"
     );
     port::answer_at(&set.local, address);
-    let driven = event_source::drive(&set, TICK);
+    event_source::drive(&set, TICK).detach_all();
     let durably = from_fn_with_state(set.local.clone(), port::durably);
     let router = Router::new()
         .route("/_local/", get(page))
@@ -73,9 +73,7 @@ pub async fn serve(
             tray,
             cloud_only,
         });
-    let served = connections::serve(listener, router).await;
-    drop(driven);
-    served
+    connections::serve(listener, router).await
 }
 
 /// What a browser posts here must come from here: no other site's page turns the clock.

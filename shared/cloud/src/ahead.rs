@@ -12,7 +12,7 @@ use objects::{Request, Unit, Working};
 
 use crate::Cloud;
 use crate::accounts::is_on;
-use crate::call_record::{CallRecord, call_key};
+use crate::call_record::{CallRecord, PackedBody, call_key};
 use crate::item::{Item, Reading};
 use crate::objects_table::{READ_AHEAD, know, table_key};
 use crate::standing::Standing;
@@ -58,15 +58,15 @@ impl Cloud {
         Ok(Some((standing, ahead)))
     }
 
-    /// The call that is next, with its body's text.
+    /// The call that is next, with its body as it is kept.
     pub async fn next_call(
         &self,
         ahead: &mut Ahead,
         standing: &Standing,
         sequence: SequenceCode,
-    ) -> Result<(Call, String), Trouble> {
+    ) -> Result<(Call, PackedBody), Trouble> {
         if let Some(record) = &standing.only.call {
-            let body = record.body_text(&self.bodies).await?;
+            let body = record.packed_body(&self.bodies).await?;
             return Ok((Call::clone(&record.call), body));
         }
         let key = &standing.key;
@@ -87,7 +87,7 @@ impl Cloud {
         }
         let record = ahead.0.get(&sequence);
         let record = record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {key}")))?;
-        let body = record.body_text(&self.bodies).await?;
+        let body = record.packed_body(&self.bodies).await?;
         Ok((Call::clone(&record.call), body))
     }
 

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::bodies::Bodies;
 use crate::item::{Item, Reading, Writing};
-use crate::pack::{Packed, pack, unpack};
+use crate::pack::{Packed, pack_measured, unpack, unpacked_bytes};
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
 
@@ -39,6 +39,27 @@ pub enum Body {
     None,
 }
 
+/// The body of a call before it is unpacked.
+pub struct PackedBody {
+    packed: Vec<u8>,
+    /// Of the record that it is kept in.
+    sk: String,
+}
+
+impl PackedBody {
+    pub fn unpacked_bytes(&self) -> usize {
+        unpacked_bytes(&self.packed)
+    }
+
+    /// The canonical payload, as `soap` wrote it.
+    pub fn unpack(self) -> Result<String, Trouble> {
+        unpack(&self.packed).ok_or(Trouble::Unreadable {
+            sk: self.sk,
+            attribute: "body",
+        })
+    }
+}
+
 /// A call with its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRecord {
@@ -58,7 +79,7 @@ impl CallRecord {
         call: &Call,
         canonical: &str,
     ) -> Result<Body, Trouble> {
-        let packed = pack(canonical);
+        let packed = pack_measured(canonical);
         if packed.len() <= BODY_BYTES_MAX {
             return Ok(Body::Here(packed));
         }
@@ -67,23 +88,22 @@ impl CallRecord {
         Ok(Body::InBucket(name))
     }
 
-    /// The canonical payload, as `soap` wrote it.
-    pub(crate) async fn body_text(&self, bodies: &Bodies) -> Result<String, Trouble> {
-        let unreadable = || Trouble::Unreadable {
-            sk: call_key(&self.call.conversation_key(), self.call.place.sequence()).sk,
-            attribute: "body",
-        };
-        match &self.body {
-            Body::Here(packed) => unpack(packed).ok_or_else(unreadable),
-            Body::None => Err(unreadable()),
-            Body::InBucket(name) => {
-                let packed = bodies
-                    .get(name)
-                    .await?
-                    .ok_or_else(|| Trouble::Missing(name.clone()))?;
-                unpack(&packed).ok_or_else(unreadable)
+    pub(crate) async fn packed_body(&self, bodies: &Bodies) -> Result<PackedBody, Trouble> {
+        let sk = call_key(&self.call.conversation_key(), self.call.place.sequence()).sk;
+        let packed = match &self.body {
+            Body::Here(packed) => packed.clone(),
+            Body::None => {
+                return Err(Trouble::Unreadable {
+                    sk,
+                    attribute: "body",
+                });
             }
-        }
+            Body::InBucket(name) => {
+                let packed = bodies.get(name).await?;
+                packed.ok_or_else(|| Trouble::Missing(name.clone()))?
+            }
+        };
+        Ok(PackedBody { packed, sk })
     }
 
     pub(crate) fn to_item(&self, results_kept: SignedDuration) -> Item {
@@ -217,7 +237,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was() {
         for body in [
-            Body::Here(pack("<a/>")),
+            Body::Here(pack_measured("<a/>")),
             Body::InBucket("calls/x".to_owned()),
         ] {
             let call = Packed::of(call());

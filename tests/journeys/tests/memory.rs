@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use journeys::{Story, a_caller, call, minutes, subscriber};
+use journeys::{Story, a_caller, attribute, call, minutes, subscriber};
 use local::names::MEDIUM_QUEUE;
 
 /// A call whose one object has so many elements without content.
@@ -46,12 +46,21 @@ async fn ten_calls_of_390_000_elements_in_one_batch_pass() {
     }
 }
 
+/// The other end: few elements, and as many bytes as an envelope holds.
 #[tokio::test(start_paused = true)]
-async fn a_call_of_as_many_elements_as_an_envelope_holds_passes() {
+async fn two_calls_of_five_megabytes_in_one_batch_pass() {
     let mut caller = a_caller().await;
-    queues_hollow(&mut caller, 1_245_000).await;
+    let notes = "x\n".repeat(150_000);
+    let mut sent = Vec::new();
+    for of in 0..2 {
+        let all = (0..16).map(|number| attribute(&format!("s{of}-{number}"), "Notes", &notes));
+        sent.push(caller.queues(call().doing("Create", all.collect())).await);
+    }
     caller.settles().await;
     nobody_was_killed(&caller);
+    for request_id in sent {
+        assert_eq!(caller.state(&request_id).await, "Complete");
+    }
 }
 
 #[tokio::test(start_paused = true)]
