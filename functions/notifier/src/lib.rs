@@ -1,21 +1,21 @@
 //! Tells callers what became of their calls, and sends the mails that calls owe.
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them), [`reply`] (one attempt at one reply;
-//! what is posted is in the crate `replies`), [`letter`] (what is mailed), [`mails`] (triggered
+//! what is posted is in the crate `replies`), [`reply_mail`] (what is mailed), [`mails`] (triggered
 //! mails).
 
-pub mod letter;
 pub mod mails;
 mod message;
 pub mod reply;
+pub mod reply_mail;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use calls::ConversationKey;
-use cloud::queues::{Delivery, Owing, ReplyWake, read_reply_wake};
-use cloud::reply_record::ReplyRecord;
-use cloud::{Cloud, Trouble};
+use cloud::aws::queues::{Delivery, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
+use cloud::records::reply_record::ReplyRecord;
+use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::error;
@@ -24,7 +24,7 @@ use message::{DEATHS_TOGETHER, Message};
 
 /// What is left to do about a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum Disposition {
     Nothing,
     /// The same wake-up must come again then.
     WaitsUntil(Timestamp),
@@ -59,7 +59,7 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
 fn read(batch: Vec<Delivery>) -> Vec<Message> {
     let mut messages = Vec::with_capacity(batch.len());
     for delivery in batch {
-        match read_reply_wake(&delivery.body) {
+        match read_reply_wake_up(&delivery.body) {
             Ok(wake) => messages.push(Message::new(delivery, wake)),
             // Nobody can act on it, now or later; the table still knows what is owed.
             Err(unreadable) => {
@@ -95,8 +95,12 @@ async fn one_alone(cloud: &Cloud, mut messages: Vec<Message>, deadline: Timestam
     handed_back
 }
 
-async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Result<Left, Trouble> {
-    if wake.what == Owing::Mails {
+async fn settle(
+    cloud: &Cloud,
+    wake: &ReplyWakeUp,
+    deadline: Timestamp,
+) -> Result<Disposition, Error> {
+    if wake.what == ReplyTarget::Mails {
         return mails::settle(cloud, wake, deadline).await;
     }
     let reply = reply_of(cloud, wake).await?;
@@ -104,20 +108,20 @@ async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Result<
 }
 
 /// Gives up a reply that invocations die with.
-async fn give_up(cloud: &Cloud, wake: &ReplyWake) -> Result<Left, Trouble> {
+async fn give_up(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<Disposition, Error> {
     error!(conversation = %wake.conversation, sequence = %wake.sequence, "a reply that invocations die with is given up");
     match reply_of(cloud, wake).await? {
         Some(record) => reply::give_up(cloud, &record).await,
-        None => Ok(Left::Nothing),
+        None => Ok(Disposition::Nothing),
     }
 }
 
-async fn reply_of(cloud: &Cloud, wake: &ReplyWake) -> Result<Option<ReplyRecord>, Trouble> {
+async fn reply_of(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<Option<ReplyRecord>, Error> {
     let (conversation, sequence) = (&wake.conversation, wake.sequence);
     match wake.what {
-        Owing::Reply(number) => cloud.reply(conversation, sequence, number).await,
-        Owing::OutcomeReply => cloud.reply_with_outcome(conversation, sequence).await,
-        Owing::OnlyReply => cloud.only_reply(conversation).await,
-        Owing::Mails => Ok(None),
+        ReplyTarget::Reply(number) => cloud.reply(conversation, sequence, number).await,
+        ReplyTarget::OutcomeReply => cloud.reply_with_outcome(conversation, sequence).await,
+        ReplyTarget::EmbeddedReply => cloud.embedded_reply(conversation).await,
+        ReplyTarget::Mails => Ok(None),
     }
 }

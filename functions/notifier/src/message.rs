@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use cloud::queues::{Delivery, Owing, Queue, ReplyWake};
+use cloud::aws::queues::{Delivery, Queue, ReplyTarget, ReplyWakeUp};
 use cloud::redelivery::HandedBack;
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use crate::Left;
+use crate::Disposition;
 
 /// After so many deaths it is settled alone, so that it takes no others with it.
 pub(crate) const DEATHS_TOGETHER: u32 = 2;
@@ -20,13 +20,13 @@ pub(crate) const DEATHS_MAX: u32 = 4;
 
 pub(crate) struct Message {
     pub(crate) delivery: Delivery,
-    pub(crate) wake: ReplyWake,
+    pub(crate) wake: ReplyWakeUp,
     /// How many invocations have died with it.
     pub(crate) deaths: u32,
 }
 
 impl Message {
-    pub(crate) fn new(delivery: Delivery, wake: ReplyWake) -> Self {
+    pub(crate) fn new(delivery: Delivery, wake: ReplyWakeUp) -> Self {
         Self {
             delivery,
             wake,
@@ -42,13 +42,13 @@ impl Message {
                 self.deaths = deaths;
                 Ok(self)
             }
-            Err(trouble) => Err(self.hand_back(cloud, &trouble).await),
+            Err(error) => Err(self.hand_back(cloud, &error).await),
         }
     }
 
     /// Settles what it is about. Gives back its id, if it must come again.
     pub(crate) async fn settle(self, cloud: &Cloud, deadline: Timestamp) -> Option<String> {
-        let gives_up = self.deaths >= DEATHS_MAX && self.wake.what != Owing::Mails;
+        let gives_up = self.deaths >= DEATHS_MAX && self.wake.what != ReplyTarget::Mails;
         let settled = match gives_up {
             true => crate::give_up(cloud, &self.wake).await,
             false => self.try_to_settle(cloud, deadline).await,
@@ -57,17 +57,21 @@ impl Message {
             self.end_attempt(cloud).await;
         }
         match settled {
-            Ok(Left::Nothing) => None,
-            Ok(Left::WaitsUntil(at)) => {
+            Ok(Disposition::Nothing) => None,
+            Ok(Disposition::WaitsUntil(at)) => {
                 let time = Duration::try_from(at.duration_since(cloud.now()));
                 self.hold(cloud, time.unwrap_or(Duration::ZERO)).await;
                 Some(self.delivery.message_id)
             }
-            Err(trouble) => self.hand_back(cloud, &trouble).await,
+            Err(error) => self.hand_back(cloud, &error).await,
         }
     }
 
-    async fn try_to_settle(&self, cloud: &Cloud, deadline: Timestamp) -> Result<Left, Trouble> {
+    async fn try_to_settle(
+        &self,
+        cloud: &Cloud,
+        deadline: Timestamp,
+    ) -> Result<Disposition, Error> {
         let conversation = &self.wake.conversation;
         if self.deaths > 0 {
             let deaths = self.deaths;
@@ -84,22 +88,22 @@ impl Message {
         let ended = cloud
             .end_attempt(conversation, &self.delivery, self.deaths)
             .await;
-        if let Err(trouble) = ended {
-            warn!(%conversation, trouble = trouble.in_full(), "an attempt counts as a death");
+        if let Err(error) = ended {
+            warn!(%conversation, error = error.in_full(), "an attempt counts as a death");
         }
     }
 
-    async fn hand_back(self, cloud: &Cloud, trouble: &Trouble) -> Option<String> {
+    async fn hand_back(self, cloud: &Cloud, error: &Error) -> Option<String> {
         let conversation = &self.wake.conversation;
-        warn!(%conversation, trouble = trouble.in_full(), "reply handed back");
+        warn!(%conversation, error = error.in_full(), "reply handed back");
         match cloud
             .hand_back(Queue::Replies, conversation, &self.delivery)
             .await
         {
             Ok(HandedBack::Replaced) => return None,
-            Ok(HandedBack::Kept) => {}
+            Ok(HandedBack::ReplyLocation) => {}
             // It comes again when its visibility ends by itself, or the timekeeper finds it.
-            Err(trouble) => warn!(trouble = trouble.in_full(), "wake-up could not be held"),
+            Err(error) => warn!(error = error.in_full(), "wake-up could not be held"),
         }
         Some(self.delivery.message_id)
     }
@@ -107,9 +111,9 @@ impl Message {
     /// Has it come again after that time.
     pub(crate) async fn hold(&self, cloud: &Cloud, time: Duration) {
         let held = cloud.queues.hold(Queue::Replies, &self.delivery, time);
-        if let Err(trouble) = held.await {
+        if let Err(error) = held.await {
             // It comes again when its visibility ends by itself, or the timekeeper finds it.
-            warn!(trouble = trouble.in_full(), "wake-up could not be held");
+            warn!(error = error.in_full(), "wake-up could not be held");
         }
     }
 }

@@ -14,7 +14,7 @@ pub mod reply;
 use std::collections::BTreeSet;
 
 use calls::QueuePriority;
-use cloud::queues::Delivery;
+use cloud::aws::queues::Delivery;
 use cloud::{Cloud, Outbox};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -63,7 +63,7 @@ fn read(deliveries: Vec<Delivery>) -> Vec<Message> {
     let mut seen = BTreeSet::new();
     let mut messages = Vec::new();
     for delivery in deliveries {
-        match cloud::queues::read_wake(&delivery.body) {
+        match cloud::aws::queues::read_wake_up(&delivery.body) {
             Ok(wake) if seen.insert(wake.conversation.clone()) => {
                 messages.push(Message::new(delivery, wake));
             }

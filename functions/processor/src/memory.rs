@@ -58,7 +58,9 @@ impl Budget {
 fn needed_kb(bytes: usize) -> u32 {
     let kb = bytes / 1_000;
     let tree = (kb * TREE_PER_BYTE).min(TREE_KB_MAX);
-    u32::try_from(1 + tree + kb * PER_BYTE).unwrap_or(BUDGET_KB).min(BUDGET_KB)
+    u32::try_from(1 + tree + kb * PER_BYTE)
+        .unwrap_or(BUDGET_KB)
+        .min(BUDGET_KB)
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use calls::QueuePriority;
-use cloud::queues::{Delivery, Queue, Wake};
+use cloud::aws::queues::{Delivery, Queue, WakeUp};
 use cloud::redelivery::HandedBack;
-use cloud::{Cloud, Outbox, Trouble};
+use cloud::{Cloud, Error, Outbox};
 use futures_util::future::FutureExt;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use crate::conversation::{self, Left};
+use crate::conversation::{self, Disposition};
 use crate::memory::Budget;
 
 /// After so many deaths a call is carried out alone, so that it takes no others with it.
@@ -34,13 +34,13 @@ pub(crate) struct Batch<'a> {
 
 pub(crate) struct Message {
     delivery: Delivery,
-    wake: Wake,
+    wake: WakeUp,
     /// How many invocations have died with it.
     deaths: u32,
 }
 
 impl Message {
-    pub(crate) fn new(delivery: Delivery, wake: Wake) -> Self {
+    pub(crate) fn new(delivery: Delivery, wake: WakeUp) -> Self {
         Self {
             delivery,
             wake,
@@ -67,7 +67,7 @@ impl Batch<'_> {
                 message.deaths = deaths;
                 Ok(message)
             }
-            Err(trouble) => Err(self.hand_back(message, &trouble).await),
+            Err(error) => Err(self.hand_back(message, &error).await),
         }
     }
 
@@ -79,26 +79,26 @@ impl Batch<'_> {
         let cloud = self.cloud;
         let key = &message.wake.conversation;
         if message.deaths > 0
-            && let Err(trouble) = cloud
+            && let Err(error) = cloud
                 .begin_attempt(key, &message.delivery, message.deaths)
                 .await
         {
-            return self.hand_back(message, &trouble).await;
+            return self.hand_back(message, &error).await;
         }
         // A bug in one call does not take the others down. No task of its own: all that an
         // invocation does must end with it.
         let running =
             conversation::carry_on(cloud, key, self.deadline, self.outbox.clone(), &self.budget);
         match AssertUnwindSafe(Box::pin(running)).catch_unwind().await {
-            Ok(Ok(Left::Nothing)) => None,
-            Ok(Ok(Left::WaitsUntil(at))) => {
+            Ok(Ok(Disposition::Nothing)) => None,
+            Ok(Ok(Disposition::WaitsUntil(at))) => {
                 self.end_attempt(&message).await;
                 self.hold(&message.delivery, at).await;
                 Some(message.delivery.message_id)
             }
-            Ok(Err(trouble)) => {
+            Ok(Err(error)) => {
                 self.end_attempt(&message).await;
-                self.hand_back(message, &trouble).await
+                self.hand_back(message, &error).await
             }
             // As if the process had died: it comes again by itself, and is counted as a death.
             Err(panic) => {
@@ -116,7 +116,7 @@ impl Batch<'_> {
         error!(conversation = %key, deaths = message.deaths, "a call that invocations die with is failed");
         match conversation::fail_next(self.cloud, key).await {
             Ok(()) => None,
-            Err(trouble) => self.hand_back(message, &trouble).await,
+            Err(error) => self.hand_back(message, &error).await,
         }
     }
 
@@ -127,21 +127,21 @@ impl Batch<'_> {
         }
         let (key, delivery) = (&message.wake.conversation, &message.delivery);
         let ended = self.cloud.end_attempt(key, delivery, message.deaths).await;
-        if let Err(trouble) = ended {
-            warn!(conversation = %key, trouble = trouble.in_full(), "an attempt counts as a death");
+        if let Err(error) = ended {
+            warn!(conversation = %key, error = error.in_full(), "an attempt counts as a death");
         }
     }
 
-    async fn hand_back(&self, message: Message, trouble: &Trouble) -> Option<String> {
+    async fn hand_back(&self, message: Message, error: &Error) -> Option<String> {
         let (key, delivery) = (&message.wake.conversation, &message.delivery);
-        warn!(conversation = %key, trouble = trouble.in_full(), "handed back");
+        warn!(conversation = %key, error = error.in_full(), "handed back");
         let queue = Queue::Calls(self.priority);
         match self.cloud.hand_back(queue, key, delivery).await {
             Ok(HandedBack::Replaced) => None,
-            Ok(HandedBack::Kept) => Some(message.delivery.message_id),
-            Err(trouble) => {
+            Ok(HandedBack::ReplyLocation) => Some(message.delivery.message_id),
+            Err(error) => {
                 // It comes again when its visibility ends by itself, or the timekeeper finds it.
-                warn!(trouble = trouble.in_full(), "wake-up could not be held");
+                warn!(error = error.in_full(), "wake-up could not be held");
                 Some(message.delivery.message_id)
             }
         }
@@ -161,9 +161,9 @@ impl Batch<'_> {
 
     async fn hold_for(&self, delivery: &Delivery, time: Duration) {
         let queue = Queue::Calls(self.priority);
-        if let Err(trouble) = self.cloud.queues.hold(queue, delivery, time).await {
+        if let Err(error) = self.cloud.queues.hold(queue, delivery, time).await {
             // It comes again when its visibility ends by itself, or the timekeeper finds it.
-            warn!(trouble = trouble.in_full(), "wake-up could not be held");
+            warn!(error = error.in_full(), "wake-up could not be held");
         }
     }
 }

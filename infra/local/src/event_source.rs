@@ -9,7 +9,7 @@ use calls::QueuePriority;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::set::{Fed, Set};
+use crate::stack::{EventSource, Stack};
 
 /// How long a queue that gives nothing is left alone, unless something arrives or is done: a message
 /// can become visible again by time alone.
@@ -17,27 +17,27 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Invocations of a function for one queue that run at the same time: the template's defaults, so
 /// that what shares places there shares them here.
-pub const fn invocations_max(fed: Fed) -> usize {
+pub const fn invocations_max(fed: EventSource) -> usize {
     match fed {
-        Fed::Processor(QueuePriority::High) => 50,
-        Fed::Processor(QueuePriority::Medium) => 20,
-        Fed::Processor(QueuePriority::Low) => 5,
-        Fed::Notifier => 20,
+        EventSource::Processor(QueuePriority::High) => 50,
+        EventSource::Processor(QueuePriority::Medium) => 20,
+        EventSource::Processor(QueuePriority::Low) => 5,
+        EventSource::Notifier => 20,
     }
 }
 
 /// Runs all of it until the tasks are dropped. `tick`: how often the timekeeper comes by.
 #[must_use = "nothing happens any more once it is dropped"]
-pub fn drive(set: &Set, tick: Duration) -> JoinSet<()> {
+pub fn drive(stack: &Stack, tick: Duration) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    for fed in Fed::ALL {
-        tasks.spawn(feed(set.clone(), fed));
+    for fed in EventSource::ALL {
+        tasks.spawn(feed(stack.clone(), fed));
     }
-    tasks.spawn(keep_time(set.clone(), tick));
+    tasks.spawn(keep_time(stack.clone(), tick));
     tasks
 }
 
-async fn feed(set: Set, fed: Fed) {
+async fn feed(stack: Stack, fed: EventSource) {
     let places = Arc::new(Semaphore::new(invocations_max(fed)));
     let is_free = Arc::new(Notify::new());
     let mut invocations = JoinSet::new();
@@ -46,9 +46,9 @@ async fn feed(set: Set, fed: Fed) {
             return;
         };
         while invocations.try_join_next().is_some() {}
-        let Some(batch) = set.take(fed) else {
+        let Some(batch) = stack.take(fed) else {
             drop(place);
-            let arrival = set.local.sqs().arrival(fed.queue());
+            let arrival = stack.local.sqs().arrival(fed.queue());
             tokio::select! {
                 () = arrival => {}
                 () = is_free.notified() => {}
@@ -56,9 +56,9 @@ async fn feed(set: Set, fed: Fed) {
             }
             continue;
         };
-        let (set, is_free) = (set.clone(), Arc::clone(&is_free));
+        let (stack, is_free) = (stack.clone(), Arc::clone(&is_free));
         invocations.spawn(async move {
-            set.carry(batch).await;
+            stack.carry(batch).await;
             drop(place);
             // Groups that it held may have more to give.
             is_free.notify_one();
@@ -66,10 +66,10 @@ async fn feed(set: Set, fed: Fed) {
     }
 }
 
-async fn keep_time(set: Set, tick: Duration) {
+async fn keep_time(stack: Stack, tick: Duration) {
     loop {
-        set.local.fire_due();
-        if let Err(error) = set.functions.tick().await {
+        stack.local.fire_due();
+        if let Err(error) = stack.functions.tick().await {
             tracing::warn!(%error, "the timekeeper met trouble");
         }
         tokio::time::sleep(tick).await;

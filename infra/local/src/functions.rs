@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::clock::later;
-use crate::delivery::Delivery;
+use crate::delivery::ReceivedMessage;
 use crate::lifecycle::{Killed, Lifecycle, invoke};
 use crate::names;
 
@@ -40,7 +40,7 @@ impl Endpoint {
     /// `url`: before `/2015-03-31/functions/`.
     pub fn new(url: &str) -> Self {
         Self {
-            connector: cloud::callback::guarded_connector(true),
+            connector: cloud::outbound::callback::guarded_connector(true),
             url: url.trim_end_matches('/').to_owned(),
         }
     }
@@ -72,7 +72,7 @@ impl Endpoint {
         Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
-    async fn deliver(&self, function: &str, batch: &[Delivery]) -> Vec<String> {
+    async fn deliver(&self, function: &str, batch: &[ReceivedMessage]) -> Vec<String> {
         let all = || {
             batch
                 .iter()
@@ -98,7 +98,7 @@ impl Endpoint {
 }
 
 /// What an event source mapping hands to a function.
-fn sqs_event(batch: &[Delivery]) -> Value {
+fn sqs_event(batch: &[ReceivedMessage]) -> Value {
     let records: Vec<Value> = batch
         .iter()
         .map(|delivery| {
@@ -124,7 +124,7 @@ impl Here {
         let now = self.cloud.now();
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let ends_ms = later(now, time).as_millisecond();
-        cloud::queues::deadline(u64::try_from(ends_ms).unwrap_or(0), now)
+        cloud::aws::queues::deadline(u64::try_from(ends_ms).unwrap_or(0), now)
     }
 }
 
@@ -134,7 +134,7 @@ impl Functions {
     pub async fn process(
         &self,
         priority: QueuePriority,
-        batch: &[Delivery],
+        batch: &[ReceivedMessage],
     ) -> Result<Vec<String>, Killed> {
         match self {
             Self::Here(here) => {
@@ -153,7 +153,7 @@ impl Functions {
     }
 
     /// The same for the notifier.
-    pub async fn notify(&self, batch: &[Delivery]) -> Result<Vec<String>, Killed> {
+    pub async fn notify(&self, batch: &[ReceivedMessage]) -> Result<Vec<String>, Killed> {
         match self {
             Self::Here(here) => {
                 let Lifecycle {
@@ -194,9 +194,9 @@ impl Functions {
     }
 }
 
-fn deliveries(batch: &[Delivery]) -> Vec<cloud::queues::Delivery> {
-    let delivery = |delivery: &Delivery| {
-        cloud::queues::Delivery::new(
+fn deliveries(batch: &[ReceivedMessage]) -> Vec<cloud::aws::queues::Delivery> {
+    let delivery = |delivery: &ReceivedMessage| {
+        cloud::aws::queues::Delivery::new(
             delivery.message_id.clone(),
             delivery.receipt_handle.clone(),
             delivery.body.clone(),

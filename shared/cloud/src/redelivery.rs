@@ -14,10 +14,10 @@ use calls::ConversationKey;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
-use crate::item::{Item, Reading, Writing};
-use crate::queues::{Delivery, Queue, VISIBILITY};
-use crate::table::Key;
-use crate::trouble::Trouble;
+use crate::aws::queues::{Delivery, Queue, VISIBILITY};
+use crate::aws::table::Key;
+use crate::error::Error;
+use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// First pause of a message that is handed back; each further one is twice as long.
 const PAUSE_FIRST_S: u64 = 1;
@@ -26,7 +26,7 @@ const PAUSE_FIRST_S: u64 = 1;
 const PAUSE_MAX_S: u64 = 60;
 
 /// A message received so often is replaced by a new one when it is handed back: the dead-letter
-/// queue is for what dies, and takes what was received [`crate::queues::RECEIVES_MAX`] times.
+/// queue is for what dies, and takes what was received [`crate::aws::queues::RECEIVES_MAX`] times.
 const REPLACED_AT: u32 = 20;
 
 /// A run that dies leaves its message silent for the whole visibility timeout; the clocks of queue
@@ -40,7 +40,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 15);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandedBack {
     /// The message itself comes again.
-    Kept,
+    ReplyLocation,
     /// A new one stands in its place: it is done with.
     Replaced,
 }
@@ -65,7 +65,7 @@ impl Cloud {
         &self,
         conversation: &ConversationKey,
         delivery: &Delivery,
-    ) -> Result<u32, Trouble> {
+    ) -> Result<u32, Error> {
         if !delivery.may_have_died(self.now()) {
             return Ok(0);
         }
@@ -74,7 +74,7 @@ impl Cloud {
             .get(&attempts_key(conversation, delivery))
             .await?
         {
-            Some(item) => Reading(item).number("deaths"),
+            Some(item) => ItemReader(item).number("deaths"),
             // The run before this one wrote nothing down; that it died is all that can be assumed.
             None => Ok(1),
         }
@@ -86,7 +86,7 @@ impl Cloud {
         conversation: &ConversationKey,
         delivery: &Delivery,
         deaths: u32,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let item = attempts(conversation, delivery, deaths.saturating_add(1), self.now());
         self.calls.put(item).await
     }
@@ -97,7 +97,7 @@ impl Cloud {
         conversation: &ConversationKey,
         delivery: &Delivery,
         deaths: u32,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let item = attempts(conversation, delivery, deaths, self.now());
         self.calls.put(item).await
     }
@@ -108,16 +108,16 @@ impl Cloud {
         queue: Queue,
         conversation: &ConversationKey,
         delivery: &Delivery,
-    ) -> Result<HandedBack, Trouble> {
+    ) -> Result<HandedBack, Error> {
         if delivery.count >= REPLACED_AT {
             self.queues
                 .replace(queue, conversation, delivery, delivery.times())
                 .await?;
             return Ok(HandedBack::Replaced);
         }
-        let pause = pause(delivery.times(), |bound| self.chance.below(bound));
+        let pause = pause(delivery.times(), |bound| self.random.below(bound));
         self.queues.hold(queue, delivery, pause).await?;
-        Ok(HandedBack::Kept)
+        Ok(HandedBack::ReplyLocation)
     }
 }
 
@@ -140,7 +140,7 @@ fn attempts(
     deaths: u32,
     now: Timestamp,
 ) -> Item {
-    Writing::new(attempts_key(conversation, delivery))
+    ItemWriter::new(attempts_key(conversation, delivery))
         .number("deaths", deaths)
         .expires(Some(now + KEPT))
         .done()

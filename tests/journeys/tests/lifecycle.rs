@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use journeys::memory::with_memory;
 use journeys::{Story, a_caller, attribute, call, minutes, seconds, subscriber};
-use local::Asked;
-use local::faults::Fault;
+use local::AwsRequest;
+use local::faults::InjectedFault;
 use local::names::{HIGH_QUEUE, MEDIUM_QUEUE, RECEIVE_COUNT_MAX, VISIBILITY_SECONDS};
 
 /// What the processor does first with a conversation.
-fn begins_run(asked: &Asked) -> bool {
+fn begins_run(asked: &AwsRequest) -> bool {
     asked.operation == "Query" && asked.json["ScanIndexForward"] == false
 }
 
@@ -25,7 +25,10 @@ async fn who_hangs_is_killed_at_the_deadline_and_its_batch_comes_again_after_the
  {
     let (mut caller, sent) = with_a_call().await;
     let began = caller.now();
-    caller.local().faults().once(begins_run, Fault::Hang);
+    caller
+        .local()
+        .faults()
+        .once(begins_run, InjectedFault::Hang);
     caller.settles().await;
     assert_eq!(caller.now().duration_since(began), seconds(60));
     assert_eq!(caller.local().sqs().in_flight(MEDIUM_QUEUE), 1);
@@ -43,7 +46,7 @@ async fn nothing_of_an_invocation_happens_after_it_was_killed() {
         caller.queues(call().creating(subscriber(name))).await;
     }
     let faults = caller.local().faults();
-    faults.once(begins_run, Fault::AbortBefore);
+    faults.once(begins_run, InjectedFault::AbortBefore);
     let before = faults.requests_made();
     caller.settles().await;
     assert_eq!(faults.requests_made(), before + 1, "{:?}", faults.journal());
@@ -55,10 +58,10 @@ async fn nothing_of_an_invocation_happens_after_it_was_killed() {
 #[tokio::test(start_paused = true)]
 async fn what_kills_every_time_fills_the_dead_letter_queue() {
     let (caller, _) = with_a_call().await;
-    caller
-        .local()
-        .faults()
-        .when(|asked| asked.resource.ends_with("calls"), Fault::AbortAfter);
+    caller.local().faults().when(
+        |asked| asked.resource.ends_with("calls"),
+        InjectedFault::AbortAfter,
+    );
     let sqs = caller.local().sqs();
     assert_eq!(sqs.messages(MEDIUM_QUEUE).len(), 1);
     for received in 1..=RECEIVE_COUNT_MAX {
@@ -94,9 +97,12 @@ async fn who_takes_more_memory_than_there_is_is_killed_before_anything_comes_of_
 #[tokio::test(start_paused = true)]
 async fn while_one_invocation_waits_others_go_on_beside_it() {
     let (mut caller, sent) = with_a_call().await;
-    caller.local().faults().once(begins_run, Fault::Hang);
+    caller
+        .local()
+        .faults()
+        .once(begins_run, InjectedFault::Hang);
     let urgent = caller.queues(call().creating(subscriber("bob"))).await;
-    let driven = local::event_source::drive(&caller.set, Duration::from_secs(60));
+    let driven = local::event_source::drive(&caller.stack, Duration::from_secs(60));
     tokio::time::sleep(Duration::from_secs(30)).await;
     let states = [caller.state(&sent).await, caller.state(&urgent).await];
     assert!(states.contains(&"Queued".to_owned()), "{states:?}");

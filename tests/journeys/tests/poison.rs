@@ -5,19 +5,20 @@ use aws_smithy_types::retry::RetryConfig;
 use journeys::record::put_call_record;
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, call, minutes, seconds, subscriber};
-use local::faults::Fault;
+use local::faults::InjectedFault;
 use local::names::{MEDIUM_QUEUE, QUEUES};
-use local::{Asked, Service};
+use local::{AwsRequest, Service};
 use serde_json::json;
 
 /// Whoever stores this subscriber dies of it.
-fn stores_poison(asked: &Asked) -> bool {
+fn stores_poison(asked: &AwsRequest) -> bool {
     asked.operation == "TransactWriteItems" && asked.json.to_string().contains("\"poison\"")
 }
 
 fn deaths(caller: &Story) -> usize {
     let journal = caller.local().faults().journal();
-    let died = |entry: &&local::faults::Entry| entry.fault == Some(Fault::AbortBefore);
+    let died =
+        |entry: &&local::faults::JournalEntry| entry.fault == Some(InjectedFault::AbortBefore);
     journal.iter().filter(died).count()
 }
 
@@ -41,7 +42,7 @@ async fn a_call_that_kills_four_times_is_failed_and_its_nine_neighbours_go_on() 
     caller
         .local()
         .faults()
-        .when(stores_poison, Fault::AbortBefore);
+        .when(stores_poison, InjectedFault::AbortBefore);
     caller.passes(minutes(4)).await;
     for (name, request_id) in sent.iter().filter(|(name, _)| *name != "poison") {
         assert_eq!(caller.state(request_id).await, "Complete", "{name}");
@@ -68,7 +69,7 @@ async fn a_call_that_killed_three_times_may_still_end_well() {
     caller.local().faults().by(move |_, asked| {
         let dies = stores_poison(asked) && left > 0;
         left -= usize::from(dies);
-        dies.then_some(Fault::AbortBefore)
+        dies.then_some(InjectedFault::AbortBefore)
     });
     caller.passes(minutes(6)).await;
     assert_eq!(caller.state(&sent).await, "Complete");
@@ -77,9 +78,9 @@ async fn a_call_that_killed_three_times_may_still_end_well() {
 
 #[tokio::test(start_paused = true)]
 async fn a_throttle_of_ten_minutes_fails_nobody() {
-    let table_alone = |asked: &Asked| asked.service == Service::DynamoDb;
-    let queues_too = |asked: &Asked| matches!(asked.service, Service::DynamoDb | Service::Sqs);
-    let both: [fn(&Asked) -> bool; 2] = [table_alone, queues_too];
+    let table_alone = |asked: &AwsRequest| asked.service == Service::DynamoDb;
+    let queues_too = |asked: &AwsRequest| matches!(asked.service, Service::DynamoDb | Service::Sqs);
+    let both: [fn(&AwsRequest) -> bool; 2] = [table_alone, queues_too];
     for throttled in both {
         let mut caller = a_caller().await;
         let mut sent = Vec::new();
@@ -87,7 +88,10 @@ async fn a_throttle_of_ten_minutes_fails_nobody() {
             let call = call().creating(subscriber(&format!("s{number}")));
             sent.push(caller.queues(call.calling_back(ADDRESS)).await);
         }
-        caller.local().faults().when(throttled, Fault::Throttle);
+        caller
+            .local()
+            .faults()
+            .when(throttled, InjectedFault::Throttle);
         caller.passes(minutes(10)).await;
         assert!(caller.stored().is_empty() && caller.told().is_empty());
         caller.local().faults().clear();
@@ -106,13 +110,17 @@ async fn a_throttle_of_ten_minutes_fails_nobody() {
 async fn ten_minutes_of_every_second_request_fail_nobody() {
     let mut caller = Story::with_retries(RetryConfig::disabled()).await;
     let sent = caller.queues(call().creating(subscriber("ann"))).await;
-    let stores = |asked: &Asked| asked.operation == "TransactWriteItems";
-    caller.local().faults().when(stores, Fault::Throttle);
-    let is_odd = |number: u64, asked: &Asked| number % 2 == 1 && asked.service != Service::Callback;
+    let stores = |asked: &AwsRequest| asked.operation == "TransactWriteItems";
     caller
         .local()
         .faults()
-        .by(move |number, asked| is_odd(number, asked).then_some(Fault::Throttle));
+        .when(stores, InjectedFault::Throttle);
+    let is_odd =
+        |number: u64, asked: &AwsRequest| number % 2 == 1 && asked.service != Service::Callback;
+    caller
+        .local()
+        .faults()
+        .by(move |number, asked| is_odd(number, asked).then_some(InjectedFault::Throttle));
     caller.passes(minutes(10)).await;
     caller.local().faults().clear();
     caller.passes(minutes(2)).await;
@@ -145,8 +153,11 @@ async fn a_record_that_cannot_be_read_yet_fails_nobody() {
 async fn what_is_handed_back_comes_again_after_a_second_and_then_after_twice_as_long() {
     let mut caller = Story::with_retries(RetryConfig::disabled()).await;
     let sent = caller.queues(call().creating(subscriber("ann"))).await;
-    let stores = |asked: &Asked| asked.operation == "TransactWriteItems";
-    caller.local().faults().when(stores, Fault::Throttle);
+    let stores = |asked: &AwsRequest| asked.operation == "TransactWriteItems";
+    caller
+        .local()
+        .faults()
+        .when(stores, InjectedFault::Throttle);
     let received = |caller: &Story| caller.local().sqs().messages(MEDIUM_QUEUE)[0].receive_count;
     for (second, times) in [(0, 1), (1, 2), (2, 3), (4, 4), (8, 5)] {
         caller.passes(seconds(second)).await;

@@ -1,10 +1,10 @@
 //! Which happenings a seed stands for.
 
 use calls::{Method, QueuePriority, RespondWhen};
-use local::Fault;
+use local::InjectedFault;
 
 use crate::dice::Dice;
-use crate::happenings::{Deed, Failing, Flaw, Happening, Name, Part, Trouble};
+use crate::happenings::{Error, Failing, Flaw, Happening, Name, Part, Write};
 
 /// When every world begins.
 pub const START_MS: i64 = 1_795_000_000_000;
@@ -124,7 +124,7 @@ impl Maker {
             QueuePriority::High,
             QueuePriority::Low,
         ]);
-        let deed = Deed { method, objects };
+        let deed = Write { method, objects };
         Part {
             sequence,
             calls,
@@ -156,7 +156,7 @@ impl Maker {
             46..48 => Happening::SendsFlawed(self.dice.pick(&Flaw::ALL[..17])),
             48..63 => Happening::Works {
                 queue: self.queue(),
-                trouble: self.trouble(),
+                error: self.out_of_reach(),
             },
             63..67 => Happening::WorkTogether {
                 queue: self.queue(),
@@ -166,7 +166,7 @@ impl Maker {
                 which: self.dice.draw(),
             },
             70..74 => Happening::Ticks {
-                trouble: self.trouble(),
+                error: self.out_of_reach(),
             },
             74..86 => Happening::Jumps {
                 ms: self.dice.pick(&[
@@ -195,29 +195,29 @@ impl Maker {
         self.dice.pick(&[0, 1, 1, 2, 3, 3])
     }
 
-    fn trouble(&mut self) -> Option<Trouble> {
+    fn out_of_reach(&mut self) -> Option<Error> {
         if !self.stormy || !self.dice.one_in(3) {
             return None;
         }
         let fault = self.dice.pick(&[
-            Fault::LoseRequest,
-            Fault::LoseAnswer,
-            Fault::LoseAnswer,
-            Fault::Throttle,
-            Fault::Refuse(500),
-            Fault::Conflict,
-            Fault::CrashBefore,
-            Fault::CrashAfter,
-            Fault::CrashAfter,
+            InjectedFault::LoseRequest,
+            InjectedFault::LoseAnswer,
+            InjectedFault::LoseAnswer,
+            InjectedFault::Throttle,
+            InjectedFault::Refuse(500),
+            InjectedFault::Conflict,
+            InjectedFault::CrashBefore,
+            InjectedFault::CrashAfter,
+            InjectedFault::CrashAfter,
         ]);
         let nth = 1 + self.dice.below(12);
         let fault = match fault {
-            Fault::CrashBefore if self.deadly => Fault::Hang,
-            Fault::CrashAfter if self.deadly && nth % 2 == 0 => Fault::AbortBefore,
-            Fault::CrashAfter if self.deadly => Fault::AbortAfter,
+            InjectedFault::CrashBefore if self.deadly => InjectedFault::Hang,
+            InjectedFault::CrashAfter if self.deadly && nth % 2 == 0 => InjectedFault::AbortBefore,
+            InjectedFault::CrashAfter if self.deadly => InjectedFault::AbortAfter,
             fault => fault,
         };
-        Some(Trouble { nth, fault })
+        Some(Error { nth, fault })
     }
 
     fn any(&mut self) -> usize {
@@ -227,7 +227,7 @@ impl Maker {
 
     fn sends(&mut self) -> Happening {
         let index = self.any();
-        let trouble = self.trouble();
+        let error = self.out_of_reach();
         let wilful = self.dice.below(24);
         let planned = &mut self.cast[index];
         let to = planned.name;
@@ -242,7 +242,7 @@ impl Maker {
                 spoilt(again, wilful, to)
             }
         };
-        Happening::Sends { to, part, trouble }
+        Happening::Sends { to, part, error }
     }
 
     fn send_together(&mut self) -> Happening {
@@ -269,7 +269,7 @@ impl Maker {
         if matches!(name, Name::Named(_)) && !self.dice.one_in(3) {
             return Happening::Cancels {
                 name,
-                trouble: self.trouble(),
+                error: self.out_of_reach(),
             };
         }
         let part = self.dice.pick(&parts);

@@ -1,0 +1,354 @@
+//! Wake-ups: SQS FIFO queues, one per priority and one for replies.
+//!
+//! A message carries a key and a step, never the truth. Its step stands in its body, or the queue
+//! would take a debt that is sent again within five minutes for a repeat and drop it.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use calls::{ConversationKey, QueuePriority, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// Most messages in one request, and in one batch that a function gets. The platform's figure.
+pub const BATCH_MAX: usize = 10;
+
+/// Time that a function needs at its end: a commit under way that is answered only when it is tried
+/// for the third time, what lies between the three, and a second for all else. A message that cannot
+/// be handed back after that comes again by itself.
+const HEAD_ROOM: SignedDuration = SignedDuration::from_secs(20);
+
+/// How long a message that was received is invisible: the time-out of its function and half a
+/// minute. An invocation that is killed hands nothing back, and this is how long its messages are
+/// silent then; the template says the same.
+pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(90);
+
+/// How often a message is received before its queue gives it up; the template says the same. Ten of
+/// a batch that die together, and are then tried one by one, need some thirty.
+pub const RECEIVES_MAX: u32 = 50;
+
+/// What a function may take where nobody says.
+pub const TIME_MIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// What a message on one of the three priority queues says: go on with this conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WakeUp {
+    pub conversation: ConversationKey,
+    /// Version of the header that owed it.
+    pub step: u64,
+}
+
+/// What a message on the replies queue says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyWakeUp {
+    pub conversation: ConversationKey,
+    pub sequence: SequenceCode,
+    pub what: ReplyTarget,
+    /// Version of the record that owed it.
+    pub step: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplyTarget {
+    /// The reply to the call's SendResponseTo of that number.
+    Reply(u32),
+    /// The reply that is kept with the outcome it tells of.
+    OutcomeReply,
+    /// The reply that is kept with the header of a call alone.
+    EmbeddedReply,
+    /// Its triggered mails.
+    Mails,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    Calls(QueuePriority),
+    Replies,
+}
+
+/// A message as a function gets it.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub message_id: String,
+    pub receipt_handle: String,
+    pub body: String,
+    /// How often it has been delivered, this time included.
+    pub count: u32,
+    pub first_received: Timestamp,
+    /// How often the messages were delivered that this one replaces.
+    pub handed_back: u32,
+}
+
+impl Delivery {
+    pub fn new(
+        message_id: String,
+        receipt_handle: String,
+        body: String,
+        count: u32,
+        first_received: Timestamp,
+    ) -> Self {
+        Self {
+            handed_back: handed_back_of(&body),
+            message_id,
+            receipt_handle,
+            body,
+            count,
+            first_received,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Queues {
+    sqs: Client,
+    high: String,
+    medium: String,
+    low: String,
+    replies: String,
+}
+
+impl Queues {
+    pub(crate) fn new(sqs: Client, settings: &Settings) -> Self {
+        Self {
+            sqs,
+            high: settings.high_queue_url.clone(),
+            medium: settings.medium_queue_url.clone(),
+            low: settings.low_queue_url.clone(),
+            replies: settings.replies_queue_url.clone(),
+        }
+    }
+
+    fn url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Calls(QueuePriority::High) => &self.high,
+            Queue::Calls(QueuePriority::Medium) => &self.medium,
+            Queue::Calls(QueuePriority::Low) => &self.low,
+            Queue::Replies => &self.replies,
+        }
+    }
+
+    /// The queue of an ARN: its name stands at the end of the ARN and of the URL.
+    pub fn of_arn(&self, arn: &str) -> Option<Queue> {
+        let name = arn.rsplit(':').next();
+        let priorities = QueuePriority::ALL.map(Queue::Calls);
+        priorities
+            .into_iter()
+            .chain([Queue::Replies])
+            .find(|queue| self.url(*queue).rsplit('/').next() == name)
+    }
+
+    pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
+        let body = serde_json::to_string(wake).unwrap_or_default();
+        self.send(Queue::Calls(priority), &wake.conversation, body)
+            .await
+    }
+
+    async fn send(
+        &self,
+        queue: Queue,
+        conversation: &ConversationKey,
+        body: String,
+    ) -> Result<(), Error> {
+        self.sqs
+            .send_message()
+            .queue_url(self.url(queue))
+            .message_group_id(&conversation.0)
+            .message_deduplication_id(deduplication_id(&body))
+            .message_body(body)
+            .send()
+            .await
+            .map_err(|error| Error::Queue {
+                operation: "SendMessage",
+                source: error.into(),
+            })?;
+        Ok(())
+    }
+
+    /// In the order given.
+    pub async fn send_reply_wake_ups_in_order(
+        &self,
+        wake_ups: &[ReplyWakeUp],
+    ) -> Result<(), Error> {
+        let out_of_reach = |source| Error::Queue {
+            operation: "SendMessageBatch",
+            source,
+        };
+        for wake_ups in wake_ups.chunks(BATCH_MAX) {
+            let entries = wake_ups.iter().enumerate().map(|(number, wake)| {
+                let body = serde_json::to_string(wake).unwrap_or_default();
+                SendMessageBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .message_group_id(&wake.conversation.0)
+                    .message_deduplication_id(deduplication_id(&body))
+                    .message_body(body)
+                    .build()
+            });
+            let entries = entries
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| out_of_reach(error.into()))?;
+            let answer = self
+                .sqs
+                .send_message_batch()
+                .queue_url(&self.replies)
+                .set_entries(Some(entries))
+                .send()
+                .await
+                .map_err(|error| out_of_reach(error.into()))?;
+            if let Some(failed) = answer.failed.first() {
+                return Err(out_of_reach(failed.code.clone().into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a new message in the place of one that was delivered so often. The caller says of the old
+    /// one that it is done.
+    pub(crate) async fn replace(
+        &self,
+        queue: Queue,
+        conversation: &ConversationKey,
+        delivery: &Delivery,
+        handed_back: u32,
+    ) -> Result<(), Error> {
+        let body = replacing(&delivery.body, handed_back);
+        self.send(queue, conversation, body).await
+    }
+
+    /// The message stays in the queue and comes again after that time: exact to the second, which
+    /// neither a schedule nor a queue's delay is. The caller hands it back as failed.
+    pub async fn hold(
+        &self,
+        queue: Queue,
+        delivery: &Delivery,
+        time: Duration,
+    ) -> Result<(), Error> {
+        // Whole seconds, and never early.
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        self.sqs
+            .change_message_visibility()
+            .queue_url(self.url(queue))
+            .receipt_handle(&delivery.receipt_handle)
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| Error::Queue {
+                operation: "ChangeMessageVisibility",
+                source: error.into(),
+            })?;
+        Ok(())
+    }
+}
+
+/// A message as the event of a function brings it.
+pub fn delivery(message: SqsMessage) -> Delivery {
+    let number = |name| message.attributes.get(name)?.parse().ok();
+    let count = number("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok());
+    let first_received = number("ApproximateFirstReceiveTimestamp");
+    let first_received = first_received.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    Delivery::new(
+        message.message_id.unwrap_or_default(),
+        message.receipt_handle.unwrap_or_default(),
+        message.body.unwrap_or_default(),
+        count.unwrap_or(1),
+        // Nobody says: it has only just been received.
+        first_received.unwrap_or(Timestamp::MAX),
+    )
+}
+
+/// What a message says beside its wake-up, if it replaces others.
+#[derive(Default, Deserialize)]
+struct Replaces {
+    #[serde(default)]
+    handed_back: u32,
+}
+
+fn handed_back_of(body: &str) -> u32 {
+    serde_json::from_str::<Replaces>(body)
+        .unwrap_or_default()
+        .handed_back
+}
+
+/// The same wake-up as another message: a queue would drop one of the same body as a repeat.
+fn replacing(body: &str, handed_back: u32) -> String {
+    let mut wake = serde_json::from_str(body).unwrap_or(serde_json::Value::Null);
+    if let Some(fields) = wake.as_object_mut() {
+        fields.insert("handed_back".to_owned(), handed_back.into());
+    }
+    wake.to_string()
+}
+
+/// What a function says of the messages that must come again.
+pub fn handed_back(message_ids: Vec<String>) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    for message_id in message_ids {
+        response.add_failure(message_id);
+    }
+    response
+}
+
+/// When a function must be done, from what its context says (milliseconds): in time to hand back
+/// what it did not come to. `cargo lambda watch` names a time in 1970: one that is past on arrival
+/// says nothing, and [`TIME_MIN`] is taken.
+pub fn deadline(context_deadline_ms: u64, now: Timestamp) -> Timestamp {
+    let ms = i64::try_from(context_deadline_ms).unwrap_or(i64::MAX);
+    let end = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+    if end <= now {
+        return now + TIME_MIN;
+    }
+    end.checked_sub(HEAD_ROOM).unwrap_or(end)
+}
+
+/// What a message on one of the three priority queues says, read.
+pub fn read_wake_up(body: &str) -> Result<WakeUp, serde_json::Error> {
+    serde_json::from_str(body)
+}
+
+/// What a message on the replies queue says, read.
+pub fn read_reply_wake_up(body: &str) -> Result<ReplyWakeUp, serde_json::Error> {
+    serde_json::from_str(body)
+}
+
+/// What SQS itself would make of the body: the scheduler sends the same messages without an id.
+fn deduplication_id(body: &str) -> String {
+    Sha256::digest(body)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::clients::ATTEMPT_MAX;
+
+    #[test]
+    fn head_room_is_enough_for_three_attempts_of_a_commit() {
+        // The SDK waits up to 1 s and up to 2 s between them.
+        let commit = 3 * SignedDuration::try_from(ATTEMPT_MAX).expect("short");
+        assert!(HEAD_ROOM > commit + SignedDuration::from_secs(3));
+        let now = Timestamp::from_second(1_800_000_000).expect("a time");
+        let ends = u64::try_from(now.as_millisecond()).expect("after 1970") + 60_000;
+        let left = deadline(ends, now).duration_since(now);
+        assert_eq!(left, SignedDuration::from_secs(40));
+    }
+
+    #[test]
+    fn a_message_in_the_place_of_another_is_the_same_wake_up_and_no_repeat() {
+        let wake = WakeUp {
+            conversation: ConversationKey("7a".to_owned()),
+            step: 3,
+        };
+        let body = serde_json::to_string(&wake).expect("JSON");
+        let other = replacing(&body, 20);
+        assert_eq!(read_wake_up(&other).expect("readable"), wake);
+        assert_eq!((handed_back_of(&body), handed_back_of(&other)), (0, 20));
+        assert_ne!(deduplication_id(&body), deduplication_id(&other));
+        assert_ne!(replacing(&other, 40), other);
+    }
+}
