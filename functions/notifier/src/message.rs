@@ -7,7 +7,7 @@ use cloud::aws::queues::{Delivery, Queue, ReplyTarget, ReplyWakeUp};
 use cloud::redelivery::HandedBack;
 use cloud::{Cloud, Error};
 use jiff::Timestamp;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::Disposition;
 

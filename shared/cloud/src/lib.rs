@@ -4,8 +4,8 @@
 //! condition expression there is), the records (`header`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`queues`]
-//! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`replies`] and [`mail`] and [`callback`] (what goes out),
-//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call) and [`permits`]
+//! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`replies`] and [`mail`] and
+//! [`callback`] (what goes out), [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call) and [`permits`]
 //! (how often).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
