@@ -50,10 +50,10 @@ async fn ten_calls_of_390_000_elements_in_one_batch_pass() {
 #[tokio::test(start_paused = true)]
 async fn two_calls_of_five_megabytes_in_one_batch_pass() {
     let mut caller = a_caller().await;
-    let notes = "x\n".repeat(150_000);
+    let notes = "x\n".repeat(100_000);
     let mut sent = Vec::new();
     for of in 0..2 {
-        let all = (0..16).map(|number| attribute(&format!("s{of}-{number}"), "Notes", &notes));
+        let all = (0..22).map(|number| attribute(&format!("s{of}-{number}"), "Notes", &notes));
         sent.push(caller.queues(call().doing("Create", all.collect())).await);
     }
     caller.settles().await;

@@ -211,11 +211,9 @@ impl Maker {
             InjectedFault::CrashAfter,
         ]);
         let nth = 1 + self.dice.below(12);
-        let fault = match fault {
-            InjectedFault::CrashBefore if self.deadly => InjectedFault::Hang,
-            InjectedFault::CrashAfter if self.deadly && nth % 2 == 0 => InjectedFault::AbortBefore,
-            InjectedFault::CrashAfter if self.deadly => InjectedFault::AbortAfter,
-            fault => fault,
+        let fault = match self.deadly {
+            true => killing(fault, nth),
+            false => fault,
         };
         Some(Error { nth, fault })
     }
@@ -277,6 +275,19 @@ impl Maker {
             name,
             sequence: part.sequence,
         }
+    }
+}
+
+/// The same trouble of one invocation, where it would be that of all.
+fn killing(fault: InjectedFault, nth: u64) -> InjectedFault {
+    if fault == InjectedFault::CrashBefore {
+        InjectedFault::Hang
+    } else if fault != InjectedFault::CrashAfter {
+        fault
+    } else if nth.is_multiple_of(2) {
+        InjectedFault::AbortBefore
+    } else {
+        InjectedFault::AbortAfter
     }
 }
 
