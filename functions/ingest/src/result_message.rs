@@ -1,5 +1,6 @@
 //! What became of a call as a whole, as ResultMessage tells it.
 
+use cloud::call_record::CallRecord;
 use cloud::outcome_record::OutcomeRecord;
 use cloud::{Cloud, Trouble};
 use soap::{Element, ObjectDetail, ObjectResult, PAYLOAD_BYTES_MAX, write_date_time};
@@ -12,6 +13,7 @@ const NO_ROOM: &str = "ResultDetailXML is left out, it is too long for an answer
 pub async fn element(
     cloud: &Cloud,
     record: &OutcomeRecord,
+    call: Option<&CallRecord>,
     conversation_id: &str,
     with_detail: bool,
 ) -> Result<Element, Trouble> {
@@ -20,7 +22,7 @@ pub async fn element(
     let mut message = outcome.status_message.clone();
     let mut detail = None;
     if with_detail {
-        detail = detail_xml(record, &record.object_results(cloud).await?);
+        detail = detail_xml(record, &record.object_results(cloud, call).await?);
         if detail.is_none() {
             message = with_no_room(&message);
         }

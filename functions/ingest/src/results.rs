@@ -1,8 +1,9 @@
 //! What became of calls: ResultMessage, ResultItem and AsyncRequestResult, by RequestID or
 //! ConversationID.
 
-use calls::{AccountId, Call, RequestId, SequenceCode};
-use cloud::outcome_record::OutcomeRecord;
+use calls::{AccountId, Phase, RequestId, SequenceCode};
+use cloud::call_record::CallRecord;
+use cloud::outcome_record::{OutcomeRecord, Results};
 use cloud::standing::Standing;
 use cloud::{Cloud, Trouble};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
@@ -19,7 +20,7 @@ const READ_AT_ONCE: i32 = 250;
 /// Looks at the calls asked for. An id that was never seen gives nothing.
 pub async fn look(
     cloud: &Cloud,
-    account: &AccountId,
+    accounts: &[AccountId],
     kind: Kind,
     request: &RetrieveRequest,
     mut cursor: Cursor,
@@ -36,7 +37,7 @@ pub async fn look(
     };
     let looking = Looking {
         cloud,
-        account,
+        accounts,
         kind,
         request,
         asked: &asked,
@@ -57,7 +58,8 @@ pub async fn look(
 
 struct Looking<'a> {
     cloud: &'a Cloud,
-    account: &'a AccountId,
+    /// Whose calls they may be, in the order in which they are looked for.
+    accounts: &'a [AccountId],
     kind: Kind,
     request: &'a RetrieveRequest,
     asked: &'a Asked,
@@ -65,7 +67,8 @@ struct Looking<'a> {
 
 /// One call of a conversation, as far as it is known.
 struct Entry {
-    call: Option<Call>,
+    /// Read only where it is needed.
+    call: Option<CallRecord>,
     outcome: Option<OutcomeRecord>,
 }
 
@@ -77,18 +80,7 @@ impl Looking<'_> {
         cursor: &mut Cursor,
         page: &mut Page,
     ) -> Result<bool, Trouble> {
-        let (standing, only) = if self.asked.by_conversation {
-            (self.cloud.conversation_named(self.account, id).await?, None)
-        } else {
-            let request_id = RequestId(id.to_owned());
-            let found = self
-                .cloud
-                .call_of_request(self.account, &request_id)
-                .await?;
-            let only = found.as_ref().map(|found| found.call.place.sequence());
-            (found.map(|found| found.standing), only)
-        };
-        let Some(standing) = standing else {
+        let Some((standing, only)) = self.find(id).await? else {
             return Ok(true);
         };
         loop {
@@ -111,14 +103,29 @@ impl Looking<'_> {
         }
     }
 
+    /// The conversation of that id, and the call, if the id is one's; `None`: nobody has it.
+    async fn find(&self, id: &str) -> Result<Option<(Standing, Option<SequenceCode>)>, Trouble> {
+        for account in self.accounts {
+            if self.asked.by_conversation {
+                if let Some(standing) = self.cloud.conversation_named(account, id).await? {
+                    return Ok(Some((standing, None)));
+                }
+                continue;
+            }
+            let request_id = RequestId(id.to_owned());
+            if let Some(found) = self.cloud.call_of_request(account, &request_id).await? {
+                let sequence = found.call.place.sequence();
+                return Ok(Some((found.standing, Some(sequence))));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes what is asked for of one call's elements; `false`: the page takes no more.
     fn take(&self, elements: Vec<Element>, cursor: &mut Cursor, page: &mut Page) -> bool {
         for element in elements.into_iter().skip(cursor.object) {
-            if page.is_full() {
-                return false;
-            }
             let is_asked_for = self.asked.filter.admits(&element);
-            if is_asked_for && !page.take(&[soap::project(&element, &self.properties())]) {
+            if is_asked_for && !page.take(&soap::project(&element, &self.properties())) {
                 return false;
             }
             cursor.object += 1;
@@ -143,7 +150,7 @@ impl Looking<'_> {
                 .outcomes_from(standing, first, limit, now)
                 .await?
         };
-        if self.kind != Kind::Request {
+        if !self.needs_calls(standing, &outcomes) {
             let entry = |outcome: OutcomeRecord| {
                 (
                     outcome.sequence,
@@ -157,27 +164,41 @@ impl Looking<'_> {
         }
         // The header once more, after the outcomes: a call that ended in between is then seen as
         // it was before, which is true of a moment ago, and not as neither.
-        let found = self.cloud.calls_of(&standing.key, first, limit).await?;
-        let mut calls = found.map(|(_, calls)| calls).unwrap_or_default();
+        let found = self.cloud.call_records_of(&standing.key, first, limit);
+        let mut calls = found.await?.map(|(_, calls)| calls).unwrap_or_default();
         // Outcomes are longer than calls can be: fewer of them may have come in one answer.
-        calls.retain(|call| rest.is_none_or(|rest| call.place.sequence() < rest));
-        let last = calls.last().map(|call| call.place.sequence());
+        let sequence_of = |record: &CallRecord| record.call.place.sequence();
+        calls.retain(|call| rest.is_none_or(|rest| sequence_of(call) < rest));
+        let last = calls.last().map(sequence_of);
         let rest = last.filter(|_| !only).map(SequenceCode::next).or(rest);
-        let entry = |call: Call| {
-            let sequence = call.place.sequence();
-            let outcome = outcomes
-                .iter()
-                .find(|outcome| outcome.sequence == sequence)
-                .cloned();
-            (
-                sequence,
-                Entry {
-                    call: Some(call),
-                    outcome,
-                },
-            )
+        let mut outcomes = outcomes.into_iter().peekable();
+        let entry = |call: CallRecord| {
+            let sequence = sequence_of(&call);
+            while outcomes.next_if(|it| it.sequence < sequence).is_some() {}
+            let written = outcomes.next_if(|it| it.sequence == sequence);
+            let outcome = written.or_else(|| OutcomeRecord::to_be_written(standing, &call.call));
+            let call = Some(call);
+            (sequence, Entry { call, outcome })
         };
         Ok((calls.into_iter().map(entry).collect(), rest))
+    }
+
+    /// Whether outcomes alone do not say all that is asked for: of calls that have none yet, or none
+    /// that is written, and of the objects of those that were not carried out.
+    fn needs_calls(&self, standing: &Standing, outcomes: &[OutcomeRecord]) -> bool {
+        let tells_objects = match self.kind {
+            Kind::Request => return true,
+            Kind::Item => true,
+            Kind::Message => self.with_detail(),
+        };
+        let is_closing = matches!(standing.conversation.phase, Phase::Closing { .. });
+        let mut outcomes = outcomes.iter();
+        is_closing || (tells_objects && outcomes.any(|it| it.results == Results::None))
+    }
+
+    fn with_detail(&self) -> bool {
+        let mut properties = self.request.properties.iter();
+        properties.any(|name| name == "ResultDetailXML")
     }
 
     async fn elements(
@@ -186,13 +207,13 @@ impl Looking<'_> {
         sequence: SequenceCode,
         entry: Entry,
     ) -> Result<Vec<Element>, Trouble> {
-        match (self.kind, entry.outcome, entry.call) {
+        let call = entry.call.as_ref();
+        match (self.kind, entry.outcome, call) {
             (Kind::Message, Some(outcome), _) => {
                 let conversation_id = self.conversation_id(standing, &outcome.request_id);
-                let properties = &self.request.properties;
-                let with_detail = properties.iter().any(|name| name == "ResultDetailXML");
+                let detail = self.with_detail();
                 let message =
-                    result_message::element(self.cloud, &outcome, &conversation_id, with_detail)
+                    result_message::element(self.cloud, &outcome, call, &conversation_id, detail)
                         .await?;
                 let calls = standing.conversation.calls_in_conversation;
                 Ok(vec![message.with(Element::of(
@@ -200,11 +221,11 @@ impl Looking<'_> {
                     calls.to_string(),
                 ))])
             }
-            (Kind::Item, Some(outcome), _) => self.items(standing, &outcome).await,
+            (Kind::Item, Some(outcome), _) => self.items(standing, &outcome, call).await,
             (Kind::Request, outcome, Some(call)) => {
                 let now = self.cloud.now();
                 let outcome = outcome.as_ref();
-                let element = request_state::element(standing, sequence, &call, outcome, now);
+                let element = request_state::element(standing, sequence, &call.call, outcome, now);
                 Ok(element.into_iter().collect())
             }
             (Kind::Message | Kind::Item, None, _) | (Kind::Request, _, None) => Ok(Vec::new()),
@@ -235,8 +256,9 @@ impl Looking<'_> {
         &self,
         standing: &Standing,
         record: &OutcomeRecord,
+        call: Option<&CallRecord>,
     ) -> Result<Vec<Element>, Trouble> {
-        let results = of_objects(self.cloud, record).await?;
+        let results = record.object_results(self.cloud, call).await?;
         let conversation_id = self.conversation_id(standing, &record.request_id);
         let item = |(ordinal, result): (usize, ObjectResult)| {
             let mut item = Element::new("Results").typed("ResultItem");
@@ -264,23 +286,4 @@ impl Looking<'_> {
         };
         Ok(results.into_iter().enumerate().map(item).collect())
     }
-}
-
-/// What became of each object of a call.
-pub async fn of_objects(
-    cloud: &Cloud,
-    record: &OutcomeRecord,
-) -> Result<Vec<ObjectResult>, Trouble> {
-    let results = record.object_results(cloud).await?;
-    if !results.is_empty() {
-        return Ok(results);
-    }
-    // It was not carried out: each of its objects shares its fate.
-    let shared = ObjectResult {
-        status_message: record.outcome.status_message.clone(),
-        error_code: record.outcome.error_code,
-        object_type: record.object_type.clone(),
-        ..ObjectResult::default()
-    };
-    Ok(vec![shared; usize::try_from(record.objects).unwrap_or(0)])
 }

@@ -50,9 +50,7 @@ pub async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Res
         let page = cloud.mails_from(&mails, next, PAGE).await?;
         let Some(last) = page.last() else { break };
         let after = last.number + 1;
-        let sending = page
-            .into_iter()
-            .map(|mail| send_one(cloud, &mails.account, mail));
+        let sending = page.into_iter().map(|mail| send_one(cloud, mail));
         let stands: Vec<Stands> = stream::iter(sending).buffered(AT_ONCE).collect().await;
         trouble = stands.contains(&Stands::Trouble);
         if all_done {
@@ -104,7 +102,7 @@ async fn commit(
     }
 }
 
-async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stands {
+async fn send_one(cloud: &Cloud, mail: MailRecord) -> Stands {
     let now = cloud.now();
     let settled = match mail.state {
         MailState::Sent(_) | MailState::Failed | MailState::Unknown => return Stands::Done,
@@ -116,7 +114,7 @@ async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stand
                 .await
                 .map(|_| Stands::Done)
         }
-        MailState::Owed => send_owed(cloud, account, &mail, now).await,
+        MailState::Owed => send_owed(cloud, &mail, now).await,
     };
     match settled {
         Ok(stands) => stands,
@@ -130,7 +128,6 @@ async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stand
 
 async fn send_owed(
     cloud: &Cloud,
-    account: &AccountId,
     mail: &MailRecord,
     now: Timestamp,
 ) -> Result<Stands, CommitError> {
@@ -141,7 +138,7 @@ async fn send_owed(
             .await
             .map(|_| Stands::Done);
     };
-    if order.held && is_held(cloud, account, &order.definition).await? {
+    if order.held && is_held(cloud, &order.account, &order.definition).await? {
         return Ok(Stands::Open);
     }
     let claimed = cloud

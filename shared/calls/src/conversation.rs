@@ -47,11 +47,39 @@ pub enum Phase {
     Gathering,
     /// All calls are there; `next` is to be carried out.
     Running(Progress),
-    /// No further call is carried out; from `next` on, calls may still lack an outcome or a reply.
-    Closing { next: SequenceCode, ending: Ending },
+    /// No further call is carried out; from `next` on, calls may still lack what `what` says.
+    Closing {
+        next: SequenceCode,
+        ending: Ending,
+        #[serde(default, skip_serializing_if = "Lacking::is_outcomes")]
+        what: Lacking,
+        /// When it ended, and with it those of its calls that had not begun.
+        at: Timestamp,
+    },
     /// Nothing is left to do, but for a reply that is kept with the header and still owed: as long
     /// as it is, something is due.
     Ended(Ending),
+}
+
+/// What calls of a closing conversation still lack. Nobody is told of its end while one of its calls
+/// has no outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lacking {
+    /// Those that were not carried out: their outcome, and the replies that go with it.
+    #[default]
+    Outcomes,
+    /// Those that asked to be told of the end: that reply.
+    LastReplies,
+}
+
+impl Lacking {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if passes a reference"
+    )]
+    const fn is_outcomes(&self) -> bool {
+        matches!(self, Self::Outcomes)
+    }
 }
 
 /// How far a running conversation has come.
@@ -253,7 +281,7 @@ impl Conversation {
     }
 
     fn close(mut self, ending: Ending, now: Timestamp, refusal: Refusal) -> Step<Joined> {
-        let owed = self.end(ending, SequenceCode::FIRST, now);
+        let owed = self.end(ending, now);
         Step {
             conversation: Some(self),
             answer: Joined::Refused(refusal),
@@ -261,21 +289,37 @@ impl Conversation {
         }
     }
 
-    /// From here on nothing is carried out; what calls from `next` on lack is still given to them.
-    pub(crate) fn end(&mut self, ending: Ending, next: SequenceCode, now: Timestamp) -> Vec<Owed> {
-        self.phase = Phase::Closing { next, ending };
-        if self.unclosed().next().is_none() {
-            self.finish();
+    /// From here on nothing is carried out; what calls lack is still given to them.
+    pub(crate) fn end(&mut self, ending: Ending, now: Timestamp) -> Vec<Owed> {
+        self.phase = Phase::Closing {
+            next: SequenceCode::FIRST,
+            ending,
+            what: Lacking::Outcomes,
+            at: now,
+        };
+        self.close_on();
+        if matches!(self.phase, Phase::Ended(_)) {
             return Vec::new();
         }
         self.due = self.due.no_later_than(now + LOOK_AGAIN);
         vec![Owed::Wake]
     }
 
-    pub(crate) fn finish(&mut self) {
-        if let Phase::Closing { ending, .. } = &self.phase {
-            self.phase = Phase::Ended(ending.clone());
-            self.due = Due::Never;
+    /// Goes on to what is lacking next, once nothing is of what was.
+    pub(crate) fn close_on(&mut self) {
+        while self.unclosed().next().is_none() {
+            match &mut self.phase {
+                Phase::Closing { next, what, .. } if *what == Lacking::Outcomes => {
+                    *next = SequenceCode::FIRST;
+                    *what = Lacking::LastReplies;
+                }
+                Phase::Closing { ending, .. } => {
+                    self.phase = Phase::Ended(ending.clone());
+                    self.due = Due::Never;
+                    return;
+                }
+                Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => return,
+            }
         }
     }
 }

@@ -155,12 +155,18 @@ fn phase(conversation: &Conversation) -> String {
     match &conversation.phase {
         Phase::Gathering => "gathering".to_owned(),
         Phase::Running(progress) => format!("running {}", progress.next),
-        Phase::Closing { ending: by, .. } => {
+        Phase::Closing {
+            ending: by, what, ..
+        } => {
             let left: Vec<_> = conversation
                 .unclosed()
                 .map(|code| code.to_string())
                 .collect();
-            format!("closing {} ({})", ending(by), left.join(" "))
+            let what = match what {
+                Lacking::Outcomes => "outcomes",
+                Lacking::LastReplies => "last replies",
+            };
+            format!("closing {}, {what} ({})", ending(by), left.join(" "))
         }
         Phase::Ended(by) => ending(by),
     }
@@ -348,7 +354,7 @@ fn the_unrun_are_told_why() {
         .expect("opened");
     let late = opened.look(at(301)).conversation.expect("timed out");
     let outcome = late
-        .outcome_of_unrun(SequenceCode::FIRST, at(301))
+        .outcome_of_unrun(SequenceCode::FIRST)
         .expect("an outcome");
     assert_eq!(
         (outcome.how, outcome.error_code),
@@ -515,7 +521,7 @@ fn only_the_unrun_get_their_outcome_from_the_end() {
     let unrun = |number: u32| {
         let sequence = SequenceCode::new(number).expect("not zero");
         failed
-            .outcome_of_unrun(sequence, at(2))
+            .outcome_of_unrun(sequence)
             .map(|outcome| outcome.status_message)
     };
     let why = "Not carried out. Conversation failed at SequenceCode 1 (RequestID r-1): no";

@@ -25,7 +25,7 @@ pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
     RequestId, SequenceCode,
 };
-pub use conversation::{Conversation, Due, Joined, Owed, Phase, Progress, Seen, Step};
+pub use conversation::{Conversation, Due, Joined, Lacking, Owed, Phase, Progress, Seen, Step};
 pub use course::Cancelled;
 pub use ending::Ending;
 pub use options::{
@@ -35,4 +35,4 @@ pub use options::{
 pub use outcome::{Ended, Outcome, OverallStatus};
 pub use permits::{CALLS_PER_SECOND_MAX, Limit, Permits, Permitted, Taking, Window};
 pub use refusal::{Invalid, Refusal};
-pub use reply::{About, Attempt, Found, Reply, ReplyState, Told};
+pub use reply::{About, Attempt, Found, Reply, ReplyState, Told, ToldOf};

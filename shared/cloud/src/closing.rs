@@ -1,10 +1,9 @@
 //! A conversation that is over: its calls are given what they still lack.
 
-use calls::{Call, Outcome, SequenceCode};
+use calls::{Call, Conversation, Lacking, Phase, SequenceCode, ToldOf};
 use jiff::Timestamp;
 
 use crate::Cloud;
-use crate::outcome_record::OutcomeRecord;
 use crate::owing::Debt;
 use crate::standing::Standing;
 use crate::steps::told;
@@ -16,37 +15,57 @@ const CLOSING_ITEMS_MAX: usize = 1 + calls::options::SUBSCRIPTIONS_MAX;
 
 impl Cloud {
     /// Gives the calls of a closing conversation what they still lack: an outcome to those that
-    /// were not carried out, replies to all that want to know. As many as one transaction holds.
+    /// were not carried out, and once all have theirs a reply to those that want to know of the end.
+    /// As many as one transaction holds.
     pub async fn close_some(
         &self,
         seen: &Standing,
         now: Timestamp,
     ) -> Result<(Standing, Vec<Debt>), CommitError> {
-        let calls::Phase::Closing { ending, .. } = &seen.conversation.phase else {
-            return Ok((seen.clone(), Vec::new()));
-        };
         let mut transaction = Transaction::default();
         let mut owed = Vec::new();
-        let mut through = None;
-        for sequence in seen.conversation.unclosed() {
-            if transaction.len() + CLOSING_ITEMS_MAX > TRANSACTION_ITEMS_MAX - 1 {
+        let mut conversation = seen.conversation.clone();
+        while let Phase::Closing { ending, what, .. } = conversation.phase.clone() {
+            let unclosed: Vec<SequenceCode> = conversation
+                .unclosed()
+                .take(TRANSACTION_ITEMS_MAX)
+                .collect();
+            if unclosed.is_empty() {
                 break;
             }
-            let (call, unrun) = self.unclosed_call(seen, sequence, now).await?;
-            let ended = self.ended_outcome(seen, sequence, unrun.as_ref()).await?;
-            let told = told(&call, &ended, now);
-            let of_the_conversation = told.of_the_conversation(ending);
-            owed.extend(self.write_replies(&mut transaction, seen, of_the_conversation, now));
-            if let Some(outcome) = unrun.clone() {
-                let replies = told.of_the_call();
-                let record = self.outcome_record(&seen.key, &call, outcome, None).await?;
-                owed.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
+            for sequence in unclosed {
+                if transaction.len() + CLOSING_ITEMS_MAX > TRANSACTION_ITEMS_MAX - 1 {
+                    return self
+                        .commit_closed(seen, conversation, transaction, owed, now)
+                        .await;
+                }
+                let call = self.unclosed_call(seen, sequence).await?;
+                owed.extend(match what {
+                    Lacking::Outcomes => {
+                        self.write_unrun(&mut transaction, seen, &call, now).await?
+                    }
+                    Lacking::LastReplies => {
+                        let replies = told(&call, ToldOf::Conversation(&ending), now).replies();
+                        self.write_replies(&mut transaction, seen, replies, now)
+                    }
+                });
+                conversation = conversation.closed_through(sequence);
             }
-            through = Some(sequence);
         }
-        let mut conversation = seen.conversation.clone();
-        if let Some(through) = through {
-            conversation = conversation.closed_through(through);
+        self.commit_closed(seen, conversation, transaction, owed, now)
+            .await
+    }
+
+    async fn commit_closed(
+        &self,
+        seen: &Standing,
+        conversation: Conversation,
+        transaction: Transaction,
+        owed: Vec<Debt>,
+        now: Timestamp,
+    ) -> Result<(Standing, Vec<Debt>), CommitError> {
+        if conversation == seen.conversation {
+            return Ok((seen.clone(), owed));
         }
         let next = seen.next(conversation);
         let header = next.to_item(self.results_kept(), now);
@@ -54,36 +73,31 @@ impl Cloud {
         Ok((next, owed))
     }
 
+    /// The outcome of a call that was not carried out, and the replies that tell of it.
+    async fn write_unrun(
+        &self,
+        transaction: &mut Transaction,
+        seen: &Standing,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Vec<Debt>, Trouble> {
+        let sequence = call.place.sequence();
+        let Some(outcome) = seen.conversation.outcome_of_unrun(sequence) else {
+            return Ok(Vec::new());
+        };
+        let replies = told(call, ToldOf::Call(&outcome), now).replies();
+        let record = self.outcome_record(&seen.key, call, outcome, None).await?;
+        Ok(self.write_outcome(transaction, seen, &record, replies, now))
+    }
+
     async fn unclosed_call(
         &self,
         seen: &Standing,
         sequence: SequenceCode,
-        now: Timestamp,
-    ) -> Result<(Call, Option<Outcome>), Trouble> {
+    ) -> Result<Call, Trouble> {
         let record = self.call_record(seen, sequence).await?;
         let record =
             record.ok_or_else(|| Trouble::Missing(format!("CALL#{sequence} of {}", seen.key)))?;
-        Ok((
-            record.call.into_value(),
-            seen.conversation.outcome_of_unrun(sequence, now),
-        ))
-    }
-
-    async fn ended_outcome(
-        &self,
-        seen: &Standing,
-        sequence: SequenceCode,
-        unrun: Option<&Outcome>,
-    ) -> Result<Outcome, Trouble> {
-        if let Some(outcome) = unrun {
-            return Ok(outcome.clone());
-        }
-        let item = self
-            .calls
-            .get(&OutcomeRecord::key(&seen.key, sequence))
-            .await?;
-        let item =
-            item.ok_or_else(|| Trouble::Missing(format!("OUTCOME#{sequence} of {}", seen.key)))?;
-        Ok(OutcomeRecord::from_item(seen.key.clone(), item)?.outcome)
+        Ok(record.call.into_value())
     }
 }

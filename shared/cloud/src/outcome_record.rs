@@ -18,7 +18,7 @@ use soap::ObjectResult;
 
 use crate::Cloud;
 use crate::bodies::Bodies;
-use crate::call_record::BODY_BYTES_MAX;
+use crate::call_record::{BODY_BYTES_MAX, CallRecord};
 use crate::item::{Item, Reading, Writing};
 use crate::pack::{pack, unpack};
 use crate::reply_record::{Kept, ReplyRecord};
@@ -208,16 +208,31 @@ impl OutcomeRecord {
         }
     }
 
-    /// One result per object; none for a call that was not carried out.
-    pub async fn object_results(&self, cloud: &Cloud) -> Result<Vec<ObjectResult>, Trouble> {
+    /// One result per object. Those of a call that was not carried out are made of the call: `call`, if
+    /// it is in hand.
+    pub async fn object_results(
+        &self,
+        cloud: &Cloud,
+        call: Option<&CallRecord>,
+    ) -> Result<Vec<ObjectResult>, Trouble> {
         if self.results == Results::None {
-            return Ok(Vec::new());
+            return cloud.results_of_unrun(self, call).await;
         }
         let results = self.results.load(&cloud.bodies).await?;
         results.ok_or_else(|| Trouble::Unreadable {
             sk: outcome_sort(self.sequence),
             attribute: "results",
         })
+    }
+
+    /// The outcome of a call whose conversation has ended before its turn, and that closing has not
+    /// written yet: word for word what it will write.
+    pub fn to_be_written(standing: &Standing, call: &Call) -> Option<Self> {
+        let outcome = standing
+            .conversation
+            .outcome_of_unrun(call.place.sequence())?;
+        let key = standing.key.clone();
+        Some(Self::of(key, call, outcome, Results::None))
     }
 }
 

@@ -93,7 +93,7 @@ impl Cloud {
             tokio::try_join!(self.left_between(apart), self.left_between(with_outcome))?;
         left.extend(with_outcome);
         left.sort_by_key(|ReplyRecord { reply, .. }| {
-            (reply.owed_since, reply.sequence, reply.number)
+            (reply.about, reply.owed_since, reply.sequence, reply.number)
         });
         Ok(left.iter().map(ReplyRecord::wake).collect())
     }

@@ -4,7 +4,6 @@ use calls::{AccountId, Call, ConversationId, ConversationKey, RequestId, Sequenc
 
 use crate::Cloud;
 use crate::call_record::{CallRecord, Pointer};
-use crate::item::Item;
 use crate::standing::Standing;
 use crate::table::{Key, Range};
 use crate::trouble::Trouble;
@@ -82,31 +81,41 @@ impl Cloud {
         first: SequenceCode,
         limit: i32,
     ) -> Result<Option<(Standing, Vec<Call>)>, Trouble> {
+        let found = self.call_records_of(key, first, limit).await?;
+        let calls = |records: Vec<CallRecord>| {
+            let calls = records.into_iter().map(|record| record.call.into_value());
+            calls.collect()
+        };
+        Ok(found.map(|(standing, records)| (standing, calls(records))))
+    }
+
+    /// The same, with their bodies.
+    pub async fn call_records_of(
+        &self,
+        key: &ConversationKey,
+        first: SequenceCode,
+        limit: i32,
+    ) -> Result<Option<(Standing, Vec<CallRecord>)>, Trouble> {
         let Some(standing) = self.standing(key).await? else {
             return Ok(None);
         };
         if let Some(record) = &standing.only.call {
-            let call = Call::clone(&record.call);
-            let call = Some(call).filter(|call| call.place.sequence() >= first);
-            return Ok(Some((standing, call.into_iter().collect())));
+            let record = Some(CallRecord::clone(record));
+            let record = record.filter(|record| record.call.place.sequence() >= first);
+            return Ok(Some((standing, record.into_iter().collect())));
         }
         let first = format!("CALL#{:010}", first.get());
         let last = format!("CALL#{:010}", u32::MAX);
         let range = Range::Between(&first, &last);
         let page = self.calls.query(&key.0, range, limit, None).await?;
-        let read = |item: Item| CallRecord::from_item(item).map(|record| record.call.into_value());
-        let calls = page
+        let records = page
             .items
             .into_iter()
-            .map(read)
+            .map(CallRecord::from_item)
             .collect::<Result<Vec<_>, _>>()?;
-        let counted = |call: &Call| {
-            standing
-                .conversation
-                .arrived
-                .contains(call.place.sequence())
-        };
-        let calls = calls.into_iter().filter(counted).collect();
-        Ok(Some((standing, calls)))
+        let arrived = &standing.conversation.arrived;
+        let counted = |record: &CallRecord| arrived.contains(record.call.place.sequence());
+        let records = records.into_iter().filter(counted).collect();
+        Ok(Some((standing, records)))
     }
 }

@@ -60,7 +60,7 @@ impl Standing {
         Self {
             key: self.key.clone(),
             version: self.version + 1,
-            only: self.only.at(&conversation.phase),
+            only: self.only.clone(),
             conversation,
         }
     }
@@ -157,7 +157,7 @@ fn unpacked(item: &Reading, name: &'static str) -> Result<Arrivals, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calls::{Ending, Progress, RequestId, SequenceCode};
+    use calls::{Ending, Lacking, OverallStatus, Progress, RequestId, SequenceCode};
     use proptest::prelude::*;
 
     fn times() -> impl Strategy<Value = Timestamp> {
@@ -178,6 +178,7 @@ mod tests {
                 Ending::Failed {
                     by,
                     request_id: RequestId("r".to_owned()),
+                    overall_status: OverallStatus::HasErrors,
                     error_code,
                     message,
                 }
@@ -195,7 +196,19 @@ mod tests {
                     chunks,
                 })
             }),
-            (sequences(), endings()).prop_map(|(next, ending)| Phase::Closing { next, ending }),
+            (sequences(), endings(), any::<bool>(), times()).prop_map(
+                |(next, ending, last, at)| {
+                    Phase::Closing {
+                        next,
+                        ending,
+                        what: match last {
+                            true => Lacking::LastReplies,
+                            false => Lacking::Outcomes,
+                        },
+                        at,
+                    }
+                }
+            ),
             endings().prop_map(Phase::Ended),
         ]
     }

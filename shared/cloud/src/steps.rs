@@ -5,7 +5,7 @@
 
 use calls::{
     Call, Conversation, ConversationKey, Digest, Outcome, Owed, QueuePriority, Reply, ReplyState,
-    RequestId, SequenceCode, Step, Told,
+    RequestId, SequenceCode, Step, Told, ToldOf,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -121,7 +121,7 @@ impl Cloud {
             let next = Standing {
                 key: key.clone(),
                 version,
-                only: seen.only.at(&conversation.phase),
+                only: seen.only,
                 conversation,
             };
             let item = next.to_item(self.results_kept(), now);
@@ -256,11 +256,14 @@ impl Cloud {
             owed.push(Debt::mails(&seen.key, sequence));
         }
         end.chunk.write(&mut transaction, &self.objects);
-        let replies = told(end.call, &end.outcome, now).of_the_call();
+        let replies = told(end.call, ToldOf::Call(&end.outcome), now).replies();
+        let mut next = seen.next(conversation);
+        if end.results.is_some() {
+            next.only = next.only.carried_out();
+        }
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
-        let next = seen.next(conversation);
         let before = seen.conversation.due;
         let kept = self.results_kept();
         let (next, header) = match OnlyEnd::within(&next, before, &record, &replies, kept, now) {
@@ -315,12 +318,12 @@ impl Cloud {
     }
 }
 
-pub(crate) fn told<'a>(call: &'a Call, outcome: &'a Outcome, now: Timestamp) -> Told<'a> {
+pub(crate) fn told<'a>(call: &'a Call, of: ToldOf<'a>, now: Timestamp) -> Told<'a> {
     Told {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,
-        outcome,
+        of,
         now,
     }
 }

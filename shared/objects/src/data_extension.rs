@@ -6,14 +6,16 @@
 
 use soap::{Detail, Element, ObjectResult};
 
+use crate::alias::{self, Named, PARTNER_KEY};
 use crate::carry_out::{Asked, whole};
 use crate::field::Field;
 use crate::key;
 use crate::keyed::{self, Kind};
+use crate::row::SYSTEM_COLUMNS;
 use crate::saving::Wish;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
+use crate::working::{Missing, View};
 
 /// Most fields of a data extension: with rows of 380 KB there is no use for more.
 const FIELDS_MAX: usize = 1000;
@@ -53,7 +55,7 @@ const TO_CLEAR: (u32, &str) = (KIND.no_key.0, "The Data Extension to clear was n
 
 /// A data extension by CustomerKey or, failing that, by Name.
 pub(crate) fn find<'a>(
-    working: &'a Working,
+    working: View<'a, '_>,
     key_or_name: &str,
 ) -> Result<Option<(key::ObjectKey, &'a Element)>, Missing> {
     let by_key = key::object(working.account(), "DataExtension", key_or_name);
@@ -97,7 +99,8 @@ fn named(asked: &Asked<'_>, lacking: (u32, &'static str)) -> Result<Element, Sto
     let mut object = asked.object.clone();
     let is_numbered = ["CustomerKey", "ObjectID", "ID"]
         .iter()
-        .any(|field| tree::filled(asked.object, field).is_some());
+        .any(|field| tree::filled(asked.object, field).is_some())
+        || has_partner_key(asked)?;
     let Some(name) = tree::filled(asked.object, "Name").filter(|_| !is_numbered) else {
         return Ok(object);
     };
@@ -110,6 +113,15 @@ fn named(asked: &Asked<'_>, lacking: (u32, &'static str)) -> Result<Element, Sto
         (None, Wish::Change | Wish::Remove) => Err(Refused::new(lacking.0, lacking.1).into()),
         (None, Wish::Add | Wish::Save | Wish::Leave) => Ok(object),
     }
+}
+
+/// Whether a PartnerKey leads to it; one that leads nowhere is a new one.
+fn has_partner_key(asked: &Asked<'_>) -> Result<bool, Missing> {
+    let Some(partner_key) = tree::filled(asked.object, PARTNER_KEY) else {
+        return Ok(false);
+    };
+    let named = alias::find(asked.working, KIND.type_name, PARTNER_KEY, partner_key)?;
+    Ok(matches!(named, Named::One(_)))
 }
 
 fn remove(asked: &Asked<'_>) -> Result<Decision, Stop> {
@@ -287,6 +299,10 @@ fn check_fields(definition: &Element) -> Result<(), Stop> {
     let mut names = std::collections::BTreeSet::new();
     for field in fields_in(definition) {
         let field = Field::read(field).map_err(invalid)?;
+        if SYSTEM_COLUMNS.iter().any(|name| field.is_called(name)) {
+            let name = field.name;
+            return Err(invalid(format!("every row has a [{name}] of its own")).into());
+        }
         if !names.insert(field.name.to_ascii_lowercase()) {
             return Err(invalid(format!("the field [{}] is there twice", field.name)).into());
         }

@@ -1,15 +1,16 @@
-//! Objects that are kept by their CustomerKey and also found by ID, ObjectID or name: how one is
+//! Objects that are kept by their CustomerKey and also found by ID, ObjectID, PartnerKey or name: how one is
 //! found, made, changed and removed.
 
 use calls::Method;
 use soap::{Element, ObjectResult};
 
+use crate::alias::{self, Named, PARTNER_KEY};
 use crate::carry_out::{Asked, whole};
 use crate::key::{self, ObjectKey};
 use crate::saving::{self, Deed, LEFT, Wish};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
+use crate::working::{Missing, View};
 
 /// How often another ID is tried where two keys meet at one: a hundred thousand objects of a type
 /// in an account meet twice in a row about once in two hundred million.
@@ -40,12 +41,41 @@ fn no(reason: (u32, &'static str)) -> Refused {
     Refused::new(reason.0, reason.1)
 }
 
-/// Finds what `object` names: by CustomerKey, else by ObjectID or ID, else by its name. `None`: it
-/// names nothing.
+/// Finds what `object` names: by CustomerKey, else by ObjectID or ID, else by PartnerKey, else by its
+/// name. `None`: it names nothing, or several.
 pub(crate) fn find<'a>(
-    working: &'a Working,
+    working: View<'a, '_>,
     type_name: &str,
     name_field: &str,
+    object: &Element,
+) -> Result<Option<Found<'a>>, Missing> {
+    if let Some(found) = find_by_key(working, type_name, object)? {
+        return Ok(Some(found));
+    }
+    let Some(name) = tree::filled(object, name_field) else {
+        return Ok(None);
+    };
+    let named = match is_alias(type_name, name_field) {
+        true => alias::find(working, type_name, name_field, name)?,
+        false => Named::Nobody,
+    };
+    match named {
+        Named::One(customer_key) => at(working, type_name, customer_key).map(Some),
+        Named::Several => Ok(None),
+        // One that has it for its key and another name is not meant.
+        Named::Nobody => {
+            let found = at(working, type_name, name)?;
+            let is_meant = found.object.is_none_or(|stored| {
+                tree::filled(stored, name_field).is_none_or(|has| has.eq_ignore_ascii_case(name))
+            });
+            Ok(is_meant.then_some(found))
+        }
+    }
+}
+
+fn find_by_key<'a>(
+    working: View<'a, '_>,
+    type_name: &str,
     object: &Element,
 ) -> Result<Option<Found<'a>>, Missing> {
     if let Some(customer_key) = tree::filled(object, "CustomerKey") {
@@ -54,13 +84,49 @@ pub(crate) fn find<'a>(
     if let Some(found) = numbered(working, type_name, object)? {
         return Ok(Some(found));
     }
-    match tree::filled(object, name_field) {
-        Some(name) => at(working, type_name, name).map(Some),
-        None => Ok(None),
+    let Some(partner_key) = tree::filled(object, PARTNER_KEY) else {
+        return Ok(None);
+    };
+    match alias::find(working, type_name, PARTNER_KEY, partner_key)? {
+        Named::One(customer_key) => at(working, type_name, customer_key).map(Some),
+        Named::Nobody | Named::Several => Ok(None),
     }
 }
 
-fn at<'a>(working: &'a Working, type_name: &str, customer_key: &str) -> Result<Found<'a>, Missing> {
+/// What a new object is to be called: the name of one that is there does not stand in its way, unless
+/// that is its key, too.
+fn find_place<'a>(asked: &Asked<'a>, kind: &Kind<'_>) -> Result<Option<Found<'a>>, Missing> {
+    let (working, object) = (asked.working, asked.object);
+    let found = match asked.wish() {
+        Wish::Add => find_by_key(working, kind.type_name, object)?,
+        Wish::Change | Wish::Save | Wish::Remove | Wish::Leave => {
+            find(working, kind.type_name, kind.name_field, object)?
+        }
+    };
+    if found.is_some() || !matches!(asked.wish(), Wish::Add | Wish::Save) {
+        return Ok(found);
+    }
+    let name = tree::filled(object, kind.name_field).or_else(|| tree::filled(object, PARTNER_KEY));
+    name.map(|name| at(working, kind.type_name, name))
+        .transpose()
+}
+
+/// Whether objects of a type are found by that field without having it for their key. Data extensions
+/// have a rule of their own for their names.
+fn is_alias(type_name: &str, name_field: &str) -> bool {
+    name_field != "CustomerKey" && type_name != "DataExtension"
+}
+
+fn aliases<'k>(kind: &Kind<'k>) -> Vec<&'k str> {
+    let name = Some(kind.name_field).filter(|field| is_alias(kind.type_name, field));
+    name.into_iter().chain([PARTNER_KEY]).collect()
+}
+
+fn at<'a>(
+    working: View<'a, '_>,
+    type_name: &str,
+    customer_key: &str,
+) -> Result<Found<'a>, Missing> {
     let key = key::object(working.account(), type_name, customer_key);
     let object = working.get(&key)?;
     Ok(Found {
@@ -72,7 +138,7 @@ fn at<'a>(working: &'a Working, type_name: &str, customer_key: &str) -> Result<F
 
 /// Finds an object by its ObjectID or ID.
 fn numbered<'a>(
-    working: &'a Working,
+    working: View<'a, '_>,
     type_name: &str,
     object: &Element,
 ) -> Result<Option<Found<'a>>, Missing> {
@@ -127,11 +193,21 @@ pub(crate) fn decide(
     kind: &Kind<'_>,
     check: impl Fn(&Asked<'_>, Option<&Element>, &mut Element) -> Result<(), Stop>,
 ) -> Result<Decision, Stop> {
-    let found = find(asked.working, kind.type_name, kind.name_field, asked.object)?;
-    let found = match found {
+    let found = match find_place(asked, kind)? {
         Some(found) if !is_lost(asked, &found) => found,
         Some(_) => return Err(no(kind.lacking).into()),
         None if is_numbered_only(asked) => return Err(no(kind.lacking).into()),
+        None if has_namesakes(asked, kind)? => {
+            return Err(Refused::new(
+                NAMESAKES,
+                format!(
+                    "More than one {} has this {}: say which one is meant by its CustomerKey",
+                    kind.type_name, kind.name_field
+                ),
+            )
+            .into());
+        }
+        None if is_addressed(asked, kind) => return Err(no(kind.lacking).into()),
         None => return Err(no(kind.no_key).into()),
     };
     match asked.wish().on(found.object) {
@@ -154,20 +230,59 @@ pub(crate) fn decide(
             check(asked, Some(stored), &mut becomes)?;
             tree::set(&mut becomes, "ModifiedDate", asked.request.now.to_string());
             let result = whole(kept(asked, saved(asked, kind), &becomes));
-            Ok(Decision::only(result).changing(found.key, Some(becomes)))
+            let names = alias::changes(
+                asked,
+                &aliases(kind),
+                &found.customer_key,
+                Some(stored),
+                Some(&becomes),
+            )?;
+            Ok(Decision::only(result)
+                .changing(found.key, Some(becomes))
+                .changing_all(names))
         }
         Deed::Remove(stored) => {
             let pointer = pointer_of(asked, kind, stored);
             let _known = asked.working.get(&pointer)?;
+            let names = alias::changes(
+                asked,
+                &aliases(kind),
+                &found.customer_key,
+                Some(stored),
+                None,
+            )?;
             let result = whole(ObjectResult {
                 new_id: None,
                 ..asked.done(kind.deleted)
             });
             Ok(Decision::only(result)
                 .changing(found.key, None)
-                .changing(pointer, None))
+                .changing(pointer, None)
+                .changing_all(names))
         }
     }
+}
+
+/// The code of an object that is not named well enough.
+const NAMESAKES: u32 = 204;
+
+/// Whether several objects have the name that this one is addressed by.
+fn has_namesakes(asked: &Asked<'_>, kind: &Kind<'_>) -> Result<bool, Missing> {
+    let Some(name) = tree::filled(asked.object, kind.name_field) else {
+        return Ok(false);
+    };
+    if !is_alias(kind.type_name, kind.name_field) {
+        return Ok(false);
+    }
+    let named = alias::find(asked.working, kind.type_name, kind.name_field, name)?;
+    Ok(matches!(named, Named::Several))
+}
+
+/// Whether an object says by a PartnerKey or a name which one it is.
+fn is_addressed(asked: &Asked<'_>, kind: &Kind<'_>) -> bool {
+    [PARTNER_KEY, kind.name_field]
+        .iter()
+        .any(|field| tree::filled(asked.object, field).is_some())
 }
 
 fn is_numbered_only(asked: &Asked<'_>) -> bool {
@@ -210,13 +325,21 @@ fn create(
         key::guid(account, kind.type_name, id),
     );
     tree::set(&mut becomes, "CustomerKey", found.customer_key.clone());
+    let names = alias::changes(
+        asked,
+        &aliases(kind),
+        &found.customer_key,
+        None,
+        Some(&becomes),
+    )?;
     let result = whole(kept(asked, saved(asked, kind), &becomes));
     Ok(Decision::only(result)
         .changing(found.key, Some(becomes))
         .changing(
             pointer,
             Some(Element::of("CustomerKey", found.customer_key)),
-        ))
+        )
+        .changing_all(names))
 }
 
 fn free_id(

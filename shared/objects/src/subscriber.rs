@@ -3,11 +3,13 @@
 use calls::{AccountId, Method};
 use soap::{Element, ObjectResult, is_mail_address};
 
+use crate::alias::{self, Named, PARTNER_KEY};
 use crate::carry_out::{Asked, whole};
 use crate::key::{self, ObjectKey};
 use crate::saving::{self, Deed, LEFT};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
+use crate::working::Missing;
 
 /// Longest SubscriberKey, in characters. The protocol's figure.
 pub(crate) const KEY_CHARS_MAX: usize = 254;
@@ -16,8 +18,14 @@ const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Delet
 
 pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
     let account = asked.working.account();
-    let (key, name) = key_of(account, asked.object)?;
+    let by_partner_key = by_partner_key(asked)?;
+    let (key, name) = match by_partner_key {
+        Some(name) => (key::object(account, "Subscriber", name), name),
+        None => key_of(account, asked.object)?,
+    };
     let stored = asked.working.get(&key)?;
+    let names =
+        |after: Option<&Element>| alias::changes(asked, &[PARTNER_KEY], name, stored, after);
     match asked.wish().on(stored) {
         Deed::Leave => Ok(Decision::only(whole(asked.done(LEFT)))),
         Deed::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
@@ -27,20 +35,43 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
                 new_id: None,
                 ..asked.done("Subscriber deleted")
             };
-            Ok(Decision::only(whole(result)).changing(key, None))
+            let names = names(None)?;
+            Ok(Decision::only(whole(result))
+                .changing(key, None)
+                .changing_all(names))
         }
         Deed::Create => {
             check(asked.object, true)?;
             let becomes = created(asked, name);
             let result = kept(asked, saved(asked), &becomes);
-            Ok(Decision::only(result).changing(key, Some(becomes)))
+            let names = names(Some(&becomes))?;
+            Ok(Decision::only(result)
+                .changing(key, Some(becomes))
+                .changing_all(names))
         }
         Deed::Change(stored) => {
             check(asked.object, false)?;
             let becomes = changed(asked, stored.clone());
             let result = kept(asked, saved(asked), &becomes);
-            Ok(Decision::only(result).changing(key, Some(becomes)))
+            let names = names(Some(&becomes))?;
+            Ok(Decision::only(result)
+                .changing(key, Some(becomes))
+                .changing_all(names))
         }
+    }
+}
+
+/// The key of the subscriber who has the PartnerKey that is given, where no other key is.
+fn by_partner_key<'a>(asked: &Asked<'a>) -> Result<Option<&'a str>, Missing> {
+    let is_named = ["SubscriberKey", "CustomerKey"]
+        .iter()
+        .any(|field| tree::filled(asked.object, field).is_some());
+    let Some(partner_key) = tree::filled(asked.object, PARTNER_KEY).filter(|_| !is_named) else {
+        return Ok(None);
+    };
+    match alias::find(asked.working, "Subscriber", PARTNER_KEY, partner_key)? {
+        Named::One(name) => Ok(Some(name)),
+        Named::Nobody | Named::Several => Ok(None),
     }
 }
 

@@ -1,6 +1,6 @@
 //! TriggeredSend: one mail per valid subscriber, owed together with the outcome.
 
-use calls::Method;
+use calls::{AccountId, Method};
 use soap::{Detail, Element, ObjectResult};
 
 use crate::addressee::{self, Addressee, Failure};
@@ -13,7 +13,7 @@ use crate::subscriber;
 use crate::tree;
 use crate::triggered_send_definition::{Email, Status, email_of};
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::Missing;
+use crate::working::{Missing, View};
 
 /// Largest mail, in bytes before it is compressed: it is a table item of at most 400 KB.
 pub(crate) const MAIL_BYTES_MAX: usize = 380_000;
@@ -39,10 +39,9 @@ pub(crate) fn decide(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
 
 /// Whether all is known that the decision on a unit needs.
 pub(crate) fn look_ahead(asked: &Asked<'_>, unit: &Unit) -> Result<(), Missing> {
-    match Send::prepare(asked) {
-        Ok(_) => addressees(asked, unit).map(|_addressees| ()),
+    match Send::prepare(asked).and_then(|_send| addressees(asked, unit)) {
         Err(Stop::Missing(missing)) => Err(missing),
-        Err(Stop::Refused(_)) => Ok(()),
+        Ok(_) | Err(Stop::Refused(_)) => Ok(()),
     }
 }
 
@@ -118,12 +117,13 @@ fn slice_of(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
 }
 
 /// The subscribers of a unit with what is stored of them, which is asked for at once.
-fn addressees<'a>(asked: &Asked<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, Missing> {
+fn addressees<'a>(asked: &Asked<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, Stop> {
     let mut missing = Vec::new();
     let mut addressees = Vec::new();
     for (ordinal, subscriber) in subscribers(asked, unit) {
         let name = addressee::name_of(subscriber).unwrap_or_default();
-        let at = key::object(asked.working.account(), "Subscriber", name);
+        let account = asked.account_of(subscriber)?;
+        let at = key::object(&account, "Subscriber", name);
         // Who has no name is nobody's record; that becomes a failure later.
         match if name.is_empty() {
             Ok(None)
@@ -134,6 +134,7 @@ fn addressees<'a>(asked: &Asked<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, 
                 ordinal,
                 subscriber,
                 name,
+                account,
                 at,
                 stored,
             }),
@@ -143,7 +144,7 @@ fn addressees<'a>(asked: &Asked<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, 
     if missing.is_empty() {
         Ok(addressees)
     } else {
-        Err(Missing(missing))
+        Err(Missing(missing).into())
     }
 }
 
@@ -151,6 +152,8 @@ fn addressees<'a>(asked: &Asked<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, 
 struct Send<'a> {
     definition: &'a Element,
     definition_key: String,
+    /// Whose definition it is.
+    account: AccountId,
     email: Email<'a>,
     /// Attributes of the TriggeredSend itself.
     values: Values<'a>,
@@ -159,11 +162,14 @@ struct Send<'a> {
 
 impl<'a> Send<'a> {
     fn prepare(asked: &Asked<'a>) -> Result<Self, Stop> {
+        let named = definition_in(asked.object)?;
+        let account = asked.account_of(named)?;
+        let definitions = asked.working.of(&account);
         let Found {
             customer_key: definition_key,
             object,
             ..
-        } = definition_of(asked)?;
+        } = find_definition(definitions, named)?;
         let Some(definition) = object else {
             return Err(Refused::new(UNABLE_TO_CREATE, "Invalid Customer Key").into());
         };
@@ -181,7 +187,7 @@ impl<'a> Send<'a> {
                 return Err(Refused::new(UNABLE_TO_CREATE, message).into());
             }
         };
-        let email = email_of(asked.working, definition)?;
+        let email = email_of(definitions, definition)?;
         if matches!(email, Email::None | Email::NotFound) {
             return Err(not_configured().into());
         }
@@ -190,6 +196,7 @@ impl<'a> Send<'a> {
         Ok(Self {
             definition,
             definition_key,
+            account,
             email,
             values,
             is_held,
@@ -229,6 +236,7 @@ impl<'a> Send<'a> {
             text,
             held: self.is_held,
             definition: self.definition_key.clone(),
+            account: self.account.clone(),
         })
     }
 
@@ -280,7 +288,7 @@ impl<'a> Send<'a> {
         let updates = tree::is_true(self.definition, "AutoUpdateSubscribers") == Some(true);
         let now = asked.request.now.to_string();
         let mut becomes = match to.stored {
-            None => subscriber::new(asked.working.account(), to.name, &now),
+            None => subscriber::new(&to.account, to.name, &now),
             Some(stored) if updates => stored.clone(),
             Some(_) => return None,
         };
@@ -302,24 +310,23 @@ impl<'a> Send<'a> {
     }
 }
 
-fn definition_of<'a>(asked: &Asked<'a>) -> Result<Found<'a>, Stop> {
-    let named = asked.object.child("TriggeredSendDefinition");
+/// What a triggered send names its definition by.
+fn definition_in(send: &Element) -> Result<&Element, Refused> {
+    let named = send.child("TriggeredSendDefinition");
     let is_named = |named: &&Element| {
         ["CustomerKey", "ObjectID", "ID"]
             .iter()
             .any(|field| tree::filled(named, field).is_some())
     };
-    let Some(named) = named.filter(is_named) else {
+    named.filter(is_named).ok_or_else(|| {
         let message =
             "The Triggered Send Object must contain the Triggered Send ID or the Customer Key";
-        return Err(Refused::new(UNABLE_TO_CREATE, message).into());
-    };
-    let found = keyed::find(
-        asked.working,
-        "TriggeredSendDefinition",
-        "CustomerKey",
-        named,
-    )?;
+        Refused::new(UNABLE_TO_CREATE, message)
+    })
+}
+
+fn find_definition<'a>(definitions: View<'a, '_>, named: &Element) -> Result<Found<'a>, Stop> {
+    let found = keyed::find(definitions, "TriggeredSendDefinition", "CustomerKey", named)?;
     found.ok_or_else(|| {
         Refused::new(
             NO_DEFINITION,
@@ -337,8 +344,8 @@ fn add_attributes<'a>(values: &mut Values<'a>, object: &'a Element) {
     }
 }
 
-/// The result of a triggered send from those of its slices.
-pub(crate) fn merge(slices: Vec<Sends>) -> ObjectResult {
+/// The result of a triggered send from those of its slices, with the send as it came.
+pub(crate) fn merge(slices: Vec<Sends>, send: Option<&Element>) -> ObjectResult {
     let mut whole = Sends::default();
     for slice in slices {
         whole.mails += slice.mails;
@@ -366,6 +373,7 @@ pub(crate) fn merge(slices: Vec<Sends>) -> ObjectResult {
         object_type: "TriggeredSend".to_owned(),
         correlation_id: whole.correlation_id,
         new_id: Some(0),
+        object: send.cloned(),
         detail: Detail::TriggeredSend {
             failures: whole.failures,
         },

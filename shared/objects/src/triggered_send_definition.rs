@@ -2,11 +2,11 @@
 
 use soap::Element;
 
-use crate::carry_out::Asked;
+use crate::carry_out::{Asked, account_of};
 use crate::keyed::{self, Kind};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
+use crate::working::{Missing, View};
 
 const NOT_ACTIVATED: u32 = 17000;
 const NOT_UPDATED: u32 = 17003;
@@ -139,13 +139,17 @@ pub(crate) enum Email<'a> {
 }
 
 pub(crate) fn email_of<'a>(
-    working: &'a Working,
+    working: View<'a, '_>,
     definition: &'a Element,
 ) -> Result<Email<'a>, Missing> {
     let Some(inline) = definition.child("Email").filter(|email| !email.nil) else {
         return Ok(Email::None);
     };
-    let found = keyed::find(working, "Email", "Name", inline)?.and_then(|found| found.object);
+    let Some(account) = account_of(inline, working.account()) else {
+        return Ok(Email::NotFound);
+    };
+    let emails = working.of(&account);
+    let found = keyed::find(emails, "Email", "Name", inline)?.and_then(|found| found.object);
     let has_words = ["HTMLBody", "TextBody"]
         .iter()
         .any(|body| tree::filled(inline, body).is_some());

@@ -8,7 +8,7 @@ pub mod form;
 
 use calls::{Found, Reply, ReplyState};
 use cloud::callback::Post;
-use cloud::reply_record::ReplyRecord;
+use cloud::reply_record::{Kept, ReplyRecord};
 use cloud::{Cloud, CommitError, Trouble};
 use soap::ObjectDetail;
 use tracing::{info, warn};
@@ -68,7 +68,11 @@ pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<S
     let Some(outcome) = outcome else {
         return Ok(None);
     };
-    let results = outcome.object_results(cloud).await?;
+    let call = match &record.kept {
+        Kept::InHeader(standing) => standing.only.call.as_deref(),
+        Kept::Apart | Kept::WithOutcome(_) => None,
+    };
+    let results = outcome.object_results(cloud, call).await?;
     if results.is_empty() {
         return Ok(None);
     }

@@ -202,8 +202,9 @@ fn ordinal(result: &ObjectResult, at: usize) -> i64 {
     correlation.map_or(i64::try_from(at).unwrap_or(i64::MAX), i64::from)
 }
 
-/// The object, and with it the caller's CorrelationID, which has no other place in a result. Where
-/// more comes behind it, strict clients insist on an object, be it an empty one.
+/// The object, if it is asked for, and with it the caller's CorrelationID, which has no other place in
+/// a result. Where more comes behind it, strict clients insist on an object, be it one that holds
+/// nothing else.
 fn write_result_object(
     writer: &mut Writer,
     method: Method,
@@ -233,6 +234,7 @@ fn write_result_object(
             objects::write_object(writer, &object, "Object", detail);
         }
         (Some(object), _) => objects::write_object(writer, object, "Object", detail),
+        (None, _) if detail == ObjectDetail::None && !needs_object(method, &result.detail) => {}
         (None, Some(correlation)) => {
             let object = stand_in().with(Element::of("CorrelationID", correlation));
             objects::write_object(writer, &object, "Object", ObjectDetail::Base);

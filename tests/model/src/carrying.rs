@@ -1,7 +1,11 @@
 //! The processor: loads a conversation and takes it on, commit by commit, until it can go no
 //! further.
 
-use calls::{Call, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, SequenceCode, Told};
+use calls::{
+    Call, Due, Ended, Lacking, Outcome, OverallStatus, Phase, Progress, Reply, SequenceCode, Told,
+    ToldOf,
+};
+use jiff::Timestamp;
 
 use crate::arriving::wake_at;
 use crate::plan::{Does, Plan};
@@ -130,7 +134,7 @@ fn run(
         kept.ran_in_maintenance |= in_maintenance;
     }
     keep_outcome(kept, sequence, &outcome);
-    let replies = told(&call, &outcome).of_the_call();
+    let replies = told(&call, ToldOf::Call(&outcome), outcome.ended_at).replies();
     keep_replies(kept, &replies);
 }
 
@@ -138,7 +142,7 @@ fn run(
 fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, seen: Header) {
     let wake = carrying.wake;
     let now = plan.time(world.instant);
-    let Phase::Closing { ending, .. } = &seen.conversation.phase else {
+    let Phase::Closing { ending, what, .. } = &seen.conversation.phase else {
         return;
     };
     let Some(sequence) = seen.conversation.unclosed().next() else {
@@ -147,20 +151,15 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
         return;
     };
     let call = call(world, plan, wake.conversation, sequence);
-    let unrun = seen.conversation.outcome_of_unrun(sequence, now);
-    let before = world.conversations[wake.conversation]
-        .outcomes
-        .get(&sequence.get())
-        .copied();
-    let outcome = unrun.clone().unwrap_or_else(|| {
-        let (how, status) = before.expect("a call that ended by itself has its outcome");
-        how.outcome(status, now)
-    });
-    let told = told(&call, &outcome);
-    let mut replies = told.of_the_conversation(ending);
-    if unrun.is_some() {
-        replies.extend(told.of_the_call());
-    }
+    let unrun = match what {
+        Lacking::Outcomes => seen.conversation.outcome_of_unrun(sequence),
+        Lacking::LastReplies => None,
+    };
+    let of = match &unrun {
+        Some(outcome) => ToldOf::Call(outcome),
+        None => ToldOf::Conversation(ending),
+    };
+    let replies = told(&call, of, now).replies();
     let next = seen.conversation.clone().closed_through(sequence);
     if !commit(world, processor, wake, &seen, next) {
         return;
@@ -196,12 +195,12 @@ fn number_of(call: &Call) -> usize {
     call.request_id.0.parse().expect("a number")
 }
 
-fn told<'a>(call: &'a Call, outcome: &'a Outcome) -> Told<'a> {
+fn told<'a>(call: &'a Call, of: ToldOf<'a>, now: Timestamp) -> Told<'a> {
     Told {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,
-        outcome,
-        now: outcome.ended_at,
+        of,
+        now,
     }
 }
