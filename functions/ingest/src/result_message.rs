@@ -1,8 +1,8 @@
 //! What became of a call as a whole, as ResultMessage tells it.
 
-use cloud::call_record::CallRecord;
-use cloud::outcome_record::OutcomeRecord;
-use cloud::{Cloud, Trouble};
+use cloud::records::call_record::CallRecord;
+use cloud::records::outcome_record::OutcomeRecord;
+use cloud::{Cloud, Error};
 use soap::{Element, ObjectDetail, ObjectResult, PAYLOAD_BYTES_MAX, write_date_time};
 
 /// What stands in the StatusMessage where there is no room for ResultDetailXML.
@@ -16,7 +16,7 @@ pub async fn element(
     call: Option<&CallRecord>,
     conversation_id: &str,
     with_detail: bool,
-) -> Result<Element, Trouble> {
+) -> Result<Element, Error> {
     let outcome = &record.outcome;
     let status = outcome.overall_status.text();
     let mut message = outcome.status_message.clone();

@@ -2,13 +2,13 @@
 //! ConversationID.
 
 use calls::{AccountId, Phase, RequestId, SequenceCode};
-use cloud::call_record::CallRecord;
-use cloud::outcome_record::{OutcomeRecord, Results};
-use cloud::standing::Standing;
-use cloud::{Cloud, Trouble};
+use cloud::records::call_record::CallRecord;
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::records::outcome_record::{OutcomeRecord, Results};
+use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
-use crate::asked::{Asked, Kind};
+use crate::object_query::{ObjectQuery, ResultKind};
 use crate::page::{Cursor, Page};
 use crate::request_state;
 use crate::result_message;
@@ -21,15 +21,15 @@ const READ_AT_ONCE: i32 = 250;
 pub async fn look(
     cloud: &Cloud,
     accounts: &[AccountId],
-    kind: Kind,
+    kind: ResultKind,
     request: &RetrieveRequest,
     mut cursor: Cursor,
     size: usize,
-) -> Result<Looked, Trouble> {
+) -> Result<Looked, Error> {
     if let Err(refused) = kind.check_properties(request) {
         return Ok(Err(refused.to_string()));
     }
-    let Some(asked) = Asked::of(request) else {
+    let Some(asked) = ObjectQuery::of(request) else {
         return Ok(Err(format!(
             "{} is retrieved by a filter with RequestID or ConversationID equals or IN",
             request.object_type
@@ -60,13 +60,13 @@ struct Looking<'a> {
     cloud: &'a Cloud,
     /// Whose calls they may be, in the order in which they are looked for.
     accounts: &'a [AccountId],
-    kind: Kind,
+    kind: ResultKind,
     request: &'a RetrieveRequest,
-    asked: &'a Asked,
+    asked: &'a ObjectQuery,
 }
 
 /// One call of a conversation, as far as it is known.
-struct Entry {
+struct CallEntry {
     /// Read only where it is needed.
     call: Option<CallRecord>,
     outcome: Option<OutcomeRecord>,
@@ -74,23 +74,18 @@ struct Entry {
 
 impl Looking<'_> {
     /// `false`: the page is full, and the cursor says where to go on.
-    async fn take_id(
-        &self,
-        id: &str,
-        cursor: &mut Cursor,
-        page: &mut Page,
-    ) -> Result<bool, Trouble> {
-        let Some((standing, only)) = self.find(id).await? else {
+    async fn take_id(&self, id: &str, cursor: &mut Cursor, page: &mut Page) -> Result<bool, Error> {
+        let Some((header, only)) = self.find(id).await? else {
             return Ok(true);
         };
         loop {
             let first = SequenceCode::new(cursor.sequence).unwrap_or(SequenceCode::FIRST);
             let (entries, rest) = self
-                .entries(&standing, only.unwrap_or(first), only.is_some())
+                .entries(&header, only.unwrap_or(first), only.is_some())
                 .await?;
             for (sequence, entry) in entries {
                 cursor.sequence = sequence.get();
-                let elements = self.elements(&standing, sequence, entry).await?;
+                let elements = self.elements(&header, sequence, entry).await?;
                 if !self.take(elements, cursor, page) {
                     return Ok(false);
                 }
@@ -104,18 +99,21 @@ impl Looking<'_> {
     }
 
     /// The conversation of that id, and the call, if the id is one's; `None`: nobody has it.
-    async fn find(&self, id: &str) -> Result<Option<(Standing, Option<SequenceCode>)>, Trouble> {
+    async fn find(
+        &self,
+        id: &str,
+    ) -> Result<Option<(ConversationRecord, Option<SequenceCode>)>, Error> {
         for account in self.accounts {
             if self.asked.by_conversation {
-                if let Some(standing) = self.cloud.conversation_named(account, id).await? {
-                    return Ok(Some((standing, None)));
+                if let Some(header) = self.cloud.conversation_named(account, id).await? {
+                    return Ok(Some((header, None)));
                 }
                 continue;
             }
             let request_id = RequestId(id.to_owned());
             if let Some(found) = self.cloud.call_of_request(account, &request_id).await? {
                 let sequence = found.call.place.sequence();
-                return Ok(Some((found.standing, Some(sequence))));
+                return Ok(Some((found.header, Some(sequence))));
             }
         }
         Ok(None)
@@ -136,25 +134,23 @@ impl Looking<'_> {
     /// Calls from one on, or it alone, and where the rest begins, if there is more to look at.
     async fn entries(
         &self,
-        standing: &Standing,
+        header: &ConversationRecord,
         first: SequenceCode,
         only: bool,
-    ) -> Result<(Vec<(SequenceCode, Entry)>, Option<SequenceCode>), Trouble> {
+    ) -> Result<(Vec<(SequenceCode, CallEntry)>, Option<SequenceCode>), Error> {
         let now = self.cloud.now();
         let limit = if only { 1 } else { READ_AT_ONCE };
         let (outcomes, rest) = if only {
-            let outcome = self.cloud.outcome(standing, first, now).await?;
+            let outcome = self.cloud.outcome(header, first, now).await?;
             (outcome.into_iter().collect(), None)
         } else {
-            self.cloud
-                .outcomes_from(standing, first, limit, now)
-                .await?
+            self.cloud.outcomes_from(header, first, limit, now).await?
         };
-        if !self.needs_calls(standing, &outcomes) {
+        if !self.needs_calls(header, &outcomes) {
             let entry = |outcome: OutcomeRecord| {
                 (
                     outcome.sequence,
-                    Entry {
+                    CallEntry {
                         call: None,
                         outcome: Some(outcome),
                     },
@@ -164,7 +160,7 @@ impl Looking<'_> {
         }
         // The header once more, after the outcomes: a call that ended in between is then seen as
         // it was before, which is true of a moment ago, and not as neither.
-        let found = self.cloud.call_records_of(&standing.key, first, limit);
+        let found = self.cloud.call_records_of(&header.key, first, limit);
         let mut calls = found.await?.map(|(_, calls)| calls).unwrap_or_default();
         // Outcomes are longer than calls can be: fewer of them may have come in one answer.
         let sequence_of = |record: &CallRecord| record.call.place.sequence();
@@ -176,22 +172,22 @@ impl Looking<'_> {
             let sequence = sequence_of(&call);
             while outcomes.next_if(|it| it.sequence < sequence).is_some() {}
             let written = outcomes.next_if(|it| it.sequence == sequence);
-            let outcome = written.or_else(|| OutcomeRecord::to_be_written(standing, &call.call));
+            let outcome = written.or_else(|| OutcomeRecord::to_be_written(header, &call.call));
             let call = Some(call);
-            (sequence, Entry { call, outcome })
+            (sequence, CallEntry { call, outcome })
         };
         Ok((calls.into_iter().map(entry).collect(), rest))
     }
 
     /// Whether outcomes alone do not say all that is asked for: of calls that have none yet, or none
     /// that is written, and of the objects of those that were not carried out.
-    fn needs_calls(&self, standing: &Standing, outcomes: &[OutcomeRecord]) -> bool {
+    fn needs_calls(&self, header: &ConversationRecord, outcomes: &[OutcomeRecord]) -> bool {
         let tells_objects = match self.kind {
-            Kind::Request => return true,
-            Kind::Item => true,
-            Kind::Message => self.with_detail(),
+            ResultKind::Request => return true,
+            ResultKind::Item => true,
+            ResultKind::Message => self.with_detail(),
         };
-        let is_closing = matches!(standing.conversation.phase, Phase::Closing { .. });
+        let is_closing = matches!(header.conversation.phase, Phase::Closing { .. });
         let mut outcomes = outcomes.iter();
         is_closing || (tells_objects && outcomes.any(|it| it.results == Results::None))
     }
@@ -203,32 +199,34 @@ impl Looking<'_> {
 
     async fn elements(
         &self,
-        standing: &Standing,
+        header: &ConversationRecord,
         sequence: SequenceCode,
-        entry: Entry,
-    ) -> Result<Vec<Element>, Trouble> {
+        entry: CallEntry,
+    ) -> Result<Vec<Element>, Error> {
         let call = entry.call.as_ref();
         match (self.kind, entry.outcome, call) {
-            (Kind::Message, Some(outcome), _) => {
-                let conversation_id = self.conversation_id(standing, &outcome.request_id);
+            (ResultKind::Message, Some(outcome), _) => {
+                let conversation_id = self.conversation_id(header, &outcome.request_id);
                 let detail = self.with_detail();
                 let message =
                     result_message::element(self.cloud, &outcome, call, &conversation_id, detail)
                         .await?;
-                let calls = standing.conversation.calls_in_conversation;
+                let calls = header.conversation.calls_in_conversation;
                 Ok(vec![message.with(Element::of(
                     "CallsInConversation",
                     calls.to_string(),
                 ))])
             }
-            (Kind::Item, Some(outcome), _) => self.items(standing, &outcome, call).await,
-            (Kind::Request, outcome, Some(call)) => {
+            (ResultKind::Item, Some(outcome), _) => self.items(header, &outcome, call).await,
+            (ResultKind::Request, outcome, Some(call)) => {
                 let now = self.cloud.now();
                 let outcome = outcome.as_ref();
-                let element = request_state::element(standing, sequence, &call.call, outcome, now);
+                let element = request_state::element(header, sequence, &call.call, outcome, now);
                 Ok(element.into_iter().collect())
             }
-            (Kind::Message | Kind::Item, None, _) | (Kind::Request, _, None) => Ok(Vec::new()),
+            (ResultKind::Message | ResultKind::Item, None, _) | (ResultKind::Request, _, None) => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -236,7 +234,7 @@ impl Looking<'_> {
     /// client can do without.
     fn properties(&self) -> Vec<String> {
         let mut properties = self.request.properties.clone();
-        if self.kind == Kind::Item {
+        if self.kind == ResultKind::Item {
             properties.extend(["StatusCode", "StatusMessage"].map(str::to_owned));
         }
         properties
@@ -244,8 +242,8 @@ impl Looking<'_> {
 
     /// The conversation as its caller knows it. A call alone is named by its RequestID, which is
     /// shown to those who ask for a conversation.
-    fn conversation_id(&self, standing: &Standing, request_id: &RequestId) -> String {
-        match &standing.conversation.conversation_id {
+    fn conversation_id(&self, header: &ConversationRecord, request_id: &RequestId) -> String {
+        match &header.conversation.conversation_id {
             Some(id) => id.as_str().to_owned(),
             None if self.asked.names_conversations => request_id.0.clone(),
             None => String::new(),
@@ -254,12 +252,12 @@ impl Looking<'_> {
 
     async fn items(
         &self,
-        standing: &Standing,
+        header: &ConversationRecord,
         record: &OutcomeRecord,
         call: Option<&CallRecord>,
-    ) -> Result<Vec<Element>, Trouble> {
+    ) -> Result<Vec<Element>, Error> {
         let results = record.object_results(self.cloud, call).await?;
-        let conversation_id = self.conversation_id(standing, &record.request_id);
+        let conversation_id = self.conversation_id(header, &record.request_id);
         let item = |(ordinal, result): (usize, ObjectResult)| {
             let mut item = Element::new("Results").typed("ResultItem");
             item.children.push(Element::of(

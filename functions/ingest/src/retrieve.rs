@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use calls::{AccountId, Refusal, RequestId};
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use jiff::SignedDuration;
-use objects::{ObjectKey, RetrieveError, Source, Working};
+use objects::{ObjectKey, Overlay, RetrieveError, Source};
 use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
-use crate::asked::Kind;
 use crate::caller::{self, Caller};
+use crate::object_query::ResultKind;
 use crate::page::{self, Cursor, Page, RESULTS_MAX};
 use crate::results;
 
@@ -28,8 +28,8 @@ pub async fn retrieve(
     caller: &Caller,
     request: RetrieveRequest,
     canonical: &str,
-) -> Result<String, Trouble> {
-    let request_id = cloud.chance.request_id();
+) -> Result<String, Error> {
+    let request_id = cloud.random.request_id();
     let (status, results) = page_of(cloud, caller, request, canonical, &request_id).await?;
     Ok(soap::write_retrieved(&status, &request_id.0, &results))
 }
@@ -40,8 +40,8 @@ pub async fn query(
     caller: &Caller,
     request: QueryRequest,
     canonical: &str,
-) -> Result<String, Trouble> {
-    let request_id = cloud.chance.request_id();
+) -> Result<String, Error> {
+    let request_id = cloud.random.request_id();
     let wanted = of_query(request);
     let (status, results) = page_of(cloud, caller, wanted, canonical, &request_id).await?;
     Ok(soap::write_queried(&status, &request_id.0, &results))
@@ -67,7 +67,7 @@ async fn page_of(
     request: RetrieveRequest,
     canonical: &str,
     request_id: &RequestId,
-) -> Result<(String, String), Trouble> {
+) -> Result<(String, String), Error> {
     let error = |text: &str| Ok((format!("Error: {text}"), String::new()));
     // A page belongs to the caller, whosever objects are on it: the next one is asked for without
     // saying that again.
@@ -106,7 +106,7 @@ async fn accounts_of(
     cloud: &Cloud,
     caller: &Caller,
     request: &RetrieveRequest,
-) -> Result<Result<Vec<AccountId>, Refusal>, Trouble> {
+) -> Result<Result<Vec<AccountId>, Refusal>, Error> {
     // Of a request that is continued they may not be the caller's any more.
     if let Err(refusal) = caller::may_act_for(cloud, caller, &request.clients).await? {
         return Ok(Err(refusal));
@@ -136,13 +136,13 @@ async fn look(
     accounts: &[AccountId],
     request: &RetrieveRequest,
     cursor: Cursor,
-) -> Result<Looked, Trouble> {
+) -> Result<Looked, Error> {
     let size = request
         .batch_size
         .and_then(|size| usize::try_from(size).ok())
         .unwrap_or(RESULTS_MAX)
         .min(RESULTS_MAX);
-    let Some(kind) = Kind::named(&request.object_type) else {
+    let Some(kind) = ResultKind::named(&request.object_type) else {
         return stored(cloud, accounts, request, cursor, Page::of(size)).await;
     };
     // A call is its caller's, whomever it was sent for; then come those that a named account sent
@@ -159,7 +159,7 @@ async fn stored(
     request: &RetrieveRequest,
     mut cursor: Cursor,
     mut page: Page,
-) -> Result<Looked, Trouble> {
+) -> Result<Looked, Error> {
     let mut lacking = 0;
     while let Some(account) = accounts.get(cursor.account) {
         let number = cursor.account;
@@ -187,17 +187,17 @@ async fn stored_of(
     request: &RetrieveRequest,
     cursor: Cursor,
     page: &mut Page,
-) -> Result<Result<(), RetrieveError>, Trouble> {
-    let mut working = Working::new(account);
+) -> Result<Result<(), RetrieveError>, Error> {
+    let mut overlay = Overlay::new(account);
     // What the type needs to be found, such as the data extension of a row.
-    while let Err(missing) = objects::retrieve_from(&working, &request.object_type) {
-        cloud.load_objects(&mut working, missing.0).await?;
+    while let Err(missing) = objects::retrieve_from(&overlay, &request.object_type) {
+        cloud.load_objects(&mut overlay, missing.0).await?;
     }
-    let source = match objects::retrieve_from(&working, &request.object_type) {
+    let source = match objects::retrieve_from(&overlay, &request.object_type) {
         Ok(Ok(source)) => source,
         Ok(Err(refused)) => return Ok(Err(refused)),
         Err(missing) => {
-            return Err(Trouble::Missing(format!("{:?}", missing.0)));
+            return Err(Error::Missing(format!("{:?}", missing.0)));
         }
     };
     if let Err(refused) = source.check_properties(request) {
@@ -246,7 +246,7 @@ impl Wanted<'_> {
         keys: &[ObjectKey],
         cursor: Cursor,
         page: &mut Page,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         for (id, key) in keys.iter().enumerate().skip(cursor.id) {
             let first = if id == cursor.id { cursor.object } else { 0 };
             let Some(found) = cloud.object(key).await? else {
@@ -265,7 +265,7 @@ impl Wanted<'_> {
     }
 
     /// What lies in the partition, from where the cursor is on.
-    async fn after(&self, cloud: &Cloud, cursor: Cursor, page: &mut Page) -> Result<(), Trouble> {
+    async fn after(&self, cloud: &Cloud, cursor: Cursor, page: &mut Page) -> Result<(), Error> {
         let began = cloud.now();
         let mut after = cursor.after;
         loop {

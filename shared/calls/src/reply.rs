@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::call::{RequestId, SequenceCode};
-use crate::ending::Ending;
+use crate::end_reason::EndReason;
 use crate::options::{AsyncResponseType, RespondWhen, Subscription};
 use crate::outcome::{Ended, Outcome, OverallStatus};
 
@@ -47,7 +47,7 @@ pub struct Reply {
     pub status_message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<u32>,
-    pub owed_since: Timestamp,
+    pub pending_since: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
     pub state: ReplyState,
@@ -56,7 +56,7 @@ pub struct Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReplyState {
     /// The next attempt is not before that instant.
-    Owed(Timestamp),
+    Pending(Timestamp),
     Delivered,
     GivenUp,
 }
@@ -65,12 +65,12 @@ pub enum ReplyState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub at: Timestamp,
-    pub found: Found,
+    pub found: DeliveryResult,
 }
 
 /// What an attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Found {
+pub enum DeliveryResult {
     /// HTTP status that is not 2xx, with its Retry-After in seconds.
     Status {
         status: u16,
@@ -89,17 +89,17 @@ pub enum Found {
 }
 
 impl Reply {
-    fn new(told: &Told<'_>, number: usize, subscription: &Subscription) -> Self {
+    fn new(told: &ReplyContext<'_>, number: usize, subscription: &Subscription) -> Self {
         let (overall_status, status_message, error_code) = match told.of {
             ToldOf::Call(outcome) => (
                 outcome.overall_status,
                 outcome.status_message.clone(),
                 outcome.error_code,
             ),
-            ToldOf::Conversation(ending) => (
-                ending.overall_status(),
-                ending.message(),
-                ending.error_code(),
+            ToldOf::Conversation(end_reason) => (
+                end_reason.overall_status(),
+                end_reason.message(),
+                end_reason.error_code(),
             ),
         };
         Self {
@@ -111,9 +111,9 @@ impl Reply {
             overall_status,
             status_message,
             error_code,
-            owed_since: told.now,
+            pending_since: told.now,
             attempts: Vec::new(),
-            state: ReplyState::Owed(told.now),
+            state: ReplyState::Pending(told.now),
         }
     }
 
@@ -124,45 +124,45 @@ impl Reply {
 
     /// Owed, and nobody has tried to deliver it.
     pub fn is_unattempted(&self) -> bool {
-        matches!(self.state, ReplyState::Owed(_)) && self.attempts.is_empty()
+        matches!(self.state, ReplyState::Pending(_)) && self.attempts.is_empty()
     }
 
     /// An attempt was made.
     #[must_use]
-    pub fn attempted(mut self, found: Found, at: Timestamp) -> Self {
+    pub fn attempted(mut self, found: DeliveryResult, at: Timestamp) -> Self {
         self.state = match &found {
-            Found::Taken => ReplyState::Delivered,
-            Found::Status { status: 410, .. } | Found::Rejected | Found::Forbidden => {
-                ReplyState::GivenUp
-            }
-            Found::Status { .. } | Found::TimedOut | Found::Unreachable => {
-                self.next_attempt(&found, at)
-            }
+            DeliveryResult::Taken => ReplyState::Delivered,
+            DeliveryResult::Status { status: 410, .. }
+            | DeliveryResult::Rejected
+            | DeliveryResult::Forbidden => ReplyState::GivenUp,
+            DeliveryResult::Status { .. }
+            | DeliveryResult::TimedOut
+            | DeliveryResult::Unreachable => self.next_attempt(&found, at),
         };
         self.attempts.push(Attempt { at, found });
         self
     }
 
-    fn next_attempt(&self, found: &Found, at: Timestamp) -> ReplyState {
+    fn next_attempt(&self, found: &DeliveryResult, at: Timestamp) -> ReplyState {
         let Some(wait) = WAITS.get(self.attempts.len() + 1) else {
             return ReplyState::GivenUp;
         };
         let asked = match found {
-            Found::Status {
+            DeliveryResult::Status {
                 retry_after_s: Some(seconds),
                 ..
             } => SignedDuration::from_secs(i64::from(*seconds)).min(RETRY_AFTER_MAX),
-            Found::Status {
+            DeliveryResult::Status {
                 retry_after_s: None,
                 ..
             }
-            | Found::Taken
-            | Found::TimedOut
-            | Found::Unreachable
-            | Found::Forbidden
-            | Found::Rejected => SignedDuration::ZERO,
+            | DeliveryResult::Taken
+            | DeliveryResult::TimedOut
+            | DeliveryResult::Unreachable
+            | DeliveryResult::Forbidden
+            | DeliveryResult::Rejected => SignedDuration::ZERO,
         };
-        ReplyState::Owed(at + (*wait + self.jitter(*wait)).max(asked))
+        ReplyState::Pending(at + (*wait + self.jitter(*wait)).max(asked))
     }
 
     /// Up to a tenth of the wait, so that replies that failed together do not come back together.
@@ -175,7 +175,7 @@ impl Reply {
 
 /// What the subscribers of a call are told.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct ReplyContext<'a> {
     pub request_id: &'a RequestId,
     pub sequence: SequenceCode,
     pub subscriptions: &'a [Subscription],
@@ -187,7 +187,7 @@ pub struct Told<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum ToldOf<'a> {
     Call(&'a Outcome),
-    Conversation(&'a Ending),
+    Conversation(&'a EndReason),
 }
 
 impl ToldOf<'_> {
@@ -206,7 +206,9 @@ impl ToldOf<'_> {
                 outcome.overall_status != OverallStatus::Ok
             }
             (Self::Call(outcome), RespondWhen::OnExpired) => outcome.how == Ended::Expired,
-            (Self::Conversation(ending), RespondWhen::OnConversationError) => !ending.is_good(),
+            (Self::Conversation(end_reason), RespondWhen::OnConversationError) => {
+                !end_reason.is_good()
+            }
             (
                 Self::Call(_),
                 RespondWhen::Never
@@ -225,7 +227,7 @@ impl ToldOf<'_> {
     }
 }
 
-impl Told<'_> {
+impl ReplyContext<'_> {
     /// The replies that are owed for it.
     pub fn replies(&self) -> Vec<Reply> {
         self.subscriptions

@@ -78,7 +78,7 @@ fn check_call(how: Ended, status: OverallStatus, expected: &[RespondWhen]) {
 
 fn told_of(of: ToldOf<'_>) -> Vec<RespondWhen> {
     let subscriptions = EVERY.map(subscription);
-    let told = Told {
+    let told = ReplyContext {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &subscriptions,
@@ -93,12 +93,12 @@ fn told_of(of: ToldOf<'_>) -> Vec<RespondWhen> {
 
 #[test]
 fn a_conversation_tells_those_who_asked_for_its_end() {
-    let good = told_of(ToldOf::Conversation(&Ending::Complete));
+    let good = told_of(ToldOf::Conversation(&EndReason::Complete));
     assert_eq!(good, [RespondWhen::OnConversationComplete]);
     for bad in [
-        Ending::TimedOut,
-        Ending::Invalidated { error_code: 214 },
-        Ending::Cancelled {
+        EndReason::TimedOut,
+        EndReason::Invalidated { error_code: 214 },
+        EndReason::Cancelled {
             from: SequenceCode::FIRST,
         },
     ] {
@@ -116,31 +116,34 @@ fn a_conversation_tells_those_who_asked_for_its_end() {
 #[test]
 fn a_conversation_has_the_status_of_the_call_that_ended_it() {
     let subscriptions = [subscription(RespondWhen::OnConversationComplete)];
-    let said = |ending: &Ending| {
-        let told = Told {
+    let said = |end_reason: &EndReason| {
+        let told = ReplyContext {
             request_id: &RequestId("r-1".to_owned()),
             sequence: SequenceCode::FIRST,
             subscriptions: &subscriptions,
-            of: ToldOf::Conversation(ending),
+            of: ToldOf::Conversation(end_reason),
             now: now(),
         };
         let reply = told.replies().remove(0);
         (reply.overall_status, reply.error_code)
     };
-    let failed = |overall_status| Ending::Failed {
+    let failed = |overall_status| EndReason::Failed {
         by: SequenceCode::FIRST,
         request_id: RequestId("r-1".to_owned()),
         overall_status,
         error_code: Some(12_014),
         message: String::new(),
     };
-    assert_eq!(said(&Ending::Complete), (OverallStatus::Ok, None));
+    assert_eq!(said(&EndReason::Complete), (OverallStatus::Ok, None));
     for status in [OverallStatus::HasErrors, OverallStatus::Error] {
         assert_eq!(said(&failed(status)), (status, Some(12_014)));
     }
-    assert_eq!(said(&Ending::TimedOut), (OverallStatus::Error, Some(203)));
+    assert_eq!(
+        said(&EndReason::TimedOut),
+        (OverallStatus::Error, Some(203))
+    );
     let from = SequenceCode::FIRST;
-    let cancelled = said(&Ending::Cancelled { from });
+    let cancelled = said(&EndReason::Cancelled { from });
     assert_eq!(cancelled, (OverallStatus::Error, Some(204)));
 }
 
@@ -149,7 +152,7 @@ fn response_type_none_is_told_nothing() {
     let mut silent = subscription(RespondWhen::Always);
     silent.response_type = AsyncResponseType::None;
     let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
-    let told = Told {
+    let told = ReplyContext {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[silent],
@@ -161,7 +164,7 @@ fn response_type_none_is_told_nothing() {
 
 fn a_reply() -> Reply {
     let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
-    let told = Told {
+    let told = ReplyContext {
         request_id: &RequestId("0e1f-2".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[subscription(RespondWhen::Always)],
@@ -177,8 +180,8 @@ fn attempts_follow_the_schedule_and_end() {
     let id = reply.id();
     let mut at = now();
     for wait in &WAITS[1..] {
-        reply = reply.attempted(Found::Unreachable, at);
-        let ReplyState::Owed(next) = reply.state else {
+        reply = reply.attempted(DeliveryResult::Unreachable, at);
+        let ReplyState::Pending(next) = reply.state else {
             panic!("still owed")
         };
         let waited = next.duration_since(at);
@@ -188,7 +191,7 @@ fn attempts_follow_the_schedule_and_end() {
         );
         at = next;
     }
-    let reply = reply.attempted(Found::TimedOut, at);
+    let reply = reply.attempted(DeliveryResult::TimedOut, at);
     assert_eq!(reply.state, ReplyState::GivenUp);
     assert_eq!(reply.attempts.len(), WAITS.len());
     assert_eq!(reply.id(), id, "the id is stable over attempts");
@@ -196,14 +199,14 @@ fn attempts_follow_the_schedule_and_end() {
 
 #[test]
 fn what_is_found_decides_what_follows() {
-    let status = |status, retry_after_s| Found::Status {
+    let status = |status, retry_after_s| DeliveryResult::Status {
         status,
         retry_after_s,
     };
-    check_found(Found::Taken, "delivered");
+    check_found(DeliveryResult::Taken, "delivered");
     check_found(status(410, None), "given up");
-    check_found(Found::Rejected, "given up");
-    check_found(Found::Forbidden, "given up");
+    check_found(DeliveryResult::Rejected, "given up");
+    check_found(DeliveryResult::Forbidden, "given up");
     check_found(status(302, None), "in 5 s");
     check_found(status(500, Some(1)), "in 5 s");
     check_found(status(429, Some(120)), "in 120 s");
@@ -211,11 +214,11 @@ fn what_is_found_decides_what_follows() {
 }
 
 #[track_caller]
-fn check_found(found: Found, expected: &str) {
+fn check_found(found: DeliveryResult, expected: &str) {
     let said = match a_reply().attempted(found, now()).state {
         ReplyState::Delivered => "delivered".to_owned(),
         ReplyState::GivenUp => "given up".to_owned(),
-        ReplyState::Owed(at) => format!("in {} s", at.duration_since(now()).as_secs()),
+        ReplyState::Pending(at) => format!("in {} s", at.duration_since(now()).as_secs()),
     };
     assert_eq!(said, expected);
 }
@@ -231,7 +234,8 @@ fn waits_differ_between_replies_by_up_to_a_tenth() {
     for number in 0..40 {
         let mut reply = a_reply();
         reply.number = number;
-        let ReplyState::Owed(next) = reply.attempted(Found::Unreachable, now()).state else {
+        let ReplyState::Pending(next) = reply.attempted(DeliveryResult::Unreachable, now()).state
+        else {
             panic!("still owed")
         };
         let jitter = next.duration_since(now()) - WAITS[1];

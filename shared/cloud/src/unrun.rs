@@ -5,9 +5,9 @@ use calls::{ConversationKey, SequenceCode};
 use soap::{CallRequest, Element, ObjectResult, Operation};
 
 use crate::Cloud;
-use crate::call_record::CallRecord;
-use crate::outcome_record::OutcomeRecord;
-use crate::trouble::Trouble;
+use crate::error::Error;
+use crate::records::call_record::CallRecord;
+use crate::records::outcome_record::OutcomeRecord;
 
 impl Cloud {
     /// Each object shares the fate of its call, and comes back with its CorrelationID: it may be sent
@@ -16,7 +16,7 @@ impl Cloud {
         &self,
         record: &OutcomeRecord,
         call: Option<&CallRecord>,
-    ) -> Result<Vec<ObjectResult>, Trouble> {
+    ) -> Result<Vec<ObjectResult>, Error> {
         let found = match call {
             Some(_) => None,
             None => {
@@ -42,22 +42,22 @@ impl Cloud {
         &self,
         key: &ConversationKey,
         sequence: SequenceCode,
-    ) -> Result<Option<CallRecord>, Trouble> {
+    ) -> Result<Option<CallRecord>, Error> {
         if let Some(apart) = CallRecord::load(&self.calls, key, sequence).await? {
             return Ok(Some(apart));
         }
-        let standing = self.standing(key).await?;
-        let only = standing.and_then(|standing| standing.only.call);
+        let header = self.conversation_record(key).await?;
+        let only = header.and_then(|header| header.only.call);
         Ok(only.map(|call| *call))
     }
 
-    async fn objects_of(&self, call: &CallRecord) -> Result<Vec<Element>, Trouble> {
-        match call.body_text(&self.bodies).await {
+    async fn objects_of(&self, call: &CallRecord) -> Result<Vec<Element>, Error> {
+        match call.body_text(&self.large_bodies).await {
             Ok(body) => Ok(read(&body)
                 .map(|request| request.objects)
                 .unwrap_or_default()),
-            Err(Trouble::Unreadable { .. } | Trouble::Missing(_)) => Ok(Vec::new()),
-            Err(trouble) => Err(trouble),
+            Err(Error::Unreadable { .. } | Error::Missing(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
     }
 }

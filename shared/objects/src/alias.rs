@@ -3,11 +3,11 @@
 
 use soap::Element;
 
-use crate::carry_out::Asked;
+use crate::carry_out::DecisionContext;
 use crate::key::{self, ObjectKey};
+use crate::overlay::{Missing, View};
 use crate::tree;
 use crate::verdict::{Refused, Stop};
-use crate::working::{Missing, View};
 
 pub(crate) const PARTNER_KEY: &str = "PartnerKey";
 
@@ -28,13 +28,13 @@ pub(crate) enum Named<'a> {
 
 /// Which object of a type has that value in that field.
 pub(crate) fn find<'a>(
-    working: View<'a, '_>,
+    overlay: View<'a, '_>,
     type_name: &str,
     field: &str,
     value: &str,
 ) -> Result<Named<'a>, Missing> {
-    let key = key::by_alias(working.account(), type_name, field, value);
-    let Some(record) = working.get(&key)? else {
+    let key = key::by_alias(overlay.account(), type_name, field, value);
+    let Some(record) = overlay.get(&key)? else {
         return Ok(Named::Nobody);
     };
     let mut keys = record.all("CustomerKey");
@@ -49,7 +49,7 @@ pub(crate) fn find<'a>(
 /// What becomes of the records of an object's names when it changes from `before` to `after`; `None`:
 /// it was not there, or is not any more. A PartnerKey is one object's alone.
 pub(crate) fn changes(
-    asked: &Asked<'_>,
+    context: &DecisionContext<'_>,
     fields: &[&str],
     customer_key: &str,
     before: Option<&Element>,
@@ -66,17 +66,18 @@ pub(crate) fn changes(
         if before == after {
             continue;
         }
-        let record_of =
-            |value: &str| key::by_alias(asked.working.account(), asked.type_name(), field, value);
+        let record_of = |value: &str| {
+            key::by_alias(context.overlay.account(), context.type_name(), field, value)
+        };
         if let Some(before) = before {
             let at = record_of(&before);
-            if let Some(record) = asked.working.get(&at)? {
+            if let Some(record) = context.overlay.get(&at)? {
                 changes.push((at, without(record, customer_key)));
             }
         }
         if let Some(after) = after {
             let at = record_of(&after);
-            let record = asked.working.get(&at)?;
+            let record = context.overlay.get(&at)?;
             if *field == PARTNER_KEY && record.is_some() {
                 return Err(Refused::new(1, "Another object has this PartnerKey already").into());
             }

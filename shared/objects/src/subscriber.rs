@@ -4,55 +4,55 @@ use calls::{AccountId, Method};
 use soap::{Element, ObjectResult, is_mail_address};
 
 use crate::alias::{self, Named, PARTNER_KEY};
-use crate::carry_out::{Asked, whole};
+use crate::carry_out::{DecisionContext, whole};
 use crate::key::{self, ObjectKey};
-use crate::saving::{self, Deed, LEFT};
+use crate::overlay::Missing;
+use crate::saving::{self, LEFT, Write};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::Missing;
 
 /// Longest SubscriberKey, in characters. The protocol's figure.
 pub(crate) const KEY_CHARS_MAX: usize = 254;
 
 const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Deleted"];
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let account = asked.working.account();
-    let by_partner_key = by_partner_key(asked)?;
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    let account = context.overlay.account();
+    let by_partner_key = by_partner_key(context)?;
     let (key, name) = match by_partner_key {
         Some(name) => (key::object(account, "Subscriber", name), name),
-        None => key_of(account, asked.object)?,
+        None => key_of(account, context.object)?,
     };
-    let stored = asked.working.get(&key)?;
+    let stored = context.overlay.get(&key)?;
     let names =
-        |after: Option<&Element>| alias::changes(asked, &[PARTNER_KEY], name, stored, after);
-    match asked.wish().on(stored) {
-        Deed::Leave => Ok(Decision::only(whole(asked.done(LEFT)))),
-        Deed::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
-        Deed::Lacking => Err(lacking(asked.object).into()),
-        Deed::Remove(_) => {
+        |after: Option<&Element>| alias::changes(context, &[PARTNER_KEY], name, stored, after);
+    match context.intent().on(stored) {
+        Write::Leave => Ok(Decision::only(whole(context.done(LEFT)))),
+        Write::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
+        Write::Lacking => Err(lacking(context.object).into()),
+        Write::Remove(_) => {
             let result = ObjectResult {
                 new_id: None,
-                ..asked.done("Subscriber deleted")
+                ..context.done("Subscriber deleted")
             };
             let names = names(None)?;
             Ok(Decision::only(whole(result))
                 .changing(key, None)
                 .changing_all(names))
         }
-        Deed::Create => {
-            check(asked.object, true)?;
-            let becomes = created(asked, name);
-            let result = kept(asked, saved(asked), &becomes);
+        Write::Create => {
+            check(context.object, true)?;
+            let becomes = created(context, name);
+            let result = kept(context, saved(context), &becomes);
             let names = names(Some(&becomes))?;
             Ok(Decision::only(result)
                 .changing(key, Some(becomes))
                 .changing_all(names))
         }
-        Deed::Change(stored) => {
-            check(asked.object, false)?;
-            let becomes = changed(asked, stored.clone());
-            let result = kept(asked, saved(asked), &becomes);
+        Write::Change(stored) => {
+            check(context.object, false)?;
+            let becomes = changed(context, stored.clone());
+            let result = kept(context, saved(context), &becomes);
             let names = names(Some(&becomes))?;
             Ok(Decision::only(result)
                 .changing(key, Some(becomes))
@@ -62,14 +62,14 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
 }
 
 /// The key of the subscriber who has the PartnerKey that is given, where no other key is.
-fn by_partner_key<'a>(asked: &Asked<'a>) -> Result<Option<&'a str>, Missing> {
+fn by_partner_key<'a>(context: &DecisionContext<'a>) -> Result<Option<&'a str>, Missing> {
     let is_named = ["SubscriberKey", "CustomerKey"]
         .iter()
-        .any(|field| tree::filled(asked.object, field).is_some());
-    let Some(partner_key) = tree::filled(asked.object, PARTNER_KEY).filter(|_| !is_named) else {
+        .any(|field| tree::filled(context.object, field).is_some());
+    let Some(partner_key) = tree::filled(context.object, PARTNER_KEY).filter(|_| !is_named) else {
         return Ok(None);
     };
-    match alias::find(asked.working, "Subscriber", PARTNER_KEY, partner_key)? {
+    match alias::find(context.overlay, "Subscriber", PARTNER_KEY, partner_key)? {
         Named::One(name) => Ok(Some(name)),
         Named::Nobody | Named::Several => Ok(None),
     }
@@ -127,8 +127,8 @@ fn lacking(object: &Element) -> Refused {
 
 /// What the original says of a subscriber that is there now: it goes by the method, not by whether
 /// SaveOptions made one of the other.
-fn saved(asked: &Asked<'_>) -> &'static str {
-    match asked.request.method {
+fn saved(context: &DecisionContext<'_>) -> &'static str {
+    match context.request.method {
         Method::Create => "Created Subscriber.",
         Method::Update | Method::Perform | Method::Delete => "Updated Subscriber.",
     }
@@ -159,15 +159,20 @@ fn check(object: &Element, is_new: bool) -> Result<(), Refused> {
     Ok(())
 }
 
-fn created(asked: &Asked<'_>, name: &str) -> Element {
+fn created(context: &DecisionContext<'_>, name: &str) -> Element {
     let mut becomes = new(
-        asked.working.account(),
+        context.overlay.account(),
         name,
-        &asked.request.now.to_string(),
+        &context.request.now.to_string(),
     );
-    saving::overlay(&mut becomes, asked.object, asked.request.options, &OWN_RULE);
-    lay_over(&mut becomes, asked.object);
-    date_status(&mut becomes, None, &asked.request.now.to_string());
+    saving::overlay(
+        &mut becomes,
+        context.object,
+        context.request.options,
+        &OWN_RULE,
+    );
+    lay_over(&mut becomes, context.object);
+    date_status(&mut becomes, None, &context.request.now.to_string());
     becomes
 }
 
@@ -183,12 +188,17 @@ pub(crate) fn new(account: &AccountId, name: &str, now: &str) -> Element {
         .with(Element::of("Status", "Active"))
 }
 
-fn changed(asked: &Asked<'_>, stored: Element) -> Element {
+fn changed(context: &DecisionContext<'_>, stored: Element) -> Element {
     let status = stored.text_of("Status").map(str::to_owned);
-    let now = asked.request.now.to_string();
+    let now = context.request.now.to_string();
     let mut becomes = stored;
-    saving::overlay(&mut becomes, asked.object, asked.request.options, &OWN_RULE);
-    lay_over(&mut becomes, asked.object);
+    saving::overlay(
+        &mut becomes,
+        context.object,
+        context.request.options,
+        &OWN_RULE,
+    );
+    lay_over(&mut becomes, context.object);
     tree::set(&mut becomes, "ModifiedDate", now.clone());
     date_status(&mut becomes, status.as_deref(), &now);
     becomes
@@ -281,14 +291,14 @@ fn date_status(becomes: &mut Element, before: Option<&str>, now: &str) {
     }
 }
 
-fn kept(asked: &Asked<'_>, message: &str, stored: &Element) -> crate::UnitResult {
-    let mut echo = asked.object.clone();
+fn kept(context: &DecisionContext<'_>, message: &str, stored: &Element) -> crate::UnitResult {
+    let mut echo = context.object.clone();
     let id = stored.text_of("ID").unwrap_or_default();
     tree::set(&mut echo, "ID", id);
-    let is_create = asked.request.method == Method::Create;
+    let is_create = context.request.method == Method::Create;
     whole(ObjectResult {
         new_id: if is_create { id.parse().ok() } else { None },
         object: Some(echo),
-        ..asked.done(message)
+        ..context.done(message)
     })
 }

@@ -2,11 +2,11 @@
 
 use soap::Element;
 
-use crate::carry_out::{Asked, account_of};
-use crate::keyed::{self, Kind};
+use crate::carry_out::{DecisionContext, account_of};
+use crate::keyed::{self, KeyKind};
+use crate::overlay::{Missing, View};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, View};
 
 const NOT_ACTIVATED: u32 = 17000;
 const NOT_UPDATED: u32 = 17003;
@@ -14,7 +14,7 @@ const EMAIL_NOT_FOUND: u32 = 17010;
 const KEY_INVALID: u32 = 17100;
 const STATUS_INVALID: u32 = 17101;
 
-const KIND: Kind<'static> = Kind {
+const KIND: KeyKind<'static> = KeyKind {
     type_name: "TriggeredSendDefinition",
     // A Name is no address of a triggered send, so it does not stand in for the key.
     name_field: "CustomerKey",
@@ -68,11 +68,15 @@ impl Status {
     }
 }
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    keyed::decide(asked, &KIND, check)
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    keyed::decide(context, &KIND, check)
 }
 
-fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
+fn check(
+    context: &DecisionContext<'_>,
+    stored: Option<&Element>,
+    becomes: &mut Element,
+) -> Result<(), Stop> {
     let wanted = match tree::filled(becomes, "TriggeredSendStatus") {
         None => {
             tree::replace(
@@ -109,7 +113,7 @@ fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> 
         ) => {}
         (_, Status::Active) => {}
     }
-    let email = email_of(asked.working, becomes)?;
+    let email = email_of(context.overlay, becomes)?;
     match (email, wanted) {
         (Email::NotFound, _) => Err(Refused::new(
             EMAIL_NOT_FOUND,
@@ -139,16 +143,16 @@ pub(crate) enum Email<'a> {
 }
 
 pub(crate) fn email_of<'a>(
-    working: View<'a, '_>,
+    overlay: View<'a, '_>,
     definition: &'a Element,
 ) -> Result<Email<'a>, Missing> {
     let Some(inline) = definition.child("Email").filter(|email| !email.nil) else {
         return Ok(Email::None);
     };
-    let Some(account) = account_of(inline, working.account()) else {
+    let Some(account) = account_of(inline, overlay.account()) else {
         return Ok(Email::NotFound);
     };
-    let emails = working.of(&account);
+    let emails = overlay.of(&account);
     let found = keyed::find(emails, "Email", "Name", inline)?.and_then(|found| found.object);
     let has_words = ["HTMLBody", "TextBody"]
         .iter()

@@ -380,7 +380,7 @@ async fn asks_token(story: &Story, path: &str, body: Value) -> (u16, Value) {
 #[tokio::test(start_paused = true)]
 async fn a_token_is_of_the_account_that_is_asked_for() {
     let (parent, mut child, _) = a_family().await;
-    let accounts = &parent.set.cloud.accounts;
+    let accounts = &parent.stack.cloud.accounts;
     accounts
         .put_login(
             cloud::accounts::Login::Client,

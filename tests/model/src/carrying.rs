@@ -2,19 +2,19 @@
 //! further.
 
 use calls::{
-    Call, Due, Ended, Lacking, Outcome, OverallStatus, Phase, Progress, Reply, SequenceCode, Told,
-    ToldOf,
+    Call, Due, Ended, Lacking, Outcome, OverallStatus, Phase, Progress, Reply, ReplyContext,
+    SequenceCode, ToldOf,
 };
 use jiff::Timestamp;
 
 use crate::arriving::wake_at;
 use crate::plan::{Does, Plan};
-use crate::world::{Carrying, Header, Kept, Switch, Wake, World};
+use crate::world::{Carrying, Header, ReplyLocation, Switch, WakeUp, World};
 
 /// A call that is due within this time is held in its queue; a later one is scheduled.
 const HELD_MAX_S: i64 = 300;
 
-pub fn receive(world: &mut World, processor: usize, wake: Wake) {
+pub fn receive(world: &mut World, processor: usize, wake: WakeUp) {
     let in_flight = |other: &Option<Carrying>| other.as_ref().is_some_and(|it| it.wake == wake);
     if world.processors.iter().any(in_flight) {
         world.redeliveries -= 1;
@@ -41,7 +41,7 @@ pub fn go_on(world: &mut World, plan: &Plan, processor: usize) {
 /// The message has done its work.
 fn put_down(world: &mut World, processor: usize) {
     if let Some(carrying) = world.processors[processor].take() {
-        world.wakes.remove(&carrying.wake);
+        world.wake_ups.remove(&carrying.wake);
     }
 }
 
@@ -49,7 +49,7 @@ fn put_down(world: &mut World, processor: usize) {
 fn commit(
     world: &mut World,
     processor: usize,
-    wake: Wake,
+    wake: WakeUp,
     seen: &Header,
     next: calls::Conversation,
 ) -> bool {
@@ -142,7 +142,10 @@ fn run(
 fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, seen: Header) {
     let wake = carrying.wake;
     let now = plan.time(world.instant);
-    let Phase::Closing { ending, what, .. } = &seen.conversation.phase else {
+    let Phase::Closing {
+        end_reason, what, ..
+    } = &seen.conversation.phase
+    else {
         return;
     };
     let Some(sequence) = seen.conversation.unclosed().next() else {
@@ -157,7 +160,7 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
     };
     let of = match &unrun {
         Some(outcome) => ToldOf::Call(outcome),
-        None => ToldOf::Conversation(ending),
+        None => ToldOf::Conversation(end_reason),
     };
     let replies = told(&call, of, now).replies();
     let next = seen.conversation.clone().closed_through(sequence);
@@ -171,7 +174,7 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
     keep_replies(kept, &replies);
 }
 
-fn keep_outcome(kept: &mut Kept, sequence: u32, outcome: &Outcome) {
+fn keep_outcome(kept: &mut ReplyLocation, sequence: u32, outcome: &Outcome) {
     let entry = (outcome.how.into(), outcome.overall_status.into());
     // Its record is new, or the whole transaction would fail.
     assert!(
@@ -180,7 +183,7 @@ fn keep_outcome(kept: &mut Kept, sequence: u32, outcome: &Outcome) {
     );
 }
 
-fn keep_replies(kept: &mut Kept, replies: &[Reply]) {
+fn keep_replies(kept: &mut ReplyLocation, replies: &[Reply]) {
     for reply in replies {
         kept.told_twice |= !kept.replies.insert((reply.sequence.get(), reply.number));
     }
@@ -195,8 +198,8 @@ fn number_of(call: &Call) -> usize {
     call.request_id.0.parse().expect("a number")
 }
 
-fn told<'a>(call: &'a Call, of: ToldOf<'a>, now: Timestamp) -> Told<'a> {
-    Told {
+fn told<'a>(call: &'a Call, of: ToldOf<'a>, now: Timestamp) -> ReplyContext<'a> {
+    ReplyContext {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,

@@ -1,0 +1,106 @@
+//! A conversation that is over: its calls are given what they still lack.
+
+use calls::{Call, Conversation, Lacking, Phase, SequenceCode, ToldOf};
+use jiff::Timestamp;
+
+use crate::Cloud;
+use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
+use crate::conversation::commit::told;
+use crate::conversation::outbox::ReplyAction;
+use crate::error::{CommitError, Error};
+use crate::records::conversation_record::ConversationRecord;
+
+/// Most records that closing one call can take: its outcome and its replies.
+const CLOSING_ITEMS_MAX: usize = 1 + calls::options::SUBSCRIPTIONS_MAX;
+
+impl Cloud {
+    /// Gives the calls of a closing conversation what they still lack: an outcome to those that
+    /// were not carried out, and once all have theirs a reply to those that want to know of the end.
+    /// As many as one transaction holds.
+    pub async fn close_some(
+        &self,
+        seen: &ConversationRecord,
+        now: Timestamp,
+    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+        let mut transaction = Transaction::default();
+        let mut actions = Vec::new();
+        let mut conversation = seen.conversation.clone();
+        while let Phase::Closing {
+            end_reason, what, ..
+        } = conversation.phase.clone()
+        {
+            let unclosed: Vec<SequenceCode> = conversation
+                .unclosed()
+                .take(TRANSACTION_ITEMS_MAX)
+                .collect();
+            if unclosed.is_empty() {
+                break;
+            }
+            for sequence in unclosed {
+                if transaction.len() + CLOSING_ITEMS_MAX > TRANSACTION_ITEMS_MAX - 1 {
+                    return self
+                        .commit_closed(seen, conversation, transaction, actions, now)
+                        .await;
+                }
+                let call = self.unclosed_call(seen, sequence).await?;
+                actions.extend(match what {
+                    Lacking::Outcomes => {
+                        self.write_unrun(&mut transaction, seen, &call, now).await?
+                    }
+                    Lacking::LastReplies => {
+                        let replies = told(&call, ToldOf::Conversation(&end_reason), now).replies();
+                        self.write_replies(&mut transaction, seen, replies, now)
+                    }
+                });
+                conversation = conversation.closed_through(sequence);
+            }
+        }
+        self.commit_closed(seen, conversation, transaction, actions, now)
+            .await
+    }
+
+    async fn commit_closed(
+        &self,
+        seen: &ConversationRecord,
+        conversation: Conversation,
+        transaction: Transaction,
+        actions: Vec<ReplyAction>,
+        now: Timestamp,
+    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+        if conversation == seen.conversation {
+            return Ok((seen.clone(), actions));
+        }
+        let next = seen.next(conversation);
+        let header = next.to_item(self.results_kept(), now);
+        self.commit_with(seen, header, transaction).await?;
+        Ok((next, actions))
+    }
+
+    /// The outcome of a call that was not carried out, and the replies that tell of it.
+    async fn write_unrun(
+        &self,
+        transaction: &mut Transaction,
+        seen: &ConversationRecord,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Vec<ReplyAction>, Error> {
+        let sequence = call.place.sequence();
+        let Some(outcome) = seen.conversation.outcome_of_unrun(sequence) else {
+            return Ok(Vec::new());
+        };
+        let replies = told(call, ToldOf::Call(&outcome), now).replies();
+        let record = self.outcome_record(&seen.key, call, outcome, None).await?;
+        Ok(self.write_outcome(transaction, seen, &record, replies, now))
+    }
+
+    async fn unclosed_call(
+        &self,
+        seen: &ConversationRecord,
+        sequence: SequenceCode,
+    ) -> Result<Call, Error> {
+        let record = self.call_record(seen, sequence).await?;
+        let record =
+            record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {}", seen.key)))?;
+        Ok(record.call.into_value())
+    }
+}
