@@ -47,12 +47,12 @@ pub enum Phase {
     Gathering,
     /// All calls are there; `next` is to be carried out.
     Running(Progress),
-    /// No further call is carried out; from `next` on, calls may still lack what `what` says.
+    /// No further call is carried out; from `next` on, calls may still lack what `step` says.
     Closing {
         next: SequenceCode,
         end_reason: EndReason,
-        #[serde(default, skip_serializing_if = "Lacking::is_outcomes")]
-        what: Lacking,
+        #[serde(default, skip_serializing_if = "ClosingStep::is_outcomes")]
+        step: ClosingStep,
         /// When it ended, and with it those of its calls that had not begun.
         at: Timestamp,
     },
@@ -64,7 +64,7 @@ pub enum Phase {
 /// What calls of a closing conversation still lack. Nobody is told of its end while one of its calls
 /// has no outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Lacking {
+pub enum ClosingStep {
     /// Those that were not carried out: their outcome, and the replies that go with it.
     #[default]
     Outcomes,
@@ -72,7 +72,7 @@ pub enum Lacking {
     LastReplies,
 }
 
-impl Lacking {
+impl ClosingStep {
     #[expect(
         clippy::trivially_copy_pass_by_ref,
         reason = "serde's skip_serializing_if passes a reference"
@@ -294,7 +294,7 @@ impl Conversation {
         self.phase = Phase::Closing {
             next: SequenceCode::FIRST,
             end_reason,
-            what: Lacking::Outcomes,
+            step: ClosingStep::Outcomes,
             at: now,
         };
         self.close_on();
@@ -309,9 +309,9 @@ impl Conversation {
     pub(crate) fn close_on(&mut self) {
         while self.unclosed().next().is_none() {
             match &mut self.phase {
-                Phase::Closing { next, what, .. } if *what == Lacking::Outcomes => {
+                Phase::Closing { next, step, .. } if *step == ClosingStep::Outcomes => {
                     *next = SequenceCode::FIRST;
-                    *what = Lacking::LastReplies;
+                    *step = ClosingStep::LastReplies;
                 }
                 Phase::Closing { end_reason, .. } => {
                     self.phase = Phase::Ended(end_reason.clone());

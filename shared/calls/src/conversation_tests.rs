@@ -157,18 +157,18 @@ fn phase(conversation: &Conversation) -> String {
         Phase::Running(progress) => format!("running {}", progress.next),
         Phase::Closing {
             end_reason: by,
-            what,
+            step,
             ..
         } => {
             let left: Vec<_> = conversation
                 .unclosed()
                 .map(|code| code.to_string())
                 .collect();
-            let what = match what {
-                Lacking::Outcomes => "outcomes",
-                Lacking::LastReplies => "last replies",
+            let step = match step {
+                ClosingStep::Outcomes => "outcomes",
+                ClosingStep::LastReplies => "last replies",
             };
-            format!("closing {}, {what} ({})", end_reason(by), left.join(" "))
+            format!("closing {}, {step} ({})", end_reason(by), left.join(" "))
         }
         Phase::Ended(by) => end_reason(by),
     }

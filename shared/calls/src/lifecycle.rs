@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::call::{RequestId, SequenceCode};
 use crate::conversation::{
-    Action, Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Lacking, Phase, Progress, SILENCE_MAX,
-    Step, unchanged,
+    Action, ClosingStep, Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Phase, Progress,
+    SILENCE_MAX, Step, unchanged,
 };
 use crate::end_reason::EndReason;
 use crate::outcome::{Outcome, OverallStatus};
@@ -22,21 +22,23 @@ pub enum Cancelled {
 impl Conversation {
     /// The calls that lack what a closing conversation gives at present, in order.
     pub fn unclosed(&self) -> impl Iterator<Item = SequenceCode> + '_ {
-        let lacks: Option<(SequenceCode, Lacking, Option<SequenceCode>)> = match &self.phase {
+        let lacks: Option<(SequenceCode, ClosingStep, Option<SequenceCode>)> = match &self.phase {
             Phase::Closing {
                 next,
                 end_reason,
-                what,
+                step,
                 ..
-            } => Some((*next, *what, end_reason.first_without_outcome())),
+            } => Some((*next, *step, end_reason.first_without_outcome())),
             Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => None,
         };
         self.arrived.iter().filter(move |sequence| {
-            lacks.is_some_and(|(from, what, first_unrun)| {
+            lacks.is_some_and(|(from, step, first_unrun)| {
                 *sequence >= from
-                    && match what {
-                        Lacking::Outcomes => first_unrun.is_some_and(|first| *sequence >= first),
-                        Lacking::LastReplies => self.subscribers_at_end.contains(*sequence),
+                    && match step {
+                        ClosingStep::Outcomes => {
+                            first_unrun.is_some_and(|first| *sequence >= first)
+                        }
+                        ClosingStep::LastReplies => self.subscribers_at_end.contains(*sequence),
                     }
             })
         })

@@ -89,31 +89,31 @@ pub enum DeliveryResult {
 }
 
 impl Reply {
-    fn new(told: &ReplyContext<'_>, number: usize, subscription: &Subscription) -> Self {
-        let (overall_status, status_message, error_code) = match told.of {
-            ToldOf::Call(outcome) => (
+    fn new(context: &ReplyContext<'_>, number: usize, subscription: &Subscription) -> Self {
+        let (overall_status, status_message, error_code) = match context.subject {
+            ReplySubject::Call(outcome) => (
                 outcome.overall_status,
                 outcome.status_message.clone(),
                 outcome.error_code,
             ),
-            ToldOf::Conversation(end_reason) => (
+            ReplySubject::Conversation(end_reason) => (
                 end_reason.overall_status(),
                 end_reason.message(),
                 end_reason.error_code(),
             ),
         };
         Self {
-            request_id: told.request_id.clone(),
-            sequence: told.sequence,
+            request_id: context.request_id.clone(),
+            sequence: context.sequence,
             number: u32::try_from(number).unwrap_or(u32::MAX),
-            about: told.of.about(),
+            about: context.subject.about(),
             subscription: subscription.clone(),
             overall_status,
             status_message,
             error_code,
-            pending_since: told.now,
+            pending_since: context.now,
             attempts: Vec::new(),
-            state: ReplyState::Pending(told.now),
+            state: ReplyState::Pending(context.now),
         }
     }
 
@@ -179,18 +179,18 @@ pub struct ReplyContext<'a> {
     pub request_id: &'a RequestId,
     pub sequence: SequenceCode,
     pub subscriptions: &'a [Subscription],
-    pub of: ToldOf<'a>,
+    pub subject: ReplySubject<'a>,
     pub now: Timestamp,
 }
 
 /// What has ended, and how.
 #[derive(Clone, Copy, Debug)]
-pub enum ToldOf<'a> {
+pub enum ReplySubject<'a> {
     Call(&'a Outcome),
     Conversation(&'a EndReason),
 }
 
-impl ToldOf<'_> {
+impl ReplySubject<'_> {
     const fn about(self) -> About {
         match self {
             Self::Call(_) => About::Call,
@@ -235,7 +235,7 @@ impl ReplyContext<'_> {
             .enumerate()
             .filter(|(_, subscription)| {
                 subscription.response_type != AsyncResponseType::None
-                    && self.of.is_for(subscription.respond_when)
+                    && self.subject.is_for(subscription.respond_when)
             })
             .map(|(number, subscription)| Reply::new(self, number, subscription))
             .collect()

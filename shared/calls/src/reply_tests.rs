@@ -72,17 +72,17 @@ fn a_call_tells_those_who_asked_for_its_end() {
 #[track_caller]
 fn check_call(how: Ended, status: OverallStatus, expected: &[RespondWhen]) {
     let outcome = outcome(how, status);
-    let told = told_of(ToldOf::Call(&outcome));
+    let told = told_of(ReplySubject::Call(&outcome));
     assert_eq!(told, expected);
 }
 
-fn told_of(of: ToldOf<'_>) -> Vec<RespondWhen> {
+fn told_of(subject: ReplySubject<'_>) -> Vec<RespondWhen> {
     let subscriptions = EVERY.map(subscription);
     let told = ReplyContext {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &subscriptions,
-        of,
+        subject,
         now: now(),
     };
     told.replies()
@@ -93,7 +93,7 @@ fn told_of(of: ToldOf<'_>) -> Vec<RespondWhen> {
 
 #[test]
 fn a_conversation_tells_those_who_asked_for_its_end() {
-    let good = told_of(ToldOf::Conversation(&EndReason::Complete));
+    let good = told_of(ReplySubject::Conversation(&EndReason::Complete));
     assert_eq!(good, [RespondWhen::OnConversationComplete]);
     for bad in [
         EndReason::TimedOut,
@@ -102,7 +102,7 @@ fn a_conversation_tells_those_who_asked_for_its_end() {
             from: SequenceCode::FIRST,
         },
     ] {
-        let told = told_of(ToldOf::Conversation(&bad));
+        let told = told_of(ReplySubject::Conversation(&bad));
         assert_eq!(
             told,
             [
@@ -121,7 +121,7 @@ fn a_conversation_has_the_status_of_the_call_that_ended_it() {
             request_id: &RequestId("r-1".to_owned()),
             sequence: SequenceCode::FIRST,
             subscriptions: &subscriptions,
-            of: ToldOf::Conversation(end_reason),
+            subject: ReplySubject::Conversation(end_reason),
             now: now(),
         };
         let reply = told.replies().remove(0);
@@ -156,7 +156,7 @@ fn response_type_none_is_told_nothing() {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[silent],
-        of: ToldOf::Call(&outcome),
+        subject: ReplySubject::Call(&outcome),
         now: now(),
     };
     assert_eq!(told.replies(), []);
@@ -168,7 +168,7 @@ fn a_reply() -> Reply {
         request_id: &RequestId("0e1f-2".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[subscription(RespondWhen::Always)],
-        of: ToldOf::Call(&outcome),
+        subject: ReplySubject::Call(&outcome),
         now: now(),
     };
     told.replies().remove(0)

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
 //! condition expression there is), the records (`header`, `call_record`, `outcome_record`,
-//! `reply_record`, `mail_record`) and `unrun` (results of what was not carried out), [`arrival`] (a call comes
+//! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`queues`]
 //! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call) and [`permits`]
@@ -20,7 +20,6 @@ pub mod outbound;
 pub mod random;
 pub mod records;
 pub mod settings;
-mod unrun;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 

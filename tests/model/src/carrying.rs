@@ -2,8 +2,8 @@
 //! further.
 
 use calls::{
-    Call, Due, Ended, Lacking, Outcome, OverallStatus, Phase, Progress, Reply, ReplyContext,
-    SequenceCode, ToldOf,
+    Call, ClosingStep, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, ReplyContext,
+    ReplySubject, SequenceCode,
 };
 use jiff::Timestamp;
 
@@ -134,7 +134,7 @@ fn run(
         kept.ran_in_maintenance |= in_maintenance;
     }
     keep_outcome(kept, sequence, &outcome);
-    let replies = told(&call, ToldOf::Call(&outcome), outcome.ended_at).replies();
+    let replies = reply_context(&call, ReplySubject::Call(&outcome), outcome.ended_at).replies();
     keep_replies(kept, &replies);
 }
 
@@ -143,7 +143,7 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
     let wake = carrying.wake;
     let now = plan.time(world.instant);
     let Phase::Closing {
-        end_reason, what, ..
+        end_reason, step, ..
     } = &seen.conversation.phase
     else {
         return;
@@ -154,15 +154,15 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
         return;
     };
     let call = call(world, plan, wake.conversation, sequence);
-    let unrun = match what {
-        Lacking::Outcomes => seen.conversation.outcome_of_unrun(sequence),
-        Lacking::LastReplies => None,
+    let unrun = match step {
+        ClosingStep::Outcomes => seen.conversation.outcome_of_unrun(sequence),
+        ClosingStep::LastReplies => None,
     };
     let of = match &unrun {
-        Some(outcome) => ToldOf::Call(outcome),
-        None => ToldOf::Conversation(end_reason),
+        Some(outcome) => ReplySubject::Call(outcome),
+        None => ReplySubject::Conversation(end_reason),
     };
-    let replies = told(&call, of, now).replies();
+    let replies = reply_context(&call, of, now).replies();
     let next = seen.conversation.clone().closed_through(sequence);
     if !commit(world, processor, wake, &seen, next) {
         return;
@@ -198,12 +198,16 @@ fn number_of(call: &Call) -> usize {
     call.request_id.0.parse().expect("a number")
 }
 
-fn told<'a>(call: &'a Call, of: ToldOf<'a>, now: Timestamp) -> ReplyContext<'a> {
+fn reply_context<'a>(
+    call: &'a Call,
+    subject: ReplySubject<'a>,
+    now: Timestamp,
+) -> ReplyContext<'a> {
     ReplyContext {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,
-        of,
+        subject,
         now,
     }
 }

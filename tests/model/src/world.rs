@@ -167,10 +167,10 @@ impl Hash for Header {
             Phase::Closing {
                 next,
                 end_reason,
-                what,
+                step,
                 ..
             } => {
-                (2, next, *what == calls::Lacking::Outcomes).hash(state);
+                (2, next, *step == calls::ClosingStep::Outcomes).hash(state);
                 hash_ending(end_reason, state);
             }
             Phase::Ended(end_reason) => {

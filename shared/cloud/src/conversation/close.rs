@@ -1,11 +1,11 @@
 //! A conversation that is over: its calls are given what they still lack.
 
-use calls::{Call, Conversation, Lacking, Phase, SequenceCode, ToldOf};
+use calls::{Call, ClosingStep, Conversation, Phase, ReplySubject, SequenceCode};
 use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
-use crate::conversation::commit::told;
+use crate::conversation::commit::reply_context;
 use crate::conversation::outbox::ReplyAction;
 use crate::error::{CommitError, Error};
 use crate::records::conversation_record::ConversationRecord;
@@ -26,7 +26,7 @@ impl Cloud {
         let mut actions = Vec::new();
         let mut conversation = seen.conversation.clone();
         while let Phase::Closing {
-            end_reason, what, ..
+            end_reason, step, ..
         } = conversation.phase.clone()
         {
             let unclosed: Vec<SequenceCode> = conversation
@@ -43,12 +43,14 @@ impl Cloud {
                         .await;
                 }
                 let call = self.unclosed_call(seen, sequence).await?;
-                actions.extend(match what {
-                    Lacking::Outcomes => {
+                actions.extend(match step {
+                    ClosingStep::Outcomes => {
                         self.write_unrun(&mut transaction, seen, &call, now).await?
                     }
-                    Lacking::LastReplies => {
-                        let replies = told(&call, ToldOf::Conversation(&end_reason), now).replies();
+                    ClosingStep::LastReplies => {
+                        let replies =
+                            reply_context(&call, ReplySubject::Conversation(&end_reason), now)
+                                .replies();
                         self.write_replies(&mut transaction, seen, replies, now)
                     }
                 });
@@ -88,7 +90,7 @@ impl Cloud {
         let Some(outcome) = seen.conversation.outcome_of_unrun(sequence) else {
             return Ok(Vec::new());
         };
-        let replies = told(call, ToldOf::Call(&outcome), now).replies();
+        let replies = reply_context(call, ReplySubject::Call(&outcome), now).replies();
         let record = self.outcome_record(&seen.key, call, outcome, None).await?;
         Ok(self.write_outcome(transaction, seen, &record, replies, now))
     }

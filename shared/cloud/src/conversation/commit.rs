@@ -5,7 +5,7 @@
 
 use calls::{
     Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
-    ReplyContext, ReplyState, RequestId, SequenceCode, Step, ToldOf,
+    ReplyContext, ReplyState, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -259,7 +259,7 @@ impl Cloud {
             actions.push(ReplyAction::mails(&seen.key, sequence));
         }
         end.chunk.write(&mut transaction, &self.objects);
-        let replies = told(end.call, ToldOf::Call(&end.outcome), now).replies();
+        let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
         let mut next = seen.next(conversation);
         if end.results.is_some() {
             next.only = next.only.carried_out();
@@ -322,12 +322,16 @@ impl Cloud {
     }
 }
 
-pub(crate) fn told<'a>(call: &'a Call, of: ToldOf<'a>, now: Timestamp) -> ReplyContext<'a> {
+pub(crate) fn reply_context<'a>(
+    call: &'a Call,
+    subject: ReplySubject<'a>,
+    now: Timestamp,
+) -> ReplyContext<'a> {
     ReplyContext {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,
-        of,
+        subject,
         now,
     }
 }

@@ -158,7 +158,7 @@ fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calls::{EndReason, Lacking, OverallStatus, Progress, RequestId, SequenceCode};
+    use calls::{ClosingStep, EndReason, OverallStatus, Progress, RequestId, SequenceCode};
     use proptest::prelude::*;
 
     fn times() -> impl Strategy<Value = Timestamp> {
@@ -202,9 +202,9 @@ mod tests {
                     Phase::Closing {
                         next,
                         end_reason,
-                        what: match last {
-                            true => Lacking::LastReplies,
-                            false => Lacking::Outcomes,
+                        step: match last {
+                            true => ClosingStep::LastReplies,
+                            false => ClosingStep::Outcomes,
                         },
                         at,
                     }

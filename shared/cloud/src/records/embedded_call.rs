@@ -223,7 +223,7 @@ mod tests {
         Phase::Closing {
             next: SequenceCode::FIRST,
             end_reason: EndReason::Complete,
-            what: calls::Lacking::LastReplies,
+            step: calls::ClosingStep::LastReplies,
             at: at(0),
         }
     }
