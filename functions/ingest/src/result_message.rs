@@ -58,7 +58,7 @@ fn detail_xml(record: &OutcomeRecord, results: &[ObjectResult]) -> Option<String
     }
     let request_id = Some(record.request_id.0.as_str());
     let status = record.outcome.overall_status.text();
-    [ObjectDetail::Whole, ObjectDetail::None]
+    [ObjectDetail::Whole, ObjectDetail::Correlation]
         .into_iter()
         .map(|detail| soap::write_results(record.method, results, request_id, status, detail))
         .find(|xml| soap::carried_bytes_as_text(xml) <= PAYLOAD_BYTES_MAX)

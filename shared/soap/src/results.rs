@@ -46,7 +46,7 @@ pub fn write_results_that_fit(
     request_id: Option<&str>,
     overall_status: &str,
 ) -> String {
-    let written = [ObjectDetail::Whole, ObjectDetail::None]
+    let written = [ObjectDetail::Whole, ObjectDetail::Correlation]
         .into_iter()
         .map(|detail| write_results(method, results, request_id, overall_status, detail))
         .find(|payload| carried_bytes(payload) <= PAYLOAD_BYTES_MAX);
@@ -221,10 +221,11 @@ fn write_result_object(
         ..Element::new("Object")
     };
     let is_known = |object: &Element| object.type_name.as_deref().is_none_or(objects::is_object);
+    let shows_objects = !matches!(detail, ObjectDetail::None | ObjectDetail::Correlation);
     let object = result
         .object
         .as_ref()
-        .filter(|object| detail != ObjectDetail::None && is_known(object));
+        .filter(|object| shows_objects && is_known(object));
     let is_missing = |object: &Element| object.child("CorrelationID").is_none();
     match (object, correlation) {
         (Some(object), Some(correlation)) if is_missing(object) => {
