@@ -150,7 +150,7 @@ fn without_fields(asked: &Asked<'_>) -> Result<Decision, Stop> {
             Some(name) => is_called(other, name),
             None => id.is_some_and(|id| {
                 let name = other.text_of("Name").unwrap_or_default();
-                field_id(asked.working.account(), &stored, name).eq_ignore_ascii_case(id.trim())
+                field_id(asked.working.account(), stored, name).eq_ignore_ascii_case(id.trim())
             }),
         };
         let name = tree::filled(field, "Name").or(id).unwrap_or_default();

@@ -718,7 +718,7 @@ async fn what_is_kept_of_any_type_comes_back() {
         ("Send", "<Subject>s</Subject>", "Subject", "s"),
         (
             "Asset",
-            "<Data><email xmlns=\"\"><options>o</options></email></Data>",
+            "<Data><email><options>o</options></email></Data>",
             "Data.email.options",
             "o",
         ),
