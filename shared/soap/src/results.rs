@@ -234,13 +234,13 @@ fn write_result_object(
             objects::write_object(writer, &object, "Object", detail);
         }
         (Some(object), _) => objects::write_object(writer, object, "Object", detail),
-        (None, _) if detail == ObjectDetail::None && !needs_object(method, &result.detail) => {}
+        // The only one of the four whose result may be without an object.
+        (None, _) if detail == ObjectDetail::None && method == Method::Create => {}
         (None, Some(correlation)) => {
             let object = stand_in().with(Element::of("CorrelationID", correlation));
             objects::write_object(writer, &object, "Object", ObjectDetail::Base);
         }
         (None, None) => match method {
-            // The only one of the four whose result may be without an object.
             Method::Create => {}
             Method::Update | Method::Delete => writer.empty("Object", None, false),
             Method::Perform => {
