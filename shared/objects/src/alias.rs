@@ -46,6 +46,20 @@ pub(crate) fn find<'a>(
     })
 }
 
+/// Whether the PartnerKey of an object leads to one that is there; else it is a new one.
+pub(crate) fn has_partner_key(context: &DecisionContext<'_>) -> Result<bool, Missing> {
+    let Some(partner_key) = tree::filled(context.object, PARTNER_KEY) else {
+        return Ok(false);
+    };
+    let named = find(
+        context.overlay,
+        context.type_name(),
+        PARTNER_KEY,
+        partner_key,
+    )?;
+    Ok(matches!(named, Named::One(_)))
+}
+
 /// What becomes of the records of an object's names when it changes from `before` to `after`; `None`:
 /// it was not there, or is not any more. A PartnerKey is one object's alone.
 pub(crate) fn changes(

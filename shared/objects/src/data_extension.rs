@@ -7,7 +7,7 @@
 use calls::AccountId;
 use soap::{Detail, Element, ObjectResult};
 
-use crate::alias::{self, Named, PARTNER_KEY};
+use crate::alias;
 use crate::carry_out::{DecisionContext, whole};
 use crate::field::Field;
 use crate::key;
@@ -101,7 +101,7 @@ fn named(context: &DecisionContext<'_>, lacking: (u32, &'static str)) -> Result<
     let is_numbered = ["CustomerKey", "ObjectID", "ID"]
         .iter()
         .any(|field| tree::filled(context.object, field).is_some())
-        || has_partner_key(context)?;
+        || alias::has_partner_key(context)?;
     let Some(name) = tree::filled(context.object, "Name").filter(|_| !is_numbered) else {
         return Ok(object);
     };
@@ -114,15 +114,6 @@ fn named(context: &DecisionContext<'_>, lacking: (u32, &'static str)) -> Result<
         (None, Intent::Change | Intent::Remove) => Err(Refused::new(lacking.0, lacking.1).into()),
         (None, Intent::Add | Intent::Save | Intent::Leave) => Ok(object),
     }
-}
-
-/// Whether a PartnerKey leads to it; one that leads nowhere is a new one.
-fn has_partner_key(context: &DecisionContext<'_>) -> Result<bool, Missing> {
-    let Some(partner_key) = tree::filled(context.object, PARTNER_KEY) else {
-        return Ok(false);
-    };
-    let named = alias::find(context.overlay, KIND.type_name, PARTNER_KEY, partner_key)?;
-    Ok(matches!(named, Named::One(_)))
 }
 
 fn remove(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
