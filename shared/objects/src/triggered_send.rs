@@ -314,7 +314,7 @@ impl<'a> Send<'a> {
 fn definition_in(send: &Element) -> Result<&Element, Refused> {
     let named = send.child("TriggeredSendDefinition");
     let is_named = |named: &&Element| {
-        ["CustomerKey", "ObjectID", "ID"]
+        ["CustomerKey", "ObjectID", "ID", "PartnerKey"]
             .iter()
             .any(|field| tree::filled(named, field).is_some())
     };

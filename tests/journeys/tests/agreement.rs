@@ -389,6 +389,33 @@ async fn a_triggered_send_comes_back_with_its_subscribers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_send_names_its_definition_by_any_of_its_keys() {
+    let mut caller = a_caller().await;
+    let definition = DEFINITION.replacen(
+        "<CustomerKey>",
+        "<PartnerKey>partner</PartnerKey><CustomerKey>",
+        1,
+    );
+    let made = caller.does(call().creating(definition)).await;
+    let result = made.results()[0];
+    let keys = [
+        "<CustomerKey>t</CustomerKey>".to_owned(),
+        "<PartnerKey>partner</PartnerKey>".to_owned(),
+        format!("<ID>{}</ID>", result.at("NewID")),
+        format!("<ObjectID>{}</ObjectID>", result.at("NewObjectID")),
+    ];
+    for key in &keys {
+        let send = format!(
+            r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition>{key}</TriggeredSendDefinition><Subscribers><EmailAddress>a@example.com</EmailAddress><SubscriberKey>a</SubscriberKey></Subscribers></Objects>"#
+        );
+        let request = caller.queues(call().creating(send)).await;
+        caller.settles().await;
+        assert_eq!(caller.outcome(&request).await, "OK", "{key}");
+    }
+    assert_eq!(caller.mails().len(), keys.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_include_objects_there_is_no_object() {
     let mut caller = a_caller().await;
     let told = call()
