@@ -23,6 +23,9 @@ const CONFLICTS_MAX: u32 = 40;
 /// A call of more objects may take its time, and replies that are owed do not wait for it.
 const FEW_OBJECTS: u32 = 20;
 
+/// The protocol's code of a RequestExpirationTime that has passed.
+const EXPIRED: u32 = 228;
+
 /// What is left to do about a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -207,7 +210,7 @@ fn expired(call: &Call, now: Timestamp) -> End<'_> {
         overall_status: OverallStatus::Error,
         status_message:
             "Expired. RequestExpirationTime had passed when the turn of the request came".to_owned(),
-        error_code: None,
+        error_code: Some(EXPIRED),
         ended_at: now,
     };
     End {
@@ -271,7 +274,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
             overall_status: OverallStatus::Error,
             status_message: format!(
                 "Exception occurred during [{}] ErrorID: {}. The call was given up: whoever carried it \
-                 out stopped overlay, each time",
+                 out ended before it was done, each time",
                 call.method.name(),
                 call.request_id
             ),
