@@ -12,10 +12,6 @@ pub const START_MS: i64 = 1_795_000_000_000;
 /// Seeds between two worlds that send a call of too many objects: reading one takes a while.
 const SEEDS_PER_LARGE: u64 = 400;
 
-/// Worlds in which a function is killed at its deadline, or for its memory, where in others all of
-/// them crash: by what is left of the seed after fives, so that it takes no draw of the dice.
-const DEADLY: std::ops::Range<u64> = 1..3;
-
 /// A world: its happenings, in their order.
 pub fn world(seed: u64) -> Vec<Happening> {
     let mut maker = Maker::new(seed);
@@ -38,8 +34,6 @@ struct Maker {
     dice: Dice,
     /// Half of all worlds know no trouble: there, what can be done must be done at once.
     stormy: bool,
-    /// Invocations are killed, one at a time, rather than all of them.
-    deadly: bool,
     now_ms: i64,
     maintenance: bool,
     cast: Vec<Planned>,
@@ -59,7 +53,6 @@ impl Maker {
         let mut maker = Self {
             dice,
             stormy,
-            deadly: DEADLY.contains(&(seed % 5)),
             now_ms: START_MS,
             maintenance: false,
             cast: Vec::new(),
@@ -210,12 +203,10 @@ impl Maker {
             InjectedFault::CrashAfter,
             InjectedFault::CrashAfter,
         ]);
-        let nth = 1 + self.dice.below(12);
-        let fault = match self.deadly {
-            true => killing(fault, nth),
-            false => fault,
-        };
-        Some(Error { nth, fault })
+        Some(Error {
+            nth: 1 + self.dice.below(12),
+            fault,
+        })
     }
 
     fn any(&mut self) -> usize {
@@ -275,19 +266,6 @@ impl Maker {
             name,
             sequence: part.sequence,
         }
-    }
-}
-
-/// The same trouble of one invocation, where it would be that of all.
-fn killing(fault: InjectedFault, nth: u64) -> InjectedFault {
-    if fault == InjectedFault::CrashBefore {
-        InjectedFault::Hang
-    } else if fault != InjectedFault::CrashAfter {
-        fault
-    } else if nth.is_multiple_of(2) {
-        InjectedFault::AbortBefore
-    } else {
-        InjectedFault::AbortAfter
     }
 }
 

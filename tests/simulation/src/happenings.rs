@@ -201,7 +201,6 @@ impl Happening {
             }
             Self::SendTogether { .. } => "two at the door".to_owned(),
             Self::SendsFlawed(flaw) => format!("sends {flaw:?}"),
-            // With Hang it is killed at its deadline.
             Self::Works { queue: 3, error } => format!("notifies{}", with(error.as_ref())),
             Self::Works { error, .. } => format!("processes{}", with(error.as_ref())),
             Self::WorkTogether { queue: 3, .. } => "two notify".to_owned(),

@@ -44,7 +44,7 @@ pub struct Seen {
 impl Stage {
     pub async fn new(seed: u64) -> anyhow::Result<Self> {
         let start = Timestamp::from_millisecond(START_MS)?;
-        let local = LocalCloud::with_tables_at(LocalClock::with_tokio(start))?;
+        let local = LocalCloud::with_tables_at(LocalClock::frozen_at(start))?;
         let dice = Mutex::new(Dice::new(seed ^ 0x00ad_d1c7));
         let random = Random::from_fn(move || {
             let mut dice = dice.lock().expect("nobody panics with it");

@@ -46,7 +46,7 @@ fn nothing_is_missing(account: &Account) {
     assert!(missing.is_empty(), "never seen: {missing:?}");
 }
 
-const KINDS: [&str; 34] = [
+const KINDS: [&str; 31] = [
     "sends a part",
     "sends a part with LoseRequest",
     "sends a part with LoseAnswer",
@@ -64,10 +64,7 @@ const KINDS: [&str; 34] = [
     "processes with Conflict",
     "processes with CrashBefore",
     "processes with CrashAfter",
-    "processes with Hang",
-    "processes with AbortAfter",
     "notifies with CrashAfter",
-    "notifies with Hang",
     "two process",
     "two notify",
     "a message comes again",
