@@ -24,6 +24,8 @@ pub enum Disposition {
     Nothing,
     /// The same wake-up must come again then.
     WaitsUntil(Timestamp),
+    /// The same, and all that come behind it in its conversation: nobody has been told of it yet.
+    AllWaitUntil(Timestamp),
 }
 
 /// Settles the replies and mails of a batch. Conversations side by side, within one in order; a
@@ -59,10 +61,18 @@ async fn in_order(
     deadline: Timestamp,
 ) -> Vec<String> {
     let mut handed_back = Vec::new();
+    let mut all_wait_until = None;
     for (wake, delivery) in wake_ups {
-        match settle(cloud, &wake, deadline).await {
+        let settled = match all_wait_until {
+            Some(at) => Ok(Disposition::WaitsUntil(at)),
+            None => settle(cloud, &wake, deadline).await,
+        };
+        if let Ok(Disposition::AllWaitUntil(at)) = settled {
+            all_wait_until = Some(at);
+        }
+        match settled {
             Ok(Disposition::Nothing) => {}
-            Ok(Disposition::WaitsUntil(at)) => {
+            Ok(Disposition::WaitsUntil(at) | Disposition::AllWaitUntil(at)) => {
                 hold(cloud, &delivery, at).await;
                 handed_back.push(delivery.message_id);
             }
@@ -91,7 +101,7 @@ async fn settle(
         ReplyTarget::EmbeddedReply => cloud.embedded_reply(conversation).await?,
         ReplyTarget::Mails => return mails::settle(cloud, wake, deadline).await,
     };
-    reply::settle(cloud, reply).await
+    reply::settle(cloud, reply, wake.step, deadline).await
 }
 
 async fn hold(cloud: &Cloud, delivery: &Delivery, at: Timestamp) {

@@ -4,7 +4,7 @@ use calls::{AsyncResponseType, DeliveryResult, ReplyState};
 use cloud::aws::mail::Sent;
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Error};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
 use crate::{Disposition, reply_mail};
@@ -13,8 +13,14 @@ use crate::{Disposition, reply_mail};
 /// timekeeper.
 const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
-/// Makes the attempt that is due at a reply that was read, if one is.
-pub async fn settle(cloud: &Cloud, record: Option<ReplyRecord>) -> Result<Disposition, Error> {
+/// Makes the attempt that is due at a reply that was read, if one is, and nobody else is at it.
+/// `step`: the version that whoever woke us for it handed on.
+pub async fn settle(
+    cloud: &Cloud,
+    record: Option<ReplyRecord>,
+    step: u64,
+    deadline: Timestamp,
+) -> Result<Disposition, Error> {
     let Some(record) = record else {
         return Ok(Disposition::Nothing);
     };
@@ -24,6 +30,26 @@ pub async fn settle(cloud: &Cloud, record: Option<ReplyRecord>) -> Result<Dispos
         ReplyState::Pending(at) if at > now => return Ok(wait(at.duration_since(now), at)),
         ReplyState::Pending(_) => {}
     }
+    let held = record.leased_until().filter(|_| step != record.version);
+    if let Some(until) = held.filter(|until| *until > now) {
+        return Ok(match wait(until.duration_since(now), until) {
+            Disposition::WaitsUntil(at) if record.reply.is_unattempted() => {
+                Disposition::AllWaitUntil(at)
+            }
+            left @ (Disposition::Nothing
+            | Disposition::WaitsUntil(_)
+            | Disposition::AllWaitUntil(_)) => left,
+        });
+    }
+    let over = now + replies::ATTEMPT_MAX;
+    if over > deadline {
+        return Ok(Disposition::WaitsUntil(now));
+    }
+    let record = match cloud.claim_reply(&record, over, now).await {
+        Ok(claimed) => claimed,
+        Err(CommitError::Conflict) => return Ok(Disposition::Nothing),
+        Err(CommitError::Cloud(error)) => return Err(error),
+    };
     let found = attempt(cloud, &record).await?;
     let attempted = match replies::commit(cloud, &record, found).await {
         Ok(attempted) => attempted,
@@ -36,7 +62,7 @@ pub async fn settle(cloud: &Cloud, record: Option<ReplyRecord>) -> Result<Dispos
     })
 }
 
-fn wait(time: SignedDuration, at: jiff::Timestamp) -> Disposition {
+fn wait(time: SignedDuration, at: Timestamp) -> Disposition {
     if time <= HELD_MAX {
         Disposition::WaitsUntil(at)
     } else {
@@ -47,7 +73,10 @@ fn wait(time: SignedDuration, at: jiff::Timestamp) -> Disposition {
 async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<DeliveryResult, Error> {
     match record.reply.subscription.response_type {
         AsyncResponseType::None => Ok(DeliveryResult::Taken),
-        AsyncResponseType::HttpPost => replies::post(cloud, record).await,
+        AsyncResponseType::HttpPost => {
+            let prepared = replies::prepare(cloud, record).await?;
+            Ok(replies::post(cloud, record, prepared).await)
+        }
         AsyncResponseType::Email => {
             let results = replies::results_xml(cloud, record).await?;
             mail(cloud, record, results.as_deref()).await

@@ -3,23 +3,14 @@
 //! are. Everything else is the notifier's - mails, further attempts, receivers that hang, and
 //! whatever comes after something that was left to it, so that replies stay in order.
 
-use std::time::Duration;
-
 use calls::{AsyncResponseType, ReplyState};
 use cloud::aws::queues::{BATCH_MAX, ReplyWakeUp};
-use cloud::outbound::callback::TIMEOUT;
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Outbox, ReplyAction};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use replies::Prepared;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tracing::warn;
-
-/// A reply that has waited so long for its turn is the notifier's, or the timekeeper could wake it
-/// for a reply that is being posted here.
-const WAITED_MAX: SignedDuration = SignedDuration::from_secs(30);
-
-/// Time before the deadline by which the longest attempt must be over and committed.
-const HEAD_ROOM: Duration = Duration::from_secs(2);
 
 enum OutboxCommand {
     Action(ReplyAction),
@@ -104,7 +95,7 @@ impl Telling {
             self.left_to_notifier = true;
             return self.waiting.push(action.wake);
         }
-        if let Some(wake) = attempt(cloud, &reply, action.wake).await {
+        if let Some(wake) = self.attempt(cloud, &reply, action.wake).await {
             self.waiting.push(wake);
             self.send_waiting(cloud).await;
         }
@@ -114,28 +105,51 @@ impl Telling {
         let now = cloud.now();
         let reply = &record.reply;
         reply.subscription.response_type == AsyncResponseType::HttpPost
-            && reply.state == ReplyState::Pending(reply.pending_since)
-            && now.duration_since(reply.pending_since) <= WAITED_MAX
-            && now + TIMEOUT + HEAD_ROOM <= self.deadline
+            && reply.is_unattempted()
+            && self.has_time(record, now)
             && cloud.receivers.are_quick(&record.account, now)
+    }
+
+    /// Whether an attempt is over before the function is, and before the lease: a reply that has
+    /// waited long for its turn is the notifier's.
+    fn has_time(&self, record: &ReplyRecord, now: Timestamp) -> bool {
+        let over = now + replies::ATTEMPT_MAX;
+        over <= self.deadline && record.leased_until().is_some_and(|until| over <= until)
     }
 
     async fn send_waiting(&mut self, cloud: &Cloud) {
         let waiting = std::mem::take(&mut self.waiting);
         self.outbox.send(cloud, waiting).await;
     }
+
+    /// Makes the first attempt at a reply. Gives back the wake-up for what is left to do about it.
+    async fn attempt(
+        &self,
+        cloud: &Cloud,
+        record: &ReplyRecord,
+        wake: ReplyWakeUp,
+    ) -> Option<ReplyWakeUp> {
+        match replies::prepare(cloud, record).await {
+            Ok(prepared) if self.has_time(record, cloud.now()) => {
+                post(cloud, record, prepared, wake).await
+            }
+            Ok(_) => Some(wake),
+            Err(error) => {
+                warn!(error = error.in_full(), "reply left to the notifier");
+                Some(wake)
+            }
+        }
+    }
 }
 
-/// Makes the first attempt at a reply. Gives back the wake-up for what is left to do about it.
-async fn attempt(cloud: &Cloud, record: &ReplyRecord, wake: ReplyWakeUp) -> Option<ReplyWakeUp> {
+async fn post(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    prepared: Prepared,
+    wake: ReplyWakeUp,
+) -> Option<ReplyWakeUp> {
     let began = tokio::time::Instant::now();
-    let found = match replies::post(cloud, record).await {
-        Ok(found) => found,
-        Err(error) => {
-            warn!(error = error.in_full(), "reply left to the notifier");
-            return Some(wake);
-        }
-    };
+    let found = replies::post(cloud, record, prepared).await;
     let (took, now) = (began.elapsed(), cloud.now());
     cloud.receivers.answered(&record.account, &found, took, now);
     match replies::commit(cloud, record, found).await {

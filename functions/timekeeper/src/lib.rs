@@ -164,19 +164,22 @@ async fn look_at_all(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
 
 async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
     let Round {
-        cloud, maintenance, ..
+        cloud,
+        maintenance,
+        by,
+        ..
     } = round;
     let now = cloud.now();
     let looked = if ConversationRecord::is_at(&entry.key) {
         let key = ConversationKey(entry.key.pk.clone());
         cloud
             .take_step(&key, now, |conversation| {
-                look_or_park(conversation, maintenance, now)
+                look_or_park(conversation, maintenance, by, now)
             })
             .await
             .map(|_| ())
     } else {
-        match cloud.look_at_pending(&entry.key, now).await {
+        match cloud.look_at_pending(&entry.key, by, now).await {
             // Whoever was first has done it.
             Ok(()) | Err(CommitError::Conflict) => Ok(()),
             Err(CommitError::Cloud(error)) => Err(error),
@@ -193,7 +196,20 @@ async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
 }
 
 /// In maintenance a running conversation is not woken: it would only be parked by the processor.
-fn look_or_park(conversation: calls::Conversation, maintenance: bool, now: Timestamp) -> Step<()> {
+/// What the index says is due `by` then may have moved on since: the index lags.
+fn look_or_park(
+    conversation: calls::Conversation,
+    maintenance: bool,
+    by: Timestamp,
+    now: Timestamp,
+) -> Step<()> {
+    if !conversation.is_due(by) {
+        return Step {
+            conversation: None,
+            answer: (),
+            actions: Vec::new(),
+        };
+    }
     if maintenance && matches!(conversation.phase, Phase::Running(_)) {
         let parked = conversation.park(now);
         return Step {

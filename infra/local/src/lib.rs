@@ -17,6 +17,7 @@ mod connector;
 pub mod delivery;
 mod disk;
 pub mod dynamodb;
+pub mod event_source;
 mod failure;
 pub mod faults;
 pub mod functions;

@@ -46,6 +46,10 @@ pub async fn a_caller() -> Story {
     Story::with_retries(RetryConfig::standard()).await
 }
 
+fn beginning() -> Timestamp {
+    BEGINNING.parse().expect("a time")
+}
+
 /// As deployed: callbacks go to public https addresses only.
 fn settings() -> Settings {
     Settings {
@@ -69,8 +73,18 @@ fn counted() -> Random {
 impl Story {
     /// The same where the AWS clients try so often.
     pub async fn with_retries(retries: RetryConfig) -> Self {
-        let beginning: Timestamp = BEGINNING.parse().expect("a time");
-        let clock = LocalClock::frozen_at(beginning);
+        let clock = LocalClock::frozen_at(beginning());
+        Self::at(clock, retries).await
+    }
+
+    /// The same where time passes as tokio's does, which the test has paused.
+    pub async fn in_time_of_tokio() -> Self {
+        let clock = LocalClock::with_tokio(beginning());
+        Self::at(clock, RetryConfig::standard()).await
+    }
+
+    async fn at(clock: LocalClock, retries: RetryConfig) -> Self {
+        let beginning = clock.now();
         let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
         let random = counted();
         let stack = set_on(&local, &random, &retries);

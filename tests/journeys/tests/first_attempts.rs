@@ -164,6 +164,8 @@ async fn the_run_that_goes_on_after_a_crash_first_sees_to_what_is_left_behind() 
     // Whoever had no answer sends its part again, which wakes the conversation.
     caller.queues(part("c", 12, 12).calling_back(ADDRESS)).await;
     caller.settles().await;
+    // Nobody knows whether the run is still at those that it had in hand, until their lease is over.
+    caller.passes(minutes(1)).await;
     each_in_order(&caller);
 }
 

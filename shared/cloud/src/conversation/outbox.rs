@@ -132,10 +132,10 @@ impl Cloud {
                 conversation_id: header.conversation.conversation_id.clone(),
                 version: 1,
                 reply,
+                due: Some(now + reply_record::LOOK_AGAIN),
                 kept: ReplyLocation::Apart,
             };
-            let due = now + reply_record::LOOK_AGAIN;
-            transaction.put_new(&self.calls, record.to_item(due, self.reply_expires(now)));
+            transaction.put_new(&self.calls, record.to_item(self.reply_expires(now)));
             actions.push(ReplyAction::reply(record));
         }
         actions
