@@ -1,16 +1,26 @@
 //! What a run owes to callers. A reply by HTTP POST has its first attempt here, while the run goes
 //! on with the next call: that saves a message, an invocation and a read for most replies there
-//! are. Everything else is the notifier's - mails, further attempts, receivers that hang, and
-//! whatever comes after something that was left to it, so that replies stay in order.
+//! are. Everything else is the notifier's - mails, further attempts, receivers that are slow or that
+//! nobody knows, and whatever comes after something that was left to it, so that replies stay in
+//! order.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use calls::{AsyncResponseType, ReplyState};
-use cloud::aws::queues::{BATCH_MAX, ReplyWakeUp};
+use cloud::aws::queues::{BATCH_MAX, Lane, ReplyWakeUp};
+use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Outbox, ReplyAction};
 use jiff::Timestamp;
 use replies::Prepared;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
 use tracing::warn;
+
+/// Longest that a run which has come to its end goes on posting before it leaves the rest to the
+/// notifier: others wait for its place.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 enum OutboxCommand {
     Action(ReplyAction),
@@ -29,6 +39,10 @@ pub struct Telling {
     deadline: Timestamp,
     /// Something earlier was, or may have been.
     left_to_notifier: bool,
+    /// Receivers that are the notifier's, and where replies to them wait.
+    lanes: BTreeMap<Receiver, Lane>,
+    /// Since when the run has nothing else to do.
+    waits_since: Option<Instant>,
     waiting: Vec<ReplyWakeUp>,
     outbox: Outbox,
 }
@@ -61,6 +75,8 @@ pub fn replies(deadline: Timestamp, outbox: Outbox) -> (Replies, Telling) {
         told,
         deadline,
         left_to_notifier: false,
+        lanes: BTreeMap::new(),
+        waits_since: None,
         waiting: Vec::new(),
         outbox,
     };
@@ -91,9 +107,15 @@ impl Telling {
             // Mails have an order of their own.
             return self.waiting.push(action.wake);
         };
-        if self.left_to_notifier || !self.is_for_us(cloud, &reply) {
+        if self.left_to_notifier || !self.is_for_us(&reply, cloud.now()) {
             self.left_to_notifier = true;
             return self.waiting.push(action.wake);
+        }
+        if let Some(lane) = self.lane_of(cloud, &reply).await {
+            return self.waiting.push(ReplyWakeUp {
+                lane,
+                ..action.wake
+            });
         }
         if let Some(wake) = self.attempt(cloud, &reply, action.wake).await {
             self.waiting.push(wake);
@@ -101,13 +123,36 @@ impl Telling {
         }
     }
 
-    fn is_for_us(&self, cloud: &Cloud, record: &ReplyRecord) -> bool {
-        let now = cloud.now();
+    fn is_for_us(&mut self, record: &ReplyRecord, now: Timestamp) -> bool {
         let reply = &record.reply;
         reply.subscription.response_type == AsyncResponseType::HttpPost
             && reply.is_unattempted()
             && self.has_time(record, now)
-            && cloud.receivers.are_quick(&record.account, now)
+            && !self.has_waited_long()
+    }
+
+    /// A run that has come to its end holds its place for its replies alone.
+    fn has_waited_long(&mut self) -> bool {
+        if !self.told.is_closed() {
+            return false;
+        }
+        let since = self.waits_since.get_or_insert_with(Instant::now);
+        since.elapsed() > WAIT_MAX
+    }
+
+    /// Where a reply waits whose receiver is not known to be quick; `None`: it is posted here.
+    async fn lane_of(&mut self, cloud: &Cloud, record: &ReplyRecord) -> Option<Lane> {
+        let receiver = Receiver::of(&record.account, &record.reply.subscription.address);
+        if let Some(lane) = self.lanes.get(&receiver) {
+            return Some(lane.clone());
+        }
+        let pace = cloud.pace(&receiver).await;
+        if pace == Pace::Quick {
+            return None;
+        }
+        let lane = receiver.lane(pace, &record.conversation);
+        self.lanes.insert(receiver, lane.clone());
+        Some(lane)
     }
 
     /// Whether an attempt is over before the function is, and before the lease: a reply that has
@@ -148,10 +193,7 @@ async fn post(
     prepared: Prepared,
     wake: ReplyWakeUp,
 ) -> Option<ReplyWakeUp> {
-    let began = tokio::time::Instant::now();
     let found = replies::post(cloud, record, prepared).await;
-    let (took, now) = (began.elapsed(), cloud.now());
-    cloud.receivers.answered(&record.account, &found, took, now);
     match replies::commit(cloud, record, found).await {
         Ok(attempted) => match attempted.state {
             ReplyState::Pending(_) => Some(ReplyWakeUp {

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use calls::{DeliveryResult, Reply, ReplyState};
 use cloud::outbound::callback::{Post, TIMEOUT};
+use cloud::outbound::receiver_health::{QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Error};
 use soap::ObjectDetail;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// Longest that posting and committing take together, with what clocks of two functions differ by:
@@ -37,8 +39,23 @@ pub async fn prepare(cloud: &Cloud, record: &ReplyRecord) -> Result<Prepared, Er
     })
 }
 
-/// Posts a reply to its address.
+/// Posts a reply to its address, and notes how quickly its receiver answers; that it is late is
+/// noted before it answers, so that nobody else waits for it.
 pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
+    let receiver = Receiver::of(&record.account, &record.reply.subscription.address);
+    let began = Instant::now();
+    let posting = post_once(cloud, record, prepared);
+    tokio::pin!(posting);
+    let found = match tokio::time::timeout(QUICK_MAX, &mut posting).await {
+        Ok(found) => found,
+        Err(_) => tokio::join!(posting, cloud.receiver_is_late(&receiver)).0,
+    };
+    let took = began.elapsed();
+    cloud.receiver_answered(&receiver, &found, took).await;
+    found
+}
+
+async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
     let reply = &record.reply;
     let post = Post {
         url: &reply.subscription.address,

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use aws_smithy_types::retry::RetryConfig;
-use calls::AccountId;
+use calls::{AccountId, DeliveryResult};
 use cloud::accounts::{Account, Caller};
+use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
@@ -149,7 +151,17 @@ impl Story {
             .put_account(&self.account_record())
             .await
             .expect("an account");
+        self.is_told_quickly_at(ADDRESS).await;
         self.fetches_token().await;
+    }
+
+    /// Its receiver has been called before, and answered at once.
+    pub async fn is_told_quickly_at(&self, address: &str) {
+        let receiver = Receiver::of(&AccountId(self.account.clone()), address);
+        let cloud = &self.stack.cloud;
+        cloud
+            .receiver_answered(&receiver, &DeliveryResult::Taken, Duration::ZERO)
+            .await;
     }
 
     pub async fn fetches_token(&mut self) {

@@ -8,7 +8,7 @@ use objects::MailOrder;
 use tracing::warn;
 
 use crate::Cloud;
-use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
+use crate::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::error::CommitError;
 use crate::records::conversation_record::ConversationRecord;
@@ -198,6 +198,7 @@ pub(crate) fn reply_wake_up(
         conversation: key.clone(),
         sequence,
         what,
+        lane: Lane::Conversation,
         step,
     }
 }
