@@ -45,9 +45,9 @@ const UNKNOWN_REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 /// Most receivers that a function remembers.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// Slow receivers of an account from which on those that nobody knows are taken for slow, too: an
-/// account gets no more places by using many host names.
-const SLOW_ORIGINS_MAX: usize = 8;
+/// Slow receivers of an account from which on those that nobody knows are taken for slow, too. The
+/// first attempts at ten of them hold a place; by more host names than these an account gets no more.
+const SLOW_ORIGINS_MAX: usize = 60;
 
 /// Stands for all receivers of an account that nobody knows.
 const ANY: &str = "*";
