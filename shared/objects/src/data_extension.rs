@@ -4,6 +4,7 @@
 //! removing a data extension gives up the partition in one write, however many rows there are, and
 //! one made again under the same key begins empty.
 
+use calls::AccountId;
 use soap::{Detail, Element, ObjectResult};
 
 use crate::carry_out::{DecisionContext, whole};
@@ -144,7 +145,15 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     };
     let mut becomes = stored.clone();
     for field in fields_in(context.object) {
-        let name = tree::filled(field, "Name").unwrap_or_default();
+        let id = tree::filled(field, "ObjectID");
+        let is_meant = |other: &Element| match tree::filled(field, "Name") {
+            Some(name) => is_called(other, name),
+            None => id.is_some_and(|id| {
+                let name = other.text_of("Name").unwrap_or_default();
+                field_id(context.overlay.account(), stored, name).eq_ignore_ascii_case(id.trim())
+            }),
+        };
+        let name = tree::filled(field, "Name").or(id).unwrap_or_default();
         let Some(fields) = becomes
             .children
             .iter_mut()
@@ -152,10 +161,7 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         else {
             break;
         };
-        let place = fields
-            .children
-            .iter()
-            .position(|other| is_called(other, name));
+        let place = fields.children.iter().position(is_meant);
         let is_key = |field: &Element| tree::is_true(field, "IsPrimaryKey") == Some(true);
         match place {
             Some(place) if !is_key(&fields.children[place]) => {
@@ -228,6 +234,16 @@ pub(crate) fn fields_in(definition: &Element) -> impl Iterator<Item = &Element> 
         .child("Fields")
         .into_iter()
         .flat_map(|fields| fields.all("Field"))
+}
+
+/// The ObjectID of a field: always the same for the same field of the same data extension.
+pub(crate) fn field_id(account: &AccountId, definition: &Element, name: &str) -> String {
+    let owner = ["ObjectID", "CustomerKey"]
+        .iter()
+        .find_map(|id| tree::filled(definition, id));
+    let field = format!("{}.{name}", owner.unwrap_or_default());
+    let number = key::number(account, "DataExtensionField", &field, 0);
+    key::guid(account, "DataExtensionField", number)
 }
 
 fn is_called(field: &Element, name: &str) -> bool {
