@@ -38,7 +38,7 @@ NEIGHBOURS = {
     "hangs": ("wait/60000", 1),
     "answers after 14 s": ("wait/14000", 1),
     "answers after 0.9 s": ("wait/900", 1),
-    "answers after 0.6 s, ten each": ("wait/600", 10),
+    "ten each after 0.6 s": ("wait/600", 10),
     "closes": ("close", 1),
     "answers 503": ("status/503", 1),
     "fifty hosts hang": ("wait/60000", 1),
@@ -343,7 +343,7 @@ def main():
     parser.add_argument("--binary", type=Path)
     parser.add_argument("--port", type=int, default=18130)
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--only", default=",".join(NEIGHBOURS))
+    parser.add_argument("--only", help="some of: " + ", ".join(NEIGHBOURS))
     parser.add_argument("--doubles", type=int)
     arguments = parser.parse_args()
     binary = arguments.binary or arguments.target / "release/local"
@@ -354,14 +354,15 @@ def main():
         threading.Thread(target=receivers.serve_forever, daemon=True).start()
         port = receivers.server_address[1]
     found, problems = {}, []
-    for neighbour in arguments.only.split(","):
+    everything = ("alone", "hangs", "ten each after 0.6 s") if arguments.short else NEIGHBOURS
+    for neighbour in arguments.only.split(",") if arguments.only else everything:
         times, lost, doubled = measure(binary, arguments.port, port, neighbour, rounds, at_once)
         problems += [f"{neighbour}: lost {one}" for one in lost] + [f"{neighbour}: doubled {one}" for one in doubled]
         found[neighbour] = {kind: figures(times[kind] or [0.0]) for kind in KINDS}
         print(f"{neighbour}: {len(lost)} lost, {len(doubled)} doubled", flush=True)
     if "alone" in found:
         table(found)
-    calls = arguments.doubles if arguments.doubles is not None else 500 if arguments.short else 20_000
+    calls = arguments.doubles if arguments.doubles is not None else 0 if arguments.short else 20_000
     twice = doubles(binary, arguments.port, port, calls) if calls else {}
     if twice:
         print(f"\n{twice['calls']} calls due at one instant: {twice['told']} told within {twice['seconds']} s, {twice['doubled']} doubled")

@@ -56,10 +56,7 @@ pub struct Reply {
     pub released: bool,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde's skip_serializing_if passes a reference"
-)]
+/// As serde asks, by reference.
 pub const fn is_false(flag: &bool) -> bool {
     !*flag
 }
