@@ -154,7 +154,9 @@ async fn attempt(batch: &Batch<'_>, waiting: Waiting) {
             message.wake.step = step;
             Ok(match reply::wait(next, batch.cloud.now()) {
                 Disposition::WaitsUntil(_) => Disposition::Moves(Lane::Conversation),
-                later => later,
+                later @ (Disposition::Nothing
+                | Disposition::AllWaitUntil(_)
+                | Disposition::Moves(_)) => later,
             })
         }
         Err(error) => Err(error),

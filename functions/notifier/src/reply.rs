@@ -63,7 +63,10 @@ pub async fn settle(
                 Disposition::WaitsUntil(at) if record.reply.is_unattempted() => {
                     Disposition::AllWaitUntil(at)
                 }
-                left => left,
+                other @ (Disposition::Nothing
+                | Disposition::WaitsUntil(_)
+                | Disposition::AllWaitUntil(_)
+                | Disposition::Moves(_)) => other,
             });
         }
         Turn::Now => {}

@@ -256,13 +256,6 @@ async fn holds_up_nobody(neighbour: Neighbour) {
     let beside = beside(Some(&neighbour)).await;
     let longest = |what| (alone.longest(what), beside.longest(what));
     let median = |what| (alone.median(what), beside.median(what));
-    for what in OF_QUIET.into_iter().chain(["own good receiver"]) {
-        println!(
-            "{what}: longest {:?}, median {:?}",
-            longest(what),
-            median(what)
-        );
-    }
     for what in OF_QUIET {
         for (alone, beside) in [longest(what), median(what)] {
             assert!(

@@ -142,7 +142,7 @@ impl Health {
     fn pace_at(&self, now: Timestamp) -> Pace {
         match self.pace {
             Pace::Dawdling | Pace::Hanging if self.until <= now => Pace::Unknown,
-            pace => pace,
+            Pace::Unknown | Pace::Quick | Pace::Dawdling | Pace::Hanging => self.pace,
         }
     }
 
@@ -202,7 +202,7 @@ impl Remembered {
     fn pace_at(&self, now: Timestamp) -> Pace {
         match self.health.pace_at(now) {
             Pace::Unknown if self.is_taken_for_slow => Pace::Hanging,
-            pace => pace,
+            pace @ (Pace::Unknown | Pace::Quick | Pace::Dawdling | Pace::Hanging) => pace,
         }
     }
 }
