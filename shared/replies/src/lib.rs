@@ -11,7 +11,7 @@ use std::time::Duration;
 use calls::{DeliveryResult, Reply, ReplyState};
 use cloud::outbound::callback::{Post, TIMEOUT};
 use cloud::outbound::receiver_health::{QUICK_MAX, Receiver};
-use cloud::records::reply_record::ReplyRecord;
+use cloud::records::reply_record::{ReplyLocation, ReplyRecord};
 use cloud::{Cloud, CommitError, Error};
 use soap::ObjectDetail;
 use tokio::time::Instant;
@@ -105,7 +105,11 @@ pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<S
     let Some(outcome) = outcome else {
         return Ok(None);
     };
-    let results = outcome.object_results(cloud).await?;
+    let call = match &record.kept {
+        ReplyLocation::InHeader(header) => header.only.call.as_deref(),
+        ReplyLocation::Apart | ReplyLocation::WithOutcome(_) => None,
+    };
+    let results = outcome.object_results(cloud, call).await?;
     if results.is_empty() {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use calls::{AccountId, ConversationKey, Reply, RequestId, SequenceCode};
+use calls::{About, AccountId, ConversationKey, Reply, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use objects::MailOrder;
 use tracing::warn;
@@ -126,13 +126,19 @@ impl Cloud {
     ) -> Vec<ReplyAction> {
         let mut actions = Vec::with_capacity(replies.len());
         for reply in replies {
+            // Those of the conversation a moment later, so that the timekeeper, too, finds them behind
+            // those of its calls.
+            let behind = match reply.about {
+                About::Call => SignedDuration::ZERO,
+                About::Conversation => SignedDuration::from_millis(1),
+            };
             let record = ReplyRecord {
                 conversation: header.key.clone(),
                 account: header.conversation.account.clone(),
                 conversation_id: header.conversation.conversation_id.clone(),
                 version: 1,
                 reply,
-                due: Some(now + reply_record::LOOK_AGAIN),
+                due: Some(now + reply_record::LOOK_AGAIN + behind),
                 kept: ReplyLocation::Apart,
             };
             transaction.put_new(&self.calls, record.to_item(self.reply_expires(now)));
