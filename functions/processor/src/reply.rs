@@ -107,7 +107,7 @@ impl Telling {
             // Mails have an order of their own.
             return self.waiting.push(action.wake);
         };
-        if self.left_to_notifier || !self.is_for_us(&reply, cloud.now()) {
+        if self.left_to_notifier || !is_first_post(&reply) {
             self.left_to_notifier = true;
             return self.waiting.push(action.wake);
         }
@@ -117,18 +117,14 @@ impl Telling {
                 ..action.wake
             });
         }
+        if !self.has_time(&reply, cloud.now()) || self.has_waited_long() {
+            self.left_to_notifier = true;
+            return self.waiting.push(action.wake);
+        }
         if let Some(wake) = self.attempt(cloud, &reply, action.wake).await {
             self.waiting.push(wake);
             self.send_waiting(cloud).await;
         }
-    }
-
-    fn is_for_us(&mut self, record: &ReplyRecord, now: Timestamp) -> bool {
-        let reply = &record.reply;
-        reply.subscription.response_type == AsyncResponseType::HttpPost
-            && reply.is_unattempted()
-            && self.has_time(record, now)
-            && !self.has_waited_long()
     }
 
     /// A run that has come to its end holds its place for its replies alone.
@@ -185,6 +181,11 @@ impl Telling {
             }
         }
     }
+}
+
+fn is_first_post(record: &ReplyRecord) -> bool {
+    let reply = &record.reply;
+    reply.subscription.response_type == AsyncResponseType::HttpPost && reply.is_unattempted()
 }
 
 async fn post(
