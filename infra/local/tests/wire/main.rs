@@ -8,6 +8,7 @@ mod port;
 mod queues;
 mod schedules;
 mod tables;
+mod trays;
 mod troubles;
 
 use std::collections::HashMap;
