@@ -27,7 +27,9 @@ pub async fn carry_out(
     if let Err(refusal) = checked {
         return Ok(Ok(accept::refused(call, &refusal)));
     }
-    if cloud.accounts.maintenance().await? {
+    // Whoever turns the switch in this process waits until what is begun here is committed.
+    let _carrying_out = cloud.carrying_out().await;
+    if cloud.in_maintenance().await? {
         return Ok(Err(Fault::server(
             9,
             "In Maintenance. Synchronous requests are not carried out at present; \

@@ -13,7 +13,7 @@ const VERSION_DATE: &str = "2026-11-21T00:00:00Z";
 
 /// GetSystemStatus.
 pub async fn status(cloud: &Cloud) -> Result<String, Trouble> {
-    let status = if cloud.accounts.maintenance().await? {
+    let status = if cloud.in_maintenance().await? {
         SystemStatus::InMaintenance
     } else {
         SystemStatus::Ok

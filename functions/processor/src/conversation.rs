@@ -170,7 +170,7 @@ async fn run_next(
     let now = cloud.now();
     let turn = call::turn(&call, progress, now);
     // One that is carried out reads the switch together with its objects.
-    if turn != Turn::Now && cloud.accounts.maintenance().await? {
+    if turn != Turn::Now && cloud.in_maintenance().await? {
         return park(cloud, standing).await;
     }
     match turn {

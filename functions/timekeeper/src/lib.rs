@@ -6,18 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use calls::{ConversationKey, Owed, Phase, Step};
+use calls::{ConversationKey, Due, Owed, Phase, Step};
 use cloud::standing::{Standing, parked_shard};
 use cloud::table::DueEntry;
 use cloud::{Cloud, CommitError, Trouble};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
-
-/// The index of what is due is dealt out to so many parts, by the first digit of the key.
-const SHARDS: [char; 16] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-];
 
 /// Entries that are read in one request.
 const PAGE: i32 = 100;
@@ -69,7 +64,7 @@ pub async fn look_ahead(
         deadline,
     };
     let mut parts = Vec::new();
-    for shard in SHARDS.map(String::from) {
+    for shard in cloud::due::shards() {
         let parked = parked_shard(&shard);
         parts.push(shard);
         if may_go_on(switch, now) {
@@ -109,11 +104,14 @@ fn may_go_on(switch: Option<bool>, now: Timestamp) -> bool {
 /// What was looked at in one part, and what kept the rest of it from being read.
 async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble>) {
     let mut minute = Minute::default();
+    let mut last = None;
     for _ in 0..PAGES_MAX {
         if round.cloud.now() >= round.deadline {
             break;
         }
-        let entries = match round.cloud.calls.due(&part, round.by, PAGE).await {
+        let calls = &round.cloud.calls;
+        let found = calls.due_behind(&part, round.by, PAGE, last.as_ref()).await;
+        let entries = match found {
             Ok(entries) => entries,
             Err(trouble) => {
                 warn!(
@@ -125,6 +123,7 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble
             }
         };
         let found = entries.len();
+        last = entries.last().cloned();
         let looking = by_conversation(entries).into_iter();
         let looking = looking.map(|entries| look_at_all(round, entries));
         let troubles: usize = stream::iter(looking)
@@ -133,8 +132,7 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble
             .await;
         minute.looked_at += found;
         minute.trouble += troubles;
-        // What was looked at has moved on; a page of nothing but trouble would be read again.
-        if found < usize::try_from(PAGE).unwrap_or(0) || troubles == found {
+        if found < usize::try_from(PAGE).unwrap_or(0) {
             break;
         }
     }
@@ -168,14 +166,17 @@ async fn look_at_all(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
 
 async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
     let Round {
-        cloud, maintenance, ..
+        cloud,
+        maintenance,
+        by,
+        ..
     } = round;
     let now = cloud.now();
     let looked = if Standing::is_at(&entry.key) {
         let key = ConversationKey(entry.key.pk.clone());
         cloud
             .take_step(&key, now, |conversation| {
-                look_or_park(conversation, maintenance, now)
+                look_or_park(conversation, maintenance, by, now)
             })
             .await
             .map(|_| ())
@@ -197,7 +198,21 @@ async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
 }
 
 /// In maintenance a running conversation is not woken: it would only be parked by the processor.
-fn look_or_park(conversation: calls::Conversation, maintenance: bool, now: Timestamp) -> Step<()> {
+/// What the index says is due `by` then may have moved on since: the index lags.
+fn look_or_park(
+    conversation: calls::Conversation,
+    maintenance: bool,
+    by: Timestamp,
+    now: Timestamp,
+) -> Step<()> {
+    let is_parked = matches!(conversation.due, Due::Parked(_));
+    if !conversation.is_due(by) || (maintenance && is_parked) {
+        return Step {
+            conversation: None,
+            answer: (),
+            owed: Vec::new(),
+        };
+    }
     if maintenance && matches!(conversation.phase, Phase::Running(_)) {
         let parked = conversation.park(now);
         return Step {

@@ -27,6 +27,7 @@ use subtle::ConstantTimeEq;
 
 use crate::digest_users::DigestUser;
 use crate::item::{Reading, Writing};
+use crate::maintenance::Switch;
 use crate::seal::Seal;
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
@@ -91,6 +92,7 @@ impl Login {
 pub struct Accounts {
     pub(crate) table: Table,
     pub(crate) seal: Arc<Seal>,
+    pub(crate) switch: Arc<Switch>,
     remembered: Arc<Mutex<Remembered>>,
 }
 
@@ -114,6 +116,7 @@ impl Accounts {
         Self {
             table,
             seal: Arc::new(Seal::new(config, key)),
+            switch: Arc::default(),
             remembered: Arc::default(),
         }
     }
@@ -211,7 +214,8 @@ impl Accounts {
         Ok(Some(account))
     }
 
-    /// Whether calls are held back at present.
+    /// Whether calls are held back at present, for people; functions go by
+    /// [`crate::Cloud::in_maintenance`].
     pub async fn maintenance(&self) -> Result<bool, Trouble> {
         Ok(self.maintenance_switch().await? == Some(true))
     }
@@ -225,12 +229,6 @@ impl Accounts {
     /// Where the switch is, for whoever reads it together with other records.
     pub(crate) fn switch_record(&self) -> (&Table, Key) {
         (&self.table, Key::new("SWITCH", "MAINTENANCE"))
-    }
-
-    pub async fn set_maintenance(&self, on: bool) -> Result<(), Trouble> {
-        let (table, key) = self.switch_record();
-        let item = Writing::new(key).text("on", on.to_string()).done();
-        table.put(item).await
     }
 
     pub async fn put_account(&self, account: &Account) -> Result<(), Trouble> {

@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use calls::ConversationKey;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use crate::due::shard_of as due_shard;
 use crate::pack::{pack, unpack};
 use crate::table::Key;
 use crate::trouble::Trouble;
@@ -110,11 +110,6 @@ pub(crate) fn size_of(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + bytes(value))
         .sum()
-}
-
-/// The part of the index that a conversation's records lie in.
-pub(crate) fn due_shard(conversation: &ConversationKey) -> String {
-    conversation.shard().to_string()
 }
 
 /// An item being read.

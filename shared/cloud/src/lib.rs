@@ -3,10 +3,10 @@
 //! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
 //! condition expression there is), the records (`standing`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
-//! in), [`steps`] (the only file that commits conversations), [`ahead`] (what a run reads), [`queues`]
+//! in), [`steps`] (the only file that commits conversations), [`ahead`] (what a run reads), [`due`] (what must be looked at again), [`queues`]
 //! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
-//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call) and [`permits`]
-//! (how often).
+//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), [`permits`]
+//! (how often) and [`maintenance`] (whether anything is carried out).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -23,11 +23,13 @@ pub mod clock;
 mod closing;
 pub mod continuation;
 mod digest_users;
+pub mod due;
 mod item;
 mod lazy_client;
 mod lean_clients;
 pub mod mail;
 pub mod mail_record;
+pub mod maintenance;
 pub mod objects_table;
 pub mod only_call;
 pub mod outcome_record;

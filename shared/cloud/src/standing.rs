@@ -13,6 +13,7 @@ use calls::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+pub use crate::due::parked_shard;
 use crate::item::{Item, Reading, Writing, due_shard};
 use crate::only_call::OnlyCall;
 use crate::owing::REPLY_TRIED_MAX;
@@ -30,11 +31,6 @@ pub struct Standing {
     pub conversation: Conversation,
     /// What of its only call is kept with it.
     pub only: OnlyCall,
-}
-
-/// The part of the due index where conversations wait for the end of maintenance.
-pub fn parked_shard(shard: &str) -> String {
-    format!("parked-{shard}")
 }
 
 impl Standing {
