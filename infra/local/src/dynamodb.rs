@@ -121,10 +121,9 @@ impl DynamoDb {
 
     /// When the first of all entries of the index is due, whoever it is shown to.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let first = |shard| due_watch::first_due(&self.engine, shard);
-        let first = cloud::due::shards()
-            .filter_map(|shard| first(&shard))
-            .min()?;
+        let shards = cloud::due::shards();
+        let first = shards.filter_map(|shard| due_watch::first_due(&self.engine, &shard));
+        let first = first.min()?;
         Timestamp::from_millisecond(first).ok()
     }
 
@@ -149,7 +148,9 @@ impl DynamoDb {
         if watch.is_none() {
             *watch = Some(Watch::begin(&self.engine)?);
         }
-        watch.iter_mut().for_each(change);
+        if let Some(watch) = watch.as_mut() {
+            change(watch);
+        }
         Ok(())
     }
 

@@ -21,8 +21,11 @@ const BESIDE: [&str; 5] = [
     "clock.txt",
 ];
 
-/// How the engine's log begins, in either order of bytes.
-const LOG_MAGIC: [[u8; 4]; 2] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83]];
+/// How the engine's file begins.
+const TABLES_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// How its log begins, in either order of bytes.
+const LOG_MAGIC: [&[u8; 4]; 2] = [b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"];
 
 /// A folder that this process holds, until it is dropped.
 #[derive(Debug)]
@@ -51,6 +54,12 @@ impl Folder {
         self.file(TABLES)
     }
 
+    fn begins_with<const N: usize>(&self, name: &str, magic: &[&[u8; N]]) -> bool {
+        let mut beginning = [0; N];
+        let read = File::open(self.file(name)).and_then(|mut file| file.read_exact(&mut beginning));
+        read.is_ok() && magic.contains(&&beginning)
+    }
+
     /// An engine that finds no tables makes new ones, and throws their log away.
     fn check_tables(&self) -> anyhow::Result<()> {
         let bytes = |name| std::fs::metadata(self.file(name)).map_or(0, |about| about.len());
@@ -65,17 +74,19 @@ impl Folder {
                 );
             }
         }
-        if bytes(TABLES_LOG) > 0 {
-            let log = self.file(TABLES_LOG);
-            let mut magic = [0; 4];
-            let read = File::open(&log).and_then(|mut log| log.read_exact(&mut magic));
-            if read.is_err() || !LOG_MAGIC.contains(&magic) {
-                bail!(
-                    "{} is damaged: what was written last is in it, and would be lost. Put it \
-                     back from a copy together with {TABLES}, or give --data an empty folder",
-                    log.display(),
-                );
-            }
+        if bytes(TABLES) > 0 && !self.begins_with(TABLES, &[TABLES_MAGIC]) {
+            bail!(
+                "{} is damaged: it is no SQLite file. Put it back from a copy, or give --data an \
+                 empty folder",
+                self.tables().display(),
+            );
+        }
+        if bytes(TABLES_LOG) > 0 && !self.begins_with(TABLES_LOG, &LOG_MAGIC) {
+            bail!(
+                "{} is damaged: what was written last is in it, and would be lost. Put it back \
+                 from a copy together with {TABLES}, or give --data an empty folder",
+                self.file(TABLES_LOG).display(),
+            );
         }
         Ok(())
     }

@@ -66,7 +66,8 @@ async fn tables_mails_objects_and_schedules_outlive_their_cloud() {
         .scheduler()
         .fire_due("2026-03-02T09:01:00Z".parse().expect("a time"));
     let mails = cloud.ses().mails();
-    drop(cloud);
+    // As long as anybody has a client of it, it is there.
+    drop((cloud, s3, ses));
 
     let cloud = opened(&folder);
     let get = dynamodb(&cloud)
@@ -199,7 +200,7 @@ async fn what_is_damaged_is_refused_by_its_name() {
         ("mails.jsonl", 20, "line 1 of"),
         ("schedules.jsonl", 5, "line 1 of"),
         ("tables.sqlite-wal", 0, "tables.sqlite-wal is damaged"),
-        ("tables.sqlite", 0, "reading"),
+        ("tables.sqlite", 0, "no SQLite file"),
         ("kms.key", 32, "holds no key"),
     ] {
         let folder = killed("damaged").await;
