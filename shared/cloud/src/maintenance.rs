@@ -12,8 +12,8 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::Cloud;
 use crate::accounts::{Accounts, is_on};
-use crate::item::{Item, Reading, Writing};
-use crate::trouble::Trouble;
+use crate::error::Error;
+use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How long a warm function goes by what it has read.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
@@ -68,7 +68,7 @@ impl Accounts {
 
     /// The switch's record was read.
     pub(crate) fn saw_switch(&self, look: Look, record: Option<Item>, now: Timestamp) -> bool {
-        let on = record.is_some_and(|item| is_on(&Reading(item)));
+        let on = record.is_some_and(|item| is_on(&ItemReader(item)));
         let mut known = self.switch.known();
         if known.turned == look.0 {
             known.read = Some((on, now));
@@ -77,9 +77,9 @@ impl Accounts {
     }
 
     /// Turns the switch. In this process nothing is carried out while it is turned.
-    pub async fn set_maintenance(&self, on: bool) -> Result<(), Trouble> {
+    pub async fn set_maintenance(&self, on: bool) -> Result<(), Error> {
         let (table, key) = self.switch_record();
-        let item = Writing::new(key).text("on", on.to_string()).done();
+        let item = ItemWriter::new(key).text("on", on.to_string()).done();
         let _nobody = self.switch.carrying_out.write().await;
         let put = table.put(item).await;
         // Whether or not the answer came.
@@ -96,7 +96,7 @@ impl Cloud {
     }
 
     /// Whether calls are held back, as of a second ago at most.
-    pub async fn in_maintenance(&self) -> Result<bool, Trouble> {
+    pub async fn in_maintenance(&self) -> Result<bool, Error> {
         if let Some(on) = self.accounts.recall_switch(self.now()) {
             return Ok(on);
         }

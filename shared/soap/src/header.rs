@@ -22,7 +22,7 @@ const ROLES_12: [&str; 2] = [
 
 /// One element of Header, or one inside it.
 #[derive(Debug)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct HeaderEntry<'a> {
     pub(crate) space: Space,
     pub(crate) local: &'a str,
     /// All text directly in it, joined.
@@ -31,10 +31,10 @@ pub(crate) struct Entry<'a> {
     pub(crate) type_attribute: Option<String>,
     must_understand: bool,
     for_another: bool,
-    pub(crate) children: Vec<Entry<'a>>,
+    pub(crate) children: Vec<HeaderEntry<'a>>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> HeaderEntry<'a> {
     /// Reads the entry that has just begun, to its end.
     fn read(reader: &mut Reader<'a>, name: Name<'a>, left: &mut usize) -> Result<Self, Fault> {
         *left = left.checked_sub(1).ok_or_else(|| {
@@ -128,7 +128,7 @@ pub(crate) fn only<T>(mut found: impl Iterator<Item = T>, name: &str) -> Result<
 /// What the envelope's Header holds.
 #[derive(Debug, Default)]
 pub(crate) struct Header<'a> {
-    pub(crate) entries: Vec<Entry<'a>>,
+    pub(crate) entries: Vec<HeaderEntry<'a>>,
 }
 
 impl<'a> Header<'a> {
@@ -138,7 +138,7 @@ impl<'a> Header<'a> {
         let mut left = HEADER_ELEMENTS_MAX;
         loop {
             match reader.next()? {
-                Event::Start(name) => entries.push(Entry::read(reader, name, &mut left)?),
+                Event::Start(name) => entries.push(HeaderEntry::read(reader, name, &mut left)?),
                 Event::Text(_) => {}
                 Event::End | Event::Done => return Ok(Self { entries }),
             }
@@ -172,7 +172,7 @@ impl<'a> Header<'a> {
             .entries
             .iter()
             .filter(|entry| entry.is(Space::Addressing, local));
-        let text = only(found, local)?.map(Entry::trimmed);
+        let text = only(found, local)?.map(HeaderEntry::trimmed);
         if text.is_some_and(|text| text.len() > ADDRESSING_BYTES_MAX) {
             return Err(Fault::client(format!(
                 "'{local}' is longer than {ADDRESSING_BYTES_MAX} bytes"

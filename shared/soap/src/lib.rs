@@ -14,7 +14,6 @@ mod answer;
 mod call;
 mod definitions;
 mod describe;
-mod door;
 pub mod element;
 mod envelope;
 mod extract;
@@ -37,6 +36,7 @@ mod retrieve;
 mod schedule;
 mod security;
 mod time;
+mod validation;
 mod write;
 mod wsdl;
 mod xml;
@@ -47,7 +47,6 @@ pub use answer::{
 pub use call::CallRequest;
 pub use definitions::write_definitions;
 pub use describe::DescribeRequest;
-pub use door::is_mail_address;
 pub use element::Element;
 pub use envelope::{
     ENVELOPE_BYTES_MAX, Envelope, Opened, SoapVersion, open_envelope, read_envelope,
@@ -75,6 +74,7 @@ pub use retrieve::{RetrieveRequest, project, unknown_properties};
 pub use schedule::{ConfigureRequest, ScheduleRequest};
 pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
+pub use validation::is_mail_address;
 pub use wsdl::{fault_schema, wsdl};
 pub use xml::{
     ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Expanded, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, call, seconds, subscriber};
-use local::Fault;
+use local::InjectedFault;
 use local::due_watch::KeyUse;
 
 /// What a key gives in a second. AWS's figures.
@@ -109,10 +109,10 @@ async fn nothing_is_carried_out_once_the_switch_has_been_turned_here() {
         caller.queues(single(number)).await;
     }
     // Every request to AWS takes its time, so that the switch is turned in the middle of the calls.
-    let delay = Fault::Delay(std::time::Duration::from_millis(7));
+    let delay = InjectedFault::Delay(std::time::Duration::from_millis(7));
     caller.local().faults().when(|_| true, delay);
-    let set = caller.set.clone();
-    let running = tokio::spawn(async move { set.settle().await });
+    let stack = caller.stack.clone();
+    let running = tokio::spawn(async move { stack.settle().await });
     tokio::time::sleep(std::time::Duration::from_millis(40)).await;
     caller.goes_into_maintenance(true).await;
     let carried_out = caller.stored().len();

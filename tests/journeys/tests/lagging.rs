@@ -4,7 +4,7 @@
 use aws_smithy_types::retry::RetryConfig;
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, call, hours, minutes, part, seconds, subscriber};
-use local::{Fault, Service};
+use local::{InjectedFault, Service};
 
 /// A caller in a world whose index shows what was so long ago.
 async fn a_caller_whose_index_lags(by: jiff::SignedDuration) -> Story {
@@ -17,7 +17,7 @@ async fn a_caller_whose_index_lags(by: jiff::SignedDuration) -> Story {
 fn requests(caller: &Story, service: Service, operation: &str) -> f64 {
     caller
         .local()
-        .tally()
+        .usage()
         .counts()
         .used(service, operation)
         .requests
@@ -82,13 +82,15 @@ async fn a_put_in_whose_way_a_transaction_is_is_made_again() {
     for sort in ["/CONVERSATION", "/CALL#0000000002", "/REQUEST"] {
         let mut caller = Story::with_retries(RetryConfig::disabled()).await;
         caller.queues(part("c", 1, 2)).await;
-        let is_it =
-            move |asked: &local::Asked| asked.operation == "PutItem" && asked.key.ends_with(sort);
-        caller.local().faults().once(is_it, Fault::Conflict);
+        let is_it = move |asked: &local::AwsRequest| {
+            asked.operation == "PutItem" && asked.key.ends_with(sort)
+        };
+        caller.local().faults().once(is_it, InjectedFault::Conflict);
         caller.queues(part("c", 2, 2)).await;
         let met = caller.local().faults().journal();
         assert!(
-            met.iter().any(|entry| entry.fault == Some(Fault::Conflict)),
+            met.iter()
+                .any(|entry| entry.fault == Some(InjectedFault::Conflict)),
             "{sort} was never put"
         );
         caller.settles().await;

@@ -1,5 +1,6 @@
 //! The stand-ins as the real SDK sees them.
 
+mod errors;
 mod folder;
 mod keys;
 mod mails;
@@ -9,7 +10,6 @@ mod queues;
 mod schedules;
 mod tables;
 mod trays;
-mod troubles;
 
 use std::collections::HashMap;
 

@@ -1,26 +1,26 @@
 //! Callbacks that really go out, and the list of them.
 
 use aws_smithy_types::retry::RetryConfig;
-use cloud::Chance;
-use cloud::callback::Post;
-use local::set::LOCAL_WEBHOOK_SECRET;
-use local::tray::{Posted, Tray};
-use local::{LocalClock, LocalCloud, Set};
+use cloud::Random;
+use cloud::outbound::callback::Post;
+use local::callback_log::{CallbackLog, Posted};
+use local::stack::LOCAL_WEBHOOK_SECRET;
+use local::{LocalClock, LocalCloud, Stack};
 
 /// What the list says of one attempt at this address.
 async fn listed(url: &str) -> Posted {
     let local = LocalCloud::with_tables_at(LocalClock::running()).expect("a cloud");
-    let tray = Tray::new(local.clone());
-    let connector = tray.connector();
-    let set = Set::new(local, connector, Chance::system(), RetryConfig::disabled());
+    let callback_log = CallbackLog::new(local.clone());
+    let connector = callback_log.connector();
+    let stack = Stack::new(local, connector, Random::system(), RetryConfig::disabled());
     let post = Post {
         url,
         id: "msg_1",
         secret: LOCAL_WEBHOOK_SECRET,
         body: "RequestID=1".to_owned(),
     };
-    set.cloud.callback.post(post, set.cloud.now()).await;
-    let [posted] = tray.posted().try_into().expect("one attempt");
+    stack.cloud.callback.post(post, stack.cloud.now()).await;
+    let [posted] = callback_log.posted().try_into().expect("one attempt");
     posted
 }
 

@@ -44,7 +44,7 @@ fn main() -> Result<()> {
             let envelope = envelope.ok_or_else(|| Error::other("no header"))?;
             repeat(number(times)?, &envelope, opens)
         }
-        ["take-in", times] => repeat(number(times)?, &envelopes::triggered_send(1), take_in),
+        ["take-in", times] => repeat(number(times)?, &envelopes::triggered_send(1), accept),
         ["hostile", kind, size] => {
             let envelope = envelopes::hostile_of_size(kind, number(size)?);
             let envelope = envelope.ok_or_else(|| Error::other("no such kind"))?;
@@ -68,12 +68,12 @@ fn measure(out: &mut impl std::io::Write) -> Result<()> {
     let large = envelopes::triggered_send(2_500);
     let call = envelopes::triggered_send(1);
     let read = seconds(1, || soap::read_envelope(large.as_bytes(), None).is_ok())?;
-    let taken_in = seconds(100, || take_in(call.as_bytes()))?;
+    let accepted = seconds(100, || accept(call.as_bytes()))?;
     writeln!(
         out,
         "{{\"mb_per_s\":{:.0},\"us_per_call\":{:.1},\"envelope_bytes\":{},\"call_bytes\":{},\"quoted\":{QUOTED}}}",
         large.len() as f64 / 1e6 / read,
-        taken_in * 1e6,
+        accepted * 1e6,
         large.len(),
         call.len()
     )
@@ -99,7 +99,7 @@ fn opens(bytes: &[u8]) -> bool {
 }
 
 /// The whole of what happens to an envelope in this crate when it is taken in.
-fn take_in(bytes: &[u8]) -> bool {
+fn accept(bytes: &[u8]) -> bool {
     let Ok(envelope) = soap::read_envelope(bytes, Some("text/xml; charset=utf-8")) else {
         return false;
     };

@@ -1,0 +1,159 @@
+//! Callbacks as they really went out, with what the receiver said: for whoever looks at
+//! `/_local/callbacks`. None goes out before what it tells of is on the disk.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::{LocalCloud, held};
+
+/// Most attempts that are remembered.
+const ATTEMPTS_MAX: usize = 10_000;
+
+/// One attempt at one callback.
+#[derive(Clone, Debug, Serialize)]
+pub struct Posted {
+    pub url: String,
+    pub method: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+    /// The form's fields.
+    pub fields: BTreeMap<String, String>,
+    /// What the receiver answered; absent: nothing.
+    pub status: Option<u16>,
+    /// Why there is no answer.
+    pub cause: Option<String>,
+    pub at: String,
+    /// From the beginning of the attempt to its answer, or to its end without one.
+    pub took_ms: u64,
+}
+
+/// Posts for real, and remembers.
+#[derive(Clone, Debug)]
+pub struct CallbackLog {
+    inner: SharedHttpConnector,
+    local: LocalCloud,
+    posted: Arc<Mutex<VecDeque<Posted>>>,
+}
+
+impl CallbackLog {
+    pub fn new(local: LocalCloud) -> Self {
+        Self {
+            inner: cloud::outbound::callback::guarded_connector(true),
+            local,
+            posted: Arc::default(),
+        }
+    }
+
+    pub fn connector(&self) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+
+    pub fn posted(&self) -> Vec<Posted> {
+        held(&self.posted).iter().cloned().collect()
+    }
+
+    fn remember(&self, posted: Posted) {
+        let mut all = held(&self.posted);
+        if all.len() >= ATTEMPTS_MAX {
+            all.pop_front();
+        }
+        all.push_back(posted);
+    }
+}
+
+impl HttpConnector for CallbackLog {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let body = request
+            .body()
+            .bytes()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let body = body.unwrap_or_default();
+        let posted = Posted {
+            url: request.uri().to_owned(),
+            method: request.method().to_owned(),
+            headers: request
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            fields: url::form_urlencoded::parse(body.as_bytes())
+                .into_owned()
+                .collect(),
+            body,
+            status: None,
+            cause: None,
+            at: self.local.clock().now().to_string(),
+            took_ms: 0,
+        };
+        let callback_log = self.clone();
+        HttpConnectorFuture::new(async move {
+            let durable = callback_log.local.durable().await;
+            durable.map_err(|error| ConnectorError::other(error.into(), None))?;
+            let attempt = Attempt::begin(&callback_log, posted);
+            let answered = callback_log.inner.call(request).await;
+            match &answered {
+                Ok(answer) => attempt.end(|posted| posted.status = Some(answer.status().as_u16())),
+                Err(error) => attempt.end(|posted| posted.cause = Some(in_full(error))),
+            }
+            answered
+        })
+    }
+}
+
+/// An attempt under way. Whoever waits for its answer gives up by dropping it.
+struct Attempt<'a> {
+    callback_log: &'a CallbackLog,
+    began: Instant,
+    posted: Option<Posted>,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(callback_log: &'a CallbackLog, posted: Posted) -> Self {
+        Self {
+            callback_log,
+            began: Instant::now(),
+            posted: Some(posted),
+        }
+    }
+
+    fn end(mut self, found: impl FnOnce(&mut Posted)) {
+        self.remember(found);
+    }
+
+    fn remember(&mut self, found: impl FnOnce(&mut Posted)) {
+        if let Some(mut posted) = self.posted.take() {
+            let took = self.began.elapsed().as_millis();
+            posted.took_ms = u64::try_from(took).unwrap_or(u64::MAX);
+            found(&mut posted);
+            self.callback_log.remember(posted);
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.remember(|posted| {
+            let waited = posted.took_ms;
+            posted.cause = Some(format!("timed out: no answer within {waited} ms"));
+        });
+    }
+}
+
+fn in_full(error: &ConnectorError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
