@@ -5,9 +5,11 @@
 //! What it finds twice does no harm: it only wakes, and moves the time of the next look.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use calls::{Action, ConversationKey, Due, Phase, Step};
 use cloud::aws::table::DueEntry;
+use cloud::conversation::waiting::has_waited_long;
 use cloud::records::conversation_record::{ConversationRecord, parked_shard};
 use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
@@ -161,21 +163,10 @@ async fn look_at_all(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
 }
 
 async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
-    let Round {
-        cloud,
-        maintenance,
-        by,
-        ..
-    } = round;
+    let cloud = round.cloud;
     let now = cloud.now();
     let looked = if ConversationRecord::is_at(&entry.key) {
-        let key = ConversationKey(entry.key.pk.clone());
-        cloud
-            .take_step(&key, now, |conversation| {
-                look_or_park(conversation, maintenance, by, now)
-            })
-            .await
-            .map(|_| ())
+        look_at_conversation(round, &ConversationKey(entry.key.pk.clone()), now).await
     } else {
         match cloud.look_at_pending(&entry.key, now).await {
             // Whoever was first has done it.
@@ -191,6 +182,34 @@ async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
             "left for the next minute"
         );
     })
+}
+
+async fn look_at_conversation(
+    round: Round<'_>,
+    key: &ConversationKey,
+    now: Timestamp,
+) -> Result<(), cloud::Error> {
+    let Round {
+        cloud,
+        maintenance,
+        by,
+        ..
+    } = round;
+    if maintenance {
+        // Before it is parked: nobody knows for how long.
+        cloud.keep_calls_of(key, now).await?;
+    }
+    let waits_long = AtomicBool::new(false);
+    cloud
+        .take_step(key, now, |conversation| {
+            waits_long.store(has_waited_long(&conversation, now), Ordering::Relaxed);
+            look_or_park(conversation, maintenance, by, now)
+        })
+        .await?;
+    if waits_long.into_inner() {
+        cloud.keep_calls_of(key, now).await?;
+    }
+    Ok(())
 }
 
 /// In maintenance a running conversation is not woken: it would only be parked by the processor.

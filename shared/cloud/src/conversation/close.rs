@@ -38,6 +38,7 @@ impl Cloud {
             let of_the_conversation = told.of_the_conversation(end_reason);
             actions.extend(self.write_replies(&mut transaction, seen, of_the_conversation, now));
             if let Some(outcome) = unrun.clone() {
+                self.let_expire(seen, &call, now).await?;
                 let replies = told.of_the_call();
                 let record = self.outcome_record(&seen.key, &call, outcome, None).await?;
                 actions.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
