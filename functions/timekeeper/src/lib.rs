@@ -188,7 +188,7 @@ async fn look_at_conversation(
     round: Round<'_>,
     key: &ConversationKey,
     now: Timestamp,
-) -> Result<(), cloud::Error> {
+) -> Result<(), Error> {
     let Round {
         cloud,
         maintenance,
