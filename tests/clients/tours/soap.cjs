@@ -1,0 +1,128 @@
+// npm soap and strong-soap, each in both versions of SOAP.
+
+const assert = require('node:assert/strict');
+const { appendFileSync } = require('node:fs');
+const { randomUUID } = require('node:crypto');
+
+const npmSoap = require('soap');
+const strongSoap = require('strong-soap').soap;
+
+const { BASE, RECEIVER, TOKEN, DID } = process.env;
+const WSDL = `${BASE}/etframework.wsdl`;
+const fresh = (prefix) => `${prefix}-${randomUUID().slice(0, 13)}`;
+
+async function until(what, found) {
+  for (const end = Date.now() + 60_000; Date.now() < end;) {
+    const it = await found();
+    if (it) return it;
+    await new Promise((later) => { setTimeout(later, 50); });
+  }
+  throw new Error(`still not after a minute: ${what}`);
+}
+
+// What differs between the two: how a type is named, how a header is put in, what is passed and given back.
+const soap = {
+  name: 'npm soap',
+  an: (type, fields) => ({ attributes: { 'xsi:type': `tns:${type}` }, ...fields }),
+  async client(token, options) {
+    const client = await npmSoap.createClientAsync(WSDL, options);
+    client.addSoapHeader({ fueloauth: { attributes: { xmlns: 'http://exacttarget.com' }, $value: token } });
+    return (operation, _root, payload) => client[`${operation}Async`](payload).then(([answer]) => answer);
+  },
+};
+const strong = {
+  name: 'strong-soap',
+  an: (type, fields) => ({
+    $attributes: { $xsiType: `{http://exacttarget.com/wsdl/partnerAPI}${type}` }, ...fields,
+  }),
+  async client(token, options) {
+    const client = await new Promise((resolve, reject) => {
+      strongSoap.createClient(WSDL, options, (error, it) => (error ? reject(error) : resolve(it)));
+    });
+    client.addSoapHeader(`<fueloauth xmlns="http://exacttarget.com">${token}</fueloauth>`);
+    return (operation, root, payload) => new Promise((resolve, reject) => {
+      client[operation]({ [root]: payload }, (error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+  },
+};
+
+async function tour({ name, an, client }, version, options) {
+  const did = (what) => appendFileSync(DID, `${name}\t${version}\t${what}\n`);
+  const subscriber = (key) => an('Subscriber', { EmailAddress: `${key}@example.com`, SubscriberKey: key });
+  const equalTo = (property, value) => an('SimpleFilterPart', { Property: property, SimpleOperator: 'equals', Value: value });
+  const call = await client(TOKEN, options);
+  const createBy = (calls) => async (object, its = {}) => {
+    const answer = await calls('Create', 'CreateRequest', { Options: its, Objects: [object] });
+    return { ...answer, Results: [answer.Results].flat() };
+  };
+  const create = createBy(call);
+  const retrieve = async (type, properties, property, value) => {
+    const request = { ObjectType: type, Properties: properties, Filter: equalTo(property, value) };
+    const answer = await call('Retrieve', 'RetrieveRequestMsg', { RetrieveRequest: request });
+    assert.equal(answer.OverallStatus, 'OK');
+    return [answer.Results ?? []].flat();
+  };
+  const ended = (request) => until(`call ${request} to end`, async () => {
+    const [state] = await retrieve('AsyncRequestResult', ['Status'], 'RequestID', request);
+    return state.Status === 'Complete';
+  });
+
+  const key = fresh('subscriber');
+  assert.equal((await create(subscriber(key))).Results[0].StatusMessage, 'Created Subscriber.');
+  const [found] = await retrieve('Subscriber', ['EmailAddress'], 'SubscriberKey', key);
+  assert.equal(found.EmailAddress, `${key}@example.com`);
+  did('sync');
+
+  await create(an('FilterDefinition', { CustomerKey: key, Name: 'Romans', DataFilter: equalTo('City', 'Rome') }));
+  const [definition] = await retrieve('FilterDefinition', ['Name', 'DataFilter'], 'CustomerKey', key);
+  assert.equal(definition.Name, 'Romans');
+  assert.equal([definition.DataFilter.Value].flat()[0], 'Rome');
+  did('any type');
+
+  const path = `/${fresh('callback')}`;
+  const queued = await create(subscriber(fresh('queued')), {
+    SendResponseTo: {
+      ResponseType: 'HTTPPost', ResponseAddress: RECEIVER + path, RespondWhen: 'OnCallComplete', IncludeResults: true,
+    },
+    RequestType: 'Asynchronous',
+    QueuePriority: 'High',
+  });
+  assert.equal(queued.Results[0].StatusMessage, 'Queued');
+  await ended(queued.RequestID);
+  did('async');
+  const body = await until('the callback', async () => (await (await fetch(RECEIVER + path)).text()).trim());
+  assert.equal(new URLSearchParams(body).get('RequestID'), queued.RequestID);
+  did('callback');
+  const [item] = await retrieve('ResultItem', ['StatusCode'], 'RequestID', queued.RequestID);
+  assert.equal(item.StatusCode, 'OK');
+  did('results');
+
+  const conversation = fresh('conversation');
+  let last;
+  for (const place of [3, 1, 2]) {
+    last = await create(subscriber(fresh('part')), {
+      ConversationID: conversation, SequenceCode: place, CallsInConversation: 3, RequestType: 'Asynchronous',
+    });
+    assert.equal(last.OverallStatus, 'OK');
+  }
+  await ended(last.RequestID);
+  await until('all three', async () => {
+    const told = await retrieve('ResultMessage', ['OverallStatusCode'], 'ConversationID', conversation);
+    return told.length === 3 && told.every((it) => it.OverallStatusCode === 'OK');
+  });
+  did('conversation');
+
+  const refused = createBy(await client('no token of ours', options))(subscriber('nobody'));
+  await assert.rejects(refused, (error) => {
+    assert.match(error.message, /Login Failed/);
+    return true;
+  });
+  did('fault');
+}
+
+(async () => {
+  await tour(soap, '1.1', {});
+  await tour(soap, '1.2', { forceSoap12Headers: true });
+  await tour(strong, '1.1', {});
+  await tour(strong, '1.2', { forceSoapVersion: '1.2' });
+})();
