@@ -136,7 +136,7 @@ impl Batch<'_> {
         let (key, delivery) = (&message.wake.conversation, &message.delivery);
         warn!(conversation = %key, error = error.in_full(), "handed back");
         let queue = Queue::Calls(self.priority);
-        match self.cloud.hand_back(queue, key, delivery).await {
+        match self.cloud.hand_back(queue, &key.0, delivery).await {
             Ok(HandedBack::Replaced) => None,
             Ok(HandedBack::ReplyLocation) => Some(message.delivery.message_id),
             Err(error) => {

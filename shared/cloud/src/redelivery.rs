@@ -3,7 +3,7 @@
 //!
 //! | pk                      | sk                      | written by          | read by  |
 //! |-------------------------|-------------------------|---------------------|----------|
-//! | key of the conversation | `ATTEMPTS#<message id>` | processor, notifier | the same |
+//! | key of the conversation | `ATTEMPTS#<message id>` | processor           | the same |
 //!
 //! A receive count does not say why a message was not done: a throttle of ten minutes raises it as
 //! a call does that kills its process each time. So a run that may not be the first to die writes
@@ -102,16 +102,16 @@ impl Cloud {
         self.calls.put(item).await
     }
 
-    /// Has the message come again after a while: 1 s, 2 s, 4 s and so on, up to a minute.
+    /// Has the message come again in its group, after a while: 1 s, 2 s, 4 s and so on, up to a minute.
     pub async fn hand_back(
         &self,
         queue: Queue,
-        conversation: &ConversationKey,
+        group: &str,
         delivery: &Delivery,
     ) -> Result<HandedBack, Error> {
         if delivery.count >= REPLACED_AT {
             self.queues
-                .replace(queue, conversation, delivery, delivery.times())
+                .replace(queue, group, delivery, delivery.times())
                 .await?;
             return Ok(HandedBack::Replaced);
         }

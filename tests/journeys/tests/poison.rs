@@ -4,7 +4,7 @@
 use aws_smithy_types::retry::RetryConfig;
 use journeys::record::put_call_record;
 use journeys::story::ADDRESS;
-use journeys::{Story, a_caller, call, mail_to, minutes, seconds, subscriber};
+use journeys::{Story, a_caller, call, minutes, seconds, subscriber};
 use local::faults::InjectedFault;
 use local::names::{MEDIUM_QUEUE, QUEUES};
 use local::{AwsRequest, Service};
@@ -178,36 +178,4 @@ async fn what_is_handed_back_comes_again_after_a_second_and_then_after_twice_as_
     caller.passes(minutes(1)).await;
     assert_eq!(caller.state(&sent).await, "Complete");
     nothing_is_given_up_by_queues(&caller);
-}
-
-/// The notifier dies of every reply by mail.
-#[tokio::test(start_paused = true)]
-async fn a_reply_that_kills_four_times_is_given_up_and_its_neighbours_are_sent() {
-    let mut caller = a_caller().await;
-    let is_mail = |asked: &AwsRequest| asked.service == Service::Ses;
-    caller
-        .local()
-        .faults()
-        .when(is_mail, InjectedFault::AbortBefore);
-    let mailed = call().creating(subscriber("ann"));
-    let sent = caller
-        .queues(mailed.telling(mail_to("ann@example.com")))
-        .await;
-    // A first attempt that is refused is left to the notifier, which has it beside the mail.
-    let busy = local::CallbackAnswer::status(503);
-    for name in ["bob", "cid"] {
-        caller
-            .local()
-            .callbacks()
-            .answer_next(ADDRESS, busy.clone());
-        let call = call().creating(subscriber(name)).calling_back(ADDRESS);
-        caller.queues(call).await;
-    }
-    caller.passes(minutes(10)).await;
-    assert_eq!(deaths(&caller), 4);
-    assert!(caller.mails().is_empty());
-    assert_eq!(caller.state(&sent).await, "Complete");
-    assert_eq!(caller.told().len(), 4, "each is told once more");
-    nothing_is_given_up_by_queues(&caller);
-    assert!(caller.due().is_empty(), "{:?}", caller.due());
 }

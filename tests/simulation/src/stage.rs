@@ -22,6 +22,9 @@ use crate::requests::{TOKEN, texts};
 /// Messages in one batch, as in the template.
 const BATCH: usize = 10;
 
+/// Where the notifier's queue stands among [`EventSource::ALL`].
+const NOTIFIER: usize = 3;
+
 /// More rounds than this without coming to rest would be a fault of the product.
 const ROUNDS_MAX: usize = 300;
 
@@ -31,6 +34,8 @@ pub struct Stage {
     delivered: Vec<ReceivedMessage>,
     /// How many of the next replies fail.
     failing: Arc<Mutex<(u8, Failing)>>,
+    /// How often each `webhook-id` was taken.
+    taken: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 
 /// One call, as AsyncRequestResult tells of it.
@@ -45,6 +50,13 @@ impl Stage {
     pub async fn new(seed: u64) -> anyhow::Result<Self> {
         let start = Timestamp::from_millisecond(START_MS)?;
         let local = LocalCloud::with_tables_at(LocalClock::frozen_at(start))?;
+        // In a third of the worlds the index of what is due lags.
+        if seed % 3 == 0 {
+            let lag = i64::try_from(seed / 3 % 8).unwrap_or_default();
+            local
+                .dynamodb()
+                .let_index_lag(SignedDuration::from_secs(1 + lag))?;
+        }
         let dice = Mutex::new(Dice::new(seed ^ 0x00ad_d1c7));
         let random = Random::from_fn(move || {
             let mut dice = dice.lock().expect("nobody panics with it");
@@ -75,11 +87,22 @@ impl Stage {
             .await?;
         let failing = Arc::new(Mutex::new((0, Failing::NoAnswer)));
         let plan = Arc::clone(&failing);
-        stack.local.callbacks().answer_by(move |_| fail(&plan));
+        let taken = Arc::new(Mutex::new(BTreeMap::new()));
+        let taking = Arc::clone(&taken);
+        stack.local.callbacks().answer_by(move |callback| {
+            let failed = fail(&plan);
+            if failed.is_none() {
+                let id = callback.header("webhook-id").unwrap_or_default().to_owned();
+                let mut taking = taking.lock().expect("nobody panics with it");
+                *taking.entry(id).or_default() += 1;
+            }
+            failed
+        });
         Ok(Self {
             stack,
             delivered: Vec::new(),
             failing,
+            taken,
         })
     }
 
@@ -208,6 +231,32 @@ impl Stage {
         self.stack.local.sqs().delete(&other);
     }
 
+    /// One batch in a function's hands while the timekeeper comes by, and the notifier gets what it
+    /// finds.
+    pub async fn work_amid_tick(&mut self, queue: usize) {
+        let batch = self.receive(queue);
+        let this = &*self;
+        let found = async {
+            this.tick().await;
+            let woken = this
+                .stack
+                .local
+                .sqs()
+                .receive(EventSource::Notifier.queue(), BATCH);
+            this.run(NOTIFIER, &woken).await
+        };
+        let (done, notified) = futures_util::future::join(this.run(queue, &batch), found).await;
+        self.stack.local.sqs().delete(&done);
+        self.stack.local.sqs().delete(&notified);
+    }
+
+    /// The ids of replies that a receiver has taken more than once.
+    pub fn taken_twice(&self) -> Vec<String> {
+        let taken = self.taken.lock().expect("nobody panics with it");
+        let twice = taken.iter().filter(|(_, times)| **times > 1);
+        twice.map(|(id, _)| id.clone()).collect()
+    }
+
     pub fn deliver_again(&self, which: u64) {
         let count = u64::try_from(self.delivered.len()).unwrap_or(0);
         if let Some(delivery) = which
@@ -274,7 +323,11 @@ impl Stage {
     /// Records that still have to be looked at.
     pub async fn still_due(&self) -> anyhow::Result<Vec<String>> {
         let mut due = Vec::new();
-        for shard in "0123456789abcdef".chars().map(String::from) {
+        self.stack
+            .local
+            .dynamodb()
+            .let_index_lag(SignedDuration::ZERO)?;
+        for shard in cloud::due::shards() {
             for shard in [
                 cloud::records::conversation_record::parked_shard(&shard),
                 shard,

@@ -5,7 +5,7 @@
 
 use calls::{
     Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
-    ReplyContext, ReplyState, ReplySubject, RequestId, SequenceCode, Step,
+    ReplyContext, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -39,6 +39,7 @@ pub(crate) struct Before {
     version: u64,
     priority: QueuePriority,
     only: EmbeddedCall,
+    calls_kept: u32,
 }
 
 impl Before {
@@ -47,6 +48,7 @@ impl Before {
             version: header.version,
             priority: header.conversation.priority,
             only: header.only.clone(),
+            calls_kept: header.calls_kept,
         }
     }
 
@@ -56,6 +58,7 @@ impl Before {
             version: 0,
             priority: QueuePriority::default(),
             only,
+            calls_kept: 0,
         }
     }
 }
@@ -121,10 +124,15 @@ impl Cloud {
             let over = (version > 0).then_some(version);
             version += 1;
             priority = conversation.priority;
+            let mut only = seen.only;
+            if step.actions.contains(&Action::Reply) {
+                only.release_reply();
+            }
             let next = ConversationRecord {
                 key: key.clone(),
                 version,
-                only: seen.only,
+                calls_kept: seen.calls_kept,
+                only,
                 conversation,
             };
             let item = next.to_item(self.results_kept(), now);
@@ -229,6 +237,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
         let sequence = end.call.place.sequence();
+        self.let_expire(seen, end.call, now).await?;
         let conversation =
             seen.conversation
                 .clone()
@@ -285,23 +294,21 @@ impl Cloud {
         Ok((next, actions))
     }
 
-    /// Commits what an attempt at the reply in a header came to.
+    /// Commits what becomes of the reply in a header.
     pub(crate) async fn commit_only_reply(
         &self,
         seen: &ConversationRecord,
         reply: Reply,
+        due: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<(), CommitError> {
-        let due = match reply.state {
-            ReplyState::Pending(at) => Some(at),
-            ReplyState::Delivered | ReplyState::GivenUp => None,
-        };
+    ) -> Result<ConversationRecord, CommitError> {
         let mut next = seen.next(seen.conversation.clone().reply_due(due));
         if let Some(end) = &mut next.only.end {
             end.reply = Some(reply);
         }
         let item = next.to_item(self.results_kept(), now);
-        self.calls.put_over(item, Some(seen.version)).await
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
     }
 
     pub(crate) async fn outcome_record(

@@ -54,6 +54,7 @@ impl EmbeddedCall {
                 call: Some(Box::new(call.clone())),
                 end: None,
             },
+            calls_kept: 0,
         };
         let bytes = size_of(&header.to_item(results_kept, now));
         (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
@@ -67,6 +68,13 @@ impl EmbeddedCall {
             call.body = Body::None;
         }
         only
+    }
+
+    /// Whoever held the reply has not been heard of.
+    pub(crate) fn release_reply(&mut self) {
+        if let Some(end) = &mut self.end {
+            end.reply = end.reply.take().map(Reply::released);
+        }
     }
 
     pub(crate) fn write(&self, writing: ItemWriter) -> ItemWriter {
@@ -189,6 +197,7 @@ mod tests {
                 due: Due::Never,
             },
             only: EmbeddedCall::default(),
+            calls_kept: 0,
         }
     }
 
@@ -237,6 +246,7 @@ mod tests {
             version: 1,
             conversation: open(),
             only,
+            calls_kept: 0,
         };
         opened.next(ended().conversation)
     }
@@ -280,6 +290,7 @@ mod tests {
             pending_since: at(1),
             attempts: Vec::new(),
             state,
+            released: false,
         }
     }
 
