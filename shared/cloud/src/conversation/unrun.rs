@@ -53,7 +53,7 @@ impl Cloud {
 
     async fn objects_of(&self, call: &CallRecord) -> Result<Vec<Element>, Error> {
         let body = call.packed_body(&self.large_bodies).await;
-        match body.and_then(PackedBody::unpack) {
+        match body.and_then(PackedBody::decompress) {
             Ok(body) => Ok(read(&body)
                 .map(|request| request.objects)
                 .unwrap_or_default()),
