@@ -189,8 +189,7 @@ async fn run_next(
                 conversation = %standing.key,
                 sequence = %progress.next,
                 waited_ms = now.duration_since(call.arrived_at).as_millis(),
-                "call {} was carried out",
-                call.request_id
+                "call was carried out"
             );
             Ok(Went::on(next))
         }

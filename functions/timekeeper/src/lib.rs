@@ -37,6 +37,8 @@ const AT_ONCE: usize = 3;
 pub struct Minute {
     pub looked_at: usize,
     pub trouble: usize,
+    /// How long ago the oldest of them was due, in seconds.
+    pub oldest_due_s: i64,
 }
 
 /// How a minute goes: what is due by when is looked for, and until when.
@@ -86,12 +88,14 @@ pub async fn look_ahead(
     for (looked, trouble) in went {
         minute.looked_at += looked.looked_at;
         minute.trouble += looked.trouble;
+        minute.oldest_due_s = minute.oldest_due_s.max(looked.oldest_due_s);
         first_trouble = first_trouble.or(trouble);
     }
     if minute != Minute::default() {
         info!(
             looked_at = minute.looked_at,
             trouble = minute.trouble,
+            oldest_due_s = minute.oldest_due_s,
             "timekeeper came by"
         );
     }
@@ -125,6 +129,10 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble
             }
         };
         let found = entries.len();
+        if let Some(oldest) = entries.first() {
+            let late = round.cloud.now().duration_since(oldest.due_at).as_secs();
+            minute.oldest_due_s = minute.oldest_due_s.max(late);
+        }
         let looking = by_conversation(entries).into_iter();
         let looking = looking.map(|entries| look_at_all(round, entries));
         let troubles: usize = stream::iter(looking)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use calls::{AccountId, QueuePriority};
 use cloud::accounts::{Account, Caller, Login};
 use cloud::standing::parked_shard;
-use cloud::{Chance, Clock, Cloud, Settings};
+use cloud::{Chance, Clock, Cloud, OwnHosts, Settings};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::Delivery;
@@ -94,6 +94,7 @@ pub fn settings() -> Settings {
         password_key: Some(names::password_key_arn()),
         allow_http_callbacks: true,
         public_url: String::new(),
+        own_hosts: OwnHosts::default(),
     }
 }
 

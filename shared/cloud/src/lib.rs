@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod ahead;
 pub mod arrival;
 mod aws;
+mod aws_trust;
 pub mod bodies;
 pub mod call_record;
 pub mod callback;
@@ -26,12 +27,14 @@ mod digest_users;
 mod item;
 mod lazy_client;
 mod lean_clients;
+pub mod logs;
 pub mod mail;
 pub mod mail_record;
 pub mod objects_table;
 pub mod only_call;
 pub mod outcome_record;
 mod owing;
+mod own_hosts;
 mod pack;
 pub mod permits;
 pub mod public_address;
@@ -53,6 +56,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 pub use chance::Chance;
 pub use clock::Clock;
 pub use owing::{Debt, Outbox};
+pub use own_hosts::OwnHosts;
 pub use pack::{Packed, unpack};
 pub use settings::Settings;
 pub use trouble::{CommitError, Trouble};
@@ -95,8 +99,9 @@ impl Cloud {
     pub fn ready_to_call_back(self) -> Self {
         let allow_http = self.settings.allow_http_callbacks;
         let connector = callback::guarded_connector_made(allow_http);
+        let own = self.settings.own_hosts.clone();
         Self {
-            callback: callback::Callback::new(connector, allow_http),
+            callback: callback::Callback::new(connector, allow_http, own),
             ..self
         }
     }
@@ -126,7 +131,11 @@ impl Cloud {
             schedules: schedules::Schedules::new(config, &settings, &region),
             bodies: bodies::Bodies::new(config, &settings.bodies_bucket),
             mail: mail::MailService::new(config, &settings.mail_sender),
-            callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
+            callback: callback::Callback::new(
+                callbacks,
+                settings.allow_http_callbacks,
+                settings.own_hosts.clone(),
+            ),
             receivers: receivers::Receivers::default(),
             clock,
             chance,

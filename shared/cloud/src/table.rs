@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 pub(crate) use batch::BATCH_GET_MAX;
 
-use crate::item::Item;
+use crate::item::{Item, known};
 use crate::trouble::{BoxError, CommitError, Trouble};
 
 /// Most records in one transaction. The platform's figure.
@@ -96,7 +96,7 @@ impl Table {
             .send()
             .await
             .map_err(|error| self.trouble("GetItem", error))?;
-        Ok(answer.item)
+        answer.item.map(known).transpose()
     }
 
     /// Writes a record whatever was there.
@@ -127,7 +127,7 @@ impl Table {
             {
                 let refused = refused.into_err();
                 if let PutItemError::ConditionalCheckFailedException(failed) = refused {
-                    return Ok(Some(failed.item.unwrap_or_default()));
+                    return known(failed.item.unwrap_or_default()).map(Some);
                 }
                 Err(self.trouble("PutItem", refused))
             }
@@ -186,8 +186,9 @@ impl Table {
             .send()
             .await
             .map_err(|error| self.trouble("Query", error))?;
+        let items = answer.items.unwrap_or_default();
         Ok(Page {
-            items: answer.items.unwrap_or_default(),
+            items: items.into_iter().map(known).collect::<Result<_, _>>()?,
             next: answer.last_evaluated_key.as_ref().and_then(key_of),
         })
     }

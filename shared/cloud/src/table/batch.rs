@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::{Key, Table, key_item};
-use crate::item::Item;
+use crate::item::{Item, known};
 use crate::trouble::Trouble;
 
 /// Most records in one batch of reads. The platform's figure.
@@ -68,7 +68,8 @@ impl Table {
                 .await
                 .map_err(|error| self.trouble("BatchGetItem", error))?;
             for (table, items) in answer.responses.unwrap_or_default() {
-                found.entry(table).or_default().extend(items);
+                let items: Result<Vec<_>, _> = items.into_iter().map(known).collect();
+                found.entry(table).or_default().extend(items?);
             }
             left = answer.unprocessed_keys.unwrap_or_default();
             if left.is_empty() {
