@@ -340,8 +340,8 @@ def a_domain_that_may_be_called_back(template):
     del hosts["Fn::Join"][1][1]
 
 
-@fault("test_template_and_settings_name_the_same_variables")
-def a_function_that_is_not_told_its_own_address(template):
+@fault("test_own_addresses_are_told_to_who_calls_back")
+def a_function_that_is_not_told_the_address_of_the_api(template):
     del properties(template, "ProcessorFunction")["Environment"]
 
 
