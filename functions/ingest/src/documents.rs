@@ -18,7 +18,7 @@ const CACHED: &str = "public, max-age=3600";
 
 struct Document {
     text: String,
-    packed: Vec<u8>,
+    compressed: Vec<u8>,
     /// Weak, since it stands for the text, packed or not.
     tag: String,
 }
@@ -28,7 +28,7 @@ impl Document {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         // Into memory, where nothing fails; if it did, the text would go out as it is.
         let written = encoder.write_all(text.as_bytes());
-        let packed = written.and_then(|()| encoder.finish()).unwrap_or_default();
+        let compressed = written.and_then(|()| encoder.finish()).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
         let digest: String = digest
             .iter()
@@ -36,7 +36,7 @@ impl Document {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         Self {
-            packed,
+            compressed,
             tag: format!("W/\"{digest}\""),
             text,
         }
@@ -66,11 +66,11 @@ pub fn fault_schema(request: &Request) -> Response {
 }
 
 fn answer(request: &Request, document: &Document) -> Response {
-    let is_packed = takes_gzip(request) && !document.packed.is_empty();
+    let is_packed = takes_gzip(request) && !document.compressed.is_empty();
     let mut response = if is_there_already(request, document) {
         Response::new(304, "text/xml; charset=utf-8", String::new())
     } else if is_packed {
-        Response::packed("text/xml; charset=utf-8", document.packed.clone())
+        Response::compressed("text/xml; charset=utf-8", document.compressed.clone())
     } else {
         Response::new(200, "text/xml; charset=utf-8", document.text.clone())
     };

@@ -60,9 +60,9 @@ pub fn write(answer: Response) -> ApiGatewayV2httpResponse {
     response.status_code = i64::from(answer.status);
     response.headers = headers;
     // Bytes cross to the gateway as Base64, and leave it as they are.
-    response.is_base64_encoded = answer.packed.is_some();
-    response.body = Some(match answer.packed {
-        Some(packed) => Body::Binary(packed),
+    response.is_base64_encoded = answer.compressed.is_some();
+    response.body = Some(match answer.compressed {
+        Some(compressed) => Body::Binary(compressed),
         None => Body::Text(answer.body),
     });
     response
@@ -92,9 +92,9 @@ mod tests {
     fn h03_a_body_is_what_its_flag_says() {
         let envelope = "<a>\u{e9}</a>";
         let plain = read(event(envelope, false)).expect("a request");
-        let packed = read(event(&STANDARD.encode(envelope), true)).expect("a request");
+        let compressed = read(event(&STANDARD.encode(envelope), true)).expect("a request");
         assert_eq!(plain.body, envelope.as_bytes());
-        assert_eq!(packed.body, plain.body);
+        assert_eq!(compressed.body, plain.body);
         // Not decoded because it looks like it, and not taken as it is because it cannot be.
         let looks_packed = read(event("PGEvPg==", false)).expect("a request");
         assert_eq!(looks_packed.body, b"PGEvPg==");
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn packed_bytes_cross_as_base64_and_say_so() {
-        let written = write(Response::packed("text/xml", vec![31, 139, 8]));
+        let written = write(Response::compressed("text/xml", vec![31, 139, 8]));
         let json = serde_json::to_value(written).expect("JSON");
         assert_eq!(json["isBase64Encoded"], true);
         assert_eq!(json["body"], "H4sI");

@@ -38,7 +38,7 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
     /// What goes out instead of the body, in a coding that a header names.
-    pub packed: Option<Vec<u8>>,
+    pub compressed: Option<Vec<u8>>,
 }
 
 impl Response {
@@ -51,16 +51,16 @@ impl Response {
                 ("x-content-type-options", "nosniff".to_owned()),
             ],
             body,
-            packed: None,
+            compressed: None,
         }
     }
 
     /// What is packed with gzip already.
-    pub fn packed(content_type: &str, packed: Vec<u8>) -> Self {
+    pub fn compressed(content_type: &str, compressed: Vec<u8>) -> Self {
         let answer = Self::new(200, content_type, String::new());
         let answer = answer.with_header("content-encoding", "gzip");
         Self {
-            packed: Some(packed),
+            compressed: Some(compressed),
             ..answer
         }
     }
@@ -87,8 +87,8 @@ impl Response {
     #[must_use]
     pub fn without_body(mut self) -> Self {
         let body = std::mem::take(&mut self.body);
-        let packed = self.packed.take();
-        let length = packed.map_or(body.len(), |packed| packed.len());
+        let compressed = self.compressed.take();
+        let length = compressed.map_or(body.len(), |compressed| compressed.len());
         self.with_header("content-length", &length.to_string())
     }
 

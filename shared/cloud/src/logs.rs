@@ -64,9 +64,9 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct ReplyLocation(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Kept {
+    impl io::Write for ReplyLocation {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().expect("whole").extend_from_slice(bytes);
             Ok(bytes.len())
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_line_holds_what_was_said_and_nothing_else() {
-        let kept = Kept::default();
+        let kept = ReplyLocation::default();
         let writer = kept.clone();
         let subscriber = json_lines(LevelFilter::INFO, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {

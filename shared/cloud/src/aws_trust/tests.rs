@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::callback::TLS;
+use crate::outbound::callback::TLS;
 
 /// Of `localhost`, signed by itself, made for this test alone.
 const CERTIFICATE: &str = concat!(
@@ -89,7 +89,7 @@ fn client(address: SocketAddr, all: TrustStore) -> aws_sdk_kms::Client {
         "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("x".to_owned()),
         _ => None,
     };
-    let config = crate::aws::read(variables)
+    let config = crate::aws::clients::read(variables)
         .expect("all there")
         .into_builder();
     let config = config
