@@ -14,7 +14,7 @@ import allowed
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = yaml_parse(Path(os.environ["TEMPLATE"]).read_text())
 TRANSLATED = json.loads(Path(os.environ["TRANSLATED"]).read_text())
-SETTINGS = [ROOT / f"shared/cloud/src/{name}.rs" for name in ("settings", "aws")]
+SETTINGS = [ROOT / f"shared/cloud/src/{name}.rs" for name in ("settings", "aws/clients")]
 OPERATING = (ROOT / "docs/operating.md").read_text()
 
 # The SDK's own variables that the template sets; the platform sets its others.

@@ -12,14 +12,12 @@
 
 pub mod accounts;
 pub mod aws;
-mod aws_trust;
 pub mod clock;
 pub mod conversation;
 pub mod error;
 pub mod logs;
 pub mod objects_table;
 pub mod outbound;
-mod own_hosts;
 pub mod random;
 pub mod records;
 pub mod settings;
@@ -29,7 +27,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 pub use clock::Clock;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Error};
-pub use own_hosts::OwnHosts;
+pub use outbound::own_hosts::OwnHosts;
 pub use random::Random;
 pub use records::compression::{Compressed, decompress};
 pub use settings::Settings;

@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use crate::own_hosts::OwnHosts;
+use crate::outbound::own_hosts::OwnHosts;
 
 #[derive(Clone, Debug)]
 pub struct Settings {

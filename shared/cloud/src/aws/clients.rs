@@ -24,7 +24,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use crate::aws_trust::Trusting;
+use crate::aws::trust::Trusting;
 use crate::outbound::callback::TLS;
 use crate::settings::SettingMissing;
 
@@ -227,9 +227,9 @@ mod tests {
 
     /// Says which host was asked.
     #[derive(Debug, Clone, Default)]
-    struct CancelTarget(Arc<Mutex<Vec<String>>>);
+    struct AskedHosts(Arc<Mutex<Vec<String>>>);
 
-    impl HttpConnector for CancelTarget {
+    impl HttpConnector for AskedHosts {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
             let host = request.uri().split('/').nth(2).unwrap_or_default();
             self.0.lock().expect("whole").push(host.to_owned());
@@ -238,7 +238,7 @@ mod tests {
     }
 
     async fn hosts_asked(set: &'static [(&'static str, &'static str)]) -> Vec<String> {
-        let asked = CancelTarget::default();
+        let asked = AskedHosts::default();
         let variable = move |name: &str| {
             let found = set.iter().find(|(set, _)| *set == name);
             let found = found.map(|(_, value)| (*value).to_owned());

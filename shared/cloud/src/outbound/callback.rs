@@ -25,8 +25,8 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use url::{Host, Url};
 
+use crate::outbound::own_hosts::OwnHosts;
 use crate::outbound::public_address::is_public;
-use crate::own_hosts::OwnHosts;
 
 /// Longest wait for a receiver's answer.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
