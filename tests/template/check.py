@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import shutil
+import subprocess
+import tempfile
 import tomllib
 import unittest
 from pathlib import Path
@@ -563,6 +566,38 @@ class Stacks(unittest.TestCase):
         self.assertEqual("CAPABILITY_IAM", config["deploy"]["parameters"]["capabilities"])
         self.assertTrue(config["global"]["parameters"]["stack_name"])
         self.assertTrue(config["build"]["parameters"]["build_in_source"])
+
+
+class Building(unittest.TestCase):
+    def built_with(self, samconfig, *arguments):
+        """What cargo and sam are asked for."""
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "infra").mkdir()
+            shutil.copy(ROOT / "infra/build", root / "infra/build")
+            (root / "samconfig.toml").write_text(samconfig)
+            for name in ("cargo", "sam"):
+                (root / name).write_text(f'#!/bin/sh\necho "{name} $*"\n')
+                (root / name).chmod(0o755)
+            environment = {"PATH": f"{root}:/usr/bin:/bin", "CARGO_TARGET_DIR": folder}
+            done = subprocess.run(
+                [root / "infra/build", *arguments], env=environment, capture_output=True, text=True, check=True
+            )
+        cargo, sam = done.stdout.splitlines()
+        return "x86_64" if "--arm64" not in cargo else "arm64", sam
+
+    def test_the_processor_of_the_first_deployment_is_that_of_the_second(self):
+        plain = (ROOT / "samconfig.toml").read_text()
+        self.assertEqual(("arm64", "sam build"), self.built_with(plain))
+        override = "--parameter-overrides Architecture="
+        guided = plain + 'parameter_overrides = "MailSender=\\"a@b.example\\" Architecture=\\"x86_64\\""\n'
+        self.assertEqual(("x86_64", f"sam build {override}x86_64"), self.built_with(guided))
+        # What is asked for goes before what was.
+        asked = ("--parameter-overrides", "Architecture=arm64")
+        self.assertEqual(("arm64", f"sam build {override}arm64"), self.built_with(guided, *asked))
+        asked = ("--parameter-overrides", "Architecture=x86_64")
+        self.assertEqual(("x86_64", f"sam build {override}x86_64"), self.built_with(plain, *asked))
+        self.assertEqual("arm64", self.built_with(plain + '# Architecture=x86_64\n')[0])
 
 
 class Texts(unittest.TestCase):

@@ -22,7 +22,9 @@ pub fn start() {
         tracing::subscriber::set_global_default(text_lines(level))
     };
     // Somebody else writes already, in the same process: then that is how it is written.
-    drop(started);
+    if let Err(already) = started {
+        tracing::debug!(%already, "lines are written as before");
+    }
 }
 
 /// What is deployed writes this.

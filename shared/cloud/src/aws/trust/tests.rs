@@ -67,8 +67,9 @@ async fn server() -> (SocketAddr, Arc<AtomicUsize>) {
             counted.fetch_add(1, Ordering::Relaxed);
             let mut request = [0; 4096];
             if stream.read(&mut request).await.is_ok() {
-                drop(stream.write_all(ANSWER).await);
-                drop(stream.shutdown().await);
+                let answered = stream.write_all(ANSWER).await;
+                let ended = stream.shutdown().await;
+                assert!(answered.is_ok() && ended.is_ok(), "a client that listens");
             }
         }
     });
