@@ -35,7 +35,7 @@ async fn documents_are_packed_for_who_takes_that() {
     let caller = a_caller().await;
     for path in [WSDL, SCHEMA] {
         let plain = got(&caller, path, &[]).await;
-        assert_eq!((plain.status, plain.packed.is_none()), (200, true));
+        assert_eq!((plain.status, plain.compressed.is_none()), (200, true));
         for (accepted, is_packed) in [
             ("gzip, deflate, br", true),
             ("br;q=1.0, GZIP;q=0.5", true),
@@ -46,9 +46,9 @@ async fn documents_are_packed_for_who_takes_that() {
             ("x-gzip-not", false),
         ] {
             let answer = got(&caller, path, &[("accept-encoding", accepted)]).await;
-            assert_eq!(answer.packed.is_some(), is_packed, "{path}: {accepted}");
+            assert_eq!(answer.compressed.is_some(), is_packed, "{path}: {accepted}");
             assert_eq!(header(&answer, "vary"), "accept-encoding");
-            let Some(packed) = answer.packed.as_deref() else {
+            let Some(packed) = answer.compressed.as_deref() else {
                 assert_eq!(answer, plain, "{accepted}");
                 continue;
             };
@@ -62,7 +62,7 @@ async fn documents_are_packed_for_who_takes_that() {
     }
     let packed = got(&caller, WSDL, &[("accept-encoding", "gzip")])
         .await
-        .packed;
+        .compressed;
     let (packed, plain) = (
         packed.expect("packed").len(),
         got(&caller, WSDL, &[]).await.body.len(),
@@ -98,7 +98,7 @@ async fn who_has_a_document_is_not_sent_it_again() {
                 (304, ""),
                 "{condition:?}"
             );
-            assert!(again.packed.is_none());
+            assert!(again.compressed.is_none());
             assert_eq!(header(&again, "etag"), tag);
         }
         for conditions in [
@@ -144,8 +144,8 @@ async fn the_head_of_a_packed_document_is_that_of_the_packed_one() {
     let packed = [("accept-encoding", "gzip")];
     let whole = got(&caller, WSDL, &packed).await;
     let head = asked(&caller, "HEAD", WSDL, &packed).await;
-    let length = whole.packed.as_ref().expect("packed").len().to_string();
+    let length = whole.compressed.as_ref().expect("packed").len().to_string();
     assert_eq!(header(&head, "content-length"), length);
     assert_eq!(header(&head, "content-encoding"), "gzip");
-    assert!(head.packed.is_none() && head.body.is_empty());
+    assert!(head.compressed.is_none() && head.body.is_empty());
 }
