@@ -4,7 +4,6 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use cloud::Cloud;
 use flate2::Compression;
@@ -12,6 +11,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use crate::http::{self, Request, Response};
+use crate::system::last_modified;
 
 /// How long nobody need ask again: an hour, so that a deployment is noticed within one.
 const CACHED: &str = "public, max-age=3600";
@@ -67,21 +67,18 @@ pub fn fault_schema(request: &Request) -> Response {
 
 fn answer(request: &Request, document: &Document) -> Response {
     let is_packed = takes_gzip(request) && !document.compressed.is_empty();
-    let mut response = if is_there_already(request, document) {
+    let response = if is_there_already(request, document) {
         Response::new(304, "text/xml; charset=utf-8", String::new())
     } else if is_packed {
         Response::compressed("text/xml; charset=utf-8", document.compressed.clone())
     } else {
         Response::new(200, "text/xml; charset=utf-8", document.text.clone())
     };
-    response = response
+    response
         .with_header("etag", &document.tag)
         .with_header("cache-control", CACHED)
-        .with_header("vary", "accept-encoding");
-    match changed_at() {
-        Some(changed) => response.with_header("last-modified", &httpdate::fmt_http_date(changed)),
-        None => response,
-    }
+        .with_header("vary", "accept-encoding")
+        .with_header("last-modified", &last_modified())
 }
 
 /// `gzip`, unless it is said to be worth nothing.
@@ -107,15 +104,9 @@ fn is_there_already(request: &Request, document: &Document) -> bool {
     let since = request
         .header("if-modified-since")
         .and_then(|date| httpdate::parse_http_date(date).ok());
-    match (since, changed_at()) {
+    let changed = httpdate::parse_http_date(&last_modified()).ok();
+    match (since, changed) {
         (Some(since), Some(changed)) => changed <= since,
         (_, _) => false,
     }
-}
-
-/// When the documents changed last: they stand in this program. To the second, as HTTP writes it.
-fn changed_at() -> Option<SystemTime> {
-    let program = std::env::current_exe().ok()?;
-    let changed = program.metadata().ok()?.modified().ok()?;
-    httpdate::parse_http_date(&httpdate::fmt_http_date(changed)).ok()
 }
