@@ -484,7 +484,9 @@ fn capitals_in_quotes(text: &str) -> BTreeSet<String> {
     let without_tests = text.split("#[cfg(test)]").next().unwrap_or_default();
     without_tests
         .split('"')
-        .filter(|word| word.contains('_') && !word.starts_with("AWS_"))
+        .filter(|word| {
+            word.contains('_') && (!word.starts_with("AWS_") || word.starts_with("AWS_USE_"))
+        })
         .filter(|word| {
             word.chars().all(|letter| {
                 letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_'
