@@ -240,7 +240,7 @@ pub(crate) fn decide(
 fn found_or_refused<'a>(
     context: &DecisionContext<'a>,
     kind: &KeyKind<'_>,
-) -> Result<Found<'a>, Stop> {
+) -> Result<Located<'a>, Stop> {
     match find_place(context, kind)? {
         Some(found) if !is_lost(context, &found) => Ok(found),
         Some(_) => Err(no(kind.lacking).into()),
@@ -260,7 +260,7 @@ fn found_or_refused<'a>(
 fn remove(
     context: &DecisionContext<'_>,
     kind: &KeyKind<'_>,
-    found: Found<'_>,
+    found: Located<'_>,
     stored: &Element,
 ) -> Result<Decision, Stop> {
     let pointer = pointer_of(context, kind, stored);
