@@ -82,10 +82,9 @@ pub async fn carry_out(
         done += chunk.results.len();
         if done == units.len() {
             let results = merged(&request, &units, results);
-            let outcome = outcome_of(&results, now);
             let end = End {
                 call,
-                outcome,
+                outcome: outcome_of(&results, now),
                 results: Some(results),
                 chunk,
                 mails_before,
