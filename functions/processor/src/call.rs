@@ -60,7 +60,8 @@ pub async fn carry_out(
         .unwrap_or(usize::MAX)
         .min(units.len());
     let mut overlay = Overlay::new(&call.account);
-    // Read each time and consistently: a switch that is turned holds from the next call on.
+    // Whoever turns the switch in this process waits until what is begun here is committed.
+    let _carrying_out = cloud.carrying_out().await;
     if cloud
         .set_out(&mut overlay, &request, &units[done..])
         .await?
@@ -68,10 +69,7 @@ pub async fn carry_out(
         return Ok(None);
     }
     let mut chunks = progress.chunks;
-    let mut results = match chunks {
-        0 => Vec::new(),
-        _ => cloud.chunk_results(&header.key, progress.next).await?,
-    };
+    let mut results = results_so_far(cloud, header, progress).await?;
     let mut header = header.clone();
     loop {
         let chunk = cloud
@@ -101,6 +99,18 @@ pub async fn carry_out(
         if cloud.now() >= deadline {
             return Ok(Some((header, Vec::new())));
         }
+    }
+}
+
+/// What the chunks that are committed came to.
+async fn results_so_far(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    progress: Progress,
+) -> Result<Vec<UnitResult>, Error> {
+    match progress.chunks {
+        0 => Ok(Vec::new()),
+        _ => cloud.chunk_results(&header.key, progress.next).await,
     }
 }
 

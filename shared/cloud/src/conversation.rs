@@ -10,3 +10,4 @@ pub(crate) mod outbox;
 pub mod prefetch;
 pub mod replies;
 mod unrun;
+pub mod waiting;

@@ -39,6 +39,7 @@ pub(crate) struct Before {
     version: u64,
     priority: QueuePriority,
     only: EmbeddedCall,
+    calls_kept: u32,
 }
 
 impl Before {
@@ -47,6 +48,7 @@ impl Before {
             version: header.version,
             priority: header.conversation.priority,
             only: header.only.clone(),
+            calls_kept: header.calls_kept,
         }
     }
 
@@ -56,6 +58,7 @@ impl Before {
             version: 0,
             priority: QueuePriority::default(),
             only,
+            calls_kept: 0,
         }
     }
 }
@@ -124,6 +127,7 @@ impl Cloud {
             let next = ConversationRecord {
                 key: key.clone(),
                 version,
+                calls_kept: seen.calls_kept,
                 only: seen.only,
                 conversation,
             };
@@ -229,6 +233,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
         let sequence = end.call.place.sequence();
+        self.let_expire(seen, end.call, now).await?;
         let conversation =
             seen.conversation
                 .clone()
