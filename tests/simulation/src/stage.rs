@@ -163,6 +163,7 @@ impl Stage {
             headers,
             body: envelope.into_bytes(),
             origin: "https://aftercall.example".to_owned(),
+            api_id: String::new(),
         };
         let response = ingest::answer(&self.stack.cloud, &request).await;
         (response.status, response.body)
