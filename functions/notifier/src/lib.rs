@@ -184,7 +184,7 @@ impl Batch<'_> {
             .await;
         match handed_back {
             Ok(HandedBack::Replaced) => self.done().settled.push(message.delivery),
-            Ok(HandedBack::ReplyLocation) => self.hand_back(message.delivery),
+            Ok(HandedBack::Pausing) => self.hand_back(message.delivery),
             // It comes again when its visibility ends by itself, or the timekeeper finds it.
             Err(error) => {
                 warn!(error = error.in_full(), "wake-up could not be held");

@@ -138,7 +138,7 @@ impl Batch<'_> {
         let queue = Queue::Calls(self.priority);
         match self.cloud.hand_back(queue, &key.0, delivery).await {
             Ok(HandedBack::Replaced) => None,
-            Ok(HandedBack::ReplyLocation) => Some(message.delivery.message_id),
+            Ok(HandedBack::Pausing) => Some(message.delivery.message_id),
             Err(error) => {
                 // It comes again when its visibility ends by itself, or the timekeeper finds it.
                 warn!(error = error.in_full(), "wake-up could not be held");

@@ -40,7 +40,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 15);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandedBack {
     /// The message itself comes again.
-    ReplyLocation,
+    Pausing,
     /// A new one stands in its place: it is done with.
     Replaced,
 }
@@ -117,7 +117,7 @@ impl Cloud {
         }
         let pause = pause(delivery.times(), |bound| self.random.below(bound));
         self.queues.hold(queue, delivery, pause).await?;
-        Ok(HandedBack::ReplyLocation)
+        Ok(HandedBack::Pausing)
     }
 }
 
