@@ -205,7 +205,7 @@ async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     assert_eq!(caller.stored(), ["soon"]);
     let mut told = caller.told();
     told.sort();
-    assert_eq!(told, ["conversation Error", "expired Error"]);
+    assert_eq!(told, ["conversation Error 228", "expired Error 228"]);
 }
 
 #[tokio::test(start_paused = true)]
