@@ -165,7 +165,7 @@ async fn a_part_of_the_index_that_cannot_be_read_keeps_no_other_waiting() {
     }
     let asks_first_half = |asked: &local::AwsRequest| {
         let part = asked.json["ExpressionAttributeValues"][":shard"]["S"].as_str();
-        part.is_some_and(|part| part < "8")
+        part.is_some_and(|part| part < "20")
     };
     let faults = caller.local().faults();
     faults.when(asks_first_half, InjectedFault::LoseRequest);
