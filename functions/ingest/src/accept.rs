@@ -92,6 +92,12 @@ fn check(
     let allow_http = cloud.settings.allow_http_callbacks;
     let (conversation_id, place) = request.place()?;
     request.check(allow_http)?;
+    objects::check(
+        request.method,
+        request.action.as_deref(),
+        &request.options,
+        &request.objects,
+    )?;
     request
         .options
         .check_times(place.calls_in_conversation().get(), now)?;

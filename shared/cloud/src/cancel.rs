@@ -5,7 +5,7 @@
 
 use calls::{AccountId, Cancelled, ConversationId, ConversationKey, RequestId};
 use jiff::Timestamp;
-use objects::UnitResult;
+use objects::{Cancellation, UnitResult};
 use soap::{Element, ObjectResult};
 use tracing::warn;
 
@@ -14,14 +14,6 @@ use crate::call_record::Pointer;
 use crate::queues::ReplyWake;
 use crate::table::Key;
 use crate::trouble::{CommitError, Trouble};
-
-/// Whether an object is one of the two that stand for what was sent before.
-pub(crate) fn is_scheduled(object: &Element) -> bool {
-    matches!(
-        object.type_name.as_deref(),
-        Some("ScheduledRequest" | "ScheduledConversation")
-    )
-}
 
 /// Whose work is to be cancelled.
 enum Asked {
@@ -36,9 +28,10 @@ impl Cloud {
         &self,
         account: &AccountId,
         object: &Element,
+        cancellation: &Cancellation,
         now: Timestamp,
     ) -> Result<UnitResult, Trouble> {
-        let result = match self.asked(account, object).await? {
+        let result = match self.asked(account, cancellation).await? {
             Asked::Unknown => refused(object, 220, "AsyncAPI_Item_Not_Found"),
             Asked::PartOfConversation => refused(
                 object,
@@ -91,18 +84,21 @@ impl Cloud {
         }
     }
 
-    async fn asked(&self, account: &AccountId, object: &Element) -> Result<Asked, Trouble> {
-        if object.type_name.as_deref() == Some("ScheduledConversation") {
-            let name = object.text_of("ConversationID").map(ConversationId::parse);
-            return Ok(match name {
-                Some(Ok(name)) => Asked::Conversation(ConversationKey::named(account, &name)),
-                Some(Err(_)) | None => Asked::Unknown,
-            });
-        }
-        let Some(request_id) = object.text_of("RequestID") else {
-            return Ok(Asked::Unknown);
+    async fn asked(
+        &self,
+        account: &AccountId,
+        cancellation: &Cancellation,
+    ) -> Result<Asked, Trouble> {
+        let request_id = match cancellation {
+            Cancellation::Unnamed => return Ok(Asked::Unknown),
+            Cancellation::Conversation(name) => {
+                return Ok(match ConversationId::parse(name) {
+                    Ok(name) => Asked::Conversation(ConversationKey::named(account, &name)),
+                    Err(_) => Asked::Unknown,
+                });
+            }
+            Cancellation::Request(request_id) => RequestId(request_id.clone()),
         };
-        let request_id = RequestId(request_id.trim().to_lowercase());
         let key = ConversationKey::of_request(account, &request_id);
         match self.calls.get(&Key::new(&key.0, "REQUEST")).await? {
             None => Ok(Asked::Conversation(key)),

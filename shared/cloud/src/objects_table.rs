@@ -11,7 +11,6 @@ use objects::{MailOrder, ObjectKey, Request, Stored, Unit, UnitResult, Working};
 use soap::Element;
 
 use crate::Cloud;
-use crate::cancel;
 use crate::item::{Item, Reading, Writing};
 use crate::pack::{pack, unpack};
 use crate::table::{Key, Range, Table, Transaction};
@@ -80,17 +79,23 @@ impl Cloud {
         units: &[Unit],
     ) -> Result<Chunk, Trouble> {
         let mut chunk = Chunk::of_results(Vec::new());
-        let own = request.method == Method::Delete;
         for (number, unit) in units.iter().enumerate() {
             if number % READ_AHEAD == 0 {
                 let ahead = &units[number..units.len().min(number + READ_AHEAD)];
                 self.load_missing(working, request, ahead).await?;
             }
-            let result = match request.objects.get(unit.object) {
-                Some(object) if own && cancel::is_scheduled(object) => {
-                    self.cancel(working.account(), object, request.now).await?
+            let object = request.objects.get(unit.object);
+            let cancellation = object.and_then(|object| {
+                let cancellation = objects::cancellation(request.method, object)?;
+                Some((object, cancellation))
+            });
+            let result = match cancellation {
+                Some((object, cancellation)) => {
+                    let account = working.account();
+                    self.cancel(account, object, &cancellation, request.now)
+                        .await?
                 }
-                Some(_) | None => self.decide_unit(working, request, unit).await?,
+                None => self.decide_unit(working, request, unit).await?,
             };
             chunk.results.push(result);
             chunk.mails.extend(working.mails());

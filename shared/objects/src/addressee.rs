@@ -3,7 +3,8 @@
 use soap::{Element, SubscriberFailure, is_mail_address};
 
 use crate::key::ObjectKey;
-use crate::{subscriber, tree};
+use crate::object_types::subscriber;
+use crate::tree;
 
 /// A subscriber of a triggered send.
 pub(crate) struct Addressee<'a> {

@@ -1,113 +1,53 @@
 //! One unit of a call's work: from an object, and what is known, to its result.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
-use calls::{Method, Options, RequestId};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use soap::{Element, ObjectResult, SubscriberFailure};
+use calls::Method;
+use soap::{Element, ObjectResult};
 
+use crate::context::Asked;
 use crate::key::ObjectKey;
-use crate::saving::Wish;
+use crate::object_type::{InParts, Work};
+use crate::object_types::own::Cancellation;
+use crate::registry;
+use crate::tree;
+use crate::unit::{Request, Unit, UnitResult, whole};
 use crate::verdict::{Decision, Refused, Stop};
 use crate::working::{Missing, Working};
-use crate::{
-    data_extension, list, other, row, subscriber, tree, triggered_send, triggered_send_definition,
-};
-
-/// Most subscribers of a triggered send in one unit. Each may write itself and a mail, and a mail
-/// is at most [`triggered_send::MAIL_BYTES_MAX`]: a unit then fits a transaction of 4 MB.
-const SUBSCRIBERS_MAX: usize = 8;
 
 /// Largest object that is kept, in bytes as written: a table item holds 400 KB, keys included.
 const OBJECT_BYTES_MAX: usize = 380_000;
 
-/// A call that is carried out.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
-    pub method: Method,
-    /// Action of a Perform.
-    pub action: Option<&'a str>,
-    pub options: &'a Options,
-    pub objects: &'a [Element],
-    pub request_id: &'a RequestId,
-    pub now: Timestamp,
-}
-
-/// What is decided, and stored, in one piece: one object, or some subscribers of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unit {
-    /// Which object of the call, from 0.
-    pub object: usize,
-    /// Which of its fields hold the subscribers; the whole object is meant when it is empty.
-    pub part: Range<usize>,
-    /// The number of the first of these subscribers, from 0.
-    pub first_subscriber: usize,
-    pub last_of_object: bool,
-}
-
 /// The work of a call, in order. Always the same for the same call.
 pub fn units(method: Method, objects: &[Element]) -> Vec<Unit> {
     let mut units = Vec::with_capacity(objects.len());
-    for (object, element) in objects.iter().enumerate() {
-        match (method, element.type_name.as_deref()) {
-            (Method::Create, Some("TriggeredSend")) => slice(object, element, &mut units),
-            _ => units.push(Unit {
-                object,
-                part: 0..0,
-                first_subscriber: 0,
-                last_of_object: true,
-            }),
+    for (ordinal, object) in objects.iter().enumerate() {
+        match in_parts(method, object) {
+            Some(in_parts) => units.extend((in_parts.plan)(ordinal, object)),
+            None => units.push(Unit::whole(ordinal)),
         }
     }
     units
 }
 
-/// Deals out the subscribers of a triggered send.
-fn slice(object: usize, element: &Element, units: &mut Vec<Unit>) {
-    let subscribers: Vec<usize> = (0..element.children.len())
-        .filter(|at| element.children[*at].name == "Subscribers")
-        .collect();
-    for (number, slice) in subscribers.chunks(SUBSCRIBERS_MAX).enumerate() {
-        units.push(Unit {
-            object,
-            part: slice[0]..slice[slice.len() - 1] + 1,
-            first_subscriber: number * SUBSCRIBERS_MAX,
-            last_of_object: (number + 1) * SUBSCRIBERS_MAX >= subscribers.len(),
-        });
-    }
-    if subscribers.is_empty() {
-        units.push(Unit {
-            object,
-            part: 0..0,
-            first_subscriber: 0,
-            last_of_object: true,
-        });
+/// How an object is carried out piece by piece, if that is how.
+fn in_parts(method: Method, object: &Element) -> Option<InParts> {
+    let object_type = registry::type_of(object).ok()?;
+    object_type.supports(method, None).ok()?;
+    match object_type.work {
+        Work::InParts(in_parts) => Some(in_parts),
+        Work::Nothing | Work::Whole(_) | Work::Cancel(_) => None,
     }
 }
 
-/// What became of a unit. Kept until the last unit of its object is done, then [`merge`]d.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum UnitResult {
-    /// The unit was the whole object.
-    Whole(Box<ObjectResult>),
-    /// Some subscribers of a triggered send.
-    Sends(Sends),
-}
-
-/// What became of some subscribers of a triggered send.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sends {
-    /// How many mails are owed.
-    pub mails: u32,
-    /// Code and text, if none of these subscribers was even looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<(u32, String)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub failures: Vec<SubscriberFailure>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub correlation_id: Option<String>,
+/// What an object asks the server not to start; `None`: it is decided like any other.
+pub fn cancellation(method: Method, object: &Element) -> Option<Cancellation> {
+    let object_type = registry::type_of(object).ok()?;
+    object_type.supports(method, None).ok()?;
+    match object_type.work {
+        Work::Cancel(of) => Some(of(object)),
+        Work::Nothing | Work::Whole(_) | Work::InParts(_) => None,
+    }
 }
 
 /// The result of an object from those of its units, in order.
@@ -119,7 +59,16 @@ pub fn merge(units: Vec<UnitResult>) -> ObjectResult {
             UnitResult::Sends(part) => sends.push(part),
         }
     }
-    triggered_send::merge(sends)
+    let object_type = sends.first().map(|part| part.object_type.clone());
+    let object_type = object_type.unwrap_or_default();
+    match registry::object_type(&object_type).map(|found| found.work) {
+        Some(Work::InParts(in_parts)) => (in_parts.merge)(sends),
+        Some(Work::Nothing | Work::Whole(_) | Work::Cancel(_)) | None => ObjectResult {
+            status_message: format!("The parts of a {object_type} cannot be merged"),
+            object_type,
+            ..ObjectResult::default()
+        },
+    }
 }
 
 /// Carries out one unit. Leaves `working` as it was when records are missing: load them and ask again.
@@ -146,17 +95,18 @@ pub fn missing(working: &Working, request: &Request<'_>, units: &[Unit]) -> Vec<
 
 /// Whether a unit can be decided.
 fn look_ahead(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
-    let is_send = |object: &&Element| object.type_name.as_deref() == Some("TriggeredSend");
-    match request.objects.get(unit.object).filter(is_send) {
+    let object = request.objects.get(unit.object);
+    let in_parts = object.and_then(|object| Some((object, in_parts(request.method, object)?)));
+    match in_parts {
         // Its decision builds whole mails, which are not needed here.
-        Some(object) => {
+        Some((object, in_parts)) => {
             let asked = Asked {
                 working,
                 request,
                 object,
                 ordinal: unit.object,
             };
-            triggered_send::look_ahead(&asked, unit)
+            (in_parts.look_ahead)(&asked, unit)
         }
         None => decide(working, request, unit).map(|_decision| ()),
     }
@@ -177,21 +127,24 @@ fn decide(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<Decis
         object,
         ordinal: unit.object,
     };
-    let decided = match (request.method, asked.type_name()) {
-        (Method::Perform, "DataExtension") => data_extension::perform(&asked),
-        (Method::Perform, _) => Err(asked.cannot_perform().into()),
-        (_, "Subscriber") => subscriber::decide(&asked),
-        (_, "List") => list::decide(&asked),
-        (_, "DataExtension") => data_extension::decide(&asked),
-        (_, "DataExtensionObject") => row::decide(&asked),
-        (_, "TriggeredSendDefinition") => triggered_send_definition::decide(&asked),
-        (_, "TriggeredSend") => triggered_send::decide(&asked, unit),
-        (_, _) => other::decide(&asked),
-    };
-    match decided.and_then(fitting) {
+    match decide_by_type(&asked, unit).and_then(fitting) {
         Ok(decision) => Ok(decision),
         Err(Stop::Missing(missing)) => Err(missing),
         Err(Stop::Refused(refused)) => Ok(Decision::only(asked.refused(*refused))),
+    }
+}
+
+fn decide_by_type(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
+    let object_type = registry::type_of(asked.object)?;
+    object_type.supports(asked.request.method, asked.request.action)?;
+    match object_type.work {
+        Work::Whole(decide) => {
+            (object_type.check)(asked.wish(), asked.object)?;
+            decide(asked)
+        }
+        // It says what is wrong of each of its parts.
+        Work::InParts(in_parts) => (in_parts.decide)(asked, unit),
+        Work::Nothing | Work::Cancel(_) => Err(registry::unknown(object_type.name).into()),
     }
 }
 
@@ -211,71 +164,5 @@ fn fitting(decision: Decision) -> Result<Decision, Stop> {
             format!("The object is too large: {bytes} bytes, {OBJECT_BYTES_MAX} can be kept"),
         )
         .into()),
-    }
-}
-
-pub(crate) fn whole(result: ObjectResult) -> UnitResult {
-    UnitResult::Whole(Box::new(result))
-}
-
-/// One object of a call, and what can be known when it is decided.
-#[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) working: &'a Working,
-    pub(crate) request: &'a Request<'a>,
-    pub(crate) object: &'a Element,
-    pub(crate) ordinal: usize,
-}
-
-impl<'a> Asked<'a> {
-    pub(crate) fn type_name(&self) -> &'a str {
-        self.object.type_name.as_deref().unwrap_or_default()
-    }
-
-    pub(crate) fn wish(&self) -> Wish {
-        Wish::of(self.request.method, self.request.options, self.type_name())
-    }
-
-    pub(crate) fn correlation_id(&self) -> Option<String> {
-        tree::filled(self.object, "CorrelationID").map(str::to_owned)
-    }
-
-    /// The result of an object that was carried out, without the object.
-    pub(crate) fn done(&self, message: impl Into<String>) -> ObjectResult {
-        ObjectResult {
-            ok: true,
-            status_message: message.into(),
-            object_type: self.type_name().to_owned(),
-            correlation_id: self.correlation_id(),
-            new_id: (self.request.method == Method::Create).then_some(0),
-            ..ObjectResult::default()
-        }
-    }
-
-    /// The result of an object that was not: with the object as it came.
-    fn refused(&self, refused: Refused) -> UnitResult {
-        whole(ObjectResult {
-            ok: false,
-            error_code: Some(refused.code),
-            object: Some(self.object.clone()),
-            detail: refused.detail,
-            ..self.done(refused.message)
-        })
-    }
-
-    pub(crate) fn cannot_perform(&self) -> Refused {
-        let type_name = self.type_name();
-        Refused::new(
-            100,
-            format!("The Perform method is not supported for the {type_name} object"),
-        )
-    }
-
-    pub(crate) fn cannot(&self) -> Refused {
-        let (method, type_name) = (self.request.method.name(), self.type_name());
-        Refused::new(
-            5,
-            format!("Cannot perform {method} on objects of type {type_name}"),
-        )
     }
 }

@@ -4,10 +4,11 @@
 use calls::Method;
 use soap::{Element, ObjectResult};
 
-use crate::carry_out::{Asked, whole};
+use crate::context::Asked;
 use crate::key::{self, ObjectKey};
 use crate::saving::{self, Deed, LEFT, Wish};
 use crate::tree;
+use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
 use crate::working::{Missing, Working};
 
@@ -117,6 +118,24 @@ fn has_number(stored: Option<&Element>, object: &Element) -> bool {
             .is_some_and(|has| has.eq_ignore_ascii_case(object_id.trim())),
         (None, Some(id)) => stored.text_of("ID") == Some(id.trim()),
         (None, None) => false,
+    }
+}
+
+/// Whether an object names itself at all, by a key, a number or its name.
+pub(crate) fn check_named(
+    wish: Wish,
+    name_field: &str,
+    no_key: (u32, &'static str),
+    object: &Element,
+) -> Result<(), Refused> {
+    let names = ["CustomerKey", "ObjectID", "ID", name_field];
+    let is_named = names
+        .iter()
+        .any(|name| tree::filled(object, name).is_some());
+    if is_named || wish == Wish::Leave {
+        Ok(())
+    } else {
+        Err(no(no_key))
     }
 }
 

@@ -5,18 +5,13 @@ use jiff::Timestamp;
 use soap::{Element, RetrieveRequest};
 use thiserror::Error;
 
-use crate::data_extension::{self, ROWS};
+use crate::columns;
 use crate::key::{self, ObjectKey};
+use crate::object_type::Retrieval;
+use crate::object_types::data_extension::{self, ROWS};
+use crate::object_types::{data_extension_object, subscriber};
+use crate::registry;
 use crate::working::{Missing, Working};
-use crate::{columns, other, row};
-
-/// Types with a meaning of their own that are kept; see `other` for the rest.
-const OWN: [&str; 4] = [
-    "Subscriber",
-    "List",
-    "DataExtension",
-    "TriggeredSendDefinition",
-];
 
 /// Why a type cannot be retrieved. The text is that of OverallStatus, after `Error: `.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -97,7 +92,12 @@ pub fn retrieve_from<'a>(
             kind,
         }))
     };
-    if let Some(address) = data_extension_in(object_type) {
+    let unknown = || Ok(Err(RetrieveError::NoHandler(object_type.to_owned())));
+    let (name, address) = name_and_address(object_type);
+    let Some(known) = registry::object_type(name) else {
+        return unknown();
+    };
+    if let (Retrieval::Rows, Some(address)) = (known.retrieval, address) {
         let Some((_, definition)) = data_extension::find(working, address)? else {
             return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
         };
@@ -109,19 +109,24 @@ pub fn retrieve_from<'a>(
             kind: Kind::Rows(definition),
         }));
     }
-    match object_type {
-        "Subscriber" => source("Subscriber", Kind::Subscribers),
-        "ListSubscriber" => source("Subscriber", Kind::Members),
-        "DataExtensionField" => source("DataExtension", Kind::Fields),
-        kept if OWN.contains(&kept) || other::is_kept(kept) => source(kept, Kind::Objects(kept)),
-        unknown => Ok(Err(RetrieveError::NoHandler(unknown.to_owned()))),
+    match (known.retrieval, address) {
+        (Retrieval::Subscribers, None) => source(SUBSCRIBERS, Kind::Subscribers),
+        (Retrieval::Members, None) => source(SUBSCRIBERS, Kind::Members),
+        (Retrieval::Fields, None) => source(DEFINITIONS, Kind::Fields),
+        (Retrieval::Partition, None) => source(known.name, Kind::Objects(known.name)),
+        (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
     }
 }
 
-fn data_extension_in(object_type: &str) -> Option<&str> {
-    object_type
-        .strip_prefix("DataExtensionObject[")?
+const SUBSCRIBERS: &str = subscriber::TYPE.name;
+const DEFINITIONS: &str = data_extension::TYPE.name;
+
+/// `DataExtensionObject[Name or key]` taken apart.
+fn name_and_address(object_type: &str) -> (&str, Option<&str>) {
+    let bracketed = object_type
         .strip_suffix(']')
+        .and_then(|text| text.split_once('['));
+    bracketed.map_or((object_type, None), |(name, address)| (name, Some(address)))
 }
 
 impl Source<'_> {
@@ -130,16 +135,16 @@ impl Source<'_> {
         match (self.kind, property) {
             (_, _) if value.is_empty() => None,
             (Kind::Subscribers, "SubscriberKey") | (Kind::Members, "SubscriberKey") => {
-                Some(key::object(self.account, "Subscriber", value))
+                Some(key::object(self.account, SUBSCRIBERS, value))
             }
             (Kind::Objects(type_name), "CustomerKey") => {
                 Some(key::object(self.account, type_name, value))
             }
             (Kind::Fields, "DataExtension.CustomerKey") => {
-                Some(key::object(self.account, "DataExtension", value))
+                Some(key::object(self.account, DEFINITIONS, value))
             }
             (Kind::Rows(definition), _) => {
-                row::key_by(self.account, definition, property, value, now)
+                data_extension_object::key_by(self.account, definition, property, value, now)
             }
             (Kind::Subscribers | Kind::Objects(_) | Kind::Fields | Kind::Members, _) => None,
         }

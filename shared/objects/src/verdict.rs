@@ -2,7 +2,7 @@
 
 use soap::{Detail, Element};
 
-use crate::carry_out::UnitResult;
+use crate::unit::UnitResult;
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
 use crate::working::Missing;

@@ -173,7 +173,7 @@ impl Working {
 
     /// Makes a decision's changes: the only way into the overlay, so that a decision which was
     /// not made leaves nothing behind.
-    pub(crate) fn apply(&mut self, decision: Decision, now: Timestamp) -> crate::UnitResult {
+    pub(crate) fn apply(&mut self, decision: Decision, now: Timestamp) -> UnitResult {
         for (key, becomes) in decision.changes {
             self.change(key, becomes, now);
         }

@@ -6,10 +6,9 @@ use std::collections::HashSet;
 use calls::call::OBJECTS_MAX;
 use calls::options::SUBSCRIPTIONS_MAX;
 use calls::refusal::Invalid;
-use calls::{AsyncResponseType, Method, Refusal, Subscription};
+use calls::{AsyncResponseType, Refusal, Subscription};
 
 use crate::call::CallRequest;
-use crate::element::Element;
 use crate::fault::echo;
 
 /// Longest mail address, the limit of a forward-path in SMTP.
@@ -28,18 +27,7 @@ pub(crate) fn check(call: &CallRequest, allow_http: bool) -> Result<(), Refusal>
     for subscription in &call.options.subscriptions {
         check_address(subscription, allow_http)?;
     }
-    if call.method == Method::Create && call.is_asynchronous() {
-        let mut sends = call
-            .objects
-            .iter()
-            .filter(|object| is_of(object, "TriggeredSend"));
-        sends.try_for_each(check_triggered_send)?;
-    }
     Ok(())
-}
-
-fn is_of(object: &Element, type_name: &str) -> bool {
-    object.type_name.as_deref() == Some(type_name)
 }
 
 fn check_objects(call: &CallRequest) -> Result<(), Refusal> {
@@ -134,50 +122,6 @@ fn is_domain(domain: &str) -> bool {
     domain.contains('.')
         && domain.split('.').all(is_label)
         && !last.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A triggered send needs its definition and somebody to go to. One bad address among good ones
-/// is that subscriber's failure later; only bad ones are refused here.
-fn check_triggered_send(send: &Element) -> Result<(), Refusal> {
-    let names_definition = ["CustomerKey", "ObjectID"].iter().any(|key| {
-        let definition = send.child("TriggeredSendDefinition");
-        definition
-            .and_then(|found| found.text_of(key))
-            .is_some_and(|text| !text.trim().is_empty())
-    });
-    if !names_definition {
-        return Err(of_object(
-            18002,
-            "The Triggered Send Object must contain the Triggered Send ID or the Customer Key",
-        ));
-    }
-    if send.child("Subscribers").is_none() {
-        return Err(of_object(
-            180_007,
-            "The Triggered Send Object must have subscribers associated with it",
-        ));
-    }
-    if !send.all("Subscribers").any(can_be_sent_to) {
-        return Err(of_object(
-            180_008,
-            "Unable to queue Triggered Send request. There are no valid subscribers.",
-        ));
-    }
-    Ok(())
-}
-
-/// By a valid address, or by the key of a subscriber whose address is known.
-fn can_be_sent_to(subscriber: &Element) -> bool {
-    let text = |name: &str| {
-        subscriber
-            .text_of(name)
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-    };
-    match text("EmailAddress") {
-        Some(address) => is_mail_address(address),
-        None => text("SubscriberKey").is_some(),
-    }
 }
 
 fn of_object(code: u32, message: impl Into<String>) -> Refusal {

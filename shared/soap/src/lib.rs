@@ -24,6 +24,7 @@ mod header;
 mod listings;
 mod model;
 mod namespaces;
+mod nearest;
 mod objects;
 mod operation;
 mod options;
@@ -58,6 +59,7 @@ pub use listings::{
     write_version_info,
 };
 pub use namespaces::API;
+pub use nearest::nearest_name;
 pub use objects::ObjectDetail;
 pub use operation::{Operation, read_operation, take_operation};
 pub use options::ClientContext;

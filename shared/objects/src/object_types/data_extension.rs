@@ -4,14 +4,18 @@
 //! removing a data extension gives up the partition in one write, however many rows there are, and
 //! one made again under the same key begins empty.
 
+use calls::Method;
 use soap::{Detail, Element, ObjectResult};
 
-use crate::carry_out::{Asked, whole};
+use crate::context::Asked;
 use crate::field::Field;
 use crate::key;
 use crate::keyed::{self, Kind};
+use crate::object_type::{ObjectType, Work};
+use crate::object_types::kept;
 use crate::saving::Wish;
 use crate::tree;
+use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
 use crate::working::{Missing, Working};
 
@@ -74,7 +78,26 @@ pub(crate) fn find<'a>(
     Ok(working.get(&named)?.map(|definition| (named, definition)))
 }
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: KIND.type_name,
+    actions: &["ClearData"],
+    work: Work::Whole(decide),
+    check: check_object,
+    ..kept::TYPE
+};
+
+fn check_object(wish: Wish, object: &Element) -> Result<(), Refused> {
+    keyed::check_named(wish, KIND.name_field, KIND.no_key, object)?;
+    match wish {
+        Wish::Add => check_fields(object),
+        Wish::Change | Wish::Save | Wish::Remove | Wish::Leave => Ok(()),
+    }
+}
+
+fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+    if asked.request.method == Method::Perform {
+        return clear(asked);
+    }
     if asked.wish() == Wish::Remove {
         return match asked.object.at("Fields.Field") {
             Some(_) => without_fields(asked),
@@ -178,14 +201,7 @@ fn without_fields(asked: &Asked<'_>) -> Result<Decision, Stop> {
 }
 
 /// Perform ClearData gives the data extension fresh rows.
-pub(crate) fn perform(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    if !asked
-        .request
-        .action
-        .is_some_and(|action| action.eq_ignore_ascii_case("ClearData"))
-    {
-        return Err(asked.cannot_perform().into());
-    }
+fn clear(asked: &Asked<'_>) -> Result<Decision, Stop> {
     let named = named(asked, TO_CLEAR)?;
     let found = keyed::find(asked.working, KIND.type_name, KIND.name_field, &named)?;
     let stored = found.and_then(|found| found.object.map(|object| (found.key, object)));
@@ -283,25 +299,25 @@ fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut Element) {
     tree::replace(becomes, "Fields", vec![holder]);
 }
 
-fn check_fields(definition: &Element) -> Result<(), Stop> {
+fn check_fields(definition: &Element) -> Result<(), Refused> {
     let mut names = std::collections::BTreeSet::new();
     for field in fields_in(definition) {
         let field = Field::read(field).map_err(invalid)?;
         if !names.insert(field.name.to_ascii_lowercase()) {
-            return Err(invalid(format!("the field [{}] is there twice", field.name)).into());
+            return Err(invalid(format!("the field [{}] is there twice", field.name)));
         }
         let now = jiff::Timestamp::UNIX_EPOCH;
         if let Some(unfit) = field
             .default
             .and_then(|default| field.take(default, now).err())
         {
-            return Err(invalid(format!("DefaultValue: {}", unfit.message)).into());
+            return Err(invalid(format!("DefaultValue: {}", unfit.message)));
         }
     }
     match names.len() {
-        0 => Err(invalid("at least one field is needed").into()),
+        0 => Err(invalid("at least one field is needed")),
         1..=FIELDS_MAX => Ok(()),
-        _ => Err(invalid(format!("at most {FIELDS_MAX} fields are possible")).into()),
+        _ => Err(invalid(format!("at most {FIELDS_MAX} fields are possible"))),
     }
 }
 

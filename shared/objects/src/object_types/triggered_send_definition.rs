@@ -2,8 +2,11 @@
 
 use soap::Element;
 
-use crate::carry_out::Asked;
+use crate::context::Asked;
 use crate::keyed::{self, Kind};
+use crate::object_type::{ObjectType, Work};
+use crate::object_types::kept;
+use crate::saving::Wish;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 use crate::working::{Missing, Working};
@@ -68,12 +71,54 @@ impl Status {
     }
 }
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: KIND.type_name,
+    work: Work::Whole(decide),
+    check: check_object,
+    ..kept::TYPE
+};
+
+fn check_object(wish: Wish, object: &Element) -> Result<(), Refused> {
+    keyed::check_named(wish, KIND.name_field, KIND.no_key, object)?;
+    if matches!(wish, Wish::Remove | Wish::Leave) {
+        return Ok(());
+    }
+    let status = status_in(object)?;
+    let has_email = object.child("Email").is_some_and(|email| !email.nil);
+    if wish == Wish::Add && status == Some(Status::Active) && !has_email {
+        return Err(no_email());
+    }
+    Ok(())
+}
+
+/// The status that is asked for.
+fn status_in(definition: &Element) -> Result<Option<Status>, Refused> {
+    let parse = |name: &str| {
+        Status::parse(name).ok_or_else(|| {
+            Refused::new(
+                STATUS_INVALID,
+                format!("{name} is not a status of a TriggeredSendDefinition"),
+            )
+        })
+    };
+    tree::filled(definition, "TriggeredSendStatus")
+        .map(parse)
+        .transpose()
+}
+
+fn no_email() -> Refused {
+    Refused::new(
+        NOT_ACTIVATED,
+        "The TriggeredSendDefinition cannot be activated: it has no Email",
+    )
+}
+
+fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
     keyed::decide(asked, &KIND, check)
 }
 
 fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
-    let wanted = match tree::filled(becomes, "TriggeredSendStatus") {
+    let wanted = match status_in(becomes)? {
         None => {
             tree::replace(
                 becomes,
@@ -82,12 +127,7 @@ fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> 
             );
             Status::New
         }
-        Some(name) => Status::parse(name).ok_or_else(|| {
-            Refused::new(
-                STATUS_INVALID,
-                format!("{name} is not a status of a TriggeredSendDefinition"),
-            )
-        })?,
+        Some(status) => status,
     };
     let before = stored.map(Status::of);
     match (before, wanted) {
@@ -116,11 +156,7 @@ fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> 
             "The Email of the TriggeredSendDefinition was not found",
         )
         .into()),
-        (Email::None, Status::Active) => Err(Refused::new(
-            NOT_ACTIVATED,
-            "The TriggeredSendDefinition cannot be activated: it has no Email",
-        )
-        .into()),
+        (Email::None, Status::Active) => Err(no_email().into()),
         (Email::None | Email::Is { .. }, _) => Ok(()),
     }
 }

@@ -1,17 +1,21 @@
 //! TriggeredSend: one mail per valid subscriber, owed together with the outcome.
 
 use calls::Method;
-use soap::{Detail, Element, ObjectResult};
+use soap::{Detail, Element, ObjectResult, is_mail_address};
 
 use crate::addressee::{self, Addressee, Failure};
-use crate::carry_out::{Asked, Sends, Unit, UnitResult};
+use crate::context::Asked;
 use crate::key;
 use crate::keyed::{self, Found};
 use crate::mail::MailOrder;
+use crate::object_type::{InParts, ObjectType, Retrieval, Sending, Work};
+use crate::object_types::kept;
+use crate::object_types::subscriber;
+use crate::object_types::triggered_send_definition::{Email, Status, email_of};
 use crate::personalise::{Place, Values, one_line, personalise};
-use crate::subscriber;
+use crate::saving::Wish;
 use crate::tree;
-use crate::triggered_send_definition::{Email, Status, email_of};
+use crate::unit::{Sends, Unit, UnitResult};
 use crate::verdict::{Decision, Refused, Stop};
 use crate::working::Missing;
 
@@ -24,12 +28,73 @@ const UNABLE_TO_CREATE: u32 = 18002;
 const NO_SUBSCRIBERS: u32 = 180_007;
 const NO_VALID_SUBSCRIBER: u32 = 180_008;
 
+const WITHOUT_SUBSCRIBERS: &str =
+    "The Triggered Send Object must have subscribers associated with it";
+const WITHOUT_VALID_SUBSCRIBERS: &str =
+    "Unable to queue Triggered Send request. There are no valid subscribers.";
 const CREATED: &str = "Created TriggeredSend";
 
-pub(crate) fn decide(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
-    if asked.request.method != Method::Create {
-        return Err(asked.cannot().into());
+/// Most subscribers of a triggered send in one unit. Each may write itself and a mail, and a mail
+/// is at most [`MAIL_BYTES_MAX`]: a unit then fits a transaction of 4 MB.
+const SUBSCRIBERS_MAX: usize = 8;
+
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: "TriggeredSend",
+    methods: &[Method::Create],
+    sending: Sending::Mails,
+    work: Work::InParts(InParts {
+        plan,
+        decide,
+        look_ahead,
+        merge,
+    }),
+    retrieval: Retrieval::Nothing,
+    check,
+    ..kept::TYPE
+};
+
+/// A triggered send needs its definition and somebody to go to. One bad address among good ones
+/// is that subscriber's failure; only bad ones are refused.
+fn check(_wish: Wish, send: &Element) -> Result<(), Refused> {
+    named_definition(send)?;
+    if send.child("Subscribers").is_none() {
+        return Err(Refused::new(NO_SUBSCRIBERS, WITHOUT_SUBSCRIBERS));
     }
+    if send.all("Subscribers").any(can_be_sent_to) {
+        Ok(())
+    } else {
+        Err(Refused::new(NO_VALID_SUBSCRIBER, WITHOUT_VALID_SUBSCRIBERS))
+    }
+}
+
+/// By a valid address, or by the key of a subscriber whose address is known.
+fn can_be_sent_to(subscriber: &Element) -> bool {
+    match addressee::address_in(subscriber) {
+        Some(address) => is_mail_address(address),
+        None => addressee::name_of(subscriber).is_some(),
+    }
+}
+
+/// Deals out the subscribers.
+fn plan(object: usize, send: &Element) -> Vec<Unit> {
+    let subscribers: Vec<usize> = (0..send.children.len())
+        .filter(|at| send.children[*at].name == "Subscribers")
+        .collect();
+    if subscribers.is_empty() {
+        return vec![Unit::whole(object)];
+    }
+    let slices = subscribers.chunks(SUBSCRIBERS_MAX).enumerate();
+    slices
+        .map(|(number, slice)| Unit {
+            object,
+            part: slice[0]..slice[slice.len() - 1] + 1,
+            first_subscriber: number * SUBSCRIBERS_MAX,
+            last_of_object: (number + 1) * SUBSCRIBERS_MAX >= subscribers.len(),
+        })
+        .collect()
+}
+
+fn decide(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
     match slice_of(asked, unit) {
         Ok(decision) => Ok(decision),
         Err(Stop::Refused(refused)) => Ok(Decision::only(refused_slice(asked, unit, *refused))),
@@ -38,7 +103,7 @@ pub(crate) fn decide(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
 }
 
 /// Whether all is known that the decision on a unit needs.
-pub(crate) fn look_ahead(asked: &Asked<'_>, unit: &Unit) -> Result<(), Missing> {
+fn look_ahead(asked: &Asked<'_>, unit: &Unit) -> Result<(), Missing> {
     match Send::prepare(asked) {
         Ok(_) => addressees(asked, unit).map(|_addressees| ()),
         Err(Stop::Missing(missing)) => Err(missing),
@@ -56,6 +121,7 @@ fn refused_slice(asked: &Asked<'_>, unit: &Unit, refused: Refused) -> UnitResult
         .map(|(ordinal, subscriber)| Failure::of_all(subscriber, ordinal, &message))
         .collect();
     UnitResult::Sends(Sends {
+        object_type: TYPE.name.to_owned(),
         mails: 0,
         refused: Some((code, message)),
         failures,
@@ -81,12 +147,12 @@ fn slice_of(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
     let send = Send::prepare(asked)?;
     let addressees = addressees(asked, unit)?;
     let mut sends = Sends {
+        object_type: TYPE.name.to_owned(),
         correlation_id: asked.correlation_id(),
         ..Sends::default()
     };
     if addressees.is_empty() {
-        let message = "The Triggered Send Object must have subscribers associated with it";
-        sends.refused = Some((NO_SUBSCRIBERS, message.to_owned()));
+        sends.refused = Some((NO_SUBSCRIBERS, WITHOUT_SUBSCRIBERS.to_owned()));
     }
     let mut decision = Decision::only(UnitResult::Sends(Sends::default()));
     for addressee in addressees {
@@ -302,18 +368,24 @@ impl<'a> Send<'a> {
     }
 }
 
-fn definition_of<'a>(asked: &Asked<'a>) -> Result<Found<'a>, Stop> {
-    let named = asked.object.child("TriggeredSendDefinition");
+/// The object that names the definition.
+fn named_definition(send: &Element) -> Result<&Element, Refused> {
+    let named = send.child("TriggeredSendDefinition");
     let is_named = |named: &&Element| {
         ["CustomerKey", "ObjectID", "ID"]
             .iter()
-            .any(|field| tree::filled(named, field).is_some())
+            .any(|field| tree::filled(named, field).is_some_and(|text| !text.trim().is_empty()))
     };
-    let Some(named) = named.filter(is_named) else {
-        let message =
-            "The Triggered Send Object must contain the Triggered Send ID or the Customer Key";
-        return Err(Refused::new(UNABLE_TO_CREATE, message).into());
-    };
+    named.filter(is_named).ok_or_else(|| {
+        Refused::new(
+            UNABLE_TO_CREATE,
+            "The Triggered Send Object must contain the Triggered Send ID or the Customer Key",
+        )
+    })
+}
+
+fn definition_of<'a>(asked: &Asked<'a>) -> Result<Found<'a>, Stop> {
+    let named = named_definition(asked.object)?;
     let found = keyed::find(
         asked.working,
         "TriggeredSendDefinition",
@@ -338,7 +410,7 @@ fn add_attributes<'a>(values: &mut Values<'a>, object: &'a Element) {
 }
 
 /// The result of a triggered send from those of its slices.
-pub(crate) fn merge(slices: Vec<Sends>) -> ObjectResult {
+fn merge(slices: Vec<Sends>) -> ObjectResult {
     let mut whole = Sends::default();
     for slice in slices {
         whole.mails += slice.mails;
@@ -354,8 +426,8 @@ pub(crate) fn merge(slices: Vec<Sends>) -> ObjectResult {
         }
         (Some((code, message)), _) => (Some(code), message),
         (None, 0) => {
-            let message = "Unable to queue Triggered Send request. There are no valid subscribers.";
-            (Some(NO_VALID_SUBSCRIBER), message.to_owned())
+            let message = WITHOUT_VALID_SUBSCRIBERS.to_owned();
+            (Some(NO_VALID_SUBSCRIBER), message)
         }
         (None, _) => (None, CREATED.to_owned()),
     };
@@ -363,7 +435,7 @@ pub(crate) fn merge(slices: Vec<Sends>) -> ObjectResult {
         ok: error_code.is_none(),
         status_message,
         error_code,
-        object_type: "TriggeredSend".to_owned(),
+        object_type: TYPE.name.to_owned(),
         correlation_id: whole.correlation_id,
         new_id: Some(0),
         detail: Detail::TriggeredSend {

@@ -3,15 +3,18 @@
 use calls::Method;
 use soap::{Element, FieldError, ObjectResult};
 
-use crate::carry_out::{Asked, whole};
+use crate::context::Asked;
 use crate::columns::{
     Given, Wrong, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
 };
-use crate::data_extension::{self, ROWS};
+use crate::object_types::data_extension::{self, ROWS};
 use crate::field::Field;
 use crate::key::{self, ObjectKey};
+use crate::object_type::{ObjectType, Retrieval, Work};
+use crate::object_types::kept;
 use crate::saving::{Deed, LEFT, Wish};
 use crate::tree;
+use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
 
 const CREATED: &str = "Created DataExtensionObject";
@@ -29,16 +32,33 @@ const VALIDATION: u32 = 310_007;
 const NOT_TO_BE_ADDED: u32 = 68_000;
 const NOT_TO_BE_UPDATED: u32 = 68_001;
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: "DataExtensionObject",
+    work: Work::Whole(decide),
+    retrieval: Retrieval::Rows,
+    check,
+    ..kept::TYPE
+};
+
+fn check(_wish: Wish, object: &Element) -> Result<(), Refused> {
+    address_in(object).map(|_address| ())
+}
+
+/// The key or the name of the data extension.
+fn address_in(object: &Element) -> Result<&str, Refused> {
+    tree::filled(object, "CustomerKey")
+        .or_else(|| tree::filled(object, "Name"))
+        .ok_or_else(|| {
+            refused(
+                NO_DATA_EXTENSION,
+                "The CustomerKey or the Name of the data extension is needed",
+            )
+        })
+}
+
+fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
     let address =
-        tree::filled(asked.object, "CustomerKey").or_else(|| tree::filled(asked.object, "Name"));
-    let Some(address) = address else {
-        return Err(refused(
-            NO_DATA_EXTENSION,
-            "The CustomerKey or the Name of the data extension is needed",
-        )
-        .into());
-    };
+address_in(asked.object)?;
     let Some((definition_key, definition)) = data_extension::find(asked.working, address)? else {
         return Err(refused(
             NO_DATA_EXTENSION,

@@ -3,10 +3,13 @@
 use calls::{AccountId, Method};
 use soap::{Element, ObjectResult, is_mail_address};
 
-use crate::carry_out::{Asked, whole};
+use crate::context::Asked;
 use crate::key::{self, ObjectKey};
-use crate::saving::{self, Deed, LEFT};
+use crate::object_type::{ObjectType, Retrieval, Work};
+use crate::object_types::kept;
+use crate::saving::{self, Deed, LEFT, Wish};
 use crate::tree;
+use crate::unit::{UnitResult, whole};
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Longest SubscriberKey, in characters. The protocol's figure.
@@ -14,7 +17,25 @@ pub(crate) const KEY_CHARS_MAX: usize = 254;
 
 const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Deleted"];
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: "Subscriber",
+    work: Work::Whole(decide),
+    retrieval: Retrieval::Subscribers,
+    check: check_object,
+    ..kept::TYPE
+};
+
+fn check_object(wish: Wish, object: &Element) -> Result<(), Refused> {
+    match wish {
+        Wish::Leave => return Ok(()),
+        Wish::Remove => {}
+        Wish::Add => check(object, true)?,
+        Wish::Change | Wish::Save => check(object, false)?,
+    }
+    name_of(object).map(|_name| ())
+}
+
+fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
     let account = asked.working.account();
     let (key, name) = key_of(account, asked.object)?;
     let stored = asked.working.get(&key)?;
@@ -44,8 +65,14 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
     }
 }
 
-/// Where a subscriber lies, and what names it: SubscriberKey, else CustomerKey, else EmailAddress.
+/// Where a subscriber lies, and what names it.
 fn key_of<'a>(account: &AccountId, object: &'a Element) -> Result<(ObjectKey, &'a str), Refused> {
+    let name = name_of(object)?;
+    Ok((key::object(account, "Subscriber", name), name))
+}
+
+/// What names a subscriber: SubscriberKey, else CustomerKey, else EmailAddress.
+fn name_of(object: &Element) -> Result<&str, Refused> {
     let subscriber_key = tree::filled(object, "SubscriberKey");
     let customer_key = tree::filled(object, "CustomerKey");
     if let (Some(subscriber_key), Some(customer_key)) = (subscriber_key, customer_key)
@@ -74,7 +101,7 @@ fn key_of<'a>(account: &AccountId, object: &'a Element) -> Result<(ObjectKey, &'
         let message = format!("The SubscriberKey is too long: {KEY_CHARS_MAX} characters at most");
         return Err(Refused::new(12011, message));
     }
-    Ok((key::object(account, "Subscriber", name), name))
+    Ok(name)
 }
 
 fn invalid_address() -> Refused {
@@ -250,7 +277,7 @@ fn date_status(becomes: &mut Element, before: Option<&str>, now: &str) {
     }
 }
 
-fn kept(asked: &Asked<'_>, message: &str, stored: &Element) -> crate::UnitResult {
+fn kept(asked: &Asked<'_>, message: &str, stored: &Element) -> UnitResult {
     let mut echo = asked.object.clone();
     let id = stored.text_of("ID").unwrap_or_default();
     tree::set(&mut echo, "ID", id);
