@@ -1,17 +1,16 @@
 //! A call for later: checked, kept, given its place, answered.
 
-use calls::{AsyncResponseType, Call, Digest, Refusal};
+use calls::{AddressRule, AsyncResponseType, Call, Digest, Refusal};
 use cloud::arrival::TakenIn;
-use cloud::callback::may_be_called;
+use cloud::callback::check_address;
 use cloud::{Cloud, Trouble};
-use soap::{CallRequest, Element, Fault};
+use soap::{CallRequest, CallbackAddress, Element, Fault};
 use tracing::info;
-use url::Url;
 
 use crate::caller::Caller;
 use crate::exchange::Answer;
 
-/// What is kept of a payload: its text, and the digest that tells a resend from another call.
+/// What is kept of a payload: its text without the passwords of callback addresses, and the digest that tells a resend from another call.
 pub struct Kept {
     canonical: String,
     digest: Digest,
@@ -19,9 +18,14 @@ pub struct Kept {
 
 impl Kept {
     pub fn of(body: &Element) -> Self {
-        Self {
-            canonical: soap::canonical(body),
-            digest: soap::digest(body),
+        let canonical = soap::canonical(body);
+        let digest = Digest::of(canonical.as_bytes());
+        match soap::without_passwords(body) {
+            Some(body) => Self {
+                canonical: soap::canonical(&body),
+                digest,
+            },
+            None => Self { canonical, digest },
         }
     }
 
@@ -101,13 +105,11 @@ fn check(
     request
         .options
         .check_times(place.calls_in_conversation().get(), now)?;
-    let leads_nowhere_good = request.options.subscriptions.iter().any(|subscription| {
-        subscription.response_type == AsyncResponseType::HttpPost
-            && (!may_be_called(&subscription.address, allow_http)
-                || (!allow_http && leads_to(&subscription.address, own_host)))
-    });
-    if leads_nowhere_good {
-        return Err(Refusal::UnsecureResponseAddress);
+    for (number, subscription) in soap::numbered(&request.options.subscriptions) {
+        if subscription.response_type == AsyncResponseType::HttpPost {
+            may_be_posted_to(&subscription.address, own_host, allow_http)
+                .map_err(|rule| number.bad_address(&subscription.address, rule))?;
+        }
     }
     Ok(Call {
         request_id: cloud.chance.request_id(),
@@ -127,15 +129,16 @@ fn check(
     })
 }
 
-/// A reply to ourselves would be answered with a fault, and tried again for three days.
-fn leads_to(address: &str, own_host: &str) -> bool {
-    Url::parse(address)
-        .ok()
-        .and_then(|url| {
-            url.host_str()
-                .map(|host| host.trim_end_matches('.') == own_host)
-        })
-        .unwrap_or(false)
+/// Whether results may be posted there. A reply to ourselves would be answered with a fault, and
+/// tried again for three days.
+fn may_be_posted_to(address: &str, own_host: &str, allow_http: bool) -> Result<(), AddressRule> {
+    let address = CallbackAddress::parse(address).ok_or(AddressRule::Readable)?;
+    check_address(&address, allow_http)?;
+    let host = address.url().host_str().unwrap_or_default();
+    if !allow_http && host.trim_end_matches('.') == own_host {
+        return Err(AddressRule::Foreign);
+    }
+    Ok(())
 }
 
 /// One Results per object, each with the refusal.

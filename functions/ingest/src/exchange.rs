@@ -1,12 +1,13 @@
 //! One SOAP request, from its bytes to its answer.
 
+use calls::Warning;
 use cloud::{Cloud, Trouble};
 use soap::{Answering, Envelope, Fault, Operation, SoapVersion};
 use tracing::error;
 
 use crate::caller::{self, Caller};
 use crate::http::{Request, Response, service_url};
-use crate::{accept, at_once, retrieve, system};
+use crate::{accept, at_once, not_read, retrieve, system};
 
 /// What an operation comes to: a payload, or a fault.
 pub type Answer = Result<String, Fault>;
@@ -40,7 +41,8 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         now,
         url: &url,
     };
-    let (name, answered) = match carry_through(cloud, request, envelope).await {
+    let mut warnings = Vec::new();
+    let (name, answered) = match carry_through(cloud, request, envelope, &mut warnings).await {
         Ok((name, answered)) => (name, answered),
         Err(trouble) => {
             error!(
@@ -51,7 +53,8 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
             ("", Err(out_of_order(&message_id)))
         }
     };
-    respond(&answering, name, answered)
+    let response = respond(&answering, name, answered);
+    not_read::tell(response, warnings, &message_id)
 }
 
 /// A packed body is not unpacked: a small one could become a large one.
@@ -91,14 +94,17 @@ async fn carry_through(
     cloud: &Cloud,
     request: &Request,
     envelope: Envelope,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(&'static str, Answer), Trouble> {
-    let caller = match caller::identify(cloud, envelope.credentials.as_ref()).await? {
+    let credentials = envelope.credentials.as_ref();
+    let caller = match caller::identify(cloud, request, credentials).await? {
         Ok(caller) => caller,
         Err(fault) => return Ok(("", Err(fault))),
     };
     if let Some(seconds) = caller::held_back(cloud, &caller).await? {
         return Ok(("", Err(Fault::rate_limited(seconds))));
     }
+    warnings.extend(envelope.unread_attributes.iter().map(soap::of_attribute));
     // Before the payload is taken apart: what is kept of a call is what was read of it.
     let kept = accept::Kept::of(&envelope.body);
     let soap_action = request.header("soapaction");
@@ -110,7 +116,7 @@ async fn carry_through(
     let name = operation.name();
     Ok((
         name,
-        operate(cloud, request, &caller, operation, kept).await?,
+        operate(cloud, request, &caller, operation, kept, warnings).await?,
     ))
 }
 
@@ -120,11 +126,16 @@ async fn operate(
     caller: &Caller,
     operation: Operation,
     kept: accept::Kept,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Answer, Trouble> {
     match operation {
         Operation::Call(mut call) => {
             if call.request_type.is_none() && caller::is_async_by_default(cloud, caller).await? {
                 call.request_type = Some(calls::RequestType::Asynchronous);
+            }
+            warnings.extend(call.warnings());
+            if let Some(refusal) = not_read::refusal(cloud, caller, warnings).await? {
+                return Ok(Ok(accept::refused(&call, &refusal)));
             }
             let caller = match caller::acting_for(cloud, caller, call.client.as_ref()).await? {
                 Ok(caller) => caller,
@@ -133,6 +144,7 @@ async fn operate(
             let idempotency_key = request.header("idempotency-key");
             if call.is_asynchronous() {
                 let host = host_of(&request.origin);
+                call.options.warnings = soap::bounded(warnings.clone());
                 accept::accept(cloud, &caller, &call, kept, idempotency_key, &host).await
             } else if idempotency_key.is_some() {
                 Ok(Err(not_once()))

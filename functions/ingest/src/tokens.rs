@@ -11,6 +11,9 @@ use crate::{caller, rest};
 /// Answers a token request, as JSON or as a form.
 pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
     let fields = Fields::read(request);
+    let base = base_url(cloud, request);
+    let refused =
+        |status, error, description: &str| refused(&base, status, error, description);
     match fields.get("grant_type") {
         Some("client_credentials") => {}
         Some(other) => {
@@ -34,7 +37,6 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
     };
     match make_token(cloud, id, secret).await {
         Ok(Asked::Token(token)) => {
-            let base = base_url(cloud, request);
             no_store(Response::json(
                 200,
                 &json!({
@@ -150,13 +152,13 @@ impl Fields {
     }
 }
 
-fn refused(status: u16, error: &str, description: &str) -> Response {
+fn refused(base: &str, status: u16, error: &str, description: &str) -> Response {
     no_store(Response::json(
         status,
         &json!({
             "error": error,
             "error_description": description,
-            "error_uri": "https://developer.salesforce.com/docs",
+            "error_uri": format!("{base}errors"),
         }),
     ))
 }

@@ -161,12 +161,12 @@ impl Conversation {
             (Phase::Gathering, _) => self.join_gathering(call, seen, now),
             (
                 Phase::Closing {
-                    ending: Ending::TimedOut | Ending::Invalidated { .. },
+                    ending: ending @ (Ending::TimedOut | Ending::Invalidated { .. }),
                     ..
                 }
-                | Phase::Ended(Ending::TimedOut | Ending::Invalidated { .. }),
+                | Phase::Ended(ending @ (Ending::TimedOut | Ending::Invalidated { .. })),
                 _,
-            ) => unchanged(Joined::Refused(Refusal::ConversationFailed)),
+            ) => unchanged(Joined::Refused(ending.refusal())),
             // Its first answer may have been lost together with the wake-up.
             (Phase::Running(_), Seen::SameContent) => Step {
                 conversation: None,

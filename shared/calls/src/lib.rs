@@ -30,9 +30,9 @@ pub use course::Cancelled;
 pub use ending::Ending;
 pub use options::{
     AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,
-    Subscription,
+    Subscription, Warning,
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
 pub use permits::{CALLS_PER_SECOND_MAX, Limit, Permits, Permitted, Taking, Window};
-pub use refusal::{Invalid, Refusal};
+pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
 pub use reply::{About, Attempt, Found, Reply, ReplyState, Told};

@@ -1,5 +1,7 @@
 //! What the caller asks for with a call: the protocol's Options, checked at the door.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +79,7 @@ pub enum RespondWhen {
 }
 
 /// One SendResponseTo: who is told of what, and how much of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     pub response_type: AsyncResponseType,
     pub address: String,
@@ -87,6 +89,16 @@ pub struct Subscription {
     pub include_objects: bool,
     /// Only read together with `include_objects`.
     pub only_include_base: bool,
+}
+
+/// An address may hold a password.
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("response_type", &self.response_type)
+            .field("respond_when", &self.respond_when)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The Options of a call that outlive its reading. Place and RequestType have done their work by then.
@@ -106,7 +118,15 @@ pub struct Options {
     /// Not carried out after this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// What was sent with the call and is not read, for whoever looks at it later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
+
+/// One thing that was sent and is not read, in words. Holds names, never values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Warning(pub String);
 
 impl Options {
     /// The rules about times that need to know what time it is and how long the

@@ -2,7 +2,7 @@
 
 use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
-use soap::{Element, is_mail_address};
+use soap::{Element, MailAddress};
 
 use crate::tree;
 
@@ -124,7 +124,7 @@ impl<'a> Field<'a> {
             FieldType::Date => date(text.trim(), now),
             FieldType::Boolean => boolean(text.trim()),
             FieldType::EmailAddress => Some(text.trim())
-                .filter(|text| is_mail_address(text))
+                .filter(|text| MailAddress::parse(text).is_ok())
                 .map(str::to_owned),
             FieldType::Phone => Some(text.trim())
                 .filter(|text| is_phone(text))

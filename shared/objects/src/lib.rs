@@ -19,6 +19,7 @@ mod field;
 mod key;
 mod keyed;
 mod mail;
+mod membership;
 mod object_type;
 mod object_types;
 mod personalise;

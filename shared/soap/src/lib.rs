@@ -11,6 +11,7 @@
 
 mod answer;
 mod call;
+mod callback_address;
 mod definitions;
 mod describe;
 mod door;
@@ -22,9 +23,11 @@ mod fields;
 mod filter;
 mod header;
 mod listings;
+mod mail_address;
 mod model;
 mod namespaces;
 mod nearest;
+mod not_read;
 mod objects;
 mod operation;
 mod options;
@@ -36,6 +39,7 @@ mod results;
 mod retrieve;
 mod schedule;
 mod security;
+mod shared_objects;
 mod time;
 mod write;
 mod wsdl;
@@ -45,9 +49,10 @@ pub use answer::{
     Answering, PAYLOAD_BYTES_MAX, carried_bytes, carried_bytes_as_text, envelope, write_fault,
 };
 pub use call::CallRequest;
+pub use callback_address::{CallbackAddress, shown_address, without_passwords};
 pub use definitions::write_definitions;
 pub use describe::DescribeRequest;
-pub use door::is_mail_address;
+pub use door::{Number, numbered};
 pub use element::Element;
 pub use envelope::{ENVELOPE_BYTES_MAX, Envelope, SoapVersion, read_envelope};
 pub use extract::{Execute, ExecuteRequest, Extract, ExtractRequest};
@@ -58,13 +63,15 @@ pub use listings::{
     write_found, write_queried, write_retrieved, write_scheduled, write_system_status,
     write_version_info,
 };
+pub use mail_address::{MailAddress, MailAddressError, Mailbox};
 pub use namespaces::API;
 pub use nearest::nearest_name;
+pub use not_read::{bounded, of_attribute};
 pub use objects::ObjectDetail;
 pub use operation::{Operation, read_operation, take_operation};
 pub use options::ClientContext;
 pub use password_digest::{FRESH, PasswordDigest};
-pub use payload::{canonical, digest, read_canonical};
+pub use payload::{UnreadAttribute, canonical, digest, read_canonical};
 pub use query::QueryRequest;
 pub use result::{Detail, FieldError, ObjectResult, SubscriberFailure};
 pub use results::{

@@ -1,10 +1,11 @@
 //! Subscriber: an address with attributes, a status and the lists it is on.
 
 use calls::{AccountId, Method};
-use soap::{Element, ObjectResult, is_mail_address};
+use soap::{Element, MailAddress, MailAddressError, ObjectResult};
 
 use crate::context::Asked;
 use crate::key::{self, ObjectKey};
+use crate::membership::{self, STATUSES};
 use crate::object_type::{ObjectType, Retrieval, Work};
 use crate::object_types::kept;
 use crate::saving::{self, Deed, LEFT, Wish};
@@ -14,8 +15,6 @@ use crate::verdict::{Decision, Refused, Stop};
 
 /// Longest SubscriberKey, in characters. The protocol's figure.
 pub(crate) const KEY_CHARS_MAX: usize = 254;
-
-const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Deleted"];
 
 pub(crate) const TYPE: ObjectType = ObjectType {
     name: "Subscriber",
@@ -52,13 +51,13 @@ fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
         }
         Deed::Create => {
             check(asked.object, true)?;
-            let becomes = created(asked, name);
+            let becomes = created(asked, name)?;
             let result = kept(asked, saved(asked), &becomes);
             Ok(Decision::only(result).changing(key, Some(becomes)))
         }
         Deed::Change(stored) => {
             check(asked.object, false)?;
-            let becomes = changed(asked, stored.clone());
+            let becomes = changed(asked, stored.clone())?;
             let result = kept(asked, saved(asked), &becomes);
             Ok(Decision::only(result).changing(key, Some(becomes)))
         }
@@ -131,9 +130,13 @@ fn saved(asked: &Asked<'_>) -> &'static str {
 }
 
 fn check(object: &Element, is_new: bool) -> Result<(), Refused> {
-    let address = object.text_of("EmailAddress");
-    if !address.map_or(!is_new, is_mail_address) {
-        return Err(invalid_address());
+    match object.text_of("EmailAddress").map(MailAddress::parse) {
+        Some(Ok(_)) => {}
+        None if !is_new => {}
+        None | Some(Err(MailAddressError::Malformed(_))) => return Err(invalid_address()),
+        Some(Err(error @ (MailAddressError::LocalPart(_) | MailAddressError::Domain(_)))) => {
+            return Err(Refused::new(12000, format!("InvalidEmailAddress: {error}")));
+        }
     }
     match tree::filled(object, "Status") {
         Some("Bounced" | "Deleted") if is_new => Err(Refused::new(
@@ -152,10 +155,10 @@ fn check(object: &Element, is_new: bool) -> Result<(), Refused> {
     {
         return Err(Refused::new(12011, "Every attribute must have a Name"));
     }
-    Ok(())
+    membership::check(object)
 }
 
-fn created(asked: &Asked<'_>, name: &str) -> Element {
+fn created(asked: &Asked<'_>, name: &str) -> Result<Element, Stop> {
     let mut becomes = new(
         asked.working.account(),
         name,
@@ -163,8 +166,9 @@ fn created(asked: &Asked<'_>, name: &str) -> Element {
     );
     saving::overlay(&mut becomes, asked.object, asked.request.options, &OWN_RULE);
     lay_over(&mut becomes, asked.object);
+    membership::lay_over(asked.working, &mut becomes, asked.object)?;
     date_status(&mut becomes, None, &asked.request.now.to_string());
-    becomes
+    Ok(becomes)
 }
 
 /// A subscriber of that key and nothing else.
@@ -179,21 +183,22 @@ pub(crate) fn new(account: &AccountId, name: &str, now: &str) -> Element {
         .with(Element::of("Status", "Active"))
 }
 
-fn changed(asked: &Asked<'_>, stored: Element) -> Element {
+fn changed(asked: &Asked<'_>, stored: Element) -> Result<Element, Stop> {
     let status = stored.text_of("Status").map(str::to_owned);
     let now = asked.request.now.to_string();
     let mut becomes = stored;
     saving::overlay(&mut becomes, asked.object, asked.request.options, &OWN_RULE);
     lay_over(&mut becomes, asked.object);
+    membership::lay_over(asked.working, &mut becomes, asked.object)?;
     tree::set(&mut becomes, "ModifiedDate", now.clone());
     date_status(&mut becomes, status.as_deref(), &now);
-    becomes
+    Ok(becomes)
 }
 
 /// Fields that are merged, or that name the subscriber and so never change.
 const OWN_RULE: [&str; 4] = ["Attributes", "Lists", "SubscriberKey", "CustomerKey"];
 
-/// Merges the attributes by name, and the lists by list.
+/// Merges the attributes by name.
 pub(crate) fn lay_over(becomes: &mut Element, incoming: &Element) {
     if incoming.child("Attributes").is_some() {
         let mut attributes: Vec<Element> = becomes.all("Attributes").cloned().collect();
@@ -201,13 +206,6 @@ pub(crate) fn lay_over(becomes: &mut Element, incoming: &Element) {
             lay_attribute(&mut attributes, attribute);
         }
         tree::replace(becomes, "Attributes", attributes);
-    }
-    if incoming.child("Lists").is_some() {
-        let mut lists: Vec<Element> = becomes.all("Lists").cloned().collect();
-        for list in incoming.all("Lists") {
-            lay_list(&mut lists, list);
-        }
-        tree::replace(becomes, "Lists", lists);
     }
 }
 
@@ -223,48 +221,6 @@ fn lay_attribute(attributes: &mut Vec<Element>, attribute: &Element) {
         Some(same) => *same = attribute.clone(),
         None => attributes.push(attribute.clone()),
     }
-}
-
-/// Action `delete` takes the subscriber off the list, every other one puts it there.
-fn lay_list(lists: &mut Vec<Element>, list: &Element) {
-    let place = lists.iter().position(|other| is_same_list(other, list));
-    if list
-        .text_of("Action")
-        .is_some_and(|action| action.eq_ignore_ascii_case("delete"))
-    {
-        if let Some(place) = place {
-            lists.remove(place);
-        }
-        return;
-    }
-    let mut membership = list.clone();
-    membership
-        .children
-        .retain(|child| !["Action", "Subscriber", "Client"].contains(&child.name.as_str()));
-    if tree::filled(&membership, "Status").is_none() {
-        tree::replace(
-            &mut membership,
-            "Status",
-            vec![Element::of("Status", "Active")],
-        );
-    }
-    match place {
-        Some(place) => lists[place] = membership,
-        None => lists.push(membership),
-    }
-}
-
-/// Whether two memberships are of the same list. Clients write its number or key either at the
-/// membership or in its List.
-pub(crate) fn is_same_list(one: &Element, other: &Element) -> bool {
-    let field = |list: &'_ Element, name: &str| {
-        tree::filled(list, name)
-            .or_else(|| tree::filled_at(list, &format!("List.{name}")))
-            .map(str::to_owned)
-    };
-    ["ID", "CustomerKey", "ObjectID"]
-        .iter()
-        .any(|name| field(one, name).is_some_and(|found| Some(found) == field(other, name)))
 }
 
 /// The UnsubscribedDate goes with the status.

@@ -1,7 +1,7 @@
 //! TriggeredSend: one mail per valid subscriber, owed together with the outcome.
 
 use calls::Method;
-use soap::{Detail, Element, ObjectResult, is_mail_address};
+use soap::{Detail, Element, MailAddress, Mailbox, ObjectResult};
 
 use crate::addressee::{self, Addressee, Failure};
 use crate::context::Asked;
@@ -11,7 +11,9 @@ use crate::mail::MailOrder;
 use crate::object_type::{InParts, ObjectType, Retrieval, Sending, Work};
 use crate::object_types::kept;
 use crate::object_types::subscriber;
-use crate::object_types::triggered_send_definition::{Email, Status, email_of};
+use crate::object_types::triggered_send_definition::{
+    Email, FROM, REPLY_TO, SenderFields, Status, email_of,
+};
 use crate::personalise::{Place, Values, one_line, personalise};
 use crate::saving::Wish;
 use crate::tree;
@@ -70,7 +72,7 @@ fn check(_wish: Wish, send: &Element) -> Result<(), Refused> {
 /// By a valid address, or by the key of a subscriber whose address is known.
 fn can_be_sent_to(subscriber: &Element) -> bool {
     match addressee::address_in(subscriber) {
-        Some(address) => is_mail_address(address),
+        Some(address) => MailAddress::parse(address).is_ok(),
         None => addressee::name_of(subscriber).is_some(),
     }
 }
@@ -213,6 +215,13 @@ fn addressees<'a>(asked: &Asked<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, 
     }
 }
 
+/// Whom a mail is from, or whom answers go to.
+struct Sender {
+    name: Option<String>,
+    /// `None`: the one in the settings.
+    address: Option<MailAddress>,
+}
+
 /// What is the same for all subscribers of a triggered send.
 struct Send<'a> {
     definition: &'a Element,
@@ -265,9 +274,10 @@ impl<'a> Send<'a> {
     /// The mail to one subscriber, or why there is none.
     fn to(&self, asked: &Asked<'_>, to: &Addressee<'_>) -> Result<MailOrder, Failure> {
         let address = to.check(self.definition)?;
+        let written = to.written_address().unwrap_or_default();
         let mut own = Values::default();
-        own.or("emailaddr", address);
-        own.or("emailaddress", address);
+        own.or("emailaddr", written);
+        own.or("emailaddress", written);
         own.or("subscriberkey", to.name);
         own.or("_subscriberkey", to.name);
         add_attributes(&mut own, to.subscriber);
@@ -282,14 +292,17 @@ impl<'a> Send<'a> {
         let (html, text) = self.bodies(to, &values)?;
         let line = |text: Option<&str>| text.map(one_line).filter(|line| !line.is_empty());
         let owner = to.subscriber.child("Owner");
+        let from = self.mailbox(owner, &FROM)?;
+        let reply_to = self.mailbox(None, &REPLY_TO)?;
         Ok(MailOrder {
             object: u32::try_from(asked.ordinal).unwrap_or(u32::MAX),
             subscriber: u32::try_from(to.ordinal).unwrap_or(u32::MAX),
             subscriber_key: to.name.to_owned(),
-            to: address.to_owned(),
-            from_name: line(self.sender(owner, "FromName")),
-            from_address: line(self.sender(owner, "FromAddress")),
-            reply_to: line(self.sender(None, "ReplyToAddress")),
+            to: address.into(),
+            from_name: line(from.name.as_deref()),
+            from_address: from.address.map(String::from),
+            reply_to: reply_to.address.map(String::from),
+            reply_to_name: line(reply_to.name.as_deref()),
             subject,
             html,
             text,
@@ -338,6 +351,23 @@ impl<'a> Send<'a> {
             .and_then(|owner| tree::filled(owner, name))
             .or_else(|| tree::filled(self.definition, name))
             .or_else(|| tree::filled(profile?, name))
+    }
+
+    /// Address and name of whom a mail is from, or of whom answers go to. A name in the address
+    /// counts where there is no other.
+    fn mailbox(&self, owner: Option<&Element>, fields: &SenderFields) -> Result<Sender, Failure> {
+        let name = self.sender(owner, fields.name).map(str::to_owned);
+        let Some(address) = self.sender(owner, fields.address) else {
+            return Ok(Sender {
+                name,
+                address: None,
+            });
+        };
+        let mailbox = Mailbox::parse(address).map_err(|_| Failure::BAD_SENDER)?;
+        Ok(Sender {
+            name: name.or(mailbox.name),
+            address: Some(mailbox.address),
+        })
     }
 
     /// What a subscriber becomes by being sent to: one who is not stored is, and one who is takes

@@ -1,6 +1,6 @@
 //! TriggeredSendDefinition: what a triggered send sends, and whether it may.
 
-use soap::Element;
+use soap::{Element, Mailbox};
 
 use crate::context::Asked;
 use crate::keyed::{self, Kind};
@@ -83,10 +83,54 @@ fn check_object(wish: Wish, object: &Element) -> Result<(), Refused> {
     if matches!(wish, Wish::Remove | Wish::Leave) {
         return Ok(());
     }
+    for fields in [&FROM, &REPLY_TO] {
+        mailbox_in(object, fields)?;
+    }
     let status = status_in(object)?;
     let has_email = object.child("Email").is_some_and(|email| !email.nil);
     if wish == Wish::Add && status == Some(Status::Active) && !has_email {
         return Err(no_email());
+    }
+    Ok(())
+}
+
+/// The two fields that say whom a mail is from, or whom answers go to.
+pub(crate) struct SenderFields {
+    pub(crate) address: &'static str,
+    pub(crate) name: &'static str,
+}
+
+pub(crate) const FROM: SenderFields = SenderFields {
+    address: "FromAddress",
+    name: "FromName",
+};
+
+pub(crate) const REPLY_TO: SenderFields = SenderFields {
+    address: "ReplyToAddress",
+    name: "ReplyToDisplayName",
+};
+
+fn mailbox_in(definition: &Element, fields: &SenderFields) -> Result<Option<Mailbox>, Refused> {
+    let mailbox = tree::filled(definition, fields.address).map(Mailbox::parse);
+    mailbox.transpose().map_err(|error| {
+        let message = format!("{} of the TriggeredSendDefinition: {error}", fields.address);
+        Refused::new(204, message)
+    })
+}
+
+/// People write a name and an address into one field; they are kept as the two that they are. A
+/// name of its own that comes with the call counts first.
+fn split_senders(incoming: &Element, becomes: &mut Element) -> Result<(), Refused> {
+    for fields in [&FROM, &REPLY_TO] {
+        let Some(mailbox) = mailbox_in(incoming, fields)? else {
+            continue;
+        };
+        tree::set(becomes, fields.address, mailbox.address.as_str());
+        if let Some(name) = mailbox.name
+            && tree::filled(incoming, fields.name).is_none()
+        {
+            tree::set(becomes, fields.name, name);
+        }
     }
     Ok(())
 }
@@ -118,6 +162,7 @@ fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
 }
 
 fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
+    split_senders(asked.object, becomes)?;
     let wanted = match status_in(becomes)? {
         None => {
             tree::replace(
