@@ -12,8 +12,7 @@ use crate::{caller, rest};
 pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
     let fields = Fields::read(request);
     let base = base_url(cloud, request);
-    let refused =
-        |status, error, description: &str| refused(&base, status, error, description);
+    let refused = |status, error, description: &str| refused(&base, status, error, description);
     match fields.get("grant_type") {
         Some("client_credentials") => {}
         Some(other) => {

@@ -66,7 +66,10 @@ struct Place {
 impl Place {
     fn refusal(&self, refused: Refused) -> Refusal {
         let message = if self.of > 1 {
-            format!("{} (object at 0-based index {})", refused.message, self.index)
+            format!(
+                "{} (object at 0-based index {})",
+                refused.message, self.index
+            )
         } else {
             refused.message
         };

@@ -111,10 +111,7 @@ struct Wanted<'a> {
 }
 
 /// Each membership that is wanted; all lists are asked for at once.
-fn lists_of<'a>(
-    working: &'a Working,
-    incoming: &'a Element,
-) -> Result<Vec<Wanted<'a>>, Missing> {
+fn lists_of<'a>(working: &'a Working, incoming: &'a Element) -> Result<Vec<Wanted<'a>>, Missing> {
     let mut missing = Vec::new();
     let mut found = Vec::new();
     for wanted in wanted_in(incoming) {
@@ -135,7 +132,10 @@ fn list_of<'a>(
     wanted: &Element,
 ) -> Result<Result<&'a Element, Refused>, Missing> {
     let Some(named) = list_in(wanted) else {
-        return Ok(Err(Refused::new(NOT_SPECIFIED, "The List ID was not specified")));
+        return Ok(Err(Refused::new(
+            NOT_SPECIFIED,
+            "The List ID was not specified",
+        )));
     };
     let found = keyed::find(working, list::TYPE.name, "CustomerKey", named)?;
     Ok(match found {
@@ -174,7 +174,10 @@ fn change(lists: &mut Vec<Element>, wanted: &Element, list: &Element) -> Result<
     };
     match (Action::of(wanted)?, place) {
         (Action::Create, Some(_)) => {
-            let message = format!("The subscriber is already on the list {}", soap::echo(named));
+            let message = format!(
+                "The subscriber is already on the list {}",
+                soap::echo(named)
+            );
             Err(Refused::new(IS_MEMBER, message))
         }
         (Action::Update | Action::Delete, None) => Err(is_no_member()),

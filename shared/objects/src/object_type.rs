@@ -123,7 +123,10 @@ impl ObjectType {
         let mut message = format!("The Perform method is not supported for the {name} object");
         if !self.actions.is_empty() {
             let known = self.actions.join(", ");
-            message = format!("{message} with the Action '{}', only with {known}", soap::echo(action));
+            message = format!(
+                "{message} with the Action '{}', only with {known}",
+                soap::echo(action)
+            );
         }
         Err(Refused::new(100, message))
     }

@@ -29,7 +29,12 @@ const TYPES: [ObjectType; 6] = [
 /// The type of that name. The case of letters counts, as in the original.
 pub fn object_type(name: &str) -> Option<ObjectType> {
     let is_named = |object_type: &&ObjectType| object_type.name == name;
-    let special = TYPES.iter().chain(&own::TYPES).chain(&kept::READ_ONLY).find(is_named).copied();
+    let special = TYPES
+        .iter()
+        .chain(&own::TYPES)
+        .chain(&kept::READ_ONLY)
+        .find(is_named)
+        .copied();
     special.or_else(|| kept::named(name))
 }
 
@@ -42,7 +47,9 @@ pub(crate) fn type_of(object: &Element) -> Result<ObjectType, Refused> {
 /// The names of all types, for what says which one was meant.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let special = TYPES.iter().chain(&own::TYPES).chain(&kept::READ_ONLY);
-    special.map(|object_type| object_type.name).chain(kept::names())
+    special
+        .map(|object_type| object_type.name)
+        .chain(kept::names())
 }
 
 /// The refusal of a type that there is not. What would send something and cannot belongs here, too:

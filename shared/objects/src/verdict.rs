@@ -2,9 +2,9 @@
 
 use soap::{Detail, Element};
 
-use crate::unit::UnitResult;
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
+use crate::unit::UnitResult;
 use crate::working::Missing;
 
 /// A decision that is made: the result, and all that comes of it.

@@ -103,7 +103,10 @@ pub fn without_passwords(request: &Element) -> Option<Element> {
         return None;
     }
     let mut plain = request.clone();
-    let options = plain.children.iter_mut().filter(|child| child.name == "Options");
+    let options = plain
+        .children
+        .iter_mut()
+        .filter(|child| child.name == "Options");
     for response in options.flat_map(|options| &mut options.children) {
         let addresses = response.children.iter_mut();
         for address in addresses.filter(|child| child.name == "ResponseAddress") {
@@ -143,13 +146,34 @@ mod tests {
         for (typed, posted) in [
             ("https://client.example/cb", "https://client.example/cb"),
             ("HTTPS://Client.Example", "https://client.example/"),
-            ("https://b\u{fc}cher.example/cb", "https://xn--bcher-kva.example/cb"),
-            ("https://c.example/r\u{fc}ckruf", "https://c.example/r%C3%BCckruf"),
-            ("https://c.example/cb?t=\"q\"", "https://c.example/cb?t=%22q%22"),
-            ("https://c.example/cb?t=<q>", "https://c.example/cb?t=%3Cq%3E"),
-            ("https://c.example/cb?t=%22q%22", "https://c.example/cb?t=%22q%22"),
-            ("https://c.example/a{b}|c?d={e}|[f]^`", "https://c.example/a%7Bb%7D%7Cc?d=%7Be%7D%7C%5Bf%5D%5E%60"),
-            ("https://c.example/100%?p=5%", "https://c.example/100%25?p=5%25"),
+            (
+                "https://b\u{fc}cher.example/cb",
+                "https://xn--bcher-kva.example/cb",
+            ),
+            (
+                "https://c.example/r\u{fc}ckruf",
+                "https://c.example/r%C3%BCckruf",
+            ),
+            (
+                "https://c.example/cb?t=\"q\"",
+                "https://c.example/cb?t=%22q%22",
+            ),
+            (
+                "https://c.example/cb?t=<q>",
+                "https://c.example/cb?t=%3Cq%3E",
+            ),
+            (
+                "https://c.example/cb?t=%22q%22",
+                "https://c.example/cb?t=%22q%22",
+            ),
+            (
+                "https://c.example/a{b}|c?d={e}|[f]^`",
+                "https://c.example/a%7Bb%7D%7Cc?d=%7Be%7D%7C%5Bf%5D%5E%60",
+            ),
+            (
+                "https://c.example/100%?p=5%",
+                "https://c.example/100%25?p=5%25",
+            ),
             ("https://c.example/cb#part", "https://c.example/cb"),
             ("https://c.example:443/cb?", "https://c.example/cb?"),
         ] {
@@ -170,7 +194,10 @@ mod tests {
             "mailto:a@b.co",
             "",
         ] {
-            assert!(CallbackAddress::parse(unreadable).is_none(), "{unreadable:?}");
+            assert!(
+                CallbackAddress::parse(unreadable).is_none(),
+                "{unreadable:?}"
+            );
         }
         let long = format!("https://c.example/{}", "x".repeat(ADDRESS_BYTES_MAX));
         assert!(CallbackAddress::parse(&long).is_none());

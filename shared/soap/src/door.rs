@@ -59,9 +59,7 @@ fn check_objects(call: &CallRequest) -> Result<(), Refusal> {
 }
 
 /// Subscriptions with their numbers, for what is said of them.
-pub fn numbered(
-    subscriptions: &[Subscription],
-) -> impl Iterator<Item = (Number, &Subscription)> {
+pub fn numbered(subscriptions: &[Subscription]) -> impl Iterator<Item = (Number, &Subscription)> {
     let of = subscriptions.len();
     let numbers = (1..=of).map(move |number| Number { number, of });
     numbers.zip(subscriptions)
@@ -69,7 +67,11 @@ pub fn numbered(
 
 /// An address is read, and written as it is sent to, when the options are; one that could not be
 /// read stands as it came, and is refused here.
-fn check_address(subscription: &Subscription, number: Number, allow_http: bool) -> Result<(), Refusal> {
+fn check_address(
+    subscription: &Subscription,
+    number: Number,
+    allow_http: bool,
+) -> Result<(), Refusal> {
     let address = &subscription.address;
     match subscription.response_type {
         AsyncResponseType::None => Ok(()),

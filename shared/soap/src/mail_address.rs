@@ -81,7 +81,9 @@ pub struct Mailbox {
 impl Mailbox {
     pub fn parse(text: &str) -> Result<Self, MailAddressError> {
         let text = text.trim();
-        let Some((name, address)) = text.strip_suffix('>').and_then(|text| text.rsplit_once('<'))
+        let Some((name, address)) = text
+            .strip_suffix('>')
+            .and_then(|text| text.rsplit_once('<'))
         else {
             return Ok(Self {
                 name: None,
@@ -162,18 +164,30 @@ mod tests {
             ("Ann.O'Neil+x@Example.COM", "Ann.O'Neil+x@Example.COM"),
             ("ann@b\u{fc}cher.example", "ann@xn--bcher-kva.example"),
             ("ann@B\u{dc}CHER.example", "ann@xn--bcher-kva.example"),
-            ("a@\u{4f8b}\u{3048}.\u{30c6}\u{30b9}\u{30c8}", "a@xn--r8jz45g.xn--zckzah"),
+            (
+                "a@\u{4f8b}\u{3048}.\u{30c6}\u{30b9}\u{30c8}",
+                "a@xn--r8jz45g.xn--zckzah",
+            ),
             (
                 "j\u{fc}rgen@example.com",
                 "mail cannot be sent to 'j\u{fc}rgen@example.com': of an address only the part behind the @ may be outside ASCII",
             ),
-            ("ann@\u{2488}com.example", "the domain of 'ann@\u{2488}com.example' is no name of a host"),
+            (
+                "ann@\u{2488}com.example",
+                "the domain of 'ann@\u{2488}com.example' is no name of a host",
+            ),
             ("nobody", "'nobody' is not a mail address"),
             ("ann@example", "'ann@example' is not a mail address"),
             ("ann@1.2.3.4", "'ann@1.2.3.4' is not a mail address"),
             ("a b@example.com", "'a b@example.com' is not a mail address"),
-            ("ann@example.com\r\nBcc: x@y.z", "'ann@example.comBcc: x@y.z' is not a mail address"),
-            ("Ann <ann@example.com>", "'Ann <ann@example.com>' is not a mail address"),
+            (
+                "ann@example.com\r\nBcc: x@y.z",
+                "'ann@example.comBcc: x@y.z' is not a mail address",
+            ),
+            (
+                "Ann <ann@example.com>",
+                "'Ann <ann@example.com>' is not a mail address",
+            ),
         ] {
             let read = match MailAddress::parse(text) {
                 Ok(address) => {
@@ -185,7 +199,10 @@ mod tests {
             assert_eq!(read, expected);
         }
         let long = format!("a@{}.example", "\u{fc}".repeat(80));
-        assert!(MailAddress::parse(&long).is_err(), "a label has 63 bytes at most");
+        assert!(
+            MailAddress::parse(&long).is_err(),
+            "a label has 63 bytes at most"
+        );
     }
 
     #[test]
@@ -194,14 +211,28 @@ mod tests {
             ("shop@example.com", "", "shop@example.com"),
             (" Shop <shop@example.com> ", "Shop", "shop@example.com"),
             ("<shop@example.com>", "", "shop@example.com"),
-            ("\"Smith, Ann\" <ann@example.com>", "Smith, Ann", "ann@example.com"),
-            (r#""A \"B\" \\ C" <a@example.com>"#, r#"A "B" \ C"#, "a@example.com"),
+            (
+                "\"Smith, Ann\" <ann@example.com>",
+                "Smith, Ann",
+                "ann@example.com",
+            ),
+            (
+                r#""A \"B\" \\ C" <a@example.com>"#,
+                r#"A "B" \ C"#,
+                "a@example.com",
+            ),
         ] {
             let mailbox = Mailbox::parse(text).expect("a mailbox");
             assert_eq!(mailbox.name.as_deref().unwrap_or_default(), name, "{text}");
             assert_eq!(mailbox.address.as_str(), address, "{text}");
         }
-        for text in ["Shop", "Shop <shop>", "Shop <a@example.com> x", "<a@b.co> <c@d.co>", ""] {
+        for text in [
+            "Shop",
+            "Shop <shop>",
+            "Shop <a@example.com> x",
+            "<a@b.co> <c@d.co>",
+            "",
+        ] {
             assert!(Mailbox::parse(text).is_err(), "{text}");
         }
     }

@@ -28,7 +28,12 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_pen_is_recognised_and_another_word_is_not() {
-        let known = ["ScheduledTime", "ConversationID", "SendResponseTo", "Client"];
+        let known = [
+            "ScheduledTime",
+            "ConversationID",
+            "SendResponseTo",
+            "Client",
+        ];
         for (name, meant) in [
             ("ScheduleTime", Some("ScheduledTime")),
             ("ConversationId", Some("ConversationID")),

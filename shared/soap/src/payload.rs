@@ -185,12 +185,7 @@ fn read_attributes(
     Ok(())
 }
 
-fn note_attribute(
-    attribute: &Attribute<'_>,
-    element: &Element,
-    number: usize,
-    notes: &mut Notes,
-) {
+fn note_attribute(attribute: &Attribute<'_>, element: &Element, number: usize, notes: &mut Notes) {
     /// More are not told of: each becomes a line of the answer.
     const UNREAD_MAX: usize = 20;
     let value = trimmed(&attribute.value);

@@ -55,7 +55,14 @@ impl References {
         let mut ids: HashMap<&str, Id> = HashMap::with_capacity(self.ids.len());
         for (id, number) in &self.ids {
             let is_new = !ids.contains_key(id.as_str());
-            ids.insert(id, if is_new { Id::Of(*number) } else { Id::OfSeveral });
+            ids.insert(
+                id,
+                if is_new {
+                    Id::Of(*number)
+                } else {
+                    Id::OfSeveral
+                },
+            );
         }
         let mut targets = HashMap::new();
         let mut written = HashMap::new();
@@ -72,7 +79,6 @@ impl References {
         };
         copying.copy(&root, &mut 0, 1)
     }
-
 }
 
 /// Which element has an id.

@@ -304,7 +304,10 @@ fn check_fields(definition: &Element) -> Result<(), Refused> {
     for field in fields_in(definition) {
         let field = Field::read(field).map_err(invalid)?;
         if !names.insert(field.name.to_ascii_lowercase()) {
-            return Err(invalid(format!("the field [{}] is there twice", field.name)));
+            return Err(invalid(format!(
+                "the field [{}] is there twice",
+                field.name
+            )));
         }
         let now = jiff::Timestamp::UNIX_EPOCH;
         if let Some(unfit) = field

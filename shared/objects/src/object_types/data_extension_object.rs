@@ -3,14 +3,14 @@
 use calls::Method;
 use soap::{Element, FieldError, ObjectResult};
 
-use crate::context::Asked;
 use crate::columns::{
     Given, Wrong, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
 };
-use crate::object_types::data_extension::{self, ROWS};
+use crate::context::Asked;
 use crate::field::Field;
 use crate::key::{self, ObjectKey};
 use crate::object_type::{ObjectType, Retrieval, Work};
+use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::kept;
 use crate::saving::{Deed, LEFT, Wish};
 use crate::tree;
@@ -57,8 +57,7 @@ fn address_in(object: &Element) -> Result<&str, Refused> {
 }
 
 fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let address =
-address_in(asked.object)?;
+    let address = address_in(asked.object)?;
     let Some((definition_key, definition)) = data_extension::find(asked.working, address)? else {
         return Err(refused(
             NO_DATA_EXTENSION,

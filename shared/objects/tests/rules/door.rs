@@ -122,7 +122,10 @@ fn required_fields_are_asked_for_at_the_door() {
 
 #[test]
 fn addresses_that_mail_cannot_be_sent_to_are_refused_by_name() {
-    check("Create Subscriber{EmailAddress=ann@b\u{fc}cher.example}", "ok");
+    check(
+        "Create Subscriber{EmailAddress=ann@b\u{fc}cher.example}",
+        "ok",
+    );
     check(
         "Create Subscriber{EmailAddress=j\u{fc}rgen@example.com}",
         "12000 InvalidEmailAddress: mail cannot be sent to 'j\u{fc}rgen@example.com': of an address only the part behind the @ may be outside ASCII",
@@ -159,7 +162,10 @@ fn triggered_sends_need_a_definition_and_somebody_to_go_to() {
     check(&send(key, "Subscribers{SubscriberKey=k}"), "ok");
     check(&send(key, &(to("nobody") + &to("a@example.com"))), "ok");
     check(&send("", &to("a@example.com")), no_definition);
-    check(&send("CustomerKey=' '", &to("a@example.com")), no_definition);
+    check(
+        &send("CustomerKey=' '", &to("a@example.com")),
+        no_definition,
+    );
     check(
         &send(key, ""),
         "180007 The Triggered Send Object must have subscribers associated with it",

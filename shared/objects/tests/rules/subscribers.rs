@@ -144,14 +144,20 @@ fn check_membership(lists: &str, expected: &str, after: &str) {
             let list = list.expect("a list");
             list.object.text_of("ID").expect("an ID").to_owned()
         };
-        let lists = lists.replace("<in>", &id("in")).replace("<out>", &id("out"));
+        let lists = lists
+            .replace("<in>", &id("in"))
+            .replace("<out>", &id("out"));
         let made = world.call(&format!(
             "Create Subscriber{{EmailAddress=a@b.co Lists{{CustomerKey=in {before}}}}}"
         ));
         assert_eq!(told(&made[0]), "OK Created Subscriber.");
         let changed = world.call(&format!("Update Subscriber{{EmailAddress=a@b.co {lists}}}"));
         assert_eq!(told(&changed[0]), expected, "{lists}");
-        let status = if before.is_empty() { "Active" } else { "Unsubscribed" };
+        let status = if before.is_empty() {
+            "Active"
+        } else {
+            "Unsubscribed"
+        };
         assert_eq!(memberships(&world), after.replace('~', status), "{lists}");
     }
 }
@@ -202,7 +208,11 @@ fn a_membership_is_made_changed_and_ended_by_its_rules() {
         "13000 The List was not found: there is none of CustomerKey 'nowhere'",
         "in ~",
     );
-    for lists in ["Lists{}", "Lists{Status=Active}", "Lists{List{ListName=in}}"] {
+    for lists in [
+        "Lists{}",
+        "Lists{Status=Active}",
+        "Lists{List{ListName=in}}",
+    ] {
         check_membership(
             lists,
             "13001 The List ID was not specified. Each Lists needs the ID, the ObjectID or the CustomerKey of a List",

@@ -299,7 +299,12 @@ fn settings_of_a_definition_are_honoured() {
             "[0: Error Code: 31 - Subscriber is unsubscribed from the list.]",
             None,
         ),
-        ("List{CustomerKey=six}", Some(known), "OK Created TriggeredSend", None),
+        (
+            "List{CustomerKey=six}",
+            Some(known),
+            "OK Created TriggeredSend",
+            None,
+        ),
         (
             "EmailSubject='%%unknown%% '",
             None,
@@ -395,7 +400,10 @@ fn mail_goes_to_the_punycode_of_an_international_domain() {
     );
     assert_eq!(sent.mails[0].to, "ann@xn--bcher-kva.example");
     let stored = &sent.stored("Subscriber")[0];
-    assert!(stored.contains("EmailAddress=ann@b\u{fc}cher.example"), "{stored}");
+    assert!(
+        stored.contains("EmailAddress=ann@b\u{fc}cher.example"),
+        "{stored}"
+    );
 }
 
 #[test]
