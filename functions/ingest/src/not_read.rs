@@ -2,7 +2,7 @@
 //! accounts that are strict.
 
 use calls::{Invalid, Refusal, Warning};
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use tracing::warn;
 
 use crate::caller::Caller;
@@ -14,7 +14,7 @@ pub async fn refusal(
     cloud: &Cloud,
     caller: &Caller,
     warnings: &[Warning],
-) -> Result<Option<Refusal>, Trouble> {
+) -> Result<Option<Refusal>, Error> {
     let Some(first) = warnings.first() else {
         return Ok(None);
     };

@@ -4,16 +4,16 @@
 //! knows whether it went out: it is *unknown*, and is not sent again by itself.
 
 use calls::AccountId;
-use cloud::mail::{Mail, Sent};
-use cloud::mail_record::{MailRecord, MailState, MailsRecord};
-use cloud::queues::{Owing, ReplyWake};
-use cloud::{Cloud, CommitError, Trouble};
+use cloud::aws::mail::{Mail, Sent};
+use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
+use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
+use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailOrder, Working};
+use objects::{MailOrder, Overlay};
 use tracing::{error, info, warn};
 
-use crate::Left;
+use crate::Disposition;
 
 /// Mails that are on their way to the mail service at the same time.
 const AT_ONCE: usize = 8;
@@ -34,19 +34,23 @@ enum Stands {
     /// Not now: held, or in somebody's hands.
     Open,
     /// The mail service is out of reach: no use in going on.
-    Trouble,
+    Error,
 }
 
 /// Sends what is owed of a call's mails, as far as time allows.
-pub async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Result<Left, Trouble> {
+pub async fn settle(
+    cloud: &Cloud,
+    wake: &ReplyWakeUp,
+    deadline: Timestamp,
+) -> Result<Disposition, Error> {
     let Some(mut mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
-        return Ok(Left::Nothing);
+        return Ok(Disposition::Nothing);
     };
     let mut done_through = mails.done_through;
     let mut next = mails.done_through;
-    let mut trouble = false;
+    let mut error = false;
     let mut all_done = true;
-    while next < mails.count && !trouble {
+    while next < mails.count && !error {
         let page = cloud.mails_from(&mails, next, PAGE).await?;
         let Some(last) = page.last() else { break };
         let after = last.number + 1;
@@ -54,7 +58,7 @@ pub async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Res
             .into_iter()
             .map(|mail| send_one(cloud, &mails.account, mail));
         let stands: Vec<Stands> = stream::iter(sending).buffered(AT_ONCE).collect().await;
-        trouble = stands.contains(&Stands::Trouble);
+        error = stands.contains(&Stands::Error);
         if all_done {
             let done = stands
                 .iter()
@@ -66,24 +70,24 @@ pub async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Res
         next = after;
         if cloud.now() >= deadline && next < mails.count {
             mails = commit(cloud, &mails, done_through, Some(cloud.now() + LOOK_AGAIN)).await?;
-            let wake = ReplyWake {
+            let wake = ReplyWakeUp {
                 conversation: mails.conversation.clone(),
                 sequence: mails.sequence,
-                what: Owing::Mails,
+                what: ReplyTarget::Mails,
                 step: mails.version,
             };
-            cloud.queues.wake_replies(&[wake]).await?;
-            return Ok(Left::Nothing);
+            cloud.queues.send_reply_wake_ups_in_order(&[wake]).await?;
+            return Ok(Disposition::Nothing);
         }
     }
-    let due = (!all_done || trouble).then(|| cloud.now() + LOOK_AGAIN);
+    let due = (!all_done || error).then(|| cloud.now() + LOOK_AGAIN);
     commit(cloud, &mails, done_through, due).await?;
-    if trouble {
-        Ok(Left::WaitsUntil(
+    if error {
+        Ok(Disposition::WaitsUntil(
             cloud.now() + SignedDuration::from_secs(30),
         ))
     } else {
-        Ok(Left::Nothing)
+        Ok(Disposition::Nothing)
     }
 }
 
@@ -92,15 +96,15 @@ async fn commit(
     mails: &MailsRecord,
     done_through: u32,
     due: Option<Timestamp>,
-) -> Result<MailsRecord, Trouble> {
+) -> Result<MailsRecord, Error> {
     match cloud
         .commit_mails(mails, done_through, due, cloud.now())
         .await
     {
         Ok(next) => Ok(next),
         // The timekeeper came by, or another wake-up: the mails themselves say how they stand.
-        Err(CommitError::Overtaken) => Err(Trouble::Overtaken(1)),
-        Err(CommitError::Unavailable(trouble)) => Err(trouble),
+        Err(CommitError::Conflict) => Err(Error::Conflict(1)),
+        Err(CommitError::Cloud(error)) => Err(error),
     }
 }
 
@@ -116,19 +120,19 @@ async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stand
                 .await
                 .map(|_| Stands::Done)
         }
-        MailState::Owed => send_owed(cloud, account, &mail, now).await,
+        MailState::Pending => send_pending(cloud, account, &mail, now).await,
     };
     match settled {
         Ok(stands) => stands,
-        Err(CommitError::Overtaken) => Stands::Open,
-        Err(CommitError::Unavailable(trouble)) => {
-            warn!(trouble = trouble.in_full(), "mail is left for later");
-            Stands::Trouble
+        Err(CommitError::Conflict) => Stands::Open,
+        Err(CommitError::Cloud(error)) => {
+            warn!(error = error.in_full(), "mail is left for later");
+            Stands::Error
         }
     }
 }
 
-async fn send_owed(
+async fn send_pending(
     cloud: &Cloud,
     account: &AccountId,
     mail: &MailRecord,
@@ -147,7 +151,7 @@ async fn send_owed(
     let claimed = cloud
         .commit_mail(mail, MailState::Sending(now), now)
         .await?;
-    match cloud.mail.send(&letter(order)).await {
+    match cloud.mail.send(&reply_mail(order)).await {
         Ok(Sent::Taken) => {
             info!(conversation = %mail.conversation, number = mail.number, "mail sent");
             let now = cloud.now();
@@ -164,20 +168,20 @@ async fn send_owed(
             Ok(Stands::Done)
         }
         // Certain not to have been taken: it is owed as before.
-        Err(trouble) if trouble.was_refused() => {
+        Err(error) if error.was_refused() => {
             warn!(
-                trouble = trouble.in_full(),
+                error = error.in_full(),
                 "mail service takes no mail at present"
             );
             cloud
-                .commit_mail(&claimed, MailState::Owed, cloud.now())
+                .commit_mail(&claimed, MailState::Pending, cloud.now())
                 .await?;
-            Ok(Stands::Trouble)
+            Ok(Stands::Error)
         }
         // No answer: it may have gone out. The claim stays, and becomes *unknown*.
-        Err(trouble) => {
+        Err(error) => {
             warn!(
-                trouble = trouble.in_full(),
+                error = error.in_full(),
                 number = mail.number,
                 "mail without an answer"
             );
@@ -187,9 +191,9 @@ async fn send_owed(
 }
 
 /// Whether the definition of a held mail is still not active.
-async fn is_held(cloud: &Cloud, account: &AccountId, definition: &str) -> Result<bool, Trouble> {
-    let working = Working::new(account);
-    let source = objects::retrieve_from(&working, "TriggeredSendDefinition");
+async fn is_held(cloud: &Cloud, account: &AccountId, definition: &str) -> Result<bool, Error> {
+    let overlay = Overlay::new(account);
+    let source = objects::retrieve_from(&overlay, "TriggeredSendDefinition");
     let key = match &source {
         Ok(Ok(source)) => source.direct_key("CustomerKey", definition, cloud.now()),
         Ok(Err(_)) | Err(_) => None,
@@ -202,7 +206,7 @@ async fn is_held(cloud: &Cloud, account: &AccountId, definition: &str) -> Result
     Ok(status != Some("Active"))
 }
 
-fn letter(order: MailOrder) -> Mail {
+fn reply_mail(order: MailOrder) -> Mail {
     Mail {
         to: order.to,
         from_name: order.from_name,

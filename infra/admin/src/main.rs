@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use aws_config::BehaviorVersion;
 use calls::{AccountId, CALLS_PER_SECOND_MAX};
 use cloud::accounts::{Account, Accounts, Caller, Login};
-use cloud::{Chance, Clock};
+use cloud::{Clock, Random};
 
 const USAGE: &str = "usage: admin --table ACCOUNTS_TABLE COMMAND
   account create ID NAME        an account, with a secret that signs its callbacks
@@ -26,7 +26,7 @@ const USAGE: &str = "usage: admin --table ACCOUNTS_TABLE COMMAND
   client create ACCOUNT [ID]    an API client with a new secret (POST /v2/token)
   client async ID on|off        calls without RequestType are queued, of this client alone
   maintenance on|off|show       hold calls back, let them go on
-or: admin unpack BASE64         what a packed attribute of a record says, as the console or the
+or: admin decompress BASE64         what a compressed attribute of a record says, as the console or the
                                 command line of AWS show it: call, body, results, reply";
 
 #[tokio::main]
@@ -45,12 +45,12 @@ async fn main() -> anyhow::Result<()> {
         _ => None,
     };
     let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(cloud::callback::https_client())
+        .http_client(cloud::outbound::callback::https_client())
         .load()
         .await;
     let admin = Admin {
         accounts: Accounts::in_table(&config, table, key),
-        chance: Chance::system(),
+        random: Random::system(),
         clock: Clock::system(),
     };
     admin.carry_out(command).await
@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
 
 struct Admin {
     accounts: Accounts,
-    chance: Chance,
+    random: Random,
     clock: Clock,
 }
 
@@ -101,7 +101,7 @@ impl Admin {
                 self.create_login(Login::User, account, name).await
             }
             ["client", "create", account] => {
-                self.create_login(Login::Client, account, &self.chance.guid())
+                self.create_login(Login::Client, account, &self.random.guid())
                     .await
             }
             ["client", "create", account, id] => {
@@ -184,7 +184,7 @@ impl Admin {
 
     async fn create_login(&self, login: Login, account: &str, name: &str) -> anyhow::Result<()> {
         let account = self.account(account).await?;
-        let secret = self.chance.token();
+        let secret = self.random.token();
         let caller = Caller {
             account: account.id,
             async_by_default: false,
@@ -201,7 +201,7 @@ impl Admin {
 
     async fn create_digest_user(&self, account: &str, name: &str) -> anyhow::Result<()> {
         let account = self.account(account).await?;
-        let password = self.chance.token();
+        let password = self.random.token();
         let caller = Caller {
             account: account.id,
             async_by_default: false,
@@ -222,7 +222,7 @@ impl Admin {
     /// 256 bits of chance, as 43 bytes, written as Standard Webhooks writes its secrets.
     fn webhook_secret(&self) -> String {
         use base64::Engine;
-        let bytes = self.chance.token();
+        let bytes = self.random.token();
         format!(
             "whsec_{}",
             base64::engine::general_purpose::STANDARD.encode(bytes)
@@ -246,7 +246,7 @@ fn calls_per_second(text: &str) -> anyhow::Result<Option<u32>> {
 fn unpacked(attribute: &str) -> anyhow::Result<String> {
     use base64::Engine;
     let bytes = base64::engine::general_purpose::STANDARD.decode(attribute.trim())?;
-    cloud::unpack(&bytes).context("these bytes are not a packed attribute")
+    cloud::decompress(&bytes).context("these bytes are not a packed attribute")
 }
 
 fn on_or_off(text: &str) -> anyhow::Result<bool> {

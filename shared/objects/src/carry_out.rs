@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use calls::Method;
 use soap::{Element, ObjectResult};
 
-use crate::context::Asked;
+use crate::context::DecisionContext;
 use crate::key::ObjectKey;
 use crate::object_type::{InParts, Work};
 use crate::object_types::own::Cancellation;
+use crate::overlay::{Missing, Overlay};
 use crate::registry;
 use crate::tree;
 use crate::unit::{Request, Unit, UnitResult, whole};
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
 
 /// Largest object that is kept, in bytes as written: a table item holds 400 KB, keys included.
 const OBJECT_BYTES_MAX: usize = 380_000;
@@ -71,22 +71,22 @@ pub fn merge(units: Vec<UnitResult>) -> ObjectResult {
     }
 }
 
-/// Carries out one unit. Leaves `working` as it was when records are missing: load them and ask again.
+/// Carries out one unit. Leaves `overlay` as it was when records are missing: load them and ask again.
 pub fn carry_out(
-    working: &mut Working,
+    overlay: &mut Overlay,
     request: &Request<'_>,
     unit: &Unit,
 ) -> Result<UnitResult, Missing> {
-    let decision = decide(working, request, unit)?;
-    Ok(working.apply(decision, request.now))
+    let decision = decide(overlay, request, unit)?;
+    Ok(overlay.apply(decision, request.now))
 }
 
 /// The records that are known to be needed for these units and not loaded: to be loaded in one go.
 /// Once they are, there can be more (a data extension leads to its rows): ask until there are none.
-pub fn missing(working: &Working, request: &Request<'_>, units: &[Unit]) -> Vec<ObjectKey> {
+pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<ObjectKey> {
     let mut keys = BTreeSet::new();
     for unit in units {
-        if let Err(Missing(more)) = look_ahead(working, request, unit) {
+        if let Err(Missing(more)) = look_ahead(overlay, request, unit) {
             keys.extend(more);
         }
     }
@@ -94,25 +94,25 @@ pub fn missing(working: &Working, request: &Request<'_>, units: &[Unit]) -> Vec<
 }
 
 /// Whether a unit can be decided.
-fn look_ahead(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
+fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
     let object = request.objects.get(unit.object);
     let in_parts = object.and_then(|object| Some((object, in_parts(request.method, object)?)));
     match in_parts {
         // Its decision builds whole mails, which are not needed here.
         Some((object, in_parts)) => {
-            let asked = Asked {
-                working,
+            let context = DecisionContext {
+                overlay,
                 request,
                 object,
                 ordinal: unit.object,
             };
-            (in_parts.look_ahead)(&asked, unit)
+            (in_parts.look_ahead)(&context, unit)
         }
-        None => decide(working, request, unit).map(|_decision| ()),
+        None => decide(overlay, request, unit).map(|_decision| ()),
     }
 }
 
-fn decide(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<Decision, Missing> {
+fn decide(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<Decision, Missing> {
     let Some(object) = request.objects.get(unit.object) else {
         let message = format!("No object specified at 0-based index {}", unit.object);
         return Ok(Decision::only(whole(ObjectResult {
@@ -121,29 +121,29 @@ fn decide(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<Decis
             ..ObjectResult::default()
         })));
     };
-    let asked = Asked {
-        working,
+    let context = DecisionContext {
+        overlay,
         request,
         object,
         ordinal: unit.object,
     };
-    match decide_by_type(&asked, unit).and_then(fitting) {
+    match decide_by_type(&context, unit).and_then(fitting) {
         Ok(decision) => Ok(decision),
         Err(Stop::Missing(missing)) => Err(missing),
-        Err(Stop::Refused(refused)) => Ok(Decision::only(asked.refused(*refused))),
+        Err(Stop::Refused(refused)) => Ok(Decision::only(context.refused(*refused))),
     }
 }
 
-fn decide_by_type(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
-    let object_type = registry::type_of(asked.object)?;
-    object_type.supports(asked.request.method, asked.request.action)?;
+fn decide_by_type(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> {
+    let object_type = registry::type_of(context.object)?;
+    object_type.supports(context.request.method, context.request.action)?;
     match object_type.work {
         Work::Whole(decide) => {
-            (object_type.check)(asked.wish(), asked.object)?;
-            decide(asked)
+            (object_type.check)(context.intent(), context.object)?;
+            decide(context)
         }
         // It says what is wrong of each of its parts.
-        Work::InParts(in_parts) => (in_parts.decide)(asked, unit),
+        Work::InParts(in_parts) => (in_parts.decide)(context, unit),
         Work::Nothing | Work::Cancel(_) => Err(registry::unknown(object_type.name).into()),
     }
 }

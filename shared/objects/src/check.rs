@@ -5,7 +5,7 @@ use soap::{Element, nearest_name};
 
 use crate::object_type::ObjectType;
 use crate::registry;
-use crate::saving::Wish;
+use crate::saving::Intent;
 use crate::verdict::Refused;
 
 /// Whether a call can be taken in, as far as its objects tell.
@@ -23,7 +23,7 @@ pub fn check(
     let mut first_wrong = None;
     let mut is_any_right = false;
     for (index, object) in objects.iter().enumerate() {
-        let place = Place {
+        let place = ValueContext {
             index,
             of: objects.len(),
         };
@@ -32,8 +32,8 @@ pub fn check(
             Ok(object_type)
         });
         let object_type = object_type.map_err(|refused| place.refusal(refused))?;
-        let wish = Wish::of(method, options, object_type.name);
-        match (object_type.check)(wish, object) {
+        let intent = Intent::of(method, options, object_type.name);
+        match (object_type.check)(intent, object) {
             Ok(()) => is_any_right = true,
             Err(refused) if first_wrong.is_none() => first_wrong = Some(place.refusal(refused)),
             Err(_) => {}
@@ -58,12 +58,12 @@ fn type_of(object: &Element) -> Result<ObjectType, Refused> {
 }
 
 /// Which object of how many.
-struct Place {
+struct ValueContext {
     index: usize,
     of: usize,
 }
 
-impl Place {
+impl ValueContext {
     fn refusal(&self, refused: Refused) -> Refusal {
         let message = if self.of > 1 {
             format!(

@@ -3,28 +3,28 @@
 use calls::Method;
 use soap::{Element, ObjectResult};
 
-use crate::saving::Wish;
+use crate::overlay::Overlay;
+use crate::saving::Intent;
 use crate::tree;
 use crate::unit::{Request, UnitResult, whole};
 use crate::verdict::Refused;
-use crate::working::Working;
 
 /// One object of a call, and what can be known when it is decided.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) working: &'a Working,
+pub(crate) struct DecisionContext<'a> {
+    pub(crate) overlay: &'a Overlay,
     pub(crate) request: &'a Request<'a>,
     pub(crate) object: &'a Element,
     pub(crate) ordinal: usize,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> DecisionContext<'a> {
     pub(crate) fn type_name(&self) -> &'a str {
         self.object.type_name.as_deref().unwrap_or_default()
     }
 
-    pub(crate) fn wish(&self) -> Wish {
-        Wish::of(self.request.method, self.request.options, self.type_name())
+    pub(crate) fn intent(&self) -> Intent {
+        Intent::of(self.request.method, self.request.options, self.type_name())
     }
 
     pub(crate) fn correlation_id(&self) -> Option<String> {

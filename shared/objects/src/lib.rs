@@ -2,7 +2,7 @@
 //! loaded.
 //!
 //! Read in this order: `registry` (the table of all types of object, and what each can do),
-//! `check` (what is said against objects at the door), `working` (what is known of the table, and
+//! `check` (what is said against objects at the door), `overlay` (what is known of the table, and
 //! what the call changes in it), `carry_out` (one unit of a call's work, from its object to its
 //! result), then one file per type under `object_types`.
 //!
@@ -22,6 +22,7 @@ mod mail;
 mod membership;
 mod object_type;
 mod object_types;
+mod overlay;
 mod personalise;
 mod registry;
 mod retrieve;
@@ -29,14 +30,13 @@ mod saving;
 mod tree;
 mod unit;
 mod verdict;
-mod working;
 
 pub use carry_out::{cancellation, carry_out, merge, missing, units};
 pub use check::check;
 pub use key::ObjectKey;
 pub use mail::MailOrder;
 pub use object_type::{CallRecord, Cancellation, ObjectType, Sending};
+pub use overlay::{Change, Missing, Overlay, Read, Stored};
 pub use registry::{names, object_type};
 pub use retrieve::{RetrieveError, Source, property, retrieve_from};
 pub use unit::{Request, Sends, Unit, UnitResult};
-pub use working::{Change, Missing, Read, Stored, Working};

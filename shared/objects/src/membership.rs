@@ -5,11 +5,11 @@
 
 use soap::Element;
 
-use crate::keyed::{self, Found};
+use crate::keyed::{self, Located};
 use crate::object_types::list;
+use crate::overlay::{Missing, Overlay};
 use crate::tree;
 use crate::verdict::{Refused, Stop};
-use crate::working::{Missing, Working};
 
 const NOT_FOUND: u32 = 13000;
 const NOT_SPECIFIED: u32 = 13001;
@@ -89,7 +89,7 @@ fn list_in(wanted: &Element) -> Option<&Element> {
 
 /// Brings the memberships of a subscriber to what `incoming` wants of them.
 pub(crate) fn lay_over(
-    working: &Working,
+    overlay: &Overlay,
     becomes: &mut Element,
     incoming: &Element,
 ) -> Result<(), Stop> {
@@ -97,7 +97,7 @@ pub(crate) fn lay_over(
         return Ok(());
     }
     let mut lists: Vec<Element> = becomes.all("Lists").cloned().collect();
-    for Wanted { wanted, list } in lists_of(working, incoming)? {
+    for Wanted { wanted, list } in lists_of(overlay, incoming)? {
         change(&mut lists, wanted, list?)?;
     }
     tree::replace(becomes, "Lists", lists);
@@ -111,11 +111,11 @@ struct Wanted<'a> {
 }
 
 /// Each membership that is wanted; all lists are asked for at once.
-fn lists_of<'a>(working: &'a Working, incoming: &'a Element) -> Result<Vec<Wanted<'a>>, Missing> {
+fn lists_of<'a>(overlay: &'a Overlay, incoming: &'a Element) -> Result<Vec<Wanted<'a>>, Missing> {
     let mut missing = Vec::new();
     let mut found = Vec::new();
     for wanted in wanted_in(incoming) {
-        match list_of(working, wanted) {
+        match list_of(overlay, wanted) {
             Ok(list) => found.push(Wanted { wanted, list }),
             Err(Missing(more)) => missing.extend(more),
         }
@@ -128,7 +128,7 @@ fn lists_of<'a>(working: &'a Working, incoming: &'a Element) -> Result<Vec<Wante
 }
 
 fn list_of<'a>(
-    working: &'a Working,
+    overlay: &'a Overlay,
     wanted: &Element,
 ) -> Result<Result<&'a Element, Refused>, Missing> {
     let Some(named) = list_in(wanted) else {
@@ -137,12 +137,12 @@ fn list_of<'a>(
             "The List ID was not specified",
         )));
     };
-    let found = keyed::find(working, list::TYPE.name, "CustomerKey", named)?;
+    let found = keyed::find(overlay, list::TYPE.name, "CustomerKey", named)?;
     Ok(match found {
-        Some(Found {
+        Some(Located {
             object: Some(list), ..
         }) => Ok(list),
-        Some(Found { customer_key, .. }) => Err(Refused::new(
+        Some(Located { customer_key, .. }) => Err(Refused::new(
             NOT_FOUND,
             format!(
                 "The List was not found: there is none of CustomerKey '{}'",

@@ -3,11 +3,11 @@
 use calls::Method;
 use soap::{Element, ObjectResult};
 
-use crate::context::Asked;
-use crate::saving::Wish;
+use crate::context::DecisionContext;
+use crate::overlay::Missing;
+use crate::saving::Intent;
 use crate::unit::{Sends, Unit};
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::Missing;
 
 /// One type of object.
 #[derive(Clone, Copy)]
@@ -32,8 +32,8 @@ pub enum Sending {
     Mails,
 }
 
-pub(crate) type Decide = fn(&Asked<'_>) -> Result<Decision, Stop>;
-pub(crate) type Check = fn(Wish, &Element) -> Result<(), Refused>;
+pub(crate) type Decide = fn(&DecisionContext<'_>) -> Result<Decision, Stop>;
+pub(crate) type Check = fn(Intent, &Element) -> Result<(), Refused>;
 
 /// How an object is carried out.
 #[derive(Clone, Copy)]
@@ -53,9 +53,9 @@ pub(crate) enum Work {
 pub(crate) struct InParts {
     /// Which fields of an object go into which piece, in order; at least one piece.
     pub(crate) plan: fn(usize, &Element) -> Vec<Unit>,
-    pub(crate) decide: fn(&Asked<'_>, &Unit) -> Result<Decision, Stop>,
+    pub(crate) decide: fn(&DecisionContext<'_>, &Unit) -> Result<Decision, Stop>,
     /// Whether all is known that deciding needs, without the work of deciding.
-    pub(crate) look_ahead: fn(&Asked<'_>, &Unit) -> Result<(), Missing>,
+    pub(crate) look_ahead: fn(&DecisionContext<'_>, &Unit) -> Result<(), Missing>,
     /// The result of the object from those of its pieces.
     pub(crate) merge: fn(Vec<Sends>) -> ObjectResult,
 }

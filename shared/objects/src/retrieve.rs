@@ -10,8 +10,8 @@ use crate::key::{self, ObjectKey};
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::{data_extension_object, subscriber};
+use crate::overlay::{Missing, Overlay};
 use crate::registry;
-use crate::working::{Missing, Working};
 
 /// Why a type cannot be retrieved. The text is that of OverallStatus, after `Error: `.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -63,11 +63,11 @@ pub struct Source<'a> {
     /// To be queried, unless [`Source::direct_key`] makes a look at one key enough.
     pub partition: String,
     account: &'a AccountId,
-    kind: Kind<'a>,
+    kind: SourceKind<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind<'a> {
+enum SourceKind<'a> {
     Objects(&'a str),
     Subscribers,
     /// Rows of this data extension.
@@ -81,10 +81,10 @@ enum Kind<'a> {
 /// Where the objects of a type lie. For `DataExtensionObject[Name or key]` the definition is needed
 /// first, and asked for like any other missing record.
 pub fn retrieve_from<'a>(
-    working: &'a Working,
+    overlay: &'a Overlay,
     object_type: &'a str,
 ) -> Result<Result<Source<'a>, RetrieveError>, Missing> {
-    let account = working.account();
+    let account = overlay.account();
     let source = |type_name: &str, kind| {
         Ok(Ok(Source {
             partition: key::partition(account, type_name),
@@ -98,7 +98,7 @@ pub fn retrieve_from<'a>(
         return unknown();
     };
     if let (Retrieval::Rows, Some(address)) = (known.retrieval, address) {
-        let Some((_, definition)) = data_extension::find(working, address)? else {
+        let Some((_, definition)) = data_extension::find(overlay, address)? else {
             return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
         };
         let rows = definition.text_of(ROWS).unwrap_or_default();
@@ -106,14 +106,14 @@ pub fn retrieve_from<'a>(
         return Ok(Ok(Source {
             partition,
             account,
-            kind: Kind::Rows(definition),
+            kind: SourceKind::Rows(definition),
         }));
     }
     match (known.retrieval, address) {
-        (Retrieval::Subscribers, None) => source(SUBSCRIBERS, Kind::Subscribers),
-        (Retrieval::Members, None) => source(SUBSCRIBERS, Kind::Members),
-        (Retrieval::Fields, None) => source(DEFINITIONS, Kind::Fields),
-        (Retrieval::Partition, None) => source(known.name, Kind::Objects(known.name)),
+        (Retrieval::Subscribers, None) => source(SUBSCRIBERS, SourceKind::Subscribers),
+        (Retrieval::Members, None) => source(SUBSCRIBERS, SourceKind::Members),
+        (Retrieval::Fields, None) => source(DEFINITIONS, SourceKind::Fields),
+        (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known.name)),
         (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
     }
 }
@@ -134,19 +134,25 @@ impl Source<'_> {
     pub fn direct_key(&self, property: &str, value: &str, now: Timestamp) -> Option<ObjectKey> {
         match (self.kind, property) {
             (_, _) if value.is_empty() => None,
-            (Kind::Subscribers, "SubscriberKey") | (Kind::Members, "SubscriberKey") => {
+            (SourceKind::Subscribers, "SubscriberKey") | (SourceKind::Members, "SubscriberKey") => {
                 Some(key::object(self.account, SUBSCRIBERS, value))
             }
-            (Kind::Objects(type_name), "CustomerKey") => {
+            (SourceKind::Objects(type_name), "CustomerKey") => {
                 Some(key::object(self.account, type_name, value))
             }
-            (Kind::Fields, "DataExtension.CustomerKey") => {
+            (SourceKind::Fields, "DataExtension.CustomerKey") => {
                 Some(key::object(self.account, DEFINITIONS, value))
             }
-            (Kind::Rows(definition), _) => {
+            (SourceKind::Rows(definition), _) => {
                 data_extension_object::key_by(self.account, definition, property, value, now)
             }
-            (Kind::Subscribers | Kind::Objects(_) | Kind::Fields | Kind::Members, _) => None,
+            (
+                SourceKind::Subscribers
+                | SourceKind::Objects(_)
+                | SourceKind::Fields
+                | SourceKind::Members,
+                _,
+            ) => None,
         }
     }
 
@@ -164,7 +170,7 @@ impl Source<'_> {
         object_type: &str,
         properties: impl IntoIterator<Item = &'p str>,
     ) -> Vec<&'p str> {
-        let Kind::Rows(definition) = self.kind else {
+        let SourceKind::Rows(definition) = self.kind else {
             return soap::unknown_properties(object_type, properties);
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
@@ -182,9 +188,9 @@ impl Source<'_> {
     /// The objects that a stored one stands for: itself, or what stands in it.
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
-            Kind::Objects(_) | Kind::Subscribers | Kind::Rows(_) => vec![stored],
-            Kind::Fields => fields_of(&stored),
-            Kind::Members => memberships_of(&stored),
+            SourceKind::Objects(_) | SourceKind::Subscribers | SourceKind::Rows(_) => vec![stored],
+            SourceKind::Fields => fields_of(&stored),
+            SourceKind::Members => memberships_of(&stored),
         }
     }
 }

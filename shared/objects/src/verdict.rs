@@ -4,8 +4,8 @@ use soap::{Detail, Element};
 
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
+use crate::overlay::Missing;
 use crate::unit::UnitResult;
-use crate::working::Missing;
 
 /// A decision that is made: the result, and all that comes of it.
 pub(crate) struct Decision {

@@ -2,12 +2,12 @@
 
 use calls::{ConversationId, Method, Options, Place, Refusal, RequestType, Warning};
 
-use crate::door;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
 use crate::not_read;
 use crate::options::{self, ClientContext};
+use crate::validation;
 
 /// One Create, Update, Delete or Perform, read but not taken in.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,7 @@ impl CallRequest {
     ///
     /// `allow_http`: addresses for HTTPPost may also be plain http, which otherwise is code 227.
     pub fn check(&self, allow_http: bool) -> Result<(), Refusal> {
-        door::check(self, allow_http)
+        validation::check(self, allow_http)
     }
 
     /// Options without which a call would mean something else, and that a call which is carried

@@ -3,10 +3,10 @@
 use calls::Method;
 use soap::Element;
 
-use crate::context::Asked;
-use crate::keyed::{self, Kind};
+use crate::context::DecisionContext;
+use crate::keyed::{self, KeyKind};
 use crate::object_type::{ObjectType, Retrieval, Sending, Work};
-use crate::saving::Wish;
+use crate::saving::Intent;
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Types that are kept without a meaning of their own.
@@ -80,15 +80,15 @@ pub(crate) fn named(name: &str) -> Option<ObjectType> {
 /// What names an object that has no key.
 const NAME_FIELD: &str = "Name";
 
-fn check(wish: Wish, object: &Element) -> Result<(), Refused> {
+fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
     let type_name = object.type_name.as_deref().unwrap_or_default();
-    keyed::check_named(wish, NAME_FIELD, no_key(type_name), object)
+    keyed::check_named(intent, NAME_FIELD, no_key(type_name), object)
 }
 
-fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let type_name = asked.type_name();
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    let type_name = context.type_name();
     let [created, updated, deleted] = messages(type_name);
-    let kind = Kind {
+    let kind = KeyKind {
         type_name,
         name_field: NAME_FIELD,
         no_key: no_key(type_name),
@@ -101,10 +101,14 @@ fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
         updated: &updated,
         deleted: &deleted,
     };
-    keyed::decide(asked, &kind, keep)
+    keyed::decide(context, &kind, keep)
 }
 
-fn keep(_asked: &Asked<'_>, _stored: Option<&Element>, _becomes: &mut Element) -> Result<(), Stop> {
+fn keep(
+    _asked: &DecisionContext<'_>,
+    _stored: Option<&Element>,
+    _becomes: &mut Element,
+) -> Result<(), Stop> {
     Ok(())
 }
 

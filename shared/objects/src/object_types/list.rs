@@ -2,18 +2,18 @@
 
 use soap::Element;
 
-use crate::context::Asked;
-use crate::keyed::{self, Kind};
+use crate::context::DecisionContext;
+use crate::keyed::{self, KeyKind};
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
-use crate::saving::Wish;
+use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Longest ListName. The protocol's figure (13010).
 const NAME_CHARS_MAX: usize = 50;
 
-const KIND: Kind<'static> = Kind {
+const KIND: KeyKind<'static> = KeyKind {
     type_name: "List",
     name_field: "ListName",
     no_key: (
@@ -42,18 +42,18 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     ..kept::TYPE
 };
 
-fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    keyed::decide(asked, &KIND, complete)
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    keyed::decide(context, &KIND, complete)
 }
 
-fn check(wish: Wish, object: &Element) -> Result<(), Refused> {
-    keyed::check_named(wish, KIND.name_field, KIND.no_key, object)?;
-    match wish {
-        Wish::Add => check_name(object),
-        Wish::Change | Wish::Save if tree::filled(object, "ListName").is_some() => {
+fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
+    keyed::check_named(intent, KIND.name_field, KIND.no_key, object)?;
+    match intent {
+        Intent::Add => check_name(object),
+        Intent::Change | Intent::Save if tree::filled(object, "ListName").is_some() => {
             check_name(object)
         }
-        Wish::Change | Wish::Save | Wish::Remove | Wish::Leave => return Ok(()),
+        Intent::Change | Intent::Save | Intent::Remove | Intent::Leave => return Ok(()),
     }?;
     match tree::filled(object, "Type") {
         Some(list_type) if !TYPES.contains(&list_type) => {
@@ -79,7 +79,7 @@ fn check_name(list: &Element) -> Result<(), Refused> {
 }
 
 fn complete(
-    _asked: &Asked<'_>,
+    _asked: &DecisionContext<'_>,
     _stored: Option<&Element>,
     becomes: &mut Element,
 ) -> Result<(), Stop> {

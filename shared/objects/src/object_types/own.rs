@@ -6,7 +6,7 @@ use soap::Element;
 
 use crate::object_type::{CallRecord, Cancellation, ObjectType, Retrieval, Work};
 use crate::object_types::kept;
-use crate::saving::Wish;
+use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::Refused;
 
@@ -51,7 +51,7 @@ pub(crate) const TYPES: [ObjectType; 5] = [
 ];
 
 /// What is to be cancelled must be named; whether it is there is for the server to find out.
-fn check(_wish: Wish, object: &Element) -> Result<(), Refused> {
+fn check(_wish: Intent, object: &Element) -> Result<(), Refused> {
     let field = match object.type_name.as_deref() {
         Some("ScheduledConversation") => "ConversationID",
         _ => "RequestID",

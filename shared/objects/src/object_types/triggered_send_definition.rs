@@ -2,14 +2,14 @@
 
 use soap::{Element, Mailbox};
 
-use crate::context::Asked;
-use crate::keyed::{self, Kind};
+use crate::context::DecisionContext;
+use crate::keyed::{self, KeyKind};
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
-use crate::saving::Wish;
+use crate::overlay::{Missing, Overlay};
+use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
 
 const NOT_ACTIVATED: u32 = 17000;
 const NOT_UPDATED: u32 = 17003;
@@ -17,7 +17,7 @@ const EMAIL_NOT_FOUND: u32 = 17010;
 const KEY_INVALID: u32 = 17100;
 const STATUS_INVALID: u32 = 17101;
 
-const KIND: Kind<'static> = Kind {
+const KIND: KeyKind<'static> = KeyKind {
     type_name: "TriggeredSendDefinition",
     // A Name is no address of a triggered send, so it does not stand in for the key.
     name_field: "CustomerKey",
@@ -78,9 +78,9 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     ..kept::TYPE
 };
 
-fn check_object(wish: Wish, object: &Element) -> Result<(), Refused> {
-    keyed::check_named(wish, KIND.name_field, KIND.no_key, object)?;
-    if matches!(wish, Wish::Remove | Wish::Leave) {
+fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
+    keyed::check_named(intent, KIND.name_field, KIND.no_key, object)?;
+    if matches!(intent, Intent::Remove | Intent::Leave) {
         return Ok(());
     }
     for fields in [&FROM, &REPLY_TO] {
@@ -88,7 +88,7 @@ fn check_object(wish: Wish, object: &Element) -> Result<(), Refused> {
     }
     let status = status_in(object)?;
     let has_email = object.child("Email").is_some_and(|email| !email.nil);
-    if wish == Wish::Add && status == Some(Status::Active) && !has_email {
+    if intent == Intent::Add && status == Some(Status::Active) && !has_email {
         return Err(no_email());
     }
     Ok(())
@@ -157,12 +157,16 @@ fn no_email() -> Refused {
     )
 }
 
-fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    keyed::decide(asked, &KIND, check)
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    keyed::decide(context, &KIND, check)
 }
 
-fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
-    split_senders(asked.object, becomes)?;
+fn check(
+    context: &DecisionContext<'_>,
+    stored: Option<&Element>,
+    becomes: &mut Element,
+) -> Result<(), Stop> {
+    split_senders(context.object, becomes)?;
     let wanted = match status_in(becomes)? {
         None => {
             tree::replace(
@@ -194,7 +198,7 @@ fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> 
         ) => {}
         (_, Status::Active) => {}
     }
-    let email = email_of(asked.working, becomes)?;
+    let email = email_of(context.overlay, becomes)?;
     match (email, wanted) {
         (Email::NotFound, _) => Err(Refused::new(
             EMAIL_NOT_FOUND,
@@ -220,13 +224,13 @@ pub(crate) enum Email<'a> {
 }
 
 pub(crate) fn email_of<'a>(
-    working: &'a Working,
+    overlay: &'a Overlay,
     definition: &'a Element,
 ) -> Result<Email<'a>, Missing> {
     let Some(inline) = definition.child("Email").filter(|email| !email.nil) else {
         return Ok(Email::None);
     };
-    let found = keyed::find(working, "Email", "Name", inline)?.and_then(|found| found.object);
+    let found = keyed::find(overlay, "Email", "Name", inline)?.and_then(|found| found.object);
     let has_words = ["HTMLBody", "TextBody"]
         .iter()
         .any(|body| tree::filled(inline, body).is_some());

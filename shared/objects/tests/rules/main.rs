@@ -1,7 +1,6 @@
 //! The rules of the built-in objects, told as calls and what becomes of them.
 
 mod data_extensions;
-mod door;
 mod in_parts;
 mod others;
 mod overlay;
@@ -9,4 +8,5 @@ mod retrieving;
 mod rows;
 mod subscribers;
 mod triggered_sends;
+mod validation;
 mod world;
