@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use calls::Method;
 use objects::{MailOrder, ObjectKey, Overlay, Request, Stored, Unit, UnitResult};
 use soap::Element;
 

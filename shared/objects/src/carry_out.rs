@@ -7,8 +7,8 @@ use soap::{Element, ObjectResult};
 
 use crate::context::DecisionContext;
 use crate::key::ObjectKey;
+use crate::object_type::Cancellation;
 use crate::object_type::{InParts, Work};
-use crate::object_types::own::Cancellation;
 use crate::overlay::{Missing, Overlay};
 use crate::registry;
 use crate::tree;

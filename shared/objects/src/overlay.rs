@@ -12,6 +12,7 @@ use soap::Element;
 
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
+use crate::unit::UnitResult;
 use crate::verdict::Decision;
 
 /// One stored object as the table holds it.

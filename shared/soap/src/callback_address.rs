@@ -23,6 +23,11 @@ impl CallbackAddress {
         if text.len() > ADDRESS_BYTES_MAX || text.contains(is_strange) {
             return None;
         }
+        // Nor does anybody mean the host `cb` by `https:///cb` or `https:cb`, as such readers do.
+        let (_, authority) = text.split_once("://")?;
+        if authority.starts_with(['/', '?', '#']) {
+            return None;
+        }
         let mut url = Url::parse(text).ok()?;
         url.host()?;
         url.set_fragment(None);
@@ -187,6 +192,8 @@ mod tests {
             "client.example/cb",
             "https://",
             "https:///x y",
+            "https:///cb",
+            "https:c.example",
             "https://a b/",
             "https://c.example/a\nb",
             "https:\\\\c.example",

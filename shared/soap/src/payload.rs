@@ -69,7 +69,7 @@ fn fill(
     }
     if name.space != Space::Api {
         return Err(Fault::client(format!(
-            "Element '{}' is {}; expected is the namespace {API}",
+            "Element '{}' is not in the namespace {API}, but {}",
             echo(name.local),
             namespace_of(reader)
         )));

@@ -259,9 +259,14 @@ fn headers_may_only_agree_with_the_body() {
         assert_eq!(read(good, None), "Create");
         assert_eq!(read(None, good), "Create");
     }
-    let expected = "Server did not recognize the value of HTTP Header SOAPAction: Delete.";
-    assert_eq!(read(Some("\"Delete\""), None), expected);
-    assert_eq!(read(Some("Create"), Some("Delete")), expected);
+    let expected = |of: &str| {
+        format!(
+            "Server did not recognize the value of HTTP Header SOAPAction: Delete. The {of} is 'Delete' \
+             and the Body holds a CreateRequest, whose action is Create: send one of both otherwise"
+        )
+    };
+    assert_eq!(read(Some("\"Delete\""), None), expected("SOAPAction"));
+    assert_eq!(read(Some("Create"), Some("Delete")), expected("wsa:Action"));
     let fault = soap::read_operation(&Element::new("CreateResponse"), None, None);
     assert_eq!(
         fault.expect_err("a fault").text,

@@ -17,7 +17,7 @@ const SECURITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 const PROFILE: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
-const LOGIN_FAILED: &str = "q0:Security Login Failed";
+const LOGIN_FAILED: &str = "q0:Security 12 Login Failed";
 
 /// A caller with a user and an API client, both `shop` with the password `open sesame`, and the user
 /// `digest` with the same password.
@@ -541,7 +541,7 @@ async fn who_gets_no_token_hears_the_originals_words() {
         let expected = json!({
             "error": error,
             "error_description": description,
-            "error_uri": "https://developer.salesforce.com/docs",
+            "error_uri": "https://aftercall.example.net/errors",
         });
         assert_eq!(json_of(&answer), expected, "{body}");
     }

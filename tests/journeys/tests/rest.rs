@@ -241,6 +241,11 @@ async fn only_the_holder_of_a_token_is_answered() {
     caller.local().clock().advance(seconds(1_080));
     let late = get_with(&caller, &path, &format!("Bearer {token}")).await;
     assert_eq!(late.status, 401, "it has expired");
+    assert!(late.body.contains("The token has expired"), "{}", late.body);
+    let nowhere = get_with(&caller, "/asset/v1/content", &token).await;
+    assert_eq!(nowhere.status, 404);
+    let body: Value = serde_json::from_str(&nowhere.body).expect("JSON");
+    assert_eq!(body["errorcode"], 404);
     let posted = Request {
         method: "POST".to_owned(),
         path,
