@@ -22,6 +22,7 @@ mod mail;
 mod membership;
 mod object_type;
 mod object_types;
+mod outgoing;
 mod overlay;
 mod personalise;
 mod registry;
