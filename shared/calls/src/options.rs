@@ -91,13 +91,27 @@ pub struct Subscription {
     pub only_include_base: bool,
 }
 
+/// What stands between `//` and the last `@` before the path is a user and a password.
+fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("//") else {
+        return address.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}//{}", &rest[host..])
+}
+
 /// An address may hold a password.
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("response_type", &self.response_type)
+            .field("address", &without_password(&self.address))
             .field("respond_when", &self.respond_when)
-            .finish_non_exhaustive()
+            .field("include_results", &self.include_results)
+            .field("include_objects", &self.include_objects)
+            .field("only_include_base", &self.only_include_base)
+            .finish()
     }
 }
 
@@ -216,6 +230,21 @@ mod tests {
         assert!(!until("2026-11-20T10:00:01Z").is_past(now));
         assert!(until(NOW).is_past(now));
         assert!(!Options::default().is_past(now));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_never_printed() {
+        let subscription = Subscription {
+            response_type: AsyncResponseType::HttpPost,
+            address: "https://user:secret@c.example/a@b".to_owned(),
+            respond_when: RespondWhen::Always,
+            include_results: false,
+            include_objects: false,
+            only_include_base: false,
+        };
+        let printed = format!("{subscription:?}");
+        assert!(printed.contains("\"https://c.example/a@b\""), "{printed}");
+        assert!(!printed.contains("secret"), "{printed}");
     }
 
     #[test]

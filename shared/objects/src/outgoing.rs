@@ -78,7 +78,11 @@ impl<'a> Send<'a> {
     }
 
     /// The mail to one subscriber, or why there is none.
-    pub(crate) fn to(&self, context: &DecisionContext<'_>, to: &Addressee<'_>) -> Result<MailOrder, Failure> {
+    pub(crate) fn to(
+        &self,
+        context: &DecisionContext<'_>,
+        to: &Addressee<'_>,
+    ) -> Result<MailOrder, Failure> {
         let address = to.check(self.definition)?;
         let written = to.written_address().unwrap_or_default();
         let mut own = Values::default();
@@ -178,7 +182,11 @@ impl<'a> Send<'a> {
 
     /// What a subscriber becomes by being sent to: one who is not stored is, and one who is takes
     /// over what the call says if the definition says so.
-    pub(crate) fn subscriber(&self, context: &DecisionContext<'_>, to: &Addressee<'_>) -> Option<Element> {
+    pub(crate) fn subscriber(
+        &self,
+        context: &DecisionContext<'_>,
+        to: &Addressee<'_>,
+    ) -> Option<Element> {
         let updates = tree::is_true(self.definition, "AutoUpdateSubscribers") == Some(true);
         let now = context.request.now.to_string();
         let mut becomes = match to.stored {

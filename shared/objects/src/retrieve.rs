@@ -6,12 +6,14 @@ use soap::{Element, RetrieveRequest};
 use thiserror::Error;
 
 use crate::columns;
+use crate::field;
 use crate::key::{self, ObjectKey};
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::{data_extension_object, subscriber};
 use crate::overlay::{Missing, Overlay};
 use crate::registry;
+use crate::tree;
 
 /// Why a type cannot be retrieved. The text is that of OverallStatus, after `Error: `.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -189,24 +191,41 @@ impl Source<'_> {
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
             SourceKind::Objects(_) | SourceKind::Subscribers | SourceKind::Rows(_) => vec![stored],
-            SourceKind::Fields => fields_of(&stored),
+            SourceKind::Fields => fields_of(self.account, &stored),
             SourceKind::Members => memberships_of(&stored),
         }
     }
 }
 
-fn fields_of(definition: &Element) -> Vec<Element> {
+/// The fields of a data extension, with what goes without saying in the definition.
+fn fields_of(account: &AccountId, definition: &Element) -> Vec<Element> {
     let customer_key = definition.text_of("CustomerKey").unwrap_or_default();
     let owner = Element::new("DataExtension").with(Element::of("CustomerKey", customer_key));
-    data_extension::fields_in(definition)
-        .map(|field| {
-            let field = Element {
-                name: "Objects".to_owned(),
-                ..field.clone()
-            };
-            field.typed("DataExtensionField").with(owner.clone())
-        })
-        .collect()
+    let numbered = data_extension::fields_in(definition).enumerate();
+    let fields = numbered.map(|(ordinal, field)| {
+        let name = field.text_of("Name").unwrap_or_default();
+        let is_key = tree::is_true(field, "IsPrimaryKey").unwrap_or(false);
+        let is_required = is_key || tree::is_true(field, "IsRequired").unwrap_or(false);
+        let mut whole = Element {
+            name: "Objects".to_owned(),
+            ..field.clone().typed("DataExtensionField")
+        };
+        tree::set(&mut whole, "IsPrimaryKey", is_key.to_string());
+        tree::set(&mut whole, "IsRequired", is_required.to_string());
+        let object_id = field::id(account, definition, name);
+        tree::set(&mut whole, "ObjectID", object_id);
+        for (property, unsaid) in [
+            ("CustomerKey", format!("[{customer_key}].[{name}]")),
+            ("FieldType", "Text".to_owned()),
+            ("Ordinal", ordinal.to_string()),
+        ] {
+            if tree::filled(field, property).is_none() {
+                tree::set(&mut whole, property, unsaid);
+            }
+        }
+        whole.with(owner.clone())
+    });
+    fields.collect()
 }
 
 fn memberships_of(subscriber: &Element) -> Vec<Element> {

@@ -31,9 +31,11 @@ impl CallbackAddress {
         let mut url = Url::parse(text).ok()?;
         url.host()?;
         url.set_fragment(None);
-        let path = uri(url.path());
-        url.set_path(&path);
-        if let Some(query) = url.query().map(uri) {
+        if !is_uri(url.path()) {
+            let path = uri(url.path());
+            url.set_path(&path);
+        }
+        if let Some(query) = url.query().filter(|query| !is_uri(query)).map(uri) {
             url.set_query(Some(&query));
         }
         Some(Self(url))
@@ -121,18 +123,28 @@ pub fn without_passwords(request: &Element) -> Option<Element> {
     Some(plain)
 }
 
+/// Whether a path or a query is what [`uri`] would make of it. Nearly all are.
+fn is_uri(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).all(|at| stands(bytes, at))
+}
+
+/// Whether a byte may stand where it does.
+fn stands(bytes: &[u8], at: usize) -> bool {
+    let is_hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    match bytes[at] {
+        b'%' => is_hex(at + 1) && is_hex(at + 2),
+        byte => byte.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=".contains(&byte),
+    }
+}
+
 /// A path or a query with all that RFC 3986 does not let stand there percent-encoded; what is
 /// encoded already stays.
 fn uri(text: &str) -> String {
     let bytes = text.as_bytes();
-    let is_hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
     let mut written = String::with_capacity(text.len());
     for (at, byte) in bytes.iter().enumerate() {
-        let stands = match byte {
-            b'%' => is_hex(at + 1) && is_hex(at + 2),
-            _ => byte.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=".contains(byte),
-        };
-        if stands {
+        if stands(bytes, at) {
             written.push(char::from(*byte));
         } else {
             // Writing to a string cannot fail.

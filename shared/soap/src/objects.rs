@@ -1,5 +1,7 @@
 //! Writing objects into answers: every element in its place, nothing that the WSDL does not know.
 
+use std::ops::Range;
+
 use crate::element::Element;
 use crate::model::{self, Complex, OBJECT};
 use crate::payload;
@@ -51,6 +53,12 @@ fn write_complex(
     complex: &Complex,
     detail: ObjectDetail,
 ) {
+    if let Some(concrete) = complex.concrete()
+        && let Some(complex) = model::model().complex(concrete)
+    {
+        let object = object.clone().typed(concrete);
+        return write_complex(writer, &object, name, complex, detail);
+    }
     let mut children: Vec<(usize, Child<'_>)> = Vec::with_capacity(object.children.len() + 2);
     for child in &object.children {
         match complex.position(&child.name) {
@@ -62,6 +70,9 @@ fn write_complex(
             }
             Some(_) | None => {}
         }
+    }
+    for choice in complex.choices() {
+        choose(&mut children, choice, complex);
     }
     for (position, name) in complex.required() {
         if !children.iter().any(|(present, _)| *present == position) {
@@ -91,6 +102,19 @@ fn write_complex(
         }
     }
     writer.close(name);
+}
+
+/// Leaves the first of the alternatives that are there, or puts the first that there is.
+fn choose(children: &mut Vec<(usize, Child<'_>)>, choice: &Range<usize>, complex: &Complex) {
+    let chosen = children
+        .iter()
+        .find(|(position, _)| choice.contains(position));
+    match chosen.map(|(position, _)| *position) {
+        Some(chosen) => {
+            children.retain(|(position, _)| *position == chosen || !choice.contains(position));
+        }
+        None => children.push((choice.start, Child::Unset(complex.name(choice.start)))),
+    }
 }
 
 enum Child<'a> {

@@ -65,7 +65,6 @@ pub fn take_operation(
     soap_action: Option<&str>,
     wsa_action: Option<&str>,
 ) -> Result<Operation, Fault> {
-    let root = body.name.clone();
     let operation = take_body(body)?;
     let own = operation.name();
     for (action, of) in [(soap_action, "SOAPAction"), (wsa_action, "wsa:Action")] {
@@ -74,7 +73,7 @@ pub fn take_operation(
             let named = echo(named);
             return Err(Fault::client(format!(
                 "Server did not recognize the value of HTTP Header SOAPAction: {named}. The {of} is \
-                 '{named}' and the Body holds a {root}, whose action is {own}: send one of both otherwise"
+                 '{named}' and the Body is a {own}: send one of both otherwise"
             )));
         }
     }
@@ -105,7 +104,7 @@ fn take_body(body: Element) -> Result<Operation, Fault> {
 /// The fault for a payload whose root is in another namespace than the service's.
 pub(crate) fn of_namespace(root: &str, namespace: &str) -> Fault {
     Fault::client(format!(
-        "'{}' is {namespace}; requests of this service are in the namespace {API}",
+        "'{}' is not a request of this service: it is {namespace}, and they are in the namespace {API}",
         echo(root)
     ))
 }

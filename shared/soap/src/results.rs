@@ -202,8 +202,8 @@ fn ordinal(result: &ObjectResult, at: usize) -> i64 {
     correlation.map_or(i64::try_from(at).unwrap_or(i64::MAX), i64::from)
 }
 
-/// The object, and with it the caller's CorrelationID, which has no other place in a result. Where
-/// more comes behind it, strict clients insist on an object, be it an empty one.
+/// The object, and with it the caller's CorrelationID, which has no other place in a result. Of
+/// most methods no result is without an object, be it an empty one.
 fn write_result_object(
     writer: &mut Writer,
     method: Method,
@@ -237,19 +237,14 @@ fn write_result_object(
             let object = stand_in().with(Element::of("CorrelationID", correlation));
             objects::write_object(writer, &object, "Object", ObjectDetail::Base);
         }
-        (None, None) if needs_object(method, &result.detail) => {
-            objects::write_object(writer, &stand_in(), "Object", ObjectDetail::Base);
-        }
-        (None, None) => {}
-    }
-}
-
-fn needs_object(method: Method, detail: &Detail) -> bool {
-    match detail {
-        Detail::DataExtension { .. } => method != Method::Create,
-        Detail::Plain | Detail::TriggeredSend { .. } | Detail::Task { .. } => {
-            method == Method::Perform
-        }
+        (None, None) => match method {
+            // The only one of the four whose result may be without an object.
+            Method::Create => {}
+            Method::Update | Method::Delete => writer.empty("Object", None, false),
+            Method::Perform => {
+                objects::write_object(writer, &stand_in(), "Object", ObjectDetail::Base);
+            }
+        },
     }
 }
 

@@ -90,8 +90,7 @@ fn read_batch_size(request: &Element) -> Result<Option<u32>, Fault> {
         .transpose()
 }
 
-/// Those of the properties that no object of that type can have. Of a type that nothing more is
-/// known of, every property may be right.
+/// Those of the properties that no object of that type can have.
 pub fn unknown_properties<'a>(
     object_type: &str,
     properties: impl IntoIterator<Item = &'a str>,

@@ -118,7 +118,10 @@ fn what_was_done_to_very_many_objects_fits_into_an_answer() {
             Method::Create,
             format!("{bare}<NewID>7</NewID></Results><RequestID>"),
         ),
-        (Method::Update, format!("{bare}</Results><RequestID>")),
+        (
+            Method::Update,
+            format!("{bare}<Object /></Results><RequestID>"),
+        ),
         (
             Method::Perform,
             format!(
@@ -184,7 +187,7 @@ fn a_queued_call_says_so_for_each_object() {
 
 #[test]
 fn a_refused_call_has_at_least_one_result() {
-    let expected = "<DeleteResponse><Results><StatusCode>Error</StatusCode><StatusMessage>Conversation is closed and cannot accept more parts</StatusMessage><OrdinalID>0</OrdinalID><ErrorCode>215</ErrorCode></Results><OverallStatus>Error</OverallStatus></DeleteResponse>";
+    let expected = "<DeleteResponse><Results><StatusCode>Error</StatusCode><StatusMessage>Conversation is closed and cannot accept more parts</StatusMessage><OrdinalID>0</OrdinalID><ErrorCode>215</ErrorCode><Object /></Results><OverallStatus>Error</OverallStatus></DeleteResponse>";
     for objects in [0, 1] {
         let payload =
             soap::write_refused(Method::Delete, objects, &Refusal::ConversationClosed, None);
@@ -428,7 +431,7 @@ fn faults_look_as_their_readers_expect() {
     check_fault(
         SoapVersion::Soap12,
         &Fault::security("Login Failed"),
-        "<soap:Code><soap:Value>soap:Sender</soap:Value><soap:Subcode><soap:Value>wsse:Security</soap:Value></soap:Subcode></soap:Code><soap:Reason><soap:Text xml:lang=\"en\">Login Failed</soap:Text></soap:Reason><soap:Role>https://example.com/Service.asmx</soap:Role>",
+        "<soap:Code><soap:Value>soap:Sender</soap:Value><soap:Subcode><soap:Value xmlns:wsse=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd\">wsse:Security</soap:Value></soap:Subcode></soap:Code><soap:Reason><soap:Text xml:lang=\"en\">Login Failed</soap:Text></soap:Reason><soap:Role>https://example.com/Service.asmx</soap:Role>",
     );
 }
 

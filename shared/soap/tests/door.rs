@@ -262,7 +262,7 @@ fn headers_may_only_agree_with_the_body() {
     let expected = |of: &str| {
         format!(
             "Server did not recognize the value of HTTP Header SOAPAction: Delete. The {of} is 'Delete' \
-             and the Body holds a CreateRequest, whose action is Create: send one of both otherwise"
+             and the Body is a Create: send one of both otherwise"
         )
     };
     assert_eq!(read(Some("\"Delete\""), None), expected("SOAPAction"));

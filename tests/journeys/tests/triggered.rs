@@ -163,7 +163,7 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
         caller.queues(to_ann_and_bob()).await;
         caller.passes(hours(2)).await;
         assert!(sent(&caller).is_empty());
-        assert_eq!(caller.mail_states(), ["Owed", "Owed"]);
+        assert_eq!(caller.mail_states(), ["Pending", "Pending"]);
         caller.local().ses().set_fault(None);
         caller.passes(hours(1)).await;
         assert_eq!(

@@ -8,7 +8,7 @@ use calls::Method;
 use soap::{Detail, Element, ObjectResult};
 
 use crate::context::DecisionContext;
-use crate::field::Field;
+use crate::field::{self, Field};
 use crate::key;
 use crate::keyed::{self, KeyKind};
 use crate::object_type::{ObjectType, Work};
@@ -167,7 +167,15 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     };
     let mut becomes = stored.clone();
     for field in fields_in(context.object) {
-        let name = tree::filled(field, "Name").unwrap_or_default();
+        let id = tree::filled(field, "ObjectID");
+        let is_meant = |other: &Element| match tree::filled(field, "Name") {
+            Some(name) => is_called(other, name),
+            None => id.is_some_and(|id| {
+                let name = other.text_of("Name").unwrap_or_default();
+                field::id(context.overlay.account(), stored, name).eq_ignore_ascii_case(id.trim())
+            }),
+        };
+        let name = tree::filled(field, "Name").or(id).unwrap_or_default();
         let Some(fields) = becomes
             .children
             .iter_mut()
@@ -175,10 +183,7 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         else {
             break;
         };
-        let place = fields
-            .children
-            .iter()
-            .position(|other| is_called(other, name));
+        let place = fields.children.iter().position(is_meant);
         let is_key = |field: &Element| tree::is_true(field, "IsPrimaryKey") == Some(true);
         match place {
             Some(place) if !is_key(&fields.children[place]) => {

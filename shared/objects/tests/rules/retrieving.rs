@@ -6,7 +6,7 @@ use objects::{Missing, Overlay, property, retrieve_from};
 use crate::world::{World, now, written};
 
 /// The ID that the list News has in this account.
-const NEWS: &str = "NEWS_ID";
+const NEWS: &str = "780637182";
 
 /// The objects of a type, through its partition; or, with `property=value`, through the one key.
 #[track_caller]
@@ -97,12 +97,12 @@ fn what_stands_in_other_objects_is_found_there() {
     check(
         "DataExtensionField",
         None,
-        &["Name=Id FieldType=Number", "Name=Hat"],
+        &["Name=Id FieldType=Number", "Name=Hat FieldType=Text"],
     );
     check(
         "DataExtensionField",
         Some(("DataExtension.CustomerKey", "K")),
-        &["Name=Id FieldType=Number", "Name=Hat"],
+        &["Name=Id FieldType=Number", "Name=Hat FieldType=Text"],
     );
     check(
         "ListSubscriber",
