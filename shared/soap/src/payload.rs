@@ -67,13 +67,7 @@ fn fill(
         skip(reader)?;
         return Ok(false);
     }
-    if name.space != Space::Api {
-        return Err(Fault::client(format!(
-            "Element '{}' is not in the namespace {API}, but {}",
-            echo(name.local),
-            namespace_of(reader)
-        )));
-    }
+    check_namespace(reader, name)?;
     element.name = name.local.to_owned();
     let number = notes.references.begin();
     read_attributes(reader, element, number, notes)?;
@@ -125,6 +119,17 @@ fn fill(
         notes.references.leave_out(number);
     }
     Ok(!is_stray)
+}
+
+fn check_namespace(reader: &Reader<'_>, name: Name<'_>) -> Result<(), Fault> {
+    if name.space == Space::Api {
+        return Ok(());
+    }
+    Err(Fault::client(format!(
+        "Element '{}' is not in the namespace {API}, but {}",
+        echo(name.local),
+        namespace_of(reader)
+    )))
 }
 
 /// For a fault: the namespace of the element that has just begun.

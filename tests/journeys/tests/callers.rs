@@ -95,7 +95,7 @@ async fn tokens_come_in_each_shape() {
         dummy,
         "<fueloauth/>".to_owned(),
         "<fueloauth>another</fueloauth>".to_owned(),
-        format!(r#"<fueloauth xmlns="urn:other">{token}</fueloauth>"#),
+        format!(r#"<x:fueloauth xmlns:x="urn:other">{token}</x:fueloauth>"#),
         format!("<fueloauth>{}</fueloauth>", token.to_lowercase()),
     ] {
         is_refused(&says(&caller, &bad).await, &bad);

@@ -198,6 +198,11 @@ fn a_membership_is_made_changed_and_ended_by_its_rules() {
         "13006 The subscriber is already on the list out",
         "in ~",
     );
+    check_membership("Lists=nil", done, "in ~");
+}
+
+#[test]
+fn a_membership_names_a_list_that_there_is_and_a_status_and_an_action_that_there_are() {
     check_membership(
         "Lists{ID=999999}",
         "13004 The List ID is unknown: there is no List 999999",
@@ -229,7 +234,6 @@ fn a_membership_is_made_changed_and_ended_by_its_rules() {
         "13013 List validation error: the Action 'join' of a membership is none of create, update, upsert and delete",
         "in ~",
     );
-    check_membership("Lists=nil", done, "in ~");
 }
 
 #[test]
