@@ -26,7 +26,7 @@ def client(**more):
             "baseapiurl": BASE,
             "authenticationurl": BASE,
             "useOAuth2Authentication": "True",
-            "accountId": "1",
+            "accountId": "local",
             **more,
         },
     )

@@ -34,7 +34,7 @@ function newClient(clientSecret) {
       clientId: 'local',
       clientSecret,
       authUrl: `${BASE}/v2/token`,
-      authOptions: { authVersion: 2, accountId: '1' },
+      authOptions: { authVersion: 2, accountId: 'local' },
     },
     soapEndpoint: `${BASE}/Service.asmx`,
   });

@@ -96,12 +96,6 @@ fn check(
     let allow_http = cloud.settings.allow_http_callbacks;
     let (conversation_id, place) = request.place()?;
     request.check(allow_http)?;
-    objects::check(
-        request.method,
-        request.action.as_deref(),
-        &request.options,
-        &request.objects,
-    )?;
     request
         .options
         .check_times(place.calls_in_conversation().get(), now)?;
@@ -111,6 +105,12 @@ fn check(
                 .map_err(|rule| number.bad_address(&subscription.address, rule))?;
         }
     }
+    objects::check(
+        request.method,
+        request.action.as_deref(),
+        &request.options,
+        &request.objects,
+    )?;
     Ok(Call {
         request_id: cloud.random.request_id(),
         account: caller.account.clone(),

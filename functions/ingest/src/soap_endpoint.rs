@@ -1,8 +1,8 @@
 //! One SOAP request, from its bytes to its answer.
 
-use calls::Warning;
+use calls::{Refusal, Warning};
 use cloud::{Cloud, Error};
-use soap::{Answering, Envelope, Fault, Operation, SoapVersion};
+use soap::{Answering, Fault, Opened, Operation, SoapVersion};
 use tracing::error;
 
 use crate::caller::{self, Caller};
@@ -17,9 +17,9 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let url = service_url(cloud, request);
     let now = cloud.now();
     let content_type = request.header("content-type");
-    let read = check_plain(request).and_then(|()| soap::read_envelope(&request.body, content_type));
-    let envelope = match read {
-        Ok(envelope) => envelope,
+    let read = check_plain(request).and_then(|()| soap::open_envelope(&request.body, content_type));
+    let opened = match read {
+        Ok(opened) => opened,
         Err(fault) => {
             let version = SoapVersion::guess(&request.body, content_type);
             let answering = Answering {
@@ -32,8 +32,8 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
             return respond(&answering, "", Err(fault));
         }
     };
-    let version = envelope.version;
-    let relates_to = envelope.message_id.clone();
+    let version = opened.version;
+    let relates_to = opened.message_id.clone();
     let answering = Answering {
         version,
         relates_to: relates_to.as_deref(),
@@ -42,7 +42,7 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         url: &url,
     };
     let mut warnings = Vec::new();
-    let (name, answered) = match carry_through(cloud, request, envelope, &mut warnings).await {
+    let (name, answered) = match carry_through(cloud, request, opened, &mut warnings).await {
         Ok((name, answered)) => (name, answered),
         Err(error) => {
             error!(
@@ -93,10 +93,10 @@ fn not_once() -> Fault {
 async fn carry_through(
     cloud: &Cloud,
     request: &Request,
-    envelope: Envelope,
+    opened: Opened<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<(&'static str, Answer), Error> {
-    let credentials = envelope.credentials.as_ref();
+    let credentials = opened.credentials.as_ref();
     let caller = match caller::identify(cloud, request, credentials).await? {
         Ok(caller) => caller,
         Err(fault) => return Ok(("", Err(fault))),
@@ -104,9 +104,15 @@ async fn carry_through(
     if let Some(seconds) = caller::held_back(cloud, &caller).await? {
         return Ok(("", Err(Fault::rate_limited(seconds))));
     }
+    // A stranger's envelope costs no more than finding out that it is one.
+    let envelope = match opened.read() {
+        Ok(envelope) => envelope,
+        Err(fault) => return Ok(("", Err(fault))),
+    };
     warnings.extend(envelope.unread_attributes.iter().map(soap::of_attribute));
     // Before the payload is taken apart: what is kept of a call is what was read of it.
     let kept = accept::CanonicalPayload::of(&envelope.body);
+    let named = soap::clients_in(&envelope.body);
     let soap_action = request.header("soapaction");
     let operation =
         match soap::take_operation(envelope.body, soap_action, envelope.action.as_deref()) {
@@ -114,10 +120,38 @@ async fn carry_through(
             Err(fault) => return Ok(("", Err(fault))),
         };
     let name = operation.name();
+    if let Err(refusal) = caller::may_act_for(cloud, &caller, &named).await? {
+        return Ok((name, refused(cloud, &operation, &refusal)));
+    }
     Ok((
         name,
         operate(cloud, request, &caller, operation, kept, warnings).await?,
     ))
+}
+
+/// The answer to a request for an account that is not the caller's.
+fn refused(cloud: &Cloud, operation: &Operation, refusal: &Refusal) -> Answer {
+    let request_id = cloud.random.request_id();
+    match operation {
+        Operation::Call(call) => Ok(accept::refused(call, refusal)),
+        Operation::Retrieve(_) => Ok(soap::write_retrieved(
+            &format!("Error: {refusal}"),
+            &request_id.0,
+            "",
+        )),
+        Operation::Query(_) => Ok(soap::write_queried(
+            &format!("Error: {refusal}"),
+            &request_id.0,
+            "",
+        )),
+        Operation::Describe(_)
+        | Operation::GetSystemStatus
+        | Operation::VersionInfo { .. }
+        | Operation::Extract(_)
+        | Operation::Execute(_)
+        | Operation::Schedule(_)
+        | Operation::Configure(_) => Err(Fault::client(refusal.to_string())),
+    }
 }
 
 async fn operate(
@@ -137,25 +171,21 @@ async fn operate(
             if let Some(refusal) = not_read::refusal(cloud, caller, warnings).await? {
                 return Ok(Ok(accept::refused(&call, &refusal)));
             }
-            let caller = match caller::acting_for(cloud, caller, call.client.as_ref()).await? {
-                Ok(caller) => caller,
-                Err(refusal) => return Ok(Ok(accept::refused(&call, &refusal))),
-            };
             let idempotency_key = request.header("idempotency-key");
             if call.is_asynchronous() {
                 let host = host_of(&request.origin);
                 call.options.warnings = soap::bounded(warnings.clone());
-                accept::accept(cloud, &caller, &call, kept, idempotency_key, &host).await
+                accept::accept(cloud, caller, &call, kept, idempotency_key, &host).await
             } else if idempotency_key.is_some() {
                 Ok(Err(not_once()))
             } else {
-                synchronous::carry_out(cloud, &caller, &call).await
+                synchronous::carry_out(cloud, caller, &call).await
             }
         }
-        Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, &wanted, kept.canonical())
+        Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, wanted, kept.canonical())
             .await
             .map(Ok),
-        Operation::Query(query) => retrieve::query(cloud, caller, &query, kept.canonical())
+        Operation::Query(query) => retrieve::query(cloud, caller, query, kept.canonical())
             .await
             .map(Ok),
         Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),

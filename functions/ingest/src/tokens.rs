@@ -1,18 +1,25 @@
 //! Access tokens: `POST /v2/token` (OAuth 2, client credentials), the older `POST /v1/requestToken`,
 //! and where a token's holder finds the SOAP service.
 
-use cloud::accounts::{Login, TOKEN_LIFE};
+use calls::AccountId;
+use cloud::accounts::{Caller, Login, TOKEN_LIFE};
 use cloud::{Cloud, Error};
 use serde_json::{Value, json};
 
 use crate::http::{Request, Response, base_url, service_url};
 use crate::{caller, rest};
 
+/// Largest body of a token request. Real ones have some hundred bytes; and this is read before
+/// anybody knows who sends it, into many times its size.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
 /// Answers a token request, as JSON or as a form.
 pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
-    let fields = Fields::read(request);
     let base = base_url(cloud, request);
     let refused = |status, error, description: &str| refused(&base, status, error, description);
+    let Some(fields) = Fields::read(request) else {
+        return refused(413, "invalid_request", &too_large());
+    };
     match fields.get("grant_type") {
         Some("client_credentials") => {}
         Some(other) => {
@@ -34,7 +41,7 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
             "client_id and client_secret are needed",
         );
     };
-    match make_token(cloud, id, secret).await {
+    match make_token(cloud, id, secret, fields.get("account_id")).await {
         Ok(ParsedTokenRequest::Token(token)) => {
             no_store(Response::json(
                 200,
@@ -55,6 +62,15 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
             "Client authentication failed. Make sure that the client ID and client secret are \
              valid and that the package is installed and enabled.",
         ),
+        Ok(ParsedTokenRequest::Stranger(account)) => refused(
+            400,
+            "invalid_request",
+            &format!(
+                "account_id {} is neither the account of this client nor one that it owns. Leave it \
+                 out for a token of the client's own account",
+                short(&account.0)
+            ),
+        ),
         Ok(ParsedTokenRequest::HeldBack(seconds)) => refused(
             429,
             "temporarily_unavailable",
@@ -67,11 +83,13 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
 
 /// Answers a token request of the older kind; with `?legacy=1` it also names a legacy token.
 pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
-    let fields = Fields::read(request);
+    let Some(fields) = Fields::read(request) else {
+        return unauthorized(413, &too_large());
+    };
     let (Some(id), Some(secret)) = (fields.get("clientId"), fields.get("clientSecret")) else {
         return unauthorized(400, "clientId and clientSecret are needed");
     };
-    match make_token(cloud, id, secret).await {
+    match make_token(cloud, id, secret, fields.get("accountId")).await {
         Ok(ParsedTokenRequest::Token(token)) => {
             let mut body = json!({ "accessToken": token, "expiresIn": TOKEN_LIFE.as_secs() - 1 });
             if request.query.contains("legacy=1") {
@@ -80,6 +98,14 @@ pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
             no_store(Response::json(200, &body))
         }
         Ok(ParsedTokenRequest::Unknown) => unauthorized(401, "Unauthorized"),
+        Ok(ParsedTokenRequest::Stranger(account)) => unauthorized(
+            401,
+            &format!(
+                "accountId {} is neither the account of this client nor one that it owns. Leave it \
+                 out for a token of the client's own account",
+                short(&account.0)
+            ),
+        ),
         Ok(ParsedTokenRequest::HeldBack(seconds)) => {
             rest::said(429, 17, "Rate Limited").retry_after(Some(seconds))
         }
@@ -101,11 +127,20 @@ enum ParsedTokenRequest {
     Token(String),
     /// Nobody has that id and secret.
     Unknown,
+    /// They are right, and the account that the token is to be of is not theirs.
+    Stranger(AccountId),
     /// The account calls too often; so many seconds to wait.
     HeldBack(i64),
 }
 
-async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<ParsedTokenRequest, Error> {
+/// `account`: whose token it is to be, the client's own or one that this owns; what it does then is
+/// that one's.
+async fn make_token(
+    cloud: &Cloud,
+    id: &str,
+    secret: &str,
+    account: Option<&str>,
+) -> Result<ParsedTokenRequest, Error> {
     let now = cloud.now();
     let Some(caller) = cloud
         .accounts
@@ -117,8 +152,17 @@ async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<ParsedToken
     if let Some(seconds) = caller::held_back(cloud, &caller).await? {
         return Ok(ParsedTokenRequest::HeldBack(seconds));
     }
+    let named = account.map(str::trim).filter(|named| !named.is_empty());
+    let account = named.map_or_else(
+        || caller.account.clone(),
+        |named| AccountId(named.to_owned()),
+    );
+    if !caller::may_be(cloud, &caller, &account).await? {
+        return Ok(ParsedTokenRequest::Stranger(account));
+    }
+    let holder = Caller { account, ..caller };
     let token = cloud.random.token();
-    cloud.accounts.keep_token(&token, &caller, now).await?;
+    cloud.accounts.keep_token(&token, &holder, now).await?;
     Ok(ParsedTokenRequest::Token(token))
 }
 
@@ -126,7 +170,11 @@ async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<ParsedToken
 struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn read(request: &Request) -> Self {
+    /// `None`: there is too much to be read.
+    fn read(request: &Request) -> Option<Self> {
+        if request.body.len() > BODY_BYTES_MAX {
+            return None;
+        }
         if let Ok(Value::Object(object)) = serde_json::from_slice(&request.body) {
             let text = |value: &Value| match value {
                 Value::String(text) => Some(text.clone()),
@@ -134,13 +182,10 @@ impl Fields {
                 Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
             };
             let field = |(name, value): (&String, &Value)| Some((name.clone(), text(value)?));
-            return Self(object.iter().filter_map(field).collect());
+            return Some(Self(object.iter().filter_map(field).collect()));
         }
-        Self(
-            url::form_urlencoded::parse(&request.body)
-                .into_owned()
-                .collect(),
-        )
+        let fields = url::form_urlencoded::parse(&request.body).into_owned();
+        Some(Self(fields.collect()))
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -151,15 +196,25 @@ impl Fields {
     }
 }
 
+/// The page about errors, by a reference alone where a client's Host makes no address.
+fn errors_page(base: &str) -> String {
+    let page = url::Url::parse(base).and_then(|base| base.join("errors"));
+    page.map_or_else(|_| "/errors".to_owned(), String::from)
+}
+
 fn refused(base: &str, status: u16, error: &str, description: &str) -> Response {
     no_store(Response::json(
         status,
         &json!({
             "error": error,
             "error_description": description,
-            "error_uri": format!("{base}errors"),
+            "error_uri": errors_page(base),
         }),
     ))
+}
+
+fn too_large() -> String {
+    format!("A token request has at most {BODY_BYTES_MAX} bytes")
 }
 
 fn unauthorized(status: u16, message: &str) -> Response {

@@ -54,9 +54,7 @@ pub async fn settle(
         let page = cloud.mails_from(&mails, next, PAGE).await?;
         let Some(last) = page.last() else { break };
         let after = last.number + 1;
-        let sending = page
-            .into_iter()
-            .map(|mail| send_one(cloud, &mails.account, mail));
+        let sending = page.into_iter().map(|mail| send_one(cloud, mail));
         let stands: Vec<Stands> = stream::iter(sending).buffered(AT_ONCE).collect().await;
         error = stands.contains(&Stands::Error);
         if all_done {
@@ -108,7 +106,7 @@ async fn commit(
     }
 }
 
-async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stands {
+async fn send_one(cloud: &Cloud, mail: MailRecord) -> Stands {
     let now = cloud.now();
     let settled = match mail.state {
         MailState::Sent(_) | MailState::Failed | MailState::Unknown => return Stands::Done,
@@ -120,7 +118,7 @@ async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stand
                 .await
                 .map(|_| Stands::Done)
         }
-        MailState::Pending => send_pending(cloud, account, &mail, now).await,
+        MailState::Pending => send_pending(cloud, &mail, now).await,
     };
     match settled {
         Ok(stands) => stands,
@@ -134,7 +132,6 @@ async fn send_one(cloud: &Cloud, account: &AccountId, mail: MailRecord) -> Stand
 
 async fn send_pending(
     cloud: &Cloud,
-    account: &AccountId,
     mail: &MailRecord,
     now: Timestamp,
 ) -> Result<Stands, CommitError> {
@@ -145,7 +142,7 @@ async fn send_pending(
             .await
             .map(|_| Stands::Done);
     };
-    if order.held && is_held(cloud, account, &order.definition).await? {
+    if order.held && is_held(cloud, &order.account, &order.definition).await? {
         return Ok(Stands::Open);
     }
     let claimed = cloud

@@ -9,3 +9,5 @@ pub mod find;
 pub(crate) mod outbox;
 pub mod prefetch;
 pub mod replies;
+mod unrun;
+pub mod waiting;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use calls::Method;
 use soap::{Element, ObjectResult};
 
-use crate::context::DecisionContext;
+use crate::context::{DecisionContext, account_of};
 use crate::key::ObjectKey;
 use crate::object_type::Cancellation;
 use crate::object_type::{InParts, Work};
@@ -51,7 +51,7 @@ pub fn cancellation(method: Method, object: &Element) -> Option<Cancellation> {
 }
 
 /// The result of an object from those of its units, in order.
-pub fn merge(units: Vec<UnitResult>) -> ObjectResult {
+pub fn merge(units: Vec<UnitResult>, object: Option<&Element>) -> ObjectResult {
     let mut sends = Vec::with_capacity(units.len());
     for unit in units {
         match unit {
@@ -62,7 +62,7 @@ pub fn merge(units: Vec<UnitResult>) -> ObjectResult {
     let object_type = sends.first().map(|part| part.object_type.clone());
     let object_type = object_type.unwrap_or_default();
     match registry::object_type(&object_type).map(|found| found.work) {
-        Some(Work::InParts(in_parts)) => (in_parts.merge)(sends),
+        Some(Work::InParts(in_parts)) => (in_parts.merge)(sends, object),
         Some(Work::Nothing | Work::Whole(_) | Work::Cancel(_)) | None => ObjectResult {
             status_message: format!("The parts of a {object_type} cannot be merged"),
             object_type,
@@ -96,12 +96,16 @@ pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<
 /// Whether a unit can be decided.
 fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
     let object = request.objects.get(unit.object);
-    let in_parts = object.and_then(|object| Some((object, in_parts(request.method, object)?)));
-    match in_parts {
+    let sliced = object.and_then(|object| {
+        let in_parts = in_parts(request.method, object)?;
+        let account = account_of(object, request.client)?;
+        Some((object, in_parts, account))
+    });
+    match sliced {
         // Its decision builds whole mails, which are not needed here.
-        Some((object, in_parts)) => {
+        Some((object, in_parts, account)) => {
             let context = DecisionContext {
-                overlay,
+                overlay: overlay.of(&account),
                 request,
                 object,
                 ordinal: unit.object,
@@ -121,8 +125,11 @@ fn decide(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<Decis
             ..ObjectResult::default()
         })));
     };
+    let Some(account) = account_of(object, request.client) else {
+        return Ok(Decision::only(several_accounts(object)));
+    };
     let context = DecisionContext {
-        overlay,
+        overlay: overlay.of(&account),
         request,
         object,
         ordinal: unit.object,
@@ -138,14 +145,23 @@ fn decide_by_type(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision
     let object_type = registry::type_of(context.object)?;
     object_type.supports(context.request.method, context.request.action)?;
     match object_type.work {
-        Work::Whole(decide) => {
-            (object_type.check)(context.intent(), context.object)?;
-            decide(context)
-        }
-        // It says what is wrong of each of its parts.
+        Work::Whole(decide) => decide(context),
         Work::InParts(in_parts) => (in_parts.decide)(context, unit),
         Work::Nothing | Work::Cancel(_) => Err(registry::unknown(object_type.name).into()),
     }
+}
+
+fn several_accounts(object: &Element) -> UnitResult {
+    let refusal = soap::client_of(object).account().err();
+    whole(ObjectResult {
+        status_message: refusal
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string),
+        error_code: refusal.map(|refusal| refusal.error_code()),
+        object_type: object.type_name.clone().unwrap_or_default(),
+        object: Some(object.clone()),
+        ..ObjectResult::default()
+    })
 }
 
 /// An object that no table item holds would make the call fail for ever.

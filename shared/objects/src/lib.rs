@@ -11,6 +11,7 @@
 //! loads the record and asks again.
 
 mod addressee;
+mod alias;
 mod carry_out;
 mod check;
 mod columns;
@@ -34,6 +35,7 @@ mod verdict;
 
 pub use carry_out::{cancellation, carry_out, merge, missing, units};
 pub use check::check;
+pub use context::account_of;
 pub use key::ObjectKey;
 pub use mail::MailOrder;
 pub use object_type::{CallRecord, Cancellation, ObjectType, Sending};

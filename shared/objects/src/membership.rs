@@ -7,7 +7,7 @@ use soap::Element;
 
 use crate::keyed::{self, Located};
 use crate::object_types::list;
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::{Missing, View};
 use crate::tree;
 use crate::verdict::{Refused, Stop};
 
@@ -89,7 +89,7 @@ fn list_in(wanted: &Element) -> Option<&Element> {
 
 /// Brings the memberships of a subscriber to what `incoming` wants of them.
 pub(crate) fn lay_over(
-    overlay: &Overlay,
+    overlay: View<'_, '_>,
     becomes: &mut Element,
     incoming: &Element,
 ) -> Result<(), Stop> {
@@ -111,7 +111,7 @@ struct Wanted<'a> {
 }
 
 /// Each membership that is wanted; all lists are asked for at once.
-fn lists_of<'a>(overlay: &'a Overlay, incoming: &'a Element) -> Result<Vec<Wanted<'a>>, Missing> {
+fn lists_of<'a>(overlay: View<'a, '_>, incoming: &'a Element) -> Result<Vec<Wanted<'a>>, Missing> {
     let mut missing = Vec::new();
     let mut found = Vec::new();
     for wanted in wanted_in(incoming) {
@@ -128,7 +128,7 @@ fn lists_of<'a>(overlay: &'a Overlay, incoming: &'a Element) -> Result<Vec<Wante
 }
 
 fn list_of<'a>(
-    overlay: &'a Overlay,
+    overlay: View<'a, '_>,
     wanted: &Element,
 ) -> Result<Result<&'a Element, Refused>, Missing> {
     let Some(named) = list_in(wanted) else {

@@ -57,7 +57,7 @@ pub(crate) struct InParts {
     /// Whether all is known that deciding needs, without the work of deciding.
     pub(crate) look_ahead: fn(&DecisionContext<'_>, &Unit) -> Result<(), Missing>,
     /// The result of the object from those of its pieces.
-    pub(crate) merge: fn(Vec<Sends>) -> ObjectResult,
+    pub(crate) merge: fn(Vec<Sends>, Option<&Element>) -> ObjectResult,
 }
 
 /// Where objects of a type are retrieved from.

@@ -1,5 +1,6 @@
 //! What a triggered send sends: from its definition, the mail to each of its subscribers.
 
+use calls::AccountId;
 use soap::{Element, MailAddress, Mailbox};
 
 use crate::addressee::{self, Addressee, Failure};
@@ -10,6 +11,7 @@ use crate::object_types::subscriber;
 use crate::object_types::triggered_send_definition::{
     Email, FROM, REPLY_TO, SenderFields, Status, email_of,
 };
+use crate::overlay::View;
 use crate::personalise::{ValueContext, Values, one_line, personalise};
 use crate::tree;
 use crate::verdict::{Refused, Stop};
@@ -32,6 +34,8 @@ struct Sender {
 pub(crate) struct Send<'a> {
     definition: &'a Element,
     definition_key: String,
+    /// Whose definition it is.
+    account: AccountId,
     email: Email<'a>,
     /// Attributes of the TriggeredSend itself.
     values: Values<'a>,
@@ -40,11 +44,14 @@ pub(crate) struct Send<'a> {
 
 impl<'a> Send<'a> {
     pub(crate) fn prepare(context: &DecisionContext<'a>) -> Result<Self, Stop> {
+        let named = named_definition(context.object)?;
+        let account = context.account_of(named)?;
+        let definitions = context.overlay.of(&account);
         let Located {
             customer_key: definition_key,
             object,
             ..
-        } = definition_of(context)?;
+        } = find_definition(definitions, named)?;
         let Some(definition) = object else {
             return Err(Refused::new(UNABLE_TO_CREATE, "Invalid Customer Key").into());
         };
@@ -62,7 +69,7 @@ impl<'a> Send<'a> {
                 return Err(Refused::new(UNABLE_TO_CREATE, message).into());
             }
         };
-        let email = email_of(context.overlay, definition)?;
+        let email = email_of(definitions, definition)?;
         if matches!(email, Email::None | Email::NotFound) {
             return Err(not_configured().into());
         }
@@ -71,6 +78,7 @@ impl<'a> Send<'a> {
         Ok(Self {
             definition,
             definition_key,
+            account,
             email,
             values,
             is_held,
@@ -118,6 +126,7 @@ impl<'a> Send<'a> {
             text,
             held: self.is_held,
             definition: self.definition_key.clone(),
+            account: self.account.clone(),
         })
     }
 
@@ -190,7 +199,7 @@ impl<'a> Send<'a> {
         let updates = tree::is_true(self.definition, "AutoUpdateSubscribers") == Some(true);
         let now = context.request.now.to_string();
         let mut becomes = match to.stored {
-            None => subscriber::new(context.overlay.account(), to.name, &now),
+            None => subscriber::new(&to.account, to.name, &now),
             Some(stored) if updates => stored.clone(),
             Some(_) => return None,
         };
@@ -216,7 +225,7 @@ impl<'a> Send<'a> {
 pub(crate) fn named_definition(send: &Element) -> Result<&Element, Refused> {
     let named = send.child("TriggeredSendDefinition");
     let is_named = |named: &&Element| {
-        ["CustomerKey", "ObjectID", "ID"]
+        ["CustomerKey", "ObjectID", "ID", "PartnerKey"]
             .iter()
             .any(|field| tree::filled(named, field).is_some_and(|text| !text.trim().is_empty()))
     };
@@ -228,14 +237,8 @@ pub(crate) fn named_definition(send: &Element) -> Result<&Element, Refused> {
     })
 }
 
-fn definition_of<'a>(context: &DecisionContext<'a>) -> Result<Located<'a>, Stop> {
-    let named = named_definition(context.object)?;
-    let found = keyed::find(
-        context.overlay,
-        "TriggeredSendDefinition",
-        "CustomerKey",
-        named,
-    )?;
+fn find_definition<'a>(definitions: View<'a, '_>, named: &Element) -> Result<Located<'a>, Stop> {
+    let found = keyed::find(definitions, "TriggeredSendDefinition", "CustomerKey", named)?;
     found.ok_or_else(|| {
         Refused::new(
             NO_DEFINITION,

@@ -86,7 +86,7 @@ pub fn retrieve_from<'a>(
     overlay: &'a Overlay,
     object_type: &'a str,
 ) -> Result<Result<Source<'a>, RetrieveError>, Missing> {
-    let account = overlay.account();
+    let account = overlay.caller();
     let source = |type_name: &str, kind| {
         Ok(Ok(Source {
             partition: key::partition(account, type_name),
@@ -100,7 +100,7 @@ pub fn retrieve_from<'a>(
         return unknown();
     };
     if let (Retrieval::Rows, Some(address)) = (known.retrieval, address) {
-        let Some((_, definition)) = data_extension::find(overlay, address)? else {
+        let Some((_, definition)) = data_extension::find(overlay.own(), address)? else {
             return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
         };
         let rows = definition.text_of(ROWS).unwrap_or_default();
@@ -177,11 +177,13 @@ impl Source<'_> {
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
         let is_column = |path: &str| {
-            data_extension::fields_in(definition).any(|field| {
-                field
-                    .text_of("Name")
-                    .is_some_and(|name| name.eq_ignore_ascii_case(path))
-            })
+            let of_system = data_extension_object::SYSTEM_COLUMNS;
+            of_system.iter().any(|name| name.eq_ignore_ascii_case(path))
+                || data_extension::fields_in(definition).any(|field| {
+                    field
+                        .text_of("Name")
+                        .is_some_and(|name| name.eq_ignore_ascii_case(path))
+                })
         };
         unknown.retain(|path| !is_column(path));
         unknown

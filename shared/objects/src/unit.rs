@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use calls::{Method, Options, RequestId};
+use calls::{AccountId, Method, Options, RequestId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use soap::{Element, ObjectResult, SubscriberFailure};
@@ -15,6 +15,9 @@ pub struct Request<'a> {
     pub action: Option<&'a str>,
     pub options: &'a Options,
     pub objects: &'a [Element],
+    /// Whose objects they are, but for those that name an account of their own: what `Client` of
+    /// the Options names, else the caller.
+    pub client: &'a AccountId,
     pub request_id: &'a RequestId,
     pub now: Timestamp,
 }

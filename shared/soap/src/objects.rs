@@ -10,8 +10,10 @@ use crate::write::Writer;
 /// How much of an object an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectDetail {
-    /// Nothing, but for its CorrelationID if it has one.
+    /// Nothing.
     None,
+    /// Nothing but its CorrelationID, if it has one.
+    Correlation,
     /// What every object has: ids, keys, CorrelationID.
     Base,
     Whole,
@@ -37,7 +39,7 @@ pub(crate) fn write_object(
 ) {
     let type_name = object.type_name.as_deref();
     match model::model().complex(type_name.unwrap_or(OBJECT)) {
-        _ if detail == ObjectDetail::None => {}
+        _ if matches!(detail, ObjectDetail::None | ObjectDetail::Correlation) => {}
         Some(complex) => write_complex(writer, object, name, complex, detail),
         None => payload::write_element(writer, object, name),
     }
@@ -133,7 +135,7 @@ fn is_shown(child: &Element, complex: &Complex, position: usize, detail: ObjectD
     let is_detailed = || match detail {
         ObjectDetail::Whole => true,
         ObjectDetail::Base => is_base() || (complex.is_required(position) && is_plain()),
-        ObjectDetail::None => false,
+        ObjectDetail::None | ObjectDetail::Correlation => false,
     };
     (!child.nil || complex.is_nillable(position)) && is_detailed()
 }

@@ -82,13 +82,16 @@ fn a_correlation_id_takes_the_place_of_the_index() {
     let object = "<Object xsi:type=\"Subscriber\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID></Object>";
     check_create(
         &created(Some("c")),
-        ObjectDetail::None,
+        ObjectDetail::Correlation,
         &format!("{STATUS}{object}"),
     );
+    check_create(&created(Some("c")), ObjectDetail::None, STATUS);
     let numbered = format!("{STATUS}{object}")
         .replace(">c<", ">42<")
         .replace("<OrdinalID>0<", "<OrdinalID>42<");
-    check_create(&created(Some("42")), ObjectDetail::None, &numbered);
+    check_create(&created(Some("42")), ObjectDetail::Correlation, &numbered);
+    let number = STATUS.replace("<OrdinalID>0<", "<OrdinalID>42<");
+    check_create(&created(Some("42")), ObjectDetail::None, &number);
     let in_object = "<ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID><EmailAddress>";
     let payload = soap::write_results(
         Method::Create,

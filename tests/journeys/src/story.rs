@@ -10,6 +10,7 @@ use cloud::accounts::{Account, Caller};
 use cloud::{Random, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
+use local::functions::Functions;
 use local::{CapturedCallback, CapturedMail, LocalClock, LocalCloud, Stack};
 use sha2::{Digest, Sha256};
 
@@ -170,6 +171,16 @@ impl Story {
         self.puts(&account).await;
     }
 
+    /// From now on its account may act for these.
+    pub async fn owns(&mut self, children: &[&str]) {
+        let children = children.iter().map(|id| AccountId((*id).to_owned()));
+        let account = Account {
+            owns: children.collect(),
+            ..self.account_record()
+        };
+        self.puts(&account).await;
+    }
+
     async fn puts(&mut self, account: &Account) {
         let accounts = &self.stack.cloud.accounts;
         accounts.put_account(account).await.expect("an account");
@@ -187,6 +198,12 @@ impl Story {
             token: self.token.clone(),
             token_from: self.token_from,
         }
+    }
+
+    /// From now on results are kept so many days.
+    pub fn keeps_results(&mut self, days: i64) {
+        self.stack.cloud.settings.results_days = days;
+        self.stack.functions = Functions::Here(Box::new(self.stack.cloud.clone()));
     }
 
     pub fn token(&self) -> &str {

@@ -174,7 +174,9 @@ async fn results_come_in_pages() {
 async fn each_object_of_a_call_that_was_not_carried_out_shares_its_fate() {
     let mut caller = a_caller().await;
     caller
-        .queues(part("c", 1, 2).creating("<Objects xsi:type=\"Subscriber\"/>"))
+        .queues(part("c", 1, 2).updating(
+            r#"<Objects xsi:type="Subscriber"><SubscriberKey>nobody</SubscriberKey></Objects>"#,
+        ))
         .await;
     let two = part("c", 2, 2)
         .creating(subscriber("ann"))

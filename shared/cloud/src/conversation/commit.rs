@@ -5,7 +5,7 @@
 
 use calls::{
     Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
-    ReplyContext, ReplyState, RequestId, SequenceCode, Step,
+    ReplyContext, ReplyState, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -39,6 +39,7 @@ pub(crate) struct Before {
     version: u64,
     priority: QueuePriority,
     only: EmbeddedCall,
+    calls_kept: u32,
 }
 
 impl Before {
@@ -47,6 +48,7 @@ impl Before {
             version: header.version,
             priority: header.conversation.priority,
             only: header.only.clone(),
+            calls_kept: header.calls_kept,
         }
     }
 
@@ -56,6 +58,7 @@ impl Before {
             version: 0,
             priority: QueuePriority::default(),
             only,
+            calls_kept: 0,
         }
     }
 }
@@ -124,7 +127,8 @@ impl Cloud {
             let next = ConversationRecord {
                 key: key.clone(),
                 version,
-                only: seen.only.at(&conversation.phase),
+                calls_kept: seen.calls_kept,
+                only: seen.only,
                 conversation,
             };
             let item = next.to_item(self.results_kept(), now);
@@ -229,6 +233,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
         let sequence = end.call.place.sequence();
+        self.let_expire(seen, end.call, now).await?;
         let conversation =
             seen.conversation
                 .clone()
@@ -259,11 +264,14 @@ impl Cloud {
             actions.push(ReplyAction::mails(&seen.key, sequence));
         }
         end.chunk.write(&mut transaction, &self.objects);
-        let replies = told(end.call, &end.outcome, now).of_the_call();
+        let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
+        let mut next = seen.next(conversation);
+        if end.results.is_some() {
+            next.only = next.only.carried_out();
+        }
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
-        let next = seen.next(conversation);
         let before = seen.conversation.due;
         let kept = self.results_kept();
         let (next, header) = match EmbeddedEnd::within(&next, before, &record, &replies, kept, now)
@@ -319,12 +327,16 @@ impl Cloud {
     }
 }
 
-pub(crate) fn told<'a>(call: &'a Call, outcome: &'a Outcome, now: Timestamp) -> ReplyContext<'a> {
+pub(crate) fn reply_context<'a>(
+    call: &'a Call,
+    subject: ReplySubject<'a>,
+    now: Timestamp,
+) -> ReplyContext<'a> {
     ReplyContext {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,
-        outcome,
+        subject,
         now,
     }
 }

@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::table::{Key, Table};
 use crate::conversation::outbox::REPLY_TRIED_MAX;
+pub use crate::due::parked_shard;
 use crate::error::Error;
 use crate::records::compression::{compress_bytes, decompress_bytes};
 use crate::records::embedded_call::EmbeddedCall;
@@ -31,11 +32,9 @@ pub struct ConversationRecord {
     pub conversation: Conversation,
     /// What of its only call is kept with it.
     pub only: EmbeddedCall,
-}
-
-/// The part of the due index where conversations wait for the end of maintenance.
-pub fn parked_shard(shard: &str) -> String {
-    format!("parked-{shard}")
+    /// How many of its calls do not expire until they have had their turn, see
+    /// [`crate::conversation::waiting`].
+    pub calls_kept: u32,
 }
 
 impl ConversationRecord {
@@ -61,7 +60,8 @@ impl ConversationRecord {
         Self {
             key: self.key.clone(),
             version: self.version + 1,
-            only: self.only.at(&conversation.phase),
+            only: self.only.clone(),
+            calls_kept: self.calls_kept,
             conversation,
         }
     }
@@ -85,6 +85,10 @@ impl ConversationRecord {
             .number("last_arrival", conversation.last_arrival.as_millisecond())
             .text("priority", conversation.priority.name())
             .json("phase", &conversation.phase);
+        let writing = match self.calls_kept {
+            0 => writing,
+            kept => writing.number("calls_kept", kept),
+        };
         let shard = due_shard(&self.key);
         let writing = match conversation.due {
             Due::At(at) => writing.due(&shard, at),
@@ -119,6 +123,7 @@ impl ConversationRecord {
         };
         Ok(Self {
             only: EmbeddedCall::read(&key, &item)?,
+            calls_kept: item.maybe_number("calls_kept").unwrap_or_default(),
             key,
             version: item.number("version")?,
             conversation: Conversation {
@@ -158,7 +163,7 @@ fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calls::{EndReason, Progress, RequestId, SequenceCode};
+    use calls::{ClosingStep, EndReason, OverallStatus, Progress, RequestId, SequenceCode};
     use proptest::prelude::*;
 
     fn times() -> impl Strategy<Value = Timestamp> {
@@ -179,6 +184,7 @@ mod tests {
                 EndReason::Failed {
                     by,
                     request_id: RequestId("r".to_owned()),
+                    overall_status: OverallStatus::HasErrors,
                     error_code,
                     message,
                 }
@@ -196,8 +202,19 @@ mod tests {
                     chunks,
                 })
             }),
-            (sequences(), end_reasons())
-                .prop_map(|(next, end_reason)| Phase::Closing { next, end_reason }),
+            (sequences(), end_reasons(), any::<bool>(), times()).prop_map(
+                |(next, end_reason, last, at)| {
+                    Phase::Closing {
+                        next,
+                        end_reason,
+                        step: match last {
+                            true => ClosingStep::LastReplies,
+                            false => ClosingStep::Outcomes,
+                        },
+                        at,
+                    }
+                }
+            ),
             end_reasons().prop_map(Phase::Ended),
         ]
     }
@@ -222,6 +239,7 @@ mod tests {
                 key: ConversationKey("7a".to_owned()),
                 version,
                 only: EmbeddedCall::default(),
+                calls_kept: u32::from(version % 2 == 0),
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),

@@ -7,13 +7,15 @@
 use calls::Method;
 use soap::{Detail, Element, ObjectResult};
 
+use crate::alias;
 use crate::context::DecisionContext;
 use crate::field::{self, Field};
 use crate::key;
 use crate::keyed::{self, KeyKind};
 use crate::object_type::{ObjectType, Work};
+use crate::object_types::data_extension_object::SYSTEM_COLUMNS;
 use crate::object_types::kept;
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::{Missing, View};
 use crate::saving::Intent;
 use crate::tree;
 use crate::unit::whole;
@@ -57,7 +59,7 @@ const TO_CLEAR: (u32, &str) = (KIND.no_key.0, "The Data Extension to clear was n
 
 /// A data extension by CustomerKey or, failing that, by Name.
 pub(crate) fn find<'a>(
-    overlay: &'a Overlay,
+    overlay: View<'a, '_>,
     key_or_name: &str,
 ) -> Result<Option<(key::ObjectKey, &'a Element)>, Missing> {
     let by_key = key::object(overlay.account(), "DataExtension", key_or_name);
@@ -120,7 +122,8 @@ fn named(context: &DecisionContext<'_>, lacking: (u32, &'static str)) -> Result<
     let mut object = context.object.clone();
     let is_numbered = ["CustomerKey", "ObjectID", "ID"]
         .iter()
-        .any(|field| tree::filled(context.object, field).is_some());
+        .any(|field| tree::filled(context.object, field).is_some())
+        || alias::has_partner_key(context)?;
     let Some(name) = tree::filled(context.object, "Name").filter(|_| !is_numbered) else {
         return Ok(object);
     };
@@ -316,6 +319,10 @@ fn check_fields(definition: &Element) -> Result<(), Refused> {
     let mut names = std::collections::BTreeSet::new();
     for field in fields_in(definition) {
         let field = Field::read(field).map_err(invalid)?;
+        if SYSTEM_COLUMNS.iter().any(|name| field.is_called(name)) {
+            let name = field.name;
+            return Err(invalid(format!("every row has a [{name}] of its own")).into());
+        }
         if !names.insert(field.name.to_ascii_lowercase()) {
             return Err(invalid(format!(
                 "the field [{}] is there twice",

@@ -55,7 +55,11 @@ fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
         }
         Intent::Change | Intent::Save | Intent::Remove | Intent::Leave => return Ok(()),
     }?;
-    match tree::filled(object, "Type") {
+    check_type(object)
+}
+
+fn check_type(list: &Element) -> Result<(), Refused> {
+    match tree::filled(list, "Type") {
         Some(list_type) if !TYPES.contains(&list_type) => {
             let message = format!("List validation error: {list_type} is not a type of list");
             Err(Refused::new(13013, message))
@@ -84,6 +88,7 @@ fn complete(
     becomes: &mut Element,
 ) -> Result<(), Stop> {
     check_name(becomes)?;
+    check_type(becomes)?;
     if tree::filled(becomes, "Type").is_none() {
         tree::set(becomes, "Type", "Private");
     }

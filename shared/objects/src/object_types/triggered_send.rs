@@ -8,6 +8,7 @@ use crate::context::DecisionContext;
 use crate::key;
 use crate::object_type::{InParts, ObjectType, Retrieval, Sending, Work};
 use crate::object_types::kept;
+use crate::object_types::subscriber;
 use crate::outgoing::{Send, named_definition};
 use crate::overlay::Missing;
 use crate::saving::Intent;
@@ -93,10 +94,9 @@ fn decide(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> 
 
 /// Whether all is known that the decision on a unit needs.
 fn look_ahead(context: &DecisionContext<'_>, unit: &Unit) -> Result<(), Missing> {
-    match Send::prepare(context) {
-        Ok(_) => addressees(context, unit).map(|_addressees| ()),
+    match Send::prepare(context).and_then(|_send| addressees(context, unit)) {
         Err(Stop::Missing(missing)) => Err(missing),
-        Err(Stop::Refused(_)) => Ok(()),
+        Ok(_) | Err(Stop::Refused(_)) => Ok(()),
     }
 }
 
@@ -173,15 +173,13 @@ fn slice_of(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop
 }
 
 /// The subscribers of a unit with what is stored of them, which is asked for at once.
-fn addressees<'a>(
-    context: &DecisionContext<'a>,
-    unit: &Unit,
-) -> Result<Vec<Addressee<'a>>, Missing> {
+fn addressees<'a>(context: &DecisionContext<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, Stop> {
     let mut missing = Vec::new();
     let mut addressees = Vec::new();
     for (ordinal, subscriber) in subscribers(context, unit) {
         let name = addressee::name_of(subscriber).unwrap_or_default();
-        let at = key::object(context.overlay.account(), "Subscriber", name);
+        let account = context.account_of(subscriber)?;
+        let at = key::object(&account, subscriber::TYPE.name, name);
         // Who has no name is nobody's record; that becomes a failure later.
         match if name.is_empty() {
             Ok(None)
@@ -192,6 +190,7 @@ fn addressees<'a>(
                 ordinal,
                 subscriber,
                 name,
+                account,
                 at,
                 stored,
             }),
@@ -201,12 +200,12 @@ fn addressees<'a>(
     if missing.is_empty() {
         Ok(addressees)
     } else {
-        Err(Missing(missing))
+        Err(Missing(missing).into())
     }
 }
 
-/// The result of a triggered send from those of its slices.
-fn merge(slices: Vec<Sends>) -> ObjectResult {
+/// The result of a triggered send from those of its slices, with the send as it came.
+fn merge(slices: Vec<Sends>, send: Option<&Element>) -> ObjectResult {
     let mut whole = Sends::default();
     for slice in slices {
         whole.mails += slice.mails;
@@ -234,6 +233,7 @@ fn merge(slices: Vec<Sends>) -> ObjectResult {
         object_type: TYPE.name.to_owned(),
         correlation_id: whole.correlation_id,
         new_id: Some(0),
+        object: send.cloned(),
         detail: Detail::TriggeredSend {
             failures: whole.failures,
         },
