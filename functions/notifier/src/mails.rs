@@ -5,7 +5,7 @@
 
 use calls::AccountId;
 use cloud::aws::mail::{Mail, Sent};
-use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
+use cloud::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
 use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
 use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
@@ -72,6 +72,7 @@ pub async fn settle(
                 conversation: mails.conversation.clone(),
                 sequence: mails.sequence,
                 what: ReplyTarget::Mails,
+                lane: Lane::Conversation,
                 step: mails.version,
             };
             cloud.queues.send_reply_wake_ups_in_order(&[wake]).await?;
