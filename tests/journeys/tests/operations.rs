@@ -192,11 +192,9 @@ async fn an_object_that_is_not_supported_has_the_originals_code() {
             &format!("{options}{}", object("Objects", type_name)),
         )
         .await;
-        assert_eq!(
-            later.said(),
-            format!("Error {expected}"),
-            "the same at the door"
-        );
+        // At the door the name that is meant may be said, too.
+        let said = later.said();
+        assert!(said.starts_with(&format!("Error {expected}")), "{said}");
     }
     for (root, list, item) in [
         ("ScheduleRequestMsg", "Interactions", "Interaction"),
