@@ -295,6 +295,13 @@ fn is_locale(text: &str) -> bool {
         && parts.next().is_none()
 }
 
+/// Whether a definition is of the field of that name.
+pub(crate) fn is_called(field: &Element, name: &str) -> bool {
+    field
+        .text_of("Name")
+        .is_some_and(|found| found.eq_ignore_ascii_case(name))
+}
+
 /// The ObjectID of a field: always the same for the same field of the same data extension.
 pub(crate) fn id(account: &AccountId, definition: &Element, name: &str) -> String {
     let owner = ["ObjectID", "CustomerKey"]

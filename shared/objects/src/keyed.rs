@@ -190,24 +190,6 @@ fn has_number(stored: Option<&Element>, object: &Element) -> bool {
     }
 }
 
-/// Whether an object names itself at all, by a key, a number or its name.
-pub(crate) fn check_named(
-    intent: Intent,
-    name_field: &str,
-    no_key: (u32, &'static str),
-    object: &Element,
-) -> Result<(), Refused> {
-    let names = ["CustomerKey", "ObjectID", "ID", PARTNER_KEY, name_field];
-    let is_named = names
-        .iter()
-        .any(|name| tree::filled(object, name).is_some());
-    if is_named || intent == Intent::Leave {
-        Ok(())
-    } else {
-        Err(no(no_key))
-    }
-}
-
 /// Decides on one object. `check` sees what is stored and what it is to become, and may refuse it
 /// or complete it.
 pub(crate) fn decide(

@@ -21,6 +21,7 @@ mod key;
 mod keyed;
 mod mail;
 mod membership;
+mod naming;
 mod object_type;
 mod object_types;
 mod outgoing;

@@ -12,6 +12,7 @@ use crate::context::DecisionContext;
 use crate::field::{self, Field};
 use crate::key;
 use crate::keyed::{self, KeyKind};
+use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::data_extension_object::SYSTEM_COLUMNS;
 use crate::object_types::kept;
@@ -89,7 +90,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
 };
 
 fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
-    keyed::check_named(intent, KIND.name_field, KIND.no_key, object)?;
+    naming::check_named(intent, KIND.name_field, KIND.no_key, object)?;
     match intent {
         Intent::Add => check_fields(object),
         Intent::Change | Intent::Save | Intent::Remove | Intent::Leave => Ok(()),
@@ -172,7 +173,7 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     for field in fields_in(context.object) {
         let id = tree::filled(field, "ObjectID");
         let is_meant = |other: &Element| match tree::filled(field, "Name") {
-            Some(name) => is_called(other, name),
+            Some(name) => field::is_called(other, name),
             None => id.is_some_and(|id| {
                 let name = other.text_of("Name").unwrap_or_default();
                 field::id(context.overlay.account(), stored, name).eq_ignore_ascii_case(id.trim())
@@ -254,12 +255,6 @@ pub(crate) fn fields_in(definition: &Element) -> impl Iterator<Item = &Element> 
         .flat_map(|fields| fields.all("Field"))
 }
 
-fn is_called(field: &Element, name: &str) -> bool {
-    field
-        .text_of("Name")
-        .is_some_and(|found| found.eq_ignore_ascii_case(name))
-}
-
 fn invalid(what: impl std::fmt::Display) -> Refused {
     Refused::new(
         VALIDATION,
@@ -299,7 +294,10 @@ fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut Element) {
     let mut fields: Vec<Element> = fields_in(stored).cloned().collect();
     for field in fields_in(incoming) {
         let name = field.text_of("Name").unwrap_or_default();
-        match fields.iter_mut().find(|other| is_called(other, name)) {
+        match fields
+            .iter_mut()
+            .find(|other| field::is_called(other, name))
+        {
             None => fields.push(field.clone()),
             Some(same) => {
                 for property in &field.children {
@@ -348,7 +346,7 @@ fn check_fields(definition: &Element) -> Result<(), Refused> {
 fn check_widening(stored: &Element, becomes: &Element) -> Result<(), Stop> {
     for field in fields_in(becomes) {
         let field = Field::read(field).map_err(invalid)?;
-        let before = fields_in(stored).find(|other| is_called(other, field.name));
+        let before = fields_in(stored).find(|other| field::is_called(other, field.name));
         let before = before.map(Field::read).transpose().map_err(invalid)?;
         match before {
             Some(before) if !field.widens(&before) => {

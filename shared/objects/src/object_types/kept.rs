@@ -5,6 +5,7 @@ use soap::Element;
 
 use crate::context::DecisionContext;
 use crate::keyed::{self, KeyKind};
+use crate::naming;
 use crate::object_type::{ObjectType, Retrieval, Sending, Work};
 use crate::saving::Intent;
 use crate::verdict::{Decision, Refused, Stop};
@@ -82,7 +83,7 @@ const NAME_FIELD: &str = "Name";
 
 fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
     let type_name = object.type_name.as_deref().unwrap_or_default();
-    keyed::check_named(intent, NAME_FIELD, no_key(type_name), object)
+    naming::check_named(intent, NAME_FIELD, no_key(type_name), object)
 }
 
 fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {

@@ -4,6 +4,7 @@ use soap::Element;
 
 use crate::context::DecisionContext;
 use crate::keyed::{self, KeyKind};
+use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
 use crate::saving::Intent;
@@ -47,7 +48,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
 }
 
 fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
-    keyed::check_named(intent, KIND.name_field, KIND.no_key, object)?;
+    naming::check_named(intent, KIND.name_field, KIND.no_key, object)?;
     match intent {
         Intent::Add => check_name(object),
         Intent::Change | Intent::Save if tree::filled(object, "ListName").is_some() => {

@@ -4,6 +4,7 @@ use soap::{Element, Mailbox};
 
 use crate::context::{DecisionContext, account_of};
 use crate::keyed::{self, KeyKind};
+use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
 use crate::overlay::{Missing, View};
@@ -79,7 +80,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
 };
 
 fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
-    keyed::check_named(intent, KIND.name_field, KIND.no_key, object)?;
+    naming::check_named(intent, KIND.name_field, KIND.no_key, object)?;
     if matches!(intent, Intent::Remove | Intent::Leave) {
         return Ok(());
     }
