@@ -3,7 +3,7 @@
 use calls::{AddressRule, AsyncResponseType, Call, Digest, Refusal};
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
-use cloud::{Cloud, Error};
+use cloud::{Cloud, Error, OwnHosts};
 use soap::{CallRequest, CallbackAddress, Element, Fault};
 use tracing::info;
 
@@ -41,10 +41,10 @@ pub async fn accept(
     request: &CallRequest,
     kept: CanonicalPayload,
     idempotency_key: Option<&str>,
-    own_host: &str,
+    own: &OwnHosts,
 ) -> Result<Answer, Error> {
     let now = cloud.now();
-    let call = match check(cloud, caller, request, &kept, own_host) {
+    let call = match check(cloud, caller, request, &kept, own) {
         Ok(call) => call,
         Err(refusal) => return Ok(Ok(refused(request, &refusal))),
     };
@@ -90,7 +90,7 @@ fn check(
     caller: &Caller,
     request: &CallRequest,
     kept: &CanonicalPayload,
-    own_host: &str,
+    own: &OwnHosts,
 ) -> Result<Call, Refusal> {
     let now = cloud.now();
     let allow_http = cloud.settings.allow_http_callbacks;
@@ -101,7 +101,7 @@ fn check(
         .check_times(place.calls_in_conversation().get(), now)?;
     for (number, subscription) in soap::numbered(&request.options.subscriptions) {
         if subscription.response_type == AsyncResponseType::HttpPost {
-            may_be_posted_to(&subscription.address, own_host, allow_http)
+            may_be_posted_to(&subscription.address, own, allow_http)
                 .map_err(|rule| number.bad_address(&subscription.address, rule))?;
         }
     }
@@ -131,11 +131,10 @@ fn check(
 
 /// Whether results may be posted there. A reply to ourselves would be answered with a fault, and
 /// tried again for three days.
-fn may_be_posted_to(address: &str, own_host: &str, allow_http: bool) -> Result<(), AddressRule> {
-    let address = CallbackAddress::parse(address).ok_or(AddressRule::Readable)?;
-    check_address(&address, allow_http)?;
-    let host = address.url().host_str().unwrap_or_default();
-    if !allow_http && host.trim_end_matches('.') == own_host {
+fn may_be_posted_to(address: &str, own: &OwnHosts, allow_http: bool) -> Result<(), AddressRule> {
+    let read = CallbackAddress::parse(address).ok_or(AddressRule::Readable)?;
+    check_address(&read, allow_http)?;
+    if !allow_http && own.are_called_by(address) {
         return Err(AddressRule::Foreign);
     }
     Ok(())

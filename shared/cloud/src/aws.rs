@@ -10,3 +10,4 @@ pub mod mail;
 pub mod queues;
 pub mod schedules;
 pub mod table;
+pub(crate) mod trust;
