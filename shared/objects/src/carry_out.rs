@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use calls::Method;
 use soap::{Element, ObjectResult};
 
-use crate::context::{DecisionContext, account_of};
+use crate::context::{DecisionContext, OBJECT_BYTES_MAX, account_of, too_large};
 use crate::key::ObjectKey;
 use crate::object_type::Cancellation;
 use crate::object_type::{InParts, Work};
@@ -13,10 +13,7 @@ use crate::overlay::{Missing, Overlay};
 use crate::registry;
 use crate::tree;
 use crate::unit::{Request, Unit, UnitResult, whole};
-use crate::verdict::{Decision, Refused, Stop};
-
-/// Largest object that is kept, in bytes as written: a table item holds 400 KB, keys included.
-const OBJECT_BYTES_MAX: usize = 380_000;
+use crate::verdict::{Decision, Stop};
 
 /// The work of a call, in order. Always the same for the same call.
 pub fn units(method: Method, objects: &[Element]) -> Vec<Unit> {
@@ -175,10 +172,6 @@ fn fitting(decision: Decision) -> Result<Decision, Stop> {
         .find(|bytes| *bytes > OBJECT_BYTES_MAX)
     {
         None => Ok(decision),
-        Some(bytes) => Err(Refused::new(
-            204,
-            format!("The object is too large: {bytes} bytes, {OBJECT_BYTES_MAX} can be kept"),
-        )
-        .into()),
+        Some(bytes) => Err(too_large(bytes)),
     }
 }

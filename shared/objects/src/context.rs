@@ -9,7 +9,18 @@ use crate::overlay::View;
 use crate::saving::Intent;
 use crate::tree;
 use crate::unit::{Request, UnitResult, whole};
-use crate::verdict::Refused;
+use crate::verdict::{Refused, Stop};
+
+/// Largest object that is kept, in bytes as written: a table item holds 400 KB, keys included.
+pub(crate) const OBJECT_BYTES_MAX: usize = 380_000;
+
+pub(crate) fn too_large(bytes: usize) -> Stop {
+    Refused::new(
+        204,
+        format!("The object is too large: {bytes} bytes, {OBJECT_BYTES_MAX} can be kept"),
+    )
+    .into()
+}
 
 /// The account that an object is for: what its own `Client` names, else the one `around` it. `None`:
 /// it names several; the door has refused that.
@@ -65,14 +76,29 @@ impl<'a> DecisionContext<'a> {
         }
     }
 
-    /// The result of an object that was not: with the object as it came.
+    /// The result of an object that was not: with the object as it came, if it is not too large.
     pub(crate) fn refused(&self, refused: Refused) -> UnitResult {
         whole(ObjectResult {
             ok: false,
             error_code: Some(refused.code),
-            object: Some(self.object.clone()),
+            object: self.is_kept_whole().then(|| self.object.clone()),
             detail: refused.detail,
             ..self.done(refused.message)
         })
+    }
+
+    /// Whether it is no larger than what can be kept: of a larger one no copy is made, for it may be
+    /// as large as a whole call.
+    fn is_kept_whole(&self) -> bool {
+        tree::bytes(self.object) <= OBJECT_BYTES_MAX
+    }
+
+    /// Refuses an object that is kept as it came and cannot be.
+    pub(crate) fn fits(&self) -> Result<(), Stop> {
+        let bytes = tree::bytes(self.object);
+        if self.request.method == Method::Delete || bytes <= OBJECT_BYTES_MAX {
+            return Ok(());
+        }
+        Err(too_large(bytes))
     }
 }

@@ -117,7 +117,7 @@ impl ObjectType {
         }
         let action = action.unwrap_or_default();
         let is_known = |known: &&str| known.eq_ignore_ascii_case(action);
-        if self.actions.iter().any(|known| is_known(&known)) {
+        if self.actions.iter().any(is_known) {
             return Ok(());
         }
         let mut message = format!("The Perform method is not supported for the {name} object");

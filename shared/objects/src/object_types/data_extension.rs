@@ -319,7 +319,7 @@ fn check_fields(definition: &Element) -> Result<(), Refused> {
         let field = Field::read(field).map_err(invalid)?;
         if SYSTEM_COLUMNS.iter().any(|name| field.is_called(name)) {
             let name = field.name;
-            return Err(invalid(format!("every row has a [{name}] of its own")).into());
+            return Err(invalid(format!("every row has a [{name}] of its own")));
         }
         if !names.insert(field.name.to_ascii_lowercase()) {
             return Err(invalid(format!(

@@ -88,6 +88,7 @@ fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
 
 fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let type_name = context.type_name();
+    context.fits()?;
     let [created, updated, deleted] = messages(type_name);
     let kind = KeyKind {
         type_name,
