@@ -15,6 +15,7 @@ const USAGE: &str = "usage: admin --table ACCOUNTS_TABLE COMMAND
   account create ID NAME        an account, with a secret that signs its callbacks
   account show ID
   account async ID on|off       calls without RequestType are queued, of all its users and clients
+  account strict ID on|off      calls of which something is not read are refused, not warned of
   account owns ID CHILD...      accounts that it may act for
   account secret ID             a new secret for its callbacks
   account limit ID N|default    calls that it may make in a second, 0 for no limit
@@ -70,6 +71,10 @@ impl Admin {
                 let on = on_or_off(on)?;
                 self.change(id, |account| account.async_by_default = on)
                     .await
+            }
+            ["account", "strict", id, on] => {
+                let on = on_or_off(on)?;
+                self.change(id, |account| account.is_strict = on).await
             }
             ["account", "owns", id, children @ ..] => {
                 let owns = children
@@ -143,6 +148,7 @@ impl Admin {
             name: name.to_owned(),
             webhook_secret,
             async_by_default: false,
+            is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
         };
@@ -158,11 +164,13 @@ impl Admin {
             Some(calls) => format!("{calls} calls a second"),
         };
         say(&format!(
-            "account           {}\nname              {}\nasync by default  {}\nowns              {}\n\
+            "account           {}\nname              {}\nasync by default  {}\nstrict            {}\n\
+             owns              {}\n\
              limit             {limit}",
             account.id,
             account.name,
             account.async_by_default,
+            account.is_strict,
             owns.join(" ")
         ));
         Ok(())

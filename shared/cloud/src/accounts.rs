@@ -64,6 +64,8 @@ pub struct Account {
     pub webhook_secret: String,
     /// Calls without RequestType are queued, of all its users and API clients.
     pub async_by_default: bool,
+    /// Calls of which something is not read are refused, instead of warned of.
+    pub is_strict: bool,
     /// Accounts that it may act for.
     pub owns: Vec<AccountId>,
     /// Calls that it may make in a second; 0: as many as it likes. `None`: what the set allows.
@@ -207,6 +209,7 @@ impl Accounts {
             name: item.text("name")?.to_owned(),
             webhook_secret: item.text("webhook_secret")?.to_owned(),
             async_by_default: item.maybe_text("async_by_default") == Some("true"),
+            is_strict: item.maybe_text("strict") == Some("true"),
             owns: item.json("owns")?,
             calls_per_second: item.maybe_number("calls_per_second"),
         };
@@ -238,6 +241,7 @@ impl Accounts {
             .text("name", &account.name)
             .text("webhook_secret", &account.webhook_secret)
             .text("async_by_default", account.async_by_default.to_string())
+            .text("strict", account.is_strict.to_string())
             .json("owns", &account.owns);
         let item = match account.calls_per_second {
             Some(calls) => item.number("calls_per_second", calls),

@@ -463,11 +463,12 @@ async fn a_call_whose_results_are_kept_no_longer_has_no_state_either() {
         caller.queues(make("alone")).await,
         caller.queues(call().doing("Create", many.collect())).await,
     ];
-    let nobody = "<Objects xsi:type=\"Subscriber\"/>";
+    let nobody =
+        r#"<Objects xsi:type="Subscriber"><SubscriberKey>nobody</SubscriberKey></Objects>"#;
     for call in [
         part("whole", 1, 2),
         part("whole", 2, 2),
-        part("failed", 1, 2).creating(nobody),
+        part("failed", 1, 2).updating(nobody),
         part("failed", 2, 2),
         part("silent", 1, 2),
         part("waits", 1, 2),
