@@ -3,7 +3,7 @@
 //! | pk                  | sk            | holds                                                        |
 //! |---------------------|---------------|--------------------------------------------------------------|
 //! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
-//! |                     |               | calls a second                                               |
+//! |                     |               | calls a second, version                                      |
 //! | `ACCOUNT#<id>`      | `PERMITS`     | calls in the present ten seconds, see `permits`              |
 //! | hash of a user name | `USER`        | account, hash of the password, async by default              |
 //! | the same            | `USER`        | instead of the hash the sealed password, see `digest_users`  |
@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::digest_users::DigestUser;
-use crate::item::{Reading, Writing};
+use crate::item::{Item, Reading, Writing};
 use crate::seal::Seal;
 use crate::table::{Key, Table};
 use crate::trouble::Trouble;
@@ -61,6 +61,20 @@ pub struct Account {
     pub owns: Vec<AccountId>,
     /// Calls that it may make in a second; 0: as many as it likes. `None`: what the set allows.
     pub calls_per_second: Option<u32>,
+}
+
+impl Account {
+    /// As it is made: what more it may have is given to it later.
+    pub fn new(id: AccountId, name: &str, webhook_secret: String) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            webhook_secret,
+            async_by_default: false,
+            owns: Vec::new(),
+            calls_per_second: None,
+        }
+    }
 }
 
 /// What came of a token.
@@ -98,7 +112,7 @@ pub struct Accounts {
 pub(crate) struct Remembered {
     logins: HashMap<String, (Caller, Timestamp)>,
     tokens: HashMap<String, (Caller, Timestamp)>,
-    accounts: HashMap<AccountId, (Account, Timestamp)>,
+    pub(crate) accounts: HashMap<AccountId, (Account, Timestamp)>,
     pub(crate) digest_users: HashMap<String, (DigestUser, Timestamp)>,
     pub(crate) permits: HashMap<AccountId, Permits>,
 }
@@ -196,15 +210,7 @@ impl Accounts {
         let Some(item) = self.table.get(&account_key(id)).await? else {
             return Ok(None);
         };
-        let item = Reading(item);
-        let account = Account {
-            id: id.clone(),
-            name: item.text("name")?.to_owned(),
-            webhook_secret: item.text("webhook_secret")?.to_owned(),
-            async_by_default: item.maybe_text("async_by_default") == Some("true"),
-            owns: item.json("owns")?,
-            calls_per_second: item.maybe_number("calls_per_second"),
-        };
+        let account = account_in(id, &Reading(item))?;
         let until = now + REMEMBERED;
         let accounts = &mut self.remembered().accounts;
         remember(accounts, id.clone(), account.clone(), until);
@@ -233,17 +239,9 @@ impl Accounts {
         table.put(item).await
     }
 
+    /// Whatever was there before: for the account that a local server opens with.
     pub async fn put_account(&self, account: &Account) -> Result<(), Trouble> {
-        let item = Writing::new(account_key(&account.id))
-            .text("name", &account.name)
-            .text("webhook_secret", &account.webhook_secret)
-            .text("async_by_default", account.async_by_default.to_string())
-            .json("owns", &account.owns);
-        let item = match account.calls_per_second {
-            Some(calls) => item.number("calls_per_second", calls),
-            None => item,
-        };
-        self.table.put(item.done()).await
+        self.table.put(account_item(account, 1)).await
     }
 
     /// A user's password or an API client's secret, which nobody has chosen: see
@@ -255,13 +253,9 @@ impl Accounts {
         secret: &str,
         caller: &Caller,
     ) -> Result<(), Trouble> {
-        let item = Writing::new(login_key(login, name))
-            .text("name", name)
-            .text("secret_hash", secret_hash(login, name, secret))
-            .text("account", &caller.account.0)
-            .text("async_by_default", caller.async_by_default.to_string())
-            .done();
-        self.table.put(item).await
+        self.table
+            .put(login_item(login, name, secret, caller))
+            .await
     }
 
     /// Whether the calls of an API client that name no RequestType are queued, from its next token
@@ -332,7 +326,41 @@ pub(crate) fn is_on(switch: &Reading) -> bool {
     switch.maybe_text("on") == Some("true")
 }
 
-fn account_key(id: &AccountId) -> Key {
+pub(crate) fn account_in(id: &AccountId, item: &Reading) -> Result<Account, Trouble> {
+    Ok(Account {
+        id: id.clone(),
+        name: item.text("name")?.to_owned(),
+        webhook_secret: item.text("webhook_secret")?.to_owned(),
+        async_by_default: item.maybe_text("async_by_default") == Some("true"),
+        owns: item.json("owns")?,
+        calls_per_second: item.maybe_number("calls_per_second"),
+    })
+}
+
+pub(crate) fn account_item(account: &Account, version: u64) -> Item {
+    let item = Writing::new(account_key(&account.id))
+        .number("version", version)
+        .text("name", &account.name)
+        .text("webhook_secret", &account.webhook_secret)
+        .text("async_by_default", account.async_by_default.to_string())
+        .json("owns", &account.owns);
+    let item = match account.calls_per_second {
+        Some(calls) => item.number("calls_per_second", calls),
+        None => item,
+    };
+    item.done()
+}
+
+pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller) -> Item {
+    Writing::new(login_key(login, name))
+        .text("name", name)
+        .text("secret_hash", secret_hash(login, name, secret))
+        .text("account", &caller.account.0)
+        .text("async_by_default", caller.async_by_default.to_string())
+        .done()
+}
+
+pub(crate) fn account_key(id: &AccountId) -> Key {
     Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")
 }
 

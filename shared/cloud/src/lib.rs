@@ -5,11 +5,12 @@
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`ahead`] (what a run reads), [`queues`]
 //! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
-//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call) and [`permits`]
-//! (how often).
+//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
+//! (what the operator makes of them) and [`permits`] (how often).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
+mod account_changes;
 pub mod accounts;
 pub mod ahead;
 pub mod arrival;
@@ -26,6 +27,7 @@ mod digest_users;
 mod item;
 mod lazy_client;
 mod lean_clients;
+pub mod login_changes;
 pub mod mail;
 pub mod mail_record;
 pub mod objects_table;
@@ -43,6 +45,7 @@ pub mod retrieval;
 pub mod schedules;
 mod seal;
 pub mod settings;
+pub mod stack;
 pub mod standing;
 pub mod steps;
 pub mod table;

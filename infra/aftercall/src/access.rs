@@ -1,0 +1,113 @@
+//! Where the tables are: those of a local server, of a stack, or the ones that were named.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_types::SdkConfig;
+use cloud::accounts::Accounts;
+use cloud::stack;
+use url::{Host, Url};
+
+use crate::arguments::Arguments;
+use crate::failure::Failure;
+
+pub(crate) struct Access {
+    pub(crate) accounts: Accounts,
+    /// A local server: nobody else's secrets are there.
+    pub(crate) is_local: bool,
+}
+
+impl Access {
+    pub(crate) async fn open(
+        arguments: &Arguments,
+        password_key: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let is_local = arguments.endpoint.is_some();
+        let config = match &arguments.endpoint {
+            Some(endpoint) => local(endpoint)?,
+            None => {
+                aws_config::defaults(BehaviorVersion::latest())
+                    .http_client(cloud::callback::https_client())
+                    .load()
+                    .await
+            }
+        };
+        let accounts = match (&arguments.accounts_table, &arguments.stack) {
+            (Some(table), _) => table.clone(),
+            (None, Some(name)) => of_stack(&config, name, stack::ACCOUNTS).await?,
+            (None, None) if is_local => stack::LOCAL_ACCOUNTS.to_owned(),
+            (None, None) => {
+                let say = "say whose accounts: --stack NAME, --accounts-table NAME, or --endpoint URL of a local server";
+                return Err(Failure::Usage(say.to_owned()));
+            }
+        };
+        Ok(Self {
+            accounts: Accounts::in_table(&config, &accounts, password_key),
+            is_local,
+        })
+    }
+}
+
+async fn of_stack(config: &SdkConfig, name: &str, logical_id: &str) -> Result<String, Failure> {
+    let found = stack::table(config, name, logical_id).await?;
+    match found.as_slice() {
+        [table] => Ok(table.clone()),
+        [] => Err(Failure::NotFound(format!(
+            "stack {name} has no table {logical_id} in this Region and account; if it was given one \
+             that was there before, name it with --accounts-table"
+        ))),
+        several => Err(Failure::NotFound(format!(
+            "these tables may all be the {logical_id} of stack {name}: {}; say which with \
+             --accounts-table (the stack's output names it)",
+            several.join(", ")
+        ))),
+    }
+}
+
+/// The AWS wire of a local server, which looks at no credentials.
+fn local(endpoint: &str) -> Result<SdkConfig, Failure> {
+    let url = Url::parse(endpoint).ok();
+    let is_loopback = match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if !is_loopback {
+        return Err(Failure::Usage(format!(
+            "--endpoint is for a local server, http://127.0.0.1:8080 say, not {endpoint}"
+        )));
+    }
+    let credentials = Credentials::from_keys("local", "local", None);
+    let provider = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(provider)
+        .http_client(cloud::callback::https_client())
+        .endpoint_url(endpoint)
+        .build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local;
+
+    #[test]
+    fn only_a_server_on_this_machine_is_local() {
+        for endpoint in [
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+            "http://[::1]:9",
+        ] {
+            assert!(local(endpoint).is_ok(), "{endpoint}");
+        }
+        for endpoint in [
+            "http://10.0.0.1",
+            "https://example.com",
+            "8080",
+            "127.0.0.1:80",
+        ] {
+            assert!(local(endpoint).is_err(), "{endpoint}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `aftercall accounts`: makes, shows and changes accounts.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use calls::{AccountId, CALLS_PER_SECOND_MAX};
+use cloud::accounts::Account;
+use cloud::{Chance, Clock};
+use serde_json::Value;
+
+use crate::access::Access;
+use crate::arguments::AccountVerb;
+use crate::failure::Failure;
+use crate::output::{Output, Record};
+
+pub(crate) async fn carry_out(
+    access: &Access,
+    chance: &Chance,
+    clock: &Clock,
+    verb: &AccountVerb,
+) -> Result<Output, Failure> {
+    match verb {
+        AccountVerb::Create { id, name, owned_by } => {
+            create(access, chance, clock, (id, name), owned_by.as_deref()).await
+        }
+        AccountVerb::List => {
+            let accounts = access.accounts.all_accounts().await?;
+            Ok(Output::List(accounts.iter().map(shown).collect()))
+        }
+        AccountVerb::Show { id } => Ok(Output::One(shown(&account(access, clock, id).await?))),
+        AccountVerb::Async { id, switch } => {
+            change(access, id, |account| {
+                account.async_by_default = switch.is_on();
+            })
+            .await
+        }
+        AccountVerb::Owns { id, children } => {
+            for child in children {
+                account(access, clock, child).await?;
+            }
+            let owns: Vec<AccountId> = children.iter().cloned().map(AccountId).collect();
+            change(access, id, |account| account.owns.clone_from(&owns)).await
+        }
+        AccountVerb::Secret { id } => {
+            let secret = webhook_secret(chance);
+            change(access, id, |account| {
+                account.webhook_secret.clone_from(&secret);
+            })
+            .await?;
+            let record = Record::of("account", id.as_str());
+            Ok(Output::One(record.and("webhook_secret", secret.as_str())))
+        }
+        AccountVerb::Limit { id, calls } => {
+            let calls = calls_per_second(calls)?;
+            change(access, id, |account| account.calls_per_second = calls).await
+        }
+    }
+}
+
+pub(crate) async fn account(access: &Access, clock: &Clock, id: &str) -> Result<Account, Failure> {
+    let id = AccountId(id.to_owned());
+    let found = access.accounts.account(&id, clock.now()).await?;
+    found.ok_or_else(|| not_found(&id))
+}
+
+fn not_found(id: &AccountId) -> Failure {
+    Failure::NotFound(format!(
+        "there is no account {id}; `aftercall accounts list` shows those that are there"
+    ))
+}
+
+async fn create(
+    access: &Access,
+    chance: &Chance,
+    clock: &Clock,
+    (id, name): (&str, &str),
+    owner: Option<&str>,
+) -> Result<Output, Failure> {
+    if let Some(owner) = owner {
+        account(access, clock, owner).await?;
+    }
+    let new = Account::new(AccountId(id.to_owned()), name, webhook_secret(chance));
+    if !access.accounts.create_account(&new).await? {
+        return Err(Failure::Exists(format!(
+            "account {id} is there already; `aftercall accounts show {id}` shows it"
+        )));
+    }
+    if let Some(owner) = owner {
+        change(access, owner, |account| {
+            if !account.owns.contains(&new.id) {
+                account.owns.push(new.id.clone());
+            }
+        })
+        .await?;
+    }
+    let record = shown(&new).and("webhook_secret", new.webhook_secret.as_str());
+    Ok(Output::One(record))
+}
+
+async fn change(
+    access: &Access,
+    id: &str,
+    change: impl Fn(&mut Account),
+) -> Result<Output, Failure> {
+    let id = AccountId(id.to_owned());
+    let changed = access.accounts.change_account(&id, change).await?;
+    let changed = changed.ok_or_else(|| not_found(&id))?;
+    Ok(Output::One(shown(&changed)))
+}
+
+/// All but its secret, which is shown when it is made.
+fn shown(account: &Account) -> Record {
+    let owns: Vec<Value> = account.owns.iter().map(|id| id.0.clone().into()).collect();
+    Record::of("account", account.id.0.as_str())
+        .and("name", account.name.as_str())
+        .and("async_by_default", account.async_by_default)
+        .and("owns", owns)
+        .and("calls_per_second", limit(account.calls_per_second))
+}
+
+/// As `accounts limit` is told it.
+fn limit(calls_per_second: Option<u32>) -> Value {
+    calls_per_second.map_or_else(|| "default".into(), Value::from)
+}
+
+/// 256 bits of chance, as 43 bytes, written as Standard Webhooks writes its secrets.
+fn webhook_secret(chance: &Chance) -> String {
+    format!("whsec_{}", BASE64_STANDARD.encode(chance.token()))
+}
+
+fn calls_per_second(text: &str) -> Result<Option<u32>, Failure> {
+    if text == "default" {
+        return Ok(None);
+    }
+    let calls: Option<u32> = text.parse().ok();
+    let calls = calls.filter(|calls| *calls <= CALLS_PER_SECOND_MAX);
+    calls.map(Some).ok_or_else(|| {
+        Failure::Usage(format!(
+            "a limit is a number up to {CALLS_PER_SECOND_MAX}, or default, not {text}"
+        ))
+    })
+}
