@@ -31,6 +31,7 @@ EXPECTED = {
     ("ProcessorRole", "dynamodb:PutItem", "ObjectsTable"),
     ("NotifierRole", "dynamodb:GetItem", "ObjectsTable"),
     ("NotifierRole", "ses:SendEmail", "MailSender"),
+    ("NotifierRole", "ses:GetAccount", "account"),
     ("TimekeeperRole", "dynamodb:Query", "CallsTable/index/due"),
 }
 
@@ -38,6 +39,8 @@ EXPECTED = {
 def names(resource):
     """Which thing of the template a statement's resource is."""
     text = json.dumps(resource)
+    if resource == "*":
+        return "account"
     if "/index/due" in text:
         return "CallsTable/index/due"
     if "MailSender" in text:

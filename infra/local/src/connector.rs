@@ -64,7 +64,8 @@ impl LocalCloud {
         let fault = self.faults().decide(&asked);
         match fault {
             Some(Fault::LoseRequest) => {
-                return Err(ConnectorError::io("connection refused".into()));
+                let refused = std::io::ErrorKind::ConnectionRefused;
+                return Err(ConnectorError::io(std::io::Error::from(refused).into()));
             }
             // Not as an I/O error: that would be tried again, and the dead do not try.
             Some(Fault::CrashBefore) => return Err(dead()),

@@ -4,7 +4,7 @@
 //! [`conversation`] and [`course`] (where it stands among the others: every step of its life),
 //! [`outcome`] (how
 //! it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its code), [`permits`]
-//! (how many calls an account may make).
+//! (how many calls an account may make), [`token_bucket`] (how often something is begun).
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
 //! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod permits;
 pub mod refusal;
 pub mod reply;
+pub mod token_bucket;
 
 pub use arrivals::Arrivals;
 pub use call::{
@@ -36,3 +37,4 @@ pub use outcome::{Ended, Outcome, OverallStatus};
 pub use permits::{CALLS_PER_SECOND_MAX, Limit, Permits, Permitted, Taking, Window};
 pub use refusal::{Invalid, Refusal};
 pub use reply::{About, Attempt, Found, Reply, ReplyState, Told};
+pub use token_bucket::{Rate, TokenBucket, TokensTaken};

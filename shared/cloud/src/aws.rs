@@ -121,6 +121,16 @@ fn https_client(trust: TrustStore) -> SharedHttpClient {
     })
 }
 
+/// The same with a connector, and so connections, of its own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the platform's own variables, which the template cannot set"
+)]
+pub(crate) fn new_https_client() -> SharedHttpClient {
+    let variable = |name: &str| std::env::var(name).ok();
+    https_client(trusted(&variable("AWS_REGION").unwrap_or_default(), variable))
+}
+
 /// `AWS_ENDPOINT_URL_SQS` and the like, which go before `AWS_ENDPOINT_URL`: for local clouds that
 /// have a server of its own for a service.
 struct Endpoints<V>(V);

@@ -29,6 +29,7 @@ mod lazy_client;
 mod lean_clients;
 pub mod login_changes;
 pub mod mail;
+mod mail_connections;
 pub mod mail_record;
 pub mod objects_table;
 pub mod only_call;
@@ -49,6 +50,7 @@ pub mod stack;
 pub mod standing;
 pub mod steps;
 pub mod table;
+pub mod token_buckets;
 pub mod trouble;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
@@ -83,13 +85,15 @@ impl Cloud {
         let settings = Settings::from_environment()?;
         let config = aws::from_environment()?;
         let callbacks = callback::guarded_connector(settings.allow_http_callbacks);
-        Ok(Self::new(
+        let mail = mail::MailService::new(&config, &settings.mail_sender, mail::Connections::New);
+        let cloud = Self::new(
             settings,
             &config,
             callbacks,
             Clock::system(),
             Chance::system(),
-        ))
+        );
+        Ok(Self { mail, ..cloud })
     }
 
     /// For the functions that post callbacks: what they are posted with is made at its start, while
@@ -128,7 +132,11 @@ impl Cloud {
             queues: queues::Queues::new(lean_clients::sqs(config), &settings),
             schedules: schedules::Schedules::new(config, &settings, &region),
             bodies: bodies::Bodies::new(config, &settings.bodies_bucket),
-            mail: mail::MailService::new(config, &settings.mail_sender),
+            mail: mail::MailService::new(
+                config,
+                &settings.mail_sender,
+                mail::Connections::Configured,
+            ),
             callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
             receivers: receivers::Receivers::default(),
             clock,

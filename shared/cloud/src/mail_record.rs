@@ -42,6 +42,8 @@ pub struct MailRecord {
     pub number: u32,
     pub version: u64,
     pub state: MailState,
+    /// Why it failed, or why nobody knows whether it went out.
+    pub reason: Option<String>,
     pub order: String,
 }
 
@@ -73,6 +75,7 @@ impl MailRecord {
             .number("sequence", self.sequence)
             .number("number", self.number)
             .json("state", &self.state)
+            .maybe_text("reason", self.reason.as_deref())
             .bytes("order", &pack(&self.order))
             .expires(Some(expires))
             .done()
@@ -87,6 +90,7 @@ impl MailRecord {
             number: item.number("number")?,
             version: item.number("version")?,
             state: item.json("state")?,
+            reason: item.maybe_text("reason").map(str::to_owned),
             order: unpack(item.bytes("order")).ok_or_else(|| item.unreadable("order"))?,
         })
     }
@@ -178,6 +182,7 @@ mod tests {
                 number: 2_499,
                 version: 4,
                 state,
+                reason: Some("why".to_owned()),
                 order: "{\"to\":\"a@example.com\"}".to_owned(),
             };
             let read = MailRecord::from_item(record.to_item(at));

@@ -1,0 +1,187 @@
+//! One mail of a triggered send: how it stands, and handing it to the mail service.
+
+use calls::AccountId;
+use cloud::mail::{Mail, MailSession, Sent};
+use cloud::mail_record::{MailRecord, MailState};
+use cloud::{Cloud, CommitError, Trouble};
+use jiff::{SignedDuration, Timestamp};
+use objects::{MailOrder, Working};
+use tracing::{error, info, warn};
+
+use super::has_time;
+
+/// A claim this old belongs to nobody any more: no function runs so long.
+const CLAIM_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// Why a mail is unknown, as the operator reads it.
+const NO_ANSWER: &str = "the mail service was reached and did not answer";
+const STOPPED: &str = "the function stopped between handing it over and noting the answer";
+
+/// Why a mail failed that was never handed over.
+const UNREADABLE: &str = "its record is not readable";
+
+/// How one mail stands after it has been looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    Done,
+    /// Not now: owed, held, or in somebody's hands.
+    Open,
+    /// The mail service takes fewer mails in a second, or no more on this day.
+    Throttled,
+    /// Nor will it take any other of this sender, until somebody has verified it.
+    SenderUnverified,
+    /// The mail service is out of reach, or takes none: no use in going on.
+    Trouble,
+    /// Its answer could not be waited for.
+    OutOfTime,
+}
+
+/// One that is not sent now.
+pub(super) async fn look(cloud: &Cloud, mail: &MailRecord) -> Stands {
+    let now = cloud.now();
+    match mail.state {
+        MailState::Sent(_) | MailState::Failed | MailState::Unknown => Stands::Done,
+        MailState::Sending(since) if now.duration_since(since) < CLAIM_MAX => Stands::Open,
+        MailState::Sending(_) => {
+            let unknown = note(cloud, mail, MailState::Unknown, Some(STOPPED)).await;
+            settled(unknown.map(|_| Stands::Done))
+        }
+        MailState::Owed => Stands::Open,
+    }
+}
+
+/// One that is owed, and may be sent.
+pub(super) async fn send(
+    cloud: &Cloud,
+    session: &MailSession,
+    mail: &MailRecord,
+    deadline: Timestamp,
+) -> Stands {
+    settled(send_owed(cloud, session, mail, deadline).await)
+}
+
+fn settled(stands: Result<Stands, CommitError>) -> Stands {
+    match stands {
+        Ok(stands) => stands,
+        Err(CommitError::Overtaken) => Stands::Open,
+        Err(CommitError::Unavailable(trouble)) => {
+            warn!(trouble = trouble.in_full(), "mail is left for later");
+            Stands::Trouble
+        }
+    }
+}
+
+async fn send_owed(
+    cloud: &Cloud,
+    session: &MailSession,
+    mail: &MailRecord,
+    deadline: Timestamp,
+) -> Result<Stands, CommitError> {
+    let Ok(order) = serde_json::from_str::<MailOrder>(&mail.order) else {
+        error!(conversation = %mail.conversation, number = mail.number, "mail is not readable");
+        note(cloud, mail, MailState::Failed, Some(UNREADABLE)).await?;
+        return Ok(Stands::Done);
+    };
+    if !has_time(cloud, deadline) {
+        return Ok(Stands::OutOfTime);
+    }
+    let claimed = note(cloud, mail, MailState::Sending(cloud.now()), None).await?;
+    let (conversation, number) = (&mail.conversation, mail.number);
+    match session.send(&letter(order)).await {
+        Ok(Sent::Taken) => {
+            info!(%conversation, number, "mail sent");
+            note(cloud, &claimed, MailState::Sent(cloud.now()), None).await?;
+            Ok(Stands::Done)
+        }
+        Ok(Sent::Rejected(reason)) => {
+            warn!(%conversation, number, reason, "mail rejected");
+            note(cloud, &claimed, MailState::Failed, Some(&reason)).await?;
+            Ok(Stands::Done)
+        }
+        // Certain not to have been taken: it is owed as before.
+        Err(trouble) if trouble.was_refused() => {
+            warn!(%conversation, number, trouble = trouble.in_full(), "mail was not taken");
+            note(cloud, &claimed, MailState::Owed, None).await?;
+            Ok(not_taken(&trouble))
+        }
+        Err(trouble) => {
+            error!(%conversation, number, trouble = trouble.in_full(), "mail is unknown");
+            note(cloud, &claimed, MailState::Unknown, Some(NO_ANSWER)).await?;
+            Ok(Stands::Done)
+        }
+    }
+}
+
+fn not_taken(trouble: &Trouble) -> Stands {
+    match trouble {
+        Trouble::MailThrottled(_) => Stands::Throttled,
+        Trouble::MailSenderUnverified(_) => Stands::SenderUnverified,
+        Trouble::MailRecipientUnverified(_) => Stands::Open,
+        Trouble::Mail(_)
+        | Trouble::MailRefused(_)
+        | Trouble::MailNotSent(_)
+        | Trouble::Table { .. }
+        | Trouble::Queue { .. }
+        | Trouble::Schedule { .. }
+        | Trouble::Bodies { .. }
+        | Trouble::Seal { .. }
+        | Trouble::Overtaken(_)
+        | Trouble::Unreadable { .. }
+        | Trouble::Missing(_) => Stands::Trouble,
+    }
+}
+
+async fn note(
+    cloud: &Cloud,
+    mail: &MailRecord,
+    state: MailState,
+    reason: Option<&str>,
+) -> Result<MailRecord, CommitError> {
+    cloud.commit_mail(mail, state, reason, cloud.now()).await
+}
+
+/// The definition that may hold it back; nothing for a mail that none holds.
+pub(super) fn definition_of(mail: &MailRecord) -> String {
+    match serde_json::from_str::<MailOrder>(&mail.order) {
+        Ok(order) if order.held => order.definition,
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+/// Whether its definition, which was not active when it was ordered, still is not.
+pub(super) async fn is_held(
+    cloud: &Cloud,
+    account: &AccountId,
+    mail: &MailRecord,
+) -> Result<bool, Trouble> {
+    let definition = definition_of(mail);
+    if definition.is_empty() {
+        return Ok(false);
+    }
+    let working = Working::new(account);
+    let source = objects::retrieve_from(&working, "TriggeredSendDefinition");
+    let key = match &source {
+        Ok(Ok(source)) => source.direct_key("CustomerKey", &definition, cloud.now()),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let Some(key) = key else { return Ok(true) };
+    let found = cloud.object(&key).await?;
+    let status = found
+        .as_ref()
+        .and_then(|found| found.text_of("TriggeredSendStatus"));
+    Ok(status != Some("Active"))
+}
+
+fn letter(order: MailOrder) -> Mail {
+    Mail {
+        to: order.to,
+        from_name: order.from_name,
+        from_address: order.from_address,
+        reply_to: order.reply_to,
+        subject: order.subject,
+        text: order.text,
+        html: order.html,
+        attachment: None,
+        headers: Vec::new(),
+    }
+}
