@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
 use crate::call::{self, Turn};
+use crate::in_order;
 use crate::reply::{Replies, replies};
 
 /// How often we look again because others were at the same records.
@@ -39,34 +40,49 @@ struct Run {
     replies: Replies,
 }
 
+/// How a run of a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// Its conversation has ended, too.
+    Ended,
+    Stopped(Left),
+}
+
 /// Takes a conversation as far as it goes: to its end, to a call that must wait, or to the
-/// deadline, at which it owes itself the next wake-up.
+/// deadline, at which it owes itself the next wake-up. For a call that stands in its account's
+/// queue, the queue.
 pub async fn carry_on(
     cloud: &Cloud,
     key: &ConversationKey,
     deadline: Timestamp,
     outbox: Outbox,
 ) -> Result<Left, Trouble> {
-    let (replies, telling) = replies(deadline, outbox);
-    let run = Run {
-        ahead: Ahead::default(),
-        replies,
-    };
-    // The run lets go of its replies however it ends, and they are settled to the last.
-    let (left, ()) = tokio::join!(go_on(cloud, key, deadline, run), telling.settle(cloud));
-    left
-}
-
-async fn go_on(
-    cloud: &Cloud,
-    key: &ConversationKey,
-    deadline: Timestamp,
-    mut run: Run,
-) -> Result<Left, Trouble> {
     let Some((standing, ahead)) = cloud.begin_run(key).await? else {
         return Ok(Left::Nothing);
     };
-    run.ahead = ahead;
+    if let Some(queue) = standing.conversation.queue() {
+        return in_order::carry_on(cloud, &standing, queue, deadline, outbox).await;
+    }
+    let (replies, telling) = replies(deadline, outbox);
+    let running = run(cloud, standing, ahead, deadline, replies);
+    // The run lets go of its replies however it ends, and they are settled to the last.
+    let (ran, ()) = tokio::join!(running, telling.settle(cloud));
+    Ok(match ran? {
+        Ran::Ended => Left::Nothing,
+        Ran::Stopped(left) => left,
+    })
+}
+
+/// The same for a conversation that was read, whose callers are told elsewhere.
+pub(crate) async fn run(
+    cloud: &Cloud,
+    standing: Standing,
+    ahead: Ahead,
+    deadline: Timestamp,
+    replies: Replies,
+) -> Result<Ran, Trouble> {
+    let key = &standing.key.clone();
+    let mut run = Run { ahead, replies };
     if let Some(next) = goes_on_from(&standing.conversation) {
         run.replies
             .go_on_behind(cloud.replies_left(key, next).await?);
@@ -78,11 +94,12 @@ async fn go_on(
             Some(standing) => standing,
             None => match cloud.standing(key).await? {
                 Some(standing) => standing,
-                None => return Ok(Left::Nothing),
+                None => return Ok(Ran::Ended),
             },
         };
         let went = match &standing.conversation.phase {
-            Phase::Gathering | Phase::Ended(_) => return Ok(Left::Nothing),
+            Phase::Gathering => return Ok(Ran::Stopped(Left::Nothing)),
+            Phase::Ended(_) => return Ok(Ran::Ended),
             Phase::Closing { .. } => close(cloud, &standing).await,
             Phase::Running(progress) => {
                 run_next(cloud, &standing, *progress, deadline, &mut run).await
@@ -93,7 +110,7 @@ async fn go_on(
                 in_hand = Some(*next);
                 run.replies.owe(owed);
             }
-            Ok(Went::Stopped(left)) => return Ok(left),
+            Ok(Went::Stopped(left)) => return Ok(Ran::Stopped(left)),
             Err(CommitError::Overtaken) if overtaken < OVERTAKEN_MAX => {
                 overtaken += 1;
                 run.replies.send_all();
@@ -109,7 +126,7 @@ async fn go_on(
             && !matches!(standing.conversation.phase, Phase::Ended(_))
         {
             owe_next_wake(cloud, standing).await?;
-            return Ok(Left::Nothing);
+            return Ok(Ran::Stopped(Left::Nothing));
         }
     }
 }
@@ -143,6 +160,7 @@ async fn owe_next_wake(cloud: &Cloud, standing: &Standing) -> Result<(), Trouble
     let wake = Wake {
         conversation: standing.key.clone(),
         step: standing.version,
+        queue: standing.conversation.queue(),
     };
     cloud
         .queues
@@ -178,6 +196,11 @@ async fn run_next(
         Turn::Expired => {
             let end = expired(&call, now);
             Ok(Went::on(cloud.commit_end(standing, end, now).await?))
+        }
+        Turn::Now if standing.conversation.is_to_enter() => {
+            let standing = cloud.enter_queue(standing, now).await?;
+            owe_next_wake(cloud, &standing).await?;
+            Ok(Went::Stopped(Left::Nothing))
         }
         Turn::Now => {
             let ran = call::carry_out(cloud, standing, progress, &call, &body, deadline).await?;
@@ -244,6 +267,7 @@ async fn wait(
     let wake = Wake {
         conversation: standing.key.clone(),
         step: standing.version,
+        queue: None,
     };
     cloud
         .wake_at(at, standing.conversation.priority, &wake, now)
@@ -253,6 +277,7 @@ async fn wait(
 
 /// Ends a call that cannot be carried out, whatever is tried, and its conversation with it.
 pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Trouble> {
+    let key = &in_order::at_fault(cloud, key).await?;
     for _ in 0..OVERTAKEN_MAX {
         let Some(standing) = cloud.standing(key).await? else {
             return Ok(());

@@ -2,10 +2,11 @@
 //! time allows.
 //!
 //! Read in this order: this file (a batch of wake-ups), [`conversation`] (one conversation, call
-//! after call), [`call`] (one call), [`reply`] (telling callers).
+//! after call), `in_order` (the calls of a queue), [`call`] (one call), [`reply`] (telling callers).
 
 pub mod call;
 pub mod conversation;
+mod in_order;
 pub mod reply;
 
 use std::time::Duration;
@@ -47,7 +48,7 @@ pub async fn run_batch(
                 continue;
             }
         };
-        if seen.insert(wake.conversation.clone()) {
+        if seen.insert(wake.group().clone()) {
             let running_one = run_one(cloud, priority, delivery, wake, deadline, outbox.clone());
             running.push(running_one);
         }

@@ -4,10 +4,12 @@
 //!
 //! What it finds twice does no harm: it only wakes, and moves the time of the next look.
 
+mod release;
+
 use std::collections::BTreeMap;
 
 use calls::{ConversationKey, Owed, Phase, Step};
-use cloud::standing::{Standing, parked_shard};
+use cloud::standing::Standing;
 use cloud::table::DueEntry;
 use cloud::{Cloud, CommitError, Trouble};
 use futures_util::stream::{self, StreamExt};
@@ -68,19 +70,17 @@ pub async fn look_ahead(
         maintenance: switch == Some(true),
         deadline,
     };
-    let mut parts = Vec::new();
-    for shard in SHARDS.map(String::from) {
-        let parked = parked_shard(&shard);
-        parts.push(shard);
-        if may_go_on(switch, now) {
-            parts.push(parked);
+    let looking = SHARDS.map(|shard| look_through(round, shard.to_string()));
+    let looking = stream::iter(looking).buffer_unordered(PARTS_AT_ONCE);
+    let looking = looking.collect::<Vec<_>>();
+    let releasing = async {
+        match may_go_on(switch, now) {
+            true => Some(release::release(round).await),
+            false => None,
         }
-    }
-    let looking = parts.into_iter().map(|part| look_through(round, part));
-    let went: Vec<_> = stream::iter(looking)
-        .buffer_unordered(PARTS_AT_ONCE)
-        .collect()
-        .await;
+    };
+    let (mut went, released) = futures_util::join!(looking, releasing);
+    went.extend(released);
     let mut minute = Minute::default();
     let mut first_trouble = None;
     for (looked, trouble) in went {

@@ -2,13 +2,15 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use calls::{AccountId, CALLS_PER_SECOND_MAX};
+use calls::{
+    AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod,
+};
 use cloud::accounts::Account;
 use cloud::{Chance, Clock};
 use serde_json::Value;
 
 use crate::access::Access;
-use crate::arguments::AccountVerb;
+use crate::arguments::{AccountVerb, Order, Priority};
 use crate::failure::Failure;
 use crate::output::{Output, Record};
 
@@ -48,6 +50,28 @@ pub(crate) async fn carry_out(
             .await?;
             let record = Record::of("account", id.as_str());
             Ok(Output::One(record.and("webhook_secret", secret.as_str())))
+        }
+        AccountVerb::Order { id, order } => {
+            let order = match order {
+                Order::Unordered => QueueOrder::Unordered,
+                Order::Received => QueueOrder::Received,
+            };
+            change(access, id, |account| account.queue.order = order).await
+        }
+        AccountVerb::Rate { id, priority, rate } => {
+            let rate = queue_rate(rate)?;
+            let priority = match priority {
+                Priority::High => QueuePriority::High,
+                Priority::Medium => QueuePriority::Medium,
+                Priority::Low => QueuePriority::Low,
+            };
+            change(access, id, |account| {
+                match rate {
+                    Some(rate) => account.queue.rates.insert(priority, rate),
+                    None => account.queue.rates.remove(&priority),
+                };
+            })
+            .await
         }
         AccountVerb::Limit { id, calls } => {
             let calls = calls_per_second(calls)?;
@@ -115,6 +139,51 @@ fn shown(account: &Account) -> Record {
         .and("async_by_default", account.async_by_default)
         .and("owns", owns)
         .and("calls_per_second", limit(account.calls_per_second))
+        .and(
+            "queue_order",
+            match account.queue.order {
+                QueueOrder::Unordered => "unordered",
+                QueueOrder::Received => "received",
+            },
+        )
+        .and("queue_rates", rates(account))
+}
+
+/// As `accounts rate` is told them, high priority first.
+fn rates(account: &Account) -> Vec<Value> {
+    let of = |priority: QueuePriority| {
+        let rate = account.queue.rates.get(&priority)?;
+        let period = match rate.per {
+            RatePeriod::Second => "second",
+            RatePeriod::Minute => "minute",
+        };
+        let name = priority.name().to_lowercase();
+        Some(Value::from(format!("{name} {}/{period}", rate.calls)))
+    };
+    QueuePriority::ALL.into_iter().filter_map(of).collect()
+}
+
+/// `None`: no rate.
+fn queue_rate(text: &str) -> Result<Option<QueueRate>, Failure> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let read = || {
+        let (calls, per) = text.split_once('/')?;
+        let per = match per {
+            "second" => RatePeriod::Second,
+            "minute" => RatePeriod::Minute,
+            _ => return None,
+        };
+        let calls = calls.parse().ok().filter(|calls| *calls <= CALLS_PER_SECOND_MAX)?;
+        let rate = QueueRate { calls, per };
+        rate.rate().map(|_| rate)
+    };
+    read().map(Some).ok_or_else(|| {
+        Failure::Usage(format!(
+            "a rate is 5/second or 30/minute, from 1 to {CALLS_PER_SECOND_MAX}, or none, not {text}"
+        ))
+    })
 }
 
 /// As `accounts limit` is told it.

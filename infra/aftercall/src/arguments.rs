@@ -10,6 +10,8 @@ Examples:
   aftercall --stack aftercall accounts create 7001 \"Shop\"
   aftercall --stack aftercall clients create 7001
   aftercall --stack aftercall --output json accounts list
+  aftercall --stack aftercall accounts order 7001 received
+  aftercall --stack aftercall accounts rate 7001 low 30/minute
   aftercall --stack aftercall maintenance on
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
   aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
@@ -91,6 +93,20 @@ pub(crate) enum AccountVerb {
     },
     /// Make a new secret for its callbacks, and print it
     Secret { id: String },
+    /// In which order its calls outside any conversation are carried out
+    Order {
+        id: String,
+        #[arg(value_enum)]
+        order: Order,
+    },
+    /// How often its calls outside any conversation of one priority are begun; they then stand in one queue
+    Rate {
+        id: String,
+        #[arg(value_enum)]
+        priority: Priority,
+        /// 5/second or 30/minute, or none
+        rate: String,
+    },
     /// Calls that it may make in a second: a number, 0 for no limit, or default
     Limit {
         id: String,
@@ -139,6 +155,21 @@ pub(crate) enum ClientVerb {
         #[arg(value_enum)]
         switch: OnOff,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Side by side
+    Unordered,
+    /// One after another, as they were accepted
+    Received,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Priority {
+    High,
+    Medium,
+    Low,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -150,6 +150,17 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
         "default"
     );
 
+    server.says("accounts order 1 received").await;
+    server.says("accounts rate 1 low 30/minute").await;
+    let account = server.says("accounts show 1").await;
+    assert_eq!(account["queue_order"], "received");
+    assert_eq!(account["queue_rates"][0], "low 30/minute");
+    assert_eq!(account["calls_per_second"], Value::from("default"));
+    server.refuses("accounts rate 1 low 0/minute", 2, "a rate is").await;
+    server.refuses("accounts rate 1 low fast", 2, "a rate is").await;
+    let account = server.says("accounts rate 1 low none").await;
+    assert_eq!(account["queue_rates"], Value::Array(Vec::new()));
+
     server.says("maintenance on").await;
     assert!(
         server

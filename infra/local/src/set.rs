@@ -170,6 +170,7 @@ impl Set {
             async_by_default: false,
             owns: Vec::new(),
             calls_per_second: None,
+            queue: calls::QueueSettings::default(),
         };
         self.cloud.accounts.put_account(&account).await?;
         Ok(())

@@ -4,7 +4,8 @@
 //! [`conversation`] and [`course`] (where it stands among the others: every step of its life),
 //! [`outcome`] (how
 //! it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its code), [`permits`]
-//! (how many calls an account may make), [`token_bucket`] (how often something is begun).
+//! (how many calls an account may make), [`queue_order`] (in which order and how often its calls alone
+//! are begun), [`token_bucket`] (how often something is begun).
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
 //! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
@@ -17,6 +18,7 @@ pub mod ending;
 pub mod options;
 pub mod outcome;
 pub mod permits;
+pub mod queue_order;
 pub mod refusal;
 pub mod reply;
 pub mod token_bucket;
@@ -35,6 +37,7 @@ pub use options::{
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
 pub use permits::{CALLS_PER_SECOND_MAX, Limit, Permits, Permitted, Taking, Window};
+pub use queue_order::{QueueOrder, QueuePlace, QueueRate, QueueSettings, RatePeriod};
 pub use refusal::{Invalid, Refusal};
 pub use reply::{About, Attempt, Found, Reply, ReplyState, Told};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

@@ -124,7 +124,10 @@ mod tests {
         ] {
             let rate = Rate::of(tokens, period).expect("a rate");
             let taken = taken_in(rate, 100_000);
-            assert!((least..=most).contains(&taken), "{tokens} in {period:?}: {taken}");
+            assert!(
+                (least..=most).contains(&taken),
+                "{tokens} in {period:?}: {taken}"
+            );
         }
     }
 
@@ -141,15 +144,24 @@ mod tests {
         assert!(then > at(5_000) && then <= at(5_072), "{then}");
         let rate = Rate::of(6, SignedDuration::from_mins(1)).expect("a rate");
         let taken = TokenBucket::full(at(0)).take(rate, 3, at(60_000));
-        assert!(matches!(taken, TokensTaken::Some { tokens: 1, .. }), "{taken:?}");
+        assert!(
+            matches!(taken, TokensTaken::Some { tokens: 1, .. }),
+            "{taken:?}"
+        );
     }
 
     #[test]
     fn an_emptied_bucket_gives_nothing_until_then() {
         let rate = Rate::of_thousandths(14_000).expect("a rate");
         let emptied = TokenBucket::full(at(0)).empty_until(rate, at(5_000));
-        assert_eq!(emptied.take(rate, 5, at(100)), TokensTaken::NotBefore(at(5_000)));
-        assert!(matches!(emptied.take(rate, 1, at(5_000)), TokensTaken::Some { .. }));
+        assert_eq!(
+            emptied.take(rate, 5, at(100)),
+            TokensTaken::NotBefore(at(5_000))
+        );
+        assert!(matches!(
+            emptied.take(rate, 1, at(5_000)),
+            TokensTaken::Some { .. }
+        ));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | pk                  | sk            | holds                                                        |
 //! |---------------------|---------------|--------------------------------------------------------------|
 //! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
-//! |                     |               | calls a second, version                                      |
+//! |                     |               | calls a second, order and rate of its queue, version         |
 //! | `ACCOUNT#<id>`      | `PERMITS`     | calls in the present ten seconds, see `permits`              |
 //! | hash of a user name | `USER`        | account, hash of the password, async by default              |
 //! | the same            | `USER`        | instead of the hash the sealed password, see `digest_users`  |
@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{AccountId, Permits};
+use calls::{AccountId, Permits, QueueSettings};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -61,6 +61,8 @@ pub struct Account {
     pub owns: Vec<AccountId>,
     /// Calls that it may make in a second; 0: as many as it likes. `None`: what the set allows.
     pub calls_per_second: Option<u32>,
+    /// In which order and how often its calls alone are begun.
+    pub queue: QueueSettings,
 }
 
 impl Account {
@@ -73,6 +75,7 @@ impl Account {
             async_by_default: false,
             owns: Vec::new(),
             calls_per_second: None,
+            queue: QueueSettings::default(),
         }
     }
 }
@@ -334,6 +337,10 @@ pub(crate) fn account_in(id: &AccountId, item: &Reading) -> Result<Account, Trou
         async_by_default: item.maybe_text("async_by_default") == Some("true"),
         owns: item.json("owns")?,
         calls_per_second: item.maybe_number("calls_per_second"),
+        queue: match item.has("queue") {
+            true => item.json("queue")?,
+            false => QueueSettings::default(),
+        },
     })
 }
 
@@ -347,6 +354,10 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
     let item = match account.calls_per_second {
         Some(calls) => item.number("calls_per_second", calls),
         None => item,
+    };
+    let item = match account.queue == QueueSettings::default() {
+        true => item,
+        false => item.json("queue", &account.queue),
     };
     item.done()
 }

@@ -128,7 +128,10 @@ fn https_client(trust: TrustStore) -> SharedHttpClient {
 )]
 pub(crate) fn new_https_client() -> SharedHttpClient {
     let variable = |name: &str| std::env::var(name).ok();
-    https_client(trusted(&variable("AWS_REGION").unwrap_or_default(), variable))
+    https_client(trusted(
+        &variable("AWS_REGION").unwrap_or_default(),
+        variable,
+    ))
 }
 
 /// `AWS_ENDPOINT_URL_SQS` and the like, which go before `AWS_ENDPOINT_URL`: for local clouds that

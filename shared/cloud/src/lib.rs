@@ -4,7 +4,7 @@
 //! condition expression there is), the records (`standing`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`ahead`] (what a run reads), [`queues`]
-//! and [`schedules`] (wake-ups), [`replies`] and [`mail`] and [`callback`] (what goes out),
+//! and [`schedules`] (wake-ups), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
 //! (what the operator makes of them) and [`permits`] (how often).
 //!
@@ -34,6 +34,7 @@ pub mod mail_record;
 pub mod objects_table;
 pub mod only_call;
 pub mod outcome_record;
+pub mod ordered_queue;
 mod owing;
 mod pack;
 pub mod permits;

@@ -234,7 +234,10 @@ mod tests {
                     region EU-WEST-1: Shop <Shop@Example.com>";
         assert!(is_named("shop@example.com", says));
         assert!(!is_named("other@example.com", says));
-        assert!(is_named("shop@example.com", "Email address is not verified."));
+        assert!(is_named(
+            "shop@example.com",
+            "Email address is not verified."
+        ));
     }
 
     #[test]

@@ -89,7 +89,10 @@ mod tests {
             let (mut stream, _) = listener.accept().await.expect("a connection");
             let mut bytes = vec![0; 65_536];
             let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut bytes));
-            assert!(read.await.is_ok_and(|read| read.is_ok()), "it says something");
+            assert!(
+                read.await.is_ok_and(|read| read.is_ok()),
+                "it says something"
+            );
             stream.write_all(answer).await.expect("it is written");
         });
         port
@@ -108,7 +111,10 @@ mod tests {
             format!("https://127.0.0.1:{no_tls}"),
         ] {
             let trouble = sent_to(&endpoint).await;
-            assert!(matches!(trouble, Trouble::MailNotSent(_)), "{endpoint}: {trouble:?}");
+            assert!(
+                matches!(trouble, Trouble::MailNotSent(_)),
+                "{endpoint}: {trouble:?}"
+            );
             assert!(trouble.was_refused());
         }
     }

@@ -31,6 +31,17 @@ pub struct Wake {
     pub conversation: ConversationKey,
     /// Version of the header that owed it.
     pub step: u64,
+    /// The queue of its account that the call stands in: its messages are of one group, and whoever
+    /// takes one of them goes through the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<ConversationKey>,
+}
+
+impl Wake {
+    /// Of which no two messages are in flight at once.
+    pub fn group(&self) -> &ConversationKey {
+        self.queue.as_ref().unwrap_or(&self.conversation)
+    }
 }
 
 /// What a message on the replies queue says.
@@ -112,11 +123,22 @@ impl Queues {
 
     pub async fn wake(&self, priority: QueuePriority, wake: &Wake) -> Result<(), Trouble> {
         let body = serde_json::to_string(wake).unwrap_or_default();
+        self.wake_once(priority, wake, &body).await
+    }
+
+    /// The same, unless a message for the same has been sent within five minutes.
+    pub(crate) async fn wake_once(
+        &self,
+        priority: QueuePriority,
+        wake: &Wake,
+        once: &str,
+    ) -> Result<(), Trouble> {
+        let body = serde_json::to_string(wake).unwrap_or_default();
         self.sqs
             .send_message()
             .queue_url(self.url(Queue::Calls(priority)))
-            .message_group_id(&wake.conversation.0)
-            .message_deduplication_id(deduplication_id(&body))
+            .message_group_id(&wake.group().0)
+            .message_deduplication_id(deduplication_id(once))
             .message_body(body)
             .send()
             .await

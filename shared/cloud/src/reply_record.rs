@@ -307,6 +307,7 @@ mod tests {
             priority: QueuePriority::Medium,
             phase: Phase::Ended(Ending::Complete),
             due: Due::Never,
+            queue_place: None,
         }
     }
 

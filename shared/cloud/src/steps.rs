@@ -17,6 +17,7 @@ use crate::mail_record::{self, MailsRecord};
 use crate::objects_table::Chunk;
 use crate::only_call::{OnlyCall, OnlyEnd, only_reply_wake};
 use crate::outcome_record::{self, OutcomeRecord, Results};
+use crate::ordered_queue::QueueEntry;
 use crate::owing::{Debt, count};
 use crate::queues::Wake;
 use crate::reply_record::ReplyRecord;
@@ -39,6 +40,7 @@ pub(crate) struct Before {
     version: u64,
     priority: QueuePriority,
     only: OnlyCall,
+    queue: Option<ConversationKey>,
 }
 
 impl Before {
@@ -47,6 +49,7 @@ impl Before {
             version: standing.version,
             priority: standing.conversation.priority,
             only: standing.only.clone(),
+            queue: standing.conversation.queue(),
         }
     }
 
@@ -56,6 +59,7 @@ impl Before {
             version: 0,
             priority: QueuePriority::default(),
             only,
+            queue: None,
         }
     }
 }
@@ -114,10 +118,12 @@ impl Cloud {
     ) -> Result<A, CommitError> {
         let mut version = seen.version;
         let mut priority = seen.priority;
+        let mut queue = seen.queue;
         if let Some(conversation) = step.conversation {
             let over = (version > 0).then_some(version);
             version += 1;
             priority = conversation.priority;
+            queue = conversation.queue();
             let next = Standing {
                 key: key.clone(),
                 version,
@@ -125,17 +131,28 @@ impl Cloud {
                 conversation,
             };
             let item = next.to_item(self.results_kept(), now);
-            self.calls.put_over(item, over).await?;
+            match QueueEntry::of(&next).filter(|_| over.is_none()) {
+                None => self.calls.put_over(item, over).await?,
+                // It has its place as soon as it is there, and not before.
+                Some(entry) => {
+                    let mut transaction = Transaction::default();
+                    transaction.put_new(&self.calls, item);
+                    transaction.put_new(&self.calls, entry.to_item());
+                    transaction.commit(&self.calls).await?;
+                }
+            }
         }
         for owed in step.owed {
             let wake = Wake {
                 conversation: key.clone(),
                 step: version,
+                queue: queue.clone(),
             };
-            let settled = match owed {
-                Owed::Wake => self.queues.wake(priority, &wake).await,
-                Owed::WakeAt(at) => self.wake_at(at, priority, &wake, now).await,
-                Owed::Reply => {
+            let settled = match (owed, &queue) {
+                (Owed::Wake, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,
+                (Owed::Wake, None) => self.queues.wake(priority, &wake).await,
+                (Owed::WakeAt(at), _) => self.wake_at(at, priority, &wake, now).await,
+                (Owed::Reply, _) => {
                     let wake = only_reply_wake(key, version);
                     self.queues.wake_replies(&[wake]).await
                 }

@@ -64,7 +64,9 @@ impl Cloud {
         for _ in 0..CONFLICTS_MAX {
             let now = self.now();
             let mut record = self.bucket(&key, now).await?;
-            let known = record.rate.filter(|(_, since)| now.duration_since(*since) < RATE_KNOWN);
+            let known = record
+                .rate
+                .filter(|(_, since)| now.duration_since(*since) < RATE_KNOWN);
             let thousandths = match known {
                 Some((thousandths, _)) => thousandths,
                 None => {
@@ -95,7 +97,9 @@ impl Cloud {
             }
         }
         // Many are at it, so they get on: come again.
-        Ok(MailTokens::NotBefore(self.now() + SignedDuration::from_secs(1)))
+        Ok(MailTokens::NotBefore(
+            self.now() + SignedDuration::from_secs(1),
+        ))
     }
 
     /// SES has said that it is too much: nobody sends for a while. When mails may be sent again.
@@ -120,7 +124,9 @@ impl Cloud {
             return Ok(BucketRecord::new(now));
         };
         let item = Reading(item);
-        let rate = item.maybe_number("thousandths").zip(item.time("rate_since").ok());
+        let rate = item
+            .maybe_number("thousandths")
+            .zip(item.time("rate_since").ok());
         Ok(BucketRecord {
             version: item.number("version")?,
             bucket: TokenBucket {

@@ -22,6 +22,8 @@ pub struct Plot {
     /// The queues lose everything as soon as the calls are taken in, so that it is the timekeeper
     /// who finds them.
     pub is_found: bool,
+    /// The account has its calls alone carried out as they were accepted.
+    pub in_order: bool,
     /// How long it may take until all is well again.
     pub after: SignedDuration,
     pub promises: fn(&Ended) -> Result<(), String>,
@@ -116,6 +118,9 @@ async fn play(plot: &Plot, world: Option<World>) -> Ended {
     let mut caller = Story::with_retries(RetryConfig::standard().with_max_attempts(tries)).await;
     for call in &plot.before {
         caller.does(call.clone()).await;
+    }
+    if plot.in_order {
+        caller.has_its_calls_in_order().await;
     }
     let faults = caller.local().faults().clone();
     let first = faults.requests_made();

@@ -248,7 +248,10 @@ async fn a_large_send_keeps_to_the_rate_of_the_mail_service_and_ends_in_time() {
     let throttled = caller.local().ses().throttled();
     assert!(throttled < MAILS / 100, "{throttled} mails were too many");
     for queue in local::names::QUEUES {
-        assert!(caller.local().sqs().dead_letters(queue).is_empty(), "{queue}");
+        assert!(
+            caller.local().sqs().dead_letters(queue).is_empty(),
+            "{queue}"
+        );
     }
     assert!(caller.due().is_empty());
 }
@@ -268,7 +271,10 @@ async fn two_large_sends_share_one_rate_and_are_never_given_up() {
     let throttled = caller.local().ses().throttled();
     assert!(throttled <= 2, "{throttled} mails were too many");
     for queue in local::names::QUEUES {
-        assert!(caller.local().sqs().dead_letters(queue).is_empty(), "{queue}");
+        assert!(
+            caller.local().sqs().dead_letters(queue).is_empty(),
+            "{queue}"
+        );
     }
 }
 

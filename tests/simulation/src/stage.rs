@@ -62,6 +62,7 @@ impl Stage {
             async_by_default: false,
             owns: Vec::new(),
             calls_per_second: None,
+            queue: calls::QueueSettings::default(),
         };
         set.cloud.accounts.put_account(&account).await?;
         // Good for as long as any world lasts.

@@ -1,5 +1,5 @@
-//! What several functions take from one record at once: a nonce that is used once, and the permits
-//! of an account.
+//! What several functions take from one record at once: a nonce that is used once, the permits of an
+//! account, the numbers of a queue, and its entries.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -12,6 +12,36 @@ use crate::item::{Item, Reading};
 use crate::trouble::Trouble;
 
 impl Table {
+    /// The next of the numbers that a record counts, from 1 on. One may be left out, if the answer
+    /// to who took it was lost; none is given twice.
+    pub(crate) async fn next_number(&self, key: &Key) -> Result<u64, Trouble> {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .update_expression("ADD last_number :one")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::UpdatedNew);
+        let answer = update
+            .send()
+            .await
+            .map_err(|error| self.trouble("UpdateItem", error))?;
+        Reading(answer.attributes.unwrap_or_default()).number("last_number")
+    }
+
+    /// Deletes a record, whether it is there or not.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<(), Trouble> {
+        self.dynamodb
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .send()
+            .await
+            .map_err(|error| self.trouble("DeleteItem", error))?;
+        Ok(())
+    }
+
     /// Writes a record that must not be there, unless it has expired or `taker` itself has written
     /// it: the answer to that may have been lost. `false`: it is somebody else's.
     pub(crate) async fn put_once(
