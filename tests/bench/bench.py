@@ -110,7 +110,7 @@ class Bench:
              "basicConstraints=critical,CA:FALSE"],
             check=True, capture_output=True,
         )
-        amazons = ROOT / "shared/cloud/src/amazon_roots.pem"
+        amazons = ROOT / "shared/cloud/src/aws/amazon_roots.pem"
         (folder / "roots.pem").write_bytes(amazons.read_bytes() + (folder / "certificate.pem").read_bytes())
 
     def cold(self):

@@ -237,8 +237,8 @@ class Roles(unittest.TestCase):
         [(role, statement)] = opens
         self.assertEqual(("IngestRole", ["kms:Decrypt"]), (role, many(statement["Action"])))
         self.assertEqual({"Fn::GetAtt": ["PasswordKey", "Arn"]}, statement["Resource"])
-        # What shared/cloud/src/seal.rs binds a password to.
-        context = set(re.findall(r'encryption_context\("(\w+)"', (ROOT / "shared/cloud/src/seal.rs").read_text()))
+        # What shared/cloud/src/aws/encrypted_password.rs binds a password to.
+        context = set(re.findall(r'encryption_context\("(\w+)"', (ROOT / "shared/cloud/src/aws/encrypted_password.rs").read_text()))
         self.assertEqual({f"kms:EncryptionContext:{it}": "false" for it in context}, statement["Condition"]["Null"])
         conditional = {name for name, it in TRANSLATED["Resources"].items() if it.get("Condition") == "HasPasswordKey"}
         self.assertEqual({"PasswordKey", "IngestPasswordKey"}, conditional)
@@ -339,7 +339,7 @@ class Records(unittest.TestCase):
     def test_bodies_outlive_the_results_that_need_them(self):
         rule = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]
         results = TEMPLATE["Parameters"]["ResultsDays"]["MaxValue"]
-        record = (ROOT / "shared/cloud/src/call_record.rs").read_text()
+        record = (ROOT / "shared/cloud/src/records/call_record.rs").read_text()
         [kept_longer] = re.findall(r"KEPT_LONGER: SignedDuration = SignedDuration::from_hours\(24 \* (\d+)\)", record)
         self.assertGreaterEqual(rule["ExpirationInDays"], results + int(kept_longer))
 

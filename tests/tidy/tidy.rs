@@ -92,7 +92,11 @@ fn names_say_what_is_inside() {
     none(rust_files().flat_map(|file| {
         file.code()
             .filter_map(|line| declared(line, &["struct", "enum", "trait", "type"]))
-            .filter(|name| EMPTY_ENDINGS.iter().any(|ending| name.ends_with(ending)))
+            .filter(|name| {
+                EMPTY_ENDINGS
+                    .iter()
+                    .any(|end_reason| name.ends_with(end_reason))
+            })
             .map(|name| format!("{name} in {}", file.name))
             .collect::<Vec<_>>()
     }));

@@ -1,23 +1,23 @@
 //! A call for later: checked, kept, given its place, answered.
 
 use calls::{AsyncResponseType, Call, Digest, QueueSettings, Refusal};
-use cloud::arrival::TakenIn;
-use cloud::callback::may_be_called;
-use cloud::{Cloud, Trouble};
+use cloud::conversation::accept::Accepted;
+use cloud::outbound::callback::may_be_called;
+use cloud::{Cloud, Error};
 use soap::{CallRequest, Element, Fault};
 use tracing::info;
 use url::Url;
 
 use crate::caller::Caller;
-use crate::exchange::Answer;
+use crate::soap_endpoint::Answer;
 
 /// What is kept of a payload: its text, and the digest that tells a resend from another call.
-pub struct Kept {
+pub struct CanonicalPayload {
     canonical: String,
     digest: Digest,
 }
 
-impl Kept {
+impl CanonicalPayload {
     pub fn of(body: &Element) -> Self {
         Self {
             canonical: soap::canonical(body),
@@ -35,17 +35,17 @@ pub async fn accept(
     cloud: &Cloud,
     caller: &Caller,
     request: &CallRequest,
-    kept: Kept,
+    kept: CanonicalPayload,
     idempotency_key: Option<&str>,
     own_host: &str,
-) -> Result<Answer, Trouble> {
+) -> Result<Answer, Error> {
     let now = cloud.now();
     let call = match check(cloud, caller, request, &kept, own_host) {
         Ok(call) => call,
         Err(refusal) => return Ok(Ok(refused(request, &refusal))),
     };
     let alone = call.conversation_id.is_none();
-    let taken_in = match idempotency_key.filter(|_| alone) {
+    let accepted = match idempotency_key.filter(|_| alone) {
         Some(key) if !is_key(key) => {
             return Ok(Err(Fault::client(
                 "The Idempotency-Key header must have 1 to 255 characters, in UTF-8",
@@ -54,16 +54,16 @@ pub async fn accept(
         Some(key) => {
             let queues = queues_of(cloud, &call).await?;
             cloud
-                .take_in_once(call, &kept.canonical, key, &queues, now)
+                .accept_once(call, &kept.canonical, key, &queues, now)
                 .await?
         }
         None => {
             let queues = queues_of(cloud, &call).await?;
-            cloud.take_in(call, &kept.canonical, &queues, now).await?
+            cloud.accept(call, &kept.canonical, &queues, now).await?
         }
     };
-    Ok(match taken_in {
-        TakenIn::Accepted(request_id) => {
+    Ok(match accepted {
+        Accepted::Accepted(request_id) => {
             info!(%request_id, account = %caller.account, "call taken in");
             Ok(soap::write_queued(
                 request.method,
@@ -71,8 +71,8 @@ pub async fn accept(
                 &request_id.0,
             ))
         }
-        TakenIn::Refused(refusal) => Ok(refused(request, &refusal)),
-        TakenIn::KeyUsed => Err(Fault::client(
+        Accepted::Refused(refusal) => Ok(refused(request, &refusal)),
+        Accepted::KeyUsed => Err(Fault::client(
             "The Idempotency-Key header was used for a call with other content within the last \
              24 hours. Use another key for another call",
         )),
@@ -80,7 +80,7 @@ pub async fn accept(
 }
 
 /// Whether a call alone stands in a queue of its account. Remembered for some minutes.
-async fn queues_of(cloud: &Cloud, call: &Call) -> Result<QueueSettings, Trouble> {
+async fn queues_of(cloud: &Cloud, call: &Call) -> Result<QueueSettings, Error> {
     if call.conversation_id.is_some() {
         return Ok(QueueSettings::default());
     }
@@ -102,7 +102,7 @@ fn check(
     cloud: &Cloud,
     caller: &Caller,
     request: &CallRequest,
-    kept: &Kept,
+    kept: &CanonicalPayload,
     own_host: &str,
 ) -> Result<Call, Refusal> {
     let now = cloud.now();
@@ -121,7 +121,7 @@ fn check(
         return Err(Refusal::UnsecureResponseAddress);
     }
     Ok(Call {
-        request_id: cloud.chance.request_id(),
+        request_id: cloud.random.request_id(),
         account: caller.account.clone(),
         conversation_id,
         place,

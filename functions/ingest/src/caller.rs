@@ -2,7 +2,7 @@
 
 use calls::{AccountId, Invalid, Refusal};
 use cloud::accounts::{Login, TokenFound};
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use jiff::SignedDuration;
 use soap::{ClientContext, Credentials, Fault};
 
@@ -16,7 +16,7 @@ const NOBODY: &str = "*";
 pub async fn identify(
     cloud: &Cloud,
     credentials: Option<&Credentials>,
-) -> Result<Result<Caller, Fault>, Trouble> {
+) -> Result<Result<Caller, Fault>, Error> {
     let now = cloud.now();
     match credentials {
         Some(Credentials::Token(token)) => {
@@ -34,7 +34,7 @@ pub async fn identify(
             Ok(found.ok_or_else(login_failed))
         }
         Some(Credentials::Digest(proof)) => {
-            let attempt = cloud.chance.guid();
+            let attempt = cloud.random.guid();
             let found = cloud
                 .accounts
                 .log_in_by_digest(proof, &attempt, now)
@@ -47,7 +47,7 @@ pub async fn identify(
 
 /// Seconds until the caller's account may call again; `None`: it may call now. For callers that
 /// are known: strangers are not counted, since counting writes.
-pub async fn held_back(cloud: &Cloud, caller: &Caller) -> Result<Option<i64>, Trouble> {
+pub async fn held_back(cloud: &Cloud, caller: &Caller) -> Result<Option<i64>, Error> {
     let now = cloud.now();
     let calls_per_second = cloud.settings.calls_per_second;
     let not_before = cloud
@@ -69,7 +69,7 @@ fn login_failed() -> Fault {
 
 /// Whether calls without RequestType are queued: for this user or API client, or for its whole
 /// account. Asked of such calls alone, for which the account may have to be read.
-pub async fn is_async_by_default(cloud: &Cloud, caller: &Caller) -> Result<bool, Trouble> {
+pub async fn is_async_by_default(cloud: &Cloud, caller: &Caller) -> Result<bool, Error> {
     if caller.async_by_default {
         return Ok(true);
     }
@@ -82,7 +82,7 @@ pub async fn acting_for(
     cloud: &Cloud,
     caller: &Caller,
     client: Option<&ClientContext>,
-) -> Result<Result<Caller, Refusal>, Trouble> {
+) -> Result<Result<Caller, Refusal>, Error> {
     let named = client.and_then(|client| {
         client
             .id

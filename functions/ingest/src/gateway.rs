@@ -86,9 +86,9 @@ mod tests {
     fn h03_a_body_is_what_its_flag_says() {
         let envelope = "<a>\u{e9}</a>";
         let plain = read(event(envelope, false)).expect("a request");
-        let packed = read(event(&STANDARD.encode(envelope), true)).expect("a request");
+        let compressed = read(event(&STANDARD.encode(envelope), true)).expect("a request");
         assert_eq!(plain.body, envelope.as_bytes());
-        assert_eq!(packed.body, plain.body);
+        assert_eq!(compressed.body, plain.body);
         // Not decoded because it looks like it, and not taken as it is because it cannot be.
         let looks_packed = read(event("PGEvPg==", false)).expect("a request");
         assert_eq!(looks_packed.body, b"PGEvPg==");

@@ -8,18 +8,18 @@
 //! JSON). [`gateway`] is what `main.rs` needs of API Gateway.
 
 pub mod accept;
-pub mod asked;
-pub mod at_once;
 pub mod caller;
-pub mod exchange;
 pub mod gateway;
 pub mod http;
+pub mod object_query;
 pub mod page;
 pub mod request_state;
 pub mod rest;
 pub mod result_message;
 pub mod results;
 pub mod retrieve;
+pub mod soap_endpoint;
+pub mod synchronous;
 pub mod system;
 pub mod tokens;
 
@@ -53,7 +53,9 @@ async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
         ("GET", path) if path.ends_with("/etframeworkfault.xsd") => {
             Response::new(200, "text/xml; charset=utf-8", soap::fault_schema())
         }
-        ("POST", path) if path.ends_with("/service.asmx") => exchange::answer(cloud, request).await,
+        ("POST", path) if path.ends_with("/service.asmx") => {
+            soap_endpoint::answer(cloud, request).await
+        }
         ("POST", path) if path.ends_with("/v2/token") => tokens::v2(cloud, request).await,
         ("POST", path) if path.ends_with("/v1/requesttoken") => tokens::v1(cloud, request).await,
         ("GET", path) if path.ends_with("/platform/v1/endpoints/soap") => {

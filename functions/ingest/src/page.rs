@@ -2,7 +2,7 @@
 //! where the next page begins.
 
 use calls::{AccountId, RequestId};
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use serde::{Deserialize, Serialize};
 use soap::{Element, Operation, PAYLOAD_BYTES_MAX, RetrieveRequest};
 
@@ -94,7 +94,7 @@ pub async fn keep(
     request_id: &RequestId,
     request: &str,
     cursor: Cursor,
-) -> Result<(), Trouble> {
+) -> Result<(), Error> {
     let continuation = Continuation {
         request: request.to_owned(),
         cursor,
@@ -111,12 +111,12 @@ pub async fn continued(
     cloud: &Cloud,
     account: &AccountId,
     page_before: &str,
-) -> Result<Option<(RetrieveRequest, String, Cursor)>, Trouble> {
+) -> Result<Option<(RetrieveRequest, String, Cursor)>, Error> {
     let page_before = RequestId(page_before.trim().to_lowercase());
     let Some(text) = cloud.calls.continuation(account, &page_before).await? else {
         return Ok(None);
     };
-    let unreadable = || Trouble::Unreadable {
+    let unreadable = || Error::Unreadable {
         sk: "CONTINUE".to_owned(),
         attribute: "continuation",
     };

@@ -1,26 +1,26 @@
 //! The state of one call, at any moment after it was accepted.
 
 use calls::{Call, Phase, SequenceCode};
-use cloud::outcome_record::OutcomeRecord;
-use cloud::standing::Standing;
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::records::outcome_record::OutcomeRecord;
 use jiff::Timestamp;
 use soap::{Element, write_date_time};
 
 /// An AsyncRequestResult; `None`: how the call ended is kept no longer. Filtered by either name of
 /// an id, so both are there; only what is asked for is answered.
 pub fn element(
-    standing: &Standing,
+    header: &ConversationRecord,
     sequence: SequenceCode,
     call: &Call,
     record: Option<&OutcomeRecord>,
     now: Timestamp,
 ) -> Option<Element> {
-    let conversation_id = standing
+    let conversation_id = header
         .conversation
         .conversation_id
         .as_ref()
         .map_or(call.request_id.0.as_str(), |id| id.as_str());
-    let status = state(standing, sequence, call, record, now)?;
+    let status = state(header, sequence, call, record, now)?;
     let mut state = Element::new("Results")
         .typed("AsyncRequestResult")
         .with(Element::of("CreatedDate", write_date_time(call.arrived_at)))
@@ -42,7 +42,7 @@ pub fn element(
 
 /// AsyncRequestResult.Status; `None`: how the call ended is kept no longer.
 pub fn state(
-    standing: &Standing,
+    header: &ConversationRecord,
     sequence: SequenceCode,
     call: &Call,
     record: Option<&OutcomeRecord>,
@@ -50,18 +50,18 @@ pub fn state(
 ) -> Option<&'static str> {
     match record {
         Some(record) => Some(record.outcome.state()),
-        None => state_without_outcome(standing, sequence, call, now),
+        None => state_without_outcome(header, sequence, call, now),
     }
 }
 
 /// The same of a call that has not ended, or ended too long ago.
 fn state_without_outcome(
-    standing: &Standing,
+    header: &ConversationRecord,
     sequence: SequenceCode,
     call: &Call,
     now: Timestamp,
 ) -> Option<&'static str> {
-    let conversation = &standing.conversation;
+    let conversation = &header.conversation;
     match &conversation.phase {
         Phase::Gathering => Some("Gathering"),
         // A call outlives its outcome by half a year, and its turn is over.

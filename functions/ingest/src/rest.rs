@@ -5,7 +5,7 @@
 
 use calls::{Call, Ended, OverallStatus, RequestId};
 use cloud::accounts::{Caller, TokenFound};
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use serde_json::{Value, json};
 use soap::{ObjectResult, write_date_time};
 use tracing::error;
@@ -19,17 +19,17 @@ const PAGE_SIZE: usize = 50;
 
 /// What is asked of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
+pub enum Question {
     Status,
     Results,
 }
 
 /// The id and the question in a path, which is in lower case; `None`: it leads somewhere else.
-pub fn asked(path: &str) -> Option<(RequestId, About)> {
+pub fn asked(path: &str) -> Option<(RequestId, Question)> {
     let mut parts = path.rsplit('/');
     let about = match parts.next()? {
-        "status" => About::Status,
-        "results" => About::Results,
+        "status" => Question::Status,
+        "results" => Question::Results,
         _ => return None,
     };
     let id = parts.next().filter(|id| !id.is_empty())?;
@@ -43,14 +43,14 @@ pub async fn answer(
     cloud: &Cloud,
     request: &Request,
     request_id: &RequestId,
-    about: About,
+    about: Question,
 ) -> Response {
     let answered = match holder(cloud, request).await {
         Ok(Ok(caller)) => look(cloud, request, &caller, request_id, about).await,
         Ok(Err(refused)) => Ok(refused),
-        Err(trouble) => Err(trouble),
+        Err(error) => Err(error),
     };
-    answered.unwrap_or_else(|trouble| unavailable(&trouble))
+    answered.unwrap_or_else(|error| unavailable(&error))
 }
 
 async fn look(
@@ -58,11 +58,11 @@ async fn look(
     request: &Request,
     caller: &Caller,
     request_id: &RequestId,
-    about: About,
-) -> Result<Response, Trouble> {
+    about: Question,
+) -> Result<Response, Error> {
     let page = match about {
-        About::Status => Paging::default(),
-        About::Results => match Paging::read(&request.query) {
+        Question::Status => Paging::default(),
+        Question::Results => match Paging::read(&request.query) {
             Ok(page) => page,
             Err(why) => return Ok(said(400, 0, why)),
         },
@@ -73,18 +73,18 @@ async fn look(
     };
     let now = cloud.now();
     let sequence = found.call.place.sequence();
-    let record = cloud.outcome(&found.standing, sequence, now).await?;
-    let state = request_state::state(&found.standing, sequence, &found.call, record.as_ref(), now);
+    let record = cloud.outcome(&found.header, sequence, now).await?;
+    let state = request_state::state(&found.header, sequence, &found.call, record.as_ref(), now);
     let Some(state) = state else {
         return Ok(unknown(cloud, request_id));
     };
     let outcome = match &record {
         Some(record) => Some(record.outcome.clone()),
-        None => found.standing.conversation.outcome_of_unrun(sequence, now),
+        None => found.header.conversation.outcome_of_unrun(sequence, now),
     };
     match about {
-        About::Status => Ok(status(cloud, &found.call, outcome.as_ref(), state)),
-        About::Results => {
+        Question::Status => Ok(status(cloud, &found.call, outcome.as_ref(), state)),
+        Question::Results => {
             let results = match &record {
                 Some(record) => results::of_objects(cloud, record).await?,
                 None => Vec::new(),
@@ -115,7 +115,7 @@ fn status(cloud: &Cloud, call: &Call, outcome: Option<&calls::Outcome>, state: &
                 "requestId": call.request_id.0,
                 "state": state,
             },
-            "requestId": cloud.chance.guid(),
+            "requestId": cloud.random.guid(),
             "resultMessages": [],
         }),
     )
@@ -189,7 +189,7 @@ fn unknown(cloud: &Cloud, request_id: &RequestId) -> Response {
     Response::json(
         404,
         &json!({
-            "requestId": cloud.chance.guid(),
+            "requestId": cloud.random.guid(),
             "resultMessages": [{
                 "resultType": "Operational",
                 "resultClass": "Error",
@@ -203,7 +203,7 @@ fn unknown(cloud: &Cloud, request_id: &RequestId) -> Response {
 }
 
 /// Who holds the token of a REST request, and may call now; or the answer that says no.
-pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, Response>, Trouble> {
+pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, Response>, Error> {
     let header = request.header("authorization").unwrap_or_default();
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -233,8 +233,8 @@ pub fn said(status: u16, error_code: u32, message: &str) -> Response {
 }
 
 /// The outside failed us; nothing is said of how.
-pub fn unavailable(trouble: &Trouble) -> Response {
-    error!(trouble = trouble.in_full(), "request could not be answered");
+pub fn unavailable(error: &Error) -> Response {
+    error!(error = error.in_full(), "request could not be answered");
     said(503, 2, "Try again").retry_after(Some(1))
 }
 
@@ -245,10 +245,10 @@ mod tests {
     #[test]
     fn paths_ask_by_their_end() {
         let id = RequestId("6f0c".to_owned());
-        let status = Some((id.clone(), About::Status));
+        let status = Some((id.clone(), Question::Status));
         assert_eq!(asked("/data/v1/async/6f0c/status"), status);
         assert_eq!(asked("/prefix/data/v1/async/6f0c/status"), status);
-        let results = Some((id, About::Results));
+        let results = Some((id, Question::Results));
         assert_eq!(asked("/data/v1/async/6f0c/results"), results);
         for other in [
             "/data/v1/async/6f0c",

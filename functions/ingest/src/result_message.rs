@@ -1,7 +1,7 @@
 //! What became of a call as a whole, as ResultMessage tells it.
 
-use cloud::outcome_record::OutcomeRecord;
-use cloud::{Cloud, Trouble};
+use cloud::records::outcome_record::OutcomeRecord;
+use cloud::{Cloud, Error};
 use soap::{Element, ObjectDetail, ObjectResult, PAYLOAD_BYTES_MAX, write_date_time};
 
 /// What stands in the StatusMessage where there is no room for ResultDetailXML.
@@ -14,7 +14,7 @@ pub async fn element(
     record: &OutcomeRecord,
     conversation_id: &str,
     with_detail: bool,
-) -> Result<Element, Trouble> {
+) -> Result<Element, Error> {
     let outcome = &record.outcome;
     let status = outcome.overall_status.text();
     let mut message = outcome.status_message.clone();

@@ -2,12 +2,12 @@
 //! ConversationID.
 
 use calls::{AccountId, Call, RequestId, SequenceCode};
-use cloud::outcome_record::OutcomeRecord;
-use cloud::standing::Standing;
-use cloud::{Cloud, Trouble};
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::records::outcome_record::OutcomeRecord;
+use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
-use crate::asked::{Asked, Kind};
+use crate::object_query::{ObjectQuery, ResultKind};
 use crate::page::{Cursor, Page};
 use crate::request_state;
 use crate::result_message;
@@ -20,15 +20,15 @@ const READ_AT_ONCE: i32 = 250;
 pub async fn look(
     cloud: &Cloud,
     account: &AccountId,
-    kind: Kind,
+    kind: ResultKind,
     request: &RetrieveRequest,
     mut cursor: Cursor,
     size: usize,
-) -> Result<Looked, Trouble> {
+) -> Result<Looked, Error> {
     if let Err(refused) = kind.check_properties(request) {
         return Ok(Err(refused.to_string()));
     }
-    let Some(asked) = Asked::of(request) else {
+    let Some(asked) = ObjectQuery::of(request) else {
         return Ok(Err(format!(
             "{} is retrieved by a filter with RequestID or ConversationID equals or IN",
             request.object_type
@@ -58,26 +58,21 @@ pub async fn look(
 struct Looking<'a> {
     cloud: &'a Cloud,
     account: &'a AccountId,
-    kind: Kind,
+    kind: ResultKind,
     request: &'a RetrieveRequest,
-    asked: &'a Asked,
+    asked: &'a ObjectQuery,
 }
 
 /// One call of a conversation, as far as it is known.
-struct Entry {
+struct CallEntry {
     call: Option<Call>,
     outcome: Option<OutcomeRecord>,
 }
 
 impl Looking<'_> {
     /// `false`: the page is full, and the cursor says where to go on.
-    async fn take_id(
-        &self,
-        id: &str,
-        cursor: &mut Cursor,
-        page: &mut Page,
-    ) -> Result<bool, Trouble> {
-        let (standing, only) = if self.asked.by_conversation {
+    async fn take_id(&self, id: &str, cursor: &mut Cursor, page: &mut Page) -> Result<bool, Error> {
+        let (header, only) = if self.asked.by_conversation {
             (self.cloud.conversation_named(self.account, id).await?, None)
         } else {
             let request_id = RequestId(id.to_owned());
@@ -86,19 +81,19 @@ impl Looking<'_> {
                 .call_of_request(self.account, &request_id)
                 .await?;
             let only = found.as_ref().map(|found| found.call.place.sequence());
-            (found.map(|found| found.standing), only)
+            (found.map(|found| found.header), only)
         };
-        let Some(standing) = standing else {
+        let Some(header) = header else {
             return Ok(true);
         };
         loop {
             let first = SequenceCode::new(cursor.sequence).unwrap_or(SequenceCode::FIRST);
             let (entries, rest) = self
-                .entries(&standing, only.unwrap_or(first), only.is_some())
+                .entries(&header, only.unwrap_or(first), only.is_some())
                 .await?;
             for (sequence, entry) in entries {
                 cursor.sequence = sequence.get();
-                let elements = self.elements(&standing, sequence, entry).await?;
+                let elements = self.elements(&header, sequence, entry).await?;
                 if !self.take(elements, cursor, page) {
                     return Ok(false);
                 }
@@ -129,25 +124,23 @@ impl Looking<'_> {
     /// Calls from one on, or it alone, and where the rest begins, if there is more to look at.
     async fn entries(
         &self,
-        standing: &Standing,
+        header: &ConversationRecord,
         first: SequenceCode,
         only: bool,
-    ) -> Result<(Vec<(SequenceCode, Entry)>, Option<SequenceCode>), Trouble> {
+    ) -> Result<(Vec<(SequenceCode, CallEntry)>, Option<SequenceCode>), Error> {
         let now = self.cloud.now();
         let limit = if only { 1 } else { READ_AT_ONCE };
         let (outcomes, rest) = if only {
-            let outcome = self.cloud.outcome(standing, first, now).await?;
+            let outcome = self.cloud.outcome(header, first, now).await?;
             (outcome.into_iter().collect(), None)
         } else {
-            self.cloud
-                .outcomes_from(standing, first, limit, now)
-                .await?
+            self.cloud.outcomes_from(header, first, limit, now).await?
         };
-        if self.kind != Kind::Request {
+        if self.kind != ResultKind::Request {
             let entry = |outcome: OutcomeRecord| {
                 (
                     outcome.sequence,
-                    Entry {
+                    CallEntry {
                         call: None,
                         outcome: Some(outcome),
                     },
@@ -157,7 +150,7 @@ impl Looking<'_> {
         }
         // The header once more, after the outcomes: a call that ended in between is then seen as
         // it was before, which is true of a moment ago, and not as neither.
-        let found = self.cloud.calls_of(&standing.key, first, limit).await?;
+        let found = self.cloud.calls_of(&header.key, first, limit).await?;
         let mut calls = found.map(|(_, calls)| calls).unwrap_or_default();
         // Outcomes are longer than calls can be: fewer of them may have come in one answer.
         calls.retain(|call| rest.is_none_or(|rest| call.place.sequence() < rest));
@@ -171,7 +164,7 @@ impl Looking<'_> {
                 .cloned();
             (
                 sequence,
-                Entry {
+                CallEntry {
                     call: Some(call),
                     outcome,
                 },
@@ -182,32 +175,34 @@ impl Looking<'_> {
 
     async fn elements(
         &self,
-        standing: &Standing,
+        header: &ConversationRecord,
         sequence: SequenceCode,
-        entry: Entry,
-    ) -> Result<Vec<Element>, Trouble> {
+        entry: CallEntry,
+    ) -> Result<Vec<Element>, Error> {
         match (self.kind, entry.outcome, entry.call) {
-            (Kind::Message, Some(outcome), _) => {
-                let conversation_id = self.conversation_id(standing, &outcome.request_id);
+            (ResultKind::Message, Some(outcome), _) => {
+                let conversation_id = self.conversation_id(header, &outcome.request_id);
                 let properties = &self.request.properties;
                 let with_detail = properties.iter().any(|name| name == "ResultDetailXML");
                 let message =
                     result_message::element(self.cloud, &outcome, &conversation_id, with_detail)
                         .await?;
-                let calls = standing.conversation.calls_in_conversation;
+                let calls = header.conversation.calls_in_conversation;
                 Ok(vec![message.with(Element::of(
                     "CallsInConversation",
                     calls.to_string(),
                 ))])
             }
-            (Kind::Item, Some(outcome), _) => self.items(standing, &outcome).await,
-            (Kind::Request, outcome, Some(call)) => {
+            (ResultKind::Item, Some(outcome), _) => self.items(header, &outcome).await,
+            (ResultKind::Request, outcome, Some(call)) => {
                 let now = self.cloud.now();
                 let outcome = outcome.as_ref();
-                let element = request_state::element(standing, sequence, &call, outcome, now);
+                let element = request_state::element(header, sequence, &call, outcome, now);
                 Ok(element.into_iter().collect())
             }
-            (Kind::Message | Kind::Item, None, _) | (Kind::Request, _, None) => Ok(Vec::new()),
+            (ResultKind::Message | ResultKind::Item, None, _) | (ResultKind::Request, _, None) => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -215,7 +210,7 @@ impl Looking<'_> {
     /// client can do without.
     fn properties(&self) -> Vec<String> {
         let mut properties = self.request.properties.clone();
-        if self.kind == Kind::Item {
+        if self.kind == ResultKind::Item {
             properties.extend(["StatusCode", "StatusMessage"].map(str::to_owned));
         }
         properties
@@ -223,8 +218,8 @@ impl Looking<'_> {
 
     /// The conversation as its caller knows it. A call alone is named by its RequestID, which is
     /// shown to those who ask for a conversation.
-    fn conversation_id(&self, standing: &Standing, request_id: &RequestId) -> String {
-        match &standing.conversation.conversation_id {
+    fn conversation_id(&self, header: &ConversationRecord, request_id: &RequestId) -> String {
+        match &header.conversation.conversation_id {
             Some(id) => id.as_str().to_owned(),
             None if self.asked.names_conversations => request_id.0.clone(),
             None => String::new(),
@@ -233,11 +228,11 @@ impl Looking<'_> {
 
     async fn items(
         &self,
-        standing: &Standing,
+        header: &ConversationRecord,
         record: &OutcomeRecord,
-    ) -> Result<Vec<Element>, Trouble> {
+    ) -> Result<Vec<Element>, Error> {
         let results = of_objects(self.cloud, record).await?;
-        let conversation_id = self.conversation_id(standing, &record.request_id);
+        let conversation_id = self.conversation_id(header, &record.request_id);
         let item = |(ordinal, result): (usize, ObjectResult)| {
             let mut item = Element::new("Results").typed("ResultItem");
             item.children.push(Element::of(
@@ -267,10 +262,7 @@ impl Looking<'_> {
 }
 
 /// What became of each object of a call.
-pub async fn of_objects(
-    cloud: &Cloud,
-    record: &OutcomeRecord,
-) -> Result<Vec<ObjectResult>, Trouble> {
+pub async fn of_objects(cloud: &Cloud, record: &OutcomeRecord) -> Result<Vec<ObjectResult>, Error> {
     let results = record.object_results(cloud).await?;
     if !results.is_empty() {
         return Ok(results);

@@ -1,13 +1,13 @@
 //! Retrieve and Query: looking at stored objects, and at what became of calls.
 
 use calls::{AccountId, RequestId};
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use jiff::SignedDuration;
-use objects::{ObjectKey, Source, Working};
+use objects::{ObjectKey, Overlay, Source};
 use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
-use crate::asked::Kind;
 use crate::caller::{self, Caller};
+use crate::object_query::ResultKind;
 use crate::page::{self, Cursor, Page, RESULTS_MAX};
 use crate::results;
 
@@ -26,8 +26,8 @@ pub async fn retrieve(
     caller: &Caller,
     request: &RetrieveRequest,
     canonical: &str,
-) -> Result<String, Trouble> {
-    let request_id = cloud.chance.request_id();
+) -> Result<String, Error> {
+    let request_id = cloud.random.request_id();
     let client = request.clients.first();
     let account = match caller::acting_for(cloud, caller, client).await? {
         Ok(acting) => acting.account,
@@ -43,8 +43,8 @@ pub async fn query(
     caller: &Caller,
     request: &QueryRequest,
     canonical: &str,
-) -> Result<String, Trouble> {
-    let request_id = cloud.chance.request_id();
+) -> Result<String, Error> {
+    let request_id = cloud.random.request_id();
     let wanted = of_query(request);
     let (status, results) =
         page_of(cloud, &caller.account, &wanted, canonical, &request_id).await?;
@@ -71,7 +71,7 @@ async fn page_of(
     request: &RetrieveRequest,
     canonical: &str,
     request_id: &RequestId,
-) -> Result<(String, String), Trouble> {
+) -> Result<(String, String), Error> {
     let error = |text: &str| Ok((format!("Error: {text}"), String::new()));
     let (request, canonical, cursor) = match &request.continue_request {
         None => (request.clone(), canonical.to_owned(), Cursor::default()),
@@ -106,13 +106,13 @@ async fn look(
     account: &AccountId,
     request: &RetrieveRequest,
     cursor: Cursor,
-) -> Result<Looked, Trouble> {
+) -> Result<Looked, Error> {
     let size = request
         .batch_size
         .and_then(|size| usize::try_from(size).ok())
         .unwrap_or(RESULTS_MAX)
         .min(RESULTS_MAX);
-    match Kind::named(&request.object_type) {
+    match ResultKind::named(&request.object_type) {
         Some(kind) => results::look(cloud, account, kind, request, cursor, size).await,
         None => stored(cloud, account, request, cursor, size).await,
     }
@@ -125,17 +125,17 @@ async fn stored(
     request: &RetrieveRequest,
     cursor: Cursor,
     size: usize,
-) -> Result<Looked, Trouble> {
-    let mut working = Working::new(account);
+) -> Result<Looked, Error> {
+    let mut overlay = Overlay::new(account);
     // What the type needs to be found, such as the data extension of a row.
-    while let Err(missing) = objects::retrieve_from(&working, &request.object_type) {
-        cloud.load_objects(&mut working, missing.0).await?;
+    while let Err(missing) = objects::retrieve_from(&overlay, &request.object_type) {
+        cloud.load_objects(&mut overlay, missing.0).await?;
     }
-    let source = match objects::retrieve_from(&working, &request.object_type) {
+    let source = match objects::retrieve_from(&overlay, &request.object_type) {
         Ok(Ok(source)) => source,
         Ok(Err(refused)) => return Ok(Err(refused.to_string())),
         Err(missing) => {
-            return Err(Trouble::Missing(format!("{:?}", missing.0)));
+            return Err(Error::Missing(format!("{:?}", missing.0)));
         }
     };
     if let Err(refused) = source.check_properties(request) {
@@ -166,7 +166,7 @@ impl Wanted<'_> {
         keys: &[ObjectKey],
         first: usize,
         size: usize,
-    ) -> Result<Page, Trouble> {
+    ) -> Result<Page, Error> {
         let mut page = Page::of(size);
         for (id, key) in keys.iter().enumerate().skip(first) {
             let fits = !page.is_full()
@@ -191,7 +191,7 @@ impl Wanted<'_> {
         cloud: &Cloud,
         mut after: Option<String>,
         size: usize,
-    ) -> Result<Page, Trouble> {
+    ) -> Result<Page, Error> {
         let began = cloud.now();
         let mut page = Page::of(size);
         loop {

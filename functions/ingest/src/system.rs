@@ -1,7 +1,7 @@
 //! The service itself: its status and version, what its objects look like, and the operations that
 //! it knows of and does not offer.
 
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use jiff::Timestamp;
 use soap::{
     ConfigureRequest, DescribeRequest, Element, ExecuteRequest, ExtractRequest, RequestResult,
@@ -12,13 +12,13 @@ use soap::{
 const VERSION_DATE: &str = "2026-11-21T00:00:00Z";
 
 /// GetSystemStatus.
-pub async fn status(cloud: &Cloud) -> Result<String, Trouble> {
+pub async fn status(cloud: &Cloud) -> Result<String, Error> {
     let status = if cloud.accounts.maintenance().await? {
         SystemStatus::InMaintenance
     } else {
         SystemStatus::Ok
     };
-    Ok(soap::write_system_status(status, &cloud.chance.guid()))
+    Ok(soap::write_system_status(status, &cloud.random.guid()))
 }
 
 /// VersionInfo.
@@ -29,12 +29,12 @@ pub fn version(cloud: &Cloud, _include_history: bool) -> String {
         date,
         notes: "Aftercall, an asynchronous server for SOAP API calls",
     };
-    soap::write_version_info(&version, &[], &cloud.chance.guid())
+    soap::write_version_info(&version, &[], &cloud.random.guid())
 }
 
 /// Describe.
 pub fn describe(cloud: &Cloud, request: &DescribeRequest) -> String {
-    soap::write_definitions(&request.object_types, &cloud.chance.guid())
+    soap::write_definitions(&request.object_types, &cloud.random.guid())
 }
 
 /// Extract is not offered: one error per request.
@@ -44,7 +44,7 @@ pub fn extract(cloud: &Cloud, request: &ExtractRequest) -> String {
         extracts.map(|extract| format!("The extract '{}' is not supported", extract.id)),
         31_000,
     );
-    soap::write_extracted(&results, &cloud.chance.guid())
+    soap::write_extracted(&results, &cloud.random.guid())
 }
 
 /// Execute is not offered: one error per request.
@@ -57,7 +57,7 @@ pub fn execute(cloud: &Cloud, request: &ExecuteRequest) -> String {
         }),
         8,
     );
-    soap::write_executed(&results, &cloud.chance.guid())
+    soap::write_executed(&results, &cloud.random.guid())
 }
 
 /// Schedule is not offered: one error per object. ScheduledTime defers a call.
@@ -67,7 +67,7 @@ pub fn schedule(cloud: &Cloud, request: &ScheduleRequest) -> String {
         types.map(|name| format!("The Schedule method is not supported for the {name} object")),
         105,
     );
-    soap::write_scheduled(&results, &cloud.chance.guid())
+    soap::write_scheduled(&results, &cloud.random.guid())
 }
 
 /// Configure is not offered: one error per object.
@@ -77,7 +77,7 @@ pub fn configure(cloud: &Cloud, request: &ConfigureRequest) -> String {
         types.map(|name| format!("Cannot perform Configure on objects of type {name}")),
         5,
     );
-    soap::write_configured(&results, &cloud.chance.guid())
+    soap::write_configured(&results, &cloud.random.guid())
 }
 
 fn type_of(object: &Element) -> &str {

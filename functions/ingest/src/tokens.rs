@@ -2,7 +2,7 @@
 //! and where a token's holder finds the SOAP service.
 
 use cloud::accounts::{Login, TOKEN_LIFE};
-use cloud::{Cloud, Trouble};
+use cloud::{Cloud, Error};
 use serde_json::{Value, json};
 
 use crate::http::{Request, Response, base_url, service_url};
@@ -33,7 +33,7 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
         );
     };
     match make_token(cloud, id, secret).await {
-        Ok(Asked::Token(token)) => {
+        Ok(ParsedTokenRequest::Token(token)) => {
             let base = base_url(cloud, request);
             no_store(Response::json(
                 200,
@@ -48,19 +48,19 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
                 }),
             ))
         }
-        Ok(Asked::Unknown) => refused(
+        Ok(ParsedTokenRequest::Unknown) => refused(
             401,
             "invalid_client",
             "Client authentication failed. Make sure that the client ID and client secret are \
              valid and that the package is installed and enabled.",
         ),
-        Ok(Asked::HeldBack(seconds)) => refused(
+        Ok(ParsedTokenRequest::HeldBack(seconds)) => refused(
             429,
             "temporarily_unavailable",
             "Rate Limited. A token is good for 18 minutes; use it until it has expired.",
         )
         .retry_after(Some(seconds)),
-        Err(trouble) => rest::unavailable(&trouble),
+        Err(error) => rest::unavailable(&error),
     }
 }
 
@@ -71,18 +71,18 @@ pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
         return unauthorized(400, "clientId and clientSecret are needed");
     };
     match make_token(cloud, id, secret).await {
-        Ok(Asked::Token(token)) => {
+        Ok(ParsedTokenRequest::Token(token)) => {
             let mut body = json!({ "accessToken": token, "expiresIn": TOKEN_LIFE.as_secs() - 1 });
             if request.query.contains("legacy=1") {
                 body["legacyToken"] = Value::String(token);
             }
             no_store(Response::json(200, &body))
         }
-        Ok(Asked::Unknown) => unauthorized(401, "Unauthorized"),
-        Ok(Asked::HeldBack(seconds)) => {
+        Ok(ParsedTokenRequest::Unknown) => unauthorized(401, "Unauthorized"),
+        Ok(ParsedTokenRequest::HeldBack(seconds)) => {
             rest::said(429, 17, "Rate Limited").retry_after(Some(seconds))
         }
-        Err(trouble) => rest::unavailable(&trouble),
+        Err(error) => rest::unavailable(&error),
     }
 }
 
@@ -91,12 +91,12 @@ pub async fn soap_endpoint(cloud: &Cloud, request: &Request) -> Response {
     match rest::holder(cloud, request).await {
         Ok(Ok(_)) => Response::json(200, &json!({ "url": service_url(cloud, request) })),
         Ok(Err(refused)) => refused,
-        Err(trouble) => rest::unavailable(&trouble),
+        Err(error) => rest::unavailable(&error),
     }
 }
 
 /// What came of asking for a token.
-enum Asked {
+enum ParsedTokenRequest {
     Token(String),
     /// Nobody has that id and secret.
     Unknown,
@@ -104,21 +104,21 @@ enum Asked {
     HeldBack(i64),
 }
 
-async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<Asked, Trouble> {
+async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<ParsedTokenRequest, Error> {
     let now = cloud.now();
     let Some(caller) = cloud
         .accounts
         .log_in(Login::Client, id, secret, now)
         .await?
     else {
-        return Ok(Asked::Unknown);
+        return Ok(ParsedTokenRequest::Unknown);
     };
     if let Some(seconds) = caller::held_back(cloud, &caller).await? {
-        return Ok(Asked::HeldBack(seconds));
+        return Ok(ParsedTokenRequest::HeldBack(seconds));
     }
-    let token = cloud.chance.token();
+    let token = cloud.random.token();
     cloud.accounts.keep_token(&token, &caller, now).await?;
-    Ok(Asked::Token(token))
+    Ok(ParsedTokenRequest::Token(token))
 }
 
 /// The fields of a token request, from JSON or a form.

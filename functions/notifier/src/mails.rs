@@ -10,15 +10,15 @@ mod sending;
 
 use std::collections::BTreeMap;
 
-use cloud::mail::{ANSWER_MAX, MailSession};
-use cloud::mail_record::{self, MailRecord, MailState, MailsRecord};
-use cloud::queues::{Owing, ReplyWake};
+use cloud::aws::mail::{ANSWER_MAX, MailSession};
+use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
+use cloud::records::mail_record::{self, MailRecord, MailState, MailsRecord};
 use cloud::token_buckets::MailTokens;
-use cloud::{Cloud, CommitError, Trouble};
+use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Left;
+use crate::Disposition;
 use sending::Stands;
 
 /// Mails that are on their way to the mail service at the same time.
@@ -64,9 +64,13 @@ struct Run<'a> {
 }
 
 /// Sends what is owed of a call's mails, as far as time and the mail service's rate allow.
-pub async fn settle(cloud: &Cloud, wake: &ReplyWake, deadline: Timestamp) -> Result<Left, Trouble> {
+pub async fn settle(
+    cloud: &Cloud,
+    wake: &ReplyWakeUp,
+    deadline: Timestamp,
+) -> Result<Disposition, Error> {
     let Some(mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
-        return Ok(Left::Nothing);
+        return Ok(Disposition::Nothing);
     };
     let mut run = Run {
         cloud,
@@ -98,10 +102,10 @@ impl Run<'_> {
         has_time(self.cloud, self.deadline)
     }
 
-    async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<Stop>, Trouble> {
+    async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<Stop>, Error> {
         let mut wanted = 0;
         for mail in &page {
-            if mail.state == MailState::Owed && !self.is_held(mail).await? {
+            if mail.state == MailState::Pending && !self.is_held(mail).await? {
                 wanted += 1;
             }
         }
@@ -130,7 +134,7 @@ impl Run<'_> {
         if stands.contains(&Stands::SenderUnverified) {
             return Ok(Some(Stop::Until(now + UNVERIFIED_AGAIN)));
         }
-        if stands.contains(&Stands::Trouble) {
+        if stands.contains(&Stands::Error) {
             return Ok(Some(Stop::Until(now + SERVICE_AGAIN)));
         }
         if stands.contains(&Stands::OutOfTime) {
@@ -149,7 +153,7 @@ impl Run<'_> {
         let mut sending = Vec::with_capacity(page.len());
         for mail in page {
             let held = self.holding.get(&sending::definition_of(&mail)) == Some(&true);
-            let is_sent = mail.state == MailState::Owed && !held && left > 0;
+            let is_sent = mail.state == MailState::Pending && !held && left > 0;
             left -= u32::from(is_sent);
             self.sent_any |= is_sent;
             let (cloud, session, deadline) = (self.cloud, &self.session, self.deadline);
@@ -163,7 +167,7 @@ impl Run<'_> {
         stream::iter(sending).buffered(AT_ONCE).collect().await
     }
 
-    async fn is_held(&mut self, mail: &MailRecord) -> Result<bool, Trouble> {
+    async fn is_held(&mut self, mail: &MailRecord) -> Result<bool, Error> {
         let definition = sending::definition_of(mail);
         if let Some(held) = self.holding.get(&definition) {
             return Ok(*held);
@@ -174,7 +178,7 @@ impl Run<'_> {
     }
 
     /// Commits how far it has come, and sees to it that somebody goes on.
-    async fn leave(self, stop: Option<Stop>) -> Result<Left, Trouble> {
+    async fn leave(self, stop: Option<Stop>) -> Result<Disposition, Error> {
         let now = self.cloud.now();
         let (due, goes_on) = match stop {
             None => ((!self.all_done).then(|| now + LOOK_AGAIN), false),
@@ -182,24 +186,27 @@ impl Run<'_> {
             Some(Stop::Until(at)) => (Some(at), false),
             Some(Stop::NotBefore(at)) if at.duration_since(now) > HELD_MAX => (Some(at), false),
             // Nothing has happened: the same message waits, once.
-            Some(Stop::NotBefore(at)) if !self.sent_any => return Ok(Left::WaitsUntil(at)),
+            Some(Stop::NotBefore(at)) if !self.sent_any => return Ok(Disposition::WaitsUntil(at)),
             Some(Stop::NotBefore(at)) => (Some(at + mail_record::LOOK_AGAIN), true),
         };
         let mails = self.commit(due).await?;
         if goes_on {
             // A new message, so that a long send burns no message's receives.
-            let wake = ReplyWake {
+            let wake = ReplyWakeUp {
                 conversation: mails.conversation.clone(),
                 sequence: mails.sequence,
-                what: Owing::Mails,
+                what: ReplyTarget::Mails,
                 step: mails.version,
             };
-            self.cloud.queues.wake_replies(&[wake]).await?;
+            self.cloud
+                .queues
+                .send_reply_wake_ups_in_order(&[wake])
+                .await?;
         }
-        Ok(Left::Nothing)
+        Ok(Disposition::Nothing)
     }
 
-    async fn commit(&self, due: Option<Timestamp>) -> Result<MailsRecord, Trouble> {
+    async fn commit(&self, due: Option<Timestamp>) -> Result<MailsRecord, Error> {
         let (mails, through) = (&self.mails, self.done_through);
         let committed = self
             .cloud
@@ -208,8 +215,8 @@ impl Run<'_> {
         match committed {
             Ok(next) => Ok(next),
             // The timekeeper came by, or another wake-up: the mails themselves say how they stand.
-            Err(CommitError::Overtaken) => Err(Trouble::Overtaken(1)),
-            Err(CommitError::Unavailable(trouble)) => Err(trouble),
+            Err(CommitError::Conflict) => Err(Error::Conflict(1)),
+            Err(CommitError::Cloud(error)) => Err(error),
         }
     }
 }

@@ -11,15 +11,15 @@ async fn main() -> Result<(), Error> {
     cloud.warm_up().await;
     let cloud = &cloud;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
-        let deadline = cloud::queues::deadline(event.context.deadline, cloud.now());
+        let deadline = cloud::aws::queues::deadline(event.context.deadline, cloud.now());
         let deliveries = event
             .payload
             .records
             .into_iter()
-            .map(cloud::queues::delivery)
+            .map(cloud::aws::queues::delivery)
             .collect();
         let failed = notifier::run_batch(cloud, deliveries, deadline).await;
-        Ok::<_, Error>(cloud::queues::handed_back(failed))
+        Ok::<_, Error>(cloud::aws::queues::handed_back(failed))
     }))
     .await
 }

@@ -1,11 +1,11 @@
 //! One call: whether its turn has come, and carrying it out chunk by chunk.
 
 use calls::{Call, Ended, Outcome, OverallStatus, Progress};
-use cloud::standing::Standing;
-use cloud::steps::End;
-use cloud::{Cloud, CommitError, Debt, Trouble};
+use cloud::conversation::commit::End;
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::{Cloud, CommitError, Error, ReplyAction};
 use jiff::Timestamp;
-use objects::{Request, Unit, UnitResult, Working};
+use objects::{Overlay, Request, Unit, UnitResult};
 use soap::{ObjectResult, Operation};
 
 /// What the options of a call say about now.
@@ -37,12 +37,12 @@ pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> Turn {
 /// is on, nothing was done.
 pub async fn carry_out(
     cloud: &Cloud,
-    standing: &Standing,
+    header: &ConversationRecord,
     progress: Progress,
     call: &Call,
     body: &str,
     deadline: Timestamp,
-) -> Result<Option<(Standing, Vec<Debt>)>, CommitError> {
+) -> Result<Option<(ConversationRecord, Vec<ReplyAction>)>, CommitError> {
     let request = read_body(call, body)?;
     let now = cloud.now();
     let request = Request {
@@ -57,10 +57,10 @@ pub async fn carry_out(
     let mut done = usize::try_from(progress.done_through)
         .unwrap_or(usize::MAX)
         .min(units.len());
-    let mut working = Working::new(&call.account);
+    let mut overlay = Overlay::new(&call.account);
     // Read each time and consistently: a switch that is turned holds from the next call on.
     if cloud
-        .set_out(&mut working, &request, &units[done..])
+        .set_out(&mut overlay, &request, &units[done..])
         .await?
     {
         return Ok(None);
@@ -68,12 +68,12 @@ pub async fn carry_out(
     let mut chunks = progress.chunks;
     let mut results = match chunks {
         0 => Vec::new(),
-        _ => cloud.chunk_results(&standing.key, progress.next).await?,
+        _ => cloud.chunk_results(&header.key, progress.next).await?,
     };
-    let mut standing = standing.clone();
+    let mut header = header.clone();
     loop {
         let chunk = cloud
-            .decide_chunk(&mut working, &request, &units[done..])
+            .decide_chunk(&mut overlay, &request, &units[done..])
             .await?;
         let mails_before = mails_in(&results);
         results.extend(chunk.results.iter().cloned());
@@ -88,24 +88,24 @@ pub async fn carry_out(
                 chunk,
                 mails_before,
             };
-            return Ok(Some(cloud.commit_end(&standing, end, now).await?));
+            return Ok(Some(cloud.commit_end(&header, end, now).await?));
         }
         let done_through = u32::try_from(done).unwrap_or(u32::MAX);
         let progress_now = (chunks, done_through, mails_before);
-        standing = cloud
-            .commit_chunk(&standing, progress.next, chunk, progress_now, now)
+        header = cloud
+            .commit_chunk(&header, progress.next, chunk, progress_now, now)
             .await?;
         chunks += 1;
-        working.committed();
+        overlay.committed();
         if cloud.now() >= deadline {
-            return Ok(Some((standing, Vec::new())));
+            return Ok(Some((header, Vec::new())));
         }
     }
 }
 
 /// The same reader as at the door, over what the door kept.
-fn read_body(call: &Call, body: &str) -> Result<soap::CallRequest, Trouble> {
-    let unreadable = || Trouble::Unreadable {
+fn read_body(call: &Call, body: &str) -> Result<soap::CallRequest, Error> {
+    let unreadable = || Error::Unreadable {
         sk: format!("CALL of {}", call.request_id),
         attribute: "body",
     };

@@ -4,12 +4,12 @@ use calls::{
     Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress,
     SequenceCode,
 };
-use cloud::ahead::Ahead;
+use cloud::aws::queues::{ReplyWakeUp, WakeUp};
+use cloud::conversation::commit::End;
+use cloud::conversation::prefetch::Prefetched;
 use cloud::objects_table::Chunk;
-use cloud::queues::{ReplyWake, Wake};
-use cloud::standing::Standing;
-use cloud::steps::End;
-use cloud::{Cloud, CommitError, Debt, Outbox, Trouble};
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::{Cloud, CommitError, Error, Outbox, ReplyAction};
 use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
@@ -18,7 +18,7 @@ use crate::in_order;
 use crate::reply::{Replies, replies};
 
 /// How often we look again because others were at the same records.
-const OVERTAKEN_MAX: u32 = 40;
+const CONFLICTS_MAX: u32 = 40;
 
 /// A call that is due within this time is held in its queue; a later one is scheduled.
 const HELD_MAX: SignedDuration = SignedDuration::from_mins(5);
@@ -28,7 +28,7 @@ const FEW_OBJECTS: u32 = 20;
 
 /// What is left to do about a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum Disposition {
     Nothing,
     /// The same wake-up must come again then.
     WaitsUntil(Timestamp),
@@ -36,7 +36,7 @@ pub enum Left {
 
 /// What a run has in hand beside the header.
 struct Run {
-    ahead: Ahead,
+    prefetched: Prefetched,
     replies: Replies,
 }
 
@@ -45,7 +45,7 @@ struct Run {
 pub(crate) enum Ran {
     /// Its conversation has ended, too.
     Ended,
-    Stopped(Left),
+    Stopped(Disposition),
 }
 
 /// Takes a conversation as far as it goes: to its end, to a call that must wait, or to the
@@ -56,19 +56,19 @@ pub async fn carry_on(
     key: &ConversationKey,
     deadline: Timestamp,
     outbox: Outbox,
-) -> Result<Left, Trouble> {
-    let Some((standing, ahead)) = cloud.begin_run(key).await? else {
-        return Ok(Left::Nothing);
+) -> Result<Disposition, Error> {
+    let Some((header, prefetched)) = cloud.begin_run(key).await? else {
+        return Ok(Disposition::Nothing);
     };
-    if let Some(queue) = standing.conversation.queue() {
-        return in_order::carry_on(cloud, &standing, queue, deadline, outbox).await;
+    if let Some(queue) = header.conversation.queue() {
+        return in_order::carry_on(cloud, &header, queue, deadline, outbox).await;
     }
     let (replies, telling) = replies(deadline, outbox);
-    let running = run(cloud, standing, ahead, deadline, replies);
+    let running = run(cloud, header, prefetched, deadline, replies);
     // The run lets go of its replies however it ends, and they are settled to the last.
     let (ran, ()) = tokio::join!(running, telling.settle(cloud));
     Ok(match ran? {
-        Ran::Ended => Left::Nothing,
+        Ran::Ended => Disposition::Nothing,
         Ran::Stopped(left) => left,
     })
 }
@@ -76,57 +76,60 @@ pub async fn carry_on(
 /// The same for a conversation that was read, whose callers are told elsewhere.
 pub(crate) async fn run(
     cloud: &Cloud,
-    standing: Standing,
-    ahead: Ahead,
+    header: ConversationRecord,
+    prefetched: Prefetched,
     deadline: Timestamp,
     replies: Replies,
-) -> Result<Ran, Trouble> {
-    let key = &standing.key.clone();
-    let mut run = Run { ahead, replies };
-    if let Some(next) = goes_on_from(&standing.conversation) {
+) -> Result<Ran, Error> {
+    let key = &header.key.clone();
+    let mut run = Run {
+        prefetched,
+        replies,
+    };
+    if let Some(next) = goes_on_from(&header.conversation) {
         run.replies
             .go_on_behind(cloud.replies_left(key, next).await?);
     }
-    let mut in_hand = Some(standing);
-    let mut overtaken = 0;
+    let mut in_hand = Some(header);
+    let mut conflicts = 0;
     loop {
-        let standing = match in_hand.take() {
-            Some(standing) => standing,
-            None => match cloud.standing(key).await? {
-                Some(standing) => standing,
+        let header = match in_hand.take() {
+            Some(header) => header,
+            None => match cloud.conversation_record(key).await? {
+                Some(header) => header,
                 None => return Ok(Ran::Ended),
             },
         };
-        let went = match &standing.conversation.phase {
-            Phase::Gathering => return Ok(Ran::Stopped(Left::Nothing)),
+        let went = match &header.conversation.phase {
+            Phase::Gathering => return Ok(Ran::Stopped(Disposition::Nothing)),
             Phase::Ended(_) => return Ok(Ran::Ended),
-            Phase::Closing { .. } => close(cloud, &standing).await,
+            Phase::Closing { .. } => close(cloud, &header).await,
             Phase::Running(progress) => {
-                run_next(cloud, &standing, *progress, deadline, &mut run).await
+                run_next(cloud, &header, *progress, deadline, &mut run).await
             }
         };
         match went {
-            Ok(Went::On(next, owed)) => {
+            Ok(RunStep::On(next, actions)) => {
                 in_hand = Some(*next);
-                run.replies.owe(owed);
+                run.replies.add(actions);
             }
-            Ok(Went::Stopped(left)) => return Ok(Ran::Stopped(left)),
-            Err(CommitError::Overtaken) if overtaken < OVERTAKEN_MAX => {
-                overtaken += 1;
+            Ok(RunStep::Stopped(left)) => return Ok(Ran::Stopped(left)),
+            Err(CommitError::Conflict) if conflicts < CONFLICTS_MAX => {
+                conflicts += 1;
                 run.replies.send_all();
                 // Others are at the same objects; give them a moment, and more each time.
-                let moment = u64::from(overtaken) * 5;
+                let moment = u64::from(conflicts) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
             }
-            Err(CommitError::Overtaken) => return Err(Trouble::Overtaken(OVERTAKEN_MAX)),
-            Err(CommitError::Unavailable(trouble)) => return Err(trouble),
+            Err(CommitError::Conflict) => return Err(Error::Conflict(CONFLICTS_MAX)),
+            Err(CommitError::Cloud(error)) => return Err(error),
         }
         if cloud.now() >= deadline
-            && let Some(standing) = &in_hand
-            && !matches!(standing.conversation.phase, Phase::Ended(_))
+            && let Some(header) = &in_hand
+            && !matches!(header.conversation.phase, Phase::Ended(_))
         {
-            owe_next_wake(cloud, standing).await?;
-            return Ok(Ran::Stopped(Left::Nothing));
+            send_next_wake_up(cloud, header).await?;
+            return Ok(Ran::Stopped(Disposition::Nothing));
         }
     }
 }
@@ -143,45 +146,42 @@ fn goes_on_from(conversation: &Conversation) -> Option<SequenceCode> {
     }
 }
 
-enum Went {
+enum RunStep {
     /// With what is owed to callers now.
-    On(Box<Standing>, Vec<Debt>),
-    Stopped(Left),
+    On(Box<ConversationRecord>, Vec<ReplyAction>),
+    Stopped(Disposition),
 }
 
-impl Went {
-    fn on((next, owed): (Standing, Vec<Debt>)) -> Self {
-        Self::On(Box::new(next), owed)
+impl RunStep {
+    fn on((next, actions): (ConversationRecord, Vec<ReplyAction>)) -> Self {
+        Self::On(Box::new(next), actions)
     }
 }
 
 /// The message in hand is deleted only after this has been sent.
-async fn owe_next_wake(cloud: &Cloud, standing: &Standing) -> Result<(), Trouble> {
-    let wake = Wake {
-        conversation: standing.key.clone(),
-        step: standing.version,
-        queue: standing.conversation.queue(),
+async fn send_next_wake_up(cloud: &Cloud, header: &ConversationRecord) -> Result<(), Error> {
+    let wake = WakeUp {
+        conversation: header.key.clone(),
+        step: header.version,
+        queue: header.conversation.queue(),
     };
-    cloud
-        .queues
-        .wake(standing.conversation.priority, &wake)
-        .await
+    cloud.queues.wake(header.conversation.priority, &wake).await
 }
 
-async fn close(cloud: &Cloud, standing: &Standing) -> Result<Went, CommitError> {
-    Ok(Went::on(cloud.close_some(standing, cloud.now()).await?))
+async fn close(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
+    Ok(RunStep::on(cloud.close_some(header, cloud.now()).await?))
 }
 
 /// The call whose turn it is: it may have to wait, or be too late; otherwise it is carried out.
 async fn run_next(
     cloud: &Cloud,
-    standing: &Standing,
+    header: &ConversationRecord,
     progress: Progress,
     deadline: Timestamp,
     run: &mut Run,
-) -> Result<Went, CommitError> {
-    let ahead = &mut run.ahead;
-    let (call, body) = cloud.next_call(ahead, standing, progress.next).await?;
+) -> Result<RunStep, CommitError> {
+    let prefetched = &mut run.prefetched;
+    let (call, body) = cloud.next_call(prefetched, header, progress.next).await?;
     if call.objects > FEW_OBJECTS {
         run.replies.send_all();
     }
@@ -189,33 +189,33 @@ async fn run_next(
     let turn = call::turn(&call, progress, now);
     // One that is carried out reads the switch together with its objects.
     if turn != Turn::Now && cloud.accounts.maintenance().await? {
-        return park(cloud, standing).await;
+        return park(cloud, header).await;
     }
     match turn {
-        Turn::WaitsUntil(at) => wait(cloud, standing, at, now).await,
+        Turn::WaitsUntil(at) => wait(cloud, header, at, now).await,
         Turn::Expired => {
             let end = expired(&call, now);
-            Ok(Went::on(cloud.commit_end(standing, end, now).await?))
+            Ok(RunStep::on(cloud.commit_end(header, end, now).await?))
         }
-        Turn::Now if standing.conversation.is_to_enter() => {
-            let standing = cloud.enter_queue(standing, now).await?;
-            owe_next_wake(cloud, &standing).await?;
-            Ok(Went::Stopped(Left::Nothing))
+        Turn::Now if header.conversation.is_to_enter() => {
+            let header = cloud.enter_queue(header, now).await?;
+            send_next_wake_up(cloud, &header).await?;
+            Ok(RunStep::Stopped(Disposition::Nothing))
         }
         Turn::Now => {
-            let ran = call::carry_out(cloud, standing, progress, &call, &body, deadline).await?;
+            let ran = call::carry_out(cloud, header, progress, &call, &body, deadline).await?;
             let Some(next) = ran else {
-                return park(cloud, standing).await;
+                return park(cloud, header).await;
             };
             info!(
                 request_id = %call.request_id,
-                conversation = %standing.key,
+                conversation = %header.key,
                 sequence = %progress.next,
                 waited_ms = now.duration_since(call.arrived_at).as_millis(),
                 "call {} was carried out",
                 call.request_id
             );
-            Ok(Went::on(next))
+            Ok(RunStep::on(next))
         }
     }
 }
@@ -240,53 +240,53 @@ fn expired(call: &Call, now: Timestamp) -> End<'_> {
 }
 
 /// Found again by the timekeeper when maintenance is over: the wake-up has done its work.
-async fn park(cloud: &Cloud, standing: &Standing) -> Result<Went, CommitError> {
-    if !matches!(standing.conversation.due, calls::Due::Parked(_)) {
+async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
+    if !matches!(header.conversation.due, calls::Due::Parked(_)) {
         let now = cloud.now();
-        let parked = standing.conversation.clone().park(now);
-        cloud.commit_header(standing, parked, now).await?;
+        let parked = header.conversation.clone().park(now);
+        cloud.commit_header(header, parked, now).await?;
     }
-    Ok(Went::Stopped(Left::Nothing))
+    Ok(RunStep::Stopped(Disposition::Nothing))
 }
 
 async fn wait(
     cloud: &Cloud,
-    standing: &Standing,
+    header: &ConversationRecord,
     at: Timestamp,
     now: Timestamp,
-) -> Result<Went, CommitError> {
+) -> Result<RunStep, CommitError> {
     if at.duration_since(now) <= HELD_MAX {
-        return Ok(Went::Stopped(Left::WaitsUntil(at)));
+        return Ok(RunStep::Stopped(Disposition::WaitsUntil(at)));
     }
-    let waiting: Conversation = standing.conversation.clone().wait_until(at);
-    let standing = if waiting == standing.conversation {
-        standing.clone()
+    let waiting: Conversation = header.conversation.clone().wait_until(at);
+    let header = if waiting == header.conversation {
+        header.clone()
     } else {
-        cloud.commit_header(standing, waiting, now).await?
+        cloud.commit_header(header, waiting, now).await?
     };
-    let wake = Wake {
-        conversation: standing.key.clone(),
-        step: standing.version,
+    let wake = WakeUp {
+        conversation: header.key.clone(),
+        step: header.version,
         queue: None,
     };
     cloud
-        .wake_at(at, standing.conversation.priority, &wake, now)
+        .wake_at(at, header.conversation.priority, &wake, now)
         .await?;
-    Ok(Went::Stopped(Left::Nothing))
+    Ok(RunStep::Stopped(Disposition::Nothing))
 }
 
 /// Ends a call that cannot be carried out, whatever is tried, and its conversation with it.
-pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Trouble> {
+pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error> {
     let key = &in_order::at_fault(cloud, key).await?;
-    for _ in 0..OVERTAKEN_MAX {
-        let Some(standing) = cloud.standing(key).await? else {
+    for _ in 0..CONFLICTS_MAX {
+        let Some(header) = cloud.conversation_record(key).await? else {
             return Ok(());
         };
-        let Phase::Running(progress) = standing.conversation.phase else {
+        let Phase::Running(progress) = header.conversation.phase else {
             return Ok(());
         };
         let (call, _) = cloud
-            .next_call(&mut Ahead::default(), &standing, progress.next)
+            .next_call(&mut Prefetched::default(), &header, progress.next)
             .await?;
         let now = cloud.now();
         let outcome = Outcome {
@@ -309,19 +309,20 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Troub
             chunk,
             mails_before,
         };
-        match cloud.commit_end(&standing, end, now).await {
-            Ok((next, owed)) => {
-                let wakes: Vec<ReplyWake> = owed.into_iter().map(|debt| debt.wake).collect();
-                cloud.send_reply_wakes(&wakes).await;
+        match cloud.commit_end(&header, end, now).await {
+            Ok((next, actions)) => {
+                let wake_ups: Vec<ReplyWakeUp> =
+                    actions.into_iter().map(|action| action.wake).collect();
+                cloud.send_reply_wake_ups(&wake_ups).await;
                 return if matches!(next.conversation.phase, Phase::Ended(_)) {
                     Ok(())
                 } else {
-                    owe_next_wake(cloud, &next).await
+                    send_next_wake_up(cloud, &next).await
                 };
             }
-            Err(CommitError::Overtaken) => {}
-            Err(CommitError::Unavailable(trouble)) => return Err(trouble),
+            Err(CommitError::Conflict) => {}
+            Err(CommitError::Cloud(error)) => return Err(error),
         }
     }
-    Err(Trouble::Overtaken(OVERTAKEN_MAX))
+    Err(Error::Conflict(CONFLICTS_MAX))
 }

@@ -5,15 +5,15 @@
 //! so that two runs at once are at the same call, and the table lets one of them through.
 
 use calls::{AccountId, ConversationKey, QueuePriority};
+use cloud::aws::queues::WakeUp;
 use cloud::ordered_queue::QueueEntry;
-use cloud::queues::Wake;
-use cloud::standing::Standing;
-use cloud::{Cloud, Outbox, Trouble};
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::{Cloud, Error, Outbox};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tracing::error;
 
-use crate::conversation::{Left, Ran, run};
+use crate::conversation::{Disposition, Ran, run};
 
 /// Calls whose callers are being told while the next ones are carried out: a receiver that takes
 /// its time does not hold up the queue, and no run has more under way.
@@ -26,7 +26,7 @@ struct Turn<'a> {
     account: AccountId,
     priority: QueuePriority,
     /// In whose name the next message goes out.
-    wake: Wake,
+    wake: WakeUp,
     deadline: Timestamp,
     outbox: Outbox,
 }
@@ -34,18 +34,18 @@ struct Turn<'a> {
 /// Goes on with the queue that a call stands in.
 pub(crate) async fn carry_on(
     cloud: &Cloud,
-    standing: &Standing,
+    header: &ConversationRecord,
     queue: ConversationKey,
     deadline: Timestamp,
     outbox: Outbox,
-) -> Result<Left, Trouble> {
+) -> Result<Disposition, Error> {
     let turn = Turn {
         cloud,
-        account: standing.conversation.account.clone(),
-        priority: standing.conversation.priority,
-        wake: Wake {
-            conversation: standing.key.clone(),
-            step: standing.version,
+        account: header.conversation.account.clone(),
+        priority: header.conversation.priority,
+        wake: WakeUp {
+            conversation: header.key.clone(),
+            step: header.version,
             queue: Some(queue.clone()),
         },
         queue,
@@ -61,11 +61,11 @@ pub(crate) async fn carry_on(
 }
 
 impl Turn<'_> {
-    async fn take(&self, telling: &mut JoinSet<()>) -> Result<Left, Trouble> {
+    async fn take(&self, telling: &mut JoinSet<()>) -> Result<Disposition, Error> {
         let mut is_first = true;
         loop {
             let Some(first) = self.cloud.first_in_queue(&self.queue).await? else {
-                return Ok(Left::Nothing);
+                return Ok(Disposition::Nothing);
             };
             if !is_first && self.cloud.now() >= self.deadline {
                 return self.go_on_later(&first).await;
@@ -73,7 +73,7 @@ impl Turn<'_> {
             match self.may_begin().await? {
                 None => {}
                 // The same message waits, once; after other calls it has been delivered for them.
-                Some(at) if is_first => return Ok(Left::WaitsUntil(at)),
+                Some(at) if is_first => return Ok(Disposition::WaitsUntil(at)),
                 Some(_) => return self.go_on_later(&first).await,
             }
             while telling.len() >= TELLING_MAX
@@ -89,12 +89,8 @@ impl Turn<'_> {
         }
     }
 
-    async fn carry_out(
-        &self,
-        first: &QueueEntry,
-        telling: &mut JoinSet<()>,
-    ) -> Result<Ran, Trouble> {
-        let Some((standing, ahead)) = self.cloud.begin_run(&first.conversation).await? else {
+    async fn carry_out(&self, first: &QueueEntry, telling: &mut JoinSet<()>) -> Result<Ran, Error> {
+        let Some((header, prefetched)) = self.cloud.begin_run(&first.conversation).await? else {
             // It has outlived its retention.
             return Ok(Ran::Ended);
         };
@@ -102,11 +98,11 @@ impl Turn<'_> {
         let (replies, settling) = crate::reply::replies(self.deadline, outbox);
         let cloud = self.cloud.clone();
         telling.spawn(async move { settling.settle(&cloud).await });
-        run(self.cloud, standing, ahead, self.deadline, replies).await
+        run(self.cloud, header, prefetched, self.deadline, replies).await
     }
 
     /// `None`: now.
-    async fn may_begin(&self) -> Result<Option<Timestamp>, Trouble> {
+    async fn may_begin(&self) -> Result<Option<Timestamp>, Error> {
         let accounts = &self.cloud.accounts;
         let account = accounts.account(&self.account, self.cloud.now()).await?;
         let rate = account.and_then(|account| account.queue.rate(self.priority));
@@ -116,11 +112,11 @@ impl Turn<'_> {
         }
     }
 
-    async fn go_on_later(&self, first: &QueueEntry) -> Result<Left, Trouble> {
+    async fn go_on_later(&self, first: &QueueEntry) -> Result<Disposition, Error> {
         self.cloud
             .go_on_with_queue(self.priority, &self.wake, first)
             .await?;
-        Ok(Left::Nothing)
+        Ok(Disposition::Nothing)
     }
 }
 
@@ -135,9 +131,9 @@ fn note(told: Result<(), tokio::task::JoinError>) {
 pub(crate) async fn at_fault(
     cloud: &Cloud,
     woken: &ConversationKey,
-) -> Result<ConversationKey, Trouble> {
-    let standing = cloud.standing(woken).await?;
-    let Some(queue) = standing.and_then(|standing| standing.conversation.queue()) else {
+) -> Result<ConversationKey, Error> {
+    let header = cloud.conversation_record(woken).await?;
+    let Some(queue) = header.and_then(|header| header.conversation.queue()) else {
         return Ok(woken.clone());
     };
     let first = cloud.first_in_queue(&queue).await?;

@@ -12,13 +12,13 @@ pub mod reply;
 use std::time::Duration;
 
 use calls::QueuePriority;
-use cloud::queues::{Delivery, Queue, Wake};
+use cloud::aws::queues::{Delivery, Queue, WakeUp};
 use cloud::{Cloud, Outbox};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use conversation::Left;
+use conversation::Disposition;
 
 /// A message delivered so often stands for a call that we cannot carry out, not for trouble that
 /// passes: its conversation is failed, before the queue gives up on it without a word.
@@ -40,7 +40,7 @@ pub async fn run_batch(
     let mut running = Vec::new();
     let outbox = Outbox::default();
     for delivery in batch {
-        let wake = match cloud::queues::read_wake(&delivery.body) {
+        let wake = match cloud::aws::queues::read_wake_up(&delivery.body) {
             Ok(wake) => wake,
             Err(unreadable) => {
                 // Nobody can act on it, now or later; the table still knows what is due.
@@ -63,7 +63,7 @@ async fn run_one(
     cloud: &Cloud,
     priority: QueuePriority,
     delivery: Delivery,
-    wake: Wake,
+    wake: WakeUp,
     deadline: Timestamp,
     outbox: Outbox,
 ) -> Option<String> {
@@ -76,14 +76,14 @@ async fn run_one(
     };
     let message_id = delivery.message_id.clone();
     match task.await {
-        Ok(Ok(Left::Nothing)) => None,
-        Ok(Ok(Left::WaitsUntil(at))) => {
+        Ok(Ok(Disposition::Nothing)) => None,
+        Ok(Ok(Disposition::WaitsUntil(at))) => {
             hold(cloud, priority, &delivery, at).await;
             Some(message_id)
         }
-        Ok(Err(trouble)) => {
-            warn!(conversation = %key, trouble = trouble.in_full(), "handed back");
-            let poison = trouble.is_ours() && delivery.count >= POISON_DELIVERIES;
+        Ok(Err(error)) => {
+            warn!(conversation = %key, error = error.in_full(), "handed back");
+            let poison = error.is_ours() && delivery.count >= POISON_DELIVERIES;
             give_up_if(poison, cloud, &key).await.then_some(message_id)
         }
         Err(panic) => {
@@ -101,8 +101,8 @@ async fn give_up_if(poison: bool, cloud: &Cloud, key: &calls::ConversationKey) -
     }
     match conversation::fail_next(cloud, key).await {
         Ok(()) => false,
-        Err(trouble) => {
-            error!(conversation = %key, trouble = trouble.in_full(), "could not be failed");
+        Err(error) => {
+            error!(conversation = %key, error = error.in_full(), "could not be failed");
             true
         }
     }
@@ -111,12 +111,12 @@ async fn give_up_if(poison: bool, cloud: &Cloud, key: &calls::ConversationKey) -
 async fn hold(cloud: &Cloud, priority: QueuePriority, delivery: &Delivery, at: Timestamp) {
     let time = at.duration_since(cloud.now());
     let time = Duration::try_from(time).unwrap_or(Duration::ZERO);
-    if let Err(trouble) = cloud
+    if let Err(error) = cloud
         .queues
         .hold(Queue::Calls(priority), delivery, time)
         .await
     {
         // It comes again when its visibility ends by itself, or the timekeeper finds it.
-        warn!(trouble = trouble.in_full(), "wake-up could not be held");
+        warn!(error = error.in_full(), "wake-up could not be held");
     }
 }

@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::SqsEvent;
 use calls::QueuePriority;
 use cloud::Cloud;
-use cloud::queues::Queue;
+use cloud::aws::queues::Queue;
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 
 #[tokio::main(flavor = "current_thread")]
@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     cloud.warm_up().await;
     let cloud = &cloud;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
-        let deadline = cloud::queues::deadline(event.context.deadline, cloud.now());
+        let deadline = cloud::aws::queues::deadline(event.context.deadline, cloud.now());
         let batch = event.payload.records;
         let priority = batch.first().map_or(QueuePriority::default(), |first| {
             match cloud
@@ -24,9 +24,12 @@ async fn main() -> Result<(), Error> {
                 Some(Queue::Replies) | None => QueuePriority::default(),
             }
         });
-        let deliveries = batch.into_iter().map(cloud::queues::delivery).collect();
+        let deliveries = batch
+            .into_iter()
+            .map(cloud::aws::queues::delivery)
+            .collect();
         let failed = processor::run_batch(cloud, priority, deliveries, deadline).await;
-        Ok::<_, Error>(cloud::queues::handed_back(failed))
+        Ok::<_, Error>(cloud::aws::queues::handed_back(failed))
     }))
     .await
 }

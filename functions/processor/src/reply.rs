@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use calls::{AsyncResponseType, ReplyState};
-use cloud::callback::TIMEOUT;
-use cloud::queues::{BATCH_MAX, ReplyWake};
-use cloud::reply_record::ReplyRecord;
-use cloud::{Cloud, CommitError, Debt, Outbox};
+use cloud::aws::queues::{BATCH_MAX, ReplyWakeUp};
+use cloud::outbound::callback::TIMEOUT;
+use cloud::records::reply_record::ReplyRecord;
+use cloud::{Cloud, CommitError, Outbox, ReplyAction};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tracing::warn;
@@ -21,43 +21,43 @@ const WAITED_MAX: SignedDuration = SignedDuration::from_secs(30);
 /// Time before the deadline by which the longest attempt must be over and committed.
 const HEAD_ROOM: Duration = Duration::from_secs(2);
 
-enum Told {
-    Owed(Debt),
+enum OutboxCommand {
+    Action(ReplyAction),
     /// What was left to the notifier waits for no more of it.
     SendAll,
     /// An earlier run was here: it may have left something to the notifier, and these to nobody.
-    GoesOnBehind(Vec<ReplyWake>),
+    GoesOnBehind(Vec<ReplyWakeUp>),
 }
 
 /// Where a run puts what it owes.
-pub struct Replies(UnboundedSender<Told>);
+pub struct Replies(UnboundedSender<OutboxCommand>);
 
 /// Settles what a run owes, in order, until the run has let go of its [`Replies`].
 pub struct Telling {
-    told: UnboundedReceiver<Told>,
+    told: UnboundedReceiver<OutboxCommand>,
     deadline: Timestamp,
     /// Something earlier was, or may have been.
     left_to_notifier: bool,
-    waiting: Vec<ReplyWake>,
+    waiting: Vec<ReplyWakeUp>,
     outbox: Outbox,
 }
 
 impl Replies {
-    pub fn owe(&self, debts: Vec<Debt>) {
-        for debt in debts {
-            self.tell(Told::Owed(debt));
+    pub fn add(&self, actions: Vec<ReplyAction>) {
+        for action in actions {
+            self.tell(OutboxCommand::Action(action));
         }
     }
 
     pub fn send_all(&self) {
-        self.tell(Told::SendAll);
+        self.tell(OutboxCommand::SendAll);
     }
 
-    pub fn go_on_behind(&self, left: Vec<ReplyWake>) {
-        self.tell(Told::GoesOnBehind(left));
+    pub fn go_on_behind(&self, left: Vec<ReplyWakeUp>) {
+        self.tell(OutboxCommand::GoesOnBehind(left));
     }
 
-    fn tell(&self, told: Told) {
+    fn tell(&self, told: OutboxCommand) {
         if self.0.send(told).is_err() {
             warn!("replies left for the timekeeper: nobody settles them");
         }
@@ -81,9 +81,9 @@ impl Telling {
     pub async fn settle(mut self, cloud: &Cloud) {
         while let Some(told) = self.told.recv().await {
             match told {
-                Told::Owed(debt) => self.settle_one(cloud, debt).await,
-                Told::SendAll => self.send_waiting(cloud).await,
-                Told::GoesOnBehind(left) => {
+                OutboxCommand::Action(action) => self.settle_one(cloud, action).await,
+                OutboxCommand::SendAll => self.send_waiting(cloud).await,
+                OutboxCommand::GoesOnBehind(left) => {
                     self.left_to_notifier = true;
                     self.waiting.extend(left);
                 }
@@ -95,16 +95,16 @@ impl Telling {
         self.send_waiting(cloud).await;
     }
 
-    async fn settle_one(&mut self, cloud: &Cloud, debt: Debt) {
-        let Some(reply) = debt.reply else {
+    async fn settle_one(&mut self, cloud: &Cloud, action: ReplyAction) {
+        let Some(reply) = action.reply else {
             // Mails have an order of their own.
-            return self.waiting.push(debt.wake);
+            return self.waiting.push(action.wake);
         };
         if self.left_to_notifier || !self.is_for_us(cloud, &reply) {
             self.left_to_notifier = true;
-            return self.waiting.push(debt.wake);
+            return self.waiting.push(action.wake);
         }
-        if let Some(wake) = attempt(cloud, &reply, debt.wake).await {
+        if let Some(wake) = attempt(cloud, &reply, action.wake).await {
             self.waiting.push(wake);
             self.send_waiting(cloud).await;
         }
@@ -114,8 +114,8 @@ impl Telling {
         let now = cloud.now();
         let reply = &record.reply;
         reply.subscription.response_type == AsyncResponseType::HttpPost
-            && reply.state == ReplyState::Owed(reply.owed_since)
-            && now.duration_since(reply.owed_since) <= WAITED_MAX
+            && reply.state == ReplyState::Pending(reply.pending_since)
+            && now.duration_since(reply.pending_since) <= WAITED_MAX
             && now + TIMEOUT + HEAD_ROOM <= self.deadline
             && cloud.receivers.are_quick(&record.account, now)
     }
@@ -127,12 +127,12 @@ impl Telling {
 }
 
 /// Makes the first attempt at a reply. Gives back the wake-up for what is left to do about it.
-async fn attempt(cloud: &Cloud, record: &ReplyRecord, wake: ReplyWake) -> Option<ReplyWake> {
+async fn attempt(cloud: &Cloud, record: &ReplyRecord, wake: ReplyWakeUp) -> Option<ReplyWakeUp> {
     let began = tokio::time::Instant::now();
     let found = match replies::post(cloud, record).await {
         Ok(found) => found,
-        Err(trouble) => {
-            warn!(trouble = trouble.in_full(), "reply left to the notifier");
+        Err(error) => {
+            warn!(error = error.in_full(), "reply left to the notifier");
             return Some(wake);
         }
     };
@@ -140,16 +140,16 @@ async fn attempt(cloud: &Cloud, record: &ReplyRecord, wake: ReplyWake) -> Option
     cloud.receivers.answered(&record.account, &found, took, now);
     match replies::commit(cloud, record, found).await {
         Ok(attempted) => match attempted.state {
-            ReplyState::Owed(_) => Some(ReplyWake {
+            ReplyState::Pending(_) => Some(ReplyWakeUp {
                 step: record.version + 1,
                 ..wake
             }),
             ReplyState::Delivered | ReplyState::GivenUp => None,
         },
-        Err(CommitError::Overtaken) => None,
+        Err(CommitError::Conflict) => None,
         // Nobody knows whether it is committed: the notifier looks.
-        Err(CommitError::Unavailable(trouble)) => {
-            warn!(trouble = trouble.in_full(), "reply left to the notifier");
+        Err(CommitError::Cloud(error)) => {
+            warn!(error = error.in_full(), "reply left to the notifier");
             Some(wake)
         }
     }

@@ -8,10 +8,10 @@ mod release;
 
 use std::collections::BTreeMap;
 
-use calls::{ConversationKey, Owed, Phase, Step};
-use cloud::standing::Standing;
-use cloud::table::DueEntry;
-use cloud::{Cloud, CommitError, Trouble};
+use calls::{Action, ConversationKey, Phase, Step};
+use cloud::aws::table::DueEntry;
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
@@ -38,7 +38,7 @@ const AT_ONCE: usize = 3;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Minute {
     pub looked_at: usize,
-    pub trouble: usize,
+    pub error: usize,
 }
 
 /// How a minute goes: what is due by when is looked for, and until when.
@@ -51,7 +51,7 @@ struct Round<'a> {
 }
 
 /// Looks at all that is due. `deadline`: when to leave the rest to the next minute.
-pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<Minute, Trouble> {
+pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<Minute, Error> {
     look_ahead(cloud, SignedDuration::ZERO, deadline).await
 }
 
@@ -59,14 +59,14 @@ pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<Minute, Trouble>
 /// A part that cannot be read fails the whole, but only after all others were looked through.
 pub async fn look_ahead(
     cloud: &Cloud,
-    ahead: SignedDuration,
+    prefetched: SignedDuration,
     deadline: Timestamp,
-) -> Result<Minute, Trouble> {
+) -> Result<Minute, Error> {
     let switch = cloud.accounts.maintenance_switch().await?;
     let now = cloud.now();
     let round = Round {
         cloud,
-        by: now + ahead,
+        by: now + prefetched,
         maintenance: switch == Some(true),
         deadline,
     };
@@ -82,20 +82,20 @@ pub async fn look_ahead(
     let (mut went, released) = futures_util::join!(looking, releasing);
     went.extend(released);
     let mut minute = Minute::default();
-    let mut first_trouble = None;
-    for (looked, trouble) in went {
+    let mut first_error = None;
+    for (looked, error) in went {
         minute.looked_at += looked.looked_at;
-        minute.trouble += looked.trouble;
-        first_trouble = first_trouble.or(trouble);
+        minute.error += looked.error;
+        first_error = first_error.or(error);
     }
     if minute != Minute::default() {
         info!(
             looked_at = minute.looked_at,
-            trouble = minute.trouble,
+            error = minute.error,
             "timekeeper came by"
         );
     }
-    first_trouble.map_or(Ok(minute), Err)
+    first_error.map_or(Ok(minute), Err)
 }
 
 /// Whether what is parked is looked for: not during maintenance, and not where there never was any,
@@ -107,7 +107,7 @@ fn may_go_on(switch: Option<bool>, now: Timestamp) -> bool {
 }
 
 /// What was looked at in one part, and what kept the rest of it from being read.
-async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble>) {
+async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Error>) {
     let mut minute = Minute::default();
     for _ in 0..PAGES_MAX {
         if round.cloud.now() >= round.deadline {
@@ -115,26 +115,22 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Trouble
         }
         let entries = match round.cloud.calls.due(&part, round.by, PAGE).await {
             Ok(entries) => entries,
-            Err(trouble) => {
-                warn!(
-                    part,
-                    trouble = trouble.in_full(),
-                    "left for the next minute"
-                );
-                return (minute, Some(trouble));
+            Err(error) => {
+                warn!(part, error = error.in_full(), "left for the next minute");
+                return (minute, Some(error));
             }
         };
         let found = entries.len();
         let looking = by_conversation(entries).into_iter();
         let looking = looking.map(|entries| look_at_all(round, entries));
-        let troubles: usize = stream::iter(looking)
+        let errors: usize = stream::iter(looking)
             .buffer_unordered(AT_ONCE)
-            .fold(0, |all, troubles| async move { all + troubles })
+            .fold(0, |all, errors| async move { all + errors })
             .await;
         minute.looked_at += found;
-        minute.trouble += troubles;
+        minute.error += errors;
         // What was looked at has moved on; a page of nothing but trouble would be read again.
-        if found < usize::try_from(PAGE).unwrap_or(0) || troubles == found {
+        if found < usize::try_from(PAGE).unwrap_or(0) || errors == found {
             break;
         }
     }
@@ -159,11 +155,11 @@ fn by_conversation(entries: Vec<DueEntry>) -> Vec<Vec<DueEntry>> {
 
 /// How many of them met trouble.
 async fn look_at_all(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
-    let mut troubles = 0;
+    let mut errors = 0;
     for entry in entries {
-        troubles += usize::from(look_at(round, entry).await.is_err());
+        errors += usize::from(look_at(round, entry).await.is_err());
     }
-    troubles
+    errors
 }
 
 async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
@@ -171,7 +167,7 @@ async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
         cloud, maintenance, ..
     } = round;
     let now = cloud.now();
-    let looked = if Standing::is_at(&entry.key) {
+    let looked = if ConversationRecord::is_at(&entry.key) {
         let key = ConversationKey(entry.key.pk.clone());
         cloud
             .take_step(&key, now, |conversation| {
@@ -180,17 +176,17 @@ async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
             .await
             .map(|_| ())
     } else {
-        match cloud.look_at_owed(&entry.key, now).await {
+        match cloud.look_at_pending(&entry.key, now).await {
             // Whoever was first has done it.
-            Ok(()) | Err(CommitError::Overtaken) => Ok(()),
-            Err(CommitError::Unavailable(trouble)) => Err(trouble),
+            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Err(CommitError::Cloud(error)) => Err(error),
         }
     };
-    looked.map_err(|trouble| {
+    looked.map_err(|error| {
         warn!(
             pk = entry.key.pk,
             sk = entry.key.sk,
-            trouble = trouble.in_full(),
+            error = error.in_full(),
             "left for the next minute"
         );
     })
@@ -203,7 +199,7 @@ fn look_or_park(conversation: calls::Conversation, maintenance: bool, now: Times
         return Step {
             conversation: Some(parked),
             answer: (),
-            owed: Vec::<Owed>::new(),
+            actions: Vec::<Action>::new(),
         };
     }
     conversation.look(now)

@@ -11,10 +11,10 @@ async fn main() -> Result<(), Error> {
     cloud.warm_up().await;
     let cloud = &cloud;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let deadline = cloud::queues::deadline(event.context.deadline, cloud.now());
+        let deadline = cloud::aws::queues::deadline(event.context.deadline, cloud.now());
         timekeeper::tick(cloud, deadline)
             .await
-            .map_err(|trouble| trouble.in_full())?;
+            .map_err(|error| error.in_full())?;
         Ok::<_, Error>(())
     }))
     .await

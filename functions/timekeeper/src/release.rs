@@ -4,8 +4,8 @@
 //! page that was read may go on, since a part may hold more before that.
 
 use cloud::Cloud;
-use cloud::standing::parked_shard;
-use cloud::table::DueEntry;
+use cloud::aws::table::DueEntry;
+use cloud::records::conversation_record::parked_shard;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tracing::warn;
@@ -19,25 +19,30 @@ const PARTS_AT_ONCE: usize = 4;
 const AT_ONCE: usize = 8;
 
 /// Lets go on what was held back, until nothing is left or the minute is over.
-pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<cloud::Trouble>) {
+pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<cloud::Error>) {
     let mut minute = Minute::default();
     while round.cloud.now() < round.deadline {
         let (entries, all_read) = match first_parked(round.cloud).await {
             Ok(found) => found,
-            Err(trouble) => {
-                warn!(trouble = trouble.in_full(), "the parked are left for the next minute");
-                return (minute, Some(trouble));
+            Err(error) => {
+                warn!(
+                    error = error.in_full(),
+                    "the parked are left for the next minute"
+                );
+                return (minute, Some(error));
             }
         };
         let found = entries.len();
         let looking = entries.into_iter().map(|entry| look_at(round, entry));
-        let troubles: usize = stream::iter(looking)
+        let errors: usize = stream::iter(looking)
             .buffered(AT_ONCE)
-            .fold(0, |all, looked| async move { all + usize::from(looked.is_err()) })
+            .fold(0, |all, looked| async move {
+                all + usize::from(looked.is_err())
+            })
             .await;
         minute.looked_at += found;
-        minute.trouble += troubles;
-        if all_read || troubles == found {
+        minute.error += errors;
+        if all_read || errors == found {
             break;
         }
     }
@@ -45,7 +50,7 @@ pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<cloud::Trouble>
 }
 
 /// Those that come before all others, in their order; and whether they are all.
-async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), cloud::Trouble> {
+async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), cloud::Error> {
     let parts: Vec<String> = SHARDS
         .iter()
         .map(|shard| parked_shard(&shard.to_string()))
@@ -73,7 +78,7 @@ fn merged(pages: Vec<Vec<DueEntry>>, end: Option<Timestamp>) -> Vec<DueEntry> {
 
 #[cfg(test)]
 mod tests {
-    use cloud::table::Key;
+    use cloud::aws::table::Key;
 
     use super::*;
 
@@ -90,7 +95,10 @@ mod tests {
         let order = |end: Option<i64>| -> Vec<i64> {
             let end = end.map(|end| Timestamp::from_second(end).expect("a time"));
             let merged = merged(vec![page(&[1, 4, 9]), page(&[2, 3]), page(&[7])], end);
-            merged.iter().map(|entry| entry.due_at.as_second()).collect()
+            merged
+                .iter()
+                .map(|entry| entry.due_at.as_second())
+                .collect()
         };
         assert_eq!(order(None), [1, 2, 3, 4, 7, 9]);
         assert_eq!(order(Some(4)), [1, 2, 3, 4]);

@@ -26,7 +26,7 @@ impl Access {
             Some(endpoint) => local(endpoint)?,
             None => {
                 aws_config::defaults(BehaviorVersion::latest())
-                    .http_client(cloud::callback::https_client())
+                    .http_client(cloud::outbound::callback::https_client())
                     .load()
                     .await
             }
@@ -83,7 +83,7 @@ fn local(endpoint: &str) -> Result<SdkConfig, Failure> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(provider)
-        .http_client(cloud::callback::https_client())
+        .http_client(cloud::outbound::callback::https_client())
         .endpoint_url(endpoint)
         .build())
 }

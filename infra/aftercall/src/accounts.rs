@@ -2,11 +2,9 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use calls::{
-    AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod,
-};
+use calls::{AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod};
 use cloud::accounts::Account;
-use cloud::{Chance, Clock};
+use cloud::{Clock, Random};
 use serde_json::Value;
 
 use crate::access::Access;
@@ -16,13 +14,13 @@ use crate::output::{Output, Record};
 
 pub(crate) async fn carry_out(
     access: &Access,
-    chance: &Chance,
+    random: &Random,
     clock: &Clock,
     verb: &AccountVerb,
 ) -> Result<Output, Failure> {
     match verb {
         AccountVerb::Create { id, name, owned_by } => {
-            create(access, chance, clock, (id, name), owned_by.as_deref()).await
+            create(access, random, clock, (id, name), owned_by.as_deref()).await
         }
         AccountVerb::List => {
             let accounts = access.accounts.all_accounts().await?;
@@ -43,7 +41,7 @@ pub(crate) async fn carry_out(
             change(access, id, |account| account.owns.clone_from(&owns)).await
         }
         AccountVerb::Secret { id } => {
-            let secret = webhook_secret(chance);
+            let secret = webhook_secret(random);
             change(access, id, |account| {
                 account.webhook_secret.clone_from(&secret);
             })
@@ -94,7 +92,7 @@ fn not_found(id: &AccountId) -> Failure {
 
 async fn create(
     access: &Access,
-    chance: &Chance,
+    random: &Random,
     clock: &Clock,
     (id, name): (&str, &str),
     owner: Option<&str>,
@@ -102,7 +100,7 @@ async fn create(
     if let Some(owner) = owner {
         account(access, clock, owner).await?;
     }
-    let new = Account::new(AccountId(id.to_owned()), name, webhook_secret(chance));
+    let new = Account::new(AccountId(id.to_owned()), name, webhook_secret(random));
     if !access.accounts.create_account(&new).await? {
         return Err(Failure::Exists(format!(
             "account {id} is there already; `aftercall accounts show {id}` shows it"
@@ -175,7 +173,10 @@ fn queue_rate(text: &str) -> Result<Option<QueueRate>, Failure> {
             "minute" => RatePeriod::Minute,
             _ => return None,
         };
-        let calls = calls.parse().ok().filter(|calls| *calls <= CALLS_PER_SECOND_MAX)?;
+        let calls = calls
+            .parse()
+            .ok()
+            .filter(|calls| *calls <= CALLS_PER_SECOND_MAX)?;
         let rate = QueueRate { calls, per };
         rate.rate().map(|_| rate)
     };
@@ -192,8 +193,8 @@ fn limit(calls_per_second: Option<u32>) -> Value {
 }
 
 /// 256 bits of chance, as 43 bytes, written as Standard Webhooks writes its secrets.
-fn webhook_secret(chance: &Chance) -> String {
-    format!("whsec_{}", BASE64_STANDARD.encode(chance.token()))
+fn webhook_secret(random: &Random) -> String {
+    format!("whsec_{}", BASE64_STANDARD.encode(random.token()))
 }
 
 fn calls_per_second(text: &str) -> Result<Option<u32>, Failure> {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cloud::Trouble;
+use cloud::Error;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -32,8 +32,8 @@ impl Failure {
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        Self::Cloud(trouble.in_full())
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Cloud(error.in_full())
     }
 }

@@ -2,7 +2,7 @@
 
 use cloud::accounts::{Caller, Login};
 use cloud::login_changes::{Change, KeptAs, NewLogin};
-use cloud::{Chance, Clock};
+use cloud::{Clock, Random};
 
 use crate::access::Access;
 use crate::accounts::account;
@@ -12,7 +12,7 @@ use crate::output::{Output, Record};
 
 pub(crate) async fn users(
     access: &Access,
-    chance: &Chance,
+    random: &Random,
     clock: &Clock,
     verb: &UserVerb,
 ) -> Result<Output, Failure> {
@@ -24,7 +24,7 @@ pub(crate) async fn users(
         replace,
     } = verb;
     let account = account(access, clock, of).await?;
-    let password = secret(access, chance, password.as_deref(), "password")?;
+    let password = secret(access, random, password.as_deref(), "password")?;
     let new = NewLogin {
         login: Login::User,
         name,
@@ -54,7 +54,7 @@ pub(crate) async fn users(
 
 pub(crate) async fn clients(
     access: &Access,
-    chance: &Chance,
+    random: &Random,
     clock: &Clock,
     verb: &ClientVerb,
 ) -> Result<Output, Failure> {
@@ -66,8 +66,8 @@ pub(crate) async fn clients(
             replace,
         } => {
             let account = account(access, clock, of).await?;
-            let secret = secret(access, chance, given.as_deref(), "secret")?;
-            let id = id.clone().unwrap_or_else(|| chance.guid());
+            let secret = secret(access, random, given.as_deref(), "secret")?;
+            let id = id.clone().unwrap_or_else(|| random.guid());
             let new = NewLogin {
                 login: Login::Client,
                 name: &id,
@@ -99,12 +99,12 @@ pub(crate) async fn clients(
 /// shown in lists of processes. Otherwise 256 bits of chance.
 fn secret(
     access: &Access,
-    chance: &Chance,
+    random: &Random,
     given: Option<&str>,
     name: &str,
 ) -> Result<String, Failure> {
     match given {
-        None => Ok(chance.token()),
+        None => Ok(random.token()),
         Some(given) if access.is_local => Ok(given.to_owned()),
         Some(_) => Err(Failure::Usage(format!(
             "--{name} is for a local server (--endpoint) only; leave it out, and one is made that \

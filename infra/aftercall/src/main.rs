@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clap::Parser;
-use cloud::{Chance, Clock};
+use cloud::{Clock, Random};
 
 use access::Access;
 use arguments::{Arguments, Noun, Switch};
@@ -48,11 +48,11 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, Failure> {
         return Ok(Output::Text(text));
     }
     let access = Access::open(arguments, arguments.noun.password_key()).await?;
-    let (chance, clock) = (Chance::system(), Clock::system());
+    let (random, clock) = (Random::system(), Clock::system());
     match &arguments.noun {
-        Noun::Accounts(verb) => accounts::carry_out(&access, &chance, &clock, verb).await,
-        Noun::Users(verb) => logins::users(&access, &chance, &clock, verb).await,
-        Noun::Clients(verb) => logins::clients(&access, &chance, &clock, verb).await,
+        Noun::Accounts(verb) => accounts::carry_out(&access, &random, &clock, verb).await,
+        Noun::Users(verb) => logins::users(&access, &random, &clock, verb).await,
+        Noun::Clients(verb) => logins::clients(&access, &random, &clock, verb).await,
         Noun::Maintenance { switch } => maintenance(&access, *switch).await,
         // Answered above: it needs no table.
         Noun::Unpack { .. } => Ok(Output::Text(String::new())),
@@ -76,7 +76,7 @@ fn unpacked(attribute: &str) -> Result<String, Failure> {
     let bytes = BASE64_STANDARD
         .decode(attribute.trim())
         .map_err(|error| Failure::Usage(format!("this is not Base64: {error}")))?;
-    let text = cloud::unpack(&bytes);
+    let text = cloud::decompress(&bytes);
     text.ok_or_else(|| Failure::Usage("these bytes are not a packed attribute".to_owned()))
 }
 

@@ -3,9 +3,9 @@
 use std::process::{Command, Output};
 
 use aws_smithy_types::retry::RetryConfig;
-use cloud::Chance;
+use cloud::Random;
 use cloud::accounts::Login;
-use local::tray::Tray;
+use local::callback_log::CallbackLog;
 use local::{LocalCloud, Set, site};
 use serde_json::Value;
 
@@ -17,15 +17,15 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let local = LocalCloud::with_tables_at(local::LocalClock::running()).expect("tables");
-        let tray = Tray::new(local.clone());
+        let callback_log = CallbackLog::new(local.clone());
         let retry = RetryConfig::standard();
-        let set = Set::new(local, tray.connector(), Chance::system(), retry);
+        let set = Set::new(local, callback_log.connector(), Random::system(), retry);
         set.open_account().await.expect("the account local");
         let listener = site::listen(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(site::serve(set.clone(), tray, listener, false));
+        tokio::spawn(site::serve(set.clone(), callback_log, listener, false));
         Self { url, set }
     }
 
@@ -156,8 +156,12 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
     assert_eq!(account["queue_order"], "received");
     assert_eq!(account["queue_rates"][0], "low 30/minute");
     assert_eq!(account["calls_per_second"], Value::from("default"));
-    server.refuses("accounts rate 1 low 0/minute", 2, "a rate is").await;
-    server.refuses("accounts rate 1 low fast", 2, "a rate is").await;
+    server
+        .refuses("accounts rate 1 low 0/minute", 2, "a rate is")
+        .await;
+    server
+        .refuses("accounts rate 1 low fast", 2, "a rate is")
+        .await;
     let account = server.says("accounts rate 1 low none").await;
     assert_eq!(account["queue_rates"], Value::Array(Vec::new()));
 

@@ -15,7 +15,7 @@ use crate::held;
 
 /// A request to an address outside AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Callback {
+pub struct CapturedCallback {
     pub url: String,
     pub method: String,
     /// By names in small letters, in their order.
@@ -26,7 +26,7 @@ pub struct Callback {
     pub at: Timestamp,
 }
 
-impl Callback {
+impl CapturedCallback {
     /// The header of this name, in small letters.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -96,7 +96,7 @@ impl CallbackAnswer {
     }
 }
 
-type Answerer = Box<dyn FnMut(&Callback) -> Option<CallbackAnswer> + Send>;
+type Answerer = Box<dyn FnMut(&CapturedCallback) -> Option<CallbackAnswer> + Send>;
 
 /// All that was sent outside. Clones share it.
 #[derive(Clone)]
@@ -107,7 +107,7 @@ pub struct Callbacks {
 
 #[derive(Default)]
 struct Sink {
-    callbacks: Vec<Callback>,
+    callbacks: Vec<CapturedCallback>,
     next: BTreeMap<String, VecDeque<CallbackAnswer>>,
     always: BTreeMap<String, CallbackAnswer>,
     answerers: Vec<Answerer>,
@@ -122,7 +122,7 @@ impl Callbacks {
     }
 
     /// All that was sent, in its order.
-    pub fn callbacks(&self) -> Vec<Callback> {
+    pub fn callbacks(&self) -> Vec<CapturedCallback> {
         held(&self.sink).callbacks.clone()
     }
 
@@ -143,7 +143,7 @@ impl Callbacks {
     /// Answers what this answers, before any other plan; none leaves it to them.
     pub fn answer_by(
         &self,
-        answer: impl FnMut(&Callback) -> Option<CallbackAnswer> + Send + 'static,
+        answer: impl FnMut(&CapturedCallback) -> Option<CallbackAnswer> + Send + 'static,
     ) {
         held(&self.sink).answerers.push(Box::new(answer));
     }
@@ -162,7 +162,7 @@ impl Callbacks {
 }
 
 impl Sink {
-    fn answer(&mut self, callback: &Callback) -> CallbackAnswer {
+    fn answer(&mut self, callback: &CapturedCallback) -> CallbackAnswer {
         if let Some(answer) = self
             .answerers
             .iter_mut()
@@ -185,7 +185,7 @@ impl fmt::Debug for Callbacks {
     }
 }
 
-fn callback_of(request: &Request<Bytes>, at: Timestamp) -> Callback {
+fn callback_of(request: &Request<Bytes>, at: Timestamp) -> CapturedCallback {
     let is_form = request.headers().get("content-type").is_some_and(|kind| {
         kind.as_bytes()
             .starts_with(b"application/x-www-form-urlencoded")
@@ -198,7 +198,7 @@ fn callback_of(request: &Request<Bytes>, at: Timestamp) -> Callback {
     };
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = request.headers().iter();
-    Callback {
+    CapturedCallback {
         url: request.uri().to_string(),
         method: request.method().to_string(),
         headers: headers

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::Request;
 
-use crate::asked::header;
+use crate::aws_request::header;
 
 /// The body as it was before the SDK cut it up; none if it is not whole.
 pub(crate) fn body_of(request: &Request<Bytes>) -> Option<Bytes> {

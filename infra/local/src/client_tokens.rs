@@ -72,13 +72,13 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Table {
+    struct TokenTable {
         tokens: ClientTokens,
         made: Vec<String>,
     }
 
-    impl Table {
-        fn asked(&mut self, request: &Value) -> Result<Value, DynoxideError> {
+    impl TokenTable {
+        fn aws_request(&mut self, request: &Value) -> Result<Value, DynoxideError> {
             let done = self.tokens.once(request, || {
                 self.made.push(request["TransactItems"].to_string());
                 Ok::<_, ()>(Ok(json!({ "ConsumedCapacity": [] })))
@@ -89,48 +89,48 @@ mod tests {
 
     #[test]
     fn what_was_made_is_not_made_again() {
-        let mut table = Table::default();
+        let mut table = TokenTable::default();
         for _ in 0..3 {
-            table.asked(&request("a", "x")).expect("made");
+            table.aws_request(&request("a", "x")).expect("made");
         }
         assert_eq!(table.made.len(), 1);
-        table.asked(&request("b", "x")).expect("made");
-        let other = table.asked(&request("a", "y"));
+        table.aws_request(&request("b", "x")).expect("made");
+        let other = table.aws_request(&request("a", "y"));
         let mismatch = DynoxideError::IdempotentParameterMismatchException;
         assert!(other.is_err_and(|error| {
             std::mem::discriminant(&error) == std::mem::discriminant(&mismatch(String::new()))
         }));
         assert_eq!(table.made.len(), 2);
         let without = json!({ "TransactItems": [] });
-        table.asked(&without).expect("made");
-        table.asked(&without).expect("made");
+        table.aws_request(&without).expect("made");
+        table.aws_request(&without).expect("made");
         assert_eq!(table.made.len(), 4, "without a token each is one");
     }
 
     #[test]
     fn what_was_refused_is_tried_again() {
         let mut tokens = ClientTokens::default();
-        let mut asked = |answer: Result<Value, DynoxideError>| {
+        let mut aws_request = |answer: Result<Value, DynoxideError>| {
             let done = tokens.once(&request("a", "x"), || Ok::<_, ()>(answer));
             done.expect("it is built").is_ok()
         };
         let refused = || DynoxideError::InternalServerError("no".to_owned());
-        assert!(!asked(Err(refused())));
-        assert!(asked(Ok(json!({}))));
-        assert!(asked(Err(refused())), "it was made");
+        assert!(!aws_request(Err(refused())));
+        assert!(aws_request(Ok(json!({}))));
+        assert!(aws_request(Err(refused())), "it was made");
     }
 
     #[test]
     fn the_oldest_are_forgotten() {
-        let mut table = Table::default();
+        let mut table = TokenTable::default();
         for number in 0..=REMEMBERED_MAX {
             table
-                .asked(&request(&number.to_string(), "x"))
+                .aws_request(&request(&number.to_string(), "x"))
                 .expect("made");
         }
         assert_eq!(table.tokens.digests.len(), REMEMBERED_MAX);
-        table.asked(&request("0", "x")).expect("made again");
-        table.asked(&request("2", "x")).expect("remembered");
+        table.aws_request(&request("0", "x")).expect("made again");
+        table.aws_request(&request("2", "x")).expect("remembered");
         assert_eq!(table.made.len(), REMEMBERED_MAX + 2);
     }
 }

@@ -14,13 +14,13 @@ pub struct LocalClock(Arc<Mutex<Hands>>);
 
 #[derive(Debug)]
 struct Hands {
-    reading: Reading,
+    reading: ClockReading,
     /// Says how far a running clock is ahead, as `PT36H`.
     file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Reading {
+enum ClockReading {
     /// Runs with the system's clock, so far ahead of it.
     Running(SignedDuration),
     Frozen(Timestamp),
@@ -29,15 +29,15 @@ enum Reading {
 impl LocalClock {
     /// A clock that runs, and starts at the system's time.
     pub fn running() -> Self {
-        Self::showing(Reading::Running(SignedDuration::ZERO))
+        Self::showing(ClockReading::Running(SignedDuration::ZERO))
     }
 
     /// A clock that stands still until it is moved.
     pub fn frozen_at(now: Timestamp) -> Self {
-        Self::showing(Reading::Frozen(now))
+        Self::showing(ClockReading::Frozen(now))
     }
 
-    fn showing(reading: Reading) -> Self {
+    fn showing(reading: ClockReading) -> Self {
         Self(Arc::new(Mutex::new(Hands {
             reading,
             file: None,
@@ -48,13 +48,13 @@ impl LocalClock {
     /// records of a later time must not meet an earlier one. A frozen clock is its test's own.
     pub(crate) fn keep_in(&self, file: &Path) -> anyhow::Result<()> {
         let mut hands = held(&self.0);
-        let Reading::Running(ahead) = &mut hands.reading else {
+        let ClockReading::Running(prefetched) = &mut hands.reading else {
             return Ok(());
         };
         if file.exists() {
             let text = std::fs::read_to_string(file)
                 .with_context(|| format!("reading {}", file.display()))?;
-            *ahead = text.trim().parse().with_context(|| {
+            *prefetched = text.trim().parse().with_context(|| {
                 let file = file.display();
                 format!("{file} does not say how far the clock is ahead, as PT36H does")
             })?;
@@ -65,8 +65,8 @@ impl LocalClock {
 
     pub fn now(&self) -> Timestamp {
         match held(&self.0).reading {
-            Reading::Running(ahead) => later(system_time(), ahead),
-            Reading::Frozen(now) => now,
+            ClockReading::Running(prefetched) => later(system_time(), prefetched),
+            ClockReading::Frozen(now) => now,
         }
     }
 
@@ -80,8 +80,8 @@ impl LocalClock {
     pub(crate) fn advance_for_good(&self, by: SignedDuration) -> anyhow::Result<()> {
         let mut hands = held(&self.0);
         let advanced = hands.reading.advanced(by);
-        if let (Some(file), Reading::Running(ahead)) = (&hands.file, advanced) {
-            disk::replace(file, format!("{ahead}\n").as_bytes())
+        if let (Some(file), ClockReading::Running(prefetched)) = (&hands.file, advanced) {
+            disk::replace(file, format!("{prefetched}\n").as_bytes())
                 .with_context(|| format!("writing {}", file.display()))?;
         }
         hands.reading = advanced;
@@ -92,16 +92,16 @@ impl LocalClock {
     pub fn set(&self, now: Timestamp) {
         let mut hands = held(&self.0);
         hands.reading = match hands.reading {
-            Reading::Running(_) => Reading::Running(now.duration_since(system_time())),
-            Reading::Frozen(_) => Reading::Frozen(now),
+            ClockReading::Running(_) => ClockReading::Running(now.duration_since(system_time())),
+            ClockReading::Frozen(_) => ClockReading::Frozen(now),
         };
     }
 }
 
-impl Reading {
+impl ClockReading {
     fn advanced(self, by: SignedDuration) -> Self {
         match self {
-            Self::Running(ahead) => Self::Running(ahead.saturating_add(by)),
+            Self::Running(prefetched) => Self::Running(prefetched.saturating_add(by)),
             Self::Frozen(now) => Self::Frozen(later(now, by)),
         }
     }

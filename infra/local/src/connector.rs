@@ -21,12 +21,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use crate::asked::{Asked, Service};
+use crate::aws_request::{AwsRequest, Service};
+use crate::aws_wire::{LocalCloud, is_to_aws};
 use crate::callbacks::{CallbackAnswer, response};
-use crate::failure::Failure;
-use crate::faults::Fault;
+use crate::failure::WireFailure;
+use crate::faults::InjectedFault;
 use crate::names::REGION;
-use crate::wire::{LocalCloud, is_to_aws};
 
 impl LocalCloud {
     /// What every SDK client is made from, so that it talks to this cloud.
@@ -57,49 +57,51 @@ impl LocalCloud {
     async fn carry(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = whole(request).await?;
         let to_aws = is_to_aws(&request);
-        let asked = match to_aws {
-            true => Asked::of(&request),
-            false => Asked::of_callback(request.method(), &request.uri().to_string()),
+        let aws_request = match to_aws {
+            true => AwsRequest::of(&request),
+            false => AwsRequest::of_callback(request.method(), &request.uri().to_string()),
         };
-        let fault = self.faults().decide(&asked);
+        let fault = self.faults().decide(&aws_request);
         match fault {
-            Some(Fault::LoseRequest) => {
+            Some(InjectedFault::LoseRequest) => {
                 let refused = std::io::ErrorKind::ConnectionRefused;
                 return Err(ConnectorError::io(std::io::Error::from(refused).into()));
             }
             // Not as an I/O error: that would be tried again, and the dead do not try.
-            Some(Fault::CrashBefore) => return Err(dead()),
-            Some(Fault::Throttle) => {
-                return received(self.troubled(&asked, throttled(asked.service)));
+            Some(InjectedFault::CrashBefore) => return Err(dead()),
+            Some(InjectedFault::Throttle) => {
+                return received(self.troubled(&aws_request, throttled(aws_request.service)));
             }
-            Some(Fault::Refuse(status)) => {
+            Some(InjectedFault::Refuse(status)) => {
                 let failure =
-                    Failure::new(status, "InternalServerError", "refused by the fault plan");
-                return received(self.troubled(&asked, failure));
+                    WireFailure::new(status, "InternalServerError", "refused by the fault plan");
+                return received(self.troubled(&aws_request, failure));
             }
-            Some(Fault::Conflict) => return received(self.conflict(&asked)),
-            Some(Fault::Delay(delay)) => tokio::time::sleep(delay).await,
-            Some(Fault::LoseAnswer | Fault::CrashAfter) | None => {}
+            Some(InjectedFault::Conflict) => return received(self.conflict(&aws_request)),
+            Some(InjectedFault::Delay(delay)) => tokio::time::sleep(delay).await,
+            Some(InjectedFault::LoseAnswer | InjectedFault::CrashAfter) | None => {}
         }
         // A mail is gone once it is given away.
-        if asked.service == Service::Ses {
+        if aws_request.service == Service::Ses {
             let durable = self.durable().await;
             durable.map_err(|error| ConnectorError::other(error.into(), None))?;
         }
         let answer = match to_aws {
-            true => self.answer_asked(&asked, &request),
+            true => self.answer_asked(&aws_request, &request),
             false => self.call_back(&request).await?,
         };
         match fault {
-            Some(Fault::LoseAnswer) => Err(ConnectorError::timeout("the answer is lost".into())),
-            Some(Fault::CrashAfter) => Err(dead()),
+            Some(InjectedFault::LoseAnswer) => {
+                Err(ConnectorError::timeout("the answer is lost".into()))
+            }
+            Some(InjectedFault::CrashAfter) => Err(dead()),
             Some(
-                Fault::LoseRequest
-                | Fault::Throttle
-                | Fault::Refuse(_)
-                | Fault::Conflict
-                | Fault::Delay(_)
-                | Fault::CrashBefore,
+                InjectedFault::LoseRequest
+                | InjectedFault::Throttle
+                | InjectedFault::Refuse(_)
+                | InjectedFault::Conflict
+                | InjectedFault::Delay(_)
+                | InjectedFault::CrashBefore,
             )
             | None => received(answer),
         }
@@ -123,16 +125,16 @@ impl LocalCloud {
         }
     }
 
-    fn troubled(&self, asked: &Asked, failure: Failure) -> Response<Bytes> {
-        self.failed(asked, &failure)
+    fn troubled(&self, aws_request: &AwsRequest, failure: WireFailure) -> Response<Bytes> {
+        self.failed(aws_request, &failure)
     }
 
-    fn conflict(&self, asked: &Asked) -> Response<Bytes> {
+    fn conflict(&self, aws_request: &AwsRequest) -> Response<Bytes> {
         let message = "Transaction is ongoing for the item";
-        let Some(actions) = asked.json["TransactItems"].as_array() else {
+        let Some(actions) = aws_request.json["TransactItems"].as_array() else {
             return self.troubled(
-                asked,
-                Failure::new(400, "TransactionConflictException", message),
+                aws_request,
+                WireFailure::new(400, "TransactionConflictException", message),
             );
         };
         let reason = json!({ "Code": "TransactionConflict", "Message": message });
@@ -183,7 +185,7 @@ fn dead() -> ConnectorError {
     ConnectorError::other("the caller has crashed".into(), None)
 }
 
-fn throttled(service: Service) -> Failure {
+fn throttled(service: Service) -> WireFailure {
     let (status, code) = match service {
         Service::DynamoDb => (400, "ThrottlingException"),
         Service::Sqs => (403, "RequestThrottled"),
@@ -193,5 +195,5 @@ fn throttled(service: Service) -> Failure {
         Service::Kms => (400, "ThrottlingException"),
         Service::Callback => (429, "TooManyRequests"),
     };
-    Failure::new(status, code, "Rate exceeded")
+    WireFailure::new(status, code, "Rate exceeded")
 }

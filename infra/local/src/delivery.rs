@@ -36,7 +36,7 @@ impl Default for QueueSettings {
 
 /// A message as a consumer receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
+pub struct ReceivedMessage {
     pub queue: String,
     pub message_id: String,
     pub receipt_handle: String,
@@ -49,7 +49,7 @@ pub struct Delivery {
     pub first_received_at: Timestamp,
 }
 
-impl Delivery {
+impl ReceivedMessage {
     /// The system attributes of the message, by their names on the wire.
     pub fn attributes(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
@@ -105,8 +105,13 @@ impl Message {
         }
     }
 
-    pub(crate) fn delivery(&self, queue: &str, sequence: u64, receipt_handle: String) -> Delivery {
-        Delivery {
+    pub(crate) fn delivery(
+        &self,
+        queue: &str,
+        sequence: u64,
+        receipt_handle: String,
+    ) -> ReceivedMessage {
+        ReceivedMessage {
             queue: queue.to_owned(),
             message_id: self.id.clone(),
             receipt_handle,

@@ -18,7 +18,7 @@ use crate::held;
 /// The log that commits are appended to. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
-    progress: Arc<Mutex<Progress>>,
+    progress: Arc<Mutex<SyncProgress>>,
     /// Wakes the thread that syncs; without it, the thread ends.
     wanted: mpsc::Sender<()>,
     /// The last sync that has ended. Closed once a sync has failed: after that nobody knows what
@@ -27,7 +27,7 @@ pub(crate) struct Disk {
 }
 
 #[derive(Debug, Default)]
-struct Progress {
+struct SyncProgress {
     /// Writes under way: they may be visible already, and not be marked yet.
     writing: usize,
     /// Whether anything was committed since the last sync began.
@@ -40,9 +40,9 @@ struct Progress {
 
 /// A write under way.
 #[derive(Debug)]
-pub(crate) struct Writing(Arc<Mutex<Progress>>);
+pub(crate) struct DiskWriter(Arc<Mutex<SyncProgress>>);
 
-impl Drop for Writing {
+impl Drop for DiskWriter {
     fn drop(&mut self) {
         let mut progress = held(&self.0);
         progress.writing -= 1;
@@ -60,7 +60,7 @@ impl Disk {
         if let Some(folder) = log.parent() {
             opened(folder)?.sync_all()?;
         }
-        let progress: Arc<Mutex<Progress>> = Arc::default();
+        let progress: Arc<Mutex<SyncProgress>> = Arc::default();
         let (wanted, wishes) = mpsc::channel();
         let (tell_ended, ended) = watch::channel(0);
         let shared = progress.clone();
@@ -75,9 +75,9 @@ impl Disk {
     }
 
     /// Held while something is written.
-    pub(crate) fn writing(&self) -> Writing {
+    pub(crate) fn writing(&self) -> DiskWriter {
         held(&self.progress).writing += 1;
-        Writing(self.progress.clone())
+        DiskWriter(self.progress.clone())
     }
 
     /// Waits until everything that can be seen by now is on the disk.
@@ -110,7 +110,7 @@ impl Disk {
 fn sync_whenever(
     wishes: &mpsc::Receiver<()>,
     log: &File,
-    progress: &Mutex<Progress>,
+    progress: &Mutex<SyncProgress>,
     tell_ended: &watch::Sender<u64>,
 ) {
     while wishes.recv().is_ok() {

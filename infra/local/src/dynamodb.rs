@@ -23,18 +23,18 @@ use serde_json::{Value, json};
 use crate::client_tokens::ClientTokens;
 use crate::clock::LocalClock;
 use crate::disk::Disk;
-use crate::failure::Failure;
+use crate::failure::WireFailure;
 use crate::held;
 use crate::names::{CALLS_TABLE, DUE_INDEX};
 use crate::refused_write;
-use crate::tally::Tally;
+use crate::usage::Usage;
 
 /// The tables. Clones share them.
 #[derive(Clone)]
 pub struct DynamoDb {
     engine: Database,
     tokens: Arc<Mutex<ClientTokens>>,
-    tally: Tally,
+    usage: Usage,
     disk: Option<Disk>,
 }
 
@@ -49,7 +49,7 @@ pub enum Durability {
 }
 
 /// An answer with its HTTP status.
-pub(crate) type Answer = (u16, Value);
+pub(crate) type EngineAnswer = (u16, Value);
 
 struct EngineClock(LocalClock);
 
@@ -64,12 +64,12 @@ impl storage_backend::Clock for EngineClock {
 }
 
 impl DynamoDb {
-    pub(crate) fn in_memory(clock: LocalClock, tally: Tally) -> anyhow::Result<Self> {
+    pub(crate) fn in_memory(clock: LocalClock, usage: Usage) -> anyhow::Result<Self> {
         let clock = Arc::new(EngineClock(clock));
         Ok(Self {
             engine: Database::memory_with_clock(clock)?,
             tokens: Arc::default(),
-            tally,
+            usage,
             disk: None,
         })
     }
@@ -77,7 +77,7 @@ impl DynamoDb {
     pub(crate) fn in_file(
         file: &Path,
         durability: Durability,
-        tally: Tally,
+        usage: Usage,
     ) -> anyhow::Result<Self> {
         let engine = Database::new(&file.to_string_lossy())?;
         // The engine opens its file with a sync for each commit. Its way back from bulk loading is
@@ -90,7 +90,7 @@ impl DynamoDb {
         Ok(Self {
             engine,
             tokens: Arc::default(),
-            tally,
+            usage,
             disk,
         })
     }
@@ -154,7 +154,11 @@ impl DynamoDb {
     }
 
     /// Answers one request of AWS's JSON protocol.
-    pub(crate) fn answer(&self, operation: &str, request: &Value) -> Result<Answer, Failure> {
+    pub(crate) fn answer(
+        &self,
+        operation: &str,
+        request: &Value,
+    ) -> Result<EngineAnswer, WireFailure> {
         let asked_for = request["ReturnConsumedCapacity"].as_str().unwrap_or("NONE");
         let writing = self.disk.as_ref().filter(|_| !only_reads(operation));
         let writing = writing.map(Disk::writing);
@@ -163,13 +167,13 @@ impl DynamoDb {
         match done {
             Ok(mut answer) => {
                 let consumed = consumed(&answer)?;
-                self.tally.count_dynamodb(operation, &consumed);
+                self.usage.count_dynamodb(operation, &consumed);
                 trim_capacity(&mut answer, asked_for);
                 Ok((200, answer))
             }
             Err(error) => {
                 let consumed = refused_write::units(&self.engine, operation, request, &error);
-                self.tally.count_refused_write(operation, consumed);
+                self.usage.count_refused_write(operation, consumed);
                 let body = serde_json::from_str(&error.to_json()).unwrap_or_default();
                 Ok((error.status_code(), body))
             }
@@ -180,7 +184,7 @@ impl DynamoDb {
         &self,
         operation: &str,
         request: &Value,
-    ) -> Result<Result<Value, DynoxideError>, Failure> {
+    ) -> Result<Result<Value, DynoxideError>, WireFailure> {
         let engine = &self.engine;
         // What moves items is asked what it consumed, whether or not its caller wants to know.
         macro_rules! moved {
@@ -206,11 +210,11 @@ impl DynamoDb {
             "BatchWriteItem" => moved!(BatchWriteItemRequest, batch_write_item),
             "TransactWriteItems" => return self.transact(request),
             "TransactGetItems" => moved!(TransactGetItemsRequest, transact_get_items),
-            other => return Err(Failure::not_built(format!("DynamoDB {other}"))),
+            other => return Err(WireFailure::not_built(format!("DynamoDB {other}"))),
         })
     }
 
-    fn transact(&self, request: &Value) -> Result<Result<Value, DynoxideError>, Failure> {
+    fn transact(&self, request: &Value) -> Result<Result<Value, DynoxideError>, WireFailure> {
         held(&self.tokens).once(request, || {
             Ok(done(request, |mut request: TransactWriteItemsRequest| {
                 request.client_request_token = None;
@@ -277,7 +281,7 @@ fn malformed(error: &serde_json::Error) -> DynoxideError {
 }
 
 /// What the answer says was consumed: one table's, or a list of them.
-fn consumed(answer: &Value) -> Result<Vec<ConsumedCapacity>, Failure> {
+fn consumed(answer: &Value) -> Result<Vec<ConsumedCapacity>, WireFailure> {
     let consumed = match &answer["ConsumedCapacity"] {
         Value::Null => return Ok(Vec::new()),
         Value::Array(tables) => tables.iter().map(ConsumedCapacity::deserialize).collect(),
@@ -285,7 +289,7 @@ fn consumed(answer: &Value) -> Result<Vec<ConsumedCapacity>, Failure> {
             ConsumedCapacity::deserialize(one).map(|one| vec![one])
         }
     };
-    consumed.map_err(|error| Failure::unreadable("ConsumedCapacity", &error))
+    consumed.map_err(|error| WireFailure::unreadable("ConsumedCapacity", &error))
 }
 
 /// Leaves of the consumed capacity what the caller asked for.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 /// The error answer to one request; the wire gives it the form that its service's protocol wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct WireFailure {
     pub(crate) status: u16,
     /// The error's name in the service's own model.
     pub(crate) code: &'static str,
@@ -14,7 +14,7 @@ pub(crate) struct Failure {
 /// The code of what the local cloud does not do. It is none of AWS's, so that nobody handles it.
 pub(crate) const NOT_BUILT: &str = "NotBuiltInLocalCloud";
 
-impl Failure {
+impl WireFailure {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Display) -> Self {
         Self {
             status,

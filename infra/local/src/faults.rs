@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::asked::{Asked, Service};
+use crate::aws_request::{AwsRequest, Service};
 use crate::held;
 
 /// Most entries in the journal: a server that runs for days must not fill up with them.
@@ -16,7 +16,7 @@ const JOURNAL_MAX: usize = 100_000;
 
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Fault {
+pub enum InjectedFault {
     /// It is never made; the caller sees its connection fail.
     LoseRequest,
     /// It happens, but the caller's connection fails before the answer comes.
@@ -38,18 +38,18 @@ pub enum Fault {
 
 /// One request in the journal.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct JournalEntry {
     pub number: u64,
     pub service: Service,
     pub operation: String,
     pub resource: String,
     pub key: String,
-    pub fault: Option<Fault>,
+    pub fault: Option<InjectedFault>,
     /// The caller was dead already, so that it was not made.
     pub crashed: bool,
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for JournalEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             number,
@@ -72,7 +72,7 @@ impl fmt::Display for Entry {
     }
 }
 
-type Decider = Box<dyn FnMut(u64, &Asked) -> Option<Fault> + Send>;
+type Decider = Box<dyn FnMut(u64, &AwsRequest) -> Option<InjectedFault> + Send>;
 
 /// The plan of what goes wrong. Clones share it.
 #[derive(Clone, Default)]
@@ -80,48 +80,65 @@ pub struct Faults(Arc<Mutex<Plan>>);
 
 #[derive(Default)]
 struct Plan {
-    by_number: BTreeMap<u64, Fault>,
+    by_number: BTreeMap<u64, InjectedFault>,
     deciders: Vec<Decider>,
     requests_made: u64,
     crashed: bool,
-    journal: VecDeque<Entry>,
+    journal: VecDeque<JournalEntry>,
 }
 
 impl Faults {
     /// Troubles the request of this number; the first ever has number 1.
-    pub fn at(&self, number: u64, fault: Fault) {
+    pub fn at(&self, number: u64, fault: InjectedFault) {
         held(&self.0).by_number.insert(number, fault);
     }
 
     /// Troubles the next request, then.
-    pub fn next(&self, fault: Fault) {
+    pub fn next(&self, fault: InjectedFault) {
         let mut plan = held(&self.0);
         let number = plan.requests_made + 1;
         plan.by_number.insert(number, fault);
     }
 
     /// Troubles every request that is like this.
-    pub fn when(&self, is_like: impl Fn(&Asked) -> bool + Send + 'static, fault: Fault) {
-        self.by(move |_, asked| is_like(asked).then_some(fault));
+    pub fn when(
+        &self,
+        is_like: impl Fn(&AwsRequest) -> bool + Send + 'static,
+        fault: InjectedFault,
+    ) {
+        self.by(move |_, aws_request| is_like(aws_request).then_some(fault));
     }
 
     /// Troubles the first request that is like this.
-    pub fn once(&self, is_like: impl Fn(&Asked) -> bool + Send + 'static, fault: Fault) {
+    pub fn once(
+        &self,
+        is_like: impl Fn(&AwsRequest) -> bool + Send + 'static,
+        fault: InjectedFault,
+    ) {
         let mut still = Some(fault);
-        self.by(move |_, asked| if is_like(asked) { still.take() } else { None });
+        self.by(move |_, aws_request| {
+            if is_like(aws_request) {
+                still.take()
+            } else {
+                None
+            }
+        });
     }
 
     /// Troubles what this chooses, by the request's number and what it asks for.
-    pub fn by(&self, decide: impl FnMut(u64, &Asked) -> Option<Fault> + Send + 'static) {
+    pub fn by(
+        &self,
+        decide: impl FnMut(u64, &AwsRequest) -> Option<InjectedFault> + Send + 'static,
+    ) {
         held(&self.0).deciders.push(Box::new(decide));
     }
 
     /// The caller dies after its `n`th request, counted from now on, without hearing of it.
     pub fn crash_after(&self, n: u64) {
-        self.after_now(n, Fault::CrashAfter);
+        self.after_now(n, InjectedFault::CrashAfter);
     }
 
-    fn after_now(&self, n: u64, fault: Fault) {
+    fn after_now(&self, n: u64, fault: InjectedFault) {
         let mut plan = held(&self.0);
         let number = plan.requests_made + n;
         plan.by_number.insert(number, fault);
@@ -149,12 +166,12 @@ impl Faults {
     }
 
     /// The requests in their order, the last hundred thousand of them.
-    pub fn journal(&self) -> Vec<Entry> {
+    pub fn journal(&self) -> Vec<JournalEntry> {
         held(&self.0).journal.iter().cloned().collect()
     }
 
     /// Numbers a request and says what goes wrong with it.
-    pub(crate) fn decide(&self, asked: &Asked) -> Option<Fault> {
+    pub(crate) fn decide(&self, aws_request: &AwsRequest) -> Option<InjectedFault> {
         let mut plan = held(&self.0);
         let crashed = plan.crashed;
         if !crashed {
@@ -163,25 +180,28 @@ impl Faults {
         let number = plan.requests_made;
         let fault = match crashed {
             true => None,
-            false => plan.fault(number, asked),
+            false => plan.fault(number, aws_request),
         };
         if plan.journal.len() == JOURNAL_MAX {
             plan.journal.pop_front();
         }
-        plan.journal.push_back(Entry {
+        plan.journal.push_back(JournalEntry {
             number,
-            service: asked.service,
-            operation: asked.operation.clone(),
-            resource: asked.resource.clone(),
-            key: asked.key.clone(),
+            service: aws_request.service,
+            operation: aws_request.operation.clone(),
+            resource: aws_request.resource.clone(),
+            key: aws_request.key.clone(),
             fault,
             crashed,
         });
-        if matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter)) {
+        if matches!(
+            fault,
+            Some(InjectedFault::CrashBefore | InjectedFault::CrashAfter)
+        ) {
             plan.crashed = true;
         }
         if crashed {
-            Some(Fault::CrashBefore)
+            Some(InjectedFault::CrashBefore)
         } else {
             fault
         }
@@ -189,12 +209,12 @@ impl Faults {
 }
 
 impl Plan {
-    fn fault(&mut self, number: u64, asked: &Asked) -> Option<Fault> {
+    fn fault(&mut self, number: u64, aws_request: &AwsRequest) -> Option<InjectedFault> {
         let planned = self.by_number.remove(&number);
         planned.or_else(|| {
             self.deciders
                 .iter_mut()
-                .find_map(|decide| decide(number, asked))
+                .find_map(|decide| decide(number, aws_request))
         })
     }
 }

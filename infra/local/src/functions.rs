@@ -9,7 +9,7 @@ use cloud::Cloud;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::delivery::Delivery;
+use crate::delivery::ReceivedMessage;
 use crate::names;
 
 /// How long a function may run in one go.
@@ -32,7 +32,7 @@ impl Endpoint {
     /// `url`: before `/2015-03-31/functions/`.
     pub fn new(url: &str) -> Self {
         Self {
-            connector: cloud::callback::guarded_connector(true),
+            connector: cloud::outbound::callback::guarded_connector(true),
             url: url.trim_end_matches('/').to_owned(),
         }
     }
@@ -64,7 +64,7 @@ impl Endpoint {
         Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
-    async fn deliver(&self, function: &str, batch: &[Delivery]) -> Vec<String> {
+    async fn deliver(&self, function: &str, batch: &[ReceivedMessage]) -> Vec<String> {
         let all = || {
             batch
                 .iter()
@@ -90,7 +90,7 @@ impl Endpoint {
 }
 
 /// What an event source mapping hands to a function.
-fn sqs_event(batch: &[Delivery]) -> Value {
+fn sqs_event(batch: &[ReceivedMessage]) -> Value {
     let records: Vec<Value> = batch
         .iter()
         .map(|delivery| {
@@ -112,7 +112,7 @@ fn sqs_event(batch: &[Delivery]) -> Value {
 
 impl Functions {
     /// Gives a batch to the processor; gives back the ids of the messages that must come again.
-    pub async fn process(&self, priority: QueuePriority, batch: &[Delivery]) -> Vec<String> {
+    pub async fn process(&self, priority: QueuePriority, batch: &[ReceivedMessage]) -> Vec<String> {
         match self {
             Self::Here(cloud) => {
                 let deadline = cloud.now() + TIME_MAX;
@@ -123,7 +123,7 @@ impl Functions {
     }
 
     /// The same for the notifier.
-    pub async fn notify(&self, batch: &[Delivery]) -> Vec<String> {
+    pub async fn notify(&self, batch: &[ReceivedMessage]) -> Vec<String> {
         match self {
             Self::Here(cloud) => {
                 let deadline = cloud.now() + TIME_MAX;
@@ -149,8 +149,8 @@ impl Functions {
     }
 }
 
-fn deliveries(batch: &[Delivery]) -> Vec<cloud::queues::Delivery> {
-    let delivery = |delivery: &Delivery| cloud::queues::Delivery {
+fn deliveries(batch: &[ReceivedMessage]) -> Vec<cloud::aws::queues::Delivery> {
+    let delivery = |delivery: &ReceivedMessage| cloud::aws::queues::Delivery {
         message_id: delivery.message_id.clone(),
         receipt_handle: delivery.receipt_handle.clone(),
         body: delivery.body.clone(),

@@ -17,8 +17,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::asked::Asked;
-use crate::failure::Failure;
+use crate::aws_request::AwsRequest;
+use crate::failure::WireFailure;
 use crate::held;
 use crate::names::{PASSWORD_KEY, password_key_arn};
 
@@ -91,30 +91,30 @@ impl Kms {
     }
 
     /// Answers one request of AWS's JSON protocol.
-    pub(crate) fn answer(&self, asked: &Asked) -> Result<Value, Failure> {
-        match asked.operation.as_str() {
-            "Encrypt" => self.encrypt(read(asked)?),
-            "Decrypt" => self.decrypt(read(asked)?),
-            other => Err(Failure::not_built(format!("KMS {other}"))),
+    pub(crate) fn answer(&self, aws_request: &AwsRequest) -> Result<Value, WireFailure> {
+        match aws_request.operation.as_str() {
+            "Encrypt" => self.encrypt(read(aws_request)?),
+            "Decrypt" => self.decrypt(read(aws_request)?),
+            other => Err(WireFailure::not_built(format!("KMS {other}"))),
         }
     }
 
-    fn encrypt(&self, asked: Encrypt) -> Result<Value, Failure> {
-        check_key(&asked.key_id)?;
-        check_algorithm(asked.encryption_algorithm.as_deref())?;
-        let mut bytes = decoded(&asked.plaintext)?;
+    fn encrypt(&self, aws_request: Encrypt) -> Result<Value, WireFailure> {
+        check_key(&aws_request.key_id)?;
+        check_algorithm(aws_request.encryption_algorithm.as_deref())?;
+        let mut bytes = decoded(&aws_request.plaintext)?;
         if bytes.is_empty() || bytes.len() > PLAINTEXT_BYTES_MAX {
             let message = format!("Plaintext must have 1 to {PLAINTEXT_BYTES_MAX} bytes.");
-            return Err(Failure::new(400, "ValidationException", message));
+            return Err(WireFailure::new(400, "ValidationException", message));
         }
-        let context = context_bytes(&asked.encryption_context);
+        let context = context_bytes(&aws_request.encryption_context);
         let (key, nonce) = self.key_and_nonce(&context, &bytes)?;
-        let sealed = key.seal_in_place_append_tag(
+        let encrypted = key.seal_in_place_append_tag(
             Nonce::assume_unique_for_key(nonce),
             Aad::from(&context),
             &mut bytes,
         );
-        sealed.map_err(|_| internal())?;
+        encrypted.map_err(|_| internal())?;
         let blob = [nonce.as_slice(), &bytes].concat();
         Ok(json!({
             "CiphertextBlob": STANDARD.encode(blob),
@@ -123,17 +123,17 @@ impl Kms {
         }))
     }
 
-    fn decrypt(&self, asked: Decrypt) -> Result<Value, Failure> {
-        check_algorithm(asked.encryption_algorithm.as_deref())?;
-        if let Some(key) = &asked.key_id {
+    fn decrypt(&self, aws_request: Decrypt) -> Result<Value, WireFailure> {
+        check_algorithm(aws_request.encryption_algorithm.as_deref())?;
+        if let Some(key) = &aws_request.key_id {
             check_key(key)?;
         }
-        let altered = || Failure::new(400, "InvalidCiphertextException", "");
-        let blob = decoded(&asked.ciphertext_blob)?;
-        let (nonce, sealed) = blob.split_at_checked(NONCE_LEN).ok_or_else(altered)?;
+        let altered = || WireFailure::new(400, "InvalidCiphertextException", "");
+        let blob = decoded(&aws_request.ciphertext_blob)?;
+        let (nonce, encrypted) = blob.split_at_checked(NONCE_LEN).ok_or_else(altered)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| altered())?;
-        let mut bytes = sealed.to_vec();
-        let context = context_bytes(&asked.encryption_context);
+        let mut bytes = encrypted.to_vec();
+        let context = context_bytes(&aws_request.encryption_context);
         let opened = self
             .key()?
             .open_in_place(nonce, Aad::from(&context), &mut bytes)
@@ -145,7 +145,7 @@ impl Kms {
         }))
     }
 
-    fn key(&self) -> Result<LessSafeKey, Failure> {
+    fn key(&self) -> Result<LessSafeKey, WireFailure> {
         let key = UnboundKey::new(&AES_256_GCM, held(&self.0).as_slice());
         Ok(LessSafeKey::new(key.map_err(|_| internal())?))
     }
@@ -156,7 +156,7 @@ impl Kms {
         &self,
         context: &[u8],
         plaintext: &[u8],
-    ) -> Result<(LessSafeKey, [u8; NONCE_LEN]), Failure> {
+    ) -> Result<(LessSafeKey, [u8; NONCE_LEN]), WireFailure> {
         let mut hashing = {
             let key = hmac::Key::new(hmac::HMAC_SHA256, held(&self.0).as_slice());
             hmac::Context::with_key(&key)
@@ -171,12 +171,13 @@ impl Kms {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(asked: &'a Asked) -> Result<T, Failure> {
-    T::deserialize(&asked.json).map_err(|error| Failure::unreadable(&asked.operation, &error))
+fn read<'a, T: Deserialize<'a>>(aws_request: &'a AwsRequest) -> Result<T, WireFailure> {
+    T::deserialize(&aws_request.json)
+        .map_err(|error| WireFailure::unreadable(&aws_request.operation, &error))
 }
 
-fn decoded(text: &str) -> Result<Vec<u8>, Failure> {
-    let malformed = |_| Failure::new(400, "SerializationException", "not Base64");
+fn decoded(text: &str) -> Result<Vec<u8>, WireFailure> {
+    let malformed = |_| WireFailure::new(400, "SerializationException", "not Base64");
     STANDARD.decode(text).map_err(malformed)
 }
 
@@ -190,22 +191,22 @@ fn context_bytes(context: &BTreeMap<String, String>) -> Vec<u8> {
 }
 
 /// By its id or its ARN.
-fn check_key(key: &str) -> Result<(), Failure> {
+fn check_key(key: &str) -> Result<(), WireFailure> {
     let arn = password_key_arn();
     if key == PASSWORD_KEY || key == arn {
         return Ok(());
     }
     let message = format!("Key '{key}' does not exist");
-    Err(Failure::new(400, "NotFoundException", message))
+    Err(WireFailure::new(400, "NotFoundException", message))
 }
 
-fn check_algorithm(algorithm: Option<&str>) -> Result<(), Failure> {
+fn check_algorithm(algorithm: Option<&str>) -> Result<(), WireFailure> {
     match algorithm {
         None | Some("SYMMETRIC_DEFAULT") => Ok(()),
-        Some(other) => Err(Failure::not_built(format!("KMS with {other}"))),
+        Some(other) => Err(WireFailure::not_built(format!("KMS with {other}"))),
     }
 }
 
-fn internal() -> Failure {
-    Failure::new(500, "KMSInternalException", "the local key does not work")
+fn internal() -> WireFailure {
+    WireFailure::new(500, "KMSInternalException", "the local key does not work")
 }

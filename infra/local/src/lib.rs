@@ -3,9 +3,11 @@
 //! Tests put it behind the SDK's HTTP client, in process, with clock and faults in their hands; other
 //! processes reach the same stand-ins on a loopback port.
 //! Operations that it does not know are refused, never answered politely.
-//! [`set`] puts the product's functions on it, [`site`] makes a server of both.
+//! [`stack`] puts the product's functions on it, [`site`] makes a server of both.
 
-pub mod asked;
+pub mod aws_request;
+mod aws_wire;
+pub mod callback_log;
 pub mod callbacks;
 mod chunked;
 mod client_tokens;
@@ -30,26 +32,24 @@ pub mod s3;
 pub mod schedule;
 pub mod scheduler;
 pub mod ses;
-pub mod set;
 pub mod site;
 pub mod sqs;
-pub mod tally;
-pub mod tray;
-mod wire;
+pub mod stack;
+pub mod usage;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use asked::{Asked, Service};
-pub use callbacks::{Callback, CallbackAnswer};
+pub use aws_request::{AwsRequest, Service};
+pub use aws_wire::LocalCloud;
+pub use callbacks::{CallbackAnswer, CapturedCallback};
 pub use clock::LocalClock;
-pub use delivery::{Delivery, QueueSettings, Redrive};
+pub use delivery::{QueueSettings, ReceivedMessage, Redrive};
 pub use dynamodb::Durability;
-pub use faults::{Fault, Faults};
-pub use mail::{Attachment, Mail};
+pub use faults::{Faults, InjectedFault};
+pub use mail::{Attachment, CapturedMail};
 pub use ses::MailFault;
-pub use set::Set;
-pub use tally::{Counts, Tally};
-pub use wire::LocalCloud;
+pub use stack::Stack;
+pub use usage::{Counts, Usage};
 
 /// Takes a lock even after a panic elsewhere: a failed test must show its own message, not a
 /// poisoned lock's.

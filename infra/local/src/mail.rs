@@ -13,7 +13,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A mail that SES took.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mail {
+pub struct CapturedMail {
     pub id: String,
     pub at: Timestamp,
     pub from: String,
@@ -62,7 +62,7 @@ impl Attachment {
     }
 }
 
-impl Mail {
+impl CapturedMail {
     /// Reads a mail in its raw form; none if it is none.
     ///
     /// Id, time and blind recipients are not in it.

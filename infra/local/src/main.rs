@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use aws_smithy_types::retry::RetryConfig;
-use cloud::Chance;
+use cloud::Random;
+use local::callback_log::CallbackLog;
 use local::functions::{Endpoint, Functions};
-use local::tray::Tray;
-use local::{Durability, LocalClock, LocalCloud, Set, site};
+use local::{Durability, LocalClock, LocalCloud, Stack, site};
 use mimalloc::MiMalloc;
 
 /// Every request to the cloud is read and written as JSON twice, in small pieces of memory: with it a
@@ -67,20 +67,20 @@ async fn main() -> anyhow::Result<()> {
             .with_context(|| format!("opening {}", folder.display()))?,
         None => LocalCloud::with_tables_at(clock)?,
     };
-    let tray = Tray::new(local.clone());
+    let callback_log = CallbackLog::new(local.clone());
     let retry = RetryConfig::standard();
-    let mut set = Set::new(local, tray.connector(), Chance::system(), retry);
-    set.open_account().await?;
+    let mut stack = Stack::new(local, callback_log.connector(), Random::system(), retry);
+    stack.open_account().await?;
     if arguments.data.is_some() {
-        set.recover().await?;
+        stack.recover().await?;
     }
     let cloud_only = arguments.lambda.is_some();
     if let Some(url) = arguments.lambda {
-        set.functions = Functions::At(Endpoint::new(&url));
+        stack.functions = Functions::At(Endpoint::new(&url));
     }
     let listener = site::listen(arguments.listen).await?;
     announce(listener.local_addr()?);
-    site::serve(set, tray, listener, cloud_only).await
+    site::serve(stack, callback_log, listener, cloud_only).await
 }
 
 /// Scripts wait for this line.

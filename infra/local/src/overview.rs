@@ -5,9 +5,9 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::callback_log::CallbackLog;
 use crate::names;
-use crate::set::{Fed, Set};
-use crate::tray::Tray;
+use crate::stack::{EventSource, Stack};
 
 /// Rows of each kind that are shown, the newest first.
 const ROWS_MAX: usize = 200;
@@ -15,18 +15,18 @@ const ROWS_MAX: usize = 200;
 /// Records of the calls table that are looked through.
 const RECORDS_MAX: usize = 20_000;
 
-pub(crate) fn page(set: &Set, tray: &Tray) -> String {
+pub(crate) fn page(stack: &Stack, callback_log: &CallbackLog) -> String {
     let mut html = String::from(HEAD);
-    let now = set.local.clock().now();
-    let queues: Vec<String> = Fed::ALL
+    let now = stack.local.clock().now();
+    let queues: Vec<String> = EventSource::ALL
         .iter()
-        .map(|fed| format!("{} {}", fed.queue(), set.local.sqs().depth(fed.queue())))
+        .map(|fed| format!("{} {}", fed.queue(), stack.local.sqs().depth(fed.queue())))
         .collect();
     html.push_str(&format!(
         "<p>{now} &middot; {}</p>",
         escaped(&queues.join(", "))
     ));
-    let records = records(set);
+    let records = records(stack);
     table(
         &mut html,
         "Conversations",
@@ -58,15 +58,15 @@ pub(crate) fn page(set: &Set, tray: &Tray) -> String {
             .filter(|record| !text(record, "outcome").is_empty())
             .map(outcome),
     );
-    went_out(&mut html, set, tray);
+    went_out(&mut html, stack, callback_log);
     html
 }
 
 /// An outcome that lies in its call's record leaves it to the call to say what it is the outcome of.
 fn outcome(record: &Value) -> Vec<String> {
-    let packed = record["call"]["B"].as_str().unwrap_or_default();
-    let call = BASE64_STANDARD.decode(packed).ok();
-    let call = call.and_then(|packed| cloud::unpack(&packed));
+    let compressed = record["call"]["B"].as_str().unwrap_or_default();
+    let call = BASE64_STANDARD.decode(compressed).ok();
+    let call = call.and_then(|compressed| cloud::decompress(&compressed));
     let call: Option<Value> = call.and_then(|call| serde_json::from_str(&call).ok());
     let what = ["request_id", "sequence", "method", "object_type"].map(|name| match &call {
         Some(_) if name == "sequence" => "1".to_owned(),
@@ -78,12 +78,12 @@ fn outcome(record: &Value) -> Vec<String> {
 }
 
 /// Callbacks and mails, the newest first.
-fn went_out(html: &mut String, set: &Set, tray: &Tray) {
+fn went_out(html: &mut String, stack: &Stack, callback_log: &CallbackLog) {
     table(
         html,
         "Callbacks",
         &["At", "URL", "Status", "Form"],
-        tray.posted().into_iter().rev().map(|posted| {
+        callback_log.posted().into_iter().rev().map(|posted| {
             let status = posted
                 .status
                 .map_or_else(|| "none".to_owned(), |status| status.to_string());
@@ -94,7 +94,7 @@ fn went_out(html: &mut String, set: &Set, tray: &Tray) {
         html,
         "Mails",
         &["To", "Subject", "Text"],
-        set.local.ses().mails().into_iter().rev().map(|mail| {
+        stack.local.ses().mails().into_iter().rev().map(|mail| {
             let mail = json!(mail);
             ["to", "subject", "text"]
                 .map(|name| plain(&mail[name]))
@@ -135,7 +135,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The records of the calls table, as DynamoDB writes them.
-fn records(set: &Set) -> Vec<Value> {
+fn records(stack: &Stack) -> Vec<Value> {
     let mut records = Vec::new();
     let mut start = Value::Null;
     while records.len() < RECORDS_MAX {
@@ -149,7 +149,7 @@ fn records(set: &Set) -> Vec<Value> {
             .header("x-amz-target", "DynamoDB_20120810.Scan")
             .body(Bytes::from(scan.to_string()))
             .unwrap_or_default();
-        let answer = set.local.answer(request);
+        let answer = stack.local.answer(request);
         let Ok(mut answer) = serde_json::from_slice::<Value>(answer.body()) else {
             break;
         };

@@ -14,9 +14,9 @@ use http::{Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use crate::asked::{Asked, header};
+use crate::aws_request::{AwsRequest, header};
+use crate::aws_wire::LocalCloud;
 use crate::connections;
-use crate::wire::LocalCloud;
 
 /// Longest request body: a mail of 40 MB as JSON.
 const BODY_BYTES_MAX: usize = 64 << 20;
@@ -85,11 +85,13 @@ async fn wait_for_messages(cloud: &LocalCloud, request: &Request<Bytes>) {
     if header(request, "x-amz-target") != Some("AmazonSQS.ReceiveMessage") {
         return;
     }
-    let asked = Asked::of(request);
-    let seconds = asked.json["WaitTimeSeconds"].as_u64().unwrap_or_default();
+    let aws_request = AwsRequest::of(request);
+    let seconds = aws_request.json["WaitTimeSeconds"]
+        .as_u64()
+        .unwrap_or_default();
     let until = Instant::now() + Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
-    let known = cloud.sqs().queue_names().contains(&asked.resource);
-    while known && !cloud.sqs().has_ready(&asked.resource) && Instant::now() < until {
+    let known = cloud.sqs().queue_names().contains(&aws_request.resource);
+    while known && !cloud.sqs().has_ready(&aws_request.resource) && Instant::now() < until {
         sleep(LOOK_EVERY).await;
     }
 }

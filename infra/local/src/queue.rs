@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use crate::clock::later;
-use crate::delivery::{Delivery, Message, QueueSettings};
+use crate::delivery::{Message, QueueSettings, ReceivedMessage};
 
 /// How long SQS remembers a deduplication id. AWS's figure, and not a setting there.
 pub(crate) const DEDUPLICATION_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
@@ -22,7 +22,7 @@ struct Group {
 
 /// What a sender hears: the message's id and sequence, of the first one if it is a repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
+pub(crate) struct SentMessage {
     pub(crate) message_id: String,
     pub(crate) sequence: u64,
 }
@@ -39,7 +39,7 @@ pub(crate) enum Stale {
 }
 
 #[derive(Debug)]
-pub(crate) struct Queue {
+pub(crate) struct Fifo {
     pub(crate) name: String,
     pub(crate) settings: QueueSettings,
     /// Told of every message that is put in: one of those who wait for one goes and looks.
@@ -49,11 +49,11 @@ pub(crate) struct Queue {
     /// Groups with a message to give and none in flight, by the sequence of that message.
     ready: BTreeMap<u64, String>,
     in_flight: BTreeSet<(Timestamp, u64)>,
-    remembered: HashMap<(String, String), Sent>,
+    remembered: HashMap<(String, String), SentMessage>,
     forgotten_in_order: VecDeque<(Timestamp, (String, String))>,
 }
 
-impl Queue {
+impl Fifo {
     pub(crate) fn new(name: &str, settings: QueueSettings) -> Self {
         Self {
             name: name.to_owned(),
@@ -69,7 +69,7 @@ impl Queue {
     }
 
     /// Takes in a message, unless its deduplication id is still remembered.
-    pub(crate) fn send(&mut self, message: Message, sequence: u64) -> Sent {
+    pub(crate) fn send(&mut self, message: Message, sequence: u64) -> SentMessage {
         let now = message.sent_at;
         self.forget(now);
         let scope = match self.settings.deduplicate_by_group {
@@ -80,7 +80,7 @@ impl Queue {
         if let Some(first) = self.remembered.get(&remembered_as) {
             return first.clone();
         }
-        let sent = Sent {
+        let sent = SentMessage {
             message_id: message.id.clone(),
             sequence,
         };
@@ -109,7 +109,7 @@ impl Queue {
         max: usize,
         visibility: Option<SignedDuration>,
         now: Timestamp,
-    ) -> (Vec<Delivery>, Vec<Message>) {
+    ) -> (Vec<ReceivedMessage>, Vec<Message>) {
         self.release(now);
         let until = later(now, visibility.unwrap_or(self.settings.visibility_timeout));
         let mut deliveries = Vec::new();
@@ -146,7 +146,7 @@ impl Queue {
         sequence: u64,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<Delivery, Box<Message>> {
+    ) -> Result<ReceivedMessage, Box<Message>> {
         let too_often = self
             .settings
             .redrive
@@ -207,7 +207,7 @@ impl Queue {
     }
 
     /// Makes SQS deliver this message once more, whether it was deleted or is still in flight.
-    pub(crate) fn deliver_again(&mut self, delivery: &Delivery) {
+    pub(crate) fn deliver_again(&mut self, delivery: &ReceivedMessage) {
         let sequence = delivery.sequence;
         match self
             .messages
@@ -267,7 +267,7 @@ impl Queue {
     }
 
     /// The messages in their order, without receiving them.
-    pub(crate) fn messages(&self) -> Vec<Delivery> {
+    pub(crate) fn messages(&self) -> Vec<ReceivedMessage> {
         let seen = |(sequence, message): (&u64, &Message)| {
             message.delivery(&self.name, *sequence, String::new())
         };

@@ -5,17 +5,17 @@ use crate::delivery::Redrive;
 
 /// A queue whose messages are written `group:body`, received as lists of bodies.
 struct Bench {
-    queue: Queue,
+    queue: Fifo,
     now: Timestamp,
     sequence: u64,
-    held: Vec<Delivery>,
+    held: Vec<ReceivedMessage>,
     dead: Vec<String>,
 }
 
 impl Bench {
     fn new(settings: QueueSettings) -> Self {
         Self {
-            queue: Queue::new("q.fifo", settings),
+            queue: Fifo::new("q.fifo", settings),
             now: Timestamp::UNIX_EPOCH,
             sequence: 0,
             held: Vec::new(),
@@ -23,14 +23,14 @@ impl Bench {
         }
     }
 
-    fn send(&mut self, messages: &str) -> Vec<Sent> {
+    fn send(&mut self, messages: &str) -> Vec<SentMessage> {
         messages
             .split_whitespace()
             .map(|message| self.send_one(message))
             .collect()
     }
 
-    fn send_one(&mut self, message: &str) -> Sent {
+    fn send_one(&mut self, message: &str) -> SentMessage {
         let (group, body) = message.split_once(':').expect("group:body");
         self.sequence += 1;
         let message = Message::new(
@@ -55,7 +55,7 @@ impl Bench {
         bodies.join(" ")
     }
 
-    fn held(&self, body: &str) -> Delivery {
+    fn held(&self, body: &str) -> ReceivedMessage {
         let mut held = self.held.iter().rev();
         held.find(|delivery| delivery.body == body)
             .expect("was received")

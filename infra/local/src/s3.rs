@@ -12,10 +12,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::asked::{Asked, header, query};
+use crate::aws_request::{AwsRequest, header, query};
 use crate::chunked::body_of;
 use crate::clock::LocalClock;
-use crate::failure::Failure;
+use crate::failure::WireFailure;
 use crate::{disk, held};
 
 /// Most keys in one answer to ListObjectsV2. AWS's figure.
@@ -47,12 +47,12 @@ struct Store {
 
 #[derive(Clone, Debug)]
 struct Object {
-    about: About,
-    body: Body,
+    about: ObjectHead,
+    body: StoredBody,
 }
 
 #[derive(Clone, Debug)]
-enum Body {
+enum StoredBody {
     Here(Bytes),
     /// In this file, behind its first line.
     File(PathBuf),
@@ -60,7 +60,7 @@ enum Body {
 
 /// The first line of an object's file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct About {
+struct ObjectHead {
     key: String,
     size: usize,
     etag: String,
@@ -91,7 +91,7 @@ impl S3 {
                 {
                     let object = Object {
                         about,
-                        body: Body::File(path),
+                        body: StoredBody::File(path),
                     };
                     objects.insert(object.about.key.clone(), object);
                 }
@@ -130,47 +130,53 @@ impl S3 {
     /// Answers one request of AWS's REST protocol; a failure's body is XML, which the wire writes.
     pub(crate) fn answer(
         &self,
-        asked: &Asked,
+        aws_request: &AwsRequest,
         request: &Request<Bytes>,
-    ) -> Result<Response<Bytes>, Failure> {
+    ) -> Result<Response<Bytes>, WireFailure> {
         if let Some(name) = REFUSED_HEADERS
             .iter()
             .find(|name| request.headers().contains_key(**name))
         {
-            return Err(Failure::not_built(format!(
+            return Err(WireFailure::not_built(format!(
                 "S3 {} with {name}",
-                asked.operation
+                aws_request.operation
             )));
         }
         let mut store = held(&self.store);
-        if asked.operation == "CreateBucket" {
-            store.buckets.entry(asked.resource.clone()).or_default();
+        if aws_request.operation == "CreateBucket" {
+            store
+                .buckets
+                .entry(aws_request.resource.clone())
+                .or_default();
             return Ok(Response::new(Bytes::new()));
         }
         let folder = store
             .folder
             .as_ref()
-            .map(|folder| folder.join(&asked.resource));
-        let objects = store.buckets.get_mut(&asked.resource).ok_or_else(|| {
-            Failure::new(404, "NoSuchBucket", "The specified bucket does not exist")
-        })?;
-        match asked.operation.as_str() {
+            .map(|folder| folder.join(&aws_request.resource));
+        let objects = store
+            .buckets
+            .get_mut(&aws_request.resource)
+            .ok_or_else(|| {
+                WireFailure::new(404, "NoSuchBucket", "The specified bucket does not exist")
+            })?;
+        match aws_request.operation.as_str() {
             "PutObject" => {
-                let object = self.object_from(asked, request, objects)?;
+                let object = self.object_from(aws_request, request, objects)?;
                 let object = match folder {
                     Some(folder) => object.into_file(&folder)?,
                     None => object,
                 };
                 let etag = object.about.etag.clone();
-                objects.insert(asked.key.clone(), object);
+                objects.insert(aws_request.key.clone(), object);
                 Ok(with_headers(&[("etag".to_owned(), etag)], Bytes::new()))
             }
-            "GetObject" | "HeadObject" => found(objects, asked, request),
+            "GetObject" | "HeadObject" => found(objects, aws_request, request),
             "DeleteObject" => {
                 if let Some(Object {
-                    body: Body::File(path),
+                    body: StoredBody::File(path),
                     ..
-                }) = objects.remove(&asked.key)
+                }) = objects.remove(&aws_request.key)
                 {
                     std::fs::remove_file(path).map_err(broken_disk)?;
                 }
@@ -178,27 +184,27 @@ impl S3 {
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 Ok(response)
             }
-            "ListObjectsV2" => Ok(listed(objects, asked, request)),
-            other => Err(Failure::not_built(format!("S3 {other}"))),
+            "ListObjectsV2" => Ok(listed(objects, aws_request, request)),
+            other => Err(WireFailure::not_built(format!("S3 {other}"))),
         }
     }
 
     fn object_from(
         &self,
-        asked: &Asked,
+        aws_request: &AwsRequest,
         request: &Request<Bytes>,
         objects: &BTreeMap<String, Object>,
-    ) -> Result<Object, Failure> {
+    ) -> Result<Object, WireFailure> {
         match header(request, "if-none-match") {
-            Some("*") if objects.contains_key(&asked.key) => {
+            Some("*") if objects.contains_key(&aws_request.key) => {
                 let message = "At least one of the pre-conditions you specified did not hold";
-                return Err(Failure::new(412, "PreconditionFailed", message));
+                return Err(WireFailure::new(412, "PreconditionFailed", message));
             }
             Some("*") | None => {}
-            Some(_) => return Err(Failure::not_built("IfNoneMatch other than *")),
+            Some(_) => return Err(WireFailure::not_built("IfNoneMatch other than *")),
         }
         let body = body_of(request).ok_or_else(|| {
-            Failure::new(
+            WireFailure::new(
                 400,
                 "IncompleteBody",
                 "The request body terminated unexpectedly",
@@ -219,8 +225,8 @@ impl S3 {
         if !encodings.is_empty() {
             headers.push(("content-encoding".to_owned(), encodings.join(", ")));
         }
-        let about = About {
-            key: asked.key.clone(),
+        let about = ObjectHead {
+            key: aws_request.key.clone(),
             size: body.len(),
             etag: format!("\"{}\"", hex(&Md5::digest(&body))),
             modified_at: self.clock.now(),
@@ -228,7 +234,7 @@ impl S3 {
         };
         Ok(Object {
             about,
-            body: Body::Here(body),
+            body: StoredBody::Here(body),
         })
     }
 }
@@ -236,14 +242,14 @@ impl S3 {
 impl Object {
     fn bytes(&self) -> Option<Bytes> {
         match &self.body {
-            Body::Here(bytes) => Some(bytes.clone()),
-            Body::File(path) => Some(read_file(path)?.1),
+            StoredBody::Here(bytes) => Some(bytes.clone()),
+            StoredBody::File(path) => Some(read_file(path)?.1),
         }
     }
 
     /// On the disk when it returns: records in the tables point at what is here.
-    fn into_file(self, folder: &Path) -> Result<Self, Failure> {
-        let Body::Here(bytes) = &self.body else {
+    fn into_file(self, folder: &Path) -> Result<Self, WireFailure> {
+        let StoredBody::Here(bytes) = &self.body else {
             return Ok(self);
         };
         // A key can be longer than a file's name, or hold anything.
@@ -257,29 +263,29 @@ impl Object {
             .map_err(broken_disk)?;
         Ok(Self {
             about: self.about,
-            body: Body::File(path),
+            body: StoredBody::File(path),
         })
     }
 }
 
-fn read_file(path: &Path) -> Option<(About, Bytes)> {
+fn read_file(path: &Path) -> Option<(ObjectHead, Bytes)> {
     let content = Bytes::from(std::fs::read(path).ok()?);
     let end = content.iter().position(|byte| *byte == b'\n')?;
     let about = serde_json::from_slice(&content[..end]).ok()?;
     Some((about, content.slice(end + 1..)))
 }
 
-fn broken_disk(error: std::io::Error) -> Failure {
-    Failure::new(500, "InternalError", error)
+fn broken_disk(error: std::io::Error) -> WireFailure {
+    WireFailure::new(500, "InternalError", error)
 }
 
 fn found(
     objects: &BTreeMap<String, Object>,
-    asked: &Asked,
+    aws_request: &AwsRequest,
     request: &Request<Bytes>,
-) -> Result<Response<Bytes>, Failure> {
-    let missing = || Failure::new(404, "NoSuchKey", "The specified key does not exist.");
-    let object = objects.get(&asked.key).ok_or_else(missing)?;
+) -> Result<Response<Bytes>, WireFailure> {
+    let missing = || WireFailure::new(404, "NoSuchKey", "The specified key does not exist.");
+    let object = objects.get(&aws_request.key).ok_or_else(missing)?;
     let mut headers = object.about.headers.clone();
     headers.push(("etag".to_owned(), object.about.etag.clone()));
     headers.push(("content-length".to_owned(), object.about.size.to_string()));
@@ -298,7 +304,7 @@ fn found(
 
 fn listed(
     objects: &BTreeMap<String, Object>,
-    asked: &Asked,
+    aws_request: &AwsRequest,
     request: &Request<Bytes>,
 ) -> Response<Bytes> {
     let prefix = query(request, "prefix").unwrap_or_default();
@@ -321,7 +327,7 @@ fn listed(
          <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{}</Name>\
          <Prefix>{}</Prefix><KeyCount>{}</KeyCount><MaxKeys>{max}</MaxKeys>\
          <IsTruncated>{more}</IsTruncated>",
-        escaped(&asked.resource),
+        escaped(&aws_request.resource),
         shown(&prefix),
         page.len(),
     );

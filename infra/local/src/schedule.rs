@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::later;
-use crate::failure::Failure;
+use crate::failure::WireFailure;
 use crate::names::{ACCOUNT, REGION, queue_of_arn};
 
 /// Longest name. AWS's figure.
@@ -35,7 +35,7 @@ struct CreateSchedule {
     schedule_expression: String,
     schedule_expression_timezone: Option<String>,
     flexible_time_window: Value,
-    target: Target,
+    target: ScheduleTarget,
     action_after_completion: Option<String>,
     client_token: Option<String>,
     #[serde(rename = "GroupName")]
@@ -46,7 +46,7 @@ struct CreateSchedule {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Target {
+struct ScheduleTarget {
     arn: String,
     #[serde(rename = "RoleArn")]
     _role_arn: String,
@@ -71,23 +71,25 @@ impl Schedule {
         (group, name): &(String, String),
         body: &Value,
         now: Timestamp,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, WireFailure> {
         check_name(name)?;
         let request = CreateSchedule::deserialize(body)
-            .map_err(|error| Failure::unreadable("CreateSchedule", &error))?;
+            .map_err(|error| WireFailure::unreadable("CreateSchedule", &error))?;
         if request
             .schedule_expression_timezone
             .is_some_and(|zone| zone != "UTC")
         {
-            return Err(Failure::not_built("schedules in other time zones than UTC"));
+            return Err(WireFailure::not_built(
+                "schedules in other time zones than UTC",
+            ));
         }
         if request.flexible_time_window["Mode"] != "OFF" {
-            return Err(Failure::not_built("a flexible time window"));
+            return Err(WireFailure::not_built("a flexible time window"));
         }
         let at = time_in(&request.schedule_expression)?;
         let queue = queue_of_arn(&request.target.arn)
             .filter(|queue| queue.ends_with(".fifo"))
-            .ok_or_else(|| Failure::not_built("targets other than FIFO queues"))?;
+            .ok_or_else(|| WireFailure::not_built("targets other than FIFO queues"))?;
         let parameters = request.target.sqs_parameters;
         let parameters = parameters
             .ok_or_else(|| invalid("MessageGroupId is required for a FIFO queue target."))?;
@@ -143,9 +145,9 @@ impl Schedule {
     }
 }
 
-fn time_in(expression: &str) -> Result<Timestamp, Failure> {
+fn time_in(expression: &str) -> Result<Timestamp, WireFailure> {
     if expression.starts_with("rate(") || expression.starts_with("cron(") {
-        return Err(Failure::not_built("schedules that repeat"));
+        return Err(WireFailure::not_built("schedules that repeat"));
     }
     let civil = expression
         .strip_prefix("at(")
@@ -166,7 +168,7 @@ fn minute_of(at: Timestamp) -> Timestamp {
     )
 }
 
-pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
+pub(crate) fn check_name(name: &str) -> Result<(), WireFailure> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if (1..=NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(legal) {
         return Ok(());
@@ -178,10 +180,10 @@ pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     )))
 }
 
-pub(crate) fn invalid(message: impl std::fmt::Display) -> Failure {
-    Failure::new(400, "ValidationException", message)
+pub(crate) fn invalid(message: impl std::fmt::Display) -> WireFailure {
+    WireFailure::new(400, "ValidationException", message)
 }
 
-pub(crate) fn not_found(message: impl std::fmt::Display) -> Failure {
-    Failure::new(404, "ResourceNotFoundException", message)
+pub(crate) fn not_found(message: impl std::fmt::Display) -> WireFailure {
+    WireFailure::new(404, "ResourceNotFoundException", message)
 }

@@ -12,29 +12,29 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::asked::Asked;
+use crate::aws_request::AwsRequest;
 use crate::clock::{LocalClock, later};
-use crate::failure::Failure;
+use crate::failure::WireFailure;
 use crate::held;
 use crate::names::{ACCOUNT, REGION};
 use crate::schedule::{Schedule, check_name, invalid, not_found};
 use crate::sqs::{Outgoing, Sqs};
-use crate::tally::Tally;
+use crate::usage::Usage;
 
 /// All schedules. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
-    schedules: Arc<Mutex<Schedules>>,
+    schedules: Arc<Mutex<ScheduleStore>>,
     clock: LocalClock,
     sqs: Sqs,
-    tally: Tally,
+    usage: Usage,
 }
 
 #[derive(Debug, Default)]
-struct Schedules {
-    by_name: BTreeMap<Name, Schedule>,
+struct ScheduleStore {
+    by_name: BTreeMap<ScheduleName, Schedule>,
     /// Those still to fire, by the start of their minute.
-    due: BTreeSet<(Timestamp, Name)>,
+    due: BTreeSet<(Timestamp, ScheduleName)>,
     groups: BTreeSet<String>,
     lateness: SignedDuration,
     undelivered: Vec<String>,
@@ -42,26 +42,26 @@ struct Schedules {
 }
 
 /// Group and name.
-type Name = (String, String);
+type ScheduleName = (String, String);
 
 /// One line of the file: what is so from now on.
 #[derive(Serialize, Deserialize)]
-enum Line {
+enum ScheduleLine {
     Is(Box<Schedule>),
     Gone(String, String),
 }
 
 impl Scheduler {
-    pub(crate) fn new(clock: LocalClock, sqs: Sqs, tally: Tally) -> Self {
-        let schedules = Schedules {
+    pub(crate) fn new(clock: LocalClock, sqs: Sqs, usage: Usage) -> Self {
+        let schedules = ScheduleStore {
             groups: ["default".to_owned()].into(),
-            ..Schedules::default()
+            ..ScheduleStore::default()
         };
         Self {
             schedules: Arc::new(Mutex::new(schedules)),
             clock,
             sqs,
-            tally,
+            usage,
         }
     }
 
@@ -74,15 +74,15 @@ impl Scheduler {
             for line in std::fs::read_to_string(file)?.lines() {
                 // The last line of a killed process may be cut short.
                 match serde_json::from_str(line) {
-                    Ok(Line::Is(schedule)) => schedules.insert(*schedule),
-                    Ok(Line::Gone(group, name)) => schedules.remove(&(group, name)),
+                    Ok(ScheduleLine::Is(schedule)) => schedules.insert(*schedule),
+                    Ok(ScheduleLine::Gone(group, name)) => schedules.remove(&(group, name)),
                     Err(_) => {}
                 }
             }
         }
         let mut text = String::new();
         for schedule in schedules.by_name.values() {
-            text.push_str(&serde_json::to_string(&Line::Is(Box::new(
+            text.push_str(&serde_json::to_string(&ScheduleLine::Is(Box::new(
                 schedule.clone(),
             )))?);
             text.push('\n');
@@ -144,16 +144,16 @@ impl Scheduler {
         schedule.fired = true;
         if schedule.delete_after {
             schedules.remove(&name);
-            schedules.write(&Line::Gone(name.0, name.1));
+            schedules.write(&ScheduleLine::Gone(name.0, name.1));
         } else {
             schedules.insert(schedule.clone());
-            schedules.write(&Line::Is(Box::new(schedule.clone())));
+            schedules.write(&ScheduleLine::Is(Box::new(schedule.clone())));
         }
         Some(schedule)
     }
 
     fn deliver(&self, schedule: &Schedule) {
-        self.tally.count_invocation_of_schedule();
+        self.usage.count_invocation_of_schedule();
         let outgoing = Outgoing {
             group: &schedule.message_group,
             deduplication_id: None,
@@ -166,16 +166,16 @@ impl Scheduler {
     }
 
     /// Answers one request of AWS's REST protocol.
-    pub(crate) fn answer(&self, asked: &Asked) -> Result<Value, Failure> {
-        let name = (asked.resource.clone(), asked.key.clone());
-        match asked.operation.as_str() {
-            "CreateSchedule" => self.create(name, &asked.json),
+    pub(crate) fn answer(&self, aws_request: &AwsRequest) -> Result<Value, WireFailure> {
+        let name = (aws_request.resource.clone(), aws_request.key.clone());
+        match aws_request.operation.as_str() {
+            "CreateSchedule" => self.create(name, &aws_request.json),
             "GetSchedule" => held(&self.schedules).get(&name).map(Schedule::described),
             "DeleteSchedule" => {
                 let mut schedules = held(&self.schedules);
                 schedules.get(&name)?;
                 schedules.remove(&name);
-                schedules.write(&Line::Gone(name.0, name.1));
+                schedules.write(&ScheduleLine::Gone(name.0, name.1));
                 Ok(json!({}))
             }
             "ListSchedules" => Ok(held(&self.schedules).list(&name.0)),
@@ -183,7 +183,7 @@ impl Scheduler {
                 check_name(&name.1)?;
                 if !held(&self.schedules).groups.insert(name.1.clone()) {
                     let message = format!("Schedule group {} already exists.", name.1);
-                    return Err(Failure::new(409, "ConflictException", message));
+                    return Err(WireFailure::new(409, "ConflictException", message));
                 }
                 let arn = format!(
                     "arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{}",
@@ -191,11 +191,11 @@ impl Scheduler {
                 );
                 Ok(json!({ "ScheduleGroupArn": arn }))
             }
-            other => Err(Failure::not_built(format!("Scheduler {other}"))),
+            other => Err(WireFailure::not_built(format!("Scheduler {other}"))),
         }
     }
 
-    fn create(&self, name: Name, body: &Value) -> Result<Value, Failure> {
+    fn create(&self, name: ScheduleName, body: &Value) -> Result<Value, WireFailure> {
         let schedule = Schedule::read(&name, body, self.clock.now())?;
         if self.sqs.deduplicates_by_content(&schedule.queue) == Some(false) {
             return Err(invalid(format!(
@@ -216,16 +216,16 @@ impl Scheduler {
                 return Ok(json!({ "ScheduleArn": arn }));
             }
             let message = format!("Schedule {} already exists.", name.1);
-            return Err(Failure::new(409, "ConflictException", message));
+            return Err(WireFailure::new(409, "ConflictException", message));
         }
         schedules.insert(schedule.clone());
-        schedules.write(&Line::Is(Box::new(schedule)));
+        schedules.write(&ScheduleLine::Is(Box::new(schedule)));
         Ok(json!({ "ScheduleArn": arn }))
     }
 }
 
-impl Schedules {
-    fn get(&self, name: &Name) -> Result<&Schedule, Failure> {
+impl ScheduleStore {
+    fn get(&self, name: &ScheduleName) -> Result<&Schedule, WireFailure> {
         let missing = || not_found(format!("Schedule {} does not exist.", name.1));
         self.by_name.get(name).ok_or_else(missing)
     }
@@ -239,7 +239,7 @@ impl Schedules {
         self.by_name.insert(name, schedule);
     }
 
-    fn remove(&mut self, name: &Name) {
+    fn remove(&mut self, name: &ScheduleName) {
         if let Some(schedule) = self.by_name.remove(name) {
             self.due.remove(&(schedule.minute(), name.clone()));
         }
@@ -254,7 +254,7 @@ impl Schedules {
     }
 
     /// A line that cannot be written is lost: the file is a convenience of the local server.
-    fn write(&self, line: &Line) {
+    fn write(&self, line: &ScheduleLine) {
         let Some(file) = &self.log else { return };
         let Ok(mut text) = serde_json::to_string(line) else {
             return;

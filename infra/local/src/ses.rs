@@ -11,11 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::asked::Asked;
+use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
-use crate::failure::Failure;
+use crate::failure::WireFailure;
 use crate::held;
-use crate::mail::{Attachment, Mail};
+use crate::mail::{Attachment, CapturedMail};
 
 /// Longest mail, encoded. AWS's figure for the second version of its interface.
 const MAIL_BYTES_MAX: usize = 40 << 20;
@@ -40,13 +40,13 @@ pub enum MailFault {
 /// All mails. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Ses {
-    post: Arc<Mutex<Post>>,
+    post: Arc<Mutex<SendRequest>>,
     clock: LocalClock,
 }
 
 #[derive(Debug, Default)]
-struct Post {
-    mails: Vec<Mail>,
+struct SendRequest {
+    mails: Vec<CapturedMail>,
     next_faults: VecDeque<MailFault>,
     fault: Option<MailFault>,
     /// Mails in a second; none: [`RATE`].
@@ -64,7 +64,7 @@ struct SendEmail {
     destination: Destination,
     #[serde(default)]
     reply_to_addresses: Vec<String>,
-    content: Content,
+    content: MailContent,
     #[serde(rename = "ConfigurationSetName")]
     _configuration_set_name: Option<String>,
     #[serde(rename = "EmailTags")]
@@ -81,7 +81,7 @@ struct Destination {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-enum Content {
+enum MailContent {
     Raw(Text),
     Simple(Box<Simple>),
 }
@@ -90,16 +90,16 @@ enum Content {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Simple {
     subject: Text,
-    body: Body,
+    body: MailBody,
     #[serde(default)]
-    headers: Vec<Header>,
+    headers: Vec<MailHeader>,
     #[serde(default)]
     attachments: Vec<Attached>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Body {
+struct MailBody {
     text: Option<Text>,
     html: Option<Text>,
 }
@@ -114,7 +114,7 @@ struct Text {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Header {
+struct MailHeader {
     name: String,
     value: String,
 }
@@ -151,7 +151,7 @@ impl Ses {
     }
 
     /// All mails that were taken, in their order.
-    pub fn mails(&self) -> Vec<Mail> {
+    pub fn mails(&self) -> Vec<CapturedMail> {
         held(&self.post).mails.clone()
     }
 
@@ -190,15 +190,18 @@ impl Ses {
     }
 
     /// Answers one request of AWS's REST protocol.
-    pub(crate) fn answer(&self, asked: &Asked) -> Result<Value, Failure> {
-        if asked.operation == "GetAccount" {
+    pub(crate) fn answer(&self, aws_request: &AwsRequest) -> Result<Value, WireFailure> {
+        if aws_request.operation == "GetAccount" {
             return Ok(self.account());
         }
-        if asked.operation != "SendEmail" {
-            return Err(Failure::not_built(format!("SES {}", asked.operation)));
+        if aws_request.operation != "SendEmail" {
+            return Err(WireFailure::not_built(format!(
+                "SES {}",
+                aws_request.operation
+            )));
         }
-        let request = SendEmail::deserialize(&asked.json)
-            .map_err(|error| Failure::unreadable("SendEmail", &error))?;
+        let request = SendEmail::deserialize(&aws_request.json)
+            .map_err(|error| WireFailure::unreadable("SendEmail", &error))?;
         let mut post = held(&self.post);
         let fault = post.next_faults.pop_front().or(post.fault);
         if let Some(fault) = fault {
@@ -219,7 +222,7 @@ impl Ses {
     }
 }
 
-impl Post {
+impl SendRequest {
     /// Whether the second before that has all the mails that it may have.
     fn is_full(&self, now: Timestamp) -> bool {
         let within = now - SignedDuration::from_secs(1);
@@ -228,7 +231,7 @@ impl Post {
     }
 
     /// A line that cannot be written is lost: the file is a convenience of the local server.
-    fn keep(&mut self, mail: Mail) {
+    fn keep(&mut self, mail: CapturedMail) {
         if let Some((file, mut line)) = self.log.as_ref().zip(serde_json::to_string(&mail).ok()) {
             line.push('\n');
             let opened = std::fs::OpenOptions::new()
@@ -241,10 +244,10 @@ impl Post {
     }
 }
 
-fn mail_from(request: SendEmail) -> Result<Mail, Failure> {
+fn mail_from(request: SendEmail) -> Result<CapturedMail, WireFailure> {
     let mut mail = match request.content {
-        Content::Raw(raw) => raw_mail(&raw.data)?,
-        Content::Simple(simple) => simple_mail(*simple, &request.reply_to_addresses)?,
+        MailContent::Raw(raw) => raw_mail(&raw.data)?,
+        MailContent::Simple(simple) => simple_mail(*simple, &request.reply_to_addresses)?,
     };
     if let Some(from) = request.from_email_address {
         mail.from = from;
@@ -270,17 +273,17 @@ fn mail_from(request: SendEmail) -> Result<Mail, Failure> {
     }
 }
 
-fn raw_mail(data: &str) -> Result<Mail, Failure> {
+fn raw_mail(data: &str) -> Result<CapturedMail, WireFailure> {
     if data.len() > MAIL_BYTES_MAX {
         return Err(bad_request(format!(
             "Message length is more than {MAIL_BYTES_MAX} bytes long."
         )));
     }
     let raw = BASE64_STANDARD.decode(data).map_err(bad_request)?;
-    Mail::parse(&raw).ok_or_else(|| bad_request("Missing required header."))
+    CapturedMail::parse(&raw).ok_or_else(|| bad_request("Missing required header."))
 }
 
-fn simple_mail(simple: Simple, reply_to: &[String]) -> Result<Mail, Failure> {
+fn simple_mail(simple: Simple, reply_to: &[String]) -> Result<CapturedMail, WireFailure> {
     let attachments = simple.attachments.into_iter().map(|attached| {
         let content = BASE64_STANDARD
             .decode(attached.raw_content)
@@ -291,7 +294,7 @@ fn simple_mail(simple: Simple, reply_to: &[String]) -> Result<Mail, Failure> {
             .unwrap_or("application/octet-stream");
         Ok(Attachment::new(&attached.file_name, content_type, content))
     });
-    Ok(Mail {
+    Ok(CapturedMail {
         subject: simple.subject.data,
         text: simple.body.text.map(|text| text.data),
         html: simple.body.html.map(|html| html.data),
@@ -301,19 +304,19 @@ fn simple_mail(simple: Simple, reply_to: &[String]) -> Result<Mail, Failure> {
             .map(|header| (header.name, header.value))
             .collect(),
         reply_to: reply_to.to_vec(),
-        attachments: attachments.collect::<Result<_, Failure>>()?,
-        ..Mail::default()
+        attachments: attachments.collect::<Result<_, WireFailure>>()?,
+        ..CapturedMail::default()
     })
 }
 
-fn refusal(fault: MailFault, sender: &str) -> Failure {
+fn refusal(fault: MailFault, sender: &str) -> WireFailure {
     match fault {
-        MailFault::MessageRejected => Failure::new(
+        MailFault::MessageRejected => WireFailure::new(
             400,
             "MessageRejected",
             "Transaction failed: the content of the message was refused.",
         ),
-        MailFault::SenderNotVerified => Failure::new(
+        MailFault::SenderNotVerified => WireFailure::new(
             400,
             "MessageRejected",
             format!(
@@ -321,12 +324,12 @@ fn refusal(fault: MailFault, sender: &str) -> Failure {
                  region US-EAST-1: {sender}"
             ),
         ),
-        MailFault::TooManyRequests => Failure::new(
+        MailFault::TooManyRequests => WireFailure::new(
             429,
             "TooManyRequestsException",
             "Maximum sending rate exceeded.",
         ),
-        MailFault::AccountSendingPaused => Failure::new(
+        MailFault::AccountSendingPaused => WireFailure::new(
             400,
             "SendingPausedException",
             "Account sending has been disabled.",
@@ -334,6 +337,6 @@ fn refusal(fault: MailFault, sender: &str) -> Failure {
     }
 }
 
-fn bad_request(message: impl std::fmt::Display) -> Failure {
-    Failure::new(400, "BadRequestException", message)
+fn bad_request(message: impl std::fmt::Display) -> WireFailure {
+    WireFailure::new(400, "BadRequestException", message)
 }

@@ -18,8 +18,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::set::{Fed, Set};
-use crate::tray::Tray;
+use crate::callback_log::CallbackLog;
+use crate::stack::{EventSource, Stack};
 use crate::{connections, overview, port};
 
 /// What the front door takes at most; the product refuses earlier, and says so.
@@ -43,16 +43,16 @@ const TICK: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Site {
-    set: Set,
-    tray: Tray,
+    stack: Stack,
+    callback_log: CallbackLog,
     /// Whether the functions are somewhere else and only the cloud is here.
     cloud_only: bool,
 }
 
 /// Serves until the process ends.
 pub async fn serve(
-    set: Set,
-    tray: Tray,
+    stack: Stack,
+    callback_log: CallbackLog,
     listener: TcpListener,
     cloud_only: bool,
 ) -> anyhow::Result<()> {
@@ -61,9 +61,9 @@ pub async fn serve(
         address.ip().is_loopback(),
         "{address} is not a loopback address; this server is for this machine only"
     );
-    port::answer_at(&set.local, address);
-    drive(&set);
-    let durably = from_fn_with_state(set.local.clone(), port::durably);
+    port::answer_at(&stack.local, address);
+    drive(&stack);
+    let durably = from_fn_with_state(stack.local.clone(), port::durably);
     let router = Router::new()
         .route("/_local/", get(page))
         .route("/_local", get(page))
@@ -76,22 +76,22 @@ pub async fn serve(
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(durably)
         .with_state(Site {
-            set,
-            tray,
+            stack,
+            callback_log,
             cloud_only,
         });
     connections::serve(listener, router).await
 }
 
 /// What an AWS account does by itself: queues are drained, schedules fire, minutes pass.
-fn drive(set: &Set) {
-    for fed in Fed::ALL {
+fn drive(stack: &Stack) {
+    for fed in EventSource::ALL {
         for _ in 0..AT_ONCE {
-            let set = set.clone();
+            let stack = stack.clone();
             tokio::spawn(async move {
                 loop {
-                    if !set.deliver(fed).await {
-                        let arrival = set.local.sqs().arrival(fed.queue());
+                    if !stack.deliver(fed).await {
+                        let arrival = stack.local.sqs().arrival(fed.queue());
                         // Whichever comes first.
                         drop(tokio::time::timeout(PAUSE, arrival).await);
                     }
@@ -99,11 +99,11 @@ fn drive(set: &Set) {
             });
         }
     }
-    let set = set.clone();
+    let stack = stack.clone();
     tokio::spawn(async move {
         loop {
-            set.local.fire_due();
-            if let Err(error) = set.functions.tick().await {
+            stack.local.fire_due();
+            if let Err(error) = stack.functions.tick().await {
                 tracing::warn!(%error, "the timekeeper met trouble");
             }
             tokio::time::sleep(TICK).await;
@@ -127,16 +127,16 @@ fn is_ours(headers: &HeaderMap) -> bool {
 }
 
 async fn page(State(site): State<Site>) -> impl IntoResponse {
-    let page = Html(overview::page(&site.set, &site.tray));
+    let page = Html(overview::page(&site.stack, &site.callback_log));
     ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], page)
 }
 
 async fn mails(State(site): State<Site>) -> Json<Value> {
-    Json(json!(site.set.local.ses().mails()))
+    Json(json!(site.stack.local.ses().mails()))
 }
 
 async fn callbacks(State(site): State<Site>) -> Json<Value> {
-    Json(json!(site.tray.posted()))
+    Json(json!(site.callback_log.posted()))
 }
 
 /// A receiver for whoever has none: the tray has already noted what is posted here.
@@ -158,10 +158,10 @@ async fn advance(
         );
     };
     let time = SignedDuration::from_secs(seconds);
-    if let Err(error) = site.set.pass_running(time).await {
+    if let Err(error) = site.stack.pass_running(time).await {
         return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}\n"));
     }
-    Json(json!({ "now": site.set.cloud.now().to_string() })).into_response()
+    Json(json!({ "now": site.stack.cloud.now().to_string() })).into_response()
 }
 
 async fn maintenance(
@@ -173,14 +173,14 @@ async fn maintenance(
         Some("false") => false,
         Some(_) | None => return say(StatusCode::BAD_REQUEST, "on must be true or false\n"),
     };
-    if let Err(trouble) = site.set.cloud.accounts.set_maintenance(on).await {
+    if let Err(error) = site.stack.cloud.accounts.set_maintenance(on).await {
         return say(
             StatusCode::INTERNAL_SERVER_ERROR,
-            &format!("{}\n", trouble.in_full()),
+            &format!("{}\n", error.in_full()),
         );
     }
     // What waited for the end of maintenance goes on at once.
-    if !on && let Err(error) = site.set.functions.tick().await {
+    if !on && let Err(error) = site.stack.functions.tick().await {
         return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}\n"));
     }
     Json(json!({ "maintenance": on })).into_response()
@@ -219,7 +219,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
         origin: format!("http://{host}"),
     };
     // A task of its own: a client that hangs up does not stop what it began.
-    let cloud = site.set.cloud.clone();
+    let cloud = site.stack.cloud.clone();
     let answered = tokio::spawn(async move { ingest::answer(&cloud, &request).await }).await;
     match answered {
         Ok(answer) => {
@@ -248,7 +248,7 @@ fn is_aws(headers: &HeaderMap) -> bool {
 
 async fn aws(site: &Site, head: Parts, body: Bytes) -> Response {
     let request = http::Request::from_parts(head, body);
-    let local = site.set.local.clone();
+    let local = site.stack.local.clone();
     // A task of its own, for the same reason.
     match tokio::spawn(async move { local.answer(request) }).await {
         Ok(answer) => answer.map(axum::body::Body::from).into_response(),

@@ -11,11 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::clock::LocalClock;
-use crate::delivery::{Delivery, Message, QueueSettings};
-use crate::failure::Failure;
+use crate::delivery::{Message, QueueSettings, ReceivedMessage};
+use crate::failure::WireFailure;
 use crate::held;
-use crate::queue::{Queue, Sent, Stale};
-use crate::tally::Tally;
+use crate::queue::{Fifo, SentMessage, Stale};
+use crate::usage::Usage;
 
 /// Longest message body, and longest batch of them. AWS's figure since 2025.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -26,14 +26,14 @@ const ID_CHARS_MAX: usize = 128;
 /// All queues. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Sqs {
-    queues: Arc<Mutex<Queues>>,
+    queues: Arc<Mutex<FifoQueues>>,
     clock: LocalClock,
-    tally: Tally,
+    usage: Usage,
 }
 
 #[derive(Debug, Default)]
-struct Queues {
-    by_name: BTreeMap<String, Queue>,
+struct FifoQueues {
+    by_name: BTreeMap<String, Fifo>,
     last_sequence: u64,
     /// What queue URLs begin with.
     endpoint: String,
@@ -49,15 +49,15 @@ pub struct Outgoing<'a> {
 }
 
 impl Sqs {
-    pub(crate) fn new(clock: LocalClock, tally: Tally) -> Self {
-        let queues = Queues {
+    pub(crate) fn new(clock: LocalClock, usage: Usage) -> Self {
+        let queues = FifoQueues {
             endpoint: "https://sqs.us-east-1.amazonaws.com".to_owned(),
-            ..Queues::default()
+            ..FifoQueues::default()
         };
         Self {
             queues: Arc::new(Mutex::new(queues)),
             clock,
-            tally,
+            usage,
         }
     }
 
@@ -67,7 +67,7 @@ impl Sqs {
         queues
             .by_name
             .entry(name.to_owned())
-            .or_insert_with(|| Queue::new(name, settings));
+            .or_insert_with(|| Fifo::new(name, settings));
     }
 
     /// Makes queue URLs begin with this address.
@@ -76,15 +76,15 @@ impl Sqs {
     }
 
     /// Sends as another AWS service does.
-    pub(crate) fn send(&self, queue: &str, outgoing: Outgoing<'_>) -> Result<(), Failure> {
+    pub(crate) fn send(&self, queue: &str, outgoing: Outgoing<'_>) -> Result<(), WireFailure> {
         let now = self.clock.now();
         held(&self.queues).send(queue, outgoing, now)?;
-        self.tally.count_sqs("SendMessage", outgoing.body.len());
+        self.usage.count_sqs("SendMessage", outgoing.body.len());
         Ok(())
     }
 
     /// Receives as Lambda's poller does: at once, with the queue's own visibility timeout.
-    pub fn receive(&self, queue: &str, max: usize) -> Vec<Delivery> {
+    pub fn receive(&self, queue: &str, max: usize) -> Vec<ReceivedMessage> {
         let now = self.clock.now();
         let deliveries = match held(&self.queues).receive(queue, max, None, now) {
             Ok(deliveries) => deliveries,
@@ -92,13 +92,13 @@ impl Sqs {
         };
         if !deliveries.is_empty() {
             let bytes = deliveries.iter().map(|delivery| delivery.body.len()).sum();
-            self.tally.count_sqs("ReceiveMessage", bytes);
+            self.usage.count_sqs("ReceiveMessage", bytes);
         }
         deliveries
     }
 
     /// Deletes these messages with one request; says how many of their handles were still good.
-    pub fn delete(&self, deliveries: &[Delivery]) -> usize {
+    pub fn delete(&self, deliveries: &[ReceivedMessage]) -> usize {
         let now = self.clock.now();
         let mut queues = held(&self.queues);
         let deleted = deliveries.iter().filter(|delivery| {
@@ -107,15 +107,19 @@ impl Sqs {
         });
         let deleted = deleted.count();
         if !deliveries.is_empty() {
-            self.tally.count_sqs("DeleteMessageBatch", 0);
+            self.usage.count_sqs("DeleteMessageBatch", 0);
         }
         deleted
     }
 
     /// Makes a message visible so much later from now on; false if its handle is stale.
-    pub fn change_visibility(&self, delivery: &Delivery, visibility: SignedDuration) -> bool {
+    pub fn change_visibility(
+        &self,
+        delivery: &ReceivedMessage,
+        visibility: SignedDuration,
+    ) -> bool {
         let now = self.clock.now();
-        self.tally.count_sqs("ChangeMessageVisibility", 0);
+        self.usage.count_sqs("ChangeMessageVisibility", 0);
         self.with(&delivery.queue, |queue| {
             queue
                 .change_visibility(&delivery.receipt_handle, visibility, now)
@@ -124,13 +128,13 @@ impl Sqs {
     }
 
     /// Makes SQS deliver this message once more, although it was deleted or is still in flight.
-    pub fn deliver_again(&self, delivery: &Delivery) {
+    pub fn deliver_again(&self, delivery: &ReceivedMessage) {
         self.with(&delivery.queue, |queue| queue.deliver_again(delivery));
     }
 
     /// Loses all that the queue holds, what is in flight too.
     pub fn purge(&self, queue: &str) {
-        self.with(queue, Queue::purge);
+        self.with(queue, Fifo::purge);
     }
 
     /// How many messages the queue holds, those in flight too.
@@ -160,12 +164,12 @@ impl Sqs {
     }
 
     /// The messages of a queue in their order, without receiving them.
-    pub fn messages(&self, queue: &str) -> Vec<Delivery> {
+    pub fn messages(&self, queue: &str) -> Vec<ReceivedMessage> {
         self.with(queue, |queue| queue.messages())
     }
 
     /// What this queue gave up on: the messages in its dead-letter queue.
-    pub fn dead_letters(&self, queue: &str) -> Vec<Delivery> {
+    pub fn dead_letters(&self, queue: &str) -> Vec<ReceivedMessage> {
         let redrive = self.with(queue, |queue| queue.settings.redrive.clone());
         redrive
             .map(|redrive| self.messages(&redrive.dead_letters))
@@ -200,7 +204,7 @@ impl Sqs {
 
     /// A driver that names a queue that is not there has a bug.
     #[track_caller]
-    fn with<T>(&self, name: &str, look: impl FnOnce(&mut Queue) -> T) -> T {
+    fn with<T>(&self, name: &str, look: impl FnOnce(&mut Fifo) -> T) -> T {
         let now = self.clock.now();
         let mut queues = held(&self.queues);
         match queues.by_name.get_mut(name) {
@@ -216,10 +220,10 @@ impl Sqs {
     }
 }
 
-impl Queues {
-    fn named(&mut self, name: &str) -> Result<&mut Queue, Failure> {
+impl FifoQueues {
+    fn named(&mut self, name: &str) -> Result<&mut Fifo, WireFailure> {
         self.by_name.get_mut(name).ok_or_else(|| {
-            Failure::new(
+            WireFailure::new(
                 400,
                 "QueueDoesNotExist",
                 format!("The specified queue {name} does not exist."),
@@ -232,7 +236,7 @@ impl Queues {
         name: &str,
         outgoing: Outgoing<'_>,
         now: Timestamp,
-    ) -> Result<Sent, Failure> {
+    ) -> Result<SentMessage, WireFailure> {
         let sequence = self.last_sequence + 1;
         let queue = self.named(name)?;
         check_body(outgoing.body)?;
@@ -268,7 +272,7 @@ impl Queues {
         max: usize,
         visibility: Option<SignedDuration>,
         now: Timestamp,
-    ) -> Result<Vec<Delivery>, Failure> {
+    ) -> Result<Vec<ReceivedMessage>, WireFailure> {
         let queue = self.named(name)?;
         let (deliveries, dead) = queue.receive(max, visibility, now);
         let Some(redrive) = queue.settings.redrive.clone() else {
@@ -298,9 +302,9 @@ fn content_id(body: &str) -> String {
         .collect()
 }
 
-fn check_body(body: &str) -> Result<(), Failure> {
+fn check_body(body: &str) -> Result<(), WireFailure> {
     if body.is_empty() {
-        return Err(Failure::new(
+        return Err(WireFailure::new(
             400,
             "MissingParameter",
             "The request must contain the parameter MessageBody.",
@@ -314,7 +318,7 @@ fn check_body(body: &str) -> Result<(), Failure> {
     }
     let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     if !body.chars().all(legal) {
-        return Err(Failure::new(
+        return Err(WireFailure::new(
             400,
             "InvalidMessageContents",
             "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to \
@@ -324,7 +328,7 @@ fn check_body(body: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_id(parameter: &str, id: &str) -> Result<(), Failure> {
+fn check_id(parameter: &str, id: &str) -> Result<(), WireFailure> {
     let legal =
         (1..=ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     if legal {
@@ -336,18 +340,18 @@ fn check_id(parameter: &str, id: &str) -> Result<(), Failure> {
     )))
 }
 
-fn invalid(message: impl std::fmt::Display) -> Failure {
-    Failure::new(400, "InvalidParameterValue", message)
+fn invalid(message: impl std::fmt::Display) -> WireFailure {
+    WireFailure::new(400, "InvalidParameterValue", message)
 }
 
-fn stale(handle: &str, stale: Stale) -> Failure {
+fn stale(handle: &str, stale: Stale) -> WireFailure {
     let because = |reason: &str| {
         invalid(format!(
             "Value {handle} for parameter ReceiptHandle is invalid. Reason: {reason}"
         ))
     };
     match stale {
-        Stale::NotAHandle => Failure::new(
+        Stale::NotAHandle => WireFailure::new(
             404,
             "ReceiptHandleIsInvalid",
             format!("The input receipt handle \"{handle}\" is not a valid receipt handle."),

@@ -1,4 +1,4 @@
-//! A conversation, and how it gathers its calls; [`crate::course`] has what follows.
+//! A conversation, and how it gathers its calls; [`crate::lifecycle`] has what follows.
 //!
 //! A step takes the conversation as it stands, what happened and when, and gives the conversation
 //! as it is from then on, the answer to whoever asked, and what is owed outside. The new state is
@@ -7,13 +7,13 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::arrivals::Arrivals;
 use crate::call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Place, SequenceCode,
 };
-use crate::ending::Ending;
+use crate::end_reason::EndReason;
 use crate::options::QueuePriority;
 use crate::queue_order::QueuePlace;
+use crate::received_set::ReceivedSet;
 use crate::refusal::Refusal;
 
 /// Longest silence between the arrivals of two parts; exactly this is still in time. The contract's
@@ -34,9 +34,9 @@ pub struct Conversation {
     /// `None`: the conversation of one that a call outside any conversation is.
     pub conversation_id: Option<ConversationId>,
     pub calls_in_conversation: CallsInConversation,
-    pub arrived: Arrivals,
+    pub arrived: ReceivedSet,
     /// Calls that want to be told when the conversation ends.
-    pub told_at_end: Arrivals,
+    pub subscribers_at_end: ReceivedSet,
     pub last_arrival: Timestamp,
     pub priority: QueuePriority,
     pub phase: Phase,
@@ -53,10 +53,13 @@ pub enum Phase {
     /// All calls are there; `next` is to be carried out.
     Running(Progress),
     /// No further call is carried out; from `next` on, calls may still lack an outcome or a reply.
-    Closing { next: SequenceCode, ending: Ending },
+    Closing {
+        next: SequenceCode,
+        end_reason: EndReason,
+    },
     /// Nothing is left to do, but for a reply that is kept with the header and still owed: as long
     /// as it is, something is due.
-    Ended(Ending),
+    Ended(EndReason),
 }
 
 /// How far a running conversation has come.
@@ -102,11 +105,11 @@ pub enum Due {
 
 /// What a committed step leaves to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owed {
+pub enum Action {
     /// Somebody must go on with the conversation.
-    Wake,
+    WakeUp,
     /// The same, not before that instant.
-    WakeAt(Timestamp),
+    WakeUpAt(Timestamp),
     /// Somebody must reply to its only call.
     Reply,
 }
@@ -117,7 +120,7 @@ pub struct Step<A> {
     /// `None`: nothing changes, nothing is to be committed.
     pub conversation: Option<Conversation>,
     pub answer: A,
-    pub owed: Vec<Owed>,
+    pub actions: Vec<Action>,
 }
 
 /// What a part is told.
@@ -145,15 +148,15 @@ impl Conversation {
             account: call.account.clone(),
             conversation_id: call.conversation_id.clone(),
             calls_in_conversation: call.place.calls_in_conversation(),
-            arrived: Arrivals::default(),
-            told_at_end: Arrivals::default(),
+            arrived: ReceivedSet::default(),
+            subscribers_at_end: ReceivedSet::default(),
             last_arrival: now,
             priority: call.options.queue_priority,
             phase: Phase::Gathering,
             due: Due::At(now + LOOK_AGAIN),
             queue_place: None,
         };
-        conversation.take_in(call, now)
+        conversation.accept(call, now)
     }
 
     /// The queue that it stands in, among others.
@@ -182,22 +185,22 @@ impl Conversation {
     pub fn join(self, call: &Call, seen: Seen, now: Timestamp) -> Step<Joined> {
         match (&self.phase, seen) {
             (Phase::Gathering, _) if self.silent_too_long(now) => {
-                self.close(Ending::TimedOut, now, Refusal::ConversationTimedOut)
+                self.close(EndReason::TimedOut, now, Refusal::ConversationTimedOut)
             }
             (Phase::Gathering, _) => self.join_gathering(call, seen, now),
             (
                 Phase::Closing {
-                    ending: Ending::TimedOut | Ending::Invalidated { .. },
+                    end_reason: EndReason::TimedOut | EndReason::Invalidated { .. },
                     ..
                 }
-                | Phase::Ended(Ending::TimedOut | Ending::Invalidated { .. }),
+                | Phase::Ended(EndReason::TimedOut | EndReason::Invalidated { .. }),
                 _,
             ) => unchanged(Joined::Refused(Refusal::ConversationFailed)),
             // Its first answer may have been lost together with the wake-up.
             (Phase::Running(_), Seen::SameContent) => Step {
                 conversation: None,
                 answer: Joined::Repeated,
-                owed: vec![Owed::Wake],
+                actions: vec![Action::WakeUp],
             },
             (Phase::Closing { .. } | Phase::Ended(_), Seen::SameContent) => {
                 unchanged(Joined::Repeated)
@@ -214,23 +217,23 @@ impl Conversation {
     fn join_gathering(self, call: &Call, seen: Seen, now: Timestamp) -> Step<Joined> {
         if call.place.calls_in_conversation() != self.calls_in_conversation {
             return self.close(
-                Ending::Invalidated { error_code: 200 },
+                EndReason::Invalidated { error_code: 200 },
                 now,
                 Refusal::CallsInConversationChanged,
             );
         }
         match seen {
-            Seen::Never => self.take_in(call, now),
+            Seen::Never => self.accept(call, now),
             Seen::SameContent => unchanged(Joined::Repeated),
             Seen::OtherContent => self.close(
-                Ending::Invalidated { error_code: 214 },
+                EndReason::Invalidated { error_code: 214 },
                 now,
                 Refusal::SequenceCodeUsed,
             ),
         }
     }
 
-    fn take_in(mut self, call: &Call, now: Timestamp) -> Step<Joined> {
+    fn accept(mut self, call: &Call, now: Timestamp) -> Step<Joined> {
         self.arrived.insert(call.place.sequence());
         if call
             .options
@@ -238,12 +241,12 @@ impl Conversation {
             .iter()
             .any(crate::reply::is_for_the_end)
         {
-            self.told_at_end.insert(call.place.sequence());
+            self.subscribers_at_end.insert(call.place.sequence());
         }
         self.priority = self.priority.max(call.options.queue_priority);
         // Whoever was overtaken at the table comes with an earlier time of the door.
         self.last_arrival = self.last_arrival.max(now);
-        let owed = if self.arrived.count() == self.calls_in_conversation.get() {
+        let actions = if self.arrived.count() == self.calls_in_conversation.get() {
             self.start(call, now)
         } else {
             Vec::new()
@@ -251,24 +254,24 @@ impl Conversation {
         Step {
             conversation: Some(self),
             answer: Joined::Accepted,
-            owed,
+            actions,
         }
     }
 
     /// All calls are there. A call that stands alone and is scheduled is woken at its time; in
     /// longer conversations the first call may be another than the last to come, so the processor
     /// looks.
-    fn start(&mut self, last: &Call, now: Timestamp) -> Vec<Owed> {
+    fn start(&mut self, last: &Call, now: Timestamp) -> Vec<Action> {
         self.phase = Phase::Running(Progress::at(SequenceCode::FIRST));
         let later = last.options.scheduled_time.filter(|at| *at > now);
         match later {
             Some(at) if last.place == Place::ONLY => {
                 self.due = Due::At(at);
-                vec![Owed::WakeAt(at)]
+                vec![Action::WakeUpAt(at)]
             }
             Some(_) | None => {
                 self.due = self.due.no_later_than(now + LOOK_AGAIN);
-                vec![Owed::Wake]
+                vec![Action::WakeUp]
             }
         }
     }
@@ -278,29 +281,34 @@ impl Conversation {
         now.duration_since(self.last_arrival) > SILENCE_MAX
     }
 
-    fn close(mut self, ending: Ending, now: Timestamp, refusal: Refusal) -> Step<Joined> {
-        let owed = self.end(ending, SequenceCode::FIRST, now);
+    fn close(mut self, end_reason: EndReason, now: Timestamp, refusal: Refusal) -> Step<Joined> {
+        let actions = self.end(end_reason, SequenceCode::FIRST, now);
         Step {
             conversation: Some(self),
             answer: Joined::Refused(refusal),
-            owed,
+            actions,
         }
     }
 
     /// From here on nothing is carried out; what calls from `next` on lack is still given to them.
-    pub(crate) fn end(&mut self, ending: Ending, next: SequenceCode, now: Timestamp) -> Vec<Owed> {
-        self.phase = Phase::Closing { next, ending };
+    pub(crate) fn end(
+        &mut self,
+        end_reason: EndReason,
+        next: SequenceCode,
+        now: Timestamp,
+    ) -> Vec<Action> {
+        self.phase = Phase::Closing { next, end_reason };
         if self.unclosed().next().is_none() {
             self.finish();
             return Vec::new();
         }
         self.due = self.due.no_later_than(now + LOOK_AGAIN);
-        vec![Owed::Wake]
+        vec![Action::WakeUp]
     }
 
     pub(crate) fn finish(&mut self) {
-        if let Phase::Closing { ending, .. } = &self.phase {
-            self.phase = Phase::Ended(ending.clone());
+        if let Phase::Closing { end_reason, .. } = &self.phase {
+            self.phase = Phase::Ended(end_reason.clone());
             self.due = Due::Never;
         }
     }
@@ -309,7 +317,10 @@ impl Conversation {
 impl Step<Joined> {
     /// The call that opened it stands in its account's queue, from its time on.
     pub fn in_queue(mut self, number: u64) -> Self {
-        let entered = !self.owed.iter().any(|it| matches!(it, Owed::WakeAt(_)));
+        let entered = !self
+            .actions
+            .iter()
+            .any(|it| matches!(it, Action::WakeUpAt(_)));
         if let Some(conversation) = &mut self.conversation {
             conversation.queue_place = Some(QueuePlace { number, entered });
         }
@@ -331,7 +342,7 @@ pub(crate) const fn unchanged<A>(answer: A) -> Step<A> {
     Step {
         conversation: None,
         answer,
-        owed: Vec::new(),
+        actions: Vec::new(),
     }
 }
 

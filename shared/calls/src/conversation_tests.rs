@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::call::{AccountId, ConversationId, Digest, Method, RequestId};
-use crate::course::Cancelled;
+use crate::lifecycle::Cancelled;
 use crate::options::Options;
 use crate::outcome::{Ended, Outcome, OverallStatus};
 use crate::{RespondWhen, Subscription};
@@ -31,7 +31,7 @@ fn call(sequence: i64, calls: i64) -> Call {
 #[track_caller]
 fn check(happenings: &str, expected: &str) {
     let mut seen: Vec<i64> = Vec::new();
-    let mut standing: Option<Conversation> = None;
+    let mut header: Option<Conversation> = None;
     let mut said = Vec::new();
     let mut time = 0;
     for happening in happenings.split_whitespace() {
@@ -39,27 +39,27 @@ fn check(happenings: &str, expected: &str) {
             time += seconds.parse::<i64>().expect("seconds");
             continue;
         }
-        let (step, answer) = happen(happening, standing.clone(), &mut seen, at(time));
+        let (step, answer) = happen(happening, header.clone(), &mut seen, at(time));
         said.push(answer);
         if let Some(conversation) = step {
-            standing = Some(conversation);
+            header = Some(conversation);
         }
     }
-    let standing = standing.expect("something came");
+    let header = header.expect("something came");
     assert_eq!(
-        format!("{}, then {}", said.join(" "), phase(&standing)),
+        format!("{}, then {}", said.join(" "), phase(&header)),
         expected
     );
     assert_eq!(
-        standing.due == Due::Never,
-        matches!(standing.phase, Phase::Ended(_)),
-        "whoever has work to do is looked at again: {standing:?}"
+        header.due == Due::Never,
+        matches!(header.phase, Phase::Ended(_)),
+        "whoever has work to do is looked at again: {header:?}"
     );
 }
 
 fn happen(
     happening: &str,
-    standing: Option<Conversation>,
+    header: Option<Conversation>,
     seen: &mut Vec<i64>,
     now: Timestamp,
 ) -> (Option<Conversation>, String) {
@@ -78,31 +78,31 @@ fn happen(
                 ended_at: now,
             };
             let next =
-                standing
+                header
                     .expect("running")
                     .call_ended(&RequestId("r".to_owned()), &outcome, now);
             (Some(next), happening.to_owned())
         }
         "look" => {
-            let step = standing.expect("there").look(now);
-            (step.conversation, format!("look{:?}", step.owed))
+            let step = header.expect("there").look(now);
+            (step.conversation, format!("look{:?}", step.actions))
         }
         "cancel" => {
-            let step = standing.expect("there").cancel(now);
+            let step = header.expect("there").cancel(now);
             (step.conversation, format!("{:?}", step.answer))
         }
         "closed" => {
-            let conversation = standing.expect("there");
+            let conversation = header.expect("there");
             let last = conversation.unclosed().last().expect("unclosed");
             (Some(conversation.closed_through(last)), "closed".to_owned())
         }
-        part => arrive(part, standing, seen, now),
+        part => arrive(part, header, seen, now),
     }
 }
 
 fn arrive(
     part: &str,
-    standing: Option<Conversation>,
+    header: Option<Conversation>,
     seen: &mut Vec<i64>,
     now: Timestamp,
 ) -> (Option<Conversation>, String) {
@@ -116,7 +116,7 @@ fn arrive(
         calls.parse().expect("number"),
     );
     let call = call(sequence, calls);
-    let step = match standing {
+    let step = match header {
         None => Conversation::open(&call, now),
         Some(conversation) => {
             let before = if !seen.contains(&sequence) {
@@ -132,7 +132,7 @@ fn arrive(
     let answer = match step.answer {
         Joined::Accepted => {
             seen.push(sequence);
-            if step.owed.is_empty() {
+            if step.actions.is_empty() {
                 "ok".to_owned()
             } else {
                 "ok+wake".to_owned()
@@ -145,24 +145,24 @@ fn arrive(
 }
 
 fn phase(conversation: &Conversation) -> String {
-    let ending = |ending: &Ending| match ending {
-        Ending::Complete => "complete".to_owned(),
-        Ending::Failed { by, .. } => format!("failed by {by}"),
-        Ending::TimedOut => "timed out".to_owned(),
-        Ending::Invalidated { error_code } => format!("invalidated {error_code}"),
-        Ending::Cancelled { from } => format!("cancelled from {from}"),
+    let end_reason = |end_reason: &EndReason| match end_reason {
+        EndReason::Complete => "complete".to_owned(),
+        EndReason::Failed { by, .. } => format!("failed by {by}"),
+        EndReason::TimedOut => "timed out".to_owned(),
+        EndReason::Invalidated { error_code } => format!("invalidated {error_code}"),
+        EndReason::Cancelled { from } => format!("cancelled from {from}"),
     };
     match &conversation.phase {
         Phase::Gathering => "gathering".to_owned(),
         Phase::Running(progress) => format!("running {}", progress.next),
-        Phase::Closing { ending: by, .. } => {
+        Phase::Closing { end_reason: by, .. } => {
             let left: Vec<_> = conversation
                 .unclosed()
                 .map(|code| code.to_string())
                 .collect();
-            format!("closing {} ({})", ending(by), left.join(" "))
+            format!("closing {} ({})", end_reason(by), left.join(" "))
         }
-        Phase::Ended(by) => ending(by),
+        Phase::Ended(by) => end_reason(by),
     }
 }
 
@@ -248,13 +248,13 @@ fn five_minutes_of_silence_are_allowed_and_no_more() {
     check("1/2 +300 look", "ok look[], then gathering");
     check(
         "1/2 +301 look closed 1/2",
-        "ok look[Wake] closed 213, then timed out",
+        "ok look[WakeUp] closed 213, then timed out",
     );
 }
 
 #[test]
 fn the_timekeeper_wakes_what_has_work() {
-    check("1/1 +60 look", "ok+wake look[Wake], then running 1");
+    check("1/1 +60 look", "ok+wake look[WakeUp], then running 1");
     check("1/1 ok look", "ok+wake ok look[], then complete");
 }
 
@@ -334,7 +334,7 @@ fn a_call_alone_is_woken_at_its_time() {
     let mut later = call(1, 1);
     later.options.scheduled_time = Some(at(3_600));
     let step = Conversation::open(&later, at(0));
-    assert_eq!(step.owed, [Owed::WakeAt(at(3_600))]);
+    assert_eq!(step.actions, [Action::WakeUpAt(at(3_600))]);
     assert_eq!(
         step.conversation.map(|opened| opened.due),
         Some(Due::At(at(3_600)))
@@ -448,10 +448,10 @@ fn what_has_ended_is_looked_at_only_while_its_reply_is_owed() {
     let ended = opened(1).call_ended(&RequestId("r".to_owned()), &outcome, at(1));
     assert_eq!(ended.due, Due::Never);
     assert_eq!(ended.clone().look(at(60)), unchanged(()));
-    let owing = ended.owing_reply(Due::At(at(60)), at(1));
+    let owing = ended.target_of_reply(Due::At(at(60)), at(1));
     assert_eq!(owing.due, Due::At(at(60)), "as it was");
     let looked = owing.clone().look(at(60));
-    assert_eq!(looked.owed, [Owed::Reply]);
+    assert_eq!(looked.actions, [Action::Reply]);
     let looked = looked.conversation.expect("a change");
     assert_eq!(looked.due, Due::At(at(60) + LOOK_AGAIN_LATER));
     assert_eq!(looked.phase, owing.phase);
@@ -462,7 +462,7 @@ fn what_has_ended_is_looked_at_only_while_its_reply_is_owed() {
 
 #[test]
 fn a_reply_is_not_looked_at_before_it_could_be_delivered() {
-    let due = |before| opened(1).owing_reply(before, at(100)).due;
+    let due = |before| opened(1).target_of_reply(before, at(100)).due;
     assert_eq!(due(Due::At(at(130))), Due::At(at(130)));
     assert_eq!(due(Due::At(at(129))), Due::At(at(160)), "too soon");
     assert_eq!(due(Due::Parked(at(300))), Due::At(at(160)));
@@ -473,11 +473,11 @@ fn a_reply_is_not_looked_at_before_it_could_be_delivered() {
 fn a_call_whose_time_has_come_is_not_scheduled() {
     let mut due = call(1, 1);
     due.options.scheduled_time = Some(at(0));
-    assert_eq!(Conversation::open(&due, at(0)).owed, [Owed::Wake]);
+    assert_eq!(Conversation::open(&due, at(0)).actions, [Action::WakeUp]);
     let mut later = call(1, 2);
     later.options.scheduled_time = Some(at(3_600));
     let step = opened_with(&call(2, 2)).join(&later, Seen::Never, at(1));
-    assert_eq!(step.owed, [Owed::Wake], "another call may be first");
+    assert_eq!(step.actions, [Action::WakeUp], "another call may be first");
 }
 
 fn opened_with(call: &Call) -> Conversation {
@@ -489,8 +489,8 @@ fn opened_with(call: &Call) -> Conversation {
 #[test]
 fn an_arrival_never_sets_the_last_one_back() {
     let conversation = opened(3);
-    let overtaken = conversation.join(&call(2, 3), Seen::Never, at(-20));
-    let last = overtaken.conversation.expect("joined").last_arrival;
+    let conflicts = conversation.join(&call(2, 3), Seen::Never, at(-20));
+    let last = conflicts.conversation.expect("joined").last_arrival;
     assert_eq!(last, at(0));
 }
 
@@ -527,16 +527,16 @@ fn only_the_unrun_get_their_outcome_from_the_end() {
 #[test]
 fn an_end_says_why() {
     let from = SequenceCode::FIRST;
-    assert_eq!(Ending::Complete.message(), "");
+    assert_eq!(EndReason::Complete.message(), "");
     assert_eq!(
-        Ending::Cancelled { from }.message(),
+        EndReason::Cancelled { from }.message(),
         "Conversation was cancelled by its caller"
     );
     assert_eq!(
-        Ending::TimedOut.message(),
+        EndReason::TimedOut.message(),
         Refusal::ConversationTimedOut.to_string()
     );
-    let invalidated = |error_code| Ending::Invalidated { error_code }.message();
+    let invalidated = |error_code| EndReason::Invalidated { error_code }.message();
     assert_eq!(
         invalidated(200),
         Refusal::CallsInConversationChanged.to_string()

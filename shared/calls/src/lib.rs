@@ -10,34 +10,36 @@
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
 //! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
 
-pub mod arrivals;
 pub mod call;
 pub mod conversation;
-pub mod course;
-pub mod ending;
+pub mod end_reason;
+pub mod lifecycle;
 pub mod options;
 pub mod outcome;
-pub mod permits;
 pub mod queue_order;
+pub mod rate_limit;
+pub mod received_set;
 pub mod refusal;
 pub mod reply;
 pub mod token_bucket;
 
-pub use arrivals::Arrivals;
 pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
     RequestId, SequenceCode,
 };
-pub use conversation::{Conversation, Due, Joined, Owed, Phase, Progress, Seen, Step};
-pub use course::Cancelled;
-pub use ending::Ending;
+pub use conversation::{Action, Conversation, Due, Joined, Phase, Progress, Seen, Step};
+pub use end_reason::EndReason;
+pub use lifecycle::Cancelled;
 pub use options::{
     AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,
     Subscription,
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
-pub use permits::{CALLS_PER_SECOND_MAX, Limit, Permits, Permitted, Taking, Window};
 pub use queue_order::{QueueOrder, QueuePlace, QueueRate, QueueSettings, RatePeriod};
+pub use rate_limit::{
+    CALLS_PER_SECOND_MAX, Limit, RateLimit, RateLimitAnswer, Reservation, Window,
+};
+pub use received_set::ReceivedSet;
 pub use refusal::{Invalid, Refusal};
-pub use reply::{About, Attempt, Found, Reply, ReplyState, Told};
+pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::call::{RequestId, SequenceCode};
-use crate::ending::Ending;
+use crate::end_reason::EndReason;
 use crate::options::{AsyncResponseType, RespondWhen, Subscription};
 use crate::outcome::{Ended, Outcome, OverallStatus};
 
@@ -47,7 +47,7 @@ pub struct Reply {
     pub status_message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<u32>,
-    pub owed_since: Timestamp,
+    pub pending_since: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
     pub state: ReplyState,
@@ -56,7 +56,7 @@ pub struct Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReplyState {
     /// The next attempt is not before that instant.
-    Owed(Timestamp),
+    Pending(Timestamp),
     Delivered,
     GivenUp,
 }
@@ -65,12 +65,12 @@ pub enum ReplyState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub at: Timestamp,
-    pub found: Found,
+    pub found: DeliveryResult,
 }
 
 /// What an attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Found {
+pub enum DeliveryResult {
     /// HTTP status that is not 2xx, with its Retry-After in seconds.
     Status {
         status: u16,
@@ -89,7 +89,12 @@ pub enum Found {
 }
 
 impl Reply {
-    fn new(of: &Told<'_>, number: usize, subscription: &Subscription, about: About) -> Self {
+    fn new(
+        of: &ReplyContext<'_>,
+        number: usize,
+        subscription: &Subscription,
+        about: About,
+    ) -> Self {
         Self {
             request_id: of.request_id.clone(),
             sequence: of.sequence,
@@ -99,9 +104,9 @@ impl Reply {
             overall_status: of.outcome.overall_status,
             status_message: of.outcome.status_message.clone(),
             error_code: of.outcome.error_code,
-            owed_since: of.now,
+            pending_since: of.now,
             attempts: Vec::new(),
-            state: ReplyState::Owed(of.now),
+            state: ReplyState::Pending(of.now),
         }
     }
 
@@ -112,45 +117,45 @@ impl Reply {
 
     /// Owed, and nobody has tried to deliver it.
     pub fn is_unattempted(&self) -> bool {
-        matches!(self.state, ReplyState::Owed(_)) && self.attempts.is_empty()
+        matches!(self.state, ReplyState::Pending(_)) && self.attempts.is_empty()
     }
 
     /// An attempt was made.
     #[must_use]
-    pub fn attempted(mut self, found: Found, at: Timestamp) -> Self {
+    pub fn attempted(mut self, found: DeliveryResult, at: Timestamp) -> Self {
         self.state = match &found {
-            Found::Taken => ReplyState::Delivered,
-            Found::Status { status: 410, .. } | Found::Rejected | Found::Forbidden => {
-                ReplyState::GivenUp
-            }
-            Found::Status { .. } | Found::TimedOut | Found::Unreachable => {
-                self.next_attempt(&found, at)
-            }
+            DeliveryResult::Taken => ReplyState::Delivered,
+            DeliveryResult::Status { status: 410, .. }
+            | DeliveryResult::Rejected
+            | DeliveryResult::Forbidden => ReplyState::GivenUp,
+            DeliveryResult::Status { .. }
+            | DeliveryResult::TimedOut
+            | DeliveryResult::Unreachable => self.next_attempt(&found, at),
         };
         self.attempts.push(Attempt { at, found });
         self
     }
 
-    fn next_attempt(&self, found: &Found, at: Timestamp) -> ReplyState {
+    fn next_attempt(&self, found: &DeliveryResult, at: Timestamp) -> ReplyState {
         let Some(wait) = WAITS.get(self.attempts.len() + 1) else {
             return ReplyState::GivenUp;
         };
         let asked = match found {
-            Found::Status {
+            DeliveryResult::Status {
                 retry_after_s: Some(seconds),
                 ..
             } => SignedDuration::from_secs(i64::from(*seconds)).min(RETRY_AFTER_MAX),
-            Found::Status {
+            DeliveryResult::Status {
                 retry_after_s: None,
                 ..
             }
-            | Found::Taken
-            | Found::TimedOut
-            | Found::Unreachable
-            | Found::Forbidden
-            | Found::Rejected => SignedDuration::ZERO,
+            | DeliveryResult::Taken
+            | DeliveryResult::TimedOut
+            | DeliveryResult::Unreachable
+            | DeliveryResult::Forbidden
+            | DeliveryResult::Rejected => SignedDuration::ZERO,
         };
-        ReplyState::Owed(at + (*wait + self.jitter(*wait)).max(asked))
+        ReplyState::Pending(at + (*wait + self.jitter(*wait)).max(asked))
     }
 
     /// Up to a tenth of the wait, so that replies that failed together do not come back together.
@@ -163,7 +168,7 @@ impl Reply {
 
 /// What a subscriber is told about.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct ReplyContext<'a> {
     pub request_id: &'a RequestId,
     pub sequence: SequenceCode,
     pub subscriptions: &'a [Subscription],
@@ -171,7 +176,7 @@ pub struct Told<'a> {
     pub now: Timestamp,
 }
 
-impl Told<'_> {
+impl ReplyContext<'_> {
     /// The replies owed because the call has ended.
     pub fn of_the_call(&self) -> Vec<Reply> {
         self.matching(About::Call, |when| match when {
@@ -185,10 +190,10 @@ impl Told<'_> {
     }
 
     /// The replies owed to the same call because its conversation has ended.
-    pub fn of_the_conversation(&self, ending: &Ending) -> Vec<Reply> {
+    pub fn of_the_conversation(&self, end_reason: &EndReason) -> Vec<Reply> {
         let mut replies = self.matching(About::Conversation, |when| match when {
             RespondWhen::OnConversationComplete => true,
-            RespondWhen::OnConversationError => !ending.is_good(),
+            RespondWhen::OnConversationError => !end_reason.is_good(),
             RespondWhen::OnCallComplete
             | RespondWhen::Always
             | RespondWhen::OnError
@@ -196,13 +201,13 @@ impl Told<'_> {
             | RespondWhen::Never => false,
         });
         for reply in &mut replies {
-            reply.overall_status = if ending.is_good() {
+            reply.overall_status = if end_reason.is_good() {
                 OverallStatus::Ok
             } else {
                 OverallStatus::Error
             };
-            reply.status_message = ending.message();
-            reply.error_code = ending.error_code();
+            reply.status_message = end_reason.message();
+            reply.error_code = end_reason.error_code();
         }
         replies
     }

@@ -75,9 +75,12 @@ fn check_call(how: Ended, status: OverallStatus, expected: &[RespondWhen]) {
     assert_eq!(told, expected);
 }
 
-fn told_of(outcome: &Outcome, replies: impl Fn(&Told<'_>) -> Vec<Reply>) -> Vec<RespondWhen> {
+fn told_of(
+    outcome: &Outcome,
+    replies: impl Fn(&ReplyContext<'_>) -> Vec<Reply>,
+) -> Vec<RespondWhen> {
     let subscriptions = EVERY.map(subscription);
-    let told = Told {
+    let told = ReplyContext {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &subscriptions,
@@ -93,12 +96,12 @@ fn told_of(outcome: &Outcome, replies: impl Fn(&Told<'_>) -> Vec<Reply>) -> Vec<
 #[test]
 fn a_conversation_tells_those_who_asked_for_its_end() {
     let ok = outcome(Ended::CarriedOut, OverallStatus::Ok);
-    let good = told_of(&ok, |told| told.of_the_conversation(&Ending::Complete));
+    let good = told_of(&ok, |told| told.of_the_conversation(&EndReason::Complete));
     assert_eq!(good, [RespondWhen::OnConversationComplete]);
     for bad in [
-        Ending::TimedOut,
-        Ending::Invalidated { error_code: 214 },
-        Ending::Cancelled {
+        EndReason::TimedOut,
+        EndReason::Invalidated { error_code: 214 },
+        EndReason::Cancelled {
             from: SequenceCode::FIRST,
         },
     ] {
@@ -118,7 +121,7 @@ fn response_type_none_is_told_nothing() {
     let mut silent = subscription(RespondWhen::Always);
     silent.response_type = AsyncResponseType::None;
     let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
-    let told = Told {
+    let told = ReplyContext {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[silent],
@@ -130,7 +133,7 @@ fn response_type_none_is_told_nothing() {
 
 fn a_reply() -> Reply {
     let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
-    let told = Told {
+    let told = ReplyContext {
         request_id: &RequestId("0e1f-2".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[subscription(RespondWhen::Always)],
@@ -146,8 +149,8 @@ fn attempts_follow_the_schedule_and_end() {
     let id = reply.id();
     let mut at = now();
     for wait in &WAITS[1..] {
-        reply = reply.attempted(Found::Unreachable, at);
-        let ReplyState::Owed(next) = reply.state else {
+        reply = reply.attempted(DeliveryResult::Unreachable, at);
+        let ReplyState::Pending(next) = reply.state else {
             panic!("still owed")
         };
         let waited = next.duration_since(at);
@@ -157,7 +160,7 @@ fn attempts_follow_the_schedule_and_end() {
         );
         at = next;
     }
-    let reply = reply.attempted(Found::TimedOut, at);
+    let reply = reply.attempted(DeliveryResult::TimedOut, at);
     assert_eq!(reply.state, ReplyState::GivenUp);
     assert_eq!(reply.attempts.len(), WAITS.len());
     assert_eq!(reply.id(), id, "the id is stable over attempts");
@@ -165,14 +168,14 @@ fn attempts_follow_the_schedule_and_end() {
 
 #[test]
 fn what_is_found_decides_what_follows() {
-    let status = |status, retry_after_s| Found::Status {
+    let status = |status, retry_after_s| DeliveryResult::Status {
         status,
         retry_after_s,
     };
-    check_found(Found::Taken, "delivered");
+    check_found(DeliveryResult::Taken, "delivered");
     check_found(status(410, None), "given up");
-    check_found(Found::Rejected, "given up");
-    check_found(Found::Forbidden, "given up");
+    check_found(DeliveryResult::Rejected, "given up");
+    check_found(DeliveryResult::Forbidden, "given up");
     check_found(status(302, None), "in 5 s");
     check_found(status(500, Some(1)), "in 5 s");
     check_found(status(429, Some(120)), "in 120 s");
@@ -180,11 +183,11 @@ fn what_is_found_decides_what_follows() {
 }
 
 #[track_caller]
-fn check_found(found: Found, expected: &str) {
+fn check_found(found: DeliveryResult, expected: &str) {
     let said = match a_reply().attempted(found, now()).state {
         ReplyState::Delivered => "delivered".to_owned(),
         ReplyState::GivenUp => "given up".to_owned(),
-        ReplyState::Owed(at) => format!("in {} s", at.duration_since(now()).as_secs()),
+        ReplyState::Pending(at) => format!("in {} s", at.duration_since(now()).as_secs()),
     };
     assert_eq!(said, expected);
 }
@@ -200,7 +203,8 @@ fn waits_differ_between_replies_by_up_to_a_tenth() {
     for number in 0..40 {
         let mut reply = a_reply();
         reply.number = number;
-        let ReplyState::Owed(next) = reply.attempted(Found::Unreachable, now()).state else {
+        let ReplyState::Pending(next) = reply.attempted(DeliveryResult::Unreachable, now()).state
+        else {
             panic!("still owed")
         };
         let jitter = next.duration_since(now()) - WAITS[1];

@@ -95,7 +95,7 @@ mod tests {
     }
 
     /// How many are taken in `ms`, asked for one by one as soon as there may be one.
-    fn taken_in(rate: Rate, ms: i64) -> u32 {
+    fn accepted(rate: Rate, ms: i64) -> u32 {
         let mut bucket = TokenBucket::full(at(0));
         let (mut now, mut taken) = (at(0), 0);
         while now < at(ms) {
@@ -123,7 +123,7 @@ mod tests {
             (6, SignedDuration::from_mins(1), 10, 11),
         ] {
             let rate = Rate::of(tokens, period).expect("a rate");
-            let taken = taken_in(rate, 100_000);
+            let taken = accepted(rate, 100_000);
             assert!(
                 (least..=most).contains(&taken),
                 "{tokens} in {period:?}: {taken}"

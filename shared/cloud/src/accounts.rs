@@ -16,20 +16,23 @@
 //! are sealed, and the webhook secrets, which sign. They are 256 bits of chance, so that no slow hash is needed to keep them from being guessed. Who was let in
 //! is remembered for some minutes in a warm function.
 
+pub(crate) mod digest_users;
+pub mod rate_limit;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{AccountId, Permits, QueueSettings};
+use calls::{AccountId, QueueSettings, RateLimit};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::digest_users::DigestUser;
-use crate::item::{Item, Reading, Writing};
-use crate::seal::Seal;
-use crate::table::{Key, Table};
-use crate::trouble::Trouble;
+use crate::accounts::digest_users::DigestUser;
+use crate::aws::encrypted_password::PasswordEncryption;
+use crate::aws::table::{Key, Table};
+use crate::error::Error;
+use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How long a token is good for. The original's figure.
 pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(1_080);
@@ -107,7 +110,7 @@ impl Login {
 #[derive(Clone)]
 pub struct Accounts {
     pub(crate) table: Table,
-    pub(crate) seal: Arc<Seal>,
+    pub(crate) encrypt_password: Arc<PasswordEncryption>,
     remembered: Arc<Mutex<Remembered>>,
 }
 
@@ -117,7 +120,7 @@ pub(crate) struct Remembered {
     tokens: HashMap<String, (Caller, Timestamp)>,
     pub(crate) accounts: HashMap<AccountId, (Account, Timestamp)>,
     pub(crate) digest_users: HashMap<String, (DigestUser, Timestamp)>,
-    pub(crate) permits: HashMap<AccountId, Permits>,
+    pub(crate) permits: HashMap<AccountId, RateLimit>,
 }
 
 impl Accounts {
@@ -130,7 +133,7 @@ impl Accounts {
     pub(crate) fn new(table: Table, config: &aws_types::SdkConfig, key: Option<&str>) -> Self {
         Self {
             table,
-            seal: Arc::new(Seal::new(config, key)),
+            encrypt_password: Arc::new(PasswordEncryption::new(config, key)),
             remembered: Arc::default(),
         }
     }
@@ -142,7 +145,7 @@ impl Accounts {
         name: &str,
         secret: &str,
         now: Timestamp,
-    ) -> Result<Option<Caller>, Trouble> {
+    ) -> Result<Option<Caller>, Error> {
         let proof = secret_hash(login, name, secret);
         if let Some(caller) = recall(&self.remembered().logins, &proof, now) {
             return Ok(Some(caller));
@@ -150,10 +153,10 @@ impl Accounts {
         let Some(item) = self.table.get(&login_key(login, name)).await? else {
             return Ok(None);
         };
-        let item = Reading(item);
+        let item = ItemReader(item);
         let is_right = match item.maybe_text("secret_hash") {
             Some(hash) => bool::from(proof.as_bytes().ct_eq(hash.as_bytes())),
-            None => self.is_sealed_password(name, secret, &item, now).await?,
+            None => self.is_encrypted_password(name, secret, &item, now).await?,
         };
         if !is_right {
             return Ok(None);
@@ -170,9 +173,9 @@ impl Accounts {
         token: &str,
         caller: &Caller,
         now: Timestamp,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let expires = now + TOKEN_LIFE;
-        let item = Writing::new(token_key(token))
+        let item = ItemWriter::new(token_key(token))
             .text("account", &caller.account.0)
             .text("async_by_default", caller.async_by_default.to_string())
             .number("good_until", expires.as_millisecond())
@@ -182,7 +185,7 @@ impl Accounts {
         self.table.put(item).await
     }
 
-    pub async fn look_up_token(&self, token: &str, now: Timestamp) -> Result<TokenFound, Trouble> {
+    pub async fn look_up_token(&self, token: &str, now: Timestamp) -> Result<TokenFound, Error> {
         let key = token_key(token);
         if let Some(caller) = recall(&self.remembered().tokens, &key.pk, now) {
             return Ok(TokenFound::Good(caller));
@@ -190,7 +193,7 @@ impl Accounts {
         let Some(item) = self.table.get(&key).await? else {
             return Ok(TokenFound::Unknown);
         };
-        let item = Reading(item);
+        let item = ItemReader(item);
         let good_until = item.time("good_until")?;
         if good_until <= now {
             return Ok(TokenFound::Expired);
@@ -201,11 +204,7 @@ impl Accounts {
         Ok(TokenFound::Good(caller))
     }
 
-    pub async fn account(
-        &self,
-        id: &AccountId,
-        now: Timestamp,
-    ) -> Result<Option<Account>, Trouble> {
+    pub async fn account(&self, id: &AccountId, now: Timestamp) -> Result<Option<Account>, Error> {
         let remembered = self.remembered().accounts.get(id).cloned();
         if let Some((account, _)) = remembered.filter(|(_, until)| *until > now) {
             return Ok(Some(account));
@@ -213,7 +212,7 @@ impl Accounts {
         let Some(item) = self.table.get(&account_key(id)).await? else {
             return Ok(None);
         };
-        let account = account_in(id, &Reading(item))?;
+        let account = account_in(id, &ItemReader(item))?;
         let until = now + REMEMBERED;
         let accounts = &mut self.remembered().accounts;
         remember(accounts, id.clone(), account.clone(), until);
@@ -221,14 +220,14 @@ impl Accounts {
     }
 
     /// Whether calls are held back at present.
-    pub async fn maintenance(&self) -> Result<bool, Trouble> {
+    pub async fn maintenance(&self) -> Result<bool, Error> {
         Ok(self.maintenance_switch().await? == Some(true))
     }
 
     /// The switch itself; `None`: nobody has ever touched it.
-    pub async fn maintenance_switch(&self) -> Result<Option<bool>, Trouble> {
+    pub async fn maintenance_switch(&self) -> Result<Option<bool>, Error> {
         let (table, key) = self.switch_record();
-        Ok(table.get(&key).await?.map(|item| is_on(&Reading(item))))
+        Ok(table.get(&key).await?.map(|item| is_on(&ItemReader(item))))
     }
 
     /// Where the switch is, for whoever reads it together with other records.
@@ -236,26 +235,26 @@ impl Accounts {
         (&self.table, Key::new("SWITCH", "MAINTENANCE"))
     }
 
-    pub async fn set_maintenance(&self, on: bool) -> Result<(), Trouble> {
+    pub async fn set_maintenance(&self, on: bool) -> Result<(), Error> {
         let (table, key) = self.switch_record();
-        let item = Writing::new(key).text("on", on.to_string()).done();
+        let item = ItemWriter::new(key).text("on", on.to_string()).done();
         table.put(item).await
     }
 
     /// Whatever was there before: for the account that a local server opens with.
-    pub async fn put_account(&self, account: &Account) -> Result<(), Trouble> {
+    pub async fn put_account(&self, account: &Account) -> Result<(), Error> {
         self.table.put(account_item(account, 1)).await
     }
 
     /// A user's password or an API client's secret, which nobody has chosen: see
-    /// [`crate::chance::Chance::token`]. Kept as a hash that is quick.
+    /// [`crate::random::Random::token`]. Kept as a hash that is quick.
     pub async fn put_login(
         &self,
         login: Login,
         name: &str,
         secret: &str,
         caller: &Caller,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         self.table
             .put(login_item(login, name, secret, caller))
             .await
@@ -263,11 +262,11 @@ impl Accounts {
 
     /// Whether the calls of an API client that name no RequestType are queued, from its next token
     /// on. `false`: there is no such client.
-    pub async fn set_client_async(&self, id: &str, on: bool) -> Result<bool, Trouble> {
+    pub async fn set_client_async(&self, id: &str, on: bool) -> Result<bool, Error> {
         let Some(item) = self.table.get(&login_key(Login::Client, id)).await? else {
             return Ok(false);
         };
-        let item = Writing::over(item).text("async_by_default", on.to_string());
+        let item = ItemWriter::over(item).text("async_by_default", on.to_string());
         self.table.put(item.done()).await?;
         Ok(true)
     }
@@ -304,7 +303,7 @@ pub(crate) fn remember<K: Hash + Eq, V>(
 }
 
 /// Whom a user, an API client or a token stands for.
-pub(crate) fn caller_in(item: &Reading) -> Result<Caller, Trouble> {
+pub(crate) fn caller_in(item: &ItemReader) -> Result<Caller, Error> {
     Ok(Caller {
         account: AccountId(item.text("account")?.to_owned()),
         async_by_default: item.maybe_text("async_by_default") == Some("true"),
@@ -325,11 +324,11 @@ fn token_key(token: &str) -> Key {
 }
 
 /// Whether the switch, as it was read, is on.
-pub(crate) fn is_on(switch: &Reading) -> bool {
+pub(crate) fn is_on(switch: &ItemReader) -> bool {
     switch.maybe_text("on") == Some("true")
 }
 
-pub(crate) fn account_in(id: &AccountId, item: &Reading) -> Result<Account, Trouble> {
+pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, Error> {
     Ok(Account {
         id: id.clone(),
         name: item.text("name")?.to_owned(),
@@ -345,7 +344,7 @@ pub(crate) fn account_in(id: &AccountId, item: &Reading) -> Result<Account, Trou
 }
 
 pub(crate) fn account_item(account: &Account, version: u64) -> Item {
-    let item = Writing::new(account_key(&account.id))
+    let item = ItemWriter::new(account_key(&account.id))
         .number("version", version)
         .text("name", &account.name)
         .text("webhook_secret", &account.webhook_secret)
@@ -363,7 +362,7 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
 }
 
 pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller) -> Item {
-    Writing::new(login_key(login, name))
+    ItemWriter::new(login_key(login, name))
         .text("name", name)
         .text("secret_hash", secret_hash(login, name, secret))
         .text("account", &caller.account.0)

@@ -1,9 +1,9 @@
 //! Everything that awaits: plain structs around the AWS clients.
 //!
 //! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
-//! condition expression there is), the records (`standing`, `call_record`, `outcome_record`,
+//! condition expression there is), the records (`header`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
-//! in), [`steps`] (the only file that commits conversations), [`ahead`] (what a run reads), [`queues`]
+//! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`queues`]
 //! and [`schedules`] (wake-ups), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
 //! (what the operator makes of them) and [`permits`] (how often).
@@ -12,87 +12,64 @@
 
 mod account_changes;
 pub mod accounts;
-pub mod ahead;
-pub mod arrival;
-mod aws;
-pub mod bodies;
-pub mod call_record;
-pub mod callback;
-mod cancel;
-pub mod chance;
+pub mod aws;
 pub mod clock;
-mod closing;
-pub mod continuation;
-mod digest_users;
-mod item;
-mod lazy_client;
-mod lean_clients;
+pub mod conversation;
+pub mod error;
 pub mod login_changes;
-pub mod mail;
 mod mail_connections;
-pub mod mail_record;
 pub mod objects_table;
-pub mod only_call;
-pub mod outcome_record;
 pub mod ordered_queue;
-mod owing;
-mod pack;
-pub mod permits;
-pub mod public_address;
-pub mod queues;
-pub mod receivers;
-pub mod replies;
-pub mod reply_record;
-pub mod retrieval;
-pub mod schedules;
-mod seal;
+pub mod outbound;
+pub mod random;
+pub mod records;
 pub mod settings;
 pub mod stack;
-pub mod standing;
-pub mod steps;
-pub mod table;
 pub mod token_buckets;
-pub mod trouble;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-pub use chance::Chance;
 pub use clock::Clock;
-pub use owing::{Debt, Outbox};
-pub use pack::{Packed, unpack};
+pub use conversation::outbox::{Outbox, ReplyAction};
+pub use error::{CommitError, Error};
+pub use random::Random;
+pub use records::compression::{Compressed, decompress};
 pub use settings::Settings;
-pub use trouble::{CommitError, Trouble};
 
 /// All that a function needs of the outside, built once at its cold start.
 #[derive(Clone)]
 pub struct Cloud {
     pub settings: Settings,
     pub clock: Clock,
-    pub chance: Chance,
-    pub calls: table::Table,
-    pub objects: table::Table,
+    pub random: Random,
+    pub calls: aws::table::Table,
+    pub objects: aws::table::Table,
     pub accounts: accounts::Accounts,
-    pub queues: queues::Queues,
-    pub schedules: schedules::Schedules,
-    pub bodies: bodies::Bodies,
-    pub mail: mail::MailService,
-    pub callback: callback::Callback,
-    pub receivers: receivers::Receivers,
+    pub queues: aws::queues::Queues,
+    pub schedules: aws::schedules::Schedules,
+    pub large_bodies: aws::large_bodies::LargeBodies,
+    pub mail: aws::mail::MailService,
+    pub callback: outbound::callback::Callback,
+    pub receivers: outbound::receiver_health::ReceiverHealth,
 }
 
 impl Cloud {
     /// For a function in AWS: settings from the environment, credentials from its role.
     pub fn from_environment() -> Result<Self, settings::SettingMissing> {
         let settings = Settings::from_environment()?;
-        let config = aws::from_environment()?;
-        let callbacks = callback::guarded_connector(settings.allow_http_callbacks);
-        let mail = mail::MailService::new(&config, &settings.mail_sender, mail::Connections::New);
+        let config = aws::clients::from_environment()?;
+        let callbacks = outbound::callback::guarded_connector(settings.allow_http_callbacks);
+        let mail = aws::mail::MailService::new(
+            &config,
+            &settings.mail_sender,
+            aws::mail::Connections::New,
+        );
         let cloud = Self::new(
             settings,
             &config,
             callbacks,
             Clock::system(),
-            Chance::system(),
+            Random::system(),
         );
         Ok(Self { mail, ..cloud })
     }
@@ -102,9 +79,9 @@ impl Cloud {
     #[must_use]
     pub fn ready_to_call_back(self) -> Self {
         let allow_http = self.settings.allow_http_callbacks;
-        let connector = callback::guarded_connector_made(allow_http);
+        let connector = outbound::callback::guarded_connector_made(allow_http);
         Self {
-            callback: callback::Callback::new(connector, allow_http),
+            callback: outbound::callback::Callback::new(connector, allow_http),
             ..self
         }
     }
@@ -115,13 +92,13 @@ impl Cloud {
         config: &aws_types::SdkConfig,
         callbacks: SharedHttpConnector,
         clock: Clock,
-        chance: Chance,
+        random: Random,
     ) -> Self {
-        let dynamodb = lean_clients::dynamodb(config);
+        let dynamodb = aws::lean_clients::dynamodb(config);
         let region = config
             .region()
             .map_or_else(String::new, ToString::to_string);
-        let table = |name: &str| table::Table::new(dynamodb.clone(), name);
+        let table = |name: &str| aws::table::Table::new(dynamodb.clone(), name);
         Self {
             calls: table(&settings.calls_table),
             objects: table(&settings.objects_table),
@@ -130,18 +107,18 @@ impl Cloud {
                 config,
                 settings.password_key.as_deref(),
             ),
-            queues: queues::Queues::new(lean_clients::sqs(config), &settings),
-            schedules: schedules::Schedules::new(config, &settings, &region),
-            bodies: bodies::Bodies::new(config, &settings.bodies_bucket),
-            mail: mail::MailService::new(
+            queues: aws::queues::Queues::new(aws::lean_clients::sqs(config), &settings),
+            schedules: aws::schedules::Schedules::new(config, &settings, &region),
+            large_bodies: aws::large_bodies::LargeBodies::new(config, &settings.bodies_bucket),
+            mail: aws::mail::MailService::new(
                 config,
                 &settings.mail_sender,
-                mail::Connections::Configured,
+                aws::mail::Connections::Configured,
             ),
-            callback: callback::Callback::new(callbacks, settings.allow_http_callbacks),
-            receivers: receivers::Receivers::default(),
+            callback: outbound::callback::Callback::new(callbacks, settings.allow_http_callbacks),
+            receivers: outbound::receiver_health::ReceiverHealth::default(),
             clock,
-            chance,
+            random,
             settings,
         }
     }
@@ -150,8 +127,8 @@ impl Cloud {
     /// processor. What it finds does not matter.
     pub async fn warm_up(&self) {
         let looked_up = self.accounts.maintenance().await;
-        if let Err(trouble) = looked_up {
-            tracing::debug!(%trouble, "connection was not opened ahead of time");
+        if let Err(error) = looked_up {
+            tracing::debug!(%error, "connection was not opened ahead of time");
         }
     }
 

@@ -1,16 +1,16 @@
 //! Users and API clients as the operator makes them: a name that is taken stays whose it is.
 
 use crate::accounts::{Accounts, Caller, Login, caller_in, login_item, login_key};
-use crate::item::{Item, Reading, Writing};
-use crate::seal::Owner;
-use crate::trouble::Trouble;
+use crate::aws::encrypted_password::Owner;
+use crate::error::Error;
+use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// A user or an API client that is to be.
 #[derive(Clone, Debug)]
 pub struct NewLogin<'a> {
     pub login: Login,
     pub name: &'a str,
-    /// Which nobody has chosen: see [`crate::chance::Chance::token`].
+    /// Which nobody has chosen: see [`crate::random::Random::token`].
     pub secret: &'a str,
     pub kept_as: KeptAs,
     pub caller: Caller,
@@ -36,24 +36,24 @@ pub enum Change {
 }
 
 impl Accounts {
-    pub async fn put_new_login(&self, new: &NewLogin<'_>) -> Result<Change, Trouble> {
+    pub async fn put_new_login(&self, new: &NewLogin<'_>) -> Result<Change, Error> {
         let Some(item) = self.item_of(new).await? else {
             return Ok(Change::NoKey);
         };
         let Some(there) = self.table.put_new(item.clone()).await? else {
             return Ok(Change::Made);
         };
-        let there = caller_in(&Reading(there))?;
+        let there = caller_in(&ItemReader(there))?;
         if !new.replace || there.account != new.caller.account {
             return Ok(Change::IsThere(there));
         }
         let async_by_default = there.async_by_default.to_string();
-        let item = Writing::over(item).text("async_by_default", async_by_default);
+        let item = ItemWriter::over(item).text("async_by_default", async_by_default);
         self.table.put(item.done()).await?;
         Ok(Change::Made)
     }
 
-    async fn item_of(&self, new: &NewLogin<'_>) -> Result<Option<Item>, Trouble> {
+    async fn item_of(&self, new: &NewLogin<'_>) -> Result<Option<Item>, Error> {
         let NewLogin {
             login,
             name,
@@ -73,17 +73,17 @@ impl Accounts {
         name: &str,
         password: &str,
         caller: &Caller,
-    ) -> Result<Option<Item>, Trouble> {
+    ) -> Result<Option<Item>, Error> {
         let owner = Owner {
             account: &caller.account.0,
             user: name,
         };
-        let Some(sealed) = self.seal.close(owner, password).await? else {
+        let Some(encrypted) = self.encrypt_password.close(owner, password).await? else {
             return Ok(None);
         };
-        let item = Writing::new(login_key(Login::User, name))
+        let item = ItemWriter::new(login_key(Login::User, name))
             .text("name", name)
-            .bytes("sealed_password", &sealed)
+            .bytes("sealed_password", &encrypted)
             .text("account", &caller.account.0)
             .text("async_by_default", caller.async_by_default.to_string());
         Ok(Some(item.done()))

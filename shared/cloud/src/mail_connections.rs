@@ -7,7 +7,7 @@ use aws_sdk_sesv2::error::SdkError;
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use crate::aws;
+use crate::aws::clients;
 
 /// With no connection yet.
 pub(crate) fn new() -> SharedHttpClient {
@@ -59,17 +59,17 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    use crate::mail::{Connections, Mail, MailService};
-    use crate::trouble::Trouble;
+    use crate::aws::mail::{Connections, Mail, MailService};
+    use crate::error::Error;
 
     /// What comes of a mail to a service at that endpoint, over real connections.
-    async fn sent_to(endpoint: &str) -> Trouble {
+    async fn sent_to(endpoint: &str) -> Error {
         let credentials = Credentials::from_keys("id", "secret", None);
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(crate::callback::https_client())
+            .http_client(crate::outbound::callback::https_client())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .endpoint_url(endpoint)
             .build();
@@ -110,12 +110,12 @@ mod tests {
             "http://nobody.invalid".to_owned(),
             format!("https://127.0.0.1:{no_tls}"),
         ] {
-            let trouble = sent_to(&endpoint).await;
+            let error = sent_to(&endpoint).await;
             assert!(
-                matches!(trouble, Trouble::MailNotSent(_)),
-                "{endpoint}: {trouble:?}"
+                matches!(error, Error::MailNotSent(_)),
+                "{endpoint}: {error:?}"
             );
-            assert!(trouble.was_refused());
+            assert!(error.was_refused());
         }
     }
 
@@ -123,9 +123,9 @@ mod tests {
     async fn what_was_sent_and_not_answered_may_have_arrived() {
         for answer in [&b""[..], b"HTTP/1.1 2"] {
             let port = a_server_that_says(answer).await;
-            let trouble = sent_to(&format!("http://127.0.0.1:{port}")).await;
-            assert!(matches!(trouble, Trouble::Mail(_)), "{trouble:?}");
-            assert!(!trouble.was_refused());
+            let error = sent_to(&format!("http://127.0.0.1:{port}")).await;
+            assert!(matches!(error, Error::Mail(_)), "{error:?}");
+            assert!(!error.was_refused());
         }
     }
 }

@@ -7,15 +7,15 @@
 use std::collections::BTreeSet;
 
 use calls::Method;
-use objects::{MailOrder, ObjectKey, Request, Stored, Unit, UnitResult, Working};
+use objects::{MailOrder, ObjectKey, Overlay, Request, Stored, Unit, UnitResult};
 use soap::Element;
 
 use crate::Cloud;
-use crate::cancel;
-use crate::item::{Item, Reading, Writing};
-use crate::pack::{pack, unpack};
-use crate::table::{Key, Range, Table, Transaction};
-use crate::trouble::Trouble;
+use crate::aws::table::{Key, Range, Table, Transaction};
+use crate::conversation::cancel;
+use crate::error::Error;
+use crate::records::compression::{compress, decompress};
+use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// Most records of effects in one transaction: the rest of its hundred is for the outcome, the
 /// header and the replies.
@@ -71,64 +71,64 @@ impl Chunk {
 impl Cloud {
     /// Decides as many of the units as one transaction can hold, and at least one.
     ///
-    /// Nothing is written. `working` holds what was decided: after the commit it is told so with
+    /// Nothing is written. `overlay` holds what was decided: after the commit it is told so with
     /// `committed`, after a failed one it is thrown away.
     pub async fn decide_chunk(
         &self,
-        working: &mut Working,
+        overlay: &mut Overlay,
         request: &Request<'_>,
         units: &[Unit],
-    ) -> Result<Chunk, Trouble> {
+    ) -> Result<Chunk, Error> {
         let mut chunk = Chunk::of_results(Vec::new());
         let own = request.method == Method::Delete;
         for (number, unit) in units.iter().enumerate() {
             if number % READ_AHEAD == 0 {
-                let ahead = &units[number..units.len().min(number + READ_AHEAD)];
-                self.load_missing(working, request, ahead).await?;
+                let prefetched = &units[number..units.len().min(number + READ_AHEAD)];
+                self.load_missing(overlay, request, prefetched).await?;
             }
             let result = match request.objects.get(unit.object) {
                 Some(object) if own && cancel::is_scheduled(object) => {
-                    self.cancel(working.account(), object, request.now).await?
+                    self.cancel(overlay.account(), object, request.now).await?
                 }
-                Some(_) | None => self.decide_unit(working, request, unit).await?,
+                Some(_) | None => self.decide_unit(overlay, request, unit).await?,
             };
             chunk.results.push(result);
-            chunk.mails.extend(working.mails());
-            let effects = working.changes().count() + chunk.mails.len();
-            let bytes = bytes_of(working) + chunk.mails.iter().map(mail_bytes).sum::<usize>();
+            chunk.mails.extend(overlay.mails());
+            let effects = overlay.changes().count() + chunk.mails.len();
+            let bytes = bytes_of(overlay) + chunk.mails.iter().map(mail_bytes).sum::<usize>();
             if effects + UNIT_EFFECTS_MAX > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX {
                 break;
             }
         }
-        chunk.effects = working.changes().map(effect).collect();
+        chunk.effects = overlay.changes().map(effect).collect();
         Ok(chunk)
     }
 
     async fn load_missing(
         &self,
-        working: &mut Working,
+        overlay: &mut Overlay,
         request: &Request<'_>,
         units: &[Unit],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         loop {
-            let keys = objects::missing(working, request, units);
+            let keys = objects::missing(overlay, request, units);
             if keys.is_empty() {
                 return Ok(());
             }
-            self.load_objects(working, keys).await?;
+            self.load_objects(overlay, keys).await?;
         }
     }
 
     async fn decide_unit(
         &self,
-        working: &mut Working,
+        overlay: &mut Overlay,
         request: &Request<'_>,
         unit: &Unit,
-    ) -> Result<UnitResult, Trouble> {
+    ) -> Result<UnitResult, Error> {
         loop {
-            match objects::carry_out(working, request, unit) {
+            match objects::carry_out(overlay, request, unit) {
                 Ok(result) => return Ok(result),
-                Err(missing) => self.load_objects(working, missing.0).await?,
+                Err(missing) => self.load_objects(overlay, missing.0).await?,
             }
         }
     }
@@ -136,9 +136,9 @@ impl Cloud {
     /// Reads objects into what is known.
     pub async fn load_objects(
         &self,
-        working: &mut Working,
+        overlay: &mut Overlay,
         keys: Vec<ObjectKey>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let wanted: Vec<Key> = keys.iter().map(table_key).collect();
         let mut found = Vec::with_capacity(keys.len());
         if let [only] = wanted.as_slice() {
@@ -146,7 +146,7 @@ impl Cloud {
         } else {
             found = self.objects.get_many(&wanted).await?;
         }
-        know(working, keys, found)
+        know(overlay, keys, found)
     }
 
     /// Commits the effects of a synchronous call's chunk.
@@ -157,9 +157,9 @@ impl Cloud {
     }
 
     /// One stored object.
-    pub async fn object(&self, key: &ObjectKey) -> Result<Option<Element>, Trouble> {
+    pub async fn object(&self, key: &ObjectKey) -> Result<Option<Element>, Error> {
         let item = self.objects.get(&table_key(key)).await?;
-        item.map(|item| read(Reading(item)).map(|(_, stored)| stored.object))
+        item.map(|item| read(ItemReader(item)).map(|(_, stored)| stored.object))
             .transpose()
     }
 
@@ -169,7 +169,7 @@ impl Cloud {
         partition: &str,
         after: Option<&str>,
         limit: i32,
-    ) -> Result<(Vec<(String, Element)>, Option<String>), Trouble> {
+    ) -> Result<(Vec<(String, Element)>, Option<String>), Error> {
         let start = after.map(|sort| Key::new(partition, sort));
         let page = self
             .objects
@@ -178,7 +178,7 @@ impl Cloud {
         let objects = page
             .items
             .into_iter()
-            .map(|item| read(Reading(item)).map(|(key, stored)| (key.sort, stored.object)))
+            .map(|item| read(ItemReader(item)).map(|(key, stored)| (key.sort, stored.object)))
             .collect::<Result<_, _>>()?;
         Ok((objects, page.next.map(|key| key.sk)))
     }
@@ -187,25 +187,25 @@ impl Cloud {
 /// Takes what was found of these objects into what is known. What was not found is known not to be
 /// there.
 pub(crate) fn know(
-    working: &mut Working,
+    overlay: &mut Overlay,
     keys: Vec<ObjectKey>,
     found: Vec<Item>,
-) -> Result<(), Trouble> {
+) -> Result<(), Error> {
     let mut missing: BTreeSet<ObjectKey> = keys.into_iter().collect();
     for item in found {
-        let (key, stored) = read(Reading(item))?;
+        let (key, stored) = read(ItemReader(item))?;
         missing.remove(&key);
-        working.knows(key, Some(stored));
+        overlay.knows(key, Some(stored));
     }
     for key in missing {
-        working.knows(key, None);
+        overlay.knows(key, None);
     }
     Ok(())
 }
 
 /// Rough, and not less than the items will have: they are packed.
-fn bytes_of(working: &Working) -> usize {
-    working
+fn bytes_of(overlay: &Overlay) -> usize {
+    overlay
         .changes()
         .filter_map(|change| change.becomes)
         .map(element_bytes)
@@ -225,9 +225,9 @@ fn effect(change: objects::Change<'_>) -> Effect {
     let key = table_key(change.key);
     let item = change.becomes.map(|object| {
         let json = serde_json::to_string(object).unwrap_or_default();
-        Writing::new(key.clone())
+        ItemWriter::new(key.clone())
             .number("version", change.next_version)
-            .bytes("object", &pack(&json))
+            .bytes("object", &compress(&json))
             .done()
     });
     Effect {
@@ -237,12 +237,12 @@ fn effect(change: objects::Change<'_>) -> Effect {
     }
 }
 
-fn read(item: Reading) -> Result<(ObjectKey, Stored), Trouble> {
+fn read(item: ItemReader) -> Result<(ObjectKey, Stored), Error> {
     let key = ObjectKey {
         partition: item.text("pk")?.to_owned(),
         sort: item.text("sk")?.to_owned(),
     };
-    let json = unpack(item.bytes("object")).ok_or_else(|| item.unreadable("object"))?;
+    let json = decompress(item.bytes("object")).ok_or_else(|| item.unreadable("object"))?;
     let object = serde_json::from_str(&json).map_err(|_| item.unreadable("object"))?;
     Ok((
         key,

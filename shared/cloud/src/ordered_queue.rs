@@ -13,11 +13,11 @@ use calls::{ConversationKey, QueuePriority};
 use jiff::Timestamp;
 
 use crate::Cloud;
-use crate::item::{Item, Reading, Writing};
-use crate::queues::Wake;
-use crate::standing::Standing;
-use crate::table::{Key, Range, Transaction};
-use crate::trouble::{CommitError, Trouble};
+use crate::aws::queues::WakeUp;
+use crate::aws::table::{Key, Range, Transaction};
+use crate::error::{CommitError, Error};
+use crate::records::conversation_record::ConversationRecord;
+use crate::records::item::{Item, ItemReader, ItemWriter};
 
 const PREFIX: &str = "ENTRY#";
 
@@ -31,12 +31,12 @@ pub struct QueueEntry {
 
 impl QueueEntry {
     /// Of a header that stands in its account's queue.
-    pub(crate) fn of(standing: &Standing) -> Option<Self> {
-        let place = standing.conversation.queue_place?;
+    pub(crate) fn of(header: &ConversationRecord) -> Option<Self> {
+        let place = header.conversation.queue_place?;
         Some(Self {
-            queue: standing.conversation.queue()?,
+            queue: header.conversation.queue()?,
             number: place.number,
-            conversation: standing.key.clone(),
+            conversation: header.key.clone(),
         })
     }
 
@@ -45,14 +45,14 @@ impl QueueEntry {
     }
 
     pub(crate) fn to_item(&self) -> Item {
-        Writing::new(self.key())
+        ItemWriter::new(self.key())
             .number("number", self.number)
             .text("conversation", &self.conversation.0)
             .done()
     }
 
-    fn from_item(queue: &ConversationKey, item: Item) -> Result<Self, Trouble> {
-        let item = Reading(item);
+    fn from_item(queue: &ConversationKey, item: Item) -> Result<Self, Error> {
+        let item = ItemReader(item);
         Ok(Self {
             queue: queue.clone(),
             number: item.number("number")?,
@@ -63,7 +63,7 @@ impl QueueEntry {
 
 impl Cloud {
     /// A number after all that were given before.
-    pub(crate) async fn next_in_queue(&self, queue: &ConversationKey) -> Result<u64, Trouble> {
+    pub(crate) async fn next_in_queue(&self, queue: &ConversationKey) -> Result<u64, Error> {
         self.calls.next_number(&Key::new(&queue.0, "LAST")).await
     }
 
@@ -71,7 +71,7 @@ impl Cloud {
     pub async fn first_in_queue(
         &self,
         queue: &ConversationKey,
-    ) -> Result<Option<QueueEntry>, Trouble> {
+    ) -> Result<Option<QueueEntry>, Error> {
         let page = self.calls.query(&queue.0, Range::Prefix(PREFIX), 1, None);
         let first = page.await?.items.into_iter().next();
         first
@@ -80,16 +80,16 @@ impl Cloud {
     }
 
     /// Its call has ended. Done twice, it does nothing.
-    pub async fn leave_queue(&self, entry: &QueueEntry) -> Result<(), Trouble> {
+    pub async fn leave_queue(&self, entry: &QueueEntry) -> Result<(), Error> {
         self.calls.delete(&entry.key()).await
     }
 
     /// The time of a deferred call has come: it takes its place among the others.
     pub async fn enter_queue(
         &self,
-        seen: &Standing,
+        seen: &ConversationRecord,
         now: Timestamp,
-    ) -> Result<Standing, CommitError> {
+    ) -> Result<ConversationRecord, CommitError> {
         let next = seen.next(seen.conversation.clone().entered());
         let mut transaction = Transaction::default();
         if let Some(entry) = QueueEntry::of(&next) {
@@ -105,10 +105,10 @@ impl Cloud {
     pub(crate) async fn wake_queue(
         &self,
         priority: QueuePriority,
-        wake: &Wake,
+        wake: &WakeUp,
         queue: &ConversationKey,
         now: Timestamp,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let Some(first) = self.first_in_queue(queue).await? else {
             return Ok(());
         };
@@ -122,9 +122,9 @@ impl Cloud {
     pub async fn go_on_with_queue(
         &self,
         priority: QueuePriority,
-        wake: &Wake,
+        wake: &WakeUp,
         first: &QueueEntry,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Error> {
         let once = format!("{} from {}", first.queue, first.number);
         self.queues.wake_once(priority, wake, &once).await
     }

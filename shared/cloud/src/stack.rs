@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::Client;
 
-use crate::trouble::Trouble;
+use crate::error::Error;
 
 /// Logical id of the table of accounts in the template.
 pub const ACCOUNTS: &str = "AccountsTable";
@@ -16,7 +16,7 @@ pub async fn table(
     config: &aws_types::SdkConfig,
     stack: &str,
     logical_id: &str,
-) -> Result<Vec<String>, Trouble> {
+) -> Result<Vec<String>, Error> {
     let dynamodb = Client::new(config);
     let prefix = format!("{stack}-{logical_id}-");
     let mut pages = dynamodb
@@ -27,7 +27,7 @@ pub async fn table(
         .send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| Trouble::Table {
+        let page = page.map_err(|error| Error::Table {
             table: format!("{prefix}..."),
             operation: "ListTables",
             source: error.into(),

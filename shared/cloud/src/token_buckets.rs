@@ -9,9 +9,9 @@ use calls::{Rate, TokenBucket, TokensTaken};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
-use crate::item::{Reading, Writing};
-use crate::table::Key;
-use crate::trouble::{CommitError, Trouble};
+use crate::aws::table::Key;
+use crate::error::{CommitError, Error};
+use crate::records::item::{ItemReader, ItemWriter};
 
 const SORT: &str = "BUCKET";
 
@@ -59,7 +59,7 @@ pub enum MailTokens {
 
 impl Cloud {
     /// Asks for tokens to send mails with: at most SES's rate, over all functions together.
-    pub async fn take_mail_tokens(&self, wanted: u32) -> Result<MailTokens, Trouble> {
+    pub async fn take_mail_tokens(&self, wanted: u32) -> Result<MailTokens, Error> {
         let key = mails_key();
         for _ in 0..CONFLICTS_MAX {
             let now = self.now();
@@ -92,8 +92,8 @@ impl Cloud {
             };
             match self.put_bucket(&key, record, left).await {
                 Ok(()) => return Ok(MailTokens::Some(tokens)),
-                Err(CommitError::Overtaken) => {}
-                Err(CommitError::Unavailable(trouble)) => return Err(trouble),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Cloud(error)) => return Err(error),
             }
         }
         // Many are at it, so they get on: come again.
@@ -103,7 +103,7 @@ impl Cloud {
     }
 
     /// SES has said that it is too much: nobody sends for a while. When mails may be sent again.
-    pub async fn pause_mails(&self) -> Result<Timestamp, Trouble> {
+    pub async fn pause_mails(&self) -> Result<Timestamp, Error> {
         let (key, now) = (mails_key(), self.now());
         let until = now + THROTTLED_PAUSE;
         let record = self.bucket(&key, now).await?;
@@ -112,18 +112,18 @@ impl Cloud {
             let emptied = record.bucket.empty_until(rate, until);
             match self.put_bucket(&key, record, emptied).await {
                 // Whoever was first is at the same rate, and will be told the same.
-                Ok(()) | Err(CommitError::Overtaken) => {}
-                Err(CommitError::Unavailable(trouble)) => return Err(trouble),
+                Ok(()) | Err(CommitError::Conflict) => {}
+                Err(CommitError::Cloud(error)) => return Err(error),
             }
         }
         Ok(until)
     }
 
-    async fn bucket(&self, key: &Key, now: Timestamp) -> Result<BucketRecord, Trouble> {
+    async fn bucket(&self, key: &Key, now: Timestamp) -> Result<BucketRecord, Error> {
         let Some(item) = self.calls.get(key).await? else {
             return Ok(BucketRecord::new(now));
         };
-        let item = Reading(item);
+        let item = ItemReader(item);
         let rate = item
             .maybe_number("thousandths")
             .zip(item.time("rate_since").ok());
@@ -143,7 +143,7 @@ impl Cloud {
         record: BucketRecord,
         left: TokenBucket,
     ) -> Result<(), CommitError> {
-        let item = Writing::new(key.clone())
+        let item = ItemWriter::new(key.clone())
             .number("version", record.version + 1)
             // Exactly: rounded, a token would come back too early each time.
             .number("full_at", left.full_at.as_microsecond());
@@ -162,7 +162,7 @@ impl Cloud {
         &self,
         queue: &calls::ConversationKey,
         rate: Rate,
-    ) -> Result<Option<Timestamp>, Trouble> {
+    ) -> Result<Option<Timestamp>, Error> {
         let key = Key::new(&queue.0, SORT);
         for _ in 0..CONFLICTS_MAX {
             let now = self.now();
@@ -173,8 +173,8 @@ impl Cloud {
             };
             match self.put_bucket(&key, record, left).await {
                 Ok(()) => return Ok(None),
-                Err(CommitError::Overtaken) => {}
-                Err(CommitError::Unavailable(trouble)) => return Err(trouble),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Cloud(error)) => return Err(error),
             }
         }
         Ok(Some(self.now() + SignedDuration::from_secs(1)))

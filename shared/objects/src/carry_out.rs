@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use soap::{Element, ObjectResult, SubscriberFailure};
 
 use crate::key::ObjectKey;
-use crate::saving::Wish;
+use crate::overlay::{Missing, Overlay};
+use crate::saving::Intent;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
 use crate::{
     data_extension, list, other, row, subscriber, tree, triggered_send, triggered_send_definition,
 };
@@ -122,22 +122,22 @@ pub fn merge(units: Vec<UnitResult>) -> ObjectResult {
     triggered_send::merge(sends)
 }
 
-/// Carries out one unit. Leaves `working` as it was when records are missing: load them and ask again.
+/// Carries out one unit. Leaves `overlay` as it was when records are missing: load them and ask again.
 pub fn carry_out(
-    working: &mut Working,
+    overlay: &mut Overlay,
     request: &Request<'_>,
     unit: &Unit,
 ) -> Result<UnitResult, Missing> {
-    let decision = decide(working, request, unit)?;
-    Ok(working.apply(decision, request.now))
+    let decision = decide(overlay, request, unit)?;
+    Ok(overlay.apply(decision, request.now))
 }
 
 /// The records that are known to be needed for these units and not loaded: to be loaded in one go.
 /// Once they are, there can be more (a data extension leads to its rows): ask until there are none.
-pub fn missing(working: &Working, request: &Request<'_>, units: &[Unit]) -> Vec<ObjectKey> {
+pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<ObjectKey> {
     let mut keys = BTreeSet::new();
     for unit in units {
-        if let Err(Missing(more)) = look_ahead(working, request, unit) {
+        if let Err(Missing(more)) = look_ahead(overlay, request, unit) {
             keys.extend(more);
         }
     }
@@ -145,24 +145,24 @@ pub fn missing(working: &Working, request: &Request<'_>, units: &[Unit]) -> Vec<
 }
 
 /// Whether a unit can be decided.
-fn look_ahead(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
+fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
     let is_send = |object: &&Element| object.type_name.as_deref() == Some("TriggeredSend");
     match request.objects.get(unit.object).filter(is_send) {
         // Its decision builds whole mails, which are not needed here.
         Some(object) => {
-            let asked = Asked {
-                working,
+            let context = DecisionContext {
+                overlay,
                 request,
                 object,
                 ordinal: unit.object,
             };
-            triggered_send::look_ahead(&asked, unit)
+            triggered_send::look_ahead(&context, unit)
         }
-        None => decide(working, request, unit).map(|_decision| ()),
+        None => decide(overlay, request, unit).map(|_decision| ()),
     }
 }
 
-fn decide(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<Decision, Missing> {
+fn decide(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<Decision, Missing> {
     let Some(object) = request.objects.get(unit.object) else {
         let message = format!("No object specified at 0-based index {}", unit.object);
         return Ok(Decision::only(whole(ObjectResult {
@@ -171,27 +171,27 @@ fn decide(working: &Working, request: &Request<'_>, unit: &Unit) -> Result<Decis
             ..ObjectResult::default()
         })));
     };
-    let asked = Asked {
-        working,
+    let context = DecisionContext {
+        overlay,
         request,
         object,
         ordinal: unit.object,
     };
-    let decided = match (request.method, asked.type_name()) {
-        (Method::Perform, "DataExtension") => data_extension::perform(&asked),
-        (Method::Perform, _) => Err(asked.cannot_perform().into()),
-        (_, "Subscriber") => subscriber::decide(&asked),
-        (_, "List") => list::decide(&asked),
-        (_, "DataExtension") => data_extension::decide(&asked),
-        (_, "DataExtensionObject") => row::decide(&asked),
-        (_, "TriggeredSendDefinition") => triggered_send_definition::decide(&asked),
-        (_, "TriggeredSend") => triggered_send::decide(&asked, unit),
-        (_, _) => other::decide(&asked),
+    let decided = match (request.method, context.type_name()) {
+        (Method::Perform, "DataExtension") => data_extension::perform(&context),
+        (Method::Perform, _) => Err(context.cannot_perform().into()),
+        (_, "Subscriber") => subscriber::decide(&context),
+        (_, "List") => list::decide(&context),
+        (_, "DataExtension") => data_extension::decide(&context),
+        (_, "DataExtensionObject") => row::decide(&context),
+        (_, "TriggeredSendDefinition") => triggered_send_definition::decide(&context),
+        (_, "TriggeredSend") => triggered_send::decide(&context, unit),
+        (_, _) => other::decide(&context),
     };
     match decided.and_then(fitting) {
         Ok(decision) => Ok(decision),
         Err(Stop::Missing(missing)) => Err(missing),
-        Err(Stop::Refused(refused)) => Ok(Decision::only(asked.refused(*refused))),
+        Err(Stop::Refused(refused)) => Ok(Decision::only(context.refused(*refused))),
     }
 }
 
@@ -220,20 +220,20 @@ pub(crate) fn whole(result: ObjectResult) -> UnitResult {
 
 /// One object of a call, and what can be known when it is decided.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) working: &'a Working,
+pub(crate) struct DecisionContext<'a> {
+    pub(crate) overlay: &'a Overlay,
     pub(crate) request: &'a Request<'a>,
     pub(crate) object: &'a Element,
     pub(crate) ordinal: usize,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> DecisionContext<'a> {
     pub(crate) fn type_name(&self) -> &'a str {
         self.object.type_name.as_deref().unwrap_or_default()
     }
 
-    pub(crate) fn wish(&self) -> Wish {
-        Wish::of(self.request.method, self.request.options, self.type_name())
+    pub(crate) fn intent(&self) -> Intent {
+        Intent::of(self.request.method, self.request.options, self.type_name())
     }
 
     pub(crate) fn correlation_id(&self) -> Option<String> {

@@ -30,12 +30,12 @@ pub(crate) fn detail(
 
 /// The fields that are wrong.
 #[derive(Default)]
-pub(crate) struct Wrong {
+pub(crate) struct ColumnError {
     pub(crate) keys: Vec<FieldError>,
     pub(crate) values: Vec<FieldError>,
 }
 
-impl Wrong {
+impl ColumnError {
     /// `right`, if nothing is wrong.
     pub(crate) fn or<T>(self, right: T) -> Result<T, Stop> {
         let Some(first) = self.keys.first().or(self.values.first()) else {

@@ -6,14 +6,14 @@
 
 use soap::{Detail, Element, ObjectResult};
 
-use crate::carry_out::{Asked, whole};
+use crate::carry_out::{DecisionContext, whole};
 use crate::field::Field;
 use crate::key;
-use crate::keyed::{self, Kind};
-use crate::saving::Wish;
+use crate::keyed::{self, KeyKind};
+use crate::overlay::{Missing, Overlay};
+use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
 
 /// Most fields of a data extension: with rows of 380 KB there is no use for more.
 const FIELDS_MAX: usize = 1000;
@@ -23,7 +23,7 @@ pub(crate) const ROWS: &str = "_Rows";
 
 const VALIDATION: u32 = 310_007;
 
-const KIND: Kind<'static> = Kind {
+const KIND: KeyKind<'static> = KeyKind {
     type_name: "DataExtension",
     name_field: "Name",
     no_key: (
@@ -44,7 +44,7 @@ const KIND: Kind<'static> = Kind {
 };
 
 /// For Delete, where the words of [`KIND`] do not fit.
-const TO_DELETE: Kind<'static> = Kind {
+const TO_DELETE: KeyKind<'static> = KeyKind {
     lacking: (310_002, "The Data Extension to delete was not found."),
     ..KIND
 };
@@ -53,12 +53,12 @@ const TO_CLEAR: (u32, &str) = (KIND.no_key.0, "The Data Extension to clear was n
 
 /// A data extension by CustomerKey or, failing that, by Name.
 pub(crate) fn find<'a>(
-    working: &'a Working,
+    overlay: &'a Overlay,
     key_or_name: &str,
 ) -> Result<Option<(key::ObjectKey, &'a Element)>, Missing> {
-    let by_key = key::object(working.account(), "DataExtension", key_or_name);
-    let by_name = key::by_name(working.account(), key_or_name);
-    let pointer = match (working.get(&by_key), working.get(&by_name)) {
+    let by_key = key::object(overlay.account(), "DataExtension", key_or_name);
+    let by_name = key::by_name(overlay.account(), key_or_name);
+    let pointer = match (overlay.get(&by_key), overlay.get(&by_name)) {
         (Ok(Some(definition)), _) => return Ok(Some((by_key, definition))),
         (Ok(None), pointer) => pointer?,
         // Both are asked for at once: one round to the table, not two.
@@ -70,80 +70,80 @@ pub(crate) fn find<'a>(
     let Some(pointer) = pointer else {
         return Ok(None);
     };
-    let named = key::object(working.account(), "DataExtension", &pointer.text);
-    Ok(working.get(&named)?.map(|definition| (named, definition)))
+    let named = key::object(overlay.account(), "DataExtension", &pointer.text);
+    Ok(overlay.get(&named)?.map(|definition| (named, definition)))
 }
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    if asked.wish() == Wish::Remove {
-        return match asked.object.at("Fields.Field") {
-            Some(_) => without_fields(asked),
-            None => remove(asked),
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    if context.intent() == Intent::Remove {
+        return match context.object.at("Fields.Field") {
+            Some(_) => without_fields(context),
+            None => remove(context),
         };
     }
-    let named = named(asked, KIND.lacking)?;
-    let asked = Asked {
+    let named = named(context, KIND.lacking)?;
+    let context = DecisionContext {
         object: &named,
-        ..*asked
+        ..*context
     };
-    let decision = keyed::decide(&asked, &KIND, check)?;
-    with_name(&asked, decision)
+    let decision = keyed::decide(&context, &KIND, check)?;
+    with_name(&context, decision)
 }
 
 /// The object, addressed by CustomerKey where it came with another address. A Name finds the
 /// definition that has it, which need not have it for its key; one that has it for its key, and
 /// another Name, is not meant.
-fn named(asked: &Asked<'_>, lacking: (u32, &'static str)) -> Result<Element, Stop> {
-    let mut object = asked.object.clone();
+fn named(context: &DecisionContext<'_>, lacking: (u32, &'static str)) -> Result<Element, Stop> {
+    let mut object = context.object.clone();
     let is_numbered = ["CustomerKey", "ObjectID", "ID"]
         .iter()
-        .any(|field| tree::filled(asked.object, field).is_some());
-    let Some(name) = tree::filled(asked.object, "Name").filter(|_| !is_numbered) else {
+        .any(|field| tree::filled(context.object, field).is_some());
+    let Some(name) = tree::filled(context.object, "Name").filter(|_| !is_numbered) else {
         return Ok(object);
     };
-    let pointer = key::by_name(asked.working.account(), name);
-    match (asked.working.get(&pointer)?, asked.wish()) {
+    let pointer = key::by_name(context.overlay.account(), name);
+    match (context.overlay.get(&pointer)?, context.intent()) {
         (Some(pointer), _) => {
             tree::set(&mut object, "CustomerKey", pointer.text.clone());
             Ok(object)
         }
-        (None, Wish::Change | Wish::Remove) => Err(Refused::new(lacking.0, lacking.1).into()),
-        (None, Wish::Add | Wish::Save | Wish::Leave) => Ok(object),
+        (None, Intent::Change | Intent::Remove) => Err(Refused::new(lacking.0, lacking.1).into()),
+        (None, Intent::Add | Intent::Save | Intent::Leave) => Ok(object),
     }
 }
 
-fn remove(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let named = named(asked, TO_DELETE.lacking)?;
-    let asked = Asked {
+fn remove(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    let named = named(context, TO_DELETE.lacking)?;
+    let context = DecisionContext {
         object: &named,
-        ..*asked
+        ..*context
     };
-    let decision = keyed::decide(&asked, &TO_DELETE, check)?;
+    let decision = keyed::decide(&context, &TO_DELETE, check)?;
     let Some((key, None)) = decision.changes.first() else {
         return Ok(decision);
     };
-    let Some(name) = asked
-        .working
+    let Some(name) = context
+        .overlay
         .get(key)?
         .and_then(|stored| stored.text_of("Name"))
     else {
         return Ok(decision);
     };
-    let pointer = key::by_name(asked.working.account(), name);
-    let _known = asked.working.get(&pointer)?;
+    let pointer = key::by_name(context.overlay.account(), name);
+    let _known = context.overlay.get(&pointer)?;
     Ok(decision.changing(pointer, None))
 }
 
 /// Delete with fields takes those fields away, and leaves the data extension.
-fn without_fields(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let named = named(asked, TO_DELETE.lacking)?;
-    let found = keyed::find(asked.working, KIND.type_name, KIND.name_field, &named)?;
+fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    let named = named(context, TO_DELETE.lacking)?;
+    let found = keyed::find(context.overlay, KIND.type_name, KIND.name_field, &named)?;
     let stored = found.and_then(|found| found.object.map(|object| (found.key, object)));
     let Some((key, stored)) = stored else {
         return Err(Refused::new(TO_DELETE.lacking.0, TO_DELETE.lacking.1).into());
     };
     let mut becomes = stored.clone();
-    for field in fields_in(asked.object) {
+    for field in fields_in(context.object) {
         let name = tree::filled(field, "Name").unwrap_or_default();
         let Some(fields) = becomes
             .children
@@ -169,53 +169,57 @@ fn without_fields(asked: &Asked<'_>) -> Result<Decision, Stop> {
             None => return Err(invalid(format!("there is no field [{name}]")).into()),
         }
     }
-    tree::set(&mut becomes, "ModifiedDate", asked.request.now.to_string());
+    tree::set(
+        &mut becomes,
+        "ModifiedDate",
+        context.request.now.to_string(),
+    );
     let result = ObjectResult {
         new_id: None,
-        ..asked.done("Data Extension Fields deleted")
+        ..context.done("Data Extension Fields deleted")
     };
     Ok(Decision::only(whole(result)).changing(key, Some(becomes)))
 }
 
 /// Perform ClearData gives the data extension fresh rows.
-pub(crate) fn perform(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    if !asked
+pub(crate) fn perform(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    if !context
         .request
         .action
         .is_some_and(|action| action.eq_ignore_ascii_case("ClearData"))
     {
-        return Err(asked.cannot_perform().into());
+        return Err(context.cannot_perform().into());
     }
-    let named = named(asked, TO_CLEAR)?;
-    let found = keyed::find(asked.working, KIND.type_name, KIND.name_field, &named)?;
+    let named = named(context, TO_CLEAR)?;
+    let found = keyed::find(context.overlay, KIND.type_name, KIND.name_field, &named)?;
     let stored = found.and_then(|found| found.object.map(|object| (found.key, object)));
     let Some((key, stored)) = stored else {
         return Err(Refused::new(TO_CLEAR.0, TO_CLEAR.1).into());
     };
     let mut becomes = stored.clone();
-    set_rows(asked, &mut becomes);
+    set_rows(context, &mut becomes);
     let task = key::number(
-        asked.working.account(),
-        &asked.request.request_id.0,
+        context.overlay.account(),
+        &context.request.request_id.0,
         &key.sort,
         0,
     );
     let result = ObjectResult {
-        object: Some(asked.object.clone()),
+        object: Some(context.object.clone()),
         detail: Detail::Task {
             id: task.to_string(),
             interaction_object_id: stored.text_of("ObjectID").map(str::to_owned),
         },
-        ..asked.done("Data Extension cleared.")
+        ..context.done("Data Extension cleared.")
     };
     Ok(Decision::only(whole(result)).changing(key, Some(becomes)))
 }
 
-fn set_rows(asked: &Asked<'_>, definition: &mut Element) {
+fn set_rows(context: &DecisionContext<'_>, definition: &mut Element) {
     tree::set(
         definition,
         ROWS,
-        key::rows_of(&asked.request.request_id.0, asked.ordinal),
+        key::rows_of(&context.request.request_id.0, context.ordinal),
     );
 }
 
@@ -240,17 +244,21 @@ fn invalid(what: impl std::fmt::Display) -> Refused {
 }
 
 /// Completes and checks a definition that is made or changed.
-fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
+fn check(
+    context: &DecisionContext<'_>,
+    stored: Option<&Element>,
+    becomes: &mut Element,
+) -> Result<(), Stop> {
     if tree::filled(becomes, "Name").is_none() {
-        let name = tree::filled(asked.object, "CustomerKey")
+        let name = tree::filled(context.object, "CustomerKey")
             .unwrap_or_default()
             .to_owned();
         tree::replace(becomes, "Name", vec![Element::of("Name", name)]);
     }
     match stored {
-        None => set_rows(asked, becomes),
+        None => set_rows(context, becomes),
         Some(stored) => {
-            merge_fields(stored, asked.object, becomes);
+            merge_fields(stored, context.object, becomes);
             // The caller cannot point a data extension at the rows of another.
             tree::set(becomes, ROWS, stored.text_of(ROWS).unwrap_or_default());
         }
@@ -332,7 +340,7 @@ fn check_widening(stored: &Element, becomes: &Element) -> Result<(), Stop> {
 }
 
 /// Adds the pointers from the Name to the key that the decision brings about.
-fn with_name(asked: &Asked<'_>, decision: Decision) -> Result<Decision, Stop> {
+fn with_name(context: &DecisionContext<'_>, decision: Decision) -> Result<Decision, Stop> {
     let Some((key, Some(becomes))) = decision.changes.first() else {
         return Ok(decision);
     };
@@ -341,16 +349,16 @@ fn with_name(asked: &Asked<'_>, decision: Decision) -> Result<Decision, Stop> {
         .text_of("CustomerKey")
         .unwrap_or_default()
         .to_owned();
-    let account = asked.working.account();
-    let before = asked
-        .working
+    let account = context.overlay.account();
+    let before = context
+        .overlay
         .get(key)?
         .and_then(|stored| stored.text_of("Name"));
     if before == Some(name.as_str()) {
         return Ok(decision);
     }
     let pointer = key::by_name(account, &name);
-    if asked.working.get(&pointer)?.is_some() {
+    if context.overlay.get(&pointer)?.is_some() {
         return Err(invalid("this Name is already in use by another Data Extension").into());
     }
     let decision = decision.changing(pointer, Some(Element::of("CustomerKey", customer_key)));
@@ -358,6 +366,6 @@ fn with_name(asked: &Asked<'_>, decision: Decision) -> Result<Decision, Stop> {
         return Ok(decision);
     };
     let old = key::by_name(account, before);
-    let _known = asked.working.get(&old)?;
+    let _known = context.overlay.get(&old)?;
     Ok(decision.changing(old, None))
 }

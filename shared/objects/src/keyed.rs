@@ -4,19 +4,19 @@
 use calls::Method;
 use soap::{Element, ObjectResult};
 
-use crate::carry_out::{Asked, whole};
+use crate::carry_out::{DecisionContext, whole};
 use crate::key::{self, ObjectKey};
-use crate::saving::{self, Deed, LEFT, Wish};
+use crate::overlay::{Missing, Overlay};
+use crate::saving::{self, Intent, LEFT, Write};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
 
 /// How often another ID is tried where two keys meet at one: a hundred thousand objects of a type
 /// in an account meet twice in a row about once in two hundred million.
 const ID_ATTEMPTS: u32 = 8;
 
 /// What is particular to a type of object.
-pub(crate) struct Kind<'a> {
+pub(crate) struct KeyKind<'a> {
     pub(crate) type_name: &'a str,
     /// The field that names an object without CustomerKey, and becomes its key.
     pub(crate) name_field: &'static str,
@@ -30,7 +30,7 @@ pub(crate) struct Kind<'a> {
 }
 
 /// An object's key, and the object if there is one.
-pub(crate) struct Found<'a> {
+pub(crate) struct Located<'a> {
     pub(crate) key: ObjectKey,
     pub(crate) customer_key: String,
     pub(crate) object: Option<&'a Element>,
@@ -43,27 +43,31 @@ fn no(reason: (u32, &'static str)) -> Refused {
 /// Finds what `object` names: by CustomerKey, else by ObjectID or ID, else by its name. `None`: it
 /// names nothing.
 pub(crate) fn find<'a>(
-    working: &'a Working,
+    overlay: &'a Overlay,
     type_name: &str,
     name_field: &str,
     object: &Element,
-) -> Result<Option<Found<'a>>, Missing> {
+) -> Result<Option<Located<'a>>, Missing> {
     if let Some(customer_key) = tree::filled(object, "CustomerKey") {
-        return at(working, type_name, customer_key).map(Some);
+        return at(overlay, type_name, customer_key).map(Some);
     }
-    if let Some(found) = numbered(working, type_name, object)? {
+    if let Some(found) = numbered(overlay, type_name, object)? {
         return Ok(Some(found));
     }
     match tree::filled(object, name_field) {
-        Some(name) => at(working, type_name, name).map(Some),
+        Some(name) => at(overlay, type_name, name).map(Some),
         None => Ok(None),
     }
 }
 
-fn at<'a>(working: &'a Working, type_name: &str, customer_key: &str) -> Result<Found<'a>, Missing> {
-    let key = key::object(working.account(), type_name, customer_key);
-    let object = working.get(&key)?;
-    Ok(Found {
+fn at<'a>(
+    overlay: &'a Overlay,
+    type_name: &str,
+    customer_key: &str,
+) -> Result<Located<'a>, Missing> {
+    let key = key::object(overlay.account(), type_name, customer_key);
+    let object = overlay.get(&key)?;
+    Ok(Located {
         key,
         customer_key: customer_key.to_owned(),
         object,
@@ -72,10 +76,10 @@ fn at<'a>(working: &'a Working, type_name: &str, customer_key: &str) -> Result<F
 
 /// Finds an object by its ObjectID or ID.
 fn numbered<'a>(
-    working: &'a Working,
+    overlay: &'a Overlay,
     type_name: &str,
     object: &Element,
-) -> Result<Option<Found<'a>>, Missing> {
+) -> Result<Option<Located<'a>>, Missing> {
     let object_id = tree::filled(object, "ObjectID");
     let id = match object_id {
         Some(object_id) => key::number_in(object_id),
@@ -84,28 +88,28 @@ fn numbered<'a>(
     let Some(id) = id.filter(|id: &i32| *id > 0) else {
         return Ok(None);
     };
-    let pointer = key::by_id(working.account(), type_name, &id.to_string());
-    let Some(pointer) = working.get(&pointer)? else {
+    let pointer = key::by_id(overlay.account(), type_name, &id.to_string());
+    let Some(pointer) = overlay.get(&pointer)? else {
         return Ok(None);
     };
-    let found = at(working, type_name, &pointer.text)?;
-    let same = |asked: &str| {
+    let found = at(overlay, type_name, &pointer.text)?;
+    let same = |context: &str| {
         let has = found.object.and_then(|object| object.text_of("ObjectID"));
-        has.is_some_and(|has| has.eq_ignore_ascii_case(asked.trim()))
+        has.is_some_and(|has| has.eq_ignore_ascii_case(context.trim()))
     };
     Ok(object_id.is_none_or(same).then_some(found))
 }
 
 /// Whether an object is addressed by a number that leads nowhere. Its name must not be taken
 /// instead: a rename of something else would become a change of the wrong object.
-fn is_lost(asked: &Asked<'_>, found: &Found<'_>) -> bool {
-    let object = asked.object;
+fn is_lost(context: &DecisionContext<'_>, found: &Located<'_>) -> bool {
+    let object = context.object;
     let is_numbered = ["ObjectID", "ID"]
         .iter()
         .any(|name| tree::filled(object, name).is_some());
     tree::filled(object, "CustomerKey").is_none()
         && is_numbered
-        && matches!(asked.wish(), Wish::Change | Wish::Remove)
+        && matches!(context.intent(), Intent::Change | Intent::Remove)
         && !has_number(found.object, object)
 }
 
@@ -123,45 +127,54 @@ fn has_number(stored: Option<&Element>, object: &Element) -> bool {
 /// Decides on one object. `check` sees what is stored and what it is to become, and may refuse it
 /// or complete it.
 pub(crate) fn decide(
-    asked: &Asked<'_>,
-    kind: &Kind<'_>,
-    check: impl Fn(&Asked<'_>, Option<&Element>, &mut Element) -> Result<(), Stop>,
+    context: &DecisionContext<'_>,
+    kind: &KeyKind<'_>,
+    check: impl Fn(&DecisionContext<'_>, Option<&Element>, &mut Element) -> Result<(), Stop>,
 ) -> Result<Decision, Stop> {
-    let found = find(asked.working, kind.type_name, kind.name_field, asked.object)?;
+    let found = find(
+        context.overlay,
+        kind.type_name,
+        kind.name_field,
+        context.object,
+    )?;
     let found = match found {
-        Some(found) if !is_lost(asked, &found) => found,
+        Some(found) if !is_lost(context, &found) => found,
         Some(_) => return Err(no(kind.lacking).into()),
-        None if is_numbered_only(asked) => return Err(no(kind.lacking).into()),
+        None if is_numbered_only(context) => return Err(no(kind.lacking).into()),
         None => return Err(no(kind.no_key).into()),
     };
-    match asked.wish().on(found.object) {
-        Deed::Leave => Ok(Decision::only(whole(asked.done(LEFT)))),
-        Deed::Exists => Err(no(kind.exists).into()),
-        Deed::Lacking => Err(no(kind.lacking).into()),
-        Deed::Create => {
-            let mut becomes = tree::kept(asked.object);
-            check(asked, None, &mut becomes)?;
-            create(asked, kind, found, becomes)
+    match context.intent().on(found.object) {
+        Write::Leave => Ok(Decision::only(whole(context.done(LEFT)))),
+        Write::Exists => Err(no(kind.exists).into()),
+        Write::Lacking => Err(no(kind.lacking).into()),
+        Write::Create => {
+            let mut becomes = tree::kept(context.object);
+            check(context, None, &mut becomes)?;
+            create(context, kind, found, becomes)
         }
-        Deed::Change(stored) => {
+        Write::Change(stored) => {
             let mut becomes = stored.clone();
             saving::overlay(
                 &mut becomes,
-                asked.object,
-                asked.request.options,
+                context.object,
+                context.request.options,
                 &["CustomerKey"],
             );
-            check(asked, Some(stored), &mut becomes)?;
-            tree::set(&mut becomes, "ModifiedDate", asked.request.now.to_string());
-            let result = whole(kept(asked, saved(asked, kind), &becomes));
+            check(context, Some(stored), &mut becomes)?;
+            tree::set(
+                &mut becomes,
+                "ModifiedDate",
+                context.request.now.to_string(),
+            );
+            let result = whole(kept(context, saved(context, kind), &becomes));
             Ok(Decision::only(result).changing(found.key, Some(becomes)))
         }
-        Deed::Remove(stored) => {
-            let pointer = pointer_of(asked, kind, stored);
-            let _known = asked.working.get(&pointer)?;
+        Write::Remove(stored) => {
+            let pointer = pointer_of(context, kind, stored);
+            let _known = context.overlay.get(&pointer)?;
             let result = whole(ObjectResult {
                 new_id: None,
-                ..asked.done(kind.deleted)
+                ..context.done(kind.deleted)
             });
             Ok(Decision::only(result)
                 .changing(found.key, None)
@@ -170,37 +183,37 @@ pub(crate) fn decide(
     }
 }
 
-fn is_numbered_only(asked: &Asked<'_>) -> bool {
+fn is_numbered_only(context: &DecisionContext<'_>) -> bool {
     ["ObjectID", "ID"]
         .iter()
-        .any(|name| tree::filled(asked.object, name).is_some())
-        && matches!(asked.wish(), Wish::Change | Wish::Remove)
+        .any(|name| tree::filled(context.object, name).is_some())
+        && matches!(context.intent(), Intent::Change | Intent::Remove)
 }
 
 /// What the original says of an object that is there now: it goes by the method, not by whether
 /// SaveOptions made one of the other.
-fn saved<'a>(asked: &Asked<'_>, kind: &Kind<'a>) -> &'a str {
-    match asked.request.method {
+fn saved<'a>(context: &DecisionContext<'_>, kind: &KeyKind<'a>) -> &'a str {
+    match context.request.method {
         Method::Create => kind.created,
         Method::Update | Method::Perform | Method::Delete => kind.updated,
     }
 }
 
-fn pointer_of(asked: &Asked<'_>, kind: &Kind<'_>, stored: &Element) -> ObjectKey {
+fn pointer_of(context: &DecisionContext<'_>, kind: &KeyKind<'_>, stored: &Element) -> ObjectKey {
     let id = stored.text_of("ID").unwrap_or_default();
-    key::by_id(asked.working.account(), kind.type_name, id)
+    key::by_id(context.overlay.account(), kind.type_name, id)
 }
 
 /// Stores a new object under its key, with an ID, and a pointer from the ID to the key.
 fn create(
-    asked: &Asked<'_>,
-    kind: &Kind<'_>,
-    found: Found<'_>,
+    context: &DecisionContext<'_>,
+    kind: &KeyKind<'_>,
+    found: Located<'_>,
     mut becomes: Element,
 ) -> Result<Decision, Stop> {
-    let account = asked.working.account();
-    let (id, pointer) = free_id(asked, kind, &found.customer_key)?;
-    let now = asked.request.now.to_string();
+    let account = context.overlay.account();
+    let (id, pointer) = free_id(context, kind, &found.customer_key)?;
+    let now = context.request.now.to_string();
     tree::set(&mut becomes, "CreatedDate", now.clone());
     tree::set(&mut becomes, "ModifiedDate", now);
     tree::set(&mut becomes, "ID", id.to_string());
@@ -210,7 +223,7 @@ fn create(
         key::guid(account, kind.type_name, id),
     );
     tree::set(&mut becomes, "CustomerKey", found.customer_key.clone());
-    let result = whole(kept(asked, saved(asked, kind), &becomes));
+    let result = whole(kept(context, saved(context, kind), &becomes));
     Ok(Decision::only(result)
         .changing(found.key, Some(becomes))
         .changing(
@@ -220,15 +233,15 @@ fn create(
 }
 
 fn free_id(
-    asked: &Asked<'_>,
-    kind: &Kind<'_>,
+    context: &DecisionContext<'_>,
+    kind: &KeyKind<'_>,
     customer_key: &str,
 ) -> Result<(i32, ObjectKey), Stop> {
-    let account = asked.working.account();
+    let account = context.overlay.account();
     for attempt in 0..ID_ATTEMPTS {
         let id = key::number(account, kind.type_name, customer_key, attempt);
         let pointer = key::by_id(account, kind.type_name, &id.to_string());
-        let taken_by = asked.working.get(&pointer)?;
+        let taken_by = context.overlay.get(&pointer)?;
         if taken_by.is_none_or(|other| other.text.eq_ignore_ascii_case(customer_key)) {
             return Ok((id, pointer));
         }
@@ -237,14 +250,14 @@ fn free_id(
 }
 
 /// The result of an object that is kept: the object as it came, with the numbers and the key it has.
-pub(crate) fn kept(asked: &Asked<'_>, message: &str, stored: &Element) -> ObjectResult {
-    let mut echo = asked.object.clone();
+pub(crate) fn kept(context: &DecisionContext<'_>, message: &str, stored: &Element) -> ObjectResult {
+    let mut echo = context.object.clone();
     for name in ["ID", "ObjectID", "CustomerKey"] {
         if let Some(text) = stored.text_of(name) {
             tree::set(&mut echo, name, text);
         }
     }
-    let is_create = asked.request.method == Method::Create;
+    let is_create = context.request.method == Method::Create;
     let id = stored.text_of("ID").and_then(|id| id.parse().ok());
     ObjectResult {
         new_id: if is_create { id } else { None },
@@ -253,6 +266,6 @@ pub(crate) fn kept(asked: &Asked<'_>, message: &str, stored: &Element) -> Object
             .filter(|_| is_create)
             .map(str::to_owned),
         object: Some(echo),
-        ..asked.done(message)
+        ..context.done(message)
     }
 }

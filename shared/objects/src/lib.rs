@@ -1,7 +1,7 @@
 //! The built-in backend: what becomes of an object of a call, decided over the records that are
 //! loaded.
 //!
-//! Read in this order: `working` (what is known of the table, and what the call changes in it),
+//! Read in this order: `overlay` (what is known of the table, and what the call changes in it),
 //! `carry_out` (one unit of a call's work, from its object to its result), then one file per
 //! object that has a meaning of its own, and `other` for those that are only kept.
 //!
@@ -19,6 +19,7 @@ mod keyed;
 mod list;
 mod mail;
 mod other;
+mod overlay;
 mod personalise;
 mod retrieve;
 mod row;
@@ -28,10 +29,9 @@ mod tree;
 mod triggered_send;
 mod triggered_send_definition;
 mod verdict;
-mod working;
 
 pub use carry_out::{Request, Unit, UnitResult, carry_out, merge, missing, units};
 pub use key::ObjectKey;
 pub use mail::MailOrder;
+pub use overlay::{Change, Missing, Overlay, Read, Stored};
 pub use retrieve::{RetrieveError, Source, property, retrieve_from};
-pub use working::{Change, Missing, Read, Stored, Working};

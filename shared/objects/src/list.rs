@@ -2,15 +2,15 @@
 
 use soap::Element;
 
-use crate::carry_out::Asked;
-use crate::keyed::{self, Kind};
+use crate::carry_out::DecisionContext;
+use crate::keyed::{self, KeyKind};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Longest ListName. The protocol's figure (13010).
 const NAME_CHARS_MAX: usize = 50;
 
-const KIND: Kind<'static> = Kind {
+const KIND: KeyKind<'static> = KeyKind {
     type_name: "List",
     name_field: "ListName",
     no_key: (
@@ -32,11 +32,15 @@ const TYPES: [&str; 5] = [
     "Master",
 ];
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    keyed::decide(asked, &KIND, check)
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    keyed::decide(context, &KIND, check)
 }
 
-fn check(_asked: &Asked<'_>, _stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
+fn check(
+    _asked: &DecisionContext<'_>,
+    _stored: Option<&Element>,
+    becomes: &mut Element,
+) -> Result<(), Stop> {
     let Some(name) = tree::filled(becomes, "ListName") else {
         return Err(Refused::new(13013, "List validation error: a ListName is required").into());
     };

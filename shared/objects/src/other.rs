@@ -2,8 +2,8 @@
 
 use soap::Element;
 
-use crate::carry_out::Asked;
-use crate::keyed::{self, Kind};
+use crate::carry_out::DecisionContext;
+use crate::keyed::{self, KeyKind};
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Types that are kept without a meaning of their own.
@@ -49,10 +49,10 @@ pub(crate) fn is_kept(type_name: &str) -> bool {
     KEPT.split_ascii_whitespace().any(|kept| kept == type_name)
 }
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let type_name = asked.type_name();
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    let type_name = context.type_name();
     if OWN.contains(&type_name) {
-        return Err(asked.cannot().into());
+        return Err(context.cannot().into());
     }
     if !is_kept(type_name) {
         // Types that would send something belong here too, as long as they cannot: better refused
@@ -62,7 +62,7 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
         return Err(Refused::new(8, message).into());
     }
     let [created, updated, deleted] = messages(type_name);
-    let kind = Kind {
+    let kind = KeyKind {
         type_name,
         name_field: "Name",
         no_key: no_key(type_name),
@@ -75,10 +75,14 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
         updated: &updated,
         deleted: &deleted,
     };
-    keyed::decide(asked, &kind, keep)
+    keyed::decide(context, &kind, keep)
 }
 
-fn keep(_asked: &Asked<'_>, _stored: Option<&Element>, _becomes: &mut Element) -> Result<(), Stop> {
+fn keep(
+    _asked: &DecisionContext<'_>,
+    _stored: Option<&Element>,
+    _becomes: &mut Element,
+) -> Result<(), Stop> {
     Ok(())
 }
 

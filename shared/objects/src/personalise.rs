@@ -29,7 +29,7 @@ impl<'a> Values<'a> {
 
 /// What a value must look like where it is put.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ValueContext {
     /// In HTML a value is text, never markup.
     Html,
     Text,
@@ -39,7 +39,7 @@ pub(crate) enum Place {
 
 /// Puts the values in, from the first place that has one. A field that nobody knows becomes empty.
 /// Values are not looked through for fields in their turn.
-pub(crate) fn personalise(words: &str, values: &[&Values<'_>], place: Place) -> String {
+pub(crate) fn personalise(words: &str, values: &[&Values<'_>], place: ValueContext) -> String {
     let mut whole = String::with_capacity(words.len());
     let mut rest = words;
     while let Some((before, after)) = rest.split_once(MARK) {
@@ -61,8 +61,8 @@ pub(crate) fn personalise(words: &str, values: &[&Values<'_>], place: Place) -> 
     }
     whole.push_str(rest);
     match place {
-        Place::Subject => one_line(&whole),
-        Place::Html | Place::Text => whole,
+        ValueContext::Subject => one_line(&whole),
+        ValueContext::Html | ValueContext::Text => whole,
     }
 }
 
@@ -78,10 +78,12 @@ fn is_name(name: &str) -> bool {
             && name.chars().all(is_plain))
 }
 
-fn fitting(value: &str, place: Place) -> Cow<'_, str> {
+fn fitting(value: &str, place: ValueContext) -> Cow<'_, str> {
     match place {
-        Place::Html if value.contains(['&', '<', '>', '"', '\'']) => Cow::Owned(escaped(value)),
-        Place::Html | Place::Text | Place::Subject => Cow::Borrowed(value),
+        ValueContext::Html if value.contains(['&', '<', '>', '"', '\'']) => {
+            Cow::Owned(escaped(value))
+        }
+        ValueContext::Html | ValueContext::Text | ValueContext::Subject => Cow::Borrowed(value),
     }
 }
 
@@ -115,54 +117,66 @@ mod tests {
 
     #[test]
     fn fields_are_put_in_without_regard_to_case() {
-        check("Hi %%FirstName%%!", Place::Text, "Hi Ann <b>!");
-        check("%%FIRSTNAME%%%%firstname%%", Place::Text, "Ann <b>Ann <b>");
-        check("none", Place::Text, "none");
-        check("", Place::Text, "");
+        check("Hi %%FirstName%%!", ValueContext::Text, "Hi Ann <b>!");
+        check(
+            "%%FIRSTNAME%%%%firstname%%",
+            ValueContext::Text,
+            "Ann <b>Ann <b>",
+        );
+        check("none", ValueContext::Text, "none");
+        check("", ValueContext::Text, "");
     }
 
     #[test]
     fn the_first_values_that_have_a_field_count() {
         check(
             "%%only later%%, %%firstname%%",
-            Place::Text,
+            ValueContext::Text,
             "later, Ann <b>",
         );
     }
 
     #[test]
     fn unknown_fields_become_empty() {
-        check("[%%Unknown%%]", Place::Text, "[]");
-        check("[%%=v(@x)=%%][%%[ set @x = 1 ]%%]", Place::Text, "[][]");
+        check("[%%Unknown%%]", ValueContext::Text, "[]");
+        check(
+            "[%%=v(@x)=%%][%%[ set @x = 1 ]%%]",
+            ValueContext::Text,
+            "[][]",
+        );
     }
 
     #[test]
     fn percent_signs_that_are_no_field_stay() {
-        check("100%% sure", Place::Text, "100%% sure");
-        check("%%%%", Place::Text, "%%%%");
+        check("100%% sure", ValueContext::Text, "100%% sure");
+        check("%%%%", ValueContext::Text, "%%%%");
         check(
             "50%%, or 20%% off %%firstname%%",
-            Place::Text,
+            ValueContext::Text,
             "50%%, or 20%% off Ann <b>",
         );
-        check("%%\n%%firstname%%", Place::Text, "%%\nAnn <b>");
+        check("%%\n%%firstname%%", ValueContext::Text, "%%\nAnn <b>");
     }
 
     #[test]
     fn values_are_text_in_html_and_one_line_in_a_subject() {
-        check("<i>%%firstname%%</i>", Place::Html, "<i>Ann &lt;b&gt;</i>");
-        check("%%quotes%%", Place::Html, "&quot;&#39;&amp;");
-        check("Re: %%lines%%", Place::Subject, "Re: a  Bcc: b");
-        check("%%lines%%", Place::Text, "a\r\nBcc: b");
+        check(
+            "<i>%%firstname%%</i>",
+            ValueContext::Html,
+            "<i>Ann &lt;b&gt;</i>",
+        );
+        check("%%quotes%%", ValueContext::Html, "&quot;&#39;&amp;");
+        check("Re: %%lines%%", ValueContext::Subject, "Re: a  Bcc: b");
+        check("%%lines%%", ValueContext::Text, "a\r\nBcc: b");
     }
 
     #[test]
     fn values_are_not_looked_through_for_fields() {
-        check("%%nested%%", Place::Text, "%%firstname%%");
+        check("%%nested%%", ValueContext::Text, "%%firstname%%");
     }
 
     #[track_caller]
-    fn check(words: &str, place: Place, expected: &str) {
+    fn check(words: &str, place: ValueContext, expected: &str) {
         let mut first = Values::default();
         first.or("FirstName", "Ann <b>");
         first.or("firstname", "not this one");

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::data_extension::{self, ROWS};
 use crate::key::{self, ObjectKey};
-use crate::working::{Missing, Working};
+use crate::overlay::{Missing, Overlay};
 use crate::{columns, other, row};
 
 /// Types with a meaning of their own that are kept; see `other` for the rest.
@@ -68,11 +68,11 @@ pub struct Source<'a> {
     /// To be queried, unless [`Source::direct_key`] makes a look at one key enough.
     pub partition: String,
     account: &'a AccountId,
-    kind: Kind<'a>,
+    kind: SourceKind<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind<'a> {
+enum SourceKind<'a> {
     Objects(&'a str),
     Subscribers,
     /// Rows of this data extension.
@@ -86,10 +86,10 @@ enum Kind<'a> {
 /// Where the objects of a type lie. For `DataExtensionObject[Name or key]` the definition is needed
 /// first, and asked for like any other missing record.
 pub fn retrieve_from<'a>(
-    working: &'a Working,
+    overlay: &'a Overlay,
     object_type: &'a str,
 ) -> Result<Result<Source<'a>, RetrieveError>, Missing> {
-    let account = working.account();
+    let account = overlay.account();
     let source = |type_name: &str, kind| {
         Ok(Ok(Source {
             partition: key::partition(account, type_name),
@@ -98,7 +98,7 @@ pub fn retrieve_from<'a>(
         }))
     };
     if let Some(address) = data_extension_in(object_type) {
-        let Some((_, definition)) = data_extension::find(working, address)? else {
+        let Some((_, definition)) = data_extension::find(overlay, address)? else {
             return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
         };
         let rows = definition.text_of(ROWS).unwrap_or_default();
@@ -106,14 +106,16 @@ pub fn retrieve_from<'a>(
         return Ok(Ok(Source {
             partition,
             account,
-            kind: Kind::Rows(definition),
+            kind: SourceKind::Rows(definition),
         }));
     }
     match object_type {
-        "Subscriber" => source("Subscriber", Kind::Subscribers),
-        "ListSubscriber" => source("Subscriber", Kind::Members),
-        "DataExtensionField" => source("DataExtension", Kind::Fields),
-        kept if OWN.contains(&kept) || other::is_kept(kept) => source(kept, Kind::Objects(kept)),
+        "Subscriber" => source("Subscriber", SourceKind::Subscribers),
+        "ListSubscriber" => source("Subscriber", SourceKind::Members),
+        "DataExtensionField" => source("DataExtension", SourceKind::Fields),
+        kept if OWN.contains(&kept) || other::is_kept(kept) => {
+            source(kept, SourceKind::Objects(kept))
+        }
         unknown => Ok(Err(RetrieveError::NoHandler(unknown.to_owned()))),
     }
 }
@@ -129,19 +131,25 @@ impl Source<'_> {
     pub fn direct_key(&self, property: &str, value: &str, now: Timestamp) -> Option<ObjectKey> {
         match (self.kind, property) {
             (_, _) if value.is_empty() => None,
-            (Kind::Subscribers, "SubscriberKey") | (Kind::Members, "SubscriberKey") => {
+            (SourceKind::Subscribers, "SubscriberKey") | (SourceKind::Members, "SubscriberKey") => {
                 Some(key::object(self.account, "Subscriber", value))
             }
-            (Kind::Objects(type_name), "CustomerKey") => {
+            (SourceKind::Objects(type_name), "CustomerKey") => {
                 Some(key::object(self.account, type_name, value))
             }
-            (Kind::Fields, "DataExtension.CustomerKey") => {
+            (SourceKind::Fields, "DataExtension.CustomerKey") => {
                 Some(key::object(self.account, "DataExtension", value))
             }
-            (Kind::Rows(definition), _) => {
+            (SourceKind::Rows(definition), _) => {
                 row::key_by(self.account, definition, property, value, now)
             }
-            (Kind::Subscribers | Kind::Objects(_) | Kind::Fields | Kind::Members, _) => None,
+            (
+                SourceKind::Subscribers
+                | SourceKind::Objects(_)
+                | SourceKind::Fields
+                | SourceKind::Members,
+                _,
+            ) => None,
         }
     }
 
@@ -159,7 +167,7 @@ impl Source<'_> {
         object_type: &str,
         properties: impl IntoIterator<Item = &'p str>,
     ) -> Vec<&'p str> {
-        let Kind::Rows(definition) = self.kind else {
+        let SourceKind::Rows(definition) = self.kind else {
             return soap::unknown_properties(object_type, properties);
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
@@ -177,9 +185,9 @@ impl Source<'_> {
     /// The objects that a stored one stands for: itself, or what stands in it.
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
-            Kind::Objects(_) | Kind::Subscribers | Kind::Rows(_) => vec![stored],
-            Kind::Fields => fields_of(&stored),
-            Kind::Members => memberships_of(&stored),
+            SourceKind::Objects(_) | SourceKind::Subscribers | SourceKind::Rows(_) => vec![stored],
+            SourceKind::Fields => fields_of(&stored),
+            SourceKind::Members => memberships_of(&stored),
         }
     }
 }

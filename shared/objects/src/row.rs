@@ -3,14 +3,14 @@
 use calls::Method;
 use soap::{Element, FieldError, ObjectResult};
 
-use crate::carry_out::{Asked, whole};
+use crate::carry_out::{DecisionContext, whole};
 use crate::columns::{
-    Given, Wrong, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
+    ColumnError, Given, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
 };
 use crate::data_extension::{self, ROWS};
 use crate::field::Field;
 use crate::key::{self, ObjectKey};
-use crate::saving::{Deed, LEFT, Wish};
+use crate::saving::{Intent, LEFT, Write};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 
@@ -29,9 +29,9 @@ const VALIDATION: u32 = 310_007;
 const NOT_TO_BE_ADDED: u32 = 68_000;
 const NOT_TO_BE_UPDATED: u32 = 68_001;
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let address =
-        tree::filled(asked.object, "CustomerKey").or_else(|| tree::filled(asked.object, "Name"));
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    let address = tree::filled(context.object, "CustomerKey")
+        .or_else(|| tree::filled(context.object, "Name"));
     let Some(address) = address else {
         return Err(refused(
             NO_DATA_EXTENSION,
@@ -39,7 +39,7 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
         )
         .into());
     };
-    let Some((definition_key, definition)) = data_extension::find(asked.working, address)? else {
+    let Some((definition_key, definition)) = data_extension::find(context.overlay, address)? else {
         return Err(refused(
             NO_DATA_EXTENSION,
             format!("There is no data extension [{address}]"),
@@ -50,14 +50,14 @@ pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
         .filter_map(|field| Field::read(field).ok())
         .collect();
     let table = Table {
-        asked,
+        context,
         definition,
         fields,
     };
     let mut given = table.given()?;
     let key = table.key(&mut given)?;
     let stored = match &key {
-        RowKey::Primary(key) => asked.working.get(key)?,
+        RowKey::Primary(key) => context.overlay.get(key)?,
         RowKey::Made(_) => None,
     };
     let decision = table.carry_out(key, stored, given)?;
@@ -84,7 +84,7 @@ enum RowKey {
 
 /// A data extension, and the row that is asked for.
 struct Table<'a> {
-    asked: &'a Asked<'a>,
+    context: &'a DecisionContext<'a>,
     definition: &'a Element,
     fields: Vec<Field<'a>>,
 }
@@ -93,10 +93,10 @@ impl Table<'_> {
     /// What the caller says of each field, in the order of the fields: Keys and Properties together.
     fn given(&self) -> Result<Vec<Given>, Stop> {
         let mut given = vec![Given::Nothing; self.fields.len()];
-        let mut wrong = Wrong::default();
+        let mut wrong = ColumnError::default();
         // Keys come last: they name the row that is meant.
         for (group, property) in [("Properties", "Property"), ("Keys", "Key")] {
-            for pair in pairs(self.asked.object, group, property) {
+            for pair in pairs(self.context.object, group, property) {
                 let errors = if group == "Keys" {
                     &mut wrong.keys
                 } else {
@@ -127,7 +127,7 @@ impl Table<'_> {
         let Some(text) = pair.text_of("Value") else {
             return Ok(Given::Null);
         };
-        match field.take(text, self.asked.request.now) {
+        match field.take(text, self.context.request.now) {
             Ok(Some(value)) => Ok(Given::Value(value)),
             Ok(None) => Ok(Given::Null),
             Err(unfit) => Err(error_of(field, unfit)),
@@ -147,23 +147,26 @@ impl Table<'_> {
 
     /// The key of the row; a default fills in what is not given of it.
     fn key(&self, given: &mut [Given]) -> Result<RowKey, Stop> {
-        let account = self.asked.working.account();
+        let account = self.context.overlay.account();
         let rows = self.definition.text_of(ROWS).unwrap_or_default();
         if !self.fields.iter().any(|field| field.is_key) {
-            if !matches!(self.asked.wish(), Wish::Add | Wish::Save | Wish::Leave) {
+            if !matches!(
+                self.context.intent(),
+                Intent::Add | Intent::Save | Intent::Leave
+            ) {
                 let message = "The data extension has no primary key: its rows can be added, and not be updated or deleted one by one";
                 return Err(refused(VALIDATION, message).into());
             }
-            let request_id = &self.asked.request.request_id.0;
+            let request_id = &self.context.request.request_id.0;
             return Ok(RowKey::Made(key::unkeyed_row(
                 account,
                 rows,
                 request_id,
-                self.asked.ordinal,
+                self.context.ordinal,
             )));
         }
-        let mut wrong = Wrong::default();
-        let may_default = matches!(self.asked.wish(), Wish::Add | Wish::Save);
+        let mut wrong = ColumnError::default();
+        let may_default = matches!(self.context.intent(), Intent::Add | Intent::Save);
         for (field, given) in self
             .fields
             .iter()
@@ -188,26 +191,26 @@ impl Table<'_> {
         given: Vec<Given>,
     ) -> Result<Decision, Stop> {
         let (RowKey::Primary(at) | RowKey::Made(at)) = key;
-        match self.asked.wish().on(stored) {
-            Deed::Leave => Ok(Decision::only(self.done(LEFT, true))),
-            Deed::Create => {
+        match self.context.intent().on(stored) {
+            Write::Leave => Ok(Decision::only(self.done(LEFT, true))),
+            Write::Create => {
                 let row = self.row(None, given)?;
                 Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
-            Deed::Change(stored) => {
+            Write::Change(stored) => {
                 let row = self.row(Some(stored), given)?;
                 Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
-            Deed::Remove(_) => Ok(Decision::only(self.done(DELETED, false)).changing(at, None)),
-            Deed::Exists => Err(self.duplicate(&given).into()),
-            Deed::Lacking => Err(self.lacking(&given).into()),
+            Write::Remove(_) => Ok(Decision::only(self.done(DELETED, false)).changing(at, None)),
+            Write::Exists => Err(self.duplicate(&given).into()),
+            Write::Lacking => Err(self.lacking(&given).into()),
         }
     }
 
     /// What the original says of an object that is there now: it goes by the method, not by whether
     /// SaveOptions made one of the other.
     fn saved(&self) -> &'static str {
-        match self.asked.request.method {
+        match self.context.request.method {
             Method::Create => CREATED,
             Method::Update | Method::Perform | Method::Delete => UPDATED,
         }
@@ -215,15 +218,15 @@ impl Table<'_> {
 
     fn done(&self, message: &str, with_object: bool) -> crate::UnitResult {
         whole(ObjectResult {
-            object: with_object.then(|| self.asked.object.clone()),
+            object: with_object.then(|| self.context.object.clone()),
             detail: detail(None, Vec::new(), Vec::new()),
-            ..self.asked.done(message)
+            ..self.context.done(message)
         })
     }
 
     /// The row as it is stored: its values in the order of the fields, nulls left out.
     fn row(&self, stored: Option<&Element>, given: Vec<Given>) -> Result<Element, Stop> {
-        let mut wrong = Wrong::default();
+        let mut wrong = ColumnError::default();
         let mut values = Element::new("Properties");
         for (field, mut given) in self.fields.iter().zip(given) {
             if given == Given::Nothing {
@@ -248,7 +251,7 @@ impl Table<'_> {
     fn fill_in(&self, field: &Field<'_>, given: &mut Given) {
         let value = field
             .default
-            .map(|default| field.take(default, self.asked.request.now));
+            .map(|default| field.take(default, self.context.request.now));
         if let Some(Ok(Some(value))) = value {
             *given = Given::Value(value);
         }
@@ -280,7 +283,7 @@ impl Table<'_> {
             .join(", ");
         let message = format!("Primary key '{value}' does not exist.");
         let errors = self.key_errors(UNKNOWN_FIELD, &message);
-        let is_delete = self.asked.request.method == Method::Delete;
+        let is_delete = self.context.request.method == Method::Delete;
         Refused {
             code: if is_delete {
                 NOTHING_TO_DELETE

@@ -10,7 +10,7 @@ use crate::tree;
 
 /// What the caller wants done with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum Intent {
     /// It must not be there yet.
     Add,
     /// It must be there.
@@ -22,7 +22,7 @@ pub(crate) enum Wish {
     Leave,
 }
 
-impl Wish {
+impl Intent {
     /// The SaveOption for whole objects goes by `*`, or by the name of the type.
     pub(crate) fn of(method: Method, options: &Options, type_name: &str) -> Self {
         let action = options
@@ -40,14 +40,14 @@ impl Wish {
     }
 
     /// What that comes to, given what is stored.
-    pub(crate) fn on(self, stored: Option<&Element>) -> Deed<'_> {
+    pub(crate) fn on(self, stored: Option<&Element>) -> Write<'_> {
         match (self, stored) {
-            (Self::Leave, _) => Deed::Leave,
-            (Self::Remove, Some(stored)) => Deed::Remove(stored),
-            (Self::Remove | Self::Change, None) => Deed::Lacking,
-            (Self::Add, Some(_)) => Deed::Exists,
-            (Self::Add | Self::Save, None) => Deed::Create,
-            (Self::Change | Self::Save, Some(stored)) => Deed::Change(stored),
+            (Self::Leave, _) => Write::Leave,
+            (Self::Remove, Some(stored)) => Write::Remove(stored),
+            (Self::Remove | Self::Change, None) => Write::Lacking,
+            (Self::Add, Some(_)) => Write::Exists,
+            (Self::Add | Self::Save, None) => Write::Create,
+            (Self::Change | Self::Save, Some(stored)) => Write::Change(stored),
         }
     }
 }
@@ -57,7 +57,7 @@ pub(crate) const LEFT: &str = "Nothing was done, as SaveOptions ask";
 
 /// What is done with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deed<'a> {
+pub(crate) enum Write<'a> {
     Create,
     Change(&'a Element),
     Remove(&'a Element),
@@ -151,16 +151,16 @@ mod tests {
         let stored = Element::new("Objects");
         for property in ["*", "List"] {
             let options = options(property, action);
-            let wish = Wish::of(method, &options, "List");
-            let deeds = [wish.on(None), wish.on(Some(&stored))].map(|deed| match deed {
-                Deed::Create => "create",
-                Deed::Change(_) => "change",
-                Deed::Remove(_) => "remove",
-                Deed::Leave => "leave",
-                Deed::Exists => "exists",
-                Deed::Lacking => "lacking",
+            let intent = Intent::of(method, &options, "List");
+            let writes = [intent.on(None), intent.on(Some(&stored))].map(|write| match write {
+                Write::Create => "create",
+                Write::Change(_) => "change",
+                Write::Remove(_) => "remove",
+                Write::Leave => "leave",
+                Write::Exists => "exists",
+                Write::Lacking => "lacking",
             });
-            assert_eq!(deeds.join(", "), expected, "{property}");
+            assert_eq!(writes.join(", "), expected, "{property}");
         }
     }
 

@@ -3,9 +3,9 @@
 use calls::{AccountId, Method};
 use soap::{Element, ObjectResult, is_mail_address};
 
-use crate::carry_out::{Asked, whole};
+use crate::carry_out::{DecisionContext, whole};
 use crate::key::{self, ObjectKey};
-use crate::saving::{self, Deed, LEFT};
+use crate::saving::{self, LEFT, Write};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 
@@ -14,31 +14,31 @@ pub(crate) const KEY_CHARS_MAX: usize = 254;
 
 const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Deleted"];
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    let account = asked.working.account();
-    let (key, name) = key_of(account, asked.object)?;
-    let stored = asked.working.get(&key)?;
-    match asked.wish().on(stored) {
-        Deed::Leave => Ok(Decision::only(whole(asked.done(LEFT)))),
-        Deed::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
-        Deed::Lacking => Err(lacking(asked.object).into()),
-        Deed::Remove(_) => {
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    let account = context.overlay.account();
+    let (key, name) = key_of(account, context.object)?;
+    let stored = context.overlay.get(&key)?;
+    match context.intent().on(stored) {
+        Write::Leave => Ok(Decision::only(whole(context.done(LEFT)))),
+        Write::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
+        Write::Lacking => Err(lacking(context.object).into()),
+        Write::Remove(_) => {
             let result = ObjectResult {
                 new_id: None,
-                ..asked.done("Subscriber deleted")
+                ..context.done("Subscriber deleted")
             };
             Ok(Decision::only(whole(result)).changing(key, None))
         }
-        Deed::Create => {
-            check(asked.object, true)?;
-            let becomes = created(asked, name);
-            let result = kept(asked, saved(asked), &becomes);
+        Write::Create => {
+            check(context.object, true)?;
+            let becomes = created(context, name);
+            let result = kept(context, saved(context), &becomes);
             Ok(Decision::only(result).changing(key, Some(becomes)))
         }
-        Deed::Change(stored) => {
-            check(asked.object, false)?;
-            let becomes = changed(asked, stored.clone());
-            let result = kept(asked, saved(asked), &becomes);
+        Write::Change(stored) => {
+            check(context.object, false)?;
+            let becomes = changed(context, stored.clone());
+            let result = kept(context, saved(context), &becomes);
             Ok(Decision::only(result).changing(key, Some(becomes)))
         }
     }
@@ -96,8 +96,8 @@ fn lacking(object: &Element) -> Refused {
 
 /// What the original says of a subscriber that is there now: it goes by the method, not by whether
 /// SaveOptions made one of the other.
-fn saved(asked: &Asked<'_>) -> &'static str {
-    match asked.request.method {
+fn saved(context: &DecisionContext<'_>) -> &'static str {
+    match context.request.method {
         Method::Create => "Created Subscriber.",
         Method::Update | Method::Perform | Method::Delete => "Updated Subscriber.",
     }
@@ -128,15 +128,20 @@ fn check(object: &Element, is_new: bool) -> Result<(), Refused> {
     Ok(())
 }
 
-fn created(asked: &Asked<'_>, name: &str) -> Element {
+fn created(context: &DecisionContext<'_>, name: &str) -> Element {
     let mut becomes = new(
-        asked.working.account(),
+        context.overlay.account(),
         name,
-        &asked.request.now.to_string(),
+        &context.request.now.to_string(),
     );
-    saving::overlay(&mut becomes, asked.object, asked.request.options, &OWN_RULE);
-    lay_over(&mut becomes, asked.object);
-    date_status(&mut becomes, None, &asked.request.now.to_string());
+    saving::overlay(
+        &mut becomes,
+        context.object,
+        context.request.options,
+        &OWN_RULE,
+    );
+    lay_over(&mut becomes, context.object);
+    date_status(&mut becomes, None, &context.request.now.to_string());
     becomes
 }
 
@@ -152,12 +157,17 @@ pub(crate) fn new(account: &AccountId, name: &str, now: &str) -> Element {
         .with(Element::of("Status", "Active"))
 }
 
-fn changed(asked: &Asked<'_>, stored: Element) -> Element {
+fn changed(context: &DecisionContext<'_>, stored: Element) -> Element {
     let status = stored.text_of("Status").map(str::to_owned);
-    let now = asked.request.now.to_string();
+    let now = context.request.now.to_string();
     let mut becomes = stored;
-    saving::overlay(&mut becomes, asked.object, asked.request.options, &OWN_RULE);
-    lay_over(&mut becomes, asked.object);
+    saving::overlay(
+        &mut becomes,
+        context.object,
+        context.request.options,
+        &OWN_RULE,
+    );
+    lay_over(&mut becomes, context.object);
     tree::set(&mut becomes, "ModifiedDate", now.clone());
     date_status(&mut becomes, status.as_deref(), &now);
     becomes
@@ -250,14 +260,14 @@ fn date_status(becomes: &mut Element, before: Option<&str>, now: &str) {
     }
 }
 
-fn kept(asked: &Asked<'_>, message: &str, stored: &Element) -> crate::UnitResult {
-    let mut echo = asked.object.clone();
+fn kept(context: &DecisionContext<'_>, message: &str, stored: &Element) -> crate::UnitResult {
+    let mut echo = context.object.clone();
     let id = stored.text_of("ID").unwrap_or_default();
     tree::set(&mut echo, "ID", id);
-    let is_create = asked.request.method == Method::Create;
+    let is_create = context.request.method == Method::Create;
     whole(ObjectResult {
         new_id: if is_create { id.parse().ok() } else { None },
         object: Some(echo),
-        ..asked.done(message)
+        ..context.done(message)
     })
 }

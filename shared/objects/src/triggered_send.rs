@@ -4,16 +4,16 @@ use calls::Method;
 use soap::{Detail, Element, ObjectResult};
 
 use crate::addressee::{self, Addressee, Failure};
-use crate::carry_out::{Asked, Sends, Unit, UnitResult};
+use crate::carry_out::{DecisionContext, Sends, Unit, UnitResult};
 use crate::key;
-use crate::keyed::{self, Found};
+use crate::keyed::{self, Located};
 use crate::mail::MailOrder;
-use crate::personalise::{Place, Values, one_line, personalise};
+use crate::overlay::Missing;
+use crate::personalise::{ValueContext, Values, one_line, personalise};
 use crate::subscriber;
 use crate::tree;
 use crate::triggered_send_definition::{Email, Status, email_of};
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::Missing;
 
 /// Largest mail, in bytes before it is compressed: it is a table item of at most 400 KB.
 pub(crate) const MAIL_BYTES_MAX: usize = 380_000;
@@ -26,49 +26,49 @@ const NO_VALID_SUBSCRIBER: u32 = 180_008;
 
 const CREATED: &str = "Created TriggeredSend";
 
-pub(crate) fn decide(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
-    if asked.request.method != Method::Create {
-        return Err(asked.cannot().into());
+pub(crate) fn decide(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> {
+    if context.request.method != Method::Create {
+        return Err(context.cannot().into());
     }
-    match slice_of(asked, unit) {
+    match slice_of(context, unit) {
         Ok(decision) => Ok(decision),
-        Err(Stop::Refused(refused)) => Ok(Decision::only(refused_slice(asked, unit, *refused))),
+        Err(Stop::Refused(refused)) => Ok(Decision::only(refused_slice(context, unit, *refused))),
         Err(Stop::Missing(missing)) => Err(Stop::Missing(missing)),
     }
 }
 
 /// Whether all is known that the decision on a unit needs.
-pub(crate) fn look_ahead(asked: &Asked<'_>, unit: &Unit) -> Result<(), Missing> {
-    match Send::prepare(asked) {
-        Ok(_) => addressees(asked, unit).map(|_addressees| ()),
+pub(crate) fn look_ahead(context: &DecisionContext<'_>, unit: &Unit) -> Result<(), Missing> {
+    match Send::prepare(context) {
+        Ok(_) => addressees(context, unit).map(|_addressees| ()),
         Err(Stop::Missing(missing)) => Err(missing),
         Err(Stop::Refused(_)) => Ok(()),
     }
 }
 
-fn refused_slice(asked: &Asked<'_>, unit: &Unit, refused: Refused) -> UnitResult {
+fn refused_slice(context: &DecisionContext<'_>, unit: &Unit, refused: Refused) -> UnitResult {
     let Refused {
         code,
         message,
         detail: _,
     } = refused;
-    let failures = subscribers(asked, unit)
+    let failures = subscribers(context, unit)
         .map(|(ordinal, subscriber)| Failure::of_all(subscriber, ordinal, &message))
         .collect();
     UnitResult::Sends(Sends {
         mails: 0,
         refused: Some((code, message)),
         failures,
-        correlation_id: asked.correlation_id(),
+        correlation_id: context.correlation_id(),
     })
 }
 
 /// The subscribers of a unit, with their numbers.
 fn subscribers<'a>(
-    asked: &Asked<'a>,
+    context: &DecisionContext<'a>,
     unit: &Unit,
 ) -> impl Iterator<Item = (usize, &'a Element)> + use<'a> {
-    let fields = asked
+    let fields = context
         .object
         .children
         .get(unit.part.clone())
@@ -77,11 +77,11 @@ fn subscribers<'a>(
     (unit.first_subscriber..).zip(subscribers)
 }
 
-fn slice_of(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
-    let send = Send::prepare(asked)?;
-    let addressees = addressees(asked, unit)?;
+fn slice_of(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> {
+    let send = Send::prepare(context)?;
+    let addressees = addressees(context, unit)?;
     let mut sends = Sends {
-        correlation_id: asked.correlation_id(),
+        correlation_id: context.correlation_id(),
         ..Sends::default()
     };
     if addressees.is_empty() {
@@ -100,12 +100,12 @@ fn slice_of(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
             stored: done.or(addressee.stored),
             ..addressee
         };
-        match send.to(asked, &addressee) {
+        match send.to(context, &addressee) {
             Err(failure) => sends.failures.push(failure.of(&addressee)),
             Ok(mail) => {
                 decision.mails.push(mail);
                 sends.mails += 1;
-                match (send.subscriber(asked, &addressee), earlier) {
+                match (send.subscriber(context, &addressee), earlier) {
                     (None, _) => {}
                     (Some(becomes), Some(earlier)) => decision.changes[earlier].1 = Some(becomes),
                     (Some(becomes), None) => decision.changes.push((addressee.at, Some(becomes))),
@@ -118,17 +118,20 @@ fn slice_of(asked: &Asked<'_>, unit: &Unit) -> Result<Decision, Stop> {
 }
 
 /// The subscribers of a unit with what is stored of them, which is asked for at once.
-fn addressees<'a>(asked: &Asked<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, Missing> {
+fn addressees<'a>(
+    context: &DecisionContext<'a>,
+    unit: &Unit,
+) -> Result<Vec<Addressee<'a>>, Missing> {
     let mut missing = Vec::new();
     let mut addressees = Vec::new();
-    for (ordinal, subscriber) in subscribers(asked, unit) {
+    for (ordinal, subscriber) in subscribers(context, unit) {
         let name = addressee::name_of(subscriber).unwrap_or_default();
-        let at = key::object(asked.working.account(), "Subscriber", name);
+        let at = key::object(context.overlay.account(), "Subscriber", name);
         // Who has no name is nobody's record; that becomes a failure later.
         match if name.is_empty() {
             Ok(None)
         } else {
-            asked.working.get(&at)
+            context.overlay.get(&at)
         } {
             Ok(stored) => addressees.push(Addressee {
                 ordinal,
@@ -158,12 +161,12 @@ struct Send<'a> {
 }
 
 impl<'a> Send<'a> {
-    fn prepare(asked: &Asked<'a>) -> Result<Self, Stop> {
-        let Found {
+    fn prepare(context: &DecisionContext<'a>) -> Result<Self, Stop> {
+        let Located {
             customer_key: definition_key,
             object,
             ..
-        } = definition_of(asked)?;
+        } = definition_of(context)?;
         let Some(definition) = object else {
             return Err(Refused::new(UNABLE_TO_CREATE, "Invalid Customer Key").into());
         };
@@ -181,12 +184,12 @@ impl<'a> Send<'a> {
                 return Err(Refused::new(UNABLE_TO_CREATE, message).into());
             }
         };
-        let email = email_of(asked.working, definition)?;
+        let email = email_of(context.overlay, definition)?;
         if matches!(email, Email::None | Email::NotFound) {
             return Err(not_configured().into());
         }
         let mut values = Values::default();
-        add_attributes(&mut values, asked.object);
+        add_attributes(&mut values, context.object);
         Ok(Self {
             definition,
             definition_key,
@@ -197,7 +200,7 @@ impl<'a> Send<'a> {
     }
 
     /// The mail to one subscriber, or why there is none.
-    fn to(&self, asked: &Asked<'_>, to: &Addressee<'_>) -> Result<MailOrder, Failure> {
+    fn to(&self, context: &DecisionContext<'_>, to: &Addressee<'_>) -> Result<MailOrder, Failure> {
         let address = to.check(self.definition)?;
         let mut own = Values::default();
         own.or("emailaddr", address);
@@ -209,7 +212,7 @@ impl<'a> Send<'a> {
             add_attributes(&mut own, stored);
         }
         let values = [&own, &self.values];
-        let subject = personalise(self.subject(), &values, Place::Subject);
+        let subject = personalise(self.subject(), &values, ValueContext::Subject);
         if subject.is_empty() {
             return Err(Failure::EMPTY_SUBJECT);
         }
@@ -217,7 +220,7 @@ impl<'a> Send<'a> {
         let line = |text: Option<&str>| text.map(one_line).filter(|line| !line.is_empty());
         let owner = to.subscriber.child("Owner");
         Ok(MailOrder {
-            object: u32::try_from(asked.ordinal).unwrap_or(u32::MAX),
+            object: u32::try_from(context.ordinal).unwrap_or(u32::MAX),
             subscriber: u32::try_from(to.ordinal).unwrap_or(u32::MAX),
             subscriber_key: to.name.to_owned(),
             to: address.to_owned(),
@@ -243,12 +246,12 @@ impl<'a> Send<'a> {
                 .field(name)
                 .map(|words| personalise(words, values, place))
         };
-        let text = body("TextBody", Place::Text);
+        let text = body("TextBody", ValueContext::Text);
         let prefers_text = to.field("EmailTypePreference") == Some("Text") && text.is_some();
         let html = if prefers_text {
             None
         } else {
-            body("HTMLBody", Place::Html)
+            body("HTMLBody", ValueContext::Html)
         };
         let bytes = |part: &Option<String>| part.as_ref().map_or(0, String::len);
         match bytes(&html) + bytes(&text) {
@@ -276,11 +279,11 @@ impl<'a> Send<'a> {
 
     /// What a subscriber becomes by being sent to: one who is not stored is, and one who is takes
     /// over what the call says if the definition says so.
-    fn subscriber(&self, asked: &Asked<'_>, to: &Addressee<'_>) -> Option<Element> {
+    fn subscriber(&self, context: &DecisionContext<'_>, to: &Addressee<'_>) -> Option<Element> {
         let updates = tree::is_true(self.definition, "AutoUpdateSubscribers") == Some(true);
-        let now = asked.request.now.to_string();
+        let now = context.request.now.to_string();
         let mut becomes = match to.stored {
-            None => subscriber::new(asked.working.account(), to.name, &now),
+            None => subscriber::new(context.overlay.account(), to.name, &now),
             Some(stored) if updates => stored.clone(),
             Some(_) => return None,
         };
@@ -302,8 +305,8 @@ impl<'a> Send<'a> {
     }
 }
 
-fn definition_of<'a>(asked: &Asked<'a>) -> Result<Found<'a>, Stop> {
-    let named = asked.object.child("TriggeredSendDefinition");
+fn definition_of<'a>(context: &DecisionContext<'a>) -> Result<Located<'a>, Stop> {
+    let named = context.object.child("TriggeredSendDefinition");
     let is_named = |named: &&Element| {
         ["CustomerKey", "ObjectID", "ID"]
             .iter()
@@ -315,7 +318,7 @@ fn definition_of<'a>(asked: &Asked<'a>) -> Result<Found<'a>, Stop> {
         return Err(Refused::new(UNABLE_TO_CREATE, message).into());
     };
     let found = keyed::find(
-        asked.working,
+        context.overlay,
         "TriggeredSendDefinition",
         "CustomerKey",
         named,

@@ -2,11 +2,11 @@
 
 use soap::Element;
 
-use crate::carry_out::Asked;
-use crate::keyed::{self, Kind};
+use crate::carry_out::DecisionContext;
+use crate::keyed::{self, KeyKind};
+use crate::overlay::{Missing, Overlay};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
-use crate::working::{Missing, Working};
 
 const NOT_ACTIVATED: u32 = 17000;
 const NOT_UPDATED: u32 = 17003;
@@ -14,7 +14,7 @@ const EMAIL_NOT_FOUND: u32 = 17010;
 const KEY_INVALID: u32 = 17100;
 const STATUS_INVALID: u32 = 17101;
 
-const KIND: Kind<'static> = Kind {
+const KIND: KeyKind<'static> = KeyKind {
     type_name: "TriggeredSendDefinition",
     // A Name is no address of a triggered send, so it does not stand in for the key.
     name_field: "CustomerKey",
@@ -68,11 +68,15 @@ impl Status {
     }
 }
 
-pub(crate) fn decide(asked: &Asked<'_>) -> Result<Decision, Stop> {
-    keyed::decide(asked, &KIND, check)
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    keyed::decide(context, &KIND, check)
 }
 
-fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> Result<(), Stop> {
+fn check(
+    context: &DecisionContext<'_>,
+    stored: Option<&Element>,
+    becomes: &mut Element,
+) -> Result<(), Stop> {
     let wanted = match tree::filled(becomes, "TriggeredSendStatus") {
         None => {
             tree::replace(
@@ -109,7 +113,7 @@ fn check(asked: &Asked<'_>, stored: Option<&Element>, becomes: &mut Element) -> 
         ) => {}
         (_, Status::Active) => {}
     }
-    let email = email_of(asked.working, becomes)?;
+    let email = email_of(context.overlay, becomes)?;
     match (email, wanted) {
         (Email::NotFound, _) => Err(Refused::new(
             EMAIL_NOT_FOUND,
@@ -139,13 +143,13 @@ pub(crate) enum Email<'a> {
 }
 
 pub(crate) fn email_of<'a>(
-    working: &'a Working,
+    overlay: &'a Overlay,
     definition: &'a Element,
 ) -> Result<Email<'a>, Missing> {
     let Some(inline) = definition.child("Email").filter(|email| !email.nil) else {
         return Ok(Email::None);
     };
-    let found = keyed::find(working, "Email", "Name", inline)?.and_then(|found| found.object);
+    let found = keyed::find(overlay, "Email", "Name", inline)?.and_then(|found| found.object);
     let has_words = ["HTMLBody", "TextBody"]
         .iter()
         .any(|body| tree::filled(inline, body).is_some());

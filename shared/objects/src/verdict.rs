@@ -5,7 +5,7 @@ use soap::{Detail, Element};
 use crate::carry_out::UnitResult;
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
-use crate::working::Missing;
+use crate::overlay::Missing;
 
 /// A decision that is made: the result, and all that comes of it.
 pub(crate) struct Decision {

@@ -1,6 +1,6 @@
 //! What is posted to a caller's address: the original's ten form fields, in its order.
 
-use cloud::reply_record::ReplyRecord;
+use cloud::records::reply_record::ReplyRecord;
 use url::form_urlencoded::Serializer;
 
 /// `application/x-www-form-urlencoded`. A field without a value is there and empty.
@@ -36,7 +36,7 @@ mod tests {
         About, AccountId, AsyncResponseType, ConversationId, ConversationKey, OverallStatus, Reply,
         ReplyState, RequestId, RespondWhen, SequenceCode, Subscription,
     };
-    use cloud::reply_record::Kept;
+    use cloud::records::reply_record::ReplyLocation;
     use jiff::Timestamp;
 
     fn record(conversation_id: Option<&str>) -> ReplyRecord {
@@ -44,7 +44,7 @@ mod tests {
             conversation: ConversationKey("c".to_owned()),
             account: AccountId("1".to_owned()),
             conversation_id: conversation_id.and_then(|id| ConversationId::parse(id).ok()),
-            kept: Kept::Apart,
+            kept: ReplyLocation::Apart,
             version: 1,
             reply: Reply {
                 request_id: RequestId("6f0c-1".to_owned()),
@@ -62,9 +62,9 @@ mod tests {
                 overall_status: OverallStatus::HasErrors,
                 status_message: "a & b = c".to_owned(),
                 error_code: Some(12_014),
-                owed_since: Timestamp::UNIX_EPOCH,
+                pending_since: Timestamp::UNIX_EPOCH,
                 attempts: Vec::new(),
-                state: ReplyState::Owed(Timestamp::UNIX_EPOCH),
+                state: ReplyState::Pending(Timestamp::UNIX_EPOCH),
             },
         }
     }

@@ -6,20 +6,20 @@
 
 pub mod form;
 
-use calls::{Found, Reply, ReplyState};
-use cloud::callback::Post;
-use cloud::reply_record::ReplyRecord;
-use cloud::{Cloud, CommitError, Trouble};
+use calls::{DeliveryResult, Reply, ReplyState};
+use cloud::outbound::callback::Post;
+use cloud::records::reply_record::ReplyRecord;
+use cloud::{Cloud, CommitError, Error};
 use soap::ObjectDetail;
 use tracing::{info, warn};
 
 /// Posts a reply to its address, signed with its account's secret.
-pub async fn post(cloud: &Cloud, record: &ReplyRecord) -> Result<Found, Trouble> {
+pub async fn post(cloud: &Cloud, record: &ReplyRecord) -> Result<DeliveryResult, Error> {
     let reply = &record.reply;
     let results = results_xml(cloud, record).await?;
     let now = cloud.now();
     let account = cloud.accounts.account(&record.account, now).await?;
-    let account = account.ok_or_else(|| Trouble::Missing(format!("ACCOUNT {}", record.account)))?;
+    let account = account.ok_or_else(|| Error::Missing(format!("ACCOUNT {}", record.account)))?;
     let post = Post {
         url: &reply.subscription.address,
         id: &reply.id(),
@@ -29,12 +29,12 @@ pub async fn post(cloud: &Cloud, record: &ReplyRecord) -> Result<Found, Trouble>
     Ok(cloud.callback.post(post, now).await)
 }
 
-/// Commits what an attempt came to, and gives back the reply with it. `Overtaken`: somebody else is
+/// Commits what an attempt came to, and gives back the reply with it. `Conflict`: somebody else is
 /// at the same reply, and commits what they found.
 pub async fn commit(
     cloud: &Cloud,
     record: &ReplyRecord,
-    found: Found,
+    found: DeliveryResult,
 ) -> Result<Reply, CommitError> {
     let now = cloud.now();
     let attempted = record.reply.clone().attempted(found, now);
@@ -48,7 +48,7 @@ fn note(reply: &Reply) {
     let found = reply.attempts.last().map(|attempt| &attempt.found);
     match reply.state {
         ReplyState::Delivered => info!(request_id = %reply.request_id, attempts, "replied"),
-        ReplyState::Owed(at) => {
+        ReplyState::Pending(at) => {
             info!(request_id = %reply.request_id, attempts, ?found, next = %at, "reply failed");
         }
         ReplyState::GivenUp => {
@@ -58,7 +58,7 @@ fn note(reply: &Reply) {
 }
 
 /// The method's response element with its results, if they are asked for and there are any.
-pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<String>, Trouble> {
+pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<String>, Error> {
     let reply = &record.reply;
     if !reply.subscription.include_results {
         return Ok(None);

@@ -2,11 +2,11 @@
 
 use calls::{ConversationId, Method, Options, Place, Refusal, RequestType};
 
-use crate::door;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
 use crate::options::{self, ClientContext};
+use crate::validation;
 
 /// One Create, Update, Delete or Perform, read but not taken in.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +76,7 @@ impl CallRequest {
     ///
     /// `allow_http`: addresses for HTTPPost may also be plain http, which otherwise is code 227.
     pub fn check(&self, allow_http: bool) -> Result<(), Refusal> {
-        door::check(self, allow_http)
+        validation::check(self, allow_http)
     }
 
     /// Where the call stands: its conversation, if it names one, and its place in it. Codes 202,

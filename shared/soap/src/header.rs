@@ -19,7 +19,7 @@ const ROLES_12: [&str; 2] = [
 
 /// One element of Header, or one inside it.
 #[derive(Debug)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct HeaderEntry<'a> {
     pub(crate) space: Space,
     pub(crate) local: &'a str,
     /// All text directly in it, joined.
@@ -28,10 +28,10 @@ pub(crate) struct Entry<'a> {
     pub(crate) type_attribute: Option<String>,
     must_understand: bool,
     for_another: bool,
-    pub(crate) children: Vec<Entry<'a>>,
+    pub(crate) children: Vec<HeaderEntry<'a>>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> HeaderEntry<'a> {
     /// Reads the entry that has just begun, to its end.
     pub(crate) fn read(reader: &mut Reader<'a>, name: Name<'a>) -> Result<Self, Fault> {
         let mut entry = Self {
@@ -120,7 +120,7 @@ pub(crate) fn only<T>(mut found: impl Iterator<Item = T>, name: &str) -> Result<
 /// What the envelope's Header holds.
 #[derive(Debug, Default)]
 pub(crate) struct Header<'a> {
-    pub(crate) entries: Vec<Entry<'a>>,
+    pub(crate) entries: Vec<HeaderEntry<'a>>,
 }
 
 impl<'a> Header<'a> {
@@ -129,7 +129,7 @@ impl<'a> Header<'a> {
         let mut entries = Vec::new();
         loop {
             match reader.next()? {
-                Event::Start(name) => entries.push(Entry::read(reader, name)?),
+                Event::Start(name) => entries.push(HeaderEntry::read(reader, name)?),
                 Event::Text(_) => {}
                 Event::End | Event::Done => return Ok(Self { entries }),
             }
@@ -163,7 +163,7 @@ impl<'a> Header<'a> {
             .entries
             .iter()
             .filter(|entry| entry.is(Space::Addressing, local));
-        let text = only(found, local)?.map(Entry::trimmed);
+        let text = only(found, local)?.map(HeaderEntry::trimmed);
         if text.is_some_and(|text| text.len() > ADDRESSING_BYTES_MAX) {
             return Err(Fault::client(format!(
                 "'{local}' is longer than {ADDRESSING_BYTES_MAX} bytes"

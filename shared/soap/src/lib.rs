@@ -13,7 +13,6 @@ mod answer;
 mod call;
 mod definitions;
 mod describe;
-mod door;
 pub mod element;
 mod envelope;
 mod extract;
@@ -36,6 +35,7 @@ mod retrieve;
 mod schedule;
 mod security;
 mod time;
+mod validation;
 mod write;
 mod wsdl;
 mod xml;
@@ -46,7 +46,6 @@ pub use answer::{
 pub use call::CallRequest;
 pub use definitions::write_definitions;
 pub use describe::DescribeRequest;
-pub use door::is_mail_address;
 pub use element::Element;
 pub use envelope::{ENVELOPE_BYTES_MAX, Envelope, SoapVersion, read_envelope};
 pub use extract::{Execute, ExecuteRequest, Extract, ExtractRequest};
@@ -72,6 +71,7 @@ pub use retrieve::{RetrieveRequest, project, unknown_properties};
 pub use schedule::{ConfigureRequest, ScheduleRequest};
 pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
+pub use validation::is_mail_address;
 pub use wsdl::{fault_schema, wsdl};
 pub use xml::{
     ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Expanded, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX,

@@ -92,13 +92,13 @@ pub(crate) struct Complex {
 /// One of a type's fields.
 struct Part {
     name: &'static str,
-    of: FieldType,
+    of: ModelFieldType,
     is_required: bool,
     is_nillable: bool,
 }
 
 /// What an element's content is looked up in.
-enum FieldType {
+enum ModelFieldType {
     Named(&'static str),
     Anonymous(Complex),
 }
@@ -128,24 +128,24 @@ impl Complex {
     /// The type of the child at a position, if it is more than text.
     pub(crate) fn child(&self, position: usize) -> Option<&Self> {
         match &self.parts.get(position)?.of {
-            FieldType::Named(name) => model().complex(name),
-            FieldType::Anonymous(complex) => Some(complex),
+            ModelFieldType::Named(name) => model().complex(name),
+            ModelFieldType::Anonymous(complex) => Some(complex),
         }
     }
 
     /// The name of the type of the child at a position; `None`: it has none.
     pub(crate) fn child_type(&self, position: usize) -> Option<&'static str> {
         match &self.parts.get(position)?.of {
-            FieldType::Named(name) => Some(name),
-            FieldType::Anonymous(_) => None,
+            ModelFieldType::Named(name) => Some(name),
+            ModelFieldType::Anonymous(_) => None,
         }
     }
 
     /// The names of all fields and of their types, in order. An anonymous type is called `Array`.
     pub(crate) fn fields(&self) -> Vec<(&'static str, &'static str)> {
         let named = |part: &Part| match part.of {
-            FieldType::Named(type_name) => (part.name, type_name),
-            FieldType::Anonymous(_) => (part.name, "Array"),
+            ModelFieldType::Named(type_name) => (part.name, type_name),
+            ModelFieldType::Anonymous(_) => (part.name, "Array"),
         };
         self.parts.iter().map(named).collect()
     }
@@ -186,8 +186,8 @@ impl Complex {
 fn collect(definition: &[Field], parts: &mut Vec<Part>) {
     for field in definition {
         let of = match &field.content {
-            Content::Named(name) => FieldType::Named(name),
-            Content::Anonymous(inner) => FieldType::Anonymous(Complex::new(inner)),
+            Content::Named(name) => ModelFieldType::Named(name),
+            Content::Anonymous(inner) => ModelFieldType::Anonymous(Complex::new(inner)),
             Content::Choice(alternatives) => {
                 let first = parts.len();
                 collect(alternatives, parts);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::fault::{Fault, echo};
-use crate::header::{Entry, Header, only};
+use crate::header::{Header, HeaderEntry, only};
 use crate::namespaces::Space;
 use crate::password_digest::PasswordDigest;
 
@@ -51,7 +51,7 @@ pub(crate) fn read_credentials(header: &Header<'_>) -> Result<Option<Credentials
 
 /// `fueloauth` in its namespace or, from some clients, in none.
 fn read_token(header: &Header<'_>) -> Result<Option<String>, Fault> {
-    let named = |entry: &&Entry<'_>, local: &str| {
+    let named = |entry: &&HeaderEntry<'_>, local: &str| {
         entry.local == local && matches!(entry.space, Space::OAuth | Space::Unqualified)
     };
     let current = only(
@@ -69,11 +69,11 @@ fn read_token(header: &Header<'_>) -> Result<Option<String>, Fault> {
         .map(|entry| entry.single("oAuthToken"))
         .transpose()?
         .flatten();
-    let token = current.or(legacy).map(Entry::trimmed);
+    let token = current.or(legacy).map(HeaderEntry::trimmed);
     Ok(token.filter(|token| !token.is_empty()).map(str::to_owned))
 }
 
-fn read_username_token(token: &Entry<'_>) -> Result<Credentials, Fault> {
+fn read_username_token(token: &HeaderEntry<'_>) -> Result<Credentials, Fault> {
     let text = |local: &str| -> Result<String, Fault> {
         Ok(token
             .single(local)?

@@ -48,13 +48,13 @@ pub struct Function {
     began: Instant,
     serving: JoinHandle<()>,
     events: UnboundedSender<Bytes>,
-    asked: UnboundedReceiver<Asked>,
+    asked: UnboundedReceiver<AwsRequest>,
     answers: UnboundedReceiver<(Instant, Bytes)>,
 }
 
 /// When it asked for an event, and how long its thread had run by then.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+struct AwsRequest {
     at: Instant,
     cpu: Duration,
 }
@@ -73,7 +73,7 @@ pub struct Invoked {
 
 #[derive(Debug)]
 struct Desk {
-    asked: UnboundedSender<Asked>,
+    asked: UnboundedSender<AwsRequest>,
     events: Mutex<UnboundedReceiver<Bytes>>,
     answers: UnboundedSender<(Instant, Bytes)>,
     /// Where the kernel says how long the process has run.
@@ -186,7 +186,7 @@ impl Desk {
         let (status, body) = match request.uri().path().ends_with("/next") {
             true => {
                 let cpu = self.has_run();
-                let listened_to = self.asked.send(Asked { at, cpu }).is_ok();
+                let listened_to = self.asked.send(AwsRequest { at, cpu }).is_ok();
                 match self.events.lock().await.recv().await {
                     Some(event) if listened_to => (StatusCode::OK, event),
                     Some(_) | None => (StatusCode::GONE, Bytes::new()),

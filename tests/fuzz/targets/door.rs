@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_smithy_types::retry::RetryConfig;
 use calls::AccountId;
-use cloud::Chance;
+use cloud::Random;
 use cloud::accounts::Caller;
 use ingest::{Request, Response};
 use libfuzzer_sys::fuzz_target;
-use local::{Counts, LocalClock, LocalCloud, Service, Set};
+use local::{Counts, LocalClock, LocalCloud, Service, Stack};
 
 /// Those of the seeds.
 const TOKENS: [&str; 2] = ["TOKEN", "LEGACY"];
@@ -27,7 +27,7 @@ const INVALIDATING: [&str; 3] = ["200", "203", "214"];
 
 struct World {
     runtime: tokio::runtime::Runtime,
-    set: Set,
+    stack: Stack,
 }
 
 thread_local! {
@@ -54,55 +54,55 @@ impl World {
         let clock = LocalClock::frozen_at(NOW.parse().expect("a time"));
         let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
         let callbacks = local.http_connector();
-        let set = Set::new(local, callbacks, counted(), RetryConfig::disabled());
+        let stack = Stack::new(local, callbacks, counted(), RetryConfig::disabled());
         let caller = Caller {
             account: AccountId("1001".to_owned()),
             async_by_default: false,
         };
         runtime.block_on(async {
             for token in TOKENS {
-                let kept = set
+                let kept = stack
                     .cloud
                     .accounts
-                    .keep_token(token, &caller, set.cloud.now());
+                    .keep_token(token, &caller, stack.cloud.now());
                 kept.await.expect("a token");
             }
         });
-        Self { runtime, set }
+        Self { runtime, stack }
     }
 
     /// Whether something was stored.
     fn takes(&self, bytes: &[u8]) -> bool {
         let request = request_of(bytes);
-        let tally = self.set.local.tally();
-        let mark = tally.counts();
+        let usage = self.stack.local.usage();
+        let mark = usage.counts();
         let answer = self.answer(&request);
-        let stored = has_written(&tally.since(&mark));
+        let stored = has_written(&usage.since(&mark));
         let said = judge(&request, &answer);
         assert!(
             !stored || said.allows_writing,
             "something was stored, and the answer does not say so: {answer:?}"
         );
-        assert_eq!(self.set.local.refused(), Vec::<String>::new());
+        assert_eq!(self.stack.local.refused(), Vec::<String>::new());
         if stored {
             // Sent again it is answered, too, and what was taken in is carried out.
             judge(&request, &self.answer(&request));
-            self.runtime.block_on(self.set.settle());
+            self.runtime.block_on(self.stack.settle());
         }
         stored
     }
 
     fn answer(&self, request: &Request) -> Response {
         self.runtime
-            .block_on(ingest::answer(&self.set.cloud, request))
+            .block_on(ingest::answer(&self.stack.cloud, request))
     }
 }
 
 /// Ids that are drawn by counting: the same input comes to the same end.
-fn counted() -> Chance {
+fn counted() -> Random {
     const SPREAD: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
     let drawn = Arc::new(AtomicU64::new(1));
-    Chance::from_fn(move || SPREAD.wrapping_mul(drawn.fetch_add(1, Ordering::Relaxed).into()))
+    Random::from_fn(move || SPREAD.wrapping_mul(drawn.fetch_add(1, Ordering::Relaxed).into()))
 }
 
 fn request_of(bytes: &[u8]) -> Request {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_smithy_types::retry::RetryConfig;
 use jiff::SignedDuration;
 use local::Service;
-use local::faults::{Entry, Fault};
+use local::faults::{InjectedFault, JournalEntry};
 
 use crate::call::Call;
 use crate::look::look_for;
@@ -32,7 +32,7 @@ pub struct Plot {
 /// One world that is not as it should be.
 #[derive(Clone, Copy, Debug)]
 struct World {
-    fault: Fault,
+    fault: InjectedFault,
     /// At which request, counted from the first that the plot makes.
     at: u64,
     queues_are_lost: bool,
@@ -51,7 +51,7 @@ pub struct Ended {
     pub stored: Vec<String>,
     /// `webhook-id` of each callback, and what it told.
     told: Vec<(String, String)>,
-    mails: Vec<local::Mail>,
+    mails: Vec<local::CapturedMail>,
     mail_states: Vec<String>,
     due: Vec<String>,
     /// Messages that were given up, and requests that the local cloud did not know.
@@ -59,7 +59,7 @@ pub struct Ended {
     /// How many requests were made before the first call.
     first: u64,
     /// Requests from the first call to rest.
-    journal: Vec<Entry>,
+    journal: Vec<JournalEntry>,
 }
 
 /// Plays the plot in every world, and panics with the first in which a promise is broken; says how
@@ -90,16 +90,16 @@ fn worlds_at(at: u64, is_found: bool) -> Vec<World> {
         tries,
     };
     let mut worlds = vec![
-        world(Fault::CrashBefore, false, 3),
-        world(Fault::CrashAfter, false, 3),
-        world(Fault::CrashAfter, true, 3),
-        world(Fault::LoseAnswer, false, 1),
+        world(InjectedFault::CrashBefore, false, 3),
+        world(InjectedFault::CrashAfter, false, 3),
+        world(InjectedFault::CrashAfter, true, 3),
+        world(InjectedFault::LoseAnswer, false, 1),
     ];
     if !is_found {
         worlds.extend([
-            world(Fault::LoseAnswer, false, 3),
-            world(Fault::Throttle, false, 3),
-            world(Fault::Throttle, false, 1),
+            world(InjectedFault::LoseAnswer, false, 3),
+            world(InjectedFault::Throttle, false, 3),
+            world(InjectedFault::Throttle, false, 1),
         ]);
     }
     worlds
@@ -188,8 +188,9 @@ async fn look_at(caller: &mut Story) -> Ended {
             .by("RequestID", request_id);
         lines.extend(caller.retrieves(look).await.lines(properties));
     }
-    let id =
-        |callback: &local::Callback| callback.header("webhook-id").unwrap_or("none").to_owned();
+    let id = |callback: &local::CapturedCallback| {
+        callback.header("webhook-id").unwrap_or("none").to_owned()
+    };
     let told = caller
         .callbacks()
         .iter()
@@ -224,7 +225,7 @@ impl Ended {
     /// timekeeper's looks are left out: to die at one is to die at the request that follows.
     fn places(&self, is_found: bool) -> Vec<u64> {
         let is_look =
-            |entry: &Entry| is_found && entry.operation == "Query" && entry.key.is_empty();
+            |entry: &JournalEntry| is_found && entry.operation == "Query" && entry.key.is_empty();
         let places = self.journal.iter().filter(|entry| !is_look(entry));
         places.map(|entry| entry.number - self.first).collect()
     }
@@ -266,7 +267,7 @@ impl Ended {
     /// that one does not hold up those behind it.
     pub fn told_in_order(&self) -> Vec<String> {
         let is_troubled =
-            |entry: &Entry| entry.service == Service::Callback && entry.fault.is_some();
+            |entry: &JournalEntry| entry.service == Service::Callback && entry.fault.is_some();
         if self.journal.iter().any(is_troubled) {
             return self.told_of();
         }

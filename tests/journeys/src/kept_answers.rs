@@ -48,7 +48,7 @@ fn folder() -> Option<PathBuf> {
 fn shape(body: &str) -> String {
     let alike: String = body
         .chars()
-        .map(|letter| match letter {
+        .map(|reply_mail| match reply_mail {
             '0'..='9' | 'a'..='f' => '0',
             other => other,
         })

@@ -23,9 +23,9 @@ impl Record {
 
     /// The RequestID of the call that an outcome tells of, said by itself or by the call beside it.
     pub fn request_id(&self) -> String {
-        let packed = self.0["call"]["B"].as_str().unwrap_or_default();
-        let call = BASE64_STANDARD.decode(packed).expect("Base64");
-        match cloud::unpack(&call) {
+        let compressed = self.0["call"]["B"].as_str().unwrap_or_default();
+        let call = BASE64_STANDARD.decode(compressed).expect("Base64");
+        match cloud::decompress(&call) {
             Some(call) => {
                 let call: Value = serde_json::from_str(&call).expect("JSON");
                 call["request_id"].as_str().expect("a text").to_owned()

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_smithy_types::retry::RetryConfig;
 use calls::AccountId;
 use cloud::accounts::{Account, Caller};
-use cloud::{Chance, Settings};
+use cloud::{Random, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use local::{Callback, LocalClock, LocalCloud, Mail, Set};
+use local::{CapturedCallback, CapturedMail, LocalClock, LocalCloud, Stack};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
@@ -32,8 +32,8 @@ const TOKEN_USED: SignedDuration = SignedDuration::from_mins(17);
 
 /// One caller of an account, and the product on a local cloud.
 pub struct Story {
-    pub set: Set,
-    chance: Chance,
+    pub stack: Stack,
+    random: Random,
     retries: RetryConfig,
     account: String,
     async_by_default: bool,
@@ -50,14 +50,14 @@ pub async fn a_caller() -> Story {
 fn settings() -> Settings {
     Settings {
         allow_http_callbacks: false,
-        ..local::set::settings()
+        ..local::stack::settings()
     }
 }
 
 /// Ids that are drawn by counting, so that every run of a story is the same.
-fn counted() -> Chance {
+fn counted() -> Random {
     let drawn = Arc::new(AtomicU64::new(0));
-    Chance::from_fn(move || {
+    Random::from_fn(move || {
         let number = drawn.fetch_add(1, Ordering::Relaxed);
         let hash = Sha256::digest(number.to_be_bytes());
         hash.iter()
@@ -72,11 +72,11 @@ impl Story {
         let beginning: Timestamp = BEGINNING.parse().expect("a time");
         let clock = LocalClock::frozen_at(beginning);
         let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
-        let chance = counted();
-        let set = set_on(&local, &chance, &retries);
+        let random = counted();
+        let stack = set_on(&local, &random, &retries);
         let mut story = Self {
-            set,
-            chance,
+            stack,
+            random,
             retries,
             account: "1001".to_owned(),
             async_by_default: false,
@@ -90,8 +90,8 @@ impl Story {
     /// Another caller, of an account of its own, in the same world.
     pub async fn another_caller(&self, account: &str) -> Self {
         let mut other = Self {
-            set: self.set.clone(),
-            chance: self.chance.clone(),
+            stack: self.stack.clone(),
+            random: self.random.clone(),
             retries: self.retries.clone(),
             account: account.to_owned(),
             async_by_default: false,
@@ -130,7 +130,7 @@ impl Story {
     }
 
     async fn opens_account(&mut self) {
-        self.set
+        self.stack
             .cloud
             .accounts
             .put_account(&self.account_record())
@@ -142,8 +142,8 @@ impl Story {
     pub async fn fetches_token(&mut self) {
         let now = self.now();
         let caller = self.known_as();
-        let token = self.chance.token();
-        self.set
+        let token = self.random.token();
+        self.stack
             .cloud
             .accounts
             .keep_token(&token, &caller, now)
@@ -180,7 +180,7 @@ impl Story {
     }
 
     async fn puts(&mut self, account: &Account) {
-        let accounts = &self.set.cloud.accounts;
+        let accounts = &self.stack.cloud.accounts;
         accounts.put_account(account).await.expect("an account");
         self.restarts();
     }
@@ -188,8 +188,8 @@ impl Story {
     /// The same caller, whose calls come to other functions.
     pub fn at_another_function(&self) -> Self {
         Self {
-            set: set_on(self.local(), &self.chance, &self.retries),
-            chance: self.chance.clone(),
+            stack: set_on(self.local(), &self.random, &self.retries),
+            random: self.random.clone(),
             retries: self.retries.clone(),
             account: self.account.clone(),
             async_by_default: self.async_by_default,
@@ -211,11 +211,11 @@ impl Story {
     }
 
     pub fn local(&self) -> &LocalCloud {
-        &self.set.local
+        &self.stack.local
     }
 
     pub fn now(&self) -> Timestamp {
-        self.set.local.clock().now()
+        self.stack.local.clock().now()
     }
 
     /// Sends a call; what became of it at the door.
@@ -294,19 +294,19 @@ impl Story {
             origin: "https://aftercall.example.net".to_owned(),
             ..request
         };
-        self.local().tally().count_http_request();
-        ingest::answer(&self.set.cloud, &request).await
+        self.local().usage().count_http_request();
+        ingest::answer(&self.stack.cloud, &request).await
     }
 
     /// Everything happens that can without time passing.
     pub async fn settles(&self) {
-        self.set.settle().await;
+        self.stack.settle().await;
     }
 
     /// Time passes, and all that is due on the way happens.
     pub async fn passes(&self, time: SignedDuration) {
-        self.set.settle().await;
-        self.set.pass(time).await;
+        self.stack.settle().await;
+        self.stack.pass(time).await;
     }
 
     /// All functions are started anew: what they had in memory is gone.
@@ -314,7 +314,7 @@ impl Story {
         let local = self.local().clone();
         local.faults().clear();
         local.faults().restart();
-        self.set = set_on(&local, &self.chance, &self.retries);
+        self.stack = set_on(&local, &self.random, &self.retries);
     }
 
     /// The queues lose all that they hold.
@@ -326,7 +326,7 @@ impl Story {
     }
 
     pub async fn goes_into_maintenance(&self, on: bool) {
-        self.set
+        self.stack
             .cloud
             .accounts
             .set_maintenance(on)
@@ -334,7 +334,7 @@ impl Story {
             .expect("a switch");
     }
 
-    pub fn callbacks(&self) -> Vec<Callback> {
+    pub fn callbacks(&self) -> Vec<CapturedCallback> {
         self.local().callbacks().callbacks()
     }
 
@@ -343,7 +343,7 @@ impl Story {
         self.callbacks().iter().map(told).collect()
     }
 
-    pub fn mails(&self) -> Vec<Mail> {
+    pub fn mails(&self) -> Vec<CapturedMail> {
         self.local().ses().mails()
     }
 
@@ -417,11 +417,11 @@ impl Story {
 
 /// `Sending` of `{"Sending":"2026-03-02T09:00:00Z"}`.
 fn first_word(json: &str) -> String {
-    let words = json.split(|letter: char| !letter.is_ascii_alphabetic());
+    let words = json.split(|reply_mail: char| !reply_mail.is_ascii_alphabetic());
     words.filter(|word| !word.is_empty()).take(1).collect()
 }
 
-fn told(callback: &Callback) -> String {
+fn told(callback: &CapturedCallback) -> String {
     let place = callback.url.rsplit('/').next().unwrap_or_default();
     let field = |name| callback.field(name).unwrap_or_default();
     let fields = [
@@ -437,13 +437,13 @@ fn told(callback: &Callback) -> String {
     fields.join(" ")
 }
 
-fn set_on(local: &LocalCloud, chance: &Chance, retries: &RetryConfig) -> Set {
+fn set_on(local: &LocalCloud, random: &Random, retries: &RetryConfig) -> Stack {
     let callbacks = local.http_connector();
-    Set::with_settings(
+    Stack::with_settings(
         local.clone(),
         settings(),
         callbacks,
-        chance.clone(),
+        random.clone(),
         retries.clone(),
     )
 }

@@ -6,13 +6,13 @@ use local::Service;
 /// Text that does not pack well.
 fn noise(seed: u64, length: usize) -> String {
     let mut state = seed;
-    let letter = |_| {
+    let reply_mail = |_| {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         char::from(b'a' + u8::try_from((state >> 33) % 26).expect("a letter"))
     };
-    (0..length).map(letter).collect()
+    (0..length).map(reply_mail).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -21,10 +21,10 @@ async fn the_calls_of_a_conversation_are_read_ten_at_a_time() {
     for number in 1..=25 {
         caller.queues(part("c", number, 25)).await;
     }
-    let tally = caller.local().tally().clone();
-    let mark = tally.counts();
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
     caller.settles().await;
-    let used = tally.since(&mark);
+    let used = usage.since(&mark);
     // The header with 23 to 25; then 1 to 10, 11 to 20, 21 to 25.
     let queries: Vec<_> = used
         .operations()

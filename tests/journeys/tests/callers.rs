@@ -23,7 +23,7 @@ const LOGIN_FAILED: &str = "q0:Security Login Failed";
 /// `digest` with the same password.
 async fn a_known_caller() -> Story {
     let caller = a_caller().await;
-    let accounts = &caller.set.cloud.accounts;
+    let accounts = &caller.stack.cloud.accounts;
     for login in [Login::User, Login::Client] {
         accounts
             .put_login(login, "shop", "open sesame", &caller.known_as())
@@ -194,7 +194,7 @@ async fn s07_a_digest_that_proves_nothing_is_refused_and_writes_nothing() {
         format!("{before}{after}")
     };
     let at = |created: &str| digest("digest", "open sesame", b"n", created);
-    let mark = caller.local().tally().counts();
+    let mark = caller.local().usage().counts();
     for bad in [
         digest("digest", "wrong", b"n", BEGINNING),
         digest("digest", "", b"n", BEGINNING),
@@ -214,7 +214,7 @@ async fn s07_a_digest_that_proves_nothing_is_refused_and_writes_nothing() {
     ] {
         is_refused(&says(&caller, &bad).await, &bad);
     }
-    let used = caller.local().tally().since(&mark);
+    let used = caller.local().usage().since(&mark);
     assert_eq!(writes(&used), 0.0, "{used}");
     assert_eq!(used.used(Service::Kms, "Decrypt").requests, 1.0);
     for good in [
@@ -233,7 +233,7 @@ async fn a_password_is_opened_once_in_some_minutes_and_a_new_one_at_once() {
     let opened = || {
         caller
             .local()
-            .tally()
+            .usage()
             .counts()
             .used(Service::Kms, "Decrypt")
     };
@@ -244,7 +244,7 @@ async fn a_password_is_opened_once_in_some_minutes_and_a_new_one_at_once() {
     }
     assert_eq!(opened().requests, 1.0);
     let is_made = caller
-        .set
+        .stack
         .cloud
         .accounts
         .put_digest_user("digest", "changed", &caller.known_as())
@@ -261,7 +261,7 @@ async fn an_answer_that_is_lost_is_no_second_use_of_a_nonce() {
     let caller = a_known_caller().await;
     caller.local().faults().once(
         |asked| asked.operation == "PutItem",
-        local::Fault::LoseAnswer,
+        local::InjectedFault::LoseAnswer,
     );
     let good = good_digest(b"n");
     is_let_in(&says(&caller, &good).await, &good);
@@ -271,10 +271,9 @@ async fn an_answer_that_is_lost_is_no_second_use_of_a_nonce() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_out_of_reach_is_no_failed_login() {
     let caller = a_known_caller().await;
-    caller
-        .local()
-        .faults()
-        .by(|_, asked| (asked.service == Service::Kms).then_some(local::Fault::LoseRequest));
+    caller.local().faults().by(|_, asked| {
+        (asked.service == Service::Kms).then_some(local::InjectedFault::LoseRequest)
+    });
     let refused = says(&caller, &good_digest(b"n")).await;
     assert_eq!(refused.http_status, 500);
     assert!(
@@ -296,14 +295,14 @@ async fn a_set_without_a_key_lets_no_digest_in_and_makes_no_such_user() {
     let mut caller = a_known_caller().await;
     let settings = cloud::Settings {
         password_key: None,
-        ..caller.set.cloud.settings.clone()
+        ..caller.stack.cloud.settings.clone()
     };
     let local = caller.local().clone();
-    caller.set = local::Set::with_settings(
+    caller.stack = local::Stack::with_settings(
         local.clone(),
         settings,
         local.http_connector(),
-        caller.set.cloud.chance.clone(),
+        caller.stack.cloud.random.clone(),
         RetryConfig::standard(),
     );
     is_refused(&says(&caller, &good_digest(b"n")).await, "a digest");
@@ -313,7 +312,7 @@ async fn a_set_without_a_key_lets_no_digest_in_and_makes_no_such_user() {
     );
     let other = text("shop", "open sesame");
     is_let_in(&says(&caller, &other).await, "whose password is a hash");
-    let accounts = &caller.set.cloud.accounts;
+    let accounts = &caller.stack.cloud.accounts;
     let is_made = accounts
         .put_digest_user("new", "x", &caller.known_as())
         .await;
@@ -344,7 +343,7 @@ async fn sealed_passwords_are_nowhere_in_the_open() {
 async fn a_sealed_password_that_is_moved_to_another_user_opens_nothing() {
     let caller = a_known_caller().await;
     let is_made = caller
-        .set
+        .stack
         .cloud
         .accounts
         .put_digest_user("other", "unknown", &caller.known_as())
@@ -399,9 +398,9 @@ async fn strangers_cost_an_invocation_and_a_look_and_no_write() {
         ("<no".to_owned(), 0.0),
     ] {
         for _ in 0..3 {
-            let mark = caller.local().tally().counts();
+            let mark = caller.local().usage().counts();
             assert_eq!(says(&caller, &header).await.http_status, 500);
-            let used = caller.local().tally().since(&mark);
+            let used = caller.local().usage().since(&mark);
             assert_eq!(writes(&used), 0.0, "{header}\n{used}");
             let looks = used.used(Service::DynamoDb, "GetItem").requests;
             assert!(looks <= reads, "{header}\n{used}");
@@ -409,10 +408,10 @@ async fn strangers_cost_an_invocation_and_a_look_and_no_write() {
         }
     }
     for path in ["/v2/token", "/v1/requestToken"] {
-        let mark = caller.local().tally().counts();
+        let mark = caller.local().usage().counts();
         let wrong = json!({ "grant_type": "client_credentials", "client_id": "shop", "client_secret": "x", "clientId": "shop", "clientSecret": "x" });
         assert_eq!(post(&caller, path, &wrong.to_string()).await.status, 401);
-        let used = caller.local().tally().since(&mark);
+        let used = caller.local().usage().since(&mark);
         assert_eq!(
             (writes(&used), used.used_of(Service::DynamoDb).requests),
             (0.0, 1.0)

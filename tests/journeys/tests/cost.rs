@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use journeys::story::ADDRESS;
 use journeys::{Call, Story, a_caller, attributes, call, part, subscriber};
-use local::{Callback, Counts, Service};
+use local::{CapturedCallback, Counts, Service};
 
 /// Memory of a function, as in the template.
 const GIGABYTES: f64 = 0.25;
@@ -23,7 +23,7 @@ fn in_cents(used: &Counts) -> f64 {
 
 /// Operations, one in a line: requests, write units of table and index, read units of both.
 fn lines(counts: &Counts) -> Vec<String> {
-    let line = |(service, operation, used): (Service, &str, local::tally::Used)| {
+    let line = |(service, operation, used): (Service, &str, local::usage::Used)| {
         let units = [
             (used.requests, ""),
             (used.table_writes, " WRU"),
@@ -43,14 +43,14 @@ fn lines(counts: &Counts) -> Vec<String> {
 /// What these calls use from the first to the last reply, in functions that are warm.
 async fn used_by(calls: Vec<Call>) -> Counts {
     let mut caller = a_warm_caller().await;
-    let tally = caller.local().tally().clone();
-    let mark = tally.counts();
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
     let told = caller.callbacks().len();
     for call in calls {
         caller.queues(call).await;
     }
     caller.settles().await;
-    let used = tally.since(&mark);
+    let used = usage.since(&mark);
     assert!(
         caller.due().is_empty(),
         "nothing is left that would cost more"
@@ -59,7 +59,7 @@ async fn used_by(calls: Vec<Call>) -> Counts {
 }
 
 /// The replies of a conversation go out one after the other, those of others beside them.
-fn in_a_row(callbacks: &[Callback]) -> f64 {
+fn in_a_row(callbacks: &[CapturedCallback]) -> f64 {
     let mut rows = BTreeMap::new();
     for callback in callbacks {
         let names = ["ConversationID", "RequestID"].map(|name| callback.field(name));
@@ -189,7 +189,7 @@ async fn per_call(calls: u32) -> Counts {
 
 /// What a call uses of the tables, in units.
 fn units(counts: &Counts) -> f64 {
-    let of = |used: local::tally::Used| {
+    let of = |used: local::usage::Used| {
         used.table_writes + used.index_writes + used.table_reads + used.index_reads
     };
     counts.operations().map(|(_, _, used)| of(used)).sum()
@@ -243,11 +243,11 @@ async fn a_triggered_send_costs_a_mail_and_three_calls_at_most() {
     let send = r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition><Subscribers><EmailAddress>ann@example.com</EmailAddress><SubscriberKey>ann</SubscriberKey></Subscribers></Objects>"#;
     let mut caller = a_warm_caller().await;
     caller.does(call().creating(definition)).await;
-    let tally = caller.local().tally().clone();
-    let mark = tally.counts();
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
     caller.queues(call().creating(send)).await;
     caller.settles().await;
-    let used = with_invocations(tally.since(&mark), 0.0);
+    let used = with_invocations(usage.since(&mark), 0.0);
     println!("A triggered send of one mail\n{used}\n");
     let mails = used.used(Service::Ses, "SendEmail").billed;
     assert!((mails - 1.0).abs() < 1e-9, "{mails} mails");

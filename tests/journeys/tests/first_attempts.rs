@@ -6,16 +6,16 @@ use std::time::Duration;
 use aws_smithy_types::retry::RetryConfig;
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, call, days, mail_to, minutes, part, post_to, seconds, subscriber};
-use local::{Asked, CallbackAnswer, Fault, Service};
+use local::{AwsRequest, CallbackAnswer, InjectedFault, Service};
 
 /// Sent to the queue of replies, from a run.
-fn is_of_replies(asked: &Asked) -> bool {
+fn is_of_replies(asked: &AwsRequest) -> bool {
     asked.operation == "SendMessageBatch"
 }
 
 /// How many requests a story has made that wake the notifier.
-fn wakes(caller: &Story) -> f64 {
-    let counts = caller.local().tally().counts();
+fn wake_ups(caller: &Story) -> f64 {
+    let counts = caller.local().usage().counts();
     let sent = counts
         .operations()
         .filter(|(service, operation, _)| {
@@ -47,7 +47,7 @@ async fn a_run_posts_what_it_owes_without_a_message() {
     }
     caller.settles().await;
     assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
-    assert!(wakes(&caller) < 1.0);
+    assert!(wake_ups(&caller) < 1.0);
     assert!(caller.due().is_empty());
 }
 
@@ -56,12 +56,12 @@ async fn an_account_whose_receiver_hangs_is_left_to_the_notifier_for_ten_minutes
     let mut caller = a_caller().await;
     answers_after(&caller, Duration::from_millis(1_500));
     calls_back(&mut caller, "slow").await;
-    assert!(wakes(&caller) < 1.0, "nobody knew that it is slow");
+    assert!(wake_ups(&caller) < 1.0, "nobody knew that it is slow");
     calls_back(&mut caller, "again").await;
-    assert!((wakes(&caller) - 1.0).abs() < 0.1);
+    assert!((wake_ups(&caller) - 1.0).abs() < 0.1);
     caller.passes(minutes(11)).await;
     calls_back(&mut caller, "later").await;
-    assert!((wakes(&caller) - 1.0).abs() < 0.1);
+    assert!((wake_ups(&caller) - 1.0).abs() < 0.1);
     assert_eq!(caller.told().len(), 3, "each is told once");
     assert!(caller.due().is_empty());
 }
@@ -84,7 +84,7 @@ async fn calls_are_carried_out_while_a_receiver_hangs() {
     assert_eq!(caller.outcomes("c").await.len(), 20);
     let all: Vec<String> = (1..=20).map(|number| format!("done {number} OK")).collect();
     assert_eq!(caller.told(), all, "in order, each once");
-    assert!((wakes(&caller) - 2.0).abs() < 0.1, "ten at once");
+    assert!((wake_ups(&caller) - 2.0).abs() < 0.1, "ten at once");
 }
 
 /// A mail is the notifier's, and what comes after it must not overtake it.
@@ -99,7 +99,10 @@ async fn what_comes_after_a_reply_by_mail_does_not_overtake_it() {
             .queues(part("c", number, 4).calling_back(ADDRESS))
             .await;
     }
-    caller.local().faults().when(is_of_replies, Fault::Throttle);
+    caller
+        .local()
+        .faults()
+        .when(is_of_replies, InjectedFault::Throttle);
     caller.settles().await;
     assert!(caller.told().is_empty());
     caller.local().faults().clear();
@@ -120,10 +123,10 @@ async fn a_run_that_goes_on_where_another_stopped_leaves_its_replies_to_the_noti
     caller.queues(second).await;
     caller.settles().await;
     assert_eq!(caller.told(), ["done 1 OK"]);
-    assert!(wakes(&caller) < 1.0);
+    assert!(wake_ups(&caller) < 1.0);
     caller.passes(minutes(3)).await;
     assert_eq!(caller.told(), ["done 1 OK", "done 2 OK"]);
-    assert!((wakes(&caller) - 1.0).abs() < 0.1);
+    assert!((wake_ups(&caller) - 1.0).abs() < 0.1);
 }
 
 /// Of twelve calls, the process dies with the sixth, its replies not posted.
@@ -134,10 +137,13 @@ async fn a_run_dies_in_the_middle() -> Story {
             .queues(part("c", number, 12).calling_back(ADDRESS))
             .await;
     }
-    let is_sixth = |asked: &Asked| {
+    let is_sixth = |asked: &AwsRequest| {
         asked.operation == "TransactWriteItems" && asked.key.contains("OUTCOME#0000000006")
     };
-    caller.local().faults().once(is_sixth, Fault::CrashAfter);
+    caller
+        .local()
+        .faults()
+        .once(is_sixth, InjectedFault::CrashAfter);
     caller.settles().await;
     let told = caller.told().len();
     assert!(told < 6, "the sixth was not told: {told}");
@@ -196,7 +202,7 @@ async fn an_attempt_whose_commit_nobody_heard_of_is_not_made_again() {
     caller.local().faults().by(move |_, asked| {
         let of_reply = asked.operation == "PutItem" && asked.json["Item"]["outcome"].is_object();
         puts += u32::from(of_reply);
-        (of_reply && puts == 1).then_some(Fault::LoseAnswer)
+        (of_reply && puts == 1).then_some(InjectedFault::LoseAnswer)
     });
     caller
         .queues(call().creating(subscriber("ann")).telling(post_to(ADDRESS)))

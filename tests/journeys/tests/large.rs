@@ -141,7 +141,7 @@ async fn a_refusal_of_very_many_objects_is_said_as_often_as_an_answer_can_carry(
 /// Text that no compression makes much shorter, and always the same.
 fn noise(bytes: usize) -> String {
     let mut state: u64 = 88_172_645_463_325_252;
-    let letter = |_| {
+    let reply_mail = |_| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
@@ -150,7 +150,7 @@ fn noise(bytes: usize) -> String {
                 [usize::from(state.to_le_bytes()[7] & 63)],
         )
     };
-    (0..bytes).map(letter).collect()
+    (0..bytes).map(reply_mail).collect()
 }
 
 /// A call whose objects have so many bytes together, each no more than a record holds.

@@ -92,26 +92,26 @@ async fn h06_functions_share_a_limit_and_accounts_do_not() {
 #[tokio::test(start_paused = true)]
 async fn counting_costs_a_write_for_many_calls_and_nothing_for_what_is_refused() {
     let caller = a_caller_limited_to(100).await;
-    let tally = caller.local().tally().clone();
+    let usage = caller.local().usage().clone();
     assert!(is_answered(&caller).await);
-    let mark = tally.counts();
+    let mark = usage.counts();
     let mut answered = 1;
     while is_answered(&caller).await {
         answered += 1;
     }
     assert_eq!(answered, 1_000);
-    let used = tally.since(&mark);
+    let used = usage.since(&mark);
     println!("999 calls, counted\n{used}\n");
     assert_eq!(used.used_of(Service::DynamoDb).requests, 39.0, "{used}");
     assert_eq!(
         used.used(Service::DynamoDb, "UpdateItem").table_writes,
         39.0
     );
-    let mark = tally.counts();
+    let mark = usage.counts();
     for _ in 0..100 {
         assert!(!is_answered(&caller).await);
     }
-    let used = tally.since(&mark);
+    let used = usage.since(&mark);
     assert_eq!(used.used_of(Service::DynamoDb).requests, 0.0, "{used}");
 }
 
@@ -119,18 +119,18 @@ async fn counting_costs_a_write_for_many_calls_and_nothing_for_what_is_refused()
 async fn no_limit_costs_nothing() {
     let caller = a_caller_limited_to(0).await;
     assert!(is_answered(&caller).await);
-    let mark = caller.local().tally().counts();
+    let mark = caller.local().usage().counts();
     for _ in 0..200 {
         assert!(is_answered(&caller).await);
     }
-    let used = caller.local().tally().since(&mark);
+    let used = caller.local().usage().since(&mark);
     assert_eq!(used.used_of(Service::DynamoDb).requests, 0.0, "{used}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_set_allows_holds_for_accounts_that_say_nothing() {
     let mut caller = a_caller().await;
-    caller.set.cloud.settings.calls_per_second = 2;
+    caller.stack.cloud.settings.calls_per_second = 2;
     let mut answered = 0;
     while is_answered(&caller).await {
         answered += 1;
@@ -142,7 +142,8 @@ async fn what_the_set_allows_holds_for_accounts_that_say_nothing() {
 async fn an_answer_that_is_lost_makes_no_call_too_many() {
     let caller = a_caller_limited_to(2).await;
     caller.local().faults().by(|number, asked| {
-        (asked.operation == "UpdateItem" && number % 3 == 0).then_some(local::Fault::LoseAnswer)
+        (asked.operation == "UpdateItem" && number % 3 == 0)
+            .then_some(local::InjectedFault::LoseAnswer)
     });
     let mut answered = 0;
     for _ in 0..60 {
@@ -155,7 +156,7 @@ async fn an_answer_that_is_lost_makes_no_call_too_many() {
 async fn tokens_and_questions_count_like_calls() {
     let caller = a_caller_limited_to(1).await;
     caller
-        .set
+        .stack
         .cloud
         .accounts
         .put_login(Login::Client, "shop", "secret", &caller.known_as())
@@ -191,14 +192,14 @@ async fn tokens_and_questions_count_like_calls() {
         let response = caller.asks(all[number % all.len()].clone()).await;
         assert!(matches!(response.status, 200 | 404), "{}", response.body);
     }
-    let mark = caller.local().tally().counts();
+    let mark = caller.local().usage().counts();
     for request in all {
         let response = caller.asks(request).await;
         assert_eq!(response.status, 429, "{}", response.body);
         assert_eq!(retry_after(&response), Some("10"));
         assert!(response.body.contains("Rate Limited"), "{}", response.body);
     }
-    let used = caller.local().tally().since(&mark);
+    let used = caller.local().usage().since(&mark);
     assert_eq!(
         used.used_of(Service::DynamoDb).requests,
         0.0,

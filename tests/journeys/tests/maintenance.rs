@@ -128,7 +128,7 @@ async fn the_parked_are_looked_for_only_after_a_maintenance() {
 
 async fn parts_looked_through(caller: &Story) -> usize {
     let before = caller.local().faults().journal().len();
-    caller.set.recover().await.expect("nothing is in its way");
+    caller.stack.recover().await.expect("nothing is in its way");
     let journal = caller.local().faults().journal();
     let made = journal.iter().skip(before);
     made.filter(|entry| entry.operation == "Query").count()

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use journeys::{Call, Story, a_caller, call, part, subscriber};
 use local::names::{HIGH_QUEUE, LOW_QUEUE, MEDIUM_QUEUE};
-use local::set::Fed;
+use local::stack::EventSource;
 
 /// What one batch takes in this world.
 const BATCH_TIME: SignedDuration = SignedDuration::from_millis(100);
@@ -14,8 +14,8 @@ fn make(name: &str, priority: &str) -> Call {
 
 /// Each queue has a function of its own, which takes a batch at a time.
 async fn one_round(caller: &Story) {
-    for fed in Fed::ALL {
-        caller.set.deliver(fed).await;
+    for fed in EventSource::ALL {
+        caller.stack.deliver(fed).await;
     }
     caller.local().clock().advance(BATCH_TIME);
 }

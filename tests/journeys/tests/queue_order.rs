@@ -73,7 +73,9 @@ async fn they_do_so_when_the_queues_have_lost_everything() {
 async fn one_that_fails_does_not_hold_up_the_next() {
     let mut caller = a_caller_in_order().await;
     caller.queues(numbered(0)).await;
-    caller.queues(numbered(1).deleting(subscriber("nobody"))).await;
+    caller
+        .queues(numbered(1).deleting(subscriber("nobody")))
+        .await;
     caller.queues(numbered(2)).await;
     caller.settles().await;
     let told = caller.told();
@@ -130,7 +132,12 @@ async fn a_rate_bounds_how_often_they_are_begun() {
     }
     caller.queues(numbered(99)).await;
     caller.passes(seconds(5)).await;
-    assert_eq!(caller.told().len(), 2, "one of Low, and the other: {:?}", caller.told());
+    assert_eq!(
+        caller.told().len(),
+        2,
+        "one of Low, and the other: {:?}",
+        caller.told()
+    );
     let mut begun = 1;
     for _ in 0..8 {
         caller.passes(minutes(1)).await;
@@ -139,10 +146,17 @@ async fn a_rate_bounds_how_often_they_are_begun() {
         begun = low;
     }
     caller.passes(minutes(5)).await;
-    let low: Vec<String> = caller.told().into_iter().filter(|it| it != "n99 OK").collect();
+    let low: Vec<String> = caller
+        .told()
+        .into_iter()
+        .filter(|it| it != "n99 OK")
+        .collect();
     assert_eq!(low, all_well(0..24));
     for queue in local::names::QUEUES {
-        assert!(caller.local().sqs().dead_letters(queue).is_empty(), "{queue}");
+        assert!(
+            caller.local().sqs().dead_letters(queue).is_empty(),
+            "{queue}"
+        );
     }
 }
 
@@ -161,7 +175,12 @@ async fn after_maintenance_high_goes_first() {
     caller.passes(minutes(2)).await;
     caller.goes_into_maintenance(false).await;
     let before = caller.local().faults().journal().len();
-    caller.set.functions.tick().await.expect("nothing is in its way");
+    caller
+        .stack
+        .functions
+        .tick()
+        .await
+        .expect("nothing is in its way");
     let journal = caller.local().faults().journal();
     let woken = journal.iter().skip(before);
     let woken = woken.filter(|entry| entry.operation == "SendMessage");

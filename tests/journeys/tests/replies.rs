@@ -9,7 +9,7 @@ use journeys::{
     Call, Node, SendTo, Story, a_caller, call, days, hours, mail_to, minutes, part, post_to,
     seconds, subscriber,
 };
-use local::{Callback, CallbackAnswer, MailFault};
+use local::{CallbackAnswer, CapturedCallback, MailFault};
 use sha2::Sha256;
 
 const WHENS: [&str; 7] = [
@@ -41,7 +41,7 @@ fn make(name: &str) -> Call {
 /// The addresses that were called, in the order of the alphabet.
 fn places(caller: &Story) -> Vec<String> {
     let callbacks = caller.callbacks();
-    let place = |callback: &Callback| callback.url.rsplit('/').next().map(str::to_owned);
+    let place = |callback: &CapturedCallback| callback.url.rsplit('/').next().map(str::to_owned);
     let mut places: Vec<String> = callbacks.iter().filter_map(place).collect();
     places.sort();
     places
@@ -191,7 +191,7 @@ async fn every_attempt_is_signed_anew_under_the_same_id() {
     caller.passes(minutes(1)).await;
     let callbacks = caller.callbacks();
     callbacks.iter().for_each(verify);
-    let id = |callback: &Callback| callback.header("webhook-id").map(str::to_owned);
+    let id = |callback: &CapturedCallback| callback.header("webhook-id").map(str::to_owned);
     let (of_ann, of_bob): (Vec<_>, Vec<_>) = callbacks
         .iter()
         .partition(|callback| callback.url == ADDRESS);
@@ -199,12 +199,13 @@ async fn every_attempt_is_signed_anew_under_the_same_id() {
     assert_eq!(id(of_ann[0]), id(of_ann[1]));
     assert_eq!(of_ann[0].body, of_ann[1].body);
     assert_ne!(id(of_ann[0]), id(of_bob[0]));
-    let time = |callback: &Callback| callback.header("webhook-timestamp").map(str::to_owned);
+    let time =
+        |callback: &CapturedCallback| callback.header("webhook-timestamp").map(str::to_owned);
     assert_ne!(time(of_ann[0]), time(of_ann[1]));
 }
 
 /// As a receiver does it who has read the standard.
-fn verify(callback: &Callback) {
+fn verify(callback: &CapturedCallback) {
     let header = |name| callback.header(name).expect("it is signed");
     let (id, time) = (header("webhook-id"), header("webhook-timestamp"));
     assert_eq!(time, callback.at.as_second().to_string());

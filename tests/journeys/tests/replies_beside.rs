@@ -2,7 +2,7 @@
 
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, days, mail_to, minutes, part, post_to, seconds, subscriber};
-use local::{Asked, CallbackAnswer, Fault};
+use local::{AwsRequest, CallbackAnswer, InjectedFault};
 
 /// The kinds of records that hold a reply, in the order of their keys.
 fn holders(caller: &Story) -> Vec<String> {
@@ -13,7 +13,7 @@ fn holders(caller: &Story) -> Vec<String> {
     kinds
 }
 
-fn is_of_replies(asked: &Asked) -> bool {
+fn is_of_replies(asked: &AwsRequest) -> bool {
     asked.operation == "SendMessageBatch"
 }
 
@@ -88,7 +88,7 @@ async fn one_whose_wake_up_was_lost_is_found_within_two_minutes() {
     caller
         .local()
         .faults()
-        .when(is_of_replies, Fault::LoseRequest);
+        .when(is_of_replies, InjectedFault::LoseRequest);
     // The first attempt fails, so that somebody has to be woken for the next.
     caller
         .local()
@@ -135,7 +135,7 @@ async fn replies_to_earlier_calls_do_not_wait_for_one_in_trouble() {
             return None;
         }
         read += 1;
-        (read > 2).then_some(Fault::Throttle)
+        (read > 2).then_some(InjectedFault::Throttle)
     });
     caller.settles().await;
     assert_eq!(caller.told(), ["done 1 OK", "done 2 OK"]);
@@ -152,7 +152,7 @@ async fn replies_of_a_run_that_were_lost_together_are_all_found() {
     caller
         .local()
         .faults()
-        .when(is_of_replies, Fault::LoseRequest);
+        .when(is_of_replies, InjectedFault::LoseRequest);
     // A mail is the notifier's, and so are the replies behind it.
     let mail = mail_to("ann@example.com");
     caller.queues(part("c", 1, 4).telling(mail)).await;

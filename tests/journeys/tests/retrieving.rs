@@ -6,7 +6,7 @@ use journeys::look::{both, simple};
 use journeys::{
     Call, Story, a_caller, attribute, call, days, hours, look_for, minutes, part, subscriber,
 };
-use local::faults::Fault;
+use local::faults::InjectedFault;
 
 fn make(name: &str) -> Call {
     call().creating(subscriber(name))
@@ -437,7 +437,8 @@ async fn a_call_that_is_half_done_is_processing() {
     let mut transactions = 0;
     caller.local().faults().by(move |_, asked| {
         transactions += u32::from(asked.operation == "TransactWriteItems");
-        (asked.operation == "TransactWriteItems" && transactions > 1).then_some(Fault::LoseRequest)
+        (asked.operation == "TransactWriteItems" && transactions > 1)
+            .then_some(InjectedFault::LoseRequest)
     });
     caller.settles().await;
     assert_eq!(caller.state(&sent).await, "Processing");

@@ -4,7 +4,7 @@ use journeys::story::ADDRESS;
 use journeys::{
     Call, Story, a_caller, call, days, look_for, minutes, part, post_to, seconds, subscriber,
 };
-use local::faults::Fault;
+use local::faults::InjectedFault;
 
 /// Creates a subscriber of that name.
 fn make(name: &str) -> Call {
@@ -135,8 +135,11 @@ async fn a_conversation_waits_for_its_first_call_whoever_comes_last() {
 #[tokio::test(start_paused = true)]
 async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
     let mut caller = a_caller().await;
-    let is_create = |asked: &local::Asked| asked.operation == "CreateSchedule";
-    caller.local().faults().when(is_create, Fault::LoseRequest);
+    let is_create = |asked: &local::AwsRequest| asked.operation == "CreateSchedule";
+    caller
+        .local()
+        .faults()
+        .when(is_create, InjectedFault::LoseRequest);
     let sent = caller.queues(make("ann").at("2026-03-02T09:30:00Z")).await;
     assert!(caller.local().scheduler().schedules().is_empty());
     caller.passes(minutes(31)).await;
@@ -151,25 +154,28 @@ async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
 #[tokio::test(start_paused = true)]
 async fn a_part_of_the_index_that_cannot_be_read_keeps_no_other_waiting() {
     let mut caller = a_caller().await;
-    let is_create = |asked: &local::Asked| asked.operation == "CreateSchedule";
-    caller.local().faults().when(is_create, Fault::LoseRequest);
+    let is_create = |asked: &local::AwsRequest| asked.operation == "CreateSchedule";
+    caller
+        .local()
+        .faults()
+        .when(is_create, InjectedFault::LoseRequest);
     let names: Vec<String> = ('a'..='p').map(String::from).collect();
     for name in &names {
         caller.queues(make(name).at("2026-03-02T09:30:00Z")).await;
     }
-    let asks_first_half = |asked: &local::Asked| {
+    let asks_first_half = |asked: &local::AwsRequest| {
         let part = asked.json["ExpressionAttributeValues"][":shard"]["S"].as_str();
         part.is_some_and(|part| part < "8")
     };
     let faults = caller.local().faults();
-    faults.when(asks_first_half, Fault::LoseRequest);
+    faults.when(asks_first_half, InjectedFault::LoseRequest);
     caller.passes(minutes(31)).await;
     let of_second_half = caller.stored().len();
     assert!(
         (1..names.len()).contains(&of_second_half),
         "{of_second_half}"
     );
-    let recovered = caller.set.recover().await;
+    let recovered = caller.stack.recover().await;
     assert!(recovered.is_err(), "and it is said that it did not go well");
     caller.local().faults().clear();
     caller.passes(minutes(1)).await;

@@ -1,8 +1,8 @@
 //! Triggered sends: one mail per subscriber, at most once each.
 
 use journeys::{Call, Node, Story, a_caller, call, hours, look_for, mail_to, minutes};
-use local::faults::Fault;
-use local::{Asked, Mail, MailFault, Service};
+use local::faults::InjectedFault;
+use local::{AwsRequest, CapturedMail, MailFault, Service};
 
 fn definition(status: &str) -> String {
     format!(
@@ -43,7 +43,7 @@ async fn a_caller_with_a_definition() -> Story {
 }
 
 /// The mails that triggered sends have sent, by recipient.
-fn sent(caller: &Story) -> Vec<Mail> {
+fn sent(caller: &Story) -> Vec<CapturedMail> {
     let mut mails = caller.mails();
     mails.retain(|mail| mail.from == "shop@example.com");
     mails.sort_by(|one, other| one.to.cmp(&other.to));
@@ -84,7 +84,7 @@ async fn two_subscribers_get_a_mail_of_their_own() {
     assert_eq!(found.lines("StatusCode"), ["OK"]);
     is_created(&Node::read(found.rows[0].at("ResultDetailXML")));
 
-    let replies: Vec<Mail> = caller
+    let replies: Vec<CapturedMail> = caller
         .mails()
         .into_iter()
         .filter(|mail| mail.to == ["caller@example.com"])
@@ -175,14 +175,17 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
     }
 }
 
-fn is_mail(asked: &Asked) -> bool {
+fn is_mail(asked: &AwsRequest) -> bool {
     asked.service == Service::Ses && asked.operation == "SendEmail"
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mail_whose_answer_is_lost_is_unknown_and_not_sent_twice() {
     let mut caller = a_caller_with_a_definition().await;
-    caller.local().faults().once(is_mail, Fault::LoseAnswer);
+    caller
+        .local()
+        .faults()
+        .once(is_mail, InjectedFault::LoseAnswer);
     caller.queues(to_ann_and_bob()).await;
     caller.passes(hours(3)).await;
     assert_eq!(
@@ -201,7 +204,10 @@ async fn a_mail_whose_answer_is_lost_is_unknown_and_not_sent_twice() {
 #[tokio::test(start_paused = true)]
 async fn a_mail_that_never_left_is_sent_later() {
     let mut caller = a_caller_with_a_definition().await;
-    caller.local().faults().when(is_mail, Fault::LoseRequest);
+    caller
+        .local()
+        .faults()
+        .when(is_mail, InjectedFault::LoseRequest);
     caller.queues(to_ann_and_bob()).await;
     caller.passes(minutes(5)).await;
     assert_eq!(caller.mail_states(), ["Owed", "Owed"]);

@@ -1,11 +1,11 @@
 //! The door: loads the conversation, makes the call's record, commits. Each is a step of its own,
 //! and anything can happen between two of them.
 
-use calls::{Call, Conversation, Joined, Owed, Seen, Step};
+use calls::{Action, Call, Conversation, Joined, Seen, Step};
 use jiff::Timestamp;
 
 use crate::plan::Plan;
-use crate::world::{Arriving, Header, Wake, World};
+use crate::world::{Arriving, Header, WakeUp, World};
 
 /// A request has come in and its conversation has been loaded.
 pub fn arrive(world: &mut World, plan: &Plan, ingest: usize, sent: usize) {
@@ -48,7 +48,7 @@ pub fn keep(world: &mut World, plan: &Plan, ingest: usize) {
 }
 
 /// Commits if the conversation still stands as it was loaded; otherwise loads it again.
-pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_is_lost: bool) {
+pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_up_is_lost: bool) {
     let Some(mut arriving) = world.ingests[ingest].take() else {
         return;
     };
@@ -84,12 +84,12 @@ pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_is_lost: bool)
         }
         Joined::Refused(_) => {}
     }
-    settle(world, conversation, version, &step.owed, wake_is_lost);
+    settle(world, conversation, version, &step.actions, wake_up_is_lost);
 }
 
 /// Whether a commit would owe a wake-up, so that losing it makes a difference.
-pub fn would_wake(plan: &Plan, arriving: &Arriving) -> bool {
-    arriving.first.is_some() && !decide(plan, arriving).0.owed.is_empty()
+pub fn would_wake_up(plan: &Plan, arriving: &Arriving) -> bool {
+    arriving.first.is_some() && !decide(plan, arriving).0.actions.is_empty()
 }
 
 fn decide(plan: &Plan, arriving: &Arriving) -> (Step<Joined>, Call) {
@@ -136,19 +136,25 @@ fn call_of(plan: &Plan, arriving: &Arriving, sent: usize) -> Call {
 }
 
 /// What a committed step owes goes into the queue, or is lost on its way.
-pub fn settle(world: &mut World, conversation: usize, step: u64, owed: &[Owed], is_lost: bool) {
+pub fn settle(
+    world: &mut World,
+    conversation: usize,
+    step: u64,
+    actions: &[Action],
+    is_lost: bool,
+) {
     if is_lost {
         world.losses -= 1;
         return;
     }
-    for owed in owed {
-        let not_before_s = match owed {
-            Owed::Wake => i64::MIN,
-            Owed::WakeAt(at) => at.as_second(),
+    for actions in actions {
+        let not_before_s = match actions {
+            Action::WakeUp => i64::MIN,
+            Action::WakeUpAt(at) => at.as_second(),
             // Of a header that keeps its reply; the model keeps replies apart.
-            Owed::Reply => continue,
+            Action::Reply => continue,
         };
-        world.wakes.insert(Wake {
+        world.wake_ups.insert(WakeUp {
             conversation,
             step,
             not_before_s,
@@ -158,5 +164,5 @@ pub fn settle(world: &mut World, conversation: usize, step: u64, owed: &[Owed], 
 
 /// Its own wake-up, for that time.
 pub fn wake_at(world: &mut World, conversation: usize, step: u64, at: Timestamp) {
-    settle(world, conversation, step, &[Owed::WakeAt(at)], false);
+    settle(world, conversation, step, &[Action::WakeUpAt(at)], false);
 }

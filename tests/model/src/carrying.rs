@@ -1,16 +1,18 @@
 //! The processor: loads a conversation and takes it on, commit by commit, until it can go no
 //! further.
 
-use calls::{Call, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, SequenceCode, Told};
+use calls::{
+    Call, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, ReplyContext, SequenceCode,
+};
 
 use crate::arriving::wake_at;
 use crate::plan::{Does, Plan};
-use crate::world::{Carrying, Header, Kept, Switch, Wake, World};
+use crate::world::{Carrying, Header, ReplyLocation, Switch, WakeUp, World};
 
 /// A call that is due within this time is held in its queue; a later one is scheduled.
 const HELD_MAX_S: i64 = 300;
 
-pub fn receive(world: &mut World, processor: usize, wake: Wake) {
+pub fn receive(world: &mut World, processor: usize, wake: WakeUp) {
     let in_flight = |other: &Option<Carrying>| other.as_ref().is_some_and(|it| it.wake == wake);
     if world.processors.iter().any(in_flight) {
         world.redeliveries -= 1;
@@ -37,7 +39,7 @@ pub fn go_on(world: &mut World, plan: &Plan, processor: usize) {
 /// The message has done its work.
 fn put_down(world: &mut World, processor: usize) {
     if let Some(carrying) = world.processors[processor].take() {
-        world.wakes.remove(&carrying.wake);
+        world.wake_ups.remove(&carrying.wake);
     }
 }
 
@@ -45,7 +47,7 @@ fn put_down(world: &mut World, processor: usize) {
 fn commit(
     world: &mut World,
     processor: usize,
-    wake: Wake,
+    wake: WakeUp,
     seen: &Header,
     next: calls::Conversation,
 ) -> bool {
@@ -138,7 +140,7 @@ fn run(
 fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, seen: Header) {
     let wake = carrying.wake;
     let now = plan.time(world.instant);
-    let Phase::Closing { ending, .. } = &seen.conversation.phase else {
+    let Phase::Closing { end_reason, .. } = &seen.conversation.phase else {
         return;
     };
     let Some(sequence) = seen.conversation.unclosed().next() else {
@@ -157,7 +159,7 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
         how.outcome(status, now)
     });
     let told = told(&call, &outcome);
-    let mut replies = told.of_the_conversation(ending);
+    let mut replies = told.of_the_conversation(end_reason);
     if unrun.is_some() {
         replies.extend(told.of_the_call());
     }
@@ -172,7 +174,7 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
     keep_replies(kept, &replies);
 }
 
-fn keep_outcome(kept: &mut Kept, sequence: u32, outcome: &Outcome) {
+fn keep_outcome(kept: &mut ReplyLocation, sequence: u32, outcome: &Outcome) {
     let entry = (outcome.how.into(), outcome.overall_status.into());
     // Its record is new, or the whole transaction would fail.
     assert!(
@@ -181,7 +183,7 @@ fn keep_outcome(kept: &mut Kept, sequence: u32, outcome: &Outcome) {
     );
 }
 
-fn keep_replies(kept: &mut Kept, replies: &[Reply]) {
+fn keep_replies(kept: &mut ReplyLocation, replies: &[Reply]) {
     for reply in replies {
         kept.told_twice |= !kept.replies.insert((reply.sequence.get(), reply.number));
     }
@@ -196,8 +198,8 @@ fn number_of(call: &Call) -> usize {
     call.request_id.0.parse().expect("a number")
 }
 
-fn told<'a>(call: &'a Call, outcome: &'a Outcome) -> Told<'a> {
-    Told {
+fn told<'a>(call: &'a Call, outcome: &'a Outcome) -> ReplyContext<'a> {
+    ReplyContext {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,

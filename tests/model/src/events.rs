@@ -6,22 +6,45 @@ use stateright::{Model, Property};
 
 use crate::plan::Plan;
 use crate::properties;
-use crate::world::{Kept, Switch, Wake, World};
+use crate::world::{ReplyLocation, Switch, WakeUp, World};
 use crate::{arriving, carrying, keeping};
 
 /// One thing that happens; the numbers say at which function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    Arrives { ingest: usize, sent: usize },
-    IsKept { ingest: usize },
-    IsCommitted { ingest: usize, wake_is_lost: bool },
-    IngestDies { ingest: usize },
-    IsReceived { processor: usize, wake: Wake },
-    GoesOn { processor: usize },
-    ProcessorDies { processor: usize },
-    IsFound { conversation: usize },
-    IsLookedAt { wake_is_lost: bool },
-    IsCancelled { conversation: usize },
+    Arrives {
+        ingest: usize,
+        sent: usize,
+    },
+    IsKept {
+        ingest: usize,
+    },
+    IsCommitted {
+        ingest: usize,
+        wake_up_is_lost: bool,
+    },
+    IngestDies {
+        ingest: usize,
+    },
+    IsReceived {
+        processor: usize,
+        wake: WakeUp,
+    },
+    GoesOn {
+        processor: usize,
+    },
+    ProcessorDies {
+        processor: usize,
+    },
+    IsFound {
+        conversation: usize,
+    },
+    IsLookedAt {
+        wake_up_is_lost: bool,
+    },
+    IsCancelled {
+        conversation: usize,
+    },
     MaintenanceBegins,
     MaintenanceEnds,
     TimePasses,
@@ -40,8 +63,8 @@ impl Model for Plan {
             crashes: self.crashes,
             redeliveries: self.redeliveries,
             losses: self.losses,
-            conversations: vec![Kept::default(); self.conversations()],
-            wakes: BTreeSet::new(),
+            conversations: vec![ReplyLocation::default(); self.conversations()],
+            wake_ups: BTreeSet::new(),
             ingests: vec![None; self.ingests],
             processors: vec![None; self.processors],
             timekeeper: None,
@@ -73,9 +96,9 @@ impl Model for Plan {
             Event::IsKept { ingest } => arriving::keep(&mut world, self, ingest),
             Event::IsCommitted {
                 ingest,
-                wake_is_lost,
+                wake_up_is_lost,
             } => {
-                arriving::commit(&mut world, self, ingest, wake_is_lost);
+                arriving::commit(&mut world, self, ingest, wake_up_is_lost);
             }
             Event::IngestDies { ingest } => {
                 world.crashes -= 1;
@@ -90,7 +113,9 @@ impl Model for Plan {
                 world.processors[processor] = None;
             }
             Event::IsFound { conversation } => keeping::load(&mut world, conversation),
-            Event::IsLookedAt { wake_is_lost } => keeping::commit(&mut world, self, wake_is_lost),
+            Event::IsLookedAt { wake_up_is_lost } => {
+                keeping::commit(&mut world, self, wake_up_is_lost)
+            }
             Event::IsCancelled { conversation } => keeping::cancel(&mut world, self, conversation),
             Event::MaintenanceBegins => world.maintenance = Switch::On,
             Event::MaintenanceEnds => world.maintenance = Switch::OffAgain,
@@ -119,12 +144,12 @@ fn at_the_door(plan: &Plan, world: &World, events: &mut Vec<Event>) {
         } else {
             events.push(Event::IsCommitted {
                 ingest,
-                wake_is_lost: false,
+                wake_up_is_lost: false,
             });
-            if world.losses > 0 && arriving::would_wake(plan, arriving) {
+            if world.losses > 0 && arriving::would_wake_up(plan, arriving) {
                 events.push(Event::IsCommitted {
                     ingest,
-                    wake_is_lost: true,
+                    wake_up_is_lost: true,
                 });
             }
         }
@@ -137,7 +162,7 @@ fn at_the_door(plan: &Plan, world: &World, events: &mut Vec<Event>) {
 fn at_the_processor(plan: &Plan, world: &World, events: &mut Vec<Event>) {
     let now_s = plan.time(world.instant).as_second();
     let free = world.processors.iter().position(Option::is_none);
-    for wake in &world.wakes {
+    for wake in &world.wake_ups {
         let in_flight = world
             .processors
             .iter()
@@ -169,10 +194,12 @@ fn at_the_timekeeper(plan: &Plan, world: &World, events: &mut Vec<Event>) {
         return;
     };
     events.push(Event::IsLookedAt {
-        wake_is_lost: false,
+        wake_up_is_lost: false,
     });
-    if world.losses > 0 && keeping::would_wake(plan, looking) {
-        events.push(Event::IsLookedAt { wake_is_lost: true });
+    if world.losses > 0 && keeping::would_wake_up(plan, looking) {
+        events.push(Event::IsLookedAt {
+            wake_up_is_lost: true,
+        });
     }
 }
 

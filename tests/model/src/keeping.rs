@@ -17,7 +17,7 @@ pub fn is_found(world: &World, plan: &Plan, conversation: usize) -> bool {
     };
     let in_the_end = world.instant == plan.last_instant()
         && world
-            .wakes
+            .wake_ups
             .iter()
             .all(|wake| wake.conversation != conversation);
     match header.conversation.due {
@@ -44,7 +44,7 @@ pub fn load(world: &mut World, conversation: usize) {
     });
 }
 
-pub fn commit(world: &mut World, plan: &Plan, wake_is_lost: bool) {
+pub fn commit(world: &mut World, plan: &Plan, wake_up_is_lost: bool) {
     let Some(mut looking) = world.timekeeper.take() else {
         return;
     };
@@ -69,14 +69,14 @@ pub fn commit(world: &mut World, plan: &Plan, wake_is_lost: bool) {
         world,
         looking.conversation,
         version,
-        &step.owed,
-        wake_is_lost,
+        &step.actions,
+        wake_up_is_lost,
     );
 }
 
 /// Whether a commit would owe a wake-up.
-pub fn would_wake(plan: &Plan, looking: &Looking) -> bool {
-    !decide(plan, looking).owed.is_empty()
+pub fn would_wake_up(plan: &Plan, looking: &Looking) -> bool {
+    !decide(plan, looking).actions.is_empty()
 }
 
 fn decide(plan: &Plan, looking: &Looking) -> Step<()> {
@@ -87,7 +87,7 @@ fn decide(plan: &Plan, looking: &Looking) -> Step<()> {
         return Step {
             conversation: Some(parked),
             answer: (),
-            owed: Vec::new(),
+            actions: Vec::new(),
         };
     }
     conversation.look(now)
@@ -111,5 +111,5 @@ pub fn cancel(world: &mut World, plan: &Plan, conversation: usize) {
             conversation,
         });
     }
-    settle(world, conversation, version, &step.owed, false);
+    settle(world, conversation, version, &step.actions, false);
 }

@@ -1,10 +1,10 @@
 //! What holds in every world, and what comes about in every world in the end.
 
-use calls::{Ending, Phase, RespondWhen};
+use calls::{EndReason, Phase, RespondWhen};
 use stateright::Property;
 
 use crate::plan::Plan;
-use crate::world::{How, Kept, Status, World};
+use crate::world::{How, ReplyLocation, Status, World};
 
 /// The contract's longest silence.
 const SILENCE_MAX_S: i64 = 300;
@@ -26,7 +26,9 @@ fn in_the_end() -> Vec<Property<Plan>> {
             "whoever wants to know is told",
             |plan: &Plan, world: &World| {
                 is_over(plan, world)
-                    && every(plan, world, |plan, kept| kept.replies == owed(plan, kept))
+                    && every(plan, world, |plan, kept| {
+                        kept.replies == actions(plan, kept)
+                    })
             },
         ),
     ]
@@ -94,7 +96,7 @@ fn of_telling() -> Vec<Property<Plan>> {
             "a reply is written once, with or after its outcome",
             |plan: &Plan, world: &World| {
                 every(plan, world, |plan, kept| {
-                    !kept.told_twice && kept.replies.is_subset(&owed(plan, kept))
+                    !kept.told_twice && kept.replies.is_subset(&actions(plan, kept))
                 })
             },
         ),
@@ -122,24 +124,24 @@ fn of_telling() -> Vec<Property<Plan>> {
             world
                 .conversations
                 .iter()
-                .any(|kept| ending(kept).is_some())
+                .any(|kept| end_reason(kept).is_some())
         }),
     ]
 }
 
-fn every(plan: &Plan, world: &World, holds: impl Fn(&Plan, &Kept) -> bool) -> bool {
+fn every(plan: &Plan, world: &World, holds: impl Fn(&Plan, &ReplyLocation) -> bool) -> bool {
     world.conversations.iter().all(|kept| holds(plan, kept))
 }
 
 /// Nothing will happen any more.
 fn is_over(plan: &Plan, world: &World) -> bool {
     world.instant == plan.last_instant()
-        && world.wakes.is_empty()
+        && world.wake_ups.is_empty()
         && world.processors.iter().all(Option::is_none)
         && world.timekeeper.is_none()
 }
 
-fn is_settled(kept: &Kept) -> bool {
+fn is_settled(kept: &ReplyLocation) -> bool {
     let answered = kept.answered.iter().map(|(sequence, _)| sequence);
     let Some(header) = &kept.header else {
         return kept.answered.is_empty();
@@ -150,7 +152,7 @@ fn is_settled(kept: &Kept) -> bool {
             .all(|sequence| kept.outcomes.contains_key(sequence))
 }
 
-fn ran_in_order(kept: &Kept) -> bool {
+fn ran_in_order(kept: &ReplyLocation) -> bool {
     let in_order = kept
         .ran
         .iter()
@@ -159,14 +161,14 @@ fn ran_in_order(kept: &Kept) -> bool {
     in_order && (kept.ran.is_empty() || has_all(kept))
 }
 
-fn has_all(kept: &Kept) -> bool {
+fn has_all(kept: &ReplyLocation) -> bool {
     kept.header.as_ref().is_some_and(|header| {
         let conversation = &header.conversation;
         conversation.arrived.count() == conversation.calls_in_conversation.get()
     })
 }
 
-fn stops_at_the_first_error(kept: &Kept) -> bool {
+fn stops_at_the_first_error(kept: &ReplyLocation) -> bool {
     let failed = kept.outcomes.iter().find(|(_, (how, status))| {
         matches!(how, How::CarriedOut | How::Expired) && *status == Status::NotOk
     });
@@ -174,7 +176,7 @@ fn stops_at_the_first_error(kept: &Kept) -> bool {
 }
 
 /// Between a part and the latest of those that were counted before it.
-fn longest_gap_s(kept: &Kept) -> i64 {
+fn longest_gap_s(kept: &ReplyLocation) -> i64 {
     let mut last = None;
     let gaps = kept.arrivals_s.iter().map(|at| {
         let gap = last.map_or(0, |last: i64| at - last);
@@ -184,11 +186,11 @@ fn longest_gap_s(kept: &Kept) -> i64 {
     gaps.max().unwrap_or(0)
 }
 
-fn is_timed_out(kept: &Kept) -> bool {
-    ending(kept).is_some_and(|(ending, _)| *ending == Ending::TimedOut)
+fn is_timed_out(kept: &ReplyLocation) -> bool {
+    end_reason(kept).is_some_and(|(end_reason, _)| *end_reason == EndReason::TimedOut)
 }
 
-fn never_early(plan: &Plan, kept: &Kept) -> bool {
+fn never_early(plan: &Plan, kept: &ReplyLocation) -> bool {
     kept.ran.iter().all(|(sequence, instant)| {
         let scheduled = plan.sends[kept.calls[sequence]].scheduled_s;
         scheduled.is_none_or(|at| plan.instants_s[usize::from(*instant)] >= at)
@@ -196,22 +198,22 @@ fn never_early(plan: &Plan, kept: &Kept) -> bool {
 }
 
 /// How a conversation ends, and whether that is well.
-fn ending(kept: &Kept) -> Option<(&Ending, bool)> {
+fn end_reason(kept: &ReplyLocation) -> Option<(&EndReason, bool)> {
     match &kept.header.as_ref()?.conversation.phase {
         Phase::Gathering | Phase::Running(_) => None,
-        Phase::Closing { ending, .. } | Phase::Ended(ending) => {
-            Some((ending, *ending == Ending::Complete))
+        Phase::Closing { end_reason, .. } | Phase::Ended(end_reason) => {
+            Some((end_reason, *end_reason == EndReason::Complete))
         }
     }
 }
 
 /// The replies that what is known of the calls makes due.
-fn owed(plan: &Plan, kept: &Kept) -> std::collections::BTreeSet<(u32, u32)> {
-    let ended = ending(kept);
-    let mut owed = std::collections::BTreeSet::new();
+fn actions(plan: &Plan, kept: &ReplyLocation) -> std::collections::BTreeSet<(u32, u32)> {
+    let ended = end_reason(kept);
+    let mut actions = std::collections::BTreeSet::new();
     for (sequence, (how, status)) in &kept.outcomes {
         for (number, when) in (0..).zip(&plan.sends[kept.calls[sequence]].told) {
-            let is_owed = match when {
+            let is_pending = match when {
                 RespondWhen::Never => false,
                 RespondWhen::Always | RespondWhen::OnCallComplete => true,
                 RespondWhen::OnError => *status == Status::NotOk,
@@ -219,10 +221,10 @@ fn owed(plan: &Plan, kept: &Kept) -> std::collections::BTreeSet<(u32, u32)> {
                 RespondWhen::OnConversationComplete => ended.is_some(),
                 RespondWhen::OnConversationError => ended.is_some_and(|(_, well)| !well),
             };
-            if is_owed {
-                owed.insert((*sequence, number));
+            if is_pending {
+                actions.insert((*sequence, number));
             }
         }
     }
-    owed
+    actions
 }

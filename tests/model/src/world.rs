@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
-use calls::{Conversation, Due, Ended, Ending, Outcome, OverallStatus, Phase};
+use calls::{Conversation, Due, EndReason, Ended, Outcome, OverallStatus, Phase};
 use jiff::Timestamp;
 
 /// Everything there is at one moment.
@@ -17,8 +17,8 @@ pub struct World {
     pub crashes: u8,
     pub redeliveries: u8,
     pub losses: u8,
-    pub conversations: Vec<Kept>,
-    pub wakes: BTreeSet<Wake>,
+    pub conversations: Vec<ReplyLocation>,
+    pub wake_ups: BTreeSet<WakeUp>,
     pub ingests: Vec<Option<Arriving>>,
     pub processors: Vec<Option<Carrying>>,
     pub timekeeper: Option<Looking>,
@@ -33,7 +33,7 @@ pub enum Switch {
 
 /// A message in the queue, or with the scheduler until its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Wake {
+pub struct WakeUp {
     pub conversation: usize,
     pub step: u64,
     pub not_before_s: i64,
@@ -41,7 +41,7 @@ pub struct Wake {
 
 /// The records of one conversation, and what is to be told of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Kept {
+pub struct ReplyLocation {
     pub header: Option<Header>,
     /// The request that each call record was made by.
     pub calls: BTreeMap<u32, usize>,
@@ -142,7 +142,7 @@ pub struct Arriving {
 /// A conversation in a processor's hands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Carrying {
-    pub wake: Wake,
+    pub wake: WakeUp,
     pub seen: Option<Header>,
 }
 
@@ -155,7 +155,7 @@ pub struct Looking {
     pub maintenance: bool,
 }
 
-impl Kept {
+impl ReplyLocation {
     pub fn version(&self) -> u64 {
         self.header.as_ref().map_or(0, |header| header.version)
     }
@@ -165,14 +165,19 @@ impl Hash for Header {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Conversation {
             arrived,
-            told_at_end,
+            subscribers_at_end,
             last_arrival,
             priority,
             phase,
             due,
             ..
         } = &self.conversation;
-        (self.version, arrived.as_bytes(), told_at_end.as_bytes()).hash(state);
+        (
+            self.version,
+            arrived.as_bytes(),
+            subscribers_at_end.as_bytes(),
+        )
+            .hash(state);
         (last_arrival, priority).hash(state);
         match due {
             Due::At(at) => (0, Some(at)).hash(state),
@@ -184,24 +189,24 @@ impl Hash for Header {
             Phase::Running(progress) => {
                 (1, progress.next, progress.done_through, progress.chunks).hash(state);
             }
-            Phase::Closing { next, ending } => {
+            Phase::Closing { next, end_reason } => {
                 (2, next).hash(state);
-                hash_ending(ending, state);
+                hash_ending(end_reason, state);
             }
-            Phase::Ended(ending) => {
+            Phase::Ended(end_reason) => {
                 3.hash(state);
-                hash_ending(ending, state);
+                hash_ending(end_reason, state);
             }
         }
     }
 }
 
-fn hash_ending<H: Hasher>(ending: &Ending, state: &mut H) {
-    match ending {
-        Ending::Complete => 0.hash(state),
-        Ending::Failed { by, .. } => (1, by).hash(state),
-        Ending::TimedOut => 2.hash(state),
-        Ending::Invalidated { error_code } => (3, error_code).hash(state),
-        Ending::Cancelled { from } => (4, from).hash(state),
+fn hash_ending<H: Hasher>(end_reason: &EndReason, state: &mut H) {
+    match end_reason {
+        EndReason::Complete => 0.hash(state),
+        EndReason::Failed { by, .. } => (1, by).hash(state),
+        EndReason::TimedOut => 2.hash(state),
+        EndReason::Invalidated { error_code } => (3, error_code).hash(state),
+        EndReason::Cancelled { from } => (4, from).hash(state),
     }
 }

@@ -1,10 +1,10 @@
 //! Which happenings a seed stands for.
 
 use calls::{Method, QueuePriority, RespondWhen};
-use local::Fault;
+use local::InjectedFault;
 
 use crate::dice::Dice;
-use crate::happenings::{Deed, Failing, Flaw, Happening, Name, Part, Trouble};
+use crate::happenings::{Error, Failing, Flaw, Happening, Name, Part, Write};
 
 /// When every world begins.
 pub const START_MS: i64 = 1_795_000_000_000;
@@ -117,7 +117,7 @@ impl Maker {
             QueuePriority::High,
             QueuePriority::Low,
         ]);
-        let deed = Deed { method, objects };
+        let deed = Write { method, objects };
         Part {
             sequence,
             calls,
@@ -149,7 +149,7 @@ impl Maker {
             46..48 => Happening::SendsFlawed(self.dice.pick(&Flaw::ALL[..17])),
             48..63 => Happening::Works {
                 queue: self.queue(),
-                trouble: self.trouble(),
+                error: self.out_of_reach(),
             },
             63..67 => Happening::WorkTogether {
                 queue: self.queue(),
@@ -159,7 +159,7 @@ impl Maker {
                 which: self.dice.draw(),
             },
             70..74 => Happening::Ticks {
-                trouble: self.trouble(),
+                error: self.out_of_reach(),
             },
             74..86 => Happening::Jumps {
                 ms: self.dice.pick(&[
@@ -188,22 +188,22 @@ impl Maker {
         self.dice.pick(&[0, 1, 1, 2, 3, 3])
     }
 
-    fn trouble(&mut self) -> Option<Trouble> {
+    fn out_of_reach(&mut self) -> Option<Error> {
         if !self.stormy || !self.dice.one_in(3) {
             return None;
         }
         let fault = self.dice.pick(&[
-            Fault::LoseRequest,
-            Fault::LoseAnswer,
-            Fault::LoseAnswer,
-            Fault::Throttle,
-            Fault::Refuse(500),
-            Fault::Conflict,
-            Fault::CrashBefore,
-            Fault::CrashAfter,
-            Fault::CrashAfter,
+            InjectedFault::LoseRequest,
+            InjectedFault::LoseAnswer,
+            InjectedFault::LoseAnswer,
+            InjectedFault::Throttle,
+            InjectedFault::Refuse(500),
+            InjectedFault::Conflict,
+            InjectedFault::CrashBefore,
+            InjectedFault::CrashAfter,
+            InjectedFault::CrashAfter,
         ]);
-        Some(Trouble {
+        Some(Error {
             nth: 1 + self.dice.below(12),
             fault,
         })
@@ -216,7 +216,7 @@ impl Maker {
 
     fn sends(&mut self) -> Happening {
         let index = self.any();
-        let trouble = self.trouble();
+        let error = self.out_of_reach();
         let wilful = self.dice.below(24);
         let planned = &mut self.cast[index];
         let to = planned.name;
@@ -231,7 +231,7 @@ impl Maker {
                 spoilt(again, wilful, to)
             }
         };
-        Happening::Sends { to, part, trouble }
+        Happening::Sends { to, part, error }
     }
 
     fn send_together(&mut self) -> Happening {
@@ -258,7 +258,7 @@ impl Maker {
         if matches!(name, Name::Named(_)) && !self.dice.one_in(3) {
             return Happening::Cancels {
                 name,
-                trouble: self.trouble(),
+                error: self.out_of_reach(),
             };
         }
         let part = self.dice.pick(&parts);

@@ -1,7 +1,7 @@
 //! What can happen in a world.
 
 use calls::{Method, QueuePriority, RespondWhen};
-use local::Fault;
+use local::InjectedFault;
 
 /// One part of a conversation, with all that stands in its Body. Two parts are the same content
 /// if they are equal.
@@ -9,7 +9,7 @@ use local::Fault;
 pub struct Part {
     pub sequence: u32,
     pub calls: u32,
-    pub deed: Deed,
+    pub deed: Write,
     /// Milliseconds of the world's clock.
     pub scheduled_ms: Option<i64>,
     pub expires_ms: Option<i64>,
@@ -21,7 +21,7 @@ pub struct Part {
 
 /// What a call does: one method on some objects of its conversation, by their numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deed {
+pub struct Write {
     pub method: Method,
     pub objects: Vec<u8>,
 }
@@ -39,9 +39,9 @@ pub enum Name {
 
 /// What goes wrong with the `nth` request to AWS from the start of a happening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct Error {
     pub nth: u64,
-    pub fault: Fault,
+    pub fault: InjectedFault,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum Happening {
     Sends {
         to: Name,
         part: Part,
-        trouble: Option<Trouble>,
+        error: Option<Error>,
     },
     /// Two requests at the door at the same time; `spread` says how they interleave.
     SendTogether {
@@ -61,7 +61,7 @@ pub enum Happening {
     /// A function gets one batch from its queue.
     Works {
         queue: usize,
-        trouble: Option<Trouble>,
+        error: Option<Error>,
     },
     /// Two functions get the same batch at the same time.
     WorkTogether {
@@ -73,7 +73,7 @@ pub enum Happening {
         which: u64,
     },
     Ticks {
-        trouble: Option<Trouble>,
+        error: Option<Error>,
     },
     /// The clock jumps.
     Jumps {
@@ -84,7 +84,7 @@ pub enum Happening {
     Maintenance(bool),
     Cancels {
         name: Name,
-        trouble: Option<Trouble>,
+        error: Option<Error>,
     },
     /// The same by the RequestID of a part.
     CancelsRequest {
@@ -191,26 +191,26 @@ impl Happening {
     /// What is counted, so that no kind of happening is forgotten.
     pub fn kind(&self) -> String {
         match self {
-            Self::Sends { to, trouble, .. } => {
+            Self::Sends { to, error, .. } => {
                 let to = match to {
                     Name::Named(_) => "part",
                     Name::Alone(_) => "call alone",
                     Name::Keyed(_) => "call with a key",
                 };
-                format!("sends a {to}{}", with(trouble.as_ref()))
+                format!("sends a {to}{}", with(error.as_ref()))
             }
             Self::SendTogether { .. } => "two at the door".to_owned(),
             Self::SendsFlawed(flaw) => format!("sends {flaw:?}"),
-            Self::Works { queue: 3, trouble } => format!("notifies{}", with(trouble.as_ref())),
-            Self::Works { trouble, .. } => format!("processes{}", with(trouble.as_ref())),
+            Self::Works { queue: 3, error } => format!("notifies{}", with(error.as_ref())),
+            Self::Works { error, .. } => format!("processes{}", with(error.as_ref())),
             Self::WorkTogether { queue: 3, .. } => "two notify".to_owned(),
             Self::WorkTogether { .. } => "two process".to_owned(),
             Self::ComesAgain { .. } => "a message comes again".to_owned(),
-            Self::Ticks { trouble } => format!("ticks{}", with(trouble.as_ref())),
+            Self::Ticks { error } => format!("ticks{}", with(error.as_ref())),
             Self::Jumps { .. } => "the clock jumps".to_owned(),
             Self::Settles => "all is settled".to_owned(),
             Self::Maintenance(on) => format!("maintenance {on}"),
-            Self::Cancels { trouble, .. } => format!("cancels{}", with(trouble.as_ref())),
+            Self::Cancels { error, .. } => format!("cancels{}", with(error.as_ref())),
             Self::CancelsRequest { .. } => "cancels a request".to_owned(),
             Self::ReceiverFails { how, .. } => match how {
                 Failing::Status(_) => "a receiver answers badly".to_owned(),
@@ -238,12 +238,12 @@ impl Happening {
         }
     }
 
-    pub const fn trouble(&self) -> Option<Trouble> {
+    pub const fn out_of_reach(&self) -> Option<Error> {
         match self {
-            Self::Sends { trouble, .. }
-            | Self::Works { trouble, .. }
-            | Self::Ticks { trouble }
-            | Self::Cancels { trouble, .. } => *trouble,
+            Self::Sends { error, .. }
+            | Self::Works { error, .. }
+            | Self::Ticks { error }
+            | Self::Cancels { error, .. } => *error,
             Self::SendTogether { .. }
             | Self::SendsFlawed(_)
             | Self::WorkTogether { .. }
@@ -257,6 +257,6 @@ impl Happening {
     }
 }
 
-fn with(trouble: Option<&Trouble>) -> String {
-    trouble.map_or_else(String::new, |trouble| format!(" with {:?}", trouble.fault))
+fn with(error: Option<&Error>) -> String {
+    error.map_or_else(String::new, |error| format!(" with {:?}", error.fault))
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures_util::future::join;
 use jiff::Timestamp;
 
-use crate::happenings::{Happening, Name, Part, Touched, Trouble};
+use crate::happenings::{Error, Happening, Name, Part, Touched};
 use crate::possible::Possible;
 use crate::reference::{Answer, is_past};
 use crate::requests;
@@ -47,10 +47,10 @@ impl World {
 
     /// One happening, and whether all that can be seen after it can be.
     pub async fn goes_on(&mut self, happening: &Happening) -> Result<()> {
-        self.calm &= happening.trouble().is_none();
-        self.stage.expect(happening.trouble());
+        self.calm &= happening.out_of_reach().is_none();
+        self.stage.expect(happening.out_of_reach());
         match happening {
-            Happening::Sends { to, part, trouble } => self.sends(*to, part, *trouble).await?,
+            Happening::Sends { to, part, error } => self.sends(*to, part, *error).await?,
             Happening::SendTogether { to, parts, spread } => {
                 self.send_together(*to, parts, *spread).await?;
             }
@@ -116,13 +116,13 @@ impl World {
             .await
     }
 
-    async fn sends(&mut self, to: Name, part: &Part, trouble: Option<Trouble>) -> Result<()> {
+    async fn sends(&mut self, to: Name, part: &Part, error: Option<Error>) -> Result<()> {
         let (status, body) = self.say(to, part).await;
         let now_ms = self.stage.now_ms();
         let crashed = self.stage.all_clear();
         let heard = requests::read_answer(status, &body).filter(|_| !crashed);
         ensure!(
-            heard.is_some() || trouble.is_some(),
+            heard.is_some() || error.is_some(),
             "no answer without trouble: {body}"
         );
         let answer = self.heard(to, part, heard)?;
@@ -199,7 +199,7 @@ impl World {
         let envelope = requests::cancel("ScheduledConversation", "ConversationID", &id);
         let answer = self.delete(envelope).await?;
         match answer {
-            Deleted::Fault => {}
+            Deleted::InjectedFault => {}
             Deleted::Unheard => self.of(name).cancelled(None),
             Deleted::Said(code) => self.of(name).cancelled(Some(code)),
         }
@@ -215,7 +215,7 @@ impl World {
             .await?;
         let is_part = self.of(name).states.iter().all(|state| state.calls > 1);
         match answer {
-            Deleted::Fault => {}
+            Deleted::InjectedFault => {}
             Deleted::Said(Some(204)) if is_part => {}
             Deleted::Said(code) if !is_part => self.of(name).cancelled(Some(code)),
             Deleted::Said(_) | Deleted::Unheard => anyhow::bail!("cancelled: {answer:?}"),
@@ -229,7 +229,7 @@ impl World {
         let crashed = self.stage.all_clear();
         if crashed || (status != 200 && !self.calm) {
             return Ok(if self.maintenance {
-                Deleted::Fault
+                Deleted::InjectedFault
             } else {
                 Deleted::Unheard
             });
@@ -239,7 +239,7 @@ impl World {
             "a Delete is answered {status}: {body}"
         );
         if status != 200 {
-            return Ok(Deleted::Fault);
+            return Ok(Deleted::InjectedFault);
         }
         let code = requests::texts(&body, "ErrorCode")
             .first()
@@ -319,7 +319,7 @@ impl World {
             self.callbacks_seen += 1;
             let (name, sequence, variant, number) =
                 requests::addressed(&callback.url).context("a reply to somebody else")?;
-            let may = self.of(name).may_owe(sequence, variant, number);
+            let may = self.of(name).may_leave_actions(sequence, variant, number);
             ensure!(
                 may,
                 "{} was not to be told: {:#?}",
@@ -355,7 +355,7 @@ impl World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deleted {
     /// Refused as a whole, or not made at all.
-    Fault,
+    InjectedFault,
     Unheard,
     /// With this code, or done.
     Said(Option<u32>),

@@ -141,9 +141,9 @@ impl Possible {
     }
 
     /// Whether a reply can be due.
-    pub fn may_owe(&self, sequence: u32, variant: u8, number: usize) -> bool {
+    pub fn may_leave_actions(&self, sequence: u32, variant: u8, number: usize) -> bool {
         self.states.iter().any(|state| {
-            state.owed().contains(&(sequence, number))
+            state.actions().contains(&(sequence, number))
                 && state
                     .parts
                     .get(&sequence)

@@ -70,8 +70,8 @@ fn ends(world: &World, name: Name) -> Result<()> {
         ensure!(over, "{name:?} has no end: {state:?}");
     }
     let agrees = possible.iter().any(|state| {
-        let owed = state.owed();
-        owed.len() == told.len() && owed.iter().all(|owed| told.contains(owed))
+        let actions = state.actions();
+        actions.len() == told.len() && actions.iter().all(|actions| told.contains(actions))
     });
     ensure!(agrees, "{name:?}: told {told:?}, of {possible:#?}");
     Ok(())

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use calls::{Method, RespondWhen};
 
-use crate::happenings::{Deed, Part};
+use crate::happenings::{Part, Write};
 
 /// The contract's longest silence.
 const SILENCE_MAX_MS: i64 = 300_000;
@@ -304,18 +304,18 @@ impl State {
     }
 
     /// The replies that are due by now: SequenceCode and number of the SendResponseTo.
-    pub fn owed(&self) -> Vec<(u32, usize)> {
+    pub fn actions(&self) -> Vec<(u32, usize)> {
         let ended = match self.phase {
             Phase::Over(end) => Some(end),
             Phase::Absent | Phase::Gathering | Phase::Running { .. } => None,
         };
-        let mut owed = Vec::new();
+        let mut actions = Vec::new();
         for (sequence, outcome) in &self.outcomes {
             let Some(part) = self.parts.get(sequence) else {
                 continue;
             };
             for (number, when) in part.told.iter().enumerate() {
-                let is_owed = match when {
+                let is_pending = match when {
                     RespondWhen::Never => false,
                     RespondWhen::Always | RespondWhen::OnCallComplete => true,
                     RespondWhen::OnError => *outcome != Outcome::Complete,
@@ -325,12 +325,12 @@ impl State {
                         ended.is_some_and(|end| end != End::Complete)
                     }
                 };
-                if is_owed {
-                    owed.push((*sequence, number));
+                if is_pending {
+                    actions.push((*sequence, number));
                 }
             }
         }
-        owed
+        actions
     }
 }
 
@@ -340,7 +340,7 @@ pub fn written(part: &Part) -> String {
 }
 
 fn carried_out(part: &Part, store: &mut BTreeMap<u8, String>) -> Outcome {
-    let Deed { method, objects } = &part.deed;
+    let Write { method, objects } = &part.deed;
     let mut all_well = true;
     for object in objects {
         let is_there = store.contains_key(object);

@@ -3,7 +3,7 @@
 use calls::{Method, QueuePriority, RespondWhen};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::happenings::{Deed, Flaw, Name, Part};
+use crate::happenings::{Flaw, Name, Part, Write};
 use crate::reference::{Answer, written};
 
 /// The token that every world knows.
@@ -70,7 +70,7 @@ pub fn part(to: Name, part: &Part) -> String {
             "<RequestExpirationTime>{at}</RequestExpirationTime>"
         ));
     }
-    let Deed { method, objects } = &part.deed;
+    let Write { method, objects } = &part.deed;
     let objects: String = objects
         .iter()
         .map(|object| {

@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex};
 
 use aws_smithy_types::retry::RetryConfig;
 use calls::AccountId;
-use cloud::Chance;
+use cloud::Random;
 use cloud::accounts::{Account, Caller};
 use jiff::{SignedDuration, Timestamp};
-use local::set::{Fed, LOCAL, LOCAL_WEBHOOK_SECRET};
-use local::{Callback, CallbackAnswer, Delivery, Fault, LocalClock, LocalCloud, Set};
+use local::stack::{EventSource, LOCAL, LOCAL_WEBHOOK_SECRET};
+use local::{
+    CallbackAnswer, CapturedCallback, InjectedFault, LocalClock, LocalCloud, ReceivedMessage, Stack,
+};
 
 use crate::dice::Dice;
 use crate::generators::START_MS;
-use crate::happenings::{Failing, Trouble};
+use crate::happenings::{Error, Failing};
 use crate::requests::{TOKEN, texts};
 
 /// Messages in one batch, as in the template.
@@ -24,9 +26,9 @@ const BATCH: usize = 10;
 const ROUNDS_MAX: usize = 300;
 
 pub struct Stage {
-    set: Set,
+    stack: Stack,
     /// All that was ever delivered, for it may come again.
-    delivered: Vec<Delivery>,
+    delivered: Vec<ReceivedMessage>,
     /// How many of the next replies fail.
     failing: Arc<Mutex<(u8, Failing)>>,
 }
@@ -44,13 +46,13 @@ impl Stage {
         let start = Timestamp::from_millisecond(START_MS)?;
         let local = LocalCloud::with_tables_at(LocalClock::frozen_at(start))?;
         let dice = Mutex::new(Dice::new(seed ^ 0x00ad_d1c7));
-        let chance = Chance::from_fn(move || {
+        let random = Random::from_fn(move || {
             let mut dice = dice.lock().expect("nobody panics with it");
             u128::from(dice.draw()) << 64 | u128::from(dice.draw())
         });
         // Without retries of the SDK's own, every trouble reaches the product.
         let connector = local.http_connector();
-        let set = Set::new(local, connector, chance, RetryConfig::disabled());
+        let stack = Stack::new(local, connector, random, RetryConfig::disabled());
         let caller = Caller {
             account: AccountId(LOCAL.to_owned()),
             async_by_default: false,
@@ -64,39 +66,43 @@ impl Stage {
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
         };
-        set.cloud.accounts.put_account(&account).await?;
+        stack.cloud.accounts.put_account(&account).await?;
         // Good for as long as any world lasts.
         let later = start + SignedDuration::from_hours(24);
-        set.cloud.accounts.keep_token(TOKEN, &caller, later).await?;
+        stack
+            .cloud
+            .accounts
+            .keep_token(TOKEN, &caller, later)
+            .await?;
         let failing = Arc::new(Mutex::new((0, Failing::NoAnswer)));
         let plan = Arc::clone(&failing);
-        set.local.callbacks().answer_by(move |_| fail(&plan));
+        stack.local.callbacks().answer_by(move |_| fail(&plan));
         Ok(Self {
-            set,
+            stack,
             delivered: Vec::new(),
             failing,
         })
     }
 
     pub fn now_ms(&self) -> i64 {
-        self.set.local.clock().now().as_millisecond()
+        self.stack.local.clock().now().as_millisecond()
     }
 
     pub fn jump(&self, ms: i64) {
-        self.set
+        self.stack
             .local
             .clock()
             .advance(SignedDuration::from_millis(ms));
     }
 
     pub fn requests_made(&self) -> u64 {
-        self.set.local.faults().requests_made()
+        self.stack.local.faults().requests_made()
     }
 
     /// What goes wrong with one of the next requests to AWS.
-    pub fn expect(&self, trouble: Option<Trouble>) {
-        if let Some(Trouble { nth, fault }) = trouble {
-            let faults = self.set.local.faults();
+    pub fn expect(&self, error: Option<Error>) {
+        if let Some(Error { nth, fault }) = error {
+            let faults = self.stack.local.faults();
             faults.at(faults.requests_made() + nth, fault);
         }
     }
@@ -104,8 +110,8 @@ impl Stage {
     /// Requests to AWS take their time, so that functions overtake each other.
     pub fn spread(&self, seed: u64) {
         let mut dice = Dice::new(seed);
-        self.set.local.faults().by(move |_, _| {
-            Some(Fault::Delay(std::time::Duration::from_millis(
+        self.stack.local.faults().by(move |_, _| {
+            Some(InjectedFault::Delay(std::time::Duration::from_millis(
                 dice.below(12),
             )))
         });
@@ -113,7 +119,7 @@ impl Stage {
 
     /// All goes well again. `true`: the function had died.
     pub fn all_clear(&self) -> bool {
-        let faults = self.set.local.faults();
+        let faults = self.stack.local.faults();
         let crashed = faults.crashed();
         faults.clear();
         faults.restart();
@@ -136,7 +142,7 @@ impl Stage {
             body: envelope.into_bytes(),
             origin: "https://aftercall.example".to_owned(),
         };
-        let response = ingest::answer(&self.set.cloud, &request).await;
+        let response = ingest::answer(&self.stack.cloud, &request).await;
         (response.status, response.body)
     }
 
@@ -153,16 +159,20 @@ impl Stage {
         Ok(seen.collect())
     }
 
-    fn receive(&mut self, queue: usize) -> Vec<Delivery> {
-        let batch = self.set.local.sqs().receive(Fed::ALL[queue].queue(), BATCH);
+    fn receive(&mut self, queue: usize) -> Vec<ReceivedMessage> {
+        let batch = self
+            .stack
+            .local
+            .sqs()
+            .receive(EventSource::ALL[queue].queue(), BATCH);
         self.delivered.extend(batch.iter().cloned());
         batch
     }
 
-    async fn run(&self, queue: usize, batch: &[Delivery]) -> Vec<Delivery> {
-        let failed = match Fed::ALL[queue] {
-            Fed::Processor(priority) => self.set.functions.process(priority, batch).await,
-            Fed::Notifier => self.set.functions.notify(batch).await,
+    async fn run(&self, queue: usize, batch: &[ReceivedMessage]) -> Vec<ReceivedMessage> {
+        let failed = match EventSource::ALL[queue] {
+            EventSource::Processor(priority) => self.stack.functions.process(priority, batch).await,
+            EventSource::Notifier => self.stack.functions.notify(batch).await,
         };
         let done = batch
             .iter()
@@ -175,8 +185,8 @@ impl Stage {
         let batch = self.receive(queue);
         let done = self.run(queue, &batch).await;
         // Whoever has died deletes nothing.
-        if !self.set.local.faults().crashed() {
-            self.set.local.sqs().delete(&done);
+        if !self.stack.local.faults().crashed() {
+            self.stack.local.sqs().delete(&done);
         }
         (batch.len(), done.len())
     }
@@ -185,14 +195,14 @@ impl Stage {
     pub async fn work_twice(&mut self, queue: usize) {
         let batch = self.receive(queue);
         for delivery in &batch {
-            self.set.local.sqs().deliver_again(delivery);
+            self.stack.local.sqs().deliver_again(delivery);
         }
         let again = self.receive(queue);
         let this = &*self;
         let (one, other) =
             futures_util::future::join(this.run(queue, &batch), this.run(queue, &again)).await;
-        self.set.local.sqs().delete(&one);
-        self.set.local.sqs().delete(&other);
+        self.stack.local.sqs().delete(&one);
+        self.stack.local.sqs().delete(&other);
     }
 
     pub fn deliver_again(&self, which: u64) {
@@ -201,13 +211,13 @@ impl Stage {
             .checked_rem(count)
             .and_then(|index| self.delivered.get(usize::try_from(index).unwrap_or(0)))
         {
-            self.set.local.sqs().deliver_again(delivery);
+            self.stack.local.sqs().deliver_again(delivery);
         }
     }
 
     pub async fn tick(&self) -> bool {
-        self.set.local.fire_due();
-        self.set.functions.tick().await.is_ok()
+        self.stack.local.fire_due();
+        self.stack.functions.tick().await.is_ok()
     }
 
     /// Whatever is due and possible, until nothing is.
@@ -215,7 +225,7 @@ impl Stage {
         self.tick().await;
         for _ in 0..ROUNDS_MAX {
             let mut idle = true;
-            for queue in 0..Fed::ALL.len() {
+            for queue in 0..EventSource::ALL.len() {
                 let (received, _) = self.work(queue).await;
                 idle &= received == 0;
             }
@@ -227,7 +237,7 @@ impl Stage {
     }
 
     pub async fn maintenance(&self, on: bool) -> anyhow::Result<()> {
-        Ok(self.set.cloud.accounts.set_maintenance(on).await?)
+        Ok(self.stack.cloud.accounts.set_maintenance(on).await?)
     }
 
     /// The next so many replies fail; those that were to fail before do not count any more.
@@ -235,13 +245,13 @@ impl Stage {
         *self.failing.lock().expect("nobody panics with it") = (times, how);
     }
 
-    pub fn callbacks(&self) -> Vec<Callback> {
-        self.set.local.callbacks().callbacks()
+    pub fn callbacks(&self) -> Vec<CapturedCallback> {
+        self.stack.local.callbacks().callbacks()
     }
 
     /// What was asked of AWS, in its order.
     pub fn journal(&self) -> Vec<String> {
-        self.set
+        self.stack
             .local
             .faults()
             .journal()
@@ -252,9 +262,9 @@ impl Stage {
 
     /// Messages that are left in queues.
     pub fn left_in_queues(&self) -> usize {
-        Fed::ALL
+        EventSource::ALL
             .iter()
-            .map(|fed| self.set.local.sqs().depth(fed.queue()))
+            .map(|fed| self.stack.local.sqs().depth(fed.queue()))
             .sum()
     }
 
@@ -262,8 +272,16 @@ impl Stage {
     pub async fn still_due(&self) -> anyhow::Result<Vec<String>> {
         let mut due = Vec::new();
         for shard in "0123456789abcdef".chars().map(String::from) {
-            for shard in [cloud::standing::parked_shard(&shard), shard] {
-                let entries = self.set.cloud.calls.due(&shard, Timestamp::MAX, 10).await?;
+            for shard in [
+                cloud::records::conversation_record::parked_shard(&shard),
+                shard,
+            ] {
+                let entries = self
+                    .stack
+                    .cloud
+                    .calls
+                    .due(&shard, Timestamp::MAX, 10)
+                    .await?;
                 due.extend(
                     entries
                         .into_iter()

@@ -1,11 +1,11 @@
 //! One mail of a triggered send: how it stands, and handing it to the mail service.
 
 use calls::AccountId;
-use cloud::mail::{Mail, MailSession, Sent};
-use cloud::mail_record::{MailRecord, MailState};
-use cloud::{Cloud, CommitError, Trouble};
+use cloud::aws::mail::{Mail, MailSession, Sent};
+use cloud::records::mail_record::{MailRecord, MailState};
+use cloud::{Cloud, CommitError, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailOrder, Working};
+use objects::{MailOrder, Overlay};
 use tracing::{error, info, warn};
 
 use super::has_time;
@@ -31,7 +31,7 @@ pub(super) enum Stands {
     /// Nor will it take any other of this sender, until somebody has verified it.
     SenderUnverified,
     /// The mail service is out of reach, or takes none: no use in going on.
-    Trouble,
+    Error,
     /// Its answer could not be waited for.
     OutOfTime,
 }
@@ -46,7 +46,7 @@ pub(super) async fn look(cloud: &Cloud, mail: &MailRecord) -> Stands {
             let unknown = note(cloud, mail, MailState::Unknown, Some(STOPPED)).await;
             settled(unknown.map(|_| Stands::Done))
         }
-        MailState::Owed => Stands::Open,
+        MailState::Pending => Stands::Open,
     }
 }
 
@@ -57,21 +57,21 @@ pub(super) async fn send(
     mail: &MailRecord,
     deadline: Timestamp,
 ) -> Stands {
-    settled(send_owed(cloud, session, mail, deadline).await)
+    settled(send_pending(cloud, session, mail, deadline).await)
 }
 
 fn settled(stands: Result<Stands, CommitError>) -> Stands {
     match stands {
         Ok(stands) => stands,
-        Err(CommitError::Overtaken) => Stands::Open,
-        Err(CommitError::Unavailable(trouble)) => {
-            warn!(trouble = trouble.in_full(), "mail is left for later");
-            Stands::Trouble
+        Err(CommitError::Conflict) => Stands::Open,
+        Err(CommitError::Cloud(error)) => {
+            warn!(error = error.in_full(), "mail is left for later");
+            Stands::Error
         }
     }
 }
 
-async fn send_owed(
+async fn send_pending(
     cloud: &Cloud,
     session: &MailSession,
     mail: &MailRecord,
@@ -87,7 +87,7 @@ async fn send_owed(
     }
     let claimed = note(cloud, mail, MailState::Sending(cloud.now()), None).await?;
     let (conversation, number) = (&mail.conversation, mail.number);
-    match session.send(&letter(order)).await {
+    match session.send(&reply_mail(order)).await {
         Ok(Sent::Taken) => {
             info!(%conversation, number, "mail sent");
             note(cloud, &claimed, MailState::Sent(cloud.now()), None).await?;
@@ -99,35 +99,35 @@ async fn send_owed(
             Ok(Stands::Done)
         }
         // Certain not to have been taken: it is owed as before.
-        Err(trouble) if trouble.was_refused() => {
-            warn!(%conversation, number, trouble = trouble.in_full(), "mail was not taken");
-            note(cloud, &claimed, MailState::Owed, None).await?;
-            Ok(not_taken(&trouble))
+        Err(error) if error.was_refused() => {
+            warn!(%conversation, number, error = error.in_full(), "mail was not taken");
+            note(cloud, &claimed, MailState::Pending, None).await?;
+            Ok(not_taken(&error))
         }
-        Err(trouble) => {
-            error!(%conversation, number, trouble = trouble.in_full(), "mail is unknown");
+        Err(error) => {
+            error!(%conversation, number, error = error.in_full(), "mail is unknown");
             note(cloud, &claimed, MailState::Unknown, Some(NO_ANSWER)).await?;
             Ok(Stands::Done)
         }
     }
 }
 
-fn not_taken(trouble: &Trouble) -> Stands {
-    match trouble {
-        Trouble::MailThrottled(_) => Stands::Throttled,
-        Trouble::MailSenderUnverified(_) => Stands::SenderUnverified,
-        Trouble::MailRecipientUnverified(_) => Stands::Open,
-        Trouble::Mail(_)
-        | Trouble::MailRefused(_)
-        | Trouble::MailNotSent(_)
-        | Trouble::Table { .. }
-        | Trouble::Queue { .. }
-        | Trouble::Schedule { .. }
-        | Trouble::Bodies { .. }
-        | Trouble::Seal { .. }
-        | Trouble::Overtaken(_)
-        | Trouble::Unreadable { .. }
-        | Trouble::Missing(_) => Stands::Trouble,
+fn not_taken(error: &Error) -> Stands {
+    match error {
+        Error::MailThrottled(_) => Stands::Throttled,
+        Error::MailSenderUnverified(_) => Stands::SenderUnverified,
+        Error::MailRecipientUnverified(_) => Stands::Open,
+        Error::Mail(_)
+        | Error::MailRefused(_)
+        | Error::MailNotSent(_)
+        | Error::Table { .. }
+        | Error::Queue { .. }
+        | Error::Schedule { .. }
+        | Error::LargeBodies { .. }
+        | Error::PasswordEncryption { .. }
+        | Error::Conflict(_)
+        | Error::Unreadable { .. }
+        | Error::Missing(_) => Stands::Error,
     }
 }
 
@@ -153,13 +153,13 @@ pub(super) async fn is_held(
     cloud: &Cloud,
     account: &AccountId,
     mail: &MailRecord,
-) -> Result<bool, Trouble> {
+) -> Result<bool, Error> {
     let definition = definition_of(mail);
     if definition.is_empty() {
         return Ok(false);
     }
-    let working = Working::new(account);
-    let source = objects::retrieve_from(&working, "TriggeredSendDefinition");
+    let overlay = Overlay::new(account);
+    let source = objects::retrieve_from(&overlay, "TriggeredSendDefinition");
     let key = match &source {
         Ok(Ok(source)) => source.direct_key("CustomerKey", &definition, cloud.now()),
         Ok(Err(_)) | Err(_) => None,
@@ -172,7 +172,7 @@ pub(super) async fn is_held(
     Ok(status != Some("Active"))
 }
 
-fn letter(order: MailOrder) -> Mail {
+fn reply_mail(order: MailOrder) -> Mail {
     Mail {
         to: order.to,
         from_name: order.from_name,

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use super::invalid;
 use super::requests::visibility;
 use crate::delivery::{QueueSettings, Redrive};
-use crate::failure::Failure;
+use crate::failure::WireFailure;
 use crate::names::{queue_arn, queue_of_arn};
-use crate::queue::Queue;
+use crate::queue::Fifo;
 
-pub(super) fn attributes_of(queue: &Queue) -> Map<String, Value> {
+pub(super) fn attributes_of(queue: &Fifo) -> Map<String, Value> {
     let settings = &queue.settings;
     let scope = if settings.deduplicate_by_group {
         "messageGroup"
@@ -55,7 +55,7 @@ pub(super) fn attributes_of(queue: &Queue) -> Map<String, Value> {
     attributes
 }
 
-pub(super) fn settings_from(attributes: &Map<String, Value>) -> Result<QueueSettings, Failure> {
+pub(super) fn settings_from(attributes: &Map<String, Value>) -> Result<QueueSettings, WireFailure> {
     let mut settings = QueueSettings::default();
     for (name, value) in attributes {
         let value = value.as_str().unwrap_or_default();
@@ -71,13 +71,17 @@ pub(super) fn settings_from(attributes: &Map<String, Value>) -> Result<QueueSett
             "RedrivePolicy" => settings.redrive = Some(redrive_from(value)?),
             // Nothing here grows old enough, or is delayed.
             "MessageRetentionPeriod" | "ReceiveMessageWaitTimeSeconds" => {}
-            other => return Err(Failure::not_built(format!("the queue attribute {other}"))),
+            other => {
+                return Err(WireFailure::not_built(format!(
+                    "the queue attribute {other}"
+                )));
+            }
         }
     }
     Ok(settings)
 }
 
-fn redrive_from(policy: &str) -> Result<Redrive, Failure> {
+fn redrive_from(policy: &str) -> Result<Redrive, WireFailure> {
     let policy: Value = serde_json::from_str(policy).map_err(|_| invalid("RedrivePolicy"))?;
     let dead_letters = policy["deadLetterTargetArn"]
         .as_str()

@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::attributes::{attributes_of, settings_from};
-use super::{BODY_BYTES_MAX, Outgoing, Queues, Sqs, invalid, stale};
-use crate::delivery::{Delivery, sequence_number};
-use crate::failure::Failure;
+use super::{BODY_BYTES_MAX, FifoQueues, Outgoing, Sqs, invalid, stale};
+use crate::delivery::{ReceivedMessage, sequence_number};
+use crate::failure::WireFailure;
 use crate::held;
 use crate::names::ACCOUNT;
-use crate::queue::{Queue, Sent};
+use crate::queue::{Fifo, SentMessage};
 
 /// Most messages in one request. AWS's figure.
 const BATCH_MAX: usize = 10;
@@ -80,7 +80,7 @@ struct NamedQueue {
 
 impl Sqs {
     /// Answers one request of AWS's JSON protocol.
-    pub(crate) fn answer(&self, operation: &str, body: &Value) -> Result<Value, Failure> {
+    pub(crate) fn answer(&self, operation: &str, body: &Value) -> Result<Value, WireFailure> {
         let now = self.clock.now();
         let mut queues = held(&self.queues);
         match operation {
@@ -100,13 +100,13 @@ impl Sqs {
             "CreateQueue" => queues.create_queue(read(operation, body)?),
             "ListQueues" => Ok(queues.list(&read(operation, body)?)),
             "PurgeQueue" => queues.purge(&read(operation, body)?),
-            other => Err(Failure::not_built(format!("SQS {other}"))),
+            other => Err(WireFailure::not_built(format!("SQS {other}"))),
         }
     }
 }
 
-impl Queues {
-    fn send_message(&mut self, entry: &SendEntry, now: Timestamp) -> Result<Value, Failure> {
+impl FifoQueues {
+    fn send_message(&mut self, entry: &SendEntry, now: Timestamp) -> Result<Value, WireFailure> {
         self.send_entry(
             name_in(entry.queue_url.as_deref().unwrap_or_default()),
             entry,
@@ -119,7 +119,7 @@ impl Queues {
         queue: &str,
         entry: &SendEntry,
         now: Timestamp,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, WireFailure> {
         if entry.delay_seconds.is_some_and(|seconds| seconds != 0) {
             return Err(invalid(
                 "Value for parameter DelaySeconds is invalid. Reason: The request include \
@@ -128,7 +128,7 @@ impl Queues {
         }
         let group = entry.message_group_id.as_deref().ok_or_else(|| {
             let message = "The request must contain the parameter MessageGroupId.";
-            Failure::new(400, "MissingParameter", message)
+            WireFailure::new(400, "MissingParameter", message)
         })?;
         let deduplication_id = entry.message_deduplication_id.as_deref();
         let body = entry.message_body.as_str();
@@ -144,7 +144,7 @@ impl Queues {
         Ok(said(&sent, body))
     }
 
-    fn send_batch(&mut self, batch: Batch, now: Timestamp) -> Result<Value, Failure> {
+    fn send_batch(&mut self, batch: Batch, now: Timestamp) -> Result<Value, WireFailure> {
         let queue = name_in(&batch.queue_url).to_owned();
         let read = |entry: &Value| read::<SendEntry>("SendMessageBatch", entry);
         let entries = batch
@@ -159,7 +159,7 @@ impl Queues {
             .sum::<usize>()
             > BODY_BYTES_MAX
         {
-            return Err(Failure::new(
+            return Err(WireFailure::new(
                 400,
                 "BatchRequestTooLong",
                 format!("Batch requests cannot be longer than {BODY_BYTES_MAX} bytes."),
@@ -178,7 +178,7 @@ impl Queues {
         &mut self,
         request: &ReceiveMessage,
         now: Timestamp,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, WireFailure> {
         let max = request.max_number_of_messages.unwrap_or(1);
         if !(1..=BATCH_MAX).contains(&max) {
             return Err(invalid(format!(
@@ -207,8 +207,8 @@ impl Queues {
         &mut self,
         handle: &Handle,
         now: Timestamp,
-        act: fn(&mut Queue, &Handle, Timestamp) -> Result<(), Failure>,
-    ) -> Result<Value, Failure> {
+        act: fn(&mut Fifo, &Handle, Timestamp) -> Result<(), WireFailure>,
+    ) -> Result<Value, WireFailure> {
         let url = handle.queue_url.as_deref().unwrap_or_default();
         act(self.named(name_in(url))?, handle, now)?;
         Ok(json!({}))
@@ -218,8 +218,8 @@ impl Queues {
         &mut self,
         batch: Batch,
         now: Timestamp,
-        act: fn(&mut Queue, &Handle, Timestamp) -> Result<(), Failure>,
-    ) -> Result<Value, Failure> {
+        act: fn(&mut Fifo, &Handle, Timestamp) -> Result<(), WireFailure>,
+    ) -> Result<Value, WireFailure> {
         let read = |entry: &Value| read::<Handle>("a batch of receipt handles", entry);
         let entries = batch
             .entries
@@ -236,7 +236,7 @@ impl Queues {
         Ok(results.into_json())
     }
 
-    fn queue_url(&mut self, request: &NamedQueue) -> Result<Value, Failure> {
+    fn queue_url(&mut self, request: &NamedQueue) -> Result<Value, WireFailure> {
         let name = self
             .named(request.queue_name.as_deref().unwrap_or_default())?
             .name
@@ -248,7 +248,7 @@ impl Queues {
         format!("{}/{ACCOUNT}/{name}", self.endpoint)
     }
 
-    fn attributes(&mut self, request: &NamedQueue, now: Timestamp) -> Result<Value, Failure> {
+    fn attributes(&mut self, request: &NamedQueue, now: Timestamp) -> Result<Value, WireFailure> {
         let queue = self.named(name_in(request.queue_url.as_deref().unwrap_or_default()))?;
         queue.release(now);
         let mut attributes = attributes_of(queue);
@@ -256,15 +256,15 @@ impl Queues {
         Ok(json!({ "Attributes": attributes }))
     }
 
-    fn create_queue(&mut self, request: NamedQueue) -> Result<Value, Failure> {
+    fn create_queue(&mut self, request: NamedQueue) -> Result<Value, WireFailure> {
         let name = request.queue_name.unwrap_or_default();
         if !name.ends_with(".fifo") {
-            return Err(Failure::not_built(format!("a standard queue, {name}")));
+            return Err(WireFailure::not_built(format!("a standard queue, {name}")));
         }
         let settings = settings_from(&request.attributes)?;
         self.by_name
             .entry(name.clone())
-            .or_insert_with(|| Queue::new(&name, settings));
+            .or_insert_with(|| Fifo::new(&name, settings));
         Ok(json!({ "QueueUrl": self.url(&name) }))
     }
 
@@ -274,15 +274,15 @@ impl Queues {
         json!({ "QueueUrls": names.map(|name| self.url(name)).collect::<Vec<_>>() })
     }
 
-    fn purge(&mut self, request: &NamedQueue) -> Result<Value, Failure> {
+    fn purge(&mut self, request: &NamedQueue) -> Result<Value, WireFailure> {
         self.named(name_in(request.queue_url.as_deref().unwrap_or_default()))?
             .purge();
         Ok(json!({}))
     }
 }
 
-fn read<T: DeserializeOwned>(operation: &str, body: &Value) -> Result<T, Failure> {
-    T::deserialize(body).map_err(|error| Failure::unreadable(operation, &error))
+fn read<T: DeserializeOwned>(operation: &str, body: &Value) -> Result<T, WireFailure> {
+    T::deserialize(body).map_err(|error| WireFailure::unreadable(operation, &error))
 }
 
 /// A queue is known by the last part of its URL, whatever address it begins with.
@@ -290,20 +290,20 @@ pub(crate) fn name_in(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
-fn delete(queue: &mut Queue, handle: &Handle, now: Timestamp) -> Result<(), Failure> {
+fn delete(queue: &mut Fifo, handle: &Handle, now: Timestamp) -> Result<(), WireFailure> {
     queue
         .delete(&handle.receipt_handle, now)
         .map_err(|why| stale(&handle.receipt_handle, why))
 }
 
-fn change_visibility(queue: &mut Queue, handle: &Handle, now: Timestamp) -> Result<(), Failure> {
+fn change_visibility(queue: &mut Fifo, handle: &Handle, now: Timestamp) -> Result<(), WireFailure> {
     let visibility = visibility(handle.visibility_timeout.unwrap_or_default())?;
     queue
         .change_visibility(&handle.receipt_handle, visibility, now)
         .map_err(|why| stale(&handle.receipt_handle, why))
 }
 
-pub(super) fn visibility(seconds: i64) -> Result<SignedDuration, Failure> {
+pub(super) fn visibility(seconds: i64) -> Result<SignedDuration, WireFailure> {
     if (0..=VISIBILITY_SECONDS_MAX).contains(&seconds) {
         return Ok(SignedDuration::from_secs(seconds));
     }
@@ -313,7 +313,7 @@ pub(super) fn visibility(seconds: i64) -> Result<SignedDuration, Failure> {
     )))
 }
 
-fn check_batch<'a>(ids: impl Iterator<Item = Option<&'a str>>) -> Result<(), Failure> {
+fn check_batch<'a>(ids: impl Iterator<Item = Option<&'a str>>) -> Result<(), WireFailure> {
     let ids: Vec<_> = ids.flatten().collect();
     let mut distinct = ids.clone();
     distinct.sort_unstable();
@@ -333,7 +333,7 @@ fn check_batch<'a>(ids: impl Iterator<Item = Option<&'a str>>) -> Result<(), Fai
         ),
         _ => return Ok(()),
     };
-    Err(Failure::new(400, code, message))
+    Err(WireFailure::new(400, code, message))
 }
 
 #[derive(Default)]
@@ -343,7 +343,7 @@ struct BatchResults {
 }
 
 impl BatchResults {
-    fn add(&mut self, id: String, answer: Result<Value, Failure>) {
+    fn add(&mut self, id: String, answer: Result<Value, WireFailure>) {
         match answer {
             Ok(mut entry) => {
                 entry["Id"] = Value::String(id);
@@ -363,7 +363,7 @@ impl BatchResults {
     }
 }
 
-fn said(sent: &Sent, body: &str) -> Value {
+fn said(sent: &SentMessage, body: &str) -> Value {
     json!({
         "MessageId": sent.message_id,
         "MD5OfMessageBody": md5_of(body),
@@ -371,7 +371,7 @@ fn said(sent: &Sent, body: &str) -> Value {
     })
 }
 
-fn as_received(delivery: &Delivery, wanted: &[String]) -> Value {
+fn as_received(delivery: &ReceivedMessage, wanted: &[String]) -> Value {
     let mut attributes = delivery.attributes();
     attributes.retain(|name, _| wants(wanted, name));
     json!({

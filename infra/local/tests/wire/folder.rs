@@ -6,11 +6,11 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{EmailContent, RawMessage};
 use aws_smithy_types::retry::RetryConfig;
-use cloud::Chance;
+use cloud::Random;
 use jiff::{SignedDuration, Unit};
 use local::dynamodb::Durability;
 use local::names::{BODIES_BUCKET, CALLS_TABLE};
-use local::{LocalClock, LocalCloud, Set};
+use local::{LocalClock, LocalCloud, Stack};
 
 use crate::schedules::schedule;
 use crate::{config, dynamodb, key};
@@ -93,19 +93,23 @@ async fn tables_mails_objects_and_schedules_outlive_their_cloud() {
 async fn a_clock_that_was_moved_on_stays_ahead() {
     let folder = clean("clock");
     let opened = || LocalCloud::in_folder(&folder, Durability::PowerCut, LocalClock::running());
-    let ahead = |cloud: &LocalCloud| {
-        let ahead = cloud.clock().now() - LocalClock::running().now();
-        ahead.total(Unit::Hour).expect("hours").round()
+    let prefetched = |cloud: &LocalCloud| {
+        let prefetched = cloud.clock().now() - LocalClock::running().now();
+        prefetched.total(Unit::Hour).expect("hours").round()
     };
     for total in [36.0, 72.0] {
         let local = opened().expect("a cloud");
         let callbacks = local.http_connector();
-        let set = Set::new(local, callbacks, Chance::system(), RetryConfig::disabled());
-        let passed = set.pass_running(SignedDuration::from_hours(36)).await;
+        let stack = Stack::new(local, callbacks, Random::system(), RetryConfig::disabled());
+        let passed = stack.pass_running(SignedDuration::from_hours(36)).await;
         passed.expect("a disk");
-        assert_eq!(ahead(&set.local), total);
-        drop(set);
-        assert_eq!(ahead(&opened().expect("a cloud")), total, "started again");
+        assert_eq!(prefetched(&stack.local), total);
+        drop(stack);
+        assert_eq!(
+            prefetched(&opened().expect("a cloud")),
+            total,
+            "started again"
+        );
     }
     let file = folder.join("clock.txt");
     let kept = std::fs::read_to_string(&file).expect("text");

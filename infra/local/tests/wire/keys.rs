@@ -71,7 +71,7 @@ async fn what_is_encrypted_is_bound_to_its_context() {
         encrypted(&cloud, "open sesama").await.as_ref()[..12],
         blob.as_ref()[..12]
     );
-    let used = cloud.tally().counts();
+    let used = cloud.usage().counts();
     assert_eq!(used.used(local::Service::Kms, "Encrypt").billed, 2.0);
     assert_eq!(cloud.refused(), Vec::<String>::new());
 }

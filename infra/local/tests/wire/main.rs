@@ -1,5 +1,6 @@
 //! The stand-ins as the real SDK sees them.
 
+mod errors;
 mod folder;
 mod keys;
 mod mails;
@@ -8,7 +9,6 @@ mod port;
 mod queues;
 mod schedules;
 mod tables;
-mod troubles;
 
 use std::collections::HashMap;
 

@@ -39,7 +39,7 @@ async fn a_failed_condition_is_a_typed_error_with_the_item() {
         Some(&text("A"))
     );
     assert_eq!(cloud.refused(), Vec::<String>::new());
-    let used = cloud.tally().counts().used(Service::DynamoDb, "PutItem");
+    let used = cloud.usage().counts().used(Service::DynamoDb, "PutItem");
     assert_eq!((used.requests, used.table_writes), (2.0, 2.0));
 }
 
@@ -91,7 +91,7 @@ async fn a_cancelled_transaction_gives_a_reason_for_each_action() {
 
 /// Table and index write units of one operation since the mark.
 fn writes_since(cloud: &LocalCloud, mark: &Counts, operation: &str) -> (f64, f64) {
-    let used = cloud.tally().since(mark).used(Service::DynamoDb, operation);
+    let used = cloud.usage().since(mark).used(Service::DynamoDb, operation);
     (used.table_writes, used.index_writes)
 }
 
@@ -106,7 +106,7 @@ fn due(pk: &str, at: i64) -> HashMap<String, AttributeValue> {
 async fn an_index_is_paid_for_when_its_entry_changes() {
     let cloud = cloud();
     let client = dynamodb(&cloud);
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     let put = client
         .put_item()
         .table_name(CALLS_TABLE)
@@ -131,21 +131,21 @@ async fn an_index_is_paid_for_when_its_entry_changes() {
             .expression_attribute_values(":v", number(2))
             .send()
     };
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     update("SET note = :v").await.expect("an update");
     assert_eq!(
         writes_since(&cloud, &mark, "UpdateItem"),
         (1.0, 0.0),
         "it has no such attribute"
     );
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     update("SET due_at = :v").await.expect("an update");
     assert_eq!(
         writes_since(&cloud, &mark, "UpdateItem"),
         (1.0, 2.0),
         "its key moves"
     );
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     update("REMOVE due_at SET note = :v")
         .await
         .expect("an update");
@@ -160,7 +160,7 @@ async fn an_index_is_paid_for_when_its_entry_changes() {
 async fn a_transaction_costs_double_and_its_index_does_not() {
     let cloud = cloud();
     let client = dynamodb(&cloud);
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     let with_due = Put::builder()
         .table_name(CALLS_TABLE)
         .set_item(Some(due("G", 1)));
@@ -182,7 +182,7 @@ async fn a_transaction_costs_double_and_its_index_does_not() {
         (6.0, 1.0)
     );
 
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     let check = ConditionCheck::builder()
         .table_name(CALLS_TABLE)
         .set_key(Some(key("E")));
@@ -211,14 +211,14 @@ async fn units_grow_with_the_item_and_doubling_comes_after_rounding() {
     let client = dynamodb(&cloud);
     let mut long = key("L");
     long.insert("body".to_owned(), text(&"x".repeat(1500)));
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     let put = client
         .put_item()
         .table_name(CALLS_TABLE)
         .set_item(Some(long.clone()));
     put.send().await.expect("a put");
     assert_eq!(writes_since(&cloud, &mark, "PutItem"), (2.0, 0.0));
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     let put = Put::builder()
         .table_name(CALLS_TABLE)
         .set_item(Some(long))
@@ -231,7 +231,7 @@ async fn units_grow_with_the_item_and_doubling_comes_after_rounding() {
         writes_since(&cloud, &mark, "TransactWriteItems"),
         (4.0, 0.0)
     );
-    let mark = cloud.tally().counts();
+    let mark = cloud.usage().counts();
     let get = |consistent: bool| {
         let get = client
             .get_item()
@@ -242,11 +242,11 @@ async fn units_grow_with_the_item_and_doubling_comes_after_rounding() {
     get(true).await.expect("a read");
     get(false).await.expect("a read");
     let used = cloud
-        .tally()
+        .usage()
         .since(&mark)
         .used(Service::DynamoDb, "GetItem");
     assert_eq!((used.requests, used.table_reads), (2.0, 1.5));
-    println!("{}", cloud.tally().counts());
+    println!("{}", cloud.usage().counts());
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,7 +304,7 @@ async fn every_way_to_read_and_write_works() {
         .await
         .expect("a scan");
     assert_eq!(all.count(), 1);
-    let used = cloud.tally().counts();
+    let used = cloud.usage().counts();
     assert_eq!(used.used(Service::DynamoDb, "Query").index_reads, 0.5);
     assert_eq!(cloud.refused(), Vec::<String>::new());
 }

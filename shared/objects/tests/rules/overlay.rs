@@ -1,7 +1,7 @@
 //! What a call sees of its own changes, and what is left of them to be stored.
 
 use calls::{AccountId, RequestId};
-use objects::{Missing, Request, Working, carry_out, units};
+use objects::{Missing, Overlay, Request, carry_out, units};
 
 use crate::world::{World, check, now, read_call, told};
 
@@ -34,7 +34,7 @@ fn one_object_is_one_change_however_often_it_is_changed() {
 fn created_changed_and_deleted_in_one_transaction_is_one_net_change() {
     let account = AccountId("acme".to_owned());
     let request_id = RequestId("call".to_owned());
-    let mut working = Working::new(&account);
+    let mut overlay = Overlay::new(&account);
     for text in [
         "Create Subscriber{EmailAddress=a@b.co}",
         "Update Subscriber{EmailAddress=a@b.co Status=Held}",
@@ -50,12 +50,12 @@ fn created_changed_and_deleted_in_one_transaction_is_one_net_change() {
             now: now(),
         };
         let unit = units(request.method, request.objects).remove(0);
-        if let Err(Missing(keys)) = carry_out(&mut working, &request, &unit) {
-            keys.into_iter().for_each(|key| working.knows(key, None));
-            carry_out(&mut working, &request, &unit).expect("nothing is missing");
+        if let Err(Missing(keys)) = carry_out(&mut overlay, &request, &unit) {
+            keys.into_iter().for_each(|key| overlay.knows(key, None));
+            carry_out(&mut overlay, &request, &unit).expect("nothing is missing");
         }
     }
-    let changes: Vec<_> = working.changes().collect();
+    let changes: Vec<_> = overlay.changes().collect();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].seen_version, None);
     assert_eq!(changes[0].becomes, None);
@@ -102,25 +102,25 @@ fn a_decision_that_misses_a_record_changes_nothing() {
         now: now(),
     };
     let unit = units(request.method, request.objects).remove(0);
-    let mut working = Working::new(&account);
-    let mut asked = Vec::new();
+    let mut overlay = Overlay::new(&account);
+    let mut context = Vec::new();
     loop {
-        match carry_out(&mut working, &request, &unit) {
+        match carry_out(&mut overlay, &request, &unit) {
             Ok(_) => break,
             Err(Missing(keys)) => {
-                assert_eq!(working.changes().count() + working.reads().count(), 0);
-                assert!(working.mails().is_empty());
-                asked.push(keys.len());
-                world.load(&mut working, keys);
+                assert_eq!(overlay.changes().count() + overlay.reads().count(), 0);
+                assert!(overlay.mails().is_empty());
+                context.push(keys.len());
+                world.load(&mut overlay, keys);
             }
         }
     }
     assert_eq!(
-        asked,
+        context,
         [1, 3],
         "the definition, then all subscribers at once"
     );
-    assert_eq!((working.changes().count(), working.mails().len()), (2, 3));
+    assert_eq!((overlay.changes().count(), overlay.mails().len()), (2, 3));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_read_does_not_undo_a_change() {
     );
     let key = world.table.keys().next().cloned().expect("a key");
     let account = AccountId("acme".to_owned());
-    let mut working = Working::new(&account);
+    let mut overlay = Overlay::new(&account);
     let call = read_call("Delete Subscriber{EmailAddress=a@b.co}");
     let request_id = RequestId("call".to_owned());
     let request = Request {
@@ -145,13 +145,13 @@ fn a_read_does_not_undo_a_change() {
         request_id: &request_id,
         now: now(),
     };
-    world.load(&mut working, vec![key.clone()]);
+    world.load(&mut overlay, vec![key.clone()]);
     carry_out(
-        &mut working,
+        &mut overlay,
         &request,
         &units(request.method, request.objects)[0],
     )
     .expect("known");
-    world.load(&mut working, vec![key.clone()]);
-    assert_eq!(working.get(&key), Ok(None));
+    world.load(&mut overlay, vec![key.clone()]);
+    assert_eq!(overlay.get(&key), Ok(None));
 }

@@ -1,7 +1,7 @@
 //! Where objects lie for Retrieve.
 
 use calls::AccountId;
-use objects::{Missing, Working, property, retrieve_from};
+use objects::{Missing, Overlay, property, retrieve_from};
 
 use crate::world::{World, now, written};
 
@@ -13,10 +13,10 @@ fn check(object_type: &str, filter: Option<(&str, &str)>, expected: &[&str]) {
     world.call("Create DataExtensionObject{CustomerKey=k Properties{Property{Name=Id Value=7} Property{Name=Hat Value=red}}}");
     world.call("Create Subscriber{SubscriberKey=ann EmailAddress=a@b.co Lists{ID=5}}");
     world.call("Create List{ListName=News}");
-    let mut working = Working::new(&AccountId("acme".to_owned()));
+    let mut overlay = Overlay::new(&AccountId("acme".to_owned()));
     loop {
-        match retrieve_from(&working, object_type) {
-            Err(Missing(keys)) => world.load(&mut working, keys),
+        match retrieve_from(&overlay, object_type) {
+            Err(Missing(keys)) => world.load(&mut overlay, keys),
             Ok(Err(error)) => {
                 assert_eq!([error.to_string().as_str()], expected);
                 return;

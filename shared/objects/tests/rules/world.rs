@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use calls::{AccountId, Method, Options, RequestId, SaveAction, SaveOption};
 use jiff::Timestamp;
 use objects::{
-    MailOrder, Missing, ObjectKey, Request, Stored, Unit, UnitResult, Working, carry_out, merge,
+    MailOrder, Missing, ObjectKey, Overlay, Request, Stored, Unit, UnitResult, carry_out, merge,
     missing, units,
 };
 use soap::{Detail, Element, ObjectResult};
@@ -55,11 +55,11 @@ impl World {
             now: NOW.parse().expect("a time"),
         };
         let account = AccountId("acme".to_owned());
-        let mut working = Working::new(&account);
+        let mut overlay = Overlay::new(&account);
         let mut results = Vec::new();
         let mut parts: Vec<String> = Vec::new();
         for (number, unit) in units(request.method, request.objects).iter().enumerate() {
-            let part = self.unit(&mut working, &request, unit);
+            let part = self.unit(&mut overlay, &request, unit);
             // What is kept between transactions is kept as JSON.
             parts.push(serde_json::to_string(&part).expect("a result can be written"));
             if unit.last_of_object {
@@ -67,52 +67,52 @@ impl World {
                 results.push(merge(parts.drain(..).map(read).collect()));
             }
             if cut(number) {
-                self.commit(&mut working);
-                working = Working::new(&account);
+                self.commit(&mut overlay);
+                overlay = Overlay::new(&account);
             }
         }
-        self.commit(&mut working);
+        self.commit(&mut overlay);
         results
     }
 
-    fn unit(&self, working: &mut Working, request: &Request<'_>, unit: &Unit) -> UnitResult {
+    fn unit(&self, overlay: &mut Overlay, request: &Request<'_>, unit: &Unit) -> UnitResult {
         // Even units load what they can at once, odd ones are told what is missing.
         if unit.object.is_multiple_of(2) {
             loop {
-                let keys = missing(working, request, std::slice::from_ref(unit));
+                let keys = missing(overlay, request, std::slice::from_ref(unit));
                 if keys.is_empty() {
                     break;
                 }
-                self.load(working, keys);
+                self.load(overlay, keys);
             }
         }
         loop {
-            match carry_out(working, request, unit) {
+            match carry_out(overlay, request, unit) {
                 Ok(result) => return result,
-                Err(Missing(keys)) => self.load(working, keys),
+                Err(Missing(keys)) => self.load(overlay, keys),
             }
         }
     }
 
-    pub(crate) fn load(&self, working: &mut Working, keys: Vec<ObjectKey>) {
+    pub(crate) fn load(&self, overlay: &mut Overlay, keys: Vec<ObjectKey>) {
         assert!(
             !keys.is_empty(),
             "something is missing, and nobody knows what"
         );
         for key in keys {
             let stored = self.table.get(&key).cloned();
-            working.knows(key, stored);
+            overlay.knows(key, stored);
         }
     }
 
     /// As a transaction does it: every change and every read conditional.
-    pub(crate) fn commit(&mut self, working: &mut Working) {
+    pub(crate) fn commit(&mut self, overlay: &mut Overlay) {
         let version = |key: &ObjectKey| self.table.get(key).map(|stored| stored.version);
-        for read in working.reads() {
+        for read in overlay.reads() {
             assert_eq!(version(read.key), read.seen_version, "{:?}", read.key);
         }
         let mut changes = Vec::new();
-        for change in working.changes() {
+        for change in overlay.changes() {
             assert_eq!(version(change.key), change.seen_version, "{:?}", change.key);
             changes.push((
                 change.key.clone(),
@@ -127,9 +127,9 @@ impl World {
                 None => self.table.remove(&key),
             };
         }
-        self.mails.extend(working.mails());
-        working.committed();
-        assert_eq!(working.changes().count() + working.reads().count(), 0);
+        self.mails.extend(overlay.mails());
+        overlay.committed();
+        assert_eq!(overlay.changes().count() + overlay.reads().count(), 0);
     }
 
     /// The objects of a type, without the numbers and dates that are made for them.
@@ -203,8 +203,8 @@ pub(crate) struct Call {
 
 pub(crate) fn read_call(text: &str) -> Call {
     let (head, objects) = text.split_once(' ').expect("a method and objects");
-    let (method, asked) = head.split_once('(').unwrap_or((head, ")"));
-    let asked = asked.trim_end_matches(')');
+    let (method, context) = head.split_once('(').unwrap_or((head, ")"));
+    let context = context.trim_end_matches(')');
     let method = match method {
         "Create" => Method::Create,
         "Update" => Method::Update,
@@ -213,11 +213,11 @@ pub(crate) fn read_call(text: &str) -> Call {
         other => panic!("no method {other}"),
     };
     let is_perform = method == Method::Perform;
-    let action = Some(asked.to_owned()).filter(|_| is_perform);
+    let action = Some(context.to_owned()).filter(|_| is_perform);
     let save_options = if is_perform {
         Vec::new()
     } else {
-        save_options(asked)
+        save_options(context)
     };
     let mut reader = Reader { rest: objects };
     let mut objects = Vec::new();
@@ -236,8 +236,8 @@ pub(crate) fn read_call(text: &str) -> Call {
     }
 }
 
-fn save_options(asked: &str) -> Vec<SaveOption> {
-    let save_action = match asked {
+fn save_options(context: &str) -> Vec<SaveOption> {
+    let save_action = match context {
         "" => return Vec::new(),
         "AddOnly" => SaveAction::AddOnly,
         "UpdateOnly" => SaveAction::UpdateOnly,

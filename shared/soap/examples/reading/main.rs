@@ -36,7 +36,7 @@ fn main() -> Result<()> {
         ["read", times] => repeat(number(times)?, &envelopes::triggered_send(2_500), |bytes| {
             soap::read_envelope(bytes, None).is_ok()
         }),
-        ["take-in", times] => repeat(number(times)?, &envelopes::triggered_send(1), take_in),
+        ["take-in", times] => repeat(number(times)?, &envelopes::triggered_send(1), accept),
         ["hostile", kind, size] => {
             let envelope = envelopes::hostile_of_size(kind, number(size)?);
             let envelope = envelope.ok_or_else(|| Error::other("no such kind"))?;
@@ -60,12 +60,12 @@ fn measure(out: &mut impl std::io::Write) -> Result<()> {
     let large = envelopes::triggered_send(2_500);
     let call = envelopes::triggered_send(1);
     let read = seconds(1, || soap::read_envelope(large.as_bytes(), None).is_ok())?;
-    let taken_in = seconds(100, || take_in(call.as_bytes()))?;
+    let accepted = seconds(100, || accept(call.as_bytes()))?;
     writeln!(
         out,
         "{{\"mb_per_s\":{:.0},\"us_per_call\":{:.1},\"envelope_bytes\":{},\"call_bytes\":{},\"quoted\":{QUOTED}}}",
         large.len() as f64 / 1e6 / read,
-        taken_in * 1e6,
+        accepted * 1e6,
         large.len(),
         call.len()
     )
@@ -86,7 +86,7 @@ fn seconds(runs: u32, run: impl Fn() -> bool) -> Result<f64> {
 }
 
 /// The whole of what happens to an envelope in this crate when it is taken in.
-fn take_in(bytes: &[u8]) -> bool {
+fn accept(bytes: &[u8]) -> bool {
     let Ok(envelope) = soap::read_envelope(bytes, Some("text/xml; charset=utf-8")) else {
         return false;
     };

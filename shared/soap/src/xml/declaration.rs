@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::xml::tag::{Pair, Pairs, Wrong};
+use crate::xml::tag::{Pair, Pairs, TagError};
 
 /// The encoding that a declaration names, if it names one. `declaration` is what stands between
 /// `<?` and `?>`.
-pub(crate) fn encoding_of(declaration: &str) -> Result<Option<Cow<'_, str>>, Wrong> {
+pub(crate) fn encoding_of(declaration: &str) -> Result<Option<Cow<'_, str>>, TagError> {
     let mut parts = Pairs::new(declaration, "xml".len());
     let mut part = parts.next().transpose()?;
     let version = take("version", &mut part, &mut parts)?;
@@ -32,7 +32,7 @@ fn take<'a>(
     name: &str,
     part: &mut Option<Pair<'a>>,
     parts: &mut Pairs<'a>,
-) -> Result<Option<Cow<'a, str>>, Wrong> {
+) -> Result<Option<Cow<'a, str>>, TagError> {
     let Some(found) = part.take_if(|part| part.name() == name) else {
         return Ok(None);
     };
@@ -40,8 +40,8 @@ fn take<'a>(
     Ok(Some(found.into_raw()))
 }
 
-fn wrong(what: &'static str, at: usize) -> Wrong {
-    Wrong { what, at }
+fn wrong(what: &'static str, at: usize) -> TagError {
+    TagError { what, at }
 }
 
 fn is_version(version: &str) -> bool {

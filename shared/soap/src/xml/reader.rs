@@ -15,7 +15,7 @@ use crate::namespaces::Space;
 use crate::xml::encoding::{self, Encoding};
 use crate::xml::event::{Attribute, Event, Name};
 use crate::xml::scope::{Outside, Scope, Unbound};
-use crate::xml::tag::{self, Pair, Pairs, QName, Wrong};
+use crate::xml::tag::{self, Pair, Pairs, QName, TagError};
 use crate::xml::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, chars, declaration};
 
 /// Reads one document from beginning to end.
@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
 
     /// The fault for what is wrong behind `mark`.
     #[cold]
-    fn wrong(&self, wrong: &Wrong, mark: &str) -> Fault {
+    fn wrong(&self, wrong: &TagError, mark: &str) -> Fault {
         self.fault_at(wrong.what, self.at + mark.len() + wrong.at)
     }
 

@@ -15,7 +15,7 @@ pub(crate) const NO_ENTITY: &str = "an entity that is not declared";
 pub(crate) const NO_CHARACTER: &str = "a reference to a character that XML does not allow";
 
 /// What is wrong inside a tag, and how many bytes behind its beginning.
-pub(crate) struct Wrong {
+pub(crate) struct TagError {
     pub(crate) what: &'static str,
     pub(crate) at: usize,
 }
@@ -124,7 +124,7 @@ impl<'a> Pairs<'a> {
 }
 
 impl<'a> Iterator for Pairs<'a> {
-    type Item = Result<Pair<'a>, Wrong>;
+    type Item = Result<Pair<'a>, TagError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let attribute = match self.attributes.next()? {
@@ -137,13 +137,13 @@ impl<'a> Iterator for Pairs<'a> {
         let before = self.tag.as_bytes()[..at].last();
         if !before.is_some_and(|byte| chars::is_blank(*byte)) {
             let what = "a blank expected before an attribute";
-            return Some(Err(Wrong { what, at }));
+            return Some(Err(TagError { what, at }));
         }
         Some(Ok(Pair { attribute, at }))
     }
 }
 
-fn explain_attribute(error: &AttrError) -> Wrong {
+fn explain_attribute(error: &AttrError) -> TagError {
     let (what, at) = match *error {
         AttrError::ExpectedEq(at) => ("'=' or '>' expected", at),
         AttrError::ExpectedValue(at) | AttrError::UnquotedValue(at) => {
@@ -152,5 +152,5 @@ fn explain_attribute(error: &AttrError) -> Wrong {
         AttrError::ExpectedQuote(at, _) => ("an attribute value without an end", at),
         AttrError::Duplicated(at, _) => ("an attribute stands twice in one element", at),
     };
-    Wrong { what, at }
+    TagError { what, at }
 }

@@ -1,9 +1,9 @@
 //! H4, H5, H7 of the local server, where the HTTP is ours to listen to: bytes over a real connection.
 
 use aws_smithy_types::retry::RetryConfig;
-use cloud::Chance;
-use local::tray::Tray;
-use local::{LocalClock, LocalCloud, Set, site};
+use cloud::Random;
+use local::callback_log::CallbackLog;
+use local::{LocalClock, LocalCloud, Stack, site};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -11,17 +11,17 @@ use tokio::net::TcpStream;
 async fn a_server() -> String {
     let clock = LocalClock::running();
     let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
-    let tray = Tray::new(local.clone());
-    let set = Set::new(
+    let callback_log = CallbackLog::new(local.clone());
+    let stack = Stack::new(
         local,
-        tray.connector(),
-        Chance::system(),
+        callback_log.connector(),
+        Random::system(),
         RetryConfig::disabled(),
     );
     let any = "127.0.0.1:0".parse().expect("an address");
     let listener = site::listen(any).await.expect("a port");
     let address = listener.local_addr().expect("its address").to_string();
-    tokio::spawn(site::serve(set, tray, listener, false));
+    tokio::spawn(site::serve(stack, callback_log, listener, false));
     address
 }
 

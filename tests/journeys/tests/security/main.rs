@@ -61,17 +61,17 @@ pub(crate) fn with_header(mut request: Request, name: &str, value: &str) -> Requ
 
 impl Door {
     pub(crate) async fn answer(&self, request: &Request) -> Response {
-        let answer = ingest::answer(&self.caller.set.cloud, request).await;
+        let answer = ingest::answer(&self.caller.stack.cloud, request).await;
         kept_answers::keep(&answer);
         answer
     }
 
     /// The answer, and what AWS was asked for.
     pub(crate) async fn counted(&self, request: &Request) -> (Response, Counts) {
-        let tally = self.caller.local().tally().clone();
-        let mark = tally.counts();
+        let usage = self.caller.local().usage().clone();
+        let mark = usage.counts();
         let answer = self.answer(request).await;
-        (answer, tally.since(&mark))
+        (answer, usage.since(&mark))
     }
 
     /// An envelope of this caller around the inside of a CreateRequest.

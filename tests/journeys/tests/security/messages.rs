@@ -348,7 +348,7 @@ async fn s10_faults_tell_callers_nothing_but_their_own_line() {
         assert!(!answer.body.contains(token));
         assert!(!has_written(&used));
     }
-    let trouble = [
+    let error = [
         "panicked",
         "src/",
         ".rs",
@@ -359,7 +359,7 @@ async fn s10_faults_tell_callers_nothing_but_their_own_line() {
     for body in ["", "<", "<a/>", "\u{0}"] {
         let answer = door.answer(&post(body)).await;
         assert!(
-            trouble.iter().all(|word| !answer.body.contains(word)),
+            error.iter().all(|word| !answer.body.contains(word)),
             "{}",
             answer.body
         );

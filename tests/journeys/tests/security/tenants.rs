@@ -85,7 +85,7 @@ async fn t03_no_secret_is_stored_or_logged() {
         account: AccountId("1001".to_owned()),
         async_by_default: false,
     };
-    let accounts = &door.caller.set.cloud.accounts;
+    let accounts = &door.caller.stack.cloud.accounts;
     accounts
         .put_login(Login::User, "ann", "Hunter2&Co", &caller)
         .await
@@ -202,7 +202,7 @@ async fn t07_a_warm_function_keeps_callers_apart() {
     }
     // A password that was verified a moment ago is that user's alone.
     let door = Door { caller: ann };
-    let accounts = &door.caller.set.cloud.accounts;
+    let accounts = &door.caller.stack.cloud.accounts;
     for (name, account) in [("ann", "1001"), ("bob", "2002")] {
         let caller = Caller {
             account: AccountId(account.to_owned()),
@@ -298,23 +298,23 @@ fn everything_kept(door: &Door) -> String {
     use base64::Engine;
     let local = door.caller.local();
     let mut kept = String::new();
-    let mut unpack = |bytes: &[u8]| {
-        kept.push_str(&cloud::unpack(bytes).unwrap_or_default());
+    let mut decompress = |bytes: &[u8]| {
+        kept.push_str(&cloud::decompress(bytes).unwrap_or_default());
         kept.push_str(&String::from_utf8_lossy(bytes));
     };
     for record in journeys::record::everything(local) {
         let text = record.json().to_string();
-        unpack(text.as_bytes());
+        decompress(text.as_bytes());
         for word in text.split('"') {
             if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(word) {
-                unpack(&bytes);
+                decompress(&bytes);
             }
         }
     }
     let s3 = local.s3();
     for key in s3.keys(local::names::BODIES_BUCKET) {
         if let Some(object) = s3.object(local::names::BODIES_BUCKET, &key) {
-            unpack(&object);
+            decompress(&object);
         }
     }
     kept

@@ -200,13 +200,13 @@ async fn x14_a_large_body_is_refused_by_its_size() {
     }
     // Packed bodies are not unpacked, so that a small one cannot become a large one.
     for encoding in ["gzip", "deflate", "br", "x-gzip, identity"] {
-        let packed = with_header(
+        let compressed = with_header(
             post(b"\x1f\x8b\x08\0\0\0\0\0".to_vec()),
             "content-encoding",
             encoding,
         );
         door.turns_away_request(
-            packed,
+            compressed,
             format!("Content-Encoding '{encoding}' is not supported"),
         )
         .await;

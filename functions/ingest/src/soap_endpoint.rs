@@ -1,0 +1,180 @@
+//! One SOAP request, from its bytes to its answer.
+
+use cloud::{Cloud, Error};
+use soap::{Answering, Envelope, Fault, Operation, SoapVersion};
+use tracing::error;
+
+use crate::caller::{self, Caller};
+use crate::http::{Request, Response, service_url};
+use crate::{accept, retrieve, synchronous, system};
+
+/// What an operation comes to: a payload, or a fault.
+pub type Answer = Result<String, Fault>;
+
+pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
+    let message_id = cloud.random.guid();
+    let url = service_url(cloud, request);
+    let now = cloud.now();
+    let content_type = request.header("content-type");
+    let read = check_plain(request).and_then(|()| soap::read_envelope(&request.body, content_type));
+    let envelope = match read {
+        Ok(envelope) => envelope,
+        Err(fault) => {
+            let version = SoapVersion::guess(&request.body, content_type);
+            let answering = Answering {
+                version,
+                relates_to: None,
+                message_id: &message_id,
+                now,
+                url: &url,
+            };
+            return respond(&answering, "", Err(fault));
+        }
+    };
+    let version = envelope.version;
+    let relates_to = envelope.message_id.clone();
+    let answering = Answering {
+        version,
+        relates_to: relates_to.as_deref(),
+        message_id: &message_id,
+        now,
+        url: &url,
+    };
+    let (name, answered) = match carry_through(cloud, request, envelope).await {
+        Ok((name, answered)) => (name, answered),
+        Err(error) => {
+            error!(
+                message_id,
+                error = error.in_full(),
+                "request could not be answered"
+            );
+            ("", Err(out_of_order(&message_id)))
+        }
+    };
+    respond(&answering, name, answered)
+}
+
+/// A packed body is not unpacked: a small one could become a large one.
+fn check_plain(request: &Request) -> Result<(), Fault> {
+    let encoding = request.header("content-encoding").unwrap_or_default();
+    let encoding = encoding.trim();
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
+        return Ok(());
+    }
+    Err(Fault::client(format!(
+        "Content-Encoding '{}' is not supported. Send the envelope as it is",
+        soap::echo(encoding)
+    )))
+}
+
+/// Nothing is said of what is wrong inside, but it can be found by the id.
+fn out_of_order(message_id: &str) -> Fault {
+    Fault::server(
+        1,
+        format!(
+            "The request could not be taken in or carried out at this time. Send it again. \
+             ErrorID: {message_id}"
+        ),
+    )
+}
+
+/// Carried out at once, a call leaves nothing that a second one could be known by; its caller must
+/// not believe that it is safe.
+fn not_once() -> Fault {
+    Fault::client(
+        "The Idempotency-Key header is for asynchronous calls. Send the call with RequestType \
+         Asynchronous, or without the header",
+    )
+}
+
+async fn carry_through(
+    cloud: &Cloud,
+    request: &Request,
+    envelope: Envelope,
+) -> Result<(&'static str, Answer), Error> {
+    let caller = match caller::identify(cloud, envelope.credentials.as_ref()).await? {
+        Ok(caller) => caller,
+        Err(fault) => return Ok(("", Err(fault))),
+    };
+    if let Some(seconds) = caller::held_back(cloud, &caller).await? {
+        return Ok(("", Err(Fault::rate_limited(seconds))));
+    }
+    // Before the payload is taken apart: what is kept of a call is what was read of it.
+    let kept = accept::CanonicalPayload::of(&envelope.body);
+    let soap_action = request.header("soapaction");
+    let operation =
+        match soap::take_operation(envelope.body, soap_action, envelope.action.as_deref()) {
+            Ok(operation) => operation,
+            Err(fault) => return Ok(("", Err(fault))),
+        };
+    let name = operation.name();
+    Ok((
+        name,
+        operate(cloud, request, &caller, operation, kept).await?,
+    ))
+}
+
+async fn operate(
+    cloud: &Cloud,
+    request: &Request,
+    caller: &Caller,
+    operation: Operation,
+    kept: accept::CanonicalPayload,
+) -> Result<Answer, Error> {
+    match operation {
+        Operation::Call(mut call) => {
+            if call.request_type.is_none() && caller::is_async_by_default(cloud, caller).await? {
+                call.request_type = Some(calls::RequestType::Asynchronous);
+            }
+            let caller = match caller::acting_for(cloud, caller, call.client.as_ref()).await? {
+                Ok(caller) => caller,
+                Err(refusal) => return Ok(Ok(accept::refused(&call, &refusal))),
+            };
+            let idempotency_key = request.header("idempotency-key");
+            if call.is_asynchronous() {
+                let host = host_of(&request.origin);
+                accept::accept(cloud, &caller, &call, kept, idempotency_key, &host).await
+            } else if idempotency_key.is_some() {
+                Ok(Err(not_once()))
+            } else {
+                synchronous::carry_out(cloud, &caller, &call).await
+            }
+        }
+        Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, &wanted, kept.canonical())
+            .await
+            .map(Ok),
+        Operation::Query(query) => retrieve::query(cloud, caller, &query, kept.canonical())
+            .await
+            .map(Ok),
+        Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),
+        Operation::GetSystemStatus => system::status(cloud).await.map(Ok),
+        Operation::VersionInfo { include_history } => {
+            Ok(Ok(system::version(cloud, include_history)))
+        }
+        Operation::Extract(extract) => Ok(Ok(system::extract(cloud, &extract))),
+        Operation::Execute(execute) => Ok(Ok(system::execute(cloud, &execute))),
+        Operation::Schedule(schedule) => Ok(Ok(system::schedule(cloud, &schedule))),
+        Operation::Configure(configure) => Ok(Ok(system::configure(cloud, &configure))),
+    }
+}
+
+fn host_of(origin: &str) -> String {
+    url::Url::parse(origin)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_ascii_lowercase))
+        .unwrap_or_default()
+}
+
+fn respond(answering: &Answering<'_>, name: &str, answered: Answer) -> Response {
+    let content_type = answering.version.content_type();
+    match answered {
+        Ok(payload) => {
+            let body = soap::envelope(answering, &format!("{name}Response"), &payload);
+            Response::new(200, content_type, body)
+        }
+        Err(fault) => {
+            let body = soap::write_fault(answering, &fault);
+            Response::new(500, content_type, body).retry_after(fault.retry_after)
+        }
+    }
+}

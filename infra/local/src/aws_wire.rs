@@ -1,0 +1,376 @@
+//! All stand-ins behind one door: a request of the AWS wire protocol in, its answer out.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::aws_request::{AwsRequest, Service};
+use crate::callbacks::Callbacks;
+use crate::clock::LocalClock;
+use crate::delivery::{QueueSettings, Redrive};
+use crate::dynamodb::{Durability, DynamoDb};
+use crate::failure::{NOT_BUILT, WireFailure};
+use crate::faults::Faults;
+use crate::kms::Kms;
+use crate::s3::{S3, escaped};
+use crate::scheduler::Scheduler;
+use crate::ses::Ses;
+use crate::sqs::Sqs;
+use crate::usage::Usage;
+use crate::{held, names};
+
+/// A whole local AWS. Clones share it.
+#[derive(Clone)]
+pub struct LocalCloud(Arc<Standins>);
+
+struct Standins {
+    clock: LocalClock,
+    dynamodb: DynamoDb,
+    sqs: Sqs,
+    scheduler: Scheduler,
+    ses: Ses,
+    s3: S3,
+    kms: Kms,
+    callbacks: Callbacks,
+    faults: Faults,
+    usage: Usage,
+    refused: Mutex<Vec<String>>,
+    answered: AtomicU64,
+}
+
+impl LocalCloud {
+    /// In memory, with the product's tables, queues, bucket and schedule group, and a running clock.
+    pub fn with_tables() -> anyhow::Result<Self> {
+        Self::with_tables_at(LocalClock::running())
+    }
+
+    /// The same with this clock.
+    pub fn with_tables_at(clock: LocalClock) -> anyhow::Result<Self> {
+        let cloud = Self::empty(clock)?;
+        cloud.create_product()?;
+        Ok(cloud)
+    }
+
+    /// In memory, with nothing in it.
+    pub fn empty(clock: LocalClock) -> anyhow::Result<Self> {
+        let usage = Usage::default();
+        let dynamodb = DynamoDb::in_memory(clock.clone(), usage.clone())?;
+        Ok(Self::around(dynamodb, clock, usage))
+    }
+
+    /// With the product's tables and all else, kept in this folder. Queues are in memory alone.
+    pub fn in_folder(
+        folder: &Path,
+        durability: Durability,
+        clock: LocalClock,
+    ) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        clock.keep_in(&folder.join("clock.txt"))?;
+        let usage = Usage::default();
+        let dynamodb = DynamoDb::in_file(&folder.join("tables.sqlite"), durability, usage.clone())?;
+        let cloud = Self::around(dynamodb, clock, usage);
+        cloud.create_product()?;
+        cloud.scheduler().keep_in(&folder.join("schedules.jsonl"))?;
+        cloud.ses().keep_in(&folder.join("mails.jsonl"))?;
+        cloud.s3().keep_in(&folder.join("objects"))?;
+        cloud.kms().keep_in(&folder.join("kms.key"))?;
+        Ok(cloud)
+    }
+
+    fn around(dynamodb: DynamoDb, clock: LocalClock, usage: Usage) -> Self {
+        let sqs = Sqs::new(clock.clone(), usage.clone());
+        Self(Arc::new(Standins {
+            dynamodb,
+            scheduler: Scheduler::new(clock.clone(), sqs.clone(), usage.clone()),
+            ses: Ses::new(clock.clone()),
+            s3: S3::new(clock.clone()),
+            kms: Kms::default(),
+            callbacks: Callbacks::new(clock.clone()),
+            faults: Faults::default(),
+            refused: Mutex::default(),
+            answered: AtomicU64::new(0),
+            clock,
+            sqs,
+            usage,
+        }))
+    }
+
+    fn create_product(&self) -> anyhow::Result<()> {
+        for table in names::TABLES {
+            self.dynamodb().create_product_table(table)?;
+        }
+        for queue in names::QUEUES {
+            let dead_letters = names::dead_letter_queue(queue);
+            let alike = QueueSettings {
+                visibility_timeout: SignedDuration::from_secs(names::VISIBILITY_SECONDS),
+                content_based_deduplication: true,
+                deduplicate_by_group: true,
+                throughput_per_group: true,
+                redrive: None,
+            };
+            self.sqs().create(&dead_letters, alike.clone());
+            let max_receive_count = names::RECEIVE_COUNT_MAX;
+            let redrive = Some(Redrive {
+                dead_letters,
+                max_receive_count,
+            });
+            self.sqs().create(queue, QueueSettings { redrive, ..alike });
+        }
+        self.s3().create_bucket(names::BODIES_BUCKET);
+        self.scheduler().create_group(names::SCHEDULE_GROUP);
+        Ok(())
+    }
+
+    pub fn clock(&self) -> &LocalClock {
+        &self.0.clock
+    }
+
+    pub fn dynamodb(&self) -> &DynamoDb {
+        &self.0.dynamodb
+    }
+
+    pub fn sqs(&self) -> &Sqs {
+        &self.0.sqs
+    }
+
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.0.scheduler
+    }
+
+    pub fn ses(&self) -> &Ses {
+        &self.0.ses
+    }
+
+    pub fn s3(&self) -> &S3 {
+        &self.0.s3
+    }
+
+    pub fn kms(&self) -> &Kms {
+        &self.0.kms
+    }
+
+    pub fn callbacks(&self) -> &Callbacks {
+        &self.0.callbacks
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    pub fn usage(&self) -> &Usage {
+        &self.0.usage
+    }
+
+    /// Waits until everything that can be seen by now is on the disk, where there is one. Whatever
+    /// leaves this process waits for it.
+    pub async fn durable(&self) -> anyhow::Result<()> {
+        self.dynamodb().durable().await
+    }
+
+    /// Fires all schedules that are due by the cloud's own clock; says how many.
+    pub fn fire_due(&self) -> usize {
+        self.scheduler().fire_due(self.clock().now())
+    }
+
+    /// What was asked for and is not built. A test of the product ends with this empty.
+    pub fn refused(&self) -> Vec<String> {
+        held(&self.0.refused).clone()
+    }
+
+    /// Answers one request to AWS. Signatures are not looked at.
+    pub fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let aws_request = AwsRequest::of(&request);
+        self.answer_asked(&aws_request, &request)
+    }
+
+    pub(crate) fn answer_asked(
+        &self,
+        aws_request: &AwsRequest,
+        request: &Request<Bytes>,
+    ) -> Response<Bytes> {
+        let operation = aws_request.operation.as_str();
+        let answered = match aws_request.service {
+            Service::DynamoDb => self
+                .dynamodb()
+                .answer(operation, &aws_request.json)
+                .map(|(status, body)| json_response(aws_request, status, &body)),
+            Service::Sqs => self.sqs().answer(operation, &aws_request.json).map(|body| {
+                self.usage()
+                    .count_sqs_request(operation, &aws_request.json, &body);
+                json_response(aws_request, 200, &body)
+            }),
+            Service::Scheduler => self.scheduler().answer(aws_request).map(|body| {
+                self.usage()
+                    .count_billed(Service::Scheduler, operation, 0.0);
+                json_response(aws_request, 200, &body)
+            }),
+            Service::Ses => self.ses().answer(aws_request).map(|body| {
+                self.usage()
+                    .count_billed(Service::Ses, operation, recipients(&aws_request.json));
+                json_response(aws_request, 200, &body)
+            }),
+            Service::S3 => self.s3().answer(aws_request, request).inspect(|_| {
+                self.usage().count_billed(Service::S3, operation, 1.0);
+            }),
+            Service::Kms => self.kms().answer(aws_request).map(|body| {
+                self.usage().count_billed(Service::Kms, operation, 1.0);
+                json_response(aws_request, 200, &body)
+            }),
+            Service::Callback => Err(WireFailure::not_built(format!(
+                "AWS at {}",
+                aws_request.resource
+            ))),
+        };
+        match answered {
+            Ok(response) => self.stamped(response),
+            Err(failure) => self.failed(aws_request, &failure),
+        }
+    }
+
+    /// The failure in the form that the service's protocol wants.
+    pub(crate) fn failed(
+        &self,
+        aws_request: &AwsRequest,
+        failure: &WireFailure,
+    ) -> Response<Bytes> {
+        let WireFailure {
+            status,
+            code,
+            message,
+        } = failure;
+        if *code == NOT_BUILT {
+            held(&self.0.refused).push(format!("{}: {message}", aws_request.service));
+        }
+        let mut response = match aws_request.service {
+            Service::DynamoDb | Service::Sqs | Service::Kms => {
+                let body =
+                    json!({ "__type": json_type(aws_request.service, code), "message": message });
+                json_response(aws_request, *status, &body)
+            }
+            Service::Scheduler | Service::Ses | Service::Callback => json_response(
+                aws_request,
+                *status,
+                &json!({ "message": message, "Message": message }),
+            ),
+            Service::S3 => xml_response(aws_request, failure),
+        };
+        let named = match aws_request.service {
+            Service::Sqs => Some(("x-amzn-query-error", format!("{};Sender", query_code(code)))),
+            Service::Scheduler | Service::Ses => Some(("x-amzn-errortype", (*code).to_owned())),
+            Service::DynamoDb | Service::S3 | Service::Kms | Service::Callback => None,
+        };
+        if let Some((name, Ok(value))) = named.map(|(name, code)| (name, code.parse())) {
+            response.headers_mut().insert(name, value);
+        }
+        self.stamped(response)
+    }
+
+    fn stamped(&self, mut response: Response<Bytes>) -> Response<Bytes> {
+        // Counted, not drawn, so that two runs of a test are the same.
+        let number = self.0.answered.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Ok(id) = HeaderValue::from_str(&format!("LOCAL{number:027}")) {
+            response
+                .headers_mut()
+                .insert("x-amzn-requestid", id.clone());
+            response.headers_mut().insert("x-amz-request-id", id);
+        }
+        response
+    }
+}
+
+impl fmt::Debug for LocalCloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LocalCloud({:?}, {:?})", self.clock(), self.faults())
+    }
+}
+
+fn json_response(aws_request: &AwsRequest, status: u16, body: &Value) -> Response<Bytes> {
+    let content_type = match aws_request.service {
+        Service::DynamoDb | Service::Sqs => "application/x-amz-json-1.0",
+        Service::Kms => "application/x-amz-json-1.1",
+        Service::Scheduler | Service::Ses | Service::S3 | Service::Callback => "application/json",
+    };
+    typed_response(status, content_type, body.to_string())
+}
+
+fn xml_response(aws_request: &AwsRequest, failure: &WireFailure) -> Response<Bytes> {
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <Error><Code>{}</Code><Message>{}</Message><Resource>/{}/{}</Resource></Error>",
+        failure.code,
+        escaped(&failure.message),
+        escaped(&aws_request.resource),
+        escaped(&aws_request.key),
+    );
+    // An answer to HEAD has no body.
+    let body = if aws_request.operation == "HeadObject" {
+        String::new()
+    } else {
+        xml
+    };
+    typed_response(failure.status, "application/xml", body)
+}
+
+fn typed_response(status: u16, content_type: &'static str, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static(content_type));
+    response
+}
+
+fn json_type(service: Service, code: &str) -> String {
+    match (service, code) {
+        (Service::Sqs, "InvalidParameterValue" | "MissingParameter") => {
+            format!("com.amazon.coral.service#{code}Exception")
+        }
+        (Service::Sqs, _) => format!("com.amazonaws.sqs#{code}"),
+        (Service::DynamoDb, "ThrottlingException") => {
+            format!("com.amazon.coral.availability#{code}")
+        }
+        (Service::Kms, _) => code.to_owned(),
+        (
+            Service::DynamoDb | Service::Scheduler | Service::Ses | Service::S3 | Service::Callback,
+            _,
+        ) => format!("com.amazonaws.dynamodb.v20120810#{code}"),
+    }
+}
+
+/// SQS still calls its errors by the names of its older protocol, and so do SDKs.
+fn query_code(code: &str) -> String {
+    match code {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
+        "EmptyBatchRequest"
+        | "TooManyEntriesInBatchRequest"
+        | "BatchEntryIdsNotDistinct"
+        | "BatchRequestTooLong"
+        | "MessageNotInflight" => format!("AWS.SimpleQueueService.{code}"),
+        other => other.to_owned(),
+    }
+}
+
+fn recipients(request: &Value) -> f64 {
+    let lists = ["ToAddresses", "CcAddresses", "BccAddresses"];
+    let lists = lists
+        .iter()
+        .filter_map(|name| request["Destination"][name].as_array());
+    // One mail is billed even where its addresses are in the mail itself.
+    lists.flatten().map(|_| 1.0).sum::<f64>().max(1.0)
+}
+
+/// Whether a request goes to AWS: by its host, or by its signature where an endpoint is set.
+pub(crate) fn is_to_aws(request: &Request<Bytes>) -> bool {
+    let host = request.uri().host().unwrap_or_default();
+    let signed = request.headers().get("authorization");
+    host.ends_with(".amazonaws.com")
+        || signed.is_some_and(|value| value.as_bytes().starts_with(b"AWS4-HMAC-SHA256"))
+        || (request.method() == Method::POST && request.headers().contains_key("x-amz-target"))
+}

@@ -1,0 +1,316 @@
+//! The product's functions on the local cloud: what an AWS account does between them by itself.
+//! Queues are drained, schedules fire, minutes pass.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use calls::{AccountId, QueuePriority};
+use cloud::accounts::{Account, Caller, Login};
+use cloud::records::conversation_record::parked_shard;
+use cloud::{Clock, Cloud, Random, Settings};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::delivery::ReceivedMessage;
+use crate::functions::Functions;
+use crate::{LocalCloud, names};
+
+/// The account, user, password, API client id and secret that are there from the start.
+pub const LOCAL: &str = "local";
+
+/// The user of the same account and password that may log in by PasswordDigest.
+pub const LOCAL_DIGEST_USER: &str = "local-digest";
+
+/// Signs the callbacks of the account `local`.
+pub const LOCAL_WEBHOOK_SECRET: &str = "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtMDAwMDAwMDAwMDAw";
+
+/// Messages in one batch, as in the template.
+const BATCH: usize = 10;
+
+/// Longest wait for everything that is under way, once time has been moved on.
+const STARTED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Most stops on the way when time is moved on: what is due all the time must not hold it up.
+const STOPS_MAX: usize = 5_000;
+
+/// The queues that functions are fed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventSource {
+    Processor(QueuePriority),
+    Notifier,
+}
+
+impl EventSource {
+    pub const ALL: [Self; 4] = [
+        Self::Processor(QueuePriority::High),
+        Self::Processor(QueuePriority::Medium),
+        Self::Processor(QueuePriority::Low),
+        Self::Notifier,
+    ];
+
+    pub const fn queue(self) -> &'static str {
+        match self {
+            Self::Processor(QueuePriority::High) => names::HIGH_QUEUE,
+            Self::Processor(QueuePriority::Medium) => names::MEDIUM_QUEUE,
+            Self::Processor(QueuePriority::Low) => names::LOW_QUEUE,
+            Self::Notifier => names::REPLIES_QUEUE,
+        }
+    }
+}
+
+/// A whole set: the cloud, and the functions on it.
+#[derive(Clone)]
+pub struct Stack {
+    pub local: LocalCloud,
+    /// The cloud as the functions see it.
+    pub cloud: Cloud,
+    pub functions: Functions,
+    /// Batches that are in a function's hands.
+    busy: Arc<AtomicUsize>,
+}
+
+/// What the template would tell the functions.
+pub fn settings() -> Settings {
+    let url = |queue: &str| {
+        format!(
+            "https://sqs.us-east-1.amazonaws.com/{}/{queue}",
+            names::ACCOUNT
+        )
+    };
+    Settings {
+        calls_table: names::CALLS_TABLE.to_owned(),
+        objects_table: names::OBJECTS_TABLE.to_owned(),
+        accounts_table: names::ACCOUNTS_TABLE.to_owned(),
+        high_queue_url: url(names::HIGH_QUEUE),
+        medium_queue_url: url(names::MEDIUM_QUEUE),
+        low_queue_url: url(names::LOW_QUEUE),
+        replies_queue_url: url(names::REPLIES_QUEUE),
+        schedule_group: names::SCHEDULE_GROUP.to_owned(),
+        schedule_role_arn: format!("arn:aws:iam::{}:role/aftercall-schedules", names::ACCOUNT),
+        bodies_bucket: names::BODIES_BUCKET.to_owned(),
+        mail_sender: "aftercall@localhost.example".to_owned(),
+        results_days: 30,
+        calls_per_second: 0,
+        password_key: Some(names::password_key_arn()),
+        allow_http_callbacks: true,
+        public_url: String::new(),
+    }
+}
+
+impl Stack {
+    /// The functions in this process. Callbacks go out through `callbacks`.
+    pub fn new(
+        local: LocalCloud,
+        callbacks: aws_smithy_runtime_api::client::http::SharedHttpConnector,
+        random: Random,
+        retry: aws_smithy_types::retry::RetryConfig,
+    ) -> Self {
+        Self::with_settings(local, settings(), callbacks, random, retry)
+    }
+
+    /// The same with other settings than the local server's.
+    pub fn with_settings(
+        local: LocalCloud,
+        settings: Settings,
+        callbacks: aws_smithy_runtime_api::client::http::SharedHttpConnector,
+        random: Random,
+        retry: aws_smithy_types::retry::RetryConfig,
+    ) -> Self {
+        let clock = local.clock().clone();
+        let config = local.sdk_config(retry);
+        let cloud = Cloud::new(
+            settings,
+            &config,
+            callbacks,
+            Clock::from_fn(move || clock.now()),
+            random,
+        );
+        Self {
+            local,
+            functions: Functions::Here(Box::new(cloud.clone())),
+            cloud,
+            busy: Arc::default(),
+        }
+    }
+
+    /// The account `local` with its user and API client, unless it is there.
+    pub async fn open_account(&self) -> anyhow::Result<()> {
+        let id = AccountId(LOCAL.to_owned());
+        if self
+            .cloud
+            .accounts
+            .account(&id, self.cloud.now())
+            .await?
+            .is_some()
+        {
+            return Ok(());
+        }
+        let caller = Caller {
+            account: id.clone(),
+            async_by_default: false,
+        };
+        self.cloud
+            .accounts
+            .put_login(Login::User, LOCAL, LOCAL, &caller)
+            .await?;
+        self.cloud
+            .accounts
+            .put_login(Login::Client, LOCAL, LOCAL, &caller)
+            .await?;
+        let is_made = self
+            .cloud
+            .accounts
+            .put_digest_user(LOCAL_DIGEST_USER, LOCAL, &caller)
+            .await?;
+        anyhow::ensure!(is_made, "the local cloud has a key");
+        let account = Account {
+            id,
+            name: LOCAL.to_owned(),
+            webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
+            async_by_default: false,
+            owns: Vec::new(),
+            calls_per_second: None,
+            queue: calls::QueueSettings::default(),
+        };
+        self.cloud.accounts.put_account(&account).await?;
+        Ok(())
+    }
+
+    /// Takes one batch from a queue through its function. `false`: there was none.
+    pub async fn deliver(&self, fed: EventSource) -> bool {
+        // Counted before it is taken, so that whoever waits for idleness never misses it.
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        let batch = self.local.sqs().receive(fed.queue(), BATCH);
+        if batch.is_empty() {
+            self.busy.fetch_sub(1, Ordering::SeqCst);
+            return false;
+        }
+        let failed = match fed {
+            EventSource::Processor(priority) => self.functions.process(priority, &batch).await,
+            EventSource::Notifier => self.functions.notify(&batch).await,
+        };
+        let done: Vec<ReceivedMessage> = batch
+            .into_iter()
+            .filter(|delivery| !failed.contains(&delivery.message_id))
+            .collect();
+        // A function that died has said nothing of its batch, so all of it comes again.
+        if !self.local.faults().crashed() {
+            self.local.sqs().delete(&done);
+        }
+        self.busy.fetch_sub(1, Ordering::SeqCst);
+        true
+    }
+
+    /// Everything that can be done without time passing. For tests: one batch after the other.
+    pub async fn settle(&self) {
+        loop {
+            self.local.fire_due();
+            let mut idle = true;
+            for fed in EventSource::ALL {
+                idle &= !self.deliver(fed).await;
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// Time passes, and all that is due on the way happens: for tests, one thing after the other.
+    pub async fn pass(&self, time: SignedDuration) {
+        let until = self.local.clock().now() + time;
+        for _ in 0..STOPS_MAX {
+            let next = self.next_event(until).await;
+            self.local.clock().set(next);
+            self.local.fire_due();
+            if let Err(error) = self.functions.tick().await {
+                tracing::warn!(%error, "the timekeeper met trouble");
+            }
+            self.settle().await;
+            if next >= until {
+                return;
+            }
+        }
+        self.local.clock().set(until);
+    }
+
+    /// The same beside loops that drain the queues by themselves: moves the clock from one thing
+    /// that is due to the next, and waits until each has been started and what it started is done.
+    pub async fn pass_running(&self, time: SignedDuration) -> anyhow::Result<()> {
+        self.wait_until_idle().await;
+        let until = self.local.clock().now() + time;
+        for _ in 0..STOPS_MAX {
+            let now = self.local.clock().now();
+            let next = self.next_event(until).await;
+            let by = next.duration_since(now).max(SignedDuration::ZERO);
+            self.local.clock().advance_for_good(by)?;
+            self.local.fire_due();
+            if let Err(error) = self.functions.tick().await {
+                tracing::warn!(%error, "the timekeeper met trouble");
+            }
+            self.wait_until_idle().await;
+            if next >= until {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every queue is drained and every function is back, but not for ever.
+    pub async fn wait_until_idle(&self) {
+        let waited = tokio::time::timeout(STARTED_WITHIN, async {
+            let ready = |fed: &EventSource| self.local.sqs().has_ready(fed.queue());
+            while EventSource::ALL.iter().any(ready) || self.busy.load(Ordering::SeqCst) > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        if waited.await.is_err() {
+            tracing::info!("the clock goes on while work is still under way");
+        }
+    }
+
+    /// The next instant at which something is due, and not after `until`.
+    async fn next_event(&self, until: Timestamp) -> Timestamp {
+        let now = self.local.clock().now();
+        let mut next = until;
+        let mut consider = |at: Option<Timestamp>| {
+            if let Some(at) = at.filter(|at| *at > now) {
+                next = next.min(at);
+            }
+        };
+        consider(self.local.scheduler().next_due());
+        consider(self.local.sqs().next_visible_at());
+        for shard in "0123456789abcdef".chars().map(String::from) {
+            // What is overdue and could not be done is tried again with the next thing that is due.
+            let due = self
+                .cloud
+                .calls
+                .due(&shard, until, 1)
+                .await
+                .unwrap_or_default();
+            consider(
+                due.first()
+                    .map(|entry| entry.due_at.max(now + SignedDuration::from_secs(1))),
+            );
+        }
+        next
+    }
+
+    /// After a start on a folder: the queues have lost what they held, the table has not.
+    pub async fn recover(&self) -> anyhow::Result<()> {
+        let prefetched = SignedDuration::from_mins(10);
+        let deadline = self.cloud.now() + SignedDuration::from_hours(1);
+        timekeeper::look_ahead(&self.cloud, prefetched, deadline).await?;
+        Ok(())
+    }
+
+    /// Whether any conversation waits for the end of maintenance.
+    pub async fn parked(&self) -> usize {
+        let mut parked = 0;
+        for shard in "0123456789abcdef".chars() {
+            let shard = parked_shard(&shard.to_string());
+            let found = self.cloud.calls.due(&shard, Timestamp::MAX, 1_000).await;
+            parked += found.map(|entries| entries.len()).unwrap_or_default();
+        }
+        parked
+    }
+}

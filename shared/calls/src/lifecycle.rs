@@ -1,0 +1,193 @@
+//! The course of a conversation once its calls are there: running, closing, ended.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::call::{RequestId, SequenceCode};
+use crate::conversation::{
+    Action, Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Phase, Progress, SILENCE_MAX, Step,
+    unchanged,
+};
+use crate::end_reason::EndReason;
+use crate::outcome::{Outcome, OverallStatus};
+
+/// What becomes of a wish to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It will not be carried out.
+    Yes,
+    /// It has been, or is being, carried out (222).
+    TooLate,
+}
+
+impl Conversation {
+    /// The calls that a closing conversation must still look at, in order.
+    pub fn unclosed(&self) -> impl Iterator<Item = SequenceCode> + '_ {
+        let (from, without_outcome) = match &self.phase {
+            Phase::Closing { next, end_reason } => (*next, end_reason.first_without_outcome()),
+            Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => (SequenceCode::FIRST, None),
+        };
+        let closing = matches!(self.phase, Phase::Closing { .. });
+        self.arrived.iter().filter(move |sequence| {
+            closing
+                && *sequence >= from
+                && (without_outcome.is_some_and(|first| *sequence >= first)
+                    || self.subscribers_at_end.contains(*sequence))
+        })
+    }
+
+    /// Calls up to and including `through` have all they are due from the closing.
+    pub fn closed_through(mut self, through: SequenceCode) -> Self {
+        if let Phase::Closing { next, .. } = &mut self.phase {
+            *next = through.next();
+        }
+        if self.unclosed().next().is_none() {
+            self.finish();
+        }
+        self
+    }
+
+    /// The call that was next has ended. Any status but `OK` ends the conversation with it.
+    pub fn call_ended(mut self, request_id: &RequestId, outcome: &Outcome, now: Timestamp) -> Self {
+        let Phase::Running(progress) = self.phase else {
+            return self;
+        };
+        let end_reason = match outcome.overall_status {
+            OverallStatus::Ok if progress.next.get() < self.calls_in_conversation.get() => None,
+            OverallStatus::Ok => Some(EndReason::Complete),
+            OverallStatus::HasErrors | OverallStatus::Error => Some(EndReason::Failed {
+                by: progress.next,
+                request_id: request_id.clone(),
+                error_code: outcome.error_code,
+                message: outcome.status_message.clone(),
+            }),
+        };
+        match end_reason {
+            // The processor that took this step goes on by itself; its wake-up is still in flight.
+            Some(end_reason) => drop(self.end(end_reason, SequenceCode::FIRST, now)),
+            None => self.phase = Phase::Running(Progress::at(progress.next.next())),
+        }
+        self
+    }
+
+    /// Ended, and the reply to its only call is kept with it: looked at again as long as that is
+    /// owed. When it was due `before` is left as it is, which costs no write to the index, unless
+    /// that is so soon that an ordinary delivery would be overtaken.
+    pub fn target_of_reply(mut self, before: Due, now: Timestamp) -> Self {
+        self.due = match before {
+            Due::At(at) if at >= now + LOOK_AGAIN / 2 => before,
+            Due::At(_) | Due::Parked(_) | Due::Never => Due::At(now + LOOK_AGAIN),
+        };
+        self
+    }
+
+    /// The reply to its only call is tried again then; `None`: it is settled.
+    pub fn reply_due(mut self, at: Option<Timestamp>) -> Self {
+        self.due = at.map_or(Due::Never, Due::At);
+        self
+    }
+
+    /// A chunk of the next call's objects is done.
+    pub fn chunk_done(mut self, done_through: u32) -> Self {
+        if let Phase::Running(progress) = &mut self.phase {
+            progress.done_through = done_through;
+            progress.chunks += 1;
+        }
+        self
+    }
+
+    /// The next call must wait until then.
+    pub fn wait_until(mut self, at: Timestamp) -> Self {
+        self.due = Due::At(at);
+        self
+    }
+
+    /// Nothing is carried out at present: found again when that is over, in the order in which calls
+    /// were accepted.
+    pub fn park(mut self, now: Timestamp) -> Self {
+        self.due = Due::Parked(self.last_arrival.min(now));
+        self
+    }
+
+    /// The timekeeper came by: what it has to do, if anything.
+    pub fn look(mut self, now: Timestamp) -> Step<()> {
+        match &self.phase {
+            Phase::Gathering if self.silent_too_long(now) => {
+                let actions = self.end(EndReason::TimedOut, SequenceCode::FIRST, now);
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    actions,
+                }
+            }
+            Phase::Gathering => {
+                // A millisecond later, since exactly SILENCE_MAX is still in time.
+                self.due =
+                    Due::At(self.last_arrival + SILENCE_MAX + SignedDuration::from_millis(1));
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    actions: Vec::new(),
+                }
+            }
+            Phase::Running(_) | Phase::Closing { .. } => {
+                self.due = Due::At(now + LOOK_AGAIN_LATER);
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    actions: vec![Action::WakeUp],
+                }
+            }
+            Phase::Ended(_) if self.due == Due::Never => unchanged(()),
+            Phase::Ended(_) => {
+                self.due = Due::At(now + LOOK_AGAIN_LATER);
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    actions: vec![Action::Reply],
+                }
+            }
+        }
+    }
+
+    /// Its caller deletes it: whatever has not started will not start.
+    pub fn cancel(mut self, now: Timestamp) -> Step<Cancelled> {
+        let from = match &self.phase {
+            Phase::Gathering => SequenceCode::FIRST,
+            Phase::Running(progress) if progress.done_through == 0 => progress.next,
+            Phase::Running(_) => return unchanged(Cancelled::TooLate),
+            Phase::Closing {
+                end_reason: EndReason::Cancelled { .. },
+                ..
+            }
+            | Phase::Ended(EndReason::Cancelled { .. }) => return unchanged(Cancelled::Yes),
+            Phase::Closing { .. } | Phase::Ended(_) => return unchanged(Cancelled::TooLate),
+        };
+        let actions = self.end(EndReason::Cancelled { from }, SequenceCode::FIRST, now);
+        Step {
+            conversation: Some(self),
+            answer: Cancelled::Yes,
+            actions,
+        }
+    }
+
+    /// The outcome of a call that was not carried out because its conversation ended.
+    pub fn outcome_of_unrun(&self, sequence: SequenceCode, now: Timestamp) -> Option<Outcome> {
+        let (Phase::Closing { end_reason, .. } | Phase::Ended(end_reason)) = &self.phase else {
+            return None;
+        };
+        if end_reason
+            .first_without_outcome()
+            .is_none_or(|first| sequence < first)
+        {
+            return None;
+        }
+        let (how, error_code, status_message) = end_reason.said_to_the_unrun()?;
+        Some(Outcome {
+            how,
+            overall_status: OverallStatus::Error,
+            status_message,
+            error_code,
+            ended_at: now,
+        })
+    }
+}

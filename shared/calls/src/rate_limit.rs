@@ -1,0 +1,175 @@
+//! How many calls an account may make: so many in ten seconds, over all functions together.
+//!
+//! The account's record counts what has been taken of a window's permits. A function takes some at
+//! once and gives them out one by one, so that the count costs a write for many calls; what it has
+//! left when the window ends is gone. So there are never more calls than permits, and with several
+//! functions there can be a few less.
+
+use jiff::Timestamp;
+
+/// The stretch of time that calls are counted over: short enough that nobody is held up for long by
+/// another's burst, long enough that most functions serve several calls in it.
+const WINDOW_SECONDS: i64 = 10;
+
+/// Most permits taken at once: what is lost at most when a function falls idle.
+const TAKEN_AT_ONCE_MAX: u32 = 25;
+
+/// The part of a window's permits that is taken at once: one in twenty, so that twenty functions
+/// side by side find enough of them.
+const TAKEN_AT_ONCE_PART: u32 = 20;
+
+/// Most calls in a second that a limit can say, so that no count overflows.
+pub const CALLS_PER_SECOND_MAX: u32 = 100_000;
+
+/// One of the stretches of ten seconds that time consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Window(i64);
+
+impl Window {
+    pub fn at(now: Timestamp) -> Self {
+        Self(now.as_second().div_euclid(WINDOW_SECONDS))
+    }
+
+    pub const fn numbered(number: i64) -> Self {
+        Self(number)
+    }
+
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// When the next one begins.
+    pub fn end(self) -> Timestamp {
+        let second = self.0.saturating_add(1).saturating_mul(WINDOW_SECONDS);
+        Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// How many calls there may be in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    permits: u32,
+}
+
+impl Limit {
+    /// `None`: as many as there are.
+    pub fn of(calls_per_second: u32) -> Option<Self> {
+        let seconds = u32::try_from(WINDOW_SECONDS).unwrap_or(1);
+        let permits = calls_per_second.min(CALLS_PER_SECOND_MAX) * seconds;
+        (permits > 0).then_some(Self { permits })
+    }
+
+    fn at_once(self) -> u32 {
+        (self.permits / TAKEN_AT_ONCE_PART).clamp(1, TAKEN_AT_ONCE_MAX)
+    }
+}
+
+/// What one function has of an account's permits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimit {
+    window: Option<Window>,
+    /// Not given out yet.
+    left: u32,
+    /// What the account's record was seen to count, if it is of this window.
+    seen: Option<u32>,
+}
+
+/// What a call has to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimitAnswer {
+    /// For nothing.
+    Yes,
+    /// For the next window.
+    NotBefore(Timestamp),
+    /// For more permits, out of the account's record.
+    After(Reservation),
+}
+
+/// A change of the account's record, made only if the record is as it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    pub window: Window,
+    pub permits: u32,
+    pub over: Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// No record, or one of an earlier window: the count begins with these.
+    Nothing,
+    /// A record of this window that counts no more than that.
+    AtMost(u32),
+}
+
+/// What an account's record counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    pub window: Window,
+    pub taken: u32,
+}
+
+impl RateLimit {
+    /// Whether a call may be made now; if so, its permit is given out.
+    pub fn ask(&mut self, limit: Limit, now: Timestamp) -> RateLimitAnswer {
+        let present = Window::at(now);
+        // A window can lie ahead of our clock: another function's goes before it.
+        let window = self.window.map_or(present, |counted| counted.max(present));
+        if self.window != Some(window) {
+            *self = Self {
+                window: Some(window),
+                ..Self::default()
+            };
+        }
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return RateLimitAnswer::Yes;
+        }
+        let Some(taken) = self.seen else {
+            return RateLimitAnswer::After(Reservation {
+                window,
+                permits: limit.at_once(),
+                over: Over::Nothing,
+            });
+        };
+        let free = limit.permits.saturating_sub(taken);
+        if free == 0 {
+            return RateLimitAnswer::NotBefore(window.end());
+        }
+        let permits = limit.at_once().min(free);
+        RateLimitAnswer::After(Reservation {
+            window,
+            permits,
+            over: Over::AtMost(limit.permits - permits),
+        })
+    }
+
+    /// The record was changed so, and now counts this much.
+    pub fn took(&mut self, taking: Reservation, count: u32) {
+        if self.window == Some(taking.window) {
+            self.left = self.left.saturating_add(taking.permits);
+            self.see(count);
+        }
+    }
+
+    /// The record was not as it should be for the change, but like this.
+    pub fn found(&mut self, count: Count) {
+        if self.window < Some(count.window) {
+            *self = Self {
+                window: Some(count.window),
+                ..Self::default()
+            };
+        }
+        if self.window == Some(count.window) {
+            self.see(count.taken);
+        }
+    }
+
+    /// Counts of a window only grow; an answer that comes late tells of less.
+    fn see(&mut self, taken: u32) {
+        self.seen = self.seen.max(Some(taken));
+    }
+}
+
+#[cfg(test)]
+#[path = "rate_limit_tests.rs"]
+mod tests;

@@ -1,0 +1,262 @@
+//! Wake-ups: SQS FIFO queues, one per priority and one for replies.
+//!
+//! A message carries a key and a step, never the truth. Its step stands in its body, or the queue
+//! would take a debt that is sent again within five minutes for a repeat and drop it.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use calls::{ConversationKey, QueuePriority, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// Most messages in one request, and in one batch that a function gets. The platform's figure.
+pub const BATCH_MAX: usize = 10;
+
+/// Time that a function needs at its end: one request under way, and handing back the rest.
+const HEAD_ROOM: SignedDuration = SignedDuration::from_secs(8);
+
+/// What a function may take where nobody says.
+pub const TIME_MIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// What a message on one of the three priority queues says: go on with this conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WakeUp {
+    pub conversation: ConversationKey,
+    /// Version of the header that owed it.
+    pub step: u64,
+    /// The queue of its account that the call stands in: its messages are of one group, and whoever
+    /// takes one of them goes through the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<ConversationKey>,
+}
+
+impl WakeUp {
+    /// Of which no two messages are in flight at once.
+    pub fn group(&self) -> &ConversationKey {
+        self.queue.as_ref().unwrap_or(&self.conversation)
+    }
+}
+
+/// What a message on the replies queue says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyWakeUp {
+    pub conversation: ConversationKey,
+    pub sequence: SequenceCode,
+    pub what: ReplyTarget,
+    /// Version of the record that owed it.
+    pub step: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplyTarget {
+    /// The reply to the call's SendResponseTo of that number.
+    Reply(u32),
+    /// The reply that is kept with the outcome it tells of.
+    OutcomeReply,
+    /// The reply that is kept with the header of a call alone.
+    EmbeddedReply,
+    /// Its triggered mails.
+    Mails,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    Calls(QueuePriority),
+    Replies,
+}
+
+/// A message as a function gets it.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub message_id: String,
+    pub receipt_handle: String,
+    pub body: String,
+    /// How often it has been delivered, this time included.
+    pub count: u32,
+}
+
+#[derive(Clone)]
+pub struct Queues {
+    sqs: Client,
+    high: String,
+    medium: String,
+    low: String,
+    replies: String,
+}
+
+impl Queues {
+    pub(crate) fn new(sqs: Client, settings: &Settings) -> Self {
+        Self {
+            sqs,
+            high: settings.high_queue_url.clone(),
+            medium: settings.medium_queue_url.clone(),
+            low: settings.low_queue_url.clone(),
+            replies: settings.replies_queue_url.clone(),
+        }
+    }
+
+    fn url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Calls(QueuePriority::High) => &self.high,
+            Queue::Calls(QueuePriority::Medium) => &self.medium,
+            Queue::Calls(QueuePriority::Low) => &self.low,
+            Queue::Replies => &self.replies,
+        }
+    }
+
+    /// The queue of an ARN: its name stands at the end of the ARN and of the URL.
+    pub fn of_arn(&self, arn: &str) -> Option<Queue> {
+        let name = arn.rsplit(':').next();
+        let priorities = QueuePriority::ALL.map(Queue::Calls);
+        priorities
+            .into_iter()
+            .chain([Queue::Replies])
+            .find(|queue| self.url(*queue).rsplit('/').next() == name)
+    }
+
+    pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
+        let body = serde_json::to_string(wake).unwrap_or_default();
+        self.wake_once(priority, wake, &body).await
+    }
+
+    /// The same, unless a message for the same has been sent within five minutes.
+    pub(crate) async fn wake_once(
+        &self,
+        priority: QueuePriority,
+        wake: &WakeUp,
+        once: &str,
+    ) -> Result<(), Error> {
+        let body = serde_json::to_string(wake).unwrap_or_default();
+        self.sqs
+            .send_message()
+            .queue_url(self.url(Queue::Calls(priority)))
+            .message_group_id(&wake.group().0)
+            .message_deduplication_id(deduplication_id(once))
+            .message_body(body)
+            .send()
+            .await
+            .map_err(|error| Error::Queue {
+                operation: "SendMessage",
+                source: error.into(),
+            })?;
+        Ok(())
+    }
+
+    /// In the order given.
+    pub async fn send_reply_wake_ups_in_order(
+        &self,
+        wake_ups: &[ReplyWakeUp],
+    ) -> Result<(), Error> {
+        let out_of_reach = |source| Error::Queue {
+            operation: "SendMessageBatch",
+            source,
+        };
+        for wake_ups in wake_ups.chunks(BATCH_MAX) {
+            let entries = wake_ups.iter().enumerate().map(|(number, wake)| {
+                let body = serde_json::to_string(wake).unwrap_or_default();
+                SendMessageBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .message_group_id(&wake.conversation.0)
+                    .message_deduplication_id(deduplication_id(&body))
+                    .message_body(body)
+                    .build()
+            });
+            let entries = entries
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| out_of_reach(error.into()))?;
+            let answer = self
+                .sqs
+                .send_message_batch()
+                .queue_url(&self.replies)
+                .set_entries(Some(entries))
+                .send()
+                .await
+                .map_err(|error| out_of_reach(error.into()))?;
+            if let Some(failed) = answer.failed.first() {
+                return Err(out_of_reach(failed.code.clone().into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The message stays in the queue and comes again after that time: exact to the second, which
+    /// neither a schedule nor a queue's delay is. The caller hands it back as failed.
+    pub async fn hold(
+        &self,
+        queue: Queue,
+        delivery: &Delivery,
+        time: Duration,
+    ) -> Result<(), Error> {
+        // Whole seconds, and never early.
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        self.sqs
+            .change_message_visibility()
+            .queue_url(self.url(queue))
+            .receipt_handle(&delivery.receipt_handle)
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| Error::Queue {
+                operation: "ChangeMessageVisibility",
+                source: error.into(),
+            })?;
+        Ok(())
+    }
+}
+
+/// A message as the event of a function brings it.
+pub fn delivery(message: SqsMessage) -> Delivery {
+    let count = message.attributes.get("ApproximateReceiveCount");
+    Delivery {
+        message_id: message.message_id.unwrap_or_default(),
+        receipt_handle: message.receipt_handle.unwrap_or_default(),
+        body: message.body.unwrap_or_default(),
+        count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
+    }
+}
+
+/// What a function says of the messages that must come again.
+pub fn handed_back(message_ids: Vec<String>) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    for message_id in message_ids {
+        response.add_failure(message_id);
+    }
+    response
+}
+
+/// When a function must be done, from what its context says (milliseconds): in time to hand back
+/// what it did not come to. `cargo lambda watch` names a time in 1970: one that is past on arrival
+/// says nothing, and [`TIME_MIN`] is taken.
+pub fn deadline(context_deadline_ms: u64, now: Timestamp) -> Timestamp {
+    let ms = i64::try_from(context_deadline_ms).unwrap_or(i64::MAX);
+    let end = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+    if end <= now {
+        return now + TIME_MIN;
+    }
+    end.checked_sub(HEAD_ROOM).unwrap_or(end)
+}
+
+/// What a message on one of the three priority queues says, read.
+pub fn read_wake_up(body: &str) -> Result<WakeUp, serde_json::Error> {
+    serde_json::from_str(body)
+}
+
+/// What a message on the replies queue says, read.
+pub fn read_reply_wake_up(body: &str) -> Result<ReplyWakeUp, serde_json::Error> {
+    serde_json::from_str(body)
+}
+
+/// What SQS itself would make of the body: the scheduler sends the same messages without an id.
+fn deduplication_id(body: &str) -> String {
+    Sha256::digest(body)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

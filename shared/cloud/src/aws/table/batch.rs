@@ -1,0 +1,87 @@
+//! Many records read in one request.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use super::{Key, Table, key_item};
+use crate::error::Error;
+use crate::records::item::Item;
+
+/// Most records in one batch of reads. The platform's figure.
+pub(crate) const BATCH_GET_MAX: usize = 100;
+
+/// How often what the table left undone of a batch is asked for again.
+const BATCH_TRIES_MAX: u32 = 8;
+
+impl Table {
+    /// Whatever of these is there, in no order.
+    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, Error> {
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(BATCH_GET_MAX) {
+            let wanted = HashMap::from([(self.name.clone(), self.wanted(keys)?)]);
+            let mut answer = self.get_batch(wanted).await?;
+            found.extend(answer.remove(&self.name).unwrap_or_default());
+        }
+        Ok(found)
+    }
+
+    /// The same for less than [`BATCH_GET_MAX`], and one record of another table, in one request.
+    pub(crate) async fn get_many_and(
+        &self,
+        keys: &[Key],
+        other: &Self,
+        key: &Key,
+    ) -> Result<(Vec<Item>, Option<Item>), Error> {
+        let of_other = other.wanted(std::slice::from_ref(key))?;
+        let wanted = HashMap::from([
+            (self.name.clone(), self.wanted(keys)?),
+            (other.name.clone(), of_other),
+        ]);
+        let mut answer = self.get_batch(wanted).await?;
+        let mut of_table = |table: &Self| answer.remove(&table.name).unwrap_or_default();
+        Ok((of_table(self), of_table(other).pop()))
+    }
+
+    fn wanted(&self, keys: &[Key]) -> Result<KeysAndAttributes, Error> {
+        KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(key_item).collect()))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| self.out_of_reach("BatchGetItem", error))
+    }
+
+    /// By table. What the service leaves undone is asked for again.
+    async fn get_batch(
+        &self,
+        wanted: HashMap<String, KeysAndAttributes>,
+    ) -> Result<HashMap<String, Vec<Item>>, Error> {
+        let mut found: HashMap<String, Vec<Item>> = HashMap::new();
+        let mut left = wanted;
+        for tried in 0..BATCH_TRIES_MAX {
+            back_off(tried).await;
+            let answer = self
+                .dynamodb
+                .batch_get_item()
+                .set_request_items(Some(left))
+                .send()
+                .await
+                .map_err(|error| self.out_of_reach("BatchGetItem", error))?;
+            for (table, items) in answer.responses.unwrap_or_default() {
+                found.entry(table).or_default().extend(items);
+            }
+            left = answer.unprocessed_keys.unwrap_or_default();
+            if left.is_empty() {
+                return Ok(found);
+            }
+        }
+        Err(self.out_of_reach("BatchGetItem", "keys stayed unprocessed"))
+    }
+}
+
+/// Waits longer each time: 0, 20, 40, 80 … ms.
+async fn back_off(tried: u32) {
+    if tried > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10 << tried.min(8))).await;
+    }
+}

@@ -1,0 +1,124 @@
+//! What several functions take from one record at once: a nonce that is used once, the permits of an
+//! account, the numbers of a queue, and its entries.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use calls::rate_limit::{Count, Over, Reservation, Window};
+use jiff::Timestamp;
+
+use super::{Key, Table, key_item};
+use crate::error::Error;
+use crate::records::item::{Item, ItemReader};
+
+impl Table {
+    /// The next of the numbers that a record counts, from 1 on. One may be left out, if the answer
+    /// to who took it was lost; none is given twice.
+    pub(crate) async fn next_number(&self, key: &Key) -> Result<u64, Error> {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .update_expression("ADD last_number :one")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::UpdatedNew);
+        let answer = update
+            .send()
+            .await
+            .map_err(|error| self.out_of_reach("UpdateItem", error))?;
+        ItemReader(answer.attributes.unwrap_or_default()).number("last_number")
+    }
+
+    /// Deletes a record, whether it is there or not.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<(), Error> {
+        self.dynamodb
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .send()
+            .await
+            .map_err(|error| self.out_of_reach("DeleteItem", error))?;
+        Ok(())
+    }
+
+    /// Writes a record that must not be there, unless it has expired or `taker` itself has written
+    /// it: the answer to that may have been lost. `false`: it is somebody else's.
+    pub(crate) async fn put_once(
+        &self,
+        item: Item,
+        taker: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let now = AttributeValue::N(now.as_second().to_string());
+        let put = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR expires_at < :now OR taker = :taker")
+            .expression_attribute_values(":now", now)
+            .expression_attribute_values(":taker", AttributeValue::S(taker.to_owned()));
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(refused))
+                if refused.err().is_conditional_check_failed_exception() =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(self.out_of_reach("PutItem", error)),
+        }
+    }
+
+    /// Takes permits out of a record, if it is as the taking says: how many are taken then. If it
+    /// is not: what it counts.
+    pub(crate) async fn take(
+        &self,
+        key: &Key,
+        taking: Reservation,
+        expires: Timestamp,
+    ) -> Result<Result<u32, Count>, Error> {
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .expression_attribute_values(":window", number(taking.window.number()))
+            .expression_attribute_values(":permits", number(taking.permits.into()))
+            .return_values(ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let update = match taking.over {
+            Over::Nothing => update
+                .update_expression(
+                    "SET counted_window = :window, taken = :permits, expires_at = :expires",
+                )
+                .condition_expression("attribute_not_exists(pk) OR counted_window < :window")
+                .expression_attribute_values(":expires", number(expires.as_second())),
+            Over::AtMost(most) => update
+                .update_expression("SET taken = taken + :permits")
+                .condition_expression("counted_window = :window AND taken <= :most")
+                .expression_attribute_values(":most", number(most.into())),
+        };
+        match update.send().await {
+            Ok(answer) => {
+                let item = ItemReader(answer.attributes.unwrap_or_default());
+                Ok(Ok(item.number("taken")?))
+            }
+            Err(SdkError::ServiceError(refused))
+                if refused.err().is_conditional_check_failed_exception() =>
+            {
+                let refused = refused.into_err();
+                let UpdateItemError::ConditionalCheckFailedException(failed) = refused else {
+                    return Err(self.out_of_reach("UpdateItem", refused));
+                };
+                let item = ItemReader(failed.item.unwrap_or_default());
+                Ok(Err(Count {
+                    window: Window::numbered(item.number("counted_window")?),
+                    taken: item.number("taken")?,
+                }))
+            }
+            Err(error) => Err(self.out_of_reach("UpdateItem", error)),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What awaits around a conversation: accepting a call, reading ahead, committing, closing, finding.
+//! Only [`commit`] writes conversations.
+
+pub mod accept;
+pub(crate) mod cancel;
+pub(crate) mod close;
+pub mod commit;
+pub mod find;
+pub(crate) mod outbox;
+pub mod prefetch;
+pub mod replies;

@@ -1,0 +1,257 @@
+//! A call comes in: it is kept, and given its place in its conversation.
+
+use calls::{
+    Call, Conversation, ConversationKey, Joined, QueueSettings, Refusal, RequestId, Seen, Step,
+};
+use jiff::Timestamp;
+
+use crate::Cloud;
+use crate::aws::table::Key;
+use crate::conversation::commit::{Before, CONFLICTS_MAX, spread_out};
+use crate::error::{CommitError, Error};
+use crate::records::call_record::{CallRecord, IDEMPOTENCY_KEPT, Idempotency, Pointer};
+use crate::records::compression::Compressed;
+use crate::records::conversation_record::ConversationRecord;
+use crate::records::embedded_call::EmbeddedCall;
+
+/// What a call that came in is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// Kept, now or when it came before: the RequestID of the first time.
+    Accepted(RequestId),
+    Refused(Refusal),
+    /// Its `Idempotency-Key` stands for a call with other content.
+    KeyUsed,
+}
+
+impl Cloud {
+    /// Takes in one call: keeps it, gives it its place in its conversation, and says so.
+    ///
+    /// A small call alone is kept and counted in one write. Any other is kept first and counted in
+    /// its conversation after, so that a conversation never counts a call that is not there; one
+    /// that was kept and not counted, because the power went in between, is taken over when its
+    /// caller sends it again.
+    pub async fn accept(
+        &self,
+        call: Call,
+        canonical: &str,
+        queues: &QueueSettings,
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
+        let key = call.conversation_key();
+        let body = CallRecord::keep_body(&self.large_bodies, &call, canonical).await?;
+        let call = Compressed::of(call);
+        let arrived = CallRecord { call, body };
+        let is_past = arrived.call.options.is_past(now);
+        // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
+        let alone = arrived.call.conversation_id.is_none() && !is_past;
+        let in_queue = queues.holds(&arrived.call);
+        for tried in 0..CONFLICTS_MAX {
+            let seen = if alone && tried == 0 {
+                None
+            } else {
+                self.conversation_record(&key).await?
+            };
+            if is_past && !self.has_come_before(seen.as_ref(), &arrived.call).await? {
+                return Ok(Accepted::Refused(Refusal::ExpirationPast));
+            }
+            let (before, call, step) = match seen {
+                Some(seen) => self.decide_acceptance(&seen, &arrived, now).await?,
+                None => self.decide_opening(&arrived, in_queue, now).await?,
+            };
+            match self.commit_step(&key, before, step, now).await {
+                Ok(Joined::Accepted | Joined::Repeated) => {
+                    return Ok(Accepted::Accepted(call.request_id));
+                }
+                Ok(Joined::Refused(refusal)) => return Ok(Accepted::Refused(refusal)),
+                Err(CommitError::Conflict) => spread_out(&arrived.call.request_id, tried).await,
+                Err(CommitError::Cloud(error)) => return Err(error),
+            }
+        }
+        Err(Error::Conflict(CONFLICTS_MAX))
+    }
+
+    /// Whether this very call was taken in.
+    async fn has_come_before(
+        &self,
+        seen: Option<&ConversationRecord>,
+        call: &Call,
+    ) -> Result<bool, Error> {
+        let sequence = call.place.sequence();
+        let Some(seen) = seen.filter(|seen| seen.conversation.arrived.contains(sequence)) else {
+            return Ok(false);
+        };
+        let first = self.call_record(seen, sequence).await?;
+        Ok(first.is_some_and(|first| first.call.digest == call.digest))
+    }
+
+    /// What the conversation makes of a call, and the call as it is kept: a part that came before
+    /// is the one of the first time.
+    async fn decide_acceptance(
+        &self,
+        seen: &ConversationRecord,
+        arrived: &CallRecord,
+        now: Timestamp,
+    ) -> Result<(Before, Call, Step<Joined>), Error> {
+        let call: &Call = &arrived.call;
+        let before = Before::of(seen);
+        let join = |call: &Call, seen_before| {
+            let conversation = seen.conversation.clone();
+            conversation.join(call, seen_before, now)
+        };
+        let counted = seen.conversation.arrived.contains(call.place.sequence());
+        if !counted {
+            let step = join(call, Seen::Never);
+            if step.answer != Joined::Accepted {
+                return Ok((before, call.clone(), step));
+            }
+        }
+        let first = if counted {
+            self.call_record(seen, call.place.sequence()).await?
+        } else {
+            self.keep(arrived).await?
+        };
+        let Some(first) = first.map(|record| record.call.into_value()) else {
+            // Not there though counted, it has outlived its retention, so that nobody knows whether
+            // this is the same call. Its name is used all the same.
+            let seen_before = match counted {
+                true => Seen::OtherContent,
+                false => Seen::Never,
+            };
+            return Ok((before, call.clone(), join(call, seen_before)));
+        };
+        let step = match (counted, first.digest == call.digest) {
+            (false, true) => join(&first, Seen::Never),
+            (true, true) => join(&first, Seen::SameContent),
+            (_, false) => join(call, Seen::OtherContent),
+        };
+        Ok((before, first, step))
+    }
+
+    /// The same for a call that finds no conversation.
+    async fn decide_opening(
+        &self,
+        arrived: &CallRecord,
+        in_queue: bool,
+        now: Timestamp,
+    ) -> Result<(Before, Call, Step<Joined>), Error> {
+        let call: &Call = &arrived.call;
+        // Given while its caller waits: whoever sends after the answer gets a larger one.
+        let number = match in_queue {
+            true => {
+                let priority = call.options.queue_priority;
+                let queue = ConversationKey::of_queue(&call.account, priority);
+                Some(self.next_in_queue(&queue).await?)
+            }
+            false => None,
+        };
+        let placed = |opened: Step<Joined>| match number {
+            Some(number) => opened.in_queue(number),
+            None => opened,
+        };
+        let opened = placed(Conversation::open(call, now));
+        let kept = self.results_kept();
+        if let Some(conversation) = &opened.conversation
+            && let Some(only) = EmbeddedCall::opening(conversation, arrived, kept, now)
+        {
+            return Ok((Before::nothing(only), call.clone(), opened));
+        }
+        let before = Before::nothing(EmbeddedCall::default());
+        let Some(first) = self.keep(arrived).await? else {
+            return Ok((before, call.clone(), opened));
+        };
+        let first = first.call.into_value();
+        let step = match first.digest == call.digest {
+            true => placed(Conversation::open(&first, now)),
+            // Two openings with different content: the other one was kept first, so it came first.
+            false => opened_by_another(&first, call, now),
+        };
+        Ok((before, first, step))
+    }
+
+    /// Keeps a call, with the pointer to it. If one with its place is there already, that one.
+    async fn keep(&self, arrived: &CallRecord) -> Result<Option<CallRecord>, Error> {
+        let kept = self.results_kept();
+        let item = arrived.to_item(kept);
+        if arrived.call.conversation_id.is_none() {
+            let there = self.calls.put_new(item).await?;
+            return there.map(CallRecord::from_item).transpose();
+        }
+        let pointer = self.calls.put(Pointer::item_for(&arrived.call, kept));
+        let (there, ()) = tokio::try_join!(self.calls.put_new(item), pointer)?;
+        let there = there.map(CallRecord::from_item).transpose()?;
+        if let Some(first) = &there {
+            // Whoever kept it may not have come to keeping the pointer.
+            self.calls.put(Pointer::item_for(&first.call, kept)).await?;
+        }
+        Ok(there)
+    }
+
+    /// Takes in a call outside any conversation that came with an `Idempotency-Key`.
+    pub async fn accept_once(
+        &self,
+        mut call: Call,
+        canonical: &str,
+        idempotency_key: &str,
+        queues: &QueueSettings,
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
+        let key = ConversationKey::of_idempotency(&call.account, idempotency_key);
+        let key = Key::new(key.0, "IDEMPOTENCY");
+        let mut mine = Idempotency {
+            digest: call.digest.clone(),
+            request_id: call.request_id.clone(),
+            at: now,
+            version: 1,
+        };
+        // A call that comes too late takes no key: corrected, it may come under the same.
+        let is_past = call.options.is_past(now);
+        let there = match is_past {
+            true => self.calls.get(&key).await?,
+            false => self.calls.put_new(mine.to_item(key.clone())).await?,
+        };
+        let Some(there) = there.map(Idempotency::from_item).transpose()? else {
+            return self.accept(call, canonical, queues, now).await;
+        };
+        if now.duration_since(there.at) > IDEMPOTENCY_KEPT {
+            if is_past {
+                return Ok(Accepted::Refused(Refusal::ExpirationPast));
+            }
+            mine.version = there.version + 1;
+            return match self
+                .calls
+                .put_over(mine.to_item(key), Some(there.version))
+                .await
+            {
+                Ok(()) => self.accept(call, canonical, queues, now).await,
+                Err(CommitError::Conflict) => Err(Error::Conflict(1)),
+                Err(CommitError::Cloud(error)) => Err(error),
+            };
+        }
+        if there.digest != call.digest {
+            return Ok(Accepted::KeyUsed);
+        }
+        // The first one may not have come to keeping the call: taken in under the same RequestID,
+        // it is either kept now or answered as before.
+        call.request_id = there.request_id;
+        self.accept(call, canonical, queues, now).await
+    }
+}
+
+/// The conversation that the call kept first opens, once another with its place has come. What that
+/// one is refused for has to be there, even where it changes nothing.
+fn opened_by_another(first: &Call, call: &Call, now: Timestamp) -> Step<Joined> {
+    let opened = Conversation::open(first, now);
+    let joined = opened
+        .conversation
+        .clone()
+        .map(|it| it.join(call, Seen::OtherContent, now));
+    match joined {
+        Some(joined) if joined.conversation.is_some() => joined,
+        Some(joined) => Step {
+            answer: joined.answer,
+            ..opened
+        },
+        None => opened,
+    }
+}

@@ -1,0 +1,137 @@
+//! Delete of ScheduledRequest and ScheduledConversation: what has not started will not start.
+//!
+//! Doing it twice comes to the same, so a Delete that is carried out again after a crash says
+//! again that it is deleted.
+
+use calls::{AccountId, Cancelled, ConversationId, ConversationKey, RequestId};
+use jiff::Timestamp;
+use objects::UnitResult;
+use soap::{Element, ObjectResult};
+use tracing::warn;
+
+use crate::Cloud;
+use crate::aws::queues::ReplyWakeUp;
+use crate::aws::table::Key;
+use crate::error::{CommitError, Error};
+use crate::records::call_record::Pointer;
+
+/// Whether an object is one of the two that stand for what was sent before.
+pub(crate) fn is_scheduled(object: &Element) -> bool {
+    matches!(
+        object.type_name.as_deref(),
+        Some("ScheduledRequest" | "ScheduledConversation")
+    )
+}
+
+/// Whose work is to be cancelled.
+enum CancelTarget {
+    Conversation(ConversationKey),
+    /// It is there, and may not be deleted by itself.
+    PartOfConversation,
+    Unknown,
+}
+
+impl Cloud {
+    pub(crate) async fn cancel(
+        &self,
+        account: &AccountId,
+        object: &Element,
+        now: Timestamp,
+    ) -> Result<UnitResult, Error> {
+        let result = match self.target(account, object).await? {
+            CancelTarget::Unknown => refused(object, 220, "AsyncAPI_Item_Not_Found"),
+            CancelTarget::PartOfConversation => refused(
+                object,
+                204,
+                "AsyncAPI_Error. The request is part of a conversation: delete the ScheduledConversation",
+            ),
+            CancelTarget::Conversation(key) => {
+                match self
+                    .take_step(&key, now, |conversation| conversation.cancel(now))
+                    .await?
+                {
+                    Some(Cancelled::Yes) => {
+                        self.close_cancelled(&key, now).await;
+                        ObjectResult {
+                            ok: true,
+                            status_message: "Deleted".to_owned(),
+                            object_type: object.type_name.clone().unwrap_or_default(),
+                            ..ObjectResult::default()
+                        }
+                    }
+                    Some(Cancelled::TooLate) => {
+                        refused(object, 222, "AsyncAPI_Invalid_Status_To_Delete_Item")
+                    }
+                    None => refused(object, 220, "AsyncAPI_Item_Not_Found"),
+                }
+            }
+        };
+        Ok(UnitResult::Whole(Box::new(result)))
+    }
+
+    /// Gives the first calls their outcomes, and whoever wants to know is told: the wake-up for that
+    /// may stand behind one that is held until the time of the call that is cancelled. What is left
+    /// of a longer conversation is for the processor.
+    async fn close_cancelled(&self, key: &ConversationKey, now: Timestamp) {
+        let closed = match self.conversation_record(key).await {
+            Ok(Some(header)) => self.close_some(&header, now).await,
+            Ok(None) => return,
+            Err(error) => Err(CommitError::Cloud(error)),
+        };
+        match closed {
+            Ok((_, owed)) => {
+                let wake_ups: Vec<ReplyWakeUp> =
+                    owed.into_iter().map(|action| action.wake).collect();
+                self.send_reply_wake_ups(&wake_ups).await;
+            }
+            // The processor is at it already.
+            Err(CommitError::Conflict) => {}
+            Err(CommitError::Cloud(error)) => {
+                warn!(conversation = %key, error = error.in_full(), "left for the processor");
+            }
+        }
+    }
+
+    async fn target(&self, account: &AccountId, object: &Element) -> Result<CancelTarget, Error> {
+        if object.type_name.as_deref() == Some("ScheduledConversation") {
+            let name = object.text_of("ConversationID").map(ConversationId::parse);
+            return Ok(match name {
+                Some(Ok(name)) => {
+                    CancelTarget::Conversation(ConversationKey::named(account, &name))
+                }
+                Some(Err(_)) | None => CancelTarget::Unknown,
+            });
+        }
+        let Some(request_id) = object.text_of("RequestID") else {
+            return Ok(CancelTarget::Unknown);
+        };
+        let request_id = RequestId(request_id.trim().to_lowercase());
+        let key = ConversationKey::of_request(account, &request_id);
+        match self.calls.get(&Key::new(&key.0, "REQUEST")).await? {
+            None => Ok(CancelTarget::Conversation(key)),
+            // A conversation of one that was named is as good as a call alone.
+            Some(item) => {
+                let key = Pointer::from_item(item)?.conversation;
+                let header = self.conversation_record(&key).await?;
+                Ok(
+                    match header.map(|found| found.conversation.calls_in_conversation.get()) {
+                        Some(1) => CancelTarget::Conversation(key),
+                        Some(_) => CancelTarget::PartOfConversation,
+                        None => CancelTarget::Unknown,
+                    },
+                )
+            }
+        }
+    }
+}
+
+fn refused(object: &Element, error_code: u32, message: &str) -> ObjectResult {
+    ObjectResult {
+        ok: false,
+        status_message: message.to_owned(),
+        error_code: Some(error_code),
+        object_type: object.type_name.clone().unwrap_or_default(),
+        object: Some(object.clone()),
+        ..ObjectResult::default()
+    }
+}

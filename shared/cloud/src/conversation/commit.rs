@@ -1,0 +1,358 @@
+//! The only file that commits conversations: load, decide, commit, then do what is owed.
+//!
+//! Once committed a step has happened, so trouble after that is only logged: what is still owed
+//! stands in the record, and the timekeeper does it within a minute or two.
+
+use calls::{
+    Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
+    ReplyContext, ReplyState, RequestId, SequenceCode, Step,
+};
+use jiff::{SignedDuration, Timestamp};
+use soap::ObjectResult;
+use tracing::warn;
+
+use crate::Cloud;
+use crate::aws::queues::WakeUp;
+use crate::aws::table::Transaction;
+use crate::conversation::outbox::{ReplyAction, count};
+use crate::error::{CommitError, Error};
+use crate::objects_table::Chunk;
+use crate::ordered_queue::QueueEntry;
+use crate::records::conversation_record::ConversationRecord;
+use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd, embedded_reply_wake_up};
+use crate::records::item::Item;
+use crate::records::mail_record::{self, MailsRecord};
+use crate::records::outcome_record::{self, OutcomeRecord, Results};
+use crate::records::reply_record::ReplyRecord;
+
+/// How often a step is decided again because others were first. Parts of one conversation that
+/// arrive all at once meet here; each time one of them gets through.
+pub(crate) const CONFLICTS_MAX: u32 = 40;
+
+/// A wake-up that is due within this time waits in its queue rather than with the scheduler, whose
+/// precision is a minute.
+const NEAR: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a step needs to know of the header it was decided on.
+#[derive(Clone, Debug)]
+pub(crate) struct Before {
+    /// 0: there is none.
+    version: u64,
+    priority: QueuePriority,
+    only: EmbeddedCall,
+    queue: Option<ConversationKey>,
+}
+
+impl Before {
+    pub(crate) fn of(header: &ConversationRecord) -> Self {
+        Self {
+            version: header.version,
+            priority: header.conversation.priority,
+            only: header.only.clone(),
+            queue: header.conversation.queue(),
+        }
+    }
+
+    /// No header yet; it comes with what of its only call lies in it.
+    pub(crate) fn nothing(only: EmbeddedCall) -> Self {
+        Self {
+            version: 0,
+            priority: QueuePriority::default(),
+            only,
+            queue: None,
+        }
+    }
+}
+
+/// How a call ended, to be committed together with its effect.
+pub struct End<'a> {
+    pub call: &'a Call,
+    pub outcome: Outcome,
+    /// One per object; `None`: it was not carried out.
+    pub results: Option<Vec<ObjectResult>>,
+    /// Effects of its last (or only) chunk.
+    pub chunk: Chunk,
+    /// How many mails the call owes that earlier chunks have written.
+    pub mails_before: u32,
+}
+
+impl Cloud {
+    pub async fn conversation_record(
+        &self,
+        key: &ConversationKey,
+    ) -> Result<Option<ConversationRecord>, Error> {
+        ConversationRecord::load(&self.calls, key).await
+    }
+
+    pub(crate) fn results_kept(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * self.settings.results_days)
+    }
+
+    /// Takes one step of a conversation that is there; `None`: it is not.
+    pub async fn take_step<A>(
+        &self,
+        key: &ConversationKey,
+        now: Timestamp,
+        decide: impl Fn(Conversation) -> Step<A>,
+    ) -> Result<Option<A>, Error> {
+        for tried in 0..CONFLICTS_MAX {
+            let Some(seen) = self.conversation_record(key).await? else {
+                return Ok(None);
+            };
+            let before = Before::of(&seen);
+            let step = decide(seen.conversation);
+            match self.commit_step(key, before, step, now).await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(CommitError::Conflict) => {
+                    spread_out(&RequestId(key.0.clone()), tried).await;
+                }
+                Err(CommitError::Cloud(error)) => return Err(error),
+            }
+        }
+        Err(Error::Conflict(CONFLICTS_MAX))
+    }
+
+    pub(crate) async fn commit_step<A>(
+        &self,
+        key: &ConversationKey,
+        seen: Before,
+        step: Step<A>,
+        now: Timestamp,
+    ) -> Result<A, CommitError> {
+        let mut version = seen.version;
+        let mut priority = seen.priority;
+        let mut queue = seen.queue;
+        if let Some(conversation) = step.conversation {
+            let over = (version > 0).then_some(version);
+            version += 1;
+            priority = conversation.priority;
+            queue = conversation.queue();
+            let next = ConversationRecord {
+                key: key.clone(),
+                version,
+                only: seen.only.at(&conversation.phase),
+                conversation,
+            };
+            let item = next.to_item(self.results_kept(), now);
+            match QueueEntry::of(&next).filter(|_| over.is_none()) {
+                None => self.calls.put_over(item, over).await?,
+                // It has its place as soon as it is there, and not before.
+                Some(entry) => {
+                    let mut transaction = Transaction::default();
+                    transaction.put_new(&self.calls, item);
+                    transaction.put_new(&self.calls, entry.to_item());
+                    transaction.commit(&self.calls).await?;
+                }
+            }
+        }
+        for actions in step.actions {
+            let wake = WakeUp {
+                conversation: key.clone(),
+                step: version,
+                queue: queue.clone(),
+            };
+            let settled = match (actions, &queue) {
+                (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,
+                (Action::WakeUp, None) => self.queues.wake(priority, &wake).await,
+                (Action::WakeUpAt(at), _) => self.wake_at(at, priority, &wake, now).await,
+                (Action::Reply, _) => {
+                    let wake = embedded_reply_wake_up(key, version);
+                    self.queues.send_reply_wake_ups_in_order(&[wake]).await
+                }
+            };
+            if let Err(error) = settled {
+                warn!(conversation = %key, error = error.in_full(), "left for the timekeeper");
+            }
+        }
+        Ok(step.answer)
+    }
+
+    /// Far ones by the scheduler, near ones by the queue itself, where the processor holds them.
+    pub async fn wake_at(
+        &self,
+        at: Timestamp,
+        priority: QueuePriority,
+        wake: &WakeUp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if at.duration_since(now) <= NEAR {
+            self.queues.wake(priority, wake).await
+        } else {
+            self.schedules.wake_at(at, priority, wake).await
+        }
+    }
+
+    /// Commits a change of the header alone.
+    pub async fn commit_header(
+        &self,
+        seen: &ConversationRecord,
+        conversation: Conversation,
+        now: Timestamp,
+    ) -> Result<ConversationRecord, CommitError> {
+        let next = seen.next(conversation);
+        let item = next.to_item(self.results_kept(), now);
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
+    }
+
+    /// Commits a chunk of a call that has more of them: effects, results and progress together.
+    pub async fn commit_chunk(
+        &self,
+        seen: &ConversationRecord,
+        sequence: SequenceCode,
+        chunk: Chunk,
+        progress: (u32, u32, u32),
+        now: Timestamp,
+    ) -> Result<ConversationRecord, CommitError> {
+        let (chunk_number, done_through, mails_before) = progress;
+        let expires = now + self.results_kept();
+        let mut transaction = Transaction::default();
+        let results = serde_json::to_string(&chunk.results).unwrap_or_default();
+        let results = Results::keep(&self.large_bodies, &seen.key, sequence, &results).await?;
+        self.write_mails(
+            &mut transaction,
+            &seen.key,
+            sequence,
+            &chunk.mails,
+            mails_before,
+            expires,
+        );
+        chunk.write(&mut transaction, &self.objects);
+        let item = outcome_record::chunk_item(&seen.key, sequence, chunk_number, &results, expires);
+        transaction.put_new(&self.calls, item);
+        let next = seen.next(seen.conversation.clone().chunk_done(done_through));
+        let header = next.to_item(self.results_kept(), now);
+        self.commit_with(seen, header, transaction).await?;
+        Ok(next)
+    }
+
+    /// Commits the next state of a header, as an item, together with all that goes with it.
+    pub(crate) async fn commit_with(
+        &self,
+        seen: &ConversationRecord,
+        next: Item,
+        mut transaction: Transaction,
+    ) -> Result<(), CommitError> {
+        transaction.put_over(&self.calls, next, seen.version);
+        transaction.commit(&self.calls).await
+    }
+
+    /// Commits the end of the call that was next: effects, outcome, replies and mails owed, and the
+    /// conversation's next state together. Gives back what is owed to callers.
+    pub async fn commit_end(
+        &self,
+        seen: &ConversationRecord,
+        end: End<'_>,
+        now: Timestamp,
+    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+        let sequence = end.call.place.sequence();
+        let conversation =
+            seen.conversation
+                .clone()
+                .call_ended(&end.call.request_id, &end.outcome, now);
+        let expires = now + self.results_kept();
+        let mut transaction = Transaction::default();
+        let mut actions = Vec::new();
+        let mails = end.mails_before + count(end.chunk.mails.len());
+        self.write_mails(
+            &mut transaction,
+            &seen.key,
+            sequence,
+            &end.chunk.mails,
+            end.mails_before,
+            expires,
+        );
+        if mails > 0 {
+            let mails = MailsRecord {
+                conversation: seen.key.clone(),
+                account: seen.conversation.account.clone(),
+                sequence,
+                version: 1,
+                count: mails,
+                done_through: 0,
+            };
+            let due = now + mail_record::LOOK_AGAIN;
+            transaction.put_new(&self.calls, mails.to_item(Some(due), expires));
+            actions.push(ReplyAction::mails(&seen.key, sequence));
+        }
+        end.chunk.write(&mut transaction, &self.objects);
+        let replies = told(end.call, &end.outcome, now).of_the_call();
+        let record = self
+            .outcome_record(&seen.key, end.call, end.outcome, end.results)
+            .await?;
+        let next = seen.next(conversation);
+        let before = seen.conversation.due;
+        let kept = self.results_kept();
+        let (next, header) = match EmbeddedEnd::within(&next, before, &record, &replies, kept, now)
+        {
+            Some((next, header)) => {
+                actions.extend(ReplyRecord::of_header(next.clone()).map(ReplyAction::reply));
+                (next, header)
+            }
+            None => {
+                actions.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
+                let header = next.to_item(kept, now);
+                (next, header)
+            }
+        };
+        self.commit_with(seen, header, transaction).await?;
+        Ok((next, actions))
+    }
+
+    /// Commits what an attempt at the reply in a header came to.
+    pub(crate) async fn commit_only_reply(
+        &self,
+        seen: &ConversationRecord,
+        reply: Reply,
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        let due = match reply.state {
+            ReplyState::Pending(at) => Some(at),
+            ReplyState::Delivered | ReplyState::GivenUp => None,
+        };
+        let mut next = seen.next(seen.conversation.clone().reply_due(due));
+        if let Some(end) = &mut next.only.end {
+            end.reply = Some(reply);
+        }
+        let item = next.to_item(self.results_kept(), now);
+        self.calls.put_over(item, Some(seen.version)).await
+    }
+
+    pub(crate) async fn outcome_record(
+        &self,
+        key: &ConversationKey,
+        call: &Call,
+        outcome: Outcome,
+        results: Option<Vec<ObjectResult>>,
+    ) -> Result<OutcomeRecord, Error> {
+        let results = match results {
+            None => Results::None,
+            Some(results) => {
+                let text = serde_json::to_string(&results).unwrap_or_default();
+                Results::keep(&self.large_bodies, key, call.place.sequence(), &text).await?
+            }
+        };
+        Ok(OutcomeRecord::of(key.clone(), call, outcome, results))
+    }
+}
+
+pub(crate) fn told<'a>(call: &'a Call, outcome: &'a Outcome, now: Timestamp) -> ReplyContext<'a> {
+    ReplyContext {
+        request_id: &call.request_id,
+        sequence: call.place.sequence(),
+        subscriptions: &call.options.subscriptions,
+        outcome,
+        now,
+    }
+}
+
+/// Those who overtook each other wait different times before they look again.
+pub(crate) async fn spread_out(who: &RequestId, tried: u32) {
+    let Digest(hash) = Digest::of(format!("{who} {tried}").as_bytes());
+    let share = u64::from_str_radix(&hash[..4], 16).unwrap_or(0);
+    let longest_ms = 5 << tried.min(5);
+    tokio::time::sleep(std::time::Duration::from_millis(
+        share * longest_ms / 0xffff,
+    ))
+    .await;
+}

@@ -1,0 +1,107 @@
+//! Finding calls again: by RequestID, by ConversationID.
+
+use calls::{AccountId, Call, ConversationId, ConversationKey, RequestId, SequenceCode};
+
+use crate::Cloud;
+use crate::aws::table::{Key, Range};
+use crate::error::Error;
+use crate::records::call_record::{CallRecord, Pointer};
+use crate::records::conversation_record::ConversationRecord;
+use crate::records::item::Item;
+
+/// Where a call is, and how its conversation stands.
+#[derive(Clone, Debug)]
+pub struct LocatedCall {
+    pub header: ConversationRecord,
+    pub call: Call,
+}
+
+impl Cloud {
+    /// One call of a conversation, wherever it is kept.
+    pub(crate) async fn call_record(
+        &self,
+        header: &ConversationRecord,
+        sequence: SequenceCode,
+    ) -> Result<Option<CallRecord>, Error> {
+        match &header.only.call {
+            Some(record) => Ok(Some(record.as_ref().clone())),
+            None => CallRecord::load(&self.calls, &header.key, sequence).await,
+        }
+    }
+
+    /// The call of a RequestID, if the account has one. A call that was kept but never answered
+    /// does not count: its caller cannot know of it.
+    pub async fn call_of_request(
+        &self,
+        account: &AccountId,
+        request_id: &RequestId,
+    ) -> Result<Option<LocatedCall>, Error> {
+        let own = ConversationKey::of_request(account, request_id);
+        let pointer = self.calls.get(&Key::new(&own.0, "REQUEST")).await?;
+        let (key, sequence) = match pointer {
+            Some(item) => {
+                let pointer = Pointer::from_item(item)?;
+                (pointer.conversation, pointer.sequence)
+            }
+            None => (own, SequenceCode::FIRST),
+        };
+        let found = self.calls_of(&key, sequence, 1).await?;
+        let Some((header, calls)) = found else {
+            return Ok(None);
+        };
+        let call = calls
+            .into_iter()
+            .find(|call| call.request_id == *request_id);
+        Ok(call.map(|call| LocatedCall { header, call }))
+    }
+
+    /// The key of the conversation that a caller names: by its ConversationID, or, for a call
+    /// outside any conversation, by its RequestID.
+    pub async fn conversation_named(
+        &self,
+        account: &AccountId,
+        name: &str,
+    ) -> Result<Option<ConversationRecord>, Error> {
+        if let Ok(conversation_id) = ConversationId::parse(name) {
+            let key = ConversationKey::named(account, &conversation_id);
+            if let Some(header) = self.conversation_record(&key).await? {
+                return Ok(Some(header));
+            }
+        }
+        self.conversation_record(&ConversationKey::of_request(
+            account,
+            &RequestId(name.to_owned()),
+        ))
+        .await
+    }
+
+    /// A conversation and those of its calls that count, from one on, in order.
+    pub async fn calls_of(
+        &self,
+        key: &ConversationKey,
+        first: SequenceCode,
+        limit: i32,
+    ) -> Result<Option<(ConversationRecord, Vec<Call>)>, Error> {
+        let Some(header) = self.conversation_record(key).await? else {
+            return Ok(None);
+        };
+        if let Some(record) = &header.only.call {
+            let call = Call::clone(&record.call);
+            let call = Some(call).filter(|call| call.place.sequence() >= first);
+            return Ok(Some((header, call.into_iter().collect())));
+        }
+        let first = format!("CALL#{:010}", first.get());
+        let last = format!("CALL#{:010}", u32::MAX);
+        let range = Range::Between(&first, &last);
+        let page = self.calls.query(&key.0, range, limit, None).await?;
+        let read = |item: Item| CallRecord::from_item(item).map(|record| record.call.into_value());
+        let calls = page
+            .items
+            .into_iter()
+            .map(read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let counted = |call: &Call| header.conversation.arrived.contains(call.place.sequence());
+        let calls = calls.into_iter().filter(counted).collect();
+        Ok(Some((header, calls)))
+    }
+}

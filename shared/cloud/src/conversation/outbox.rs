@@ -1,0 +1,208 @@
+//! What a commit owes: the records of replies and mails, written with it, and the wake-ups for them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use calls::{AccountId, ConversationKey, Reply, RequestId, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+use objects::MailOrder;
+use tracing::warn;
+
+use crate::Cloud;
+use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
+use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
+use crate::error::CommitError;
+use crate::records::conversation_record::ConversationRecord;
+use crate::records::mail_record::{self, MailRecord, MailState, MailsRecord};
+use crate::records::outcome_record::OutcomeRecord;
+use crate::records::reply_record::{self, ReplyLocation, ReplyRecord};
+
+/// The schedule of attempts ends after some three days, Retry-After included.
+pub(crate) const REPLY_TRIED_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// What a commit owes to a caller: one reply, or the mails of a call.
+#[derive(Clone, Debug)]
+pub struct ReplyAction {
+    pub wake: ReplyWakeUp,
+    /// The reply as it was committed; `None`: mails.
+    pub reply: Option<Box<ReplyRecord>>,
+}
+
+impl ReplyAction {
+    pub(crate) fn mails(conversation: &ConversationKey, sequence: SequenceCode) -> Self {
+        Self {
+            wake: reply_wake_up(conversation, sequence, ReplyTarget::Mails, 1),
+            reply: None,
+        }
+    }
+
+    pub(crate) fn reply(record: ReplyRecord) -> Self {
+        Self {
+            wake: record.wake(),
+            reply: Some(Box::new(record)),
+        }
+    }
+}
+
+/// Wake-ups for replies that the conversations of one batch owe. While one request is under way,
+/// those that come are collected for the next.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    waiting: Arc<Mutex<Vec<ReplyWakeUp>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Outbox {
+    /// Comes back when these are sent, by this or by another, or left for the timekeeper.
+    pub async fn send(&self, cloud: &Cloud, wake_ups: Vec<ReplyWakeUp>) {
+        if wake_ups.is_empty() {
+            return;
+        }
+        self.waiting().extend(wake_ups);
+        // Those that are as far may go in the same request; nobody is waited for.
+        tokio::task::yield_now().await;
+        let _turn = self.turn.lock().await;
+        let wake_ups = std::mem::take(&mut *self.waiting());
+        cloud.send_reply_wake_ups(&wake_ups).await;
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<ReplyWakeUp>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cloud {
+    pub(crate) fn write_mails(
+        &self,
+        transaction: &mut Transaction,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        orders: &[MailOrder],
+        before: u32,
+        expires: Timestamp,
+    ) {
+        for (order, number) in orders.iter().zip(before..) {
+            let mail = MailRecord {
+                conversation: conversation.clone(),
+                sequence,
+                number,
+                version: 1,
+                state: MailState::Pending,
+                reason: None,
+                order: serde_json::to_string(order).unwrap_or_default(),
+            };
+            transaction.put_new(&self.calls, mail.to_item(expires));
+        }
+    }
+
+    /// An outcome, and the replies that tell of it.
+    pub(crate) fn write_outcome(
+        &self,
+        transaction: &mut Transaction,
+        header: &ConversationRecord,
+        outcome: &OutcomeRecord,
+        replies: Vec<Reply>,
+        now: Timestamp,
+    ) -> Vec<ReplyAction> {
+        let due = now + reply_record::LOOK_AGAIN;
+        let expires = self.reply_expires(now);
+        let conversation = &header.conversation;
+        match ReplyRecord::with_outcome(conversation, outcome, &replies, due, expires) {
+            Some((both, item)) => {
+                transaction.put_new(&self.calls, item);
+                vec![ReplyAction::reply(both)]
+            }
+            None => {
+                transaction.put_new(&self.calls, outcome.to_item(self.results_kept()));
+                self.write_replies(transaction, header, replies, now)
+            }
+        }
+    }
+
+    pub(crate) fn write_replies(
+        &self,
+        transaction: &mut Transaction,
+        header: &ConversationRecord,
+        replies: Vec<Reply>,
+        now: Timestamp,
+    ) -> Vec<ReplyAction> {
+        let mut actions = Vec::with_capacity(replies.len());
+        for reply in replies {
+            let record = ReplyRecord {
+                conversation: header.key.clone(),
+                account: header.conversation.account.clone(),
+                conversation_id: header.conversation.conversation_id.clone(),
+                version: 1,
+                reply,
+                kept: ReplyLocation::Apart,
+            };
+            let due = now + reply_record::LOOK_AGAIN;
+            transaction.put_new(&self.calls, record.to_item(due, self.reply_expires(now)));
+            actions.push(ReplyAction::reply(record));
+        }
+        actions
+    }
+
+    /// Mails that a synchronous call owes: kept under its RequestID.
+    pub async fn enqueue_mails(
+        &self,
+        account: &AccountId,
+        request_id: &RequestId,
+        orders: &[MailOrder],
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        let key = &ConversationKey::of_request(account, request_id);
+        let expires = now + self.results_kept();
+        let sequence = SequenceCode::FIRST;
+        for (number, orders) in orders.chunks(TRANSACTION_ITEMS_MAX - 1).enumerate() {
+            let before = count(number * (TRANSACTION_ITEMS_MAX - 1));
+            let mut transaction = Transaction::default();
+            self.write_mails(&mut transaction, key, sequence, orders, before, expires);
+            transaction.commit(&self.calls).await?;
+        }
+        let mails = MailsRecord {
+            conversation: key.clone(),
+            account: account.clone(),
+            sequence,
+            version: 1,
+            count: count(orders.len()),
+            done_through: 0,
+        };
+        let due = now + mail_record::LOOK_AGAIN;
+        self.calls
+            .put_over(mails.to_item(Some(due), expires), None)
+            .await?;
+        self.send_reply_wake_ups(&[reply_wake_up(key, sequence, ReplyTarget::Mails, 1)])
+            .await;
+        Ok(())
+    }
+
+    /// A reply may be tried for days after the results are gone.
+    pub(crate) fn reply_expires(&self, now: Timestamp) -> Timestamp {
+        now + self.results_kept() + REPLY_TRIED_MAX
+    }
+
+    /// After the commit: what is not sent now, the timekeeper sends.
+    pub async fn send_reply_wake_ups(&self, wake_ups: &[ReplyWakeUp]) {
+        if let Err(error) = self.queues.send_reply_wake_ups_in_order(wake_ups).await {
+            warn!(error = error.in_full(), "replies left for the timekeeper");
+        }
+    }
+}
+
+pub(crate) fn reply_wake_up(
+    key: &ConversationKey,
+    sequence: SequenceCode,
+    what: ReplyTarget,
+    step: u64,
+) -> ReplyWakeUp {
+    ReplyWakeUp {
+        conversation: key.clone(),
+        sequence,
+        what,
+        step,
+    }
+}
+
+pub(crate) fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

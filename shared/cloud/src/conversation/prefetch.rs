@@ -1,0 +1,131 @@
+//! What a run of a conversation reads, several records in one request: its header together with
+//! calls, calls ahead of their turn, the objects of a call together with the switch for
+//! maintenance.
+//!
+//! Calls can be read ahead because they never change. The switch and the objects can, so they are
+//! read when the call's turn has come.
+
+use std::collections::BTreeMap;
+
+use calls::{Call, ConversationKey, SequenceCode};
+use objects::{Overlay, Request, Unit};
+
+use crate::Cloud;
+use crate::accounts::is_on;
+use crate::aws::table::{BATCH_GET_MAX, Key, Range};
+use crate::error::Error;
+use crate::objects_table::{READ_AHEAD, know, table_key};
+use crate::records::call_record::{CallRecord, call_key};
+use crate::records::conversation_record::ConversationRecord;
+use crate::records::item::{Item, ItemReader};
+
+/// Calls that are read with the header: those of most conversations. Of a longer one they are the
+/// last.
+const WITH_HEADER: i32 = 3;
+
+/// Calls that are read in one request after that: two or three units of reading, where each alone
+/// would take one.
+const AT_ONCE: u32 = 10;
+
+/// Calls of a conversation that were read and have not had their turn.
+#[derive(Debug, Default)]
+pub struct Prefetched(BTreeMap<SequenceCode, CallRecord>);
+
+impl Cloud {
+    /// A conversation as a run begins with it; `None`: it is not there.
+    pub async fn begin_run(
+        &self,
+        key: &ConversationKey,
+    ) -> Result<Option<(ConversationRecord, Prefetched)>, Error> {
+        let header = ConversationRecord::table_key(key);
+        // The header comes after its calls, so that it is read first from behind.
+        let range = Range::Down(&header.sk, "CALL#");
+        let page = self
+            .calls
+            .query(&key.0, range, 1 + WITH_HEADER, None)
+            .await?;
+        let mut items = page.items.into_iter();
+        let Some(first) = items.next().map(ItemReader) else {
+            return Ok(None);
+        };
+        // Calls that were kept and never counted have no header.
+        if first.text("sk")? != header.sk {
+            return Ok(None);
+        }
+        let header = ConversationRecord::from_item(key.clone(), first.0)?;
+        let mut prefetched = Prefetched::default();
+        prefetched.put_readable(items);
+        Ok(Some((header, prefetched)))
+    }
+
+    /// The call that is next, with its body's text.
+    pub async fn next_call(
+        &self,
+        prefetched: &mut Prefetched,
+        header: &ConversationRecord,
+        sequence: SequenceCode,
+    ) -> Result<(Call, String), Error> {
+        if let Some(record) = &header.only.call {
+            let body = record.body_text(&self.large_bodies).await?;
+            return Ok((Call::clone(&record.call), body));
+        }
+        let key = &header.key;
+        prefetched.0.retain(|read, _| *read >= sequence);
+        if !prefetched.0.contains_key(&sequence) {
+            let first = call_key(key, sequence).sk;
+            let last = sequence.get().saturating_add(AT_ONCE - 1);
+            let last = SequenceCode::new(last)
+                .map_or_else(|| first.clone(), |last| call_key(key, last).sk);
+            let range = Range::Between(&first, &last);
+            let limit = i32::try_from(AT_ONCE).unwrap_or(i32::MAX);
+            let page = self.calls.query(&key.0, range, limit, None).await?;
+            let mut items = page.items.into_iter();
+            if let Some(item) = items.next() {
+                prefetched.put(CallRecord::from_item(item)?);
+            }
+            prefetched.put_readable(items);
+        }
+        let record = prefetched.0.get(&sequence);
+        let record = record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {key}")))?;
+        let body = record.body_text(&self.large_bodies).await?;
+        Ok((Call::clone(&record.call), body))
+    }
+
+    /// Reads the objects that the first units of a call are known to need. `true`: maintenance is
+    /// on, and the call is not to be carried out.
+    pub async fn set_out(
+        &self,
+        overlay: &mut Overlay,
+        request: &Request<'_>,
+        units: &[Unit],
+    ) -> Result<bool, Error> {
+        let first = &units[..units.len().min(READ_AHEAD)];
+        let mut keys = objects::missing(overlay, request, first);
+        // What does not fit into this request is asked for when the units are decided.
+        keys.truncate(BATCH_GET_MAX - 1);
+        if keys.is_empty() {
+            return self.accounts.maintenance().await;
+        }
+        let wanted: Vec<Key> = keys.iter().map(table_key).collect();
+        let (accounts, switch) = self.accounts.switch_record();
+        let (found, switch) = self
+            .objects
+            .get_many_and(&wanted, accounts, &switch)
+            .await?;
+        know(overlay, keys, found)?;
+        Ok(switch.is_some_and(|item| is_on(&ItemReader(item))))
+    }
+}
+
+impl Prefetched {
+    fn put(&mut self, record: CallRecord) {
+        self.0.insert(record.call.place.sequence(), record);
+    }
+
+    /// Without a damaged one, which is read once more when its turn has come: those before it can
+    /// do without it.
+    fn put_readable(&mut self, items: impl Iterator<Item = Item>) {
+        let records = items.filter_map(|item| CallRecord::from_item(item).ok());
+        records.for_each(|record| self.put(record));
+    }
+}

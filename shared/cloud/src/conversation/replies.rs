@@ -1,0 +1,218 @@
+//! What happens to replies and mails after the commit that owed them.
+
+use calls::{ConversationKey, ReplyState, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Cloud;
+use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
+use crate::aws::table::{Key, Range, key_of};
+use crate::conversation::outbox::reply_wake_up;
+use crate::error::{CommitError, Error};
+use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
+use crate::records::outcome_record::OutcomeRecord;
+use crate::records::reply_record::{ReplyLocation, ReplyRecord, reply_key};
+
+/// When something that was looked at is looked at again: a backlog is not woken every minute.
+const LOOK_AGAIN_LATER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Records that are looked through in one request for what a run has left behind, and how often: a
+/// run that died had told all but its last calls.
+const LEFT_PAGE: i32 = 100;
+const LEFT_PAGES_MAX: usize = 4;
+
+impl Cloud {
+    pub async fn reply(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        number: u32,
+    ) -> Result<Option<ReplyRecord>, Error> {
+        ReplyRecord::load(&self.calls, &reply_key(conversation, sequence, number)).await
+    }
+
+    /// The reply that lies with the outcome it tells of.
+    pub async fn reply_with_outcome(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+    ) -> Result<Option<ReplyRecord>, Error> {
+        ReplyRecord::load(&self.calls, &OutcomeRecord::key(conversation, sequence)).await
+    }
+
+    /// The reply that the header of a call alone holds.
+    pub async fn embedded_reply(
+        &self,
+        conversation: &ConversationKey,
+    ) -> Result<Option<ReplyRecord>, Error> {
+        let header = self.conversation_record(conversation).await?;
+        Ok(header.and_then(ReplyRecord::of_header))
+    }
+
+    /// Commits what an attempt came to; looked at again when the next one is due.
+    pub async fn commit_reply(
+        &self,
+        seen: &ReplyRecord,
+        reply: calls::Reply,
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        if let ReplyLocation::InHeader(header) = &seen.kept {
+            return self.commit_only_reply(header, reply, now).await;
+        }
+        let due = match reply.state {
+            ReplyState::Pending(at) => at,
+            ReplyState::Delivered | ReplyState::GivenUp => now,
+        };
+        let expires = match (&seen.kept, reply.state) {
+            // The results were kept longer only for this.
+            (ReplyLocation::WithOutcome(with), ReplyState::Delivered | ReplyState::GivenUp) => {
+                with.outcome.ended_at + self.results_kept()
+            }
+            (
+                ReplyLocation::WithOutcome(_) | ReplyLocation::Apart | ReplyLocation::InHeader(_),
+                _,
+            ) => self.reply_expires(now),
+        };
+        let next = ReplyRecord {
+            version: seen.version + 1,
+            reply,
+            ..seen.clone()
+        };
+        let item = next.to_item(due, expires);
+        self.calls.put_over(item, Some(seen.version)).await
+    }
+
+    /// Wake-ups, in order, for the replies that nobody has attempted of the calls before `next`: the
+    /// run that owed them may have died. What it told, it told in order, so those of earlier calls
+    /// than a page of others are not looked for.
+    pub async fn replies_left(
+        &self,
+        conversation: &ConversationKey,
+        next: SequenceCode,
+    ) -> Result<Vec<ReplyWakeUp>, Error> {
+        let first = SequenceCode::FIRST;
+        let apart = [first, next].map(|sequence| reply_key(conversation, sequence, 0));
+        let with_outcome = [first, next].map(|sequence| OutcomeRecord::key(conversation, sequence));
+        let (mut left, with_outcome) =
+            tokio::try_join!(self.left_between(apart), self.left_between(with_outcome))?;
+        left.extend(with_outcome);
+        left.sort_by_key(|ReplyRecord { reply, .. }| {
+            (reply.pending_since, reply.sequence, reply.number)
+        });
+        Ok(left.iter().map(ReplyRecord::wake).collect())
+    }
+
+    /// From behind; the second key is not one of them.
+    async fn left_between(&self, [first, next]: [Key; 2]) -> Result<Vec<ReplyRecord>, Error> {
+        let mut left = Vec::new();
+        let mut start = None;
+        for _ in 0..LEFT_PAGES_MAX {
+            let range = Range::Down(&next.sk, &first.sk);
+            let page = self.calls.query(&next.pk, range, LEFT_PAGE, start.as_ref());
+            let page = page.await?;
+            let before = left.len();
+            for item in page.items {
+                let Some(key) = key_of(&item).filter(|key| *key != next) else {
+                    continue;
+                };
+                let record = ReplyRecord::from_item(&key, item)?;
+                left.extend(record.filter(|record| record.reply.is_unattempted()));
+            }
+            start = page.next;
+            if start.is_none() || left.len() == before {
+                break;
+            }
+        }
+        Ok(left)
+    }
+
+    pub async fn mails(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+    ) -> Result<Option<MailsRecord>, Error> {
+        MailsRecord::load(&self.calls, &MailsRecord::key_of(conversation, sequence)).await
+    }
+
+    /// The mails of a call from a number on, in order; at most `limit`.
+    pub async fn mails_from(
+        &self,
+        mails: &MailsRecord,
+        first: u32,
+        limit: i32,
+    ) -> Result<Vec<MailRecord>, Error> {
+        MailRecord::load_from(&self.calls, mails, first, limit).await
+    }
+
+    /// Moves a mail from one state to the next. `Conflict`: somebody else has it.
+    pub async fn commit_mail(
+        &self,
+        seen: &MailRecord,
+        state: MailState,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<MailRecord, CommitError> {
+        let next = MailRecord {
+            version: seen.version + 1,
+            state,
+            reason: reason.map(str::to_owned),
+            ..seen.clone()
+        };
+        let item = next.to_item(now + self.results_kept());
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
+    }
+
+    /// `due`: when somebody must look again; `None` once all are done.
+    pub async fn commit_mails(
+        &self,
+        seen: &MailsRecord,
+        done_through: u32,
+        due: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<MailsRecord, CommitError> {
+        let next = MailsRecord {
+            version: seen.version + 1,
+            done_through,
+            ..seen.clone()
+        };
+        let item = next.to_item(due, now + self.results_kept());
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
+    }
+
+    /// The timekeeper came by a reply or mails: whoever is still owed something is woken.
+    ///
+    /// The wake-up goes out first; should the record not be moved on after that, it goes out again,
+    /// which does no harm.
+    pub async fn look_at_pending(&self, key: &Key, now: Timestamp) -> Result<(), CommitError> {
+        if ReplyRecord::is_at(key) {
+            let Some(record) = ReplyRecord::load(&self.calls, key).await? else {
+                return Ok(());
+            };
+            let ReplyState::Pending(_) = record.reply.state else {
+                return Ok(());
+            };
+            self.queues
+                .send_reply_wake_ups_in_order(&[record.wake()])
+                .await?;
+            let next = ReplyRecord {
+                version: record.version + 1,
+                ..record.clone()
+            };
+            let item = next.to_item(now + LOOK_AGAIN_LATER, self.reply_expires(now));
+            return self.calls.put_over(item, Some(record.version)).await;
+        }
+        if MailsRecord::is_at(key) {
+            let Some(mails) = MailsRecord::load(&self.calls, key).await? else {
+                return Ok(());
+            };
+            let (conversation, sequence) = (&mails.conversation, mails.sequence);
+            let wake = reply_wake_up(conversation, sequence, ReplyTarget::Mails, mails.version);
+            self.queues.send_reply_wake_ups_in_order(&[wake]).await?;
+            let due = Some(now + LOOK_AGAIN_LATER);
+            self.commit_mails(&mails, mails.done_through, due, now)
+                .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! The outside failed us: logged where it is dealt with, and tried again by the queue or the caller.
+
+use thiserror::Error;
+
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("table {table} is out of reach ({operation})")]
+    Table {
+        table: String,
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
+    #[error("queue is out of reach ({operation})")]
+    Queue {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
+    #[error("scheduler is out of reach ({operation})")]
+    Schedule {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
+    #[error("bodies bucket is out of reach ({operation})")]
+    LargeBodies {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
+    #[error("key of sealed passwords is out of reach ({operation})")]
+    PasswordEncryption {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
+    /// No answer: it may have gone out.
+    #[error("mail service gave no answer")]
+    Mail(#[source] BoxError),
+    /// It answered, and did not take it: paused, suspended.
+    #[error("mail service takes no mail at present")]
+    MailRefused(#[source] BoxError),
+    /// The mail certainly never left: no address, no connection, or no request that could be built.
+    #[error("mail service was not reached")]
+    MailNotSent(#[source] BoxError),
+    /// It answered that this is too much: its rate, or the quota of a day.
+    #[error("mail service is asked too often")]
+    MailThrottled(#[source] BoxError),
+    /// The sender is not verified yet, which the stack's owner can mend.
+    #[error("sender of the mail is not verified with the mail service")]
+    MailSenderUnverified(#[source] BoxError),
+    /// The recipient is not verified, and in SES's sandbox must be.
+    #[error("recipient of the mail is not verified with the mail service, which is in its sandbox")]
+    MailRecipientUnverified(#[source] BoxError),
+    /// Others changed the same record each time we looked.
+    #[error("overtaken {0} times by others at the same record")]
+    Conflict(u32),
+    /// A record is not what this program writes: a bug, or a newer program's.
+    #[error("record {sk} has no readable {attribute}")]
+    Unreadable { sk: String, attribute: &'static str },
+    /// A record that must be there by our own rules is not.
+    #[error("record {0} is missing")]
+    Missing(String),
+}
+
+impl Error {
+    /// Whether it is our own doing, so that trying again finds the same.
+    pub const fn is_ours(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } | Self::Missing(_) => true,
+            Self::Table { .. }
+            | Self::Queue { .. }
+            | Self::Schedule { .. }
+            | Self::LargeBodies { .. }
+            | Self::PasswordEncryption { .. }
+            | Self::Mail(_)
+            | Self::MailRefused(_)
+            | Self::MailNotSent(_)
+            | Self::MailThrottled(_)
+            | Self::MailSenderUnverified(_)
+            | Self::MailRecipientUnverified(_)
+            | Self::Conflict(_) => false,
+        }
+    }
+
+    /// Whether it is certain that what was asked for was not done.
+    pub const fn was_refused(&self) -> bool {
+        matches!(
+            self,
+            Self::MailRefused(_)
+                | Self::MailNotSent(_)
+                | Self::MailThrottled(_)
+                | Self::MailSenderUnverified(_)
+                | Self::MailRecipientUnverified(_)
+        )
+    }
+
+    /// With every cause, for the one log line that is written about it.
+    pub fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// Why a conditional write was not made, or may not have been.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// Certain: somebody else was first. Load, and decide again.
+    #[error("overtaken")]
+    Conflict,
+    /// Unknown: it may have been written. Load, and look.
+    #[error(transparent)]
+    Cloud(#[from] Error),
+}

@@ -1,0 +1,6 @@
+//! What leaves for addresses of callers: the guarded HTTP client, which addresses are public, and
+//! which receivers are quick.
+
+pub mod callback;
+pub mod public_address;
+pub mod receiver_health;

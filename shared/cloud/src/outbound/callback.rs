@@ -1,0 +1,339 @@
+//! Replies by HTTP POST: signed after Standard Webhooks, and only to public addresses.
+//!
+//! An address is judged twice: by its spelling when a call is taken in, and by what its name
+//! resolves to when a reply is posted. The addresses that were judged are the ones connected to.
+
+use std::net::IpAddr;
+use std::sync::OnceLock;
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use calls::DeliveryResult;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
+use url::{Host, Url};
+
+use crate::outbound::public_address::is_public;
+
+/// Longest wait for a receiver's answer.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+
+pub(crate) const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
+
+/// What people speak to AWS with; a function's own is in `aws`.
+pub fn https_client() -> SharedHttpClient {
+    Builder::new().tls_provider(TLS).build_https()
+}
+
+/// What callbacks are posted with: connects to public addresses only, unless told otherwise. Made
+/// with the first callback, since it reads all that the system trusts.
+pub fn guarded_connector(allow_private: bool) -> SharedHttpConnector {
+    SharedHttpConnector::new(GuardedConnector::new(allow_private))
+}
+
+/// The same, made now.
+pub(crate) fn guarded_connector_made(allow_private: bool) -> SharedHttpConnector {
+    let connector = GuardedConnector::new(allow_private);
+    connector.made();
+    SharedHttpConnector::new(connector)
+}
+
+#[derive(Debug)]
+struct GuardedConnector {
+    allow_private: bool,
+    made: OnceLock<Connector>,
+}
+
+impl GuardedConnector {
+    const fn new(allow_private: bool) -> Self {
+        Self {
+            allow_private,
+            made: OnceLock::new(),
+        }
+    }
+
+    fn made(&self) -> &Connector {
+        self.made.get_or_init(|| {
+            let builder = Connector::builder()
+                .sleep_impl(TokioSleep::new())
+                .tls_provider(TLS);
+            builder.build_with_resolver(GuardedResolver {
+                allow_private: self.allow_private,
+            })
+        })
+    }
+}
+
+impl HttpConnector for GuardedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.made().call(request)
+    }
+}
+
+/// One reply on its way.
+#[derive(Debug)]
+pub struct Post<'a> {
+    pub url: &'a str,
+    /// `webhook-id`: stable over attempts.
+    pub id: &'a str,
+    /// The account's secret, `whsec_…`.
+    pub secret: &'a str,
+    /// Form-urlencoded.
+    pub body: String,
+}
+
+#[derive(Clone)]
+pub struct Callback {
+    connector: SharedHttpConnector,
+    allow_http: bool,
+}
+
+impl Callback {
+    pub(crate) fn new(connector: SharedHttpConnector, allow_http: bool) -> Self {
+        Self {
+            connector,
+            allow_http,
+        }
+    }
+
+    /// One attempt. Whatever the receiver says is a finding, not our trouble.
+    pub async fn post(&self, post: Post<'_>, now: Timestamp) -> DeliveryResult {
+        if !may_be_called(post.url, self.allow_http) {
+            return DeliveryResult::Forbidden;
+        }
+        let Some(request) = signed_request(post, now) else {
+            return DeliveryResult::Forbidden;
+        };
+        match tokio::time::timeout(TIMEOUT, self.connector.call(request)).await {
+            Err(_) => DeliveryResult::TimedOut,
+            Ok(Err(error)) if error.is_timeout() => DeliveryResult::TimedOut,
+            Ok(Err(error)) if is_forbidden(&error) => DeliveryResult::Forbidden,
+            Ok(Err(_)) => DeliveryResult::Unreachable,
+            Ok(Ok(answer)) if answer.status().is_success() => DeliveryResult::Taken,
+            Ok(Ok(answer)) => DeliveryResult::Status {
+                status: answer.status().as_u16(),
+                retry_after_s: answer
+                    .headers()
+                    .get("retry-after")
+                    .and_then(|after| seconds_of(after, now)),
+            },
+        }
+    }
+}
+
+fn signed_request(post: Post<'_>, now: Timestamp) -> Option<HttpRequest> {
+    let timestamp = now.as_second().to_string();
+    let signature = sign(post.secret, post.id, &timestamp, &post.body)?;
+    let mut request = HttpRequest::new(SdkBody::from(post.body.as_str()));
+    request.set_method("POST").ok()?;
+    request.set_uri(post.url).ok()?;
+    let headers = request.headers_mut();
+    headers.insert("content-type", "application/x-www-form-urlencoded");
+    headers.insert("content-length", post.body.len().to_string());
+    headers.insert("user-agent", "Aftercall");
+    headers.insert("webhook-id", post.id.to_owned());
+    headers.insert("webhook-timestamp", timestamp);
+    headers.insert("webhook-signature", signature);
+    Some(request)
+}
+
+/// The seconds of a Retry-After: written as such, or as a date in any of HTTP's three forms. A date
+/// in the past asks for no wait.
+fn seconds_of(retry_after: &str, now: Timestamp) -> Option<u32> {
+    let seconds: i64 = match retry_after.parse() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let date = httpdate::parse_http_date(retry_after).ok()?;
+            let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
+            // Whole seconds on both sides, so that it is never short of the date.
+            i64::try_from(date).ok()? - now.as_second()
+        }
+    };
+    Some(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX))
+}
+
+/// Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`.
+fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<String> {
+    let key = STANDARD
+        .decode(secret.strip_prefix("whsec_").unwrap_or(secret))
+        .ok()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+    Some(format!(
+        "v1,{}",
+        STANDARD.encode(mac.finalize().into_bytes())
+    ))
+}
+
+/// Whether an address may be posted to, as far as its spelling tells: https, no user, a name or a
+/// public address, a port that serves the web. `allow_http`: the local cloud, where all may be.
+pub fn may_be_called(address: &str, allow_http: bool) -> bool {
+    let Ok(url) = Url::parse(address) else {
+        return false;
+    };
+    if allow_http {
+        return matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    }
+    let public_host = match url.host() {
+        Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name.contains('.') && !name.ends_with(".localhost") && !name.ends_with(".internal")
+        }
+        None => false,
+    };
+    let served = url
+        .port_or_known_default()
+        .is_some_and(|port| port == 443 || port >= 1024);
+    url.scheme() == "https"
+        && url.username().is_empty()
+        && url.password().is_none()
+        && public_host
+        && served
+}
+
+/// Gives a connection only addresses that may be connected to.
+#[derive(Clone, Debug)]
+struct GuardedResolver {
+    allow_private: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the name leads to an address that replies may not go to")]
+struct ForbiddenAddress;
+
+impl ResolveDns for GuardedResolver {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let found = tokio::net::lookup_host((name, 0))
+                .await
+                .map_err(ResolveDnsError::new)?;
+            let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+            // One private address among public ones is how a name is made to rebind: all or none.
+            if self.allow_private || addresses.iter().all(|address| is_public(*address)) {
+                Ok(addresses)
+            } else {
+                Err(ResolveDnsError::new(ForbiddenAddress))
+            }
+        })
+    }
+}
+
+fn is_forbidden(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<ForbiddenAddress>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_are_those_of_standard_webhooks() {
+        let signature = sign(
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "1614265330",
+            r#"{"test": 2432232314}"#,
+        );
+        assert_eq!(
+            signature.as_deref(),
+            Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        );
+    }
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        for (retry_after, seconds) in [
+            ("120", Some(120)),
+            ("0", Some(0)),
+            ("99999999999", Some(u32::MAX)),
+            ("Mon, 02 Mar 2026 09:01:30 GMT", Some(90)),
+            ("Monday, 02-Mar-26 09:01:30 GMT", Some(90)),
+            ("Mon Mar  2 09:01:30 2026", Some(90)),
+            ("Mon, 02 Mar 2026 09:00:00 GMT", Some(0)),
+            ("Sun, 01 Mar 2026 09:00:00 GMT", Some(0)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(u32::MAX)),
+            ("2026-03-02T09:01:30Z", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let now = "2026-03-02T09:00:00.4Z".parse().expect("a time");
+            assert_eq!(seconds_of(retry_after, now), seconds, "{retry_after}");
+        }
+    }
+
+    #[test]
+    fn only_public_https_addresses_may_be_called() {
+        for address in [
+            "https://client.example.com/cb",
+            "https://client.example.com:8443/cb?x=1",
+            "https://8.8.8.8/",
+            "https://[2606:4700::1111]/",
+        ] {
+            assert!(may_be_called(address, false), "{address} may be called");
+        }
+        for address in [
+            "http://client.example.com/",
+            "ftp://client.example.com/",
+            "file:///proc/self/environ",
+            "https://user@client.example.com/",
+            "https://client.example.com:22/",
+            "https://localhost/",
+            "https://localhost./",
+            "https://metadata.internal/",
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://0x7f.1/",
+            "https://2130706433/",
+            "https://017700000001/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://\u{2460}\u{2461}7.0.0.1/",
+            "https:///x",
+            "",
+        ] {
+            assert!(
+                !may_be_called(address, false),
+                "{address} may not be called"
+            );
+        }
+        assert!(may_be_called("http://127.0.0.1:9000/cb", true));
+        assert!(!may_be_called("ftp://127.0.0.1/", true));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_is_refused_at_connect_time() {
+        let callback = Callback {
+            connector: guarded_connector(false),
+            allow_http: true,
+        };
+        let post = Post {
+            url: "http://localhost:9/",
+            id: "msg_1",
+            secret: "whsec_AAAA",
+            body: String::new(),
+        };
+        let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
+        assert_eq!(found, DeliveryResult::Forbidden);
+    }
+}

@@ -1,0 +1,40 @@
+//! New ids: from chance, or in tests from a seed, so that the same seed gives the same run.
+
+use std::sync::Arc;
+
+use calls::RequestId;
+use uuid::Uuid;
+
+/// A source of ids that nobody can guess.
+#[derive(Clone)]
+pub struct Random(Arc<dyn Fn() -> u128 + Send + Sync>);
+
+impl Random {
+    /// From the system's randomness.
+    pub fn system() -> Self {
+        Self(Arc::new(|| Uuid::new_v4().as_u128()))
+    }
+
+    pub fn from_fn(draw: impl Fn() -> u128 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(draw))
+    }
+
+    /// A GUID, lower case.
+    pub fn guid(&self) -> String {
+        uuid::Builder::from_random_bytes((self.0)().to_be_bytes())
+            .into_uuid()
+            .to_string()
+    }
+
+    pub fn request_id(&self) -> RequestId {
+        RequestId(self.guid())
+    }
+
+    /// A token of 256 bits, URL-safe.
+    pub fn token(&self) -> String {
+        use base64::Engine;
+        let mut bytes = (self.0)().to_be_bytes().to_vec();
+        bytes.extend((self.0)().to_be_bytes());
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    }
+}

@@ -1,0 +1,246 @@
+//! One call as it was taken in, and where to find it.
+//!
+//! | pk                                   | sk                | written by   | read by              |
+//! |--------------------------------------|-------------------|--------------|----------------------|
+//! | key of the conversation              | `CALL#0000000001` | ingest, once | processor, ingest, retrieval |
+//! | key of (account, RequestID)          | `REQUEST`         | ingest       | retrieval            |
+//! | key of (account, `Idempotency-Key`)  | `IDEMPOTENCY`     | ingest       | ingest               |
+//!
+//! The body is written once, deflated, and never changed; past [`BODY_BYTES_MAX`] it lies in the
+//! bodies bucket. A call outside any conversation needs no pointer: its conversation is found by
+//! its RequestID; and where it is small, it lies in that one's header, see [`crate::records::embedded_call`].
+
+use calls::{Call, ConversationKey, Digest, RequestId, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::aws::large_bodies::LargeBodies;
+use crate::aws::table::{Key, Table};
+use crate::error::Error;
+use crate::records::compression::{Compressed, compress, decompress};
+use crate::records::item::{Item, ItemReader, ItemWriter};
+
+/// Packed bytes that go into the item itself: an item ends at 400 KB, the rest of it is small.
+pub const BODY_BYTES_MAX: usize = 350_000;
+
+/// Kept so much longer than its results could be wanted, since a call may wait for its time and
+/// through maintenance, and nothing may be lost because somebody waited long.
+const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24 * 180);
+
+/// How long an `Idempotency-Key` is remembered.
+pub const IDEMPOTENCY_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where the body of a call lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Packed.
+    Here(Vec<u8>),
+    InBucket(String),
+    /// Not kept any more: the call has had its turn.
+    None,
+}
+
+/// A call with its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRecord {
+    pub call: Compressed<Call>,
+    pub body: Body,
+}
+
+/// Ten digits, so that the order of the keys is the order of the calls.
+pub(crate) fn call_key(conversation: &ConversationKey, sequence: SequenceCode) -> Key {
+    Key::new(&conversation.0, format!("CALL#{:010}", sequence.get()))
+}
+
+impl CallRecord {
+    /// Packs the body, and puts a large one into the bucket.
+    pub(crate) async fn keep_body(
+        bodies: &LargeBodies,
+        call: &Call,
+        canonical: &str,
+    ) -> Result<Body, Error> {
+        let compressed = compress(canonical);
+        if compressed.len() <= BODY_BYTES_MAX {
+            return Ok(Body::Here(compressed));
+        }
+        let name = format!("calls/{}/{}", call.conversation_key(), call.request_id);
+        bodies.put(&name, compressed).await?;
+        Ok(Body::InBucket(name))
+    }
+
+    /// The canonical payload, as `soap` wrote it.
+    pub(crate) async fn body_text(&self, bodies: &LargeBodies) -> Result<String, Error> {
+        let unreadable = || Error::Unreadable {
+            sk: call_key(&self.call.conversation_key(), self.call.place.sequence()).sk,
+            attribute: "body",
+        };
+        match &self.body {
+            Body::Here(compressed) => decompress(compressed).ok_or_else(unreadable),
+            Body::None => Err(unreadable()),
+            Body::InBucket(name) => {
+                let compressed = bodies
+                    .get(name)
+                    .await?
+                    .ok_or_else(|| Error::Missing(name.clone()))?;
+                decompress(&compressed).ok_or_else(unreadable)
+            }
+        }
+    }
+
+    pub(crate) fn to_item(&self, results_kept: SignedDuration) -> Item {
+        let call = &self.call;
+        let waits_until = call.options.scheduled_time.unwrap_or(call.arrived_at);
+        let expires = waits_until.max(call.arrived_at) + results_kept + KEPT_LONGER;
+        let key = call_key(&call.conversation_key(), call.place.sequence());
+        self.write(ItemWriter::new(key))
+            .expires(Some(expires))
+            .done()
+    }
+
+    /// All but key and expiry.
+    pub(crate) fn write(&self, writing: ItemWriter) -> ItemWriter {
+        let writing = writing.bytes("call", self.call.bytes());
+        match &self.body {
+            Body::Here(compressed) => writing.bytes("body", compressed),
+            Body::InBucket(name) => writing.text("body_at", name),
+            Body::None => writing,
+        }
+    }
+
+    pub(crate) fn from_item(item: Item) -> Result<Self, Error> {
+        Self::read(&ItemReader(item))
+    }
+
+    pub(crate) fn read(item: &ItemReader) -> Result<Self, Error> {
+        let body = match (item.maybe_text("body_at"), item.bytes("body")) {
+            (Some(name), _) => Body::InBucket(name.to_owned()),
+            (None, []) => Body::None,
+            (None, compressed) => Body::Here(compressed.to_vec()),
+        };
+        Ok(Self {
+            call: Compressed::read(item.bytes("call")).ok_or_else(|| item.unreadable("call"))?,
+            body,
+        })
+    }
+
+    pub(crate) async fn load(
+        table: &Table,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+    ) -> Result<Option<Self>, Error> {
+        let item = table.get(&call_key(conversation, sequence)).await?;
+        item.map(Self::from_item).transpose()
+    }
+}
+
+/// Where the call of a RequestID is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    pub conversation: ConversationKey,
+    pub sequence: SequenceCode,
+}
+
+impl Pointer {
+    pub(crate) fn item_for(call: &Call, results_kept: SignedDuration) -> Item {
+        let key = ConversationKey::of_request(&call.account, &call.request_id);
+        let waits_until = call.options.scheduled_time.unwrap_or(call.arrived_at);
+        ItemWriter::new(Key::new(key.0, "REQUEST"))
+            .text("conversation", call.conversation_key().0)
+            .number("sequence", call.place.sequence())
+            .expires(Some(
+                waits_until.max(call.arrived_at) + results_kept + KEPT_LONGER,
+            ))
+            .done()
+    }
+
+    pub(crate) fn from_item(item: Item) -> Result<Self, Error> {
+        let item = ItemReader(item);
+        Ok(Self {
+            conversation: ConversationKey(item.text("conversation")?.to_owned()),
+            sequence: SequenceCode::new(item.number("sequence")?)
+                .ok_or_else(|| item.unreadable("sequence"))?,
+        })
+    }
+}
+
+/// What an `Idempotency-Key` stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Idempotency {
+    pub(crate) digest: Digest,
+    pub(crate) request_id: RequestId,
+    pub(crate) at: Timestamp,
+    pub(crate) version: u64,
+}
+
+impl Idempotency {
+    pub(crate) fn to_item(&self, key: Key) -> Item {
+        ItemWriter::new(key)
+            .text("digest", &self.digest.0)
+            .text("request_id", &self.request_id.0)
+            .number("at", self.at.as_millisecond())
+            .number("version", self.version)
+            .expires(Some(self.at + IDEMPOTENCY_KEPT))
+            .done()
+    }
+
+    pub(crate) fn from_item(item: Item) -> Result<Self, Error> {
+        let item = ItemReader(item);
+        Ok(Self {
+            digest: Digest(item.text("digest")?.to_owned()),
+            request_id: RequestId(item.text("request_id")?.to_owned()),
+            at: item.time("at")?,
+            version: item.number("version")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calls::{AccountId, Method, Options, Place};
+
+    fn call() -> Call {
+        Call {
+            request_id: RequestId("r-1".to_owned()),
+            account: AccountId("1".to_owned()),
+            conversation_id: None,
+            place: Place::parse(2, 3).expect("a place"),
+            method: Method::Update,
+            options: Options {
+                scheduled_time: Some("2026-12-01T00:00:00Z".parse().expect("a time")),
+                ..Options::default()
+            },
+            digest: Digest("d".to_owned()),
+            objects: 7,
+            object_type: "Subscriber".to_owned(),
+            arrived_at: "2026-11-20T10:00:00Z".parse().expect("a time"),
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        for body in [
+            Body::Here(compress("<a/>")),
+            Body::InBucket("calls/x".to_owned()),
+        ] {
+            let call = Compressed::of(call());
+            let record = CallRecord { call, body };
+            let item = record.to_item(SignedDuration::from_hours(720));
+            assert_eq!(CallRecord::from_item(item).expect("readable"), record);
+        }
+        let pointer = Pointer::from_item(Pointer::item_for(&call(), SignedDuration::ZERO));
+        let expected = Pointer {
+            conversation: call().conversation_key(),
+            sequence: call().place.sequence(),
+        };
+        assert_eq!(pointer.expect("readable"), expected);
+    }
+
+    #[test]
+    fn keys_sort_like_calls() {
+        let key = |number| {
+            let sequence = SequenceCode::new(number).expect("not zero");
+            call_key(&ConversationKey("x".to_owned()), sequence).sk
+        };
+        assert!(key(2) < key(10) && key(999) < key(10_000));
+    }
+}

@@ -1,0 +1,246 @@
+//! Bodies, results and what is said of them are kept deflated: a call of 2 KB and all that becomes
+//! of it then fit one write unit each.
+//!
+//! Every one of them is small, and most of it is names that all of them have. So the deflater knows
+//! those names beforehand, by a dictionary (RFC 1951 leaves that to both sides). The first byte
+//! says which: should another dictionary be better one day, it gets a byte of its own, and what was
+//! packed before can still be read.
+
+use std::cell::RefCell;
+use std::ops::Deref;
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Most bytes a packed record may open to: ten times the largest envelope. A bomb cannot come from
+/// outside (we packed it), but a damaged record must not take the function down.
+const UNPACKED_BYTES_MAX: usize = 64_000_000;
+
+/// Bytes that are not worth deflating: the bits of a short conversation, of which each header has
+/// two. They would hardly be shorter, and reading them would take an inflater.
+const STORED_BYTES_MAX: usize = 8;
+
+/// First byte: what follows is stored as it is.
+const STORED: u8 = 0;
+
+/// First byte: what follows is deflated by a deflater that knows [`DICTIONARY`].
+const DEFLATED: u8 = 1;
+
+/// What records have in common, the most common last: nearer is shorter. Never to be changed, since
+/// what was packed with it could not be read any more; a test says so.
+const DICTIONARY: &[u8] = include_bytes!("dictionary.txt");
+
+thread_local! {
+    /// Kept from one time to the next: a deflater has some 300 KB of tables.
+    static DEFLATER: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(6), false));
+    static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+}
+
+/// What is never changed, beside the bytes that it is kept as: to pack a call takes 15 us, and it is
+/// written again with every header that it lies in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compressed<T> {
+    value: T,
+    bytes: Vec<u8>,
+}
+
+impl<T: Serialize> Compressed<T> {
+    pub(crate) fn of(value: T) -> Self {
+        let bytes = compress(&serde_json::to_string(&value).unwrap_or_default());
+        Self { value, bytes }
+    }
+}
+
+impl<T: DeserializeOwned> Compressed<T> {
+    /// `None`: these bytes are no such value.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let value = serde_json::from_str(&decompress(bytes)?).ok()?;
+        let bytes = bytes.to_vec();
+        Some(Self { value, bytes })
+    }
+}
+
+impl<T> Compressed<T> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn into_value(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Compressed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+pub(crate) fn compress(text: &str) -> Vec<u8> {
+    compress_bytes(text.as_bytes())
+}
+
+/// The text of a packed attribute. `None`: these bytes are none.
+pub fn decompress(bytes: &[u8]) -> Option<String> {
+    String::from_utf8(decompress_bytes(bytes)?).ok()
+}
+
+pub(crate) fn compress_bytes(bytes: &[u8]) -> Vec<u8> {
+    if bytes.len() <= STORED_BYTES_MAX {
+        return stored(bytes);
+    }
+    DEFLATER
+        .with_borrow_mut(|deflater| deflated(deflater, bytes))
+        // Deflating into memory does not fail.
+        .unwrap_or_else(|| stored(bytes))
+}
+
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut compressed = vec![STORED];
+    compressed.extend(bytes);
+    compressed
+}
+
+fn deflated(deflater: &mut Compress, bytes: &[u8]) -> Option<Vec<u8>> {
+    deflater.reset();
+    deflater.set_dictionary(DICTIONARY).ok()?;
+    let mut compressed = Vec::with_capacity(bytes.len() / 2 + 64);
+    compressed.push(DEFLATED);
+    loop {
+        let read = usize::try_from(deflater.total_in()).ok()?;
+        let finish = FlushCompress::Finish;
+        match deflater.compress_vec(bytes.get(read..)?, &mut compressed, finish) {
+            Ok(Status::StreamEnd) => return Some(compressed),
+            Ok(Status::Ok | Status::BufError) => compressed.reserve(compressed.capacity()),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// `None`: these bytes are not what [`compress_bytes`] makes.
+pub(crate) fn decompress_bytes(compressed: &[u8]) -> Option<Vec<u8>> {
+    match compressed.split_first()? {
+        (&STORED, bytes) => Some(bytes.to_vec()),
+        (&DEFLATED, bytes) => INFLATER.with_borrow_mut(|inflater| inflated(inflater, bytes)),
+        (_, _) => None,
+    }
+}
+
+fn inflated(inflater: &mut Decompress, compressed: &[u8]) -> Option<Vec<u8>> {
+    inflater.reset(false);
+    inflater.set_dictionary(DICTIONARY).ok()?;
+    let mut bytes = Vec::with_capacity(4 * compressed.len() + 64);
+    loop {
+        let read = usize::try_from(inflater.total_in()).ok()?;
+        let (rest, before) = (compressed.get(read..)?, bytes.len());
+        match inflater.decompress_vec(rest, &mut bytes, FlushDecompress::Finish) {
+            Ok(Status::StreamEnd) => return Some(bytes),
+            Ok(Status::Ok | Status::BufError) if bytes.len() < UNPACKED_BYTES_MAX => {
+                let room = bytes.len() < bytes.capacity();
+                if room && bytes.len() == before {
+                    // There was room, and nothing came of it: cut off.
+                    return None;
+                }
+                bytes.reserve(bytes.capacity());
+            }
+            Ok(Status::Ok | Status::BufError) | Err(_) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    #[test]
+    fn what_is_packed_comes_out_again() {
+        let random: String = (0..5_000)
+            .map(|number: u32| format!("{:x}", Sha256::digest(number.to_be_bytes())[0]))
+            .collect();
+        for text in [
+            "",
+            "a",
+            "123456789",
+            &random,
+            &"<Objects>\u{e9}</Objects>".repeat(10_000),
+            &format!("{random}{}", "a".repeat(3_000_000)),
+        ] {
+            assert_eq!(decompress(&compress(text)).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn what_was_not_packed_here_does_not_come_out() {
+        let compressed = compress(&"<Objects>123</Objects>".repeat(10));
+        for length in 0..compressed.len() {
+            assert_eq!(
+                decompress(&compressed[..length]),
+                None,
+                "cut off at {length}"
+            );
+        }
+        for bytes in [&[][..], &[2, 0], &[DEFLATED, 7, 7, 7]] {
+            assert_eq!(decompress(bytes), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_goes_back_as_the_bytes_that_it_came_as() {
+        let numbers: Vec<u32> = (0..100).collect();
+        let json = serde_json::to_vec(&numbers).expect("JSON");
+        for bytes in [compress_bytes(&json), stored(&json)] {
+            let compressed = Compressed::<Vec<u32>>::read(&bytes).expect("readable");
+            assert_eq!(*compressed, numbers);
+            assert_eq!(compressed.bytes(), bytes);
+        }
+        assert_eq!(
+            Compressed::of(numbers.clone()).bytes(),
+            compress_bytes(&json)
+        );
+        assert_eq!(Compressed::<String>::read(&compress_bytes(&json)), None);
+        assert_eq!(Compressed::<Vec<u32>>::read(&[7]), None);
+    }
+
+    #[test]
+    fn a_few_bytes_are_stored_as_they_are() {
+        for bytes in [&[][..], &[7], &[1, 2, 3, 4, 5, 6, 7, 8]] {
+            let compressed = compress_bytes(bytes);
+            assert_eq!(compressed.len(), bytes.len() + 1);
+            assert_eq!(decompress_bytes(&compressed).as_deref(), Some(bytes));
+        }
+    }
+
+    #[test]
+    fn a_record_opens_to_so_much_and_no_more() {
+        let bomb = compress_bytes(&vec![0; UNPACKED_BYTES_MAX + 1_000_000]);
+        assert!(bomb.len() < 1_000_000);
+        let opened = decompress_bytes(&bomb).map_or(0, |bytes| bytes.len());
+        assert!(opened <= 2 * UNPACKED_BYTES_MAX, "{opened}");
+    }
+
+    #[test]
+    fn the_dictionary_stays_as_it_is() {
+        let digest = Sha256::digest(DICTIONARY);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            digest, "2ea681aa316adef96557b2efa00480e8a53b4179aa853328255c7adcf464ebb2",
+            "records packed with another dictionary cannot be read: add a new one beside this"
+        );
+    }
+
+    #[test]
+    fn a_name_that_all_records_have_takes_hardly_any_bytes() {
+        let call = r#"<CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><Options><RequestType>Asynchronous</RequestType></Options>"#;
+        let compressed = compress(call);
+        assert!(
+            compressed.len() <= 16,
+            "{} of {}",
+            compressed.len(),
+            call.len()
+        );
+    }
+}

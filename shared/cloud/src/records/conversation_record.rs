@@ -1,0 +1,296 @@
+//! The header record of a conversation: how it stands, without its calls.
+//!
+//! | pk                      | sk             | written by                              | read by  |
+//! |-------------------------|----------------|-----------------------------------------|----------|
+//! | key of the conversation | `CONVERSATION` | ingest, processor, notifier, timekeeper | the same |
+//!
+//! Never expires for a conversation that its caller named: a ConversationID is used once, however
+//! long ago. That of a call alone expires with its results, and holds the call and them where they
+//! fit; the notifier, too, writes it for the reply that lies with them.
+
+use calls::{
+    AccountId, Conversation, ConversationId, ConversationKey, Due, Phase, QueuePriority,
+    ReceivedSet,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::aws::table::{Key, Table};
+use crate::conversation::outbox::REPLY_TRIED_MAX;
+use crate::error::Error;
+use crate::records::compression::{compress_bytes, decompress_bytes};
+use crate::records::embedded_call::EmbeddedCall;
+use crate::records::item::{Item, ItemReader, ItemWriter, due_shard};
+
+const SORT: &str = "CONVERSATION";
+
+/// A conversation as it was read, and the version that a change of it must find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationRecord {
+    pub key: ConversationKey,
+    pub version: u64,
+    pub conversation: Conversation,
+    /// What of its only call is kept with it.
+    pub only: EmbeddedCall,
+}
+
+/// The part of the due index where conversations wait for the end of maintenance.
+pub fn parked_shard(shard: &str) -> String {
+    format!("parked-{shard}")
+}
+
+/// How far those of a priority lie behind those of the highest in the part of the index where
+/// conversations wait: further than any two calls are apart, and before the end of time.
+fn before_parked(priority: QueuePriority) -> SignedDuration {
+    let rank = match priority {
+        QueuePriority::High => 0,
+        QueuePriority::Medium => 1,
+        QueuePriority::Low => 2,
+    };
+    PARKED_APART * rank
+}
+
+/// Three thousand years.
+const PARKED_APART: SignedDuration = SignedDuration::from_hours(24 * 365 * 3_000);
+
+/// Where a conversation waits among the others: by its priority, then by time.
+fn parked_at(priority: QueuePriority, at: Timestamp) -> Timestamp {
+    at.checked_add(before_parked(priority))
+        .unwrap_or(Timestamp::MAX)
+}
+
+impl ConversationRecord {
+    pub fn table_key(conversation: &ConversationKey) -> Key {
+        Key::new(&conversation.0, SORT)
+    }
+
+    pub fn is_at(key: &Key) -> bool {
+        key.sk == SORT
+    }
+
+    pub(crate) async fn load(
+        table: &Table,
+        conversation: &ConversationKey,
+    ) -> Result<Option<Self>, Error> {
+        let item = table.get(&Self::table_key(conversation)).await?;
+        item.map(|item| Self::from_item(conversation.clone(), item))
+            .transpose()
+    }
+
+    /// The same with another conversation: what the next commit writes.
+    pub(crate) fn next(&self, conversation: Conversation) -> Self {
+        Self {
+            key: self.key.clone(),
+            version: self.version + 1,
+            only: self.only.at(&conversation.phase),
+            conversation,
+        }
+    }
+
+    /// Expires once it has ended, for a call alone.
+    pub(crate) fn to_item(&self, results_kept: SignedDuration, now: Timestamp) -> Item {
+        let conversation = &self.conversation;
+        let writing = ItemWriter::new(Self::table_key(&self.key))
+            .number("version", self.version)
+            .text("account", &conversation.account.0)
+            .maybe_text(
+                "conversation_id",
+                conversation
+                    .conversation_id
+                    .as_ref()
+                    .map(ConversationId::as_str),
+            )
+            .number("calls_in_conversation", conversation.calls_in_conversation)
+            .bytes("arrived", &compressed(&conversation.arrived))
+            .bytes("told_at_end", &compressed(&conversation.subscribers_at_end))
+            .number("last_arrival", conversation.last_arrival.as_millisecond())
+            .text("priority", conversation.priority.name())
+            .json("phase", &conversation.phase);
+        let writing = match &conversation.queue_place {
+            Some(place) => writing.json("queue_place", place),
+            None => writing,
+        };
+        let shard = due_shard(&self.key);
+        let writing = match conversation.due {
+            Due::At(at) => writing.due(&shard, at),
+            Due::Parked(at) => {
+                writing.due(&parked_shard(&shard), parked_at(conversation.priority, at))
+            }
+            Due::Never => writing,
+        };
+        let ended = matches!(conversation.phase, Phase::Ended(_));
+        // Not before the last attempt at a reply.
+        let kept = match self.reply_pending() {
+            Some(_) => results_kept + REPLY_TRIED_MAX,
+            None => results_kept,
+        };
+        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + kept);
+        self.only.write(writing.expires(expires)).done()
+    }
+
+    pub(crate) fn from_item(key: ConversationKey, item: Item) -> Result<Self, Error> {
+        let item = ItemReader(item);
+        let conversation_id = item
+            .maybe_text("conversation_id")
+            .map(ConversationId::parse)
+            .transpose()
+            .map_err(|_| item.unreadable("conversation_id"))?;
+        let priority = QueuePriority::ALL
+            .into_iter()
+            .find(|priority| Some(priority.name()) == item.maybe_text("priority"))
+            .ok_or_else(|| item.unreadable("priority"))?;
+        let due = match (item.maybe_text("due_shard"), item.time("due_at")) {
+            (Some(shard), Ok(at)) if shard.starts_with("parked-") => {
+                Due::Parked(at - before_parked(priority))
+            }
+            (Some(_), Ok(at)) => Due::At(at),
+            (Some(_) | None, _) => Due::Never,
+        };
+        Ok(Self {
+            only: EmbeddedCall::read(&key, &item)?,
+            key,
+            version: item.number("version")?,
+            conversation: Conversation {
+                account: AccountId(item.text("account")?.to_owned()),
+                conversation_id,
+                calls_in_conversation: item.number("calls_in_conversation")?,
+                arrived: unpacked(&item, "arrived")?,
+                subscribers_at_end: unpacked(&item, "told_at_end")?,
+                last_arrival: item.time("last_arrival")?,
+                priority,
+                phase: item.json("phase")?,
+                due,
+                queue_place: match item.has("queue_place") {
+                    true => Some(item.json("queue_place")?),
+                    false => None,
+                },
+            },
+        })
+    }
+}
+
+/// Packed, thousands of calls that are all there take a dozen bytes of the header, which every call
+/// of the conversation writes.
+fn compressed(received: &ReceivedSet) -> Vec<u8> {
+    match received.as_bytes() {
+        [] => Vec::new(),
+        bytes => compress_bytes(bytes),
+    }
+}
+
+fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error> {
+    match item.bytes(name) {
+        [] => Ok(ReceivedSet::default()),
+        compressed => {
+            let bytes = decompress_bytes(compressed).ok_or_else(|| item.unreadable(name))?;
+            Ok(ReceivedSet::from_bytes(bytes))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use calls::{EndReason, Progress, QueuePlace, RequestId, SequenceCode};
+    use proptest::prelude::*;
+
+    fn times() -> impl Strategy<Value = Timestamp> {
+        (0_i64..4_000_000_000_000).prop_map(|ms| Timestamp::from_millisecond(ms).expect("a time"))
+    }
+
+    fn sequences() -> impl Strategy<Value = SequenceCode> {
+        (1_u32..=10_000).prop_map(|number| SequenceCode::new(number).expect("not zero"))
+    }
+
+    fn places() -> impl Strategy<Value = QueuePlace> {
+        let place = (any::<u64>(), any::<bool>());
+        place.prop_map(|(number, entered)| QueuePlace { number, entered })
+    }
+
+    #[test]
+    fn those_of_high_priority_wait_before_all_others() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let (early, late) = (at(1_800_000_000), at(4_000_000_000));
+        let order = [
+            parked_at(QueuePriority::High, early),
+            parked_at(QueuePriority::High, late),
+            parked_at(QueuePriority::Medium, early),
+            parked_at(QueuePriority::Medium, late),
+            parked_at(QueuePriority::Low, early),
+            parked_at(QueuePriority::Low, late),
+        ];
+        assert!(order.is_sorted() && order[5] < Timestamp::MAX, "{order:?}");
+    }
+
+    fn end_reasons() -> impl Strategy<Value = EndReason> {
+        prop_oneof![
+            Just(EndReason::Complete),
+            Just(EndReason::TimedOut),
+            Just(EndReason::Invalidated { error_code: 214 }),
+            sequences().prop_map(|from| EndReason::Cancelled { from }),
+            (sequences(), any::<Option<u32>>(), ".*").prop_map(|(by, error_code, message)| {
+                EndReason::Failed {
+                    by,
+                    request_id: RequestId("r".to_owned()),
+                    error_code,
+                    message,
+                }
+            }),
+        ]
+    }
+
+    fn phases() -> impl Strategy<Value = Phase> {
+        prop_oneof![
+            Just(Phase::Gathering),
+            (sequences(), any::<u32>(), any::<u32>()).prop_map(|(next, done_through, chunks)| {
+                Phase::Running(Progress {
+                    next,
+                    done_through,
+                    chunks,
+                })
+            }),
+            (sequences(), end_reasons())
+                .prop_map(|(next, end_reason)| Phase::Closing { next, end_reason }),
+            end_reasons().prop_map(Phase::Ended),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_comes_back_as_it_was(
+            phase in phases(),
+            arrived in proptest::collection::vec(sequences(), 0..20),
+            name in proptest::option::of(".{1,255}"),
+            last_arrival in times(),
+            due in prop_oneof![
+                Just(Due::Never),
+                times().prop_map(Due::At),
+                times().prop_map(Due::Parked),
+            ],
+            version in any::<u64>(),
+            place in proptest::option::of(places()),
+        ) {
+            let mut bits = ReceivedSet::default();
+            arrived.into_iter().for_each(|sequence| bits.insert(sequence));
+            let header = ConversationRecord {
+                key: ConversationKey("7a".to_owned()),
+                version,
+                only: EmbeddedCall::default(),
+                conversation: Conversation {
+                    account: AccountId("1 # \u{e9}".to_owned()),
+                    conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),
+                    calls_in_conversation: 3.try_into().expect("not zero"),
+                    subscribers_at_end: bits.clone(),
+                    arrived: bits,
+                    last_arrival,
+                    priority: QueuePriority::High,
+                    phase,
+                    due,
+                    queue_place: place,
+                },
+            };
+            let item = header.to_item(SignedDuration::from_hours(720), last_arrival);
+            let read = ConversationRecord::from_item(header.key.clone(), item);
+            prop_assert_eq!(read.expect("readable"), header);
+        }
+    }
+}

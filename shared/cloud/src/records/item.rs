@@ -1,0 +1,187 @@
+//! DynamoDB items, read and written attribute by attribute.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use calls::ConversationKey;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::aws::table::Key;
+use crate::error::Error;
+use crate::records::compression::{compress, decompress};
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// An item in the making.
+pub(crate) struct ItemWriter(Item);
+
+impl ItemWriter {
+    pub(crate) fn new(key: Key) -> Self {
+        Self(HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(key.pk)),
+            ("sk".to_owned(), AttributeValue::S(key.sk)),
+        ]))
+    }
+
+    /// An item that is there, to be changed.
+    pub(crate) fn over(item: Item) -> Self {
+        Self(item)
+    }
+
+    pub(crate) fn text(mut self, name: &str, text: impl Into<String>) -> Self {
+        self.0
+            .insert(name.to_owned(), AttributeValue::S(text.into()));
+        self
+    }
+
+    pub(crate) fn maybe_text(self, name: &str, text: Option<&str>) -> Self {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self,
+        }
+    }
+
+    pub(crate) fn number(mut self, name: &str, number: impl ToString) -> Self {
+        self.0
+            .insert(name.to_owned(), AttributeValue::N(number.to_string()));
+        self
+    }
+
+    pub(crate) fn bytes(mut self, name: &str, bytes: &[u8]) -> Self {
+        // An empty binary attribute says no more than none at all.
+        if !bytes.is_empty() {
+            self.0
+                .insert(name.to_owned(), AttributeValue::B(Blob::new(bytes)));
+        }
+        self
+    }
+
+    pub(crate) fn json(self, name: &str, value: &impl Serialize) -> Self {
+        let text = serde_json::to_string(value).unwrap_or_default();
+        self.text(name, text)
+    }
+
+    /// The same, packed.
+    pub(crate) fn compressed_json(self, name: &str, value: &impl Serialize) -> Self {
+        let text = serde_json::to_string(value).unwrap_or_default();
+        self.bytes(name, &compress(&text))
+    }
+
+    pub(crate) fn maybe_compressed_json(self, name: &str, value: Option<&impl Serialize>) -> Self {
+        match value {
+            Some(value) => self.compressed_json(name, value),
+            None => self,
+        }
+    }
+
+    /// Taken away by the table's TTL some time after that instant.
+    pub(crate) fn expires(self, at: Option<Timestamp>) -> Self {
+        match at {
+            Some(at) => self.number("expires_at", at.as_second()),
+            None => self,
+        }
+    }
+
+    /// In the index of what must be looked at.
+    pub(crate) fn due(self, shard: &str, at: Timestamp) -> Self {
+        self.text("due_shard", shard)
+            .number("due_at", at.as_millisecond())
+    }
+
+    pub(crate) fn done(self) -> Item {
+        self.0
+    }
+}
+
+/// Bytes that the table counts of an item, to the side of too many: names and values as UTF-8, a
+/// number as its digits. Of the kinds of values that [`ItemWriter`] writes.
+#[expect(clippy::disallowed_methods, reason = "a sum has no order")]
+pub(crate) fn size_of(item: &Item) -> usize {
+    let bytes = |value: &AttributeValue| {
+        let text = value.as_s().or_else(|_| value.as_n());
+        text.map(String::len)
+            .or_else(|_| value.as_b().map(|bytes| bytes.as_ref().len()))
+            .unwrap_or(0)
+    };
+    item.iter()
+        .map(|(name, value)| name.len() + bytes(value))
+        .sum()
+}
+
+/// The part of the index that a conversation's records lie in.
+pub(crate) fn due_shard(conversation: &ConversationKey) -> String {
+    conversation.shard().to_string()
+}
+
+/// An item being read.
+pub(crate) struct ItemReader(pub(crate) Item);
+
+impl ItemReader {
+    fn sk(&self) -> String {
+        match self.0.get("sk") {
+            Some(AttributeValue::S(sk)) => sk.clone(),
+            Some(_) | None => String::new(),
+        }
+    }
+
+    pub(crate) fn unreadable(&self, attribute: &'static str) -> Error {
+        Error::Unreadable {
+            sk: self.sk(),
+            attribute,
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub(crate) fn maybe_text(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .and_then(|value| value.as_s().ok())
+            .map(String::as_str)
+    }
+
+    pub(crate) fn text(&self, name: &'static str) -> Result<&str, Error> {
+        self.maybe_text(name).ok_or_else(|| self.unreadable(name))
+    }
+
+    pub(crate) fn maybe_number<N: FromStr>(&self, name: &str) -> Option<N> {
+        self.0
+            .get(name)
+            .and_then(|value| value.as_n().ok())
+            .and_then(|text| text.parse().ok())
+    }
+
+    pub(crate) fn number<N: FromStr>(&self, name: &'static str) -> Result<N, Error> {
+        self.maybe_number(name).ok_or_else(|| self.unreadable(name))
+    }
+
+    pub(crate) fn time(&self, name: &'static str) -> Result<Timestamp, Error> {
+        Timestamp::from_millisecond(self.number(name)?).map_err(|_| self.unreadable(name))
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> &[u8] {
+        match self.0.get(name) {
+            Some(AttributeValue::B(bytes)) => bytes.as_ref(),
+            Some(_) | None => &[],
+        }
+    }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self, name: &'static str) -> Result<T, Error> {
+        serde_json::from_str(self.text(name)?).map_err(|_| self.unreadable(name))
+    }
+
+    pub(crate) fn compressed_json<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+    ) -> Result<T, Error> {
+        decompress(self.bytes(name))
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .ok_or_else(|| self.unreadable(name))
+    }
+}

@@ -1,0 +1,205 @@
+//! One triggered mail: sent at most once.
+//!
+//! | pk                      | sk                          | written by                         | read by              |
+//! |-------------------------|-----------------------------|------------------------------------|----------------------|
+//! | key of the conversation | `MAIL#0000000001#00000001`  | with the effect; notifier          | notifier             |
+//! | key of the conversation | `MAILS#0000000001`          | with the outcome; notifier, timekeeper | notifier, timekeeper |
+//!
+//! Those of a synchronous call are written by ingest, before the caller is answered.
+//!
+//! A mail is claimed before the mail service is called. A claim without an answer is *unknown*: it
+//! is not sent again by itself, since twice is worse than a question.
+
+use calls::{AccountId, ConversationKey, SequenceCode};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::table::{Key, Range, Table};
+use crate::error::Error;
+use crate::records::compression::{compress, decompress};
+use crate::records::item::{Item, ItemReader, ItemWriter, due_shard};
+
+/// When mails whose wake-up was lost are looked at again.
+pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MailState {
+    Pending,
+    /// Claimed at that instant by somebody who has not come back yet.
+    Sending(Timestamp),
+    Sent(Timestamp),
+    /// The mail service will never take it.
+    Failed,
+    /// Claimed, and nobody knows whether it went out.
+    Unknown,
+}
+
+/// One mail. `order` is `objects`' affair: here it is text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailRecord {
+    pub conversation: ConversationKey,
+    pub sequence: SequenceCode,
+    pub number: u32,
+    pub version: u64,
+    pub state: MailState,
+    /// Why it failed, or why nobody knows whether it went out.
+    pub reason: Option<String>,
+    pub order: String,
+}
+
+/// The mails of one call that somebody must still look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailsRecord {
+    pub conversation: ConversationKey,
+    pub account: AccountId,
+    pub sequence: SequenceCode,
+    pub version: u64,
+    pub count: u32,
+    /// Mails up to here need no more looking at.
+    pub done_through: u32,
+}
+
+fn mail_prefix(sequence: SequenceCode) -> String {
+    format!("MAIL#{:010}#", sequence.get())
+}
+
+impl MailRecord {
+    pub(crate) fn key(&self) -> Key {
+        let prefix = mail_prefix(self.sequence);
+        Key::new(&self.conversation.0, format!("{prefix}{:08}", self.number))
+    }
+
+    pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
+        ItemWriter::new(self.key())
+            .number("version", self.version)
+            .number("sequence", self.sequence)
+            .number("number", self.number)
+            .json("state", &self.state)
+            .maybe_text("reason", self.reason.as_deref())
+            .bytes("order", &compress(&self.order))
+            .expires(Some(expires))
+            .done()
+    }
+
+    pub(crate) fn from_item(item: Item) -> Result<Self, Error> {
+        let item = ItemReader(item);
+        Ok(Self {
+            conversation: ConversationKey(item.text("pk")?.to_owned()),
+            sequence: SequenceCode::new(item.number("sequence")?)
+                .ok_or_else(|| item.unreadable("sequence"))?,
+            number: item.number("number")?,
+            version: item.number("version")?,
+            state: item.json("state")?,
+            reason: item.maybe_text("reason").map(str::to_owned),
+            order: decompress(item.bytes("order")).ok_or_else(|| item.unreadable("order"))?,
+        })
+    }
+
+    /// The mails of a call from a number on, in order.
+    pub(crate) async fn load_from(
+        table: &Table,
+        mails: &MailsRecord,
+        first: u32,
+        limit: i32,
+    ) -> Result<Vec<Self>, Error> {
+        let prefix = mail_prefix(mails.sequence);
+        let (from, to) = (
+            format!("{prefix}{first:08}"),
+            format!("{prefix}{:08}", u32::MAX),
+        );
+        let range = Range::Between(&from, &to);
+        let page = table
+            .query(&mails.conversation.0, range, limit, None)
+            .await?;
+        page.items.into_iter().map(Self::from_item).collect()
+    }
+}
+
+impl MailsRecord {
+    pub fn is_at(key: &Key) -> bool {
+        key.sk.starts_with("MAILS#")
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        Self::key_of(&self.conversation, self.sequence)
+    }
+
+    pub(crate) fn key_of(conversation: &ConversationKey, sequence: SequenceCode) -> Key {
+        Key::new(&conversation.0, format!("MAILS#{:010}", sequence.get()))
+    }
+
+    /// `due`: when somebody must look again; `None` once there is nothing left.
+    pub(crate) fn to_item(&self, due: Option<Timestamp>, expires: Timestamp) -> Item {
+        let writing = ItemWriter::new(self.key())
+            .number("version", self.version)
+            .text("account", &self.account.0)
+            .number("sequence", self.sequence)
+            .number("count", self.count)
+            .number("done_through", self.done_through)
+            .expires(Some(expires));
+        match due {
+            Some(due) => writing.due(&due_shard(&self.conversation), due),
+            None => writing,
+        }
+        .done()
+    }
+
+    pub(crate) fn from_item(item: Item) -> Result<Self, Error> {
+        let item = ItemReader(item);
+        Ok(Self {
+            conversation: ConversationKey(item.text("pk")?.to_owned()),
+            account: AccountId(item.text("account")?.to_owned()),
+            sequence: SequenceCode::new(item.number("sequence")?)
+                .ok_or_else(|| item.unreadable("sequence"))?,
+            version: item.number("version")?,
+            count: item.number("count")?,
+            done_through: item.number("done_through")?,
+        })
+    }
+
+    pub(crate) async fn load(table: &Table, key: &Key) -> Result<Option<Self>, Error> {
+        table.get(key).await?.map(Self::from_item).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back_as_they_were() {
+        let at = Timestamp::from_second(1_800_000_000).expect("a time");
+        for state in [
+            MailState::Pending,
+            MailState::Sending(at),
+            MailState::Sent(at),
+            MailState::Failed,
+            MailState::Unknown,
+        ] {
+            let record = MailRecord {
+                conversation: ConversationKey("c".to_owned()),
+                sequence: SequenceCode::FIRST,
+                number: 2_499,
+                version: 4,
+                state,
+                reason: Some("why".to_owned()),
+                order: "{\"to\":\"a@example.com\"}".to_owned(),
+            };
+            let read = MailRecord::from_item(record.to_item(at));
+            assert_eq!(read.expect("readable"), record);
+        }
+        let mails = MailsRecord {
+            conversation: ConversationKey("c".to_owned()),
+            account: AccountId("1".to_owned()),
+            sequence: SequenceCode::FIRST,
+            version: 1,
+            count: 2_500,
+            done_through: 7,
+        };
+        let read = MailsRecord::from_item(mails.to_item(Some(at), at));
+        assert_eq!(read.expect("readable"), mails);
+        assert!(
+            MailsRecord::is_at(&mails.key()) && !mails.to_item(None, at).contains_key("due_at")
+        );
+    }
+}

@@ -1,0 +1,382 @@
+//! One reply: owed by the commit that ended its call, until it is delivered or given up.
+//!
+//! | pk                      | sk                             | written by                      | read by              |
+//! |-------------------------|--------------------------------|---------------------------------|----------------------|
+//! | key of the conversation | `REPLY#0000000001#00`          | processor, notifier, timekeeper | notifier, timekeeper |
+//!
+//! A call's only reply lies with the outcome that it tells of, where both fit one write unit: in
+//! the outcome's record, or with it in the header of a call alone, see [`crate::records::embedded_call`].
+
+use calls::{
+    About, AccountId, Call, Conversation, ConversationId, ConversationKey, Reply, ReplyState,
+    SequenceCode, Subscription,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
+use crate::aws::table::{Key, Table};
+use crate::conversation::outbox::reply_wake_up;
+use crate::error::Error;
+use crate::records::conversation_record::ConversationRecord;
+use crate::records::item::{Item, ItemReader, ItemWriter, due_shard, size_of};
+use crate::records::outcome_record::OutcomeRecord;
+
+/// When a reply whose wake-up was lost is looked at again.
+pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyRecord {
+    pub conversation: ConversationKey,
+    pub account: AccountId,
+    pub conversation_id: Option<ConversationId>,
+    pub version: u64,
+    pub reply: Reply,
+    pub kept: ReplyLocation,
+}
+
+/// Most bytes of a record that holds an outcome and its reply: one write unit, less what an attempt
+/// at the reply adds.
+pub(crate) const BYTES_WITH_REPLY_MAX: usize = 1_024 - 96;
+
+/// Where a reply lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplyLocation {
+    /// In a record of its own.
+    Apart,
+    /// In the record of the outcome that it tells of.
+    WithOutcome(Box<OutcomeRecord>),
+    /// In the header of a call alone, see [`crate::records::embedded_call`].
+    InHeader(Box<ConversationRecord>),
+}
+
+pub(crate) fn reply_key(
+    conversation: &ConversationKey,
+    sequence: SequenceCode,
+    number: u32,
+) -> Key {
+    Key::new(
+        &conversation.0,
+        format!("REPLY#{:010}#{number:02}", sequence.get()),
+    )
+}
+
+/// A reply without what lies beside it: the outcome says the rest, or the outcome and the call.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredReply {
+    number: u32,
+    /// `None`: the call says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subscription: Option<Subscription>,
+    pending_since: Timestamp,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<calls::Attempt>,
+    state: ReplyState,
+}
+
+impl StoredReply {
+    pub(crate) fn beside_outcome(reply: &Reply) -> Self {
+        Self {
+            subscription: Some(reply.subscription.clone()),
+            ..Self::beside_call(reply)
+        }
+    }
+
+    pub(crate) fn beside_call(reply: &Reply) -> Self {
+        Self {
+            number: reply.number,
+            subscription: None,
+            pending_since: reply.pending_since,
+            attempts: reply.attempts.clone(),
+            state: reply.state,
+        }
+    }
+
+    /// `None`: nothing says whom it is for.
+    pub(crate) fn told_of(self, outcome: &OutcomeRecord, call: Option<&Call>) -> Option<Reply> {
+        let in_call = || {
+            let number = usize::try_from(self.number).ok()?;
+            call?.options.subscriptions.get(number).cloned()
+        };
+        Some(Reply {
+            request_id: outcome.request_id.clone(),
+            sequence: outcome.sequence,
+            number: self.number,
+            about: About::Call,
+            subscription: self.subscription.or_else(in_call)?,
+            overall_status: outcome.outcome.overall_status,
+            status_message: outcome.outcome.status_message.clone(),
+            error_code: outcome.outcome.error_code,
+            pending_since: self.pending_since,
+            attempts: self.attempts,
+            state: self.state,
+        })
+    }
+}
+
+impl ReplyRecord {
+    /// The only reply that tells of an outcome, in the outcome's record; `None`: it does not belong
+    /// there, since each attempt writes all of that record again.
+    pub(crate) fn with_outcome(
+        conversation: &Conversation,
+        outcome: &OutcomeRecord,
+        replies: &[Reply],
+        due: Timestamp,
+        expires: Timestamp,
+    ) -> Option<(Self, Item)> {
+        let [reply] = replies else { return None };
+        let record = Self {
+            conversation: outcome.conversation.clone(),
+            account: conversation.account.clone(),
+            conversation_id: conversation.conversation_id.clone(),
+            version: 1,
+            reply: reply.clone(),
+            kept: ReplyLocation::WithOutcome(Box::new(outcome.clone())),
+        };
+        let item = record.to_item(due, expires);
+        let fits = reply.about == About::Call && size_of(&item) <= BYTES_WITH_REPLY_MAX;
+        fits.then_some((record, item))
+    }
+
+    pub fn is_at(key: &Key) -> bool {
+        key.sk.starts_with("REPLY#") || OutcomeRecord::is_at(key)
+    }
+
+    /// The wake-up for it.
+    pub(crate) fn wake(&self) -> ReplyWakeUp {
+        let what = match self.kept {
+            ReplyLocation::Apart => ReplyTarget::Reply(self.reply.number),
+            ReplyLocation::WithOutcome(_) => ReplyTarget::OutcomeReply,
+            ReplyLocation::InHeader(_) => ReplyTarget::EmbeddedReply,
+        };
+        reply_wake_up(&self.conversation, self.reply.sequence, what, self.version)
+    }
+
+    /// `due`: when somebody must look at it again, if it is still owed.
+    pub(crate) fn to_item(&self, due: Timestamp, expires: Timestamp) -> Item {
+        let sequence = self.reply.sequence;
+        let writing = match &self.kept {
+            ReplyLocation::WithOutcome(outcome) => outcome
+                .write(ItemWriter::new(OutcomeRecord::key(
+                    &self.conversation,
+                    sequence,
+                )))
+                .compressed_json("reply", &StoredReply::beside_outcome(&self.reply)),
+            ReplyLocation::Apart | ReplyLocation::InHeader(_) => {
+                let key = reply_key(&self.conversation, sequence, self.reply.number);
+                ItemWriter::new(key).compressed_json("reply", &self.reply)
+            }
+        };
+        let writing = writing
+            .number("version", self.version)
+            .text("account", &self.account.0)
+            .maybe_text(
+                "conversation_id",
+                self.conversation_id.as_ref().map(ConversationId::as_str),
+            )
+            .expires(Some(expires));
+        match self.reply.state {
+            ReplyState::Pending(_) => writing.due(&due_shard(&self.conversation), due),
+            ReplyState::Delivered | ReplyState::GivenUp => writing,
+        }
+        .done()
+    }
+
+    /// `None`: an outcome without a reply.
+    pub(crate) fn from_item(key: &Key, item: Item) -> Result<Option<Self>, Error> {
+        let item = ItemReader(item);
+        let conversation = ConversationKey(key.pk.clone());
+        let conversation_id = item
+            .maybe_text("conversation_id")
+            .map(ConversationId::parse)
+            .transpose()
+            .map_err(|_| item.unreadable("conversation_id"))?;
+        let (reply, kept) = if !OutcomeRecord::is_at(key) {
+            (item.compressed_json("reply")?, ReplyLocation::Apart)
+        } else if item.has("reply") {
+            let outcome = OutcomeRecord::read(conversation.clone(), &item)?;
+            let reply = item.compressed_json::<StoredReply>("reply")?;
+            let reply = reply.told_of(&outcome, None);
+            let reply = reply.ok_or_else(|| item.unreadable("reply"))?;
+            (reply, ReplyLocation::WithOutcome(Box::new(outcome)))
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            conversation,
+            account: AccountId(item.text("account")?.to_owned()),
+            conversation_id,
+            version: item.number("version")?,
+            reply,
+            kept,
+        }))
+    }
+
+    /// The reply that is kept with a header, if one is.
+    pub(crate) fn of_header(header: ConversationRecord) -> Option<Self> {
+        let reply = header.only.end.as_ref()?.reply.clone()?;
+        Some(Self {
+            conversation: header.key.clone(),
+            account: header.conversation.account.clone(),
+            conversation_id: header.conversation.conversation_id.clone(),
+            version: header.version,
+            reply,
+            kept: ReplyLocation::InHeader(Box::new(header)),
+        })
+    }
+
+    pub(crate) async fn load(table: &Table, key: &Key) -> Result<Option<Self>, Error> {
+        match table.get(key).await? {
+            Some(item) => Self::from_item(key, item),
+            None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::outcome_record::Results;
+    use calls::{
+        AsyncResponseType, Attempt, DeliveryResult, Due, EndReason, Ended, Method, Outcome,
+        OverallStatus, Phase, QueuePriority, ReceivedSet, RequestId, RespondWhen,
+    };
+
+    const STATES: [ReplyState; 3] = [
+        ReplyState::Pending(Timestamp::UNIX_EPOCH),
+        ReplyState::Delivered,
+        ReplyState::GivenUp,
+    ];
+
+    fn reply(about: About, state: ReplyState) -> Reply {
+        Reply {
+            request_id: RequestId("r".to_owned()),
+            sequence: SequenceCode::FIRST,
+            number: 1,
+            about,
+            subscription: Subscription {
+                response_type: AsyncResponseType::Email,
+                address: "a@example.com".to_owned(),
+                respond_when: RespondWhen::OnConversationError,
+                include_results: true,
+                include_objects: false,
+                only_include_base: true,
+            },
+            overall_status: OverallStatus::HasErrors,
+            status_message: "no".to_owned(),
+            error_code: Some(1),
+            pending_since: Timestamp::UNIX_EPOCH,
+            attempts: vec![Attempt {
+                at: Timestamp::UNIX_EPOCH,
+                found: DeliveryResult::Status {
+                    status: 503,
+                    retry_after_s: Some(9),
+                },
+            }],
+            state,
+        }
+    }
+
+    fn outcome(results: usize) -> OutcomeRecord {
+        OutcomeRecord {
+            conversation: ConversationKey("c".to_owned()),
+            sequence: SequenceCode::FIRST,
+            request_id: RequestId("r".to_owned()),
+            method: Method::Create,
+            object_type: "Subscriber".to_owned(),
+            objects: 1,
+            outcome: Outcome {
+                how: Ended::CarriedOut,
+                overall_status: OverallStatus::HasErrors,
+                status_message: "no".to_owned(),
+                error_code: Some(1),
+                ended_at: Timestamp::UNIX_EPOCH,
+            },
+            results: Results::Here(vec![7; results]),
+        }
+    }
+
+    fn conversation() -> Conversation {
+        Conversation {
+            account: AccountId("1".to_owned()),
+            conversation_id: ConversationId::parse("a # b").ok(),
+            calls_in_conversation: 1.try_into().expect("not zero"),
+            arrived: ReceivedSet::default(),
+            subscribers_at_end: ReceivedSet::default(),
+            last_arrival: Timestamp::UNIX_EPOCH,
+            priority: QueuePriority::Medium,
+            phase: Phase::Ended(EndReason::Complete),
+            due: Due::Never,
+            queue_place: None,
+        }
+    }
+
+    fn record(reply: Reply, kept: ReplyLocation) -> ReplyRecord {
+        ReplyRecord {
+            conversation: ConversationKey("c".to_owned()),
+            account: conversation().account,
+            conversation_id: conversation().conversation_id,
+            version: 3,
+            kept,
+            reply,
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        let with_outcome = || ReplyLocation::WithOutcome(Box::new(outcome(100)));
+        let records = STATES.into_iter().flat_map(|state| {
+            [
+                record(reply(About::Conversation, state), ReplyLocation::Apart),
+                record(reply(About::Call, state), with_outcome()),
+            ]
+        });
+        for record in records {
+            let item = record.to_item(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+            assert_eq!(
+                item.contains_key("due_at"),
+                matches!(record.reply.state, ReplyState::Pending(_))
+            );
+            let key = match record.kept {
+                ReplyLocation::WithOutcome(_) => {
+                    OutcomeRecord::key(&record.conversation, SequenceCode::FIRST)
+                }
+                ReplyLocation::Apart | ReplyLocation::InHeader(_) => {
+                    reply_key(&record.conversation, SequenceCode::FIRST, 1)
+                }
+            };
+            assert!(ReplyRecord::is_at(&key));
+            let read = ReplyRecord::from_item(&key, item.clone()).expect("readable");
+            assert_eq!(read, Some(record.clone()));
+            if let ReplyLocation::WithOutcome(outcome) = record.kept {
+                let read = OutcomeRecord::from_item(outcome.conversation.clone(), item);
+                assert_eq!(read.expect("readable"), *outcome, "and so does the outcome");
+            }
+        }
+    }
+
+    #[test]
+    fn an_outcome_without_a_reply_has_none() {
+        let item = outcome(100).to_item(SignedDuration::ZERO);
+        let key = OutcomeRecord::key(&outcome(0).conversation, SequenceCode::FIRST);
+        assert_eq!(ReplyRecord::from_item(&key, item).expect("readable"), None);
+    }
+
+    #[test]
+    fn only_one_small_reply_about_the_call_lies_with_its_outcome() {
+        let (now, state) = (Timestamp::UNIX_EPOCH, STATES[0]);
+        let item = |results: usize, replies: &[Reply]| {
+            ReplyRecord::with_outcome(&conversation(), &outcome(results), replies, now, now)
+        };
+        let one = reply(About::Call, state);
+        let (_, item_of_one) = item(100, std::slice::from_ref(&one)).expect("it fits");
+        assert!(size_of(&item_of_one) <= BYTES_WITH_REPLY_MAX);
+        assert!(item(100, &[]).is_none());
+        assert!(item(100, &[one.clone(), one.clone()]).is_none());
+        assert!(item(100, &[reply(About::Conversation, state)]).is_none());
+        assert!(
+            item(1_000, &[one]).is_none(),
+            "each attempt would write it again"
+        );
+    }
+}

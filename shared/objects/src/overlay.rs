@@ -1,0 +1,209 @@
+//! What is known of the table, and what this call changes in it.
+//!
+//! An overlay: a later object of the call sees what the earlier ones did, before anything is
+//! stored. However often one object is changed, one net change is left to be stored.
+
+use std::collections::hash_map::{Entry, HashMap};
+use std::mem;
+
+use calls::AccountId;
+use jiff::Timestamp;
+use soap::Element;
+
+use crate::key::ObjectKey;
+use crate::mail::MailOrder;
+use crate::verdict::Decision;
+
+/// One stored object as the table holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// 0: not stored.
+    pub version: u64,
+    pub object: Element,
+}
+
+/// Raised when a decision needs records that were not loaded: load them and ask again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing(pub Vec<ObjectKey>);
+
+/// One object that has to be stored, or removed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change<'a> {
+    pub key: &'a ObjectKey,
+    /// What the table must still hold for the change to be made; `None`: nothing.
+    pub seen_version: Option<u64>,
+    /// What it holds afterwards. Never a version that the same key had before, not even when the
+    /// object was removed and made again in between.
+    pub next_version: u64,
+    /// `None`: the object is removed.
+    pub becomes: Option<&'a Element>,
+}
+
+/// One object that a decision relied on without changing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read<'a> {
+    pub key: &'a ObjectKey,
+    /// `None`: it relied on there being nothing.
+    pub seen_version: Option<u64>,
+}
+
+/// What is known of the table so far, and what this call changes.
+#[derive(Clone, Debug)]
+pub struct Overlay {
+    account: AccountId,
+    known: HashMap<ObjectKey, Known>,
+    /// In the order of their first change since the last commit.
+    changed: Vec<ObjectKey>,
+    relied_on: Vec<ObjectKey>,
+    mails: Vec<MailOrder>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    seen_version: Option<u64>,
+    next_version: u64,
+    object: Option<Element>,
+    changed: bool,
+    relied_on: bool,
+}
+
+impl Known {
+    fn read(stored: Option<Stored>) -> Self {
+        let (seen_version, object) = match stored {
+            Some(stored) if stored.version > 0 => (Some(stored.version), Some(stored.object)),
+            Some(_) | None => (None, None),
+        };
+        Self {
+            seen_version,
+            next_version: 0,
+            object,
+            changed: false,
+            relied_on: false,
+        }
+    }
+}
+
+impl Overlay {
+    pub fn new(account: &AccountId) -> Self {
+        Self {
+            account: account.clone(),
+            known: HashMap::new(),
+            changed: Vec::new(),
+            relied_on: Vec::new(),
+            mails: Vec::new(),
+        }
+    }
+
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// Takes in what a read found. What this call has changed meanwhile stays as it is.
+    pub fn knows(&mut self, key: ObjectKey, stored: Option<Stored>) {
+        match self.known.entry(key) {
+            Entry::Occupied(known) if known.get().changed => {}
+            Entry::Occupied(mut known) => {
+                let relied_on = known.get().relied_on;
+                known.insert(Known {
+                    relied_on,
+                    ..Known::read(stored)
+                });
+            }
+            Entry::Vacant(place) => {
+                place.insert(Known::read(stored));
+            }
+        }
+    }
+
+    /// The object of that key, as the objects before this one left it.
+    pub fn get(&self, key: &ObjectKey) -> Result<Option<&Element>, Missing> {
+        match self.known.get(key) {
+            Some(known) => Ok(known.object.as_ref()),
+            None => Err(Missing(vec![key.clone()])),
+        }
+    }
+
+    /// What has to be stored: one change per key changed since the last commit.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        self.changed.iter().filter_map(|key| {
+            let (key, known) = self.known.get_key_value(key)?;
+            Some(Change {
+                key,
+                seen_version: known.seen_version,
+                next_version: known.next_version,
+                becomes: known.object.as_ref(),
+            })
+        })
+    }
+
+    /// What the decisions since the last commit relied on without changing it: the data extension
+    /// of a row. Where its change meanwhile matters, the commit holds a condition on it.
+    pub fn reads(&self) -> impl Iterator<Item = Read<'_>> {
+        self.relied_on.iter().filter_map(|key| {
+            let (key, known) = self
+                .known
+                .get_key_value(key)
+                .filter(|(_, known)| !known.changed)?;
+            Some(Read {
+                key,
+                seen_version: known.seen_version,
+            })
+        })
+    }
+
+    /// The mails that the changes owe; they are stored together with them.
+    pub fn mails(&mut self) -> Vec<MailOrder> {
+        mem::take(&mut self.mails)
+    }
+
+    /// The changes are stored.
+    pub fn committed(&mut self) {
+        for key in mem::take(&mut self.changed) {
+            if let Some(known) = self.known.get_mut(&key) {
+                known.seen_version = known.object.is_some().then_some(known.next_version);
+                known.changed = false;
+            }
+        }
+        for key in mem::take(&mut self.relied_on) {
+            if let Some(known) = self.known.get_mut(&key) {
+                known.relied_on = false;
+            }
+        }
+    }
+
+    /// Makes a decision's changes: the only way into the overlay, so that a decision which was
+    /// not made leaves nothing behind.
+    pub(crate) fn apply(&mut self, decision: Decision, now: Timestamp) -> crate::UnitResult {
+        for (key, becomes) in decision.changes {
+            self.change(key, becomes, now);
+        }
+        for key in decision.relied_on {
+            if let Some(known) = self.known.get_mut(&key).filter(|known| !known.relied_on) {
+                known.relied_on = true;
+                self.relied_on.push(key);
+            }
+        }
+        self.mails.extend(decision.mails);
+        decision.result
+    }
+
+    fn change(&mut self, key: ObjectKey, becomes: Option<Element>, now: Timestamp) {
+        // The time is in the version so that an object removed and made again gets none that it
+        // had before: a writer who saw the first one must not overwrite the second.
+        let moment = u64::try_from(now.as_microsecond()).unwrap_or(0);
+        let known = self
+            .known
+            .entry(key.clone())
+            .or_insert_with(|| Known::read(None));
+        known.object = becomes;
+        known.next_version = known
+            .seen_version
+            .unwrap_or(0)
+            .saturating_add(1)
+            .max(moment);
+        if !known.changed {
+            known.changed = true;
+            self.changed.push(key);
+        }
+    }
+}
