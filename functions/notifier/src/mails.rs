@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use cloud::aws::mail::{ANSWER_MAX, MailSession};
 use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
+use cloud::conversation::token_buckets::MailTokens;
 use cloud::records::mail_record::{self, MailRecord, MailState, MailsRecord};
-use cloud::token_buckets::MailTokens;
 use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};

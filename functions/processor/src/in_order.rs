@@ -6,7 +6,7 @@
 
 use calls::{AccountId, ConversationKey, QueuePriority};
 use cloud::aws::queues::WakeUp;
-use cloud::ordered_queue::QueueEntry;
+use cloud::conversation::ordered_queue::QueueEntry;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, Error, Outbox};
 use jiff::Timestamp;

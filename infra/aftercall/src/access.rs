@@ -4,7 +4,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
 use cloud::accounts::Accounts;
-use cloud::stack;
+use cloud::aws::stack;
 use url::{Host, Url};
 
 use crate::arguments::Arguments;

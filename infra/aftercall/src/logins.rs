@@ -1,7 +1,7 @@
 //! `aftercall users` and `aftercall clients`: who may log in.
 
+use cloud::accounts::login_changes::{Change, KeptAs, NewLogin};
 use cloud::accounts::{Caller, Login};
-use cloud::login_changes::{Change, KeptAs, NewLogin};
 use cloud::{Clock, Random};
 
 use crate::access::Access;

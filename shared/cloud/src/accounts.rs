@@ -16,7 +16,9 @@
 //! are sealed, and the webhook secrets, which sign. They are 256 bits of chance, so that no slow hash is needed to keep them from being guessed. Who was let in
 //! is remembered for some minutes in a warm function.
 
+pub(crate) mod account_changes;
 pub(crate) mod digest_users;
+pub mod login_changes;
 pub mod rate_limit;
 
 use std::collections::HashMap;

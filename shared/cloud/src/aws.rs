@@ -7,6 +7,8 @@ pub mod large_bodies;
 pub(crate) mod lazy_client;
 pub(crate) mod lean_clients;
 pub mod mail;
+pub(crate) mod mail_connections;
 pub mod queues;
 pub mod schedules;
+pub mod stack;
 pub mod table;

@@ -6,6 +6,8 @@ pub(crate) mod cancel;
 pub(crate) mod close;
 pub mod commit;
 pub mod find;
+pub mod ordered_queue;
 pub(crate) mod outbox;
 pub mod prefetch;
 pub mod replies;
+pub mod token_buckets;

@@ -10,22 +10,16 @@
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
-mod account_changes;
 pub mod accounts;
 pub mod aws;
 pub mod clock;
 pub mod conversation;
 pub mod error;
-pub mod login_changes;
-mod mail_connections;
 pub mod objects_table;
-pub mod ordered_queue;
 pub mod outbound;
 pub mod random;
 pub mod records;
 pub mod settings;
-pub mod stack;
-pub mod token_buckets;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 

@@ -11,8 +11,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use mail_builder::MessageBuilder;
 
+use crate::aws::mail_connections::{self, never_left};
 use crate::error::Error;
-use crate::mail_connections::{self, never_left};
 
 #[derive(Clone)]
 pub struct MailService {
