@@ -3,9 +3,9 @@
 //! The parts of the index are read side by side and merged: only what comes before the end of every
 //! page that was read may go on, since a part may hold more before that.
 
-use cloud::Cloud;
 use cloud::aws::table::DueEntry;
 use cloud::records::conversation_record::parked_shard;
+use cloud::{Cloud, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tracing::warn;
@@ -19,7 +19,7 @@ const PARTS_AT_ONCE: usize = 4;
 const AT_ONCE: usize = 8;
 
 /// Lets go on what was held back, until nothing is left or the minute is over.
-pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<cloud::Error>) {
+pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
     let mut minute = Minute::default();
     while round.cloud.now() < round.deadline {
         let (entries, all_read) = match first_parked(round.cloud).await {
@@ -50,14 +50,8 @@ pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<cloud::Error>) 
 }
 
 /// Those that come before all others, in their order; and whether they are all.
-async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), cloud::Error> {
-    let parts: Vec<String> = SHARDS
-        .iter()
-        .map(|shard| parked_shard(&shard.to_string()))
-        .collect();
-    let reading = parts
-        .iter()
-        .map(|part| cloud.calls.due(part, Timestamp::MAX, PAGE));
+async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), Error> {
+    let reading = SHARDS.map(|shard| page(cloud, shard));
     let pages: Vec<_> = stream::iter(reading)
         .buffer_unordered(PARTS_AT_ONCE)
         .collect()
@@ -67,6 +61,11 @@ async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), cloud::Err
     let ends = pages.iter().filter(is_full);
     let end = ends.filter_map(|page| Some(page.last()?.due_at)).min();
     Ok((merged(pages, end), end.is_none()))
+}
+
+async fn page(cloud: &Cloud, shard: char) -> Result<Vec<DueEntry>, Error> {
+    let part = parked_shard(&shard.to_string());
+    cloud.calls.due(&part, Timestamp::MAX, PAGE).await
 }
 
 fn merged(pages: Vec<Vec<DueEntry>>, end: Option<Timestamp>) -> Vec<DueEntry> {

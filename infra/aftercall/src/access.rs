@@ -5,6 +5,7 @@ use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
 use cloud::accounts::Accounts;
 use cloud::aws::stack;
+use cloud::records::mail_list::MailList;
 use url::{Host, Url};
 
 use crate::arguments::Arguments;
@@ -21,45 +22,80 @@ impl Access {
         arguments: &Arguments,
         password_key: Option<&str>,
     ) -> Result<Self, Failure> {
-        let is_local = arguments.endpoint.is_some();
-        let config = match &arguments.endpoint {
-            Some(endpoint) => local(endpoint)?,
-            None => {
-                aws_config::defaults(BehaviorVersion::latest())
-                    .http_client(cloud::outbound::callback::https_client())
-                    .load()
-                    .await
-            }
+        let config = config(arguments).await?;
+        let named = arguments.accounts_table.as_deref();
+        let table = Wanted {
+            named,
+            option: "--accounts-table",
+            logical_id: stack::ACCOUNTS,
+            local: stack::LOCAL_ACCOUNTS,
         };
-        let accounts = match (&arguments.accounts_table, &arguments.stack) {
-            (Some(table), _) => table.clone(),
-            (None, Some(name)) => of_stack(&config, name, stack::ACCOUNTS).await?,
-            (None, None) if is_local => stack::LOCAL_ACCOUNTS.to_owned(),
-            (None, None) => {
-                let say = "say whose accounts: --stack NAME, --accounts-table NAME, or --endpoint URL of a local server";
-                return Err(Failure::Usage(say.to_owned()));
-            }
-        };
+        let name = table.name(arguments, &config).await?;
         Ok(Self {
-            accounts: Accounts::in_table(&config, &accounts, password_key),
-            is_local,
+            accounts: Accounts::in_table(&config, &name, password_key),
+            is_local: arguments.endpoint.is_some(),
         })
     }
 }
 
-async fn of_stack(config: &SdkConfig, name: &str, logical_id: &str) -> Result<String, Failure> {
-    let found = stack::table(config, name, logical_id).await?;
-    match found.as_slice() {
-        [table] => Ok(table.clone()),
-        [] => Err(Failure::NotFound(format!(
-            "stack {name} has no table {logical_id} in this Region and account; if it was given one \
-             that was there before, name it with --accounts-table"
-        ))),
-        several => Err(Failure::NotFound(format!(
-            "these tables may all be the {logical_id} of stack {name}: {}; say which with \
-             --accounts-table (the stack's output names it)",
-            several.join(", ")
-        ))),
+pub(crate) async fn mails(arguments: &Arguments) -> Result<MailList, Failure> {
+    let config = config(arguments).await?;
+    let table = Wanted {
+        named: arguments.calls_table.as_deref(),
+        option: "--calls-table",
+        logical_id: stack::CALLS,
+        local: stack::LOCAL_CALLS,
+    };
+    let name = table.name(arguments, &config).await?;
+    Ok(MailList::in_table(&config, &name))
+}
+
+async fn config(arguments: &Arguments) -> Result<SdkConfig, Failure> {
+    match &arguments.endpoint {
+        Some(endpoint) => local(endpoint),
+        None => Ok(aws_config::defaults(BehaviorVersion::latest())
+            .http_client(cloud::outbound::callback::https_client())
+            .load()
+            .await),
+    }
+}
+
+/// A table that a command is about.
+struct Wanted<'a> {
+    named: Option<&'a str>,
+    option: &'static str,
+    logical_id: &'static str,
+    local: &'static str,
+}
+
+impl Wanted<'_> {
+    async fn name(&self, arguments: &Arguments, config: &SdkConfig) -> Result<String, Failure> {
+        match (self.named, &arguments.stack, &arguments.endpoint) {
+            (Some(named), _, _) => Ok(named.to_owned()),
+            (None, Some(stack), _) => self.of_stack(config, stack).await,
+            (None, None, Some(_)) => Ok(self.local.to_owned()),
+            (None, None, None) => Err(Failure::Usage(format!(
+                "say which stack: --stack NAME, {} NAME, or --endpoint URL of a local server",
+                self.option
+            ))),
+        }
+    }
+
+    async fn of_stack(&self, config: &SdkConfig, name: &str) -> Result<String, Failure> {
+        let (logical_id, option) = (self.logical_id, self.option);
+        let found = stack::table(config, name, logical_id).await?;
+        match found.as_slice() {
+            [table] => Ok(table.clone()),
+            [] => Err(Failure::NotFound(format!(
+                "stack {name} has no table {logical_id} in this Region and account; if it was given \
+                 one that was there before, name it with {option}"
+            ))),
+            several => Err(Failure::NotFound(format!(
+                "these tables may all be the {logical_id} of stack {name}: {}; say which with \
+                 {option} (the stack's output names it)",
+                several.join(", ")
+            ))),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ Examples:
   aftercall --stack aftercall --output json accounts list
   aftercall --stack aftercall accounts order 7001 received
   aftercall --stack aftercall accounts rate 7001 low 30/minute
+  aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
   aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
@@ -29,6 +30,9 @@ pub(crate) struct Arguments {
     /// The table of accounts, as the stack's output AccountsTable names it
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) accounts_table: Option<String>,
+    /// The table of calls, as the stack's output CallsTable names it
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) calls_table: Option<String>,
     /// A local server, http://127.0.0.1:8080 say, instead of AWS
     #[arg(long, value_name = "URL", conflicts_with = "stack")]
     pub(crate) endpoint: Option<String>,
@@ -50,6 +54,9 @@ pub(crate) enum Noun {
     /// API clients, who get tokens by id and secret (POST /v2/token)
     #[command(subcommand)]
     Clients(ClientVerb),
+    /// Triggered mails, by what became of them
+    #[command(subcommand)]
+    Mails(MailVerb),
     /// Hold calls back, let them go on, or say how it stands
     Maintenance {
         #[arg(value_enum)]
@@ -157,6 +164,25 @@ pub(crate) enum ClientVerb {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailVerb {
+    /// Those in one state, out of the whole table of calls
+    List {
+        #[arg(long, value_enum)]
+        state: MailStateArgument,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MailStateArgument {
+    /// Nobody knows whether they went out: not sent again by themselves
+    Unknown,
+    /// The mail service will never take them
+    Failed,
+    /// Not sent yet
+    Pending,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Order {
     /// Side by side
@@ -198,6 +224,7 @@ impl Noun {
             Self::Users(UserVerb::Create { digest, .. }) => digest.as_deref(),
             Self::Accounts(_)
             | Self::Clients(_)
+            | Self::Mails(_)
             | Self::Maintenance { .. }
             | Self::Unpack { .. } => None,
         }

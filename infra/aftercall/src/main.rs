@@ -2,7 +2,7 @@
 //! `aftercall --endpoint http://127.0.0.1:8080 accounts create 7001 "Shop"`.
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
-//! [`accounts`] and [`logins`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
+//! [`accounts`], [`logins`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
 //! users, which are encrypted with the stack's KMS key, and the secrets that sign callbacks.
@@ -13,6 +13,7 @@ mod accounts;
 mod arguments;
 mod failure;
 mod logins;
+mod mails;
 mod output;
 
 use std::process::ExitCode;
@@ -47,6 +48,9 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, Failure> {
         let text = unpacked(attribute)?;
         return Ok(Output::Text(text));
     }
+    if let Noun::Mails(verb) = &arguments.noun {
+        return mails::carry_out(&access::mails(arguments).await?, verb).await;
+    }
     let access = Access::open(arguments, arguments.noun.password_key()).await?;
     let (random, clock) = (Random::system(), Clock::system());
     match &arguments.noun {
@@ -54,8 +58,8 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, Failure> {
         Noun::Users(verb) => logins::users(&access, &random, &clock, verb).await,
         Noun::Clients(verb) => logins::clients(&access, &random, &clock, verb).await,
         Noun::Maintenance { switch } => maintenance(&access, *switch).await,
-        // Answered above: it needs no table.
-        Noun::Unpack { .. } => Ok(Output::Text(String::new())),
+        // Answered above: they need another table, or none.
+        Noun::Mails(_) | Noun::Unpack { .. } => Ok(Output::Text(String::new())),
     }
 }
 

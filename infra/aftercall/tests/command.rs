@@ -6,12 +6,12 @@ use aws_smithy_types::retry::RetryConfig;
 use cloud::Random;
 use cloud::accounts::Login;
 use local::callback_log::CallbackLog;
-use local::{LocalCloud, Set, site};
+use local::{LocalCloud, Stack, site};
 use serde_json::Value;
 
 struct Server {
     url: String,
-    set: Set,
+    stack: Stack,
 }
 
 impl Server {
@@ -19,14 +19,14 @@ impl Server {
         let local = LocalCloud::with_tables_at(local::LocalClock::running()).expect("tables");
         let callback_log = CallbackLog::new(local.clone());
         let retry = RetryConfig::standard();
-        let set = Set::new(local, callback_log.connector(), Random::system(), retry);
-        set.open_account().await.expect("the account local");
+        let stack = Stack::new(local, callback_log.connector(), Random::system(), retry);
+        stack.open_account().await.expect("the account local");
         let listener = site::listen(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(site::serve(set.clone(), callback_log, listener, false));
-        Self { url, set }
+        tokio::spawn(site::serve(stack.clone(), callback_log, listener, false));
+        Self { url, stack }
     }
 
     async fn run(&self, words: &str) -> Output {
@@ -56,8 +56,8 @@ impl Server {
     }
 
     async fn logs_in(&self, login: Login, name: &str, secret: &str) -> Option<String> {
-        let now = self.set.cloud.now();
-        let accounts = &self.set.cloud.accounts;
+        let now = self.stack.cloud.now();
+        let accounts = &self.stack.cloud.accounts;
         let found = accounts.log_in(login, name, secret, now).await;
         found
             .expect("it is looked up")
@@ -165,10 +165,13 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
     let account = server.says("accounts rate 1 low none").await;
     assert_eq!(account["queue_rates"], Value::Array(Vec::new()));
 
+    let unknown = server.says("mails list --state unknown").await;
+    assert_eq!(unknown, Value::Array(Vec::new()));
+
     server.says("maintenance on").await;
     assert!(
         server
-            .set
+            .stack
             .cloud
             .accounts
             .maintenance()
@@ -179,7 +182,7 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
     server.says("maintenance off").await;
     assert!(
         !server
-            .set
+            .stack
             .cloud
             .accounts
             .maintenance()

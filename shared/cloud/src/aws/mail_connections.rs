@@ -11,7 +11,7 @@ use crate::aws::clients;
 
 /// With no connection yet.
 pub(crate) fn new() -> SharedHttpClient {
-    aws::new_https_client()
+    clients::new_https_client()
 }
 
 /// Whether it is certain that no byte of the request was sent: it could not be built, its host has

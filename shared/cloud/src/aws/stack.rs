@@ -8,8 +8,12 @@ use crate::error::Error;
 /// Logical id of the table of accounts in the template.
 pub const ACCOUNTS: &str = "AccountsTable";
 
-/// What the same table is called by a local server.
+/// The same of the table of calls.
+pub const CALLS: &str = "CallsTable";
+
+/// What the same tables are called by a local server.
 pub const LOCAL_ACCOUNTS: &str = "aftercall-accounts";
+pub const LOCAL_CALLS: &str = "aftercall-calls";
 
 /// Those that may be meant; several where a table has outlived an earlier stack of that name.
 pub async fn table(

@@ -69,6 +69,11 @@ impl MailRecord {
         Key::new(&self.conversation.0, format!("{prefix}{:08}", self.number))
     }
 
+    /// Mails of one call together, as they were ordered.
+    pub(crate) fn key_order(&self) -> (&ConversationKey, SequenceCode, u32) {
+        (&self.conversation, self.sequence, self.number)
+    }
+
     pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         ItemWriter::new(self.key())
             .number("version", self.version)
