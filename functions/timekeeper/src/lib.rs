@@ -70,12 +70,14 @@ pub async fn look_ahead(
         maintenance: switch == Some(true),
         deadline,
     };
-    let looking = SHARDS.map(|shard| look_through(round, shard.to_string()));
+    let parts = SHARDS.into_iter().map(String::from);
+    // Boxed, as those below are: all of them at once would not fit a small stack.
+    let looking = parts.map(|part| Box::pin(look_through(round, part)));
     let looking = stream::iter(looking).buffer_unordered(PARTS_AT_ONCE);
     let looking = looking.collect::<Vec<_>>();
     let releasing = async {
         match may_go_on(switch, now) {
-            true => Some(release::release(round).await),
+            true => Some(Box::pin(release::release(round)).await),
             false => None,
         }
     };

@@ -33,7 +33,9 @@ pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
             }
         };
         let found = entries.len();
-        let looking = entries.into_iter().map(|entry| look_at(round, entry));
+        let looking = entries
+            .into_iter()
+            .map(|entry| Box::pin(look_at(round, entry)));
         let errors: usize = stream::iter(looking)
             .buffered(AT_ONCE)
             .fold(0, |all, looked| async move {
@@ -51,7 +53,7 @@ pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
 
 /// Those that come before all others, in their order; and whether they are all.
 async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), Error> {
-    let reading = SHARDS.map(|shard| page(cloud, shard));
+    let reading = SHARDS.into_iter().map(|shard| page(cloud, shard));
     let pages: Vec<_> = stream::iter(reading)
         .buffer_unordered(PARTS_AT_ONCE)
         .collect()

@@ -56,21 +56,7 @@ pub(crate) async fn carry_out(
             };
             change(access, id, |account| account.queue.order = order).await
         }
-        AccountVerb::Rate { id, priority, rate } => {
-            let rate = queue_rate(rate)?;
-            let priority = match priority {
-                Priority::High => QueuePriority::High,
-                Priority::Medium => QueuePriority::Medium,
-                Priority::Low => QueuePriority::Low,
-            };
-            change(access, id, |account| {
-                match rate {
-                    Some(rate) => account.queue.rates.insert(priority, rate),
-                    None => account.queue.rates.remove(&priority),
-                };
-            })
-            .await
-        }
+        AccountVerb::Rate { id, priority, rate } => set_rate(access, id, *priority, rate).await,
         AccountVerb::Limit { id, calls } => {
             let calls = calls_per_second(calls)?;
             change(access, id, |account| account.calls_per_second = calls).await
@@ -145,6 +131,27 @@ fn shown(account: &Account) -> Record {
             },
         )
         .and("queue_rates", rates(account))
+}
+
+async fn set_rate(
+    access: &Access,
+    id: &str,
+    priority: Priority,
+    rate: &str,
+) -> Result<Output, Failure> {
+    let rate = queue_rate(rate)?;
+    let priority = match priority {
+        Priority::High => QueuePriority::High,
+        Priority::Medium => QueuePriority::Medium,
+        Priority::Low => QueuePriority::Low,
+    };
+    change(access, id, |account| {
+        match rate {
+            Some(rate) => account.queue.rates.insert(priority, rate),
+            None => account.queue.rates.remove(&priority),
+        };
+    })
+    .await
 }
 
 /// As `accounts rate` is told them, high priority first.

@@ -89,7 +89,6 @@ fn say(text: &str) {
     print!("{text}");
 }
 
-#[expect(clippy::print_stderr, reason = "it answers on the command line")]
 fn complain(text: &str) {
     eprintln!("aftercall: {text}");
 }

@@ -160,6 +160,9 @@ async fn send_unanswered(caller: &mut Story, plot: &Plot, answers: &mut [BTreeSe
             let answer = caller.sends(call.clone()).await;
             if answer.is_queued() {
                 answers.insert(answer.request_id());
+            } else if plot.in_order {
+                // Whoever needs an order sends no call before the answer to the last one.
+                return;
             }
         }
     }

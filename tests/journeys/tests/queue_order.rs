@@ -12,15 +12,19 @@ async fn a_caller_in_order() -> Story {
     caller
 }
 
-fn numbered(number: u32) -> Call {
+fn alone(number: u32) -> Call {
     call().calling_back(&format!("https://client.example.com/n{number}"))
+}
+
+fn numbered(number: u32) -> Call {
+    alone(number).creating(subscriber(&format!("s{number}")))
 }
 
 /// Each creates or deletes one subscriber in turn, so that it fails in any other order.
 fn in_turn(number: u32) -> Call {
     match number % 2 {
-        0 => numbered(number).creating(attribute("ann", "Step", "x")),
-        _ => numbered(number).deleting(subscriber("ann")),
+        0 => alone(number).creating(attribute("ann", "Step", "x")),
+        _ => alone(number).deleting(subscriber("ann")),
     }
 }
 
@@ -73,9 +77,7 @@ async fn they_do_so_when_the_queues_have_lost_everything() {
 async fn one_that_fails_does_not_hold_up_the_next() {
     let mut caller = a_caller_in_order().await;
     caller.queues(numbered(0)).await;
-    caller
-        .queues(numbered(1).deleting(subscriber("nobody")))
-        .await;
+    caller.queues(alone(1).deleting(subscriber("nobody"))).await;
     caller.queues(numbered(2)).await;
     caller.settles().await;
     let told = caller.told();

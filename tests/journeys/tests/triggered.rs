@@ -161,9 +161,9 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
         let mut caller = a_caller_with_a_definition().await;
         caller.local().ses().set_fault(Some(fault));
         caller.queues(to_ann_and_bob()).await;
-        caller.passes(hours(2)).await;
+        caller.passes(minutes(20)).await;
         assert!(sent(&caller).is_empty());
-        assert_eq!(caller.mail_states(), ["Owed", "Owed"]);
+        assert_eq!(caller.mail_states(), ["Pending", "Pending"]);
         caller.local().ses().set_fault(None);
         caller.passes(hours(1)).await;
         assert_eq!(
@@ -210,7 +210,7 @@ async fn a_mail_that_never_left_is_sent_later() {
         .when(is_mail, InjectedFault::LoseRequest);
     caller.queues(to_ann_and_bob()).await;
     caller.passes(minutes(5)).await;
-    assert_eq!(caller.mail_states(), ["Owed", "Owed"]);
+    assert_eq!(caller.mail_states(), ["Pending", "Pending"]);
     caller.local().faults().clear();
     caller.passes(minutes(2)).await;
     assert_eq!(
@@ -228,7 +228,7 @@ async fn a_sender_that_is_not_verified_yet_may_be_later() {
     ses.set_fault(Some(MailFault::SenderNotVerified));
     caller.queues(to_ann_and_bob()).await;
     caller.passes(hours(2)).await;
-    assert_eq!(caller.mail_states(), ["Owed", "Owed"]);
+    assert_eq!(caller.mail_states(), ["Pending", "Pending"]);
     ses.set_fault(None);
     caller.passes(minutes(16)).await;
     assert_eq!(recipients(&caller), ["ann@example.com", "bob@example.com"]);
