@@ -7,7 +7,9 @@ import unittest
 
 import FuelSDK
 
-from stage import BASE, CLOCK_IS_REAL, Receiver, advance, mails_to, new, until
+from stage import BASE, CLOCK_IS_REAL, Receiver, advance, did, mails_to, new, until
+
+NAME = "Salesforce-FuelSDK"
 
 os.chdir(tempfile.mkdtemp(prefix="fuelsdk-"))  # it writes soap_cache_file.json to the current folder
 
@@ -24,7 +26,7 @@ def client(**more):
             "baseapiurl": BASE,
             "authenticationurl": BASE,
             "useOAuth2Authentication": "True",
-            "accountId": "1",
+            "accountId": "local",
             **more,
         },
     )
@@ -73,6 +75,36 @@ class FuelSdk(unittest.TestCase):
 
         self.ok(self.an(FuelSDK.ET_Subscriber, props={"SubscriberKey": key}).delete())
         self.assertEqual([], list(self.get("Subscriber", ["SubscriberKey"], "SubscriberKey", key)))
+        did(NAME, "1.1", "sync")
+
+    def test_an_object_of_any_type(self):
+        make, key = self.client.soap_client.factory.create, new("definition")
+        definition, part = make("FilterDefinition"), make("SimpleFilterPart")
+        part.Property, part.SimpleOperator, part.Value = "City", "equals", ["Rome"]
+        definition.CustomerKey, definition.Name, definition.DataFilter = key, "Romans", part
+        code, answer = self.client.soap_client.service.Create(make("CreateOptions"), definition)
+        self.assertEqual((200, "OK"), (code, answer.OverallStatus))
+        [found] = self.get("FilterDefinition", ["Name", "DataFilter"], "CustomerKey", key)
+        self.assertEqual(("Romans", ["Rome"]), (found.Name, found.DataFilter.Value))
+        did(NAME, "1.1", "any type")
+
+    def test_a_conversation_of_three(self):
+        make, conversation = self.client.soap_client.factory.create, new("conversation")
+        for place in (3, 1, 2):
+            options, subscriber = make("CreateOptions"), make("Subscriber")
+            options.RequestType, options.ConversationID = "Asynchronous", conversation
+            options.SequenceCode, options.CallsInConversation = place, 3
+            subscriber.SubscriberKey = new("part")
+            subscriber.EmailAddress = f"{subscriber.SubscriberKey}@example.com"
+            code, answer = self.client.soap_client.service.Create(options, subscriber)
+            self.assertEqual((200, "OK"), (code, answer.OverallStatus))
+
+        def told():
+            found = self.get("ResultMessage", ["OverallStatusCode"], "ConversationID", conversation)
+            return [it.OverallStatusCode for it in found] == ["OK"] * 3
+
+        until("all three", told)
+        did(NAME, "1.1", "conversation")
 
     def test_rows_of_a_data_extension(self):
         key = new("extension")
@@ -140,6 +172,8 @@ class FuelSdk(unittest.TestCase):
         self.assertEqual("OK", message.OverallStatusCode)
         [state] = self.get("AsyncRequestResult", ["Status"], "RequestID", answer.RequestID)
         self.assertEqual("Complete", state.Status)
+        for what in ("async", "callback", "results"):
+            did(NAME, "1.1", what)
 
     def test_a_triggered_send(self):
         key = new("definition")
@@ -220,6 +254,7 @@ class FuelSdk(unittest.TestCase):
         refused = asked.get()
         # It tells a fault by its code alone.
         self.assertEqual((False, 500), (refused.status, refused.code))
+        did(NAME, "1.1", "fault")
         self.client.refresh_token(True)
         self.ok(asked.get())
 

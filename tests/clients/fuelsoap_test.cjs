@@ -1,6 +1,7 @@
 // fuel-soap for Node: knows no WSDL and no namespaces, and looks answers up by their literal prefixes.
 
 const assert = require('node:assert/strict');
+const { appendFileSync } = require('node:fs');
 const { randomUUID } = require('node:crypto');
 const http = require('node:http');
 const { after, before, test } = require('node:test');
@@ -33,7 +34,7 @@ function newClient(clientSecret) {
       clientId: 'local',
       clientSecret,
       authUrl: `${BASE}/v2/token`,
-      authOptions: { authVersion: 2, accountId: '1' },
+      authOptions: { authVersion: 2, accountId: 'local' },
     },
     soapEndpoint: `${BASE}/Service.asmx`,
   });
@@ -44,6 +45,10 @@ function ask(method, ...parameters) {
   return new Promise((resolve, reject) => {
     client[method](...parameters, (error, answer) => (error ? reject(error) : resolve(answer.body)));
   });
+}
+
+function did(what) {
+  appendFileSync(process.env.DID, `fuel-soap\t1.1\t${what}\n`);
 }
 
 function equals(name, value) {
@@ -106,6 +111,34 @@ test('an asynchronous create calls back and can be asked for', async () => {
   const messages = await ask('retrieve', 'ResultMessage', ['OverallStatusCode'], equals('ConversationID', key));
   assert.deepEqual(messages.Results.map((it) => it.OverallStatusCode), ['OK']);
   assert.equal((await state(answer.RequestID)).Status, 'Complete');
+  ['async', 'callback', 'results'].forEach(did);
+});
+
+test('a conversation of three', async () => {
+  const conversation = fresh('conversation');
+  for (const place of [3, 1, 2]) {
+    const answer = await ask('create', 'Subscriber', subscriber(fresh('part')), {
+      RequestType: 'Asynchronous', ConversationID: conversation, SequenceCode: place, CallsInConversation: 3,
+    });
+    assert.equal(answer.OverallStatus, 'OK');
+  }
+  await until('all three', async () => {
+    const told = await ask('retrieve', 'ResultMessage', ['OverallStatusCode'], equals('ConversationID', conversation));
+    return told.Results.length === 3 && told.Results.every((it) => it.OverallStatusCode === 'OK');
+  });
+  did('conversation');
+});
+
+test('an object of any type', async () => {
+  const key = fresh('definition');
+  await ask('create', 'FilterDefinition', {
+    CustomerKey: key,
+    Name: 'Romans',
+    DataFilter: { $: { 'xsi:type': 'SimpleFilterPart' }, Property: 'City', SimpleOperator: 'equals', Value: 'Rome' },
+  }, null);
+  const found = await ask('retrieve', 'FilterDefinition', ['Name', 'DataFilter'], equals('CustomerKey', key));
+  assert.deepEqual(found.Results.map((it) => [it.Name, it.DataFilter.Value]), [['Romans', 'Rome']]);
+  did('any type');
 });
 
 test('subscribers', async () => {
@@ -127,6 +160,7 @@ test('subscribers', async () => {
   assert.equal(deleted.OverallStatus, 'OK');
   const left = await ask('retrieve', 'Subscriber', ['SubscriberKey'], equals('SubscriberKey', key));
   assert.deepEqual(left.Results, []);
+  did('sync');
 });
 
 test('several objects of one call', async () => {
@@ -234,6 +268,7 @@ test('a token that has expired is named so, and replaced', moving, async () => {
   assert.ok(moved.ok);
   // It asks again by itself, with whatever token its own clock still believes in.
   await assert.rejects(ask('retrieve', 'Subscriber', ['SubscriberKey'], {}), { faultstring: 'Token Expired' });
+  did('fault');
   client.AuthClient.invalidateToken();
   const found = await ask('retrieve', 'Subscriber', ['SubscriberKey'], equals('SubscriberKey', key));
   assert.equal(found.Results.length, 1);

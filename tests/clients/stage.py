@@ -49,6 +49,12 @@ def until(what, found, wait_max_s=WAIT_MAX_S):
         time.sleep(0.05)
 
 
+def did(client, version, what):
+    """Notes for docs/clients.md that a client has done something, in a version of SOAP."""
+    with open(os.environ["DID"], "a") as notes:
+        notes.write(f"{client}\t{version}\t{what}\n")
+
+
 def get(path):
     with urllib.request.urlopen(BASE + path, timeout=30) as answer:
         return answer.read()

@@ -12,7 +12,7 @@ from zeep import Client
 from zeep.exceptions import Fault
 from zeep.wsse.username import UsernameToken
 
-from stage import BASE, CALLBACK_FIELDS, CLOCK_IS_REAL, Receiver, advance, get, mails_to, new, post, token, until
+from stage import BASE, CALLBACK_FIELDS, CLOCK_IS_REAL, Receiver, advance, did, get, mails_to, new, post, token, until
 
 PARTNER = "{http://exacttarget.com/wsdl/partnerAPI}"
 
@@ -176,6 +176,32 @@ class Zeep(unittest.TestCase):
         for key in keys.values():
             answer = self.retrieve("Subscriber", ["EmailAddress"], self.equals("SubscriberKey", key))
             self.assertEqual([f"{key}@example.com"], [it.EmailAddress for it in answer.Results])
+        for what in ("async", "conversation", "callback", "results"):
+            did("zeep", "1.1", what)
+
+    def test_objects_of_any_type_come_back_with_all_that_they_were_sent_with(self):
+        key = new("definition")
+        rome, paris = (
+            self.type("SimpleFilterPart", Property="City", SimpleOperator="equals", Value=[it]) for it in ("Rome", "Paris")
+        )
+        either = self.type("ComplexFilterPart", LeftOperand=rome, LogicalOperator="OR", RightOperand=paris)
+        definition = self.type("FilterDefinition", CustomerKey=key, Name="Romans", DataFilter=either)
+        self.assertEqual("OK", self.create(definition).OverallStatus)
+        [found] = self.retrieve("FilterDefinition", ["Name", "DataFilter"], self.equals("CustomerKey", key)).Results
+        self.assertEqual(("Romans", "OR"), (found.Name, found.DataFilter.LogicalOperator))
+        self.assertEqual(["Paris"], found.DataFilter.RightOperand.Value)
+
+        weekly = self.type("WeeklyRecurrence", WeekInterval=2, Monday=True)
+        schedule = self.type("ScheduleDefinition", CustomerKey=key, Name="often", Recurrence=weekly)
+        self.assertEqual("OK", self.create(schedule).OverallStatus)
+        [found] = self.retrieve("ScheduleDefinition", ["Name", "Recurrence"], self.equals("CustomerKey", key)).Results
+        self.assertEqual((2, True), (found.Recurrence.WeekInterval, found.Recurrence.Monday))
+
+        template = self.type("Template", CustomerKey=key, TemplateName="plain", LayoutHTML="<p/>", Width=600)
+        self.assertEqual("OK", self.create(template).OverallStatus)
+        [found] = self.retrieve("Template", ["LayoutHTML", "Width"], self.equals("CustomerKey", key)).Results
+        self.assertEqual(("<p/>", 600), (found.LayoutHTML, found.Width))
+        did("zeep", "1.1", "any type")
 
     def nothing_has_run(self, conversation, requests, path):
         self.assertEqual([], self.receiver.at(path))
@@ -269,6 +295,7 @@ class Zeep(unittest.TestCase):
         self.assertEqual("OK", self.delete(self.type("Subscriber", SubscriberKey=key)).OverallStatus)
         answer = self.retrieve("Subscriber", ["SubscriberKey"], self.equals("SubscriberKey", key))
         self.assertEqual(("OK", []), (answer.OverallStatus, answer.Results))
+        did("zeep", "1.1", "sync")
 
     def test_rows_of_a_data_extension(self):
         extension = self.extension()
@@ -449,6 +476,7 @@ class Zeep(unittest.TestCase):
         with self.assertRaises(Fault) as raised:
             self.client.service.Create(Options=self.type("CreateOptions"), Objects=[self.subscriber(new("no"))])
         self.assertEqual("Login Failed", raised.exception.message)
+        did("zeep", "1.1", "fault")
 
     def test_a_user_with_a_password_may_call(self):
         client = Client(BASE + "/etframework.wsdl", wsse=UsernameToken("local", "local"))

@@ -1,6 +1,6 @@
 //! Who is calling, and for which account.
 
-use calls::{AccountId, Invalid, Refusal};
+use calls::{AccountId, Refusal};
 use cloud::accounts::{Login, TokenFound};
 use cloud::{Cloud, Error};
 use jiff::SignedDuration;
@@ -77,31 +77,33 @@ pub async fn is_async_by_default(cloud: &Cloud, caller: &Caller) -> Result<bool,
     Ok(account.is_some_and(|account| account.async_by_default))
 }
 
-/// The account that a call acts for: the caller's own, or one that it owns (4).
-pub async fn acting_for(
+/// Whether a caller may do something for all the accounts that a request names: its own, and those
+/// that its account owns (4). Nobody is asked about a request that names none.
+pub async fn may_act_for(
     cloud: &Cloud,
     caller: &Caller,
-    client: Option<&ClientContext>,
-) -> Result<Result<Caller, Refusal>, Error> {
-    let named = client.and_then(|client| {
-        client
-            .id
-            .map(|id| id.to_string())
-            .or_else(|| client.customer_key.clone())
-    });
-    let Some(named) = named.filter(|named| *named != caller.account.0 && named != "0") else {
-        return Ok(Ok(caller.clone()));
-    };
-    let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
-    let wanted = AccountId(named);
-    if account.is_some_and(|account| account.owns.contains(&wanted)) {
-        return Ok(Ok(Caller {
-            account: wanted,
-            ..caller.clone()
-        }));
+    named: &[ClientContext],
+) -> Result<Result<(), Refusal>, Error> {
+    for client in named {
+        let account = match client.account() {
+            Ok(Some(account)) => account,
+            Ok(None) => continue,
+            Err(several) => return Ok(Err(several)),
+        };
+        if !may_be(cloud, caller, &account).await? {
+            return Ok(Err(soap::no_access(&account)));
+        }
     }
-    Ok(Err(Refusal::Invalid(Invalid::Object {
-        code: 4,
-        message: format!("You don't have access to an account with customer key of {wanted}."),
-    })))
+    Ok(Ok(()))
+}
+
+/// Whether an account is the caller's own, or one that it owns.
+pub async fn may_be(cloud: &Cloud, caller: &Caller, account: &AccountId) -> Result<bool, Error> {
+    Ok(*account == caller.account || children(cloud, caller).await?.contains(account))
+}
+
+/// The accounts that the caller's own one owns.
+pub async fn children(cloud: &Cloud, caller: &Caller) -> Result<Vec<AccountId>, Error> {
+    let own = cloud.accounts.account(&caller.account, cloud.now()).await?;
+    Ok(own.map(|account| account.owns).unwrap_or_default())
 }

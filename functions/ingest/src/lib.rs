@@ -75,4 +75,5 @@ async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
 fn wsdl(cloud: &Cloud, request: &Request) -> Response {
     let body = soap::wsdl(&http::service_url(cloud, request));
     Response::new(200, "text/xml; charset=utf-8", body)
+        .with_header("last-modified", &system::last_modified())
 }

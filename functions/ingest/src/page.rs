@@ -35,46 +35,43 @@ impl Page {
         }
     }
 
-    pub fn is_full(&self) -> bool {
-        self.count >= self.size
-    }
-
-    /// Takes them in, all of them or, where they would make the answer too long, none: `false`.
-    /// The first ones have their place whatever they take, or nobody would ever get behind them.
-    pub fn take(&mut self, results: &[Element]) -> bool {
-        let written = soap::write_found(results);
+    /// Takes one result in. `false`: it is one too many, or would make the answer too long; only then
+    /// is there a next page, so that none is ever empty. The first one has its place whatever it
+    /// takes, or nobody would ever get behind it.
+    pub fn take(&mut self, result: &Element) -> bool {
+        if self.count >= self.size {
+            return false;
+        }
+        let written = soap::write_found(std::slice::from_ref(result));
         let bytes = soap::carried_bytes(&written);
         if self.count > 0 && self.bytes + bytes > PAYLOAD_BYTES_MAX {
             return false;
         }
         self.results.push_str(&written);
-        self.count += results.len();
+        self.count += 1;
         self.bytes += bytes;
         true
-    }
-
-    /// There may be more of the stored objects, behind this key.
-    pub fn with_more_behind(self, after: Option<String>) -> Self {
-        let next = Some(Cursor {
-            after,
-            ..Cursor::default()
-        });
-        Self { next, ..self }
     }
 }
 
 /// Where a Retrieve goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Stored objects: the last key that was looked at.
+    /// Stored objects: of which of the accounts asked for.
+    #[serde(default)]
+    pub account: usize,
+    /// The last key that was looked at to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Which of the ids or keys asked for; of results of calls also which call of it, which object
-    /// of that.
+    /// The key of an object that holds several, of which the first were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+    /// Which of the ids or keys asked for; of results of calls also which call of it.
     #[serde(default)]
     pub id: usize,
     #[serde(default)]
     pub sequence: u32,
+    /// Which object of a call, or of what is stored at a key.
     #[serde(default)]
     pub object: usize,
 }
@@ -125,7 +122,7 @@ pub async fn continued(
     match soap::take_operation(body, None, None) {
         Ok(Operation::Retrieve(request)) => Ok(Some((request, kept.request, kept.cursor))),
         Ok(Operation::Query(query)) => {
-            let request = retrieve::of_query(&query);
+            let request = retrieve::of_query(query);
             Ok(Some((request, kept.request, kept.cursor)))
         }
         Ok(_) | Err(_) => Err(unreadable()),

@@ -61,8 +61,7 @@ fn state_without_outcome(
     call: &Call,
     now: Timestamp,
 ) -> Option<&'static str> {
-    let conversation = &header.conversation;
-    match &conversation.phase {
+    match &header.conversation.phase {
         Phase::Gathering => Some("Gathering"),
         // A call outlives its outcome by half a year, and its turn is over.
         Phase::Running(progress) if sequence < progress.next => None,
@@ -73,11 +72,6 @@ fn state_without_outcome(
             Some("Scheduled")
         }
         Phase::Running(_) => Some("Queued"),
-        // Its outcome is still to be written, but is known: a wake-up that is held until the second
-        // of a cancelled call keeps those behind it waiting.
-        Phase::Closing { .. } => conversation
-            .outcome_of_unrun(sequence, now)
-            .map(|outcome| outcome.state()),
-        Phase::Ended(_) => None,
+        Phase::Closing { .. } | Phase::Ended(_) => None,
     }
 }

@@ -5,6 +5,7 @@
 
 use calls::{Call, Ended, OverallStatus, RequestId};
 use cloud::accounts::{Caller, TokenFound};
+use cloud::records::outcome_record::OutcomeRecord;
 use cloud::{Cloud, Error};
 use serde_json::{Value, json};
 use soap::{ObjectResult, write_date_time};
@@ -12,7 +13,7 @@ use tracing::error;
 
 use crate::http::{Request, Response};
 use crate::page::RESULTS_MAX;
-use crate::{caller, request_state, results};
+use crate::{caller, request_state};
 
 /// Results in a page, unless asked for otherwise. The original's figure.
 const PAGE_SIZE: usize = 50;
@@ -74,19 +75,17 @@ async fn look(
     let now = cloud.now();
     let sequence = found.call.place.sequence();
     let record = cloud.outcome(&found.header, sequence, now).await?;
+    let record = record.or_else(|| OutcomeRecord::to_be_written(&found.header, &found.call));
     let state = request_state::state(&found.header, sequence, &found.call, record.as_ref(), now);
     let Some(state) = state else {
         return Ok(unknown(cloud, request_id));
     };
-    let outcome = match &record {
-        Some(record) => Some(record.outcome.clone()),
-        None => found.header.conversation.outcome_of_unrun(sequence, now),
-    };
+    let outcome = record.as_ref().map(|record| &record.outcome);
     match about {
-        Question::Status => Ok(status(cloud, &found.call, outcome.as_ref(), state)),
+        Question::Status => Ok(status(cloud, &found.call, outcome, state)),
         Question::Results => {
             let results = match &record {
-                Some(record) => results::of_objects(cloud, record).await?,
+                Some(record) => record.object_results(cloud, None).await?,
                 None => Vec::new(),
             };
             Ok(page.answer(request_id, &results))

@@ -1,5 +1,6 @@
 //! What became of a call as a whole, as ResultMessage tells it.
 
+use cloud::records::call_record::CallRecord;
 use cloud::records::outcome_record::OutcomeRecord;
 use cloud::{Cloud, Error};
 use soap::{Element, ObjectDetail, ObjectResult, PAYLOAD_BYTES_MAX, write_date_time};
@@ -12,6 +13,7 @@ const NO_ROOM: &str = "ResultDetailXML is left out, it is too long for an answer
 pub async fn element(
     cloud: &Cloud,
     record: &OutcomeRecord,
+    call: Option<&CallRecord>,
     conversation_id: &str,
     with_detail: bool,
 ) -> Result<Element, Error> {
@@ -20,7 +22,7 @@ pub async fn element(
     let mut message = outcome.status_message.clone();
     let mut detail = None;
     if with_detail {
-        detail = detail_xml(record, &record.object_results(cloud).await?);
+        detail = detail_xml(record, &record.object_results(cloud, call).await?);
         if detail.is_none() {
             message = with_no_room(&message);
         }
@@ -56,7 +58,7 @@ fn detail_xml(record: &OutcomeRecord, results: &[ObjectResult]) -> Option<String
     }
     let request_id = Some(record.request_id.0.as_str());
     let status = record.outcome.overall_status.text();
-    [ObjectDetail::Whole, ObjectDetail::None]
+    [ObjectDetail::Whole, ObjectDetail::Correlation]
         .into_iter()
         .map(|detail| soap::write_results(record.method, results, request_id, status, detail))
         .find(|xml| soap::carried_bytes_as_text(xml) <= PAYLOAD_BYTES_MAX)

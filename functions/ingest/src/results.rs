@@ -1,9 +1,10 @@
 //! What became of calls: ResultMessage, ResultItem and AsyncRequestResult, by RequestID or
 //! ConversationID.
 
-use calls::{AccountId, Call, RequestId, SequenceCode};
+use calls::{AccountId, Phase, RequestId, SequenceCode};
+use cloud::records::call_record::CallRecord;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::records::outcome_record::OutcomeRecord;
+use cloud::records::outcome_record::{OutcomeRecord, Results};
 use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
@@ -19,7 +20,7 @@ const READ_AT_ONCE: i32 = 250;
 /// Looks at the calls asked for. An id that was never seen gives nothing.
 pub async fn look(
     cloud: &Cloud,
-    account: &AccountId,
+    accounts: &[AccountId],
     kind: ResultKind,
     request: &RetrieveRequest,
     mut cursor: Cursor,
@@ -36,7 +37,7 @@ pub async fn look(
     };
     let looking = Looking {
         cloud,
-        account,
+        accounts,
         kind,
         request,
         asked: &asked,
@@ -57,7 +58,8 @@ pub async fn look(
 
 struct Looking<'a> {
     cloud: &'a Cloud,
-    account: &'a AccountId,
+    /// Whose calls they may be, in the order in which they are looked for.
+    accounts: &'a [AccountId],
     kind: ResultKind,
     request: &'a RetrieveRequest,
     asked: &'a ObjectQuery,
@@ -65,25 +67,15 @@ struct Looking<'a> {
 
 /// One call of a conversation, as far as it is known.
 struct CallEntry {
-    call: Option<Call>,
+    /// Read only where it is needed.
+    call: Option<CallRecord>,
     outcome: Option<OutcomeRecord>,
 }
 
 impl Looking<'_> {
     /// `false`: the page is full, and the cursor says where to go on.
     async fn take_id(&self, id: &str, cursor: &mut Cursor, page: &mut Page) -> Result<bool, Error> {
-        let (header, only) = if self.asked.by_conversation {
-            (self.cloud.conversation_named(self.account, id).await?, None)
-        } else {
-            let request_id = RequestId(id.to_owned());
-            let found = self
-                .cloud
-                .call_of_request(self.account, &request_id)
-                .await?;
-            let only = found.as_ref().map(|found| found.call.place.sequence());
-            (found.map(|found| found.header), only)
-        };
-        let Some(header) = header else {
+        let Some((header, only)) = self.find(id).await? else {
             return Ok(true);
         };
         loop {
@@ -106,14 +98,32 @@ impl Looking<'_> {
         }
     }
 
+    /// The conversation of that id, and the call, if the id is one's; `None`: nobody has it.
+    async fn find(
+        &self,
+        id: &str,
+    ) -> Result<Option<(ConversationRecord, Option<SequenceCode>)>, Error> {
+        for account in self.accounts {
+            if self.asked.by_conversation {
+                if let Some(header) = self.cloud.conversation_named(account, id).await? {
+                    return Ok(Some((header, None)));
+                }
+                continue;
+            }
+            let request_id = RequestId(id.to_owned());
+            if let Some(found) = self.cloud.call_of_request(account, &request_id).await? {
+                let sequence = found.call.place.sequence();
+                return Ok(Some((found.header, Some(sequence))));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes what is asked for of one call's elements; `false`: the page takes no more.
     fn take(&self, elements: Vec<Element>, cursor: &mut Cursor, page: &mut Page) -> bool {
         for element in elements.into_iter().skip(cursor.object) {
-            if page.is_full() {
-                return false;
-            }
             let is_asked_for = self.asked.filter.admits(&element);
-            if is_asked_for && !page.take(&[soap::project(&element, &self.properties())]) {
+            if is_asked_for && !page.take(&soap::project(&element, &self.properties())) {
                 return false;
             }
             cursor.object += 1;
@@ -136,7 +146,7 @@ impl Looking<'_> {
         } else {
             self.cloud.outcomes_from(header, first, limit, now).await?
         };
-        if self.kind != ResultKind::Request {
+        if !self.needs_calls(header, &outcomes) {
             let entry = |outcome: OutcomeRecord| {
                 (
                     outcome.sequence,
@@ -150,27 +160,41 @@ impl Looking<'_> {
         }
         // The header once more, after the outcomes: a call that ended in between is then seen as
         // it was before, which is true of a moment ago, and not as neither.
-        let found = self.cloud.calls_of(&header.key, first, limit).await?;
-        let mut calls = found.map(|(_, calls)| calls).unwrap_or_default();
+        let found = self.cloud.call_records_of(&header.key, first, limit);
+        let mut calls = found.await?.map(|(_, calls)| calls).unwrap_or_default();
         // Outcomes are longer than calls can be: fewer of them may have come in one answer.
-        calls.retain(|call| rest.is_none_or(|rest| call.place.sequence() < rest));
-        let last = calls.last().map(|call| call.place.sequence());
+        let sequence_of = |record: &CallRecord| record.call.place.sequence();
+        calls.retain(|call| rest.is_none_or(|rest| sequence_of(call) < rest));
+        let last = calls.last().map(sequence_of);
         let rest = last.filter(|_| !only).map(SequenceCode::next).or(rest);
-        let entry = |call: Call| {
-            let sequence = call.place.sequence();
-            let outcome = outcomes
-                .iter()
-                .find(|outcome| outcome.sequence == sequence)
-                .cloned();
-            (
-                sequence,
-                CallEntry {
-                    call: Some(call),
-                    outcome,
-                },
-            )
+        let mut outcomes = outcomes.into_iter().peekable();
+        let entry = |call: CallRecord| {
+            let sequence = sequence_of(&call);
+            while outcomes.next_if(|it| it.sequence < sequence).is_some() {}
+            let written = outcomes.next_if(|it| it.sequence == sequence);
+            let outcome = written.or_else(|| OutcomeRecord::to_be_written(header, &call.call));
+            let call = Some(call);
+            (sequence, CallEntry { call, outcome })
         };
         Ok((calls.into_iter().map(entry).collect(), rest))
+    }
+
+    /// Whether outcomes alone do not say all that is asked for: of calls that have none yet, or none
+    /// that is written, and of the objects of those that were not carried out.
+    fn needs_calls(&self, header: &ConversationRecord, outcomes: &[OutcomeRecord]) -> bool {
+        let tells_objects = match self.kind {
+            ResultKind::Request => return true,
+            ResultKind::Item => true,
+            ResultKind::Message => self.with_detail(),
+        };
+        let is_closing = matches!(header.conversation.phase, Phase::Closing { .. });
+        let mut outcomes = outcomes.iter();
+        is_closing || (tells_objects && outcomes.any(|it| it.results == Results::None))
+    }
+
+    fn with_detail(&self) -> bool {
+        let mut properties = self.request.properties.iter();
+        properties.any(|name| name == "ResultDetailXML")
     }
 
     async fn elements(
@@ -179,13 +203,13 @@ impl Looking<'_> {
         sequence: SequenceCode,
         entry: CallEntry,
     ) -> Result<Vec<Element>, Error> {
-        match (self.kind, entry.outcome, entry.call) {
+        let call = entry.call.as_ref();
+        match (self.kind, entry.outcome, call) {
             (ResultKind::Message, Some(outcome), _) => {
                 let conversation_id = self.conversation_id(header, &outcome.request_id);
-                let properties = &self.request.properties;
-                let with_detail = properties.iter().any(|name| name == "ResultDetailXML");
+                let detail = self.with_detail();
                 let message =
-                    result_message::element(self.cloud, &outcome, &conversation_id, with_detail)
+                    result_message::element(self.cloud, &outcome, call, &conversation_id, detail)
                         .await?;
                 let calls = header.conversation.calls_in_conversation;
                 Ok(vec![message.with(Element::of(
@@ -193,11 +217,11 @@ impl Looking<'_> {
                     calls.to_string(),
                 ))])
             }
-            (ResultKind::Item, Some(outcome), _) => self.items(header, &outcome).await,
+            (ResultKind::Item, Some(outcome), _) => self.items(header, &outcome, call).await,
             (ResultKind::Request, outcome, Some(call)) => {
                 let now = self.cloud.now();
                 let outcome = outcome.as_ref();
-                let element = request_state::element(header, sequence, &call, outcome, now);
+                let element = request_state::element(header, sequence, &call.call, outcome, now);
                 Ok(element.into_iter().collect())
             }
             (ResultKind::Message | ResultKind::Item, None, _) | (ResultKind::Request, _, None) => {
@@ -230,8 +254,9 @@ impl Looking<'_> {
         &self,
         header: &ConversationRecord,
         record: &OutcomeRecord,
+        call: Option<&CallRecord>,
     ) -> Result<Vec<Element>, Error> {
-        let results = of_objects(self.cloud, record).await?;
+        let results = record.object_results(self.cloud, call).await?;
         let conversation_id = self.conversation_id(header, &record.request_id);
         let item = |(ordinal, result): (usize, ObjectResult)| {
             let mut item = Element::new("Results").typed("ResultItem");
@@ -259,20 +284,4 @@ impl Looking<'_> {
         };
         Ok(results.into_iter().enumerate().map(item).collect())
     }
-}
-
-/// What became of each object of a call.
-pub async fn of_objects(cloud: &Cloud, record: &OutcomeRecord) -> Result<Vec<ObjectResult>, Error> {
-    let results = record.object_results(cloud).await?;
-    if !results.is_empty() {
-        return Ok(results);
-    }
-    // It was not carried out: each of its objects shares its fate.
-    let shared = ObjectResult {
-        status_message: record.outcome.status_message.clone(),
-        error_code: record.outcome.error_code,
-        object_type: record.object_type.clone(),
-        ..ObjectResult::default()
-    };
-    Ok(vec![shared; usize::try_from(record.objects).unwrap_or(0)])
 }

@@ -1,9 +1,11 @@
 //! Retrieve and Query: looking at stored objects, and at what became of calls.
 
-use calls::{AccountId, RequestId};
+use std::collections::BTreeSet;
+
+use calls::{AccountId, Refusal, RequestId};
 use cloud::{Cloud, Error};
 use jiff::SignedDuration;
-use objects::{ObjectKey, Overlay, Source};
+use objects::{ObjectKey, Overlay, RetrieveError, Source};
 use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
 use crate::caller::{self, Caller};
@@ -24,16 +26,11 @@ pub type Looked = Result<Page, String>;
 pub async fn retrieve(
     cloud: &Cloud,
     caller: &Caller,
-    request: &RetrieveRequest,
+    request: RetrieveRequest,
     canonical: &str,
 ) -> Result<String, Error> {
     let request_id = cloud.random.request_id();
-    let client = request.clients.first();
-    let account = match caller::acting_for(cloud, caller, client).await? {
-        Ok(acting) => acting.account,
-        Err(refusal) => return Ok(error(&refusal.to_string(), &request_id.0)),
-    };
-    let (status, results) = page_of(cloud, &account, request, canonical, &request_id).await?;
+    let (status, results) = page_of(cloud, caller, request, canonical, &request_id).await?;
     Ok(soap::write_retrieved(&status, &request_id.0, &results))
 }
 
@@ -41,25 +38,24 @@ pub async fn retrieve(
 pub async fn query(
     cloud: &Cloud,
     caller: &Caller,
-    request: &QueryRequest,
+    request: QueryRequest,
     canonical: &str,
 ) -> Result<String, Error> {
     let request_id = cloud.random.request_id();
     let wanted = of_query(request);
-    let (status, results) =
-        page_of(cloud, &caller.account, &wanted, canonical, &request_id).await?;
+    let (status, results) = page_of(cloud, caller, wanted, canonical, &request_id).await?;
     Ok(soap::write_queried(&status, &request_id.0, &results))
 }
 
 /// The Retrieve that asks for the same.
-pub fn of_query(query: &QueryRequest) -> RetrieveRequest {
+pub fn of_query(query: QueryRequest) -> RetrieveRequest {
     RetrieveRequest {
-        object_type: query.object_type.clone(),
-        properties: query.properties.clone(),
-        filter: query.filter.clone(),
-        continue_request: query.continue_request.clone(),
+        object_type: query.object_type,
+        properties: query.properties,
+        filter: query.filter,
+        continue_request: query.continue_request,
         batch_size: None,
-        clients: Vec::new(),
+        clients: query.clients,
         query_all_accounts: false,
     }
 }
@@ -67,15 +63,18 @@ pub fn of_query(query: &QueryRequest) -> RetrieveRequest {
 /// OverallStatus and results of one page.
 async fn page_of(
     cloud: &Cloud,
-    account: &AccountId,
-    request: &RetrieveRequest,
+    caller: &Caller,
+    request: RetrieveRequest,
     canonical: &str,
     request_id: &RequestId,
 ) -> Result<(String, String), Error> {
     let error = |text: &str| Ok((format!("Error: {text}"), String::new()));
+    // A page belongs to the caller, whosever objects are on it: the next one is asked for without
+    // saying that again.
+    let own = &caller.account;
     let (request, canonical, cursor) = match &request.continue_request {
-        None => (request.clone(), canonical.to_owned(), Cursor::default()),
-        Some(before) => match page::continued(cloud, account, before).await? {
+        None => (request, canonical.to_owned(), Cursor::default()),
+        Some(before) => match page::continued(cloud, own, before).await? {
             Some(continued) => continued,
             None => {
                 let before = short(before);
@@ -85,25 +84,56 @@ async fn page_of(
             }
         },
     };
-    match look(cloud, account, &request, cursor).await? {
+    let accounts = match accounts_of(cloud, caller, &request).await? {
+        Ok(accounts) => accounts,
+        Err(refusal) => return error(&refusal.to_string()),
+    };
+    match look(cloud, caller, &accounts, &request, cursor).await? {
         Err(text) => error(&text),
         Ok(page) => match page.next {
             None => Ok(("OK".to_owned(), page.results)),
             Some(next) => {
-                page::keep(cloud, account, request_id, &canonical, next).await?;
+                page::keep(cloud, own, request_id, &canonical, next).await?;
                 Ok(("MoreDataAvailable".to_owned(), page.results))
             }
         },
     }
 }
 
-fn error(text: &str, request_id: &str) -> String {
-    soap::write_retrieved(&format!("Error: {text}"), request_id, "")
+/// Whose objects are asked for, each account once: those that are named, or with QueryAllAccounts
+/// all that the caller may act for, else the caller's own.
+async fn accounts_of(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &RetrieveRequest,
+) -> Result<Result<Vec<AccountId>, Refusal>, Error> {
+    // Of a request that is continued they may not be the caller's any more.
+    if let Err(refusal) = caller::may_act_for(cloud, caller, &request.clients).await? {
+        return Ok(Err(refusal));
+    }
+    let mut accounts = Vec::new();
+    for client in &request.clients {
+        match client.account() {
+            Ok(account) => accounts.extend(account),
+            Err(several) => return Ok(Err(several)),
+        }
+    }
+    if request.query_all_accounts {
+        accounts.push(caller.account.clone());
+        accounts.extend(caller::children(cloud, caller).await?);
+    }
+    if accounts.is_empty() {
+        accounts.push(caller.account.clone());
+    }
+    let mut seen = BTreeSet::new();
+    accounts.retain(|account| seen.insert(account.clone()));
+    Ok(Ok(accounts))
 }
 
 async fn look(
     cloud: &Cloud,
-    account: &AccountId,
+    caller: &Caller,
+    accounts: &[AccountId],
     request: &RetrieveRequest,
     cursor: Cursor,
 ) -> Result<Looked, Error> {
@@ -112,20 +142,52 @@ async fn look(
         .and_then(|size| usize::try_from(size).ok())
         .unwrap_or(RESULTS_MAX)
         .min(RESULTS_MAX);
-    match ResultKind::named(&request.object_type) {
-        Some(kind) => results::look(cloud, account, kind, request, cursor, size).await,
-        None => stored(cloud, account, request, cursor, size).await,
-    }
+    let Some(kind) = ResultKind::named(&request.object_type) else {
+        return stored(cloud, accounts, request, cursor, Page::of(size)).await;
+    };
+    // A call is its caller's, whomever it was sent for; then come those that a named account sent
+    // itself.
+    let mut of_calls = vec![caller.account.clone()];
+    of_calls.extend(accounts.iter().filter(|it| **it != caller.account).cloned());
+    results::look(cloud, &of_calls, kind, request, cursor, size).await
 }
 
-/// Objects of the built-in backend.
+/// Objects of the built-in backend, account after account.
 async fn stored(
+    cloud: &Cloud,
+    accounts: &[AccountId],
+    request: &RetrieveRequest,
+    mut cursor: Cursor,
+    mut page: Page,
+) -> Result<Looked, Error> {
+    let mut lacking = 0;
+    while let Some(account) = accounts.get(cursor.account) {
+        let number = cursor.account;
+        match stored_of(cloud, account, request, cursor, &mut page).await? {
+            Ok(()) => {}
+            // Another of them may have it.
+            Err(RetrieveError::NoDataExtension(_)) if lacking + 1 < accounts.len() => lacking += 1,
+            Err(refused) => return Ok(Err(refused.to_string())),
+        }
+        if let Some(next) = &mut page.next {
+            next.account = number;
+            break;
+        }
+        cursor = Cursor {
+            account: number + 1,
+            ..Cursor::default()
+        };
+    }
+    Ok(Ok(page))
+}
+
+async fn stored_of(
     cloud: &Cloud,
     account: &AccountId,
     request: &RetrieveRequest,
     cursor: Cursor,
-    size: usize,
-) -> Result<Looked, Error> {
+    page: &mut Page,
+) -> Result<Result<(), RetrieveError>, Error> {
     let mut overlay = Overlay::new(account);
     // What the type needs to be found, such as the data extension of a row.
     while let Err(missing) = objects::retrieve_from(&overlay, &request.object_type) {
@@ -133,106 +195,128 @@ async fn stored(
     }
     let source = match objects::retrieve_from(&overlay, &request.object_type) {
         Ok(Ok(source)) => source,
-        Ok(Err(refused)) => return Ok(Err(refused.to_string())),
+        Ok(Err(refused)) => return Ok(Err(refused)),
         Err(missing) => {
             return Err(Error::Missing(format!("{:?}", missing.0)));
         }
     };
     if let Err(refused) = source.check_properties(request) {
-        return Ok(Err(refused.to_string()));
+        return Ok(Err(refused));
     }
     let wanted = Wanted {
         source: &source,
         request,
+        client: shown_client(account, request),
     };
-    let page = match direct_keys(&source, request.filter.as_ref(), cloud) {
-        Some(keys) => wanted.at(cloud, &keys, cursor.id, size).await?,
-        None => wanted.after(cloud, cursor.after, size).await?,
+    match direct_keys(&source, request.filter.as_ref(), cloud) {
+        Some(keys) => wanted.at(cloud, &keys, cursor, page).await?,
+        None => wanted.after(cloud, cursor, page).await?,
+    }
+    Ok(Ok(()))
+}
+
+/// The `Client` of an account's objects, where it is asked for: it is not stored with them.
+fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Element> {
+    let is_client = |path: &str| path == "Client" || path.starts_with("Client.");
+    let filtered_by = request.filtered_by();
+    let is_asked_for =
+        request.properties().any(is_client) || filtered_by.into_iter().any(is_client);
+    let number = account.0.parse::<i32>().ok();
+    let key = Element::of("CustomerKey", &account.0);
+    let ids = number.map(|id| Element::of("ID", id.to_string()));
+    let client = Element {
+        children: ids.into_iter().chain([key]).collect(),
+        ..Element::new("Client")
     };
-    Ok(Ok(page))
+    is_asked_for.then_some(client)
 }
 
 /// What of the stored objects goes into the answer.
 struct Wanted<'a> {
     source: &'a Source<'a>,
     request: &'a RetrieveRequest,
+    client: Option<Element>,
 }
 
 impl Wanted<'_> {
-    /// What lies at these keys, from the one with that number on.
+    /// What lies at these keys, from where the cursor is on.
     async fn at(
         &self,
         cloud: &Cloud,
         keys: &[ObjectKey],
-        first: usize,
-        size: usize,
-    ) -> Result<Page, Error> {
-        let mut page = Page::of(size);
-        for (id, key) in keys.iter().enumerate().skip(first) {
-            let fits = !page.is_full()
-                && match cloud.object(key).await? {
-                    Some(found) => self.take(found, &mut page),
-                    None => true,
-                };
-            if !fits {
+        cursor: Cursor,
+        page: &mut Page,
+    ) -> Result<(), Error> {
+        for (id, key) in keys.iter().enumerate().skip(cursor.id) {
+            let first = if id == cursor.id { cursor.object } else { 0 };
+            let Some(found) = cloud.object(key).await? else {
+                continue;
+            };
+            if let Some(object) = self.take(found, first, page) {
                 page.next = Some(Cursor {
                     id,
+                    object,
                     ..Cursor::default()
                 });
                 break;
             }
         }
-        Ok(page)
+        Ok(())
     }
 
-    /// What lies in the partition, behind that key.
-    async fn after(
-        &self,
-        cloud: &Cloud,
-        mut after: Option<String>,
-        size: usize,
-    ) -> Result<Page, Error> {
+    /// What lies in the partition, from where the cursor is on.
+    async fn after(&self, cloud: &Cloud, cursor: Cursor, page: &mut Page) -> Result<(), Error> {
         let began = cloud.now();
-        let mut page = Page::of(size);
+        let mut after = cursor.after;
         loop {
             let partition = &self.source.partition;
             let (found, more) = cloud
                 .objects_after(partition, after.as_deref(), READ_AT_ONCE)
                 .await?;
             for (sort, object) in found {
-                let fits = self.take(object, &mut page);
-                if fits {
-                    after = Some(sort);
+                let is_begun = cursor.within.as_ref() == Some(&sort);
+                let first = if is_begun { cursor.object } else { 0 };
+                if let Some(object) = self.take(object, first, page) {
+                    page.next = Some(Cursor {
+                        after,
+                        within: Some(sort),
+                        object,
+                        ..Cursor::default()
+                    });
+                    return Ok(());
                 }
-                if !fits || page.is_full() {
-                    return Ok(page.with_more_behind(after));
-                }
+                after = Some(sort);
             }
             if more.is_none() {
-                return Ok(page);
+                return Ok(());
             }
             after = more;
             if cloud.now().duration_since(began) > LOOK_MAX {
-                return Ok(page.with_more_behind(after));
+                page.next = Some(Cursor {
+                    after,
+                    ..Cursor::default()
+                });
+                return Ok(());
             }
         }
     }
 
-    /// `false`: it does not fit into the page.
-    fn take(&self, stored: Element, page: &mut Page) -> bool {
-        let admitted: Vec<Element> = self
-            .source
-            .objects_in(stored)
-            .into_iter()
-            .filter(|object| {
-                self.request
-                    .filter
-                    .as_ref()
-                    .is_none_or(|filter| filter.admits(object))
-            })
-            .map(|object| soap::project(&object, &self.request.properties))
-            .collect();
-        page.take(&admitted)
+    /// Takes what is asked for of a stored object, from a number on; the number of the first that the
+    /// page does not take.
+    fn take(&self, stored: Element, first: usize, page: &mut Page) -> Option<usize> {
+        let objects = self.source.objects_in(stored).into_iter().enumerate();
+        for (number, object) in objects.skip(first) {
+            let object = match &self.client {
+                Some(client) => object.with(client.clone()),
+                None => object,
+            };
+            let filter = self.request.filter.as_ref();
+            let is_asked_for = filter.is_none_or(|filter| filter.admits(&object));
+            if is_asked_for && !page.take(&soap::project(&object, &self.request.properties)) {
+                return Some(number);
+            }
+        }
+        None
     }
 }
 

@@ -1,5 +1,6 @@
 //! One SOAP request, from its bytes to its answer.
 
+use calls::Refusal;
 use cloud::{Cloud, Error};
 use soap::{Answering, Envelope, Fault, Operation, SoapVersion};
 use tracing::error;
@@ -101,6 +102,7 @@ async fn carry_through(
     }
     // Before the payload is taken apart: what is kept of a call is what was read of it.
     let kept = accept::CanonicalPayload::of(&envelope.body);
+    let named = soap::clients_in(&envelope.body);
     let soap_action = request.header("soapaction");
     let operation =
         match soap::take_operation(envelope.body, soap_action, envelope.action.as_deref()) {
@@ -108,10 +110,38 @@ async fn carry_through(
             Err(fault) => return Ok(("", Err(fault))),
         };
     let name = operation.name();
+    if let Err(refusal) = caller::may_act_for(cloud, &caller, &named).await? {
+        return Ok((name, refused(cloud, &operation, &refusal)));
+    }
     Ok((
         name,
         operate(cloud, request, &caller, operation, kept).await?,
     ))
+}
+
+/// The answer to a request for an account that is not the caller's.
+fn refused(cloud: &Cloud, operation: &Operation, refusal: &Refusal) -> Answer {
+    let request_id = cloud.random.request_id();
+    match operation {
+        Operation::Call(call) => Ok(accept::refused(call, refusal)),
+        Operation::Retrieve(_) => Ok(soap::write_retrieved(
+            &format!("Error: {refusal}"),
+            &request_id.0,
+            "",
+        )),
+        Operation::Query(_) => Ok(soap::write_queried(
+            &format!("Error: {refusal}"),
+            &request_id.0,
+            "",
+        )),
+        Operation::Describe(_)
+        | Operation::GetSystemStatus
+        | Operation::VersionInfo { .. }
+        | Operation::Extract(_)
+        | Operation::Execute(_)
+        | Operation::Schedule(_)
+        | Operation::Configure(_) => Err(Fault::client(refusal.to_string())),
+    }
 }
 
 async fn operate(
@@ -126,24 +156,20 @@ async fn operate(
             if call.request_type.is_none() && caller::is_async_by_default(cloud, caller).await? {
                 call.request_type = Some(calls::RequestType::Asynchronous);
             }
-            let caller = match caller::acting_for(cloud, caller, call.client.as_ref()).await? {
-                Ok(caller) => caller,
-                Err(refusal) => return Ok(Ok(accept::refused(&call, &refusal))),
-            };
             let idempotency_key = request.header("idempotency-key");
             if call.is_asynchronous() {
                 let host = host_of(&request.origin);
-                accept::accept(cloud, &caller, &call, kept, idempotency_key, &host).await
+                accept::accept(cloud, caller, &call, kept, idempotency_key, &host).await
             } else if idempotency_key.is_some() {
                 Ok(Err(not_once()))
             } else {
-                synchronous::carry_out(cloud, &caller, &call).await
+                synchronous::carry_out(cloud, caller, &call).await
             }
         }
-        Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, &wanted, kept.canonical())
+        Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, wanted, kept.canonical())
             .await
             .map(Ok),
-        Operation::Query(query) => retrieve::query(cloud, caller, &query, kept.canonical())
+        Operation::Query(query) => retrieve::query(cloud, caller, query, kept.canonical())
             .await
             .map(Ok),
         Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),

@@ -1,6 +1,6 @@
 //! A call for now: carried out while its caller waits.
 
-use calls::{OverallStatus, RequestId};
+use calls::{AccountId, OverallStatus, RequestId};
 use cloud::objects_table::Chunk;
 use cloud::{Cloud, CommitError, Error};
 use jiff::SignedDuration;
@@ -27,6 +27,10 @@ pub async fn carry_out(
     if let Err(refusal) = checked {
         return Ok(Ok(accept::refused(call, &refusal)));
     }
+    let client = match call.client.account() {
+        Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
+        Err(refusal) => return Ok(Ok(accept::refused(call, &refusal))),
+    };
     if cloud.accounts.maintenance().await? {
         return Ok(Err(Fault::server(
             9,
@@ -35,7 +39,7 @@ pub async fn carry_out(
         )));
     }
     let request_id = cloud.random.request_id();
-    let (results, mails) = run(cloud, caller, call, &request_id).await?;
+    let (results, mails) = run(cloud, caller, call, &client, &request_id).await?;
     if !mails.is_empty() {
         match cloud
             .enqueue_mails(&caller.account, &request_id, &mails, cloud.now())
@@ -60,6 +64,7 @@ async fn run(
     cloud: &Cloud,
     caller: &Caller,
     call: &CallRequest,
+    client: &AccountId,
     request_id: &RequestId,
 ) -> Result<(Vec<ObjectResult>, Vec<MailOrder>), Error> {
     let began = cloud.now();
@@ -68,6 +73,7 @@ async fn run(
         action: call.action.as_deref(),
         options: &call.options,
         objects: &call.objects,
+        client,
         request_id,
         now: began,
     };
@@ -86,7 +92,7 @@ async fn run(
             break;
         }
         let chunk = cloud
-            .decide_chunk(&mut overlay, &request, &units[results.len()..])
+            .decide_chunk(&mut overlay, &request, &units[results.len()..], None)
             .await?;
         let (decided, owed) = (chunk.results.clone(), chunk.mails.clone());
         match commit(cloud, chunk).await? {
@@ -109,7 +115,8 @@ async fn run(
     for (unit, result) in units.iter().zip(results) {
         of_object.push(result);
         if unit.last_of_object {
-            merged.push(objects::merge(std::mem::take(&mut of_object)));
+            let object = call.objects.get(unit.object);
+            merged.push(objects::merge(std::mem::take(&mut of_object), object));
         }
     }
     Ok((merged, mails))

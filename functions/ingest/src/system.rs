@@ -9,7 +9,18 @@ use soap::{
 };
 
 /// When this version was made: `VersionDate`.
-const VERSION_DATE: &str = "2026-11-21T00:00:00Z";
+const VERSION_DATE: &str = "2026-11-28T00:00:00Z";
+
+fn version_date() -> Timestamp {
+    VERSION_DATE.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The same as HTTP says it: the WSDL changes only with the version.
+pub fn last_modified() -> String {
+    version_date()
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string()
+}
 
 /// GetSystemStatus.
 pub async fn status(cloud: &Cloud) -> Result<String, Error> {
@@ -23,10 +34,9 @@ pub async fn status(cloud: &Cloud) -> Result<String, Error> {
 
 /// VersionInfo.
 pub fn version(cloud: &Cloud, _include_history: bool) -> String {
-    let date = VERSION_DATE.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     let version = Version {
         version: env!("CARGO_PKG_VERSION"),
-        date,
+        date: version_date(),
         notes: "Aftercall, an asynchronous server for SOAP API calls",
     };
     soap::write_version_info(&version, &[], &cloud.random.guid())

@@ -1,7 +1,8 @@
 //! Access tokens: `POST /v2/token` (OAuth 2, client credentials), the older `POST /v1/requestToken`,
 //! and where a token's holder finds the SOAP service.
 
-use cloud::accounts::{Login, TOKEN_LIFE};
+use calls::AccountId;
+use cloud::accounts::{Caller, Login, TOKEN_LIFE};
 use cloud::{Cloud, Error};
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
             "client_id and client_secret are needed",
         );
     };
-    match make_token(cloud, id, secret).await {
+    match make_token(cloud, id, secret, fields.get("account_id")).await {
         Ok(ParsedTokenRequest::Token(token)) => {
             let base = base_url(cloud, request);
             no_store(Response::json(
@@ -54,6 +55,15 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
             "Client authentication failed. Make sure that the client ID and client secret are \
              valid and that the package is installed and enabled.",
         ),
+        Ok(ParsedTokenRequest::Stranger(account)) => refused(
+            400,
+            "invalid_request",
+            &format!(
+                "account_id {} is neither the account of this client nor one that it owns. Leave it \
+                 out for a token of the client's own account",
+                short(&account.0)
+            ),
+        ),
         Ok(ParsedTokenRequest::HeldBack(seconds)) => refused(
             429,
             "temporarily_unavailable",
@@ -70,7 +80,7 @@ pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
     let (Some(id), Some(secret)) = (fields.get("clientId"), fields.get("clientSecret")) else {
         return unauthorized(400, "clientId and clientSecret are needed");
     };
-    match make_token(cloud, id, secret).await {
+    match make_token(cloud, id, secret, fields.get("accountId")).await {
         Ok(ParsedTokenRequest::Token(token)) => {
             let mut body = json!({ "accessToken": token, "expiresIn": TOKEN_LIFE.as_secs() - 1 });
             if request.query.contains("legacy=1") {
@@ -79,6 +89,14 @@ pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
             no_store(Response::json(200, &body))
         }
         Ok(ParsedTokenRequest::Unknown) => unauthorized(401, "Unauthorized"),
+        Ok(ParsedTokenRequest::Stranger(account)) => unauthorized(
+            401,
+            &format!(
+                "accountId {} is neither the account of this client nor one that it owns. Leave it \
+                 out for a token of the client's own account",
+                short(&account.0)
+            ),
+        ),
         Ok(ParsedTokenRequest::HeldBack(seconds)) => {
             rest::said(429, 17, "Rate Limited").retry_after(Some(seconds))
         }
@@ -100,11 +118,20 @@ enum ParsedTokenRequest {
     Token(String),
     /// Nobody has that id and secret.
     Unknown,
+    /// They are right, and the account that the token is to be of is not theirs.
+    Stranger(AccountId),
     /// The account calls too often; so many seconds to wait.
     HeldBack(i64),
 }
 
-async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<ParsedTokenRequest, Error> {
+/// `account`: whose token it is to be, the client's own or one that this owns; what it does then is
+/// that one's.
+async fn make_token(
+    cloud: &Cloud,
+    id: &str,
+    secret: &str,
+    account: Option<&str>,
+) -> Result<ParsedTokenRequest, Error> {
     let now = cloud.now();
     let Some(caller) = cloud
         .accounts
@@ -116,8 +143,17 @@ async fn make_token(cloud: &Cloud, id: &str, secret: &str) -> Result<ParsedToken
     if let Some(seconds) = caller::held_back(cloud, &caller).await? {
         return Ok(ParsedTokenRequest::HeldBack(seconds));
     }
+    let named = account.map(str::trim).filter(|named| !named.is_empty());
+    let account = named.map_or_else(
+        || caller.account.clone(),
+        |named| AccountId(named.to_owned()),
+    );
+    if !caller::may_be(cloud, &caller, &account).await? {
+        return Ok(ParsedTokenRequest::Stranger(account));
+    }
+    let holder = Caller { account, ..caller };
     let token = cloud.random.token();
-    cloud.accounts.keep_token(&token, &caller, now).await?;
+    cloud.accounts.keep_token(&token, &holder, now).await?;
     Ok(ParsedTokenRequest::Token(token))
 }
 

@@ -59,6 +59,8 @@ struct Run<'a> {
     all_done: bool,
     /// Any was handed to the mail service.
     sent_any: bool,
+    /// The message has been held before, or is older than the last look at these mails.
+    has_waited: bool,
     /// Definitions that were looked at, and whether they hold their mails back.
     holding: BTreeMap<String, bool>,
 }
@@ -77,6 +79,7 @@ pub async fn settle(
         session: cloud.mail.session(),
         deadline,
         done_through: mails.done_through,
+        has_waited: wake.step < mails.version,
         mails,
         all_done: true,
         sent_any: false,
@@ -172,7 +175,7 @@ impl Run<'_> {
         if let Some(held) = self.holding.get(&definition) {
             return Ok(*held);
         }
-        let held = sending::is_held(self.cloud, &self.mails.account, mail).await?;
+        let held = sending::is_held(self.cloud, mail).await?;
         self.holding.insert(definition, held);
         Ok(held)
     }
@@ -185,8 +188,14 @@ impl Run<'_> {
             Some(Stop::OutOfTime) => (Some(now + mail_record::LOOK_AGAIN), true),
             Some(Stop::Until(at)) => (Some(at), false),
             Some(Stop::NotBefore(at)) if at.duration_since(now) > HELD_MAX => (Some(at), false),
-            // Nothing has happened: the same message waits, once.
-            Some(Stop::NotBefore(at)) if !self.sent_any => return Ok(Disposition::WaitsUntil(at)),
+            // Others take all there is: no message is held again and again, and so given up.
+            Some(Stop::NotBefore(_)) if !self.sent_any && self.has_waited => {
+                (Some(now + SERVICE_AGAIN), false)
+            }
+            Some(Stop::NotBefore(at)) if !self.sent_any => {
+                self.commit(Some(at + mail_record::LOOK_AGAIN)).await?;
+                return Ok(Disposition::WaitsUntil(at));
+            }
             Some(Stop::NotBefore(at)) => (Some(at + mail_record::LOOK_AGAIN), true),
         };
         let mails = self.commit(due).await?;

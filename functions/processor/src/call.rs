@@ -1,6 +1,6 @@
 //! One call: whether its turn has come, and carrying it out chunk by chunk.
 
-use calls::{Call, Ended, Outcome, OverallStatus, Progress};
+use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress};
 use cloud::conversation::commit::End;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, ReplyAction};
@@ -45,11 +45,13 @@ pub async fn carry_out(
 ) -> Result<Option<(ConversationRecord, Vec<ReplyAction>)>, CommitError> {
     let request = read_body(call, body)?;
     let now = cloud.now();
+    let client = client_of(call, &request)?;
     let request = Request {
         method: call.method,
         action: request.action.as_deref(),
         options: &call.options,
         objects: &request.objects,
+        client: &client,
         request_id: &call.request_id,
         now,
     };
@@ -73,13 +75,13 @@ pub async fn carry_out(
     let mut header = header.clone();
     loop {
         let chunk = cloud
-            .decide_chunk(&mut overlay, &request, &units[done..])
+            .decide_chunk(&mut overlay, &request, &units[done..], Some(&header.key))
             .await?;
         let mails_before = mails_in(&results);
         results.extend(chunk.results.iter().cloned());
         done += chunk.results.len();
         if done == units.len() {
-            let results = merged(&units, results);
+            let results = merged(&request, &units, results);
             let outcome = outcome_of(&results, now);
             let end = End {
                 call,
@@ -116,6 +118,16 @@ fn read_body(call: &Call, body: &str) -> Result<soap::CallRequest, Error> {
     }
 }
 
+/// For whom: an account that the door has let the caller act for.
+fn client_of(call: &Call, request: &soap::CallRequest) -> Result<AccountId, Error> {
+    let unreadable = |_several| Error::Unreadable {
+        sk: format!("CALL of {}", call.request_id),
+        attribute: "body",
+    };
+    let named = request.client.account().map_err(unreadable)?;
+    Ok(named.unwrap_or_else(|| call.account.clone()))
+}
+
 pub(crate) fn mails_in(results: &[UnitResult]) -> u32 {
     let of_unit = |result: &UnitResult| match result {
         UnitResult::Sends(sends) => sends.mails,
@@ -125,13 +137,18 @@ pub(crate) fn mails_in(results: &[UnitResult]) -> u32 {
 }
 
 /// One result per object, from those of its units.
-pub fn merged(units: &[Unit], results: Vec<UnitResult>) -> Vec<ObjectResult> {
+pub fn merged(
+    request: &Request<'_>,
+    units: &[Unit],
+    results: Vec<UnitResult>,
+) -> Vec<ObjectResult> {
     let mut merged = Vec::new();
     let mut of_object = Vec::new();
     for (unit, result) in units.iter().zip(results) {
         of_object.push(result);
         if unit.last_of_object {
-            merged.push(objects::merge(std::mem::take(&mut of_object)));
+            let object = request.objects.get(unit.object);
+            merged.push(objects::merge(std::mem::take(&mut of_object), object));
         }
     }
     merged

@@ -26,6 +26,9 @@ const HELD_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// A call of more objects may take its time, and replies that are owed do not wait for it.
 const FEW_OBJECTS: u32 = 20;
 
+/// The protocol's code of a RequestExpirationTime that has passed.
+const EXPIRED: u32 = 228;
+
 /// What is left to do about a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -227,7 +230,7 @@ fn expired(call: &Call, now: Timestamp) -> End<'_> {
         overall_status: OverallStatus::Error,
         status_message:
             "Expired. RequestExpirationTime had passed when the turn of the request came".to_owned(),
-        error_code: None,
+        error_code: Some(EXPIRED),
         ended_at: now,
     };
     End {

@@ -52,14 +52,39 @@ pub enum Phase {
     Gathering,
     /// All calls are there; `next` is to be carried out.
     Running(Progress),
-    /// No further call is carried out; from `next` on, calls may still lack an outcome or a reply.
+    /// No further call is carried out; from `next` on, calls may still lack what `step` says.
     Closing {
         next: SequenceCode,
         end_reason: EndReason,
+        #[serde(default, skip_serializing_if = "ClosingStep::is_outcomes")]
+        step: ClosingStep,
+        /// When it ended, and with it those of its calls that had not begun.
+        at: Timestamp,
     },
     /// Nothing is left to do, but for a reply that is kept with the header and still owed: as long
     /// as it is, something is due.
     Ended(EndReason),
+}
+
+/// What calls of a closing conversation still lack. Nobody is told of its end while one of its calls
+/// has no outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClosingStep {
+    /// Those that were not carried out: their outcome, and the replies that go with it.
+    #[default]
+    Outcomes,
+    /// Those that asked to be told of the end: that reply.
+    LastReplies,
+}
+
+impl ClosingStep {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if passes a reference"
+    )]
+    const fn is_outcomes(&self) -> bool {
+        matches!(self, Self::Outcomes)
+    }
 }
 
 /// How far a running conversation has come.
@@ -282,7 +307,7 @@ impl Conversation {
     }
 
     fn close(mut self, end_reason: EndReason, now: Timestamp, refusal: Refusal) -> Step<Joined> {
-        let actions = self.end(end_reason, SequenceCode::FIRST, now);
+        let actions = self.end(end_reason, now);
         Step {
             conversation: Some(self),
             answer: Joined::Refused(refusal),
@@ -290,26 +315,37 @@ impl Conversation {
         }
     }
 
-    /// From here on nothing is carried out; what calls from `next` on lack is still given to them.
-    pub(crate) fn end(
-        &mut self,
-        end_reason: EndReason,
-        next: SequenceCode,
-        now: Timestamp,
-    ) -> Vec<Action> {
-        self.phase = Phase::Closing { next, end_reason };
-        if self.unclosed().next().is_none() {
-            self.finish();
+    /// From here on nothing is carried out; what calls lack is still given to them.
+    pub(crate) fn end(&mut self, end_reason: EndReason, now: Timestamp) -> Vec<Action> {
+        self.phase = Phase::Closing {
+            next: SequenceCode::FIRST,
+            end_reason,
+            step: ClosingStep::Outcomes,
+            at: now,
+        };
+        self.close_on();
+        if matches!(self.phase, Phase::Ended(_)) {
             return Vec::new();
         }
         self.due = self.due.no_later_than(now + LOOK_AGAIN);
         vec![Action::WakeUp]
     }
 
-    pub(crate) fn finish(&mut self) {
-        if let Phase::Closing { end_reason, .. } = &self.phase {
-            self.phase = Phase::Ended(end_reason.clone());
-            self.due = Due::Never;
+    /// Goes on to what is lacking next, once nothing is of what was.
+    pub(crate) fn close_on(&mut self) {
+        while self.unclosed().next().is_none() {
+            match &mut self.phase {
+                Phase::Closing { next, step, .. } if *step == ClosingStep::Outcomes => {
+                    *next = SequenceCode::FIRST;
+                    *step = ClosingStep::LastReplies;
+                }
+                Phase::Closing { end_reason, .. } => {
+                    self.phase = Phase::Ended(end_reason.clone());
+                    self.due = Due::Never;
+                    return;
+                }
+                Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => return,
+            }
         }
     }
 }

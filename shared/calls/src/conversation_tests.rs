@@ -155,12 +155,20 @@ fn phase(conversation: &Conversation) -> String {
     match &conversation.phase {
         Phase::Gathering => "gathering".to_owned(),
         Phase::Running(progress) => format!("running {}", progress.next),
-        Phase::Closing { end_reason: by, .. } => {
+        Phase::Closing {
+            end_reason: by,
+            step,
+            ..
+        } => {
             let left: Vec<_> = conversation
                 .unclosed()
                 .map(|code| code.to_string())
                 .collect();
-            format!("closing {} ({})", end_reason(by), left.join(" "))
+            let step = match step {
+                ClosingStep::Outcomes => "closing",
+                ClosingStep::LastReplies => "telling of",
+            };
+            format!("{step} {} ({})", end_reason(by), left.join(" "))
         }
         Phase::Ended(by) => end_reason(by),
     }
@@ -309,10 +317,49 @@ fn the_end_is_told_to_those_who_asked() {
     let closing = joined
         .call_ended(&id, &outcome, at(2))
         .call_ended(&id, &outcome, at(2));
-    assert_eq!(phase(&closing), "closing complete (1)");
+    assert_eq!(phase(&closing), "telling of complete (1)");
     let ended = closing.closed_through(SequenceCode::FIRST);
     assert_eq!(phase(&ended), "complete");
     assert_eq!(ended.due, Due::Never);
+}
+
+#[test]
+fn the_end_is_told_once_all_have_their_outcome() {
+    let told = |sequence| {
+        let mut call = call(sequence, 3);
+        call.options.subscriptions.push(Subscription {
+            response_type: crate::AsyncResponseType::HttpPost,
+            address: "https://client.example/".to_owned(),
+            respond_when: RespondWhen::OnConversationError,
+            include_results: false,
+            include_objects: false,
+            only_include_base: false,
+        });
+        call
+    };
+    let opened = opened_with(&told(1));
+    let joined = opened.join(&told(2), Seen::Never, at(1)).conversation;
+    let joined = joined.expect("joined");
+    let late = joined.look(at(400)).conversation.expect("timed out");
+    assert_eq!(phase(&late), "closing timed out (1 2)");
+    let second = SequenceCode::FIRST.next();
+    let ended_at = |closing: &Conversation| {
+        let outcome = closing.outcome_of_unrun(second).expect("an outcome");
+        outcome.ended_at
+    };
+    assert_eq!(ended_at(&late), at(400));
+    let half = late.closed_through(SequenceCode::FIRST);
+    assert_eq!(phase(&half), "closing timed out (2)");
+    assert_eq!(
+        ended_at(&half),
+        at(400),
+        "a time that was told does not move"
+    );
+    let written = half.closed_through(second);
+    assert_eq!(phase(&written), "telling of timed out (1 2)");
+    let told = written.closed_through(SequenceCode::FIRST);
+    assert_eq!(phase(&told), "telling of timed out (2)");
+    assert_eq!(phase(&told.closed_through(second)), "timed out");
 }
 
 #[test]
@@ -348,7 +395,7 @@ fn the_unrun_are_told_why() {
         .expect("opened");
     let late = opened.look(at(301)).conversation.expect("timed out");
     let outcome = late
-        .outcome_of_unrun(SequenceCode::FIRST, at(301))
+        .outcome_of_unrun(SequenceCode::FIRST)
         .expect("an outcome");
     assert_eq!(
         (outcome.how, outcome.error_code),
@@ -515,7 +562,7 @@ fn only_the_unrun_get_their_outcome_from_the_end() {
     let unrun = |number: u32| {
         let sequence = SequenceCode::new(number).expect("not zero");
         failed
-            .outcome_of_unrun(sequence, at(2))
+            .outcome_of_unrun(sequence)
             .map(|outcome| outcome.status_message)
     };
     let why = "Not carried out. Conversation failed at SequenceCode 1 (RequestID r-1): no";

@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::{RequestId, SequenceCode};
-use crate::outcome::Ended;
+use crate::outcome::{Ended, OverallStatus};
 use crate::refusal::Refusal;
+
+/// The code of what its caller has cancelled. The protocol has none for this alone; 204 is its code
+/// for whatever else keeps a call from being carried out.
+const CANCELLED: u32 = 204;
 
 /// Why a conversation ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +18,7 @@ pub enum EndReason {
     Failed {
         by: SequenceCode,
         request_id: RequestId,
+        overall_status: OverallStatus,
         error_code: Option<u32>,
         message: String,
     },
@@ -51,10 +56,23 @@ impl EndReason {
         }
     }
 
+    /// The status that goes with it, in replies about the conversation: that of the call that ended
+    /// it; of the last one, where all were OK.
+    pub const fn overall_status(&self) -> OverallStatus {
+        match self {
+            Self::Complete => OverallStatus::Ok,
+            Self::Failed { overall_status, .. } => *overall_status,
+            Self::TimedOut | Self::Invalidated { .. } | Self::Cancelled { .. } => {
+                OverallStatus::Error
+            }
+        }
+    }
+
     /// The code that goes with it, in replies about the conversation.
     pub const fn error_code(&self) -> Option<u32> {
         match self {
-            Self::Complete | Self::Cancelled { .. } => None,
+            Self::Complete => None,
+            Self::Cancelled { .. } => Some(CANCELLED),
             Self::Failed { error_code, .. } => *error_code,
             Self::TimedOut => Some(203),
             Self::Invalidated { error_code } => Some(*error_code),
@@ -95,9 +113,11 @@ impl EndReason {
                 self.error_code(),
                 format!("Not carried out. {}", self.message()),
             )),
-            Self::Cancelled { .. } => {
-                Some((Ended::Cancelled, None, "Cancelled by its caller".to_owned()))
-            }
+            Self::Cancelled { .. } => Some((
+                Ended::Cancelled,
+                self.error_code(),
+                "Cancelled by its caller".to_owned(),
+            )),
         }
     }
 }

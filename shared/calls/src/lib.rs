@@ -27,7 +27,9 @@ pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
     RequestId, SequenceCode,
 };
-pub use conversation::{Action, Conversation, Due, Joined, Phase, Progress, Seen, Step};
+pub use conversation::{
+    Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,
+};
 pub use end_reason::EndReason;
 pub use lifecycle::Cancelled;
 pub use options::{
@@ -41,5 +43,5 @@ pub use rate_limit::{
 };
 pub use received_set::ReceivedSet;
 pub use refusal::{Invalid, Refusal};
-pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState};
+pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::call::{RequestId, SequenceCode};
 use crate::conversation::{
-    Action, Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Phase, Progress, SILENCE_MAX, Step,
-    unchanged,
+    Action, ClosingStep, Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Phase, Progress,
+    SILENCE_MAX, Step, unchanged,
 };
 use crate::end_reason::EndReason;
 use crate::outcome::{Outcome, OverallStatus};
@@ -20,29 +20,36 @@ pub enum Cancelled {
 }
 
 impl Conversation {
-    /// The calls that a closing conversation must still look at, in order.
+    /// The calls that lack what a closing conversation gives at present, in order.
     pub fn unclosed(&self) -> impl Iterator<Item = SequenceCode> + '_ {
-        let (from, without_outcome) = match &self.phase {
-            Phase::Closing { next, end_reason } => (*next, end_reason.first_without_outcome()),
-            Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => (SequenceCode::FIRST, None),
+        let lacks: Option<(SequenceCode, ClosingStep, Option<SequenceCode>)> = match &self.phase {
+            Phase::Closing {
+                next,
+                end_reason,
+                step,
+                ..
+            } => Some((*next, *step, end_reason.first_without_outcome())),
+            Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => None,
         };
-        let closing = matches!(self.phase, Phase::Closing { .. });
         self.arrived.iter().filter(move |sequence| {
-            closing
-                && *sequence >= from
-                && (without_outcome.is_some_and(|first| *sequence >= first)
-                    || self.subscribers_at_end.contains(*sequence))
+            lacks.is_some_and(|(from, step, first_unrun)| {
+                *sequence >= from
+                    && match step {
+                        ClosingStep::Outcomes => {
+                            first_unrun.is_some_and(|first| *sequence >= first)
+                        }
+                        ClosingStep::LastReplies => self.subscribers_at_end.contains(*sequence),
+                    }
+            })
         })
     }
 
-    /// Calls up to and including `through` have all they are due from the closing.
+    /// Calls up to and including `through` have what the closing gives at present.
     pub fn closed_through(mut self, through: SequenceCode) -> Self {
         if let Phase::Closing { next, .. } = &mut self.phase {
             *next = through.next();
         }
-        if self.unclosed().next().is_none() {
-            self.finish();
-        }
+        self.close_on();
         self
     }
 
@@ -57,13 +64,14 @@ impl Conversation {
             OverallStatus::HasErrors | OverallStatus::Error => Some(EndReason::Failed {
                 by: progress.next,
                 request_id: request_id.clone(),
+                overall_status: outcome.overall_status,
                 error_code: outcome.error_code,
                 message: outcome.status_message.clone(),
             }),
         };
         match end_reason {
             // The processor that took this step goes on by itself; its wake-up is still in flight.
-            Some(end_reason) => drop(self.end(end_reason, SequenceCode::FIRST, now)),
+            Some(end_reason) => drop(self.end(end_reason, now)),
             None => self.phase = Phase::Running(Progress::at(progress.next.next())),
         }
         self
@@ -112,7 +120,7 @@ impl Conversation {
     pub fn look(mut self, now: Timestamp) -> Step<()> {
         match &self.phase {
             Phase::Gathering if self.silent_too_long(now) => {
-                let actions = self.end(EndReason::TimedOut, SequenceCode::FIRST, now);
+                let actions = self.end(EndReason::TimedOut, now);
                 Step {
                     conversation: Some(self),
                     answer: (),
@@ -162,7 +170,7 @@ impl Conversation {
             | Phase::Ended(EndReason::Cancelled { .. }) => return unchanged(Cancelled::Yes),
             Phase::Closing { .. } | Phase::Ended(_) => return unchanged(Cancelled::TooLate),
         };
-        let actions = self.end(EndReason::Cancelled { from }, SequenceCode::FIRST, now);
+        let actions = self.end(EndReason::Cancelled { from }, now);
         Step {
             conversation: Some(self),
             answer: Cancelled::Yes,
@@ -170,9 +178,10 @@ impl Conversation {
         }
     }
 
-    /// The outcome of a call that was not carried out because its conversation ended.
-    pub fn outcome_of_unrun(&self, sequence: SequenceCode, now: Timestamp) -> Option<Outcome> {
-        let (Phase::Closing { end_reason, .. } | Phase::Ended(end_reason)) = &self.phase else {
+    /// The outcome of a call that was not carried out because its conversation ended: what the closing
+    /// writes for it, the same whenever it is asked for. `None` once all are written, too.
+    pub fn outcome_of_unrun(&self, sequence: SequenceCode) -> Option<Outcome> {
+        let Phase::Closing { end_reason, at, .. } = &self.phase else {
             return None;
         };
         if end_reason
@@ -187,7 +196,7 @@ impl Conversation {
             overall_status: OverallStatus::Error,
             status_message,
             error_code,
-            ended_at: now,
+            ended_at: *at,
         })
     }
 }

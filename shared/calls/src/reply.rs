@@ -26,8 +26,8 @@ const WAITS: [SignedDuration; 10] = [
 /// Longest Retry-After that is obeyed: the longest wait of our own schedule.
 pub const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a reply is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a reply is about; a caller is told of the conversation last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum About {
     Call,
     Conversation,
@@ -89,24 +89,31 @@ pub enum DeliveryResult {
 }
 
 impl Reply {
-    fn new(
-        of: &ReplyContext<'_>,
-        number: usize,
-        subscription: &Subscription,
-        about: About,
-    ) -> Self {
+    fn new(context: &ReplyContext<'_>, number: usize, subscription: &Subscription) -> Self {
+        let (overall_status, status_message, error_code) = match context.subject {
+            ReplySubject::Call(outcome) => (
+                outcome.overall_status,
+                outcome.status_message.clone(),
+                outcome.error_code,
+            ),
+            ReplySubject::Conversation(end_reason) => (
+                end_reason.overall_status(),
+                end_reason.message(),
+                end_reason.error_code(),
+            ),
+        };
         Self {
-            request_id: of.request_id.clone(),
-            sequence: of.sequence,
+            request_id: context.request_id.clone(),
+            sequence: context.sequence,
             number: u32::try_from(number).unwrap_or(u32::MAX),
-            about,
+            about: context.subject.about(),
             subscription: subscription.clone(),
-            overall_status: of.outcome.overall_status,
-            status_message: of.outcome.status_message.clone(),
-            error_code: of.outcome.error_code,
-            pending_since: of.now,
+            overall_status,
+            status_message,
+            error_code,
+            pending_since: context.now,
             attempts: Vec::new(),
-            state: ReplyState::Pending(of.now),
+            state: ReplyState::Pending(context.now),
         }
     }
 
@@ -166,61 +173,71 @@ impl Reply {
     }
 }
 
-/// What a subscriber is told about.
+/// What the subscribers of a call are told.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplyContext<'a> {
     pub request_id: &'a RequestId,
     pub sequence: SequenceCode,
     pub subscriptions: &'a [Subscription],
-    pub outcome: &'a Outcome,
+    pub subject: ReplySubject<'a>,
     pub now: Timestamp,
 }
 
-impl ReplyContext<'_> {
-    /// The replies owed because the call has ended.
-    pub fn of_the_call(&self) -> Vec<Reply> {
-        self.matching(About::Call, |when| match when {
-            RespondWhen::OnCallComplete | RespondWhen::Always => true,
-            RespondWhen::OnError => self.outcome.overall_status != OverallStatus::Ok,
-            RespondWhen::OnExpired => self.outcome.how == Ended::Expired,
-            RespondWhen::Never
-            | RespondWhen::OnConversationError
-            | RespondWhen::OnConversationComplete => false,
-        })
-    }
+/// What has ended, and how.
+#[derive(Clone, Copy, Debug)]
+pub enum ReplySubject<'a> {
+    Call(&'a Outcome),
+    Conversation(&'a EndReason),
+}
 
-    /// The replies owed to the same call because its conversation has ended.
-    pub fn of_the_conversation(&self, end_reason: &EndReason) -> Vec<Reply> {
-        let mut replies = self.matching(About::Conversation, |when| match when {
-            RespondWhen::OnConversationComplete => true,
-            RespondWhen::OnConversationError => !end_reason.is_good(),
-            RespondWhen::OnCallComplete
-            | RespondWhen::Always
-            | RespondWhen::OnError
-            | RespondWhen::OnExpired
-            | RespondWhen::Never => false,
-        });
-        for reply in &mut replies {
-            reply.overall_status = if end_reason.is_good() {
-                OverallStatus::Ok
-            } else {
-                OverallStatus::Error
-            };
-            reply.status_message = end_reason.message();
-            reply.error_code = end_reason.error_code();
+impl ReplySubject<'_> {
+    const fn about(self) -> About {
+        match self {
+            Self::Call(_) => About::Call,
+            Self::Conversation(_) => About::Conversation,
         }
-        replies
     }
 
-    fn matching(&self, about: About, wants: impl Fn(RespondWhen) -> bool) -> Vec<Reply> {
+    fn is_for(self, when: RespondWhen) -> bool {
+        match (self, when) {
+            (Self::Call(_), RespondWhen::OnCallComplete | RespondWhen::Always)
+            | (Self::Conversation(_), RespondWhen::OnConversationComplete) => true,
+            (Self::Call(outcome), RespondWhen::OnError) => {
+                outcome.overall_status != OverallStatus::Ok
+            }
+            (Self::Call(outcome), RespondWhen::OnExpired) => outcome.how == Ended::Expired,
+            (Self::Conversation(end_reason), RespondWhen::OnConversationError) => {
+                !end_reason.is_good()
+            }
+            (
+                Self::Call(_),
+                RespondWhen::Never
+                | RespondWhen::OnConversationError
+                | RespondWhen::OnConversationComplete,
+            )
+            | (
+                Self::Conversation(_),
+                RespondWhen::OnCallComplete
+                | RespondWhen::Always
+                | RespondWhen::OnError
+                | RespondWhen::OnExpired
+                | RespondWhen::Never,
+            ) => false,
+        }
+    }
+}
+
+impl ReplyContext<'_> {
+    /// The replies that are owed for it.
+    pub fn replies(&self) -> Vec<Reply> {
         self.subscriptions
             .iter()
             .enumerate()
             .filter(|(_, subscription)| {
                 subscription.response_type != AsyncResponseType::None
-                    && wants(subscription.respond_when)
+                    && self.subject.is_for(subscription.respond_when)
             })
-            .map(|(number, subscription)| Reply::new(self, number, subscription, about))
+            .map(|(number, subscription)| Reply::new(self, number, subscription))
             .collect()
     }
 }

@@ -71,23 +71,21 @@ fn a_call_tells_those_who_asked_for_its_end() {
 
 #[track_caller]
 fn check_call(how: Ended, status: OverallStatus, expected: &[RespondWhen]) {
-    let told = told_of(&outcome(how, status), |told| told.of_the_call());
+    let outcome = outcome(how, status);
+    let told = told_of(ReplySubject::Call(&outcome));
     assert_eq!(told, expected);
 }
 
-fn told_of(
-    outcome: &Outcome,
-    replies: impl Fn(&ReplyContext<'_>) -> Vec<Reply>,
-) -> Vec<RespondWhen> {
+fn told_of(subject: ReplySubject<'_>) -> Vec<RespondWhen> {
     let subscriptions = EVERY.map(subscription);
     let told = ReplyContext {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &subscriptions,
-        outcome,
+        subject,
         now: now(),
     };
-    replies(&told)
+    told.replies()
         .iter()
         .map(|reply| reply.subscription.respond_when)
         .collect()
@@ -95,8 +93,7 @@ fn told_of(
 
 #[test]
 fn a_conversation_tells_those_who_asked_for_its_end() {
-    let ok = outcome(Ended::CarriedOut, OverallStatus::Ok);
-    let good = told_of(&ok, |told| told.of_the_conversation(&EndReason::Complete));
+    let good = told_of(ReplySubject::Conversation(&EndReason::Complete));
     assert_eq!(good, [RespondWhen::OnConversationComplete]);
     for bad in [
         EndReason::TimedOut,
@@ -105,7 +102,7 @@ fn a_conversation_tells_those_who_asked_for_its_end() {
             from: SequenceCode::FIRST,
         },
     ] {
-        let told = told_of(&ok, |told| told.of_the_conversation(&bad));
+        let told = told_of(ReplySubject::Conversation(&bad));
         assert_eq!(
             told,
             [
@@ -117,6 +114,40 @@ fn a_conversation_tells_those_who_asked_for_its_end() {
 }
 
 #[test]
+fn a_conversation_has_the_status_of_the_call_that_ended_it() {
+    let subscriptions = [subscription(RespondWhen::OnConversationComplete)];
+    let said = |end_reason: &EndReason| {
+        let told = ReplyContext {
+            request_id: &RequestId("r-1".to_owned()),
+            sequence: SequenceCode::FIRST,
+            subscriptions: &subscriptions,
+            subject: ReplySubject::Conversation(end_reason),
+            now: now(),
+        };
+        let reply = told.replies().remove(0);
+        (reply.overall_status, reply.error_code)
+    };
+    let failed = |overall_status| EndReason::Failed {
+        by: SequenceCode::FIRST,
+        request_id: RequestId("r-1".to_owned()),
+        overall_status,
+        error_code: Some(12_014),
+        message: String::new(),
+    };
+    assert_eq!(said(&EndReason::Complete), (OverallStatus::Ok, None));
+    for status in [OverallStatus::HasErrors, OverallStatus::Error] {
+        assert_eq!(said(&failed(status)), (status, Some(12_014)));
+    }
+    assert_eq!(
+        said(&EndReason::TimedOut),
+        (OverallStatus::Error, Some(203))
+    );
+    let from = SequenceCode::FIRST;
+    let cancelled = said(&EndReason::Cancelled { from });
+    assert_eq!(cancelled, (OverallStatus::Error, Some(204)));
+}
+
+#[test]
 fn response_type_none_is_told_nothing() {
     let mut silent = subscription(RespondWhen::Always);
     silent.response_type = AsyncResponseType::None;
@@ -125,10 +156,10 @@ fn response_type_none_is_told_nothing() {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[silent],
-        outcome: &outcome,
+        subject: ReplySubject::Call(&outcome),
         now: now(),
     };
-    assert_eq!(told.of_the_call(), []);
+    assert_eq!(told.replies(), []);
 }
 
 fn a_reply() -> Reply {
@@ -137,10 +168,10 @@ fn a_reply() -> Reply {
         request_id: &RequestId("0e1f-2".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[subscription(RespondWhen::Always)],
-        outcome: &outcome,
+        subject: ReplySubject::Call(&outcome),
         now: now(),
     };
-    told.of_the_call().remove(0)
+    told.replies().remove(0)
 }
 
 #[test]

@@ -11,3 +11,4 @@ pub(crate) mod outbox;
 pub mod prefetch;
 pub mod replies;
 pub mod token_buckets;
+mod unrun;

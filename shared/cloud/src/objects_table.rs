@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use calls::Method;
+use calls::{AccountId, ConversationKey, Method};
 use objects::{MailOrder, ObjectKey, Overlay, Request, Stored, Unit, UnitResult};
 use soap::Element;
 
@@ -71,6 +71,8 @@ impl Chunk {
 impl Cloud {
     /// Decides as many of the units as one transaction can hold, and at least one.
     ///
+    /// `carried_out`: the conversation whose call this is, if it is one that was queued.
+    ///
     /// Nothing is written. `overlay` holds what was decided: after the commit it is told so with
     /// `committed`, after a failed one it is thrown away.
     pub async fn decide_chunk(
@@ -78,17 +80,20 @@ impl Cloud {
         overlay: &mut Overlay,
         request: &Request<'_>,
         units: &[Unit],
+        carried_out: Option<&ConversationKey>,
     ) -> Result<Chunk, Error> {
         let mut chunk = Chunk::of_results(Vec::new());
-        let own = request.method == Method::Delete;
+        let is_delete = request.method == Method::Delete;
         for (number, unit) in units.iter().enumerate() {
             if number % READ_AHEAD == 0 {
                 let prefetched = &units[number..units.len().min(number + READ_AHEAD)];
                 self.load_missing(overlay, request, prefetched).await?;
             }
             let result = match request.objects.get(unit.object) {
-                Some(object) if own && cancel::is_scheduled(object) => {
-                    self.cancel(overlay.account(), object, request.now).await?
+                Some(object) if is_delete && cancel::is_scheduled(object) => {
+                    let accounts = accounts_of(overlay, request, object);
+                    self.cancel(&accounts, object, carried_out, request.now)
+                        .await?
                 }
                 Some(_) | None => self.decide_unit(overlay, request, unit).await?,
             };
@@ -182,6 +187,18 @@ impl Cloud {
             .collect::<Result<_, _>>()?;
         Ok((objects, page.next.map(|key| key.sk)))
     }
+}
+
+/// Where a call that an object stands for may have been sent from: the caller's own account, where
+/// those lie that it sent for others, and the one that the object names.
+fn accounts_of(overlay: &Overlay, request: &Request<'_>, object: &Element) -> Vec<AccountId> {
+    let mut accounts = vec![overlay.caller().clone()];
+    if let Some(named) = objects::account_of(object, request.client)
+        && !accounts.contains(&named)
+    {
+        accounts.push(named.into_owned());
+    }
+    accounts
 }
 
 /// Takes what was found of these objects into what is known. What was not found is known not to be

@@ -1,5 +1,6 @@
 //! Who a triggered send may go to, and why somebody gets no mail.
 
+use calls::AccountId;
 use soap::{Element, SubscriberFailure, is_mail_address};
 
 use crate::key::ObjectKey;
@@ -12,6 +13,8 @@ pub(crate) struct Addressee<'a> {
     /// As it came.
     pub(crate) subscriber: &'a Element,
     pub(crate) name: &'a str,
+    /// Whose subscriber it is.
+    pub(crate) account: AccountId,
     pub(crate) at: ObjectKey,
     pub(crate) stored: Option<&'a Element>,
 }

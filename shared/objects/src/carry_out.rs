@@ -1,15 +1,16 @@
 //! One unit of a call's work: from an object, and what is known, to its result.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use calls::{Method, Options, RequestId};
+use calls::{AccountId, Method, Options, RequestId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use soap::{Element, ObjectResult, SubscriberFailure};
 
 use crate::key::ObjectKey;
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::{Missing, Overlay, View};
 use crate::saving::Intent;
 use crate::verdict::{Decision, Refused, Stop};
 use crate::{
@@ -31,6 +32,9 @@ pub struct Request<'a> {
     pub action: Option<&'a str>,
     pub options: &'a Options,
     pub objects: &'a [Element],
+    /// Whose objects they are, but for those that name an account of their own: what `Client` of
+    /// the Options names, else the caller.
+    pub client: &'a AccountId,
     pub request_id: &'a RequestId,
     pub now: Timestamp,
 }
@@ -111,7 +115,7 @@ pub struct Sends {
 }
 
 /// The result of an object from those of its units, in order.
-pub fn merge(units: Vec<UnitResult>) -> ObjectResult {
+pub fn merge(units: Vec<UnitResult>, object: Option<&Element>) -> ObjectResult {
     let mut sends = Vec::with_capacity(units.len());
     for unit in units {
         match unit {
@@ -119,7 +123,7 @@ pub fn merge(units: Vec<UnitResult>) -> ObjectResult {
             UnitResult::Sends(part) => sends.push(part),
         }
     }
-    triggered_send::merge(sends)
+    triggered_send::merge(sends, object)
 }
 
 /// Carries out one unit. Leaves `overlay` as it was when records are missing: load them and ask again.
@@ -147,11 +151,13 @@ pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<
 /// Whether a unit can be decided.
 fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
     let is_send = |object: &&Element| object.type_name.as_deref() == Some("TriggeredSend");
-    match request.objects.get(unit.object).filter(is_send) {
+    let account_of = |object: &Element| account_of(object, request.client).map(Cow::into_owned);
+    let send = request.objects.get(unit.object).filter(is_send);
+    match send.and_then(|object| Some((object, account_of(object)?))) {
         // Its decision builds whole mails, which are not needed here.
-        Some(object) => {
+        Some((object, account)) => {
             let context = DecisionContext {
-                overlay,
+                overlay: overlay.of(&account),
                 request,
                 object,
                 ordinal: unit.object,
@@ -171,8 +177,11 @@ fn decide(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<Decis
             ..ObjectResult::default()
         })));
     };
+    let Some(account) = account_of(object, request.client) else {
+        return Ok(Decision::only(several_accounts(object)));
+    };
     let context = DecisionContext {
-        overlay,
+        overlay: overlay.of(&account),
         request,
         object,
         ordinal: unit.object,
@@ -193,6 +202,29 @@ fn decide(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<Decis
         Err(Stop::Missing(missing)) => Err(missing),
         Err(Stop::Refused(refused)) => Ok(Decision::only(context.refused(*refused))),
     }
+}
+
+/// The account that an object is for: what its own `Client` names, else the one `around` it. `None`:
+/// it names several; the door has refused that.
+pub fn account_of<'a>(object: &Element, around: &'a AccountId) -> Option<Cow<'a, AccountId>> {
+    match soap::client_of(object).account() {
+        Ok(None) => Some(Cow::Borrowed(around)),
+        Ok(Some(account)) => Some(Cow::Owned(account)),
+        Err(_several) => None,
+    }
+}
+
+fn several_accounts(object: &Element) -> UnitResult {
+    let refusal = soap::client_of(object).account().err();
+    whole(ObjectResult {
+        status_message: refusal
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string),
+        error_code: refusal.map(|refusal| refusal.error_code()),
+        object_type: object.type_name.clone().unwrap_or_default(),
+        object: Some(object.clone()),
+        ..ObjectResult::default()
+    })
 }
 
 /// An object that no table item holds would make the call fail for ever.
@@ -221,7 +253,8 @@ pub(crate) fn whole(result: ObjectResult) -> UnitResult {
 /// One object of a call, and what can be known when it is decided.
 #[derive(Clone, Copy)]
 pub(crate) struct DecisionContext<'a> {
-    pub(crate) overlay: &'a Overlay,
+    /// What is known, for objects of the account that this one is for.
+    pub(crate) overlay: View<'a, 'a>,
     pub(crate) request: &'a Request<'a>,
     pub(crate) object: &'a Element,
     pub(crate) ordinal: usize,
@@ -230,6 +263,15 @@ pub(crate) struct DecisionContext<'a> {
 impl<'a> DecisionContext<'a> {
     pub(crate) fn type_name(&self) -> &'a str {
         self.object.type_name.as_deref().unwrap_or_default()
+    }
+
+    /// The account of an object that stands in this one.
+    pub(crate) fn account_of(&self, nested: &Element) -> Result<AccountId, Refused> {
+        match soap::client_of(nested).account() {
+            Ok(None) => Ok(self.overlay.account().clone()),
+            Ok(Some(account)) => Ok(account),
+            Err(several) => Err(Refused::new(several.error_code(), several.to_string())),
+        }
     }
 
     pub(crate) fn intent(&self) -> Intent {

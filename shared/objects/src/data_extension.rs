@@ -4,13 +4,16 @@
 //! removing a data extension gives up the partition in one write, however many rows there are, and
 //! one made again under the same key begins empty.
 
+use calls::AccountId;
 use soap::{Detail, Element, ObjectResult};
 
+use crate::alias;
 use crate::carry_out::{DecisionContext, whole};
 use crate::field::Field;
 use crate::key;
 use crate::keyed::{self, KeyKind};
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::{Missing, View};
+use crate::row::SYSTEM_COLUMNS;
 use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
@@ -53,7 +56,7 @@ const TO_CLEAR: (u32, &str) = (KIND.no_key.0, "The Data Extension to clear was n
 
 /// A data extension by CustomerKey or, failing that, by Name.
 pub(crate) fn find<'a>(
-    overlay: &'a Overlay,
+    overlay: View<'a, '_>,
     key_or_name: &str,
 ) -> Result<Option<(key::ObjectKey, &'a Element)>, Missing> {
     let by_key = key::object(overlay.account(), "DataExtension", key_or_name);
@@ -97,7 +100,8 @@ fn named(context: &DecisionContext<'_>, lacking: (u32, &'static str)) -> Result<
     let mut object = context.object.clone();
     let is_numbered = ["CustomerKey", "ObjectID", "ID"]
         .iter()
-        .any(|field| tree::filled(context.object, field).is_some());
+        .any(|field| tree::filled(context.object, field).is_some())
+        || alias::has_partner_key(context)?;
     let Some(name) = tree::filled(context.object, "Name").filter(|_| !is_numbered) else {
         return Ok(object);
     };
@@ -144,7 +148,15 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     };
     let mut becomes = stored.clone();
     for field in fields_in(context.object) {
-        let name = tree::filled(field, "Name").unwrap_or_default();
+        let id = tree::filled(field, "ObjectID");
+        let is_meant = |other: &Element| match tree::filled(field, "Name") {
+            Some(name) => is_called(other, name),
+            None => id.is_some_and(|id| {
+                let name = other.text_of("Name").unwrap_or_default();
+                field_id(context.overlay.account(), stored, name).eq_ignore_ascii_case(id.trim())
+            }),
+        };
+        let name = tree::filled(field, "Name").or(id).unwrap_or_default();
         let Some(fields) = becomes
             .children
             .iter_mut()
@@ -152,10 +164,7 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         else {
             break;
         };
-        let place = fields
-            .children
-            .iter()
-            .position(|other| is_called(other, name));
+        let place = fields.children.iter().position(is_meant);
         let is_key = |field: &Element| tree::is_true(field, "IsPrimaryKey") == Some(true);
         match place {
             Some(place) if !is_key(&fields.children[place]) => {
@@ -230,6 +239,16 @@ pub(crate) fn fields_in(definition: &Element) -> impl Iterator<Item = &Element> 
         .flat_map(|fields| fields.all("Field"))
 }
 
+/// The ObjectID of a field: always the same for the same field of the same data extension.
+pub(crate) fn field_id(account: &AccountId, definition: &Element, name: &str) -> String {
+    let owner = ["ObjectID", "CustomerKey"]
+        .iter()
+        .find_map(|id| tree::filled(definition, id));
+    let field = format!("{}.{name}", owner.unwrap_or_default());
+    let number = key::number(account, "DataExtensionField", &field, 0);
+    key::guid(account, "DataExtensionField", number)
+}
+
 fn is_called(field: &Element, name: &str) -> bool {
     field
         .text_of("Name")
@@ -295,6 +314,10 @@ fn check_fields(definition: &Element) -> Result<(), Stop> {
     let mut names = std::collections::BTreeSet::new();
     for field in fields_in(definition) {
         let field = Field::read(field).map_err(invalid)?;
+        if SYSTEM_COLUMNS.iter().any(|name| field.is_called(name)) {
+            let name = field.name;
+            return Err(invalid(format!("every row has a [{name}] of its own")).into());
+        }
         if !names.insert(field.name.to_ascii_lowercase()) {
             return Err(invalid(format!("the field [{}] is there twice", field.name)).into());
         }

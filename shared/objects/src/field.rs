@@ -234,7 +234,7 @@ fn boolean(text: &str) -> Option<String> {
 /// As server time in ISO form, so that the order of the texts is the order of the dates.
 fn date(text: &str, now: Timestamp) -> Option<String> {
     if text.eq_ignore_ascii_case("getdate()") {
-        return Some(seconds(SERVER_OFFSET.to_datetime(now)));
+        return Some(server_time(now));
     }
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(seconds(SERVER_OFFSET.to_datetime(instant)));
@@ -257,6 +257,11 @@ fn date(text: &str, now: Timestamp) -> Option<String> {
                 .map(|day| day.at(0, 0, 0, 0))
         })
         .map(seconds)
+}
+
+/// An instant as a value of a Date field.
+pub(crate) fn server_time(now: Timestamp) -> String {
+    seconds(SERVER_OFFSET.to_datetime(now))
 }
 
 fn seconds(date: civil::DateTime) -> String {

@@ -1,12 +1,13 @@
-//! Objects that are kept by their CustomerKey and also found by ID, ObjectID or name: how one is
+//! Objects that are kept by their CustomerKey and also found by ID, ObjectID, PartnerKey or name: how one is
 //! found, made, changed and removed.
 
 use calls::Method;
 use soap::{Element, ObjectResult};
 
+use crate::alias::{self, Named, PARTNER_KEY};
 use crate::carry_out::{DecisionContext, whole};
 use crate::key::{self, ObjectKey};
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::{Missing, View};
 use crate::saving::{self, Intent, LEFT, Write};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
@@ -40,12 +41,41 @@ fn no(reason: (u32, &'static str)) -> Refused {
     Refused::new(reason.0, reason.1)
 }
 
-/// Finds what `object` names: by CustomerKey, else by ObjectID or ID, else by its name. `None`: it
-/// names nothing.
+/// Finds what `object` names: by CustomerKey, else by ObjectID or ID, else by PartnerKey, else by its
+/// name. `None`: it names nothing, or several.
 pub(crate) fn find<'a>(
-    overlay: &'a Overlay,
+    overlay: View<'a, '_>,
     type_name: &str,
     name_field: &str,
+    object: &Element,
+) -> Result<Option<Located<'a>>, Missing> {
+    if let Some(found) = find_by_key(overlay, type_name, object)? {
+        return Ok(Some(found));
+    }
+    let Some(name) = tree::filled(object, name_field) else {
+        return Ok(None);
+    };
+    let named = match is_alias(type_name, name_field) {
+        true => alias::find(overlay, type_name, name_field, name)?,
+        false => Named::Nobody,
+    };
+    match named {
+        Named::One(customer_key) => at(overlay, type_name, customer_key).map(Some),
+        Named::Several => Ok(None),
+        // One that has it for its key and another name is not meant.
+        Named::Nobody => {
+            let found = at(overlay, type_name, name)?;
+            let is_meant = found.object.is_none_or(|stored| {
+                tree::filled(stored, name_field).is_none_or(|has| has.eq_ignore_ascii_case(name))
+            });
+            Ok(is_meant.then_some(found))
+        }
+    }
+}
+
+fn find_by_key<'a>(
+    overlay: View<'a, '_>,
+    type_name: &str,
     object: &Element,
 ) -> Result<Option<Located<'a>>, Missing> {
     if let Some(customer_key) = tree::filled(object, "CustomerKey") {
@@ -54,14 +84,49 @@ pub(crate) fn find<'a>(
     if let Some(found) = numbered(overlay, type_name, object)? {
         return Ok(Some(found));
     }
-    match tree::filled(object, name_field) {
-        Some(name) => at(overlay, type_name, name).map(Some),
-        None => Ok(None),
+    let Some(partner_key) = tree::filled(object, PARTNER_KEY) else {
+        return Ok(None);
+    };
+    match alias::find(overlay, type_name, PARTNER_KEY, partner_key)? {
+        Named::One(customer_key) => at(overlay, type_name, customer_key).map(Some),
+        Named::Nobody | Named::Several => Ok(None),
     }
 }
 
+/// What a new object is to be called: the name of one that is there does not stand in its way, unless
+/// that is its key, too.
+fn find_place<'a>(
+    context: &DecisionContext<'a>,
+    kind: &KeyKind<'_>,
+) -> Result<Option<Located<'a>>, Missing> {
+    let (overlay, object) = (context.overlay, context.object);
+    let found = match context.intent() {
+        Intent::Add => find_by_key(overlay, kind.type_name, object)?,
+        Intent::Change | Intent::Save | Intent::Remove | Intent::Leave => {
+            find(overlay, kind.type_name, kind.name_field, object)?
+        }
+    };
+    if found.is_some() || !matches!(context.intent(), Intent::Add | Intent::Save) {
+        return Ok(found);
+    }
+    let name = tree::filled(object, kind.name_field).or_else(|| tree::filled(object, PARTNER_KEY));
+    name.map(|name| at(overlay, kind.type_name, name))
+        .transpose()
+}
+
+/// Whether objects of a type are found by that field without having it for their key. Data extensions
+/// have a rule of their own for their names.
+fn is_alias(type_name: &str, name_field: &str) -> bool {
+    name_field != "CustomerKey" && type_name != "DataExtension"
+}
+
+fn aliases<'k>(kind: &KeyKind<'k>) -> Vec<&'k str> {
+    let name = Some(kind.name_field).filter(|field| is_alias(kind.type_name, field));
+    name.into_iter().chain([PARTNER_KEY]).collect()
+}
+
 fn at<'a>(
-    overlay: &'a Overlay,
+    overlay: View<'a, '_>,
     type_name: &str,
     customer_key: &str,
 ) -> Result<Located<'a>, Missing> {
@@ -76,7 +141,7 @@ fn at<'a>(
 
 /// Finds an object by its ObjectID or ID.
 fn numbered<'a>(
-    overlay: &'a Overlay,
+    overlay: View<'a, '_>,
     type_name: &str,
     object: &Element,
 ) -> Result<Option<Located<'a>>, Missing> {
@@ -131,16 +196,21 @@ pub(crate) fn decide(
     kind: &KeyKind<'_>,
     check: impl Fn(&DecisionContext<'_>, Option<&Element>, &mut Element) -> Result<(), Stop>,
 ) -> Result<Decision, Stop> {
-    let found = find(
-        context.overlay,
-        kind.type_name,
-        kind.name_field,
-        context.object,
-    )?;
-    let found = match found {
+    let found = match find_place(context, kind)? {
         Some(found) if !is_lost(context, &found) => found,
         Some(_) => return Err(no(kind.lacking).into()),
         None if is_numbered_only(context) => return Err(no(kind.lacking).into()),
+        None if has_namesakes(context, kind)? => {
+            return Err(Refused::new(
+                NAMESAKES,
+                format!(
+                    "More than one {} has this {}: say which one is meant by its CustomerKey",
+                    kind.type_name, kind.name_field
+                ),
+            )
+            .into());
+        }
+        None if is_addressed(context, kind) => return Err(no(kind.lacking).into()),
         None => return Err(no(kind.no_key).into()),
     };
     match context.intent().on(found.object) {
@@ -167,20 +237,59 @@ pub(crate) fn decide(
                 context.request.now.to_string(),
             );
             let result = whole(kept(context, saved(context, kind), &becomes));
-            Ok(Decision::only(result).changing(found.key, Some(becomes)))
+            let names = alias::changes(
+                context,
+                &aliases(kind),
+                &found.customer_key,
+                Some(stored),
+                Some(&becomes),
+            )?;
+            Ok(Decision::only(result)
+                .changing(found.key, Some(becomes))
+                .changing_all(names))
         }
         Write::Remove(stored) => {
             let pointer = pointer_of(context, kind, stored);
             let _known = context.overlay.get(&pointer)?;
+            let names = alias::changes(
+                context,
+                &aliases(kind),
+                &found.customer_key,
+                Some(stored),
+                None,
+            )?;
             let result = whole(ObjectResult {
                 new_id: None,
                 ..context.done(kind.deleted)
             });
             Ok(Decision::only(result)
                 .changing(found.key, None)
-                .changing(pointer, None))
+                .changing(pointer, None)
+                .changing_all(names))
         }
     }
+}
+
+/// The code of an object that is not named well enough.
+const NAMESAKES: u32 = 204;
+
+/// Whether several objects have the name that this one is addressed by.
+fn has_namesakes(context: &DecisionContext<'_>, kind: &KeyKind<'_>) -> Result<bool, Missing> {
+    let Some(name) = tree::filled(context.object, kind.name_field) else {
+        return Ok(false);
+    };
+    if !is_alias(kind.type_name, kind.name_field) {
+        return Ok(false);
+    }
+    let named = alias::find(context.overlay, kind.type_name, kind.name_field, name)?;
+    Ok(matches!(named, Named::Several))
+}
+
+/// Whether an object says by a PartnerKey or a name which one it is.
+fn is_addressed(context: &DecisionContext<'_>, kind: &KeyKind<'_>) -> bool {
+    [PARTNER_KEY, kind.name_field]
+        .iter()
+        .any(|field| tree::filled(context.object, field).is_some())
 }
 
 fn is_numbered_only(context: &DecisionContext<'_>) -> bool {
@@ -223,13 +332,21 @@ fn create(
         key::guid(account, kind.type_name, id),
     );
     tree::set(&mut becomes, "CustomerKey", found.customer_key.clone());
+    let names = alias::changes(
+        context,
+        &aliases(kind),
+        &found.customer_key,
+        None,
+        Some(&becomes),
+    )?;
     let result = whole(kept(context, saved(context, kind), &becomes));
     Ok(Decision::only(result)
         .changing(found.key, Some(becomes))
         .changing(
             pointer,
             Some(Element::of("CustomerKey", found.customer_key)),
-        ))
+        )
+        .changing_all(names))
 }
 
 fn free_id(

@@ -10,6 +10,7 @@
 //! loads the record and asks again.
 
 mod addressee;
+mod alias;
 mod carry_out;
 mod columns;
 mod data_extension;
@@ -30,7 +31,7 @@ mod triggered_send;
 mod triggered_send_definition;
 mod verdict;
 
-pub use carry_out::{Request, Unit, UnitResult, carry_out, merge, missing, units};
+pub use carry_out::{Request, Unit, UnitResult, account_of, carry_out, merge, missing, units};
 pub use key::ObjectKey;
 pub use mail::MailOrder;
 pub use overlay::{Change, Missing, Overlay, Read, Stored};

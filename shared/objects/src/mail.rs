@@ -1,5 +1,6 @@
 //! One mail that a triggered send owes.
 
+use calls::AccountId;
 use serde::{Deserialize, Serialize};
 
 /// A mail, complete: sending it needs nothing else. Stored together with the outcome of its call.
@@ -27,4 +28,6 @@ pub struct MailOrder {
     pub held: bool,
     /// CustomerKey of its definition.
     pub definition: String,
+    /// Whose definition that is: not always the caller's.
+    pub account: AccountId,
 }

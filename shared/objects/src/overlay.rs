@@ -58,6 +58,30 @@ pub struct Overlay {
     mails: Vec<MailOrder>,
 }
 
+/// What is known of the table, for objects of one account: the keys that are made here are of that
+/// account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'w, 'a> {
+    overlay: &'w Overlay,
+    account: &'a AccountId,
+}
+
+impl<'w> View<'w, '_> {
+    /// Whose objects these are.
+    pub(crate) fn account(&self) -> &AccountId {
+        self.account
+    }
+
+    pub(crate) fn get(&self, key: &ObjectKey) -> Result<Option<&'w Element>, Missing> {
+        self.overlay.get(key)
+    }
+
+    /// The same for objects of another account.
+    pub(crate) fn of<'b>(&self, account: &'b AccountId) -> View<'w, 'b> {
+        self.overlay.of(account)
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Known {
     seen_version: Option<u64>,
@@ -94,8 +118,22 @@ impl Overlay {
         }
     }
 
-    pub fn account(&self) -> &AccountId {
+    /// Whose call it is.
+    pub fn caller(&self) -> &AccountId {
         &self.account
+    }
+
+    /// What is known, for objects of that account.
+    pub(crate) fn of<'a>(&self, account: &'a AccountId) -> View<'_, 'a> {
+        View {
+            overlay: self,
+            account,
+        }
+    }
+
+    /// What is known, for the caller's own objects.
+    pub(crate) fn own(&self) -> View<'_, '_> {
+        self.of(&self.account)
     }
 
     /// Takes in what a read found. What this call has changed meanwhile stays as it is.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::data_extension::{self, ROWS};
 use crate::key::{self, ObjectKey};
 use crate::overlay::{Missing, Overlay};
-use crate::{columns, other, row};
+use crate::{columns, other, row, tree};
 
 /// Types with a meaning of their own that are kept; see `other` for the rest.
 const OWN: [&str; 4] = [
@@ -89,7 +89,7 @@ pub fn retrieve_from<'a>(
     overlay: &'a Overlay,
     object_type: &'a str,
 ) -> Result<Result<Source<'a>, RetrieveError>, Missing> {
-    let account = overlay.account();
+    let account = overlay.caller();
     let source = |type_name: &str, kind| {
         Ok(Ok(Source {
             partition: key::partition(account, type_name),
@@ -98,7 +98,7 @@ pub fn retrieve_from<'a>(
         }))
     };
     if let Some(address) = data_extension_in(object_type) {
-        let Some((_, definition)) = data_extension::find(overlay, address)? else {
+        let Some((_, definition)) = data_extension::find(overlay.own(), address)? else {
             return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
         };
         let rows = definition.text_of(ROWS).unwrap_or_default();
@@ -172,11 +172,13 @@ impl Source<'_> {
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
         let is_column = |path: &str| {
-            data_extension::fields_in(definition).any(|field| {
-                field
-                    .text_of("Name")
-                    .is_some_and(|name| name.eq_ignore_ascii_case(path))
-            })
+            let of_system = row::SYSTEM_COLUMNS;
+            of_system.iter().any(|name| name.eq_ignore_ascii_case(path))
+                || data_extension::fields_in(definition).any(|field| {
+                    field
+                        .text_of("Name")
+                        .is_some_and(|name| name.eq_ignore_ascii_case(path))
+                })
         };
         unknown.retain(|path| !is_column(path));
         unknown
@@ -186,24 +188,41 @@ impl Source<'_> {
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
             SourceKind::Objects(_) | SourceKind::Subscribers | SourceKind::Rows(_) => vec![stored],
-            SourceKind::Fields => fields_of(&stored),
+            SourceKind::Fields => fields_of(self.account, &stored),
             SourceKind::Members => memberships_of(&stored),
         }
     }
 }
 
-fn fields_of(definition: &Element) -> Vec<Element> {
+/// The fields of a data extension, with what goes without saying in the definition.
+fn fields_of(account: &AccountId, definition: &Element) -> Vec<Element> {
     let customer_key = definition.text_of("CustomerKey").unwrap_or_default();
     let owner = Element::new("DataExtension").with(Element::of("CustomerKey", customer_key));
-    data_extension::fields_in(definition)
-        .map(|field| {
-            let field = Element {
-                name: "Objects".to_owned(),
-                ..field.clone()
-            };
-            field.typed("DataExtensionField").with(owner.clone())
-        })
-        .collect()
+    let numbered = data_extension::fields_in(definition).enumerate();
+    let fields = numbered.map(|(ordinal, field)| {
+        let name = field.text_of("Name").unwrap_or_default();
+        let is_key = tree::is_true(field, "IsPrimaryKey").unwrap_or(false);
+        let is_required = is_key || tree::is_true(field, "IsRequired").unwrap_or(false);
+        let mut whole = Element {
+            name: "Objects".to_owned(),
+            ..field.clone().typed("DataExtensionField")
+        };
+        tree::set(&mut whole, "IsPrimaryKey", is_key.to_string());
+        tree::set(&mut whole, "IsRequired", is_required.to_string());
+        let object_id = data_extension::field_id(account, definition, name);
+        tree::set(&mut whole, "ObjectID", object_id);
+        for (property, unsaid) in [
+            ("CustomerKey", format!("[{customer_key}].[{name}]")),
+            ("FieldType", "Text".to_owned()),
+            ("Ordinal", ordinal.to_string()),
+        ] {
+            if tree::filled(field, property).is_none() {
+                tree::set(&mut whole, property, unsaid);
+            }
+        }
+        whole.with(owner.clone())
+    });
+    fields.collect()
 }
 
 fn memberships_of(subscriber: &Element) -> Vec<Element> {

@@ -8,7 +8,7 @@ use crate::columns::{
     ColumnError, Given, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
 };
 use crate::data_extension::{self, ROWS};
-use crate::field::Field;
+use crate::field::{self, Field};
 use crate::key::{self, ObjectKey};
 use crate::saving::{Intent, LEFT, Write};
 use crate::tree;
@@ -71,6 +71,17 @@ fn refused(code: u32, message: impl Into<String>) -> Refused {
         code,
         message,
         detail,
+    }
+}
+
+/// Columns that every row has, whatever its data extension says: its number, never given to another
+/// row, and the time when it was made. They stand behind its own.
+pub(crate) const SYSTEM_COLUMNS: [&str; 2] = ["_CustomObjectKey", "_CreatedDate"];
+
+fn add_column(row: &mut Element, name: &str, value: String) {
+    let mut children = row.children.iter_mut();
+    if let Some(values) = children.find(|child| child.name == "Properties") {
+        values.children.push(pair(name, value));
     }
 }
 
@@ -195,10 +206,16 @@ impl Table<'_> {
             Write::Leave => Ok(Decision::only(self.done(LEFT, true))),
             Write::Create => {
                 let row = self.row(None, given)?;
+                let row = self.numbered(row, &at);
                 Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
             Write::Change(stored) => {
-                let row = self.row(Some(stored), given)?;
+                let mut row = self.row(Some(stored), given)?;
+                for name in SYSTEM_COLUMNS {
+                    if let Given::Value(value) = stored_value(stored, name) {
+                        add_column(&mut row, name, value);
+                    }
+                }
                 Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
             Write::Remove(_) => Ok(Decision::only(self.done(DELETED, false)).changing(at, None)),
@@ -246,6 +263,17 @@ impl Table<'_> {
         wrong.or(Element::new("Objects")
             .typed("DataExtensionObject")
             .with(values))
+    }
+
+    /// A new row with what the server knows of it: its number and when it came.
+    fn numbered(&self, mut row: Element, at: &ObjectKey) -> Element {
+        let [number, created] = SYSTEM_COLUMNS;
+        let request_id = &self.context.request.request_id.0;
+        let own = key::row_number(at, request_id, self.context.ordinal);
+        add_column(&mut row, number, own.to_string());
+        let now = field::server_time(self.context.request.now);
+        add_column(&mut row, created, now);
+        row
     }
 
     fn fill_in(&self, field: &Field<'_>, given: &mut Given) {

@@ -3,8 +3,10 @@
 use calls::{AccountId, Method};
 use soap::{Element, ObjectResult, is_mail_address};
 
+use crate::alias::{self, Named, PARTNER_KEY};
 use crate::carry_out::{DecisionContext, whole};
 use crate::key::{self, ObjectKey};
+use crate::overlay::Missing;
 use crate::saving::{self, LEFT, Write};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
@@ -16,8 +18,14 @@ const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Delet
 
 pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let account = context.overlay.account();
-    let (key, name) = key_of(account, context.object)?;
+    let by_partner_key = by_partner_key(context)?;
+    let (key, name) = match by_partner_key {
+        Some(name) => (key::object(account, "Subscriber", name), name),
+        None => key_of(account, context.object)?,
+    };
     let stored = context.overlay.get(&key)?;
+    let names =
+        |after: Option<&Element>| alias::changes(context, &[PARTNER_KEY], name, stored, after);
     match context.intent().on(stored) {
         Write::Leave => Ok(Decision::only(whole(context.done(LEFT)))),
         Write::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
@@ -27,20 +35,43 @@ pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
                 new_id: None,
                 ..context.done("Subscriber deleted")
             };
-            Ok(Decision::only(whole(result)).changing(key, None))
+            let names = names(None)?;
+            Ok(Decision::only(whole(result))
+                .changing(key, None)
+                .changing_all(names))
         }
         Write::Create => {
             check(context.object, true)?;
             let becomes = created(context, name);
             let result = kept(context, saved(context), &becomes);
-            Ok(Decision::only(result).changing(key, Some(becomes)))
+            let names = names(Some(&becomes))?;
+            Ok(Decision::only(result)
+                .changing(key, Some(becomes))
+                .changing_all(names))
         }
         Write::Change(stored) => {
             check(context.object, false)?;
             let becomes = changed(context, stored.clone());
             let result = kept(context, saved(context), &becomes);
-            Ok(Decision::only(result).changing(key, Some(becomes)))
+            let names = names(Some(&becomes))?;
+            Ok(Decision::only(result)
+                .changing(key, Some(becomes))
+                .changing_all(names))
         }
+    }
+}
+
+/// The key of the subscriber who has the PartnerKey that is given, where no other key is.
+fn by_partner_key<'a>(context: &DecisionContext<'a>) -> Result<Option<&'a str>, Missing> {
+    let is_named = ["SubscriberKey", "CustomerKey"]
+        .iter()
+        .any(|field| tree::filled(context.object, field).is_some());
+    let Some(partner_key) = tree::filled(context.object, PARTNER_KEY).filter(|_| !is_named) else {
+        return Ok(None);
+    };
+    match alias::find(context.overlay, "Subscriber", PARTNER_KEY, partner_key)? {
+        Named::One(name) => Ok(Some(name)),
+        Named::Nobody | Named::Several => Ok(None),
     }
 }
 

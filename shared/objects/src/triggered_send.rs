@@ -1,6 +1,6 @@
 //! TriggeredSend: one mail per valid subscriber, owed together with the outcome.
 
-use calls::Method;
+use calls::{AccountId, Method};
 use soap::{Detail, Element, ObjectResult};
 
 use crate::addressee::{self, Addressee, Failure};
@@ -8,7 +8,7 @@ use crate::carry_out::{DecisionContext, Sends, Unit, UnitResult};
 use crate::key;
 use crate::keyed::{self, Located};
 use crate::mail::MailOrder;
-use crate::overlay::Missing;
+use crate::overlay::{Missing, View};
 use crate::personalise::{ValueContext, Values, one_line, personalise};
 use crate::subscriber;
 use crate::tree;
@@ -39,10 +39,9 @@ pub(crate) fn decide(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decis
 
 /// Whether all is known that the decision on a unit needs.
 pub(crate) fn look_ahead(context: &DecisionContext<'_>, unit: &Unit) -> Result<(), Missing> {
-    match Send::prepare(context) {
-        Ok(_) => addressees(context, unit).map(|_addressees| ()),
+    match Send::prepare(context).and_then(|_send| addressees(context, unit)) {
         Err(Stop::Missing(missing)) => Err(missing),
-        Err(Stop::Refused(_)) => Ok(()),
+        Ok(_) | Err(Stop::Refused(_)) => Ok(()),
     }
 }
 
@@ -118,15 +117,13 @@ fn slice_of(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop
 }
 
 /// The subscribers of a unit with what is stored of them, which is asked for at once.
-fn addressees<'a>(
-    context: &DecisionContext<'a>,
-    unit: &Unit,
-) -> Result<Vec<Addressee<'a>>, Missing> {
+fn addressees<'a>(context: &DecisionContext<'a>, unit: &Unit) -> Result<Vec<Addressee<'a>>, Stop> {
     let mut missing = Vec::new();
     let mut addressees = Vec::new();
     for (ordinal, subscriber) in subscribers(context, unit) {
         let name = addressee::name_of(subscriber).unwrap_or_default();
-        let at = key::object(context.overlay.account(), "Subscriber", name);
+        let account = context.account_of(subscriber)?;
+        let at = key::object(&account, "Subscriber", name);
         // Who has no name is nobody's record; that becomes a failure later.
         match if name.is_empty() {
             Ok(None)
@@ -137,6 +134,7 @@ fn addressees<'a>(
                 ordinal,
                 subscriber,
                 name,
+                account,
                 at,
                 stored,
             }),
@@ -146,7 +144,7 @@ fn addressees<'a>(
     if missing.is_empty() {
         Ok(addressees)
     } else {
-        Err(Missing(missing))
+        Err(Missing(missing).into())
     }
 }
 
@@ -154,6 +152,8 @@ fn addressees<'a>(
 struct Send<'a> {
     definition: &'a Element,
     definition_key: String,
+    /// Whose definition it is.
+    account: AccountId,
     email: Email<'a>,
     /// Attributes of the TriggeredSend itself.
     values: Values<'a>,
@@ -162,11 +162,14 @@ struct Send<'a> {
 
 impl<'a> Send<'a> {
     fn prepare(context: &DecisionContext<'a>) -> Result<Self, Stop> {
+        let named = definition_in(context.object)?;
+        let account = context.account_of(named)?;
+        let definitions = context.overlay.of(&account);
         let Located {
             customer_key: definition_key,
             object,
             ..
-        } = definition_of(context)?;
+        } = find_definition(definitions, named)?;
         let Some(definition) = object else {
             return Err(Refused::new(UNABLE_TO_CREATE, "Invalid Customer Key").into());
         };
@@ -184,7 +187,7 @@ impl<'a> Send<'a> {
                 return Err(Refused::new(UNABLE_TO_CREATE, message).into());
             }
         };
-        let email = email_of(context.overlay, definition)?;
+        let email = email_of(definitions, definition)?;
         if matches!(email, Email::None | Email::NotFound) {
             return Err(not_configured().into());
         }
@@ -193,6 +196,7 @@ impl<'a> Send<'a> {
         Ok(Self {
             definition,
             definition_key,
+            account,
             email,
             values,
             is_held,
@@ -232,6 +236,7 @@ impl<'a> Send<'a> {
             text,
             held: self.is_held,
             definition: self.definition_key.clone(),
+            account: self.account.clone(),
         })
     }
 
@@ -283,7 +288,7 @@ impl<'a> Send<'a> {
         let updates = tree::is_true(self.definition, "AutoUpdateSubscribers") == Some(true);
         let now = context.request.now.to_string();
         let mut becomes = match to.stored {
-            None => subscriber::new(context.overlay.account(), to.name, &now),
+            None => subscriber::new(&to.account, to.name, &now),
             Some(stored) if updates => stored.clone(),
             Some(_) => return None,
         };
@@ -305,24 +310,23 @@ impl<'a> Send<'a> {
     }
 }
 
-fn definition_of<'a>(context: &DecisionContext<'a>) -> Result<Located<'a>, Stop> {
-    let named = context.object.child("TriggeredSendDefinition");
+/// What a triggered send names its definition by.
+fn definition_in(send: &Element) -> Result<&Element, Refused> {
+    let named = send.child("TriggeredSendDefinition");
     let is_named = |named: &&Element| {
-        ["CustomerKey", "ObjectID", "ID"]
+        ["CustomerKey", "ObjectID", "ID", "PartnerKey"]
             .iter()
             .any(|field| tree::filled(named, field).is_some())
     };
-    let Some(named) = named.filter(is_named) else {
+    named.filter(is_named).ok_or_else(|| {
         let message =
             "The Triggered Send Object must contain the Triggered Send ID or the Customer Key";
-        return Err(Refused::new(UNABLE_TO_CREATE, message).into());
-    };
-    let found = keyed::find(
-        context.overlay,
-        "TriggeredSendDefinition",
-        "CustomerKey",
-        named,
-    )?;
+        Refused::new(UNABLE_TO_CREATE, message)
+    })
+}
+
+fn find_definition<'a>(definitions: View<'a, '_>, named: &Element) -> Result<Located<'a>, Stop> {
+    let found = keyed::find(definitions, "TriggeredSendDefinition", "CustomerKey", named)?;
     found.ok_or_else(|| {
         Refused::new(
             NO_DEFINITION,
@@ -340,8 +344,8 @@ fn add_attributes<'a>(values: &mut Values<'a>, object: &'a Element) {
     }
 }
 
-/// The result of a triggered send from those of its slices.
-pub(crate) fn merge(slices: Vec<Sends>) -> ObjectResult {
+/// The result of a triggered send from those of its slices, with the send as it came.
+pub(crate) fn merge(slices: Vec<Sends>, send: Option<&Element>) -> ObjectResult {
     let mut whole = Sends::default();
     for slice in slices {
         whole.mails += slice.mails;
@@ -369,6 +373,7 @@ pub(crate) fn merge(slices: Vec<Sends>) -> ObjectResult {
         object_type: "TriggeredSend".to_owned(),
         correlation_id: whole.correlation_id,
         new_id: Some(0),
+        object: send.cloned(),
         detail: Detail::TriggeredSend {
             failures: whole.failures,
         },

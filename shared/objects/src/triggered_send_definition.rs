@@ -2,9 +2,9 @@
 
 use soap::Element;
 
-use crate::carry_out::DecisionContext;
+use crate::carry_out::{DecisionContext, account_of};
 use crate::keyed::{self, KeyKind};
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::{Missing, View};
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 
@@ -143,13 +143,17 @@ pub(crate) enum Email<'a> {
 }
 
 pub(crate) fn email_of<'a>(
-    overlay: &'a Overlay,
+    overlay: View<'a, '_>,
     definition: &'a Element,
 ) -> Result<Email<'a>, Missing> {
     let Some(inline) = definition.child("Email").filter(|email| !email.nil) else {
         return Ok(Email::None);
     };
-    let found = keyed::find(overlay, "Email", "Name", inline)?.and_then(|found| found.object);
+    let Some(account) = account_of(inline, overlay.account()) else {
+        return Ok(Email::NotFound);
+    };
+    let emails = overlay.of(&account);
+    let found = keyed::find(emails, "Email", "Name", inline)?.and_then(|found| found.object);
     let has_words = ["HTMLBody", "TextBody"]
         .iter()
         .any(|body| tree::filled(inline, body).is_some());

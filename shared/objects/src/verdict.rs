@@ -35,6 +35,12 @@ impl Decision {
     }
 
     #[must_use]
+    pub(crate) fn changing_all(mut self, changes: Vec<(ObjectKey, Option<Element>)>) -> Self {
+        self.changes.extend(changes);
+        self
+    }
+
+    #[must_use]
     pub(crate) fn relying_on(mut self, key: ObjectKey) -> Self {
         self.relied_on.push(key);
         self

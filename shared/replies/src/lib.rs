@@ -8,7 +8,7 @@ pub mod form;
 
 use calls::{DeliveryResult, Reply, ReplyState};
 use cloud::outbound::callback::Post;
-use cloud::records::reply_record::ReplyRecord;
+use cloud::records::reply_record::{ReplyLocation, ReplyRecord};
 use cloud::{Cloud, CommitError, Error};
 use soap::ObjectDetail;
 use tracing::{info, warn};
@@ -68,7 +68,11 @@ pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<S
     let Some(outcome) = outcome else {
         return Ok(None);
     };
-    let results = outcome.object_results(cloud).await?;
+    let call = match &record.kept {
+        ReplyLocation::InHeader(header) => header.only.call.as_deref(),
+        ReplyLocation::Apart | ReplyLocation::WithOutcome(_) => None,
+    };
+    let results = outcome.object_results(cloud, call).await?;
     if results.is_empty() {
         return Ok(None);
     }

@@ -146,7 +146,10 @@ fn write_fault_12(writer: &mut Writer, answering: &Answering<'_>, fault: &Fault)
     };
     writer.leaf("soap:Value", code);
     if fault.code == FaultCode::Security {
-        writer.raw("<soap:Subcode><soap:Value>wsse:Security</soap:Value></soap:Subcode>");
+        // Declared on the very element, too: .NET looks for the prefix of a QName nowhere else.
+        writer.raw("<soap:Subcode><soap:Value");
+        writer.attribute("xmlns:wsse", SECURITY);
+        writer.raw(">wsse:Security</soap:Value></soap:Subcode>");
     }
     writer.close("soap:Code");
     writer.raw("<soap:Reason><soap:Text xml:lang=\"en\">");

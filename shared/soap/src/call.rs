@@ -2,17 +2,19 @@
 
 use calls::{ConversationId, Method, Options, Place, Refusal, RequestType};
 
+use crate::client::{ClientContext, client_of};
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
-use crate::options::{self, ClientContext};
+use crate::options;
 use crate::validation;
 
 /// One Create, Update, Delete or Perform, read but not taken in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallRequest {
     pub method: Method,
-    pub client: Option<ClientContext>,
+    /// For whom: of its Options or, as Perform may have it, its own.
+    pub client: ClientContext,
     /// As written. Whoever lets an account be asynchronous by default sets it before `check` and
     /// `place`.
     pub request_type: Option<RequestType>,
@@ -32,6 +34,7 @@ pub struct CallRequest {
 /// Reads the request; its objects move out of `body`.
 pub(crate) fn take(method: Method, body: Element) -> Result<CallRequest, Fault> {
     let read = options::read(&body)?;
+    let client = read.client.unwrap_or_else(|| client_of(&body));
     let action = fields::trimmed(&body, "Action")?.map(str::to_owned);
     // Two lists are refused like two of anything else; the one there is gives its objects away.
     fields::single(&body, "Definitions")?;
@@ -50,7 +53,7 @@ pub(crate) fn take(method: Method, body: Element) -> Result<CallRequest, Fault> 
     };
     Ok(CallRequest {
         method,
-        client: read.client,
+        client,
         request_type: read.request_type,
         conversation_id: read.conversation_id,
         sequence_code: read.sequence_code,

@@ -1,9 +1,9 @@
 //! Extract and Execute: requests that name a thing to be done and its parameters.
 
+use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
-use crate::options::{self, ClientContext};
 
 /// The extracts asked for in one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,9 +91,7 @@ pub(crate) fn read_execute(body: &Element) -> Result<ExecuteRequest, Fault> {
 }
 
 fn read_client(request: &Element) -> Result<Option<ClientContext>, Fault> {
-    fields::single(request, "Client")?
-        .map(options::read_client)
-        .transpose()
+    Ok(fields::single(request, "Client")?.map(ClientContext::read))
 }
 
 fn pairs(list: &Element, name: &str) -> Result<Vec<(String, String)>, Fault> {

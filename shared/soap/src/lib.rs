@@ -11,6 +11,7 @@
 
 mod answer;
 mod call;
+mod client;
 mod definitions;
 mod describe;
 pub mod element;
@@ -44,6 +45,7 @@ pub use answer::{
     Answering, PAYLOAD_BYTES_MAX, carried_bytes, carried_bytes_as_text, envelope, write_fault,
 };
 pub use call::CallRequest;
+pub use client::{ClientContext, client_of, clients_in, no_access};
 pub use definitions::write_definitions;
 pub use describe::DescribeRequest;
 pub use element::Element;
@@ -59,7 +61,6 @@ pub use listings::{
 pub use namespaces::API;
 pub use objects::ObjectDetail;
 pub use operation::{Operation, read_operation, take_operation};
-pub use options::ClientContext;
 pub use password_digest::{FRESH, PasswordDigest};
 pub use payload::{canonical, digest, read_canonical};
 pub use query::QueryRequest;

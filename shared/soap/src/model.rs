@@ -5,10 +5,11 @@
 
 mod notation;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::LazyLock;
 
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 19] = [
     include_str!("../model/base.txt"),
     include_str!("../model/options.txt"),
     include_str!("../model/results.txt"),
@@ -20,7 +21,14 @@ const TEXTS: [&str; 12] = [
     include_str!("../model/data-extensions.txt"),
     include_str!("../model/sends.txt"),
     include_str!("../model/activities.txt"),
-    include_str!("../model/objects.txt"),
+    include_str!("../model/accounts.txt"),
+    include_str!("../model/content.txt"),
+    include_str!("../model/automations.txt"),
+    include_str!("../model/recurrences.txt"),
+    include_str!("../model/tracking.txt"),
+    include_str!("../model/validation.txt"),
+    include_str!("../model/mobile.txt"),
+    include_str!("../model/lists.txt"),
 ];
 
 /// What every object is derived from.
@@ -37,6 +45,8 @@ pub(crate) struct Model {
     /// In the order of the text.
     pub(crate) definitions: Vec<Definition>,
     by_name: HashMap<&'static str, Complex>,
+    /// Types that others are derived from.
+    extended: HashSet<&'static str>,
 }
 
 /// One line of the model.
@@ -59,12 +69,14 @@ pub(crate) enum Definition {
         name: &'static str,
         fields: Vec<Field>,
     },
+    /// A type that may stand alone, as the element of its name.
+    Element { name: &'static str },
 }
 
 /// One element inside a type.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
-    /// Empty for a choice.
+    /// Empty for a choice, and for whatever there may be.
     pub(crate) name: &'static str,
     pub(crate) content: Content,
     pub(crate) is_optional: bool,
@@ -77,6 +89,8 @@ pub(crate) enum Content {
     Named(&'static str),
     Anonymous(Vec<Field>),
     Choice(Vec<Field>),
+    /// Elements that nothing is known of.
+    Any,
 }
 
 /// A type with the fields of its bases before its own, ready for looking up.
@@ -85,8 +99,12 @@ pub(crate) struct Complex {
     positions: HashMap<&'static str, usize>,
     /// Its own name and those that it is derived from.
     kin: Vec<&'static str>,
-    /// Nothing is known of it but that it is an object, so that whatever it holds may be right.
+    /// Parts of which there must be exactly one.
+    choices: Vec<Range<usize>>,
+    /// Whatever it holds may be right.
     is_open: bool,
+    /// Of an abstract type, the first that may stand for it.
+    concrete: Option<&'static str>,
 }
 
 /// One of a type's fields.
@@ -104,9 +122,25 @@ enum ModelFieldType {
 }
 
 impl Complex {
-    fn new(definition: &[Field]) -> Self {
+    fn new<'f>(definition: impl IntoIterator<Item = &'f Field>) -> Self {
         let mut parts = Vec::new();
-        collect(definition, &mut parts);
+        let mut choices = Vec::new();
+        let mut is_open = false;
+        for field in definition {
+            match &field.content {
+                Content::Any => is_open = true,
+                Content::Choice(alternatives) => {
+                    let first = parts.len();
+                    parts.extend(alternatives.iter().map(|field| Part::new(field, false)));
+                    if !field.is_optional {
+                        choices.push(first..parts.len());
+                    }
+                }
+                Content::Named(_) | Content::Anonymous(_) => {
+                    parts.push(Part::new(field, !field.is_optional));
+                }
+            }
+        }
         let names = parts.iter().map(|part| part.name);
         let positions = names
             .enumerate()
@@ -116,7 +150,9 @@ impl Complex {
             parts,
             positions,
             kin: Vec::new(),
-            is_open: false,
+            choices,
+            is_open,
+            concrete: None,
         }
     }
 
@@ -180,29 +216,37 @@ impl Complex {
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }
+
+    /// Positions of which no such type is without one, and has no two.
+    pub(crate) fn choices(&self) -> &[Range<usize>] {
+        &self.choices
+    }
+
+    /// The name of the field at a position.
+    pub(crate) fn name(&self, position: usize) -> &'static str {
+        self.parts.get(position).map_or("", |part| part.name)
+    }
+
+    /// What is written in its place, since no element may be of an abstract type.
+    pub(crate) fn concrete(&self) -> Option<&'static str> {
+        self.concrete
+    }
 }
 
-/// The fields in order; the alternatives of a choice one after the other, none of them required.
-fn collect(definition: &[Field], parts: &mut Vec<Part>) {
-    for field in definition {
+impl Part {
+    fn new(field: &Field, is_required: bool) -> Self {
         let of = match &field.content {
             Content::Named(name) => ModelFieldType::Named(name),
             Content::Anonymous(inner) => ModelFieldType::Anonymous(Complex::new(inner)),
-            Content::Choice(alternatives) => {
-                let first = parts.len();
-                collect(alternatives, parts);
-                parts[first..]
-                    .iter_mut()
-                    .for_each(|part| part.is_required = false);
-                continue;
-            }
+            // No part of a choice is one, or is nameless: the notation has no such line.
+            Content::Choice(_) | Content::Any => ModelFieldType::Named("string"),
         };
-        parts.push(Part {
+        Self {
             name: field.name,
             of,
-            is_required: !field.is_optional,
+            is_required,
             is_nillable: field.is_nillable,
-        });
+        }
     }
 }
 
@@ -225,70 +269,89 @@ impl Model {
                 Definition::Enumeration { .. }
                 | Definition::Complex { .. }
                 | Definition::Pattern { .. }
-                | Definition::Message { .. } => None,
+                | Definition::Message { .. }
+                | Definition::Element { .. } => None,
             });
         match type_name {
             "boolean" => "false",
             "byte" | "short" | "int" | "integer" | "long" | "double" => "0",
+            "dateTime" => "0001-01-01T00:00:00",
+            "time" => "00:00:00",
             _ => first.unwrap_or_default(),
         }
     }
 
     /// Whether there are types that say more than this one, and may stand in its place.
     pub(crate) fn is_extended(&self, name: &str) -> bool {
-        self.definitions.iter().any(|definition| match definition {
-            Definition::Complex { base, .. } => *base == Some(name),
-            Definition::Enumeration { .. }
-            | Definition::Pattern { .. }
-            | Definition::Message { .. } => false,
-        })
+        self.extended.contains(name)
     }
 
     fn parse(texts: &[&'static str]) -> Self {
         let definitions = notation::read(texts);
-        let mut by_name = HashMap::new();
-        for definition in &definitions {
-            if let Definition::Complex { name, fields, .. } = definition {
-                let chain = ancestry(&definitions, name);
-                let all: Vec<Field> = chain
-                    .iter()
-                    .rev()
-                    .flat_map(|(_, own)| own.to_vec())
-                    .collect();
-                let mut complex = Complex::new(&all);
-                complex.kin = chain.iter().map(|(kin, _)| *kin).collect();
-                complex.is_open = complex.is_object() && *name != OBJECT && fields.is_empty();
-                by_name.insert(*name, complex);
-            }
-        }
+        let heirs = heirs(&definitions);
+        let by_name = heirs.keys().map(|name| (*name, whole(&heirs, name)));
         Self {
+            by_name: by_name.collect(),
+            extended: heirs.values().filter_map(|heir| heir.base).collect(),
             definitions,
-            by_name,
         }
     }
 }
 
-/// A type and what it is derived from, itself first.
-fn ancestry<'a>(definitions: &'a [Definition], name: &str) -> Vec<(&'static str, &'a [Field])> {
-    let mut chain = Vec::new();
-    let mut wanted = Some(name);
-    while let Some(name) = wanted.take() {
-        for definition in definitions {
-            if let Definition::Complex {
-                name: found,
-                base,
+/// A type as it is told: what it adds to its base.
+#[derive(Clone, Copy)]
+struct Heir<'a> {
+    base: Option<&'static str>,
+    is_abstract: bool,
+    fields: &'a [Field],
+    /// Its place in the texts.
+    at: usize,
+}
+
+fn heirs(definitions: &[Definition]) -> BTreeMap<&'static str, Heir<'_>> {
+    let numbered = definitions.iter().enumerate();
+    let complex = numbered.filter_map(|(at, definition)| match definition {
+        Definition::Complex {
+            name,
+            base,
+            is_abstract,
+            fields,
+        } => {
+            let heir = Heir {
+                base: *base,
+                is_abstract: *is_abstract,
                 fields,
-                ..
-            } = definition
-                && *found == name
-            {
-                chain.push((*found, fields.as_slice()));
-                wanted = *base;
-                break;
-            }
+                at,
+            };
+            Some((*name, heir))
         }
+        Definition::Enumeration { .. }
+        | Definition::Pattern { .. }
+        | Definition::Message { .. }
+        | Definition::Element { .. } => None,
+    });
+    complex.collect()
+}
+
+/// A type with all that it inherits.
+fn whole(heirs: &BTreeMap<&'static str, Heir<'_>>, name: &'static str) -> Complex {
+    let mut chain: Vec<(&'static str, Heir<'_>)> = Vec::new();
+    let mut wanted = Some(name);
+    while let Some(name) = wanted {
+        let heir = heirs.get(name);
+        chain.extend(heir.map(|heir| (name, *heir)));
+        wanted = heir.and_then(|heir| heir.base);
     }
-    chain
+    let fields = chain.iter().rev().flat_map(|(_, heir)| heir.fields);
+    let is_abstract = chain.first().is_some_and(|(_, heir)| heir.is_abstract);
+    let stands_for_it = |heir: &Heir<'_>| heir.base == Some(name) && !heir.is_abstract;
+    let concrete = heirs.iter().filter(|(_, heir)| stands_for_it(heir));
+    let concrete = concrete.min_by_key(|(_, heir)| heir.at);
+    Complex {
+        kin: chain.iter().map(|(kin, _)| *kin).collect(),
+        concrete: concrete.filter(|_| is_abstract).map(|(name, _)| *name),
+        ..Complex::new(fields)
+    }
 }
 
 #[cfg(test)]
@@ -297,9 +360,18 @@ mod tests {
 
     #[test]
     fn every_named_type_is_defined() {
-        const SIMPLE: [&str; 10] = [
-            "string", "int", "long", "short", "byte", "boolean", "dateTime", "time", "integer",
+        const SIMPLE: [&str; 11] = [
+            "string",
+            "int",
+            "long",
+            "short",
+            "byte",
+            "boolean",
+            "dateTime",
+            "time",
+            "integer",
             "double",
+            "base64Binary",
         ];
         let model = model();
         let defined = |wanted: &str| {
@@ -308,7 +380,7 @@ mod tests {
                     Definition::Complex { name, .. }
                     | Definition::Enumeration { name, .. }
                     | Definition::Pattern { name, .. } => *name == wanted,
-                    Definition::Message { .. } => false,
+                    Definition::Message { .. } | Definition::Element { .. } => false,
                 })
         };
         for definition in &model.definitions {
@@ -320,6 +392,7 @@ mod tests {
                     check_fields(name, fields, &defined);
                 }
                 Definition::Message { name, fields } => check_fields(name, fields, &defined),
+                Definition::Element { name } => assert!(defined(name), "{name}"),
                 Definition::Enumeration { .. } | Definition::Pattern { .. } => {}
             }
         }
@@ -332,25 +405,118 @@ mod tests {
                 Content::Anonymous(inner) | Content::Choice(inner) => {
                     check_fields(owner, inner, defined);
                 }
+                Content::Any => {}
             }
         }
     }
 
+    /// The figures of the original's description, and what has been added to it since: an element
+    /// of Options, and a value of RespondWhen.
     #[test]
-    fn there_are_149_objects() {
-        let model = model();
-        let objects = model
-            .definitions
-            .iter()
-            .filter(|definition| match definition {
-                Definition::Complex { name, .. } => {
-                    *name != OBJECT && model.complex(name).is_some_and(Complex::is_object)
+    fn there_is_as_much_of_everything_as_the_original_has() {
+        let mut counted = Counted::default();
+        model().definitions.iter().for_each(|it| counted.count(it));
+        let expected = Counted {
+            types: 252,
+            derived: 195,
+            elements: 1_383 + 1,
+            simple_types: 63,
+            values: 272 + 1,
+            messages: 26,
+            elements_of_messages: 71,
+            global_elements: 26 + 33,
+        };
+        assert_eq!(counted, expected);
+        let objects = complex_types().filter(|it| it.is_object());
+        assert_eq!(objects.count(), 1 + 149);
+    }
+
+    fn complex_types() -> impl Iterator<Item = &'static Complex> {
+        let names = model().definitions.iter().filter_map(|it| match it {
+            Definition::Complex { name, .. } => Some(*name),
+            Definition::Enumeration { .. }
+            | Definition::Pattern { .. }
+            | Definition::Message { .. }
+            | Definition::Element { .. } => None,
+        });
+        names.filter_map(|name| model().complex(name))
+    }
+
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Counted {
+        types: usize,
+        derived: usize,
+        elements: usize,
+        simple_types: usize,
+        values: usize,
+        messages: usize,
+        elements_of_messages: usize,
+        global_elements: usize,
+    }
+
+    impl Counted {
+        fn count(&mut self, definition: &Definition) {
+            match definition {
+                Definition::Complex { base, fields, .. } => {
+                    self.types += 1;
+                    self.derived += usize::from(base.is_some());
+                    self.elements += elements(fields);
                 }
-                Definition::Enumeration { .. }
-                | Definition::Pattern { .. }
-                | Definition::Message { .. } => false,
-            });
-        assert_eq!(objects.count(), 149);
+                Definition::Enumeration { values, .. } => {
+                    self.simple_types += 1;
+                    self.values += values.len();
+                }
+                Definition::Pattern { .. } => self.simple_types += 1,
+                Definition::Message { fields, .. } => {
+                    self.messages += 1;
+                    self.global_elements += 1;
+                    self.elements_of_messages += elements(fields);
+                }
+                Definition::Element { .. } => self.global_elements += 1,
+            }
+        }
+    }
+
+    fn elements(fields: &[Field]) -> usize {
+        let count = |field: &Field| match &field.content {
+            Content::Named(_) => 1,
+            Content::Anonymous(inner) => 1 + elements(inner),
+            Content::Choice(alternatives) => elements(alternatives),
+            Content::Any => 0,
+        };
+        fields.iter().map(count).sum()
+    }
+
+    #[test]
+    fn types_are_derived_from_what_the_original_derives_them_from() {
+        for (name, chain) in [
+            ("BounceEvent", "BounceEvent TrackingEvent APIObject"),
+            ("BusinessUnit", "BusinessUnit Account APIObject"),
+            (
+                "AutomationInstance",
+                "AutomationInstance Automation InteractionDefinition InteractionBaseObject APIObject",
+            ),
+            ("YearlyRecurrence", "YearlyRecurrence Recurrence"),
+            ("UserMap", "UserMap APIProperty"),
+        ] {
+            let complex = model().complex(name).expect(name);
+            assert_eq!(complex.kin.join(" "), chain);
+        }
+    }
+
+    /// What a type is not without is written even where it was never set, and so on within it.
+    #[test]
+    fn no_type_needs_itself() {
+        complex_types().for_each(|complex| check_needs(complex, 0));
+    }
+
+    fn check_needs(complex: &Complex, depth: usize) {
+        assert!(depth < 8, "{:?}", complex.kin);
+        let concrete = complex.concrete.and_then(|name| model().complex(name));
+        let complex = concrete.unwrap_or(complex);
+        for child in complex.required().filter_map(|(at, _)| complex.child(at)) {
+            check_needs(child, depth + 1);
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Writing objects into answers: every element in its place, nothing that the WSDL does not know.
 
+use std::ops::Range;
+
 use crate::element::Element;
 use crate::model::{self, Complex, OBJECT};
 use crate::payload;
@@ -8,8 +10,10 @@ use crate::write::Writer;
 /// How much of an object an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectDetail {
-    /// Nothing, but for its CorrelationID if it has one.
+    /// Nothing.
     None,
+    /// Nothing but its CorrelationID, if it has one.
+    Correlation,
     /// What every object has: ids, keys, CorrelationID.
     Base,
     Whole,
@@ -35,7 +39,7 @@ pub(crate) fn write_object(
 ) {
     let type_name = object.type_name.as_deref();
     match model::model().complex(type_name.unwrap_or(OBJECT)) {
-        _ if detail == ObjectDetail::None => {}
+        _ if matches!(detail, ObjectDetail::None | ObjectDetail::Correlation) => {}
         Some(complex) => write_complex(writer, object, name, complex, detail),
         None => payload::write_element(writer, object, name),
     }
@@ -51,6 +55,12 @@ fn write_complex(
     complex: &Complex,
     detail: ObjectDetail,
 ) {
+    if let Some(concrete) = complex.concrete()
+        && let Some(complex) = model::model().complex(concrete)
+    {
+        let object = object.clone().typed(concrete);
+        return write_complex(writer, &object, name, complex, detail);
+    }
     let mut children: Vec<(usize, Child<'_>)> = Vec::with_capacity(object.children.len() + 2);
     for child in &object.children {
         match complex.position(&child.name) {
@@ -62,6 +72,9 @@ fn write_complex(
             }
             Some(_) | None => {}
         }
+    }
+    for choice in complex.choices() {
+        choose(&mut children, choice, complex);
     }
     for (position, name) in complex.required() {
         if !children.iter().any(|(present, _)| *present == position) {
@@ -93,6 +106,19 @@ fn write_complex(
     writer.close(name);
 }
 
+/// Leaves the first of the alternatives that are there, or puts the first that there is.
+fn choose(children: &mut Vec<(usize, Child<'_>)>, choice: &Range<usize>, complex: &Complex) {
+    let chosen = children
+        .iter()
+        .find(|(position, _)| choice.contains(position));
+    match chosen.map(|(position, _)| *position) {
+        Some(chosen) => {
+            children.retain(|(position, _)| *position == chosen || !choice.contains(position));
+        }
+        None => children.push((choice.start, Child::Unset(complex.name(choice.start)))),
+    }
+}
+
 enum Child<'a> {
     Present(&'a Element),
     Nil(&'static str),
@@ -109,7 +135,7 @@ fn is_shown(child: &Element, complex: &Complex, position: usize, detail: ObjectD
     let is_detailed = || match detail {
         ObjectDetail::Whole => true,
         ObjectDetail::Base => is_base() || (complex.is_required(position) && is_plain()),
-        ObjectDetail::None => false,
+        ObjectDetail::None | ObjectDetail::Correlation => false,
     };
     (!child.nil || complex.is_nillable(position)) && is_detailed()
 }

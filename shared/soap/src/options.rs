@@ -7,6 +7,7 @@ use calls::{
     SaveOption, Subscription,
 };
 
+use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields::{self, unreadable};
@@ -52,16 +53,6 @@ const RESPOND_WHEN: [(&str, RespondWhen); 7] = [
     ("OnExpired", RespondWhen::OnExpired),
 ];
 
-/// For whom a call is made: `Options/Client`. An account may act for a child that it owns.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClientContext {
-    /// `ID`, or `ClientID` where only that is given.
-    pub id: Option<i64>,
-    pub customer_key: Option<String>,
-    pub partner_client_key: Option<String>,
-    pub user_id: Option<i64>,
-}
-
 /// Options as read.
 #[derive(Debug, Default)]
 pub(crate) struct ReadOptions {
@@ -90,26 +81,13 @@ pub(crate) fn read(request: &Element) -> Result<ReadOptions, Fault> {
         expires_at: fields::date_time(element, "RequestExpirationTime")?,
     };
     Ok(ReadOptions {
-        client: fields::single(element, "Client")?
-            .map(read_client)
-            .transpose()?,
+        client: fields::single(element, "Client")?.map(ClientContext::read),
         request_type: fields::choice(element, "RequestType", &REQUEST_TYPES)?,
         conversation_id: fields::text(element, "ConversationID")?.map(str::to_owned),
         sequence_code: fields::number(element, "SequenceCode")?,
         calls_in_conversation: fields::number(element, "CallsInConversation")?,
         options,
         refused,
-    })
-}
-
-/// Reads a ClientID structure.
-pub(crate) fn read_client(client: &Element) -> Result<ClientContext, Fault> {
-    let id = fields::number(client, "ID")?;
-    Ok(ClientContext {
-        id: id.or(fields::number(client, "ClientID")?),
-        customer_key: fields::trimmed(client, "CustomerKey")?.map(str::to_owned),
-        partner_client_key: fields::trimmed(client, "PartnerClientKey")?.map(str::to_owned),
-        user_id: fields::number(client, "UserID")?,
     })
 }
 

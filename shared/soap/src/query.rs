@@ -1,5 +1,6 @@
 //! Query: the older sibling of Retrieve.
 
+use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
@@ -13,6 +14,7 @@ pub struct QueryRequest {
     pub properties: Vec<String>,
     pub filter: Option<Filter>,
     pub continue_request: Option<String>,
+    pub clients: Vec<ClientContext>,
 }
 
 pub(crate) fn read(body: &Element) -> Result<QueryRequest, Fault> {
@@ -34,5 +36,6 @@ pub(crate) fn read(body: &Element) -> Result<QueryRequest, Fault> {
         continue_request: continue_request
             .filter(|id| !id.is_empty())
             .map(str::to_owned),
+        clients: retrieve::clients(request),
     })
 }

@@ -46,7 +46,7 @@ pub fn write_results_that_fit(
     request_id: Option<&str>,
     overall_status: &str,
 ) -> String {
-    let written = [ObjectDetail::Whole, ObjectDetail::None]
+    let written = [ObjectDetail::Whole, ObjectDetail::Correlation]
         .into_iter()
         .map(|detail| write_results(method, results, request_id, overall_status, detail))
         .find(|payload| carried_bytes(payload) <= PAYLOAD_BYTES_MAX);
@@ -202,8 +202,8 @@ fn ordinal(result: &ObjectResult, at: usize) -> i64 {
     correlation.map_or(i64::try_from(at).unwrap_or(i64::MAX), i64::from)
 }
 
-/// The object, and with it the caller's CorrelationID, which has no other place in a result. Where
-/// more comes behind it, strict clients insist on an object, be it an empty one.
+/// The object, if it is asked for, and with it the caller's CorrelationID, which has no other place in
+/// a result. Of most methods no result is without an object, be it one that holds nothing else.
 fn write_result_object(
     writer: &mut Writer,
     method: Method,
@@ -220,10 +220,11 @@ fn write_result_object(
         ..Element::new("Object")
     };
     let is_known = |object: &Element| object.type_name.as_deref().is_none_or(objects::is_object);
+    let shows_objects = !matches!(detail, ObjectDetail::None | ObjectDetail::Correlation);
     let object = result
         .object
         .as_ref()
-        .filter(|object| detail != ObjectDetail::None && is_known(object));
+        .filter(|object| shows_objects && is_known(object));
     let is_missing = |object: &Element| object.child("CorrelationID").is_none();
     match (object, correlation) {
         (Some(object), Some(correlation)) if is_missing(object) => {
@@ -233,23 +234,19 @@ fn write_result_object(
             objects::write_object(writer, &object, "Object", detail);
         }
         (Some(object), _) => objects::write_object(writer, object, "Object", detail),
+        // The only one of the four whose result may be without an object.
+        (None, _) if detail == ObjectDetail::None && method == Method::Create => {}
         (None, Some(correlation)) => {
             let object = stand_in().with(Element::of("CorrelationID", correlation));
             objects::write_object(writer, &object, "Object", ObjectDetail::Base);
         }
-        (None, None) if needs_object(method, &result.detail) => {
-            objects::write_object(writer, &stand_in(), "Object", ObjectDetail::Base);
-        }
-        (None, None) => {}
-    }
-}
-
-fn needs_object(method: Method, detail: &Detail) -> bool {
-    match detail {
-        Detail::DataExtension { .. } => method != Method::Create,
-        Detail::Plain | Detail::TriggeredSend { .. } | Detail::Task { .. } => {
-            method == Method::Perform
-        }
+        (None, None) => match method {
+            Method::Create => {}
+            Method::Update | Method::Delete => writer.empty("Object", None, false),
+            Method::Perform => {
+                objects::write_object(writer, &stand_in(), "Object", ObjectDetail::Base);
+            }
+        },
     }
 }
 

@@ -1,11 +1,11 @@
 //! Retrieve: which properties of which objects, and what is left of an object then.
 
+use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields::{self, unreadable};
 use crate::filter::{self, Filter};
 use crate::model::{self, Complex, OBJECT};
-use crate::options::{self, ClientContext};
 
 /// One Retrieve.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,10 +42,6 @@ pub(crate) fn read(body: &Element) -> Result<RetrieveRequest, Fault> {
     let Some(request) = fields::single(body, "RetrieveRequest")? else {
         return Err(Fault::client("RetrieveRequestMsg holds no RetrieveRequest"));
     };
-    let clients = request
-        .all("ClientIDs")
-        .filter(|client| !client.nil)
-        .map(options::read_client);
     let continue_request = fields::trimmed(request, "ContinueRequest")?;
     Ok(RetrieveRequest {
         object_type: fields::trimmed(request, "ObjectType")?
@@ -59,9 +55,14 @@ pub(crate) fn read(body: &Element) -> Result<RetrieveRequest, Fault> {
             .filter(|id| !id.is_empty())
             .map(str::to_owned),
         batch_size: read_batch_size(request)?,
-        clients: clients.collect::<Result<_, _>>()?,
+        clients: clients(request),
         query_all_accounts: fields::boolean(request, "QueryAllAccounts")?.unwrap_or(false),
     })
+}
+
+/// The accounts whose objects are asked for.
+pub(crate) fn clients(request: &Element) -> Vec<ClientContext> {
+    request.all("ClientIDs").map(ClientContext::read).collect()
 }
 
 /// The named properties, without blanks around them and without empty ones.
@@ -90,8 +91,7 @@ fn read_batch_size(request: &Element) -> Result<Option<u32>, Fault> {
         .transpose()
 }
 
-/// Those of the properties that no object of that type can have. Of a type that nothing more is
-/// known of, every property may be right.
+/// Those of the properties that no object of that type can have.
 pub fn unknown_properties<'a>(
     object_type: &str,
     properties: impl IntoIterator<Item = &'a str>,

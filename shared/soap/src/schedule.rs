@@ -1,9 +1,10 @@
 //! Schedule and Configure: requests for objects that exist already, with an action.
 
+use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
-use crate::options::{self, ClientContext};
+use crate::options;
 
 /// When which objects are to be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -139,12 +139,14 @@ fn is_domain(domain: &str) -> bool {
 /// A triggered send needs its definition and somebody to go to. One bad address among good ones
 /// is that subscriber's failure later; only bad ones are refused here.
 fn check_triggered_send(send: &Element) -> Result<(), Refusal> {
-    let names_definition = ["CustomerKey", "ObjectID"].iter().any(|key| {
-        let definition = send.child("TriggeredSendDefinition");
-        definition
-            .and_then(|found| found.text_of(key))
-            .is_some_and(|text| !text.trim().is_empty())
-    });
+    let names_definition = ["CustomerKey", "ObjectID", "ID", "PartnerKey"]
+        .iter()
+        .any(|key| {
+            let definition = send.child("TriggeredSendDefinition");
+            definition
+                .and_then(|found| found.text_of(key))
+                .is_some_and(|text| !text.trim().is_empty())
+        });
     if !names_definition {
         return Err(of_object(
             18002,

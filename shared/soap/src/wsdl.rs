@@ -3,7 +3,7 @@
 //! The fault schema stands inside and its import names no location: client libraries follow every
 //! location they find, and then do not load without a network.
 
-use crate::model::{self, Content, Definition, Field, OBJECT};
+use crate::model::{self, Content, Definition, Field};
 use crate::namespaces::{API, API_FAULT, SCHEMA};
 use crate::write::Writer;
 
@@ -51,7 +51,7 @@ const FAULT_SCHEMA: &str = concat!(
 /// The service's description for clients that generate themselves from it. `service_url` is where
 /// they will send their calls.
 pub fn wsdl(service_url: &str) -> String {
-    let mut writer = Writer::with_capacity(128 * 1024);
+    let mut writer = Writer::with_capacity(192 * 1024);
     writer.raw("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<wsdl:definitions");
     writer.attribute("xmlns:wsdl", WSDL);
     writer.attribute("xmlns:soap", WSDL_SOAP);
@@ -131,9 +131,6 @@ fn write_definition(writer: &mut Writer, definition: &Definition) {
                 None => write_sequence(writer, fields),
             }
             writer.raw("</xsd:complexType>");
-            if *name == OBJECT {
-                writer.raw("<xsd:element name=\"APIObject\" type=\"tns:APIObject\"/>");
-            }
         }
         Definition::Enumeration { name, values } => {
             open_simple(writer, name);
@@ -157,6 +154,12 @@ fn write_definition(writer: &mut Writer, definition: &Definition) {
             write_sequence(writer, fields);
             writer.raw("</xsd:complexType></xsd:element>");
         }
+        Definition::Element { name } => {
+            writer.raw("<xsd:element");
+            writer.attribute("name", name);
+            writer.attribute("type", &qualified(name));
+            writer.raw("/>");
+        }
     }
 }
 
@@ -173,15 +176,16 @@ fn write_sequence(writer: &mut Writer, fields: &[Field]) {
 }
 
 fn write_field(writer: &mut Writer, field: &Field) {
-    if let Content::Choice(alternatives) = &field.content {
-        writer.raw("<xsd:choice>");
-        alternatives
-            .iter()
-            .for_each(|field| write_field(writer, field));
-        return writer.raw("</xsd:choice>");
+    let particle = match &field.content {
+        Content::Named(_) | Content::Anonymous(_) => "element",
+        Content::Choice(_) => "choice",
+        Content::Any => "any",
+    };
+    writer.raw("<xsd:");
+    writer.raw(particle);
+    if !field.name.is_empty() {
+        writer.attribute("name", field.name);
     }
-    writer.raw("<xsd:element");
-    writer.attribute("name", field.name);
     if let Content::Named(name) = field.content {
         writer.attribute("type", &qualified(name));
     }
@@ -200,7 +204,15 @@ fn write_field(writer: &mut Writer, field: &Field) {
             write_sequence(writer, inner);
             writer.raw("</xsd:complexType></xsd:element>");
         }
-        Content::Named(_) | Content::Choice(_) => writer.raw("/>"),
+        Content::Choice(alternatives) => {
+            writer.raw(">");
+            let alternatives = alternatives.iter();
+            alternatives.for_each(|field| write_field(writer, field));
+            writer.raw("</xsd:choice>");
+        }
+        Content::Named(_) => writer.raw("/>"),
+        // What is known of it is held against what is known; of the rest nothing can be said.
+        Content::Any => writer.raw(" processContents=\"lax\"/>"),
     }
 }
 

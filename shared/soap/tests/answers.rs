@@ -82,13 +82,16 @@ fn a_correlation_id_takes_the_place_of_the_index() {
     let object = "<Object xsi:type=\"Subscriber\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID></Object>";
     check_create(
         &created(Some("c")),
-        ObjectDetail::None,
+        ObjectDetail::Correlation,
         &format!("{STATUS}{object}"),
     );
+    check_create(&created(Some("c")), ObjectDetail::None, STATUS);
     let numbered = format!("{STATUS}{object}")
         .replace(">c<", ">42<")
         .replace("<OrdinalID>0<", "<OrdinalID>42<");
-    check_create(&created(Some("42")), ObjectDetail::None, &numbered);
+    check_create(&created(Some("42")), ObjectDetail::Correlation, &numbered);
+    let number = STATUS.replace("<OrdinalID>0<", "<OrdinalID>42<");
+    check_create(&created(Some("42")), ObjectDetail::None, &number);
     let in_object = "<ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID><EmailAddress>";
     let payload = soap::write_results(
         Method::Create,
@@ -118,7 +121,10 @@ fn what_was_done_to_very_many_objects_fits_into_an_answer() {
             Method::Create,
             format!("{bare}<NewID>7</NewID></Results><RequestID>"),
         ),
-        (Method::Update, format!("{bare}</Results><RequestID>")),
+        (
+            Method::Update,
+            format!("{bare}<Object /></Results><RequestID>"),
+        ),
         (
             Method::Perform,
             format!(
@@ -184,7 +190,7 @@ fn a_queued_call_says_so_for_each_object() {
 
 #[test]
 fn a_refused_call_has_at_least_one_result() {
-    let expected = "<DeleteResponse><Results><StatusCode>Error</StatusCode><StatusMessage>Conversation is closed and cannot accept more parts</StatusMessage><OrdinalID>0</OrdinalID><ErrorCode>215</ErrorCode></Results><OverallStatus>Error</OverallStatus></DeleteResponse>";
+    let expected = "<DeleteResponse><Results><StatusCode>Error</StatusCode><StatusMessage>Conversation is closed and cannot accept more parts</StatusMessage><OrdinalID>0</OrdinalID><ErrorCode>215</ErrorCode><Object /></Results><OverallStatus>Error</OverallStatus></DeleteResponse>";
     for objects in [0, 1] {
         let payload =
             soap::write_refused(Method::Delete, objects, &Refusal::ConversationClosed, None);
@@ -428,7 +434,7 @@ fn faults_look_as_their_readers_expect() {
     check_fault(
         SoapVersion::Soap12,
         &Fault::security("Login Failed"),
-        "<soap:Code><soap:Value>soap:Sender</soap:Value><soap:Subcode><soap:Value>wsse:Security</soap:Value></soap:Subcode></soap:Code><soap:Reason><soap:Text xml:lang=\"en\">Login Failed</soap:Text></soap:Reason><soap:Role>https://example.com/Service.asmx</soap:Role>",
+        "<soap:Code><soap:Value>soap:Sender</soap:Value><soap:Subcode><soap:Value xmlns:wsse=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd\">wsse:Security</soap:Value></soap:Subcode></soap:Code><soap:Reason><soap:Text xml:lang=\"en\">Login Failed</soap:Text></soap:Reason><soap:Role>https://example.com/Service.asmx</soap:Role>",
     );
 }
 

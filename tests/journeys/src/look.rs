@@ -12,6 +12,9 @@ pub struct Look {
     properties: Vec<String>,
     filter: String,
     continues: Option<String>,
+    /// Contents of `ClientIDs` elements.
+    clients: Vec<String>,
+    all_accounts: bool,
     batch_size: Option<u32>,
 }
 
@@ -22,6 +25,8 @@ pub fn look_for(object_type: &str) -> Look {
         properties: Vec::new(),
         filter: String::new(),
         continues: None,
+        clients: Vec::new(),
+        all_accounts: false,
         batch_size: None,
     }
 }
@@ -47,6 +52,20 @@ impl Look {
         self
     }
 
+    /// Of one more account, named by the content of a `ClientIDs`.
+    #[must_use]
+    pub fn of_client(mut self, named: &str) -> Self {
+        self.clients.push(named.to_owned());
+        self
+    }
+
+    /// With QueryAllAccounts.
+    #[must_use]
+    pub fn of_all_accounts(mut self) -> Self {
+        self.all_accounts = true;
+        self
+    }
+
     /// The page after the one with this RequestID.
     #[must_use]
     pub fn continuing(mut self, request_id: &str) -> Self {
@@ -67,6 +86,12 @@ impl Look {
         let mut add = |markup: std::fmt::Arguments<'_>| {
             text.write_fmt(markup).expect("a String takes it");
         };
+        for client in &self.clients {
+            add(format_args!("<ClientIDs>{client}</ClientIDs>"));
+        }
+        if self.all_accounts {
+            add(format_args!("<QueryAllAccounts>true</QueryAllAccounts>"));
+        }
         if let Some(before) = &self.continues {
             add(format_args!("<ContinueRequest>{before}</ContinueRequest>"));
         }

@@ -179,6 +179,16 @@ impl Story {
         self.puts(&account).await;
     }
 
+    /// From now on its account may act for these.
+    pub async fn owns(&mut self, children: &[&str]) {
+        let children = children.iter().map(|id| AccountId((*id).to_owned()));
+        let account = Account {
+            owns: children.collect(),
+            ..self.account_record()
+        };
+        self.puts(&account).await;
+    }
+
     async fn puts(&mut self, account: &Account) {
         let accounts = &self.stack.cloud.accounts;
         accounts.put_account(account).await.expect("an account");

@@ -266,6 +266,30 @@ fn properties(definition: &Node) -> Vec<String> {
         .collect()
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_type_is_described_with_all_that_it_inherits() {
+    let mut caller = a_caller().await;
+    for (type_name, count, first, last) in [
+        ("Template", 29, "Client ClientID", "PreHeader String"),
+        ("Send", 50, "Client ClientID", "SuppressionLists Array"),
+        (
+            "BusinessUnit",
+            52,
+            "Client ClientID",
+            "MasterUnsubscribeBehavior UnsubscribeBehaviorEnum",
+        ),
+        ("PrivateDomain", 11, "Client ClientID", "ObjectState String"),
+    ] {
+        let definitions = described(&mut caller, &[type_name]).await;
+        let found = properties(&definitions[0]);
+        assert_eq!(found.len(), count, "{type_name}");
+        assert_eq!(
+            (found[0].as_str(), found[count - 1].as_str()),
+            (first, last)
+        );
+    }
+}
+
 /// Each built-in object, and a property of its own.
 const BUILT_IN: [(&str, &str); 16] = [
     ("Subscriber", "EmailAddress String"),

@@ -255,6 +255,8 @@ async fn a_property_that_no_such_object_can_be_found_by_is_named() {
         ("ResultItem", "Bogus"),
         ("ResultMessage", "CorrelationId"),
         ("AsyncRequestResult", "Bogus"),
+        ("Automation", "Bogus"),
+        ("PrivateDomain", "Name"),
     ] {
         let unknown = simple(property, "isNull", &[]);
         let deep = both(&known, "AND", &both(&known, "OR", &unknown));
@@ -267,8 +269,9 @@ async fn a_property_that_no_such_object_can_be_found_by_is_named() {
             assert!(found.rows.is_empty());
         }
     }
-    // As far as a type is known: of these nothing but the name is.
-    let look = look_for("Automation").of("Whatever").by("Whatever", "x");
+    let look = look_for("Automation")
+        .of("AutomationTasks")
+        .by("Status", "x");
     assert_eq!(caller.retrieves(look).await.status, "OK");
     let look = look_for("AsyncRequestResult").of("Status");
     let look = look.by("ConversationID", "x");
@@ -682,4 +685,97 @@ async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
             "Error: The Filter Property 'Cost' is not a retrievable property."
         );
     }
+}
+
+/// A few of those that have no meaning of their own here, each with what is nested in it.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_any_type_comes_back() {
+    let mut caller = a_caller().await;
+    for (object_type, inside, path, expected) in [
+        (
+            "FilterDefinition",
+            "<Name>n</Name><DataFilter xsi:type=\"ComplexFilterPart\"><LeftOperand xsi:type=\"SimpleFilterPart\"><Property>City</Property><SimpleOperator>equals</SimpleOperator><Value>Rome</Value></LeftOperand><LogicalOperator>OR</LogicalOperator></DataFilter>",
+            "Name DataFilter.LeftOperand.Value",
+            "n Rome",
+        ),
+        (
+            "Automation",
+            "<AutomationTasks><AutomationTask><Name>step</Name><Activities><Activity><Sequence>2</Sequence></Activity></Activities></AutomationTask></AutomationTasks><Status>3</Status>",
+            "AutomationTasks.AutomationTask.Activities.Activity.Sequence Status",
+            "2 3",
+        ),
+        (
+            "AccountUser",
+            "<UserID>u</UserID><Name>n</Name><Email>a@b.co</Email><Delete>0</Delete><Roles><Role><Name>admin</Name></Role></Roles>",
+            "UserID Roles.Role.Name",
+            "u admin",
+        ),
+        (
+            "Template",
+            "<LayoutHTML>html</LayoutHTML>",
+            "LayoutHTML",
+            "html",
+        ),
+        ("Send", "<Subject>s</Subject>", "Subject", "s"),
+        (
+            "Asset",
+            "<Data><email><options>o</options></email></Data>",
+            "Data.email.options",
+            "o",
+        ),
+        (
+            "ScheduleDefinition",
+            "<Recurrence xsi:type=\"WeeklyRecurrence\"><WeekInterval>3</WeekInterval></Recurrence>",
+            "Recurrence.WeekInterval",
+            "3",
+        ),
+    ] {
+        let object = format!(
+            "<Objects xsi:type=\"{object_type}\"><CustomerKey>k</CustomerKey>{inside}</Objects>"
+        );
+        caller.does(call().at_once().creating(object)).await;
+        let names = path.split(' ').map(|path| path.split('.').next());
+        let names: Vec<&str> = names.map(Option::unwrap_or_default).collect();
+        let look = look_for(object_type).of(&names.join(" "));
+        let found = caller.retrieves(look.by("CustomerKey", "k")).await;
+        assert_eq!(found.lines(path), [expected], "{object_type}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_field_has_what_goes_without_saying_and_can_be_deleted_by_its_id() {
+    let mut caller = a_caller().await;
+    let fields = "<Field><Name>Id</Name><IsPrimaryKey>true</IsPrimaryKey><MaxLength>9</MaxLength></Field>\
+        <Field><Name>Born</Name><FieldType>Date</FieldType></Field>\
+        <Field><Name>Hat</Name><IsRequired>true</IsRequired></Field>";
+    let extension = |fields: &str| {
+        format!(
+            "<Objects xsi:type=\"DataExtension\"><CustomerKey>k</CustomerKey><Fields>{fields}</Fields></Objects>"
+        )
+    };
+    caller
+        .does(call().at_once().creating(extension(fields)))
+        .await;
+    let all = "Ordinal Name FieldType IsPrimaryKey IsRequired CustomerKey";
+    let look = || look_for("DataExtensionField").by("DataExtension.CustomerKey", "k");
+    let found = caller
+        .retrieves(look().of(&format!("{all} ObjectID")))
+        .await;
+    assert_eq!(
+        found.lines(all),
+        [
+            "0 Id Text true true [k].[Id]",
+            "1 Born Date false false [k].[Born]",
+            "2 Hat Text false true [k].[Hat]"
+        ]
+    );
+    let ids = found.lines("ObjectID");
+    let again = caller.retrieves(look().of("ObjectID")).await;
+    assert_eq!(again.lines("ObjectID"), ids);
+    let born = format!("<Field><ObjectID>{}</ObjectID></Field>", ids[1]);
+    caller
+        .does(call().at_once().deleting(extension(&born)))
+        .await;
+    let left = caller.retrieves(look().of("Name")).await;
+    assert_eq!(left.lines("Name"), ["Id", "Hat"]);
 }

@@ -201,7 +201,7 @@ async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     assert_eq!(caller.state(&late).await, "Expired");
     assert_eq!(caller.state(&soon).await, "Complete");
     let outcome = caller.outcome(&late).await;
-    assert!(outcome.starts_with("Error Expired."), "{outcome}");
+    assert!(outcome.starts_with("Error 228 Expired."), "{outcome}");
     assert_eq!(caller.stored(), ["soon"]);
     let mut told = caller.told();
     told.sort();
@@ -252,7 +252,7 @@ async fn a_call_that_is_held_is_ended_as_soon_as_it_is_cancelled() {
     caller.settles().await;
     assert!(caller.now().to_string().starts_with("2026-03-02T09:01"));
     let outcome = caller.outcome(&sent).await;
-    assert!(outcome.starts_with("Error Cancelled"), "{outcome}");
+    assert!(outcome.starts_with("Error 204 Cancelled"), "{outcome}");
     assert_eq!(caller.told().len(), 1);
     caller.passes(minutes(10)).await;
     assert_eq!(caller.told().len(), 1, "told once");
@@ -286,7 +286,7 @@ async fn what_is_scheduled_can_be_deleted() {
     assert_eq!(caller.stored(), ["kept"]);
     assert_eq!(
         caller.outcome(&alone).await,
-        "Error Cancelled by its caller"
+        "Error 204 Cancelled by its caller"
     );
     assert!(caller.due().is_empty());
 }
@@ -373,7 +373,7 @@ async fn what_has_run_stays_when_the_rest_is_deleted() {
         ["Complete", "Cancelled", "Cancelled"]
     );
     assert_eq!(caller.stored(), ["order-1-1"]);
-    assert_eq!(caller.told(), ["conversation 1 Error"]);
+    assert_eq!(caller.told(), ["conversation 1 Error 204"]);
 }
 
 #[tokio::test(start_paused = true)]

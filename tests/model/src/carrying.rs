@@ -2,8 +2,10 @@
 //! further.
 
 use calls::{
-    Call, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, ReplyContext, SequenceCode,
+    Call, ClosingStep, Due, Ended, Outcome, OverallStatus, Phase, Progress, Reply, ReplyContext,
+    ReplySubject, SequenceCode,
 };
+use jiff::Timestamp;
 
 use crate::arriving::wake_at;
 use crate::plan::{Does, Plan};
@@ -132,7 +134,7 @@ fn run(
         kept.ran_in_maintenance |= in_maintenance;
     }
     keep_outcome(kept, sequence, &outcome);
-    let replies = told(&call, &outcome).of_the_call();
+    let replies = reply_context(&call, ReplySubject::Call(&outcome), outcome.ended_at).replies();
     keep_replies(kept, &replies);
 }
 
@@ -140,7 +142,10 @@ fn run(
 fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, seen: Header) {
     let wake = carrying.wake;
     let now = plan.time(world.instant);
-    let Phase::Closing { end_reason, .. } = &seen.conversation.phase else {
+    let Phase::Closing {
+        end_reason, step, ..
+    } = &seen.conversation.phase
+    else {
         return;
     };
     let Some(sequence) = seen.conversation.unclosed().next() else {
@@ -149,20 +154,15 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
         return;
     };
     let call = call(world, plan, wake.conversation, sequence);
-    let unrun = seen.conversation.outcome_of_unrun(sequence, now);
-    let before = world.conversations[wake.conversation]
-        .outcomes
-        .get(&sequence.get())
-        .copied();
-    let outcome = unrun.clone().unwrap_or_else(|| {
-        let (how, status) = before.expect("a call that ended by itself has its outcome");
-        how.outcome(status, now)
-    });
-    let told = told(&call, &outcome);
-    let mut replies = told.of_the_conversation(end_reason);
-    if unrun.is_some() {
-        replies.extend(told.of_the_call());
-    }
+    let unrun = match step {
+        ClosingStep::Outcomes => seen.conversation.outcome_of_unrun(sequence),
+        ClosingStep::LastReplies => None,
+    };
+    let of = match &unrun {
+        Some(outcome) => ReplySubject::Call(outcome),
+        None => ReplySubject::Conversation(end_reason),
+    };
+    let replies = reply_context(&call, of, now).replies();
     let next = seen.conversation.clone().closed_through(sequence);
     if !commit(world, processor, wake, &seen, next) {
         return;
@@ -198,12 +198,16 @@ fn number_of(call: &Call) -> usize {
     call.request_id.0.parse().expect("a number")
 }
 
-fn told<'a>(call: &'a Call, outcome: &'a Outcome) -> ReplyContext<'a> {
+fn reply_context<'a>(
+    call: &'a Call,
+    subject: ReplySubject<'a>,
+    now: Timestamp,
+) -> ReplyContext<'a> {
     ReplyContext {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,
-        outcome,
-        now: outcome.ended_at,
+        subject,
+        now,
     }
 }

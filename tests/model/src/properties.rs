@@ -101,6 +101,10 @@ fn of_telling() -> Vec<Property<Plan>> {
             },
         ),
         Property::always(
+            "nobody is told of an end while a call of the conversation has no outcome",
+            |plan: &Plan, world: &World| every(plan, world, told_last),
+        ),
+        Property::always(
             "a call that is sent again gets its first RequestID",
             |_, world: &World| {
                 world.conversations.iter().all(|kept| {
@@ -188,6 +192,25 @@ fn longest_gap_s(kept: &ReplyLocation) -> i64 {
 
 fn is_timed_out(kept: &ReplyLocation) -> bool {
     end_reason(kept).is_some_and(|(end_reason, _)| *end_reason == EndReason::TimedOut)
+}
+
+fn told_last(plan: &Plan, kept: &ReplyLocation) -> bool {
+    let is_of_the_end = |(sequence, number): &(u32, u32)| {
+        let told = &plan.sends[kept.calls[sequence]].told;
+        let when = usize::try_from(*number)
+            .ok()
+            .and_then(|number| told.get(number));
+        matches!(
+            when,
+            Some(RespondWhen::OnConversationComplete | RespondWhen::OnConversationError)
+        )
+    };
+    let arrived = |kept: &ReplyLocation| {
+        let header = kept.header.as_ref();
+        header.map_or(0, |header| header.conversation.arrived.count())
+    };
+    !kept.replies.iter().any(is_of_the_end)
+        || u32::try_from(kept.outcomes.len()) == Ok(arrived(kept))
 }
 
 fn never_early(plan: &Plan, kept: &ReplyLocation) -> bool {

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
-use calls::{Conversation, Due, EndReason, Ended, Outcome, OverallStatus, Phase};
-use jiff::Timestamp;
+use calls::{Conversation, Due, EndReason, Ended, OverallStatus, Phase};
 
 /// Everything there is at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -98,30 +97,6 @@ impl From<Ended> for How {
     }
 }
 
-impl How {
-    /// The outcome that is kept so, as production reads it again.
-    pub fn outcome(self, status: Status, ended_at: Timestamp) -> Outcome {
-        let how = match self {
-            Self::CarriedOut => Ended::CarriedOut,
-            Self::Expired => Ended::Expired,
-            Self::Cancelled => Ended::Cancelled,
-            Self::NotProcessed => Ended::NotProcessed,
-        };
-        let overall_status = match status {
-            Status::Ok => OverallStatus::Ok,
-            Status::NotOk => OverallStatus::Error,
-        };
-        let status_message = String::new();
-        Outcome {
-            how,
-            overall_status,
-            status_message,
-            error_code: None,
-            ended_at,
-        }
-    }
-}
-
 /// The header record, with the version that the next commit must find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -189,8 +164,13 @@ impl Hash for Header {
             Phase::Running(progress) => {
                 (1, progress.next, progress.done_through, progress.chunks).hash(state);
             }
-            Phase::Closing { next, end_reason } => {
-                (2, next).hash(state);
+            Phase::Closing {
+                next,
+                end_reason,
+                step,
+                ..
+            } => {
+                (2, next, *step == calls::ClosingStep::Outcomes).hash(state);
                 hash_ending(end_reason, state);
             }
             Phase::Ended(end_reason) => {

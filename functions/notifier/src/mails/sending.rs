@@ -1,6 +1,5 @@
 //! One mail of a triggered send: how it stands, and handing it to the mail service.
 
-use calls::AccountId;
 use cloud::aws::mail::{Mail, MailSession, Sent};
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Error};
@@ -140,28 +139,28 @@ async fn note(
     cloud.commit_mail(mail, state, reason, cloud.now()).await
 }
 
-/// The definition that may hold it back; nothing for a mail that none holds.
+/// The definition that may hold it back, and whose it is; nothing for a mail that none holds.
 pub(super) fn definition_of(mail: &MailRecord) -> String {
-    match serde_json::from_str::<MailOrder>(&mail.order) {
-        Ok(order) if order.held => order.definition,
-        Ok(_) | Err(_) => String::new(),
+    match held_by(mail) {
+        Some(order) => format!("{} {}", order.account, order.definition),
+        None => String::new(),
     }
 }
 
+fn held_by(mail: &MailRecord) -> Option<MailOrder> {
+    let order = serde_json::from_str::<MailOrder>(&mail.order).ok()?;
+    order.held.then_some(order)
+}
+
 /// Whether its definition, which was not active when it was ordered, still is not.
-pub(super) async fn is_held(
-    cloud: &Cloud,
-    account: &AccountId,
-    mail: &MailRecord,
-) -> Result<bool, Error> {
-    let definition = definition_of(mail);
-    if definition.is_empty() {
+pub(super) async fn is_held(cloud: &Cloud, mail: &MailRecord) -> Result<bool, Error> {
+    let Some(order) = held_by(mail) else {
         return Ok(false);
-    }
-    let overlay = Overlay::new(account);
+    };
+    let overlay = Overlay::new(&order.account);
     let source = objects::retrieve_from(&overlay, "TriggeredSendDefinition");
     let key = match &source {
-        Ok(Ok(source)) => source.direct_key("CustomerKey", &definition, cloud.now()),
+        Ok(Ok(source)) => source.direct_key("CustomerKey", &order.definition, cloud.now()),
         Ok(Err(_)) | Err(_) => None,
     };
     let Some(key) = key else { return Ok(true) };

@@ -32,14 +32,38 @@ enum CancelTarget {
 }
 
 impl Cloud {
+    /// Looked for in each of the accounts in turn. `carried_out`: the conversation whose own call
+    /// asks for this, which has begun with it.
     pub(crate) async fn cancel(
+        &self,
+        accounts: &[AccountId],
+        object: &Element,
+        carried_out: Option<&ConversationKey>,
+        now: Timestamp,
+    ) -> Result<UnitResult, Error> {
+        let mut result = None;
+        for account in accounts {
+            let found = self.cancel_of(account, object, carried_out, now).await?;
+            let is_unknown = found.error_code == Some(UNKNOWN);
+            result = Some(found);
+            if !is_unknown {
+                break;
+            }
+        }
+        let result = result.unwrap_or_else(|| unknown(object));
+        Ok(UnitResult::Whole(Box::new(result)))
+    }
+
+    async fn cancel_of(
         &self,
         account: &AccountId,
         object: &Element,
+        carried_out: Option<&ConversationKey>,
         now: Timestamp,
-    ) -> Result<UnitResult, Error> {
-        let result = match self.target(account, object).await? {
-            CancelTarget::Unknown => refused(object, 220, "AsyncAPI_Item_Not_Found"),
+    ) -> Result<ObjectResult, Error> {
+        Ok(match self.target(account, object).await? {
+            CancelTarget::Conversation(key) if carried_out == Some(&key) => too_late(object),
+            CancelTarget::Unknown => unknown(object),
             CancelTarget::PartOfConversation => refused(
                 object,
                 204,
@@ -59,14 +83,11 @@ impl Cloud {
                             ..ObjectResult::default()
                         }
                     }
-                    Some(Cancelled::TooLate) => {
-                        refused(object, 222, "AsyncAPI_Invalid_Status_To_Delete_Item")
-                    }
-                    None => refused(object, 220, "AsyncAPI_Item_Not_Found"),
+                    Some(Cancelled::TooLate) => too_late(object),
+                    None => unknown(object),
                 }
             }
-        };
-        Ok(UnitResult::Whole(Box::new(result)))
+        })
     }
 
     /// Gives the first calls their outcomes, and whoever wants to know is told: the wake-up for that
@@ -123,6 +144,17 @@ impl Cloud {
             }
         }
     }
+}
+
+/// The code of what was never sent from an account.
+const UNKNOWN: u32 = 220;
+
+fn unknown(object: &Element) -> ObjectResult {
+    refused(object, UNKNOWN, "AsyncAPI_Item_Not_Found")
+}
+
+fn too_late(object: &Element) -> ObjectResult {
+    refused(object, 222, "AsyncAPI_Invalid_Status_To_Delete_Item")
 }
 
 fn refused(object: &Element, error_code: u32, message: &str) -> ObjectResult {

@@ -5,7 +5,7 @@
 
 use calls::{
     Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
-    ReplyContext, ReplyState, RequestId, SequenceCode, Step,
+    ReplyContext, ReplyState, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -130,7 +130,7 @@ impl Cloud {
             let next = ConversationRecord {
                 key: key.clone(),
                 version,
-                only: seen.only.at(&conversation.phase),
+                only: seen.only,
                 conversation,
             };
             let item = next.to_item(self.results_kept(), now);
@@ -276,11 +276,14 @@ impl Cloud {
             actions.push(ReplyAction::mails(&seen.key, sequence));
         }
         end.chunk.write(&mut transaction, &self.objects);
-        let replies = told(end.call, &end.outcome, now).of_the_call();
+        let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
+        let mut next = seen.next(conversation);
+        if end.results.is_some() {
+            next.only = next.only.carried_out();
+        }
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
-        let next = seen.next(conversation);
         let before = seen.conversation.due;
         let kept = self.results_kept();
         let (next, header) = match EmbeddedEnd::within(&next, before, &record, &replies, kept, now)
@@ -336,12 +339,16 @@ impl Cloud {
     }
 }
 
-pub(crate) fn told<'a>(call: &'a Call, outcome: &'a Outcome, now: Timestamp) -> ReplyContext<'a> {
+pub(crate) fn reply_context<'a>(
+    call: &'a Call,
+    subject: ReplySubject<'a>,
+    now: Timestamp,
+) -> ReplyContext<'a> {
     ReplyContext {
         request_id: &call.request_id,
         sequence: call.place.sequence(),
         subscriptions: &call.options.subscriptions,
-        outcome,
+        subject,
         now,
     }
 }

@@ -7,7 +7,6 @@ use crate::aws::table::{Key, Range};
 use crate::error::Error;
 use crate::records::call_record::{CallRecord, Pointer};
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::item::Item;
 
 /// Where a call is, and how its conversation stands.
 #[derive(Clone, Debug)]
@@ -82,26 +81,41 @@ impl Cloud {
         first: SequenceCode,
         limit: i32,
     ) -> Result<Option<(ConversationRecord, Vec<Call>)>, Error> {
+        let found = self.call_records_of(key, first, limit).await?;
+        let calls = |records: Vec<CallRecord>| {
+            let calls = records.into_iter().map(|record| record.call.into_value());
+            calls.collect()
+        };
+        Ok(found.map(|(header, records)| (header, calls(records))))
+    }
+
+    /// The same, with their bodies.
+    pub async fn call_records_of(
+        &self,
+        key: &ConversationKey,
+        first: SequenceCode,
+        limit: i32,
+    ) -> Result<Option<(ConversationRecord, Vec<CallRecord>)>, Error> {
         let Some(header) = self.conversation_record(key).await? else {
             return Ok(None);
         };
         if let Some(record) = &header.only.call {
-            let call = Call::clone(&record.call);
-            let call = Some(call).filter(|call| call.place.sequence() >= first);
-            return Ok(Some((header, call.into_iter().collect())));
+            let record = Some(CallRecord::clone(record));
+            let record = record.filter(|record| record.call.place.sequence() >= first);
+            return Ok(Some((header, record.into_iter().collect())));
         }
         let first = format!("CALL#{:010}", first.get());
         let last = format!("CALL#{:010}", u32::MAX);
         let range = Range::Between(&first, &last);
         let page = self.calls.query(&key.0, range, limit, None).await?;
-        let read = |item: Item| CallRecord::from_item(item).map(|record| record.call.into_value());
-        let calls = page
+        let records = page
             .items
             .into_iter()
-            .map(read)
+            .map(CallRecord::from_item)
             .collect::<Result<Vec<_>, _>>()?;
-        let counted = |call: &Call| header.conversation.arrived.contains(call.place.sequence());
-        let calls = calls.into_iter().filter(counted).collect();
-        Ok(Some((header, calls)))
+        let arrived = &header.conversation.arrived;
+        let counted = |record: &CallRecord| arrived.contains(record.call.place.sequence());
+        let records = records.into_iter().filter(counted).collect();
+        Ok(Some((header, records)))
     }
 }

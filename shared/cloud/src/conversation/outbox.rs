@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use calls::{AccountId, ConversationKey, Reply, RequestId, SequenceCode};
+use calls::{About, AccountId, ConversationKey, Reply, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use objects::MailOrder;
 use tracing::warn;
@@ -135,7 +135,13 @@ impl Cloud {
                 reply,
                 kept: ReplyLocation::Apart,
             };
-            let due = now + reply_record::LOOK_AGAIN;
+            // Those of the conversation a moment later, so that the timekeeper, too, finds them behind
+            // those of its calls.
+            let behind = match record.reply.about {
+                About::Call => SignedDuration::ZERO,
+                About::Conversation => SignedDuration::from_millis(1),
+            };
+            let due = now + reply_record::LOOK_AGAIN + behind;
             transaction.put_new(&self.calls, record.to_item(due, self.reply_expires(now)));
             actions.push(ReplyAction::reply(record));
         }

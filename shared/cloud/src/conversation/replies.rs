@@ -96,7 +96,12 @@ impl Cloud {
             tokio::try_join!(self.left_between(apart), self.left_between(with_outcome))?;
         left.extend(with_outcome);
         left.sort_by_key(|ReplyRecord { reply, .. }| {
-            (reply.pending_since, reply.sequence, reply.number)
+            (
+                reply.about,
+                reply.pending_since,
+                reply.sequence,
+                reply.number,
+            )
         });
         Ok(left.iter().map(ReplyRecord::wake).collect())
     }

@@ -81,7 +81,7 @@ impl ConversationRecord {
         Self {
             key: self.key.clone(),
             version: self.version + 1,
-            only: self.only.at(&conversation.phase),
+            only: self.only.clone(),
             conversation,
         }
     }
@@ -190,7 +190,9 @@ fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calls::{EndReason, Progress, QueuePlace, RequestId, SequenceCode};
+    use calls::{
+        ClosingStep, EndReason, OverallStatus, Progress, QueuePlace, RequestId, SequenceCode,
+    };
     use proptest::prelude::*;
 
     fn times() -> impl Strategy<Value = Timestamp> {
@@ -231,6 +233,7 @@ mod tests {
                 EndReason::Failed {
                     by,
                     request_id: RequestId("r".to_owned()),
+                    overall_status: OverallStatus::HasErrors,
                     error_code,
                     message,
                 }
@@ -248,8 +251,19 @@ mod tests {
                     chunks,
                 })
             }),
-            (sequences(), end_reasons())
-                .prop_map(|(next, end_reason)| Phase::Closing { next, end_reason }),
+            (sequences(), end_reasons(), any::<bool>(), times()).prop_map(
+                |(next, end_reason, last, at)| {
+                    Phase::Closing {
+                        next,
+                        end_reason,
+                        step: match last {
+                            true => ClosingStep::LastReplies,
+                            false => ClosingStep::Outcomes,
+                        },
+                        at,
+                    }
+                }
+            ),
             end_reasons().prop_map(Phase::Ended),
         ]
     }

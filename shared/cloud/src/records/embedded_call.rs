@@ -59,11 +59,11 @@ impl EmbeddedCall {
         (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
     }
 
-    /// The same, as it is kept in a conversation at that phase: once the call has had its turn,
-    /// nobody asks for its body.
-    pub(crate) fn at(&self, phase: &Phase) -> Self {
+    /// The same once the call has been carried out, and has results: nobody asks for its body. Of one
+    /// that was not, results say what became of each of its objects, which stand there.
+    pub(crate) fn carried_out(&self) -> Self {
         let mut only = self.clone();
-        if let (Phase::Closing { .. } | Phase::Ended(_), Some(call)) = (phase, &mut only.call) {
+        if let Some(call) = &mut only.call {
             call.body = Body::None;
         }
         only
@@ -220,9 +220,19 @@ mod tests {
         step.conversation.expect("opened")
     }
 
-    /// The header of a call that was in it from the start.
+    fn closing() -> Phase {
+        Phase::Closing {
+            next: SequenceCode::FIRST,
+            end_reason: EndReason::Complete,
+            step: calls::ClosingStep::LastReplies,
+            at: at(0),
+        }
+    }
+
+    /// The header of a call that was in it from the start, and has been carried out.
     fn ended_with_call() -> ConversationRecord {
         let only = EmbeddedCall::opening(&open(), &call(), KEPT, at(0)).expect("it fits");
+        let only = only.carried_out();
         let opened = ConversationRecord {
             key: call().call.conversation_key(),
             version: 1,
@@ -310,20 +320,16 @@ mod tests {
     }
 
     #[test]
-    fn its_body_is_there_until_it_has_had_its_turn() {
-        let end_reason = EndReason::Complete;
-        let next = SequenceCode::FIRST;
+    fn its_body_is_there_until_it_is_carried_out() {
         let only = EmbeddedCall::opening(&open(), &call(), KEPT, at(0)).expect("it fits");
-        assert_eq!(only.at(&open().phase), only);
-        for phase in [
-            Phase::Closing {
-                next,
-                end_reason: end_reason.clone(),
-            },
-            Phase::Ended(end_reason),
-        ] {
-            let record = only.at(&phase).call.expect("there");
-            assert_eq!((record.call, record.body), (call().call, Body::None));
+        let record = only.carried_out().call.expect("there");
+        assert_eq!((record.call, record.body), (call().call, Body::None));
+        let mut header = ended_with_call();
+        header.only = only.clone();
+        for phase in [closing(), Phase::Ended(EndReason::TimedOut)] {
+            header.conversation.phase = phase;
+            let next = header.next(header.conversation.clone());
+            assert_eq!(next.only, only, "it may never be carried out");
         }
     }
 
@@ -391,12 +397,9 @@ mod tests {
             within(&named, Due::Never, 100, &[]).is_none(),
             "it never expires"
         );
-        let mut closing = ended();
-        closing.conversation.phase = Phase::Closing {
-            next: SequenceCode::FIRST,
-            end_reason: EndReason::Complete,
-        };
-        assert!(within(&closing, Due::Never, 100, &[]).is_none());
+        let mut unfinished = ended();
+        unfinished.conversation.phase = closing();
+        assert!(within(&unfinished, Due::Never, 100, &[]).is_none());
         assert!(within(&ended(), Due::Never, 5_000, &[]).is_none(), "large");
         let in_bucket = OutcomeRecord {
             results: Results::InBucket("results/r".to_owned()),

@@ -20,7 +20,7 @@ use crate::Cloud;
 use crate::aws::large_bodies::LargeBodies;
 use crate::aws::table::{Key, Range};
 use crate::error::Error;
-use crate::records::call_record::BODY_BYTES_MAX;
+use crate::records::call_record::{BODY_BYTES_MAX, CallRecord};
 use crate::records::compression::{compress, decompress};
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::{Item, ItemReader, ItemWriter};
@@ -208,16 +208,31 @@ impl OutcomeRecord {
         }
     }
 
-    /// One result per object; none for a call that was not carried out.
-    pub async fn object_results(&self, cloud: &Cloud) -> Result<Vec<ObjectResult>, Error> {
+    /// One result per object. Those of a call that was not carried out are made of the call: `call`, if
+    /// it is in hand.
+    pub async fn object_results(
+        &self,
+        cloud: &Cloud,
+        call: Option<&CallRecord>,
+    ) -> Result<Vec<ObjectResult>, Error> {
         if self.results == Results::None {
-            return Ok(Vec::new());
+            return cloud.results_of_unrun(self, call).await;
         }
         let results = self.results.load(&cloud.large_bodies).await?;
         results.ok_or_else(|| Error::Unreadable {
             sk: outcome_sort(self.sequence),
             attribute: "results",
         })
+    }
+
+    /// The outcome of a call whose conversation has ended before its turn, and that closing has not
+    /// written yet: word for word what it will write.
+    pub fn to_be_written(header: &ConversationRecord, call: &Call) -> Option<Self> {
+        let outcome = header
+            .conversation
+            .outcome_of_unrun(call.place.sequence())?;
+        let key = header.key.clone();
+        Some(Self::of(key, call, outcome, Results::None))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod data_extensions;
 mod in_parts;
+mod keys;
 mod others;
 mod overlay;
 mod retrieving;

@@ -46,6 +46,7 @@ fn created_changed_and_deleted_in_one_transaction_is_one_net_change() {
             action: None,
             options: &call.options,
             objects: &call.objects,
+            client: &account,
             request_id: &request_id,
             now: now(),
         };
@@ -98,6 +99,7 @@ fn a_decision_that_misses_a_record_changes_nothing() {
         action: None,
         options: &call.options,
         objects: &call.objects,
+        client: &account,
         request_id: &request_id,
         now: now(),
     };
@@ -142,6 +144,7 @@ fn a_read_does_not_undo_a_change() {
         action: None,
         options: &call.options,
         objects: &call.objects,
+        client: &account,
         request_id: &request_id,
         now: now(),
     };

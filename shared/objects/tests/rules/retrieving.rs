@@ -94,12 +94,12 @@ fn what_stands_in_other_objects_is_found_there() {
     check(
         "DataExtensionField",
         None,
-        &["Name=Id FieldType=Number", "Name=Hat"],
+        &["Name=Id FieldType=Number", "Name=Hat FieldType=Text"],
     );
     check(
         "DataExtensionField",
         Some(("DataExtension.CustomerKey", "K")),
-        &["Name=Id FieldType=Number", "Name=Hat"],
+        &["Name=Id FieldType=Number", "Name=Hat FieldType=Text"],
     );
     check(
         "ListSubscriber",

@@ -50,13 +50,15 @@ fn one_mail_per_valid_subscriber() {
 }
 
 #[test]
-fn a_result_has_no_object_but_its_correlation_id() {
+fn a_result_has_the_send_as_it_came() {
     let mut world = World::new();
     world.call(&definition("Active", ""));
     let results = world.call(&send(&format!("CorrelationID=c {ANN}")));
     assert_eq!(results[0].correlation_id.as_deref(), Some("c"));
     assert_eq!(results[0].new_id, Some(0));
-    assert_eq!(results[0].object, None);
+    let object = results[0].object.as_ref().expect("an object");
+    assert_eq!(object.type_name.as_deref(), Some("TriggeredSend"));
+    assert_eq!(object.all("Subscribers").count(), 1);
     assert_eq!(results[0].object_type, "TriggeredSend");
 }
 

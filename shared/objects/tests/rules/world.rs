@@ -46,15 +46,16 @@ impl World {
         let call = read_call(text);
         self.calls += 1;
         let request_id = RequestId(format!("call-{}", self.calls));
+        let account = AccountId("acme".to_owned());
         let request = Request {
             method: call.method,
             action: call.action.as_deref(),
             options: &call.options,
             objects: &call.objects,
+            client: &account,
             request_id: &request_id,
             now: NOW.parse().expect("a time"),
         };
-        let account = AccountId("acme".to_owned());
         let mut overlay = Overlay::new(&account);
         let mut results = Vec::new();
         let mut parts: Vec<String> = Vec::new();
@@ -64,7 +65,8 @@ impl World {
             parts.push(serde_json::to_string(&part).expect("a result can be written"));
             if unit.last_of_object {
                 let read = |part: String| serde_json::from_str::<UnitResult>(&part).expect("JSON");
-                results.push(merge(parts.drain(..).map(read).collect()));
+                let object = request.objects.get(unit.object);
+                results.push(merge(parts.drain(..).map(read).collect(), object));
             }
             if cut(number) {
                 self.commit(&mut overlay);
@@ -141,10 +143,25 @@ impl World {
             .map(|stored| {
                 let fields = stored.object.children.iter();
                 let fields = fields.filter(|field| !MADE.contains(&field.name.as_str()));
-                fields.map(written).collect::<Vec<_>>().join(" ")
+                fields
+                    .map(|field| written(&without_system_columns(field)))
+                    .collect::<Vec<_>>()
+                    .join(" ")
             })
             .collect()
     }
+}
+
+fn without_system_columns(field: &Element) -> Element {
+    let mut field = field.clone();
+    let is_own = |column: &Element| {
+        let name = column.text_of("Name").unwrap_or_default();
+        !name.starts_with('_')
+    };
+    field
+        .children
+        .retain(|child| child.name != "Property" || is_own(child));
+    field
 }
 
 /// Carries calls out one after the other, each in one transaction, and compares what became of

@@ -1,7 +1,7 @@
 //! The notation of the model's texts.
 //!
 //! A line tells one thing. `?` is optional, `*` any number, `+` at least one, `~` may be nil,
-//! braces hold an anonymous type, `choice(...)` alternatives:
+//! braces hold an anonymous type, `choice(...)` alternatives, `any*` is whatever there may be:
 //!
 //! ```text
 //! type CreateOptions : Options = Container?:ContainerID
@@ -9,10 +9,10 @@
 //! enum RequestType = Synchronous, Asynchronous
 //! pattern instanceid = [0-9]+
 //! message CreateRequest = Options:CreateOptions, Objects+:APIObject
-//! objects Account Asset
+//! elements Subscriber List
 //! ```
 
-use super::{Content, Definition, Field, OBJECT};
+use super::{Content, Definition, Field};
 
 /// What the texts define, in their order.
 pub(super) fn read(texts: &[&'static str]) -> Vec<Definition> {
@@ -44,14 +44,9 @@ fn statements(text: &'static str) -> Vec<&'static str> {
 
 fn definitions_of(statement: &'static str) -> Vec<Definition> {
     let (kind, rest) = statement.split_once(' ').unwrap_or((statement, ""));
-    if kind == "objects" {
-        let object = |name| Definition::Complex {
-            name,
-            base: Some(OBJECT),
-            is_abstract: false,
-            fields: Vec::new(),
-        };
-        return rest.split_whitespace().map(object).collect();
+    if kind == "elements" {
+        let element = |name| Definition::Element { name };
+        return rest.split_whitespace().map(element).collect();
     }
     let (head, content) = rest.split_once('=').unwrap_or((rest, ""));
     let (name, base) = head
@@ -109,16 +104,21 @@ fn split_outside(text: &'static str) -> Vec<&'static str> {
 }
 
 fn field_of(text: &'static str) -> Field {
-    let content = |from: usize| text[from..].trim_end_matches(['}', ')']);
-    if text.starts_with("choice(") {
-        let alternatives = fields_of(content("choice(".len()));
-        return Field {
-            name: "",
-            content: Content::Choice(alternatives),
-            is_optional: false,
-            is_repeated: false,
-            is_nillable: false,
-        };
+    let nameless = |content: Content, is_optional: bool, is_repeated: bool| Field {
+        name: "",
+        content,
+        is_optional,
+        is_repeated,
+        is_nillable: false,
+    };
+    if text == "any*" {
+        return nameless(Content::Any, true, true);
+    }
+    let choice = ["choice(", "choice?("].map(|open| text.strip_prefix(open));
+    if let Some(alternatives) = choice[0].or(choice[1]) {
+        let alternatives = alternatives.strip_suffix(')').unwrap_or(alternatives);
+        let content = Content::Choice(fields_of(alternatives));
+        return nameless(content, choice[1].is_some(), false);
     }
     let name_end = text.find(['?', '*', '+', ':', '{']).unwrap_or(text.len());
     let (name, rest) = text.split_at(name_end);
