@@ -2,7 +2,7 @@
 
 use calls::Refusal;
 use cloud::{Cloud, Error};
-use soap::{Answering, Envelope, Fault, Operation, SoapVersion};
+use soap::{Answering, Fault, Opened, Operation, SoapVersion};
 use tracing::error;
 
 use crate::caller::{self, Caller};
@@ -17,9 +17,9 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let url = service_url(cloud, request);
     let now = cloud.now();
     let content_type = request.header("content-type");
-    let read = check_plain(request).and_then(|()| soap::read_envelope(&request.body, content_type));
-    let envelope = match read {
-        Ok(envelope) => envelope,
+    let read = check_plain(request).and_then(|()| soap::open_envelope(&request.body, content_type));
+    let opened = match read {
+        Ok(opened) => opened,
         Err(fault) => {
             let version = SoapVersion::guess(&request.body, content_type);
             let answering = Answering {
@@ -32,8 +32,8 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
             return respond(&answering, "", Err(fault));
         }
     };
-    let version = envelope.version;
-    let relates_to = envelope.message_id.clone();
+    let version = opened.version;
+    let relates_to = opened.message_id.clone();
     let answering = Answering {
         version,
         relates_to: relates_to.as_deref(),
@@ -41,7 +41,7 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         now,
         url: &url,
     };
-    let (name, answered) = match carry_through(cloud, request, envelope).await {
+    let (name, answered) = match carry_through(cloud, request, opened).await {
         Ok((name, answered)) => (name, answered),
         Err(error) => {
             error!(
@@ -91,15 +91,20 @@ fn not_once() -> Fault {
 async fn carry_through(
     cloud: &Cloud,
     request: &Request,
-    envelope: Envelope,
+    opened: Opened<'_>,
 ) -> Result<(&'static str, Answer), Error> {
-    let caller = match caller::identify(cloud, envelope.credentials.as_ref()).await? {
+    let caller = match caller::identify(cloud, opened.credentials.as_ref()).await? {
         Ok(caller) => caller,
         Err(fault) => return Ok(("", Err(fault))),
     };
     if let Some(seconds) = caller::held_back(cloud, &caller).await? {
         return Ok(("", Err(Fault::rate_limited(seconds))));
     }
+    // A stranger's envelope costs no more than finding out that it is one.
+    let envelope = match opened.read() {
+        Ok(envelope) => envelope,
+        Err(fault) => return Ok(("", Err(fault))),
+    };
     // Before the payload is taken apart: what is kept of a call is what was read of it.
     let kept = accept::CanonicalPayload::of(&envelope.body);
     let named = soap::clients_in(&envelope.body);

@@ -31,7 +31,9 @@ pub async fn carry_out(
         Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
         Err(refusal) => return Ok(Ok(accept::refused(call, &refusal))),
     };
-    if cloud.accounts.maintenance().await? {
+    // Whoever turns the switch in this process waits until what is begun here is committed.
+    let _carrying_out = cloud.carrying_out().await;
+    if cloud.in_maintenance().await? {
         return Ok(Err(Fault::server(
             9,
             "In Maintenance. Synchronous requests are not carried out at present; \

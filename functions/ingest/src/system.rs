@@ -24,7 +24,7 @@ pub fn last_modified() -> String {
 
 /// GetSystemStatus.
 pub async fn status(cloud: &Cloud) -> Result<String, Error> {
-    let status = if cloud.accounts.maintenance().await? {
+    let status = if cloud.in_maintenance().await? {
         SystemStatus::InMaintenance
     } else {
         SystemStatus::Ok

@@ -9,9 +9,15 @@ use serde_json::{Value, json};
 use crate::http::{Request, Response, base_url, service_url};
 use crate::{caller, rest};
 
+/// Largest body of a token request. Real ones have some hundred bytes; and this is read before
+/// anybody knows who sends it, into many times its size.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
 /// Answers a token request, as JSON or as a form.
 pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
-    let fields = Fields::read(request);
+    let Some(fields) = Fields::read(request) else {
+        return refused(413, "invalid_request", &too_large());
+    };
     match fields.get("grant_type") {
         Some("client_credentials") => {}
         Some(other) => {
@@ -76,7 +82,9 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
 
 /// Answers a token request of the older kind; with `?legacy=1` it also names a legacy token.
 pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
-    let fields = Fields::read(request);
+    let Some(fields) = Fields::read(request) else {
+        return unauthorized(413, &too_large());
+    };
     let (Some(id), Some(secret)) = (fields.get("clientId"), fields.get("clientSecret")) else {
         return unauthorized(400, "clientId and clientSecret are needed");
     };
@@ -161,7 +169,11 @@ async fn make_token(
 struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn read(request: &Request) -> Self {
+    /// `None`: there is too much to be read.
+    fn read(request: &Request) -> Option<Self> {
+        if request.body.len() > BODY_BYTES_MAX {
+            return None;
+        }
         if let Ok(Value::Object(object)) = serde_json::from_slice(&request.body) {
             let text = |value: &Value| match value {
                 Value::String(text) => Some(text.clone()),
@@ -169,13 +181,10 @@ impl Fields {
                 Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
             };
             let field = |(name, value): (&String, &Value)| Some((name.clone(), text(value)?));
-            return Self(object.iter().filter_map(field).collect());
+            return Some(Self(object.iter().filter_map(field).collect()));
         }
-        Self(
-            url::form_urlencoded::parse(&request.body)
-                .into_owned()
-                .collect(),
-        )
+        let fields = url::form_urlencoded::parse(&request.body).into_owned();
+        Some(Self(fields.collect()))
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -195,6 +204,10 @@ fn refused(status: u16, error: &str, description: &str) -> Response {
             "error_uri": "https://developer.salesforce.com/docs",
         }),
     ))
+}
+
+fn too_large() -> String {
+    format!("A token request has at most {BODY_BYTES_MAX} bytes")
 }
 
 fn unauthorized(status: u16, message: &str) -> Response {

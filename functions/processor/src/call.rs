@@ -60,7 +60,8 @@ pub async fn carry_out(
         .unwrap_or(usize::MAX)
         .min(units.len());
     let mut overlay = Overlay::new(&call.account);
-    // Read each time and consistently: a switch that is turned holds from the next call on.
+    // Whoever turns the switch in this process waits until what is begun here is committed.
+    let _carrying_out = cloud.carrying_out().await;
     if cloud
         .set_out(&mut overlay, &request, &units[done..])
         .await?

@@ -7,6 +7,7 @@ use calls::{
 use cloud::aws::queues::{ReplyWakeUp, WakeUp};
 use cloud::conversation::commit::End;
 use cloud::conversation::prefetch::Prefetched;
+use cloud::conversation::waiting::LONG;
 use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, Outbox, ReplyAction};
@@ -191,7 +192,7 @@ async fn run_next(
     let now = cloud.now();
     let turn = call::turn(&call, progress, now);
     // One that is carried out reads the switch together with its objects.
-    if turn != Turn::Now && cloud.accounts.maintenance().await? {
+    if turn != Turn::Now && cloud.in_maintenance().await? {
         return park(cloud, header).await;
     }
     match turn {
@@ -245,6 +246,8 @@ fn expired(call: &Call, now: Timestamp) -> End<'_> {
 /// Found again by the timekeeper when maintenance is over: the wake-up has done its work.
 async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
     if !matches!(header.conversation.due, calls::Due::Parked(_)) {
+        // Nobody knows for how long.
+        let header = &cloud.keep_calls(header).await?;
         let now = cloud.now();
         let parked = header.conversation.clone().park(now);
         cloud.commit_header(header, parked, now).await?;
@@ -262,10 +265,15 @@ async fn wait(
         return Ok(RunStep::Stopped(Disposition::WaitsUntil(at)));
     }
     let waiting: Conversation = header.conversation.clone().wait_until(at);
-    let header = if waiting == header.conversation {
-        header.clone()
+    // The calls behind it wait as well.
+    let kept = match at.duration_since(now) > LONG {
+        true => cloud.keep_calls(header).await?,
+        false => header.clone(),
+    };
+    let header = if waiting == header.conversation && kept == *header {
+        kept
     } else {
-        cloud.commit_header(header, waiting, now).await?
+        cloud.commit_header(&kept, waiting, now).await?
     };
     let wake = WakeUp {
         conversation: header.key.clone(),

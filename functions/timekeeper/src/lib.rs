@@ -7,19 +7,16 @@
 mod release;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use calls::{Action, ConversationKey, Phase, Step};
+use calls::{Action, ConversationKey, Due, Phase, Step};
 use cloud::aws::table::DueEntry;
+use cloud::conversation::waiting::has_waited_long;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
-
-/// The index of what is due is dealt out to so many parts, by the first digit of the key.
-const SHARDS: [char; 16] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-];
 
 /// Entries that are read in one request.
 const PAGE: i32 = 100;
@@ -70,7 +67,7 @@ pub async fn look_ahead(
         maintenance: switch == Some(true),
         deadline,
     };
-    let parts = SHARDS.into_iter().map(String::from);
+    let parts = cloud::due::shards();
     // Boxed, as those below are: all of them at once would not fit a small stack.
     let looking = parts.map(|part| Box::pin(look_through(round, part)));
     let looking = stream::iter(looking).buffer_unordered(PARTS_AT_ONCE);
@@ -111,11 +108,14 @@ fn may_go_on(switch: Option<bool>, now: Timestamp) -> bool {
 /// What was looked at in one part, and what kept the rest of it from being read.
 async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Error>) {
     let mut minute = Minute::default();
+    let mut last = None;
     for _ in 0..PAGES_MAX {
         if round.cloud.now() >= round.deadline {
             break;
         }
-        let entries = match round.cloud.calls.due(&part, round.by, PAGE).await {
+        let calls = &round.cloud.calls;
+        let found = calls.due_behind(&part, round.by, PAGE, last.as_ref()).await;
+        let entries = match found {
             Ok(entries) => entries,
             Err(error) => {
                 warn!(part, error = error.in_full(), "left for the next minute");
@@ -123,6 +123,7 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Error>)
             }
         };
         let found = entries.len();
+        last = entries.last().cloned();
         let looking = by_conversation(entries).into_iter();
         let looking = looking.map(|entries| look_at_all(round, entries));
         let errors: usize = stream::iter(looking)
@@ -131,8 +132,7 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Error>)
             .await;
         minute.looked_at += found;
         minute.error += errors;
-        // What was looked at has moved on; a page of nothing but trouble would be read again.
-        if found < usize::try_from(PAGE).unwrap_or(0) || errors == found {
+        if found < usize::try_from(PAGE).unwrap_or(0) {
             break;
         }
     }
@@ -165,18 +165,10 @@ async fn look_at_all(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
 }
 
 async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
-    let Round {
-        cloud, maintenance, ..
-    } = round;
+    let cloud = round.cloud;
     let now = cloud.now();
     let looked = if ConversationRecord::is_at(&entry.key) {
-        let key = ConversationKey(entry.key.pk.clone());
-        cloud
-            .take_step(&key, now, |conversation| {
-                look_or_park(conversation, maintenance, now)
-            })
-            .await
-            .map(|_| ())
+        look_at_conversation(round, &ConversationKey(entry.key.pk.clone()), now).await
     } else {
         match cloud.look_at_pending(&entry.key, now).await {
             // Whoever was first has done it.
@@ -194,8 +186,50 @@ async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
     })
 }
 
+async fn look_at_conversation(
+    round: Round<'_>,
+    key: &ConversationKey,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Round {
+        cloud,
+        maintenance,
+        by,
+        ..
+    } = round;
+    if maintenance {
+        // Before it is parked: nobody knows for how long.
+        cloud.keep_calls_of(key, now).await?;
+    }
+    let waits_long = AtomicBool::new(false);
+    cloud
+        .take_step(key, now, |conversation| {
+            waits_long.store(has_waited_long(&conversation, now), Ordering::Relaxed);
+            look_or_park(conversation, maintenance, by, now)
+        })
+        .await?;
+    if waits_long.into_inner() {
+        cloud.keep_calls_of(key, now).await?;
+    }
+    Ok(())
+}
+
 /// In maintenance a running conversation is not woken: it would only be parked by the processor.
-fn look_or_park(conversation: calls::Conversation, maintenance: bool, now: Timestamp) -> Step<()> {
+/// What the index says is due `by` then may have moved on since: the index lags.
+fn look_or_park(
+    conversation: calls::Conversation,
+    maintenance: bool,
+    by: Timestamp,
+    now: Timestamp,
+) -> Step<()> {
+    let is_parked = matches!(conversation.due, Due::Parked(_));
+    if !conversation.is_due(by) || (maintenance && is_parked) {
+        return Step {
+            conversation: None,
+            answer: (),
+            actions: Vec::new(),
+        };
+    }
     if maintenance && matches!(conversation.phase, Phase::Running(_)) {
         let parked = conversation.park(now);
         return Step {

@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::{Minute, PAGE, Round, SHARDS, look_at};
+use crate::{Minute, PAGE, Round, look_at};
 
 /// Parts that are read at the same time.
 const PARTS_AT_ONCE: usize = 4;
@@ -18,10 +18,16 @@ const PARTS_AT_ONCE: usize = 4;
 /// Conversations that are woken at the same time: few, so that they go out nearly in their order.
 const AT_ONCE: usize = 8;
 
+/// How often the parts are read in one minute: an index that lags shows again what went on already.
+const ROUNDS_MAX: usize = 400;
+
 /// Lets go on what was held back, until nothing is left or the minute is over.
 pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
     let mut minute = Minute::default();
-    while round.cloud.now() < round.deadline {
+    for _ in 0..ROUNDS_MAX {
+        if round.cloud.now() >= round.deadline {
+            break;
+        }
         let (entries, all_read) = match first_parked(round.cloud).await {
             Ok(found) => found,
             Err(error) => {
@@ -53,7 +59,7 @@ pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
 
 /// Those that come before all others, in their order; and whether they are all.
 async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), Error> {
-    let reading = SHARDS.into_iter().map(|shard| page(cloud, shard));
+    let reading = cloud::due::shards().map(|shard| page(cloud, shard));
     let pages: Vec<_> = stream::iter(reading)
         .buffer_unordered(PARTS_AT_ONCE)
         .collect()
@@ -65,8 +71,8 @@ async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), Error> {
     Ok((merged(pages, end), end.is_none()))
 }
 
-async fn page(cloud: &Cloud, shard: char) -> Result<Vec<DueEntry>, Error> {
-    let part = parked_shard(&shard.to_string());
+async fn page(cloud: &Cloud, shard: String) -> Result<Vec<DueEntry>, Error> {
+    let part = parked_shard(&shard);
     cloud.calls.due(&part, Timestamp::MAX, PAGE).await
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::SignedDuration;
@@ -17,6 +18,7 @@ use crate::delivery::{QueueSettings, Redrive};
 use crate::dynamodb::{Durability, DynamoDb};
 use crate::failure::{NOT_BUILT, WireFailure};
 use crate::faults::Faults;
+use crate::folder::Folder;
 use crate::kms::Kms;
 use crate::s3::{S3, escaped};
 use crate::scheduler::Scheduler;
@@ -42,6 +44,8 @@ struct Standins {
     usage: Usage,
     refused: Mutex<Vec<String>>,
     answered: AtomicU64,
+    /// Held for as long as the cloud is there.
+    _folder: Option<Folder>,
 }
 
 impl LocalCloud {
@@ -61,7 +65,7 @@ impl LocalCloud {
     pub fn empty(clock: LocalClock) -> anyhow::Result<Self> {
         let usage = Usage::default();
         let dynamodb = DynamoDb::in_memory(clock.clone(), usage.clone())?;
-        Ok(Self::around(dynamodb, clock, usage))
+        Ok(Self::around(dynamodb, clock, usage, None))
     }
 
     /// With the product's tables and all else, kept in this folder. Queues are in memory alone.
@@ -70,20 +74,24 @@ impl LocalCloud {
         durability: Durability,
         clock: LocalClock,
     ) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        clock.keep_in(&folder.join("clock.txt"))?;
+        let folder = Folder::hold(folder)?;
+        clock.keep_in(&folder.file("clock.txt"))?;
         let usage = Usage::default();
-        let dynamodb = DynamoDb::in_file(&folder.join("tables.sqlite"), durability, usage.clone())?;
-        let cloud = Self::around(dynamodb, clock, usage);
+        let tables = folder.tables();
+        let dynamodb = DynamoDb::in_file(&tables, durability, clock.clone(), usage.clone())
+            .with_context(|| format!("reading {}", tables.display()))?;
+        let (schedules, mails) = (folder.file("schedules.jsonl"), folder.file("mails.jsonl"));
+        let (objects, key) = (folder.file("objects"), folder.file("kms.key"));
+        let cloud = Self::around(dynamodb, clock, usage, Some(folder));
         cloud.create_product()?;
-        cloud.scheduler().keep_in(&folder.join("schedules.jsonl"))?;
-        cloud.ses().keep_in(&folder.join("mails.jsonl"))?;
-        cloud.s3().keep_in(&folder.join("objects"))?;
-        cloud.kms().keep_in(&folder.join("kms.key"))?;
+        cloud.scheduler().keep_in(&schedules)?;
+        cloud.ses().keep_in(&mails)?;
+        cloud.s3().keep_in(&objects)?;
+        cloud.kms().keep_in(&key)?;
         Ok(cloud)
     }
 
-    fn around(dynamodb: DynamoDb, clock: LocalClock, usage: Usage) -> Self {
+    fn around(dynamodb: DynamoDb, clock: LocalClock, usage: Usage, folder: Option<Folder>) -> Self {
         let sqs = Sqs::new(clock.clone(), usage.clone());
         Self(Arc::new(Standins {
             dynamodb,
@@ -98,6 +106,7 @@ impl LocalCloud {
             clock,
             sqs,
             usage,
+            _folder: folder,
         }))
     }
 

@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::{LocalCloud, held};
 
@@ -27,7 +28,11 @@ pub struct Posted {
     pub fields: BTreeMap<String, String>,
     /// What the receiver answered; absent: nothing.
     pub status: Option<u16>,
+    /// Why there is no answer.
+    pub cause: Option<String>,
     pub at: String,
+    /// From the beginning of the attempt to its answer, or to its end without one.
+    pub took_ms: u64,
 }
 
 /// Posts for real, and remembers.
@@ -71,7 +76,7 @@ impl HttpConnector for CallbackLog {
             .bytes()
             .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let body = body.unwrap_or_default();
-        let mut posted = Posted {
+        let posted = Posted {
             url: request.uri().to_owned(),
             method: request.method().to_owned(),
             headers: request
@@ -84,19 +89,71 @@ impl HttpConnector for CallbackLog {
                 .collect(),
             body,
             status: None,
+            cause: None,
             at: self.local.clock().now().to_string(),
+            took_ms: 0,
         };
         let callback_log = self.clone();
         HttpConnectorFuture::new(async move {
             let durable = callback_log.local.durable().await;
             durable.map_err(|error| ConnectorError::other(error.into(), None))?;
+            let attempt = Attempt::begin(&callback_log, posted);
             let answered = callback_log.inner.call(request).await;
-            posted.status = answered
-                .as_ref()
-                .ok()
-                .map(|answer| answer.status().as_u16());
-            callback_log.remember(posted);
+            match &answered {
+                Ok(answer) => attempt.end(|posted| posted.status = Some(answer.status().as_u16())),
+                Err(error) => attempt.end(|posted| posted.cause = Some(in_full(error))),
+            }
             answered
         })
     }
+}
+
+/// An attempt under way. Whoever waits for its answer gives up by dropping it.
+struct Attempt<'a> {
+    callback_log: &'a CallbackLog,
+    began: Instant,
+    posted: Option<Posted>,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(callback_log: &'a CallbackLog, posted: Posted) -> Self {
+        Self {
+            callback_log,
+            began: Instant::now(),
+            posted: Some(posted),
+        }
+    }
+
+    fn end(mut self, found: impl FnOnce(&mut Posted)) {
+        self.remember(found);
+    }
+
+    fn remember(&mut self, found: impl FnOnce(&mut Posted)) {
+        if let Some(mut posted) = self.posted.take() {
+            let took = self.began.elapsed().as_millis();
+            posted.took_ms = u64::try_from(took).unwrap_or(u64::MAX);
+            found(&mut posted);
+            self.callback_log.remember(posted);
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.remember(|posted| {
+            let waited = posted.took_ms;
+            posted.cause = Some(format!("timed out: no answer within {waited} ms"));
+        });
+    }
+}
+
+fn in_full(error: &ConnectorError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

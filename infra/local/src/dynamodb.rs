@@ -1,5 +1,6 @@
 //! DynamoDB: an embedded engine does the work, and every unit it consumes is counted.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +17,7 @@ use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::errors::DynoxideError;
 use dynoxide::types::ConsumedCapacity;
 use dynoxide::{Database, storage_backend};
+use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ use serde_json::{Value, json};
 use crate::client_tokens::ClientTokens;
 use crate::clock::LocalClock;
 use crate::disk::Disk;
+use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
 use crate::held;
 use crate::names::{CALLS_TABLE, DUE_INDEX};
@@ -36,6 +39,8 @@ pub struct DynamoDb {
     tokens: Arc<Mutex<ClientTokens>>,
     usage: Usage,
     disk: Option<Disk>,
+    clock: LocalClock,
+    watch: Arc<Mutex<Option<Watch>>>,
 }
 
 /// How far a write has come when its caller hears of it, where the tables are in a file.
@@ -65,18 +70,21 @@ impl storage_backend::Clock for EngineClock {
 
 impl DynamoDb {
     pub(crate) fn in_memory(clock: LocalClock, usage: Usage) -> anyhow::Result<Self> {
-        let clock = Arc::new(EngineClock(clock));
+        let engine_clock = Arc::new(EngineClock(clock.clone()));
         Ok(Self {
-            engine: Database::memory_with_clock(clock)?,
+            engine: Database::memory_with_clock(engine_clock)?,
             tokens: Arc::default(),
             usage,
             disk: None,
+            clock,
+            watch: Arc::default(),
         })
     }
 
     pub(crate) fn in_file(
         file: &Path,
         durability: Durability,
+        clock: LocalClock,
         usage: Usage,
     ) -> anyhow::Result<Self> {
         let engine = Database::new(&file.to_string_lossy())?;
@@ -92,6 +100,8 @@ impl DynamoDb {
             tokens: Arc::default(),
             usage,
             disk,
+            clock,
+            watch: Arc::default(),
         })
     }
 
@@ -107,6 +117,41 @@ impl DynamoDb {
     /// to be depended on.
     pub fn sweep_expired(&self) -> anyhow::Result<usize> {
         Ok(self.engine.sweep_ttl()?)
+    }
+
+    /// When the first of all entries of the index is due, whoever it is shown to.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let shards = cloud::due::shards();
+        let first = shards.filter_map(|shard| due_watch::first_due(&self.engine, &shard));
+        let first = first.min()?;
+        Timestamp::from_millisecond(first).ok()
+    }
+
+    /// Shows the index of what is due as it was so long ago, as AWS may.
+    pub fn let_index_lag(&self, by: SignedDuration) -> anyhow::Result<()> {
+        self.watch(|watch| watch.lag_by(by))
+    }
+
+    /// Counts from now on how often each key is read and written.
+    pub fn count_keys(&self) -> anyhow::Result<()> {
+        self.watch(Watch::count_keys)
+    }
+
+    /// How often each key was read and written since it is counted.
+    pub fn key_uses(&self) -> BTreeMap<String, KeyUse> {
+        let watch = held(&self.watch);
+        watch.as_ref().map(Watch::uses).unwrap_or_default()
+    }
+
+    fn watch(&self, change: impl FnOnce(&mut Watch)) -> anyhow::Result<()> {
+        let mut watch = held(&self.watch);
+        if watch.is_none() {
+            *watch = Some(Watch::begin(&self.engine)?);
+        }
+        if let Some(watch) = watch.as_mut() {
+            change(watch);
+        }
+        Ok(())
     }
 
     /// Creates one of the product's tables, unless it is there.
@@ -166,6 +211,15 @@ impl DynamoDb {
         drop(writing);
         match done {
             Ok(mut answer) => {
+                if let Some(watch) = &mut *held(&self.watch) {
+                    watch.answered(
+                        &self.engine,
+                        operation,
+                        request,
+                        &mut answer,
+                        self.clock.now(),
+                    );
+                }
                 let consumed = consumed(&answer)?;
                 self.usage.count_dynamodb(operation, &consumed);
                 trim_capacity(&mut answer, asked_for);

@@ -5,6 +5,7 @@
 //! Operations that it does not know are refused, never answered politely.
 //! [`stack`] puts the product's functions on it, [`site`] makes a server of both.
 
+mod admission;
 pub mod aws_request;
 mod aws_wire;
 pub mod callback_log;
@@ -16,9 +17,11 @@ mod connections;
 mod connector;
 pub mod delivery;
 mod disk;
+pub mod due_watch;
 pub mod dynamodb;
 mod failure;
 pub mod faults;
+mod folder;
 pub mod functions;
 pub mod kms;
 pub mod mail;

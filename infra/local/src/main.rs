@@ -1,13 +1,13 @@
 //! The whole product on loopback, in one process: `cargo run --release -p local`.
 //!
-//! `--listen ADDRESS` (default 127.0.0.1:8080), `--data FOLDER` (default: in memory),
-//! `--lambda URL` (the functions are there, for `cargo lambda watch`; only the cloud is here).
+//! `--help` tells what can be said.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use aws_smithy_types::retry::RetryConfig;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use cloud::Random;
 use local::callback_log::CallbackLog;
 use local::functions::{Endpoint, Functions};
@@ -21,40 +21,71 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 struct Arguments {
     listen: SocketAddr,
+    expose_every_secret: bool,
     data: Option<PathBuf>,
     lambda: Option<String>,
 }
 
-const USAGE: &str = "usage: local [--listen 127.0.0.1:8080] [--data FOLDER] [--lambda URL]";
+const ABOUT: &str = "\
+The whole product in one process: its functions, and the AWS services that they use.
 
-fn arguments() -> anyhow::Result<Arguments> {
-    let mut read = Arguments {
-        listen: ([127, 0, 0, 1], 8080).into(),
-        data: None,
-        lambda: None,
-    };
-    let mut given = std::env::args().skip(1);
-    while let Some(name) = given.next() {
-        let value = given
-            .next()
-            .with_context(|| format!("{name} needs a value\n{USAGE}"))?;
-        match name.as_str() {
-            "--listen" => {
-                read.listen = value
-                    .parse()
-                    .with_context(|| format!("--listen {value}\n{USAGE}"))?;
-            }
-            "--data" => read.data = Some(value.into()),
-            "--lambda" => read.lambda = Some(value),
-            _ => bail!("{name} is not known\n{USAGE}"),
-        }
+SOAP is at /Service.asmx, tokens at /v2/token, the WSDL at /etframework.wsdl, and a page of what \
+happened at /_local/. Account, user, password, API client id and secret are all `local`.";
+
+fn command() -> Command {
+    Command::new("local")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDRESS")
+                .default_value("127.0.0.1:8080")
+                .value_parser(value_parser!(SocketAddr))
+                .help(
+                    "Address to listen on; a loopback one, unless --expose-every-secret is given",
+                ),
+        )
+        .arg(
+            Arg::new("expose-every-secret")
+                .long("expose-every-secret")
+                .action(ArgAction::SetTrue)
+                .help(
+                    "Let --listen be an address that other machines reach. Nobody is aws_request who \
+                     they are: whoever reaches it reads every secret in this server, turns its \
+                     clock, and has it post callbacks to addresses inside your network",
+                ),
+        )
+        .arg(
+            Arg::new("data")
+                .long("data")
+                .value_name("FOLDER")
+                .value_parser(value_parser!(PathBuf))
+                .help("Keep everything in this folder; without it, all is gone at the end"),
+        )
+        .arg(
+            Arg::new("lambda").long("lambda").value_name("URL").help(
+                "Where `cargo lambda watch` serves the functions; only the cloud is here then",
+            ),
+        )
+}
+
+impl Arguments {
+    fn of(mut found: ArgMatches) -> anyhow::Result<Self> {
+        Ok(Self {
+            listen: found
+                .remove_one("listen")
+                .context("--listen has a default")?,
+            expose_every_secret: found.get_flag("expose-every-secret"),
+            data: found.remove_one("data"),
+            lambda: found.remove_one("lambda"),
+        })
     }
-    Ok(read)
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments = arguments()?;
+    let arguments = Arguments::of(command().get_matches())?;
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
@@ -78,7 +109,10 @@ async fn main() -> anyhow::Result<()> {
     if let Some(url) = arguments.lambda {
         stack.functions = Functions::At(Endpoint::new(&url));
     }
-    let listener = site::listen(arguments.listen).await?;
+    let listener = match arguments.expose_every_secret {
+        true => site::listen_on_network(arguments.listen).await?,
+        false => site::listen(arguments.listen).await?,
+    };
     announce(listener.local_addr()?);
     site::serve(stack, callback_log, listener, cloud_only).await
 }

@@ -84,9 +84,10 @@ fn went_out(html: &mut String, stack: &Stack, callback_log: &CallbackLog) {
         "Callbacks",
         &["At", "URL", "Status", "Form"],
         callback_log.posted().into_iter().rev().map(|posted| {
-            let status = posted
-                .status
-                .map_or_else(|| "none".to_owned(), |status| status.to_string());
+            let status = match posted.status {
+                Some(status) => status.to_string(),
+                None => posted.cause.unwrap_or_default(),
+            };
             vec![posted.at, posted.url, status, posted.body]
         }),
     );

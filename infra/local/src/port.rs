@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -14,12 +14,13 @@ use http::{Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
+use crate::admission::{Reach, admit, whole_body};
 use crate::aws_request::{AwsRequest, header};
 use crate::aws_wire::LocalCloud;
 use crate::connections;
 
 /// Longest request body: a mail of 40 MB as JSON.
-const BODY_BYTES_MAX: usize = 64 << 20;
+pub(crate) const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// Longest that a receive waits. AWS's figure.
 const WAIT_SECONDS_MAX: u64 = 20;
@@ -51,12 +52,14 @@ pub fn router(cloud: LocalCloud) -> Router {
     Router::new()
         .fallback(move |request: axum::extract::Request| answer(cloud.clone(), request))
         .layer(durably)
+        .layer(from_fn_with_state(Reach::ThisMachine, admit))
 }
 
 async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let body = match whole_body(&parts.headers, body, BODY_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(refused) => return refused.into_response(),
     };
     let request = Request::from_parts(parts, body);
     wait_for_messages(&cloud, &request).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
@@ -86,15 +87,21 @@ impl S3 {
             for file in std::fs::read_dir(bucket.path())? {
                 let path = file?.path();
                 // A file whose writing was cut short still has its other name.
-                if path.extension().is_none_or(|extension| extension != "new")
-                    && let Some((about, _)) = read_file(&path)
-                {
-                    let object = Object {
-                        about,
-                        body: StoredBody::File(path),
-                    };
-                    objects.insert(object.about.key.clone(), object);
+                if path.extension().is_some_and(|extension| extension == "new") {
+                    continue;
                 }
+                let (about, _) = read_file(&path).with_context(|| {
+                    format!(
+                        "{} is no object of the bucket: it is damaged. Put it back from a copy, \
+                         or take it out if it is not needed",
+                        path.display()
+                    )
+                })?;
+                let object = Object {
+                    about,
+                    body: StoredBody::File(path),
+                };
+                objects.insert(object.about.key.clone(), object);
             }
             store
                 .buckets

@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 use crate::aws_request::AwsRequest;
 use crate::clock::{LocalClock, later};
 use crate::failure::WireFailure;
-use crate::held;
+use crate::folder::read_lines;
 use crate::names::{ACCOUNT, REGION};
 use crate::schedule::{Schedule, check_name, invalid, not_found};
 use crate::sqs::{Outgoing, Sqs};
 use crate::usage::Usage;
+use crate::{disk, held};
 
 /// All schedules. Clones share them.
 #[derive(Clone, Debug)]
@@ -70,14 +71,10 @@ impl Scheduler {
     /// Not synced to disk: the tables are the truth, and a call's due time stands there too.
     pub(crate) fn keep_in(&self, file: &Path) -> anyhow::Result<()> {
         let mut schedules = held(&self.schedules);
-        if file.exists() {
-            for line in std::fs::read_to_string(file)?.lines() {
-                // The last line of a killed process may be cut short.
-                match serde_json::from_str(line) {
-                    Ok(ScheduleLine::Is(schedule)) => schedules.insert(*schedule),
-                    Ok(ScheduleLine::Gone(group, name)) => schedules.remove(&(group, name)),
-                    Err(_) => {}
-                }
+        for line in read_lines(file)? {
+            match line {
+                ScheduleLine::Is(schedule) => schedules.insert(*schedule),
+                ScheduleLine::Gone(group, name) => schedules.remove(&(group, name)),
             }
         }
         let mut text = String::new();
@@ -87,9 +84,7 @@ impl Scheduler {
             )))?);
             text.push('\n');
         }
-        let new = file.with_extension("new");
-        std::fs::write(&new, text)?;
-        std::fs::rename(new, file)?;
+        disk::replace(file, text.as_bytes())?;
         schedules.log = Some(file.to_owned());
         Ok(())
     }

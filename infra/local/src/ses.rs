@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
+use crate::folder::read_lines;
 use crate::held;
 use crate::mail::{Attachment, CapturedMail};
 
@@ -138,14 +139,7 @@ impl Ses {
     /// Keeps mails in this file from now on, one a line, and takes in what it holds.
     pub(crate) fn keep_in(&self, file: &Path) -> anyhow::Result<()> {
         let mut post = held(&self.post);
-        if file.exists() {
-            let text = std::fs::read_to_string(file)?;
-            // The last line of a killed process may be cut short.
-            post.mails = text
-                .lines()
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect();
-        }
+        post.mails = read_lines(file)?;
         post.log = Some(file.to_owned());
         Ok(())
     }

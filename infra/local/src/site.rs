@@ -11,18 +11,19 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::admission::{Reach, admit, whole_body};
 use crate::callback_log::CallbackLog;
 use crate::stack::{EventSource, Stack};
 use crate::{connections, overview, port};
 
-/// What the front door takes at most; the product refuses earlier, and says so.
+/// What the front door takes at most, as API Gateway does; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
 
 /// A request whose body takes longer is given up: who sends a byte a minute holds a connection.
@@ -57,10 +58,6 @@ pub async fn serve(
     cloud_only: bool,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    anyhow::ensure!(
-        address.ip().is_loopback(),
-        "{address} is not a loopback address; this server is for this machine only"
-    );
     port::answer_at(&stack.local, address);
     drive(&stack);
     let durably = from_fn_with_state(stack.local.clone(), port::durably);
@@ -72,9 +69,9 @@ pub async fn serve(
         .route("/_local/clock/advance", post(advance))
         .route("/_local/maintenance", post(maintenance))
         .fallback(product)
-        .layer(middleware::from_fn(not_from_elsewhere))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(durably)
+        .layer(from_fn_with_state(Reach::of(address.ip()), admit))
         .with_state(Site {
             stack,
             callback_log,
@@ -109,21 +106,6 @@ fn drive(stack: &Stack) {
             tokio::time::sleep(TICK).await;
         }
     });
-}
-
-/// What a browser posts here must come from here: no other site's page turns the clock.
-async fn not_from_elsewhere(request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with("/_local") && !is_ours(request.headers()) {
-        return say(StatusCode::FORBIDDEN, "Another site asks for this.\n");
-    }
-    next.run(request).await
-}
-
-/// Whether it is a page of our own that asks, or no page at all.
-fn is_ours(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let own = text(header::HOST).map(|host| format!("http://{host}"));
-    text(header::ORIGIN).is_none_or(|origin| Some(origin) == own.as_deref())
 }
 
 async fn page(State(site): State<Site>) -> impl IntoResponse {
@@ -173,7 +155,7 @@ async fn maintenance(
         Some("false") => false,
         Some(_) | None => return say(StatusCode::BAD_REQUEST, "on must be true or false\n"),
     };
-    if let Err(error) = site.stack.cloud.accounts.set_maintenance(on).await {
+    if let Err(error) = site.stack.set_maintenance(on).await {
         return say(
             StatusCode::INTERNAL_SERVER_ERROR,
             &format!("{}\n", error.in_full()),
@@ -188,18 +170,18 @@ async fn maintenance(
 
 async fn product(State(site): State<Site>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let whole = axum::body::to_bytes(body, REQUEST_BYTES_MAX);
+    let is_aws = is_aws(&head.headers);
+    let bytes_max = match is_aws {
+        true => port::BODY_BYTES_MAX,
+        false => REQUEST_BYTES_MAX,
+    };
+    let whole = whole_body(&head.headers, body, bytes_max);
     let body = match tokio::time::timeout(BODY_WITHIN, whole).await {
         Ok(Ok(body)) => body,
-        Ok(Err(_)) => {
-            return say(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The body is too large, or breaks off.\n",
-            );
-        }
+        Ok(Err(refused)) => return refused.into_response(),
         Err(_) => return say(StatusCode::REQUEST_TIMEOUT, "The body takes too long.\n"),
     };
-    if is_aws(&head.headers) {
+    if is_aws {
         return aws(&site, head, body).await;
     }
     if site.cloud_only {
@@ -285,8 +267,18 @@ fn say(status: StatusCode, text: &str) -> Response {
     (status, text.to_owned()).into_response()
 }
 
-/// Binds to a loopback address.
+/// Binds to a loopback address; any other is refused.
 pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "{address} is not a loopback address, and whoever can reach this server reads every secret \
+         in it and sends from this machine. Give --expose-every-secret as well if that is wanted"
+    );
+    listen_on_network(address).await
+}
+
+/// Binds to any address. Whoever can reach it may read and change everything.
+pub async fn listen_on_network(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("listening on {address}"))

@@ -219,7 +219,7 @@ impl Stack {
     pub async fn pass(&self, time: SignedDuration) {
         let until = self.local.clock().now() + time;
         for _ in 0..STOPS_MAX {
-            let next = self.next_event(until).await;
+            let next = self.next_event(until);
             self.local.clock().set(next);
             self.local.fire_due();
             if let Err(error) = self.functions.tick().await {
@@ -240,7 +240,7 @@ impl Stack {
         let until = self.local.clock().now() + time;
         for _ in 0..STOPS_MAX {
             let now = self.local.clock().now();
-            let next = self.next_event(until).await;
+            let next = self.next_event(until);
             let by = next.duration_since(now).max(SignedDuration::ZERO);
             self.local.clock().advance_for_good(by)?;
             self.local.fire_due();
@@ -269,7 +269,7 @@ impl Stack {
     }
 
     /// The next instant at which something is due, and not after `until`.
-    async fn next_event(&self, until: Timestamp) -> Timestamp {
+    fn next_event(&self, until: Timestamp) -> Timestamp {
         let now = self.local.clock().now();
         let mut next = until;
         let mut consider = |at: Option<Timestamp>| {
@@ -279,19 +279,9 @@ impl Stack {
         };
         consider(self.local.scheduler().next_due());
         consider(self.local.sqs().next_visible_at());
-        for shard in "0123456789abcdef".chars().map(String::from) {
-            // What is overdue and could not be done is tried again with the next thing that is due.
-            let due = self
-                .cloud
-                .calls
-                .due(&shard, until, 1)
-                .await
-                .unwrap_or_default();
-            consider(
-                due.first()
-                    .map(|entry| entry.due_at.max(now + SignedDuration::from_secs(1))),
-            );
-        }
+        // What is overdue and could not be done is tried again with the next thing that is due.
+        let due = self.local.dynamodb().next_due();
+        consider(due.map(|due| due.max(now + SignedDuration::from_secs(1))));
         next
     }
 
@@ -303,11 +293,22 @@ impl Stack {
         Ok(())
     }
 
+    /// Turns the switch, and waits until it holds everywhere.
+    pub async fn set_maintenance(&self, on: bool) -> Result<(), cloud::Error> {
+        self.cloud.accounts.set_maintenance(on).await?;
+        if let Functions::At(_) = &self.functions {
+            // They remember it, as in AWS; and then they may still be at what they had begun.
+            tokio::time::sleep(cloud::maintenance::REMEMBERED.unsigned_abs()).await;
+            self.wait_until_idle().await;
+        }
+        Ok(())
+    }
+
     /// Whether any conversation waits for the end of maintenance.
     pub async fn parked(&self) -> usize {
         let mut parked = 0;
-        for shard in "0123456789abcdef".chars() {
-            let shard = parked_shard(&shard.to_string());
+        for shard in cloud::due::shards() {
+            let shard = parked_shard(&shard);
             let found = self.cloud.calls.due(&shard, Timestamp::MAX, 1_000).await;
             parked += found.map(|entries| entries.len()).unwrap_or_default();
         }

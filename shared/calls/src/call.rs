@@ -106,11 +106,6 @@ impl ConversationKey {
         hasher.update(name);
         Self(hex(&hasher.finalize()[..20]))
     }
-
-    /// One of sixteen parts that work is dealt out by.
-    pub fn shard(&self) -> char {
-        self.0.chars().next().unwrap_or('0')
-    }
 }
 
 impl fmt::Display for ConversationKey {
@@ -317,7 +312,7 @@ mod tests {
         assert_eq!(RequestId("r".to_owned()).to_string(), "r");
         assert_eq!(ConversationId::parse("c").expect("a name").to_string(), "c");
         let key = ConversationKey("4f".to_owned());
-        assert_eq!((key.to_string(), key.shard()), ("4f".to_owned(), '4'));
+        assert_eq!(key.to_string(), "4f");
     }
 
     #[test]

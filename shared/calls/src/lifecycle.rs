@@ -116,6 +116,15 @@ impl Conversation {
         self
     }
 
+    /// Whether somebody must look at it by then.
+    pub fn is_due(&self, by: Timestamp) -> bool {
+        match self.due {
+            Due::At(at) => at <= by,
+            Due::Parked(_) => true,
+            Due::Never => false,
+        }
+    }
+
     /// The timekeeper came by: what it has to do, if anything.
     pub fn look(mut self, now: Timestamp) -> Step<()> {
         match &self.phase {

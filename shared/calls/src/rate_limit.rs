@@ -2,10 +2,11 @@
 //!
 //! The account's record counts what has been taken of a window's permits. A function takes some at
 //! once and gives them out one by one, so that the count costs a write for many calls; what it has
-//! left when the window ends is gone. So there are never more calls than permits, and with several
-//! functions there can be a few less.
+//! left when the window ends is gone. So there are never more calls than permits. For there to be
+//! hardly fewer, however many functions there are, each takes what it will need by its own pace: for
+//! all of the window where the account is far from its limit, and for two seconds where it is not.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// The stretch of time that calls are counted over: short enough that nobody is held up for long by
 /// another's burst, long enough that most functions serve several calls in it.
@@ -14,9 +15,16 @@ const WINDOW_SECONDS: i64 = 10;
 /// Most permits taken at once: what is lost at most when a function falls idle.
 const TAKEN_AT_ONCE_MAX: u32 = 25;
 
-/// The part of a window's permits that is taken at once: one in twenty, so that twenty functions
-/// side by side find enough of them.
+/// The part of a window's permits that is taken at once at most: one in twenty, so that a small
+/// limit is not gone with a function that falls idle.
 const TAKEN_AT_ONCE_PART: u32 = 20;
+
+/// Where the permits of a window may become scarce, so much of its own need a function takes: what
+/// is lost of it when the window ends is little, and its count costs a write in two seconds.
+const SCARCE_AHEAD: SignedDuration = SignedDuration::from_secs(2);
+
+/// A pace is measured over so long at least: the first calls of a burst say little of those to come.
+const PACE_OVER: SignedDuration = SignedDuration::from_secs(1);
 
 /// Most calls in a second that a limit can say, so that no count overflows.
 pub const CALLS_PER_SECOND_MAX: u32 = 100_000;
@@ -36,6 +44,11 @@ impl Window {
 
     pub const fn number(self) -> i64 {
         self.0
+    }
+
+    fn start(self) -> Timestamp {
+        let second = self.0.saturating_mul(WINDOW_SECONDS);
+        Timestamp::from_second(second).unwrap_or(Timestamp::MIN)
     }
 
     /// When the next one begins.
@@ -59,8 +72,14 @@ impl Limit {
         (permits > 0).then_some(Self { permits })
     }
 
-    fn at_once(self) -> u32 {
+    fn at_once_max(self) -> u32 {
         (self.permits / TAKEN_AT_ONCE_PART).clamp(1, TAKEN_AT_ONCE_MAX)
+    }
+
+    /// Whether a window of which so many were taken in so long is going to leave half of them.
+    fn is_plenty(self, taken: u32, within: SignedDuration) -> bool {
+        let window_ms = i128::from(WINDOW_SECONDS) * 1_000;
+        i128::from(taken) * window_ms * 2 <= i128::from(self.permits) * within.as_millis()
     }
 }
 
@@ -70,8 +89,15 @@ pub struct RateLimit {
     window: Option<Window>,
     /// Not given out yet.
     left: u32,
-    /// What the account's record was seen to count, if it is of this window.
+    /// Given out in this window, and in the one before it.
+    given: u32,
+    given_before: u32,
+    /// What the account's record was seen to count, if it is of this window; and what it came to in
+    /// the one before it.
     seen: Option<u32>,
+    seen_before: u32,
+    /// When the record was asked last: what it counts is of no later time.
+    asked_at: Timestamp,
 }
 
 /// What a call has to wait for.
@@ -114,20 +140,18 @@ impl RateLimit {
         let present = Window::at(now);
         // A window can lie ahead of our clock: another function's goes before it.
         let window = self.window.map_or(present, |counted| counted.max(present));
-        if self.window != Some(window) {
-            *self = Self {
-                window: Some(window),
-                ..Self::default()
-            };
-        }
+        self.enter(window);
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
+            self.given = self.given.saturating_add(1);
             return RateLimitAnswer::Yes;
         }
+        let needed = self.needed(window, limit, now);
+        self.asked_at = now;
         let Some(taken) = self.seen else {
             return RateLimitAnswer::After(Reservation {
                 window,
-                permits: limit.at_once(),
+                permits: needed,
                 over: Over::Nothing,
             });
         };
@@ -135,12 +159,51 @@ impl RateLimit {
         if free == 0 {
             return RateLimitAnswer::NotBefore(window.end());
         }
-        let permits = limit.at_once().min(free);
+        let permits = needed.min(free);
         RateLimitAnswer::After(Reservation {
             window,
             permits,
             over: Over::AtMost(limit.permits - permits),
         })
+    }
+
+    /// Counts from now on in this window.
+    fn enter(&mut self, window: Window) {
+        if self.window == Some(window) {
+            return;
+        }
+        let is_next = self.window.is_some_and(|last| last.0 + 1 == window.0);
+        let last = std::mem::take(self);
+        self.window = Some(window);
+        if is_next {
+            self.given_before = last.given;
+            self.seen_before = last.seen.unwrap_or_default();
+        }
+    }
+
+    /// How many to take: what this function's pace asks for, for as long as there is no harm in it.
+    fn needed(&self, window: Window, limit: Limit, now: Timestamp) -> u32 {
+        let whole = SignedDuration::from_secs(WINDOW_SECONDS);
+        let passed = now.duration_since(window.start()).max(PACE_OVER).min(whole);
+        let left = whole
+            - now
+                .duration_since(window.start())
+                .clamp(SignedDuration::ZERO, whole);
+        let seen_within = self.asked_at.duration_since(window.start());
+        let seen_within = seen_within.clamp(PACE_OVER, whole);
+        let is_plenty = limit.is_plenty(self.seen_before, whole)
+            && limit.is_plenty(self.seen.unwrap_or_default(), seen_within);
+        let ahead = match is_plenty {
+            true => left,
+            false => left.min(SCARCE_AHEAD),
+        };
+        let by_pace = |given: u32, within: SignedDuration| {
+            u128::from(given) * ahead.as_millis().unsigned_abs() / within.as_millis().unsigned_abs()
+        };
+        let needed = by_pace(self.given, passed).max(by_pace(self.given_before, whole));
+        u32::try_from(needed)
+            .unwrap_or(u32::MAX)
+            .clamp(1, limit.at_once_max())
     }
 
     /// The record was changed so, and now counts this much.
@@ -154,10 +217,7 @@ impl RateLimit {
     /// The record was not as it should be for the change, but like this.
     pub fn found(&mut self, count: Count) {
         if self.window < Some(count.window) {
-            *self = Self {
-                window: Some(count.window),
-                ..Self::default()
-            };
+            self.enter(count.window);
         }
         if self.window == Some(count.window) {
             self.see(count.taken);

@@ -83,12 +83,130 @@ fn many_calls_cost_a_write() {
     for _ in 0..1_000 {
         assert!(calls(&mut permits, &mut record, limit(100), noon()));
     }
-    // One that finds out how the window stands is the first taking itself.
-    assert_eq!(record.writes, 40, "25 calls for each");
+    // It has to see its own pace first: 1, 2, 6, 18, 25, 25 ...
+    assert!(record.writes <= 45, "{} for a burst", record.writes);
     for _ in 0..1_000 {
         assert!(!calls(&mut permits, &mut record, limit(100), noon()));
     }
-    assert_eq!(record.writes, 40, "and none for those that are refused");
+    assert!(record.writes <= 45, "and none for those that are refused");
+}
+
+/// Writes for each call of one function that calls steadily, by calls a second and the limit.
+fn writes_per_call(calls_per_second: i64, limit: Limit) -> f64 {
+    const SECONDS: i64 = 100;
+    let (mut permits, mut record) = (RateLimit::default(), Record::default());
+    let mut made = 0;
+    for call in 0..calls_per_second * SECONDS {
+        let now = noon() + SignedDuration::from_millis(call * 1_000 / calls_per_second);
+        made += u32::from(calls(&mut permits, &mut record, limit, now));
+    }
+    assert_eq!(i64::from(made), calls_per_second * SECONDS);
+    f64::from(record.writes) / f64::from(made)
+}
+
+#[test]
+fn a_count_costs_little_where_there_is_plenty_and_where_there_is_not() {
+    // Far from the limit a function that is called once in a second takes for all of a window.
+    assert!(writes_per_call(1, limit(100)) < 0.2);
+    assert!(writes_per_call(10, limit(100)) < 0.06);
+    // At the limit for two seconds at a time.
+    assert!(writes_per_call(20, limit(20)) < 0.15);
+    assert!(writes_per_call(100, limit(100)) < 0.06);
+}
+
+/// A record that functions share, and the calls that were made, by milliseconds.
+struct Shared {
+    limit: Limit,
+    functions: Vec<RateLimit>,
+    record: Record,
+    made_at: Vec<i64>,
+}
+
+impl Shared {
+    fn among(functions: usize, limit: Limit) -> Self {
+        Self {
+            limit,
+            functions: vec![RateLimit::default(); functions],
+            record: Record::default(),
+            made_at: Vec::new(),
+        }
+    }
+
+    fn call(&mut self, function: usize, at_ms: i64) {
+        let now = noon() + SignedDuration::from_millis(at_ms);
+        if calls(
+            &mut self.functions[function],
+            &mut self.record,
+            self.limit,
+            now,
+        ) {
+            self.made_at.push(at_ms);
+        }
+    }
+
+    /// The fewest calls of any ten seconds from there on.
+    fn fewest_in_ten_seconds(&self, from_ms: i64, until_ms: i64) -> usize {
+        let starts = (from_ms..=until_ms - 10_000).step_by(250);
+        let made_in = |start: i64| {
+            let before = |at: i64| self.made_at.partition_point(|made| *made < at);
+            before(start + 10_000) - before(start)
+        };
+        starts.map(made_in).min().expect("some windows")
+    }
+}
+
+/// Calls to an account of a limit of 100 a second, over a hundred functions: by their number a
+/// second and by which function each of them comes to.
+fn at_its_limit(a_second: i64, mut function: impl FnMut(&mut u64, i64) -> usize) -> Shared {
+    const SECONDS: i64 = 60;
+    let mut shared = Shared::among(100, limit(100));
+    let mut dice = 17;
+    for call in 0..a_second * SECONDS {
+        let at_ms = call * 1_000 / a_second;
+        let at = function(&mut dice, call) % 100;
+        shared.call(at, at_ms);
+    }
+    shared
+}
+
+#[test]
+fn an_account_at_its_limit_uses_what_it_was_granted_over_a_hundred_functions() {
+    let turns = |_: &mut u64, call: i64| usize::try_from(call).expect("small");
+    let any = |dice: &mut u64, _: i64| next(dice);
+    // Half of the calls come to ten of them, as where those that were busy last are asked first.
+    let few = |dice: &mut u64, _: i64| match next(dice) % 2 {
+        0 => next(dice) % 10,
+        _ => next(dice),
+    };
+    for a_second in [100, 150, 400] {
+        for (how, shared) in [
+            ("turns", at_its_limit(a_second, turns)),
+            ("any", at_its_limit(a_second, any)),
+            ("few", at_its_limit(a_second, few)),
+        ] {
+            let fewest = shared.fewest_in_ten_seconds(0, 60_000);
+            println!(
+                "{a_second} a second by {how}: at least {fewest} of 1,000 in any ten seconds, {} \
+                 made with {} writes",
+                shared.made_at.len(),
+                shared.record.writes
+            );
+            assert!(
+                fewest >= 900,
+                "{fewest} of 1,000, {a_second} a second by {how}"
+            );
+        }
+    }
+}
+
+/// Sixty of the first hundred were refused when each function took 25 for its first call.
+#[test]
+fn the_first_call_of_each_of_a_hundred_functions_is_made() {
+    let mut shared = Shared::among(100, limit(100));
+    for function in 0..100 {
+        shared.call(function, 0);
+    }
+    assert_eq!(shared.made_at.len(), 100);
 }
 
 #[test]
@@ -116,11 +234,17 @@ fn a_function_whose_clock_is_behind_counts_in_the_window_of_the_others() {
 #[test]
 fn a_limit_that_is_lowered_holds_at_once_for_what_is_not_taken() {
     let (mut permits, mut record) = (RateLimit::default(), Record::default());
-    assert!(calls(&mut permits, &mut record, limit(100), noon()));
+    for _ in 0..10 {
+        assert!(calls(&mut permits, &mut record, limit(100), noon()));
+    }
+    let taken = record.count.expect("counted").taken;
     let made = (0..100)
         .filter(|_| calls(&mut permits, &mut record, limit(1), noon()))
         .count();
-    assert_eq!(made, 24, "what was taken before");
+    assert!(
+        made < 100 && u32::try_from(10 + made) == Ok(taken),
+        "what was taken before"
+    );
 }
 
 #[test]

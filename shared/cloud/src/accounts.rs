@@ -34,6 +34,7 @@ use crate::accounts::digest_users::DigestUser;
 use crate::aws::encrypted_password::PasswordEncryption;
 use crate::aws::table::{Key, Table};
 use crate::error::Error;
+use crate::maintenance::Switch;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How long a token is good for. The original's figure.
@@ -113,6 +114,7 @@ impl Login {
 pub struct Accounts {
     pub(crate) table: Table,
     pub(crate) encrypt_password: Arc<PasswordEncryption>,
+    pub(crate) switch: Arc<Switch>,
     remembered: Arc<Mutex<Remembered>>,
 }
 
@@ -136,6 +138,7 @@ impl Accounts {
         Self {
             table,
             encrypt_password: Arc::new(PasswordEncryption::new(config, key)),
+            switch: Arc::default(),
             remembered: Arc::default(),
         }
     }
@@ -221,7 +224,8 @@ impl Accounts {
         Ok(Some(account))
     }
 
-    /// Whether calls are held back at present.
+    /// Whether calls are held back at present, for people; functions go by
+    /// [`crate::Cloud::in_maintenance`].
     pub async fn maintenance(&self) -> Result<bool, Error> {
         Ok(self.maintenance_switch().await? == Some(true))
     }
@@ -235,12 +239,6 @@ impl Accounts {
     /// Where the switch is, for whoever reads it together with other records.
     pub(crate) fn switch_record(&self) -> (&Table, Key) {
         (&self.table, Key::new("SWITCH", "MAINTENANCE"))
-    }
-
-    pub async fn set_maintenance(&self, on: bool) -> Result<(), Error> {
-        let (table, key) = self.switch_record();
-        let item = ItemWriter::new(key).text("on", on.to_string()).done();
-        table.put(item).await
     }
 
     /// Whatever was there before: for the account that a local server opens with.

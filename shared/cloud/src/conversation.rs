@@ -12,3 +12,4 @@ pub mod prefetch;
 pub mod replies;
 pub mod token_buckets;
 mod unrun;
+pub mod waiting;

@@ -3,10 +3,10 @@
 //! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
 //! condition expression there is), the records (`header`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
-//! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`queues`]
+//! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`due`] (what must be looked at again), [`queues`]
 //! and [`schedules`] (wake-ups), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
-//! (what the operator makes of them) and [`permits`] (how often).
+//! (what the operator makes of them), [`permits`] (how often) and [`maintenance`] (whether anything is carried out).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -14,7 +14,9 @@ pub mod accounts;
 pub mod aws;
 pub mod clock;
 pub mod conversation;
+pub mod due;
 pub mod error;
+pub mod maintenance;
 pub mod objects_table;
 pub mod outbound;
 pub mod random;

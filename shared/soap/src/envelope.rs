@@ -1,5 +1,7 @@
 //! Reading an envelope: SOAP 1.1 or 1.2, Header before or after Body, one payload.
 
+use std::borrow::Cow;
+
 use crate::element::Element;
 use crate::fault::{Fault, FaultCode, echo};
 use crate::header::Header;
@@ -7,10 +9,15 @@ use crate::namespaces::{self, Space};
 use crate::operation;
 use crate::payload;
 use crate::security::{self, Credentials};
-use crate::xml::{self, Event, Name, Reader};
+use crate::xml::{self, Encoding, Event, Name, Reader};
 
 /// Largest envelope: the platform's limit for a request, less head-room for what wraps it.
 pub const ENVELOPE_BYTES_MAX: usize = 5_000_000;
+
+/// Larger envelopes are read as far as it takes to know who sends them, and the rest only for
+/// somebody who is known: a stranger's 400,000 elements would take half a second of a processor.
+/// Smaller ones, which is most, are read once.
+const WHOLE_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 
 /// Which SOAP the caller speaks; the answer is in the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,35 +137,130 @@ fn attachments() -> Fault {
     )
 }
 
+/// An envelope that has been read as far as it takes to know who sends it.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    pub version: SoapVersion,
+    pub credentials: Option<Credentials>,
+    /// `wsa:MessageID`; comes back as `wsa:RelatesTo`.
+    pub message_id: Option<String>,
+    rest: Rest<'a>,
+}
+
+#[derive(Debug)]
+enum Rest<'a> {
+    Read(Box<Envelope>),
+    Unread(Source<'a>),
+}
+
+/// What came, and what HTTP says of it.
+#[derive(Clone, Copy, Debug)]
+struct Source<'a> {
+    bytes: &'a [u8],
+    content_type: Option<&'a str>,
+}
+
+impl Opened<'_> {
+    /// All of it, read as strictly as if it had never been opened.
+    pub fn read(self) -> Result<Envelope, Fault> {
+        match self.rest {
+            Rest::Read(envelope) => Ok(*envelope),
+            Rest::Unread(source) => read_envelope(source.bytes, source.content_type),
+        }
+    }
+}
+
+/// Reads of an envelope who sends it. What is wrong with it up to there is found here, and the rest
+/// by [`Opened::read`]. `content_type` is the HTTP header; without one it is taken for XML.
+pub fn open_envelope<'a>(
+    bytes: &'a [u8],
+    content_type: Option<&'a str>,
+) -> Result<Opened<'a>, Fault> {
+    open_above(WHOLE_AT_ONCE_BYTES_MAX, bytes, content_type)
+}
+
+/// The same, where envelopes of up to so many bytes are read whole at once.
+fn open_above<'a>(
+    whole_at_once_bytes_max: usize,
+    bytes: &'a [u8],
+    content_type: Option<&'a str>,
+) -> Result<Opened<'a>, Fault> {
+    if bytes.len() <= whole_at_once_bytes_max {
+        let envelope = read_envelope(bytes, content_type)?;
+        return Ok(Opened {
+            version: envelope.version,
+            credentials: envelope.credentials.clone(),
+            message_id: envelope.message_id.clone(),
+            rest: Rest::Read(Box::new(envelope)),
+        });
+    }
+    let document = Document::of(bytes, content_type)?;
+    let mut reader = document.reader()?;
+    let version = read_root(&mut reader)?;
+    let header = read_header_alone(&mut reader, version)?;
+    Ok(Opened {
+        version,
+        credentials: security::read_credentials(&header)?,
+        message_id: header.addressing("MessageID")?.map(str::to_owned),
+        rest: Rest::Unread(Source {
+            bytes,
+            content_type,
+        }),
+    })
+}
+
+/// The bytes of a request as text, and what its Content-Type says.
+struct Document<'a> {
+    text: Cow<'a, str>,
+    encoding: Encoding,
+    media_type: Option<MediaType>,
+}
+
+impl<'a> Document<'a> {
+    fn of(bytes: &'a [u8], content_type: Option<&str>) -> Result<Self, Fault> {
+        if bytes.len() > ENVELOPE_BYTES_MAX {
+            return Err(Fault::client(format!(
+                "The request has {} bytes; at most {ENVELOPE_BYTES_MAX} are accepted. Split it into several",
+                bytes.len()
+            )));
+        }
+        let media_type = content_type.map(MediaType::parse);
+        if let Some(media_type) = &media_type {
+            media_type.check()?;
+        }
+        let charset = media_type
+            .as_ref()
+            .and_then(|media_type| media_type.charset.as_deref());
+        let (text, encoding) = xml::decode(bytes, charset)?;
+        Ok(Self {
+            text,
+            encoding,
+            media_type,
+        })
+    }
+
+    fn reader(&self) -> Result<Reader<'_>, Fault> {
+        Reader::new(&self.text, Some(self.encoding))
+    }
+}
+
 /// Reads an envelope. `content_type` is the HTTP header; without one it is taken for XML.
 ///
 /// Everything that cannot be read in exactly one way is refused with a Client fault: malformed
 /// XML, a DOCTYPE, two Headers, Bodies or payloads. Envelopes beyond [`ENVELOPE_BYTES_MAX`] too.
 pub fn read_envelope(bytes: &[u8], content_type: Option<&str>) -> Result<Envelope, Fault> {
-    if bytes.len() > ENVELOPE_BYTES_MAX {
-        return Err(Fault::client(format!(
-            "The request has {} bytes; at most {ENVELOPE_BYTES_MAX} are accepted. Split it into several",
-            bytes.len()
-        )));
-    }
-    let media_type = content_type.map(MediaType::parse);
-    if let Some(media_type) = &media_type {
-        media_type.check()?;
-    }
-    let charset = media_type
-        .as_ref()
-        .and_then(|media_type| media_type.charset.as_deref());
-    let (text, encoding) = xml::decode(bytes, charset)?;
-    let mut reader = Reader::new(&text, Some(encoding))?;
+    let document = Document::of(bytes, content_type)?;
+    let mut reader = document.reader()?;
     let version = read_root(&mut reader)?;
     let (header, body) = read_parts(&mut reader, version)?;
     header.check_understood(version)?;
     let action = header.addressing("Action")?.map(str::to_owned);
+    let media_type = document.media_type.as_ref();
     Ok(Envelope {
         version,
         credentials: security::read_credentials(&header)?,
         message_id: header.addressing("MessageID")?.map(str::to_owned),
-        action: action.or(media_type.and_then(|media_type| media_type.action)),
+        action: action.or_else(|| media_type.and_then(|media_type| media_type.action.clone())),
         body,
     })
 }
@@ -205,15 +307,9 @@ fn read_parts<'a>(
                     return Err(Fault::client("More than one 'Body' in the request"));
                 }
             }
-            Event::Start(name) => {
-                return Err(Fault::client(format!(
-                    "'{}' stands in the Envelope where only Header and Body of SOAP {} may",
-                    echo(name.local),
-                    version.number()
-                )));
-            }
+            Event::Start(name) => return Err(misplaced(name, version)),
             Event::Text(text) if xml::is_all_blank(&text) => {}
-            Event::Text(_) => return Err(Fault::client("Text stands between Header and Body")),
+            Event::Text(_) => return Err(misplaced_text()),
             Event::End | Event::Done => break,
         }
     }
@@ -223,6 +319,35 @@ fn read_parts<'a>(
     };
     let body = body.ok_or_else(|| Fault::client("The Envelope has no Body"))?;
     Ok((header.unwrap_or_default(), body))
+}
+
+/// Header alone. A Body before it is gone past as well-formed XML, and nothing of it is kept.
+fn read_header_alone<'a>(
+    reader: &mut Reader<'a>,
+    version: SoapVersion,
+) -> Result<Header<'a>, Fault> {
+    loop {
+        match reader.next()? {
+            Event::Start(name) if is(name, version, "Header") => return Header::read(reader),
+            Event::Start(name) if is(name, version, "Body") => payload::skip(reader)?,
+            Event::Start(name) => return Err(misplaced(name, version)),
+            Event::Text(text) if xml::is_all_blank(&text) => {}
+            Event::Text(_) => return Err(misplaced_text()),
+            Event::End | Event::Done => return Ok(Header::default()),
+        }
+    }
+}
+
+fn misplaced(name: Name<'_>, version: SoapVersion) -> Fault {
+    Fault::client(format!(
+        "'{}' stands in the Envelope where only Header and Body of SOAP {} may",
+        echo(name.local),
+        version.number()
+    ))
+}
+
+fn misplaced_text() -> Fault {
+    Fault::client("Text stands between Header and Body")
 }
 
 fn is(name: Name<'_>, version: SoapVersion, local: &str) -> bool {
@@ -250,4 +375,104 @@ fn read_body(reader: &mut Reader<'_>) -> Result<Element, Fault> {
         }
     }
     body.ok_or_else(|| Fault::client("Body holds no request"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every document of the corpora, and what came of it by either way.
+    fn each_document(mut check: impl FnMut(&Path, &[u8])) {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+        let mut documents = 0;
+        for corpus in ["envelopes", "fuzz/corpus/envelope", "fuzz/corpus/door"] {
+            for file in std::fs::read_dir(tests.join(corpus)).expect("a corpus") {
+                let path = file.expect("a file").path();
+                check(&path, &std::fs::read(&path).expect("a document"));
+                documents += 1;
+            }
+        }
+        assert!(documents > 50, "{documents} documents");
+    }
+
+    /// As a large envelope is read: first who sends it, then all of it.
+    fn by_its_header(bytes: &[u8]) -> Result<Envelope, Fault> {
+        let opened = open_above(0, bytes, None)?;
+        let (version, credentials) = (opened.version, opened.credentials.clone());
+        let message_id = opened.message_id.clone();
+        let envelope = opened.read()?;
+        assert_eq!(envelope.version, version);
+        assert_eq!(envelope.credentials, credentials, "somebody else is known");
+        assert_eq!(envelope.message_id, message_id);
+        Ok(envelope)
+    }
+
+    fn agree(bytes: &[u8]) -> bool {
+        match (read_envelope(bytes, None), by_its_header(bytes)) {
+            (Ok(at_once), Ok(opened)) => at_once.body == opened.body,
+            (Err(at_once), Err(opened)) => at_once == opened,
+            (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+        }
+    }
+
+    #[test]
+    fn whoever_is_known_gets_the_same_answer_by_either_way() {
+        each_document(|path, bytes| {
+            assert!(agree(bytes), "{}", path.display());
+            // Cut short anywhere, it is refused for the same reason.
+            for length in (0..bytes.len()).step_by(1 + bytes.len() / 97) {
+                assert!(agree(&bytes[..length]), "{length} of {}", path.display());
+            }
+        });
+    }
+
+    #[test]
+    fn a_header_is_found_behind_the_body_too() {
+        let entry = "<fueloauth xmlns='http://exacttarget.com'>t</fueloauth>";
+        let (header, body) = (
+            format!("<s:Header>{entry}</s:Header>"),
+            format!(
+                "<s:Body><R xmlns='{}'>{}</R></s:Body>",
+                namespaces::API,
+                "<A/>".repeat(20_000)
+            ),
+        );
+        for inside in [format!("{header}{body}"), format!("{body}{header}")] {
+            let envelope = format!(
+                "<s:Envelope xmlns:s='{}'>{inside}</s:Envelope>",
+                namespaces::SOAP_11
+            );
+            let opened = open_envelope(envelope.as_bytes(), None).expect("a header");
+            assert_eq!(opened.credentials, Some(Credentials::Token("t".to_owned())));
+            assert!(matches!(opened.rest, Rest::Unread(_)), "not yet");
+            assert_eq!(opened.read().expect("all").body.children.len(), 20_000);
+        }
+    }
+
+    /// What stands behind the header is nobody's business until its sender is known, and then as
+    /// strictly read as ever.
+    #[test]
+    fn what_is_wrong_behind_the_header_is_found_for_those_who_are_known() {
+        let filler = " ".repeat(WHOLE_AT_ONCE_BYTES_MAX);
+        let body = "<s:Body><R xmlns='http://exacttarget.com/wsdl/partnerAPI'/></s:Body>";
+        for behind in [
+            "<s:Body><R>",
+            "<s:Header/>",
+            "<s:Body/><s:Body/>",
+            &format!("{body}{body}"),
+            &format!("{body}<s:Header/>"),
+            &format!("{body}text"),
+            &format!("{body}</s:Envelope><a/>"),
+        ] {
+            let envelope = format!(
+                "<s:Envelope xmlns:s='{}'>{filler}<s:Header/>{behind}</s:Envelope>",
+                namespaces::SOAP_11
+            );
+            let opened = open_envelope(envelope.as_bytes(), None).expect("a header");
+            let fault = opened.read().expect_err("a fault");
+            assert_eq!(Some(fault), read_envelope(envelope.as_bytes(), None).err());
+        }
+    }
 }

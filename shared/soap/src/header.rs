@@ -12,6 +12,9 @@ const NEXT_ACTOR_11: &str = "http://schemas.xmlsoap.org/soap/actor/next";
 /// Longest WS-Addressing header that is read. One of them comes back in the answer, and a fault must
 /// stay small whatever it answers.
 const ADDRESSING_BYTES_MAX: usize = 1_000;
+/// Most elements in Header. It is read before anybody knows who sends it; clients send fewer than
+/// thirty.
+const HEADER_ELEMENTS_MAX: usize = 1_000;
 const ROLES_12: [&str; 2] = [
     "http://www.w3.org/2003/05/soap-envelope/role/next",
     "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
@@ -33,7 +36,12 @@ pub(crate) struct HeaderEntry<'a> {
 
 impl<'a> HeaderEntry<'a> {
     /// Reads the entry that has just begun, to its end.
-    pub(crate) fn read(reader: &mut Reader<'a>, name: Name<'a>) -> Result<Self, Fault> {
+    fn read(reader: &mut Reader<'a>, name: Name<'a>, left: &mut usize) -> Result<Self, Fault> {
+        *left = left.checked_sub(1).ok_or_else(|| {
+            Fault::client(format!(
+                "The request is too complex: more than {HEADER_ELEMENTS_MAX} elements in its Header"
+            ))
+        })?;
         let mut entry = Self {
             space: name.space,
             local: name.local,
@@ -46,7 +54,7 @@ impl<'a> HeaderEntry<'a> {
         entry.read_attributes(reader);
         loop {
             match reader.next()? {
-                Event::Start(name) => entry.children.push(Self::read(reader, name)?),
+                Event::Start(name) => entry.children.push(Self::read(reader, name, left)?),
                 Event::Text(piece) if entry.text.is_empty() => entry.text = piece,
                 Event::Text(piece) => entry.text.to_mut().push_str(&piece),
                 Event::End | Event::Done => return Ok(entry),
@@ -127,9 +135,10 @@ impl<'a> Header<'a> {
     /// Reads Header, which has just begun, to its end.
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Fault> {
         let mut entries = Vec::new();
+        let mut left = HEADER_ELEMENTS_MAX;
         loop {
             match reader.next()? {
-                Event::Start(name) => entries.push(HeaderEntry::read(reader, name)?),
+                Event::Start(name) => entries.push(HeaderEntry::read(reader, name, &mut left)?),
                 Event::Text(_) => {}
                 Event::End | Event::Done => return Ok(Self { entries }),
             }

@@ -1,6 +1,7 @@
 //! The protocol on the wire: envelopes in, envelopes out, and the WSDL that describes both.
 //!
-//! A request goes through it like this: [`read_envelope`] (strict XML, Header, one payload),
+//! A request goes through it like this: [`open_envelope`] (strict XML as far as it takes to know
+//! who sends it), [`Opened::read`] or all of it with [`read_envelope`] (Header, one payload),
 //! [`canonical`] and [`digest`] (what is kept of the payload), [`take_operation`] (what is asked
 //! for), [`CallRequest::check`] and [`CallRequest::place`] (what can be refused at the door), then
 //! one of the `write_` functions for the payload of the answer and [`envelope`] around it, or
@@ -49,7 +50,9 @@ pub use client::{ClientContext, client_of, clients_in, no_access};
 pub use definitions::write_definitions;
 pub use describe::DescribeRequest;
 pub use element::Element;
-pub use envelope::{ENVELOPE_BYTES_MAX, Envelope, SoapVersion, read_envelope};
+pub use envelope::{
+    ENVELOPE_BYTES_MAX, Envelope, Opened, SoapVersion, open_envelope, read_envelope,
+};
 pub use extract::{Execute, ExecuteRequest, Extract, ExtractRequest};
 pub use fault::{Fault, FaultCode, echo};
 pub use filter::{Filter, Operator};

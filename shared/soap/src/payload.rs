@@ -94,7 +94,7 @@ fn mixed(element: &Element) -> Fault {
 }
 
 /// Goes past an element that has just begun.
-fn skip(reader: &mut Reader<'_>) -> Result<(), Fault> {
+pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<(), Fault> {
     let mut depth = 1_usize;
     while depth > 0 {
         match reader.next()? {

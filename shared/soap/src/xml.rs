@@ -33,7 +33,7 @@ mod scope;
 mod tag;
 
 pub(crate) use chars::{is_all_blank, is_ncname, trimmed};
-pub(crate) use encoding::decode;
+pub(crate) use encoding::{Encoding, decode};
 pub(crate) use event::{Event, Name};
 pub use outline::{Expanded, Piece, outline};
 pub(crate) use reader::Reader;

@@ -62,6 +62,80 @@ fn twice_as_much_takes_at_most_twice_the_memory() {
     }
 }
 
+/// What it takes to know who sends an envelope, with its header before the body and behind it.
+fn opening(envelope: &str) -> [AllocationInfo; 2] {
+    let header = "<s:Header><fueloauth xmlns='http://exacttarget.com'>t</fueloauth></s:Header>";
+    let before = envelope.replacen("<s:Body>", &format!("{header}<s:Body>"), 1);
+    let behind = envelope.replace("</s:Envelope>", &format!("{header}</s:Envelope>"));
+    [before, behind].map(|envelope| {
+        measure(|| {
+            let opened = soap::open_envelope(envelope.as_bytes(), None);
+            black_box(opened.is_ok_and(|opened| opened.credentials.is_some()));
+        })
+    })
+}
+
+#[test]
+fn a_stranger_costs_next_to_no_memory_wherever_the_header_stands() {
+    for kind in envelopes::HOSTILE {
+        let envelope = of_size(kind, soap::ENVELOPE_BYTES_MAX - 40_000);
+        let [before, behind] = opening(&envelope);
+        println!(
+            "{kind}: {} allocations and {} bytes, {} and {} with the header behind",
+            before.count_total, before.bytes_max, behind.count_total, behind.bytes_max
+        );
+        assert!(
+            before.count_total < 50 && before.bytes_max < 20_000,
+            "{kind}: {before:?}"
+        );
+        // One text or value is held at a time, and it may be as long as the envelope.
+        assert!(behind.bytes_max < 9_000_000, "{kind}: {behind:?}");
+    }
+    let elements = of_size("elements", soap::ENVELOPE_BYTES_MAX - 40_000);
+    let [_, behind] = opening(&elements);
+    assert!(
+        behind.count_total < 50 && behind.bytes_max < 20_000,
+        "{behind:?}"
+    );
+}
+
+#[test]
+fn a_caller_is_the_same_wherever_the_header_stands() {
+    let before = envelopes::triggered_send(2_500);
+    let behind = envelopes::with_header_behind(&before).expect("a header");
+    let known = |envelope: &str| {
+        soap::open_envelope(envelope.as_bytes(), None)
+            .expect("a header")
+            .credentials
+    };
+    assert!(known(&before).is_some());
+    assert_eq!(known(&before), known(&behind));
+}
+
+#[test]
+fn a_header_has_so_many_elements_at_most() {
+    let around = |elements: usize| {
+        let entries = "<a/>".repeat(elements);
+        format!(
+            "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Header>{entries}\
+             </s:Header><s:Body><R xmlns='{}'/></s:Body></s:Envelope>",
+            soap::API
+        )
+    };
+    assert!(soap::read_envelope(around(1_000).as_bytes(), None).is_ok());
+    for elements in [1_001, 1_200_000] {
+        let envelope = around(elements);
+        let used = measure(|| {
+            let fault = soap::open_envelope(envelope.as_bytes(), None).expect_err("a fault");
+            assert!(
+                fault.text.contains("more than 1000 elements in its Header"),
+                "{fault:?}"
+            );
+        });
+        assert!(used.bytes_max < 500_000, "{used:?}");
+    }
+}
+
 #[test]
 fn what_is_refused_early_takes_nothing() {
     let doctype = format!("<!DOCTYPE x [{}]>", "<!ENTITY a \"b\">".repeat(300_000));

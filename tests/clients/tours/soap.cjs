@@ -1,12 +1,14 @@
-// npm soap, in both versions of SOAP.
+// npm soap and strong-soap, each in both versions of SOAP.
 
 const assert = require('node:assert/strict');
 const { appendFileSync } = require('node:fs');
 const { randomUUID } = require('node:crypto');
 
-const soap = require('soap');
+const npmSoap = require('soap');
+const strongSoap = require('strong-soap').soap;
 
 const { BASE, RECEIVER, TOKEN, DID } = process.env;
+const WSDL = `${BASE}/etframework.wsdl`;
 const fresh = (prefix) => `${prefix}-${randomUUID().slice(0, 13)}`;
 
 async function until(what, found) {
@@ -18,28 +20,45 @@ async function until(what, found) {
   throw new Error(`still not after a minute: ${what}`);
 }
 
-const subscriber = (key) => ({
-  attributes: { 'xsi:type': 'tns:Subscriber' }, EmailAddress: `${key}@example.com`, SubscriberKey: key,
-});
-
-function equalTo(name, value) {
-  return {
-    attributes: { 'xsi:type': 'tns:SimpleFilterPart' }, Property: name, SimpleOperator: 'equals', Value: value,
-  };
-}
-
-async function tour(version, options) {
-  const did = (what) => appendFileSync(DID, `npm soap\t${version}\t${what}\n`);
-  const newClient = async (token) => {
-    const client = await soap.createClientAsync(`${BASE}/etframework.wsdl`, options);
+// What differs between the two: how a type is named, how a header is put in, what is passed and given back.
+const soap = {
+  name: 'npm soap',
+  an: (type, fields) => ({ attributes: { 'xsi:type': `tns:${type}` }, ...fields }),
+  async client(token, options) {
+    const client = await npmSoap.createClientAsync(WSDL, options);
     client.addSoapHeader({ fueloauth: { attributes: { xmlns: 'http://exacttarget.com' }, $value: token } });
-    return client;
+    return (operation, _root, payload) => client[`${operation}Async`](payload).then(([answer]) => answer);
+  },
+};
+const strong = {
+  name: 'strong-soap',
+  an: (type, fields) => ({
+    $attributes: { $xsiType: `{http://exacttarget.com/wsdl/partnerAPI}${type}` }, ...fields,
+  }),
+  async client(token, options) {
+    const client = await new Promise((resolve, reject) => {
+      strongSoap.createClient(WSDL, options, (error, it) => (error ? reject(error) : resolve(it)));
+    });
+    client.addSoapHeader(`<fueloauth xmlns="http://exacttarget.com">${token}</fueloauth>`);
+    return (operation, root, payload) => new Promise((resolve, reject) => {
+      client[operation]({ [root]: payload }, (error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+  },
+};
+
+async function tour({ name, an, client }, version, options) {
+  const did = (what) => appendFileSync(DID, `${name}\t${version}\t${what}\n`);
+  const subscriber = (key) => an('Subscriber', { EmailAddress: `${key}@example.com`, SubscriberKey: key });
+  const equalTo = (property, value) => an('SimpleFilterPart', { Property: property, SimpleOperator: 'equals', Value: value });
+  const call = await client(TOKEN, options);
+  const createBy = (calls) => async (object, its = {}) => {
+    const answer = await calls('Create', 'CreateRequest', { Options: its, Objects: [object] });
+    return { ...answer, Results: [answer.Results].flat() };
   };
-  const client = await newClient(TOKEN);
-  const create = async (object, its = {}) => (await client.CreateAsync({ Options: its, Objects: [object] }))[0];
-  const retrieve = async (type, properties, name, value) => {
-    const request = { ObjectType: type, Properties: properties, Filter: equalTo(name, value) };
-    const [answer] = await client.RetrieveAsync({ RetrieveRequest: request });
+  const create = createBy(call);
+  const retrieve = async (type, properties, property, value) => {
+    const request = { ObjectType: type, Properties: properties, Filter: equalTo(property, value) };
+    const answer = await call('Retrieve', 'RetrieveRequestMsg', { RetrieveRequest: request });
     assert.equal(answer.OverallStatus, 'OK');
     return [answer.Results ?? []].flat();
   };
@@ -54,9 +73,7 @@ async function tour(version, options) {
   assert.equal(found.EmailAddress, `${key}@example.com`);
   did('sync');
 
-  await create({
-    attributes: { 'xsi:type': 'tns:FilterDefinition' }, CustomerKey: key, Name: 'Romans', DataFilter: equalTo('City', 'Rome'),
-  });
+  await create(an('FilterDefinition', { CustomerKey: key, Name: 'Romans', DataFilter: equalTo('City', 'Rome') }));
   const [definition] = await retrieve('FilterDefinition', ['Name', 'DataFilter'], 'CustomerKey', key);
   assert.equal(definition.Name, 'Romans');
   assert.equal([definition.DataFilter.Value].flat()[0], 'Rome');
@@ -95,15 +112,17 @@ async function tour(version, options) {
   });
   did('conversation');
 
-  const stranger = await newClient('no token of ours');
-  await assert.rejects(stranger.CreateAsync({ Options: {}, Objects: [subscriber('nobody')] }), (error) => {
-    assert.match(JSON.stringify(error.root.Envelope.Body.Fault), /Login Failed/);
+  const refused = createBy(await client('no token of ours', options))(subscriber('nobody'));
+  await assert.rejects(refused, (error) => {
+    assert.match(error.message, /Login Failed/);
     return true;
   });
   did('fault');
 }
 
 (async () => {
-  await tour('1.1', {});
-  await tour('1.2', { forceSoap12Headers: true });
+  await tour(soap, '1.1', {});
+  await tour(soap, '1.2', { forceSoap12Headers: true });
+  await tour(strong, '1.1', {});
+  await tour(strong, '1.2', { forceSoapVersion: '1.2' });
 })();

@@ -10,6 +10,7 @@ use cloud::accounts::{Account, Caller};
 use cloud::{Random, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
+use local::functions::Functions;
 use local::{CapturedCallback, CapturedMail, LocalClock, LocalCloud, Stack};
 use sha2::{Digest, Sha256};
 
@@ -206,6 +207,12 @@ impl Story {
             token: self.token.clone(),
             token_from: self.token_from,
         }
+    }
+
+    /// From now on results are kept so many days.
+    pub fn keeps_results(&mut self, days: i64) {
+        self.stack.cloud.settings.results_days = days;
+        self.stack.functions = Functions::Here(Box::new(self.stack.cloud.clone()));
     }
 
     pub fn token(&self) -> &str {

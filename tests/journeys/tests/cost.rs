@@ -97,7 +97,7 @@ async fn a_single_call_with_a_callback_costs_this() {
     let used = used_by(vec![single]).await;
     println!("A single call with a callback\n{used}\n");
     let expected = [
-        "DynamoDB BatchGetItem: 1, 2 RRU",
+        "DynamoDB BatchGetItem: 1, 1 RRU",
         "DynamoDB PutItem: 2, 2 WRU, 2 WRU of the index",
         "DynamoDB Query: 1, 1 RRU",
         "DynamoDB TransactWriteItems: 1, 4 WRU",
@@ -150,7 +150,7 @@ async fn single_calls_with_callbacks_in_batches_of_ten_cost_this() {
     let each = used.per_call(10);
     println!("A single call with a callback, in batches of ten\n{each}\n");
     let expected = [
-        "DynamoDB BatchGetItem: 10, 20 RRU",
+        "DynamoDB BatchGetItem: 10, 10 RRU",
         "DynamoDB PutItem: 20, 20 WRU, 20 WRU of the index",
         "DynamoDB Query: 10, 10 RRU",
         "DynamoDB TransactWriteItems: 10, 40 WRU",
@@ -169,7 +169,7 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
     let each = used.per_call(3);
     println!("A call in a conversation of three with callbacks\n{each}\n");
     let expected = [
-        "DynamoDB BatchGetItem: 3, 6 RRU",
+        "DynamoDB BatchGetItem: 3, 3 RRU",
         "DynamoDB GetItem: 3, 3 RRU",
         "DynamoDB PutItem: 12, 12 WRU, 4 WRU of the index",
         "DynamoDB Query: 1, 1 RRU",

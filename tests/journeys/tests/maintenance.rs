@@ -118,12 +118,13 @@ async fn silence_is_silence_in_maintenance_too() {
 #[tokio::test(start_paused = true)]
 async fn the_parked_are_looked_for_only_after_a_maintenance() {
     let caller = a_caller().await;
+    let parts = usize::from(cloud::due::SHARDS);
     caller.local().clock().advance(minutes(5));
-    assert_eq!(parts_looked_through(&caller).await, 16);
+    assert_eq!(parts_looked_through(&caller).await, parts);
     caller.goes_into_maintenance(true).await;
-    assert_eq!(parts_looked_through(&caller).await, 16);
+    assert_eq!(parts_looked_through(&caller).await, parts);
     caller.goes_into_maintenance(false).await;
-    assert_eq!(parts_looked_through(&caller).await, 32);
+    assert_eq!(parts_looked_through(&caller).await, 2 * parts);
 }
 
 async fn parts_looked_through(caller: &Story) -> usize {

@@ -9,6 +9,7 @@ mod port;
 mod queues;
 mod schedules;
 mod tables;
+mod trays;
 
 use std::collections::HashMap;
 

@@ -10,7 +10,8 @@ mod taking;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -19,12 +20,16 @@ use aws_sdk_dynamodb::types::{
 use jiff::Timestamp;
 
 pub(crate) use batch::BATCH_GET_MAX;
+use batch::back_off;
 
 use crate::error::{BoxError, CommitError, Error};
 use crate::records::item::Item;
 
 /// Most records in one transaction. The platform's figure.
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
+
+/// How often a put is made again in whose way a transaction is.
+const IN_A_TRANSACTION_MAX: u32 = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -102,14 +107,32 @@ impl Table {
 
     /// Writes a record whatever was there.
     pub(crate) async fn put(&self, item: Item) -> Result<(), Error> {
-        self.dynamodb
+        let put = self
+            .dynamodb
             .put_item()
             .table_name(&self.name)
-            .set_item(Some(item))
-            .send()
+            .set_item(Some(item));
+        self.sent(put)
             .await
-            .map_err(|error| self.out_of_reach("PutItem", error))?;
-        Ok(())
+            .map(drop)
+            .map_err(|error| self.out_of_reach("PutItem", error))
+    }
+
+    /// Sends a put, and once more where somebody's transaction was at the record: that is over within
+    /// milliseconds.
+    async fn sent(
+        &self,
+        put: PutItemFluentBuilder,
+    ) -> Result<PutItemOutput, SdkError<PutItemError>> {
+        for tried in 1..=IN_A_TRANSACTION_MAX {
+            match put.clone().send().await {
+                Err(SdkError::ServiceError(refused)) if is_in_a_transaction(refused.err()) => {
+                    back_off(tried).await;
+                }
+                sent => return sent,
+            }
+        }
+        put.send().await
     }
 
     /// Writes a record that is not there yet; if it is, gives back what is there.
@@ -121,7 +144,7 @@ impl Table {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match put.send().await {
+        match self.sent(put).await {
             Ok(_) => Ok(None),
             Err(SdkError::ServiceError(refused))
                 if refused.err().is_conditional_check_failed_exception() =>
@@ -152,7 +175,8 @@ impl Table {
         match put.send().await {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(refused))
-                if refused.err().is_conditional_check_failed_exception() =>
+                if refused.err().is_conditional_check_failed_exception()
+                    || is_in_a_transaction(refused.err()) =>
             {
                 Err(CommitError::Conflict)
             }
@@ -200,6 +224,25 @@ impl Table {
         by: Timestamp,
         limit: i32,
     ) -> Result<Vec<DueEntry>, Error> {
+        self.due_behind(shard, by, limit, None).await
+    }
+
+    /// The same from behind one of them on. The index lags behind its records, so that one which has
+    /// been looked at may still be there.
+    pub async fn due_behind(
+        &self,
+        shard: &str,
+        by: Timestamp,
+        limit: i32,
+        last: Option<&DueEntry>,
+    ) -> Result<Vec<DueEntry>, Error> {
+        let start = last.map(|last| {
+            let due_at = last.due_at.as_millisecond().to_string();
+            let mut start = key_item(&last.key);
+            start.insert("due_shard".to_owned(), AttributeValue::S(shard.to_owned()));
+            start.insert("due_at".to_owned(), AttributeValue::N(due_at));
+            start
+        });
         let answer = self
             .dynamodb
             .query()
@@ -209,6 +252,7 @@ impl Table {
             .expression_attribute_values(":shard", AttributeValue::S(shard.to_owned()))
             .expression_attribute_values(":by", AttributeValue::N(by.as_millisecond().to_string()))
             .limit(limit)
+            .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(|error| self.out_of_reach("Query", error))?;
@@ -312,6 +356,11 @@ fn is_conflict(error: &TransactWriteItemsError) -> bool {
             )
         });
     }
+    is_in_a_transaction(error)
+}
+
+/// Somebody's transaction is at the same record: for who writes it alone, a conflict like any other.
+fn is_in_a_transaction(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("TransactionConflictException")
 }
 

@@ -45,6 +45,7 @@ impl Cloud {
                 let call = self.unclosed_call(seen, sequence).await?;
                 actions.extend(match step {
                     ClosingStep::Outcomes => {
+                        self.let_expire(seen, &call, now).await?;
                         self.write_unrun(&mut transaction, seen, &call, now).await?
                     }
                     ClosingStep::LastReplies => {

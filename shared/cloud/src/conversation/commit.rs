@@ -41,6 +41,7 @@ pub(crate) struct Before {
     priority: QueuePriority,
     only: EmbeddedCall,
     queue: Option<ConversationKey>,
+    calls_kept: u32,
 }
 
 impl Before {
@@ -50,6 +51,7 @@ impl Before {
             priority: header.conversation.priority,
             only: header.only.clone(),
             queue: header.conversation.queue(),
+            calls_kept: header.calls_kept,
         }
     }
 
@@ -60,6 +62,7 @@ impl Before {
             priority: QueuePriority::default(),
             only,
             queue: None,
+            calls_kept: 0,
         }
     }
 }
@@ -130,6 +133,7 @@ impl Cloud {
             let next = ConversationRecord {
                 key: key.clone(),
                 version,
+                calls_kept: seen.calls_kept,
                 only: seen.only,
                 conversation,
             };
@@ -246,6 +250,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
         let sequence = end.call.place.sequence();
+        self.let_expire(seen, end.call, now).await?;
         let conversation =
             seen.conversation
                 .clone()

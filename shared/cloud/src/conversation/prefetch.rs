@@ -2,8 +2,8 @@
 //! calls, calls ahead of their turn, the objects of a call together with the switch for
 //! maintenance.
 //!
-//! Calls can be read ahead because they never change. The switch and the objects can, so they are
-//! read when the call's turn has come.
+//! Calls can be read ahead because they never change. The objects can, so they are read when the
+//! call's turn has come, and so is the switch, unless that was done a moment ago.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,6 @@ use calls::{Call, ConversationKey, SequenceCode};
 use objects::{Overlay, Request, Unit};
 
 use crate::Cloud;
-use crate::accounts::is_on;
 use crate::aws::table::{BATCH_GET_MAX, Key, Range};
 use crate::error::Error;
 use crate::objects_table::{READ_AHEAD, know, table_key};
@@ -104,16 +103,25 @@ impl Cloud {
         // What does not fit into this request is asked for when the units are decided.
         keys.truncate(BATCH_GET_MAX - 1);
         if keys.is_empty() {
-            return self.accounts.maintenance().await;
+            return self.in_maintenance().await;
         }
         let wanted: Vec<Key> = keys.iter().map(table_key).collect();
+        match self.accounts.recall_switch(self.now()) {
+            Some(true) => return Ok(true),
+            Some(false) => {
+                know(overlay, keys, self.objects.get_many(&wanted).await?)?;
+                return Ok(false);
+            }
+            None => {}
+        }
+        let look = self.accounts.look_at_switch();
         let (accounts, switch) = self.accounts.switch_record();
         let (found, switch) = self
             .objects
             .get_many_and(&wanted, accounts, &switch)
             .await?;
         know(overlay, keys, found)?;
-        Ok(switch.is_some_and(|item| is_on(&ItemReader(item))))
+        Ok(self.accounts.saw_switch(look, switch, self.now()))
     }
 }
 

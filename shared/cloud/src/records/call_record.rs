@@ -22,9 +22,10 @@ use crate::records::item::{Item, ItemReader, ItemWriter};
 /// Packed bytes that go into the item itself: an item ends at 400 KB, the rest of it is small.
 pub const BODY_BYTES_MAX: usize = 350_000;
 
-/// Kept so much longer than its results could be wanted, since a call may wait for its time and
-/// through maintenance, and nothing may be lost because somebody waited long.
-const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24 * 180);
+/// Kept so much longer than its results could be wanted had it been carried out at once: a usual wait
+/// costs no further write. Who waits for longer is kept for as long as that takes, see
+/// [`crate::conversation::waiting`].
+pub(crate) const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// How long an `Idempotency-Key` is remembered.
 pub const IDEMPOTENCY_KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -140,10 +141,14 @@ pub struct Pointer {
 }
 
 impl Pointer {
-    pub(crate) fn item_for(call: &Call, results_kept: SignedDuration) -> Item {
+    pub(crate) fn key_of(call: &Call) -> Key {
         let key = ConversationKey::of_request(&call.account, &call.request_id);
+        Key::new(key.0, "REQUEST")
+    }
+
+    pub(crate) fn item_for(call: &Call, results_kept: SignedDuration) -> Item {
         let waits_until = call.options.scheduled_time.unwrap_or(call.arrived_at);
-        ItemWriter::new(Key::new(key.0, "REQUEST"))
+        ItemWriter::new(Self::key_of(call))
             .text("conversation", call.conversation_key().0)
             .number("sequence", call.place.sequence())
             .expires(Some(

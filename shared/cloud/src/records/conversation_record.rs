@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::table::{Key, Table};
 use crate::conversation::outbox::REPLY_TRIED_MAX;
+pub use crate::due::parked_shard;
 use crate::error::Error;
 use crate::records::compression::{compress_bytes, decompress_bytes};
 use crate::records::embedded_call::EmbeddedCall;
@@ -31,11 +32,9 @@ pub struct ConversationRecord {
     pub conversation: Conversation,
     /// What of its only call is kept with it.
     pub only: EmbeddedCall,
-}
-
-/// The part of the due index where conversations wait for the end of maintenance.
-pub fn parked_shard(shard: &str) -> String {
-    format!("parked-{shard}")
+    /// How many of its calls do not expire until they have had their turn, see
+    /// [`crate::conversation::waiting`].
+    pub calls_kept: u32,
 }
 
 /// How far those of a priority lie behind those of the highest in the part of the index where
@@ -82,6 +81,7 @@ impl ConversationRecord {
             key: self.key.clone(),
             version: self.version + 1,
             only: self.only.clone(),
+            calls_kept: self.calls_kept,
             conversation,
         }
     }
@@ -108,6 +108,10 @@ impl ConversationRecord {
         let writing = match &conversation.queue_place {
             Some(place) => writing.json("queue_place", place),
             None => writing,
+        };
+        let writing = match self.calls_kept {
+            0 => writing,
+            kept => writing.number("calls_kept", kept),
         };
         let shard = due_shard(&self.key);
         let writing = match conversation.due {
@@ -147,6 +151,7 @@ impl ConversationRecord {
         };
         Ok(Self {
             only: EmbeddedCall::read(&key, &item)?,
+            calls_kept: item.maybe_number("calls_kept").unwrap_or_default(),
             key,
             version: item.number("version")?,
             conversation: Conversation {
@@ -289,6 +294,7 @@ mod tests {
                 key: ConversationKey("7a".to_owned()),
                 version,
                 only: EmbeddedCall::default(),
+                calls_kept: u32::from(version % 2 == 0),
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),

@@ -54,6 +54,7 @@ impl EmbeddedCall {
                 call: Some(Box::new(call.clone())),
                 end: None,
             },
+            calls_kept: 0,
         };
         let bytes = size_of(&header.to_item(results_kept, now));
         (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
@@ -190,6 +191,7 @@ mod tests {
                 queue_place: None,
             },
             only: EmbeddedCall::default(),
+            calls_kept: 0,
         }
     }
 
@@ -238,6 +240,7 @@ mod tests {
             version: 1,
             conversation: open(),
             only,
+            calls_kept: 0,
         };
         opened.next(ended().conversation)
     }

@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use calls::ConversationKey;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::aws::table::Key;
+pub(crate) use crate::due::shard_of as due_shard;
 use crate::error::Error;
 use crate::records::compression::{compress, decompress};
 
@@ -110,11 +110,6 @@ pub(crate) fn size_of(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + bytes(value))
         .sum()
-}
-
-/// The part of the index that a conversation's records lie in.
-pub(crate) fn due_shard(conversation: &ConversationKey) -> String {
-    conversation.shard().to_string()
 }
 
 /// An item being read.

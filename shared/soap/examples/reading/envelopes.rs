@@ -12,6 +12,16 @@ pub(crate) fn triggered_send(subscribers: usize) -> String {
     text
 }
 
+/// The same with its header behind the body, as some clients write it.
+pub(crate) fn with_header_behind(envelope: &str) -> Option<String> {
+    let (before, rest) = envelope.split_once("<soap:Header>")?;
+    let (header, rest) = rest.split_once("</soap:Header>")?;
+    let body = rest.strip_suffix("</soap:Envelope>\n")?;
+    Some(format!(
+        "{before}{body}<soap:Header>{header}</soap:Header></soap:Envelope>"
+    ))
+}
+
 /// Envelopes that would be slow to read if anything in them were compared with everything else; in
 /// each the hostile part is there so many times.
 pub(crate) fn hostile(kind: &str, times: usize) -> Option<String> {

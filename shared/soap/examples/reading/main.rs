@@ -3,7 +3,9 @@
 //! that reading, checking and answering a call of 2.2 KB takes; and beside them what others take.
 //!
 //! With arguments it does one thing so many times and prints nothing, for whoever counts
-//! instructions: `read TIMES`, `take-in TIMES`, `hostile KIND BYTES`; `kinds` lists the kinds.
+//! instructions: `read TIMES`, `take-in TIMES`, `hostile KIND BYTES`, and `open TIMES` and
+//! `open-behind TIMES` for knowing who sends the same as `read` reads, with the header before the
+//! body and behind it; `kinds` lists the kinds.
 
 mod envelopes;
 
@@ -36,6 +38,12 @@ fn main() -> Result<()> {
         ["read", times] => repeat(number(times)?, &envelopes::triggered_send(2_500), |bytes| {
             soap::read_envelope(bytes, None).is_ok()
         }),
+        ["open", times] => repeat(number(times)?, &envelopes::triggered_send(2_500), opens),
+        ["open-behind", times] => {
+            let envelope = envelopes::with_header_behind(&envelopes::triggered_send(2_500));
+            let envelope = envelope.ok_or_else(|| Error::other("no header"))?;
+            repeat(number(times)?, &envelope, opens)
+        }
         ["take-in", times] => repeat(number(times)?, &envelopes::triggered_send(1), accept),
         ["hostile", kind, size] => {
             let envelope = envelopes::hostile_of_size(kind, number(size)?);
@@ -83,6 +91,11 @@ fn seconds(runs: u32, run: impl Fn() -> bool) -> Result<f64> {
         fastest = fastest.min(begun.elapsed());
     }
     Ok(fastest.as_secs_f64() / f64::from(runs))
+}
+
+/// As far as it takes to know who sends it.
+fn opens(bytes: &[u8]) -> bool {
+    soap::open_envelope(bytes, None).is_ok_and(|opened| opened.credentials.is_some())
 }
 
 /// The whole of what happens to an envelope in this crate when it is taken in.

@@ -168,3 +168,61 @@ async fn h07_what_is_shown_in_a_browser_stays_what_it_is() {
         }
     }
 }
+
+/// Nobody has logged in yet: a form or a list of nothing would take fifty times its size.
+#[tokio::test(start_paused = true)]
+async fn h05_a_token_request_is_bounded_before_it_is_read() {
+    let door = a_door().await;
+    let fields =
+        "grant_type=client_credentials&client_id=a&client_secret=b&clientId=a&clientSecret=b&";
+    for path in ["/v2/token", "/v1/requestToken"] {
+        for body in [
+            "a&".repeat(2_950_000),
+            format!("[{}1]", "1,".repeat(2_950_000)),
+        ] {
+            let request = Request {
+                body: body.into_bytes(),
+                ..to("POST", path, "")
+            };
+            let answer = door.keeps_nothing_of(&request).await;
+            assert_eq!(answer.status, 413, "{path}");
+            assert!(
+                answer.body.contains("at most 65536 bytes"),
+                "{}",
+                answer.body
+            );
+        }
+        let largest = format!("{fields}{}", "a".repeat(65_536 - fields.len()));
+        for (body, status) in [(largest.clone(), 401), (largest + "a", 413)] {
+            let request = Request {
+                body: body.into_bytes(),
+                ..to("POST", path, "")
+            };
+            assert_eq!(
+                door.keeps_nothing_of(&request).await.status,
+                status,
+                "{path}"
+            );
+        }
+    }
+}
+
+/// What is wrong with a stranger's large envelope is not looked for, wherever its header stands.
+#[tokio::test(start_paused = true)]
+async fn h05_a_large_envelope_is_read_for_those_who_are_known() {
+    let door = a_door().await;
+    let wrong = "<Unclosed>".repeat(10_000);
+    let known = door.create(&wrong);
+    let stranger = known.replace(door.caller.token(), "nobody");
+    assert!(known.len() > 64 << 10 && known != stranger);
+    let faults = [known, stranger].map(|envelope| post(envelope.as_str()));
+    let said = [
+        fault_of(&door.answer(&faults[0]).await),
+        fault_of(&door.answer(&faults[1]).await),
+    ];
+    assert!(format!("{:?}", said[0]).contains("too complex"), "{said:?}");
+    assert!(
+        format!("{:?}", said[1]).contains("Login Failed"),
+        "{said:?}"
+    );
+}

@@ -66,7 +66,7 @@ async fn h04_a_body_has_one_length() {
         assert_eq!(statuses(&answer), ["400"], "{headers}: {answer}");
     }
     // With both, the chunks count, and nothing behind them is taken for another request.
-    let smuggled = "GET /etframework.wsdl HTTP/1.1\r\nhost: x\r\n\r\n";
+    let smuggled = "GET /etframework.wsdl HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let both = post(
         "content-length: 4\r\ntransfer-encoding: chunked\r\n",
         &format!("4\r\n<a/>\r\n0\r\n\r\n{smuggled}"),
@@ -106,11 +106,14 @@ async fn h05_a_slow_body_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn h05_a_slow_head_is_given_up() {
     let address = a_server().await;
-    let asked = "GET /etframework.wsdl HTTP/1.1\r\nhost: x\r\n\r\n";
+    let asked = "GET /etframework.wsdl HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for (said, answered) in [
         ("", 0),
         ("POST /Serv", 0),
-        ("POST /Service.asmx HTTP/1.1\r\nhost: x\r\ncontent-le", 0),
+        (
+            "POST /Service.asmx HTTP/1.1\r\nhost: localhost\r\ncontent-le",
+            0,
+        ),
         (asked, 1),
         (&format!("{asked}GET /"), 1),
     ] {
@@ -120,6 +123,89 @@ async fn h05_a_slow_head_is_given_up() {
         let waited = began.elapsed().as_secs();
         assert!((60..70).contains(&waited), "{waited} s for {said}");
     }
+}
+
+/// Nothing of it is waited for: who declares too much has not sent it yet.
+#[tokio::test]
+async fn h04_a_body_that_is_declared_too_large_is_refused_before_it_is_sent() {
+    let address = a_server().await;
+    for headers in ["", "x-amz-target: DynamoDB_20120810.Scan\r\n"] {
+        let declared = format!(
+            "POST /Service.asmx HTTP/1.1\r\nhost: {address}\r\ncontent-length: 99999999\r\n{headers}\r\n<a"
+        );
+        let answer = told(&address, &declared).await;
+        assert_eq!(statuses(&answer), ["413"], "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn h04_broken_chunks_are_a_bad_request() {
+    let address = a_server().await;
+    for chunks in [
+        "4\r\n<a/>!\r\n0\r\n\r\n",
+        "x\r\n<a/>\r\n0\r\n\r\n",
+        "-4\r\n<a/>\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\n<a/>\r\n0\r\n\r\n",
+    ] {
+        for headers in ["", "x-amz-target: DynamoDB_20120810.Scan\r\n"] {
+            let answer = told(
+                &address,
+                &format!(
+                    "POST /Service.asmx HTTP/1.1\r\nhost: {address}\r\n{headers}connection: close\r\n\
+                     transfer-encoding: chunked\r\n\r\n{chunks}"
+                ),
+            )
+            .await;
+            assert_eq!(statuses(&answer), ["400"], "{chunks}: {answer}");
+        }
+    }
+}
+
+/// A page at a name that its owner makes lead here would otherwise read the account's secret by a
+/// Scan, turn the switch, and have anything on this machine called back.
+#[tokio::test]
+async fn h07_no_route_answers_to_a_foreign_name_or_another_site() {
+    let address = a_server().await;
+    let scan = "x-amz-target: DynamoDB_20120810.Scan\r\n";
+    for (first, headers) in [
+        ("POST /", scan),
+        ("POST /Service.asmx", ""),
+        ("POST /v2/token", ""),
+        ("GET /etframework.wsdl", ""),
+        ("GET /_local/", ""),
+        ("GET /_local/callbacks", ""),
+        ("POST /_local/callbacks", ""),
+        ("POST /_local/maintenance?on=true", ""),
+        ("GET /data/v1/async/x/status", ""),
+        ("OPTIONS /Service.asmx", ""),
+    ] {
+        for (host, status) in [
+            ("host: evil.example:8080\r\n", "403"),
+            ("host: localhost\r\norigin: http://evil.example\r\n", "403"),
+            ("host: localhost\r\nsec-fetch-site: cross-site\r\n", "403"),
+            ("", "400"),
+            ("host: localhost\r\nhost: localhost\r\n", "400"),
+        ] {
+            let request = format!(
+                "{first} HTTP/1.1\r\n{host}{headers}connection: close\r\ncontent-length: 0\r\n\r\n"
+            );
+            let answer = told(&address, &request).await;
+            assert_eq!(statuses(&answer), [status], "{first} {host}: {answer}");
+            assert!(!answer.contains("access-control"), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn h07_other_machines_are_let_in_on_purpose_alone() {
+    let everywhere = "0.0.0.0:0".parse().expect("an address");
+    let refused = site::listen(everywhere).await.expect_err("a refusal");
+    let refused = format!("{refused:#}");
+    assert!(
+        refused.contains("reads every secret") && refused.contains("--expose-every-secret"),
+        "{refused}"
+    );
+    assert!(site::listen_on_network(everywhere).await.is_ok());
 }
 
 #[tokio::test]

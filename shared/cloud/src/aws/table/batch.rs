@@ -80,7 +80,7 @@ impl Table {
 }
 
 /// Waits longer each time: 0, 20, 40, 80 … ms.
-async fn back_off(tried: u32) {
+pub(super) async fn back_off(tried: u32) {
     if tried > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(10 << tried.min(8))).await;
     }

@@ -1,5 +1,5 @@
-//! What several functions take from one record at once: a nonce that is used once, the permits of an
-//! account, the numbers of a queue, and its entries.
+//! What is changed of a record without having read it: a nonce that is used once, the permits of an
+//! account, the numbers of a queue and its entries, and when a record expires.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -40,6 +40,38 @@ impl Table {
             .await
             .map_err(|error| self.out_of_reach("DeleteItem", error))?;
         Ok(())
+    }
+
+    /// Has a record expire then, or not at all. One that is not there stays so.
+    pub(crate) async fn set_expiry(
+        &self,
+        key: &Key,
+        expires: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .condition_expression("attribute_exists(pk)");
+        let update = match expires {
+            None => update.update_expression("REMOVE expires_at"),
+            Some(expires) => update
+                .update_expression("SET expires_at = :expires")
+                .expression_attribute_values(
+                    ":expires",
+                    AttributeValue::N(expires.as_second().to_string()),
+                ),
+        };
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(refused))
+                if refused.err().is_conditional_check_failed_exception() =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(self.out_of_reach("UpdateItem", error)),
+        }
     }
 
     /// Writes a record that must not be there, unless it has expired or `taker` itself has written

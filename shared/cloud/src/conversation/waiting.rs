@@ -1,0 +1,136 @@
+//! How long what is kept of a call lasts: as long as its results, however long it waits for its turn.
+//!
+//! A call's record and the pointer to it are written with a time of expiry, a week after that of
+//! results that came at once, so that a call of usual patience costs no further write. A conversation
+//! that waits for longer has it taken from them, and its header says so (`calls_kept`); each of its
+//! calls is given one again before its end is committed. Whatever happens in between, a call that has
+//! not had its turn is there.
+
+use calls::{Call, ConversationKey, Phase, SequenceCode};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Cloud;
+use crate::aws::table::{Key, Range};
+use crate::error::{CommitError, Error};
+use crate::records::call_record::{CallRecord, KEPT_LONGER, Pointer, call_key};
+use crate::records::conversation_record::ConversationRecord;
+
+/// A conversation that waits for longer than this has its calls kept until they have had their turn:
+/// well before they would expire, so that there is time to meet failures.
+pub const LONG: SignedDuration = SignedDuration::from_hours(24 * 3);
+
+/// Parts that take more than [`LONG`] to come, one every five minutes.
+const SLOWLY_GATHERED: u32 = 864;
+
+/// Calls that are read at once, and records that are written side by side.
+const PAGE: i32 = 100;
+const AT_ONCE: usize = 8;
+
+/// Whether a conversation has waited so long, or can have, that its calls must be kept.
+pub fn has_waited_long(conversation: &calls::Conversation, now: Timestamp) -> bool {
+    match conversation.phase {
+        Phase::Gathering => conversation.arrived.count() > SLOWLY_GATHERED,
+        Phase::Running(_) => now.duration_since(conversation.last_arrival) > LONG,
+        Phase::Closing { .. } | Phase::Ended(_) => false,
+    }
+}
+
+impl Cloud {
+    /// When a call's record and the pointer to it expire, if it is carried out or ended about then.
+    pub(crate) fn call_expires(&self, about: Timestamp) -> Timestamp {
+        about + self.results_kept() + KEPT_LONGER
+    }
+
+    /// Keeps the calls of a conversation that is going to wait, or has waited, for as long as that
+    /// takes. The header that is committed next says so.
+    pub async fn keep_calls(
+        &self,
+        header: &ConversationRecord,
+    ) -> Result<ConversationRecord, Error> {
+        let from = match &header.conversation.phase {
+            Phase::Running(progress) => progress.next,
+            Phase::Gathering => SequenceCode::FIRST,
+            Phase::Closing { .. } | Phase::Ended(_) => return Ok(header.clone()),
+        };
+        let arrived = header.conversation.arrived.count();
+        // One that lies in its header lasts as long as that.
+        if header.calls_kept == arrived || header.only.call.is_some() {
+            return Ok(header.clone());
+        }
+        let (first, last) = (call_key(&header.key, from).sk, "CALL$");
+        let mut start = None;
+        loop {
+            let range = Range::Between(&first, last);
+            let page = self
+                .calls
+                .query(&header.key.0, range, PAGE, start.as_ref())
+                .await?;
+            let mut keys = Vec::new();
+            for item in page.items {
+                keys.extend(keys_of(&CallRecord::from_item(item)?.call));
+            }
+            self.set_expiry(keys, None).await?;
+            start = page.next;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(ConversationRecord {
+            calls_kept: arrived,
+            ..header.clone()
+        })
+    }
+
+    /// The same for one that is looked at, committed at once.
+    pub async fn keep_calls_of(&self, key: &ConversationKey, now: Timestamp) -> Result<(), Error> {
+        let Some(header) = self.conversation_record(key).await? else {
+            return Ok(());
+        };
+        let keeping = self.keep_calls(&header).await?;
+        if keeping.calls_kept == header.calls_kept {
+            return Ok(());
+        }
+        match self
+            .commit_header(&keeping, keeping.conversation.clone(), now)
+            .await
+        {
+            // Whoever was first is looked at again.
+            Ok(_) | Err(CommitError::Conflict) => Ok(()),
+            Err(CommitError::Cloud(error)) => Err(error),
+        }
+    }
+
+    /// Before the end of a call is committed whose record does not expire.
+    pub(crate) async fn let_expire(
+        &self,
+        header: &ConversationRecord,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if header.calls_kept == 0 {
+            return Ok(());
+        }
+        let expires = self.call_expires(now);
+        self.set_expiry(keys_of(call), Some(expires)).await
+    }
+
+    async fn set_expiry(&self, keys: Vec<Key>, expires: Option<Timestamp>) -> Result<(), Error> {
+        let all = keys
+            .into_iter()
+            .map(|key| async move { self.calls.set_expiry(&key, expires).await });
+        stream::iter(all)
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<Vec<()>>()
+            .await
+            .map(drop)
+    }
+}
+
+/// What is kept of a call until its results are gone: its record and, of one with a ConversationID,
+/// the pointer to it.
+fn keys_of(call: &Call) -> Vec<Key> {
+    let record = call_key(&call.conversation_key(), call.place.sequence());
+    let pointer = call.conversation_id.as_ref().map(|_| Pointer::key_of(call));
+    [record].into_iter().chain(pointer).collect()
+}

@@ -1,0 +1,54 @@
+//! The index of what must be looked at again: how many parts it has, and which a record is in.
+//!
+//! A part is a partition key of the index, and takes 1,000 writes a second. A call writes two entries,
+//! one when it comes and one when it is done, so that 64 parts are full at some 30,000 calls a second.
+//! More would have the timekeeper ask more often each minute, whether or not anything is due.
+
+use calls::ConversationKey;
+
+/// How many parts there are, for what is due by its time and for what is parked each.
+pub const SHARDS: u8 = 64;
+
+/// All parts of what is due by its time.
+pub fn shards() -> impl Iterator<Item = String> {
+    (0..SHARDS).map(named)
+}
+
+/// The part of a conversation and of all that belongs to it.
+pub(crate) fn shard_of(conversation: &ConversationKey) -> String {
+    let first = conversation.0.get(..2).unwrap_or_default();
+    named(u8::from_str_radix(first, 16).unwrap_or_default() % SHARDS)
+}
+
+/// The part beside it where conversations wait for the end of maintenance.
+pub fn parked_shard(shard: &str) -> String {
+    format!("parked-{shard}")
+}
+
+fn named(shard: u8) -> String {
+    format!("{shard:02x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use calls::Digest;
+
+    use super::*;
+
+    #[test]
+    fn every_part_is_one_of_all_and_they_are_filled_alike() {
+        let mut counts: BTreeMap<String, u32> = shards().map(|shard| (shard, 0)).collect();
+        assert_eq!(counts.len(), usize::from(SHARDS));
+        for number in 0..64_000 {
+            let Digest(hash) = Digest::of(format!("{number}").as_bytes());
+            let shard = shard_of(&ConversationKey(hash));
+            *counts.get_mut(&shard).expect("one of all") += 1;
+        }
+        assert!(
+            counts.values().all(|count| (850..1_150).contains(count)),
+            "{counts:?}"
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! How long what is kept of a call lasts: with its results, and never less long than it waits.
+
+use journeys::story::ADDRESS;
+use journeys::{Story, a_caller, call, hours, minutes, part, subscriber};
+use local::Service;
+
+/// Days that results are kept, in these stories.
+const RESULTS_DAYS: i64 = 30;
+
+/// The kinds of records of the calls table once AWS has deleted what has expired.
+fn left(caller: &Story) -> Vec<String> {
+    caller.local().dynamodb().sweep_expired().expect("a sweep");
+    let records = caller.records();
+    let mut kinds: Vec<String> = records
+        .iter()
+        .map(|record| record.kind().to_owned())
+        .collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+fn days_pass(caller: &Story, days: i64) {
+    caller.local().clock().advance(hours(24 * days));
+}
+
+async fn carried_out() -> Story {
+    let mut caller = a_caller().await;
+    for number in [1, 2, 3] {
+        caller
+            .queues(part("c", number, 3).calling_back(ADDRESS))
+            .await;
+    }
+    // Too large for its header.
+    let large = "x".repeat(3_000);
+    let large = format!("<Objects xsi:type=\"List\"><ListName>{large}</ListName></Objects>");
+    caller.queues(call().creating(large)).await;
+    caller
+        .queues(call().creating(subscriber("ann")).calling_back(ADDRESS))
+        .await;
+    caller.settles().await;
+    caller
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_and_pointers_go_with_their_results() {
+    let mut caller = carried_out().await;
+    days_pass(&caller, RESULTS_DAYS - 1);
+    assert_eq!(caller.outcomes("c").await.len(), 3);
+    assert!(left(&caller).contains(&"CALL".to_owned()));
+    // A week for calls that wait, and a week in which a reply may be tried.
+    days_pass(&caller, 9);
+    assert_eq!(left(&caller), ["CONVERSATION"]);
+}
+
+/// However long ago: the ConversationID is used once.
+#[tokio::test(start_paused = true)]
+async fn a_conversation_id_stays_used_for_ever() {
+    let mut caller = carried_out().await;
+    days_pass(&caller, 4_000);
+    assert_eq!(left(&caller), ["CONVERSATION"]);
+    let again = caller.sends(part("c", 1, 3)).await;
+    assert!(!again.is_queued(), "{}", again.said());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_200_days_through_maintenance_is_carried_out() {
+    let mut caller = a_caller().await;
+    // One is parked by its run, one by the timekeeper.
+    caller.goes_into_maintenance(true).await;
+    for number in [1, 2, 3] {
+        caller
+            .queues(part("by-its-run", number, 3).calling_back(ADDRESS))
+            .await;
+    }
+    caller.settles().await;
+    for number in [2, 1] {
+        caller.queues(part("by-the-timekeeper", number, 2)).await;
+    }
+    caller.queues_are_lost();
+    caller.passes(minutes(5)).await;
+    let alone = caller.queues(call().creating(subscriber("ann"))).await;
+    caller.passes(minutes(5)).await;
+    days_pass(&caller, 200);
+    assert!(
+        left(&caller).contains(&"CALL".to_owned()),
+        "{:?}",
+        left(&caller)
+    );
+    caller.goes_into_maintenance(false).await;
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.states("by-its-run").await, ["Complete"; 3]);
+    assert_eq!(caller.states("by-the-timekeeper").await, ["Complete"; 2]);
+    assert_eq!(caller.state(&alone).await, "Complete");
+    // And then they are kept no longer than others.
+    days_pass(&caller, RESULTS_DAYS + 8);
+    assert_eq!(left(&caller), ["CONVERSATION"]);
+}
+
+/// Its time is a month ahead, and the calls behind it have none of their own.
+#[tokio::test(start_paused = true)]
+async fn calls_behind_a_deferred_one_wait_as_long() {
+    let mut caller = a_caller().await;
+    caller.keeps_results(1);
+    caller
+        .queues(part("c", 1, 2).at("2026-03-30T09:00:00Z"))
+        .await;
+    caller.queues(part("c", 2, 2)).await;
+    caller.settles().await;
+    for _ in 0..28 {
+        days_pass(&caller, 1);
+        left(&caller);
+    }
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.states("c").await, ["Complete"; 2]);
+    days_pass(&caller, 9);
+    assert_eq!(left(&caller), ["CONVERSATION"]);
+}
+
+/// What fails while it waits is given an end like any other, and that goes with its results, too.
+#[tokio::test(start_paused = true)]
+async fn what_ends_without_having_had_its_turn_expires_as_well() {
+    let mut caller = a_caller().await;
+    caller.goes_into_maintenance(true).await;
+    for number in [1, 2] {
+        caller.queues(part("c", number, 2)).await;
+    }
+    caller.settles().await;
+    let delete = r#"<Objects xsi:type="ScheduledConversation"><ID>c</ID></Objects>"#;
+    caller.goes_into_maintenance(false).await;
+    caller.sends(call().at_once().deleting(delete)).await;
+    caller.passes(hours(1)).await;
+    days_pass(&caller, RESULTS_DAYS + 8);
+    assert_eq!(left(&caller), ["CONVERSATION"]);
+}
+
+/// What waiting costs: two writes for each call to keep it, two to let it go, in maintenance alone.
+#[tokio::test(start_paused = true)]
+async fn only_calls_that_wait_cost_further_writes() {
+    let updates = |caller: &Story| {
+        let used = caller
+            .local()
+            .usage()
+            .counts()
+            .used(Service::DynamoDb, "UpdateItem");
+        used.table_writes
+    };
+    let caller = carried_out().await;
+    assert!(updates(&caller) < 1.0, "usual calls cost none");
+    let mut caller = a_caller().await;
+    caller.goes_into_maintenance(true).await;
+    for number in [1, 2, 3] {
+        caller.queues(part("c", number, 3)).await;
+    }
+    caller.settles().await;
+    assert!(
+        (updates(&caller) - 6.0).abs() < 1e-9,
+        "{}",
+        updates(&caller)
+    );
+    caller.goes_into_maintenance(false).await;
+    caller.passes(hours(1)).await;
+    assert!(
+        (updates(&caller) - 12.0).abs() < 1e-9,
+        "{}",
+        updates(&caller)
+    );
+}

@@ -1,0 +1,99 @@
+//! The index of what is due lags behind its records, and a record that somebody's transaction is at
+//! cannot be written for a moment: neither is an outage.
+
+use aws_smithy_types::retry::RetryConfig;
+use journeys::story::ADDRESS;
+use journeys::{Story, a_caller, call, hours, minutes, part, seconds, subscriber};
+use local::{InjectedFault, Service};
+
+/// A caller in a world whose index shows what was so long ago.
+async fn a_caller_whose_index_lags(by: jiff::SignedDuration) -> Story {
+    let caller = a_caller().await;
+    let dynamodb = caller.local().dynamodb();
+    dynamodb.let_index_lag(by).expect("an index");
+    caller
+}
+
+fn requests(caller: &Story, service: Service, operation: &str) -> f64 {
+    caller
+        .local()
+        .usage()
+        .counts()
+        .used(service, operation)
+        .requests
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_or_doubled_where_the_index_lags() {
+    for lag in [seconds(1), seconds(30), minutes(10)] {
+        let mut caller = a_caller_whose_index_lags(lag).await;
+        for number in [2, 3, 1] {
+            caller
+                .queues(part("c", number, 3).calling_back(ADDRESS))
+                .await;
+        }
+        caller
+            .queues(part("silent", 1, 2).calling_back(ADDRESS))
+            .await;
+        let later = call().creating(subscriber("ann")).calling_back(ADDRESS);
+        caller.queues(later.at("2026-03-02T09:45:00Z")).await;
+        // Whatever was woken is lost, so that all depends on the index.
+        caller.queues_are_lost();
+        caller.passes(hours(3)).await;
+        let told = caller.told();
+        for line in ["done 1 OK", "done 2 OK", "done 3 OK", "done OK"] {
+            let times = told.iter().filter(|told| *told == line).count();
+            assert_eq!(times, 1, "{line} with a lag of {lag:?}: {told:?}");
+        }
+        assert_eq!(caller.states("silent").await.len(), 1, "{lag:?}");
+        assert_eq!(caller.states("c").await, ["Complete"; 3], "{lag:?}");
+        assert!(caller.due().is_empty(), "{lag:?}");
+    }
+}
+
+/// A header says when it is due; an entry that says otherwise is of an earlier state.
+#[tokio::test(start_paused = true)]
+async fn what_its_header_no_longer_owes_is_skipped() {
+    let mut caller = a_caller_whose_index_lags(hours(2)).await;
+    // A part that waits: the entry of its first minute stays in the index.
+    caller.queues(part("gathers", 1, 2)).await;
+    // A call that waits for its time behind another one: it was woken, and waits.
+    caller
+        .queues(part("waits", 1, 2).at("2026-03-02T12:00:00Z"))
+        .await;
+    caller.queues(part("waits", 2, 2)).await;
+    caller.passes(minutes(2)).await;
+    caller
+        .queues(part("gathers", 2, 2).at("2026-03-02T12:00:00Z"))
+        .await;
+    caller.settles().await;
+    let written = |caller: &Story| requests(caller, Service::DynamoDb, "PutItem");
+    let sent = |caller: &Story| requests(caller, Service::Sqs, "SendMessage");
+    let before = (written(&caller), sent(&caller));
+    for _ in 0..20 {
+        caller.passes(seconds(60)).await;
+    }
+    assert_eq!((written(&caller), sent(&caller)), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_in_whose_way_a_transaction_is_is_made_again() {
+    // The header of a conversation, its call, and the pointer to it.
+    for sort in ["/CONVERSATION", "/CALL#0000000002", "/REQUEST"] {
+        let mut caller = Story::with_retries(RetryConfig::disabled()).await;
+        caller.queues(part("c", 1, 2)).await;
+        let is_it = move |asked: &local::AwsRequest| {
+            asked.operation == "PutItem" && asked.key.ends_with(sort)
+        };
+        caller.local().faults().once(is_it, InjectedFault::Conflict);
+        caller.queues(part("c", 2, 2)).await;
+        let met = caller.local().faults().journal();
+        assert!(
+            met.iter()
+                .any(|entry| entry.fault == Some(InjectedFault::Conflict)),
+            "{sort} was never put"
+        );
+        caller.settles().await;
+        assert_eq!(caller.states("c").await, ["Complete"; 2], "{sort}");
+    }
+}
