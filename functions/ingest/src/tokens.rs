@@ -61,15 +61,9 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
             "Client authentication failed. Make sure that the client ID and client secret are \
              valid and that the package is installed and enabled.",
         ),
-        Ok(ParsedTokenRequest::Stranger(account)) => refused(
-            400,
-            "invalid_request",
-            &format!(
-                "account_id {} is neither the account of this client nor one that it owns. Leave it \
-                 out for a token of the client's own account",
-                short(&account.0)
-            ),
-        ),
+        Ok(ParsedTokenRequest::Stranger(account)) => {
+            refused(400, "invalid_request", &not_owned("account_id", &account))
+        }
         Ok(ParsedTokenRequest::HeldBack(seconds)) => refused(
             429,
             "temporarily_unavailable",
@@ -97,14 +91,9 @@ pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
             no_store(Response::json(200, &body))
         }
         Ok(ParsedTokenRequest::Unknown) => unauthorized(401, "Unauthorized"),
-        Ok(ParsedTokenRequest::Stranger(account)) => unauthorized(
-            401,
-            &format!(
-                "accountId {} is neither the account of this client nor one that it owns. Leave it \
-                 out for a token of the client's own account",
-                short(&account.0)
-            ),
-        ),
+        Ok(ParsedTokenRequest::Stranger(account)) => {
+            unauthorized(401, &not_owned("accountId", &account))
+        }
         Ok(ParsedTokenRequest::HeldBack(seconds)) => {
             rest::said(429, 17, "Rate Limited").retry_after(Some(seconds))
         }
@@ -204,6 +193,15 @@ fn refused(status: u16, error: &str, description: &str) -> Response {
             "error_uri": "https://developer.salesforce.com/docs",
         }),
     ))
+}
+
+/// Why there is no token of an account that is not the client's.
+fn not_owned(field: &str, account: &AccountId) -> String {
+    format!(
+        "{field} {} is neither the account of this client nor one that it owns. Leave it out for a \
+         token of the client's own account",
+        short(&account.0)
+    )
 }
 
 fn too_large() -> String {

@@ -1,45 +1,78 @@
 //! Tells callers what became of their calls, and sends the mails that calls owe.
 //!
-//! Read in this order: this file (a batch of wake-ups), [`reply`] (one attempt at one reply;
-//! what is posted is in the crate `replies`), [`reply_mail`] (what is mailed), [`mails`] (triggered
-//! mails).
+//! Read in this order: this file (a batch of wake-ups), [`reply`] (one reply: what is due, and the
+//! attempt at it; what is posted is in the crate `replies`), [`lanes`] (receivers that are slow, or
+//! that nobody knows), [`reply_mail`] (what is mailed), [`mails`] (triggered mails).
+//!
+//! A wake-up in the lane of its conversation is looked at and, if its receiver is quick, settled. One
+//! whose receiver is not goes on to a lane of its account, which the queue gives to one invocation at
+//! a time: so an account's slow receivers never hold more places than it has lanes.
 
+pub mod lanes;
 pub mod mails;
 pub mod reply;
 pub mod reply_mail;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use calls::ConversationKey;
-use cloud::aws::queues::{Delivery, Queue, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
+use cloud::aws::queues::{Delivery, Lane, Queue, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
+use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
+/// How often messages that are done are deleted while others of the batch are still at work: what
+/// waits behind them in their conversations does not wait for a receiver of somebody else.
+const DELETE_EVERY: Duration = Duration::from_secs(1);
+
 /// What is left to do about a wake-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
     Nothing,
     /// The same wake-up must come again then.
     WaitsUntil(Timestamp),
+    /// The same, and all that come behind it in its conversation: nobody has been told of it yet.
+    AllWaitUntil(Timestamp),
+    /// Its receiver is slow, or nobody knows it: it waits in that lane.
+    Moves(Lane),
 }
 
-/// Settles the replies and mails of a batch. Conversations side by side, within one in order; a
-/// reply that has to be tried again does not hold up those behind it. Gives back the ids of the
-/// messages that must come again.
+/// A wake-up, and the message that brought it.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub wake: ReplyWakeUp,
+    pub delivery: Delivery,
+}
+
+/// A batch on its way.
+pub struct Batch<'a> {
+    pub cloud: &'a Cloud,
+    pub deadline: Timestamp,
+    done: Mutex<Done>,
+}
+
+/// What became of the messages of a batch so far.
+#[derive(Default)]
+struct Done {
+    /// To be deleted.
+    settled: Vec<Delivery>,
+    handed_back: BTreeSet<String>,
+}
+
+/// Settles the replies and mails of a batch: lanes side by side, within one in order; a reply that
+/// has to be tried again does not hold up those behind it. Gives back the ids of the messages that
+/// must come again.
 pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp) -> Vec<String> {
-    let mut by_conversation: BTreeMap<ConversationKey, Vec<(ReplyWakeUp, Delivery)>> =
-        BTreeMap::new();
+    let mut by_lane: BTreeMap<String, Vec<Message>> = BTreeMap::new();
     for delivery in batch {
         match read_reply_wake_up(&delivery.body) {
             Ok(wake) => {
-                let key = wake.conversation.clone();
-                by_conversation
-                    .entry(key)
-                    .or_default()
-                    .push((wake, delivery));
+                let group = wake.lane.group(&wake.conversation);
+                let message = Message { wake, delivery };
+                by_lane.entry(group).or_default().push(message);
             }
             // Nobody can act on it, now or later; the table still knows what is owed.
             Err(unreadable) => {
@@ -47,51 +80,140 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
             }
         }
     }
-    let running = by_conversation
+    let batch = Batch {
+        cloud,
+        deadline,
+        done: Mutex::default(),
+    };
+    let running = by_lane
         .into_values()
-        .map(|wake_ups| in_order(cloud, wake_ups, deadline));
-    join_all(running).await.into_iter().flatten().collect()
+        .map(|messages| batch.settle_lane(messages));
+    let running = join_all(running);
+    tokio::pin!(running);
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut running => return batch.handed_back(),
+            () = tokio::time::sleep(DELETE_EVERY) => batch.delete_settled().await,
+        }
+    }
 }
 
-async fn in_order(
-    cloud: &Cloud,
-    wake_ups: Vec<(ReplyWakeUp, Delivery)>,
-    deadline: Timestamp,
-) -> Vec<String> {
-    let mut handed_back = Vec::new();
-    for (wake, delivery) in wake_ups {
-        match settle(cloud, &wake, deadline).await {
-            Ok(Disposition::Nothing) => {}
-            Ok(Disposition::WaitsUntil(at)) => {
-                hold(cloud, &delivery, at).await;
-                handed_back.push(delivery.message_id);
+impl Batch<'_> {
+    async fn settle_lane(&self, messages: Vec<Message>) {
+        let is_shared = |message: &Message| message.wake.lane != Lane::Conversation;
+        if messages.first().is_some_and(is_shared) {
+            lanes::settle(self, messages).await;
+        } else {
+            self.in_order(messages).await;
+        }
+    }
+
+    async fn in_order(&self, messages: Vec<Message>) {
+        let mut all_wait_until = None;
+        for message in messages {
+            let settled = match all_wait_until {
+                Some(at) => Ok(Disposition::WaitsUntil(at)),
+                None => self.settle(&message.wake).await,
+            };
+            if let Ok(Disposition::AllWaitUntil(at)) = settled {
+                all_wait_until = Some(at);
             }
+            self.end(message, settled).await;
+        }
+    }
+
+    async fn settle(&self, wake: &ReplyWakeUp) -> Result<Disposition, Error> {
+        if wake.what == ReplyTarget::Mails {
+            return mails::settle(self.cloud, wake, self.deadline).await;
+        }
+        let record = record_of(self.cloud, wake).await?;
+        reply::settle(self.cloud, record, wake, self.deadline).await
+    }
+
+    /// Does what is left to do about a wake-up.
+    pub async fn end(&self, message: Message, settled: Result<Disposition, Error>) {
+        match settled {
+            Ok(Disposition::Nothing) => self.done().settled.push(message.delivery),
+            Ok(Disposition::WaitsUntil(at) | Disposition::AllWaitUntil(at)) => {
+                hold(self.cloud, &message.delivery, at).await;
+                self.hand_back(message.delivery);
+            }
+            Ok(Disposition::Moves(lane)) => self.send_on(vec![message], &lane).await,
             Err(error) => {
                 warn!(
-                    conversation = %wake.conversation,
+                    conversation = %message.wake.conversation,
                     error = error.in_full(),
                     "reply handed back"
                 );
-                handed_back.push(delivery.message_id);
+                self.hand_back(message.delivery);
             }
         }
     }
-    handed_back
+
+    /// Wake-ups go on to another lane, in their order; each that does not comes again.
+    pub async fn send_on(&self, messages: Vec<Message>, lane: &Lane) {
+        let to_lane = |message: &Message| ReplyWakeUp {
+            lane: lane.clone(),
+            ..message.wake.clone()
+        };
+        let wake_ups: Vec<ReplyWakeUp> = messages.iter().map(to_lane).collect();
+        let sent = self
+            .cloud
+            .queues
+            .send_reply_wake_ups_in_order(&wake_ups)
+            .await;
+        if let Err(error) = &sent {
+            warn!(error = error.in_full(), "replies handed back");
+        }
+        for message in messages {
+            match sent {
+                Ok(()) => self.done().settled.push(message.delivery),
+                Err(_) => self.hand_back(message.delivery),
+            }
+        }
+    }
+
+    pub fn hand_back(&self, delivery: Delivery) {
+        self.done().handed_back.insert(delivery.message_id);
+    }
+
+    /// The message has done its work, though what it brought is still under way: its lane goes on.
+    /// Should this function die, the timekeeper finds what was claimed.
+    pub async fn let_go(&self, delivery: Delivery) {
+        self.done().settled.push(delivery);
+        self.delete_settled().await;
+    }
+
+    async fn delete_settled(&self) {
+        let settled = std::mem::take(&mut self.done().settled);
+        if settled.is_empty() {
+            return;
+        }
+        if let Err(error) = self.cloud.queues.delete(Queue::Replies, &settled).await {
+            // The platform deletes them when the batch is done.
+            warn!(error = error.in_full(), "messages were not deleted yet");
+        }
+    }
+
+    fn handed_back(&self) -> Vec<String> {
+        self.done().handed_back.iter().cloned().collect()
+    }
+
+    fn done(&self) -> MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn settle(
-    cloud: &Cloud,
-    wake: &ReplyWakeUp,
-    deadline: Timestamp,
-) -> Result<Disposition, Error> {
+/// The reply that a wake-up is for; `None`: there is none any more.
+pub async fn record_of(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<Option<ReplyRecord>, Error> {
     let (conversation, sequence) = (&wake.conversation, wake.sequence);
-    let reply = match wake.what {
-        ReplyTarget::Reply(number) => cloud.reply(conversation, sequence, number).await?,
-        ReplyTarget::OutcomeReply => cloud.reply_with_outcome(conversation, sequence).await?,
-        ReplyTarget::EmbeddedReply => cloud.embedded_reply(conversation).await?,
-        ReplyTarget::Mails => return mails::settle(cloud, wake, deadline).await,
-    };
-    reply::settle(cloud, reply).await
+    match wake.what {
+        ReplyTarget::Reply(number) => cloud.reply(conversation, sequence, number).await,
+        ReplyTarget::OutcomeReply => cloud.reply_with_outcome(conversation, sequence).await,
+        ReplyTarget::EmbeddedReply => cloud.embedded_reply(conversation).await,
+        ReplyTarget::Mails => Ok(None),
+    }
 }
 
 async fn hold(cloud: &Cloud, delivery: &Delivery, at: Timestamp) {

@@ -11,7 +11,7 @@ mod sending;
 use std::collections::BTreeMap;
 
 use cloud::aws::mail::{ANSWER_MAX, MailSession};
-use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
+use cloud::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::records::mail_record::{self, MailRecord, MailState, MailsRecord};
 use cloud::{Cloud, CommitError, Error};
@@ -205,6 +205,7 @@ impl Run<'_> {
                 conversation: mails.conversation.clone(),
                 sequence: mails.sequence,
                 what: ReplyTarget::Mails,
+                lane: Lane::Conversation,
                 step: mails.version,
             };
             self.cloud

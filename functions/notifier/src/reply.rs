@@ -2,9 +2,11 @@
 
 use calls::{AsyncResponseType, DeliveryResult, ReplyState};
 use cloud::aws::mail::Sent;
+use cloud::aws::queues::ReplyWakeUp;
+use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Error};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
 use crate::{Disposition, reply_mail};
@@ -13,48 +15,139 @@ use crate::{Disposition, reply_mail};
 /// timekeeper.
 const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
-/// Makes the attempt that is due at a reply that was read, if one is.
-pub async fn settle(cloud: &Cloud, record: Option<ReplyRecord>) -> Result<Disposition, Error> {
+/// What is to be done about a reply now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Now,
+    /// Not due, or somebody else is at it until then.
+    WaitsUntil(Timestamp),
+    /// It is over.
+    Never,
+}
+
+/// `step`: the version that whoever woke us for it handed on.
+pub fn turn(record: &ReplyRecord, step: u64, now: Timestamp) -> Turn {
+    match record.reply.state {
+        ReplyState::Delivered | ReplyState::GivenUp => return Turn::Never,
+        ReplyState::Pending(at) if at > now => return Turn::WaitsUntil(at),
+        ReplyState::Pending(_) => {}
+    }
+    let held = record.leased_until().filter(|_| step != record.version);
+    held.filter(|until| *until > now)
+        .map_or(Turn::Now, Turn::WaitsUntil)
+}
+
+/// Whoever a reply by HTTP POST goes to.
+pub fn receiver(record: &ReplyRecord) -> Option<Receiver> {
+    let subscription = &record.reply.subscription;
+    (subscription.response_type == AsyncResponseType::HttpPost)
+        .then(|| Receiver::of(&record.account, &subscription.address))
+}
+
+/// Settles a reply in the lane of its conversation: makes the attempt that is due, if its receiver is
+/// quick and nobody else is at it.
+pub async fn settle(
+    cloud: &Cloud,
+    record: Option<ReplyRecord>,
+    wake: &ReplyWakeUp,
+    deadline: Timestamp,
+) -> Result<Disposition, Error> {
     let Some(record) = record else {
         return Ok(Disposition::Nothing);
     };
     let now = cloud.now();
-    match record.reply.state {
-        ReplyState::Delivered | ReplyState::GivenUp => return Ok(Disposition::Nothing),
-        ReplyState::Pending(at) if at > now => return Ok(wait(at.duration_since(now), at)),
-        ReplyState::Pending(_) => {}
+    match turn(&record, wake.step, now) {
+        Turn::Never => return Ok(Disposition::Nothing),
+        Turn::WaitsUntil(at) => {
+            return Ok(match wait(at, now) {
+                Disposition::WaitsUntil(at) if record.reply.is_unattempted() => {
+                    Disposition::AllWaitUntil(at)
+                }
+                other @ (Disposition::Nothing
+                | Disposition::WaitsUntil(_)
+                | Disposition::AllWaitUntil(_)
+                | Disposition::Moves(_)) => other,
+            });
+        }
+        Turn::Now => {}
     }
-    let found = attempt(cloud, &record).await?;
-    let attempted = match replies::commit(cloud, &record, found).await {
-        Ok(attempted) => attempted,
-        Err(CommitError::Conflict) => return Ok(Disposition::Nothing),
-        Err(CommitError::Cloud(error)) => return Err(error),
-    };
-    Ok(match attempted.state {
-        ReplyState::Pending(at) => wait(at.duration_since(cloud.now()), at),
-        ReplyState::Delivered | ReplyState::GivenUp => Disposition::Nothing,
+    if let Some(receiver) = receiver(&record) {
+        let pace = cloud.pace(&receiver).await;
+        if pace != Pace::Quick {
+            return Ok(Disposition::Moves(
+                receiver.lane(pace, &record.conversation),
+            ));
+        }
+    }
+    if !has_time(cloud, deadline) {
+        return Ok(Disposition::WaitsUntil(now));
+    }
+    Ok(match attempt(cloud, &record).await? {
+        Attempted::Failed { next, .. } => wait(next, cloud.now()),
+        Attempted::Over => Disposition::Nothing,
     })
 }
 
-fn wait(time: SignedDuration, at: jiff::Timestamp) -> Disposition {
-    if time <= HELD_MAX {
-        Disposition::WaitsUntil(at)
-    } else {
-        Disposition::Nothing
+/// Whether an attempt that begins now is over before the function is.
+pub fn has_time(cloud: &Cloud, deadline: Timestamp) -> bool {
+    cloud.now() + replies::ATTEMPT_MAX <= deadline
+}
+
+pub fn wait(at: Timestamp, now: Timestamp) -> Disposition {
+    match at.duration_since(now) <= HELD_MAX {
+        true => Disposition::WaitsUntil(at),
+        false => Disposition::Nothing,
     }
 }
 
-async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<DeliveryResult, Error> {
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempted {
+    /// Nothing is left to do, or somebody else is at it.
+    Over,
+    /// It is tried again then. `step`: the version that was committed.
+    Failed { next: Timestamp, step: u64 },
+}
+
+/// Claims a reply, makes one attempt and commits it.
+pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Attempted, Error> {
+    let prepared = match record.reply.subscription.response_type {
+        AsyncResponseType::HttpPost => Some(replies::prepare(cloud, record).await?),
+        AsyncResponseType::Email | AsyncResponseType::None => None,
+    };
+    let now = cloud.now();
+    let until = now + replies::ATTEMPT_MAX;
+    let claimed = match cloud.claim_reply(record, until, now).await {
+        Ok(claimed) => claimed,
+        Err(CommitError::Conflict) => return Ok(Attempted::Over),
+        Err(CommitError::Cloud(error)) => return Err(error),
+    };
+    let found = match prepared {
+        Some(prepared) => replies::post(cloud, &claimed, prepared).await,
+        None => send(cloud, &claimed).await?,
+    };
+    match replies::commit(cloud, &claimed, found).await {
+        Ok(attempted) => Ok(match attempted.state {
+            ReplyState::Pending(next) => Attempted::Failed {
+                next,
+                step: claimed.version + 1,
+            },
+            ReplyState::Delivered | ReplyState::GivenUp => Attempted::Over,
+        }),
+        Err(CommitError::Conflict) => Ok(Attempted::Over),
+        Err(CommitError::Cloud(error)) => Err(error),
+    }
+}
+
+async fn send(cloud: &Cloud, record: &ReplyRecord) -> Result<DeliveryResult, Error> {
     match record.reply.subscription.response_type {
-        AsyncResponseType::None => Ok(DeliveryResult::Taken),
-        AsyncResponseType::HttpPost => replies::post(cloud, record).await,
+        AsyncResponseType::None | AsyncResponseType::HttpPost => Ok(DeliveryResult::Taken),
         AsyncResponseType::Email => {
             let results = replies::results_xml(cloud, record).await?;
             mail(cloud, record, results.as_deref()).await
         }
     }
 }
-
 async fn mail(
     cloud: &Cloud,
     record: &ReplyRecord,

@@ -69,10 +69,7 @@ pub async fn carry_out(
         return Ok(None);
     }
     let mut chunks = progress.chunks;
-    let mut results = match chunks {
-        0 => Vec::new(),
-        _ => cloud.chunk_results(&header.key, progress.next).await?,
-    };
+    let mut results = results_so_far(cloud, header, progress).await?;
     let mut header = header.clone();
     loop {
         let chunk = cloud
@@ -83,10 +80,9 @@ pub async fn carry_out(
         done += chunk.results.len();
         if done == units.len() {
             let results = merged(&request, &units, results);
-            let outcome = outcome_of(&results, now);
             let end = End {
                 call,
-                outcome,
+                outcome: outcome_of(&results, now),
                 results: Some(results),
                 chunk,
                 mails_before,
@@ -103,6 +99,18 @@ pub async fn carry_out(
         if cloud.now() >= deadline {
             return Ok(Some((header, Vec::new())));
         }
+    }
+}
+
+/// What the chunks that are committed came to.
+async fn results_so_far(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    progress: Progress,
+) -> Result<Vec<UnitResult>, Error> {
+    match progress.chunks {
+        0 => Ok(Vec::new()),
+        _ => cloud.chunk_results(&header.key, progress.next).await,
     }
 }
 

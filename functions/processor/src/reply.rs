@@ -1,25 +1,26 @@
 //! What a run owes to callers. A reply by HTTP POST has its first attempt here, while the run goes
 //! on with the next call: that saves a message, an invocation and a read for most replies there
-//! are. Everything else is the notifier's - mails, further attempts, receivers that hang, and
-//! whatever comes after something that was left to it, so that replies stay in order.
+//! are. Everything else is the notifier's - mails, further attempts, receivers that are slow or that
+//! nobody knows, and whatever comes after something that was left to it, so that replies stay in
+//! order.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use calls::{AsyncResponseType, ReplyState};
-use cloud::aws::queues::{BATCH_MAX, ReplyWakeUp};
-use cloud::outbound::callback::TIMEOUT;
+use cloud::aws::queues::{BATCH_MAX, Lane, ReplyWakeUp};
+use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Outbox, ReplyAction};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use replies::Prepared;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
 use tracing::warn;
 
-/// A reply that has waited so long for its turn is the notifier's, or the timekeeper could wake it
-/// for a reply that is being posted here.
-const WAITED_MAX: SignedDuration = SignedDuration::from_secs(30);
-
-/// Time before the deadline by which the longest attempt must be over and committed.
-const HEAD_ROOM: Duration = Duration::from_secs(2);
+/// Longest that a run which has come to its end goes on posting before it leaves the rest to the
+/// notifier: others wait for its place.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 enum OutboxCommand {
     Action(ReplyAction),
@@ -38,6 +39,10 @@ pub struct Telling {
     deadline: Timestamp,
     /// Something earlier was, or may have been.
     left_to_notifier: bool,
+    /// Receivers that are the notifier's, and where replies to them wait.
+    lanes: BTreeMap<Receiver, Lane>,
+    /// Since when the run has nothing else to do.
+    waits_since: Option<Instant>,
     waiting: Vec<ReplyWakeUp>,
     outbox: Outbox,
 }
@@ -70,6 +75,8 @@ pub fn replies(deadline: Timestamp, outbox: Outbox) -> (Replies, Telling) {
         told,
         deadline,
         left_to_notifier: false,
+        lanes: BTreeMap::new(),
+        waits_since: None,
         waiting: Vec::new(),
         outbox,
     };
@@ -100,44 +107,94 @@ impl Telling {
             // Mails have an order of their own.
             return self.waiting.push(action.wake);
         };
-        if self.left_to_notifier || !self.is_for_us(cloud, &reply) {
+        if self.left_to_notifier || !is_first_post(&reply) {
             self.left_to_notifier = true;
             return self.waiting.push(action.wake);
         }
-        if let Some(wake) = attempt(cloud, &reply, action.wake).await {
+        if let Some(lane) = self.lane_of(cloud, &reply).await {
+            return self.waiting.push(ReplyWakeUp {
+                lane,
+                ..action.wake
+            });
+        }
+        if !self.has_time(&reply, cloud.now()) || self.has_waited_long() {
+            self.left_to_notifier = true;
+            return self.waiting.push(action.wake);
+        }
+        if let Some(wake) = self.attempt(cloud, &reply, action.wake).await {
             self.waiting.push(wake);
             self.send_waiting(cloud).await;
         }
     }
 
-    fn is_for_us(&self, cloud: &Cloud, record: &ReplyRecord) -> bool {
-        let now = cloud.now();
-        let reply = &record.reply;
-        reply.subscription.response_type == AsyncResponseType::HttpPost
-            && reply.state == ReplyState::Pending(reply.pending_since)
-            && now.duration_since(reply.pending_since) <= WAITED_MAX
-            && now + TIMEOUT + HEAD_ROOM <= self.deadline
-            && cloud.receivers.are_quick(&record.account, now)
+    /// A run that has come to its end holds its place for its replies alone.
+    fn has_waited_long(&mut self) -> bool {
+        if !self.told.is_closed() {
+            return false;
+        }
+        let since = self.waits_since.get_or_insert_with(Instant::now);
+        since.elapsed() > WAIT_MAX
+    }
+
+    /// Where a reply waits whose receiver is not known to be quick; `None`: it is posted here.
+    async fn lane_of(&mut self, cloud: &Cloud, record: &ReplyRecord) -> Option<Lane> {
+        let receiver = Receiver::of(&record.account, &record.reply.subscription.address);
+        if let Some(lane) = self.lanes.get(&receiver) {
+            return Some(lane.clone());
+        }
+        let pace = cloud.pace(&receiver).await;
+        if pace == Pace::Quick {
+            return None;
+        }
+        let lane = receiver.lane(pace, &record.conversation);
+        self.lanes.insert(receiver, lane.clone());
+        Some(lane)
+    }
+
+    /// Whether an attempt is over before the function is, and before the lease: a reply that has
+    /// waited long for its turn is the notifier's.
+    fn has_time(&self, record: &ReplyRecord, now: Timestamp) -> bool {
+        let over = now + replies::ATTEMPT_MAX;
+        over <= self.deadline && record.leased_until().is_some_and(|until| over <= until)
     }
 
     async fn send_waiting(&mut self, cloud: &Cloud) {
         let waiting = std::mem::take(&mut self.waiting);
         self.outbox.send(cloud, waiting).await;
     }
+
+    /// Makes the first attempt at a reply. Gives back the wake-up for what is left to do about it.
+    async fn attempt(
+        &self,
+        cloud: &Cloud,
+        record: &ReplyRecord,
+        wake: ReplyWakeUp,
+    ) -> Option<ReplyWakeUp> {
+        match replies::prepare(cloud, record).await {
+            Ok(prepared) if self.has_time(record, cloud.now()) => {
+                post(cloud, record, prepared, wake).await
+            }
+            Ok(_) => Some(wake),
+            Err(error) => {
+                warn!(error = error.in_full(), "reply left to the notifier");
+                Some(wake)
+            }
+        }
+    }
 }
 
-/// Makes the first attempt at a reply. Gives back the wake-up for what is left to do about it.
-async fn attempt(cloud: &Cloud, record: &ReplyRecord, wake: ReplyWakeUp) -> Option<ReplyWakeUp> {
-    let began = tokio::time::Instant::now();
-    let found = match replies::post(cloud, record).await {
-        Ok(found) => found,
-        Err(error) => {
-            warn!(error = error.in_full(), "reply left to the notifier");
-            return Some(wake);
-        }
-    };
-    let (took, now) = (began.elapsed(), cloud.now());
-    cloud.receivers.answered(&record.account, &found, took, now);
+fn is_first_post(record: &ReplyRecord) -> bool {
+    let reply = &record.reply;
+    reply.subscription.response_type == AsyncResponseType::HttpPost && reply.is_unattempted()
+}
+
+async fn post(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    prepared: Prepared,
+    wake: ReplyWakeUp,
+) -> Option<ReplyWakeUp> {
+    let found = replies::post(cloud, record, prepared).await;
     match replies::commit(cloud, record, found).await {
         Ok(attempted) => match attempted.state {
             ReplyState::Pending(_) => Some(ReplyWakeUp {

@@ -165,12 +165,12 @@ async fn look_at_all(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
 }
 
 async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
-    let cloud = round.cloud;
+    let (cloud, by) = (round.cloud, round.by);
     let now = cloud.now();
     let looked = if ConversationRecord::is_at(&entry.key) {
         look_at_conversation(round, &ConversationKey(entry.key.pk.clone()), now).await
     } else {
-        match cloud.look_at_pending(&entry.key, now).await {
+        match cloud.look_at_pending(&entry.key, by, now).await {
             // Whoever was first has done it.
             Ok(()) | Err(CommitError::Conflict) => Ok(()),
             Err(CommitError::Cloud(error)) => Err(error),

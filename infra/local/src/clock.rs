@@ -24,6 +24,8 @@ enum ClockReading {
     /// Runs with the system's clock, so far ahead of it.
     Running(SignedDuration),
     Frozen(Timestamp),
+    /// Showed that time at that instant of tokio's clock, and runs with it.
+    WithTokio(Timestamp, tokio::time::Instant),
 }
 
 impl LocalClock {
@@ -35,6 +37,12 @@ impl LocalClock {
     /// A clock that stands still until it is moved.
     pub fn frozen_at(now: Timestamp) -> Self {
         Self::showing(ClockReading::Frozen(now))
+    }
+
+    /// A clock that runs with tokio's, which a test pauses: what waits takes as long by this clock,
+    /// and no time passes while anything can be done.
+    pub fn with_tokio(now: Timestamp) -> Self {
+        Self::showing(ClockReading::WithTokio(now, tokio::time::Instant::now()))
     }
 
     fn showing(reading: ClockReading) -> Self {
@@ -67,6 +75,7 @@ impl LocalClock {
         match held(&self.0).reading {
             ClockReading::Running(prefetched) => later(system_time(), prefetched),
             ClockReading::Frozen(now) => now,
+            ClockReading::WithTokio(then, instant) => later(then, elapsed(instant)),
         }
     }
 
@@ -94,6 +103,9 @@ impl LocalClock {
         hands.reading = match hands.reading {
             ClockReading::Running(_) => ClockReading::Running(now.duration_since(system_time())),
             ClockReading::Frozen(_) => ClockReading::Frozen(now),
+            ClockReading::WithTokio(..) => {
+                ClockReading::WithTokio(now, tokio::time::Instant::now())
+            }
         };
     }
 }
@@ -103,6 +115,7 @@ impl ClockReading {
         match self {
             Self::Running(prefetched) => Self::Running(prefetched.saturating_add(by)),
             Self::Frozen(now) => Self::Frozen(later(now, by)),
+            Self::WithTokio(then, instant) => Self::WithTokio(later(then, by), instant),
         }
     }
 }
@@ -113,6 +126,10 @@ impl ClockReading {
 )]
 fn system_time() -> Timestamp {
     Timestamp::now()
+}
+
+fn elapsed(since: tokio::time::Instant) -> SignedDuration {
+    SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX)
 }
 
 /// `by` after `time`, or the last time there is.

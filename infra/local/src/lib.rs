@@ -19,6 +19,7 @@ pub mod delivery;
 mod disk;
 pub mod due_watch;
 pub mod dynamodb;
+pub mod event_source;
 mod failure;
 pub mod faults;
 mod folder;

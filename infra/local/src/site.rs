@@ -20,8 +20,8 @@ use tokio::net::TcpListener;
 
 use crate::admission::{Reach, admit, whole_body};
 use crate::callback_log::CallbackLog;
-use crate::stack::{EventSource, Stack};
-use crate::{connections, overview, port};
+use crate::stack::Stack;
+use crate::{connections, event_source, overview, port};
 
 /// What the front door takes at most, as API Gateway does; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
@@ -31,13 +31,6 @@ const BODY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The page has a style of its own and nothing else; what callers sent must not become more.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// Batches of one queue that are carried out at the same time.
-const AT_ONCE: usize = 8;
-
-/// How long a drained queue is left alone, unless something arrives: a message can become visible
-/// again by time alone.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// How often the timekeeper comes by. In AWS each minute; here nobody likes to wait.
 const TICK: Duration = Duration::from_secs(5);
@@ -59,7 +52,7 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     port::answer_at(&stack.local, address);
-    drive(&stack);
+    event_source::drive(&stack, TICK).detach_all();
     let durably = from_fn_with_state(stack.local.clone(), port::durably);
     let router = Router::new()
         .route("/_local/", get(page))
@@ -78,34 +71,6 @@ pub async fn serve(
             cloud_only,
         });
     connections::serve(listener, router).await
-}
-
-/// What an AWS account does by itself: queues are drained, schedules fire, minutes pass.
-fn drive(stack: &Stack) {
-    for fed in EventSource::ALL {
-        for _ in 0..AT_ONCE {
-            let stack = stack.clone();
-            tokio::spawn(async move {
-                loop {
-                    if !stack.deliver(fed).await {
-                        let arrival = stack.local.sqs().arrival(fed.queue());
-                        // Whichever comes first.
-                        drop(tokio::time::timeout(PAUSE, arrival).await);
-                    }
-                }
-            });
-        }
-    }
-    let stack = stack.clone();
-    tokio::spawn(async move {
-        loop {
-            stack.local.fire_due();
-            if let Err(error) = stack.functions.tick().await {
-                tracing::warn!(%error, "the timekeeper met trouble");
-            }
-            tokio::time::sleep(TICK).await;
-        }
-    });
 }
 
 async fn page(State(site): State<Site>) -> impl IntoResponse {

@@ -69,6 +69,29 @@ pub struct Stack {
     busy: Arc<AtomicUsize>,
 }
 
+/// A batch of a queue on its way through a function.
+pub struct Batch {
+    fed: EventSource,
+    batch: Vec<ReceivedMessage>,
+    busy: Busy,
+}
+
+/// Counts as a batch in a function's hands for as long as it is there, however that ends.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn one_more(busy: &Arc<AtomicUsize>) -> Self {
+        busy.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(busy))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// What the template would tell the functions.
 pub fn settings() -> Settings {
     let url = |queue: &str| {
@@ -178,13 +201,26 @@ impl Stack {
 
     /// Takes one batch from a queue through its function. `false`: there was none.
     pub async fn deliver(&self, fed: EventSource) -> bool {
-        // Counted before it is taken, so that whoever waits for idleness never misses it.
-        self.busy.fetch_add(1, Ordering::SeqCst);
-        let batch = self.local.sqs().receive(fed.queue(), BATCH);
-        if batch.is_empty() {
-            self.busy.fetch_sub(1, Ordering::SeqCst);
-            return false;
+        match self.take(fed) {
+            Some(batch) => {
+                self.carry(batch).await;
+                true
+            }
+            None => false,
         }
+    }
+
+    /// One batch of a queue, if it has any to give.
+    pub fn take(&self, fed: EventSource) -> Option<Batch> {
+        // Counted before it is taken, so that whoever waits for idleness never misses it.
+        let busy = Busy::one_more(&self.busy);
+        let batch = self.local.sqs().receive(fed.queue(), BATCH);
+        (!batch.is_empty()).then_some(Batch { fed, batch, busy })
+    }
+
+    /// Takes a batch through its function, and deletes what is done of it.
+    pub async fn carry(&self, batch: Batch) {
+        let Batch { fed, batch, busy } = batch;
         let failed = match fed {
             EventSource::Processor(priority) => self.functions.process(priority, &batch).await,
             EventSource::Notifier => self.functions.notify(&batch).await,
@@ -197,8 +233,7 @@ impl Stack {
         if !self.local.faults().crashed() {
             self.local.sqs().delete(&done);
         }
-        self.busy.fetch_sub(1, Ordering::SeqCst);
-        true
+        drop(busy);
     }
 
     /// Everything that can be done without time passing. For tests: one batch after the other.

@@ -51,6 +51,14 @@ pub struct Reply {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
     pub state: ReplyState,
+    /// Nobody holds it: the timekeeper has looked for somebody who makes the next attempt.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub released: bool,
+}
+
+/// As serde asks, by reference.
+pub const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +122,7 @@ impl Reply {
             pending_since: context.now,
             attempts: Vec::new(),
             state: ReplyState::Pending(context.now),
+            released: false,
         }
     }
 
@@ -127,9 +136,24 @@ impl Reply {
         matches!(self.state, ReplyState::Pending(_)) && self.attempts.is_empty()
     }
 
+    /// Somebody makes the next attempt, and nobody else.
+    #[must_use]
+    pub fn claimed(mut self) -> Self {
+        self.released = false;
+        self
+    }
+
+    /// Whoever held it has not been heard of: anybody may make the next attempt.
+    #[must_use]
+    pub fn released(mut self) -> Self {
+        self.released = true;
+        self
+    }
+
     /// An attempt was made.
     #[must_use]
     pub fn attempted(mut self, found: DeliveryResult, at: Timestamp) -> Self {
+        self.released = false;
         self.state = match &found {
             DeliveryResult::Taken => ReplyState::Delivered,
             DeliveryResult::Status { status: 410, .. }

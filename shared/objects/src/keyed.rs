@@ -196,23 +196,7 @@ pub(crate) fn decide(
     kind: &KeyKind<'_>,
     check: impl Fn(&DecisionContext<'_>, Option<&Element>, &mut Element) -> Result<(), Stop>,
 ) -> Result<Decision, Stop> {
-    let found = match find_place(context, kind)? {
-        Some(found) if !is_lost(context, &found) => found,
-        Some(_) => return Err(no(kind.lacking).into()),
-        None if is_numbered_only(context) => return Err(no(kind.lacking).into()),
-        None if has_namesakes(context, kind)? => {
-            return Err(Refused::new(
-                NAMESAKES,
-                format!(
-                    "More than one {} has this {}: say which one is meant by its CustomerKey",
-                    kind.type_name, kind.name_field
-                ),
-            )
-            .into());
-        }
-        None if is_addressed(context, kind) => return Err(no(kind.lacking).into()),
-        None => return Err(no(kind.no_key).into()),
-    };
+    let found = found_or_refused(context, kind)?;
     match context.intent().on(found.object) {
         Write::Leave => Ok(Decision::only(whole(context.done(LEFT)))),
         Write::Exists => Err(no(kind.exists).into()),
@@ -248,26 +232,54 @@ pub(crate) fn decide(
                 .changing(found.key, Some(becomes))
                 .changing_all(names))
         }
-        Write::Remove(stored) => {
-            let pointer = pointer_of(context, kind, stored);
-            let _known = context.overlay.get(&pointer)?;
-            let names = alias::changes(
-                context,
-                &aliases(kind),
-                &found.customer_key,
-                Some(stored),
-                None,
-            )?;
-            let result = whole(ObjectResult {
-                new_id: None,
-                ..context.done(kind.deleted)
-            });
-            Ok(Decision::only(result)
-                .changing(found.key, None)
-                .changing(pointer, None)
-                .changing_all(names))
-        }
+        Write::Remove(stored) => remove(context, kind, found, stored),
     }
+}
+
+/// What is meant, or why it cannot be said.
+fn found_or_refused<'a>(
+    context: &DecisionContext<'a>,
+    kind: &KeyKind<'_>,
+) -> Result<Located<'a>, Stop> {
+    match find_place(context, kind)? {
+        Some(found) if !is_lost(context, &found) => Ok(found),
+        Some(_) => Err(no(kind.lacking).into()),
+        None if is_numbered_only(context) => Err(no(kind.lacking).into()),
+        None if has_namesakes(context, kind)? => {
+            let message = format!(
+                "More than one {} has this {}: say which one is meant by its CustomerKey",
+                kind.type_name, kind.name_field
+            );
+            Err(Refused::new(NAMESAKES, message).into())
+        }
+        None if is_addressed(context, kind) => Err(no(kind.lacking).into()),
+        None => Err(no(kind.no_key).into()),
+    }
+}
+
+fn remove(
+    context: &DecisionContext<'_>,
+    kind: &KeyKind<'_>,
+    found: Located<'_>,
+    stored: &Element,
+) -> Result<Decision, Stop> {
+    let pointer = pointer_of(context, kind, stored);
+    let _known = context.overlay.get(&pointer)?;
+    let names = alias::changes(
+        context,
+        &aliases(kind),
+        &found.customer_key,
+        Some(stored),
+        None,
+    )?;
+    let result = whole(ObjectResult {
+        new_id: None,
+        ..context.done(kind.deleted)
+    });
+    Ok(Decision::only(result)
+        .changing(found.key, None)
+        .changing(pointer, None)
+        .changing_all(names))
 }
 
 /// The code of an object that is not named well enough.

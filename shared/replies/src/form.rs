@@ -46,6 +46,7 @@ mod tests {
             conversation_id: conversation_id.and_then(|id| ConversationId::parse(id).ok()),
             kept: ReplyLocation::Apart,
             version: 1,
+            due: None,
             reply: Reply {
                 request_id: RequestId("6f0c-1".to_owned()),
                 sequence: SequenceCode::FIRST,
@@ -65,6 +66,7 @@ mod tests {
                 pending_since: Timestamp::UNIX_EPOCH,
                 attempts: Vec::new(),
                 state: ReplyState::Pending(Timestamp::UNIX_EPOCH),
+                released: false,
             },
         }
     }

@@ -2,31 +2,68 @@
 //! processor for a call that it has just carried out, by the notifier ever after.
 //!
 //! The attempt comes first and its finding is committed after: a reply goes out at least once, with
-//! the same id each time.
+//! the same id each time. One attempt is under way at a time, see `cloud::conversation::replies`.
 
 pub mod form;
 
+use std::time::Duration;
+
 use calls::{DeliveryResult, Reply, ReplyState};
-use cloud::outbound::callback::Post;
+use cloud::outbound::callback::{Post, TIMEOUT};
+use cloud::outbound::receiver_health::{QUICK_MAX, Receiver};
 use cloud::records::reply_record::{ReplyLocation, ReplyRecord};
 use cloud::{Cloud, CommitError, Error};
 use soap::ObjectDetail;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// Posts a reply to its address, signed with its account's secret.
-pub async fn post(cloud: &Cloud, record: &ReplyRecord) -> Result<DeliveryResult, Error> {
-    let reply = &record.reply;
+/// Longest that posting and committing take together, with what clocks of two functions differ by:
+/// a lease lasts as long, and nothing is posted with less time to its end.
+pub const ATTEMPT_MAX: Duration = Duration::from_secs(TIMEOUT.as_secs() + 5);
+
+/// What is posted, and what it is signed with.
+pub struct Prepared {
+    body: String,
+    secret: String,
+}
+
+/// Reads all that a post needs.
+pub async fn prepare(cloud: &Cloud, record: &ReplyRecord) -> Result<Prepared, Error> {
     let results = results_xml(cloud, record).await?;
     let now = cloud.now();
     let account = cloud.accounts.account(&record.account, now).await?;
     let account = account.ok_or_else(|| Error::Missing(format!("ACCOUNT {}", record.account)))?;
+    Ok(Prepared {
+        body: form::body(record, results.as_deref()),
+        secret: account.webhook_secret,
+    })
+}
+
+/// Posts a reply to its address, and notes how quickly its receiver answers; that it is late is
+/// noted before it answers, so that nobody else waits for it.
+pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
+    let receiver = Receiver::of(&record.account, &record.reply.subscription.address);
+    let began = Instant::now();
+    let posting = post_once(cloud, record, prepared);
+    tokio::pin!(posting);
+    let found = match tokio::time::timeout(QUICK_MAX, &mut posting).await {
+        Ok(found) => found,
+        Err(_) => tokio::join!(posting, cloud.receiver_is_late(&receiver)).0,
+    };
+    let took = began.elapsed();
+    cloud.receiver_answered(&receiver, &found, took).await;
+    found
+}
+
+async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
+    let reply = &record.reply;
     let post = Post {
         url: &reply.subscription.address,
         id: &reply.id(),
-        secret: &account.webhook_secret,
-        body: form::body(record, results.as_deref()),
+        secret: &prepared.secret,
+        body: prepared.body,
     };
-    Ok(cloud.callback.post(post, now).await)
+    cloud.callback.post(post, cloud.now()).await
 }
 
 /// Commits what an attempt came to, and gives back the reply with it. `Conflict`: somebody else is

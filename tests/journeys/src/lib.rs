@@ -2,7 +2,8 @@
 //! passes, and the answers, callbacks, mails and results are read as a client would read them.
 //!
 //! Read in this order: [`story`] (the caller, and the world around it), [`call`] (what it sends),
-//! [`answer`] (what it hears), [`look`] (what it retrieves), [`record`] (what lies in the tables,
+//! [`answer`] (what it hears), [`look`] (what it retrieves),
+//! [`running`] (a world that runs by itself), [`record`] (what lies in the tables,
 //! for what no caller can see), [`cut`] (the same story with the world stopped anywhere in it),
 //! [`kept_answers`] (answers put aside for a validator).
 
@@ -12,6 +13,7 @@ pub mod cut;
 pub mod kept_answers;
 pub mod look;
 pub mod record;
+pub mod running;
 pub mod story;
 
 use jiff::SignedDuration;

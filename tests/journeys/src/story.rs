@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use aws_smithy_types::retry::RetryConfig;
-use calls::AccountId;
+use calls::{AccountId, DeliveryResult};
 use cloud::accounts::{Account, Caller};
+use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +49,10 @@ pub async fn a_caller() -> Story {
     Story::with_retries(RetryConfig::standard()).await
 }
 
+fn beginning() -> Timestamp {
+    BEGINNING.parse().expect("a time")
+}
+
 /// As deployed: callbacks go to public https addresses only.
 fn settings() -> Settings {
     Settings {
@@ -70,8 +76,18 @@ fn counted() -> Random {
 impl Story {
     /// The same where the AWS clients try so often.
     pub async fn with_retries(retries: RetryConfig) -> Self {
-        let beginning: Timestamp = BEGINNING.parse().expect("a time");
-        let clock = LocalClock::frozen_at(beginning);
+        let clock = LocalClock::frozen_at(beginning());
+        Self::at(clock, retries).await
+    }
+
+    /// The same where time passes as tokio's does, which the test has paused.
+    pub async fn in_time_of_tokio() -> Self {
+        let clock = LocalClock::with_tokio(beginning());
+        Self::at(clock, RetryConfig::standard()).await
+    }
+
+    async fn at(clock: LocalClock, retries: RetryConfig) -> Self {
+        let beginning = clock.now();
         let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
         let random = counted();
         let stack = set_on(&local, &random, &retries);
@@ -137,7 +153,17 @@ impl Story {
             .put_account(&self.account_record())
             .await
             .expect("an account");
+        self.is_told_quickly_at(ADDRESS).await;
         self.fetches_token().await;
+    }
+
+    /// Its receiver has been called before, and answered at once.
+    pub async fn is_told_quickly_at(&self, address: &str) {
+        let receiver = Receiver::of(&AccountId(self.account.clone()), address);
+        let cloud = &self.stack.cloud;
+        cloud
+            .receiver_answered(&receiver, &DeliveryResult::Taken, Duration::ZERO)
+            .await;
     }
 
     pub async fn fetches_token(&mut self) {

@@ -151,11 +151,15 @@ impl Maker {
                 queue: self.queue(),
                 error: self.out_of_reach(),
             },
-            63..67 => Happening::WorkTogether {
+            63..66 => Happening::WorkTogether {
                 queue: self.queue(),
                 spread: self.dice.draw(),
             },
-            67..70 => Happening::ComesAgain {
+            66..69 => Happening::TicksAmidWork {
+                queue: self.queue(),
+                spread: self.dice.draw(),
+            },
+            69..70 => Happening::ComesAgain {
                 which: self.dice.draw(),
             },
             70..74 => Happening::Ticks {

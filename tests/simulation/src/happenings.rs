@@ -68,6 +68,11 @@ pub enum Happening {
         queue: usize,
         spread: u64,
     },
+    /// The timekeeper comes by while a function is at work, and whoever it wakes is at work, too.
+    TicksAmidWork {
+        queue: usize,
+        spread: u64,
+    },
     /// A message that was delivered before is delivered again.
     ComesAgain {
         which: u64,
@@ -205,6 +210,7 @@ impl Happening {
             Self::Works { error, .. } => format!("processes{}", with(error.as_ref())),
             Self::WorkTogether { queue: 3, .. } => "two notify".to_owned(),
             Self::WorkTogether { .. } => "two process".to_owned(),
+            Self::TicksAmidWork { .. } => "ticks amid work".to_owned(),
             Self::ComesAgain { .. } => "a message comes again".to_owned(),
             Self::Ticks { error } => format!("ticks{}", with(error.as_ref())),
             Self::Jumps { .. } => "the clock jumps".to_owned(),
@@ -227,9 +233,11 @@ impl Happening {
             | Self::SendTogether { to: name, .. }
             | Self::Cancels { name, .. }
             | Self::CancelsRequest { name, .. } => Touched::One(*name),
-            Self::Works { .. } | Self::WorkTogether { .. } | Self::Ticks { .. } | Self::Settles => {
-                Touched::All
-            }
+            Self::Works { .. }
+            | Self::WorkTogether { .. }
+            | Self::TicksAmidWork { .. }
+            | Self::Ticks { .. }
+            | Self::Settles => Touched::All,
             Self::SendsFlawed(_)
             | Self::ComesAgain { .. }
             | Self::Jumps { .. }
@@ -247,6 +255,7 @@ impl Happening {
             Self::SendTogether { .. }
             | Self::SendsFlawed(_)
             | Self::WorkTogether { .. }
+            | Self::TicksAmidWork { .. }
             | Self::ComesAgain { .. }
             | Self::Jumps { .. }
             | Self::Settles

@@ -74,6 +74,10 @@ impl World {
                 self.stage.spread(*spread);
                 self.stage.work_twice(*queue).await;
             }
+            Happening::TicksAmidWork { queue, spread } => {
+                self.stage.spread(*spread);
+                self.stage.work_amid_tick(*queue).await;
+            }
             Happening::ComesAgain { which } => self.stage.deliver_again(*which),
             Happening::Ticks { .. } => drop(self.stage.tick().await),
             Happening::Jumps { ms } => self.stage.jump(*ms),
@@ -314,6 +318,9 @@ impl World {
 
     /// Every reply is one that may be due by now, and its id is its own.
     fn hear_replies(&mut self) -> Result<()> {
+        // Where no function died and no answer was lost, nobody is told again what they have taken.
+        let twice = self.stage.taken_twice();
+        ensure!(!self.calm || twice.is_empty(), "taken twice: {twice:?}");
         let callbacks = self.stage.callbacks();
         for callback in callbacks.into_iter().skip(self.callbacks_seen) {
             self.callbacks_seen += 1;

@@ -22,6 +22,9 @@ use crate::requests::{TOKEN, texts};
 /// Messages in one batch, as in the template.
 const BATCH: usize = 10;
 
+/// Where the notifier's queue stands among [`EventSource::ALL`].
+const NOTIFIER: usize = 3;
+
 /// More rounds than this without coming to rest would be a fault of the product.
 const ROUNDS_MAX: usize = 300;
 
@@ -31,6 +34,8 @@ pub struct Stage {
     delivered: Vec<ReceivedMessage>,
     /// How many of the next replies fail.
     failing: Arc<Mutex<(u8, Failing)>>,
+    /// How often each `webhook-id` was taken.
+    taken: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 
 /// One call, as AsyncRequestResult tells of it.
@@ -83,11 +88,22 @@ impl Stage {
             .await?;
         let failing = Arc::new(Mutex::new((0, Failing::NoAnswer)));
         let plan = Arc::clone(&failing);
-        stack.local.callbacks().answer_by(move |_| fail(&plan));
+        let taken = Arc::new(Mutex::new(BTreeMap::new()));
+        let taking = Arc::clone(&taken);
+        stack.local.callbacks().answer_by(move |callback| {
+            let failed = fail(&plan);
+            if failed.is_none() {
+                let id = callback.header("webhook-id").unwrap_or_default().to_owned();
+                let mut taking = taking.lock().expect("nobody panics with it");
+                *taking.entry(id).or_default() += 1;
+            }
+            failed
+        });
         Ok(Self {
             stack,
             delivered: Vec::new(),
             failing,
+            taken,
         })
     }
 
@@ -210,6 +226,32 @@ impl Stage {
             futures_util::future::join(this.run(queue, &batch), this.run(queue, &again)).await;
         self.stack.local.sqs().delete(&one);
         self.stack.local.sqs().delete(&other);
+    }
+
+    /// One batch in a function's hands while the timekeeper comes by, and the notifier gets what it
+    /// finds.
+    pub async fn work_amid_tick(&mut self, queue: usize) {
+        let batch = self.receive(queue);
+        let this = &*self;
+        let found = async {
+            this.tick().await;
+            let woken = this
+                .stack
+                .local
+                .sqs()
+                .receive(EventSource::Notifier.queue(), BATCH);
+            this.run(NOTIFIER, &woken).await
+        };
+        let (done, notified) = futures_util::future::join(this.run(queue, &batch), found).await;
+        self.stack.local.sqs().delete(&done);
+        self.stack.local.sqs().delete(&notified);
+    }
+
+    /// The ids of replies that a receiver has taken more than once.
+    pub fn taken_twice(&self) -> Vec<String> {
+        let taken = self.taken.lock().expect("nobody panics with it");
+        let twice = taken.iter().filter(|(_, times)| **times > 1);
+        twice.map(|(id, _)| id.clone()).collect()
     }
 
     pub fn deliver_again(&self, which: u64) {

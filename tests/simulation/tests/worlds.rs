@@ -46,7 +46,7 @@ fn nothing_is_missing(account: &Account) {
     assert!(missing.is_empty(), "never seen: {missing:?}");
 }
 
-const KINDS: [&str; 31] = [
+const KINDS: [&str; 32] = [
     "sends a part",
     "sends a part with LoseRequest",
     "sends a part with LoseAnswer",
@@ -67,6 +67,7 @@ const KINDS: [&str; 31] = [
     "notifies with CrashAfter",
     "two process",
     "two notify",
+    "ticks amid work",
     "a message comes again",
     "ticks with CrashAfter",
     "the clock jumps",

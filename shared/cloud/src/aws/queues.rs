@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use calls::{ConversationKey, QueuePriority, SequenceCode};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
+use calls::{AccountId, ConversationKey, QueuePriority, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::accounts::hashed;
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -44,12 +45,47 @@ impl WakeUp {
     }
 }
 
+/// Lanes of an account for replies to receivers that are slow. With the one for those that nobody
+/// knows, a quarter of the places that the template gives the notifier.
+pub const SLOW_LANES: u8 = 4;
+
+/// Where a wake-up for a reply waits. The queue gives the messages of one lane to one invocation at a
+/// time: it is their message group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lane {
+    /// Its conversation's own.
+    #[default]
+    Conversation,
+    /// That of an account's receivers that nobody knows.
+    FirstContact { account: AccountId },
+    /// One of an account's for receivers that are slow.
+    Slow { account: AccountId, number: u8 },
+}
+
+impl Lane {
+    fn is_conversation(&self) -> bool {
+        *self == Self::Conversation
+    }
+
+    pub fn group(&self, conversation: &ConversationKey) -> String {
+        // An account's id may be longer than a group's.
+        let of = |account: &AccountId| hashed(&["LANE", &account.0]);
+        match self {
+            Self::Conversation => conversation.0.clone(),
+            Self::FirstContact { account } => format!("first-{}", of(account)),
+            Self::Slow { account, number } => format!("slow-{number}-{}", of(account)),
+        }
+    }
+}
+
 /// What a message on the replies queue says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyWakeUp {
     pub conversation: ConversationKey,
     pub sequence: SequenceCode,
     pub what: ReplyTarget,
+    #[serde(default, skip_serializing_if = "Lane::is_conversation")]
+    pub lane: Lane,
     /// Version of the record that owed it.
     pub step: u64,
 }
@@ -163,7 +199,7 @@ impl Queues {
                 let body = serde_json::to_string(wake).unwrap_or_default();
                 SendMessageBatchRequestEntry::builder()
                     .id(number.to_string())
-                    .message_group_id(&wake.conversation.0)
+                    .message_group_id(wake.lane.group(&wake.conversation))
                     .message_deduplication_id(deduplication_id(&body))
                     .message_body(body)
                     .build()
@@ -182,6 +218,33 @@ impl Queues {
             if let Some(failed) = answer.failed.first() {
                 return Err(out_of_reach(failed.code.clone().into()));
             }
+        }
+        Ok(())
+    }
+
+    /// Deletes messages that are done before their batch is. One that is gone already is no trouble.
+    pub async fn delete(&self, queue: Queue, deliveries: &[Delivery]) -> Result<(), Error> {
+        let out_of_reach = |source| Error::Queue {
+            operation: "DeleteMessageBatch",
+            source,
+        };
+        for deliveries in deliveries.chunks(BATCH_MAX) {
+            let entries = deliveries.iter().enumerate().map(|(number, delivery)| {
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .receipt_handle(&delivery.receipt_handle)
+                    .build()
+            });
+            let entries = entries
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| out_of_reach(error.into()))?;
+            self.sqs
+                .delete_message_batch()
+                .queue_url(self.url(queue))
+                .set_entries(Some(entries))
+                .send()
+                .await
+                .map_err(|error| out_of_reach(error.into()))?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use calls::{
     Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
-    ReplyContext, ReplyState, ReplySubject, RequestId, SequenceCode, Step,
+    ReplyContext, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -130,11 +130,15 @@ impl Cloud {
             version += 1;
             priority = conversation.priority;
             queue = conversation.queue();
+            let mut only = seen.only;
+            if step.actions.contains(&Action::Reply) {
+                only.release_reply();
+            }
             let next = ConversationRecord {
                 key: key.clone(),
                 version,
                 calls_kept: seen.calls_kept,
-                only: seen.only,
+                only,
                 conversation,
             };
             let item = next.to_item(self.results_kept(), now);
@@ -307,23 +311,21 @@ impl Cloud {
         Ok((next, actions))
     }
 
-    /// Commits what an attempt at the reply in a header came to.
+    /// Commits what becomes of the reply in a header.
     pub(crate) async fn commit_only_reply(
         &self,
         seen: &ConversationRecord,
         reply: Reply,
+        due: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<(), CommitError> {
-        let due = match reply.state {
-            ReplyState::Pending(at) => Some(at),
-            ReplyState::Delivered | ReplyState::GivenUp => None,
-        };
+    ) -> Result<ConversationRecord, CommitError> {
         let mut next = seen.next(seen.conversation.clone().reply_due(due));
         if let Some(end) = &mut next.only.end {
             end.reply = Some(reply);
         }
         let item = next.to_item(self.results_kept(), now);
-        self.calls.put_over(item, Some(seen.version)).await
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
     }
 
     pub(crate) async fn outcome_record(

@@ -8,7 +8,7 @@ use objects::MailOrder;
 use tracing::warn;
 
 use crate::Cloud;
-use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
+use crate::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::error::CommitError;
 use crate::records::conversation_record::ConversationRecord;
@@ -127,22 +127,22 @@ impl Cloud {
     ) -> Vec<ReplyAction> {
         let mut actions = Vec::with_capacity(replies.len());
         for reply in replies {
+            // Those of the conversation a moment later, so that the timekeeper, too, finds them behind
+            // those of its calls.
+            let behind = match reply.about {
+                About::Call => SignedDuration::ZERO,
+                About::Conversation => SignedDuration::from_millis(1),
+            };
             let record = ReplyRecord {
                 conversation: header.key.clone(),
                 account: header.conversation.account.clone(),
                 conversation_id: header.conversation.conversation_id.clone(),
                 version: 1,
                 reply,
+                due: Some(now + reply_record::LOOK_AGAIN + behind),
                 kept: ReplyLocation::Apart,
             };
-            // Those of the conversation a moment later, so that the timekeeper, too, finds them behind
-            // those of its calls.
-            let behind = match record.reply.about {
-                About::Call => SignedDuration::ZERO,
-                About::Conversation => SignedDuration::from_millis(1),
-            };
-            let due = now + reply_record::LOOK_AGAIN + behind;
-            transaction.put_new(&self.calls, record.to_item(due, self.reply_expires(now)));
+            transaction.put_new(&self.calls, record.to_item(self.reply_expires(now)));
             actions.push(ReplyAction::reply(record));
         }
         actions
@@ -205,6 +205,7 @@ pub(crate) fn reply_wake_up(
         conversation: key.clone(),
         sequence,
         what,
+        lane: Lane::Conversation,
         step,
     }
 }

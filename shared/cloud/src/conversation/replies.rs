@@ -1,4 +1,10 @@
 //! What happens to replies and mails after the commit that owed them.
+//!
+//! One reply, one attempt under way at a time: a reply is leased to whoever may attempt it, until
+//! the time in its `due_at`. The commit that owes it leases it to the run that committed; an attempt
+//! of the notifier is claimed, which leases it to the notifier for as long as the attempt can take.
+//! Whoever holds it hands it on by a wake-up with the version that it holds. All others leave it
+//! alone until the lease is over, or the timekeeper has released it.
 
 use calls::{ConversationKey, ReplyState, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +20,9 @@ use crate::records::reply_record::{ReplyLocation, ReplyRecord, reply_key};
 
 /// When something that was looked at is looked at again: a backlog is not woken every minute.
 const LOOK_AGAIN_LATER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Step of a wake-up for a reply that somebody else may hold: no record has this version.
+const NOT_HANDED_ON: u64 = 0;
 
 /// Records that are looked through in one request for what a run has left behind, and how often: a
 /// run that died had told all but its last calls.
@@ -56,7 +65,12 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(), CommitError> {
         if let ReplyLocation::InHeader(header) = &seen.kept {
-            return self.commit_only_reply(header, reply, now).await;
+            let due = match reply.state {
+                ReplyState::Pending(at) => Some(at),
+                ReplyState::Delivered | ReplyState::GivenUp => None,
+            };
+            let committed = self.commit_only_reply(header, reply, due, now);
+            return committed.await.map(|_| ());
         }
         let due = match reply.state {
             ReplyState::Pending(at) => at,
@@ -72,18 +86,35 @@ impl Cloud {
                 _,
             ) => self.reply_expires(now),
         };
-        let next = ReplyRecord {
-            version: seen.version + 1,
-            reply,
-            ..seen.clone()
-        };
-        let item = next.to_item(due, expires);
+        let item = seen.next(reply, due).to_item(expires);
         self.calls.put_over(item, Some(seen.version)).await
+    }
+
+    /// Leases a reply for an attempt that is over by then. `Conflict`: somebody else has it.
+    pub async fn claim_reply(
+        &self,
+        seen: &ReplyRecord,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<ReplyRecord, CommitError> {
+        let reply = seen.reply.clone().claimed();
+        if let ReplyLocation::InHeader(header) = &seen.kept {
+            let next = self
+                .commit_only_reply(header, reply, Some(until), now)
+                .await?;
+            let claimed = ReplyRecord::of_header(next);
+            return claimed.ok_or_else(|| Error::Missing("the reply claimed".to_owned()).into());
+        }
+        let next = seen.next(reply, until);
+        let item = next.to_item(self.reply_expires(now));
+        self.calls.put_over(item, Some(seen.version)).await?;
+        Ok(next)
     }
 
     /// Wake-ups, in order, for the replies that nobody has attempted of the calls before `next`: the
     /// run that owed them may have died. What it told, it told in order, so those of earlier calls
-    /// than a page of others are not looked for.
+    /// than a page of others are not looked for. Should it still be at one of them, the notifier
+    /// waits until its lease is over.
     pub async fn replies_left(
         &self,
         conversation: &ConversationKey,
@@ -103,7 +134,15 @@ impl Cloud {
                 reply.number,
             )
         });
-        Ok(left.iter().map(ReplyRecord::wake).collect())
+        let now = self.now();
+        let wake = |record: &ReplyRecord| match record.is_leased(now) {
+            true => ReplyWakeUp {
+                step: NOT_HANDED_ON,
+                ..record.wake()
+            },
+            false => record.wake(),
+        };
+        Ok(left.iter().map(wake).collect())
     }
 
     /// From behind; the second key is not one of them.
@@ -185,26 +224,29 @@ impl Cloud {
         Ok(next)
     }
 
-    /// The timekeeper came by a reply or mails: whoever is still owed something is woken.
+    /// The timekeeper came by a reply or mails that the index says are due `by` then: whoever is
+    /// still owed something is woken. The index lags, so the record is asked whether it is so.
     ///
     /// The wake-up goes out first; should the record not be moved on after that, it goes out again,
     /// which does no harm.
-    pub async fn look_at_pending(&self, key: &Key, now: Timestamp) -> Result<(), CommitError> {
+    pub async fn look_at_pending(
+        &self,
+        key: &Key,
+        by: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
         if ReplyRecord::is_at(key) {
             let Some(record) = ReplyRecord::load(&self.calls, key).await? else {
                 return Ok(());
             };
-            let ReplyState::Pending(_) = record.reply.state else {
+            if record.due.is_none_or(|due| due > by) {
                 return Ok(());
-            };
+            }
+            let next = record.next(record.reply.clone().released(), now + LOOK_AGAIN_LATER);
             self.queues
-                .send_reply_wake_ups_in_order(&[record.wake()])
+                .send_reply_wake_ups_in_order(&[next.wake()])
                 .await?;
-            let next = ReplyRecord {
-                version: record.version + 1,
-                ..record.clone()
-            };
-            let item = next.to_item(now + LOOK_AGAIN_LATER, self.reply_expires(now));
+            let item = next.to_item(self.reply_expires(now));
             return self.calls.put_over(item, Some(record.version)).await;
         }
         if MailsRecord::is_at(key) {

@@ -1,121 +1,470 @@
-//! Whose receivers answer callbacks quickly, as far as this process has seen.
+//! Receiver health: how quickly the receivers of callbacks answer, so that one that hangs holds up
+//! nobody else.
 //!
-//! Whoever carries out a call waits for its receiver only where that costs next to nothing: a
-//! receiver that hangs must not hold up the calls of others. Judged by account, so that nobody gets
-//! more patience by using many addresses.
+//! | pk                                | sk                  | written by          | read by  |
+//! |-----------------------------------|---------------------|---------------------|----------|
+//! | hash of the account               | `RECEIVER#<origin>` | processor, notifier | the same |
+//!
+//! By account and origin (scheme, host and port): an account's other receivers are not its fault,
+//! and what one account's receiver does says nothing of another account's. Written when it changes,
+//! as it is: a hint, on which only who waits for whom depends. A function asks the table for a
+//! receiver once in [`REMEMBERED`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use calls::{AccountId, DeliveryResult};
+use calls::{AccountId, ConversationKey, DeliveryResult};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+use url::Url;
 
-/// An answer that took longer is slow: some six times what a receiver far away takes.
-const QUICK_MAX: Duration = Duration::from_secs(1);
+use crate::Cloud;
+use crate::accounts::hashed;
+use crate::aws::queues::{Lane, SLOW_LANES};
+use crate::aws::table::{Key, Range};
+use crate::error::Error;
+use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// How long an account's receivers count as slow after one of them was.
+/// A run or a batch waits so long for an answer and no longer is said of it: some three times what a
+/// receiver far away takes. One that takes longer would hold a place that others need.
+pub const QUICK_MAX: Duration = Duration::from_millis(400);
+
+/// How long a receiver counts as slow. Doubled with each time in a row that it turns out to be so
+/// again, up to the longest: one that is quick by turns must not hold up others each time.
 const SLOW_FOR: SignedDuration = SignedDuration::from_mins(10);
+const SLOW_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// Most accounts that are remembered; those beyond are waited for.
+/// How long a function believes what it knows of a receiver: what others find is known by then.
+const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+
+/// The same of one that nobody knows: it is being asked.
+const UNKNOWN_REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
+
+/// Most receivers that a function remembers.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// Until when the receivers of an account count as slow. Clones share it.
+/// Slow receivers of an account from which on those that nobody knows are taken for slow, too. The
+/// first attempts at ten of them hold a place; by more host names than these an account gets no more.
+const SLOW_ORIGINS_MAX: usize = 60;
+
+/// Stands for all receivers of an account that nobody knows.
+const ANY: &str = "*";
+
+/// After this time a record says nothing any more. Longer than the longest that one counts as slow.
+const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// How quickly a receiver answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pace {
+    /// Nobody has asked it lately: it is asked by one attempt at a time.
+    Unknown,
+    /// Whoever carries out a call waits for it.
+    Quick,
+    /// It answers, and takes its time.
+    Dawdling,
+    /// It does not answer in time, or has not yet: it is asked by one attempt at a time.
+    Hanging,
+}
+
+/// One receiver, as its account knows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Receiver {
+    account: AccountId,
+    origin: String,
+}
+
+impl Receiver {
+    pub fn of(account: &AccountId, address: &str) -> Self {
+        let origin = Url::parse(address).map(|url| url.origin().ascii_serialization());
+        Self {
+            account: account.clone(),
+            // What is no address is not posted to either.
+            origin: origin.unwrap_or_default(),
+        }
+    }
+
+    fn any_of(account: &AccountId) -> Self {
+        Self {
+            account: account.clone(),
+            origin: ANY.to_owned(),
+        }
+    }
+
+    fn key(&self) -> Key {
+        let pk = hashed(&["RECEIVERS", &self.account.0]);
+        Key::new(pk, format!("RECEIVER#{}", hashed(&[&self.origin])))
+    }
+
+    /// Where wake-ups for replies to this receiver wait, so that it holds up nobody else.
+    pub fn lane(&self, pace: Pace, conversation: &ConversationKey) -> Lane {
+        let slow = |number| Lane::Slow {
+            account: self.account.clone(),
+            number,
+        };
+        match pace {
+            Pace::Quick => Lane::Conversation,
+            Pace::Unknown => Lane::FirstContact {
+                account: self.account.clone(),
+            },
+            // Any, so that one that takes its time is asked by several at once.
+            Pace::Dawdling => slow(number_of(&conversation.0)),
+            // Always the same, so that it is asked by one at a time.
+            Pace::Hanging => slow(number_of(&self.origin)),
+        }
+    }
+}
+
+fn number_of(text: &str) -> u8 {
+    let hash = hashed(&[text]);
+    let digit = hash.chars().next().and_then(|digit| digit.to_digit(16));
+    u8::try_from(digit.unwrap_or(0)).unwrap_or(0) % SLOW_LANES
+}
+
+/// What is known of a receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Health {
+    pace: Pace,
+    /// A slow one counts as such until then; after that nobody knows.
+    until: Timestamp,
+    /// How often in a row it turned out to be slow.
+    strikes: u32,
+}
+
+impl Health {
+    const NONE: Self = Self {
+        pace: Pace::Unknown,
+        until: Timestamp::UNIX_EPOCH,
+        strikes: 0,
+    };
+
+    fn pace_at(&self, now: Timestamp) -> Pace {
+        match self.pace {
+            Pace::Dawdling | Pace::Hanging if self.until <= now => Pace::Unknown,
+            Pace::Unknown | Pace::Quick | Pace::Dawdling | Pace::Hanging => self.pace,
+        }
+    }
+
+    fn is_slow(&self, now: Timestamp) -> bool {
+        matches!(self.pace_at(now), Pace::Dawdling | Pace::Hanging)
+    }
+
+    /// The same after it was seen to be like that; `None`: nothing changes.
+    fn seen(&self, pace: Pace, now: Timestamp) -> Option<Self> {
+        let turned_slow = || {
+            let longer = 1_i32.checked_shl(self.strikes.min(16)).unwrap_or(i32::MAX);
+            Self {
+                pace,
+                until: now + SLOW_FOR.saturating_mul(longer).min(SLOW_FOR_MAX),
+                strikes: self.strikes.saturating_add(1),
+            }
+        };
+        match (self.pace_at(now), pace) {
+            (_, Pace::Unknown)
+            | (Pace::Quick, Pace::Quick)
+            // Slow for as long as was said, however quick it is now.
+            | (Pace::Dawdling, Pace::Quick | Pace::Dawdling)
+            | (Pace::Hanging, Pace::Hanging) => None,
+            (Pace::Unknown, Pace::Quick) => Some(Self {
+                pace,
+                until: now,
+                // One that was slow long ago begins anew.
+                strikes: match now.duration_since(self.until) > SLOW_FOR_MAX {
+                    true => 0,
+                    false => self.strikes,
+                },
+            }),
+            // It answers again.
+            (Pace::Hanging, Pace::Quick | Pace::Dawdling) => Some(Self {
+                pace: Pace::Dawdling,
+                ..*self
+            }),
+            (Pace::Dawdling, Pace::Hanging) => Some(Self { pace, ..*self }),
+            (Pace::Unknown | Pace::Quick, Pace::Dawdling | Pace::Hanging) => Some(turned_slow()),
+        }
+    }
+}
+
+/// What this function remembers of receivers. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct ReceiverHealth(Arc<Mutex<BTreeMap<AccountId, Timestamp>>>);
+pub struct ReceiverHealth(Arc<Mutex<BTreeMap<Receiver, Remembered>>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    health: Health,
+    /// Of one that nobody knows: those of its account are taken for slow.
+    is_taken_for_slow: bool,
+    until: Timestamp,
+}
+
+impl Remembered {
+    fn pace_at(&self, now: Timestamp) -> Pace {
+        match self.health.pace_at(now) {
+            Pace::Unknown if self.is_taken_for_slow => Pace::Hanging,
+            pace @ (Pace::Unknown | Pace::Quick | Pace::Dawdling | Pace::Hanging) => pace,
+        }
+    }
+}
 
 impl ReceiverHealth {
-    pub fn are_quick(&self, account: &AccountId, now: Timestamp) -> bool {
-        self.slow_until()
-            .get(account)
-            .is_none_or(|until| *until <= now)
+    fn recall(&self, receiver: &Receiver, now: Timestamp) -> Option<Remembered> {
+        let known = self.known();
+        known
+            .get(receiver)
+            .filter(|known| known.until > now)
+            .copied()
+    }
+
+    fn remember(&self, receiver: &Receiver, remembered: Remembered, now: Timestamp) {
+        let mut known = self.known();
+        if known.len() >= REMEMBERED_MAX {
+            known.retain(|_, known| known.until > now);
+        }
+        if known.len() < REMEMBERED_MAX {
+            known.insert(receiver.clone(), remembered);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Receiver, Remembered>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cloud {
+    /// How quickly a receiver answers, as far as anybody has seen. What cannot be read is unknown.
+    pub async fn pace(&self, receiver: &Receiver) -> Pace {
+        let now = self.now();
+        match self.health(receiver, now).await {
+            Ok(known) => known.pace_at(now),
+            Err(error) => {
+                warn!(error = error.in_full(), "receiver health was not read");
+                Pace::Unknown
+            }
+        }
+    }
+
+    async fn health(&self, receiver: &Receiver, now: Timestamp) -> Result<Remembered, Error> {
+        if let Some(known) = self.receivers.recall(receiver, now) {
+            return Ok(known);
+        }
+        let health = self.kept_health(receiver).await?;
+        let is_unknown = health.pace_at(now) == Pace::Unknown;
+        let any = match is_unknown {
+            true => {
+                self.kept_health(&Receiver::any_of(&receiver.account))
+                    .await?
+            }
+            false => Health::NONE,
+        };
+        let remembered = Remembered {
+            health,
+            is_taken_for_slow: any.is_slow(now),
+            until: match is_unknown {
+                true => now + UNKNOWN_REMEMBERED,
+                false => now + REMEMBERED,
+            },
+        };
+        self.receivers.remember(receiver, remembered, now);
+        Ok(remembered)
+    }
+
+    async fn kept_health(&self, receiver: &Receiver) -> Result<Health, Error> {
+        let item = self.calls.get(&receiver.key()).await?;
+        item.map_or(Ok(Health::NONE), read)
     }
 
     /// What an attempt came to, and the time that it took.
-    pub fn answered(
+    pub async fn receiver_answered(
         &self,
-        account: &AccountId,
+        receiver: &Receiver,
         found: &DeliveryResult,
         took: Duration,
-        now: Timestamp,
     ) {
-        let hangs = match found {
-            DeliveryResult::TimedOut | DeliveryResult::Unreachable => true,
-            DeliveryResult::Taken
+        let is_late = took > QUICK_MAX;
+        let pace = match found {
+            DeliveryResult::TimedOut => Pace::Hanging,
+            DeliveryResult::Unreachable if is_late => Pace::Hanging,
+            DeliveryResult::Taken | DeliveryResult::Status { .. } | DeliveryResult::Rejected
+                if is_late =>
+            {
+                Pace::Dawdling
+            }
+            // No place was held by it, whatever it was.
+            DeliveryResult::Unreachable
+            | DeliveryResult::Taken
             | DeliveryResult::Status { .. }
-            | DeliveryResult::Forbidden
-            | DeliveryResult::Rejected => took > QUICK_MAX,
+            | DeliveryResult::Rejected => Pace::Quick,
+            // Nothing was sent.
+            DeliveryResult::Forbidden => return,
         };
-        if !hangs {
-            return;
-        }
-        let mut slow_until = self.slow_until();
-        if slow_until.len() >= REMEMBERED_MAX {
-            slow_until.retain(|_, until| *until > now);
-        }
-        if slow_until.len() < REMEMBERED_MAX {
-            slow_until.insert(account.clone(), now + SLOW_FOR);
+        self.note_pace(receiver, pace).await;
+    }
+
+    /// An answer that would have been quick has not come, and may still come.
+    pub async fn receiver_is_late(&self, receiver: &Receiver) {
+        self.note_pace(receiver, Pace::Hanging).await;
+    }
+
+    /// Trouble is only logged: what is not noted now is seen again.
+    async fn note_pace(&self, receiver: &Receiver, pace: Pace) {
+        let now = self.now();
+        if let Err(error) = self.keep_pace(receiver, pace, now).await {
+            warn!(error = error.in_full(), "receiver health was not noted");
         }
     }
 
-    fn slow_until(&self) -> MutexGuard<'_, BTreeMap<AccountId, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn keep_pace(
+        &self,
+        receiver: &Receiver,
+        pace: Pace,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let known = self.health(receiver, now).await?;
+        // One that dawdles is late each time, and answers.
+        let is_no_news = pace == Pace::Hanging && known.pace_at(now) == Pace::Dawdling;
+        let Some(health) = known.health.seen(pace, now).filter(|_| !is_no_news) else {
+            return Ok(());
+        };
+        let was_slow = known.health.is_slow(now);
+        let remembered = Remembered {
+            health,
+            is_taken_for_slow: false,
+            until: now + REMEMBERED,
+        };
+        self.receivers.remember(receiver, remembered, now);
+        self.calls.put(write(receiver, &health, now)).await?;
+        if health.is_slow(now) && !was_slow {
+            self.count_slow_receivers(receiver, health, now).await?;
+        }
+        Ok(())
     }
+
+    /// With too many slow receivers, an account's others are slow until somebody has asked them.
+    async fn count_slow_receivers(
+        &self,
+        receiver: &Receiver,
+        health: Health,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let page = self
+            .calls
+            .query(&receiver.key().pk, Range::Prefix("RECEIVER#"), 100, None)
+            .await?;
+        let kept = page.items.into_iter().filter_map(|item| read(item).ok());
+        if kept.filter(|health| health.is_slow(now)).count() >= SLOW_ORIGINS_MAX {
+            let any = Receiver::any_of(&receiver.account);
+            self.calls.put(write(&any, &health, now)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn write(receiver: &Receiver, health: &Health, now: Timestamp) -> Item {
+    ItemWriter::new(receiver.key())
+        .text("account", &receiver.account.0)
+        .text("origin", &receiver.origin)
+        .json("health", health)
+        .expires(Some(now + KEPT))
+        .done()
+}
+
+fn read(item: Item) -> Result<Health, Error> {
+    ItemReader(item).json("health")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-    const SOON: Duration = Duration::from_millis(150);
-
-    fn account(name: &str) -> AccountId {
-        AccountId(name.to_owned())
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(100_000 + minutes)
     }
 
-    #[test]
-    fn who_hangs_is_not_waited_for_until_ten_minutes_have_passed() {
-        let receivers = ReceiverHealth::default();
-        for (name, found, took) in [
-            ("hangs", DeliveryResult::TimedOut, Duration::from_secs(15)),
-            ("gone", DeliveryResult::Unreachable, SOON),
-            ("slow", DeliveryResult::Taken, Duration::from_millis(1_001)),
-        ] {
-            assert!(receivers.are_quick(&account(name), NOW), "{name}");
-            receivers.answered(&account(name), &found, took, NOW);
-            assert!(!receivers.are_quick(&account(name), NOW), "{name}");
-            assert!(
-                receivers.are_quick(&account(name), NOW + SLOW_FOR),
-                "{name}"
-            );
+    /// What is seen of a receiver, each a letter with the minute, and how it stands then.
+    fn after(seen: &[(i64, Pace)]) -> Health {
+        let mut health = Health::NONE;
+        for (minute, pace) in seen {
+            health = health.seen(*pace, at(*minute)).unwrap_or(health);
         }
-        assert!(receivers.are_quick(&account("another"), NOW));
+        health
     }
 
     #[test]
-    fn who_answers_at_once_is_waited_for_whatever_the_answer() {
-        let receivers = ReceiverHealth::default();
-        let busy = DeliveryResult::Status {
-            status: 503,
-            retry_after_s: None,
+    fn who_was_slow_counts_as_slow_for_ten_minutes() {
+        for slow in [Pace::Dawdling, Pace::Hanging] {
+            for before in [&[][..], &[(0, Pace::Quick)]] {
+                let mut seen = before.to_vec();
+                seen.extend([(1, slow), (2, Pace::Quick)]);
+                let health = after(&seen);
+                // One that hung and answers is asked by several at once.
+                assert_eq!(health.pace_at(at(10)), Pace::Dawdling, "{seen:?}");
+                assert_eq!(health.pace_at(at(11)), Pace::Unknown, "{seen:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_slow_again_counts_as_slow_for_longer() {
+        let again = [
+            (0, Pace::Hanging),
+            (11, Pace::Quick),
+            (12, Pace::Hanging),
+            (33, Pace::Quick),
+            (34, Pace::Hanging),
+        ];
+        assert_eq!(after(&again[..3]).pace_at(at(31)), Pace::Hanging);
+        assert_eq!(after(&again[..3]).pace_at(at(32)), Pace::Unknown);
+        assert_eq!(after(&again).pace_at(at(73)), Pace::Hanging);
+        let often: Vec<_> = (0..40).map(|n| (n * 10_000, Pace::Hanging)).collect();
+        assert!(after(&often).until <= at(390_000) + SLOW_FOR_MAX);
+        let long_after = [(0, Pace::Hanging), (3_000, Pace::Quick)];
+        assert_eq!(after(&long_after).strikes, 0);
+    }
+
+    #[test]
+    fn what_is_known_already_is_not_written_again() {
+        let known = [Pace::Quick, Pace::Dawdling, Pace::Hanging];
+        for pace in known {
+            assert_eq!(after(&[(0, pace)]).seen(pace, at(1)), None);
+        }
+    }
+
+    #[test]
+    fn one_that_hangs_has_one_lane_and_one_that_dawdles_has_all() {
+        let account = AccountId("1 # \u{e9}".to_owned());
+        let receiver = Receiver::of(&account, "https://shop.example.com:444/a?b");
+        assert_eq!(receiver.origin, "https://shop.example.com:444");
+        let lanes = |pace| {
+            let conversations = (0..100).map(|number| ConversationKey(number.to_string()));
+            let groups = conversations.map(|key| receiver.lane(pace, &key).group(&key));
+            groups.collect::<std::collections::BTreeSet<_>>().len()
         };
-        for found in [DeliveryResult::Taken, busy, DeliveryResult::Forbidden] {
-            receivers.answered(&account("1"), &found, SOON, NOW);
-            assert!(receivers.are_quick(&account("1"), NOW), "{found:?}");
-        }
+        assert_eq!(lanes(Pace::Hanging), 1);
+        assert_eq!(lanes(Pace::Unknown), 1);
+        assert_eq!(lanes(Pace::Dawdling), usize::from(SLOW_LANES));
+        assert_eq!(
+            lanes(Pace::Quick),
+            100,
+            "no lane but the conversation's own"
+        );
     }
 
     #[test]
     fn no_more_are_remembered_than_there_is_room_for() {
         let receivers = ReceiverHealth::default();
-        let hangs = |number: usize, now| {
-            let account = account(&number.to_string());
-            receivers.answered(&account, &DeliveryResult::TimedOut, SOON, now);
+        let remember = |number: usize, now| {
+            let receiver = Receiver::of(&AccountId(number.to_string()), "https://a.example");
+            let remembered = Remembered {
+                health: Health::NONE,
+                is_taken_for_slow: false,
+                until: now + REMEMBERED,
+            };
+            receivers.remember(&receiver, remembered, now);
         };
-        (0..=REMEMBERED_MAX).for_each(|number| hangs(number, NOW));
-        assert_eq!(receivers.slow_until().len(), REMEMBERED_MAX);
-        hangs(REMEMBERED_MAX, NOW + SLOW_FOR);
-        assert_eq!(receivers.slow_until().len(), 1);
+        (0..=REMEMBERED_MAX).for_each(|number| remember(number, at(0)));
+        assert_eq!(receivers.known().len(), REMEMBERED_MAX);
+        remember(REMEMBERED_MAX, at(1));
+        assert_eq!(receivers.known().len(), 1);
     }
 }

@@ -70,6 +70,13 @@ impl EmbeddedCall {
         only
     }
 
+    /// Whoever held the reply has not been heard of.
+    pub(crate) fn release_reply(&mut self) {
+        if let Some(end) = &mut self.end {
+            end.reply = end.reply.take().map(Reply::released);
+        }
+    }
+
     pub(crate) fn write(&self, writing: ItemWriter) -> ItemWriter {
         let Some(end) = &self.end else {
             return match &self.call {
@@ -284,6 +291,7 @@ mod tests {
             pending_since: at(1),
             attempts: Vec::new(),
             state,
+            released: false,
         }
     }
 

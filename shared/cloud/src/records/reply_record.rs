@@ -8,7 +8,7 @@
 //! the outcome's record, or with it in the header of a call alone, see [`crate::records::embedded_call`].
 
 use calls::{
-    About, AccountId, Call, Conversation, ConversationId, ConversationKey, Reply, ReplyState,
+    About, AccountId, Call, Conversation, ConversationId, ConversationKey, Due, Reply, ReplyState,
     SequenceCode, Subscription,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +32,9 @@ pub struct ReplyRecord {
     pub conversation_id: Option<ConversationId>,
     pub version: u64,
     pub reply: Reply,
+    /// `due_at`: when the timekeeper looks for somebody who attempts it. Until then whoever holds it
+    /// has it alone, see [`crate::conversation::replies`]. `None`: it is no longer owed.
+    pub due: Option<Timestamp>,
     pub kept: ReplyLocation,
 }
 
@@ -72,6 +75,8 @@ pub(crate) struct StoredReply {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<calls::Attempt>,
     state: ReplyState,
+    #[serde(default, skip_serializing_if = "calls::reply::is_false")]
+    released: bool,
 }
 
 impl StoredReply {
@@ -89,6 +94,7 @@ impl StoredReply {
             pending_since: reply.pending_since,
             attempts: reply.attempts.clone(),
             state: reply.state,
+            released: reply.released,
         }
     }
 
@@ -110,6 +116,7 @@ impl StoredReply {
             pending_since: self.pending_since,
             attempts: self.attempts,
             state: self.state,
+            released: self.released,
         })
     }
 }
@@ -131,9 +138,10 @@ impl ReplyRecord {
             conversation_id: conversation.conversation_id.clone(),
             version: 1,
             reply: reply.clone(),
+            due: Some(due),
             kept: ReplyLocation::WithOutcome(Box::new(outcome.clone())),
         };
-        let item = record.to_item(due, expires);
+        let item = record.to_item(expires);
         let fits = reply.about == About::Call && size_of(&item) <= BYTES_WITH_REPLY_MAX;
         fits.then_some((record, item))
     }
@@ -142,7 +150,17 @@ impl ReplyRecord {
         key.sk.starts_with("REPLY#") || OutcomeRecord::is_at(key)
     }
 
-    /// The wake-up for it.
+    /// Until when whoever holds it has it alone; `None`: nobody does.
+    pub fn leased_until(&self) -> Option<Timestamp> {
+        self.due.filter(|_| !self.reply.released)
+    }
+
+    /// Whether somebody else may be at it.
+    pub fn is_leased(&self, now: Timestamp) -> bool {
+        self.leased_until().is_some_and(|until| until > now)
+    }
+
+    /// The wake-up by which whoever holds it hands it on: the notifier takes the lease over.
     pub(crate) fn wake(&self) -> ReplyWakeUp {
         let what = match self.kept {
             ReplyLocation::Apart => ReplyTarget::Reply(self.reply.number),
@@ -152,8 +170,19 @@ impl ReplyRecord {
         reply_wake_up(&self.conversation, self.reply.sequence, what, self.version)
     }
 
-    /// `due`: when somebody must look at it again, if it is still owed.
-    pub(crate) fn to_item(&self, due: Timestamp, expires: Timestamp) -> Item {
+    /// The next version, due then if it is still owed.
+    #[must_use]
+    pub(crate) fn next(&self, reply: Reply, due: Timestamp) -> Self {
+        let owed = matches!(reply.state, ReplyState::Pending(_));
+        Self {
+            version: self.version + 1,
+            due: owed.then_some(due),
+            reply,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         let sequence = self.reply.sequence;
         let writing = match &self.kept {
             ReplyLocation::WithOutcome(outcome) => outcome
@@ -175,9 +204,9 @@ impl ReplyRecord {
                 self.conversation_id.as_ref().map(ConversationId::as_str),
             )
             .expires(Some(expires));
-        match self.reply.state {
-            ReplyState::Pending(_) => writing.due(&due_shard(&self.conversation), due),
-            ReplyState::Delivered | ReplyState::GivenUp => writing,
+        match self.due {
+            Some(due) => writing.due(&due_shard(&self.conversation), due),
+            None => writing,
         }
         .done()
     }
@@ -207,6 +236,7 @@ impl ReplyRecord {
             account: AccountId(item.text("account")?.to_owned()),
             conversation_id,
             version: item.number("version")?,
+            due: item.time("due_at").ok(),
             reply,
             kept,
         }))
@@ -220,6 +250,10 @@ impl ReplyRecord {
             account: header.conversation.account.clone(),
             conversation_id: header.conversation.conversation_id.clone(),
             version: header.version,
+            due: match header.conversation.due {
+                Due::At(at) => Some(at),
+                Due::Parked(_) | Due::Never => None,
+            },
             reply,
             kept: ReplyLocation::InHeader(Box::new(header)),
         })
@@ -238,7 +272,7 @@ mod tests {
     use super::*;
     use crate::records::outcome_record::Results;
     use calls::{
-        AsyncResponseType, Attempt, DeliveryResult, Due, EndReason, Ended, Method, Outcome,
+        AsyncResponseType, Attempt, DeliveryResult, EndReason, Ended, Method, Outcome,
         OverallStatus, Phase, QueuePriority, ReceivedSet, RequestId, RespondWhen,
     };
 
@@ -274,6 +308,7 @@ mod tests {
                 },
             }],
             state,
+            released: false,
         }
     }
 
@@ -317,6 +352,7 @@ mod tests {
             account: conversation().account,
             conversation_id: conversation().conversation_id,
             version: 3,
+            due: matches!(reply.state, ReplyState::Pending(_)).then_some(Timestamp::UNIX_EPOCH),
             kept,
             reply,
         }
@@ -332,7 +368,7 @@ mod tests {
             ]
         });
         for record in records {
-            let item = record.to_item(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+            let item = record.to_item(Timestamp::UNIX_EPOCH);
             assert_eq!(
                 item.contains_key("due_at"),
                 matches!(record.reply.state, ReplyState::Pending(_))

@@ -1,0 +1,77 @@
+//! What AWS does between the functions by itself: event source mappings take batches from the queues
+//! and give them to the functions, as many at the same time as the template allows; schedules fire,
+//! and the timekeeper comes by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use calls::QueuePriority;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::stack::{EventSource, Stack};
+
+/// How long a queue that gives nothing is left alone, unless something arrives or is done: a message
+/// can become visible again by time alone.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Invocations of a function for one queue that run at the same time: the template's defaults, so
+/// that what shares places there shares them here.
+pub const fn invocations_max(fed: EventSource) -> usize {
+    match fed {
+        EventSource::Processor(QueuePriority::High) => 50,
+        EventSource::Processor(QueuePriority::Medium) => 20,
+        EventSource::Processor(QueuePriority::Low) => 5,
+        EventSource::Notifier => 20,
+    }
+}
+
+/// Runs all of it until the tasks are dropped. `tick`: how often the timekeeper comes by.
+#[must_use = "nothing happens any more once it is dropped"]
+pub fn drive(stack: &Stack, tick: Duration) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for fed in EventSource::ALL {
+        tasks.spawn(feed(stack.clone(), fed));
+    }
+    tasks.spawn(keep_time(stack.clone(), tick));
+    tasks
+}
+
+async fn feed(stack: Stack, fed: EventSource) {
+    let places = Arc::new(Semaphore::new(invocations_max(fed)));
+    let is_free = Arc::new(Notify::new());
+    let mut invocations = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        while invocations.try_join_next().is_some() {}
+        let Some(batch) = stack.take(fed) else {
+            drop(place);
+            let arrival = stack.local.sqs().arrival(fed.queue());
+            tokio::select! {
+                () = arrival => {}
+                () = is_free.notified() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            continue;
+        };
+        let (stack, is_free) = (stack.clone(), Arc::clone(&is_free));
+        invocations.spawn(async move {
+            stack.carry(batch).await;
+            drop(place);
+            // Groups that it held may have more to give.
+            is_free.notify_one();
+        });
+    }
+}
+
+async fn keep_time(stack: Stack, tick: Duration) {
+    loop {
+        stack.local.fire_due();
+        if let Err(error) = stack.functions.tick().await {
+            tracing::warn!(%error, "the timekeeper met trouble");
+        }
+        tokio::time::sleep(tick).await;
+    }
+}
