@@ -2,6 +2,7 @@
 what was deployed. tests/deployed/run starts them; docs/deploying.md explains the variables.
 """
 
+import gzip
 import os
 import sys
 import time
@@ -113,6 +114,14 @@ class Journeys(unittest.TestCase):
         self.assertEqual(200, status)
         locations = [it.get("location") for it in ElementTree.fromstring(body).iter() if it.tag.endswith("}address")]
         self.assertEqual({ADDRESS + "/Service.asmx"}, set(locations))
+
+    def test_the_wsdl_is_packed_and_not_sent_twice(self):
+        _, plain_headers, plain = ask("/etframework.wsdl")
+        status, headers, packed = ask("/etframework.wsdl", headers={"Accept-Encoding": "gzip"})
+        self.assertEqual((200, "gzip"), (status, headers["Content-Encoding"]))
+        self.assertEqual(plain, gzip.decompress(packed))
+        status, _, body = ask("/etframework.wsdl", headers={"If-None-Match": plain_headers["ETag"]})
+        self.assertEqual((304, b""), (status, body))
 
     def test_who_may_not_call(self):
         one = subscriber(new("nobody"))

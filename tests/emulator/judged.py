@@ -37,7 +37,11 @@ class Deployed:
     def judge(self):
         self.must(len(self.functions) == 4, f"four functions, not {sorted(self.functions)}")
         told = [it["Environment"]["Variables"] for it in self.functions.values()]
+        # But for the names of the front door, which ingest is told by each request.
+        hosts = {name: it["Environment"]["Variables"].pop("OWN_HOSTS", "") for name, it in self.functions.items()}
         self.must(all(it == told[0] for it in told), "all functions are told the same")
+        for name, own in hosts.items():
+            self.must((".execute-api." in own) != (name == "IngestFunction"), f"{name} is told OWN_HOSTS {own!r}")
         for look in (self.tables, self.queues, self.schedules, self.bucket, self.functions_themselves):
             try:
                 look(told[0])

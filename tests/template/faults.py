@@ -168,7 +168,12 @@ def a_table_goes_with_the_stack(template):
 
 @fault("test_tables_are_kept_and_can_be_restored")
 def a_table_cannot_be_restored(template):
-    del properties(template, "ObjectsTable")["PointInTimeRecoverySpecification"]
+    del properties(template, "ObjectsTable")["Replicas"][0]["PointInTimeRecoverySpecification"]
+
+
+@fault("test_tables_are_kept_and_can_be_restored")
+def a_table_of_one_region_for_ever(template):
+    template["Resources"]["CallsTable"]["Type"] = "AWS::DynamoDB::Table"
 
 
 @fault("test_tables_are_kept_and_can_be_restored")
@@ -219,7 +224,7 @@ def a_queue_in_the_clear(template):
 
 @fault("test_what_costs_money_is_tagged")
 def a_table_without_tags(template):
-    del properties(template, "AccountsTable")["Tags"]
+    del properties(template, "AccountsTable")["Replicas"][0]["Tags"]
 
 
 @fault("test_outputs_tell_what_clients_and_the_operator_need")
@@ -253,14 +258,134 @@ def a_parameter_that_the_form_forgets(template):
     template["Parameters"]["Another"] = {"Type": "String", "Default": "", "Description": "Another one."}
 
 
-@fault("test_every_queue_and_function_is_watched")
+@fault("test_every_thing_that_can_fail_is_watched")
 def a_queue_that_nobody_watches(template):
-    del template["Resources"]["LowAgeAlarm"]
+    del template["Resources"]["LowBacklogAlarm"]
 
 
-@fault("test_every_alarm_has_its_paragraph_for_the_operator")
-def an_alarm_without_a_paragraph(template):
-    template["Resources"]["StrangeAlarm"] = template["Resources"]["LowAgeAlarm"]
+@fault("test_every_thing_that_can_fail_is_watched")
+def an_index_whose_throttles_nobody_sees(template):
+    metrics = properties(template, "CallsTableAlarm")["Metrics"]
+    del metrics[-1]
+
+
+@fault("test_nobody_is_called_for_nothing")
+def an_alarm_that_counts_what_is_held(template):
+    properties(template, "HighDeadLettersAlarm")["MetricName"] = "ApproximateAgeOfOldestMessage"
+
+
+@fault("test_nobody_is_called_for_nothing")
+def an_alarm_that_rings_at_night_without_traffic(template):
+    properties(template, "UnansweredAlarm")["TreatMissingData"] = "breaching"
+
+
+@fault("test_a_timekeeper_that_is_dead_is_missed")
+def a_timekeeper_that_nobody_misses(template):
+    properties(template, "TimekeeperSilentAlarm")["ComparisonOperator"] = "GreaterThanThreshold"
+
+
+@fault("test_what_is_looked_for_in_logs_is_what_is_logged")
+def a_line_that_nobody_writes(template):
+    properties(template, "UnansweredMetric")["FilterPattern"] = '"request was not answered at all"'
+
+
+@fault("test_every_alarm_links_to_its_section_for_the_operator")
+def an_alarm_without_a_section(template):
+    template["Resources"]["StrangeAlarm"] = template["Resources"]["LowBacklogAlarm"]
+
+
+@fault("test_every_alarm_links_to_its_section_for_the_operator")
+def an_alarm_that_links_nowhere(template):
+    properties(template, "SchedulesAlarm")["AlarmDescription"] = "Schedules fail. See docs/operating.md#elsewhere"
+
+
+@fault("test_each_has_memory_of_its_own")
+def a_function_that_costs_more_than_is_counted(template):
+    properties(template, "ProcessorFunction")["MemorySize"] = 512
+
+
+@fault("test_all_of_them_fit_into_a_new_account")
+def more_at_once_than_a_new_account_may(template):
+    template["Parameters"]["HighConcurrency"]["Default"] = 5
+
+
+@fault("test_a_minute_that_fails_is_not_made_up_for_later")
+def minutes_that_are_repeated(template):
+    properties(template, "TimekeeperFunction")["EventInvokeConfig"]["MaximumRetryAttempts"] = 2
+
+
+@fault("test_the_platform_says_no_more_than_is_asked_for")
+def a_platform_that_talks(template):
+    del properties(template, "IngestFunction")["LoggingConfig"]["SystemLogLevel"]
+
+
+@fault("test_what_needs_no_login_is_throttled_by_itself")
+def a_wsdl_as_often_as_anything(template):
+    del properties(template, "Api")["RouteSettings"]["GET /{proxy+}"]
+
+
+@fault("test_what_needs_no_login_is_throttled_by_itself")
+def states_as_seldom_as_the_wsdl(template):
+    del properties(template, "IngestFunction")["Events"]["State"]
+
+
+@fault("test_there_is_one_address_only")
+def a_second_way_in(template):
+    del properties(template, "Api")["DisableExecuteApiEndpoint"]
+
+
+@fault("test_own_addresses_are_told_to_who_calls_back")
+def a_domain_that_may_be_called_back(template):
+    hosts = properties(template, "NotifierFunction")["Environment"]["Variables"]["OWN_HOSTS"]
+    del hosts["Fn::Join"][1][1]
+
+
+@fault("test_own_addresses_are_told_to_who_calls_back")
+def a_function_that_is_not_told_the_address_of_the_api(template):
+    del properties(template, "ProcessorFunction")["Environment"]
+
+
+@fault("test_access_logs_lie_where_their_policy_does_not_grow")
+def access_logs_elsewhere(template):
+    properties(template, "ApiLogs")["LogGroupName"] = {"Fn::Sub": "/aftercall/${AWS::StackName}/api"}
+
+
+@fault("test_a_key_of_the_customers_own_is_used_for_tables_alone")
+def a_tables_key_for_anything(template):
+    del template["Resources"]["NotifierTablesKey"]["Properties"]["PolicyDocument"]["Statement"][0]["Condition"]["StringEquals"]
+
+
+@fault("test_who_faces_the_internet_makes_no_account_and_touches_no_switch")
+def ingest_may_write_accounts(template):
+    del statement(template, "IngestRole", "TokensNoncesAndRateLimits")["Condition"]
+
+
+@fault("test_who_faces_the_internet_makes_no_account_and_touches_no_switch")
+def ingest_may_write_the_switch(template):
+    keys = statement(template, "IngestRole", "TokensNoncesAndRateLimits")["Condition"]["ForAllValues:StringLike"]
+    keys["dynamodb:LeadingKeys"].append("S*")
+
+
+@fault("test_who_faces_the_internet_makes_no_account_and_touches_no_switch")
+def the_timekeeper_may_write_the_switch(template):
+    statement(template, "TimekeeperRole", "Accounts")["Action"] = ["dynamodb:GetItem", "dynamodb:PutItem"]
+
+
+@fault("test_a_first_deployment_that_fails_takes_its_tables_back")
+def tables_that_a_rollback_cannot_delete(template):
+    template["Parameters"]["DeletionProtection"]["Default"] = "true"
+
+
+@fault("test_tables_and_a_bucket_that_are_there_can_be_attached")
+def an_attached_table_that_nobody_is_told(template):
+    variables(template)["CALLS_TABLE"] = {"Ref": "CallsTable"}
+
+
+@fault("test_tables_and_a_bucket_that_are_there_can_be_attached")
+def an_attached_table_without_its_index(template):
+    statement(template, "TimekeeperRole", "Due")["Resource"]["Fn::If"][2] = statement(
+        template, "TimekeeperRole", "Calls"
+    )["Resource"]["Fn::If"][2]
 
 
 @fault("test_no_account_number_and_no_key")

@@ -25,20 +25,27 @@ record = open(RECORD, "a", buffering=1)
 recording = threading.Lock()
 
 
+def leading(asked):
+    """How the key of a record begins, up to its `#`: what a role may be bounded to."""
+    record = asked.get("Item") or asked.get("Key") or {}
+    pk = record.get("pk", {}).get("S", "")
+    return " " + pk.split("#")[0] + "#" if "#" in pk else ""
+
+
 def asked_for(service, method, path, target, body):
-    """Pairs of an action and what it is done to."""
+    """Pairs of an action and what it is done to, with the beginning of a record's key."""
     if service == "dynamodb":
         operation, asked = target.split(".")[1], json.loads(body)
         if operation == "TransactWriteItems":
             for item in asked["TransactItems"]:
                 [(kind, what)] = item.items()
-                yield {"ConditionCheck": "ConditionCheckItem"}.get(kind, kind + "Item"), what["TableName"]
+                yield {"ConditionCheck": "ConditionCheckItem"}.get(kind, kind + "Item"), what["TableName"] + leading(what)
         elif "RequestItems" in asked:
             for table in asked["RequestItems"]:
                 yield operation, table
         else:
             index = "/index/" + asked["IndexName"] if "IndexName" in asked else ""
-            yield operation, asked["TableName"] + index
+            yield operation, asked["TableName"] + index + leading(asked)
     elif service == "sqs":
         operation, asked = target.split(".")[1], json.loads(body)
         yield operation.replace("Batch", ""), asked["QueueUrl"].split("/")[-1]

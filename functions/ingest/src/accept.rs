@@ -3,10 +3,9 @@
 use calls::{AsyncResponseType, Call, Digest, QueueSettings, Refusal};
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::may_be_called;
-use cloud::{Cloud, Error};
+use cloud::{Cloud, Error, OwnHosts};
 use soap::{CallRequest, Element, Fault};
 use tracing::info;
-use url::Url;
 
 use crate::caller::Caller;
 use crate::soap_endpoint::Answer;
@@ -37,10 +36,10 @@ pub async fn accept(
     request: &CallRequest,
     kept: CanonicalPayload,
     idempotency_key: Option<&str>,
-    own_host: &str,
+    own: &OwnHosts,
 ) -> Result<Answer, Error> {
     let now = cloud.now();
-    let call = match check(cloud, caller, request, &kept, own_host) {
+    let call = match check(cloud, caller, request, &kept, own) {
         Ok(call) => call,
         Err(refusal) => return Ok(Ok(refused(request, &refusal))),
     };
@@ -103,7 +102,7 @@ fn check(
     caller: &Caller,
     request: &CallRequest,
     kept: &CanonicalPayload,
-    own_host: &str,
+    own: &OwnHosts,
 ) -> Result<Call, Refusal> {
     let now = cloud.now();
     let allow_http = cloud.settings.allow_http_callbacks;
@@ -115,7 +114,7 @@ fn check(
     let leads_nowhere_good = request.options.subscriptions.iter().any(|subscription| {
         subscription.response_type == AsyncResponseType::HttpPost
             && (!may_be_called(&subscription.address, allow_http)
-                || (!allow_http && leads_to(&subscription.address, own_host)))
+                || (!allow_http && own.are_called_by(&subscription.address)))
     });
     if leads_nowhere_good {
         return Err(Refusal::UnsecureResponseAddress);
@@ -136,17 +135,6 @@ fn check(
             .unwrap_or_default(),
         arrived_at: now,
     })
-}
-
-/// A reply to ourselves would be answered with a fault, and tried again for three days.
-fn leads_to(address: &str, own_host: &str) -> bool {
-    Url::parse(address)
-        .ok()
-        .and_then(|url| {
-            url.host_str()
-                .map(|host| host.trim_end_matches('.') == own_host)
-        })
-        .unwrap_or(false)
 }
 
 /// One Results per object, each with the refusal.

@@ -32,6 +32,7 @@ pub fn read(event: ApiGatewayV2httpRequest) -> Option<Request> {
         path: event.raw_path.unwrap_or_default(),
         query: event.raw_query_string.unwrap_or_default(),
         origin: format!("{scheme}://{host}"),
+        api_id: context.apiid.unwrap_or_default(),
         headers,
         body,
     })
@@ -58,7 +59,12 @@ pub fn write(answer: Response) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = i64::from(answer.status);
     response.headers = headers;
-    response.body = Some(Body::Text(answer.body));
+    // Bytes cross to the gateway as Base64, and leave it as they are.
+    response.is_base64_encoded = answer.compressed.is_some();
+    response.body = Some(match answer.compressed {
+        Some(compressed) => Body::Binary(compressed),
+        None => Body::Text(answer.body),
+    });
     response
 }
 
@@ -72,7 +78,7 @@ mod tests {
                 "version": "2.0", "rawPath": "/Service.asmx", "rawQueryString": "a=b",
                 "headers": {{ "content-type": "text/xml", "host": "evil.example" }},
                 "requestContext": {{
-                    "domainName": "aftercall.example.net",
+                    "domainName": "aftercall.example.net", "apiId": "abc123",
                     "http": {{ "method": "POST", "path": "/Service.asmx" }}
                 }},
                 "body": {body:?}, "isBase64Encoded": {is_base64}
@@ -111,6 +117,7 @@ mod tests {
     fn h03_the_origin_is_the_gateways() {
         let request = read(event("", false)).expect("a request");
         assert_eq!(request.origin, "https://aftercall.example.net");
+        assert_eq!(request.api_id, "abc123");
         assert_eq!(
             (request.method.as_str(), request.query.as_str()),
             ("POST", "a=b")
@@ -141,5 +148,15 @@ mod tests {
         assert_eq!(written.status_code, 503);
         assert_eq!(written.headers["retry-after"], "1");
         assert_eq!(written.body, Some(Body::Text("later\n".to_owned())));
+        assert!(!written.is_base64_encoded);
+    }
+
+    #[test]
+    fn packed_bytes_cross_as_base64_and_say_so() {
+        let written = write(Response::compressed("text/xml", vec![31, 139, 8]));
+        let json = serde_json::to_value(written).expect("JSON");
+        assert_eq!(json["isBase64Encoded"], true);
+        assert_eq!(json["body"], "H4sI");
+        assert_eq!(json["headers"]["content-encoding"], "gzip");
     }
 }

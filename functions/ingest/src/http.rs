@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cloud::Cloud;
+use cloud::{Cloud, OwnHosts};
 
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -15,11 +15,20 @@ pub struct Request {
     pub body: Vec<u8>,
     /// `https://host`, as the client reached us; without a slash at the end.
     pub origin: String,
+    /// What API Gateway calls the API that the request came through; empty where there is none.
+    pub api_id: String,
 }
 
 impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
+    }
+
+    /// Every name that the front door is known to have.
+    pub fn own_hosts(&self, cloud: &Cloud) -> OwnHosts {
+        let settings = &cloud.settings;
+        let own = settings.own_hosts.clone().and_api(&self.api_id);
+        own.and_of(&self.origin).and_of(&settings.public_url)
     }
 }
 
@@ -28,6 +37,8 @@ pub struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
+    /// What goes out instead of the body, in a coding that a header names.
+    pub compressed: Option<Vec<u8>>,
 }
 
 impl Response {
@@ -40,6 +51,17 @@ impl Response {
                 ("x-content-type-options", "nosniff".to_owned()),
             ],
             body,
+            compressed: None,
+        }
+    }
+
+    /// What is packed with gzip already.
+    pub fn compressed(content_type: &str, compressed: Vec<u8>) -> Self {
+        let answer = Self::new(200, content_type, String::new());
+        let answer = answer.with_header("content-encoding", "gzip");
+        Self {
+            compressed: Some(compressed),
+            ..answer
         }
     }
 
@@ -64,7 +86,9 @@ impl Response {
     /// finds none would say that it is empty.
     #[must_use]
     pub fn without_body(mut self) -> Self {
-        let length = std::mem::take(&mut self.body).len();
+        let body = std::mem::take(&mut self.body);
+        let compressed = self.compressed.take();
+        let length = compressed.map_or(body.len(), |compressed| compressed.len());
         self.with_header("content-length", &length.to_string())
     }
 

@@ -5,10 +5,11 @@
 //! for later), [`at_once`] (a call for now), [`retrieve`] with its [`page`]s (looking at what there
 //! is), [`asked`], [`results`], [`result_message`] and [`request_state`] (what became of calls),
 //! [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a call, as
-//! JSON). [`gateway`] is what `main.rs` needs of API Gateway.
+//! JSON), [`documents`] (WSDL and schema). [`gateway`] is what `main.rs` needs of API Gateway.
 
 pub mod accept;
 pub mod caller;
+pub mod documents;
 pub mod gateway;
 pub mod http;
 pub mod object_query;
@@ -48,10 +49,12 @@ async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
     }
     let wants_wsdl = request.query.to_ascii_lowercase().starts_with("wsdl");
     match (method, path) {
-        ("GET", path) if path.ends_with("/etframework.wsdl") => wsdl(cloud, request),
-        ("GET", path) if path.ends_with("/service.asmx") && wants_wsdl => wsdl(cloud, request),
+        ("GET", path) if path.ends_with("/etframework.wsdl") => documents::wsdl(cloud, request),
+        ("GET", path) if path.ends_with("/service.asmx") && wants_wsdl => {
+            documents::wsdl(cloud, request)
+        }
         ("GET", path) if path.ends_with("/etframeworkfault.xsd") => {
-            Response::new(200, "text/xml; charset=utf-8", soap::fault_schema())
+            documents::fault_schema(request)
         }
         ("POST", path) if path.ends_with("/service.asmx") => {
             soap_endpoint::answer(cloud, request).await
@@ -70,10 +73,4 @@ async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
              tokens are at /v2/token, what became of a call at /data/v1/async/{requestId}/status.\n",
         ),
     }
-}
-
-fn wsdl(cloud: &Cloud, request: &Request) -> Response {
-    let body = soap::wsdl(&http::service_url(cloud, request));
-    Response::new(200, "text/xml; charset=utf-8", body)
-        .with_header("last-modified", &system::last_modified())
 }

@@ -4,11 +4,11 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use cloud::Cloud;
 use ingest::{Response, gateway};
-use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::logs::start();
     let cloud = Cloud::from_environment()?;
     cloud.warm_up().await;
     let cloud = &cloud;

@@ -163,8 +163,8 @@ async fn operate(
             }
             let idempotency_key = request.header("idempotency-key");
             if call.is_asynchronous() {
-                let host = host_of(&request.origin);
-                accept::accept(cloud, caller, &call, kept, idempotency_key, &host).await
+                let own = request.own_hosts(cloud);
+                accept::accept(cloud, caller, &call, kept, idempotency_key, &own).await
             } else if idempotency_key.is_some() {
                 Ok(Err(not_once()))
             } else {
@@ -187,13 +187,6 @@ async fn operate(
         Operation::Schedule(schedule) => Ok(Ok(system::schedule(cloud, &schedule))),
         Operation::Configure(configure) => Ok(Ok(system::configure(cloud, &configure))),
     }
-}
-
-fn host_of(origin: &str) -> String {
-    url::Url::parse(origin)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_ascii_lowercase))
-        .unwrap_or_default()
 }
 
 fn respond(answering: &Answering<'_>, name: &str, answered: Answer) -> Response {

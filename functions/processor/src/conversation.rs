@@ -216,8 +216,7 @@ async fn run_next(
                 conversation = %header.key,
                 sequence = %progress.next,
                 waited_ms = now.duration_since(call.arrived_at).as_millis(),
-                "call {} was carried out",
-                call.request_id
+                "call was carried out"
             );
             Ok(RunStep::on(next))
         }

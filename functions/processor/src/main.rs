@@ -4,11 +4,11 @@ use aws_lambda_events::sqs::SqsEvent;
 use calls::QueuePriority;
 use cloud::Cloud;
 use cloud::aws::queues::Queue;
-use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::logs::start();
     let cloud = Cloud::from_environment()?.ready_to_call_back();
     cloud.warm_up().await;
     let cloud = &cloud;

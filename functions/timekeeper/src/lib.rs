@@ -36,6 +36,8 @@ const AT_ONCE: usize = 3;
 pub struct Minute {
     pub looked_at: usize,
     pub error: usize,
+    /// How long ago the oldest of them was due, in seconds.
+    pub oldest_due_s: i64,
 }
 
 /// How a minute goes: what is due by when is looked for, and until when.
@@ -85,12 +87,14 @@ pub async fn look_ahead(
     for (looked, error) in went {
         minute.looked_at += looked.looked_at;
         minute.error += looked.error;
+        minute.oldest_due_s = minute.oldest_due_s.max(looked.oldest_due_s);
         first_error = first_error.or(error);
     }
     if minute != Minute::default() {
         info!(
             looked_at = minute.looked_at,
             error = minute.error,
+            oldest_due_s = minute.oldest_due_s,
             "timekeeper came by"
         );
     }
@@ -123,6 +127,10 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Error>)
             }
         };
         let found = entries.len();
+        if let Some(oldest) = entries.first() {
+            let late = round.cloud.now().duration_since(oldest.due_at).as_secs();
+            minute.oldest_due_s = minute.oldest_due_s.max(late);
+        }
         last = entries.last().cloned();
         let looking = by_conversation(entries).into_iter();
         let looking = looking.map(|entries| look_at_all(round, entries));

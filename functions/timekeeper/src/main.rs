@@ -1,12 +1,12 @@
 //! Starts `timekeeper` in AWS Lambda: a schedule invokes it every minute.
 
 use cloud::Cloud;
-use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    cloud::logs::start();
     let cloud = Cloud::from_environment()?;
     cloud.warm_up().await;
     let cloud = &cloud;

@@ -15,8 +15,8 @@ use crate::stack::{EventSource, Stack};
 /// can become visible again by time alone.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Invocations of a function for one queue that run at the same time: the template's defaults, so
-/// that what shares places there shares them here.
+/// Invocations of a function for one queue that run at the same time: what docs/deploying.md advises
+/// for an account that may run 1,000, so that what shares places there shares them here.
 pub const fn invocations_max(fed: EventSource) -> usize {
     match fed {
         EventSource::Processor(QueuePriority::High) => 50,

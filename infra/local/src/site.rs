@@ -164,6 +164,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
         headers,
         body: body.to_vec(),
         origin: format!("http://{host}"),
+        api_id: String::new(),
     };
     // A task of its own: a client that hangs up does not stop what it began.
     let cloud = site.stack.cloud.clone();
@@ -172,7 +173,10 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
         Ok(answer) => {
             let status =
                 StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = (status, answer.body).into_response();
+            let body = answer
+                .compressed
+                .unwrap_or_else(|| answer.body.into_bytes());
+            let mut response = (status, body).into_response();
             for (name, value) in answer.headers {
                 if let Ok(value) = value.parse() {
                     response.headers_mut().insert(name, value);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use calls::{AccountId, QueuePriority};
 use cloud::accounts::{Account, Caller, Login};
 use cloud::records::conversation_record::parked_shard;
-use cloud::{Clock, Cloud, Random, Settings};
+use cloud::{Clock, Cloud, OwnHosts, Random, Settings};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::ReceivedMessage;
@@ -117,6 +117,7 @@ pub fn settings() -> Settings {
         password_key: Some(names::password_key_arn()),
         allow_http_callbacks: true,
         public_url: String::new(),
+        own_hosts: OwnHosts::default(),
     }
 }
 

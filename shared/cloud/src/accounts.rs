@@ -4,13 +4,16 @@
 //! |---------------------|---------------|--------------------------------------------------------------|
 //! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
 //! |                     |               | calls a second, order and rate of its queue, version         |
-//! | `ACCOUNT#<id>`      | `PERMITS`     | calls in the present ten seconds, see `permits`              |
 //! | hash of a user name | `USER`        | account, hash of the password, async by default              |
 //! | the same            | `USER`        | instead of the hash the sealed password, see `digest_users`  |
-//! | hash of a nonce     | `NONCE`       | that it was used, for some minutes                           |
 //! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default                |
-//! | hash of a token     | `TOKEN`       | account, when it expires, async by default                   |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
+//! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default                   |
+//! | `NONCE#<hash>`      | `NONCE`       | that it was used, for some minutes                           |
+//! | `RATE_LIMIT#<id>`   | `RATE_LIMIT`  | calls in the present ten seconds, see `permits`              |
+//!
+//! The last three are what the function that faces the internet writes. Their keys begin as no other
+//! does, so that its role can be bounded to them; the rest is written by the operator.
 //!
 //! Passwords and secrets are kept as hashes, but for the passwords of PasswordDigest users, which
 //! are sealed, and the webhook secrets, which sign. They are 256 bits of chance, so that no slow hash is needed to keep them from being guessed. Who was let in
@@ -320,7 +323,7 @@ pub(crate) fn login_key(login: Login, name: &str) -> Key {
 }
 
 fn token_key(token: &str) -> Key {
-    Key::new(hashed(&["TOKEN", token]), "TOKEN")
+    Key::new(format!("TOKEN#{}", hashed(&["TOKEN", token])), "TOKEN")
 }
 
 /// Whether the switch, as it was read, is on.

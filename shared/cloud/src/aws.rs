@@ -12,3 +12,4 @@ pub mod queues;
 pub mod schedules;
 pub mod stack;
 pub mod table;
+pub(crate) mod trust;

@@ -58,9 +58,12 @@ pub enum Error {
     /// Others changed the same record each time we looked.
     #[error("overtaken {0} times by others at the same record")]
     Conflict(u32),
-    /// A record is not what this program writes: a bug, or a newer program's.
+    /// A record is not what this program writes: a bug.
     #[error("record {sk} has no readable {attribute}")]
     Unreadable { sk: String, attribute: &'static str },
+    /// A record of a later version of this program, which is left alone until that is back.
+    #[error("record {sk} is laid out as {layout}, which this version does not know")]
+    Newer { sk: String, layout: u32 },
     /// A record that must be there by our own rules is not.
     #[error("record {0} is missing")]
     Missing(String),
@@ -82,6 +85,7 @@ impl Error {
             | Self::MailThrottled(_)
             | Self::MailSenderUnverified(_)
             | Self::MailRecipientUnverified(_)
+            | Self::Newer { .. }
             | Self::Conflict(_) => false,
         }
     }

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod conversation;
 pub mod due;
 pub mod error;
+pub mod logs;
 pub mod maintenance;
 pub mod objects_table;
 pub mod outbound;
@@ -28,6 +29,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 pub use clock::Clock;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Error};
+pub use outbound::own_hosts::OwnHosts;
 pub use random::Random;
 pub use records::compression::{Compressed, decompress};
 pub use settings::Settings;
@@ -76,8 +78,9 @@ impl Cloud {
     pub fn ready_to_call_back(self) -> Self {
         let allow_http = self.settings.allow_http_callbacks;
         let connector = outbound::callback::guarded_connector_made(allow_http);
+        let own = self.settings.own_hosts.clone();
         Self {
-            callback: outbound::callback::Callback::new(connector, allow_http),
+            callback: outbound::callback::Callback::new(connector, allow_http, own),
             ..self
         }
     }
@@ -111,7 +114,11 @@ impl Cloud {
                 &settings.mail_sender,
                 aws::mail::Connections::Configured,
             ),
-            callback: outbound::callback::Callback::new(callbacks, settings.allow_http_callbacks),
+            callback: outbound::callback::Callback::new(
+                callbacks,
+                settings.allow_http_callbacks,
+                settings.own_hosts.clone(),
+            ),
             receivers: outbound::receiver_health::ReceiverHealth::default(),
             clock,
             random,

@@ -2,5 +2,6 @@
 //! which receivers are quick.
 
 pub mod callback;
+pub mod own_hosts;
 pub mod public_address;
 pub mod receiver_health;

@@ -3,6 +3,8 @@
 
 use thiserror::Error;
 
+use crate::outbound::own_hosts::OwnHosts;
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub calls_table: String,
@@ -31,6 +33,8 @@ pub struct Settings {
     pub allow_http_callbacks: bool,
     /// URL that clients reach us by, with a slash at the end; empty: the one of the request.
     pub public_url: String,
+    /// Names of the front door; `ingest` is told more of them by the front door itself.
+    pub own_hosts: OwnHosts,
 }
 
 #[derive(Debug, Error)]
@@ -76,6 +80,7 @@ impl Settings {
             password_key: variable("PASSWORD_KEY").filter(|key| !key.is_empty()),
             allow_http_callbacks: variable("ALLOW_HTTP_CALLBACKS").as_deref() == Some("true"),
             public_url: variable("PUBLIC_URL").unwrap_or_default(),
+            own_hosts: OwnHosts::read(&variable("OWN_HOSTS").unwrap_or_default()),
         })
     }
 }

@@ -51,7 +51,7 @@ impl Stage {
         let start = Timestamp::from_millisecond(START_MS)?;
         let local = LocalCloud::with_tables_at(LocalClock::frozen_at(start))?;
         // In a third of the worlds the index of what is due lags.
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             let lag = i64::try_from(seed / 3 % 8).unwrap_or_default();
             local
                 .dynamodb()
@@ -164,6 +164,7 @@ impl Stage {
             headers,
             body: envelope.into_bytes(),
             origin: "https://aftercall.example".to_owned(),
+            api_id: String::new(),
         };
         let response = ingest::answer(&self.stack.cloud, &request).await;
         (response.status, response.body)

@@ -131,7 +131,8 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let nonce: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
-        let key = Key::new(hashed(&["NONCE", &user.pk, &nonce]), "NONCE");
+        let hash = hashed(&["NONCE", &user.pk, &nonce]);
+        let key = Key::new(format!("NONCE#{hash}"), "NONCE");
         // Created may lie ahead of us by as much as it may lie behind; a second for rounding.
         let fresh_until = now + soap::FRESH + soap::FRESH + jiff::SignedDuration::from_secs(1);
         let item = ItemWriter::new(key)

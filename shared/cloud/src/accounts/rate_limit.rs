@@ -1,8 +1,8 @@
 //! How often an account may call: its permits, taken out of its record some at once.
 //!
-//! | pk             | sk        | written by | holds                                            |
-//! |----------------|-----------|------------|--------------------------------------------------|
-//! | `ACCOUNT#<id>` | `PERMITS` | ingest     | a stretch of ten seconds, and the permits taken  |
+//! | pk                | sk           | written by | holds                                           |
+//! |-------------------|--------------|------------|-------------------------------------------------|
+//! | `RATE_LIMIT#<id>` | `RATE_LIMIT` | ingest     | a stretch of ten seconds, and the permits taken |
 //!
 //! What is taken and given out is decided in `calls::rate_limit`.
 
@@ -36,7 +36,7 @@ impl Accounts {
         let Some(limit) = Limit::of(calls_per_second) else {
             return Ok(None);
         };
-        let key = Key::new(format!("ACCOUNT#{account}"), "PERMITS");
+        let key = Key::new(format!("RATE_LIMIT#{account}"), "RATE_LIMIT");
         let mut next_window = None;
         for _ in 0..TAKEN_TRIES_MAX {
             let asked = {

@@ -15,13 +15,16 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use crate::aws::trust::Trusting;
 use crate::outbound::callback::TLS;
 use crate::settings::SettingMissing;
 
@@ -65,6 +68,7 @@ pub(crate) fn read(
     variable: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static,
 ) -> Result<SdkConfig, SettingMissing> {
     let needed = |name: &'static str| variable(name).ok_or(SettingMissing(name));
+    let is_on = |name| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let region = needed("AWS_REGION")?;
     let credentials = Credentials::new(
         needed("AWS_ACCESS_KEY_ID")?,
@@ -82,6 +86,8 @@ pub(crate) fn read(
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts.build())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
+        .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
         .service_config(Endpoints(variable.clone()));
     config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
     Ok(config.build())
@@ -107,15 +113,12 @@ fn trusted(region: &str, variable: impl Fn(&str) -> Option<String>) -> TrustStor
 /// What the clients speak HTTP with: one connector, made when the first of them asks. Of the SDK's
 /// own kind every client would make one more, only to see whether it can be made.
 fn https_client(trust: TrustStore) -> SharedHttpClient {
-    let tls = TlsContext::builder().with_trust_store(trust).build();
-    let tls = tls.unwrap_or_default();
     let connector = OnceLock::new();
     http_client_fn(move |settings, components| {
         let connector = connector.get_or_init(|| {
-            let mut builder = Connector::builder().connector_settings(settings.clone());
-            builder.set_sleep_impl(components.sleep_impl());
-            let builder = builder.tls_provider(TLS).tls_context(tls.clone());
-            SharedHttpConnector::new(builder.build())
+            let (settings, sleep) = (settings.clone(), components.sleep_impl());
+            let connectors = move |trust| connector_with(trust, &settings, sleep.clone());
+            SharedHttpConnector::new(Trusting::new(&trust, TrustStore::default(), connectors))
         });
         SharedHttpConnector::clone(connector)
     })
@@ -132,6 +135,18 @@ pub(crate) fn new_https_client() -> SharedHttpClient {
         &variable("AWS_REGION").unwrap_or_default(),
         variable,
     ))
+}
+
+fn connector_with(
+    trust: TrustStore,
+    settings: &HttpConnectorSettings,
+    sleep: Option<SharedAsyncSleep>,
+) -> SharedHttpConnector {
+    let tls = TlsContext::builder().with_trust_store(trust).build();
+    let mut builder = Connector::builder().connector_settings(settings.clone());
+    builder.set_sleep_impl(sleep);
+    let builder = builder.tls_provider(TLS);
+    SharedHttpConnector::new(builder.tls_context(tls.unwrap_or_default()).build())
 }
 
 /// `AWS_ENDPOINT_URL_SQS` and the like, which go before `AWS_ENDPOINT_URL`: for local clouds that
@@ -158,9 +173,11 @@ mod tests {
     use aws_sdk_kms::error::SdkError;
     use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
     use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
     use base64::Engine;
     use base64::prelude::BASE64_STANDARD;
     use sha2::{Digest, Sha256};
+    use std::sync::{Arc, Mutex};
 
     fn variables(name: &str) -> Option<String> {
         let value = match name {
@@ -219,6 +236,54 @@ mod tests {
         assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
         let waiting = start.elapsed() - 3 * ATTEMPT_MAX;
         assert!(waiting < Duration::from_secs(4), "{waiting:?} between them");
+    }
+
+    /// Says which host was asked.
+    #[derive(Debug, Clone, Default)]
+    struct AskedHosts(Arc<Mutex<Vec<String>>>);
+
+    impl HttpConnector for AskedHosts {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let host = request.uri().split('/').nth(2).unwrap_or_default();
+            self.0.lock().expect("whole").push(host.to_owned());
+            HttpConnectorFuture::ready(Err(ConnectorError::user("asked".into())))
+        }
+    }
+
+    async fn hosts_asked(set: &'static [(&'static str, &'static str)]) -> Vec<String> {
+        let asked = AskedHosts::default();
+        let variable = move |name: &str| {
+            let found = set.iter().find(|(set, _)| *set == name);
+            let found = found.map(|(_, value)| (*value).to_owned());
+            found.or_else(|| variables(name).filter(|_| !name.starts_with("AWS_ENDPOINT")))
+        };
+        let connector = SharedHttpConnector::new(asked.clone());
+        let client = http_client_fn(move |_, _| connector.clone());
+        let config = read(variable).expect("all there").into_builder();
+        let config = config.http_client(client).build();
+        let table = crate::aws::lean_clients::dynamodb(&config);
+        let table = table.get_item().table_name("t").send().await;
+        let queue = crate::aws::lean_clients::sqs(&config);
+        let queue = queue.receive_message().queue_url("q").send().await;
+        assert!(table.is_err() && queue.is_err(), "they were only asked");
+        asked.0.lock().expect("whole").clone()
+    }
+
+    #[tokio::test]
+    async fn fips_and_dual_stack_endpoints_are_asked_where_they_are_wanted() {
+        let plain = hosts_asked(&[("AWS_USE_FIPS_ENDPOINT", "false")]).await;
+        let expected = [
+            "dynamodb.eu-west-1.amazonaws.com",
+            "sqs.eu-west-1.amazonaws.com",
+        ];
+        assert_eq!(plain, expected);
+        let fips = hosts_asked(&[("AWS_USE_FIPS_ENDPOINT", "true")]).await;
+        assert!(fips.iter().all(|host| host.contains("-fips.")), "{fips:?}");
+        let both = hosts_asked(&[("AWS_USE_DUALSTACK_ENDPOINT", "TRUE")]).await;
+        assert!(
+            both.iter().all(|host| host.ends_with(".api.aws")),
+            "{both:?}"
+        );
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl WakeUp {
 }
 
 /// Lanes of an account for replies to receivers that are slow. With the one for those that nobody
-/// knows, a quarter of the places that the template gives the notifier.
+/// knows, a quarter of the 20 places that docs/deploying.md advises for the notifier.
 pub const SLOW_LANES: u8 = 4;
 
 /// Where a wake-up for a reply waits. The queue gives the messages of one lane to one invocation at a

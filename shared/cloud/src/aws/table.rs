@@ -23,7 +23,7 @@ pub(crate) use batch::BATCH_GET_MAX;
 use batch::back_off;
 
 use crate::error::{BoxError, CommitError, Error};
-use crate::records::item::Item;
+use crate::records::item::{Item, known};
 
 /// Most records in one transaction. The platform's figure.
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
@@ -102,7 +102,7 @@ impl Table {
             .send()
             .await
             .map_err(|error| self.out_of_reach("GetItem", error))?;
-        Ok(answer.item)
+        answer.item.map(known).transpose()
     }
 
     /// Writes a record whatever was there.
@@ -151,7 +151,7 @@ impl Table {
             {
                 let refused = refused.into_err();
                 if let PutItemError::ConditionalCheckFailedException(failed) = refused {
-                    return Ok(Some(failed.item.unwrap_or_default()));
+                    return known(failed.item.unwrap_or_default()).map(Some);
                 }
                 Err(self.out_of_reach("PutItem", refused))
             }
@@ -211,8 +211,9 @@ impl Table {
             .send()
             .await
             .map_err(|error| self.out_of_reach("Query", error))?;
+        let items = answer.items.unwrap_or_default();
         Ok(QueryPage {
-            items: answer.items.unwrap_or_default(),
+            items: items.into_iter().map(known).collect::<Result<_, _>>()?,
             next: answer.last_evaluated_key.as_ref().and_then(key_of),
         })
     }

@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use url::{Host, Url};
 
+use crate::outbound::own_hosts::OwnHosts;
 use crate::outbound::public_address::is_public;
 
 /// Longest wait for a receiver's answer.
@@ -98,19 +99,21 @@ pub struct Post<'a> {
 pub struct Callback {
     connector: SharedHttpConnector,
     allow_http: bool,
+    own: OwnHosts,
 }
 
 impl Callback {
-    pub(crate) fn new(connector: SharedHttpConnector, allow_http: bool) -> Self {
+    pub(crate) fn new(connector: SharedHttpConnector, allow_http: bool, own: OwnHosts) -> Self {
         Self {
             connector,
             allow_http,
+            own,
         }
     }
 
     /// One attempt. Whatever the receiver says is a finding, not our trouble.
     pub async fn post(&self, post: Post<'_>, now: Timestamp) -> DeliveryResult {
-        if !may_be_called(post.url, self.allow_http) {
+        if !may_be_called(post.url, self.allow_http) || self.own.are_called_by(post.url) {
             return DeliveryResult::Forbidden;
         }
         let Some(request) = signed_request(post, now) else {
@@ -246,6 +249,7 @@ fn is_forbidden(error: &(dyn std::error::Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
     #[test]
     fn signatures_are_those_of_standard_webhooks() {
@@ -326,6 +330,7 @@ mod tests {
         let callback = Callback {
             connector: guarded_connector(false),
             allow_http: true,
+            own: OwnHosts::default(),
         };
         let post = Post {
             url: "http://localhost:9/",
@@ -335,5 +340,41 @@ mod tests {
         };
         let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
         assert_eq!(found, DeliveryResult::Forbidden);
+    }
+
+    /// Answers whatever it is asked.
+    #[derive(Debug)]
+    struct Willing;
+
+    impl HttpConnector for Willing {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let status = 200.try_into().expect("a status");
+            let answer = HttpResponse::new(status, SdkBody::empty());
+            HttpConnectorFuture::ready(Ok(answer))
+        }
+    }
+
+    /// A name may have become ours since the call was taken in.
+    #[tokio::test]
+    async fn our_own_address_is_refused_when_it_is_posted_to() {
+        let own = OwnHosts::read("soap.example.com").and_api("abc123");
+        let callback = Callback::new(SharedHttpConnector::new(Willing), false, own);
+        for (url, expected) in [
+            ("https://soap.example.com/cb", DeliveryResult::Forbidden),
+            (
+                "https://abc123.execute-api.eu-west-1.amazonaws.com/cb",
+                DeliveryResult::Forbidden,
+            ),
+            ("https://client.example.com/cb", DeliveryResult::Taken),
+        ] {
+            let post = Post {
+                url,
+                id: "msg_1",
+                secret: "whsec_AAAA",
+                body: String::new(),
+            };
+            let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
+            assert_eq!(found, expected, "{url}");
+        }
     }
 }

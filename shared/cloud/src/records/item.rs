@@ -16,15 +16,53 @@ use crate::records::compression::{compress, decompress};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
+/// How records are laid out. To be raised with any change that this version's readers would not
+/// understand, or would lose something of; then older versions leave the new records alone. Written
+/// only beyond the first, since every record would pay for it.
+pub(crate) const LAYOUT: u32 = FIRST_LAYOUT;
+
+/// That of a record that does not say.
+const FIRST_LAYOUT: u32 = 1;
+
+const LAYOUT_NAME: &str = "layout";
+
+/// A record as the table holds it, if this version knows how to read it.
+pub(crate) fn known(item: Item) -> Result<Item, Error> {
+    known_to(LAYOUT, item)
+}
+
+fn known_to(newest: u32, item: Item) -> Result<Item, Error> {
+    let Some(layout) = item.get(LAYOUT_NAME) else {
+        return Ok(item);
+    };
+    // What is no number is not of ours either.
+    let layout = layout.as_n().ok().and_then(|text| text.parse().ok());
+    let layout = layout.unwrap_or(u32::MAX);
+    if layout <= newest {
+        return Ok(item);
+    }
+    let sk = ItemReader(item).sk();
+    Err(Error::Newer { sk, layout })
+}
+
 /// An item in the making.
 pub(crate) struct ItemWriter(Item);
 
 impl ItemWriter {
     pub(crate) fn new(key: Key) -> Self {
-        Self(HashMap::from([
+        Self::laid_out(LAYOUT, key)
+    }
+
+    fn laid_out(layout: u32, key: Key) -> Self {
+        let writing = Self(HashMap::from([
             ("pk".to_owned(), AttributeValue::S(key.pk)),
             ("sk".to_owned(), AttributeValue::S(key.sk)),
-        ]))
+        ]));
+        if layout == FIRST_LAYOUT {
+            writing
+        } else {
+            writing.number(LAYOUT_NAME, layout)
+        }
     }
 
     /// An item that is there, to be changed.
@@ -178,5 +216,36 @@ impl ItemReader {
         decompress(self.bytes(name))
             .and_then(|text| serde_json::from_str(&text).ok())
             .ok_or_else(|| self.unreadable(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_a_later_layout_is_not_read() {
+        let written = |layout| ItemWriter::laid_out(layout, Key::new("a", "CALL#1")).done();
+        for (newest, layout, is_read) in [(1, 1, true), (1, 2, false), (2, 1, true), (2, 2, true)] {
+            let read = known_to(newest, written(layout));
+            assert_eq!(read.is_ok(), is_read, "{layout} by {newest}");
+        }
+        let error = known_to(1, written(2)).expect_err("it is later");
+        assert!(!error.is_ours(), "nothing is failed for it: {error}");
+        assert!(error.to_string().contains("CALL#1"), "{error}");
+    }
+
+    #[test]
+    fn a_layout_that_is_no_number_is_a_later_one() {
+        let item = ItemWriter::new(Key::new("a", "b"))
+            .text(LAYOUT_NAME, "1")
+            .done();
+        assert!(known(item).is_err());
+    }
+
+    #[test]
+    fn the_first_layout_costs_nothing() {
+        let item = ItemWriter::new(Key::new("a", "b")).done();
+        assert_eq!(item.len(), 2, "{item:?}");
     }
 }

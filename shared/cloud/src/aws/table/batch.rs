@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::{Key, Table, key_item};
 use crate::error::Error;
-use crate::records::item::Item;
+use crate::records::item::{Item, known};
 
 /// Most records in one batch of reads. The platform's figure.
 pub(crate) const BATCH_GET_MAX: usize = 100;
@@ -68,7 +68,8 @@ impl Table {
                 .await
                 .map_err(|error| self.out_of_reach("BatchGetItem", error))?;
             for (table, items) in answer.responses.unwrap_or_default() {
-                found.entry(table).or_default().extend(items);
+                let items: Result<Vec<_>, _> = items.into_iter().map(known).collect();
+                found.entry(table).or_default().extend(items?);
             }
             left = answer.unprocessed_keys.unwrap_or_default();
             if left.is_empty() {

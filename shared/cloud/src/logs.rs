@@ -1,0 +1,97 @@
+//! How a function writes its log: one flat JSON object for each line, and no more in it than was
+//! said. Lines are paid by the byte, so there is no list of spans, no module and no time, which
+//! CloudWatch has by itself. `template.yaml` makes metrics of some of them.
+
+use std::io;
+use std::str::FromStr;
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Begins to write to the standard output, which Lambda keeps.
+pub fn start() {
+    let level = variable("AWS_LAMBDA_LOG_LEVEL").or_else(|| variable("RUST_LOG"));
+    let level = level.and_then(|level| LevelFilter::from_str(&level).ok());
+    let level = level.unwrap_or(LevelFilter::INFO);
+    let is_json =
+        variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+    let started = if is_json {
+        tracing::subscriber::set_global_default(json_lines(level, io::stdout))
+    } else {
+        tracing::subscriber::set_global_default(text_lines(level))
+    };
+    // Somebody else writes already, in the same process: then that is how it is written.
+    if let Err(already) = started {
+        tracing::debug!(%already, "lines are written as before");
+    }
+}
+
+/// What is deployed writes this.
+pub fn json_lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .without_time()
+        .with_max_level(level)
+        .with_writer(writer)
+        .finish()
+}
+
+/// What a person reads, under `cargo lambda watch`.
+fn text_lines(level: LevelFilter) -> impl Subscriber + Send + Sync {
+    tracing_subscriber::fmt()
+        .with_target(false)
+        .with_max_level(level)
+        .finish()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the platform's own variables, which say how it wants its logs"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct ReplyLocation(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for ReplyLocation {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("whole").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_holds_what_was_said_and_nothing_else() {
+        let kept = ReplyLocation::default();
+        let writer = kept.clone();
+        let subscriber = json_lines(LevelFilter::INFO, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("Lambda runtime invoke", requestId = "long and dear");
+            let _inside = span.enter();
+            tracing::info!(oldest_due_s = 7, part = "a", "looked");
+            tracing::debug!("not asked for");
+        });
+        let written = String::from_utf8(kept.0.lock().expect("whole").clone()).expect("text");
+        let expected = r#"{"level":"INFO","message":"looked","oldest_due_s":7,"part":"a"}"#;
+        assert_eq!(written, format!("{expected}\n"));
+    }
+}
