@@ -126,6 +126,7 @@ fn not_taken(error: &Error) -> Stands {
         | Error::PasswordEncryption { .. }
         | Error::Conflict(_)
         | Error::Unreadable { .. }
+        | Error::Newer { .. }
         | Error::Missing(_) => Stands::Error,
     }
 }
