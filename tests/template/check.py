@@ -291,11 +291,11 @@ class Queues(unittest.TestCase):
             sorted(target(mapping["EventSourceArn"]) for mapping in MAPPINGS.values()),
         )
 
-    def test_messages_stay_invisible_for_six_timeouts(self):
+    def test_messages_stay_invisible_for_the_timeout_and_thirty_seconds(self):
         for mapping in MAPPINGS.values():
             queue, function = target(mapping["EventSourceArn"]), target(mapping["FunctionName"])
             timeout = FUNCTIONS[function]["Timeout"]
-            self.assertGreaterEqual(QUEUES[queue]["VisibilityTimeout"], 6 * timeout, queue)
+            self.assertEqual(QUEUES[queue]["VisibilityTimeout"], timeout + 30, queue)
 
     def test_a_failed_message_does_not_take_its_batch_with_it(self):
         for name, mapping in MAPPINGS.items():

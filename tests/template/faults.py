@@ -90,7 +90,7 @@ def a_queue_that_nobody_drains(template):
     del properties(template, "ProcessorFunction")["Events"]["Medium"]
 
 
-@fault("test_messages_stay_invisible_for_six_timeouts")
+@fault("test_messages_stay_invisible_for_the_timeout_and_thirty_seconds")
 def messages_come_back_too_soon(template):
     properties(template, "ProcessorFunction")["Timeout"] = 61
 

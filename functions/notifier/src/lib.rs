@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use cloud::aws::queues::{Delivery, Lane, Queue, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use cloud::records::reply_record::ReplyRecord;
+use cloud::redelivery::HandedBack;
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -146,7 +147,7 @@ impl Batch<'_> {
                     error = error.in_full(),
                     "reply handed back"
                 );
-                self.hand_back(message.delivery);
+                self.hand_back_for_a_while(message).await;
             }
         }
     }
@@ -170,6 +171,24 @@ impl Batch<'_> {
             match sent {
                 Ok(()) => self.done().settled.push(message.delivery),
                 Err(_) => self.hand_back(message.delivery),
+            }
+        }
+    }
+
+    /// It comes again after a pause, which grows each time.
+    async fn hand_back_for_a_while(&self, message: Message) {
+        let group = message.wake.lane.group(&message.wake.conversation);
+        let handed_back = self
+            .cloud
+            .hand_back(Queue::Replies, &group, &message.delivery)
+            .await;
+        match handed_back {
+            Ok(HandedBack::Replaced) => self.done().settled.push(message.delivery),
+            Ok(HandedBack::Pausing) => self.hand_back(message.delivery),
+            // It comes again when its visibility ends by itself, or the timekeeper finds it.
+            Err(error) => {
+                warn!(error = error.in_full(), "wake-up could not be held");
+                self.hand_back(message.delivery);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress};
 use cloud::conversation::commit::End;
+use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, ReplyAction};
 use jiff::Timestamp;
@@ -40,7 +41,7 @@ pub async fn carry_out(
     header: &ConversationRecord,
     progress: Progress,
     call: &Call,
-    body: &str,
+    body: PackedBody,
     deadline: Timestamp,
 ) -> Result<Option<(ConversationRecord, Vec<ReplyAction>)>, CommitError> {
     let request = read_body(call, body)?;
@@ -115,12 +116,12 @@ async fn results_so_far(
 }
 
 /// The same reader as at the door, over what the door kept.
-fn read_body(call: &Call, body: &str) -> Result<soap::CallRequest, Error> {
+fn read_body(call: &Call, body: PackedBody) -> Result<soap::CallRequest, Error> {
     let unreadable = || Error::Unreadable {
         sk: format!("CALL of {}", call.request_id),
         attribute: "body",
     };
-    let element = soap::read_canonical(body).map_err(|_| unreadable())?;
+    let element = soap::read_canonical(&body.decompress()?).map_err(|_| unreadable())?;
     match soap::take_operation(element, None, None) {
         Ok(Operation::Call(request)) => Ok(request),
         Ok(_) | Err(_) => Err(unreadable()),

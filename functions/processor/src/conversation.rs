@@ -5,24 +5,22 @@ use calls::{
     SequenceCode,
 };
 use cloud::aws::queues::{ReplyWakeUp, WakeUp};
-use cloud::conversation::commit::End;
+use cloud::conversation::commit::{End, HELD_MAX};
 use cloud::conversation::prefetch::Prefetched;
 use cloud::conversation::waiting::LONG;
 use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, Outbox, ReplyAction};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::info;
 
 use crate::call::{self, Turn};
 use crate::in_order;
+use crate::memory::Budget;
 use crate::reply::{Replies, replies};
 
 /// How often we look again because others were at the same records.
 const CONFLICTS_MAX: u32 = 40;
-
-/// A call that is due within this time is held in its queue; a later one is scheduled.
-const HELD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// A call of more objects may take its time, and replies that are owed do not wait for it.
 const FEW_OBJECTS: u32 = 20;
@@ -39,9 +37,10 @@ pub enum Disposition {
 }
 
 /// What a run has in hand beside the header.
-struct Run {
+struct Run<'a> {
     prefetched: Prefetched,
     replies: Replies,
+    budget: &'a Budget,
 }
 
 /// How a run of a conversation ended.
@@ -55,20 +54,21 @@ pub(crate) enum Ran {
 /// Takes a conversation as far as it goes: to its end, to a call that must wait, or to the
 /// deadline, at which it owes itself the next wake-up. For a call that stands in its account's
 /// queue, the queue.
-pub async fn carry_on(
+pub(crate) async fn carry_on(
     cloud: &Cloud,
     key: &ConversationKey,
     deadline: Timestamp,
     outbox: Outbox,
+    budget: &Budget,
 ) -> Result<Disposition, Error> {
     let Some((header, prefetched)) = cloud.begin_run(key).await? else {
         return Ok(Disposition::Nothing);
     };
     if let Some(queue) = header.conversation.queue() {
-        return in_order::carry_on(cloud, &header, queue, deadline, outbox).await;
+        return in_order::carry_on(cloud, &header, queue, deadline, outbox, budget).await;
     }
     let (replies, telling) = replies(deadline, outbox);
-    let running = run(cloud, header, prefetched, deadline, replies);
+    let running = run(cloud, header, prefetched, deadline, replies, budget);
     // The run lets go of its replies however it ends, and they are settled to the last.
     let (ran, ()) = tokio::join!(running, telling.settle(cloud));
     Ok(match ran? {
@@ -84,11 +84,13 @@ pub(crate) async fn run(
     prefetched: Prefetched,
     deadline: Timestamp,
     replies: Replies,
+    budget: &Budget,
 ) -> Result<Ran, Error> {
     let key = &header.key.clone();
     let mut run = Run {
         prefetched,
         replies,
+        budget,
     };
     if let Some(next) = goes_on_from(&header.conversation) {
         run.replies
@@ -182,7 +184,7 @@ async fn run_next(
     header: &ConversationRecord,
     progress: Progress,
     deadline: Timestamp,
-    run: &mut Run,
+    run: &mut Run<'_>,
 ) -> Result<RunStep, CommitError> {
     let prefetched = &mut run.prefetched;
     let (call, body) = cloud.next_call(prefetched, header, progress.next).await?;
@@ -207,7 +209,12 @@ async fn run_next(
             Ok(RunStep::Stopped(Disposition::Nothing))
         }
         Turn::Now => {
-            let ran = call::carry_out(cloud, header, progress, &call, &body, deadline).await?;
+            let bytes = body.unpacked_bytes();
+            let Some(_room) = run.budget.room_for(cloud, bytes, deadline).await else {
+                send_next_wake_up(cloud, header).await?;
+                return Ok(RunStep::Stopped(Disposition::Nothing));
+            };
+            let ran = call::carry_out(cloud, header, progress, &call, body, deadline).await?;
             let Some(next) = ran else {
                 return park(cloud, header).await;
             };
@@ -295,15 +302,15 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
         let Phase::Running(progress) = header.conversation.phase else {
             return Ok(());
         };
-        let (call, _) = cloud
-            .next_call(&mut Prefetched::default(), &header, progress.next)
-            .await?;
+        // Not its body: to read that may be what it dies of.
+        let call = cloud.call_in_turn(&header, progress.next).await?;
         let now = cloud.now();
         let outcome = Outcome {
             how: Ended::CarriedOut,
             overall_status: OverallStatus::Error,
             status_message: format!(
-                "Exception occurred during [{}] ErrorID: {}",
+                "Exception occurred during [{}] ErrorID: {}. The call was given up: whoever carried it \
+                 out ended before it was done, each time",
                 call.method.name(),
                 call.request_id
             ),

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tracing::error;
 
 use crate::conversation::{Disposition, Ran, run};
+use crate::memory::Budget;
 
 /// Calls whose callers are being told while the next ones are carried out: a receiver that takes
 /// its time does not hold up the queue, and no run has more under way.
@@ -29,6 +30,7 @@ struct Turn<'a> {
     wake: WakeUp,
     deadline: Timestamp,
     outbox: Outbox,
+    budget: &'a Budget,
 }
 
 /// Goes on with the queue that a call stands in.
@@ -38,6 +40,7 @@ pub(crate) async fn carry_on(
     queue: ConversationKey,
     deadline: Timestamp,
     outbox: Outbox,
+    budget: &Budget,
 ) -> Result<Disposition, Error> {
     let turn = Turn {
         cloud,
@@ -51,6 +54,7 @@ pub(crate) async fn carry_on(
         queue,
         deadline,
         outbox,
+        budget,
     };
     let mut telling = JoinSet::new();
     let left = turn.take(&mut telling).await;
@@ -98,7 +102,15 @@ impl Turn<'_> {
         let (replies, settling) = crate::reply::replies(self.deadline, outbox);
         let cloud = self.cloud.clone();
         telling.spawn(async move { settling.settle(&cloud).await });
-        run(self.cloud, header, prefetched, self.deadline, replies).await
+        run(
+            self.cloud,
+            header,
+            prefetched,
+            self.deadline,
+            replies,
+            self.budget,
+        )
+        .await
     }
 
     /// `None`: now.

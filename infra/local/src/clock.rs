@@ -151,6 +151,18 @@ mod tests {
         assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_with_tokio_moves_as_it_does_and_when_it_is_moved() {
+        let clock = LocalClock::with_tokio(Timestamp::UNIX_EPOCH);
+        tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+        assert_eq!(clock.now().as_second(), 15);
+        clock.advance(SignedDuration::from_secs(300));
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(clock.now().as_second(), 316);
+        clock.set(Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+    }
+
     #[test]
     fn a_running_clock_runs_on_from_where_it_is_set() {
         let clock = LocalClock::running();

@@ -26,6 +26,7 @@ use crate::aws_wire::{LocalCloud, is_to_aws};
 use crate::callbacks::{CallbackAnswer, response};
 use crate::failure::WireFailure;
 use crate::faults::InjectedFault;
+use crate::lifecycle::{Invocation, LeftOut};
 use crate::names::REGION;
 
 impl LocalCloud {
@@ -54,8 +55,31 @@ impl LocalCloud {
         SharedHttpConnector::new(self.clone())
     }
 
-    async fn carry(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    /// A request of an invocation is made only while it lives; what its answer takes is counted as
+    /// the invocation's, and what AWS does for it is not.
+    async fn carry_for_caller(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = whole(request).await?;
+        let Some(invocation) = Invocation::current() else {
+            return self.carry(request).await;
+        };
+        let leave_out = invocation.leave_out();
+        if leave_out.is_some() {
+            // Whoever holds too much by now is killed before anything comes of this.
+            tokio::task::yield_now().await;
+        }
+        if invocation.is_over() {
+            return std::future::pending().await;
+        }
+        let Some(leave_out) = leave_out else {
+            return self.carry(request).await;
+        };
+        let answer = LeftOut::new(leave_out, || self.carry(request.clone())).await?;
+        drop(request);
+        let body = Bytes::copy_from_slice(answer.body().bytes().unwrap_or_default());
+        Ok(answer.map(|_| SdkBody::from(body.clone())))
+    }
+
+    async fn carry(self, request: Request<Bytes>) -> Result<HttpResponse, ConnectorError> {
         let to_aws = is_to_aws(&request);
         let aws_request = match to_aws {
             true => AwsRequest::of(&request),
@@ -69,6 +93,8 @@ impl LocalCloud {
             }
             // Not as an I/O error: that would be tried again, and the dead do not try.
             Some(InjectedFault::CrashBefore) => return Err(dead()),
+            Some(InjectedFault::Hang) => return ends_here(Invocation::hang).await,
+            Some(InjectedFault::AbortBefore) => return ends_here(Invocation::abort).await,
             Some(InjectedFault::Throttle) => {
                 return received(self.troubled(&aws_request, throttled(aws_request.service)));
             }
@@ -79,7 +105,10 @@ impl LocalCloud {
             }
             Some(InjectedFault::Conflict) => return received(self.conflict(&aws_request)),
             Some(InjectedFault::Delay(delay)) => tokio::time::sleep(delay).await,
-            Some(InjectedFault::LoseAnswer | InjectedFault::CrashAfter) | None => {}
+            Some(
+                InjectedFault::LoseAnswer | InjectedFault::CrashAfter | InjectedFault::AbortAfter,
+            )
+            | None => {}
         }
         // A mail is gone once it is given away.
         if aws_request.service == Service::Ses {
@@ -95,13 +124,16 @@ impl LocalCloud {
                 Err(ConnectorError::timeout("the answer is lost".into()))
             }
             Some(InjectedFault::CrashAfter) => Err(dead()),
+            Some(InjectedFault::AbortAfter) => ends_here(Invocation::abort).await,
             Some(
                 InjectedFault::LoseRequest
                 | InjectedFault::Throttle
                 | InjectedFault::Refuse(_)
                 | InjectedFault::Conflict
                 | InjectedFault::Delay(_)
-                | InjectedFault::CrashBefore,
+                | InjectedFault::CrashBefore
+                | InjectedFault::Hang
+                | InjectedFault::AbortBefore,
             )
             | None => received(answer),
         }
@@ -121,7 +153,7 @@ impl LocalCloud {
                 Ok(response(status, &headers, body))
             }
             CallbackAnswer::ConnectionFails => Err(ConnectorError::io("connection refused".into())),
-            CallbackAnswer::NoAnswer => Err(ConnectorError::timeout("no answer".into())),
+            CallbackAnswer::NoAnswer => std::future::pending().await,
         }
     }
 
@@ -161,7 +193,7 @@ impl HttpClient for LocalCloud {
 
 impl HttpConnector for LocalCloud {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::new(self.clone().carry(request))
+        HttpConnectorFuture::new(self.clone().carry_for_caller(request))
     }
 }
 
@@ -179,6 +211,17 @@ async fn whole(request: HttpRequest) -> Result<Request<Bytes>, ConnectorError> {
 fn received(answer: Response<Bytes>) -> Result<HttpResponse, ConnectorError> {
     HttpResponse::try_from(answer.map(SdkBody::from))
         .map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// The invocation gets no further than this. Where there is none, its caller is as good as dead.
+async fn ends_here(ends: fn(&Invocation)) -> Result<HttpResponse, ConnectorError> {
+    match Invocation::current() {
+        Some(invocation) => {
+            ends(&invocation);
+            std::future::pending().await
+        }
+        None => Err(dead()),
+    }
 }
 
 fn dead() -> ConnectorError {

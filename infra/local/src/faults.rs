@@ -34,6 +34,12 @@ pub enum InjectedFault {
     /// It happens, and the caller dies before it hears of it; so does every request until the
     /// restart.
     CrashAfter,
+    /// The invocation that makes it hangs from here on, until it is killed at its deadline.
+    Hang,
+    /// The process of the invocation that makes it is gone before it is made; others live on.
+    AbortBefore,
+    /// It happens, and the process of the invocation is gone.
+    AbortAfter,
 }
 
 /// One request in the journal.

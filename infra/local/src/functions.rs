@@ -1,24 +1,32 @@
 //! Where the functions are: in this process, or behind an invocation endpoint such as that of
 //! `cargo lambda watch`.
 
+use std::time::Duration;
+
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use calls::QueuePriority;
 use cloud::Cloud;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::clock::later;
 use crate::delivery::ReceivedMessage;
+use crate::lifecycle::{Killed, Lifecycle, invoke};
 use crate::names;
-
-/// How long a function may run in one go.
-const TIME_MAX: SignedDuration = SignedDuration::from_secs(55);
 
 #[derive(Clone)]
 pub enum Functions {
-    Here(Box<Cloud>),
+    Here(Box<Here>),
     At(Endpoint),
+}
+
+/// The functions in this process, and what becomes of those that take too much.
+#[derive(Clone)]
+pub struct Here {
+    pub cloud: Cloud,
+    pub lifecycle: Lifecycle,
 }
 
 /// An endpoint that functions are invoked at by name.
@@ -110,34 +118,71 @@ fn sqs_event(batch: &[ReceivedMessage]) -> Value {
     json!({ "Records": records })
 }
 
+impl Here {
+    /// What a function makes of the deadline that its context names.
+    fn deadline(&self, time: Duration) -> Timestamp {
+        let now = self.cloud.now();
+        let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        let ends_ms = later(now, time).as_millisecond();
+        cloud::aws::queues::deadline(u64::try_from(ends_ms).unwrap_or(0), now)
+    }
+}
+
 impl Functions {
     /// Gives a batch to the processor; gives back the ids of the messages that must come again.
-    pub async fn process(&self, priority: QueuePriority, batch: &[ReceivedMessage]) -> Vec<String> {
+    /// Killed, it has said nothing of any of them.
+    pub async fn process(
+        &self,
+        priority: QueuePriority,
+        batch: &[ReceivedMessage],
+    ) -> Result<Vec<String>, Killed> {
         match self {
-            Self::Here(cloud) => {
-                let deadline = cloud.now() + TIME_MAX;
-                processor::run_batch(cloud, priority, deliveries(batch), deadline).await
+            Self::Here(here) => {
+                let Lifecycle {
+                    processor: time,
+                    memory,
+                    ..
+                } = here.lifecycle;
+                let deadline = here.deadline(time);
+                let batch = deliveries(batch);
+                let run = processor::run_batch(&here.cloud, priority, batch, deadline);
+                invoke(time, memory, run).await
             }
-            Self::At(endpoint) => endpoint.deliver("processor", batch).await,
+            Self::At(endpoint) => Ok(endpoint.deliver("processor", batch).await),
         }
     }
 
     /// The same for the notifier.
-    pub async fn notify(&self, batch: &[ReceivedMessage]) -> Vec<String> {
+    pub async fn notify(&self, batch: &[ReceivedMessage]) -> Result<Vec<String>, Killed> {
         match self {
-            Self::Here(cloud) => {
-                let deadline = cloud.now() + TIME_MAX;
-                notifier::run_batch(cloud, deliveries(batch), deadline).await
+            Self::Here(here) => {
+                let Lifecycle {
+                    notifier: time,
+                    memory,
+                    ..
+                } = here.lifecycle;
+                let deadline = here.deadline(time);
+                let run = notifier::run_batch(&here.cloud, deliveries(batch), deadline);
+                invoke(time, memory, run).await
             }
-            Self::At(endpoint) => endpoint.deliver("notifier", batch).await,
+            Self::At(endpoint) => Ok(endpoint.deliver("notifier", batch).await),
         }
     }
 
     /// A minute has passed.
     pub async fn tick(&self) -> anyhow::Result<()> {
         match self {
-            Self::Here(cloud) => {
-                timekeeper::tick(cloud, cloud.now() + TIME_MAX).await?;
+            Self::Here(here) => {
+                let Lifecycle {
+                    timekeeper: time,
+                    memory,
+                    ..
+                } = here.lifecycle;
+                let tick = timekeeper::tick(&here.cloud, here.deadline(time));
+                match invoke(time, memory, tick).await {
+                    Ok(minute) => minute.map(|_| ())?,
+                    Err(killed) => anyhow::bail!("the timekeeper was killed: {killed:?}"),
+                }
             }
             Self::At(endpoint) => {
                 endpoint
@@ -150,11 +195,14 @@ impl Functions {
 }
 
 fn deliveries(batch: &[ReceivedMessage]) -> Vec<cloud::aws::queues::Delivery> {
-    let delivery = |delivery: &ReceivedMessage| cloud::aws::queues::Delivery {
-        message_id: delivery.message_id.clone(),
-        receipt_handle: delivery.receipt_handle.clone(),
-        body: delivery.body.clone(),
-        count: delivery.receive_count,
+    let delivery = |delivery: &ReceivedMessage| {
+        cloud::aws::queues::Delivery::new(
+            delivery.message_id.clone(),
+            delivery.receipt_handle.clone(),
+            delivery.body.clone(),
+            delivery.receive_count,
+            delivery.first_received_at,
+        )
     };
     batch.iter().map(delivery).collect()
 }

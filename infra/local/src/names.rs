@@ -22,11 +22,11 @@ pub const LOW_QUEUE: &str = "aftercall-low.fifo";
 pub const REPLIES_QUEUE: &str = "aftercall-replies.fifo";
 pub const QUEUES: [&str; 4] = [HIGH_QUEUE, MEDIUM_QUEUE, LOW_QUEUE, REPLIES_QUEUE];
 
-/// The product's queues' visibility timeout: six times their functions' time-out, as AWS advises.
-pub const VISIBILITY_SECONDS: i64 = 360;
+/// The product's queues' visibility timeout.
+pub const VISIBILITY_SECONDS: i64 = cloud::aws::queues::VISIBILITY.as_secs();
 
 /// How often a message is received before it is given up.
-pub const RECEIVE_COUNT_MAX: u32 = 10;
+pub const RECEIVE_COUNT_MAX: u32 = cloud::aws::queues::RECEIVES_MAX;
 
 pub const BODIES_BUCKET: &str = "aftercall-bodies";
 pub const SCHEDULE_GROUP: &str = "aftercall";

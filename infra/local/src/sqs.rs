@@ -137,6 +137,11 @@ impl Sqs {
         self.with(queue, Fifo::purge);
     }
 
+    /// How long what is received from now on stays invisible.
+    pub fn set_visibility_timeout(&self, queue: &str, timeout: SignedDuration) {
+        self.with(queue, |queue| queue.settings.visibility_timeout = timeout);
+    }
+
     /// How many messages the queue holds, those in flight too.
     pub fn depth(&self, queue: &str) -> usize {
         self.with(queue, |queue| queue.depth())

@@ -12,7 +12,8 @@ use cloud::{Clock, Cloud, OwnHosts, Random, Settings};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::ReceivedMessage;
-use crate::functions::Functions;
+use crate::functions::{Functions, Here};
+use crate::lifecycle::{self, Lifecycle};
 use crate::{LocalCloud, names};
 
 /// The account, user, password, API client id and secret that are there from the start.
@@ -151,10 +152,27 @@ impl Stack {
         );
         Self {
             local,
-            functions: Functions::Here(Box::new(cloud.clone())),
+            functions: Functions::Here(Box::new(Here {
+                cloud: cloud.clone(),
+                lifecycle: lifecycle::DEPLOYED,
+            })),
             cloud,
             busy: Arc::default(),
         }
+    }
+
+    /// The same where invocations are killed by other bounds than the deployed ones, and messages
+    /// stay invisible for another time.
+    #[must_use]
+    pub fn with_lifecycle(mut self, lifecycle: Lifecycle) -> Self {
+        for queue in names::QUEUES {
+            let sqs = self.local.sqs();
+            sqs.set_visibility_timeout(queue, lifecycle.visibility);
+        }
+        if let Functions::Here(here) = &mut self.functions {
+            here.lifecycle = lifecycle;
+        }
+        self
     }
 
     /// The account `local` with its user and API client, unless it is there.
@@ -222,17 +240,23 @@ impl Stack {
     /// Takes a batch through its function, and deletes what is done of it.
     pub async fn carry(&self, batch: Batch) {
         let Batch { fed, batch, busy } = batch;
-        let failed = match fed {
+        let ran = match fed {
             EventSource::Processor(priority) => self.functions.process(priority, &batch).await,
             EventSource::Notifier => self.functions.notify(&batch).await,
         };
-        let done: Vec<ReceivedMessage> = batch
-            .into_iter()
-            .filter(|delivery| !failed.contains(&delivery.message_id))
-            .collect();
         // A function that died has said nothing of its batch, so all of it comes again.
-        if !self.local.faults().crashed() {
-            self.local.sqs().delete(&done);
+        match ran {
+            Ok(failed) if !self.local.faults().crashed() => {
+                let done: Vec<ReceivedMessage> = batch
+                    .into_iter()
+                    .filter(|delivery| !failed.contains(&delivery.message_id))
+                    .collect();
+                self.local.sqs().delete(&done);
+            }
+            Ok(_) => {}
+            Err(killed) => {
+                tracing::warn!(?killed, queue = fed.queue(), "an invocation was killed");
+            }
         }
         drop(busy);
     }
@@ -256,7 +280,10 @@ impl Stack {
         let until = self.local.clock().now() + time;
         for _ in 0..STOPS_MAX {
             let next = self.next_event(until);
-            self.local.clock().set(next);
+            // What happened on the way may have taken its time.
+            if next > self.local.clock().now() {
+                self.local.clock().set(next);
+            }
             self.local.fire_due();
             if let Err(error) = self.functions.tick().await {
                 tracing::warn!(%error, "the timekeeper met trouble");
@@ -266,7 +293,9 @@ impl Stack {
                 return;
             }
         }
-        self.local.clock().set(until);
+        if until > self.local.clock().now() {
+            self.local.clock().set(until);
+        }
     }
 
     /// The same beside loops that drain the queues by themselves: moves the clock from one thing

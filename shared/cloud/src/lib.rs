@@ -4,7 +4,7 @@
 //! condition expression there is), the records (`header`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`due`] (what must be looked at again), [`queues`]
-//! and [`schedules`] (wake-ups), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
+//! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
 //! (what the operator makes of them), [`permits`] (how often) and [`maintenance`] (whether anything is carried out).
 //!
@@ -22,6 +22,7 @@ pub mod objects_table;
 pub mod outbound;
 pub mod random;
 pub mod records;
+pub mod redelivery;
 pub mod settings;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;

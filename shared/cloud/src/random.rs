@@ -1,4 +1,4 @@
-//! New ids: from chance, or in tests from a seed, so that the same seed gives the same run.
+//! New ids, and numbers for pauses: from chance, or in tests from a seed, so that the same seed gives the same run.
 
 use std::sync::Arc;
 
@@ -24,6 +24,14 @@ impl Random {
         uuid::Builder::from_random_bytes((self.0)().to_be_bytes())
             .into_uuid()
             .to_string()
+    }
+
+    /// A number below `bound`; 0 below 0.
+    pub fn below(&self, bound: u64) -> u64 {
+        let number = (self.0)().checked_rem(u128::from(bound));
+        number
+            .and_then(|number| u64::try_from(number).ok())
+            .unwrap_or(0)
     }
 
     pub fn request_id(&self) -> RequestId {

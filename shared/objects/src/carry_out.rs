@@ -238,12 +238,16 @@ fn fitting(decision: Decision) -> Result<Decision, Stop> {
         .find(|bytes| *bytes > OBJECT_BYTES_MAX)
     {
         None => Ok(decision),
-        Some(bytes) => Err(Refused::new(
-            204,
-            format!("The object is too large: {bytes} bytes, {OBJECT_BYTES_MAX} can be kept"),
-        )
-        .into()),
+        Some(bytes) => Err(too_large(bytes)),
     }
+}
+
+fn too_large(bytes: usize) -> Stop {
+    Refused::new(
+        204,
+        format!("The object is too large: {bytes} bytes, {OBJECT_BYTES_MAX} can be kept"),
+    )
+    .into()
 }
 
 pub(crate) fn whole(result: ObjectResult) -> UnitResult {
@@ -294,15 +298,30 @@ impl<'a> DecisionContext<'a> {
         }
     }
 
-    /// The result of an object that was not: with the object as it came.
+    /// The result of an object that was not: with the object as it came, if it is not too large.
     fn refused(&self, refused: Refused) -> UnitResult {
         whole(ObjectResult {
             ok: false,
             error_code: Some(refused.code),
-            object: Some(self.object.clone()),
+            object: self.is_kept_whole().then(|| self.object.clone()),
             detail: refused.detail,
             ..self.done(refused.message)
         })
+    }
+
+    /// Whether it is no larger than what can be kept: of a larger one no copy is made, for it may be
+    /// as large as a whole call.
+    fn is_kept_whole(&self) -> bool {
+        tree::bytes(self.object) <= OBJECT_BYTES_MAX
+    }
+
+    /// Refuses an object that is kept as it came and cannot be.
+    pub(crate) fn fits(&self) -> Result<(), Stop> {
+        let bytes = tree::bytes(self.object);
+        if self.request.method == Method::Delete || bytes <= OBJECT_BYTES_MAX {
+            return Ok(());
+        }
+        Err(too_large(bytes))
     }
 
     pub(crate) fn cannot_perform(&self) -> Refused {

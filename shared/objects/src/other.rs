@@ -61,6 +61,7 @@ pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
             format!("This operation does not support the APIObject of type [{type_name}]");
         return Err(Refused::new(8, message).into());
     }
+    context.fits()?;
     let [created, updated, deleted] = messages(type_name);
     let kind = KeyKind {
         type_name,

@@ -14,6 +14,10 @@ use crate::key::ObjectKey;
 use crate::mail::MailOrder;
 use crate::verdict::Decision;
 
+/// Objects that are known from one chunk to the next. Of a call that has more of them, those that are
+/// stored are forgotten: as many as a call may have take 40 MB, and hardly any is named again.
+const KNOWN_MAX: usize = 500;
+
 /// One stored object as the table holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -196,7 +200,12 @@ impl Overlay {
 
     /// The changes are stored.
     pub fn committed(&mut self) {
+        let is_full = self.known.len() > KNOWN_MAX;
         for key in mem::take(&mut self.changed) {
+            if is_full {
+                self.known.remove(&key);
+                continue;
+            }
             if let Some(known) = self.known.get_mut(&key) {
                 known.seen_version = known.object.is_some().then_some(known.next_version);
                 known.changed = false;

@@ -12,6 +12,7 @@ pub mod call;
 pub mod cut;
 pub mod kept_answers;
 pub mod look;
+pub mod memory;
 pub mod record;
 pub mod running;
 pub mod story;

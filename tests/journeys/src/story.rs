@@ -12,13 +12,14 @@ use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use local::functions::Functions;
-use local::{CapturedCallback, CapturedMail, LocalClock, LocalCloud, Stack};
+use local::functions::{Functions, Here};
+use local::{CapturedCallback, CapturedMail, Lifecycle, LocalClock, LocalCloud, Stack};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::look::{Look, Retrieved, look_for};
+use crate::memory::AS_DEPLOYED;
 use crate::record::{self, Record};
 
 /// When every story begins.
@@ -38,6 +39,7 @@ pub struct Story {
     pub stack: Stack,
     random: Random,
     retries: RetryConfig,
+    lifecycle: Lifecycle,
     account: String,
     async_by_default: bool,
     token: String,
@@ -76,7 +78,7 @@ fn counted() -> Random {
 impl Story {
     /// The same where the AWS clients try so often.
     pub async fn with_retries(retries: RetryConfig) -> Self {
-        let clock = LocalClock::frozen_at(beginning());
+        let clock = LocalClock::with_tokio(beginning());
         Self::at(clock, retries).await
     }
 
@@ -90,11 +92,12 @@ impl Story {
         let beginning = clock.now();
         let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
         let random = counted();
-        let stack = set_on(&local, &random, &retries);
+        let stack = set_on(&local, &random, &retries, AS_DEPLOYED);
         let mut story = Self {
             stack,
             random,
             retries,
+            lifecycle: AS_DEPLOYED,
             account: "1001".to_owned(),
             async_by_default: false,
             token: String::new(),
@@ -110,6 +113,7 @@ impl Story {
             stack: self.stack.clone(),
             random: self.random.clone(),
             retries: self.retries.clone(),
+            lifecycle: self.lifecycle,
             account: account.to_owned(),
             async_by_default: false,
             token: String::new(),
@@ -225,9 +229,10 @@ impl Story {
     /// The same caller, whose calls come to other functions.
     pub fn at_another_function(&self) -> Self {
         Self {
-            stack: set_on(self.local(), &self.random, &self.retries),
+            stack: set_on(self.local(), &self.random, &self.retries, self.lifecycle),
             random: self.random.clone(),
             retries: self.retries.clone(),
+            lifecycle: self.lifecycle,
             account: self.account.clone(),
             async_by_default: self.async_by_default,
             token: self.token.clone(),
@@ -238,7 +243,8 @@ impl Story {
     /// From now on results are kept so many days.
     pub fn keeps_results(&mut self, days: i64) {
         self.stack.cloud.settings.results_days = days;
-        self.stack.functions = Functions::Here(Box::new(self.stack.cloud.clone()));
+        let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
+        self.stack.functions = Functions::Here(Box::new(Here { cloud, lifecycle }));
     }
 
     pub fn token(&self) -> &str {
@@ -357,7 +363,13 @@ impl Story {
         let local = self.local().clone();
         local.faults().clear();
         local.faults().restart();
-        self.stack = set_on(&local, &self.random, &self.retries);
+        self.stack = set_on(&local, &self.random, &self.retries, self.lifecycle);
+    }
+
+    /// From now on its functions are killed by these bounds.
+    pub fn lives(&mut self, lifecycle: Lifecycle) {
+        self.lifecycle = lifecycle;
+        self.stack = self.stack.clone().with_lifecycle(lifecycle);
     }
 
     /// The queues lose all that they hold.
@@ -480,7 +492,12 @@ fn told(callback: &CapturedCallback) -> String {
     fields.join(" ")
 }
 
-fn set_on(local: &LocalCloud, random: &Random, retries: &RetryConfig) -> Stack {
+fn set_on(
+    local: &LocalCloud,
+    random: &Random,
+    retries: &RetryConfig,
+    lifecycle: Lifecycle,
+) -> Stack {
     let callbacks = local.http_connector();
     Stack::with_settings(
         local.clone(),
@@ -489,4 +506,5 @@ fn set_on(local: &LocalCloud, random: &Random, retries: &RetryConfig) -> Stack {
         random.clone(),
         retries.clone(),
     )
+    .with_lifecycle(lifecycle)
 }

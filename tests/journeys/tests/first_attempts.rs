@@ -159,9 +159,13 @@ async fn a_run_dies_in_the_middle() -> Story {
     caller
 }
 
+/// Each once, but for the one that was posted and not noted when the process died.
 fn each_in_order(caller: &Story) {
     let all: Vec<String> = (1..=12).map(|number| format!("done {number} OK")).collect();
-    assert_eq!(caller.told(), all);
+    let mut told = caller.told();
+    assert!(told.len() <= all.len() + 1, "{told:?}");
+    told.dedup();
+    assert_eq!(told, all);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use crate::plan::{Does, Plan};
 use crate::world::{Carrying, Header, ReplyLocation, Switch, WakeUp, World};
 
 /// A call that is due within this time is held in its queue; a later one is scheduled.
-const HELD_MAX_S: i64 = 300;
+const HELD_MAX_S: i64 = 60;
 
 pub fn receive(world: &mut World, processor: usize, wake: WakeUp) {
     let in_flight = |other: &Option<Carrying>| other.as_ref().is_some_and(|it| it.wake == wake);

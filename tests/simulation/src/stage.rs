@@ -194,9 +194,13 @@ impl Stage {
     }
 
     async fn run(&self, queue: usize, batch: &[ReceivedMessage]) -> Vec<ReceivedMessage> {
-        let failed = match EventSource::ALL[queue] {
+        let ran = match EventSource::ALL[queue] {
             EventSource::Processor(priority) => self.stack.functions.process(priority, batch).await,
             EventSource::Notifier => self.stack.functions.notify(batch).await,
+        };
+        // Killed, it has said nothing of any of them.
+        let Ok(failed) = ran else {
+            return Vec::new();
         };
         let done = batch
             .iter()

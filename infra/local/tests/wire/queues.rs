@@ -126,7 +126,7 @@ async fn sqs_refuses_as_aws_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_received_ten_times_is_a_dead_letter() {
+async fn a_message_received_too_often_is_a_dead_letter() {
     let cloud = cloud();
     sqs(&cloud)
         .send_message()
@@ -136,7 +136,7 @@ async fn a_message_received_ten_times_is_a_dead_letter() {
         .send()
         .await
         .expect("a send");
-    for count in 1..=10 {
+    for count in 1..=local::names::RECEIVE_COUNT_MAX {
         let deliveries = cloud.sqs().receive(HIGH_QUEUE, 10);
         assert_eq!(deliveries[0].receive_count, count);
         let visible = cloud.sqs().next_visible_at().expect("in flight");

@@ -20,8 +20,19 @@ use crate::settings::Settings;
 /// Most messages in one request, and in one batch that a function gets. The platform's figure.
 pub const BATCH_MAX: usize = 10;
 
-/// Time that a function needs at its end: one request under way, and handing back the rest.
-const HEAD_ROOM: SignedDuration = SignedDuration::from_secs(8);
+/// Time that a function needs at its end: a commit under way that is answered only when it is tried
+/// for the third time, what lies between the three, and a second for all else. A message that cannot
+/// be handed back after that comes again by itself.
+const HEAD_ROOM: SignedDuration = SignedDuration::from_secs(20);
+
+/// How long a message that was received is invisible: the time-out of its function and half a
+/// minute. An invocation that is killed hands nothing back, and this is how long its messages are
+/// silent then; the template says the same.
+pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(90);
+
+/// How often a message is received before its queue gives it up; the template says the same. Ten of
+/// a batch that die together, and are then tried one by one, need some thirty.
+pub const RECEIVES_MAX: u32 = 50;
 
 /// What a function may take where nobody says.
 pub const TIME_MIN: SignedDuration = SignedDuration::from_secs(30);
@@ -116,6 +127,28 @@ pub struct Delivery {
     pub body: String,
     /// How often it has been delivered, this time included.
     pub count: u32,
+    pub first_received: Timestamp,
+    /// How often the messages were delivered that this one replaces.
+    pub handed_back: u32,
+}
+
+impl Delivery {
+    pub fn new(
+        message_id: String,
+        receipt_handle: String,
+        body: String,
+        count: u32,
+        first_received: Timestamp,
+    ) -> Self {
+        Self {
+            handed_back: handed_back_of(&body),
+            message_id,
+            receipt_handle,
+            body,
+            count,
+            first_received,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -159,7 +192,8 @@ impl Queues {
 
     pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
         let body = serde_json::to_string(wake).unwrap_or_default();
-        self.wake_once(priority, wake, &body).await
+        self.send(Queue::Calls(priority), &wake.group().0, &body, &body)
+            .await
     }
 
     /// The same, unless a message for the same has been sent within five minutes.
@@ -170,10 +204,15 @@ impl Queues {
         once: &str,
     ) -> Result<(), Error> {
         let body = serde_json::to_string(wake).unwrap_or_default();
+        self.send(Queue::Calls(priority), &wake.group().0, &body, once)
+            .await
+    }
+
+    async fn send(&self, queue: Queue, group: &str, body: &str, once: &str) -> Result<(), Error> {
         self.sqs
             .send_message()
-            .queue_url(self.url(Queue::Calls(priority)))
-            .message_group_id(&wake.group().0)
+            .queue_url(self.url(queue))
+            .message_group_id(group)
             .message_deduplication_id(deduplication_id(once))
             .message_body(body)
             .send()
@@ -220,6 +259,19 @@ impl Queues {
             }
         }
         Ok(())
+    }
+
+    /// Puts a new message in the place of one that was delivered so often. The caller says of the old
+    /// one that it is done.
+    pub(crate) async fn replace(
+        &self,
+        queue: Queue,
+        group: &str,
+        delivery: &Delivery,
+        handed_back: u32,
+    ) -> Result<(), Error> {
+        let body = replacing(&delivery.body, handed_back);
+        self.send(queue, group, &body, &body).await
     }
 
     /// Deletes messages that are done before their batch is. One that is gone already is no trouble.
@@ -276,13 +328,40 @@ impl Queues {
 
 /// A message as the event of a function brings it.
 pub fn delivery(message: SqsMessage) -> Delivery {
-    let count = message.attributes.get("ApproximateReceiveCount");
-    Delivery {
-        message_id: message.message_id.unwrap_or_default(),
-        receipt_handle: message.receipt_handle.unwrap_or_default(),
-        body: message.body.unwrap_or_default(),
-        count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
+    let number = |name| message.attributes.get(name)?.parse().ok();
+    let count = number("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok());
+    let first_received = number("ApproximateFirstReceiveTimestamp");
+    let first_received = first_received.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    Delivery::new(
+        message.message_id.unwrap_or_default(),
+        message.receipt_handle.unwrap_or_default(),
+        message.body.unwrap_or_default(),
+        count.unwrap_or(1),
+        // Nobody says: it has only just been received.
+        first_received.unwrap_or(Timestamp::MAX),
+    )
+}
+
+/// What a message says beside its wake-up, if it replaces others.
+#[derive(Default, Deserialize)]
+struct Replaces {
+    #[serde(default)]
+    handed_back: u32,
+}
+
+fn handed_back_of(body: &str) -> u32 {
+    serde_json::from_str::<Replaces>(body)
+        .unwrap_or_default()
+        .handed_back
+}
+
+/// The same wake-up as another message: a queue would drop one of the same body as a repeat.
+fn replacing(body: &str, handed_back: u32) -> String {
+    let mut wake = serde_json::from_str(body).unwrap_or(serde_json::Value::Null);
+    if let Some(fields) = wake.as_object_mut() {
+        fields.insert("handed_back".to_owned(), handed_back.into());
     }
+    wake.to_string()
 }
 
 /// What a function says of the messages that must come again.
@@ -322,4 +401,35 @@ fn deduplication_id(body: &str) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::clients::ATTEMPT_MAX;
+
+    #[test]
+    fn head_room_is_enough_for_three_attempts_of_a_commit() {
+        // The SDK waits up to 1 s and up to 2 s between them.
+        let commit = 3 * SignedDuration::try_from(ATTEMPT_MAX).expect("short");
+        assert!(HEAD_ROOM > commit + SignedDuration::from_secs(3));
+        let now = Timestamp::from_second(1_800_000_000).expect("a time");
+        let ends = u64::try_from(now.as_millisecond()).expect("after 1970") + 60_000;
+        let left = deadline(ends, now).duration_since(now);
+        assert_eq!(left, SignedDuration::from_secs(40));
+    }
+
+    #[test]
+    fn a_message_in_the_place_of_another_is_the_same_wake_up_and_no_repeat() {
+        let wake = WakeUp {
+            conversation: ConversationKey("7a".to_owned()),
+            step: 3,
+        };
+        let body = serde_json::to_string(&wake).expect("JSON");
+        let other = replacing(&body, 20);
+        assert_eq!(read_wake_up(&other).expect("readable"), wake);
+        assert_eq!((handed_back_of(&body), handed_back_of(&other)), (0, 20));
+        assert_ne!(deduplication_id(&body), deduplication_id(&other));
+        assert_ne!(replacing(&other, 40), other);
+    }
 }

@@ -30,8 +30,8 @@ use crate::records::reply_record::ReplyRecord;
 pub(crate) const CONFLICTS_MAX: u32 = 40;
 
 /// A wake-up that is due within this time waits in its queue rather than with the scheduler, whose
-/// precision is a minute.
-const NEAR: SignedDuration = SignedDuration::from_mins(5);
+/// precision is a minute. Never longer: a queue holds 120,000 messages in flight.
+pub const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a step needs to know of the header it was decided on.
 #[derive(Clone, Debug)]
@@ -183,7 +183,7 @@ impl Cloud {
         wake: &WakeUp,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if at.duration_since(now) <= NEAR {
+        if at.duration_since(now) <= HELD_MAX {
             self.queues.wake(priority, wake).await
         } else {
             self.schedules.wake_at(at, priority, wake).await

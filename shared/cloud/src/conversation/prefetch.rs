@@ -14,7 +14,7 @@ use crate::Cloud;
 use crate::aws::table::{BATCH_GET_MAX, Key, Range};
 use crate::error::Error;
 use crate::objects_table::{READ_AHEAD, know, table_key};
-use crate::records::call_record::{CallRecord, call_key};
+use crate::records::call_record::{CallRecord, PackedBody, call_key};
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::{Item, ItemReader};
 
@@ -57,15 +57,15 @@ impl Cloud {
         Ok(Some((header, prefetched)))
     }
 
-    /// The call that is next, with its body's text.
+    /// The call that is next, with its body as it is kept.
     pub async fn next_call(
         &self,
         prefetched: &mut Prefetched,
         header: &ConversationRecord,
         sequence: SequenceCode,
-    ) -> Result<(Call, String), Error> {
+    ) -> Result<(Call, PackedBody), Error> {
         if let Some(record) = &header.only.call {
-            let body = record.body_text(&self.large_bodies).await?;
+            let body = record.packed_body(&self.large_bodies).await?;
             return Ok((Call::clone(&record.call), body));
         }
         let key = &header.key;
@@ -86,8 +86,20 @@ impl Cloud {
         }
         let record = prefetched.0.get(&sequence);
         let record = record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {key}")))?;
-        let body = record.body_text(&self.large_bodies).await?;
+        let body = record.packed_body(&self.large_bodies).await?;
         Ok((Call::clone(&record.call), body))
+    }
+
+    /// The call that is next, without its body.
+    pub async fn call_in_turn(
+        &self,
+        header: &ConversationRecord,
+        sequence: SequenceCode,
+    ) -> Result<Call, Error> {
+        let record = self.call_record(header, sequence).await?;
+        let record =
+            record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {}", header.key)))?;
+        Ok(record.call.into_value())
     }
 
     /// Reads the objects that the first units of a call are known to need. `true`: maintenance is

@@ -6,7 +6,7 @@ use soap::{CallRequest, Element, ObjectResult, Operation};
 
 use crate::Cloud;
 use crate::error::Error;
-use crate::records::call_record::CallRecord;
+use crate::records::call_record::{CallRecord, PackedBody};
 use crate::records::outcome_record::OutcomeRecord;
 
 impl Cloud {
@@ -52,7 +52,8 @@ impl Cloud {
     }
 
     async fn objects_of(&self, call: &CallRecord) -> Result<Vec<Element>, Error> {
-        match call.body_text(&self.large_bodies).await {
+        let body = call.packed_body(&self.large_bodies).await;
+        match body.and_then(PackedBody::decompress) {
             Ok(body) => Ok(read(&body)
                 .map(|request| request.objects)
                 .unwrap_or_default()),

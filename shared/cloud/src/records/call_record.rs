@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::large_bodies::LargeBodies;
 use crate::aws::table::{Key, Table};
 use crate::error::Error;
-use crate::records::compression::{Compressed, compress, decompress};
+use crate::records::compression::{Compressed, decompress, pack_measured, unpacked_bytes};
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// Packed bytes that go into the item itself: an item ends at 400 KB, the rest of it is small.
@@ -40,6 +40,27 @@ pub enum Body {
     None,
 }
 
+/// The body of a call before it is unpacked.
+pub struct PackedBody {
+    compressed: Vec<u8>,
+    /// Of the record that it is kept in.
+    sk: String,
+}
+
+impl PackedBody {
+    pub fn unpacked_bytes(&self) -> usize {
+        unpacked_bytes(&self.compressed)
+    }
+
+    /// The canonical payload, as `soap` wrote it.
+    pub fn decompress(self) -> Result<String, Error> {
+        decompress(&self.compressed).ok_or(Error::Unreadable {
+            sk: self.sk,
+            attribute: "body",
+        })
+    }
+}
+
 /// A call with its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRecord {
@@ -59,7 +80,7 @@ impl CallRecord {
         call: &Call,
         canonical: &str,
     ) -> Result<Body, Error> {
-        let compressed = compress(canonical);
+        let compressed = pack_measured(canonical);
         if compressed.len() <= BODY_BYTES_MAX {
             return Ok(Body::Here(compressed));
         }
@@ -68,23 +89,22 @@ impl CallRecord {
         Ok(Body::InBucket(name))
     }
 
-    /// The canonical payload, as `soap` wrote it.
-    pub(crate) async fn body_text(&self, bodies: &LargeBodies) -> Result<String, Error> {
-        let unreadable = || Error::Unreadable {
-            sk: call_key(&self.call.conversation_key(), self.call.place.sequence()).sk,
-            attribute: "body",
-        };
-        match &self.body {
-            Body::Here(compressed) => decompress(compressed).ok_or_else(unreadable),
-            Body::None => Err(unreadable()),
-            Body::InBucket(name) => {
-                let compressed = bodies
-                    .get(name)
-                    .await?
-                    .ok_or_else(|| Error::Missing(name.clone()))?;
-                decompress(&compressed).ok_or_else(unreadable)
+    pub(crate) async fn packed_body(&self, bodies: &LargeBodies) -> Result<PackedBody, Error> {
+        let sk = call_key(&self.call.conversation_key(), self.call.place.sequence()).sk;
+        let compressed = match &self.body {
+            Body::Here(compressed) => compressed.clone(),
+            Body::None => {
+                return Err(Error::Unreadable {
+                    sk,
+                    attribute: "body",
+                });
             }
-        }
+            Body::InBucket(name) => {
+                let compressed = bodies.get(name).await?;
+                compressed.ok_or_else(|| Error::Missing(name.clone()))?
+            }
+        };
+        Ok(PackedBody { compressed, sk })
     }
 
     pub(crate) fn to_item(&self, results_kept: SignedDuration) -> Item {
@@ -224,7 +244,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was() {
         for body in [
-            Body::Here(compress("<a/>")),
+            Body::Here(pack_measured("<a/>")),
             Body::InBucket("calls/x".to_owned()),
         ] {
             let call = Compressed::of(call());

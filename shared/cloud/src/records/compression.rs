@@ -27,6 +27,10 @@ const STORED: u8 = 0;
 /// First byte: what follows is deflated by a deflater that knows [`DICTIONARY`].
 const DEFLATED: u8 = 1;
 
+/// First byte: the same, behind four bytes that say how long it is unpacked. For what may be long:
+/// whoever unpacks it wants to know first whether there is room.
+const MEASURED: u8 = 2;
+
 /// What records have in common, the most common last: nearer is shorter. Never to be changed, since
 /// what was packed with it could not be read any more; a test says so.
 const DICTIONARY: &[u8] = include_bytes!("dictionary.txt");
@@ -88,6 +92,37 @@ pub fn decompress(bytes: &[u8]) -> Option<String> {
     String::from_utf8(decompress_bytes(bytes)?).ok()
 }
 
+/// The same, so that [`unpacked_bytes`] can say how long it is.
+pub(crate) fn pack_measured(text: &str) -> Vec<u8> {
+    let compressed = compress(text);
+    match (compressed.split_first(), u32::try_from(text.len())) {
+        (Some((&DEFLATED, deflated)), Ok(bytes)) => {
+            let mut measured = Vec::with_capacity(compressed.len() + 4);
+            measured.push(MEASURED);
+            measured.extend(bytes.to_le_bytes());
+            measured.extend(deflated);
+            measured
+        }
+        (_, _) => compressed,
+    }
+}
+
+/// How long it is unpacked, at least where it was packed with its length.
+pub(crate) fn unpacked_bytes(compressed: &[u8]) -> usize {
+    match compressed.split_first() {
+        Some((&MEASURED, rest)) => length_of(rest).map_or(0, |(bytes, _)| bytes),
+        Some((&DEFLATED, rest)) => 4 * rest.len(),
+        Some((_, rest)) => rest.len(),
+        None => 0,
+    }
+}
+
+fn length_of(rest: &[u8]) -> Option<(usize, &[u8])> {
+    let (length, deflated) = rest.split_first_chunk()?;
+    let bytes = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    Some((bytes, deflated))
+}
+
 pub(crate) fn compress_bytes(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() <= STORED_BYTES_MAX {
         return stored(bytes);
@@ -124,15 +159,24 @@ fn deflated(deflater: &mut Compress, bytes: &[u8]) -> Option<Vec<u8>> {
 pub(crate) fn decompress_bytes(compressed: &[u8]) -> Option<Vec<u8>> {
     match compressed.split_first()? {
         (&STORED, bytes) => Some(bytes.to_vec()),
-        (&DEFLATED, bytes) => INFLATER.with_borrow_mut(|inflater| inflated(inflater, bytes)),
+        (&DEFLATED, bytes) => {
+            let room = 4 * bytes.len() + 64;
+            INFLATER.with_borrow_mut(|inflater| inflated(inflater, bytes, room))
+        }
+        (&MEASURED, rest) => {
+            let (length, bytes) = length_of(rest)?;
+            // One more byte, or the inflater would not see the end.
+            let room = length.min(UNPACKED_BYTES_MAX) + 1;
+            INFLATER.with_borrow_mut(|inflater| inflated(inflater, bytes, room))
+        }
         (_, _) => None,
     }
 }
 
-fn inflated(inflater: &mut Decompress, compressed: &[u8]) -> Option<Vec<u8>> {
+fn inflated(inflater: &mut Decompress, compressed: &[u8], room: usize) -> Option<Vec<u8>> {
     inflater.reset(false);
     inflater.set_dictionary(DICTIONARY).ok()?;
-    let mut bytes = Vec::with_capacity(4 * compressed.len() + 64);
+    let mut bytes = Vec::with_capacity(room);
     loop {
         let read = usize::try_from(inflater.total_in()).ok()?;
         let (rest, before) = (compressed.get(read..)?, bytes.len());
@@ -170,6 +214,9 @@ mod tests {
             &format!("{random}{}", "a".repeat(3_000_000)),
         ] {
             assert_eq!(decompress(&compress(text)).as_deref(), Some(text));
+            let measured = pack_measured(text);
+            assert_eq!(unpacked_bytes(&measured), text.len());
+            assert_eq!(decompress(&measured).as_deref(), Some(text));
         }
     }
 

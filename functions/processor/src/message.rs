@@ -1,0 +1,176 @@
+//! One wake-up, and what becomes of its message: it is done, it is held until a second, it is handed
+//! back, or it is one that invocations die with.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use calls::QueuePriority;
+use cloud::aws::queues::{Delivery, Queue, WakeUp};
+use cloud::redelivery::HandedBack;
+use cloud::{Cloud, Error, Outbox};
+use futures_util::future::FutureExt;
+use jiff::Timestamp;
+use tracing::{error, warn};
+
+use crate::conversation::{self, Disposition};
+use crate::memory::Budget;
+
+/// After so many deaths a call is carried out alone, so that it takes no others with it.
+const DEATHS_TOGETHER: u32 = 2;
+
+/// After so many its conversation is failed: whoever carries it out dies, two of them with nothing
+/// else in hand.
+const DEATHS_MAX: u32 = 4;
+
+/// What the messages of one invocation have in common.
+pub(crate) struct Batch<'a> {
+    pub(crate) cloud: &'a Cloud,
+    pub(crate) priority: QueuePriority,
+    pub(crate) deadline: Timestamp,
+    pub(crate) outbox: Outbox,
+    pub(crate) budget: Budget,
+}
+
+pub(crate) struct Message {
+    delivery: Delivery,
+    wake: WakeUp,
+    /// How many invocations have died with it.
+    deaths: u32,
+}
+
+impl Message {
+    pub(crate) fn new(delivery: Delivery, wake: WakeUp) -> Self {
+        Self {
+            delivery,
+            wake,
+            deaths: 0,
+        }
+    }
+
+    pub(crate) fn deaths(&self) -> u32 {
+        self.deaths
+    }
+
+    pub(crate) fn runs_alone(&self) -> bool {
+        self.deaths >= DEATHS_TOGETHER
+    }
+}
+
+impl Batch<'_> {
+    /// Asks how many have died with it, where one can have. Without an answer it is handed back: its
+    /// id, if it must come again.
+    pub(crate) async fn look_up(&self, mut message: Message) -> Result<Message, Option<String>> {
+        let conversation = &message.wake.conversation;
+        match self.cloud.deaths(conversation, &message.delivery).await {
+            Ok(deaths) => {
+                message.deaths = deaths;
+                Ok(message)
+            }
+            Err(error) => Err(self.hand_back(message, &error).await),
+        }
+    }
+
+    /// Goes on with its conversation. Gives back its id, if it must come again.
+    pub(crate) async fn run(&self, message: Message) -> Option<String> {
+        if message.deaths >= DEATHS_MAX {
+            return self.fail(message).await;
+        }
+        let cloud = self.cloud;
+        let key = &message.wake.conversation;
+        if message.deaths > 0
+            && let Err(error) = cloud
+                .begin_attempt(key, &message.delivery, message.deaths)
+                .await
+        {
+            return self.hand_back(message, &error).await;
+        }
+        // A bug in one call does not take the others down. No task of its own: all that an
+        // invocation does must end with it.
+        let running =
+            conversation::carry_on(cloud, key, self.deadline, self.outbox.clone(), &self.budget);
+        match AssertUnwindSafe(Box::pin(running)).catch_unwind().await {
+            Ok(Ok(Disposition::Nothing)) => None,
+            Ok(Ok(Disposition::WaitsUntil(at))) => {
+                self.end_attempt(&message).await;
+                self.hold(&message.delivery, at).await;
+                Some(message.delivery.message_id)
+            }
+            Ok(Err(error)) => {
+                self.end_attempt(&message).await;
+                self.hand_back(message, &error).await
+            }
+            // As if the process had died: it comes again by itself, and is counted as a death.
+            Err(panic) => {
+                let (panic, deaths) = (said(&*panic), message.deaths);
+                error!(conversation = %key, panic, deaths, "a call panicked");
+                Some(message.delivery.message_id)
+            }
+        }
+    }
+
+    /// Ends the call that is next and its conversation with it. Gives back its id, if that could not
+    /// be done.
+    async fn fail(&self, message: Message) -> Option<String> {
+        let key = &message.wake.conversation;
+        error!(conversation = %key, deaths = message.deaths, "a call that invocations die with is failed");
+        match conversation::fail_next(self.cloud, key).await {
+            Ok(()) => None,
+            Err(error) => self.hand_back(message, &error).await,
+        }
+    }
+
+    /// It did not die, whatever became of it.
+    async fn end_attempt(&self, message: &Message) {
+        if message.deaths == 0 {
+            return;
+        }
+        let (key, delivery) = (&message.wake.conversation, &message.delivery);
+        let ended = self.cloud.end_attempt(key, delivery, message.deaths).await;
+        if let Err(error) = ended {
+            warn!(conversation = %key, error = error.in_full(), "an attempt counts as a death");
+        }
+    }
+
+    async fn hand_back(&self, message: Message, error: &Error) -> Option<String> {
+        let (key, delivery) = (&message.wake.conversation, &message.delivery);
+        warn!(conversation = %key, error = error.in_full(), "handed back");
+        let (queue, group) = (Queue::Calls(self.priority), message.wake.group());
+        match self.cloud.hand_back(queue, &group.0, delivery).await {
+            Ok(HandedBack::Replaced) => None,
+            Ok(HandedBack::Pausing) => Some(message.delivery.message_id),
+            Err(error) => {
+                // It comes again when its visibility ends by itself, or the timekeeper finds it.
+                warn!(error = error.in_full(), "wake-up could not be held");
+                Some(message.delivery.message_id)
+            }
+        }
+    }
+
+    /// Has it come again at once, to another invocation.
+    pub(crate) async fn put_back(&self, message: Message) -> String {
+        self.hold_for(&message.delivery, Duration::ZERO).await;
+        message.delivery.message_id
+    }
+
+    async fn hold(&self, delivery: &Delivery, at: Timestamp) {
+        let time = at.duration_since(self.cloud.now());
+        let time = Duration::try_from(time).unwrap_or(Duration::ZERO);
+        self.hold_for(delivery, time).await;
+    }
+
+    async fn hold_for(&self, delivery: &Delivery, time: Duration) {
+        let queue = Queue::Calls(self.priority);
+        if let Err(error) = self.cloud.queues.hold(queue, delivery, time).await {
+            // It comes again when its visibility ends by itself, or the timekeeper finds it.
+            warn!(error = error.in_full(), "wake-up could not be held");
+        }
+    }
+}
+
+/// What a panic says.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a word")
+}
