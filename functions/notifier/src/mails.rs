@@ -91,12 +91,13 @@ pub async fn settle(
         let page = cloud.mails_from(&run.mails, next, PAGE).await?;
         let Some(last) = page.last() else { break };
         next = last.number + 1;
-        stop = run.look_at(page).await?;
+        // Boxed: what it awaits is deeper than a compiler likes to lay out in one piece.
+        stop = Box::pin(run.look_at(page)).await?;
         if stop.is_none() && !run.has_time() && next < run.mails.count {
             stop = Some(Stop::OutOfTime);
         }
     }
-    run.leave(stop).await
+    Box::pin(run.leave(stop)).await
 }
 
 impl Run<'_> {

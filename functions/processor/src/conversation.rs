@@ -65,7 +65,9 @@ pub(crate) async fn carry_on(
         return Ok(Disposition::Nothing);
     };
     if let Some(queue) = header.conversation.queue() {
-        return in_order::carry_on(cloud, &header, queue, deadline, outbox, budget).await;
+        // Boxed, or the future of every run were as large as that of a queue.
+        let queue = in_order::carry_on(cloud, &header, queue, deadline, outbox, budget);
+        return Box::pin(queue).await;
     }
     let (replies, telling) = replies(deadline, outbox);
     let running = run(cloud, header, prefetched, deadline, replies, budget);

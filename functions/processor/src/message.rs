@@ -114,7 +114,8 @@ impl Batch<'_> {
     async fn fail(&self, message: Message) -> Option<String> {
         let key = &message.wake.conversation;
         error!(conversation = %key, deaths = message.deaths, "a call that invocations die with is failed");
-        match conversation::fail_next(self.cloud, key).await {
+        // Boxed, as what is run is: the futures of a batch stay of a size.
+        match Box::pin(conversation::fail_next(self.cloud, key)).await {
             Ok(()) => None,
             Err(error) => self.hand_back(message, &error).await,
         }

@@ -99,7 +99,9 @@ impl MailService {
     }
 
     pub async fn send(&self, mail: &Mail) -> Result<Sent, Error> {
-        self.session().send(mail).await
+        let session = self.session();
+        // Boxed: a reply awaits it from deep within.
+        Box::pin(session.send(mail)).await
     }
 
     /// Mails that the AWS account may send in a thousand seconds. `None`: SES does not say.

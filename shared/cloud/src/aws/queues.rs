@@ -424,6 +424,7 @@ mod tests {
         let wake = WakeUp {
             conversation: ConversationKey("7a".to_owned()),
             step: 3,
+            queue: None,
         };
         let body = serde_json::to_string(&wake).expect("JSON");
         let other = replacing(&body, 20);

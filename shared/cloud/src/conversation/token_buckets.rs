@@ -71,7 +71,7 @@ impl Cloud {
                 Some((thousandths, _)) => thousandths,
                 None => {
                     let before = record.rate.map_or(SANDBOX_THOUSANDTHS, |(rate, _)| rate);
-                    match self.mail.thousandths_per_second().await {
+                    match Box::pin(self.mail.thousandths_per_second()).await {
                         Some(said) => {
                             record.rate = Some((said, now));
                             said
