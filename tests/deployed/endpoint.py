@@ -10,7 +10,6 @@ import hmac
 import http.server
 import json
 import os
-import re
 import shlex
 import subprocess
 import threading
@@ -264,22 +263,21 @@ def send_response_to(url, when="OnCallComplete", kind="HTTPPost", **more):
 # Who calls ----------------------------------------------------------------------------------------
 
 
-def admin(*words):
+def aftercall(*words):
     """The operator's command; what it says, by its names."""
-    command = shlex.split(os.environ.get("ADMIN", "cargo run --quiet --release -p admin --"))
-    done = subprocess.run(
-        [*command, "--table", os.environ["ACCOUNTS_TABLE"], *words], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return dict(re.split(r" {2,}", line, maxsplit=1) for line in done.stdout.splitlines() if "  " in line)
+    command = shlex.split(os.environ.get("AFTERCALL", "cargo run --quiet --release -p aftercall --"))
+    options = ["--accounts-table", os.environ["ACCOUNTS_TABLE"], "--output", "json"]
+    done = subprocess.run([*command, *options, *words], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 def made(name):
     """A new account, with a user and an API client."""
     account = new(name)
-    secret = admin("account", "create", account, "tests/deployed")["webhook secret"]
-    client = admin("client", "create", account, account)
-    user = admin("user", "create", account, account)
-    return Account(client["client id"], client["client secret"], user["user"], user["password"], secret)
+    secret = aftercall("accounts", "create", account, "tests/deployed")["webhook_secret"]
+    client = aftercall("clients", "create", account, account)
+    user = aftercall("users", "create", account, account)
+    return Account(client["client_id"], client["client_secret"], user["user"], user["password"], secret)
 
 
 def given(prefix=""):

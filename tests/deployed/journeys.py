@@ -17,7 +17,7 @@ from endpoint import (
     SOAP_12,
     Receiver,
     accounts,
-    admin,
+    aftercall,
     ask,
     element,
     fields,
@@ -139,8 +139,8 @@ class Journeys(unittest.TestCase):
     def test_calls_that_do_not_say_how_are_queued_for_who_wants_it(self):
         by_account, by_client = made("journeys-async"), made("journeys-async")
         # Its client goes by the same name.
-        admin("account", "async", by_account.client_id, "on")
-        admin("client", "async", by_client.client_id, "on")
+        aftercall("accounts", "async", by_account.client_id, "on")
+        aftercall("clients", "async", by_client.client_id, "on")
         password = {"header": by_client.password_header()}
         for said, caller, how in (
             ("Queued", by_account, {}),

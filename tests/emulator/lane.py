@@ -42,9 +42,9 @@ MINUTE_S = 90
 
 
 class Lane:
-    def __init__(self, translated, built, local, admin):
+    def __init__(self, translated, built, local, aftercall):
         self.translated, self.built = json.loads(Path(translated).read_text()), Path(built)
-        self.local, self.admin = local, admin
+        self.local, self.aftercall = local, aftercall
         self.work = Path(tempfile.mkdtemp(prefix="emulator-"))
         self.processes = []
         self.clients = {}
@@ -168,7 +168,7 @@ class Lane:
             "ADDRESS": "https://" + self.front.api_host.split(":")[0],
             "MAILS": self.keeper + "/_local/mails",
             "ACCOUNTS_TABLE": self.outputs["AccountsTable"],
-            "ADMIN": str(self.admin),
+            "AFTERCALL": str(self.aftercall),
             "AWS_ENDPOINT_URL": self.emulator,
             "WAIT": "180",
         }

@@ -34,6 +34,7 @@ EXPECTED = {
     ("ProcessorRole", "dynamodb:PutItem", "ObjectsTable"),
     ("NotifierRole", "dynamodb:GetItem", "ObjectsTable"),
     ("NotifierRole", "ses:SendEmail", "MailSender"),
+    ("NotifierRole", "ses:GetAccount", "account"),
     ("TimekeeperRole", "dynamodb:Query", "CallsTable/index/due"),
 }
 
@@ -43,6 +44,8 @@ def names(resource):
     if "Fn::If" in resource:
         resource = resource["Fn::If"][1]  # of the stack's own, not one that was there already
     text = json.dumps(resource)
+    if resource == "*":
+        return "account"
     if "/index/due" in text:
         return "CallsTable/index/due"
     if "MailSender" in text:

@@ -1,6 +1,6 @@
 //! A call for later: checked, kept, given its place, answered.
 
-use calls::{AddressRule, AsyncResponseType, Call, Digest, Refusal};
+use calls::{AddressRule, AsyncResponseType, Call, Digest, QueueSettings, Refusal};
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
 use cloud::{Cloud, Error, OwnHosts};
@@ -55,8 +55,16 @@ pub async fn accept(
                 "The Idempotency-Key header must have 1 to 255 characters, in UTF-8",
             )));
         }
-        Some(key) => cloud.accept_once(call, &kept.canonical, key, now).await?,
-        None => cloud.accept(call, &kept.canonical, now).await?,
+        Some(key) => {
+            let queues = queues_of(cloud, &call).await?;
+            cloud
+                .accept_once(call, &kept.canonical, key, &queues, now)
+                .await?
+        }
+        None => {
+            let queues = queues_of(cloud, &call).await?;
+            cloud.accept(call, &kept.canonical, &queues, now).await?
+        }
     };
     Ok(match accepted {
         Accepted::Accepted(request_id) => {
@@ -73,6 +81,15 @@ pub async fn accept(
              24 hours. Use another key for another call",
         )),
     })
+}
+
+/// Whether a call alone stands in a queue of its account. Remembered for some minutes.
+async fn queues_of(cloud: &Cloud, call: &Call) -> Result<QueueSettings, Error> {
+    if call.conversation_id.is_some() {
+        return Ok(QueueSettings::default());
+    }
+    let account = cloud.accounts.account(&call.account, cloud.now()).await?;
+    Ok(account.map(|account| account.queue).unwrap_or_default())
 }
 
 /// Longest `Idempotency-Key`.

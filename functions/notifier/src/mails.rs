@@ -1,19 +1,25 @@
-//! The mails of triggered sends: each sent at most once.
+//! The mails of triggered sends: each sent at most once, and never more in a second than the mail
+//! service takes of the whole AWS account.
 //!
-//! A mail is claimed before the mail service is called. Should the power go after that, nobody
-//! knows whether it went out: it is *unknown*, and is not sent again by itself.
+//! A mail is claimed before the mail service is called, and only while there is time to hear its
+//! answer. What certainly never left is owed as before. Should the power go after the claim, or the
+//! answer never come, nobody knows whether it went out: it is *unknown*, and is not sent again by
+//! itself. Read in this order: this file (the mails of one call), [`sending`] (one mail).
 
-use calls::AccountId;
-use cloud::aws::mail::{Mail, Sent};
+mod sending;
+
+use std::collections::BTreeMap;
+
+use cloud::aws::mail::{ANSWER_MAX, MailSession};
 use cloud::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
-use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
+use cloud::conversation::token_buckets::MailTokens;
+use cloud::records::mail_record::{self, MailRecord, MailState, MailsRecord};
 use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailOrder, Overlay};
-use tracing::{error, info, warn};
 
 use crate::Disposition;
+use sending::Stands;
 
 /// Mails that are on their way to the mail service at the same time.
 const AT_ONCE: usize = 8;
@@ -21,53 +27,181 @@ const AT_ONCE: usize = 8;
 /// Mails that are read in one request.
 const PAGE: i32 = 50;
 
-/// A claim this old belongs to nobody any more: no function runs so long.
-const CLAIM_MAX: SignedDuration = SignedDuration::from_mins(15);
-
 /// When mails that are held, or claimed by somebody, are looked at again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
-/// How one mail stands after it has been looked at.
+/// When mails are looked at again whose service took none, or whose sender is not verified yet.
+const SERVICE_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+const UNVERIFIED_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
+/// What may be sent again within this time waits in the queue; later, the timekeeper wakes.
+const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
+
+/// Why a run stops before the last mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stands {
-    Done,
-    /// Not now: held, or in somebody's hands.
-    Open,
-    /// The mail service is out of reach: no use in going on.
-    Error,
+enum Stop {
+    /// Its time is up.
+    OutOfTime,
+    /// No more may be sent before that: the rate of the mail service.
+    NotBefore(Timestamp),
+    /// It is of no use before that.
+    Until(Timestamp),
 }
 
-/// Sends what is owed of a call's mails, as far as time allows.
+/// One look at the mails of a call.
+struct Run<'a> {
+    cloud: &'a Cloud,
+    session: MailSession,
+    deadline: Timestamp,
+    mails: MailsRecord,
+    /// Mails up to here need no more looking at.
+    done_through: u32,
+    all_done: bool,
+    /// Any was handed to the mail service.
+    sent_any: bool,
+    /// The message has been held before, or is older than the last look at these mails.
+    has_waited: bool,
+    /// Definitions that were looked at, and whether they hold their mails back.
+    holding: BTreeMap<String, bool>,
+}
+
+/// Sends what is owed of a call's mails, as far as time and the mail service's rate allow.
 pub async fn settle(
     cloud: &Cloud,
     wake: &ReplyWakeUp,
     deadline: Timestamp,
 ) -> Result<Disposition, Error> {
-    let Some(mut mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
+    let Some(mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
         return Ok(Disposition::Nothing);
     };
-    let mut done_through = mails.done_through;
-    let mut next = mails.done_through;
-    let mut error = false;
-    let mut all_done = true;
-    while next < mails.count && !error {
-        let page = cloud.mails_from(&mails, next, PAGE).await?;
+    let mut run = Run {
+        cloud,
+        session: cloud.mail.session(),
+        deadline,
+        done_through: mails.done_through,
+        has_waited: wake.step < mails.version,
+        mails,
+        all_done: true,
+        sent_any: false,
+        holding: BTreeMap::new(),
+    };
+    let mut next = run.mails.done_through;
+    let mut stop = None;
+    while next < run.mails.count && stop.is_none() {
+        let page = cloud.mails_from(&run.mails, next, PAGE).await?;
         let Some(last) = page.last() else { break };
-        let after = last.number + 1;
-        let sending = page.into_iter().map(|mail| send_one(cloud, mail));
-        let stands: Vec<Stands> = stream::iter(sending).buffered(AT_ONCE).collect().await;
-        error = stands.contains(&Stands::Error);
-        if all_done {
-            let done = stands
-                .iter()
-                .take_while(|stands| **stands == Stands::Done)
-                .count();
-            done_through += u32::try_from(done).unwrap_or(0);
-            all_done = done == stands.len();
+        next = last.number + 1;
+        // Boxed: what it awaits is deeper than a compiler likes to lay out in one piece.
+        stop = Box::pin(run.look_at(page)).await?;
+        if stop.is_none() && !run.has_time() && next < run.mails.count {
+            stop = Some(Stop::OutOfTime);
         }
-        next = after;
-        if cloud.now() >= deadline && next < mails.count {
-            mails = commit(cloud, &mails, done_through, Some(cloud.now() + LOOK_AGAIN)).await?;
+    }
+    Box::pin(run.leave(stop)).await
+}
+
+impl Run<'_> {
+    /// Whether an answer of the mail service could still be waited for.
+    fn has_time(&self) -> bool {
+        has_time(self.cloud, self.deadline)
+    }
+
+    async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<Stop>, Error> {
+        let mut wanted = 0;
+        for mail in &page {
+            if mail.state == MailState::Pending && !self.is_held(mail).await? {
+                wanted += 1;
+            }
+        }
+        let mut stop = None;
+        let mut may_be_sent = 0;
+        if wanted > 0 && !self.has_time() {
+            stop = Some(Stop::OutOfTime);
+        } else if wanted > 0 {
+            match self.cloud.take_mail_tokens(wanted).await? {
+                MailTokens::Some(tokens) => may_be_sent = tokens,
+                MailTokens::NotBefore(at) => stop = Some(Stop::NotBefore(at)),
+            }
+        }
+        let stands = self.send(page, may_be_sent).await;
+        let now = self.cloud.now();
+        if self.all_done {
+            let done = stands.iter().take_while(|it| **it == Stands::Done);
+            let done = done.count();
+            self.done_through += u32::try_from(done).unwrap_or(0);
+            self.all_done = done == stands.len();
+        }
+        let more_are_owed = wanted > may_be_sent && stop.is_none();
+        if stands.contains(&Stands::Throttled) {
+            return Ok(Some(Stop::NotBefore(self.cloud.pause_mails().await?)));
+        }
+        if stands.contains(&Stands::SenderUnverified) {
+            return Ok(Some(Stop::Until(now + UNVERIFIED_AGAIN)));
+        }
+        if stands.contains(&Stands::Error) {
+            return Ok(Some(Stop::Until(now + SERVICE_AGAIN)));
+        }
+        if stands.contains(&Stands::OutOfTime) {
+            return Ok(Some(Stop::OutOfTime));
+        }
+        Ok(match more_are_owed {
+            // A token is there again in a moment; the queue counts in seconds.
+            true => Some(Stop::NotBefore(now + SignedDuration::from_secs(1))),
+            false => stop,
+        })
+    }
+
+    /// Each mail of a page, the first `may_be_sent` of those that are owed sent.
+    async fn send(&mut self, page: Vec<MailRecord>, may_be_sent: u32) -> Vec<Stands> {
+        let mut left = may_be_sent;
+        let mut sending = Vec::with_capacity(page.len());
+        for mail in page {
+            let held = self.holding.get(&sending::definition_of(&mail)) == Some(&true);
+            let is_sent = mail.state == MailState::Pending && !held && left > 0;
+            left -= u32::from(is_sent);
+            self.sent_any |= is_sent;
+            let (cloud, session, deadline) = (self.cloud, &self.session, self.deadline);
+            sending.push(async move {
+                match is_sent {
+                    true => sending::send(cloud, session, &mail, deadline).await,
+                    false => sending::look(cloud, &mail).await,
+                }
+            });
+        }
+        stream::iter(sending).buffered(AT_ONCE).collect().await
+    }
+
+    async fn is_held(&mut self, mail: &MailRecord) -> Result<bool, Error> {
+        let definition = sending::definition_of(mail);
+        if let Some(held) = self.holding.get(&definition) {
+            return Ok(*held);
+        }
+        let held = sending::is_held(self.cloud, mail).await?;
+        self.holding.insert(definition, held);
+        Ok(held)
+    }
+
+    /// Commits how far it has come, and sees to it that somebody goes on.
+    async fn leave(self, stop: Option<Stop>) -> Result<Disposition, Error> {
+        let now = self.cloud.now();
+        let (due, goes_on) = match stop {
+            None => ((!self.all_done).then(|| now + LOOK_AGAIN), false),
+            Some(Stop::OutOfTime) => (Some(now + mail_record::LOOK_AGAIN), true),
+            Some(Stop::Until(at)) => (Some(at), false),
+            Some(Stop::NotBefore(at)) if at.duration_since(now) > HELD_MAX => (Some(at), false),
+            // Others take all there is: no message is held again and again, and so given up.
+            Some(Stop::NotBefore(_)) if !self.sent_any && self.has_waited => {
+                (Some(now + SERVICE_AGAIN), false)
+            }
+            Some(Stop::NotBefore(at)) if !self.sent_any => {
+                self.commit(Some(at + mail_record::LOOK_AGAIN)).await?;
+                return Ok(Disposition::WaitsUntil(at));
+            }
+            Some(Stop::NotBefore(at)) => (Some(at + mail_record::LOOK_AGAIN), true),
+        };
+        let mails = self.commit(due).await?;
+        if goes_on {
+            // A new message, so that a long send burns no message's receives.
             let wake = ReplyWakeUp {
                 conversation: mails.conversation.clone(),
                 sequence: mails.sequence,
@@ -75,146 +209,30 @@ pub async fn settle(
                 lane: Lane::Conversation,
                 step: mails.version,
             };
-            cloud.queues.send_reply_wake_ups_in_order(&[wake]).await?;
-            return Ok(Disposition::Nothing);
+            self.cloud
+                .queues
+                .send_reply_wake_ups_in_order(&[wake])
+                .await?;
         }
-    }
-    let due = (!all_done || error).then(|| cloud.now() + LOOK_AGAIN);
-    commit(cloud, &mails, done_through, due).await?;
-    if error {
-        Ok(Disposition::WaitsUntil(
-            cloud.now() + SignedDuration::from_secs(30),
-        ))
-    } else {
         Ok(Disposition::Nothing)
     }
-}
 
-async fn commit(
-    cloud: &Cloud,
-    mails: &MailsRecord,
-    done_through: u32,
-    due: Option<Timestamp>,
-) -> Result<MailsRecord, Error> {
-    match cloud
-        .commit_mails(mails, done_through, due, cloud.now())
-        .await
-    {
-        Ok(next) => Ok(next),
-        // The timekeeper came by, or another wake-up: the mails themselves say how they stand.
-        Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-        Err(CommitError::Cloud(error)) => Err(error),
-    }
-}
-
-async fn send_one(cloud: &Cloud, mail: MailRecord) -> Stands {
-    let now = cloud.now();
-    let settled = match mail.state {
-        MailState::Sent(_) | MailState::Failed | MailState::Unknown => return Stands::Done,
-        MailState::Sending(since) if now.duration_since(since) < CLAIM_MAX => return Stands::Open,
-        MailState::Sending(_) => {
-            warn!(conversation = %mail.conversation, number = mail.number, "mail is unknown");
-            cloud
-                .commit_mail(&mail, MailState::Unknown, now)
-                .await
-                .map(|_| Stands::Done)
-        }
-        MailState::Pending => send_pending(cloud, &mail, now).await,
-    };
-    match settled {
-        Ok(stands) => stands,
-        Err(CommitError::Conflict) => Stands::Open,
-        Err(CommitError::Cloud(error)) => {
-            warn!(error = error.in_full(), "mail is left for later");
-            Stands::Error
+    async fn commit(&self, due: Option<Timestamp>) -> Result<MailsRecord, Error> {
+        let (mails, through) = (&self.mails, self.done_through);
+        let committed = self
+            .cloud
+            .commit_mails(mails, through, due, self.cloud.now())
+            .await;
+        match committed {
+            Ok(next) => Ok(next),
+            // The timekeeper came by, or another wake-up: the mails themselves say how they stand.
+            Err(CommitError::Conflict) => Err(Error::Conflict(1)),
+            Err(CommitError::Cloud(error)) => Err(error),
         }
     }
 }
 
-async fn send_pending(
-    cloud: &Cloud,
-    mail: &MailRecord,
-    now: Timestamp,
-) -> Result<Stands, CommitError> {
-    let Ok(order) = serde_json::from_str::<MailOrder>(&mail.order) else {
-        error!(conversation = %mail.conversation, number = mail.number, "mail is not readable");
-        return cloud
-            .commit_mail(mail, MailState::Failed, now)
-            .await
-            .map(|_| Stands::Done);
-    };
-    if order.held && is_held(cloud, &order.account, &order.definition).await? {
-        return Ok(Stands::Open);
-    }
-    let claimed = cloud
-        .commit_mail(mail, MailState::Sending(now), now)
-        .await?;
-    match cloud.mail.send(&reply_mail(order)).await {
-        Ok(Sent::Taken) => {
-            info!(conversation = %mail.conversation, number = mail.number, "mail sent");
-            let now = cloud.now();
-            cloud
-                .commit_mail(&claimed, MailState::Sent(now), now)
-                .await?;
-            Ok(Stands::Done)
-        }
-        Ok(Sent::Rejected(reason)) => {
-            warn!(conversation = %mail.conversation, number = mail.number, reason, "mail rejected");
-            cloud
-                .commit_mail(&claimed, MailState::Failed, cloud.now())
-                .await?;
-            Ok(Stands::Done)
-        }
-        // Certain not to have been taken: it is owed as before.
-        Err(error) if error.was_refused() => {
-            warn!(
-                error = error.in_full(),
-                "mail service takes no mail at present"
-            );
-            cloud
-                .commit_mail(&claimed, MailState::Pending, cloud.now())
-                .await?;
-            Ok(Stands::Error)
-        }
-        // No answer: it may have gone out. The claim stays, and becomes *unknown*.
-        Err(error) => {
-            warn!(
-                error = error.in_full(),
-                number = mail.number,
-                "mail without an answer"
-            );
-            Ok(Stands::Open)
-        }
-    }
-}
-
-/// Whether the definition of a held mail is still not active.
-async fn is_held(cloud: &Cloud, account: &AccountId, definition: &str) -> Result<bool, Error> {
-    let overlay = Overlay::new(account);
-    let source = objects::retrieve_from(&overlay, "TriggeredSendDefinition");
-    let key = match &source {
-        Ok(Ok(source)) => source.direct_key("CustomerKey", definition, cloud.now()),
-        Ok(Err(_)) | Err(_) => None,
-    };
-    let Some(key) = key else { return Ok(true) };
-    let found = cloud.object(&key).await?;
-    let status = found
-        .as_ref()
-        .and_then(|found| found.text_of("TriggeredSendStatus"));
-    Ok(status != Some("Active"))
-}
-
-fn reply_mail(order: MailOrder) -> Mail {
-    Mail {
-        to: order.to,
-        from_name: order.from_name,
-        from_address: order.from_address,
-        reply_to: order.reply_to,
-        reply_to_name: order.reply_to_name,
-        subject: order.subject,
-        text: order.text,
-        html: order.html,
-        attachment: None,
-        headers: Vec::new(),
-    }
+fn has_time(cloud: &Cloud, deadline: Timestamp) -> bool {
+    let answer_max = SignedDuration::try_from(ANSWER_MAX).unwrap_or(SignedDuration::MAX);
+    cloud.now() + answer_max <= deadline
 }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tracing::info;
 
 use crate::call::{self, Turn};
+use crate::in_order;
 use crate::memory::Budget;
 use crate::reply::{Replies, replies};
 
@@ -42,8 +43,17 @@ struct Run<'a> {
     budget: &'a Budget,
 }
 
+/// How a run of a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// Its conversation has ended, too.
+    Ended,
+    Stopped(Disposition),
+}
+
 /// Takes a conversation as far as it goes: to its end, to a call that must wait, or to the
-/// deadline, at which it owes itself the next wake-up.
+/// deadline, at which it owes itself the next wake-up. For a call that stands in its account's
+/// queue, the queue.
 pub(crate) async fn carry_on(
     cloud: &Cloud,
     key: &ConversationKey,
@@ -51,27 +61,39 @@ pub(crate) async fn carry_on(
     outbox: Outbox,
     budget: &Budget,
 ) -> Result<Disposition, Error> {
-    let (replies, telling) = replies(deadline, outbox);
-    let run = Run {
-        prefetched: Prefetched::default(),
-        replies,
-        budget,
-    };
-    // The run lets go of its replies however it ends, and they are settled to the last.
-    let (left, ()) = tokio::join!(go_on(cloud, key, deadline, run), telling.settle(cloud));
-    left
-}
-
-async fn go_on(
-    cloud: &Cloud,
-    key: &ConversationKey,
-    deadline: Timestamp,
-    mut run: Run<'_>,
-) -> Result<Disposition, Error> {
     let Some((header, prefetched)) = cloud.begin_run(key).await? else {
         return Ok(Disposition::Nothing);
     };
-    run.prefetched = prefetched;
+    if let Some(queue) = header.conversation.queue() {
+        // Boxed, or the future of every run were as large as that of a queue.
+        let queue = in_order::carry_on(cloud, &header, queue, deadline, outbox, budget);
+        return Box::pin(queue).await;
+    }
+    let (replies, telling) = replies(deadline, outbox);
+    let running = run(cloud, header, prefetched, deadline, replies, budget);
+    // The run lets go of its replies however it ends, and they are settled to the last.
+    let (ran, ()) = tokio::join!(running, telling.settle(cloud));
+    Ok(match ran? {
+        Ran::Ended => Disposition::Nothing,
+        Ran::Stopped(left) => left,
+    })
+}
+
+/// The same for a conversation that was read, whose callers are told elsewhere.
+pub(crate) async fn run(
+    cloud: &Cloud,
+    header: ConversationRecord,
+    prefetched: Prefetched,
+    deadline: Timestamp,
+    replies: Replies,
+    budget: &Budget,
+) -> Result<Ran, Error> {
+    let key = &header.key.clone();
+    let mut run = Run {
+        prefetched,
+        replies,
+        budget,
+    };
     if let Some(next) = goes_on_from(&header.conversation) {
         run.replies
             .go_on_behind(cloud.replies_left(key, next).await?);
@@ -83,11 +105,12 @@ async fn go_on(
             Some(header) => header,
             None => match cloud.conversation_record(key).await? {
                 Some(header) => header,
-                None => return Ok(Disposition::Nothing),
+                None => return Ok(Ran::Ended),
             },
         };
         let went = match &header.conversation.phase {
-            Phase::Gathering | Phase::Ended(_) => return Ok(Disposition::Nothing),
+            Phase::Gathering => return Ok(Ran::Stopped(Disposition::Nothing)),
+            Phase::Ended(_) => return Ok(Ran::Ended),
             Phase::Closing { .. } => close(cloud, &header).await,
             Phase::Running(progress) => {
                 run_next(cloud, &header, *progress, deadline, &mut run).await
@@ -98,7 +121,7 @@ async fn go_on(
                 in_hand = Some(*next);
                 run.replies.add(actions);
             }
-            Ok(RunStep::Stopped(left)) => return Ok(left),
+            Ok(RunStep::Stopped(left)) => return Ok(Ran::Stopped(left)),
             Err(CommitError::Conflict) if conflicts < CONFLICTS_MAX => {
                 conflicts += 1;
                 run.replies.send_all();
@@ -114,7 +137,7 @@ async fn go_on(
             && !matches!(header.conversation.phase, Phase::Ended(_))
         {
             send_next_wake_up(cloud, header).await?;
-            return Ok(Disposition::Nothing);
+            return Ok(Ran::Stopped(Disposition::Nothing));
         }
     }
 }
@@ -148,6 +171,7 @@ async fn send_next_wake_up(cloud: &Cloud, header: &ConversationRecord) -> Result
     let wake = WakeUp {
         conversation: header.key.clone(),
         step: header.version,
+        queue: header.conversation.queue(),
     };
     cloud.queues.wake(header.conversation.priority, &wake).await
 }
@@ -180,6 +204,11 @@ async fn run_next(
         Turn::Expired => {
             let end = expired(&call, now);
             Ok(RunStep::on(cloud.commit_end(header, end, now).await?))
+        }
+        Turn::Now if header.conversation.is_to_enter() => {
+            let header = cloud.enter_queue(header, now).await?;
+            send_next_wake_up(cloud, &header).await?;
+            Ok(RunStep::Stopped(Disposition::Nothing))
         }
         Turn::Now => {
             let bytes = body.unpacked_bytes();
@@ -257,6 +286,7 @@ async fn wait(
     let wake = WakeUp {
         conversation: header.key.clone(),
         step: header.version,
+        queue: None,
     };
     cloud
         .wake_at(at, header.conversation.priority, &wake, now)
@@ -266,6 +296,7 @@ async fn wait(
 
 /// Ends a call that cannot be carried out, whatever is tried, and its conversation with it.
 pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error> {
+    let key = &in_order::at_fault(cloud, key).await?;
     for _ in 0..CONFLICTS_MAX {
         let Some(header) = cloud.conversation_record(key).await? else {
             return Ok(());

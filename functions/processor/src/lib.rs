@@ -2,11 +2,12 @@
 //! time allows.
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
-//! its message), [`conversation`] (one conversation, call after call), [`call`] (one call),
+//! its message), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
 //! [`memory`] (what it may need), [`reply`] (telling callers).
 
 pub mod call;
 pub mod conversation;
+mod in_order;
 mod memory;
 mod message;
 pub mod reply;
@@ -57,14 +58,14 @@ pub async fn run_batch(
     handed_back
 }
 
-/// The wake-ups of a batch, one for each conversation: a second one has nothing to add to the first,
+/// The wake-ups of a batch, one for each conversation or queue: a second one has nothing to add to the first,
 /// and if that is handed back, it comes again.
 fn read(deliveries: Vec<Delivery>) -> Vec<Message> {
     let mut seen = BTreeSet::new();
     let mut messages = Vec::new();
     for delivery in deliveries {
         match cloud::aws::queues::read_wake_up(&delivery.body) {
-            Ok(wake) if seen.insert(wake.conversation.clone()) => {
+            Ok(wake) if seen.insert(wake.group().clone()) => {
                 messages.push(Message::new(delivery, wake));
             }
             Ok(_) => {}

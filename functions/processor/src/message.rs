@@ -114,7 +114,8 @@ impl Batch<'_> {
     async fn fail(&self, message: Message) -> Option<String> {
         let key = &message.wake.conversation;
         error!(conversation = %key, deaths = message.deaths, "a call that invocations die with is failed");
-        match conversation::fail_next(self.cloud, key).await {
+        // Boxed, as what is run is: the futures of a batch stay of a size.
+        match Box::pin(conversation::fail_next(self.cloud, key)).await {
             Ok(()) => None,
             Err(error) => self.hand_back(message, &error).await,
         }
@@ -135,8 +136,8 @@ impl Batch<'_> {
     async fn hand_back(&self, message: Message, error: &Error) -> Option<String> {
         let (key, delivery) = (&message.wake.conversation, &message.delivery);
         warn!(conversation = %key, error = error.in_full(), "handed back");
-        let queue = Queue::Calls(self.priority);
-        match self.cloud.hand_back(queue, &key.0, delivery).await {
+        let (queue, group) = (Queue::Calls(self.priority), message.wake.group());
+        match self.cloud.hand_back(queue, &group.0, delivery).await {
             Ok(HandedBack::Replaced) => None,
             Ok(HandedBack::Pausing) => Some(message.delivery.message_id),
             Err(error) => {

@@ -4,13 +4,15 @@
 //!
 //! What it finds twice does no harm: it only wakes, and moves the time of the next look.
 
+mod release;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use calls::{Action, ConversationKey, Due, Phase, Step};
 use cloud::aws::table::DueEntry;
 use cloud::conversation::waiting::has_waited_long;
-use cloud::records::conversation_record::{ConversationRecord, parked_shard};
+use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -67,19 +69,19 @@ pub async fn look_ahead(
         maintenance: switch == Some(true),
         deadline,
     };
-    let mut parts = Vec::new();
-    for shard in cloud::due::shards() {
-        let parked = parked_shard(&shard);
-        parts.push(shard);
-        if may_go_on(switch, now) {
-            parts.push(parked);
+    let parts = cloud::due::shards();
+    // Boxed, as those below are: all of them at once would not fit a small stack.
+    let looking = parts.map(|part| Box::pin(look_through(round, part)));
+    let looking = stream::iter(looking).buffer_unordered(PARTS_AT_ONCE);
+    let looking = looking.collect::<Vec<_>>();
+    let releasing = async {
+        match may_go_on(switch, now) {
+            true => Some(Box::pin(release::release(round)).await),
+            false => None,
         }
-    }
-    let looking = parts.into_iter().map(|part| look_through(round, part));
-    let went: Vec<_> = stream::iter(looking)
-        .buffer_unordered(PARTS_AT_ONCE)
-        .collect()
-        .await;
+    };
+    let (mut went, released) = futures_util::join!(looking, releasing);
+    went.extend(released);
     let mut minute = Minute::default();
     let mut first_error = None;
     for (looked, error) in went {

@@ -150,13 +150,19 @@ impl AwsRequest {
         let json: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let sends =
             request.method() == Method::POST && request.uri().path() == "/v2/email/outbound-emails";
+        let asks = request.method() == Method::GET && request.uri().path() == "/v2/email/account";
+        let operation = match (sends, asks) {
+            (true, _) => "SendEmail",
+            (false, true) => "GetAccount",
+            (false, false) => "",
+        };
         let to = json["Destination"]["ToAddresses"].as_array();
         let to: Vec<_> = to.into_iter().flatten().filter_map(Value::as_str).collect();
         Self {
             service: Service::Ses,
-            operation: named_or_path(if sends { "SendEmail" } else { "" }, request),
+            operation: named_or_path(operation, request),
             resource: text(&json, "FromEmailAddress")
-                .unwrap_or_default()
+                .unwrap_or("account")
                 .to_owned(),
             key: shortened(to.join(", ")),
             json,

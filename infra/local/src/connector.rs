@@ -88,7 +88,8 @@ impl LocalCloud {
         let fault = self.faults().decide(&aws_request);
         match fault {
             Some(InjectedFault::LoseRequest) => {
-                return Err(ConnectorError::io("connection refused".into()));
+                let refused = std::io::ErrorKind::ConnectionRefused;
+                return Err(ConnectorError::io(std::io::Error::from(refused).into()));
             }
             // Not as an I/O error: that would be tried again, and the dead do not try.
             Some(InjectedFault::CrashBefore) => return Err(dead()),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,11 +24,16 @@ const MAIL_BYTES_MAX: usize = 40 << 20;
 /// Most recipients of one mail. AWS's figure.
 const RECIPIENTS_MAX: usize = 50;
 
+/// Mails in a second that a local account may send: more than anybody tries.
+const RATE: u32 = 1_000;
+
 /// A no that SES gives without the sender's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailFault {
     /// SES does not take this mail.
     MessageRejected,
+    /// Nor any of this sender, until somebody has verified it.
+    SenderNotVerified,
     TooManyRequests,
     AccountSendingPaused,
 }
@@ -44,6 +50,10 @@ struct SendRequest {
     mails: Vec<CapturedMail>,
     next_faults: VecDeque<MailFault>,
     fault: Option<MailFault>,
+    /// Mails in a second; none: [`RATE`].
+    rate: Option<u32>,
+    /// How often it was asked for more than that.
+    throttled: usize,
     log: Option<PathBuf>,
 }
 
@@ -149,8 +159,35 @@ impl Ses {
         held(&self.post).next_faults.push_back(fault);
     }
 
+    /// Takes no more mails in a second from now on, and says so to who asks.
+    pub fn set_rate(&self, mails_per_second: u32) {
+        held(&self.post).rate = Some(mails_per_second);
+    }
+
+    /// How many mails were refused because they were too many.
+    pub fn throttled(&self) -> usize {
+        held(&self.post).throttled
+    }
+
+    fn account(&self) -> Value {
+        let rate = held(&self.post).rate.unwrap_or(RATE);
+        json!({
+            "EnforcementStatus": "HEALTHY",
+            "ProductionAccessEnabled": true,
+            "SendingEnabled": true,
+            "SendQuota": {
+                "Max24HourSend": f64::from(rate) * 86_400.0,
+                "MaxSendRate": f64::from(rate),
+                "SentLast24Hours": 0.0,
+            },
+        })
+    }
+
     /// Answers one request of AWS's REST protocol.
     pub(crate) fn answer(&self, aws_request: &AwsRequest) -> Result<Value, WireFailure> {
+        if aws_request.operation == "GetAccount" {
+            return Ok(self.account());
+        }
         if aws_request.operation != "SendEmail" {
             return Err(WireFailure::not_built(format!(
                 "SES {}",
@@ -162,10 +199,15 @@ impl Ses {
         let mut post = held(&self.post);
         let fault = post.next_faults.pop_front().or(post.fault);
         if let Some(fault) = fault {
-            return Err(refusal(fault));
+            let sender = request.from_email_address.unwrap_or_default();
+            return Err(refusal(fault, &sender));
         }
         let mut mail = mail_from(request)?;
         mail.at = self.clock.now();
+        if post.is_full(mail.at) {
+            post.throttled += 1;
+            return Err(refusal(MailFault::TooManyRequests, ""));
+        }
         // Counted, not drawn, so that two runs of a test are the same.
         mail.id = format!("0100000000000000-{:08x}", post.mails.len() + 1);
         let id = mail.id.clone();
@@ -175,6 +217,13 @@ impl Ses {
 }
 
 impl SendRequest {
+    /// Whether the second before that has all the mails that it may have.
+    fn is_full(&self, now: Timestamp) -> bool {
+        let within = now - SignedDuration::from_secs(1);
+        let lately = self.mails.iter().rev().take_while(|mail| mail.at > within);
+        u32::try_from(lately.count()).unwrap_or(u32::MAX) >= self.rate.unwrap_or(RATE)
+    }
+
     /// A line that cannot be written is lost: the file is a convenience of the local server.
     fn keep(&mut self, mail: CapturedMail) {
         if let Some((file, mut line)) = self.log.as_ref().zip(serde_json::to_string(&mail).ok()) {
@@ -254,11 +303,21 @@ fn simple_mail(simple: Simple, reply_to: &[String]) -> Result<CapturedMail, Wire
     })
 }
 
-fn refusal(fault: MailFault) -> WireFailure {
+fn refusal(fault: MailFault, sender: &str) -> WireFailure {
     match fault {
-        MailFault::MessageRejected => {
-            WireFailure::new(400, "MessageRejected", "Email address is not verified.")
-        }
+        MailFault::MessageRejected => WireFailure::new(
+            400,
+            "MessageRejected",
+            "Transaction failed: the content of the message was refused.",
+        ),
+        MailFault::SenderNotVerified => WireFailure::new(
+            400,
+            "MessageRejected",
+            format!(
+                "Email address is not verified. The following identities failed the check in \
+                 region US-EAST-1: {sender}"
+            ),
+        ),
         MailFault::TooManyRequests => WireFailure::new(
             429,
             "TooManyRequestsException",

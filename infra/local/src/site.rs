@@ -198,16 +198,38 @@ fn is_aws(headers: &HeaderMap) -> bool {
 }
 
 async fn aws(site: &Site, head: Parts, body: Bytes) -> Response {
+    let turns_switch = turns_switch(&head.headers, &body);
     let request = http::Request::from_parts(head, body);
     let local = site.stack.local.clone();
     // A task of its own, for the same reason.
     match tokio::spawn(async move { local.answer(request) }).await {
-        Ok(answer) => answer.map(axum::body::Body::from).into_response(),
+        Ok(answer) => {
+            if turns_switch {
+                let functions = site.stack.functions.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = functions.tick().await {
+                        tracing::warn!(%error, "the timekeeper met an error");
+                    }
+                });
+            }
+            answer.map(axum::body::Body::from).into_response()
+        }
         Err(_) => say(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the local cloud panicked\n",
         ),
     }
+}
+
+/// The operator's command turns the switch for maintenance: what waits for that goes on at once,
+/// rather than with the next round of the timekeeper.
+fn turns_switch(headers: &HeaderMap, body: &Bytes) -> bool {
+    let target = headers.get("x-amz-target");
+    let target = target
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let body = std::str::from_utf8(body).unwrap_or_default();
+    target.ends_with(".PutItem") && body.contains(r#""S":"SWITCH""#)
 }
 
 fn say(status: StatusCode, text: &str) -> Response {

@@ -213,6 +213,7 @@ impl Stack {
             is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
+            queue: calls::QueueSettings::default(),
         };
         self.cloud.accounts.put_account(&account).await?;
         Ok(())

@@ -159,11 +159,18 @@ impl Used {
         let own = match (service, operation) {
             (Service::Sqs, _) => prices::FIFO_REQUEST,
             (Service::Scheduler, "(fired)") => prices::SCHEDULE_INVOCATION,
-            (Service::Ses, _) => prices::MAIL,
+            (Service::Ses, "SendEmail") => prices::MAIL,
             (Service::S3, "GetObject" | "HeadObject") => prices::S3_READ,
             (Service::S3, "PutObject" | "ListObjectsV2") => prices::S3_WRITE,
             (Service::Kms, _) => prices::KMS_REQUEST,
-            (Service::DynamoDb | Service::Scheduler | Service::S3 | Service::Callback, _) => 0.0,
+            (
+                Service::DynamoDb
+                | Service::Scheduler
+                | Service::Ses
+                | Service::S3
+                | Service::Callback,
+                _,
+            ) => 0.0,
         };
         prices::WRITE_UNIT * (self.table_writes + self.index_writes)
             + prices::READ_UNIT * (self.table_reads + self.index_reads)

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::options::Options;
+use crate::options::{Options, QueuePriority};
 use crate::refusal::Refusal;
 
 /// Most calls in one conversation: their arrival bitmap then fits 1,250 bytes of the header record.
@@ -92,6 +92,11 @@ impl ConversationKey {
     /// Where it is remembered what an `Idempotency-Key` stands for.
     pub fn of_idempotency(account: &AccountId, idempotency_key: &str) -> Self {
         Self::hashed("idempotency", &account.0, idempotency_key)
+    }
+
+    /// Where the calls alone of an account and a priority stand in one queue.
+    pub fn of_queue(account: &AccountId, priority: QueuePriority) -> Self {
+        Self::hashed("queue", &account.0, priority.name())
     }
 
     fn hashed(kind: &str, account: &str, name: &str) -> Self {

@@ -7,9 +7,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::call::{AccountId, Call, CallsInConversation, ConversationId, Place, SequenceCode};
+use crate::call::{
+    AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Place, SequenceCode,
+};
 use crate::end_reason::EndReason;
 use crate::options::QueuePriority;
+use crate::queue_order::QueuePlace;
 use crate::received_set::ReceivedSet;
 use crate::refusal::Refusal;
 
@@ -38,6 +41,8 @@ pub struct Conversation {
     pub priority: QueuePriority,
     pub phase: Phase,
     pub due: Due,
+    /// Of a call alone that stands in its account's queue.
+    pub queue_place: Option<QueuePlace>,
 }
 
 /// Where a conversation stands.
@@ -116,7 +121,8 @@ impl Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     At(Timestamp),
-    /// As soon as calls are carried out again: kept apart, so that a backlog of maintenance does
+    /// As soon as calls are carried out again, those of high priority first, then by this time: kept
+    /// apart, so that a backlog of maintenance does
     /// not stand in the way of what is due by its time.
     Parked(Timestamp),
     Never,
@@ -173,8 +179,28 @@ impl Conversation {
             priority: call.options.queue_priority,
             phase: Phase::Gathering,
             due: Due::At(now + LOOK_AGAIN),
+            queue_place: None,
         };
         conversation.accept(call, now)
+    }
+
+    /// The queue that it stands in, among others.
+    pub fn queue(&self) -> Option<ConversationKey> {
+        let is_there = self.queue_place.is_some_and(|place| place.entered);
+        is_there.then(|| ConversationKey::of_queue(&self.account, self.priority))
+    }
+
+    /// Whether it is to stand in its account's queue once its time has come.
+    pub fn is_to_enter(&self) -> bool {
+        self.queue_place.is_some_and(|place| !place.entered)
+    }
+
+    /// Its time has come.
+    pub fn entered(mut self) -> Self {
+        if let Some(place) = &mut self.queue_place {
+            place.entered = true;
+        }
+        self
     }
 
     /// One more call has come.
@@ -321,6 +347,20 @@ impl Conversation {
                 Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => return,
             }
         }
+    }
+}
+
+impl Step<Joined> {
+    /// The call that opened it stands in its account's queue, from its time on.
+    pub fn in_queue(mut self, number: u64) -> Self {
+        let entered = !self
+            .actions
+            .iter()
+            .any(|it| matches!(it, Action::WakeUpAt(_)));
+        if let Some(conversation) = &mut self.conversation {
+            conversation.queue_place = Some(QueuePlace { number, entered });
+        }
+        self
     }
 }
 

@@ -4,7 +4,8 @@
 //! [`conversation`] and [`course`] (where it stands among the others: every step of its life),
 //! [`outcome`] (how
 //! it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its code), [`permits`]
-//! (how many calls an account may make).
+//! (how many calls an account may make), [`queue_order`] (in which order and how often its calls alone
+//! are begun), [`token_bucket`] (how often something is begun).
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
 //! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
@@ -15,10 +16,12 @@ pub mod end_reason;
 pub mod lifecycle;
 pub mod options;
 pub mod outcome;
+pub mod queue_order;
 pub mod rate_limit;
 pub mod received_set;
 pub mod refusal;
 pub mod reply;
+pub mod token_bucket;
 
 pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
@@ -34,9 +37,11 @@ pub use options::{
     Subscription, Warning,
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
+pub use queue_order::{QueueOrder, QueuePlace, QueueRate, QueueSettings, RatePeriod};
 pub use rate_limit::{
     CALLS_PER_SECOND_MAX, Limit, RateLimit, RateLimitAnswer, Reservation, Window,
 };
 pub use received_set::ReceivedSet;
 pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
 pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject};
+pub use token_bucket::{Rate, TokenBucket, TokensTaken};

@@ -109,9 +109,10 @@ impl Conversation {
         self
     }
 
-    /// Nothing is carried out at present: found again when that is over.
+    /// Nothing is carried out at present: found again when that is over, in the order in which calls
+    /// were accepted.
     pub fn park(mut self, now: Timestamp) -> Self {
-        self.due = Due::Parked(now);
+        self.due = Due::Parked(self.last_arrival.min(now));
         self
     }
 

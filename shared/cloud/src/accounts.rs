@@ -3,7 +3,7 @@
 //! | pk                  | sk            | holds                                                        |
 //! |---------------------|---------------|--------------------------------------------------------------|
 //! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
-//! |                     |               | calls a second                                               |
+//! |                     |               | calls a second, order and rate of its queue, version         |
 //! | hash of a user name | `USER`        | account, hash of the password, async by default              |
 //! | the same            | `USER`        | instead of the hash the sealed password, see `digest_users`  |
 //! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default                |
@@ -19,14 +19,16 @@
 //! are sealed, and the webhook secrets, which sign. They are 256 bits of chance, so that no slow hash is needed to keep them from being guessed. Who was let in
 //! is remembered for some minutes in a warm function.
 
+pub(crate) mod account_changes;
 pub(crate) mod digest_users;
+pub mod login_changes;
 pub mod rate_limit;
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{AccountId, RateLimit};
+use calls::{AccountId, QueueSettings, RateLimit};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -36,7 +38,7 @@ use crate::aws::encrypted_password::PasswordEncryption;
 use crate::aws::table::{Key, Table};
 use crate::error::Error;
 use crate::maintenance::Switch;
-use crate::records::item::{ItemReader, ItemWriter};
+use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How long a token is good for. The original's figure.
 pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(1_080);
@@ -70,6 +72,24 @@ pub struct Account {
     pub owns: Vec<AccountId>,
     /// Calls that it may make in a second; 0: as many as it likes. `None`: what the set allows.
     pub calls_per_second: Option<u32>,
+    /// In which order and how often its calls alone are begun.
+    pub queue: QueueSettings,
+}
+
+impl Account {
+    /// As it is made: what more it may have is given to it later.
+    pub fn new(id: AccountId, name: &str, webhook_secret: String) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            webhook_secret,
+            async_by_default: false,
+            is_strict: false,
+            owns: Vec::new(),
+            calls_per_second: None,
+            queue: QueueSettings::default(),
+        }
+    }
 }
 
 /// What came of a token.
@@ -108,7 +128,7 @@ pub struct Accounts {
 pub(crate) struct Remembered {
     logins: HashMap<String, (Caller, Timestamp)>,
     tokens: HashMap<String, (Caller, Timestamp)>,
-    accounts: HashMap<AccountId, (Account, Timestamp)>,
+    pub(crate) accounts: HashMap<AccountId, (Account, Timestamp)>,
     pub(crate) digest_users: HashMap<String, (DigestUser, Timestamp)>,
     pub(crate) permits: HashMap<AccountId, RateLimit>,
 }
@@ -203,16 +223,7 @@ impl Accounts {
         let Some(item) = self.table.get(&account_key(id)).await? else {
             return Ok(None);
         };
-        let item = ItemReader(item);
-        let account = Account {
-            id: id.clone(),
-            name: item.text("name")?.to_owned(),
-            webhook_secret: item.text("webhook_secret")?.to_owned(),
-            async_by_default: item.maybe_text("async_by_default") == Some("true"),
-            is_strict: item.maybe_text("strict") == Some("true"),
-            owns: item.json("owns")?,
-            calls_per_second: item.maybe_number("calls_per_second"),
-        };
+        let account = account_in(id, &ItemReader(item))?;
         let until = now + REMEMBERED;
         let accounts = &mut self.remembered().accounts;
         remember(accounts, id.clone(), account.clone(), until);
@@ -236,18 +247,9 @@ impl Accounts {
         (&self.table, Key::new("SWITCH", "MAINTENANCE"))
     }
 
+    /// Whatever was there before: for the account that a local server opens with.
     pub async fn put_account(&self, account: &Account) -> Result<(), Error> {
-        let item = ItemWriter::new(account_key(&account.id))
-            .text("name", &account.name)
-            .text("webhook_secret", &account.webhook_secret)
-            .text("async_by_default", account.async_by_default.to_string())
-            .text("strict", account.is_strict.to_string())
-            .json("owns", &account.owns);
-        let item = match account.calls_per_second {
-            Some(calls) => item.number("calls_per_second", calls),
-            None => item,
-        };
-        self.table.put(item.done()).await
+        self.table.put(account_item(account, 1)).await
     }
 
     /// A user's password or an API client's secret, which nobody has chosen: see
@@ -259,13 +261,9 @@ impl Accounts {
         secret: &str,
         caller: &Caller,
     ) -> Result<(), Error> {
-        let item = ItemWriter::new(login_key(login, name))
-            .text("name", name)
-            .text("secret_hash", secret_hash(login, name, secret))
-            .text("account", &caller.account.0)
-            .text("async_by_default", caller.async_by_default.to_string())
-            .done();
-        self.table.put(item).await
+        self.table
+            .put(login_item(login, name, secret, caller))
+            .await
     }
 
     /// Whether the calls of an API client that name no RequestType are queued, from its next token
@@ -336,7 +334,51 @@ pub(crate) fn is_on(switch: &ItemReader) -> bool {
     switch.maybe_text("on") == Some("true")
 }
 
-fn account_key(id: &AccountId) -> Key {
+pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, Error> {
+    Ok(Account {
+        id: id.clone(),
+        name: item.text("name")?.to_owned(),
+        webhook_secret: item.text("webhook_secret")?.to_owned(),
+        async_by_default: item.maybe_text("async_by_default") == Some("true"),
+        is_strict: item.maybe_text("strict") == Some("true"),
+        owns: item.json("owns")?,
+        calls_per_second: item.maybe_number("calls_per_second"),
+        queue: match item.has("queue") {
+            true => item.json("queue")?,
+            false => QueueSettings::default(),
+        },
+    })
+}
+
+pub(crate) fn account_item(account: &Account, version: u64) -> Item {
+    let item = ItemWriter::new(account_key(&account.id))
+        .number("version", version)
+        .text("name", &account.name)
+        .text("webhook_secret", &account.webhook_secret)
+        .text("async_by_default", account.async_by_default.to_string())
+        .text("strict", account.is_strict.to_string())
+        .json("owns", &account.owns);
+    let item = match account.calls_per_second {
+        Some(calls) => item.number("calls_per_second", calls),
+        None => item,
+    };
+    let item = match account.queue == QueueSettings::default() {
+        true => item,
+        false => item.json("queue", &account.queue),
+    };
+    item.done()
+}
+
+pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller) -> Item {
+    ItemWriter::new(login_key(login, name))
+        .text("name", name)
+        .text("secret_hash", secret_hash(login, name, secret))
+        .text("account", &caller.account.0)
+        .text("async_by_default", caller.async_by_default.to_string())
+        .done()
+}
+
+pub(crate) fn account_key(id: &AccountId) -> Key {
     Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")
 }
 

@@ -40,9 +40,21 @@ pub enum Error {
     /// No answer: it may have gone out.
     #[error("mail service gave no answer")]
     Mail(#[source] BoxError),
-    /// It answered, and did not take it: throttled, paused, over its quota.
+    /// It answered, and did not take it: paused, suspended.
     #[error("mail service takes no mail at present")]
     MailRefused(#[source] BoxError),
+    /// The mail certainly never left: no address, no connection, or no request that could be built.
+    #[error("mail service was not reached")]
+    MailNotSent(#[source] BoxError),
+    /// It answered that this is too much: its rate, or the quota of a day.
+    #[error("mail service is asked too often")]
+    MailThrottled(#[source] BoxError),
+    /// The sender is not verified yet, which the stack's owner can mend.
+    #[error("sender of the mail is not verified with the mail service")]
+    MailSenderUnverified(#[source] BoxError),
+    /// The recipient is not verified, and in SES's sandbox must be.
+    #[error("recipient of the mail is not verified with the mail service, which is in its sandbox")]
+    MailRecipientUnverified(#[source] BoxError),
     /// Others changed the same record each time we looked.
     #[error("overtaken {0} times by others at the same record")]
     Conflict(u32),
@@ -69,6 +81,10 @@ impl Error {
             | Self::PasswordEncryption { .. }
             | Self::Mail(_)
             | Self::MailRefused(_)
+            | Self::MailNotSent(_)
+            | Self::MailThrottled(_)
+            | Self::MailSenderUnverified(_)
+            | Self::MailRecipientUnverified(_)
             | Self::Newer { .. }
             | Self::Conflict(_) => false,
         }
@@ -76,7 +92,14 @@ impl Error {
 
     /// Whether it is certain that what was asked for was not done.
     pub const fn was_refused(&self) -> bool {
-        matches!(self, Self::MailRefused(_))
+        matches!(
+            self,
+            Self::MailRefused(_)
+                | Self::MailNotSent(_)
+                | Self::MailThrottled(_)
+                | Self::MailSenderUnverified(_)
+                | Self::MailRecipientUnverified(_)
+        )
     }
 
     /// With every cause, for the one log line that is written about it.

@@ -4,9 +4,9 @@
 //! condition expression there is), the records (`header`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`due`] (what must be looked at again), [`queues`]
-//! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`replies`] and [`mail`] and [`callback`] (what goes out),
-//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), [`permits`]
-//! (how often) and [`maintenance`] (whether anything is carried out).
+//! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
+//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
+//! (what the operator makes of them), [`permits`] (how often) and [`maintenance`] (whether anything is carried out).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -58,13 +58,19 @@ impl Cloud {
         let settings = Settings::from_environment()?;
         let config = aws::clients::from_environment()?;
         let callbacks = outbound::callback::guarded_connector(settings.allow_http_callbacks);
-        Ok(Self::new(
+        let mail = aws::mail::MailService::new(
+            &config,
+            &settings.mail_sender,
+            aws::mail::Connections::New,
+        );
+        let cloud = Self::new(
             settings,
             &config,
             callbacks,
             Clock::system(),
             Random::system(),
-        ))
+        );
+        Ok(Self { mail, ..cloud })
     }
 
     /// For the functions that post callbacks: what they are posted with is made at its start, while
@@ -104,7 +110,11 @@ impl Cloud {
             queues: aws::queues::Queues::new(aws::lean_clients::sqs(config), &settings),
             schedules: aws::schedules::Schedules::new(config, &settings, &region),
             large_bodies: aws::large_bodies::LargeBodies::new(config, &settings.bodies_bucket),
-            mail: aws::mail::MailService::new(config, &settings.mail_sender),
+            mail: aws::mail::MailService::new(
+                config,
+                &settings.mail_sender,
+                aws::mail::Connections::Configured,
+            ),
             callback: outbound::callback::Callback::new(
                 callbacks,
                 settings.allow_http_callbacks,

@@ -22,6 +22,8 @@ pub struct Plot {
     /// The queues lose everything as soon as the calls are taken in, so that it is the timekeeper
     /// who finds them.
     pub is_found: bool,
+    /// The account has its calls alone carried out as they were accepted.
+    pub in_order: bool,
     /// How long it may take until all is well again.
     pub after: SignedDuration,
     pub promises: fn(&Ended) -> Result<(), String>,
@@ -117,6 +119,9 @@ async fn play(plot: &Plot, world: Option<World>) -> Ended {
     for call in &plot.before {
         caller.does(call.clone()).await;
     }
+    if plot.in_order {
+        caller.has_its_calls_in_order().await;
+    }
     let faults = caller.local().faults().clone();
     let first = faults.requests_made();
     if let Some(world) = world {
@@ -155,6 +160,9 @@ async fn send_unanswered(caller: &mut Story, plot: &Plot, answers: &mut [BTreeSe
             let answer = caller.sends(call.clone()).await;
             if answer.is_queued() {
                 answers.insert(answer.request_id());
+            } else if plot.in_order {
+                // Whoever needs an order sends no call before the answer to the last one.
+                return;
             }
         }
     }

@@ -156,6 +156,7 @@ impl Story {
             is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
+            queue: calls::QueueSettings::default(),
         }
     }
 
@@ -196,6 +197,24 @@ impl Story {
     pub async fn is_limited_to(&mut self, calls_per_second: u32) {
         let account = Account {
             calls_per_second: Some(calls_per_second),
+            ..self.account_record()
+        };
+        self.puts(&account).await;
+    }
+
+    /// From now on its account's calls alone are carried out one after another.
+    pub async fn has_its_calls_in_order(&mut self) {
+        self.queues_as(calls::QueueSettings {
+            order: calls::QueueOrder::Received,
+            ..calls::QueueSettings::default()
+        })
+        .await;
+    }
+
+    /// From now on its account's calls alone stand in queues like that.
+    pub async fn queues_as(&mut self, queue: calls::QueueSettings) {
+        let account = Account {
+            queue,
             ..self.account_record()
         };
         self.puts(&account).await;

@@ -249,7 +249,7 @@ async fn a_triggered_send_costs_a_mail_and_three_calls_at_most() {
     caller.settles().await;
     let used = with_invocations(usage.since(&mark), 0.0);
     println!("A triggered send of one mail\n{used}\n");
-    let mails = used.used_of(Service::Ses).billed;
+    let mails = used.used(Service::Ses, "SendEmail").billed;
     assert!((mails - 1.0).abs() < 1e-9, "{mails} mails");
     let single = used_by(vec![call().creating(subscriber("ann"))]).await;
     let rest = used.price_per_million() - local::prices::MAIL;

@@ -20,6 +20,7 @@ fn of_three() -> Plot {
             part(2).deleting(subscriber("ann")),
         ],
         is_found: false,
+        in_order: false,
         after: minutes(20),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK", "3 OK"])?;
@@ -45,6 +46,7 @@ fn of_three_that_fails() -> Plot {
             part(3),
         ],
         is_found: false,
+        in_order: false,
         after: minutes(20),
         promises: |ended| {
             let outcomes: Vec<String> = ended
@@ -87,6 +89,7 @@ fn of_many_objects() -> Plot {
                 .calling_back(ADDRESS),
         ],
         is_found: false,
+        in_order: false,
         after: minutes(20),
         promises: |ended| {
             let expected: Vec<String> = (10..80).map(|number| number.to_string()).collect();
@@ -108,6 +111,7 @@ fn alone() -> Plot {
                 .keyed("key-1"),
         ],
         is_found: false,
+        in_order: false,
         after: minutes(20),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
@@ -134,6 +138,7 @@ fn triggered_send() -> Plot {
         before: vec![call().creating(definition)],
         calls: vec![part("welcome-1", 1, 1).creating(send).telling(reply)],
         is_found: false,
+        in_order: false,
         after: hours(2),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
@@ -182,6 +187,44 @@ async fn a_conversation_that_fails_and_is_found_survives_every_cut() {
     let found = Plot {
         is_found: true,
         ..of_three_that_fails()
+    };
+    println!("{} worlds", cut_anywhere(found).await);
+}
+
+/// Each needs what the one before it did, and fails when it is done twice.
+fn alone_in_order() -> Plot {
+    let alone = |number: u32| {
+        call()
+            .calling_back(&format!("https://client.example.com/n{number}"))
+            .keyed(&format!("key-{number}"))
+    };
+    Plot {
+        before: Vec::new(),
+        calls: vec![
+            alone(1).creating(attribute("ann", "Step", "1")),
+            alone(2).deleting(subscriber("ann")),
+            alone(3).creating(attribute("ann", "Step", "3")),
+        ],
+        is_found: false,
+        in_order: true,
+        after: minutes(20),
+        promises: |ended| {
+            ended.is("effects", &ended.stored, &["ann"])?;
+            ended.is("told", &ended.told_of(), &["n1 OK", "n2 OK", "n3 OK"])
+        },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_alone_in_order_survive_every_cut() {
+    println!("{} worlds", cut_anywhere(alone_in_order()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_alone_in_order_that_the_timekeeper_finds_survive_every_cut() {
+    let found = Plot {
+        is_found: true,
+        ..alone_in_order()
     };
     println!("{} worlds", cut_anywhere(found).await);
 }

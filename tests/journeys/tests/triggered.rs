@@ -161,7 +161,7 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
         let mut caller = a_caller_with_a_definition().await;
         caller.local().ses().set_fault(Some(fault));
         caller.queues(to_ann_and_bob()).await;
-        caller.passes(hours(2)).await;
+        caller.passes(minutes(20)).await;
         assert!(sent(&caller).is_empty());
         assert_eq!(caller.mail_states(), ["Pending", "Pending"]);
         caller.local().ses().set_fault(None);
@@ -176,7 +176,7 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
 }
 
 fn is_mail(asked: &AwsRequest) -> bool {
-    asked.service == Service::Ses
+    asked.service == Service::Ses && asked.operation == "SendEmail"
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +202,7 @@ async fn a_mail_whose_answer_is_lost_is_unknown_and_not_sent_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mail_that_never_left_is_unknown_too() {
+async fn a_mail_that_never_left_is_sent_later() {
     let mut caller = a_caller_with_a_definition().await;
     caller
         .local()
@@ -210,14 +210,78 @@ async fn a_mail_that_never_left_is_unknown_too() {
         .when(is_mail, InjectedFault::LoseRequest);
     caller.queues(to_ann_and_bob()).await;
     caller.passes(minutes(5)).await;
+    assert_eq!(caller.mail_states(), ["Pending", "Pending"]);
     caller.local().faults().clear();
-    caller.passes(hours(3)).await;
-    assert!(sent(&caller).len() <= 2);
-    let recipients = recipients(&caller);
-    let mut once = recipients.clone();
-    once.dedup();
-    assert_eq!(recipients, once, "at most once each");
+    caller.passes(minutes(2)).await;
+    assert_eq!(
+        recipients(&caller),
+        ["ann@example.com", "bob@example.com"],
+        "once each"
+    );
     assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_is_not_verified_yet_may_be_later() {
+    let mut caller = a_caller_with_a_definition().await;
+    let ses = caller.local().ses().clone();
+    ses.set_fault(Some(MailFault::SenderNotVerified));
+    caller.queues(to_ann_and_bob()).await;
+    caller.passes(hours(2)).await;
+    assert_eq!(caller.mail_states(), ["Pending", "Pending"]);
+    ses.set_fault(None);
+    caller.passes(minutes(16)).await;
+    assert_eq!(recipients(&caller), ["ann@example.com", "bob@example.com"]);
+    assert!(caller.due().is_empty());
+}
+
+/// SES says how many mails it takes in a second, and gets no more of them.
+#[tokio::test(start_paused = true)]
+async fn a_large_send_keeps_to_the_rate_of_the_mail_service_and_ends_in_time() {
+    const MAILS: usize = 2_500;
+    let mut caller = a_caller_with_a_definition().await;
+    caller.local().ses().set_rate(14);
+    let subscribers: Vec<String> = (0..MAILS)
+        .map(|number| to("Ann", &format!("ann{number}@example.com")))
+        .collect();
+    caller.queues(send(&subscribers)).await;
+    caller.passes(minutes(5)).await;
+    assert_eq!(sent(&caller).len(), MAILS, "all of them within 5 minutes");
+    let mut recipients = recipients(&caller);
+    recipients.sort_unstable();
+    recipients.dedup();
+    assert_eq!(recipients.len(), MAILS, "at most once each");
+    let throttled = caller.local().ses().throttled();
+    assert!(throttled < MAILS / 100, "{throttled} mails were too many");
+    for queue in local::names::QUEUES {
+        assert!(
+            caller.local().sqs().dead_letters(queue).is_empty(),
+            "{queue}"
+        );
+    }
+    assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_large_sends_share_one_rate_and_are_never_given_up() {
+    let mut caller = a_caller_with_a_definition().await;
+    caller.local().ses().set_rate(2);
+    for half in ["ann", "bob"] {
+        let subscribers: Vec<String> = (0..60)
+            .map(|number| to(half, &format!("{half}{number}@example.com")))
+            .collect();
+        caller.queues(send(&subscribers)).await;
+    }
+    caller.passes(minutes(3)).await;
+    assert_eq!(sent(&caller).len(), 120);
+    let throttled = caller.local().ses().throttled();
+    assert!(throttled <= 2, "{throttled} mails were too many");
+    for queue in local::names::QUEUES {
+        assert!(
+            caller.local().sqs().dead_letters(queue).is_empty(),
+            "{queue}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

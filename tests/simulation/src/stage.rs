@@ -77,6 +77,7 @@ impl Stage {
             is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
+            queue: calls::QueueSettings::default(),
         };
         stack.cloud.accounts.put_account(&account).await?;
         // Good for as long as any world lasts.

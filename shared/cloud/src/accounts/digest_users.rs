@@ -63,19 +63,9 @@ impl Accounts {
         password: &str,
         caller: &Caller,
     ) -> Result<bool, Error> {
-        let owner = Owner {
-            account: &caller.account.0,
-            user: name,
-        };
-        let Some(encrypted) = self.encrypt_password.close(owner, password).await? else {
+        let Some(item) = self.digest_user_item(name, password, caller).await? else {
             return Ok(false);
         };
-        let item = ItemWriter::new(login_key(Login::User, name))
-            .text("name", name)
-            .bytes("sealed_password", &encrypted)
-            .text("account", &caller.account.0)
-            .text("async_by_default", caller.async_by_default.to_string())
-            .done();
         self.table.put(item).await?;
         Ok(true)
     }

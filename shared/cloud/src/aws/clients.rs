@@ -124,6 +124,19 @@ fn https_client(trust: TrustStore) -> SharedHttpClient {
     })
 }
 
+/// The same with a connector, and so connections, of its own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the platform's own variables, which the template cannot set"
+)]
+pub(crate) fn new_https_client() -> SharedHttpClient {
+    let variable = |name: &str| std::env::var(name).ok();
+    https_client(trusted(
+        &variable("AWS_REGION").unwrap_or_default(),
+        variable,
+    ))
+}
+
 fn connector_with(
     trust: TrustStore,
     settings: &HttpConnectorSettings,

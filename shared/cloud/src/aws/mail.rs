@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_sesv2::Client;
-use aws_sdk_sesv2::error::ProvideErrorMetadata;
+use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
 use aws_smithy_types::retry::RetryConfig;
@@ -11,12 +12,30 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address;
 
-use crate::aws::lazy_client::LazyClient;
+use crate::aws::mail_connections::{self, never_left};
 use crate::error::Error;
 
 #[derive(Clone)]
 pub struct MailService {
-    ses: LazyClient<Client>,
+    config: aws_sdk_sesv2::config::Builder,
+    connections: Connections,
+    sender: String,
+}
+
+/// Which connections a session takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connections {
+    /// Those of the configuration.
+    Configured,
+    /// New ones for each session: a function is frozen between two invocations, and a connection
+    /// that was idle meanwhile may be dead without anybody knowing.
+    New,
+}
+
+/// The mail service for as long as an invocation takes.
+#[derive(Clone, Debug)]
+pub struct MailSession {
+    ses: Client,
     sender: String,
 }
 
@@ -39,8 +58,8 @@ pub struct Mail {
 }
 
 /// Longest wait for the service's answer, longer than for others': a mail whose answer nobody saw
-/// stays unknown for good.
-const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// stays unknown for good. A mail is claimed only while there is time for it.
+pub const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// What the mail service said.
 #[derive(Debug)]
@@ -53,46 +72,75 @@ pub enum Sent {
 impl MailService {
     /// A client of its own that asks once: a mail whose answer was lost may have gone out, and it is
     /// not for the client to send it again.
-    pub(crate) fn new(config: &aws_types::SdkConfig, sender: &str) -> Self {
+    pub(crate) fn new(
+        config: &aws_types::SdkConfig,
+        sender: &str,
+        connections: Connections,
+    ) -> Self {
         let patient = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_MAX);
         let once = aws_sdk_sesv2::config::Builder::from(config)
             .retry_config(RetryConfig::disabled())
             .timeout_config(patient.build());
         Self {
-            ses: LazyClient::new(|| Client::from_conf(once.build())),
+            config: once,
+            connections,
             sender: sender.to_owned(),
         }
     }
 
+    /// For one invocation: nothing of it outlives that.
+    pub fn session(&self) -> MailSession {
+        let config = match self.connections {
+            Connections::Configured => self.config.clone(),
+            Connections::New => self.config.clone().http_client(mail_connections::new()),
+        };
+        MailSession {
+            ses: Client::from_conf(config.build()),
+            sender: self.sender.clone(),
+        }
+    }
+
+    pub async fn send(&self, mail: &Mail) -> Result<Sent, Error> {
+        let session = self.session();
+        // Boxed: a reply awaits it from deep within.
+        Box::pin(session.send(mail)).await
+    }
+
+    /// Mails that the AWS account may send in a thousand seconds. `None`: SES does not say.
+    pub(crate) async fn thousandths_per_second(&self) -> Option<u32> {
+        let account = self.session().ses.get_account().send().await;
+        let account = match account {
+            Ok(account) => account,
+            Err(error) => {
+                let error = aws_sdk_sesv2::error::DisplayErrorContext(error);
+                tracing::warn!(%error, "SES does not say how many mails may be sent");
+                return None;
+            }
+        };
+        let rate = account.send_quota()?.max_send_rate();
+        // In text, since there is no conversion that says whether it fits.
+        format!("{:.0}", rate * 1_000.0).parse().ok()
+    }
+}
+
+impl MailSession {
     pub async fn send(&self, mail: &Mail) -> Result<Sent, Error> {
         let raw = RawMessage::builder()
             .data(Blob::new(self.message(mail)))
             .build()
-            .map_err(|error| Error::Mail(error.into()))?;
+            .map_err(|error| Error::MailNotSent(error.into()))?;
+        let sender = mail.from_address.as_deref().unwrap_or(&self.sender);
         let sent = self
             .ses
-            .get()
             .send_email()
-            .from_email_address(mail.from_address.as_deref().unwrap_or(&self.sender))
+            .from_email_address(sender)
             .destination(Destination::builder().to_addresses(&mail.to).build())
             .content(EmailContent::builder().raw(raw).build())
             .send()
             .await;
         match sent {
             Ok(_) => Ok(Sent::Taken),
-            Err(error) => match error.as_service_error() {
-                Some(refused)
-                    if refused.is_message_rejected()
-                        || refused.is_bad_request_exception()
-                        || refused.is_mail_from_domain_not_verified_exception() =>
-                {
-                    Ok(Sent::Rejected(
-                        refused.code().unwrap_or("MessageRejected").to_owned(),
-                    ))
-                }
-                Some(_) => Err(Error::MailRefused(error.into())),
-                None => Err(Error::Mail(error.into())),
-            },
+            Err(error) => said_no(error, sender),
         }
     }
 
@@ -134,6 +182,42 @@ fn mailbox(name: Option<&str>, address: &str) -> Address<'static> {
     Address::new_address(name, one_line(address))
 }
 
+/// What a mail that was not taken comes to.
+fn said_no(error: SdkError<SendEmailError>, sender: &str) -> Result<Sent, Error> {
+    let Some(refused) = error.as_service_error() else {
+        return Err(match never_left(&error) {
+            true => Error::MailNotSent(error.into()),
+            false => Error::Mail(error.into()),
+        });
+    };
+    if refused.is_too_many_requests_exception() || refused.is_limit_exceeded_exception() {
+        return Err(Error::MailThrottled(error.into()));
+    }
+    if refused.is_mail_from_domain_not_verified_exception() {
+        return Err(Error::MailSenderUnverified(error.into()));
+    }
+    let message = refused.message().unwrap_or_default();
+    if refused.is_message_rejected() && message.contains("not verified") {
+        return Err(match is_named(sender, message) {
+            true => Error::MailSenderUnverified(error.into()),
+            false => Error::MailRecipientUnverified(error.into()),
+        });
+    }
+    if refused.is_message_rejected() || refused.is_bad_request_exception() {
+        let reason = refused.code().unwrap_or("MessageRejected").to_owned();
+        return Ok(Sent::Rejected(reason));
+    }
+    Err(Error::MailRefused(error.into()))
+}
+
+/// SES names the identities that it does not know. Where it names nobody, it is the sender: whoever
+/// is out of the sandbox needs no recipient verified.
+fn is_named(sender: &str, message: &str) -> bool {
+    let message = message.to_lowercase();
+    let sender = sender.to_lowercase();
+    !message.contains('@') || message.contains(&sender)
+}
+
 /// Free text from a caller must not become a header of its own.
 fn one_line(text: &str) -> String {
     text.chars()
@@ -150,6 +234,18 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whom_ses_does_not_know_it_names() {
+        let says = "Email address is not verified. The following identities failed the check in \
+                    region EU-WEST-1: Shop <Shop@Example.com>";
+        assert!(is_named("shop@example.com", says));
+        assert!(!is_named("other@example.com", says));
+        assert!(is_named(
+            "shop@example.com",
+            "Email address is not verified."
+        ));
+    }
 
     #[test]
     fn a_caller_cannot_add_headers() {

@@ -43,6 +43,17 @@ pub struct WakeUp {
     pub conversation: ConversationKey,
     /// Version of the header that owed it.
     pub step: u64,
+    /// The queue of its account that the call stands in: its messages are of one group, and whoever
+    /// takes one of them goes through the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<ConversationKey>,
+}
+
+impl WakeUp {
+    /// Of which no two messages are in flight at once.
+    pub fn group(&self) -> &ConversationKey {
+        self.queue.as_ref().unwrap_or(&self.conversation)
+    }
 }
 
 /// Lanes of an account for replies to receivers that are slow. With the one for those that nobody
@@ -181,16 +192,28 @@ impl Queues {
 
     pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
         let body = serde_json::to_string(wake).unwrap_or_default();
-        self.send(Queue::Calls(priority), &wake.conversation.0, body)
+        self.send(Queue::Calls(priority), &wake.group().0, &body, &body)
             .await
     }
 
-    async fn send(&self, queue: Queue, group: &str, body: String) -> Result<(), Error> {
+    /// The same, unless a message for the same has been sent within five minutes.
+    pub(crate) async fn wake_once(
+        &self,
+        priority: QueuePriority,
+        wake: &WakeUp,
+        once: &str,
+    ) -> Result<(), Error> {
+        let body = serde_json::to_string(wake).unwrap_or_default();
+        self.send(Queue::Calls(priority), &wake.group().0, &body, once)
+            .await
+    }
+
+    async fn send(&self, queue: Queue, group: &str, body: &str, once: &str) -> Result<(), Error> {
         self.sqs
             .send_message()
             .queue_url(self.url(queue))
             .message_group_id(group)
-            .message_deduplication_id(deduplication_id(&body))
+            .message_deduplication_id(deduplication_id(once))
             .message_body(body)
             .send()
             .await
@@ -248,7 +271,7 @@ impl Queues {
         handed_back: u32,
     ) -> Result<(), Error> {
         let body = replacing(&delivery.body, handed_back);
-        self.send(queue, group, body).await
+        self.send(queue, group, &body, &body).await
     }
 
     /// Deletes messages that are done before their batch is. One that is gone already is no trouble.
@@ -401,6 +424,7 @@ mod tests {
         let wake = WakeUp {
             conversation: ConversationKey("7a".to_owned()),
             step: 3,
+            queue: None,
         };
         let body = serde_json::to_string(&wake).expect("JSON");
         let other = replacing(&body, 20);

@@ -5,6 +5,7 @@
 //! their absence; a plain [`Table::put`] is for what has one writer, or says the same each time.
 
 mod batch;
+mod listing;
 mod taking;
 
 use aws_sdk_dynamodb::Client;

@@ -1,6 +1,8 @@
 //! A call comes in: it is kept, and given its place in its conversation.
 
-use calls::{Call, Conversation, ConversationKey, Joined, Refusal, RequestId, Seen, Step};
+use calls::{
+    Call, Conversation, ConversationKey, Joined, QueueSettings, Refusal, RequestId, Seen, Step,
+};
 use jiff::Timestamp;
 
 use crate::Cloud;
@@ -33,6 +35,7 @@ impl Cloud {
         &self,
         call: Call,
         canonical: &str,
+        queues: &QueueSettings,
         now: Timestamp,
     ) -> Result<Accepted, Error> {
         let key = call.conversation_key();
@@ -42,6 +45,7 @@ impl Cloud {
         let is_past = arrived.call.options.is_past(now);
         // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
         let alone = arrived.call.conversation_id.is_none() && !is_past;
+        let in_queue = queues.holds(&arrived.call);
         for tried in 0..CONFLICTS_MAX {
             let seen = if alone && tried == 0 {
                 None
@@ -53,7 +57,7 @@ impl Cloud {
             }
             let (before, call, step) = match seen {
                 Some(seen) => self.decide_acceptance(&seen, &arrived, now).await?,
-                None => self.decide_opening(&arrived, now).await?,
+                None => self.decide_opening(&arrived, in_queue, now).await?,
             };
             match self.commit_step(&key, before, step, now).await {
                 Ok(Joined::Accepted | Joined::Repeated) => {
@@ -128,10 +132,24 @@ impl Cloud {
     async fn decide_opening(
         &self,
         arrived: &CallRecord,
+        in_queue: bool,
         now: Timestamp,
     ) -> Result<(Before, Call, Step<Joined>), Error> {
         let call: &Call = &arrived.call;
-        let opened = Conversation::open(call, now);
+        // Given while its caller waits: whoever sends after the answer gets a larger one.
+        let number = match in_queue {
+            true => {
+                let priority = call.options.queue_priority;
+                let queue = ConversationKey::of_queue(&call.account, priority);
+                Some(self.next_in_queue(&queue).await?)
+            }
+            false => None,
+        };
+        let placed = |opened: Step<Joined>| match number {
+            Some(number) => opened.in_queue(number),
+            None => opened,
+        };
+        let opened = placed(Conversation::open(call, now));
         let kept = self.results_kept();
         if let Some(conversation) = &opened.conversation
             && let Some(only) = EmbeddedCall::opening(conversation, arrived, kept, now)
@@ -144,7 +162,7 @@ impl Cloud {
         };
         let first = first.call.into_value();
         let step = match first.digest == call.digest {
-            true => Conversation::open(&first, now),
+            true => placed(Conversation::open(&first, now)),
             // Two openings with different content: the other one was kept first, so it came first.
             false => opened_by_another(&first, call, now),
         };
@@ -175,6 +193,7 @@ impl Cloud {
         mut call: Call,
         canonical: &str,
         idempotency_key: &str,
+        queues: &QueueSettings,
         now: Timestamp,
     ) -> Result<Accepted, Error> {
         let key = ConversationKey::of_idempotency(&call.account, idempotency_key);
@@ -192,7 +211,7 @@ impl Cloud {
             false => self.calls.put_new(mine.to_item(key.clone())).await?,
         };
         let Some(there) = there.map(Idempotency::from_item).transpose()? else {
-            return self.accept(call, canonical, now).await;
+            return self.accept(call, canonical, queues, now).await;
         };
         if now.duration_since(there.at) > IDEMPOTENCY_KEPT {
             if is_past {
@@ -204,7 +223,7 @@ impl Cloud {
                 .put_over(mine.to_item(key), Some(there.version))
                 .await
             {
-                Ok(()) => self.accept(call, canonical, now).await,
+                Ok(()) => self.accept(call, canonical, queues, now).await,
                 Err(CommitError::Conflict) => Err(Error::Conflict(1)),
                 Err(CommitError::Cloud(error)) => Err(error),
             };
@@ -215,7 +234,7 @@ impl Cloud {
         // The first one may not have come to keeping the call: taken in under the same RequestID,
         // it is either kept now or answered as before.
         call.request_id = there.request_id;
-        self.accept(call, canonical, now).await
+        self.accept(call, canonical, queues, now).await
     }
 }
 

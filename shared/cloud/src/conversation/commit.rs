@@ -14,6 +14,7 @@ use tracing::warn;
 use crate::Cloud;
 use crate::aws::queues::WakeUp;
 use crate::aws::table::Transaction;
+use crate::conversation::ordered_queue::QueueEntry;
 use crate::conversation::outbox::{ReplyAction, count};
 use crate::error::{CommitError, Error};
 use crate::objects_table::Chunk;
@@ -39,6 +40,7 @@ pub(crate) struct Before {
     version: u64,
     priority: QueuePriority,
     only: EmbeddedCall,
+    queue: Option<ConversationKey>,
     calls_kept: u32,
 }
 
@@ -48,6 +50,7 @@ impl Before {
             version: header.version,
             priority: header.conversation.priority,
             only: header.only.clone(),
+            queue: header.conversation.queue(),
             calls_kept: header.calls_kept,
         }
     }
@@ -58,6 +61,7 @@ impl Before {
             version: 0,
             priority: QueuePriority::default(),
             only,
+            queue: None,
             calls_kept: 0,
         }
     }
@@ -120,10 +124,12 @@ impl Cloud {
     ) -> Result<A, CommitError> {
         let mut version = seen.version;
         let mut priority = seen.priority;
+        let mut queue = seen.queue;
         if let Some(conversation) = step.conversation {
             let over = (version > 0).then_some(version);
             version += 1;
             priority = conversation.priority;
+            queue = conversation.queue();
             let mut only = seen.only;
             if step.actions.contains(&Action::Reply) {
                 only.release_reply();
@@ -136,17 +142,28 @@ impl Cloud {
                 conversation,
             };
             let item = next.to_item(self.results_kept(), now);
-            self.calls.put_over(item, over).await?;
+            match QueueEntry::of(&next).filter(|_| over.is_none()) {
+                None => self.calls.put_over(item, over).await?,
+                // It has its place as soon as it is there, and not before.
+                Some(entry) => {
+                    let mut transaction = Transaction::default();
+                    transaction.put_new(&self.calls, item);
+                    transaction.put_new(&self.calls, entry.to_item());
+                    transaction.commit(&self.calls).await?;
+                }
+            }
         }
         for actions in step.actions {
             let wake = WakeUp {
                 conversation: key.clone(),
                 step: version,
+                queue: queue.clone(),
             };
-            let settled = match actions {
-                Action::WakeUp => self.queues.wake(priority, &wake).await,
-                Action::WakeUpAt(at) => self.wake_at(at, priority, &wake, now).await,
-                Action::Reply => {
+            let settled = match (actions, &queue) {
+                (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,
+                (Action::WakeUp, None) => self.queues.wake(priority, &wake).await,
+                (Action::WakeUpAt(at), _) => self.wake_at(at, priority, &wake, now).await,
+                (Action::Reply, _) => {
                     let wake = embedded_reply_wake_up(key, version);
                     self.queues.send_reply_wake_ups_in_order(&[wake]).await
                 }

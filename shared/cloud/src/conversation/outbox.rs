@@ -87,6 +87,7 @@ impl Cloud {
                 number,
                 version: 1,
                 state: MailState::Pending,
+                reason: None,
                 order: serde_json::to_string(order).unwrap_or_default(),
             };
             transaction.put_new(&self.calls, mail.to_item(expires));

@@ -192,11 +192,13 @@ impl Cloud {
         &self,
         seen: &MailRecord,
         state: MailState,
+        reason: Option<&str>,
         now: Timestamp,
     ) -> Result<MailRecord, CommitError> {
         let next = MailRecord {
             version: seen.version + 1,
             state,
+            reason: reason.map(str::to_owned),
             ..seen.clone()
         };
         let item = next.to_item(now + self.results_kept());

@@ -37,6 +37,26 @@ pub struct ConversationRecord {
     pub calls_kept: u32,
 }
 
+/// How far those of a priority lie behind those of the highest in the part of the index where
+/// conversations wait: further than any two calls are apart, and before the end of time.
+fn before_parked(priority: QueuePriority) -> SignedDuration {
+    let rank = match priority {
+        QueuePriority::High => 0,
+        QueuePriority::Medium => 1,
+        QueuePriority::Low => 2,
+    };
+    PARKED_APART * rank
+}
+
+/// Three thousand years.
+const PARKED_APART: SignedDuration = SignedDuration::from_hours(24 * 365 * 3_000);
+
+/// Where a conversation waits among the others: by its priority, then by time.
+fn parked_at(priority: QueuePriority, at: Timestamp) -> Timestamp {
+    at.checked_add(before_parked(priority))
+        .unwrap_or(Timestamp::MAX)
+}
+
 impl ConversationRecord {
     pub fn table_key(conversation: &ConversationKey) -> Key {
         Key::new(&conversation.0, SORT)
@@ -85,6 +105,10 @@ impl ConversationRecord {
             .number("last_arrival", conversation.last_arrival.as_millisecond())
             .text("priority", conversation.priority.name())
             .json("phase", &conversation.phase);
+        let writing = match &conversation.queue_place {
+            Some(place) => writing.json("queue_place", place),
+            None => writing,
+        };
         let writing = match self.calls_kept {
             0 => writing,
             kept => writing.number("calls_kept", kept),
@@ -92,7 +116,9 @@ impl ConversationRecord {
         let shard = due_shard(&self.key);
         let writing = match conversation.due {
             Due::At(at) => writing.due(&shard, at),
-            Due::Parked(at) => writing.due(&parked_shard(&shard), at),
+            Due::Parked(at) => {
+                writing.due(&parked_shard(&shard), parked_at(conversation.priority, at))
+            }
             Due::Never => writing,
         };
         let ended = matches!(conversation.phase, Phase::Ended(_));
@@ -117,7 +143,9 @@ impl ConversationRecord {
             .find(|priority| Some(priority.name()) == item.maybe_text("priority"))
             .ok_or_else(|| item.unreadable("priority"))?;
         let due = match (item.maybe_text("due_shard"), item.time("due_at")) {
-            (Some(shard), Ok(at)) if shard.starts_with("parked-") => Due::Parked(at),
+            (Some(shard), Ok(at)) if shard.starts_with("parked-") => {
+                Due::Parked(at - before_parked(priority))
+            }
             (Some(_), Ok(at)) => Due::At(at),
             (Some(_) | None, _) => Due::Never,
         };
@@ -136,6 +164,10 @@ impl ConversationRecord {
                 priority,
                 phase: item.json("phase")?,
                 due,
+                queue_place: match item.has("queue_place") {
+                    true => Some(item.json("queue_place")?),
+                    false => None,
+                },
             },
         })
     }
@@ -163,7 +195,9 @@ fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calls::{ClosingStep, EndReason, OverallStatus, Progress, RequestId, SequenceCode};
+    use calls::{
+        ClosingStep, EndReason, OverallStatus, Progress, QueuePlace, RequestId, SequenceCode,
+    };
     use proptest::prelude::*;
 
     fn times() -> impl Strategy<Value = Timestamp> {
@@ -172,6 +206,26 @@ mod tests {
 
     fn sequences() -> impl Strategy<Value = SequenceCode> {
         (1_u32..=10_000).prop_map(|number| SequenceCode::new(number).expect("not zero"))
+    }
+
+    fn places() -> impl Strategy<Value = QueuePlace> {
+        let place = (any::<u64>(), any::<bool>());
+        place.prop_map(|(number, entered)| QueuePlace { number, entered })
+    }
+
+    #[test]
+    fn those_of_high_priority_wait_before_all_others() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let (early, late) = (at(1_800_000_000), at(4_000_000_000));
+        let order = [
+            parked_at(QueuePriority::High, early),
+            parked_at(QueuePriority::High, late),
+            parked_at(QueuePriority::Medium, early),
+            parked_at(QueuePriority::Medium, late),
+            parked_at(QueuePriority::Low, early),
+            parked_at(QueuePriority::Low, late),
+        ];
+        assert!(order.is_sorted() && order[5] < Timestamp::MAX, "{order:?}");
     }
 
     fn end_reasons() -> impl Strategy<Value = EndReason> {
@@ -232,6 +286,7 @@ mod tests {
                 times().prop_map(Due::Parked),
             ],
             version in any::<u64>(),
+            place in proptest::option::of(places()),
         ) {
             let mut bits = ReceivedSet::default();
             arrived.into_iter().for_each(|sequence| bits.insert(sequence));
@@ -250,6 +305,7 @@ mod tests {
                     priority: QueuePriority::High,
                     phase,
                     due,
+                    queue_place: place,
                 },
             };
             let item = header.to_item(SignedDuration::from_hours(720), last_arrival);

@@ -195,6 +195,7 @@ mod tests {
                 priority: QueuePriority::Medium,
                 phase: Phase::Ended(EndReason::Complete),
                 due: Due::Never,
+                queue_place: None,
             },
             only: EmbeddedCall::default(),
             calls_kept: 0,

@@ -42,6 +42,8 @@ pub struct MailRecord {
     pub number: u32,
     pub version: u64,
     pub state: MailState,
+    /// Why it failed, or why nobody knows whether it went out.
+    pub reason: Option<String>,
     pub order: String,
 }
 
@@ -67,12 +69,18 @@ impl MailRecord {
         Key::new(&self.conversation.0, format!("{prefix}{:08}", self.number))
     }
 
+    /// Mails of one call together, as they were ordered.
+    pub(crate) fn key_order(&self) -> (&ConversationKey, SequenceCode, u32) {
+        (&self.conversation, self.sequence, self.number)
+    }
+
     pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         ItemWriter::new(self.key())
             .number("version", self.version)
             .number("sequence", self.sequence)
             .number("number", self.number)
             .json("state", &self.state)
+            .maybe_text("reason", self.reason.as_deref())
             .bytes("order", &compress(&self.order))
             .expires(Some(expires))
             .done()
@@ -87,6 +95,7 @@ impl MailRecord {
             number: item.number("number")?,
             version: item.number("version")?,
             state: item.json("state")?,
+            reason: item.maybe_text("reason").map(str::to_owned),
             order: decompress(item.bytes("order")).ok_or_else(|| item.unreadable("order"))?,
         })
     }
@@ -178,6 +187,7 @@ mod tests {
                 number: 2_499,
                 version: 4,
                 state,
+                reason: Some("why".to_owned()),
                 order: "{\"to\":\"a@example.com\"}".to_owned(),
             };
             let read = MailRecord::from_item(record.to_item(at));

@@ -342,6 +342,7 @@ mod tests {
             priority: QueuePriority::Medium,
             phase: Phase::Ended(EndReason::Complete),
             due: Due::Never,
+            queue_place: None,
         }
     }
 

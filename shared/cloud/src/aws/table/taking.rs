@@ -1,5 +1,5 @@
 //! What is changed of a record without having read it: a nonce that is used once, the permits of an
-//! account, and when a record expires.
+//! account, the numbers of a queue and its entries, and when a record expires.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -12,6 +12,36 @@ use crate::error::Error;
 use crate::records::item::{Item, ItemReader};
 
 impl Table {
+    /// The next of the numbers that a record counts, from 1 on. One may be left out, if the answer
+    /// to who took it was lost; none is given twice.
+    pub(crate) async fn next_number(&self, key: &Key) -> Result<u64, Error> {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .update_expression("ADD last_number :one")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::UpdatedNew);
+        let answer = update
+            .send()
+            .await
+            .map_err(|error| self.out_of_reach("UpdateItem", error))?;
+        ItemReader(answer.attributes.unwrap_or_default()).number("last_number")
+    }
+
+    /// Deletes a record, whether it is there or not.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<(), Error> {
+        self.dynamodb
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .send()
+            .await
+            .map_err(|error| self.out_of_reach("DeleteItem", error))?;
+        Ok(())
+    }
+
     /// Has a record expire then, or not at all. One that is not there stays so.
     pub(crate) async fn set_expiry(
         &self,

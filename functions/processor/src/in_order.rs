@@ -1,0 +1,153 @@
+//! The calls of an account's queue, one after another as they were accepted.
+//!
+//! Whoever is woken for one of them carries out the first that is there, then the next, for as long
+//! as time and the queue's rate allow. The first entry of the queue stays until its call has ended,
+//! so that two runs at once are at the same call, and the table lets one of them through.
+
+use calls::{AccountId, ConversationKey, QueuePriority};
+use cloud::aws::queues::WakeUp;
+use cloud::conversation::ordered_queue::QueueEntry;
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::{Cloud, Error, Outbox};
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tracing::error;
+
+use crate::conversation::{Disposition, Ran, run};
+use crate::memory::Budget;
+
+/// Calls whose callers are being told while the next ones are carried out: a receiver that takes
+/// its time does not hold up the queue, and no run has more under way.
+const TELLING_MAX: usize = 20;
+
+/// One look at a queue.
+struct Turn<'a> {
+    cloud: &'a Cloud,
+    queue: ConversationKey,
+    account: AccountId,
+    priority: QueuePriority,
+    /// In whose name the next message goes out.
+    wake: WakeUp,
+    deadline: Timestamp,
+    outbox: Outbox,
+    budget: &'a Budget,
+}
+
+/// Goes on with the queue that a call stands in.
+pub(crate) async fn carry_on(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    queue: ConversationKey,
+    deadline: Timestamp,
+    outbox: Outbox,
+    budget: &Budget,
+) -> Result<Disposition, Error> {
+    let turn = Turn {
+        cloud,
+        account: header.conversation.account.clone(),
+        priority: header.conversation.priority,
+        wake: WakeUp {
+            conversation: header.key.clone(),
+            step: header.version,
+            queue: Some(queue.clone()),
+        },
+        queue,
+        deadline,
+        outbox,
+        budget,
+    };
+    let mut telling = JoinSet::new();
+    let left = turn.take(&mut telling).await;
+    while let Some(told) = telling.join_next().await {
+        note(told);
+    }
+    left
+}
+
+impl Turn<'_> {
+    async fn take(&self, telling: &mut JoinSet<()>) -> Result<Disposition, Error> {
+        let mut is_first = true;
+        loop {
+            let Some(first) = self.cloud.first_in_queue(&self.queue).await? else {
+                return Ok(Disposition::Nothing);
+            };
+            if !is_first && self.cloud.now() >= self.deadline {
+                return self.go_on_later(&first).await;
+            }
+            match self.may_begin().await? {
+                None => {}
+                // The same message waits, once; after other calls it has been delivered for them.
+                Some(at) if is_first => return Ok(Disposition::WaitsUntil(at)),
+                Some(_) => return self.go_on_later(&first).await,
+            }
+            while telling.len() >= TELLING_MAX
+                && let Some(told) = telling.join_next().await
+            {
+                note(told);
+            }
+            match self.carry_out(&first, telling).await? {
+                Ran::Ended => self.cloud.leave_queue(&first).await?,
+                Ran::Stopped(left) => return Ok(left),
+            }
+            is_first = false;
+        }
+    }
+
+    async fn carry_out(&self, first: &QueueEntry, telling: &mut JoinSet<()>) -> Result<Ran, Error> {
+        let Some((header, prefetched)) = self.cloud.begin_run(&first.conversation).await? else {
+            // It has outlived its retention.
+            return Ok(Ran::Ended);
+        };
+        let outbox = self.outbox.clone();
+        let (replies, settling) = crate::reply::replies(self.deadline, outbox);
+        let cloud = self.cloud.clone();
+        telling.spawn(async move { settling.settle(&cloud).await });
+        run(
+            self.cloud,
+            header,
+            prefetched,
+            self.deadline,
+            replies,
+            self.budget,
+        )
+        .await
+    }
+
+    /// `None`: now.
+    async fn may_begin(&self) -> Result<Option<Timestamp>, Error> {
+        let accounts = &self.cloud.accounts;
+        let account = accounts.account(&self.account, self.cloud.now()).await?;
+        let rate = account.and_then(|account| account.queue.rate(self.priority));
+        match rate {
+            Some(rate) => self.cloud.take_queue_token(&self.queue, rate).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn go_on_later(&self, first: &QueueEntry) -> Result<Disposition, Error> {
+        self.cloud
+            .go_on_with_queue(self.priority, &self.wake, first)
+            .await?;
+        Ok(Disposition::Nothing)
+    }
+}
+
+fn note(told: Result<(), tokio::task::JoinError>) {
+    if let Err(panic) = told {
+        // What was owed stands in the table.
+        error!(%panic, "replies left for the timekeeper");
+    }
+}
+
+/// Which call a message is about that cannot be carried out: of a queue, the first one.
+pub(crate) async fn at_fault(
+    cloud: &Cloud,
+    woken: &ConversationKey,
+) -> Result<ConversationKey, Error> {
+    let header = cloud.conversation_record(woken).await?;
+    let Some(queue) = header.and_then(|header| header.conversation.queue()) else {
+        return Ok(woken.clone());
+    };
+    let first = cloud.first_in_queue(&queue).await?;
+    Ok(first.map_or_else(|| woken.clone(), |first| first.conversation))
+}

@@ -1,0 +1,149 @@
+//! Where the tables are: those of a local server, of a stack, or the ones that were named.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_types::SdkConfig;
+use cloud::accounts::Accounts;
+use cloud::aws::stack;
+use cloud::records::mail_list::MailList;
+use url::{Host, Url};
+
+use crate::arguments::Arguments;
+use crate::failure::Failure;
+
+pub(crate) struct Access {
+    pub(crate) accounts: Accounts,
+    /// A local server: nobody else's secrets are there.
+    pub(crate) is_local: bool,
+}
+
+impl Access {
+    pub(crate) async fn open(
+        arguments: &Arguments,
+        password_key: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let config = config(arguments).await?;
+        let named = arguments.accounts_table.as_deref();
+        let table = Wanted {
+            named,
+            option: "--accounts-table",
+            logical_id: stack::ACCOUNTS,
+            local: stack::LOCAL_ACCOUNTS,
+        };
+        let name = table.name(arguments, &config).await?;
+        Ok(Self {
+            accounts: Accounts::in_table(&config, &name, password_key),
+            is_local: arguments.endpoint.is_some(),
+        })
+    }
+}
+
+pub(crate) async fn mails(arguments: &Arguments) -> Result<MailList, Failure> {
+    let config = config(arguments).await?;
+    let table = Wanted {
+        named: arguments.calls_table.as_deref(),
+        option: "--calls-table",
+        logical_id: stack::CALLS,
+        local: stack::LOCAL_CALLS,
+    };
+    let name = table.name(arguments, &config).await?;
+    Ok(MailList::in_table(&config, &name))
+}
+
+async fn config(arguments: &Arguments) -> Result<SdkConfig, Failure> {
+    match &arguments.endpoint {
+        Some(endpoint) => local(endpoint),
+        None => Ok(aws_config::defaults(BehaviorVersion::latest())
+            .http_client(cloud::outbound::callback::https_client())
+            .load()
+            .await),
+    }
+}
+
+/// A table that a command is about.
+struct Wanted<'a> {
+    named: Option<&'a str>,
+    option: &'static str,
+    logical_id: &'static str,
+    local: &'static str,
+}
+
+impl Wanted<'_> {
+    async fn name(&self, arguments: &Arguments, config: &SdkConfig) -> Result<String, Failure> {
+        match (self.named, &arguments.stack, &arguments.endpoint) {
+            (Some(named), _, _) => Ok(named.to_owned()),
+            (None, Some(stack), _) => self.of_stack(config, stack).await,
+            (None, None, Some(_)) => Ok(self.local.to_owned()),
+            (None, None, None) => Err(Failure::Usage(format!(
+                "say which stack: --stack NAME, {} NAME, or --endpoint URL of a local server",
+                self.option
+            ))),
+        }
+    }
+
+    async fn of_stack(&self, config: &SdkConfig, name: &str) -> Result<String, Failure> {
+        let (logical_id, option) = (self.logical_id, self.option);
+        let found = stack::table(config, name, logical_id).await?;
+        match found.as_slice() {
+            [table] => Ok(table.clone()),
+            [] => Err(Failure::NotFound(format!(
+                "stack {name} has no table {logical_id} in this Region and account; if it was given \
+                 one that was there before, name it with {option}"
+            ))),
+            several => Err(Failure::NotFound(format!(
+                "these tables may all be the {logical_id} of stack {name}: {}; say which with \
+                 {option} (the stack's output names it)",
+                several.join(", ")
+            ))),
+        }
+    }
+}
+
+/// The AWS wire of a local server, which looks at no credentials.
+fn local(endpoint: &str) -> Result<SdkConfig, Failure> {
+    let url = Url::parse(endpoint).ok();
+    let is_loopback = match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if !is_loopback {
+        return Err(Failure::Usage(format!(
+            "--endpoint is for a local server, http://127.0.0.1:8080 say, not {endpoint}"
+        )));
+    }
+    let credentials = Credentials::from_keys("local", "local", None);
+    let provider = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(provider)
+        .http_client(cloud::outbound::callback::https_client())
+        .endpoint_url(endpoint)
+        .build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local;
+
+    #[test]
+    fn only_a_server_on_this_machine_is_local() {
+        for endpoint in [
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+            "http://[::1]:9",
+        ] {
+            assert!(local(endpoint).is_ok(), "{endpoint}");
+        }
+        for endpoint in [
+            "http://10.0.0.1",
+            "https://example.com",
+            "8080",
+            "127.0.0.1:80",
+        ] {
+            assert!(local(endpoint).is_err(), "{endpoint}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! `aftercall accounts`: makes, shows and changes accounts.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use calls::{AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod};
+use cloud::accounts::Account;
+use cloud::{Clock, Random};
+use serde_json::Value;
+
+use crate::access::Access;
+use crate::arguments::{AccountVerb, Order, Priority};
+use crate::failure::Failure;
+use crate::output::{Output, Record};
+
+pub(crate) async fn carry_out(
+    access: &Access,
+    random: &Random,
+    clock: &Clock,
+    verb: &AccountVerb,
+) -> Result<Output, Failure> {
+    match verb {
+        AccountVerb::Create { id, name, owned_by } => {
+            create(access, random, clock, (id, name), owned_by.as_deref()).await
+        }
+        AccountVerb::List => {
+            let accounts = access.accounts.all_accounts().await?;
+            Ok(Output::List(accounts.iter().map(shown).collect()))
+        }
+        AccountVerb::Show { id } => Ok(Output::One(shown(&account(access, clock, id).await?))),
+        AccountVerb::Async { id, switch } => {
+            change(access, id, |account| {
+                account.async_by_default = switch.is_on();
+            })
+            .await
+        }
+        AccountVerb::Strict { id, switch } => {
+            change(access, id, |account| account.is_strict = switch.is_on()).await
+        }
+        AccountVerb::Owns { id, children } => {
+            for child in children {
+                account(access, clock, child).await?;
+            }
+            let owns: Vec<AccountId> = children.iter().cloned().map(AccountId).collect();
+            change(access, id, |account| account.owns.clone_from(&owns)).await
+        }
+        AccountVerb::Secret { id } => {
+            let secret = webhook_secret(random);
+            change(access, id, |account| {
+                account.webhook_secret.clone_from(&secret);
+            })
+            .await?;
+            let record = Record::of("account", id.as_str());
+            Ok(Output::One(record.and("webhook_secret", secret.as_str())))
+        }
+        AccountVerb::Order { id, order } => {
+            let order = match order {
+                Order::Unordered => QueueOrder::Unordered,
+                Order::Received => QueueOrder::Received,
+            };
+            change(access, id, |account| account.queue.order = order).await
+        }
+        AccountVerb::Rate { id, priority, rate } => set_rate(access, id, *priority, rate).await,
+        AccountVerb::Limit { id, calls } => {
+            let calls = calls_per_second(calls)?;
+            change(access, id, |account| account.calls_per_second = calls).await
+        }
+    }
+}
+
+pub(crate) async fn account(access: &Access, clock: &Clock, id: &str) -> Result<Account, Failure> {
+    let id = AccountId(id.to_owned());
+    let found = access.accounts.account(&id, clock.now()).await?;
+    found.ok_or_else(|| not_found(&id))
+}
+
+fn not_found(id: &AccountId) -> Failure {
+    Failure::NotFound(format!(
+        "there is no account {id}; `aftercall accounts list` shows those that are there"
+    ))
+}
+
+async fn create(
+    access: &Access,
+    random: &Random,
+    clock: &Clock,
+    (id, name): (&str, &str),
+    owner: Option<&str>,
+) -> Result<Output, Failure> {
+    if let Some(owner) = owner {
+        account(access, clock, owner).await?;
+    }
+    let new = Account::new(AccountId(id.to_owned()), name, webhook_secret(random));
+    if !access.accounts.create_account(&new).await? {
+        return Err(Failure::Exists(format!(
+            "account {id} is there already; `aftercall accounts show {id}` shows it"
+        )));
+    }
+    if let Some(owner) = owner {
+        change(access, owner, |account| {
+            if !account.owns.contains(&new.id) {
+                account.owns.push(new.id.clone());
+            }
+        })
+        .await?;
+    }
+    let record = shown(&new).and("webhook_secret", new.webhook_secret.as_str());
+    Ok(Output::One(record))
+}
+
+async fn change(
+    access: &Access,
+    id: &str,
+    change: impl Fn(&mut Account),
+) -> Result<Output, Failure> {
+    let id = AccountId(id.to_owned());
+    let changed = access.accounts.change_account(&id, change).await?;
+    let changed = changed.ok_or_else(|| not_found(&id))?;
+    Ok(Output::One(shown(&changed)))
+}
+
+/// All but its secret, which is shown when it is made.
+fn shown(account: &Account) -> Record {
+    let owns: Vec<Value> = account.owns.iter().map(|id| id.0.clone().into()).collect();
+    Record::of("account", account.id.0.as_str())
+        .and("name", account.name.as_str())
+        .and("async_by_default", account.async_by_default)
+        .and("strict", account.is_strict)
+        .and("owns", owns)
+        .and("calls_per_second", limit(account.calls_per_second))
+        .and(
+            "queue_order",
+            match account.queue.order {
+                QueueOrder::Unordered => "unordered",
+                QueueOrder::Received => "received",
+            },
+        )
+        .and("queue_rates", rates(account))
+}
+
+async fn set_rate(
+    access: &Access,
+    id: &str,
+    priority: Priority,
+    rate: &str,
+) -> Result<Output, Failure> {
+    let rate = queue_rate(rate)?;
+    let priority = match priority {
+        Priority::High => QueuePriority::High,
+        Priority::Medium => QueuePriority::Medium,
+        Priority::Low => QueuePriority::Low,
+    };
+    change(access, id, |account| {
+        match rate {
+            Some(rate) => account.queue.rates.insert(priority, rate),
+            None => account.queue.rates.remove(&priority),
+        };
+    })
+    .await
+}
+
+/// As `accounts rate` is told them, high priority first.
+fn rates(account: &Account) -> Vec<Value> {
+    let of = |priority: QueuePriority| {
+        let rate = account.queue.rates.get(&priority)?;
+        let period = match rate.per {
+            RatePeriod::Second => "second",
+            RatePeriod::Minute => "minute",
+        };
+        let name = priority.name().to_lowercase();
+        Some(Value::from(format!("{name} {}/{period}", rate.calls)))
+    };
+    QueuePriority::ALL.into_iter().filter_map(of).collect()
+}
+
+/// `None`: no rate.
+fn queue_rate(text: &str) -> Result<Option<QueueRate>, Failure> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let read = || {
+        let (calls, per) = text.split_once('/')?;
+        let per = match per {
+            "second" => RatePeriod::Second,
+            "minute" => RatePeriod::Minute,
+            _ => return None,
+        };
+        let calls = calls
+            .parse()
+            .ok()
+            .filter(|calls| *calls <= CALLS_PER_SECOND_MAX)?;
+        let rate = QueueRate { calls, per };
+        rate.rate().map(|_| rate)
+    };
+    read().map(Some).ok_or_else(|| {
+        Failure::Usage(format!(
+            "a rate is 5/second or 30/minute, from 1 to {CALLS_PER_SECOND_MAX}, or none, not {text}"
+        ))
+    })
+}
+
+/// As `accounts limit` is told it.
+fn limit(calls_per_second: Option<u32>) -> Value {
+    calls_per_second.map_or_else(|| "default".into(), Value::from)
+}
+
+/// 256 bits of chance, as 43 bytes, written as Standard Webhooks writes its secrets.
+fn webhook_secret(random: &Random) -> String {
+    format!("whsec_{}", BASE64_STANDARD.encode(random.token()))
+}
+
+fn calls_per_second(text: &str) -> Result<Option<u32>, Failure> {
+    if text == "default" {
+        return Ok(None);
+    }
+    let calls: Option<u32> = text.parse().ok();
+    let calls = calls.filter(|calls| *calls <= CALLS_PER_SECOND_MAX);
+    calls.map(Some).ok_or_else(|| {
+        Failure::Usage(format!(
+            "a limit is a number up to {CALLS_PER_SECOND_MAX}, or default, not {text}"
+        ))
+    })
+}

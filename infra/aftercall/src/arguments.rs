@@ -1,0 +1,263 @@
+//! What may be said on the command line. Options of the whole command stand before the noun.
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::output::Format;
+
+const EXAMPLES: &str = "\
+Examples:
+  aftercall --stack aftercall accounts create 7001 \"Shop\"
+  aftercall --stack aftercall clients create 7001
+  aftercall --stack aftercall --output json accounts list
+  aftercall --stack aftercall accounts order 7001 received
+  aftercall --stack aftercall accounts rate 7001 low 30/minute
+  aftercall --stack aftercall mails list --state unknown
+  aftercall --stack aftercall maintenance on
+  aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
+  aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
+
+Exit codes: 0 done; 1 AWS or the local server is out of reach, or refused; 2 said wrongly;
+3 what was named is not there; 4 the name is taken.";
+
+/// Who may call an Aftercall stack and how, and its switch for maintenance.
+#[derive(Debug, Parser)]
+#[command(name = "aftercall", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// The stack, by its name in CloudFormation
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) stack: Option<String>,
+    /// The table of accounts, as the stack's output AccountsTable names it
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) accounts_table: Option<String>,
+    /// The table of calls, as the stack's output CallsTable names it
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) calls_table: Option<String>,
+    /// A local server, http://127.0.0.1:8080 say, instead of AWS
+    #[arg(long, value_name = "URL", conflicts_with = "stack")]
+    pub(crate) endpoint: Option<String>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    #[command(subcommand)]
+    pub(crate) noun: Noun,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Noun {
+    /// Accounts: who calls, and what holds for all its users and API clients
+    #[command(subcommand)]
+    Accounts(AccountVerb),
+    /// Users, who log in by name and password (WS-Security UsernameToken)
+    #[command(subcommand)]
+    Users(UserVerb),
+    /// API clients, who get tokens by id and secret (POST /v2/token)
+    #[command(subcommand)]
+    Clients(ClientVerb),
+    /// Triggered mails, by what became of them
+    #[command(subcommand)]
+    Mails(MailVerb),
+    /// Hold calls back, let them go on, or say how it stands
+    Maintenance {
+        #[arg(value_enum)]
+        switch: Switch,
+    },
+    /// What a packed attribute of a record says: call, body, results, reply
+    Unpack {
+        /// The attribute, as the console or the command line of AWS show it
+        #[arg(value_name = "BASE64")]
+        attribute: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountVerb {
+    /// Make an account; prints the secret that signs its callbacks
+    Create {
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        id: String,
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        name: String,
+        /// An account that may act for it
+        #[arg(long, value_name = "ID")]
+        owned_by: Option<String>,
+    },
+    /// All accounts
+    List,
+    /// One account
+    Show { id: String },
+    /// Queue calls without RequestType, of all its users and API clients
+    Async {
+        id: String,
+        #[arg(value_enum)]
+        switch: OnOff,
+    },
+    /// Refuse calls of which something is not read, instead of warning of it
+    Strict {
+        id: String,
+        #[arg(value_enum)]
+        switch: OnOff,
+    },
+    /// Say which accounts it may act for, instead of those that it could so far
+    Owns {
+        id: String,
+        #[arg(value_name = "CHILD")]
+        children: Vec<String>,
+    },
+    /// Make a new secret for its callbacks, and print it
+    Secret { id: String },
+    /// In which order its calls outside any conversation are carried out
+    Order {
+        id: String,
+        #[arg(value_enum)]
+        order: Order,
+    },
+    /// How often its calls outside any conversation of one priority are begun; they then stand in one queue
+    Rate {
+        id: String,
+        #[arg(value_enum)]
+        priority: Priority,
+        /// 5/second or 30/minute, or none
+        rate: String,
+    },
+    /// Calls that it may make in a second: a number, 0 for no limit, or default
+    Limit {
+        id: String,
+        #[arg(value_name = "N|default")]
+        calls: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserVerb {
+    /// Make a user; prints the password
+    Create {
+        account: String,
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        name: String,
+        /// The password, instead of one that is made: against a local server only
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        password: Option<String>,
+        /// May log in by PasswordDigest: the password is kept encrypted with this KMS key (output PasswordKey)
+        #[arg(long, value_name = "KEY")]
+        digest: Option<String>,
+        /// A new password for a user of this account who is there already
+        #[arg(long)]
+        replace: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientVerb {
+    /// Make an API client; prints its id and secret
+    Create {
+        account: String,
+        /// Its id, instead of one that is made
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        id: Option<String>,
+        /// The secret, instead of one that is made: against a local server only
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        secret: Option<String>,
+        /// A new secret for an API client of this account that is there already
+        #[arg(long, requires = "id")]
+        replace: bool,
+    },
+    /// Queue calls without RequestType of this API client, from its next token on
+    Async {
+        id: String,
+        #[arg(value_enum)]
+        switch: OnOff,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailVerb {
+    /// Those in one state, out of the whole table of calls
+    List {
+        #[arg(long, value_enum)]
+        state: MailStateArgument,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MailStateArgument {
+    /// Nobody knows whether they went out: not sent again by themselves
+    Unknown,
+    /// The mail service will never take them
+    Failed,
+    /// Not sent yet
+    Pending,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Side by side
+    Unordered,
+    /// One after another, as they were accepted
+    Received,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Priority {
+    High,
+    Medium,
+    Low,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnOff {
+    On,
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
+    Show,
+}
+
+impl OnOff {
+    pub(crate) fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
+impl Noun {
+    /// The KMS key that a password is to be encrypted with, if it is.
+    pub(crate) fn password_key(&self) -> Option<&str> {
+        match self {
+            Self::Users(UserVerb::Create { digest, .. }) => digest.as_deref(),
+            Self::Accounts(_)
+            | Self::Clients(_)
+            | Self::Mails(_)
+            | Self::Maintenance { .. }
+            | Self::Unpack { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Arguments;
+
+    #[test]
+    fn the_command_is_whole() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_the_whole_command_stand_before_the_noun() {
+        let parsed = |line: &str| Arguments::try_parse_from(line.split(' ')).is_ok();
+        assert!(parsed(
+            "aftercall --endpoint http://127.0.0.1:1 --output json accounts list"
+        ));
+        assert!(!parsed("aftercall accounts list --output json"));
+        assert!(!parsed(
+            "aftercall --endpoint http://127.0.0.1:1 --stack a accounts list"
+        ));
+        assert!(!parsed("aftercall --stack a maintenance perhaps"));
+    }
+}

@@ -1,0 +1,136 @@
+//! `aftercall users` and `aftercall clients`: who may log in.
+
+use cloud::accounts::login_changes::{Change, KeptAs, NewLogin};
+use cloud::accounts::{Caller, Login};
+use cloud::{Clock, Random};
+
+use crate::access::Access;
+use crate::accounts::account;
+use crate::arguments::{ClientVerb, UserVerb};
+use crate::failure::Failure;
+use crate::output::{Output, Record};
+
+pub(crate) async fn users(
+    access: &Access,
+    random: &Random,
+    clock: &Clock,
+    verb: &UserVerb,
+) -> Result<Output, Failure> {
+    let UserVerb::Create {
+        account: of,
+        name,
+        password,
+        digest,
+        replace,
+    } = verb;
+    let account = account(access, clock, of).await?;
+    let password = secret(access, random, password.as_deref(), "password")?;
+    let new = NewLogin {
+        login: Login::User,
+        name,
+        secret: &password,
+        kept_as: match digest {
+            Some(_) => KeptAs::Encrypted,
+            None => KeptAs::Hash,
+        },
+        caller: Caller {
+            account: account.id.clone(),
+            async_by_default: false,
+        },
+        replace: *replace,
+    };
+    put(access, &new).await?;
+    let record = Record::of("account", account.id.0.as_str());
+    let record = record.and("user", name.as_str());
+    let record = record.and("password", password.as_str());
+    Ok(Output::One(match digest {
+        Some(_) => record.and(
+            "password_is_kept",
+            "encrypted, so that PasswordDigest can be checked: whoever may use the key can read it",
+        ),
+        None => record,
+    }))
+}
+
+pub(crate) async fn clients(
+    access: &Access,
+    random: &Random,
+    clock: &Clock,
+    verb: &ClientVerb,
+) -> Result<Output, Failure> {
+    match verb {
+        ClientVerb::Create {
+            account: of,
+            id,
+            secret: given,
+            replace,
+        } => {
+            let account = account(access, clock, of).await?;
+            let secret = secret(access, random, given.as_deref(), "secret")?;
+            let id = id.clone().unwrap_or_else(|| random.guid());
+            let new = NewLogin {
+                login: Login::Client,
+                name: &id,
+                secret: &secret,
+                kept_as: KeptAs::Hash,
+                caller: Caller {
+                    account: account.id.clone(),
+                    async_by_default: false,
+                },
+                replace: *replace,
+            };
+            put(access, &new).await?;
+            let record = Record::of("account", account.id.0.as_str());
+            let record = record.and("client_id", id.as_str());
+            Ok(Output::One(record.and("client_secret", secret.as_str())))
+        }
+        ClientVerb::Async { id, switch } => {
+            let on = switch.is_on();
+            if !access.accounts.set_client_async(id, on).await? {
+                return Err(Failure::NotFound(format!("there is no API client {id}")));
+            }
+            let record = Record::of("client_id", id.as_str());
+            Ok(Output::One(record.and("async_by_default", on)))
+        }
+    }
+}
+
+/// What was given, which only a local server's may be: a command line is kept in histories and
+/// shown in lists of processes. Otherwise 256 bits of chance.
+fn secret(
+    access: &Access,
+    random: &Random,
+    given: Option<&str>,
+    name: &str,
+) -> Result<String, Failure> {
+    match given {
+        None => Ok(random.token()),
+        Some(given) if access.is_local => Ok(given.to_owned()),
+        Some(_) => Err(Failure::Usage(format!(
+            "--{name} is for a local server (--endpoint) only; leave it out, and one is made that \
+             nobody can guess"
+        ))),
+    }
+}
+
+async fn put(access: &Access, new: &NewLogin<'_>) -> Result<(), Failure> {
+    let name = new.name;
+    let kind = match new.login {
+        Login::User => "user",
+        Login::Client => "API client",
+    };
+    match access.accounts.put_new_login(new).await? {
+        Change::Made => Ok(()),
+        Change::IsThere(caller) if caller.account == new.caller.account => {
+            Err(Failure::Exists(format!(
+                "{kind} {name} is there already, of this account; with --replace it gets the new \
+                 secret, and the old one is good for three minutes more at most"
+            )))
+        }
+        Change::IsThere(_) => Err(Failure::Exists(format!(
+            "{kind} {name} is there already, of another account; names are the whole stack's, so \
+             choose another one"
+        ))),
+        Change::NoKey => Err(Failure::Usage("--digest needs a KMS key".to_owned())),
+    }
+}

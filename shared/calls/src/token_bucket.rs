@@ -1,0 +1,173 @@
+//! How often something may be begun, over all functions together: a token bucket that one record
+//! holds. A token is there again `spacing` after it was taken; the bucket holds what one second
+//! brings, and at least one.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Most tokens in a second that a rate can say, so that no spacing is nothing.
+pub const TOKENS_PER_SECOND_MAX: u32 = 100_000;
+
+/// So often, in the long run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    spacing: SignedDuration,
+    /// Tokens that a full bucket holds.
+    capacity: u32,
+}
+
+impl Rate {
+    /// `None`: never, which is no rate.
+    pub fn of(tokens: u32, period: SignedDuration) -> Option<Self> {
+        if tokens == 0 || period <= SignedDuration::ZERO {
+            return None;
+        }
+        let spacing = period / i32::try_from(tokens).unwrap_or(i32::MAX);
+        let shortest = SignedDuration::from_secs(1) / i32::try_from(TOKENS_PER_SECOND_MAX).ok()?;
+        let spacing = spacing.max(shortest);
+        let in_a_second = SignedDuration::from_secs(1).as_nanos() / spacing.as_nanos();
+        let capacity = u32::try_from(in_a_second).unwrap_or(1).max(1);
+        Some(Self { spacing, capacity })
+    }
+
+    /// Of a service that says its rate in thousandths: 14 a second is 14,000.
+    pub fn of_thousandths(thousandths_per_second: u32) -> Option<Self> {
+        Self::of(thousandths_per_second, SignedDuration::from_secs(1_000))
+    }
+}
+
+/// What is left in a bucket, said as the time at which it is full again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenBucket {
+    pub full_at: Timestamp,
+}
+
+/// What came of asking for tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokensTaken {
+    /// At least one, and the bucket without them.
+    Some { tokens: u32, left: TokenBucket },
+    /// None before that instant.
+    NotBefore(Timestamp),
+}
+
+impl TokenBucket {
+    pub const fn full(now: Timestamp) -> Self {
+        Self { full_at: now }
+    }
+
+    /// Empty until then: who hands out has said that it is too much.
+    pub fn empty_until(self, rate: Rate, at: Timestamp) -> Self {
+        let full_at = at + rate.spacing * i32::try_from(rate.capacity - 1).unwrap_or(i32::MAX);
+        Self {
+            full_at: self.full_at.max(full_at),
+        }
+    }
+
+    /// As many as there are, up to those that are wanted.
+    pub fn take(self, rate: Rate, wanted: u32, now: Timestamp) -> TokensTaken {
+        let full_at = self.full_at.max(now);
+        let missing = full_at.duration_since(now).as_nanos();
+        let spacing = rate.spacing.as_nanos().max(1);
+        // A token that is not whole yet is not there.
+        let missing = (missing + spacing - 1) / spacing;
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        let tokens = rate.capacity.saturating_sub(missing).min(wanted.max(1));
+        if tokens == 0 {
+            let all_but_one = i32::try_from(rate.capacity - 1).unwrap_or(i32::MAX);
+            return TokensTaken::NotBefore(full_at - rate.spacing * all_but_one);
+        }
+        let taken = rate.spacing * i32::try_from(tokens).unwrap_or(i32::MAX);
+        TokensTaken::Some {
+            tokens,
+            left: Self {
+                full_at: full_at + taken,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_000 + ms).expect("a time")
+    }
+
+    /// How many are taken in `ms`, asked for one by one as soon as there may be one.
+    fn accepted(rate: Rate, ms: i64) -> u32 {
+        let mut bucket = TokenBucket::full(at(0));
+        let (mut now, mut taken) = (at(0), 0);
+        while now < at(ms) {
+            match bucket.take(rate, 1, now) {
+                TokensTaken::Some { tokens, left } => {
+                    taken += tokens;
+                    bucket = left;
+                }
+                TokensTaken::NotBefore(then) => {
+                    assert!(then > now, "it is said when to come again");
+                    now = then;
+                }
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn in_the_long_run_the_rate_is_kept_and_used() {
+        let a_second = SignedDuration::from_secs(1);
+        for (tokens, period, least, most) in [
+            (14, a_second, 14 * 100, 14 * 101),
+            (1, a_second, 100, 101),
+            (90, SignedDuration::from_mins(1), 150, 151),
+            (6, SignedDuration::from_mins(1), 10, 11),
+        ] {
+            let rate = Rate::of(tokens, period).expect("a rate");
+            let taken = accepted(rate, 100_000);
+            assert!(
+                (least..=most).contains(&taken),
+                "{tokens} in {period:?}: {taken}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bucket_holds_what_a_second_brings() {
+        let rate = Rate::of(14, SignedDuration::from_secs(1)).expect("a rate");
+        let taken = TokenBucket::full(at(0)).take(rate, 1_000, at(5_000));
+        let TokensTaken::Some { tokens: 14, left } = taken else {
+            panic!("{taken:?}")
+        };
+        let TokensTaken::NotBefore(then) = left.take(rate, 1, at(5_000)) else {
+            panic!("there are more")
+        };
+        assert!(then > at(5_000) && then <= at(5_072), "{then}");
+        let rate = Rate::of(6, SignedDuration::from_mins(1)).expect("a rate");
+        let taken = TokenBucket::full(at(0)).take(rate, 3, at(60_000));
+        assert!(
+            matches!(taken, TokensTaken::Some { tokens: 1, .. }),
+            "{taken:?}"
+        );
+    }
+
+    #[test]
+    fn an_emptied_bucket_gives_nothing_until_then() {
+        let rate = Rate::of_thousandths(14_000).expect("a rate");
+        let emptied = TokenBucket::full(at(0)).empty_until(rate, at(5_000));
+        assert_eq!(
+            emptied.take(rate, 5, at(100)),
+            TokensTaken::NotBefore(at(5_000))
+        );
+        assert!(matches!(
+            emptied.take(rate, 1, at(5_000)),
+            TokensTaken::Some { .. }
+        ));
+    }
+
+    #[test]
+    fn never_is_no_rate() {
+        assert_eq!(Rate::of(0, SignedDuration::from_secs(1)), None);
+        assert_eq!(Rate::of_thousandths(0), None);
+        assert!(Rate::of(u32::MAX, SignedDuration::from_secs(1)).is_some());
+    }
+}

@@ -1,0 +1,60 @@
+//! Accounts as the operator makes, changes and lists them. Each change is made over the version that
+//! it was decided on, so that two operators at once lose nothing of each other's.
+
+use calls::AccountId;
+
+use crate::accounts::{Account, Accounts, account_in, account_item, account_key};
+use crate::error::{CommitError, Error};
+use crate::records::item::ItemReader;
+
+/// How often a change is decided again because somebody else changed the same account.
+const CONFLICTS_MAX: u32 = 10;
+
+impl Accounts {
+    /// `false`: there is one of that id, which stays as it is.
+    pub async fn create_account(&self, account: &Account) -> Result<bool, Error> {
+        let found = self.table.put_new(account_item(account, 1)).await?;
+        Ok(found.is_none())
+    }
+
+    /// `None`: there is no such account.
+    pub async fn change_account(
+        &self,
+        id: &AccountId,
+        change: impl Fn(&mut Account),
+    ) -> Result<Option<Account>, Error> {
+        for _ in 0..CONFLICTS_MAX {
+            let Some(item) = self.table.get(&account_key(id)).await? else {
+                return Ok(None);
+            };
+            let item = ItemReader(item);
+            let version: u64 = item.number("version")?;
+            let mut account = account_in(id, &item)?;
+            change(&mut account);
+            let changed = account_item(&account, version + 1);
+            match self.table.put_over(changed, Some(version)).await {
+                Ok(()) => {
+                    self.remembered().accounts.remove(id);
+                    return Ok(Some(account));
+                }
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Cloud(error)) => return Err(error),
+            }
+        }
+        Err(Error::Conflict(CONFLICTS_MAX))
+    }
+
+    /// By their ids. Reads the whole table, so it is for people.
+    pub async fn all_accounts(&self) -> Result<Vec<Account>, Error> {
+        let items = self.table.all_of("ACCOUNT#", "ACCOUNT").await?;
+        let read = items.into_iter().map(|item| {
+            let item = ItemReader(item);
+            let pk = item.text("pk")?;
+            let id = AccountId(pk.trim_start_matches("ACCOUNT#").to_owned());
+            account_in(&id, &item)
+        });
+        let mut accounts = read.collect::<Result<Vec<_>, Error>>()?;
+        accounts.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(accounts)
+    }
+}

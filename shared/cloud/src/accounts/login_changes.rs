@@ -1,0 +1,91 @@
+//! Users and API clients as the operator makes them: a name that is taken stays whose it is.
+
+use crate::accounts::{Accounts, Caller, Login, caller_in, login_item, login_key};
+use crate::aws::encrypted_password::Owner;
+use crate::error::Error;
+use crate::records::item::{Item, ItemReader, ItemWriter};
+
+/// A user or an API client that is to be.
+#[derive(Clone, Debug)]
+pub struct NewLogin<'a> {
+    pub login: Login,
+    pub name: &'a str,
+    /// Which nobody has chosen: see [`crate::random::Random::token`].
+    pub secret: &'a str,
+    pub kept_as: KeptAs,
+    pub caller: Caller,
+    /// It may be there already, if it is of the same account, and gets a new secret.
+    pub replace: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptAs {
+    Hash,
+    /// By the stack's key, so that a PasswordDigest can be checked.
+    Encrypted,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    Made,
+    /// The name is taken, and nothing is changed.
+    IsThere(Caller),
+    /// There is no key to encrypt a password with.
+    NoKey,
+}
+
+impl Accounts {
+    pub async fn put_new_login(&self, new: &NewLogin<'_>) -> Result<Change, Error> {
+        let Some(item) = self.item_of(new).await? else {
+            return Ok(Change::NoKey);
+        };
+        let Some(there) = self.table.put_new(item.clone()).await? else {
+            return Ok(Change::Made);
+        };
+        let there = caller_in(&ItemReader(there))?;
+        if !new.replace || there.account != new.caller.account {
+            return Ok(Change::IsThere(there));
+        }
+        let async_by_default = there.async_by_default.to_string();
+        let item = ItemWriter::over(item).text("async_by_default", async_by_default);
+        self.table.put(item.done()).await?;
+        Ok(Change::Made)
+    }
+
+    async fn item_of(&self, new: &NewLogin<'_>) -> Result<Option<Item>, Error> {
+        let NewLogin {
+            login,
+            name,
+            secret,
+            caller,
+            ..
+        } = new;
+        match new.kept_as {
+            KeptAs::Hash => Ok(Some(login_item(*login, name, secret, caller))),
+            KeptAs::Encrypted => self.digest_user_item(name, secret, caller).await,
+        }
+    }
+
+    /// `None`: there is no key to encrypt the password with.
+    pub(crate) async fn digest_user_item(
+        &self,
+        name: &str,
+        password: &str,
+        caller: &Caller,
+    ) -> Result<Option<Item>, Error> {
+        let owner = Owner {
+            account: &caller.account.0,
+            user: name,
+        };
+        let Some(encrypted) = self.encrypt_password.close(owner, password).await? else {
+            return Ok(None);
+        };
+        let item = ItemWriter::new(login_key(Login::User, name))
+            .text("name", name)
+            .bytes("sealed_password", &encrypted)
+            .text("account", &caller.account.0)
+            .text("async_by_default", caller.async_by_default.to_string());
+        Ok(Some(item.done()))
+    }
+}

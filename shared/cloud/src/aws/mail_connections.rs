@@ -1,0 +1,131 @@
+//! Connections to SES, and whether a request that failed has certainly never left.
+
+use std::error::Error;
+use std::io;
+
+use aws_sdk_sesv2::error::SdkError;
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::aws::clients;
+
+/// With no connection yet.
+pub(crate) fn new() -> SharedHttpClient {
+    clients::new_https_client()
+}
+
+/// Whether it is certain that no byte of the request was sent: it could not be built, its host has
+/// no address, or there was no connection (refused, timed out, no TLS). Everything else may have
+/// arrived, whatever went wrong after that.
+pub(crate) fn never_left<E>(error: &SdkError<E>) -> bool {
+    match error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(failure) => failure
+            .as_connector_error()
+            .is_some_and(|error| was_not_connected(error)),
+        SdkError::TimeoutError(_) | SdkError::ResponseError(_) | SdkError::ServiceError(_) => false,
+        // A kind that the SDK has yet to learn: nobody knows.
+        _ => false,
+    }
+}
+
+fn was_not_connected(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let is_connect = error
+            .downcast_ref::<hyper_util::client::legacy::Error>()
+            .is_some_and(hyper_util::client::legacy::Error::is_connect);
+        let is_refused = error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        if is_connect || is_refused || error.is::<ResolveDnsError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+    use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+    use aws_types::SdkConfig;
+    use aws_types::region::Region;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use crate::aws::mail::{Connections, Mail, MailService};
+    use crate::error::Error;
+
+    /// What comes of a mail to a service at that endpoint, over real connections.
+    async fn sent_to(endpoint: &str) -> Error {
+        let credentials = Credentials::from_keys("id", "secret", None);
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(crate::outbound::callback::https_client())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .endpoint_url(endpoint)
+            .build();
+        let service = MailService::new(&config, "a@example.com", Connections::Configured);
+        let mail = Mail {
+            to: "b@example.com".to_owned(),
+            ..Mail::default()
+        };
+        service.send(&mail).await.expect_err("nobody is there")
+    }
+
+    /// Takes one connection, reads what comes for a moment, says that, and closes.
+    async fn a_server_that_says(answer: &'static [u8]) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut bytes = vec![0; 65_536];
+            let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut bytes));
+            assert!(
+                read.await.is_ok_and(|read| read.is_ok()),
+                "it says something"
+            );
+            stream.write_all(answer).await.expect("it is written");
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn what_found_no_connection_never_left() {
+        let closed = {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            listener.local_addr().expect("an address").port()
+        };
+        let no_tls = a_server_that_says(b"HTTP/1.1 400 This is no TLS\r\n\r\n").await;
+        for endpoint in [
+            format!("http://127.0.0.1:{closed}"),
+            "http://nobody.invalid".to_owned(),
+            format!("https://127.0.0.1:{no_tls}"),
+        ] {
+            let error = sent_to(&endpoint).await;
+            assert!(
+                matches!(error, Error::MailNotSent(_)),
+                "{endpoint}: {error:?}"
+            );
+            assert!(error.was_refused());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_and_not_answered_may_have_arrived() {
+        for answer in [&b""[..], b"HTTP/1.1 2"] {
+            let port = a_server_that_says(answer).await;
+            let error = sent_to(&format!("http://127.0.0.1:{port}")).await;
+            assert!(matches!(error, Error::Mail(_)), "{error:?}");
+            assert!(!error.was_refused());
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Calls outside any conversation, of an account that has them carried out as they were accepted,
+//! or only so often.
+
+use std::collections::BTreeMap;
+
+use calls::{QueueOrder, QueuePriority, QueueRate, QueueSettings, RatePeriod};
+use journeys::{Call, Story, a_caller, attribute, call, minutes, seconds, subscriber};
+
+async fn a_caller_in_order() -> Story {
+    let mut caller = a_caller().await;
+    caller.has_its_calls_in_order().await;
+    caller
+}
+
+fn alone(number: u32) -> Call {
+    call().calling_back(&format!("https://client.example.com/n{number}"))
+}
+
+fn numbered(number: u32) -> Call {
+    alone(number).creating(subscriber(&format!("s{number}")))
+}
+
+/// Each creates or deletes one subscriber in turn, so that it fails in any other order.
+fn in_turn(number: u32) -> Call {
+    match number % 2 {
+        0 => alone(number).creating(attribute("ann", "Step", "x")),
+        _ => alone(number).deleting(subscriber("ann")),
+    }
+}
+
+fn all_well(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
+    let line = |number| format!("n{number} OK");
+    numbers.into_iter().map(line).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_run_as_they_were_accepted() {
+    let mut caller = a_caller_in_order().await;
+    for number in 0..40 {
+        caller.queues(in_turn(number)).await;
+    }
+    caller.settles().await;
+    assert_eq!(caller.told(), all_well(0..40));
+    caller.passes(minutes(10)).await;
+    assert!(caller.due().is_empty(), "{:?}", caller.due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_do_so_after_maintenance_too() {
+    let mut caller = a_caller_in_order().await;
+    caller.goes_into_maintenance(true).await;
+    for number in 0..20 {
+        caller.queues(in_turn(number)).await;
+    }
+    caller.passes(minutes(30)).await;
+    for number in 20..40 {
+        caller.queues(in_turn(number)).await;
+    }
+    assert!(caller.told().is_empty());
+    caller.goes_into_maintenance(false).await;
+    caller.passes(seconds(60)).await;
+    assert_eq!(caller.told(), all_well(0..40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_do_so_when_the_queues_have_lost_everything() {
+    let mut caller = a_caller_in_order().await;
+    for number in 0..20 {
+        caller.queues(in_turn(number)).await;
+    }
+    caller.queues_are_lost();
+    caller.passes(minutes(3)).await;
+    assert_eq!(caller.told(), all_well(0..20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_does_not_hold_up_the_next() {
+    let mut caller = a_caller_in_order().await;
+    caller.queues(numbered(0)).await;
+    caller.queues(alone(1).deleting(subscriber("nobody"))).await;
+    caller.queues(numbered(2)).await;
+    caller.settles().await;
+    let told = caller.told();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[1].starts_with("n1 Error"), "{told:?}");
+    assert_eq!((told[0].as_str(), told[2].as_str()), ("n0 OK", "n2 OK"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deferred_one_takes_its_place_when_it_is_due() {
+    let mut caller = a_caller_in_order().await;
+    caller.queues(numbered(0).at("2026-03-02T09:10:00Z")).await;
+    caller.queues(numbered(1)).await;
+    caller.settles().await;
+    assert_eq!(caller.told(), all_well([1]), "it does not hold up others");
+    caller.passes(minutes(5)).await;
+    caller.goes_into_maintenance(true).await;
+    caller.queues(numbered(2)).await;
+    caller.passes(minutes(10)).await;
+    caller.goes_into_maintenance(false).await;
+    caller.passes(minutes(2)).await;
+    assert_eq!(caller.told(), all_well([1, 0, 2]), "it was accepted before");
+    assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_priority_has_an_order_of_its_own() {
+    let mut caller = a_caller_in_order().await;
+    caller.goes_into_maintenance(true).await;
+    for number in 0..10 {
+        let priority = ["Low", "High"][usize::from(number >= 5)];
+        caller.queues(numbered(number).priority(priority)).await;
+    }
+    caller.passes(minutes(2)).await;
+    caller.goes_into_maintenance(false).await;
+    caller.passes(seconds(60)).await;
+    assert_eq!(caller.told(), all_well((5..10).chain(0..5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_bounds_how_often_they_are_begun() {
+    let mut caller = a_caller().await;
+    let twice_a_minute = QueueRate {
+        calls: 2,
+        per: RatePeriod::Minute,
+    };
+    let settings = QueueSettings {
+        order: QueueOrder::Unordered,
+        rates: BTreeMap::from([(QueuePriority::Low, twice_a_minute)]),
+    };
+    caller.queues_as(settings).await;
+    for number in 0..24 {
+        caller.queues(numbered(number).priority("Low")).await;
+    }
+    caller.queues(numbered(99)).await;
+    caller.passes(seconds(5)).await;
+    assert_eq!(
+        caller.told().len(),
+        2,
+        "one of Low, and the other: {:?}",
+        caller.told()
+    );
+    let mut begun = 1;
+    for _ in 0..8 {
+        caller.passes(minutes(1)).await;
+        let low = caller.told().len() - 1;
+        assert!((1..=3).contains(&(low - begun)), "{begun}, then {low}");
+        begun = low;
+    }
+    caller.passes(minutes(5)).await;
+    let low: Vec<String> = caller
+        .told()
+        .into_iter()
+        .filter(|it| it != "n99 OK")
+        .collect();
+    assert_eq!(low, all_well(0..24));
+    for queue in local::names::QUEUES {
+        assert!(
+            caller.local().sqs().dead_letters(queue).is_empty(),
+            "{queue}"
+        );
+    }
+}
+
+/// What is released is woken High first, and as it was accepted.
+#[tokio::test(start_paused = true)]
+async fn after_maintenance_high_goes_first() {
+    let mut caller = a_caller().await;
+    caller.goes_into_maintenance(true).await;
+    for number in 0..60 {
+        caller.queues(numbered(number).priority("Low")).await;
+        caller.local().clock().advance(seconds(1));
+    }
+    for number in 60..70 {
+        caller.queues(numbered(number).priority("High")).await;
+    }
+    caller.passes(minutes(2)).await;
+    caller.goes_into_maintenance(false).await;
+    let before = caller.local().faults().journal().len();
+    caller
+        .stack
+        .functions
+        .tick()
+        .await
+        .expect("nothing is in its way");
+    let journal = caller.local().faults().journal();
+    let woken = journal.iter().skip(before);
+    let woken = woken.filter(|entry| entry.operation == "SendMessage");
+    let queues: Vec<String> = woken.map(|entry| entry.resource.clone()).collect();
+    assert_eq!(queues.len(), 70, "{queues:?}");
+    let high = queues.iter().take(10).all(|queue| queue.contains("high"));
+    let low = queues.iter().skip(10).all(|queue| queue.contains("low"));
+    assert!(high && low, "{queues:?}");
+    caller.settles().await;
+    assert_eq!(caller.told().len(), 70);
+}
