@@ -7,6 +7,7 @@ use soap::{Element, ObjectResult};
 use crate::alias::{self, Named, PARTNER_KEY};
 use crate::context::DecisionContext;
 use crate::key::{self, ObjectKey};
+use crate::naming;
 use crate::overlay::{Missing, View};
 use crate::saving::{self, Intent, LEFT, Write};
 use crate::tree;
@@ -245,7 +246,7 @@ fn found_or_refused<'a>(
     match find_place(context, kind)? {
         Some(found) if !is_lost(context, &found) => Ok(found),
         Some(_) => Err(no(kind.lacking).into()),
-        None if is_numbered_only(context) => Err(no(kind.lacking).into()),
+        None if naming::is_numbered_only(context) => Err(no(kind.lacking).into()),
         None if has_namesakes(context, kind)? => {
             let message = format!(
                 "More than one {} has this {}: say which one is meant by its CustomerKey",
@@ -303,13 +304,6 @@ fn is_addressed(context: &DecisionContext<'_>, kind: &KeyKind<'_>) -> bool {
     [PARTNER_KEY, kind.name_field]
         .iter()
         .any(|field| tree::filled(context.object, field).is_some())
-}
-
-fn is_numbered_only(context: &DecisionContext<'_>) -> bool {
-    ["ObjectID", "ID"]
-        .iter()
-        .any(|name| tree::filled(context.object, name).is_some())
-        && matches!(context.intent(), Intent::Change | Intent::Remove)
 }
 
 /// What the original says of an object that is there now: it goes by the method, not by whether

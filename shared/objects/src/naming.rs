@@ -3,6 +3,7 @@
 use soap::Element;
 
 use crate::alias::PARTNER_KEY;
+use crate::context::DecisionContext;
 use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::Refused;
@@ -23,4 +24,12 @@ pub(crate) fn check_named(
     } else {
         Err(Refused::new(no_key.0, no_key.1))
     }
+}
+
+/// Whether a number that is to be there must name the object: a new one may have none.
+pub(crate) fn is_numbered_only(context: &DecisionContext<'_>) -> bool {
+    ["ObjectID", "ID"]
+        .iter()
+        .any(|name| tree::filled(context.object, name).is_some())
+        && matches!(context.intent(), Intent::Change | Intent::Remove)
 }

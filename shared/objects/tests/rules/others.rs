@@ -73,7 +73,7 @@ fn what_cannot_be_kept_is_refused() {
             "5 Cannot perform Create on objects of type ResultItem",
             "204 The object must have a CustomerKey, an ObjectID, an ID or a Name",
             "100 The Perform method is not supported for the QueryDefinition object",
-            "204 The object is too large: 400476 bytes, 380000 can be kept",
+            "204 The object is too large: 400145 bytes, 380000 can be kept",
         ],
     );
 }
