@@ -34,7 +34,7 @@ def fuelsdk():
     import FuelSDK
 
     os.chdir(tempfile.mkdtemp(prefix="fuelsdk-"))
-    names = {"FuelSDK": FuelSDK, "wsdl_file": os.path.abspath("api.wsdl"), "account_id": "1"}
+    names = {"FuelSDK": FuelSDK, "wsdl_file": os.path.abspath("api.wsdl"), "account_id": "local"}
     exec(block("python", "FuelSDK.ET_Client"), {**names, "client_id": "local", "client_secret": "local"}, names)
     code, answer = names["client"].soap_client.service.VersionInfo(False)
     assert code == 200, answer
@@ -44,7 +44,7 @@ def fuelsdk():
 def fuel_soap():
     program = """
         const FuelSoap = require('fuel-soap');
-        const [clientId, clientSecret, accountId] = ['local', 'local', '1'];
+        const [clientId, clientSecret, accountId] = ['local', 'local', 'local'];
         const client = %s
         client.describe('Subscriber', (error, it) => {
           if (error) throw error;
