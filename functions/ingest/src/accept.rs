@@ -1,16 +1,16 @@
 //! A call for later: checked, kept, given its place, answered.
 
-use calls::{AsyncResponseType, Call, Digest, QueueSettings, Refusal};
+use calls::{AddressRule, AsyncResponseType, Call, Digest, QueueSettings, Refusal};
 use cloud::conversation::accept::Accepted;
-use cloud::outbound::callback::may_be_called;
+use cloud::outbound::callback::check_address;
 use cloud::{Cloud, Error, OwnHosts};
-use soap::{CallRequest, Element, Fault};
+use soap::{CallRequest, CallbackAddress, Element, Fault};
 use tracing::info;
 
 use crate::caller::Caller;
 use crate::soap_endpoint::Answer;
 
-/// What is kept of a payload: its text, and the digest that tells a resend from another call.
+/// What is kept of a payload: its text without the passwords of callback addresses, and the digest that tells a resend from another call.
 pub struct CanonicalPayload {
     canonical: String,
     digest: Digest,
@@ -18,9 +18,14 @@ pub struct CanonicalPayload {
 
 impl CanonicalPayload {
     pub fn of(body: &Element) -> Self {
-        Self {
-            canonical: soap::canonical(body),
-            digest: soap::digest(body),
+        let canonical = soap::canonical(body);
+        let digest = Digest::of(canonical.as_bytes());
+        match soap::without_passwords(body) {
+            Some(body) => Self {
+                canonical: soap::canonical(&body),
+                digest,
+            },
+            None => Self { canonical, digest },
         }
     }
 
@@ -111,14 +116,18 @@ fn check(
     request
         .options
         .check_times(place.calls_in_conversation().get(), now)?;
-    let leads_nowhere_good = request.options.subscriptions.iter().any(|subscription| {
-        subscription.response_type == AsyncResponseType::HttpPost
-            && (!may_be_called(&subscription.address, allow_http)
-                || (!allow_http && own.are_called_by(&subscription.address)))
-    });
-    if leads_nowhere_good {
-        return Err(Refusal::UnsecureResponseAddress);
+    for (number, subscription) in soap::numbered(&request.options.subscriptions) {
+        if subscription.response_type == AsyncResponseType::HttpPost {
+            may_be_posted_to(&subscription.address, own, allow_http)
+                .map_err(|rule| number.bad_address(&subscription.address, rule))?;
+        }
     }
+    objects::check(
+        request.method,
+        request.action.as_deref(),
+        &request.options,
+        &request.objects,
+    )?;
     Ok(Call {
         request_id: cloud.random.request_id(),
         account: caller.account.clone(),
@@ -135,6 +144,17 @@ fn check(
             .unwrap_or_default(),
         arrived_at: now,
     })
+}
+
+/// Whether results may be posted there. A reply to ourselves would be answered with a fault, and
+/// tried again for three days.
+fn may_be_posted_to(address: &str, own: &OwnHosts, allow_http: bool) -> Result<(), AddressRule> {
+    let read = CallbackAddress::parse(address).ok_or(AddressRule::Readable)?;
+    check_address(&read, allow_http)?;
+    if !allow_http && own.are_called_by(address) {
+        return Err(AddressRule::Foreign);
+    }
+    Ok(())
 }
 
 /// One Results per object, each with the refusal.

@@ -8,13 +8,16 @@ use soap::{ClientContext, Credentials, Fault};
 
 pub use cloud::accounts::Caller;
 
+use crate::http::Request;
+
 /// The user that legacy clients send beside their token; it is nobody.
 const NOBODY: &str = "*";
 
-/// Knows the caller by what the envelope says. A fault tells nothing of why: an unknown user and a
-/// wrong password look alike.
+/// Knows the caller by what the envelope says. A fault tells what is wrong with the request, and not
+/// with what is kept here: an unknown user and a wrong password look alike.
 pub async fn identify(
     cloud: &Cloud,
+    request: &Request,
     credentials: Option<&Credentials>,
 ) -> Result<Result<Caller, Fault>, Error> {
     let now = cloud.now();
@@ -23,7 +26,7 @@ pub async fn identify(
             Ok(match cloud.accounts.look_up_token(token, now).await? {
                 TokenFound::Good(caller) => Ok(caller),
                 TokenFound::Expired => Err(Fault::security("Token Expired")),
-                TokenFound::Unknown => Err(login_failed()),
+                TokenFound::Unknown => Err(login_failed(UNKNOWN_TOKEN)),
             })
         }
         Some(Credentials::Password { username, password }) if username != NOBODY => {
@@ -31,7 +34,7 @@ pub async fn identify(
                 .accounts
                 .log_in(Login::User, username, password, now)
                 .await?;
-            Ok(found.ok_or_else(login_failed))
+            Ok(found.ok_or_else(|| login_failed(UNKNOWN_LOGIN)))
         }
         Some(Credentials::Digest(proof)) => {
             let attempt = cloud.random.guid();
@@ -39,9 +42,16 @@ pub async fn identify(
                 .accounts
                 .log_in_by_digest(proof, &attempt, now)
                 .await?;
-            Ok(found.ok_or_else(login_failed))
+            Ok(found.ok_or_else(|| login_failed(UNKNOWN_LOGIN)))
         }
-        Some(Credentials::Password { .. }) | None => Ok(Err(login_failed())),
+        Some(Credentials::Password { .. }) | None => {
+            let is_in_http = request.header("authorization").is_some();
+            Ok(Err(login_failed(if is_in_http {
+                HTTP_CREDENTIALS
+            } else {
+                NO_CREDENTIALS
+            })))
+        }
     }
 }
 
@@ -63,9 +73,21 @@ fn seconds_up(wait: SignedDuration) -> i64 {
     whole.max(1)
 }
 
-fn login_failed() -> Fault {
-    Fault::security("Login Failed")
+const NO_CREDENTIALS: &str = "The envelope holds no credentials. Its Header must have a \
+    wsse:Security with a UsernameToken, or a fueloauth with a token of /v2/token";
+const HTTP_CREDENTIALS: &str = "The envelope holds no credentials, and the HTTP header \
+    Authorization is not read here. Put the token into a fueloauth of the envelope's Header";
+const UNKNOWN_TOKEN: &str = "The token in fueloauth is not one of this service. Ask for one at \
+    /v2/token of the same address";
+const UNKNOWN_LOGIN: &str = "There is no such user with such a password";
+
+/// The original's words, which clients compare; why stands in the detail.
+fn login_failed(why: &str) -> Fault {
+    Fault::security("Login Failed").because(LOGIN_FAILED, why)
 }
+
+/// The protocol's code for credentials that are not good.
+const LOGIN_FAILED: u32 = 12;
 
 /// Whether calls without RequestType are queued: for this user or API client, or for its whole
 /// account. Asked of such calls alone, for which the account may have to be read.

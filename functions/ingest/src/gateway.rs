@@ -48,12 +48,18 @@ pub fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The same for every answer: headers that HTTP does not allow are left out.
+/// The same for every answer: headers that HTTP does not allow are left out. API Gateway takes one
+/// line per name, in which several values stand with commas between them.
 pub fn write(answer: Response) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(name), value);
+            let name = HeaderName::from_static(name);
+            let value = match headers.get(&name) {
+                Some(before) => joined(before, &value),
+                None => value,
+            };
+            headers.insert(name, value);
         }
     }
     let mut response = ApiGatewayV2httpResponse::default();
@@ -66,6 +72,12 @@ pub fn write(answer: Response) -> ApiGatewayV2httpResponse {
         None => Body::Text(answer.body),
     });
     response
+}
+
+fn joined(before: &HeaderValue, value: &HeaderValue) -> HeaderValue {
+    let both = [before.as_bytes(), value.as_bytes()].join(b", ".as_slice());
+    // Two values that HTTP allows are one that it allows.
+    HeaderValue::from_bytes(&both).unwrap_or_else(|_| value.clone())
 }
 
 #[cfg(test)]
@@ -147,6 +159,10 @@ mod tests {
         let written = write(answer);
         assert_eq!(written.status_code, 503);
         assert_eq!(written.headers["retry-after"], "1");
+        let answer = Response::text(200, "")
+            .with_header("aftercall-warning", "\"a\"")
+            .with_header("aftercall-warning", "\"b\"");
+        assert_eq!(write(answer).headers["aftercall-warning"], "\"a\", \"b\"");
         assert_eq!(written.body, Some(Body::Text("later\n".to_owned())));
         assert!(!written.is_base64_encoded);
     }

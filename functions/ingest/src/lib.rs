@@ -3,7 +3,7 @@
 //! Read in this order: this file (which path leads where), [`exchange`] (one SOAP request, from its
 //! bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a call
 //! for later), [`at_once`] (a call for now), [`retrieve`] with its [`page`]s (looking at what there
-//! is), [`asked`], [`results`], [`result_message`] and [`request_state`] (what became of calls),
+//! is), [`not_read`] (what was sent and counts for nothing), [`asked`], [`results`], [`result_message`] and [`request_state`] (what became of calls),
 //! [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a call, as
 //! JSON), [`documents`] (WSDL and schema). [`gateway`] is what `main.rs` needs of API Gateway.
 
@@ -12,6 +12,7 @@ pub mod caller;
 pub mod documents;
 pub mod gateway;
 pub mod http;
+pub mod not_read;
 pub mod object_query;
 pub mod page;
 pub mod request_state;
@@ -67,10 +68,26 @@ async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
         (_, path) if path.ends_with("/service.asmx") || path.ends_with("/v2/token") => {
             Response::text(405, "Use POST here.\n").with_header("allow", "POST")
         }
-        (_, _) => Response::text(
-            404,
-            "Nothing is here. SOAP requests go to /Service.asmx, its WSDL is at /etframework.wsdl, \
-             tokens are at /v2/token, what became of a call at /data/v1/async/{requestId}/status.\n",
-        ),
+        ("GET", path) if path.ends_with("/errors") => {
+            Response::new(200, "text/plain; charset=utf-8", ERRORS.to_owned())
+        }
+        (_, path) if is_rest(path) => rest::said(404, 404, &format!("Not Found. {WHAT_IS_HERE}")),
+        (_, _) => Response::text(404, &format!("Nothing is here. {WHAT_IS_HERE}\n")),
     }
+}
+
+/// The page about errors that answers refer to.
+const ERRORS: &str = include_str!("../../../docs/errors.md");
+
+const WHAT_IS_HERE: &str = "SOAP requests go to /Service.asmx, its WSDL is at /etframework.wsdl, \
+    tokens are at /v2/token, what became of a call at /data/v1/async/{requestId}/status.";
+
+/// Whether a path is one of a REST service, whose clients read JSON: a part of it is a version.
+fn is_rest(path: &str) -> bool {
+    let is_version = |part: &str| {
+        part.strip_prefix('v').is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    path.split('/').any(is_version)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use objects::RetrieveError;
+use objects::{CallRecord, RetrieveError};
 use soap::{Filter, RetrieveRequest};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +17,11 @@ pub enum ResultKind {
 
 impl ResultKind {
     pub fn named(object_type: &str) -> Option<Self> {
-        match object_type {
-            "ResultMessage" => Some(Self::Message),
-            "ResultItem" => Some(Self::Item),
-            "AsyncRequestResult" => Some(Self::Request),
-            _ => None,
-        }
+        Some(match objects::object_type(object_type)?.call_record()? {
+            CallRecord::Message => Self::Message,
+            CallRecord::Item => Self::Item,
+            CallRecord::Request => Self::Request,
+        })
     }
 
     pub fn check_properties(self, request: &RetrieveRequest) -> Result<(), RetrieveError> {

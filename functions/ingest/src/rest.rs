@@ -210,7 +210,11 @@ pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, R
     };
     let caller = match cloud.accounts.look_up_token(token, cloud.now()).await? {
         TokenFound::Good(caller) => caller,
-        TokenFound::Expired | TokenFound::Unknown => return Ok(Err(not_authorized())),
+        TokenFound::Unknown => return Ok(Err(not_authorized())),
+        TokenFound::Expired => {
+            let message = "Not Authorized. The token has expired; ask for another at /v2/token";
+            return Ok(Err(said(401, 0, message)));
+        }
     };
     Ok(match caller::held_back(cloud, &caller).await? {
         None => Ok(caller),

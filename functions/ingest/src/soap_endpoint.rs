@@ -1,13 +1,13 @@
 //! One SOAP request, from its bytes to its answer.
 
-use calls::Refusal;
+use calls::{Refusal, Warning};
 use cloud::{Cloud, Error};
 use soap::{Answering, Fault, Opened, Operation, SoapVersion};
 use tracing::error;
 
 use crate::caller::{self, Caller};
 use crate::http::{Request, Response, service_url};
-use crate::{accept, retrieve, synchronous, system};
+use crate::{accept, not_read, retrieve, synchronous, system};
 
 /// What an operation comes to: a payload, or a fault.
 pub type Answer = Result<String, Fault>;
@@ -41,7 +41,8 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         now,
         url: &url,
     };
-    let (name, answered) = match carry_through(cloud, request, opened).await {
+    let mut warnings = Vec::new();
+    let (name, answered) = match carry_through(cloud, request, opened, &mut warnings).await {
         Ok((name, answered)) => (name, answered),
         Err(error) => {
             error!(
@@ -52,7 +53,8 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
             ("", Err(out_of_order(&message_id)))
         }
     };
-    respond(&answering, name, answered)
+    let response = respond(&answering, name, answered);
+    not_read::tell(response, warnings, &message_id)
 }
 
 /// A packed body is not unpacked: a small one could become a large one.
@@ -92,8 +94,10 @@ async fn carry_through(
     cloud: &Cloud,
     request: &Request,
     opened: Opened<'_>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(&'static str, Answer), Error> {
-    let caller = match caller::identify(cloud, opened.credentials.as_ref()).await? {
+    let credentials = opened.credentials.as_ref();
+    let caller = match caller::identify(cloud, request, credentials).await? {
         Ok(caller) => caller,
         Err(fault) => return Ok(("", Err(fault))),
     };
@@ -105,6 +109,7 @@ async fn carry_through(
         Ok(envelope) => envelope,
         Err(fault) => return Ok(("", Err(fault))),
     };
+    warnings.extend(envelope.unread_attributes.iter().map(soap::of_attribute));
     // Before the payload is taken apart: what is kept of a call is what was read of it.
     let kept = accept::CanonicalPayload::of(&envelope.body);
     let named = soap::clients_in(&envelope.body);
@@ -120,7 +125,7 @@ async fn carry_through(
     }
     Ok((
         name,
-        operate(cloud, request, &caller, operation, kept).await?,
+        operate(cloud, request, &caller, operation, kept, warnings).await?,
     ))
 }
 
@@ -155,15 +160,21 @@ async fn operate(
     caller: &Caller,
     operation: Operation,
     kept: accept::CanonicalPayload,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Answer, Error> {
     match operation {
         Operation::Call(mut call) => {
             if call.request_type.is_none() && caller::is_async_by_default(cloud, caller).await? {
                 call.request_type = Some(calls::RequestType::Asynchronous);
             }
+            warnings.extend(call.warnings());
+            if let Some(refusal) = not_read::refusal(cloud, caller, warnings).await? {
+                return Ok(Ok(accept::refused(&call, &refusal)));
+            }
             let idempotency_key = request.header("idempotency-key");
             if call.is_asynchronous() {
                 let own = request.own_hosts(cloud);
+                call.options.warnings = soap::bounded(warnings.clone());
                 accept::accept(cloud, caller, &call, kept, idempotency_key, &own).await
             } else if idempotency_key.is_some() {
                 Ok(Err(not_once()))

@@ -15,6 +15,8 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// Answers a token request, as JSON or as a form.
 pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
+    let base = base_url(cloud, request);
+    let refused = |status, error, description: &str| refused(&base, status, error, description);
     let Some(fields) = Fields::read(request) else {
         return refused(413, "invalid_request", &too_large());
     };
@@ -41,7 +43,6 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
     };
     match make_token(cloud, id, secret, fields.get("account_id")).await {
         Ok(ParsedTokenRequest::Token(token)) => {
-            let base = base_url(cloud, request);
             no_store(Response::json(
                 200,
                 &json!({
@@ -184,13 +185,19 @@ impl Fields {
     }
 }
 
-fn refused(status: u16, error: &str, description: &str) -> Response {
+/// The page about errors, by a reference alone where a client's Host makes no address.
+fn errors_page(base: &str) -> String {
+    let page = url::Url::parse(base).and_then(|base| base.join("errors"));
+    page.map_or_else(|_| "/errors".to_owned(), String::from)
+}
+
+fn refused(base: &str, status: u16, error: &str, description: &str) -> Response {
     no_store(Response::json(
         status,
         &json!({
             "error": error,
             "error_description": description,
-            "error_uri": "https://developer.salesforce.com/docs",
+            "error_uri": errors_page(base),
         }),
     ))
 }

@@ -33,6 +33,9 @@ pub(crate) async fn carry_out(
             })
             .await
         }
+        AccountVerb::Strict { id, switch } => {
+            change(access, id, |account| account.is_strict = switch.is_on()).await
+        }
         AccountVerb::Owns { id, children } => {
             for child in children {
                 account(access, clock, child).await?;
@@ -121,6 +124,7 @@ fn shown(account: &Account) -> Record {
     Record::of("account", account.id.0.as_str())
         .and("name", account.name.as_str())
         .and("async_by_default", account.async_by_default)
+        .and("strict", account.is_strict)
         .and("owns", owns)
         .and("calls_per_second", limit(account.calls_per_second))
         .and(

@@ -92,6 +92,12 @@ pub(crate) enum AccountVerb {
         #[arg(value_enum)]
         switch: OnOff,
     },
+    /// Refuse calls of which something is not read, instead of warning of it
+    Strict {
+        id: String,
+        #[arg(value_enum)]
+        switch: OnOff,
+    },
     /// Say which accounts it may act for, instead of those that it could so far
     Owns {
         id: String,

@@ -179,7 +179,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
             let mut response = (status, body).into_response();
             for (name, value) in answer.headers {
                 if let Ok(value) = value.parse() {
-                    response.headers_mut().insert(name, value);
+                    response.headers_mut().append(name, value);
                 }
             }
             response

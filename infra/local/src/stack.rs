@@ -210,6 +210,7 @@ impl Stack {
             name: LOCAL.to_owned(),
             webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
             async_by_default: false,
+            is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),

@@ -215,12 +215,12 @@ impl Conversation {
             (Phase::Gathering, _) => self.join_gathering(call, seen, now),
             (
                 Phase::Closing {
-                    end_reason: EndReason::TimedOut | EndReason::Invalidated { .. },
+                    end_reason: end_reason @ (EndReason::TimedOut | EndReason::Invalidated { .. }),
                     ..
                 }
-                | Phase::Ended(EndReason::TimedOut | EndReason::Invalidated { .. }),
+                | Phase::Ended(end_reason @ (EndReason::TimedOut | EndReason::Invalidated { .. })),
                 _,
-            ) => unchanged(Joined::Refused(Refusal::ConversationFailed)),
+            ) => unchanged(Joined::Refused(end_reason.refusal())),
             // Its first answer may have been lost together with the wake-up.
             (Phase::Running(_), Seen::SameContent) => Step {
                 conversation: None,

@@ -34,7 +34,21 @@ pub enum EndReason {
     },
 }
 
+/// Code of calls behind the one that failed their conversation: it is in an error state (213).
+const NOT_PROCESSED: u32 = 213;
+
 impl EndReason {
+    /// What later parts of a conversation that ended like this are told.
+    pub(crate) fn refusal(&self) -> Refusal {
+        match self.error_code() {
+            Some(code) => Refusal::ConversationFailed {
+                code,
+                why: self.message(),
+            },
+            None => Refusal::ConversationUsed,
+        }
+    }
+
     /// The first call that ends with the conversation rather than by itself.
     pub(crate) fn first_without_outcome(&self) -> Option<SequenceCode> {
         match self {
@@ -105,7 +119,7 @@ impl EndReason {
             Self::Complete => None,
             Self::Failed { .. } => Some((
                 Ended::NotProcessed,
-                Some(Refusal::ConversationFailed.error_code()),
+                Some(NOT_PROCESSED),
                 format!("Not carried out. {}", self.message()),
             )),
             Self::TimedOut | Self::Invalidated { .. } => Some((

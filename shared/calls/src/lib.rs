@@ -34,7 +34,7 @@ pub use end_reason::EndReason;
 pub use lifecycle::Cancelled;
 pub use options::{
     AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,
-    Subscription,
+    Subscription, Warning,
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
 pub use queue_order::{QueueOrder, QueuePlace, QueueRate, QueueSettings, RatePeriod};
@@ -42,6 +42,6 @@ pub use rate_limit::{
     CALLS_PER_SECOND_MAX, Limit, RateLimit, RateLimitAnswer, Reservation, Window,
 };
 pub use received_set::ReceivedSet;
-pub use refusal::{Invalid, Refusal};
+pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
 pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

@@ -1,5 +1,7 @@
 //! What the caller asks for with a call: the protocol's Options, checked at the door.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +79,7 @@ pub enum RespondWhen {
 }
 
 /// One SendResponseTo: who is told of what, and how much of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     pub response_type: AsyncResponseType,
     pub address: String,
@@ -87,6 +89,30 @@ pub struct Subscription {
     pub include_objects: bool,
     /// Only read together with `include_objects`.
     pub only_include_base: bool,
+}
+
+/// What stands between `//` and the last `@` before the path is a user and a password.
+fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("//") else {
+        return address.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}//{}", &rest[host..])
+}
+
+/// An address may hold a password.
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("response_type", &self.response_type)
+            .field("address", &without_password(&self.address))
+            .field("respond_when", &self.respond_when)
+            .field("include_results", &self.include_results)
+            .field("include_objects", &self.include_objects)
+            .field("only_include_base", &self.only_include_base)
+            .finish()
+    }
 }
 
 /// The Options of a call that outlive its reading. Place and RequestType have done their work by then.
@@ -106,7 +132,15 @@ pub struct Options {
     /// Not carried out after this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// What was sent with the call and is not read, for whoever looks at it later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
+
+/// One thing that was sent and is not read, in words. Holds names, never values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Warning(pub String);
 
 impl Options {
     /// The rules about times that need to know what time it is and how long the
@@ -196,6 +230,21 @@ mod tests {
         assert!(!until("2026-11-20T10:00:01Z").is_past(now));
         assert!(until(NOW).is_past(now));
         assert!(!Options::default().is_past(now));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_never_printed() {
+        let subscription = Subscription {
+            response_type: AsyncResponseType::HttpPost,
+            address: "https://user:secret@c.example/a@b".to_owned(),
+            respond_when: RespondWhen::Always,
+            include_results: false,
+            include_objects: false,
+            only_include_base: false,
+        };
+        let printed = format!("{subscription:?}");
+        assert!(printed.contains("\"https://c.example/a@b\""), "{printed}");
+        assert!(!printed.contains("secret"), "{printed}");
     }
 
     #[test]

@@ -34,14 +34,20 @@ pub enum Refusal {
     ConversationIdMissing,
     #[error("Missing Required Conversation Property CallsInConversation. {CONVERSATION_TAIL}")]
     CallsInConversationMissing,
-    #[error("Options.RequestType is required to be set to RequestType.Asynchronous")]
-    NotAsynchronous,
+    /// What a synchronous request has that only an asynchronous one may have.
+    #[error(
+        "Options.RequestType is required to be set to RequestType.Asynchronous: the request has {0}"
+    )]
+    NotAsynchronous(String),
     #[error("Invalid ConversationID. ConversationID has already been used")]
     ConversationUsed,
     #[error("Invalid Conversation. A ConversationID may have at most 255 characters")]
     ConversationIdTooLong,
-    #[error("Conversation is in an error state and is no longer able to accept conversation parts")]
-    ConversationFailed,
+    /// Why it is in that state: code and text of the refusal that brought it there.
+    #[error(
+        "Conversation is in an error state and is no longer able to accept conversation parts, since {code}: {why}. Send all of its calls again with a new ConversationID"
+    )]
+    ConversationFailed { code: u32, why: String },
     #[error("SequenceCode already used for Conversation. Conversation has been invalidated")]
     SequenceCodeUsed,
     #[error("Conversation is closed and cannot accept more parts")]
@@ -50,8 +56,8 @@ pub enum Refusal {
     TooManyObjects,
     #[error("A request may not have ScheduledTime greater than 30 days from now")]
     ScheduledTooFar,
-    #[error("An unsecure response address specified in the 'SendResponseTo' parameter.")]
-    UnsecureResponseAddress,
+    #[error("An unsecure response address specified in the 'SendResponseTo' parameter. {0}")]
+    UnsecureResponseAddress(Box<BadAddress>),
     #[error("RequestExpirationTime is in the past")]
     ExpirationPast,
     #[error("RequestExpirationTime must be later than ScheduledTime")]
@@ -72,10 +78,14 @@ pub enum Invalid {
         "ResponseType FTP is reserved and not supported. Use HTTPPost or email in SendResponseTo"
     )]
     FtpReserved,
-    #[error("ResponseAddress '{0}' is not a mail address")]
+    /// Which one, and why.
+    #[error("ResponseAddress of SendResponseTo: {0}")]
     MailAddress(String),
     #[error("ResponseAddress is missing in SendResponseTo")]
     ResponseAddressMissing,
+    /// What a strict account sent and nothing reads.
+    #[error("{0}. This account is strict: a request of which something is not read is refused")]
+    NotRead(String),
     #[error("At most 10 SendResponseTo are supported in a request")]
     TooManySubscriptions,
     #[error("CorrelationID '{0}' is used by more than one object of the request")]
@@ -85,6 +95,33 @@ pub enum Invalid {
     /// An object fails a check of its own type, with that type's code.
     #[error("{message}")]
     Object { code: u32, message: String },
+}
+
+/// An address that results cannot be posted to.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("ResponseAddress '{shown}' ({number} of {of}) {rule}")]
+pub struct BadAddress {
+    /// Without user and password.
+    pub shown: String,
+    /// Which SendResponseTo of the request, from 1.
+    pub number: usize,
+    pub of: usize,
+    pub rule: AddressRule,
+}
+
+/// What an address must be, and this one is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AddressRule {
+    #[error("cannot be read as an address. Write it like https://host/path")]
+    Readable,
+    #[error("is not https")]
+    Https,
+    #[error("leads to a host that is not on the public internet")]
+    Public,
+    #[error("has a port that no web server has: 443, or 1024 and above")]
+    Port,
+    #[error("leads to this service itself")]
+    Foreign,
 }
 
 impl Refusal {
@@ -101,15 +138,15 @@ impl Refusal {
             Self::CallsInConversationOutOfBounds | Self::ConversationTooLong => 206,
             Self::ConversationIdMissing => 207,
             Self::CallsInConversationMissing => 208,
-            Self::NotAsynchronous => 209,
+            Self::NotAsynchronous(_) => 209,
             Self::ConversationUsed => 211,
             Self::ConversationIdTooLong => 212,
-            Self::ConversationFailed => 213,
+            Self::ConversationFailed { .. } => 213,
             Self::SequenceCodeUsed => 214,
             Self::ConversationClosed => 215,
             Self::TooManyObjects => 218,
             Self::ScheduledTooFar => 226,
-            Self::UnsecureResponseAddress => 227,
+            Self::UnsecureResponseAddress(_) => 227,
             Self::ExpirationPast => 228,
             Self::ExpirationBeforeSchedule => 229,
             Self::ExpirationInConversation => 231,

@@ -66,6 +66,8 @@ pub struct Account {
     pub webhook_secret: String,
     /// Calls without RequestType are queued, of all its users and API clients.
     pub async_by_default: bool,
+    /// Calls of which something is not read are refused, instead of warned of.
+    pub is_strict: bool,
     /// Accounts that it may act for.
     pub owns: Vec<AccountId>,
     /// Calls that it may make in a second; 0: as many as it likes. `None`: what the set allows.
@@ -82,6 +84,7 @@ impl Account {
             name: name.to_owned(),
             webhook_secret,
             async_by_default: false,
+            is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
             queue: QueueSettings::default(),
@@ -337,6 +340,7 @@ pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, E
         name: item.text("name")?.to_owned(),
         webhook_secret: item.text("webhook_secret")?.to_owned(),
         async_by_default: item.maybe_text("async_by_default") == Some("true"),
+        is_strict: item.maybe_text("strict") == Some("true"),
         owns: item.json("owns")?,
         calls_per_second: item.maybe_number("calls_per_second"),
         queue: match item.has("queue") {
@@ -352,6 +356,7 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
         .text("name", &account.name)
         .text("webhook_secret", &account.webhook_secret)
         .text("async_by_default", account.async_by_default.to_string())
+        .text("strict", account.is_strict.to_string())
         .json("owns", &account.owns);
     let item = match account.calls_per_second {
         Some(calls) => item.number("calls_per_second", calls),

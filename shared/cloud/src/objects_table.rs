@@ -6,13 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use calls::{AccountId, ConversationKey, Method};
+use calls::{AccountId, ConversationKey};
 use objects::{MailOrder, ObjectKey, Overlay, Request, Stored, Unit, UnitResult};
 use soap::Element;
 
 use crate::Cloud;
 use crate::aws::table::{Key, Range, Table, Transaction};
-use crate::conversation::cancel;
 use crate::error::Error;
 use crate::records::compression::{compress, decompress};
 use crate::records::item::{Item, ItemReader, ItemWriter};
@@ -83,19 +82,23 @@ impl Cloud {
         carried_out: Option<&ConversationKey>,
     ) -> Result<Chunk, Error> {
         let mut chunk = Chunk::of_results(Vec::new());
-        let is_delete = request.method == Method::Delete;
         for (number, unit) in units.iter().enumerate() {
             if number % READ_AHEAD == 0 {
                 let prefetched = &units[number..units.len().min(number + READ_AHEAD)];
                 self.load_missing(overlay, request, prefetched).await?;
             }
-            let result = match request.objects.get(unit.object) {
-                Some(object) if is_delete && cancel::is_scheduled(object) => {
+            let object = request.objects.get(unit.object);
+            let cancellation = object.and_then(|object| {
+                let cancellation = objects::cancellation(request.method, object)?;
+                Some((object, cancellation))
+            });
+            let result = match cancellation {
+                Some((object, cancellation)) => {
                     let accounts = accounts_of(overlay, request, object);
-                    self.cancel(&accounts, object, carried_out, request.now)
+                    self.cancel(&accounts, object, &cancellation, carried_out, request.now)
                         .await?
                 }
-                Some(_) | None => self.decide_unit(overlay, request, unit).await?,
+                None => self.decide_unit(overlay, request, unit).await?,
             };
             chunk.results.push(result);
             chunk.mails.extend(overlay.mails());

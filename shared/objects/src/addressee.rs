@@ -1,10 +1,12 @@
 //! Who a triggered send may go to, and why somebody gets no mail.
 
 use calls::AccountId;
-use soap::{Element, SubscriberFailure, is_mail_address};
+use soap::{Element, MailAddress, SubscriberFailure};
 
 use crate::key::ObjectKey;
-use crate::{subscriber, tree};
+use crate::membership;
+use crate::object_types::subscriber;
+use crate::tree;
 
 /// A subscriber of a triggered send.
 pub(crate) struct Addressee<'a> {
@@ -39,16 +41,18 @@ impl Addressee<'_> {
         tree::filled(self.subscriber, name).or_else(|| tree::filled(self.stored?, name))
     }
 
+    /// The address as it is written, in the call or in what is stored.
+    pub(crate) fn written_address(&self) -> Option<&str> {
+        address_in(self.subscriber).or_else(|| address_in(self.stored?))
+    }
+
     /// The address to send to, unless this subscriber must not get the mail.
-    pub(crate) fn check(&self, definition: &Element) -> Result<&str, Failure> {
+    pub(crate) fn check(&self, definition: &Element) -> Result<MailAddress, Failure> {
         if self.name.chars().count() > subscriber::KEY_CHARS_MAX {
             return Err(Failure::KEY_TOO_LONG);
         }
-        let address = address_in(self.subscriber).or_else(|| address_in(self.stored?));
-        let address = address.ok_or(Failure::NO_ADDRESS)?;
-        if !is_mail_address(address) {
-            return Err(Failure::INVALID_ADDRESS);
-        }
+        let address = self.written_address().ok_or(Failure::NO_ADDRESS)?;
+        let address = MailAddress::parse(address).map_err(|_| Failure::INVALID_ADDRESS)?;
         let Some(stored) = self.stored else {
             return match tree::is_true(definition, "AutoAddSubscribers") {
                 Some(false) => Err(Failure::UNKNOWN),
@@ -72,7 +76,7 @@ fn has_left(definition: &Element, stored: &Element) -> bool {
     };
     stored.all("Lists").any(|membership| {
         membership.text_of("Status") == Some("Unsubscribed")
-            && subscriber::is_same_list(membership, list)
+            && membership::is_same_list(membership, list)
     })
 }
 
@@ -95,6 +99,8 @@ impl Failure {
     pub(crate) const NO_BODY: Self = Self::new(26, "The email has neither HTML nor text.");
     const KEY_TOO_LONG: Self = Self::new(30, "The Subscriber Key for this subscriber is too long.");
     const LEFT_LIST: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
+    pub(crate) const BAD_SENDER: Self =
+        Self::new(140, "The From or Reply-To address has invalid syntax.");
     const DELETED: Self = Self::new(40, "Subscriber is deleted.");
     pub(crate) const EMPTY_SUBJECT: Self = Self::new(127, "The subject of the email is empty.");
     pub(crate) const TOO_LARGE: Self = Self::new(130, "The email is too large.");

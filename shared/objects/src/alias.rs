@@ -3,7 +3,7 @@
 
 use soap::Element;
 
-use crate::carry_out::DecisionContext;
+use crate::context::DecisionContext;
 use crate::key::{self, ObjectKey};
 use crate::overlay::{Missing, View};
 use crate::tree;

@@ -1,117 +1,50 @@
 //! One unit of a call's work: from an object, and what is known, to its result.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ops::Range;
 
-use calls::{AccountId, Method, Options, RequestId};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use soap::{Element, ObjectResult, SubscriberFailure};
+use calls::Method;
+use soap::{Element, ObjectResult};
 
+use crate::context::{DecisionContext, OBJECT_BYTES_MAX, account_of, too_large};
 use crate::key::ObjectKey;
-use crate::overlay::{Missing, Overlay, View};
-use crate::saving::Intent;
-use crate::verdict::{Decision, Refused, Stop};
-use crate::{
-    data_extension, list, other, row, subscriber, tree, triggered_send, triggered_send_definition,
-};
-
-/// Most subscribers of a triggered send in one unit. Each may write itself and a mail, and a mail
-/// is at most [`triggered_send::MAIL_BYTES_MAX`]: a unit then fits a transaction of 4 MB.
-const SUBSCRIBERS_MAX: usize = 8;
-
-/// Largest object that is kept, in bytes as written: a table item holds 400 KB, keys included.
-const OBJECT_BYTES_MAX: usize = 380_000;
-
-/// A call that is carried out.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
-    pub method: Method,
-    /// Action of a Perform.
-    pub action: Option<&'a str>,
-    pub options: &'a Options,
-    pub objects: &'a [Element],
-    /// Whose objects they are, but for those that name an account of their own: what `Client` of
-    /// the Options names, else the caller.
-    pub client: &'a AccountId,
-    pub request_id: &'a RequestId,
-    pub now: Timestamp,
-}
-
-/// What is decided, and stored, in one piece: one object, or some subscribers of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unit {
-    /// Which object of the call, from 0.
-    pub object: usize,
-    /// Which of its fields hold the subscribers; the whole object is meant when it is empty.
-    pub part: Range<usize>,
-    /// The number of the first of these subscribers, from 0.
-    pub first_subscriber: usize,
-    pub last_of_object: bool,
-}
+use crate::object_type::Cancellation;
+use crate::object_type::{InParts, Work};
+use crate::overlay::{Missing, Overlay};
+use crate::registry;
+use crate::tree;
+use crate::unit::{Request, Unit, UnitResult, whole};
+use crate::verdict::{Decision, Stop};
 
 /// The work of a call, in order. Always the same for the same call.
 pub fn units(method: Method, objects: &[Element]) -> Vec<Unit> {
     let mut units = Vec::with_capacity(objects.len());
-    for (object, element) in objects.iter().enumerate() {
-        match (method, element.type_name.as_deref()) {
-            (Method::Create, Some("TriggeredSend")) => slice(object, element, &mut units),
-            _ => units.push(Unit {
-                object,
-                part: 0..0,
-                first_subscriber: 0,
-                last_of_object: true,
-            }),
+    for (ordinal, object) in objects.iter().enumerate() {
+        match in_parts(method, object) {
+            Some(in_parts) => units.extend((in_parts.plan)(ordinal, object)),
+            None => units.push(Unit::whole(ordinal)),
         }
     }
     units
 }
 
-/// Deals out the subscribers of a triggered send.
-fn slice(object: usize, element: &Element, units: &mut Vec<Unit>) {
-    let subscribers: Vec<usize> = (0..element.children.len())
-        .filter(|at| element.children[*at].name == "Subscribers")
-        .collect();
-    for (number, slice) in subscribers.chunks(SUBSCRIBERS_MAX).enumerate() {
-        units.push(Unit {
-            object,
-            part: slice[0]..slice[slice.len() - 1] + 1,
-            first_subscriber: number * SUBSCRIBERS_MAX,
-            last_of_object: (number + 1) * SUBSCRIBERS_MAX >= subscribers.len(),
-        });
-    }
-    if subscribers.is_empty() {
-        units.push(Unit {
-            object,
-            part: 0..0,
-            first_subscriber: 0,
-            last_of_object: true,
-        });
+/// How an object is carried out piece by piece, if that is how.
+fn in_parts(method: Method, object: &Element) -> Option<InParts> {
+    let object_type = registry::type_of(object).ok()?;
+    object_type.supports(method, None).ok()?;
+    match object_type.work {
+        Work::InParts(in_parts) => Some(in_parts),
+        Work::Nothing | Work::Whole(_) | Work::Cancel(_) => None,
     }
 }
 
-/// What became of a unit. Kept until the last unit of its object is done, then [`merge`]d.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum UnitResult {
-    /// The unit was the whole object.
-    Whole(Box<ObjectResult>),
-    /// Some subscribers of a triggered send.
-    Sends(Sends),
-}
-
-/// What became of some subscribers of a triggered send.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sends {
-    /// How many mails are owed.
-    pub mails: u32,
-    /// Code and text, if none of these subscribers was even looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<(u32, String)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub failures: Vec<SubscriberFailure>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub correlation_id: Option<String>,
+/// What an object asks the server not to start; `None`: it is decided like any other.
+pub fn cancellation(method: Method, object: &Element) -> Option<Cancellation> {
+    let object_type = registry::type_of(object).ok()?;
+    object_type.supports(method, None).ok()?;
+    match object_type.work {
+        Work::Cancel(of) => Some(of(object)),
+        Work::Nothing | Work::Whole(_) | Work::InParts(_) => None,
+    }
 }
 
 /// The result of an object from those of its units, in order.
@@ -123,7 +56,16 @@ pub fn merge(units: Vec<UnitResult>, object: Option<&Element>) -> ObjectResult {
             UnitResult::Sends(part) => sends.push(part),
         }
     }
-    triggered_send::merge(sends, object)
+    let object_type = sends.first().map(|part| part.object_type.clone());
+    let object_type = object_type.unwrap_or_default();
+    match registry::object_type(&object_type).map(|found| found.work) {
+        Some(Work::InParts(in_parts)) => (in_parts.merge)(sends, object),
+        Some(Work::Nothing | Work::Whole(_) | Work::Cancel(_)) | None => ObjectResult {
+            status_message: format!("The parts of a {object_type} cannot be merged"),
+            object_type,
+            ..ObjectResult::default()
+        },
+    }
 }
 
 /// Carries out one unit. Leaves `overlay` as it was when records are missing: load them and ask again.
@@ -150,19 +92,22 @@ pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<
 
 /// Whether a unit can be decided.
 fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
-    let is_send = |object: &&Element| object.type_name.as_deref() == Some("TriggeredSend");
-    let account_of = |object: &Element| account_of(object, request.client).map(Cow::into_owned);
-    let send = request.objects.get(unit.object).filter(is_send);
-    match send.and_then(|object| Some((object, account_of(object)?))) {
+    let object = request.objects.get(unit.object);
+    let sliced = object.and_then(|object| {
+        let in_parts = in_parts(request.method, object)?;
+        let account = account_of(object, request.client)?;
+        Some((object, in_parts, account))
+    });
+    match sliced {
         // Its decision builds whole mails, which are not needed here.
-        Some((object, account)) => {
+        Some((object, in_parts, account)) => {
             let context = DecisionContext {
                 overlay: overlay.of(&account),
                 request,
                 object,
                 ordinal: unit.object,
             };
-            triggered_send::look_ahead(&context, unit)
+            (in_parts.look_ahead)(&context, unit)
         }
         None => decide(overlay, request, unit).map(|_decision| ()),
     }
@@ -186,31 +131,20 @@ fn decide(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<Decis
         object,
         ordinal: unit.object,
     };
-    let decided = match (request.method, context.type_name()) {
-        (Method::Perform, "DataExtension") => data_extension::perform(&context),
-        (Method::Perform, _) => Err(context.cannot_perform().into()),
-        (_, "Subscriber") => subscriber::decide(&context),
-        (_, "List") => list::decide(&context),
-        (_, "DataExtension") => data_extension::decide(&context),
-        (_, "DataExtensionObject") => row::decide(&context),
-        (_, "TriggeredSendDefinition") => triggered_send_definition::decide(&context),
-        (_, "TriggeredSend") => triggered_send::decide(&context, unit),
-        (_, _) => other::decide(&context),
-    };
-    match decided.and_then(fitting) {
+    match decide_by_type(&context, unit).and_then(fitting) {
         Ok(decision) => Ok(decision),
         Err(Stop::Missing(missing)) => Err(missing),
         Err(Stop::Refused(refused)) => Ok(Decision::only(context.refused(*refused))),
     }
 }
 
-/// The account that an object is for: what its own `Client` names, else the one `around` it. `None`:
-/// it names several; the door has refused that.
-pub fn account_of<'a>(object: &Element, around: &'a AccountId) -> Option<Cow<'a, AccountId>> {
-    match soap::client_of(object).account() {
-        Ok(None) => Some(Cow::Borrowed(around)),
-        Ok(Some(account)) => Some(Cow::Owned(account)),
-        Err(_several) => None,
+fn decide_by_type(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> {
+    let object_type = registry::type_of(context.object)?;
+    object_type.supports(context.request.method, context.request.action)?;
+    match object_type.work {
+        Work::Whole(decide) => decide(context),
+        Work::InParts(in_parts) => (in_parts.decide)(context, unit),
+        Work::Nothing | Work::Cancel(_) => Err(registry::unknown(object_type.name).into()),
     }
 }
 
@@ -239,104 +173,5 @@ fn fitting(decision: Decision) -> Result<Decision, Stop> {
     {
         None => Ok(decision),
         Some(bytes) => Err(too_large(bytes)),
-    }
-}
-
-fn too_large(bytes: usize) -> Stop {
-    Refused::new(
-        204,
-        format!("The object is too large: {bytes} bytes, {OBJECT_BYTES_MAX} can be kept"),
-    )
-    .into()
-}
-
-pub(crate) fn whole(result: ObjectResult) -> UnitResult {
-    UnitResult::Whole(Box::new(result))
-}
-
-/// One object of a call, and what can be known when it is decided.
-#[derive(Clone, Copy)]
-pub(crate) struct DecisionContext<'a> {
-    /// What is known, for objects of the account that this one is for.
-    pub(crate) overlay: View<'a, 'a>,
-    pub(crate) request: &'a Request<'a>,
-    pub(crate) object: &'a Element,
-    pub(crate) ordinal: usize,
-}
-
-impl<'a> DecisionContext<'a> {
-    pub(crate) fn type_name(&self) -> &'a str {
-        self.object.type_name.as_deref().unwrap_or_default()
-    }
-
-    /// The account of an object that stands in this one.
-    pub(crate) fn account_of(&self, nested: &Element) -> Result<AccountId, Refused> {
-        match soap::client_of(nested).account() {
-            Ok(None) => Ok(self.overlay.account().clone()),
-            Ok(Some(account)) => Ok(account),
-            Err(several) => Err(Refused::new(several.error_code(), several.to_string())),
-        }
-    }
-
-    pub(crate) fn intent(&self) -> Intent {
-        Intent::of(self.request.method, self.request.options, self.type_name())
-    }
-
-    pub(crate) fn correlation_id(&self) -> Option<String> {
-        tree::filled(self.object, "CorrelationID").map(str::to_owned)
-    }
-
-    /// The result of an object that was carried out, without the object.
-    pub(crate) fn done(&self, message: impl Into<String>) -> ObjectResult {
-        ObjectResult {
-            ok: true,
-            status_message: message.into(),
-            object_type: self.type_name().to_owned(),
-            correlation_id: self.correlation_id(),
-            new_id: (self.request.method == Method::Create).then_some(0),
-            ..ObjectResult::default()
-        }
-    }
-
-    /// The result of an object that was not: with the object as it came, if it is not too large.
-    fn refused(&self, refused: Refused) -> UnitResult {
-        whole(ObjectResult {
-            ok: false,
-            error_code: Some(refused.code),
-            object: self.is_kept_whole().then(|| self.object.clone()),
-            detail: refused.detail,
-            ..self.done(refused.message)
-        })
-    }
-
-    /// Whether it is no larger than what can be kept: of a larger one no copy is made, for it may be
-    /// as large as a whole call.
-    fn is_kept_whole(&self) -> bool {
-        tree::bytes(self.object) <= OBJECT_BYTES_MAX
-    }
-
-    /// Refuses an object that is kept as it came and cannot be.
-    pub(crate) fn fits(&self) -> Result<(), Stop> {
-        let bytes = tree::bytes(self.object);
-        if self.request.method == Method::Delete || bytes <= OBJECT_BYTES_MAX {
-            return Ok(());
-        }
-        Err(too_large(bytes))
-    }
-
-    pub(crate) fn cannot_perform(&self) -> Refused {
-        let type_name = self.type_name();
-        Refused::new(
-            100,
-            format!("The Perform method is not supported for the {type_name} object"),
-        )
-    }
-
-    pub(crate) fn cannot(&self) -> Refused {
-        let (method, type_name) = (self.request.method.name(), self.type_name());
-        Refused::new(
-            5,
-            format!("Cannot perform {method} on objects of type {type_name}"),
-        )
     }
 }

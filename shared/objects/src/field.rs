@@ -1,9 +1,11 @@
 //! One field of a data extension: what its definition says, and whether a value fits it.
 
+use calls::AccountId;
 use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
-use soap::{Element, is_mail_address};
+use soap::{Element, MailAddress};
 
+use crate::key;
 use crate::tree;
 
 /// Longest text of a field that names no MaxLength. The protocol's figure.
@@ -124,7 +126,7 @@ impl<'a> Field<'a> {
             FieldType::Date => date(text.trim(), now),
             FieldType::Boolean => boolean(text.trim()),
             FieldType::EmailAddress => Some(text.trim())
-                .filter(|text| is_mail_address(text))
+                .filter(|text| MailAddress::parse(text).is_ok())
                 .map(str::to_owned),
             FieldType::Phone => Some(text.trim())
                 .filter(|text| is_phone(text))
@@ -291,6 +293,23 @@ fn is_locale(text: &str) -> bool {
     parts.next().is_some_and(is_language)
         && parts.by_ref().take(2).all(is_region)
         && parts.next().is_none()
+}
+
+/// Whether a definition is of the field of that name.
+pub(crate) fn is_called(field: &Element, name: &str) -> bool {
+    field
+        .text_of("Name")
+        .is_some_and(|found| found.eq_ignore_ascii_case(name))
+}
+
+/// The ObjectID of a field: always the same for the same field of the same data extension.
+pub(crate) fn id(account: &AccountId, definition: &Element, name: &str) -> String {
+    let owner = ["ObjectID", "CustomerKey"]
+        .iter()
+        .find_map(|id| tree::filled(definition, id));
+    let field = format!("{}.{name}", owner.unwrap_or_default());
+    let number = key::number(account, "DataExtensionField", &field, 0);
+    key::guid(account, "DataExtensionField", number)
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use calls::Method;
 use soap::{Element, ObjectResult};
 
 use crate::alias::{self, Named, PARTNER_KEY};
-use crate::carry_out::{DecisionContext, whole};
+use crate::context::DecisionContext;
 use crate::key::{self, ObjectKey};
 use crate::overlay::{Missing, View};
 use crate::saving::{self, Intent, LEFT, Write};
 use crate::tree;
+use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
 
 /// How often another ID is tried where two keys meet at one: a hundred thousand objects of a type

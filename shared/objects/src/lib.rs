@@ -1,9 +1,10 @@
 //! The built-in backend: what becomes of an object of a call, decided over the records that are
 //! loaded.
 //!
-//! Read in this order: `overlay` (what is known of the table, and what the call changes in it),
-//! `carry_out` (one unit of a call's work, from its object to its result), then one file per
-//! object that has a meaning of its own, and `other` for those that are only kept.
+//! Read in this order: `registry` (the table of all types of object, and what each can do),
+//! `check` (what is said against objects at the door), `overlay` (what is known of the table, and
+//! what the call changes in it), `carry_out` (one unit of a call's work, from its object to its
+//! result), then one file per type under `object_types`.
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock or a random number. A decision
 //! that needs a record which is not loaded says so with [`Missing`] and changes nothing; its caller
@@ -12,27 +13,34 @@
 mod addressee;
 mod alias;
 mod carry_out;
+mod check;
 mod columns;
-mod data_extension;
+mod context;
 mod field;
 mod key;
 mod keyed;
-mod list;
 mod mail;
-mod other;
+mod membership;
+mod naming;
+mod object_type;
+mod object_types;
+mod outgoing;
 mod overlay;
 mod personalise;
+mod registry;
 mod retrieve;
-mod row;
 mod saving;
-mod subscriber;
 mod tree;
-mod triggered_send;
-mod triggered_send_definition;
+mod unit;
 mod verdict;
 
-pub use carry_out::{Request, Unit, UnitResult, account_of, carry_out, merge, missing, units};
+pub use carry_out::{cancellation, carry_out, merge, missing, units};
+pub use check::check;
+pub use context::account_of;
 pub use key::ObjectKey;
 pub use mail::MailOrder;
+pub use object_type::{CallRecord, Cancellation, ObjectType, Sending};
 pub use overlay::{Change, Missing, Overlay, Read, Stored};
+pub use registry::{names, object_type};
 pub use retrieve::{RetrieveError, Source, property, retrieve_from};
+pub use unit::{Request, Sends, Unit, UnitResult};

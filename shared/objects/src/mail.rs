@@ -18,6 +18,8 @@ pub struct MailOrder {
     pub from_address: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to_name: Option<String>,
     pub subject: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,

@@ -12,6 +12,7 @@ use soap::Element;
 
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
+use crate::unit::UnitResult;
 use crate::verdict::Decision;
 
 /// Objects that are known from one chunk to the next. Of a call that has more of them, those that are
@@ -220,7 +221,7 @@ impl Overlay {
 
     /// Makes a decision's changes: the only way into the overlay, so that a decision which was
     /// not made leaves nothing behind.
-    pub(crate) fn apply(&mut self, decision: Decision, now: Timestamp) -> crate::UnitResult {
+    pub(crate) fn apply(&mut self, decision: Decision, now: Timestamp) -> UnitResult {
         for (key, becomes) in decision.changes {
             self.change(key, becomes, now);
         }

@@ -5,18 +5,15 @@ use jiff::Timestamp;
 use soap::{Element, RetrieveRequest};
 use thiserror::Error;
 
-use crate::data_extension::{self, ROWS};
+use crate::columns;
+use crate::field;
 use crate::key::{self, ObjectKey};
+use crate::object_type::Retrieval;
+use crate::object_types::data_extension::{self, ROWS};
+use crate::object_types::{data_extension_object, subscriber};
 use crate::overlay::{Missing, Overlay};
-use crate::{columns, other, row, tree};
-
-/// Types with a meaning of their own that are kept; see `other` for the rest.
-const OWN: [&str; 4] = [
-    "Subscriber",
-    "List",
-    "DataExtension",
-    "TriggeredSendDefinition",
-];
+use crate::registry;
+use crate::tree;
 
 /// Why a type cannot be retrieved. The text is that of OverallStatus, after `Error: `.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -97,7 +94,12 @@ pub fn retrieve_from<'a>(
             kind,
         }))
     };
-    if let Some(address) = data_extension_in(object_type) {
+    let unknown = || Ok(Err(RetrieveError::NoHandler(object_type.to_owned())));
+    let (name, address) = name_and_address(object_type);
+    let Some(known) = registry::object_type(name) else {
+        return unknown();
+    };
+    if let (Retrieval::Rows, Some(address)) = (known.retrieval, address) {
         let Some((_, definition)) = data_extension::find(overlay.own(), address)? else {
             return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
         };
@@ -109,21 +111,24 @@ pub fn retrieve_from<'a>(
             kind: SourceKind::Rows(definition),
         }));
     }
-    match object_type {
-        "Subscriber" => source("Subscriber", SourceKind::Subscribers),
-        "ListSubscriber" => source("Subscriber", SourceKind::Members),
-        "DataExtensionField" => source("DataExtension", SourceKind::Fields),
-        kept if OWN.contains(&kept) || other::is_kept(kept) => {
-            source(kept, SourceKind::Objects(kept))
-        }
-        unknown => Ok(Err(RetrieveError::NoHandler(unknown.to_owned()))),
+    match (known.retrieval, address) {
+        (Retrieval::Subscribers, None) => source(SUBSCRIBERS, SourceKind::Subscribers),
+        (Retrieval::Members, None) => source(SUBSCRIBERS, SourceKind::Members),
+        (Retrieval::Fields, None) => source(DEFINITIONS, SourceKind::Fields),
+        (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known.name)),
+        (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
     }
 }
 
-fn data_extension_in(object_type: &str) -> Option<&str> {
-    object_type
-        .strip_prefix("DataExtensionObject[")?
+const SUBSCRIBERS: &str = subscriber::TYPE.name;
+const DEFINITIONS: &str = data_extension::TYPE.name;
+
+/// `DataExtensionObject[Name or key]` taken apart.
+fn name_and_address(object_type: &str) -> (&str, Option<&str>) {
+    let bracketed = object_type
         .strip_suffix(']')
+        .and_then(|text| text.split_once('['));
+    bracketed.map_or((object_type, None), |(name, address)| (name, Some(address)))
 }
 
 impl Source<'_> {
@@ -132,16 +137,16 @@ impl Source<'_> {
         match (self.kind, property) {
             (_, _) if value.is_empty() => None,
             (SourceKind::Subscribers, "SubscriberKey") | (SourceKind::Members, "SubscriberKey") => {
-                Some(key::object(self.account, "Subscriber", value))
+                Some(key::object(self.account, SUBSCRIBERS, value))
             }
             (SourceKind::Objects(type_name), "CustomerKey") => {
                 Some(key::object(self.account, type_name, value))
             }
             (SourceKind::Fields, "DataExtension.CustomerKey") => {
-                Some(key::object(self.account, "DataExtension", value))
+                Some(key::object(self.account, DEFINITIONS, value))
             }
             (SourceKind::Rows(definition), _) => {
-                row::key_by(self.account, definition, property, value, now)
+                data_extension_object::key_by(self.account, definition, property, value, now)
             }
             (
                 SourceKind::Subscribers
@@ -172,7 +177,7 @@ impl Source<'_> {
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
         let is_column = |path: &str| {
-            let of_system = row::SYSTEM_COLUMNS;
+            let of_system = data_extension_object::SYSTEM_COLUMNS;
             of_system.iter().any(|name| name.eq_ignore_ascii_case(path))
                 || data_extension::fields_in(definition).any(|field| {
                     field
@@ -209,7 +214,7 @@ fn fields_of(account: &AccountId, definition: &Element) -> Vec<Element> {
         };
         tree::set(&mut whole, "IsPrimaryKey", is_key.to_string());
         tree::set(&mut whole, "IsRequired", is_required.to_string());
-        let object_id = data_extension::field_id(account, definition, name);
+        let object_id = field::id(account, definition, name);
         tree::set(&mut whole, "ObjectID", object_id);
         for (property, unsaid) in [
             ("CustomerKey", format!("[{customer_key}].[{name}]")),

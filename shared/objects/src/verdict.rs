@@ -2,10 +2,10 @@
 
 use soap::{Detail, Element};
 
-use crate::carry_out::UnitResult;
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
 use crate::overlay::Missing;
+use crate::unit::UnitResult;
 
 /// A decision that is made: the result, and all that comes of it.
 pub(crate) struct Decision {

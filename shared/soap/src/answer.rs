@@ -125,10 +125,11 @@ fn write_fault_11(writer: &mut Writer, answering: &Answering<'_>, fault: &Fault)
     writer.close("faultcode");
     writer.leaf("faultstring", &fault.text);
     match fault.code {
-        FaultCode::Security => writer.leaf("faultactor", answering.url),
-        FaultCode::Server => {
+        FaultCode::Security | FaultCode::Server => {
             writer.leaf("faultactor", answering.url);
-            write_detail(writer, "detail", fault);
+            if fault.code == FaultCode::Server || fault.api.is_some() {
+                write_detail(writer, "detail", fault);
+            }
         }
         FaultCode::Client | FaultCode::MustUnderstand | FaultCode::VersionMismatch => {
             writer.empty("detail", None, false);
@@ -158,12 +159,12 @@ fn write_fault_12(writer: &mut Writer, answering: &Answering<'_>, fault: &Fault)
     if matches!(fault.code, FaultCode::Security | FaultCode::Server) {
         writer.leaf("soap:Role", answering.url);
     }
-    if fault.code == FaultCode::Server {
+    if fault.code == FaultCode::Server || fault.api.is_some() {
         write_detail(writer, "soap:Detail", fault);
     }
 }
 
-/// The protocol's own code, which only Server faults carry.
+/// The protocol's own code and words.
 fn write_detail(writer: &mut Writer, name: &str, fault: &Fault) {
     let Some((code, message)) = &fault.api else {
         return writer.empty(name, None, false);

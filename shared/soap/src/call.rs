@@ -1,11 +1,12 @@
 //! Create, Update, Delete and Perform: the requests that can be asynchronous.
 
-use calls::{ConversationId, Method, Options, Place, Refusal, RequestType};
+use calls::{ConversationId, Method, Options, Place, Refusal, RequestType, Warning};
 
 use crate::client::{ClientContext, client_of};
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
+use crate::not_read;
 use crate::options;
 use crate::validation;
 
@@ -29,12 +30,18 @@ pub struct CallRequest {
     pub objects: Vec<Element>,
     /// What reading the options found that cannot be granted; `check` says so.
     pub(crate) refused: Option<Refusal>,
+    /// What was sent and nothing reads.
+    pub(crate) not_read: Vec<Warning>,
+    /// What was sent and only counts for a call that is carried out later.
+    pub(crate) for_later: Vec<&'static str>,
 }
 
 /// Reads the request; its objects move out of `body`.
 pub(crate) fn take(method: Method, body: Element) -> Result<CallRequest, Fault> {
     let read = options::read(&body)?;
     let client = read.client.unwrap_or_else(|| client_of(&body));
+    let not_read = not_read::in_request(&body);
+    let for_later = not_read::for_later(&body);
     let action = fields::trimmed(&body, "Action")?.map(str::to_owned);
     // Two lists are refused like two of anything else; the one there is gives its objects away.
     fields::single(&body, "Definitions")?;
@@ -65,6 +72,8 @@ pub(crate) fn take(method: Method, body: Element) -> Result<CallRequest, Fault> 
             .filter(|child| child.name == name)
             .collect(),
         refused: read.refused,
+        not_read,
+        for_later,
     })
 }
 
@@ -74,12 +83,35 @@ impl CallRequest {
         self.request_type == Some(RequestType::Asynchronous)
     }
 
+    /// What was sent and is not read: never an error, and never in silence.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = self.not_read.clone();
+        if !self.is_asynchronous() {
+            warnings.extend(self.for_later.iter().map(|name| not_read::at_once(name)));
+        }
+        warnings
+    }
+
     /// Everything that can be said against the call without a clock and without its conversation:
-    /// its objects, its SendResponseTo and, for triggered sends to be queued, their subscribers.
+    /// that its objects say what they are, and its SendResponseTo. What the objects hold is for the
+    /// backend to judge.
     ///
     /// `allow_http`: addresses for HTTPPost may also be plain http, which otherwise is code 227.
     pub fn check(&self, allow_http: bool) -> Result<(), Refusal> {
         validation::check(self, allow_http)
+    }
+
+    /// Options without which a call would mean something else, and that a call which is carried
+    /// out at once cannot keep.
+    fn sent_for_later(&self) -> Vec<&'static str> {
+        let sent = [
+            ("ConversationID", self.conversation_id.is_some()),
+            ("SequenceCode", self.sequence_code.is_some()),
+            ("CallsInConversation", self.calls_in_conversation.is_some()),
+            ("ScheduledTime", self.options.scheduled_time.is_some()),
+        ];
+        let sent = sent.into_iter().filter(|(_, is_sent)| *is_sent);
+        sent.map(|(name, _)| name).collect()
     }
 
     /// Where the call stands: its conversation, if it names one, and its place in it. Codes 202,
@@ -89,8 +121,9 @@ impl CallRequest {
             && self.sequence_code.is_none()
             && self.calls_in_conversation.is_none();
         if !self.is_asynchronous() {
-            return match (says_nothing, self.options.expires_at) {
-                (false, _) => Err(Refusal::NotAsynchronous),
+            let sent = self.sent_for_later();
+            return match (sent.is_empty(), self.options.expires_at) {
+                (false, _) => Err(Refusal::NotAsynchronous(sent.join(", "))),
                 (true, Some(_)) => Err(Refusal::ExpirationInConversation),
                 (true, None) => Ok((None, Place::ONLY)),
             };

@@ -7,7 +7,7 @@ use crate::fault::{Fault, FaultCode, echo};
 use crate::header::Header;
 use crate::namespaces::{self, Space};
 use crate::operation;
-use crate::payload;
+use crate::payload::{self, Payload, UnreadAttribute};
 use crate::security::{self, Credentials};
 use crate::xml::{self, Encoding, Event, Name, Reader};
 
@@ -89,6 +89,8 @@ pub struct Envelope {
     pub action: Option<String>,
     /// The one child of Body.
     pub body: Element,
+    /// Attributes within it that nothing reads.
+    pub unread_attributes: Vec<UnreadAttribute>,
 }
 
 const SOAP_12_TYPE: &str = "application/soap+xml";
@@ -261,7 +263,8 @@ pub fn read_envelope(bytes: &[u8], content_type: Option<&str>) -> Result<Envelop
         credentials: security::read_credentials(&header)?,
         message_id: header.addressing("MessageID")?.map(str::to_owned),
         action: action.or_else(|| media_type.and_then(|media_type| media_type.action.clone())),
-        body,
+        body: body.element,
+        unread_attributes: body.unread,
     })
 }
 
@@ -277,7 +280,12 @@ fn read_root(reader: &mut Reader<'_>) -> Result<SoapVersion, Fault> {
         (Space::Soap12, "Envelope") => Ok(SoapVersion::Soap12),
         (_, "Envelope") => Err(Fault {
             code: FaultCode::VersionMismatch,
-            text: "The Envelope is neither of SOAP 1.1 nor of SOAP 1.2".to_owned(),
+            text: format!(
+                "The Envelope is {}, which is neither that of SOAP 1.1 ({}) nor that of SOAP 1.2 ({})",
+                payload::namespace_of(reader),
+                namespaces::SOAP_11,
+                namespaces::SOAP_12
+            ),
             api: None,
             retry_after: None,
         }),
@@ -292,7 +300,7 @@ fn read_root(reader: &mut Reader<'_>) -> Result<SoapVersion, Fault> {
 fn read_parts<'a>(
     reader: &mut Reader<'a>,
     version: SoapVersion,
-) -> Result<(Header<'a>, Element), Fault> {
+) -> Result<(Header<'a>, Payload), Fault> {
     let mut header = None;
     let mut body = None;
     loop {
@@ -355,19 +363,20 @@ fn is(name: Name<'_>, version: SoapVersion, local: &str) -> bool {
 }
 
 /// The one child of Body, which has just begun.
-fn read_body(reader: &mut Reader<'_>) -> Result<Element, Fault> {
+fn read_body(reader: &mut Reader<'_>) -> Result<Payload, Fault> {
     let mut body = None;
     loop {
         match reader.next()? {
             Event::Start(name) if name.space != Space::Api => {
-                return Err(operation::unknown(name.local));
+                let namespace = payload::namespace_of(reader);
+                return Err(operation::of_namespace(name.local, &namespace));
             }
             Event::Start(name) => {
-                let element = payload::read_element(reader, name)?;
-                if body.is_some() && element.is_some() {
+                let request = payload::read_element(reader, name)?;
+                if body.is_some() && request.is_some() {
                     return Err(Fault::client("Body holds more than one request"));
                 }
-                body = body.or(element);
+                body = body.or(request);
             }
             Event::Text(text) if xml::is_all_blank(&text) => {}
             Event::Text(_) => return Err(Fault::client("Text stands in Body")),

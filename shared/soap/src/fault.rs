@@ -30,7 +30,8 @@ pub struct Fault {
     pub code: FaultCode,
     /// The faultstring. Never holds a password, a token or more than a line of the caller's text.
     pub text: String,
-    /// The protocol's own code and message, written as `detail/apifault`: of Server faults only.
+    /// The protocol's own code and message, written as `detail/apifault`: of Server faults, and of
+    /// a login that failed.
     pub api: Option<(u32, String)>,
     /// Seconds after which the same request may be sent again; goes out as an HTTP header.
     pub retry_after: Option<i64>,
@@ -64,6 +65,13 @@ impl Fault {
             retry_after: Some(retry_after),
             ..Self::server(17, "Rate Limited")
         }
+    }
+
+    /// With code and words of the detail.
+    #[must_use]
+    pub fn because(mut self, api_code: u32, why: &str) -> Self {
+        self.api = Some((api_code, why.to_owned()));
+        self
     }
 
     /// Not let in: `Login Failed`, `Token Expired`.

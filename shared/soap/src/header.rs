@@ -25,6 +25,8 @@ const ROLES_12: [&str; 2] = [
 pub(crate) struct HeaderEntry<'a> {
     pub(crate) space: Space,
     pub(crate) local: &'a str,
+    /// Whether its namespace is the default one, or none.
+    is_unprefixed: bool,
     /// All text directly in it, joined.
     text: Cow<'a, str>,
     /// Value of its attribute `Type`, for passwords.
@@ -45,6 +47,7 @@ impl<'a> HeaderEntry<'a> {
         let mut entry = Self {
             space: name.space,
             local: name.local,
+            is_unprefixed: reader.prefix().is_empty(),
             text: Cow::Borrowed(""),
             type_attribute: None,
             must_understand: false,
@@ -96,14 +99,25 @@ impl<'a> HeaderEntry<'a> {
         )
     }
 
+    /// Whether it is an access token of that name. Token samples of the protocol's own documents
+    /// stand in Header without a prefix, in whatever default namespace the envelope declares.
+    pub(crate) fn is_token(&self, local: &str) -> bool {
+        let is_ours = matches!(self.space, Space::OAuth | Space::Api | Space::Unqualified);
+        self.local == local && (is_ours || self.is_unprefixed)
+    }
+
     /// Whether what it says is acted upon here, so that its mustUnderstand is satisfied.
     fn is_understood(&self) -> bool {
+        if self.is_token("fueloauth") || self.is_token("oAuth") {
+            return true;
+        }
         match self.space {
             Space::Addressing | Space::Security | Space::SecurityUtility | Space::OAuth => true,
-            Space::Unqualified => matches!(self.local, "fueloauth" | "oAuth"),
-            Space::Api
+            Space::Unqualified
+            | Space::Api
             | Space::Soap11
             | Space::Soap12
+            | Space::Soap12Encoding
             | Space::Schema
             | Space::SchemaInstance
             | Space::Xml

@@ -12,6 +12,7 @@
 
 mod answer;
 mod call;
+mod callback_address;
 mod client;
 mod definitions;
 mod describe;
@@ -23,8 +24,11 @@ mod fields;
 mod filter;
 mod header;
 mod listings;
+mod mail_address;
 mod model;
 mod namespaces;
+mod nearest;
+mod not_read;
 mod objects;
 mod operation;
 mod options;
@@ -36,6 +40,7 @@ mod results;
 mod retrieve;
 mod schedule;
 mod security;
+mod shared_objects;
 mod time;
 mod validation;
 mod write;
@@ -46,6 +51,7 @@ pub use answer::{
     Answering, PAYLOAD_BYTES_MAX, carried_bytes, carried_bytes_as_text, envelope, write_fault,
 };
 pub use call::CallRequest;
+pub use callback_address::{CallbackAddress, shown_address, without_passwords};
 pub use client::{ClientContext, client_of, clients_in, no_access};
 pub use definitions::write_definitions;
 pub use describe::DescribeRequest;
@@ -61,11 +67,14 @@ pub use listings::{
     write_found, write_queried, write_retrieved, write_scheduled, write_system_status,
     write_version_info,
 };
+pub use mail_address::{MailAddress, MailAddressError, Mailbox};
 pub use namespaces::API;
+pub use nearest::nearest_name;
+pub use not_read::{bounded, of_attribute};
 pub use objects::ObjectDetail;
 pub use operation::{Operation, read_operation, take_operation};
 pub use password_digest::{FRESH, PasswordDigest};
-pub use payload::{canonical, digest, read_canonical};
+pub use payload::{UnreadAttribute, canonical, digest, read_canonical};
 pub use query::QueryRequest;
 pub use result::{Detail, FieldError, ObjectResult, SubscriberFailure};
 pub use results::{
@@ -75,7 +84,7 @@ pub use retrieve::{RetrieveRequest, project, unknown_properties};
 pub use schedule::{ConfigureRequest, ScheduleRequest};
 pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
-pub use validation::is_mail_address;
+pub use validation::{Number, numbered};
 pub use wsdl::{fault_schema, wsdl};
 pub use xml::{
     ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Expanded, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX,

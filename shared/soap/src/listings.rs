@@ -187,9 +187,8 @@ fn write_listed(root: &str, results: &[RequestResult], request_id: &str, has_tas
             }
             // A ScheduleDefinition is none without.
             None if has_task => {
-                writer.open("Object");
-                writer.empty("Recurrence", None, false);
-                writer.close("Object");
+                let object = Element::new("Object").typed("ScheduleDefinition");
+                objects::write_object(&mut writer, &object, "Object", ObjectDetail::Base);
             }
             None => writer.empty("Object", None, false),
         }

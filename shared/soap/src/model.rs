@@ -112,6 +112,7 @@ struct Part {
     name: &'static str,
     of: ModelFieldType,
     is_required: bool,
+    is_repeated: bool,
     is_nillable: bool,
 }
 
@@ -199,6 +200,11 @@ impl Complex {
         part.is_some_and(|part| part.is_required)
     }
 
+    pub(crate) fn is_repeated(&self, position: usize) -> bool {
+        let part = self.parts.get(position);
+        part.is_some_and(|part| part.is_repeated)
+    }
+
     pub(crate) fn is_nillable(&self, position: usize) -> bool {
         let part = self.parts.get(position);
         part.is_some_and(|part| part.is_nillable)
@@ -245,6 +251,7 @@ impl Part {
             name: field.name,
             of,
             is_required,
+            is_repeated: field.is_repeated,
             is_nillable: field.is_nillable,
         }
     }

@@ -6,6 +6,8 @@ pub const API: &str = "http://exacttarget.com/wsdl/partnerAPI";
 pub(crate) const OAUTH: &str = "http://exacttarget.com";
 pub(crate) const SOAP_11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 pub(crate) const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";
+/// Where `id` and `ref` of SOAP 1.2 live.
+pub(crate) const SOAP_12_ENCODING: &str = "http://www.w3.org/2003/05/soap-encoding";
 pub(crate) const ADDRESSING: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing";
 /// The later edition; some stacks send it where the protocol's documents say 2004/08.
 pub(crate) const ADDRESSING_2005: &str = "http://www.w3.org/2005/08/addressing";
@@ -28,6 +30,7 @@ pub(crate) enum Space {
     OAuth,
     Soap11,
     Soap12,
+    Soap12Encoding,
     Addressing,
     Security,
     SecurityUtility,
@@ -45,6 +48,7 @@ impl Space {
             OAUTH => Self::OAuth,
             SOAP_11 => Self::Soap11,
             SOAP_12 => Self::Soap12,
+            SOAP_12_ENCODING => Self::Soap12Encoding,
             ADDRESSING | ADDRESSING_2005 => Self::Addressing,
             SECURITY => Self::Security,
             SECURITY_UTILITY => Self::SecurityUtility,

@@ -65,7 +65,10 @@ fn write_complex(
     for child in &object.children {
         match complex.position(&child.name) {
             Some(position) if is_shown(child, complex, position, detail) => {
-                children.push((position, Child::Present(child)));
+                let is_there = || children.iter().any(|(there, _)| *there == position);
+                if complex.is_repeated(position) || !is_there() {
+                    children.push((position, Child::Present(child)));
+                }
             }
             None if complex.is_open() && detail == ObjectDetail::Whole => {
                 children.push((usize::MAX, Child::Present(child)));
@@ -125,7 +128,8 @@ enum Child<'a> {
     Unset(&'static str),
 }
 
-/// Whether so much detail shows it; what is nil where nothing may be is as good as absent.
+/// Whether so much detail shows it; what is nil where nothing may be is as good as absent, and so
+/// are elements where there may be text alone.
 fn is_shown(child: &Element, complex: &Complex, position: usize, detail: ObjectDetail) -> bool {
     let is_base = || {
         let base = model::model().complex(OBJECT);
@@ -137,7 +141,8 @@ fn is_shown(child: &Element, complex: &Complex, position: usize, detail: ObjectD
         ObjectDetail::Base => is_base() || (complex.is_required(position) && is_plain()),
         ObjectDetail::None | ObjectDetail::Correlation => false,
     };
-    (!child.nil || complex.is_nillable(position)) && is_detailed()
+    let is_fit = child.children.is_empty() || !is_plain();
+    is_fit && (!child.nil || complex.is_nillable(position)) && is_detailed()
 }
 
 fn write_child(writer: &mut Writer, child: &Element, parent: &Complex, position: usize) {

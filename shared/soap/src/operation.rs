@@ -6,6 +6,7 @@ use crate::element::Element;
 use crate::extract::{self, ExecuteRequest, ExtractRequest};
 use crate::fault::{Fault, echo};
 use crate::fields;
+use crate::namespaces::API;
 use crate::query::{self, QueryRequest};
 use crate::retrieve::{self, RetrieveRequest};
 use crate::schedule::{self, ConfigureRequest, ScheduleRequest};
@@ -65,12 +66,14 @@ pub fn take_operation(
     wsa_action: Option<&str>,
 ) -> Result<Operation, Fault> {
     let operation = take_body(body)?;
-    for action in [soap_action, wsa_action].into_iter().flatten() {
-        let named = action.trim().trim_matches('"').trim();
-        if !named.is_empty() && named != operation.name() {
+    let own = operation.name();
+    for (action, of) in [(soap_action, "SOAPAction"), (wsa_action, "wsa:Action")] {
+        let named = action.unwrap_or_default().trim().trim_matches('"').trim();
+        if !named.is_empty() && named != own {
+            let named = echo(named);
             return Err(Fault::client(format!(
-                "Server did not recognize the value of HTTP Header SOAPAction: {}.",
-                echo(named)
+                "Server did not recognize the value of HTTP Header SOAPAction: {named}. The {of} is \
+                 '{named}' and the Body is a {own}: send one of both otherwise"
             )));
         }
     }
@@ -96,6 +99,14 @@ fn take_body(body: Element) -> Result<Operation, Fault> {
         "ConfigureRequestMsg" => schedule::take_configure(body).map(Operation::Configure),
         other => Err(unknown(other)),
     }
+}
+
+/// The fault for a payload whose root is in another namespace than the service's.
+pub(crate) fn of_namespace(root: &str, namespace: &str) -> Fault {
+    Fault::client(format!(
+        "'{}' is not a request of this service: it is {namespace}, and they are in the namespace {API}",
+        echo(root)
+    ))
 }
 
 /// The fault for a payload whose root is no request of the service.

@@ -7,10 +7,12 @@ use calls::{
     SaveOption, Subscription,
 };
 
+use crate::callback_address::CallbackAddress;
 use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields::{self, unreadable};
+use crate::mail_address::MailAddress;
 
 const REQUEST_TYPES: [(&str, RequestType); 2] = [
     ("Synchronous", RequestType::Synchronous),
@@ -79,6 +81,7 @@ pub(crate) fn read(request: &Element) -> Result<ReadOptions, Fault> {
         priority: read_priority(element)?,
         scheduled_time: fields::date_time(element, "ScheduledTime")?,
         expires_at: fields::date_time(element, "RequestExpirationTime")?,
+        warnings: Vec::new(),
     };
     Ok(ReadOptions {
         client: fields::single(element, "Client")?.map(ClientContext::read),
@@ -154,7 +157,7 @@ fn read_subscription(response: &Element) -> Result<Result<Subscription, Invalid>
     let flag = |name: &str| fields::boolean(response, name).map(|flag| flag.unwrap_or(false));
     Ok(Ok(Subscription {
         response_type,
-        address: address.to_owned(),
+        address: normalised(response_type, address),
         // The schema's default is Never, which would make an address useless.
         respond_when: fields::choice(response, "RespondWhen", &RESPOND_WHEN)?
             .unwrap_or(RespondWhen::OnCallComplete),
@@ -162,4 +165,17 @@ fn read_subscription(response: &Element) -> Result<Result<Subscription, Invalid>
         include_objects: flag("IncludeObjects")?,
         only_include_base: flag("OnlyIncludeBase")?,
     }))
+}
+
+/// An address as it is sent to. One that cannot be read stays as it came, and is refused at the
+/// door.
+fn normalised(response_type: AsyncResponseType, address: &str) -> String {
+    let read = match response_type {
+        AsyncResponseType::None => None,
+        AsyncResponseType::HttpPost => {
+            CallbackAddress::parse(address).map(|address| address.whole().to_owned())
+        }
+        AsyncResponseType::Email => MailAddress::parse(address).ok().map(String::from),
+    };
+    read.unwrap_or_else(|| address.to_owned())
 }

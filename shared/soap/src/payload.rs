@@ -12,33 +12,65 @@ use calls::Digest;
 use crate::element::Element;
 use crate::fault::{Fault, echo};
 use crate::namespaces::{API, SCHEMA_INSTANCE, Space};
+use crate::shared_objects::References;
 use crate::write::Writer;
-use crate::xml::{Event, Name, Reader, is_all_blank, is_ncname, trimmed};
+use crate::xml::{Attribute, Event, Name, Reader, is_all_blank, is_ncname, trimmed};
 
-/// Reads the element that has just begun, to its end. `None`: it is left out.
+/// A payload as it was read.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    pub(crate) element: Element,
+    pub(crate) unread: Vec<UnreadAttribute>,
+}
+
+/// An attribute that nothing reads: where the protocol means an element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadAttribute {
+    /// The element that it stands in.
+    pub element: String,
+    pub name: String,
+}
+
+/// What is noted beside the elements.
+#[derive(Default)]
+struct Notes {
+    references: References,
+    unread: Vec<UnreadAttribute>,
+}
+
+/// Reads the element that has just begun, to its end, with every object that is referred to in its
+/// place. `None`: it is left out.
 pub(crate) fn read_element(
     reader: &mut Reader<'_>,
     name: Name<'_>,
-) -> Result<Option<Element>, Fault> {
+) -> Result<Option<Payload>, Fault> {
     let mut element = Element::default();
-    Ok(fill(reader, name, &mut element)?.then_some(element))
+    let mut notes = Notes::default();
+    if !fill(reader, name, &mut element, &mut notes)? {
+        return Ok(None);
+    }
+    Ok(Some(Payload {
+        element: notes.references.resolve(element)?,
+        unread: notes.unread,
+    }))
 }
 
 /// Reads the element that has just begun into `element`, where it will stay: moving a thousand
 /// elements costs more than reading them. Whether it is kept.
-fn fill(reader: &mut Reader<'_>, name: Name<'_>, element: &mut Element) -> Result<bool, Fault> {
+fn fill(
+    reader: &mut Reader<'_>,
+    name: Name<'_>,
+    element: &mut Element,
+    notes: &mut Notes,
+) -> Result<bool, Fault> {
     if name.space == Space::SchemaInstance {
         skip(reader)?;
         return Ok(false);
     }
-    if name.space != Space::Api {
-        return Err(Fault::client(format!(
-            "Element '{}' is not in the namespace {API}",
-            echo(name.local)
-        )));
-    }
+    check_namespace(reader, name)?;
     element.name = name.local.to_owned();
-    read_instance_attributes(reader, element)?;
+    let number = notes.references.begin();
+    read_attributes(reader, element, number, notes)?;
     let mut text: Cow<'_, str> = Cow::Borrowed("");
     let mut left_out = false;
     loop {
@@ -50,7 +82,7 @@ fn fill(reader: &mut Reader<'_>, name: Name<'_>, element: &mut Element) -> Resul
                 text = Cow::Borrowed("");
                 element.children.push(Element::default());
                 let kept = match element.children.last_mut() {
-                    Some(child) => fill(reader, name, child)?,
+                    Some(child) => fill(reader, name, child, notes)?,
                     None => false,
                 };
                 if !kept {
@@ -83,7 +115,29 @@ fn fill(reader: &mut Reader<'_>, name: Name<'_>, element: &mut Element) -> Resul
         element.text = text.into_owned();
     }
     let is_stray = left_out && !has_children && element.type_name.is_none();
+    if is_stray {
+        notes.references.leave_out(number);
+    }
     Ok(!is_stray)
+}
+
+fn check_namespace(reader: &Reader<'_>, name: Name<'_>) -> Result<(), Fault> {
+    if name.space == Space::Api {
+        return Ok(());
+    }
+    Err(Fault::client(format!(
+        "Element '{}' is not in the namespace {API}, but {}",
+        echo(name.local),
+        namespace_of(reader)
+    )))
+}
+
+/// For a fault: the namespace of the element that has just begun.
+pub(crate) fn namespace_of(reader: &Reader<'_>) -> String {
+    match reader.uri_of(reader.prefix()) {
+        "" => "in no namespace".to_owned(),
+        uri => format!("in the namespace '{}'", echo(uri)),
+    }
 }
 
 fn mixed(element: &Element) -> Fault {
@@ -107,8 +161,13 @@ pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `xsi:type` and `xsi:nil`.
-fn read_instance_attributes(reader: &Reader<'_>, element: &mut Element) -> Result<(), Fault> {
+/// `xsi:type` and `xsi:nil`; ids and references to them; and what is none of these.
+fn read_attributes(
+    reader: &Reader<'_>,
+    element: &mut Element,
+    number: usize,
+    notes: &mut Notes,
+) -> Result<(), Fault> {
     for attribute in reader.attributes() {
         if attribute.is(Space::SchemaInstance, "type") {
             element.type_name = read_type(reader, trimmed(&attribute.value))?;
@@ -124,9 +183,49 @@ fn read_instance_attributes(reader: &Reader<'_>, element: &mut Element) -> Resul
                     )));
                 }
             };
+        } else {
+            note_attribute(attribute, element, number, notes);
         }
     }
     Ok(())
+}
+
+fn note_attribute(attribute: &Attribute<'_>, element: &Element, number: usize, notes: &mut Notes) {
+    /// More are not told of: each becomes a line of the answer.
+    const UNREAD_MAX: usize = 20;
+    let value = trimmed(&attribute.value);
+    match (attribute.space, attribute.qname.local) {
+        (Space::Unqualified | Space::Soap12Encoding, "id") => {
+            notes.references.has_id(number, value);
+        }
+        (Space::Unqualified, "href") => notes.references.refers(number, value),
+        (Space::Soap12Encoding, "ref") => {
+            let reference = format!("#{}", value.strip_prefix('#').unwrap_or(value));
+            notes.references.refers(number, &reference);
+        }
+        (Space::Unqualified, name) if notes.unread.len() < UNREAD_MAX => {
+            notes.unread.push(UnreadAttribute {
+                element: element.name.clone(),
+                name: name.to_owned(),
+            });
+        }
+        (
+            Space::Unqualified
+            | Space::Api
+            | Space::OAuth
+            | Space::Soap11
+            | Space::Soap12
+            | Space::Soap12Encoding
+            | Space::Addressing
+            | Space::Security
+            | Space::SecurityUtility
+            | Space::Schema
+            | Space::SchemaInstance
+            | Space::Xml
+            | Space::Other,
+            _,
+        ) => {}
+    }
 }
 
 /// The local name of a type of the service. `None` for the schema's own (`xsd:string`), which
@@ -142,6 +241,7 @@ fn read_type(reader: &Reader<'_>, value: &str) -> Result<Option<String>, Fault> 
             Space::OAuth
             | Space::Soap11
             | Space::Soap12
+            | Space::Soap12Encoding
             | Space::Addressing
             | Space::Security
             | Space::SecurityUtility
@@ -193,11 +293,12 @@ pub fn read_canonical(text: &str) -> Result<Element, Fault> {
     let Event::Start(name) = reader.next()? else {
         return Err(reader.fault("an element expected"));
     };
-    let element = read_element(&mut reader, name)?;
+    let payload = read_element(&mut reader, name)?;
     let Event::Done = reader.next()? else {
         return Err(reader.fault("one element expected"));
     };
-    element
+    payload
+        .map(|payload| payload.element)
         .ok_or_else(|| Fault::client(format!("The payload is in the namespace {SCHEMA_INSTANCE}")))
 }
 

@@ -49,22 +49,14 @@ pub(crate) fn read_credentials(header: &Header<'_>) -> Result<Option<Credentials
         .transpose()
 }
 
-/// `fueloauth` in its namespace or, from some clients, in none.
+/// `fueloauth`, or `oAuth` with the token inside.
 fn read_token(header: &Header<'_>) -> Result<Option<String>, Fault> {
-    let named = |entry: &&HeaderEntry<'_>, local: &str| {
-        entry.local == local && matches!(entry.space, Space::OAuth | Space::Unqualified)
-    };
+    let entries = || header.entries.iter();
     let current = only(
-        header
-            .entries
-            .iter()
-            .filter(|entry| named(entry, "fueloauth")),
+        entries().filter(|entry| entry.is_token("fueloauth")),
         "fueloauth",
     )?;
-    let legacy = only(
-        header.entries.iter().filter(|entry| named(entry, "oAuth")),
-        "oAuth",
-    )?;
+    let legacy = only(entries().filter(|entry| entry.is_token("oAuth")), "oAuth")?;
     let legacy = legacy
         .map(|entry| entry.single("oAuthToken"))
         .transpose()?

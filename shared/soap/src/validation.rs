@@ -5,17 +5,13 @@ use std::collections::HashSet;
 
 use calls::call::OBJECTS_MAX;
 use calls::options::SUBSCRIPTIONS_MAX;
-use calls::refusal::Invalid;
-use calls::{AsyncResponseType, Method, Refusal, Subscription};
+use calls::refusal::{AddressRule, BadAddress, Invalid};
+use calls::{AsyncResponseType, Refusal, Subscription};
 
 use crate::call::CallRequest;
-use crate::element::Element;
+use crate::callback_address::{CallbackAddress, shown_address};
 use crate::fault::echo;
-
-/// Longest mail address, the limit of a forward-path in SMTP.
-const MAIL_ADDRESS_BYTES_MAX: usize = 254;
-/// Longest part before the `@`, SMTP's limit.
-const MAIL_LOCAL_BYTES_MAX: usize = 64;
+use crate::mail_address::MailAddress;
 
 pub(crate) fn check(call: &CallRequest, allow_http: bool) -> Result<(), Refusal> {
     check_objects(call)?;
@@ -25,21 +21,10 @@ pub(crate) fn check(call: &CallRequest, allow_http: bool) -> Result<(), Refusal>
     if call.options.subscriptions.len() > SUBSCRIPTIONS_MAX {
         return Err(Refusal::Invalid(Invalid::TooManySubscriptions));
     }
-    for subscription in &call.options.subscriptions {
-        check_address(subscription, allow_http)?;
-    }
-    if call.method == Method::Create && call.is_asynchronous() {
-        let mut sends = call
-            .objects
-            .iter()
-            .filter(|object| is_of(object, "TriggeredSend"));
-        sends.try_for_each(check_triggered_send)?;
+    for (number, subscription) in numbered(&call.options.subscriptions) {
+        check_address(subscription, number, allow_http)?;
     }
     Ok(())
-}
-
-fn is_of(object: &Element, type_name: &str) -> bool {
-    object.type_name.as_deref() == Some(type_name)
 }
 
 fn check_objects(call: &CallRequest) -> Result<(), Refusal> {
@@ -73,112 +58,54 @@ fn check_objects(call: &CallRequest) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_address(subscription: &Subscription, allow_http: bool) -> Result<(), Refusal> {
+/// Subscriptions with their numbers, for what is said of them.
+pub fn numbered(subscriptions: &[Subscription]) -> impl Iterator<Item = (Number, &Subscription)> {
+    let of = subscriptions.len();
+    let numbers = (1..=of).map(move |number| Number { number, of });
+    numbers.zip(subscriptions)
+}
+
+/// An address is read, and written as it is sent to, when the options are; one that could not be
+/// read stands as it came, and is refused here.
+fn check_address(
+    subscription: &Subscription,
+    number: Number,
+    allow_http: bool,
+) -> Result<(), Refusal> {
+    let address = &subscription.address;
     match subscription.response_type {
         AsyncResponseType::None => Ok(()),
-        AsyncResponseType::HttpPost if is_web_address(&subscription.address, allow_http) => Ok(()),
-        AsyncResponseType::HttpPost => Err(Refusal::UnsecureResponseAddress),
-        AsyncResponseType::Email if is_mail_address(&subscription.address) => Ok(()),
-        AsyncResponseType::Email => Err(Refusal::Invalid(Invalid::MailAddress(echo(
-            &subscription.address,
-        )))),
+        AsyncResponseType::HttpPost => {
+            let rule = match CallbackAddress::parse(address) {
+                None => AddressRule::Readable,
+                Some(read) if read.is_web(allow_http) => return Ok(()),
+                Some(_) => AddressRule::Https,
+            };
+            Err(number.bad_address(address, rule))
+        }
+        AsyncResponseType::Email => match MailAddress::parse(address) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Refusal::Invalid(Invalid::MailAddress(error.to_string()))),
+        },
     }
 }
 
-/// Whether it is written like an https address (or http, if allowed) with a host. Where it leads
-/// is somebody else's question.
-fn is_web_address(address: &str, allow_http: bool) -> bool {
-    let Some((scheme, rest)) = address.split_once("://") else {
-        return false;
-    };
-    let is_scheme =
-        scheme.eq_ignore_ascii_case("https") || (allow_http && scheme.eq_ignore_ascii_case("http"));
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    is_scheme
-        && !host.is_empty()
-        && !address.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
+/// Which of the addresses of a request.
+#[derive(Clone, Copy)]
+pub struct Number {
+    /// From 1.
+    number: usize,
+    of: usize,
 }
 
-/// Whether it is written like one mail address: `local@domain.tld`, nothing around it. Stricter
-/// than what mail allows (no quoted local part, no comments, no address literals): the rest is
-/// never meant and often an attack.
-pub fn is_mail_address(address: &str) -> bool {
-    let Some((local, domain)) = address.rsplit_once('@') else {
-        return false;
-    };
-    address.len() <= MAIL_ADDRESS_BYTES_MAX && is_local_part(local) && is_domain(domain)
-}
-
-fn is_local_part(local: &str) -> bool {
-    let is_atom = |c: char| {
-        c.is_ascii_alphanumeric()
-            || "!#$%&'*+-/=?^_`{|}~".contains(c)
-            || (!c.is_ascii() && c.is_alphanumeric())
-    };
-    !local.is_empty()
-        && local.len() <= MAIL_LOCAL_BYTES_MAX
-        && local
-            .split('.')
-            .all(|atom| !atom.is_empty() && atom.chars().all(is_atom))
-}
-
-fn is_domain(domain: &str) -> bool {
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c == '-' || c.is_alphanumeric())
-    };
-    let last = domain.rsplit('.').next().unwrap_or_default();
-    domain.contains('.')
-        && domain.split('.').all(is_label)
-        && !last.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A triggered send needs its definition and somebody to go to. One bad address among good ones
-/// is that subscriber's failure later; only bad ones are refused here.
-fn check_triggered_send(send: &Element) -> Result<(), Refusal> {
-    let names_definition = ["CustomerKey", "ObjectID", "ID", "PartnerKey"]
-        .iter()
-        .any(|key| {
-            let definition = send.child("TriggeredSendDefinition");
-            definition
-                .and_then(|found| found.text_of(key))
-                .is_some_and(|text| !text.trim().is_empty())
-        });
-    if !names_definition {
-        return Err(of_object(
-            18002,
-            "The Triggered Send Object must contain the Triggered Send ID or the Customer Key",
-        ));
-    }
-    if send.child("Subscribers").is_none() {
-        return Err(of_object(
-            180_007,
-            "The Triggered Send Object must have subscribers associated with it",
-        ));
-    }
-    if !send.all("Subscribers").any(can_be_sent_to) {
-        return Err(of_object(
-            180_008,
-            "Unable to queue Triggered Send request. There are no valid subscribers.",
-        ));
-    }
-    Ok(())
-}
-
-/// By a valid address, or by the key of a subscriber whose address is known.
-fn can_be_sent_to(subscriber: &Element) -> bool {
-    let text = |name: &str| {
-        subscriber
-            .text_of(name)
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-    };
-    match text("EmailAddress") {
-        Some(address) => is_mail_address(address),
-        None => text("SubscriberKey").is_some(),
+impl Number {
+    pub fn bad_address(self, address: &str, rule: AddressRule) -> Refusal {
+        Refusal::UnsecureResponseAddress(Box::new(BadAddress {
+            shown: shown_address(address),
+            number: self.number,
+            of: self.of,
+            rule,
+        }))
     }
 }
 

@@ -306,6 +306,45 @@ fn what_is_nil_where_nothing_may_be_is_absent() {
 }
 
 #[test]
+fn what_the_type_does_not_allow_is_absent() {
+    let elements_in_text = "<RequestID><Nonsense/></RequestID>";
+    check_written("ScheduledRequest", elements_in_text, "<RequestID />");
+    let one = "<Attributes><Attribute><Name>a</Name></Attribute></Attributes>";
+    check_written("Asset", &format!("{one}<Attributes />"), one);
+    check_written(
+        "ImportDefinitionFieldMap",
+        "<SourceOrdinal>1</SourceOrdinal><SourceName>s</SourceName>",
+        "<SourceOrdinal>1</SourceOrdinal><DestinationName />",
+    );
+    check_written(
+        "ImportDefinitionFieldMap",
+        "",
+        "<SourceName /><DestinationName />",
+    );
+}
+
+#[test]
+fn nothing_is_of_an_abstract_type() {
+    let daily = "<Recurrence xsi:type=\"DailyRecurrence\" />";
+    for inside in [
+        "",
+        "<Recurrence />",
+        "<Recurrence xsi:type=\"Recurrence\" />",
+    ] {
+        check_written("ScheduleDefinition", inside, daily);
+    }
+    let weekly =
+        "<Recurrence xsi:type=\"WeeklyRecurrence\"><WeekInterval>2</WeekInterval></Recurrence>";
+    check_written("ScheduleDefinition", weekly, weekly);
+}
+
+#[test]
+fn where_anything_may_be_everything_comes_back() {
+    let data = "<Data><Whatever><It>is</It></Whatever></Data>";
+    check_written("Asset", data, data);
+}
+
+#[test]
 fn a_type_that_does_not_belong_there_is_not_named() {
     for type_name in ["Nonsense", "List", "Options"] {
         check_written(

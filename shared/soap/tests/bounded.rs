@@ -171,5 +171,6 @@ fn an_ordinary_call_takes_so_many_allocations() {
     });
     println!("{} to read, {} in all", read.count_total, all.count_total);
     assert!(read.count_total <= 72, "{} to read", read.count_total);
-    assert!(all.count_total <= 116, "{} in all", all.count_total);
+    // Three of them are the address as it is posted to.
+    assert!(all.count_total <= 119, "{} in all", all.count_total);
 }

@@ -50,7 +50,29 @@ fn tokens() {
         token("abc"),
     );
     check("<fueloauth>abc</fueloauth>", token("abc"));
-    check("<fueloauth xmlns=\"urn:other\">abc</fueloauth>", None);
+    // Samples of the protocol's own documents print it without a prefix, in whatever default
+    // namespace there is, and in that of the API.
+    check(
+        "<fueloauth xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\">abc</fueloauth>",
+        token("abc"),
+    );
+    check(
+        "<fueloauth xmlns=\"urn:other\">abc</fueloauth>",
+        token("abc"),
+    );
+    check(
+        &format!("<p:fueloauth xmlns:p=\"{}\">abc</p:fueloauth>", soap::API),
+        token("abc"),
+    );
+    check(
+        "<oAuth xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\"><oAuthToken>abc</oAuthToken></oAuth>",
+        token("abc"),
+    );
+    check("<x:fueloauth xmlns:x=\"urn:other\">abc</x:fueloauth>", None);
+    check(
+        "<fueloauth xmlns:s2=\"http://schemas.xmlsoap.org/soap/envelope/\" s2:mustUnderstand=\"1\" xmlns=\"urn:other\">abc</fueloauth>",
+        token("abc"),
+    );
     check("<fueloauth/>", None);
     check(
         "<oAuth xmlns=\"http://exacttarget.com\"><oAuthToken xmlns=\"\">abc</oAuthToken></oAuth>",

@@ -129,6 +129,15 @@ impl Story {
         self.fetches_token().await;
     }
 
+    /// From now on calls of which something is not read are refused.
+    pub async fn account_is_strict(&mut self) {
+        let account = Account {
+            is_strict: true,
+            ..self.account_record()
+        };
+        self.puts(&account).await;
+    }
+
     /// From now on those of all its account's users and clients are.
     pub async fn account_is_async_by_default(&mut self) {
         let account = Account {
@@ -144,6 +153,7 @@ impl Story {
             name: "A caller".to_owned(),
             webhook_secret: SECRET.to_owned(),
             async_by_default: false,
+            is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),

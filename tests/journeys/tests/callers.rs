@@ -17,7 +17,7 @@ const SECURITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 const PROFILE: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
-const LOGIN_FAILED: &str = "q0:Security Login Failed";
+const LOGIN_FAILED: &str = "q0:Security 12 Login Failed";
 
 /// A caller with a user and an API client, both `shop` with the password `open sesame`, and the user
 /// `digest` with the same password.
@@ -95,7 +95,7 @@ async fn tokens_come_in_each_shape() {
         dummy,
         "<fueloauth/>".to_owned(),
         "<fueloauth>another</fueloauth>".to_owned(),
-        format!(r#"<fueloauth xmlns="urn:other">{token}</fueloauth>"#),
+        format!(r#"<x:fueloauth xmlns:x="urn:other">{token}</x:fueloauth>"#),
         format!("<fueloauth>{}</fueloauth>", token.to_lowercase()),
     ] {
         is_refused(&says(&caller, &bad).await, &bad);
@@ -541,7 +541,7 @@ async fn who_gets_no_token_hears_the_originals_words() {
         let expected = json!({
             "error": error,
             "error_description": description,
-            "error_uri": "https://developer.salesforce.com/docs",
+            "error_uri": "https://aftercall.example.net/errors",
         });
         assert_eq!(json_of(&answer), expected, "{body}");
     }

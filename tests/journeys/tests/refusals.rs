@@ -52,14 +52,23 @@ fn of_conversations() -> Vec<Case> {
     let changed = "CallsInConversation don't match previous value in the Conversation. \
                    Conversation has been invalidated";
     let twice = "SequenceCode already used for Conversation. Conversation has been invalidated";
-    let failed =
-        "Conversation is in an error state and is no longer able to accept conversation parts";
+    let failed = |because: &str| {
+        format!(
+            "Conversation is in an error state and is no longer able to accept conversation parts, \
+             since {because}. Send all of its calls again with a new ConversationID"
+        )
+    };
     let silent =
         "Async API Timeout. More than 5 minutes passed between two parts of the Conversation";
     let sequence = "SequenceCode Out Of Bounds. Valid SequenceCode range is 1 to the value of CallsInConversation";
     let total = "CallsInConversation Out Of Bounds. CallsInConversation is expected to be a positive number";
     let missing = |what: &str| format!("Missing Required Conversation Property {what}. {TAIL}");
-    let not_asynchronous = "Options.RequestType is required to be set to RequestType.Asynchronous";
+    let not_asynchronous = |sent: &str| {
+        format!(
+            "Options.RequestType is required to be set to RequestType.Asynchronous: the request has {sent}"
+        )
+    };
+    let all = "ConversationID, SequenceCode, CallsInConversation";
     let used = "Invalid ConversationID. ConversationID has already been used";
     let unnamed = || one().without("ConversationID");
     vec![
@@ -95,26 +104,31 @@ fn of_conversations() -> Vec<Case> {
             missing("CallsInConversation"),
             one().without("CallsInConversation"),
         ),
-        case(209, not_asynchronous, one().at_once()),
+        case(209, not_asynchronous(all), one().at_once()),
         case(
             209,
-            not_asynchronous,
+            not_asynchronous(all),
             one().at_once().with("RequestType", "Synchronous"),
         ),
         case(
             209,
-            not_asynchronous,
+            not_asynchronous("ConversationID"),
             alone().at_once().with("ConversationID", "c"),
         ),
         case(
             209,
-            not_asynchronous,
+            not_asynchronous("SequenceCode"),
             alone().at_once().with("SequenceCode", 1),
         ),
         case(
             209,
-            not_asynchronous,
+            not_asynchronous("CallsInConversation"),
             alone().at_once().with("CallsInConversation", 1),
+        ),
+        case(
+            209,
+            not_asynchronous("ScheduledTime"),
+            alone().at_once().at("2026-03-02T10:00:00Z"),
         ),
         case(211, used, part("c", 2, 3)).after(part("c", 1, 1)),
         case(
@@ -122,9 +136,12 @@ fn of_conversations() -> Vec<Case> {
             "Invalid Conversation. A ConversationID may have at most 255 characters",
             part(&"c".repeat(256), 1, 3),
         ),
-        case(213, failed, part("c", 2, 3))
+        case(213, failed(&format!("200: {changed}")), part("c", 2, 3))
             .after(one())
             .after(part("c", 2, 4)),
+        case(213, failed(&format!("214: {twice}")), part("c", 2, 3))
+            .after(one())
+            .after(one().creating(subscriber("bob"))),
         case(214, twice, one().creating(subscriber("bob"))).after(one()),
         case(
             215,
@@ -165,24 +182,45 @@ fn of_times() -> Vec<Case> {
 
 fn of_replies() -> Vec<Case> {
     let to = |url: &str| alone().calling_back(url);
-    let address = |text: &str| format!("ResponseAddress '{text}' is not a mail address");
+    let address =
+        |text: &str| format!("ResponseAddress of SendResponseTo: '{text}' is not a mail address");
+    let (private, port) = (
+        "leads to a host that is not on the public internet",
+        "has a port that no web server has: 443, or 1024 and above",
+    );
+    let unreadable = "cannot be read as an address. Write it like https://host/path";
     let mut cases: Vec<Case> = [
-        "http://client.example.com/cb",
-        "ftp://client.example.com/cb",
-        "client.example.com",
-        "https://127.0.0.1/cb",
-        "https://10.0.0.1/cb",
-        "https://169.254.169.254/latest/meta-data",
-        "https://[::1]/cb",
-        "https://[::ffff:192.168.0.1]/cb",
-        "https://localhost/cb",
-        "https://user:secret@client.example.com/cb",
-        "https://client.example.com:22/cb",
-        "https://aftercall.example.net/Service.asmx",
+        ("http://client.example.com/cb", "is not https"),
+        ("ftp://client.example.com/cb", "is not https"),
+        ("client.example.com", unreadable),
+        ("https:///cb", unreadable),
+        ("https://127.0.0.1/cb", private),
+        ("https://10.0.0.1/cb", private),
+        ("https://169.254.169.254/latest/meta-data", private),
+        ("https://[::1]/cb", private),
+        ("https://[::ffff:c0a8:1]/cb", private),
+        ("https://localhost/cb", private),
+        ("https://client.example.com:22/cb", port),
+        (
+            "https://aftercall.example.net/Service.asmx",
+            "leads to this service itself",
+        ),
     ]
     .into_iter()
-    .map(|url| case(227, UNSECURE, to(url)))
+    .map(|(url, rule)| {
+        let message = format!("{UNSECURE} ResponseAddress '{url}' (1 of 1) {rule}");
+        case(227, message, to(url))
+    })
     .collect();
+    let third = alone()
+        .calling_back("https://client.example.com/cb")
+        .telling(mail_to("a@example.com"))
+        .calling_back("https://user:secret@10.0.0.1/cb");
+    cases.push(case(
+        227,
+        format!("{UNSECURE} ResponseAddress 'https://10.0.0.1/cb' (3 of 3) {private}"),
+        third,
+    ));
     let eleven = (0..11).fold(alone(), |call, _| call.telling(mail_to("a@example.com")));
     cases.extend([
         case(
@@ -191,6 +229,12 @@ fn of_replies() -> Vec<Case> {
             alone().telling(SendTo::of("FTP", "ftp.example.com")),
         ),
         case(204, address("nobody"), alone().telling(mail_to("nobody"))),
+        case(
+            204,
+            "ResponseAddress of SendResponseTo: mail cannot be sent to 'j\u{fc}rgen@example.com': of \
+             an address only the part behind the @ may be outside ASCII",
+            alone().telling(mail_to("j\u{fc}rgen@example.com")),
+        ),
         case(204, address("a@b@"), alone().telling(mail_to("a@b@"))),
         case(204, "ResponseAddress is missing in SendResponseTo", alone().telling(post_to(""))),
         case(204, "At most 10 SendResponseTo are supported in a request", eleven),
@@ -198,6 +242,7 @@ fn of_replies() -> Vec<Case> {
     cases
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one line for each refusal")]
 fn of_objects() -> Vec<Case> {
     let correlated = |key: &str| {
         subscriber(key).replace(
@@ -247,6 +292,31 @@ fn of_objects() -> Vec<Case> {
             180_007,
             "The Triggered Send Object must have subscribers associated with it",
             send(definition),
+        ),
+        case(
+            8,
+            "This operation does not support the APIObject of type [Subscribers]. Is Subscriber meant?",
+            part("c", 1, 2).creating(r#"<Objects xsi:type="Subscribers"/>"#),
+        ),
+        case(
+            5,
+            "Cannot perform Create on objects of type ResultItem",
+            call().creating(r#"<Objects xsi:type="ResultItem"/>"#),
+        ),
+        case(
+            100,
+            "The Perform method is not supported for the DataExtension object with the Action 'start', only with ClearData",
+            call().performing(
+                "start",
+                r#"<Definition xsi:type="DataExtension"><CustomerKey>x</CustomerKey></Definition>"#,
+            ),
+        ),
+        case(
+            12_000,
+            "InvalidEmailAddress: the EmailAddress is missing or has invalid syntax",
+            call().creating(
+                r#"<Objects xsi:type="Subscriber"><EmailAddress>x</EmailAddress></Objects>"#,
+            ),
         ),
         case(180_008, nobody, send(&to("nobody"))),
         case(180_008, nobody, send(&to(""))),

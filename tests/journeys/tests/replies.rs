@@ -151,7 +151,7 @@ async fn the_form_tells_of_what_went_wrong() {
     caller.does(make("ann")).await;
     let sent = make("bob")
         .and(subscriber("ann"))
-        .and("<Objects xsi:type=\"Nothing\"/>");
+        .and("<Objects xsi:type=\"Subscriber\"><EmailAddress>bad</EmailAddress></Objects>");
     caller.queues(sent.telling(to("done").with_results())).await;
     caller.settles().await;
     let callback = &caller.callbacks()[0];

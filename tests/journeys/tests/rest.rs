@@ -174,7 +174,9 @@ async fn results_come_in_pages() {
 async fn each_object_of_a_call_that_was_not_carried_out_shares_its_fate() {
     let mut caller = a_caller().await;
     caller
-        .queues(part("c", 1, 2).creating("<Objects xsi:type=\"Subscriber\"/>"))
+        .queues(part("c", 1, 2).updating(
+            r#"<Objects xsi:type="Subscriber"><SubscriberKey>nobody</SubscriberKey></Objects>"#,
+        ))
         .await;
     let two = part("c", 2, 2)
         .creating(subscriber("ann"))
@@ -241,6 +243,11 @@ async fn only_the_holder_of_a_token_is_answered() {
     caller.local().clock().advance(seconds(1_080));
     let late = get_with(&caller, &path, &format!("Bearer {token}")).await;
     assert_eq!(late.status, 401, "it has expired");
+    assert!(late.body.contains("The token has expired"), "{}", late.body);
+    let nowhere = get_with(&caller, "/asset/v1/content", &token).await;
+    assert_eq!(nowhere.status, 404);
+    let body: Value = serde_json::from_str(&nowhere.body).expect("JSON");
+    assert_eq!(body["errorcode"], 404);
     let posted = Request {
         method: "POST".to_owned(),
         path,

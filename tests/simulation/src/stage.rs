@@ -74,6 +74,7 @@ impl Stage {
             name: LOCAL.to_owned(),
             webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
             async_by_default: false,
+            is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),

@@ -178,6 +178,7 @@ fn reply_mail(order: MailOrder) -> Mail {
         from_name: order.from_name,
         from_address: order.from_address,
         reply_to: order.reply_to,
+        reply_to_name: order.reply_to_name,
         subject: order.subject,
         text: order.text,
         html: order.html,

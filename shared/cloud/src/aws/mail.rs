@@ -10,6 +10,7 @@ use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use mail_builder::MessageBuilder;
+use mail_builder::headers::address::Address;
 
 use crate::aws::mail_connections::{self, never_left};
 use crate::error::Error;
@@ -46,6 +47,7 @@ pub struct Mail {
     /// Absent: the sender in the settings.
     pub from_address: Option<String>,
     pub reply_to: Option<String>,
+    pub reply_to_name: Option<String>,
     pub subject: String,
     pub text: Option<String>,
     pub html: Option<String>,
@@ -145,14 +147,11 @@ impl MailSession {
     fn message(&self, mail: &Mail) -> Vec<u8> {
         let from = mail.from_address.as_deref().unwrap_or(&self.sender);
         let mut message = MessageBuilder::new()
-            .from((
-                one_line(mail.from_name.as_deref().unwrap_or_default()),
-                one_line(from),
-            ))
+            .from(mailbox(mail.from_name.as_deref(), from))
             .to(one_line(&mail.to))
             .subject(one_line(&mail.subject));
         if let Some(reply_to) = &mail.reply_to {
-            message = message.reply_to(one_line(reply_to));
+            message = message.reply_to(mailbox(mail.reply_to_name.as_deref(), reply_to));
         }
         for (name, value) in &mail.headers {
             message = message.header(
@@ -211,6 +210,12 @@ fn is_named(sender: &str, message: &str) -> bool {
     let message = message.to_lowercase();
     let sender = sender.to_lowercase();
     !message.contains('@') || message.contains(&sender)
+}
+
+/// An address, with the name before it if there is one: no name is not an empty name.
+fn mailbox(name: Option<&str>, address: &str) -> Address<'static> {
+    let name = name.map(one_line).filter(|name| !name.trim().is_empty());
+    Address::new_address(name, one_line(address))
 }
 
 /// Free text from a caller must not become a header of its own.

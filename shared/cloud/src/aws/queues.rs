@@ -43,8 +43,7 @@ pub struct WakeUp {
     pub conversation: ConversationKey,
     /// Version of the header that owed it.
     pub step: u64,
-    /// The queue of its account that the call stands in: its messages are of one group, and whoever
-    /// takes one of them goes through the queue.
+    /// The queue of its account that the call stands in: whoever takes one message goes through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<ConversationKey>,
 }
@@ -191,9 +190,8 @@ impl Queues {
     }
 
     pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
-        let body = serde_json::to_string(wake).unwrap_or_default();
-        self.send(Queue::Calls(priority), &wake.group().0, &body, &body)
-            .await
+        let once = serde_json::to_string(wake).unwrap_or_default();
+        self.wake_once(priority, wake, &once).await
     }
 
     /// The same, unless a message for the same has been sent within five minutes.
@@ -203,9 +201,9 @@ impl Queues {
         wake: &WakeUp,
         once: &str,
     ) -> Result<(), Error> {
+        let (queue, group) = (Queue::Calls(priority), &wake.group().0);
         let body = serde_json::to_string(wake).unwrap_or_default();
-        self.send(Queue::Calls(priority), &wake.group().0, &body, once)
-            .await
+        self.send(queue, group, &body, once).await
     }
 
     async fn send(&self, queue: Queue, group: &str, body: &str, once: &str) -> Result<(), Error> {

@@ -5,7 +5,7 @@
 
 use calls::{AccountId, Cancelled, ConversationId, ConversationKey, RequestId};
 use jiff::Timestamp;
-use objects::UnitResult;
+use objects::{Cancellation, UnitResult};
 use soap::{Element, ObjectResult};
 use tracing::warn;
 
@@ -14,14 +14,6 @@ use crate::aws::queues::ReplyWakeUp;
 use crate::aws::table::Key;
 use crate::error::{CommitError, Error};
 use crate::records::call_record::Pointer;
-
-/// Whether an object is one of the two that stand for what was sent before.
-pub(crate) fn is_scheduled(object: &Element) -> bool {
-    matches!(
-        object.type_name.as_deref(),
-        Some("ScheduledRequest" | "ScheduledConversation")
-    )
-}
 
 /// Whose work is to be cancelled.
 enum CancelTarget {
@@ -38,12 +30,15 @@ impl Cloud {
         &self,
         accounts: &[AccountId],
         object: &Element,
+        cancellation: &Cancellation,
         carried_out: Option<&ConversationKey>,
         now: Timestamp,
     ) -> Result<UnitResult, Error> {
         let mut result = None;
         for account in accounts {
-            let found = self.cancel_of(account, object, carried_out, now).await?;
+            let found = self
+                .cancel_of(account, object, cancellation, carried_out, now)
+                .await?;
             let is_unknown = found.error_code == Some(UNKNOWN);
             result = Some(found);
             if !is_unknown {
@@ -58,10 +53,11 @@ impl Cloud {
         &self,
         account: &AccountId,
         object: &Element,
+        cancellation: &Cancellation,
         carried_out: Option<&ConversationKey>,
         now: Timestamp,
     ) -> Result<ObjectResult, Error> {
-        Ok(match self.target(account, object).await? {
+        Ok(match self.target(account, cancellation).await? {
             CancelTarget::Conversation(key) if carried_out == Some(&key) => too_late(object),
             CancelTarget::Unknown => unknown(object),
             CancelTarget::PartOfConversation => refused(
@@ -113,20 +109,21 @@ impl Cloud {
         }
     }
 
-    async fn target(&self, account: &AccountId, object: &Element) -> Result<CancelTarget, Error> {
-        if object.type_name.as_deref() == Some("ScheduledConversation") {
-            let name = object.text_of("ConversationID").map(ConversationId::parse);
-            return Ok(match name {
-                Some(Ok(name)) => {
-                    CancelTarget::Conversation(ConversationKey::named(account, &name))
-                }
-                Some(Err(_)) | None => CancelTarget::Unknown,
-            });
-        }
-        let Some(request_id) = object.text_of("RequestID") else {
-            return Ok(CancelTarget::Unknown);
+    async fn target(
+        &self,
+        account: &AccountId,
+        cancellation: &Cancellation,
+    ) -> Result<CancelTarget, Error> {
+        let request_id = match cancellation {
+            Cancellation::Unnamed => return Ok(CancelTarget::Unknown),
+            Cancellation::Conversation(name) => {
+                return Ok(match ConversationId::parse(name) {
+                    Ok(name) => CancelTarget::Conversation(ConversationKey::named(account, &name)),
+                    Err(_) => CancelTarget::Unknown,
+                });
+            }
+            Cancellation::Request(request_id) => RequestId(request_id.clone()),
         };
-        let request_id = RequestId(request_id.trim().to_lowercase());
         let key = ConversationKey::of_request(account, &request_id);
         match self.calls.get(&Key::new(&key.0, "REQUEST")).await? {
             None => Ok(CancelTarget::Conversation(key)),

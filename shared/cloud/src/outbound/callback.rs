@@ -19,11 +19,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use calls::DeliveryResult;
+use calls::{AddressRule, DeliveryResult};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
-use url::{Host, Url};
+use soap::CallbackAddress;
+use url::Host;
 
 use crate::outbound::own_hosts::OwnHosts;
 use crate::outbound::public_address::is_public;
@@ -113,10 +114,13 @@ impl Callback {
 
     /// One attempt. Whatever the receiver says is a finding, not our trouble.
     pub async fn post(&self, post: Post<'_>, now: Timestamp) -> DeliveryResult {
-        if !may_be_called(post.url, self.allow_http) || self.own.are_called_by(post.url) {
+        let Some(address) = CallbackAddress::parse(post.url) else {
+            return DeliveryResult::Forbidden;
+        };
+        if check_address(&address, self.allow_http).is_err() || self.own.are_called_by(post.url) {
             return DeliveryResult::Forbidden;
         }
-        let Some(request) = signed_request(post, now) else {
+        let Some(request) = signed_request(&address, post, now) else {
             return DeliveryResult::Forbidden;
         };
         match tokio::time::timeout(TIMEOUT, self.connector.call(request)).await {
@@ -136,13 +140,20 @@ impl Callback {
     }
 }
 
-fn signed_request(post: Post<'_>, now: Timestamp) -> Option<HttpRequest> {
+fn signed_request(
+    address: &CallbackAddress,
+    post: Post<'_>,
+    now: Timestamp,
+) -> Option<HttpRequest> {
     let timestamp = now.as_second().to_string();
     let signature = sign(post.secret, post.id, &timestamp, &post.body)?;
     let mut request = HttpRequest::new(SdkBody::from(post.body.as_str()));
     request.set_method("POST").ok()?;
-    request.set_uri(post.url).ok()?;
+    request.set_uri(address.shown()).ok()?;
     let headers = request.headers_mut();
+    if let Some(both) = address.user_and_password() {
+        headers.insert("authorization", format!("Basic {}", STANDARD.encode(both)));
+    }
     headers.insert("content-type", "application/x-www-form-urlencoded");
     headers.insert("content-length", post.body.len().to_string());
     headers.insert("user-agent", "Aftercall");
@@ -180,16 +191,17 @@ fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<String> {
     ))
 }
 
-/// Whether an address may be posted to, as far as its spelling tells: https, no user, a name or a
-/// public address, a port that serves the web. `allow_http`: the local cloud, where all may be.
-pub fn may_be_called(address: &str, allow_http: bool) -> bool {
-    let Ok(url) = Url::parse(address) else {
-        return false;
-    };
-    if allow_http {
-        return matches!(url.scheme(), "http" | "https") && url.host().is_some();
+/// Whether an address may be posted to, as far as its spelling tells: https, a name or a public
+/// address, a port that serves the web. `allow_http`: the local cloud, where all may be.
+pub fn check_address(address: &CallbackAddress, allow_http: bool) -> Result<(), AddressRule> {
+    if !address.is_web(allow_http) {
+        return Err(AddressRule::Https);
     }
-    let public_host = match url.host() {
+    if allow_http {
+        return Ok(());
+    }
+    let url = address.url();
+    let is_public_host = match url.host() {
         Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
         Some(Host::Domain(name)) => {
@@ -198,14 +210,13 @@ pub fn may_be_called(address: &str, allow_http: bool) -> bool {
         }
         None => false,
     };
-    let served = url
-        .port_or_known_default()
-        .is_some_and(|port| port == 443 || port >= 1024);
-    url.scheme() == "https"
-        && url.username().is_empty()
-        && url.password().is_none()
-        && public_host
-        && served
+    let port = url.port_or_known_default();
+    let is_served = port.is_some_and(|port| port == 443 || port >= 1024);
+    match (is_public_host, is_served) {
+        (false, _) => Err(AddressRule::Public),
+        (true, false) => Err(AddressRule::Port),
+        (true, true) => Ok(()),
+    }
 }
 
 /// Gives a connection only addresses that may be connected to.
@@ -286,43 +297,67 @@ mod tests {
         }
     }
 
+    /// `None`: it may be called; else the rule that it breaks.
+    fn rule(address: &str, allow_http: bool) -> Option<AddressRule> {
+        match CallbackAddress::parse(address) {
+            Some(address) => check_address(&address, allow_http).err(),
+            None => Some(AddressRule::Readable),
+        }
+    }
+
     #[test]
     fn only_public_https_addresses_may_be_called() {
         for address in [
             "https://client.example.com/cb",
             "https://client.example.com:8443/cb?x=1",
+            "https://user:password@client.example.com/",
             "https://8.8.8.8/",
             "https://[2606:4700::1111]/",
         ] {
-            assert!(may_be_called(address, false), "{address} may be called");
+            assert_eq!(rule(address, false), None, "{address} may be called");
         }
-        for address in [
-            "http://client.example.com/",
-            "ftp://client.example.com/",
-            "file:///proc/self/environ",
-            "https://user@client.example.com/",
-            "https://client.example.com:22/",
-            "https://localhost/",
-            "https://localhost./",
-            "https://metadata.internal/",
-            "https://127.0.0.1/",
-            "https://127.1/",
-            "https://0x7f.1/",
-            "https://2130706433/",
-            "https://017700000001/",
-            "https://[::1]/",
-            "https://[::ffff:10.0.0.1]/",
-            "https://\u{2460}\u{2461}7.0.0.1/",
-            "https:///x",
-            "",
+        for (address, broken) in [
+            ("http://client.example.com/", AddressRule::Https),
+            ("ftp://client.example.com/", AddressRule::Https),
+            ("file:///proc/self/environ", AddressRule::Readable),
+            ("https://client.example.com:22/", AddressRule::Port),
+            ("https://localhost/", AddressRule::Public),
+            ("https://localhost./", AddressRule::Public),
+            ("https://metadata.internal/", AddressRule::Public),
+            ("https://user@127.0.0.1/", AddressRule::Public),
+            ("https://127.0.0.1/", AddressRule::Public),
+            ("https://127.1/", AddressRule::Public),
+            ("https://0x7f.1/", AddressRule::Public),
+            ("https://2130706433/", AddressRule::Public),
+            ("https://017700000001/", AddressRule::Public),
+            ("https://[::1]/", AddressRule::Public),
+            ("https://[::ffff:10.0.0.1]/", AddressRule::Public),
+            ("https://\u{2460}\u{2461}7.0.0.1/", AddressRule::Public),
+            ("", AddressRule::Readable),
         ] {
-            assert!(
-                !may_be_called(address, false),
-                "{address} may not be called"
-            );
+            assert_eq!(rule(address, false), Some(broken), "{address}");
         }
-        assert!(may_be_called("http://127.0.0.1:9000/cb", true));
-        assert!(!may_be_called("ftp://127.0.0.1/", true));
+        assert_eq!(rule("http://127.0.0.1:9000/cb", true), None);
+        assert_eq!(rule("ftp://127.0.0.1/", true), Some(AddressRule::Https));
+    }
+
+    #[test]
+    fn user_and_password_go_into_a_header_and_not_into_the_request_line() {
+        let url = "https://us%40er:secret@client.example.com/r\u{fc}ckruf?t=<q>";
+        let address = CallbackAddress::parse(url).expect("an address");
+        let post = Post {
+            url,
+            id: "msg_1",
+            secret: "whsec_AAAA",
+            body: String::new(),
+        };
+        let request = signed_request(&address, post, Timestamp::UNIX_EPOCH).expect("a request");
+        assert_eq!(
+            request.uri(),
+            "https://client.example.com/r%C3%BCckruf?t=%3Cq%3E"
+        );
+        let authorization = request.headers().get("authorization");
+        assert_eq!(authorization, Some("Basic dXNAZXI6c2VjcmV0"));
     }
 
     #[tokio::test]

@@ -100,7 +100,7 @@ fn what_is_wrong_with_a_data_extension_has_a_code() {
             "310002 The Data Extension to delete was not found.",
             "310002 The Data Extension to delete was not found.",
             "310001 The Data Extension to clear was not found.",
-            "100 The Perform method is not supported for the DataExtension object",
+            "100 The Perform method is not supported for the DataExtension object with the Action 'start', only with ClearData",
         ],
     );
 }

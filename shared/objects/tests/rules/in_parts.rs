@@ -7,7 +7,7 @@ use crate::world::World;
 /// Objects that get in each other's way.
 const OBJECTS: [&str; 16] = [
     "Subscriber{SubscriberKey=a EmailAddress=a@b.co Attributes{Name=x Value=1}}",
-    "Subscriber{SubscriberKey=A Status=Unsubscribed Lists{ID=1}}",
+    "Subscriber{SubscriberKey=A Status=Unsubscribed Lists{CustomerKey=news Status=Active}}",
     "Subscriber{SubscriberKey=b EmailAddress=bad}",
     "Subscriber{SubscriberKey=b EmailAddress=b@b.co Status=Active}",
     "List{ListName=News}",

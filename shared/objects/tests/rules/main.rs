@@ -9,4 +9,5 @@ mod retrieving;
 mod rows;
 mod subscribers;
 mod triggered_sends;
+mod validation;
 mod world;

@@ -5,14 +5,17 @@ use objects::{Missing, Overlay, property, retrieve_from};
 
 use crate::world::{World, now, written};
 
+/// The ID that the list News has in this account.
+const NEWS: &str = "780637182";
+
 /// The objects of a type, through its partition; or, with `property=value`, through the one key.
 #[track_caller]
 fn check(object_type: &str, filter: Option<(&str, &str)>, expected: &[&str]) {
     let mut world = World::new();
     world.call("Create DataExtension{CustomerKey=k Name=People Fields{Field{Name=Id FieldType=Number IsPrimaryKey=true} Field{Name=Hat}}}");
     world.call("Create DataExtensionObject{CustomerKey=k Properties{Property{Name=Id Value=7} Property{Name=Hat Value=red}}}");
-    world.call("Create Subscriber{SubscriberKey=ann EmailAddress=a@b.co Lists{ID=5}}");
     world.call("Create List{ListName=News}");
+    world.call("Create Subscriber{SubscriberKey=ann EmailAddress=a@b.co Lists{CustomerKey=News}}");
     let mut overlay = Overlay::new(&AccountId("acme".to_owned()));
     loop {
         match retrieve_from(&overlay, object_type) {
@@ -104,7 +107,7 @@ fn what_stands_in_other_objects_is_found_there() {
     check(
         "ListSubscriber",
         Some(("SubscriberKey", "ann")),
-        &["SubscriberKey=ann ListID=5"],
+        &[&format!("SubscriberKey=ann ListID={NEWS}")],
     );
 }
 

@@ -113,19 +113,126 @@ fn attributes_are_merged_by_name() {
     );
 }
 
+/// The memberships of the only subscriber, each as its list and its status.
+fn memberships(world: &World) -> String {
+    let subscriber = world
+        .table
+        .values()
+        .find(|stored| stored.object.type_name.as_deref() == Some("Subscriber"));
+    let Some(subscriber) = subscriber else {
+        return "no subscriber".to_owned();
+    };
+    let lists = subscriber.object.all("Lists").map(|list| {
+        assert!(list.text_of("ID").is_some() && list.text_of("ObjectID").is_some());
+        let text = |name: &str| list.text_of(name).unwrap_or_default().to_owned();
+        format!("{} {}", text("CustomerKey"), text("Status"))
+    });
+    lists.collect::<Vec<_>>().join(", ")
+}
+
+/// One change of the memberships of somebody who is on the list `in`, and not on the list `out`.
+#[track_caller]
+fn check_membership(lists: &str, expected: &str, after: &str) {
+    for before in ["", "Status=Unsubscribed"] {
+        let mut world = World::new();
+        world.call("Create List{ListName=in} List{ListName=out}");
+        let id = |name: &str| {
+            let list = world.table.values().find(|stored| {
+                stored.object.type_name.as_deref() == Some("List")
+                    && stored.object.text_of("ListName") == Some(name)
+            });
+            let list = list.expect("a list");
+            list.object.text_of("ID").expect("an ID").to_owned()
+        };
+        let lists = lists
+            .replace("<in>", &id("in"))
+            .replace("<out>", &id("out"));
+        let made = world.call(&format!(
+            "Create Subscriber{{EmailAddress=a@b.co Lists{{CustomerKey=in {before}}}}}"
+        ));
+        assert_eq!(told(&made[0]), "OK Created Subscriber.");
+        let changed = world.call(&format!("Update Subscriber{{EmailAddress=a@b.co {lists}}}"));
+        assert_eq!(told(&changed[0]), expected, "{lists}");
+        let status = if before.is_empty() {
+            "Active"
+        } else {
+            "Unsubscribed"
+        };
+        assert_eq!(memberships(&world), after.replace('~', status), "{lists}");
+    }
+}
+
 #[test]
-fn lists_are_merged_by_list_and_left_by_action() {
-    let world = check(
-        &[
-            "Create Subscriber{EmailAddress=a@b.co Lists{ID=1} Lists{ID=2 Status=Active Action=create} Lists{List{CustomerKey=news}}}",
-            "Update Subscriber{EmailAddress=a@b.co Lists{ID=1 Action=delete} Lists{List{ID=2} Status=Unsubscribed Action=update}}",
-        ],
-        &["OK Created Subscriber.", "OK Updated Subscriber."],
+fn a_membership_is_made_changed_and_ended_by_its_rules() {
+    let done = "OK Updated Subscriber.";
+    // `~`: the status that it had.
+    check_membership("Lists{ID=<in> Action=update}", done, "in ~");
+    check_membership("Lists{ID=<in>}", done, "in ~");
+    check_membership(
+        "Lists{List{CustomerKey=in} Status=Held Action=Update}",
+        done,
+        "in Held",
     );
-    assert_eq!(
-        world.stored("Subscriber"),
-        ["SubscriberKey=a@b.co Status=Active EmailAddress=a@b.co \
-          Lists{List{ID=2} Status=Unsubscribed} Lists{List{CustomerKey=news} Status=Active}"]
+    check_membership("Lists{CustomerKey=IN Action=delete}", done, "");
+    check_membership("Lists{ID=<out> Action=create}", done, "in ~, out Active");
+    check_membership("Lists{List{ID=<out>} Status=Held}", done, "in ~, out Held");
+    check_membership(
+        "Lists{ID=<out> Action=create} Lists{ID=<in> Action=delete}",
+        done,
+        "out Active",
+    );
+    check_membership(
+        "Lists{ID=<in> Action=create}",
+        "13006 The subscriber is already on the list in",
+        "in ~",
+    );
+    for action in ["update", "delete"] {
+        check_membership(
+            &format!("Lists{{ID=<out> Status=Unsubscribed Action={action}}}"),
+            "13007 The subscriber is not on the list out",
+            "in ~",
+        );
+    }
+    check_membership(
+        "Lists{ID=<out>} Lists{ID=<out> Action=create}",
+        "13006 The subscriber is already on the list out",
+        "in ~",
+    );
+    check_membership("Lists=nil", done, "in ~");
+}
+
+#[test]
+fn a_membership_names_a_list_that_there_is_and_a_status_and_an_action_that_there_are() {
+    check_membership(
+        "Lists{ID=999999}",
+        "13004 The List ID is unknown: there is no List 999999",
+        "in ~",
+    );
+    check_membership(
+        "Lists{CustomerKey=nowhere}",
+        "13000 The List was not found: there is none of CustomerKey 'nowhere'",
+        "in ~",
+    );
+    for lists in [
+        "Lists{}",
+        "Lists{Status=Active}",
+        "Lists{List{ListName=in}}",
+    ] {
+        check_membership(
+            lists,
+            "13001 The List ID was not specified. Each Lists needs the ID, the ObjectID or the CustomerKey of a List",
+            "in ~",
+        );
+    }
+    check_membership(
+        "Lists{ID=<in> Status=Sleepy}",
+        "13014 Sleepy is not a status of a list member",
+        "in ~",
+    );
+    check_membership(
+        "Lists{ID=<in> Action=join}",
+        "13013 List validation error: the Action 'join' of a membership is none of create, update, upsert and delete",
+        "in ~",
     );
 }
 

@@ -275,7 +275,7 @@ fn definitions_are_checked() {
 
 #[test]
 fn settings_of_a_definition_are_honoured() {
-    let known = "Create Subscriber{SubscriberKey=ann EmailAddress=old@example.com Lists{ID=5 Status=Unsubscribed}}";
+    let known = "Create Subscriber{SubscriberKey=ann EmailAddress=old@example.com Lists{CustomerKey=five Status=Unsubscribed}}";
     for (settings, before, expected, stored) in [
         (
             "AutoAddSubscribers=false",
@@ -296,12 +296,17 @@ fn settings_of_a_definition_are_honoured() {
             Some("EmailAddress=old@example.com"),
         ),
         (
-            "List{ID=5}",
+            "List{CustomerKey=five}",
             Some(known),
             "[0: Error Code: 31 - Subscriber is unsubscribed from the list.]",
             None,
         ),
-        ("List{ID=6}", Some(known), "OK Created TriggeredSend", None),
+        (
+            "List{CustomerKey=six}",
+            Some(known),
+            "OK Created TriggeredSend",
+            None,
+        ),
         (
             "EmailSubject='%%unknown%% '",
             None,
@@ -316,6 +321,7 @@ fn settings_of_a_definition_are_honoured() {
         ),
     ] {
         let mut world = World::new();
+        assert!(world.call("Create List{ListName=five} List{ListName=six}")[1].ok);
         assert!(world.call(&definition("Active", settings))[0].ok);
         before
             .iter()
@@ -326,6 +332,80 @@ fn settings_of_a_definition_are_honoured() {
             assert!(world.stored("Subscriber")[0].contains(stored), "{settings}");
         }
     }
+}
+
+#[test]
+fn an_address_with_a_name_before_it_is_split() {
+    let from = |settings: &str| {
+        let mut world = World::new();
+        world.call("Create SenderProfile{CustomerKey=p FromAddress='Profile <p@example.com>'}");
+        let made = world.call(&format!(
+            "Create TriggeredSendDefinition{{CustomerKey=welcome TriggeredSendStatus=Active {EMAIL} {settings}}}"
+        ));
+        if !made[0].ok {
+            return told(&made[0]);
+        }
+        let sent = world.call(&send(ANN));
+        let Some(mail) = world.mails.first() else {
+            return told(&sent[0]);
+        };
+        let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        format!(
+            "{} {}, {} {}",
+            shown(&mail.from_name),
+            shown(&mail.from_address),
+            shown(&mail.reply_to_name),
+            shown(&mail.reply_to)
+        )
+    };
+    for (settings, expected) in [
+        ("", "- -, - -"),
+        ("FromAddress=us@example.com", "- us@example.com, - -"),
+        (
+            "FromAddress='Shop <shop@example.com>' ReplyToAddress='Ann Smith <ann@b\u{fc}cher.example>'",
+            "Shop shop@example.com, Ann Smith ann@xn--bcher-kva.example",
+        ),
+        (
+            "FromName=Us FromAddress='Shop <shop@example.com>'",
+            "Us shop@example.com, - -",
+        ),
+        (
+            "SenderProfile{FromAddress='Profile <p@example.com>'}",
+            "Profile p@example.com, - -",
+        ),
+        (
+            "SenderProfile{FromAddress=nobody}",
+            "180008 Unable to queue Triggered Send request. There are no valid subscribers. \
+             [0: Error Code: 140 - The From or Reply-To address has invalid syntax.]",
+        ),
+        (
+            "FromAddress=Shop",
+            "204 FromAddress of the TriggeredSendDefinition: 'Shop' is not a mail address",
+        ),
+        (
+            "ReplyToAddress=j\u{fc}rgen@example.com",
+            "204 ReplyToAddress of the TriggeredSendDefinition: mail cannot be sent to \
+             'j\u{fc}rgen@example.com': of an address only the part behind the @ may be outside ASCII",
+        ),
+    ] {
+        assert_eq!(from(settings), expected, "{settings}");
+    }
+}
+
+#[test]
+fn mail_goes_to_the_punycode_of_an_international_domain() {
+    let sent = check_send(
+        &[],
+        "Subscribers{SubscriberKey=a EmailAddress=ann@b\u{fc}cher.example} \
+         Subscribers{SubscriberKey=b EmailAddress=j\u{fc}rgen@example.com}",
+        "OK Created TriggeredSend [1: Error Code: 5 - The Email Address for this subscriber has invalid syntax.]",
+    );
+    assert_eq!(sent.mails[0].to, "ann@xn--bcher-kva.example");
+    let stored = &sent.stored("Subscriber")[0];
+    assert!(
+        stored.contains("EmailAddress=ann@b\u{fc}cher.example"),
+        "{stored}"
+    );
 }
 
 #[test]

@@ -85,7 +85,8 @@ impl Door {
     pub(crate) fn queued(&self, options: &str) -> String {
         self.create(&format!(
             "<Options>{options}<RequestType>Asynchronous</RequestType></Options>\
-             <Objects xsi:type=\"Subscriber\"><SubscriberKey>ann</SubscriberKey></Objects>"
+             <Objects xsi:type=\"Subscriber\"><EmailAddress>ann@example.com</EmailAddress>\
+             <SubscriberKey>ann</SubscriberKey></Objects>"
         ))
     }
 

@@ -3,15 +3,18 @@
 use calls::Method;
 use soap::{Element, FieldError, ObjectResult};
 
-use crate::carry_out::{DecisionContext, whole};
 use crate::columns::{
     ColumnError, Given, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
 };
-use crate::data_extension::{self, ROWS};
+use crate::context::DecisionContext;
 use crate::field::{self, Field};
 use crate::key::{self, ObjectKey};
+use crate::object_type::{ObjectType, Retrieval, Work};
+use crate::object_types::data_extension::{self, ROWS};
+use crate::object_types::kept;
 use crate::saving::{Intent, LEFT, Write};
 use crate::tree;
+use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
 
 const CREATED: &str = "Created DataExtensionObject";
@@ -29,16 +32,32 @@ const VALIDATION: u32 = 310_007;
 const NOT_TO_BE_ADDED: u32 = 68_000;
 const NOT_TO_BE_UPDATED: u32 = 68_001;
 
-pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
-    let address = tree::filled(context.object, "CustomerKey")
-        .or_else(|| tree::filled(context.object, "Name"));
-    let Some(address) = address else {
-        return Err(refused(
-            NO_DATA_EXTENSION,
-            "The CustomerKey or the Name of the data extension is needed",
-        )
-        .into());
-    };
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: "DataExtensionObject",
+    work: Work::Whole(decide),
+    retrieval: Retrieval::Rows,
+    check,
+    ..kept::TYPE
+};
+
+fn check(_wish: Intent, object: &Element) -> Result<(), Refused> {
+    address_in(object).map(|_address| ())
+}
+
+/// The key or the name of the data extension.
+fn address_in(object: &Element) -> Result<&str, Refused> {
+    tree::filled(object, "CustomerKey")
+        .or_else(|| tree::filled(object, "Name"))
+        .ok_or_else(|| {
+            refused(
+                NO_DATA_EXTENSION,
+                "The CustomerKey or the Name of the data extension is needed",
+            )
+        })
+}
+
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    let address = address_in(context.object)?;
     let Some((definition_key, definition)) = data_extension::find(context.overlay, address)? else {
         return Err(refused(
             NO_DATA_EXTENSION,

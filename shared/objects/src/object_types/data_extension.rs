@@ -4,18 +4,22 @@
 //! removing a data extension gives up the partition in one write, however many rows there are, and
 //! one made again under the same key begins empty.
 
-use calls::AccountId;
+use calls::Method;
 use soap::{Detail, Element, ObjectResult};
 
 use crate::alias;
-use crate::carry_out::{DecisionContext, whole};
-use crate::field::Field;
+use crate::context::DecisionContext;
+use crate::field::{self, Field};
 use crate::key;
 use crate::keyed::{self, KeyKind};
+use crate::naming;
+use crate::object_type::{ObjectType, Work};
+use crate::object_types::data_extension_object::SYSTEM_COLUMNS;
+use crate::object_types::kept;
 use crate::overlay::{Missing, View};
-use crate::row::SYSTEM_COLUMNS;
 use crate::saving::Intent;
 use crate::tree;
+use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Most fields of a data extension: with rows of 380 KB there is no use for more.
@@ -77,7 +81,26 @@ pub(crate) fn find<'a>(
     Ok(overlay.get(&named)?.map(|definition| (named, definition)))
 }
 
-pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: KIND.type_name,
+    actions: &["ClearData"],
+    work: Work::Whole(decide),
+    check: check_object,
+    ..kept::TYPE
+};
+
+fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
+    naming::check_named(intent, KIND.name_field, KIND.no_key, object)?;
+    match intent {
+        Intent::Add => check_fields(object),
+        Intent::Change | Intent::Save | Intent::Remove | Intent::Leave => Ok(()),
+    }
+}
+
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    if context.request.method == Method::Perform {
+        return clear(context);
+    }
     if context.intent() == Intent::Remove {
         return match context.object.at("Fields.Field") {
             Some(_) => without_fields(context),
@@ -150,10 +173,10 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     for field in fields_in(context.object) {
         let id = tree::filled(field, "ObjectID");
         let is_meant = |other: &Element| match tree::filled(field, "Name") {
-            Some(name) => is_called(other, name),
+            Some(name) => field::is_called(other, name),
             None => id.is_some_and(|id| {
                 let name = other.text_of("Name").unwrap_or_default();
-                field_id(context.overlay.account(), stored, name).eq_ignore_ascii_case(id.trim())
+                field::id(context.overlay.account(), stored, name).eq_ignore_ascii_case(id.trim())
             }),
         };
         let name = tree::filled(field, "Name").or(id).unwrap_or_default();
@@ -191,14 +214,7 @@ fn without_fields(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
 }
 
 /// Perform ClearData gives the data extension fresh rows.
-pub(crate) fn perform(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
-    if !context
-        .request
-        .action
-        .is_some_and(|action| action.eq_ignore_ascii_case("ClearData"))
-    {
-        return Err(context.cannot_perform().into());
-    }
+fn clear(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let named = named(context, TO_CLEAR)?;
     let found = keyed::find(context.overlay, KIND.type_name, KIND.name_field, &named)?;
     let stored = found.and_then(|found| found.object.map(|object| (found.key, object)));
@@ -237,22 +253,6 @@ pub(crate) fn fields_in(definition: &Element) -> impl Iterator<Item = &Element> 
         .child("Fields")
         .into_iter()
         .flat_map(|fields| fields.all("Field"))
-}
-
-/// The ObjectID of a field: always the same for the same field of the same data extension.
-pub(crate) fn field_id(account: &AccountId, definition: &Element, name: &str) -> String {
-    let owner = ["ObjectID", "CustomerKey"]
-        .iter()
-        .find_map(|id| tree::filled(definition, id));
-    let field = format!("{}.{name}", owner.unwrap_or_default());
-    let number = key::number(account, "DataExtensionField", &field, 0);
-    key::guid(account, "DataExtensionField", number)
-}
-
-fn is_called(field: &Element, name: &str) -> bool {
-    field
-        .text_of("Name")
-        .is_some_and(|found| found.eq_ignore_ascii_case(name))
 }
 
 fn invalid(what: impl std::fmt::Display) -> Refused {
@@ -294,7 +294,10 @@ fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut Element) {
     let mut fields: Vec<Element> = fields_in(stored).cloned().collect();
     for field in fields_in(incoming) {
         let name = field.text_of("Name").unwrap_or_default();
-        match fields.iter_mut().find(|other| is_called(other, name)) {
+        match fields
+            .iter_mut()
+            .find(|other| field::is_called(other, name))
+        {
             None => fields.push(field.clone()),
             Some(same) => {
                 for property in &field.children {
@@ -310,29 +313,32 @@ fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut Element) {
     tree::replace(becomes, "Fields", vec![holder]);
 }
 
-fn check_fields(definition: &Element) -> Result<(), Stop> {
+fn check_fields(definition: &Element) -> Result<(), Refused> {
     let mut names = std::collections::BTreeSet::new();
     for field in fields_in(definition) {
         let field = Field::read(field).map_err(invalid)?;
         if SYSTEM_COLUMNS.iter().any(|name| field.is_called(name)) {
             let name = field.name;
-            return Err(invalid(format!("every row has a [{name}] of its own")).into());
+            return Err(invalid(format!("every row has a [{name}] of its own")));
         }
         if !names.insert(field.name.to_ascii_lowercase()) {
-            return Err(invalid(format!("the field [{}] is there twice", field.name)).into());
+            return Err(invalid(format!(
+                "the field [{}] is there twice",
+                field.name
+            )));
         }
         let now = jiff::Timestamp::UNIX_EPOCH;
         if let Some(unfit) = field
             .default
             .and_then(|default| field.take(default, now).err())
         {
-            return Err(invalid(format!("DefaultValue: {}", unfit.message)).into());
+            return Err(invalid(format!("DefaultValue: {}", unfit.message)));
         }
     }
     match names.len() {
-        0 => Err(invalid("at least one field is needed").into()),
+        0 => Err(invalid("at least one field is needed")),
         1..=FIELDS_MAX => Ok(()),
-        _ => Err(invalid(format!("at most {FIELDS_MAX} fields are possible")).into()),
+        _ => Err(invalid(format!("at most {FIELDS_MAX} fields are possible"))),
     }
 }
 
@@ -340,7 +346,7 @@ fn check_fields(definition: &Element) -> Result<(), Stop> {
 fn check_widening(stored: &Element, becomes: &Element) -> Result<(), Stop> {
     for field in fields_in(becomes) {
         let field = Field::read(field).map_err(invalid)?;
-        let before = fields_in(stored).find(|other| is_called(other, field.name));
+        let before = fields_in(stored).find(|other| field::is_called(other, field.name));
         let before = before.map(Field::read).transpose().map_err(invalid)?;
         match before {
             Some(before) if !field.widens(&before) => {

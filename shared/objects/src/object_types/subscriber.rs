@@ -1,22 +1,45 @@
 //! Subscriber: an address with attributes, a status and the lists it is on.
 
 use calls::{AccountId, Method};
-use soap::{Element, ObjectResult, is_mail_address};
+use soap::{Element, MailAddress, MailAddressError, ObjectResult};
 
 use crate::alias::{self, Named, PARTNER_KEY};
-use crate::carry_out::{DecisionContext, whole};
+use crate::context::DecisionContext;
 use crate::key::{self, ObjectKey};
+use crate::membership::{self, STATUSES};
+use crate::object_type::{ObjectType, Retrieval, Work};
+use crate::object_types::kept;
 use crate::overlay::Missing;
-use crate::saving::{self, LEFT, Write};
+use crate::saving::{self, Intent, LEFT, Write};
 use crate::tree;
+use crate::unit::{UnitResult, whole};
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Longest SubscriberKey, in characters. The protocol's figure.
 pub(crate) const KEY_CHARS_MAX: usize = 254;
 
-const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Deleted"];
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: "Subscriber",
+    work: Work::Whole(decide),
+    retrieval: Retrieval::Subscribers,
+    check: check_object,
+    ..kept::TYPE
+};
 
-pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
+    match intent {
+        Intent::Leave => return Ok(()),
+        Intent::Remove => {}
+        Intent::Add => check(object, true)?,
+        Intent::Change | Intent::Save => check(object, false)?,
+    }
+    match tree::filled(object, PARTNER_KEY) {
+        Some(_) => Ok(()),
+        None => name_of(object).map(|_name| ()),
+    }
+}
+
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let account = context.overlay.account();
     let by_partner_key = by_partner_key(context)?;
     let (key, name) = match by_partner_key {
@@ -42,7 +65,7 @@ pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         }
         Write::Create => {
             check(context.object, true)?;
-            let becomes = created(context, name);
+            let becomes = created(context, name)?;
             let result = kept(context, saved(context), &becomes);
             let names = names(Some(&becomes))?;
             Ok(Decision::only(result)
@@ -51,7 +74,7 @@ pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         }
         Write::Change(stored) => {
             check(context.object, false)?;
-            let becomes = changed(context, stored.clone());
+            let becomes = changed(context, stored.clone())?;
             let result = kept(context, saved(context), &becomes);
             let names = names(Some(&becomes))?;
             Ok(Decision::only(result)
@@ -75,8 +98,14 @@ fn by_partner_key<'a>(context: &DecisionContext<'a>) -> Result<Option<&'a str>, 
     }
 }
 
-/// Where a subscriber lies, and what names it: SubscriberKey, else CustomerKey, else EmailAddress.
+/// Where a subscriber lies, and what names it.
 fn key_of<'a>(account: &AccountId, object: &'a Element) -> Result<(ObjectKey, &'a str), Refused> {
+    let name = name_of(object)?;
+    Ok((key::object(account, "Subscriber", name), name))
+}
+
+/// What names a subscriber: SubscriberKey, else CustomerKey, else EmailAddress.
+fn name_of(object: &Element) -> Result<&str, Refused> {
     let subscriber_key = tree::filled(object, "SubscriberKey");
     let customer_key = tree::filled(object, "CustomerKey");
     if let (Some(subscriber_key), Some(customer_key)) = (subscriber_key, customer_key)
@@ -105,7 +134,7 @@ fn key_of<'a>(account: &AccountId, object: &'a Element) -> Result<(ObjectKey, &'
         let message = format!("The SubscriberKey is too long: {KEY_CHARS_MAX} characters at most");
         return Err(Refused::new(12011, message));
     }
-    Ok((key::object(account, "Subscriber", name), name))
+    Ok(name)
 }
 
 fn invalid_address() -> Refused {
@@ -135,9 +164,13 @@ fn saved(context: &DecisionContext<'_>) -> &'static str {
 }
 
 fn check(object: &Element, is_new: bool) -> Result<(), Refused> {
-    let address = object.text_of("EmailAddress");
-    if !address.map_or(!is_new, is_mail_address) {
-        return Err(invalid_address());
+    match object.text_of("EmailAddress").map(MailAddress::parse) {
+        Some(Ok(_)) => {}
+        None if !is_new => {}
+        None | Some(Err(MailAddressError::Malformed(_))) => return Err(invalid_address()),
+        Some(Err(error @ (MailAddressError::LocalPart(_) | MailAddressError::Domain(_)))) => {
+            return Err(Refused::new(12000, format!("InvalidEmailAddress: {error}")));
+        }
     }
     match tree::filled(object, "Status") {
         Some("Bounced" | "Deleted") if is_new => Err(Refused::new(
@@ -156,10 +189,10 @@ fn check(object: &Element, is_new: bool) -> Result<(), Refused> {
     {
         return Err(Refused::new(12011, "Every attribute must have a Name"));
     }
-    Ok(())
+    membership::check(object)
 }
 
-fn created(context: &DecisionContext<'_>, name: &str) -> Element {
+fn created(context: &DecisionContext<'_>, name: &str) -> Result<Element, Stop> {
     let mut becomes = new(
         context.overlay.account(),
         name,
@@ -172,8 +205,9 @@ fn created(context: &DecisionContext<'_>, name: &str) -> Element {
         &OWN_RULE,
     );
     lay_over(&mut becomes, context.object);
+    membership::lay_over(context.overlay, &mut becomes, context.object)?;
     date_status(&mut becomes, None, &context.request.now.to_string());
-    becomes
+    Ok(becomes)
 }
 
 /// A subscriber of that key and nothing else.
@@ -188,7 +222,7 @@ pub(crate) fn new(account: &AccountId, name: &str, now: &str) -> Element {
         .with(Element::of("Status", "Active"))
 }
 
-fn changed(context: &DecisionContext<'_>, stored: Element) -> Element {
+fn changed(context: &DecisionContext<'_>, stored: Element) -> Result<Element, Stop> {
     let status = stored.text_of("Status").map(str::to_owned);
     let now = context.request.now.to_string();
     let mut becomes = stored;
@@ -199,15 +233,16 @@ fn changed(context: &DecisionContext<'_>, stored: Element) -> Element {
         &OWN_RULE,
     );
     lay_over(&mut becomes, context.object);
+    membership::lay_over(context.overlay, &mut becomes, context.object)?;
     tree::set(&mut becomes, "ModifiedDate", now.clone());
     date_status(&mut becomes, status.as_deref(), &now);
-    becomes
+    Ok(becomes)
 }
 
 /// Fields that are merged, or that name the subscriber and so never change.
 const OWN_RULE: [&str; 4] = ["Attributes", "Lists", "SubscriberKey", "CustomerKey"];
 
-/// Merges the attributes by name, and the lists by list.
+/// Merges the attributes by name.
 pub(crate) fn lay_over(becomes: &mut Element, incoming: &Element) {
     if incoming.child("Attributes").is_some() {
         let mut attributes: Vec<Element> = becomes.all("Attributes").cloned().collect();
@@ -215,13 +250,6 @@ pub(crate) fn lay_over(becomes: &mut Element, incoming: &Element) {
             lay_attribute(&mut attributes, attribute);
         }
         tree::replace(becomes, "Attributes", attributes);
-    }
-    if incoming.child("Lists").is_some() {
-        let mut lists: Vec<Element> = becomes.all("Lists").cloned().collect();
-        for list in incoming.all("Lists") {
-            lay_list(&mut lists, list);
-        }
-        tree::replace(becomes, "Lists", lists);
     }
 }
 
@@ -239,48 +267,6 @@ fn lay_attribute(attributes: &mut Vec<Element>, attribute: &Element) {
     }
 }
 
-/// Action `delete` takes the subscriber off the list, every other one puts it there.
-fn lay_list(lists: &mut Vec<Element>, list: &Element) {
-    let place = lists.iter().position(|other| is_same_list(other, list));
-    if list
-        .text_of("Action")
-        .is_some_and(|action| action.eq_ignore_ascii_case("delete"))
-    {
-        if let Some(place) = place {
-            lists.remove(place);
-        }
-        return;
-    }
-    let mut membership = list.clone();
-    membership
-        .children
-        .retain(|child| !["Action", "Subscriber", "Client"].contains(&child.name.as_str()));
-    if tree::filled(&membership, "Status").is_none() {
-        tree::replace(
-            &mut membership,
-            "Status",
-            vec![Element::of("Status", "Active")],
-        );
-    }
-    match place {
-        Some(place) => lists[place] = membership,
-        None => lists.push(membership),
-    }
-}
-
-/// Whether two memberships are of the same list. Clients write its number or key either at the
-/// membership or in its List.
-pub(crate) fn is_same_list(one: &Element, other: &Element) -> bool {
-    let field = |list: &'_ Element, name: &str| {
-        tree::filled(list, name)
-            .or_else(|| tree::filled_at(list, &format!("List.{name}")))
-            .map(str::to_owned)
-    };
-    ["ID", "CustomerKey", "ObjectID"]
-        .iter()
-        .any(|name| field(one, name).is_some_and(|found| Some(found) == field(other, name)))
-}
-
 /// The UnsubscribedDate goes with the status.
 fn date_status(becomes: &mut Element, before: Option<&str>, now: &str) {
     let is_unsubscribed = becomes.text_of("Status") == Some("Unsubscribed");
@@ -291,7 +277,7 @@ fn date_status(becomes: &mut Element, before: Option<&str>, now: &str) {
     }
 }
 
-fn kept(context: &DecisionContext<'_>, message: &str, stored: &Element) -> crate::UnitResult {
+fn kept(context: &DecisionContext<'_>, message: &str, stored: &Element) -> UnitResult {
     let mut echo = context.object.clone();
     let id = stored.text_of("ID").unwrap_or_default();
     tree::set(&mut echo, "ID", id);

@@ -1,10 +1,14 @@
 //! TriggeredSendDefinition: what a triggered send sends, and whether it may.
 
-use soap::Element;
+use soap::{Element, Mailbox};
 
-use crate::carry_out::{DecisionContext, account_of};
+use crate::context::{DecisionContext, account_of};
 use crate::keyed::{self, KeyKind};
+use crate::naming;
+use crate::object_type::{ObjectType, Work};
+use crate::object_types::kept;
 use crate::overlay::{Missing, View};
+use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
 
@@ -68,7 +72,93 @@ impl Status {
     }
 }
 
-pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: KIND.type_name,
+    work: Work::Whole(decide),
+    check: check_object,
+    ..kept::TYPE
+};
+
+fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
+    naming::check_named(intent, KIND.name_field, KIND.no_key, object)?;
+    if matches!(intent, Intent::Remove | Intent::Leave) {
+        return Ok(());
+    }
+    for fields in [&FROM, &REPLY_TO] {
+        mailbox_in(object, fields)?;
+    }
+    let status = status_in(object)?;
+    let has_email = object.child("Email").is_some_and(|email| !email.nil);
+    if intent == Intent::Add && status == Some(Status::Active) && !has_email {
+        return Err(no_email());
+    }
+    Ok(())
+}
+
+/// The two fields that say whom a mail is from, or whom answers go to.
+pub(crate) struct SenderFields {
+    pub(crate) address: &'static str,
+    pub(crate) name: &'static str,
+}
+
+pub(crate) const FROM: SenderFields = SenderFields {
+    address: "FromAddress",
+    name: "FromName",
+};
+
+pub(crate) const REPLY_TO: SenderFields = SenderFields {
+    address: "ReplyToAddress",
+    name: "ReplyToDisplayName",
+};
+
+fn mailbox_in(definition: &Element, fields: &SenderFields) -> Result<Option<Mailbox>, Refused> {
+    let mailbox = tree::filled(definition, fields.address).map(Mailbox::parse);
+    mailbox.transpose().map_err(|error| {
+        let message = format!("{} of the TriggeredSendDefinition: {error}", fields.address);
+        Refused::new(204, message)
+    })
+}
+
+/// People write a name and an address into one field; they are kept as the two that they are. A
+/// name of its own that comes with the call counts first.
+fn split_senders(incoming: &Element, becomes: &mut Element) -> Result<(), Refused> {
+    for fields in [&FROM, &REPLY_TO] {
+        let Some(mailbox) = mailbox_in(incoming, fields)? else {
+            continue;
+        };
+        tree::set(becomes, fields.address, mailbox.address.as_str());
+        if let Some(name) = mailbox.name
+            && tree::filled(incoming, fields.name).is_none()
+        {
+            tree::set(becomes, fields.name, name);
+        }
+    }
+    Ok(())
+}
+
+/// The status that is asked for.
+fn status_in(definition: &Element) -> Result<Option<Status>, Refused> {
+    let parse = |name: &str| {
+        Status::parse(name).ok_or_else(|| {
+            Refused::new(
+                STATUS_INVALID,
+                format!("{name} is not a status of a TriggeredSendDefinition"),
+            )
+        })
+    };
+    tree::filled(definition, "TriggeredSendStatus")
+        .map(parse)
+        .transpose()
+}
+
+fn no_email() -> Refused {
+    Refused::new(
+        NOT_ACTIVATED,
+        "The TriggeredSendDefinition cannot be activated: it has no Email",
+    )
+}
+
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     keyed::decide(context, &KIND, check)
 }
 
@@ -77,7 +167,8 @@ fn check(
     stored: Option<&Element>,
     becomes: &mut Element,
 ) -> Result<(), Stop> {
-    let wanted = match tree::filled(becomes, "TriggeredSendStatus") {
+    split_senders(context.object, becomes)?;
+    let wanted = match status_in(becomes)? {
         None => {
             tree::replace(
                 becomes,
@@ -86,12 +177,7 @@ fn check(
             );
             Status::New
         }
-        Some(name) => Status::parse(name).ok_or_else(|| {
-            Refused::new(
-                STATUS_INVALID,
-                format!("{name} is not a status of a TriggeredSendDefinition"),
-            )
-        })?,
+        Some(status) => status,
     };
     let before = stored.map(Status::of);
     match (before, wanted) {
@@ -120,11 +206,7 @@ fn check(
             "The Email of the TriggeredSendDefinition was not found",
         )
         .into()),
-        (Email::None, Status::Active) => Err(Refused::new(
-            NOT_ACTIVATED,
-            "The TriggeredSendDefinition cannot be activated: it has no Email",
-        )
-        .into()),
+        (Email::None, Status::Active) => Err(no_email().into()),
         (Email::None | Email::Is { .. }, _) => Ok(()),
     }
 }

@@ -1,9 +1,13 @@
 //! Every other object of the protocol: kept, changed, removed and given back, no more.
 
+use calls::Method;
 use soap::Element;
 
-use crate::carry_out::DecisionContext;
+use crate::context::DecisionContext;
 use crate::keyed::{self, KeyKind};
+use crate::naming;
+use crate::object_type::{ObjectType, Retrieval, Sending, Work};
+use crate::saving::Intent;
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Types that are kept without a meaning of their own.
@@ -11,7 +15,7 @@ const KEPT: &str = "Account AccountPrivateLabel AccountUser Asset AttributeSet A
 Authentication Automation AutomationActivity AutomationActivityInstance AutomationChain \
 AutomationInstance AutomationInstances AutomationNotification AutomationTask \
 AutomationTaskInstance BaseMOKeyword BounceEvent Brand BrandTag BusinessRule BusinessUnit Campaign \
-Category Certificate ClickEvent ContactEvent ContentArea ContentValidation DataExtensionField \
+Category Certificate ClickEvent ContactEvent ContentArea ContentValidation \
 DataExtensionTemplate DataExtractActivity DataFolder DeliveredEvent DeliveryProfile \
 DeprecatedEmailSendDefinition DoubleOptInMOKeyword Email EmailSendDefinition ExtractDefinition \
 ExtractDescription ExtractTemplate FileTransferActivity FileTransferLocation FileTrigger \
@@ -20,7 +24,7 @@ ForwardedEmailOptInEvent GlobalUnsubscribeCategory Group GroupConnectActivity Gr
 HelpMOKeyword HiveQueryDefinition ImportDefinition ImportDefinitionFieldMap ImportFileDestination \
 ImportResultsSummary IntegrationProfile IntegrationProfileDefinition InteractionBaseObject \
 InteractionDefinition LandingPage Layout Link LinkSend ListAttribute ListAttributeRestrictedValue \
-ListSend ListSubscriber Locale Message MessageSendActivity MessagingVendorKind \
+ListSend Locale Message MessageSendActivity MessagingVendorKind \
 MobileConnectRefreshListActivity MobileConnectSendSmsActivity MobilePushSendMessageActivity \
 NotSentEvent ObjectExtension OpenEvent Permission PermissionSet PlatformApplication \
 PlatformApplicationPackage Portfolio PrivateDomain PrivateDomainSet PrivateIP \
@@ -35,37 +39,60 @@ TrackingUser TriggeredSendExclusionList TriggeredSendSummary UnsubEvent \
 UnsubscribeFromSMSPublicationMOKeyword UserAccess UsernameAuthentication \
 VoiceTriggeredSendDefinition";
 
-/// The server's own records: written by it alone.
-const OWN: [&str; 5] = [
-    "ResultItem",
-    "ResultMessage",
-    "AsyncRequestResult",
-    "ScheduledRequest",
-    "ScheduledConversation",
+/// Any of them, for want of a name.
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: "APIObject",
+    methods: &[Method::Create, Method::Update, Method::Delete],
+    actions: &[],
+    sending: Sending::Nothing,
+    work: Work::Whole(decide),
+    retrieval: Retrieval::Partition,
+    check,
+};
+
+/// Types that are looked at and not written: their objects stand in others.
+pub(crate) const READ_ONLY: [ObjectType; 2] = [
+    ObjectType {
+        name: "DataExtensionField",
+        methods: &[],
+        work: Work::Nothing,
+        retrieval: Retrieval::Fields,
+        ..TYPE
+    },
+    ObjectType {
+        name: "ListSubscriber",
+        methods: &[],
+        work: Work::Nothing,
+        retrieval: Retrieval::Members,
+        ..TYPE
+    },
 ];
 
-/// Whether objects of this type are kept here.
-pub(crate) fn is_kept(type_name: &str) -> bool {
-    KEPT.split_ascii_whitespace().any(|kept| kept == type_name)
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    KEPT.split_ascii_whitespace()
 }
 
-pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+/// The type of that name, if objects of it are kept.
+pub(crate) fn named(name: &str) -> Option<ObjectType> {
+    let name = names().find(|kept| *kept == name)?;
+    Some(ObjectType { name, ..TYPE })
+}
+
+/// What names an object that has no key.
+const NAME_FIELD: &str = "Name";
+
+fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
+    let type_name = object.type_name.as_deref().unwrap_or_default();
+    naming::check_named(intent, NAME_FIELD, no_key(type_name), object)
+}
+
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let type_name = context.type_name();
-    if OWN.contains(&type_name) {
-        return Err(context.cannot().into());
-    }
-    if !is_kept(type_name) {
-        // Types that would send something belong here too, as long as they cannot: better refused
-        // than kept and never sent.
-        let message =
-            format!("This operation does not support the APIObject of type [{type_name}]");
-        return Err(Refused::new(8, message).into());
-    }
     context.fits()?;
     let [created, updated, deleted] = messages(type_name);
     let kind = KeyKind {
         type_name,
-        name_field: "Name",
+        name_field: NAME_FIELD,
         no_key: no_key(type_name),
         exists: (
             exists(type_name),

@@ -1,0 +1,12 @@
+//! One file per type of object that has a meaning of its own, `kept` for those that are only kept,
+//! and `own` for the server's own records. What a type can do stands in its `TYPE`, a row of the
+//! [`registry`](crate::registry).
+
+pub(crate) mod data_extension;
+pub(crate) mod data_extension_object;
+pub(crate) mod kept;
+pub(crate) mod list;
+pub(crate) mod own;
+pub(crate) mod subscriber;
+pub(crate) mod triggered_send;
+pub(crate) mod triggered_send_definition;

@@ -1,0 +1,97 @@
+//! List: a name that subscribers are members of. The membership itself stands at the subscriber.
+
+use soap::Element;
+
+use crate::context::DecisionContext;
+use crate::keyed::{self, KeyKind};
+use crate::naming;
+use crate::object_type::{ObjectType, Work};
+use crate::object_types::kept;
+use crate::saving::Intent;
+use crate::tree;
+use crate::verdict::{Decision, Refused, Stop};
+
+/// Longest ListName. The protocol's figure (13010).
+const NAME_CHARS_MAX: usize = 50;
+
+const KIND: KeyKind<'static> = KeyKind {
+    type_name: "List",
+    name_field: "ListName",
+    no_key: (
+        13001,
+        "The List ID was not specified. An ID, a CustomerKey or a ListName is needed",
+    ),
+    exists: (1, "A List with this name or CustomerKey already exists"),
+    lacking: (13000, "The List was not found"),
+    created: "Created List.",
+    updated: "Updated List.",
+    deleted: "List deleted",
+};
+
+const TYPES: [&str; 5] = [
+    "Public",
+    "Private",
+    "SalesForce",
+    "GlobalUnsubscribe",
+    "Master",
+];
+
+pub(crate) const TYPE: ObjectType = ObjectType {
+    name: KIND.type_name,
+    work: Work::Whole(decide),
+    check,
+    ..kept::TYPE
+};
+
+fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+    keyed::decide(context, &KIND, complete)
+}
+
+fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
+    naming::check_named(intent, KIND.name_field, KIND.no_key, object)?;
+    match intent {
+        Intent::Add => check_name(object),
+        Intent::Change | Intent::Save if tree::filled(object, "ListName").is_some() => {
+            check_name(object)
+        }
+        Intent::Change | Intent::Save | Intent::Remove | Intent::Leave => return Ok(()),
+    }?;
+    check_type(object)
+}
+
+fn check_type(list: &Element) -> Result<(), Refused> {
+    match tree::filled(list, "Type") {
+        Some(list_type) if !TYPES.contains(&list_type) => {
+            let message = format!("List validation error: {list_type} is not a type of list");
+            Err(Refused::new(13013, message))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_name(list: &Element) -> Result<(), Refused> {
+    let Some(name) = tree::filled(list, "ListName") else {
+        return Err(Refused::new(
+            13013,
+            "List validation error: a ListName is required",
+        ));
+    };
+    if name.chars().count() > NAME_CHARS_MAX {
+        let message = format!("The List name is too long: {NAME_CHARS_MAX} characters at most");
+        return Err(Refused::new(13010, message));
+    }
+    Ok(())
+}
+
+fn complete(
+    _asked: &DecisionContext<'_>,
+    _stored: Option<&Element>,
+    becomes: &mut Element,
+) -> Result<(), Stop> {
+    check_name(becomes)?;
+    check_type(becomes)?;
+    if tree::filled(becomes, "Type").is_none() {
+        tree::set(becomes, "Type", "Private");
+    }
+    Ok(())
+}

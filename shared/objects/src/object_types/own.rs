@@ -1,0 +1,80 @@
+//! The server's own records: what became of calls, and what was sent before and has not started.
+//! They are read, and the last two also deleted; only the server makes them.
+
+use calls::Method;
+use soap::Element;
+
+use crate::object_type::{CallRecord, Cancellation, ObjectType, Retrieval, Work};
+use crate::object_types::kept;
+use crate::saving::Intent;
+use crate::tree;
+use crate::verdict::Refused;
+
+const READ_ONLY: ObjectType = ObjectType {
+    methods: &[],
+    work: Work::Nothing,
+    check,
+    ..kept::TYPE
+};
+
+/// What is asked for by name, in the order of the registry.
+pub(crate) const TYPES: [ObjectType; 5] = [
+    ObjectType {
+        name: "ResultMessage",
+        retrieval: Retrieval::Calls(CallRecord::Message),
+        ..READ_ONLY
+    },
+    ObjectType {
+        name: "ResultItem",
+        retrieval: Retrieval::Calls(CallRecord::Item),
+        ..READ_ONLY
+    },
+    ObjectType {
+        name: "AsyncRequestResult",
+        retrieval: Retrieval::Calls(CallRecord::Request),
+        ..READ_ONLY
+    },
+    ObjectType {
+        name: "ScheduledRequest",
+        methods: &[Method::Delete],
+        retrieval: Retrieval::Nothing,
+        work: Work::Cancel(of_request),
+        ..READ_ONLY
+    },
+    ObjectType {
+        name: "ScheduledConversation",
+        methods: &[Method::Delete],
+        retrieval: Retrieval::Nothing,
+        work: Work::Cancel(of_conversation),
+        ..READ_ONLY
+    },
+];
+
+/// What is to be cancelled must be named; whether it is there is for the server to find out.
+fn check(_wish: Intent, object: &Element) -> Result<(), Refused> {
+    let field = match object.type_name.as_deref() {
+        Some("ScheduledConversation") => "ConversationID",
+        _ => "RequestID",
+    };
+    match tree::filled(object, field) {
+        Some(_) => Ok(()),
+        None => Err(Refused::new(
+            220,
+            format!("AsyncAPI_Item_Not_Found. The object must have a {field}"),
+        )),
+    }
+}
+
+fn of_request(object: &Element) -> Cancellation {
+    match object.text_of("RequestID") {
+        Some(request_id) => Cancellation::Request(request_id.trim().to_lowercase()),
+        None => Cancellation::Unnamed,
+    }
+}
+
+fn of_conversation(object: &Element) -> Cancellation {
+    match object.text_of("ConversationID") {
+        Some(conversation_id) => Cancellation::Conversation(conversation_id.to_owned()),
+        None => Cancellation::Unnamed,
+    }
+}

@@ -1,0 +1,257 @@
+//! What a triggered send sends: from its definition, the mail to each of its subscribers.
+
+use calls::AccountId;
+use soap::{Element, MailAddress, Mailbox};
+
+use crate::addressee::{self, Addressee, Failure};
+use crate::context::DecisionContext;
+use crate::keyed::{self, Located};
+use crate::mail::MailOrder;
+use crate::object_types::subscriber;
+use crate::object_types::triggered_send_definition::{
+    Email, FROM, REPLY_TO, SenderFields, Status, email_of,
+};
+use crate::overlay::View;
+use crate::personalise::{ValueContext, Values, one_line, personalise};
+use crate::tree;
+use crate::verdict::{Refused, Stop};
+
+/// Largest mail, in bytes before it is compressed: it is a table item of at most 400 KB.
+pub(crate) const MAIL_BYTES_MAX: usize = 380_000;
+
+const NO_DEFINITION: u32 = 18000;
+const NOT_CONFIGURED: u32 = 18001;
+const UNABLE_TO_CREATE: u32 = 18002;
+
+/// Whom a mail is from, or whom answers go to.
+struct Sender {
+    name: Option<String>,
+    /// `None`: the one in the settings.
+    address: Option<MailAddress>,
+}
+
+/// What is the same for all subscribers of a triggered send.
+pub(crate) struct Send<'a> {
+    definition: &'a Element,
+    definition_key: String,
+    /// Whose definition it is.
+    account: AccountId,
+    email: Email<'a>,
+    /// Attributes of the TriggeredSend itself.
+    values: Values<'a>,
+    is_held: bool,
+}
+
+impl<'a> Send<'a> {
+    pub(crate) fn prepare(context: &DecisionContext<'a>) -> Result<Self, Stop> {
+        let named = named_definition(context.object)?;
+        let account = context.account_of(named)?;
+        let definitions = context.overlay.of(&account);
+        let Located {
+            customer_key: definition_key,
+            object,
+            ..
+        } = find_definition(definitions, named)?;
+        let Some(definition) = object else {
+            return Err(Refused::new(UNABLE_TO_CREATE, "Invalid Customer Key").into());
+        };
+        let not_configured = || {
+            let message =
+                "The Triggered Send Definition is not completely configured or in a new status";
+            Refused::new(NOT_CONFIGURED, message)
+        };
+        let is_held = match Status::of(definition) {
+            Status::Active => false,
+            Status::Inactive => true,
+            Status::New => return Err(not_configured().into()),
+            Status::Canceled | Status::Deleted | Status::Moved => {
+                let message = "Triggered Send must be in an Active or Inactive status";
+                return Err(Refused::new(UNABLE_TO_CREATE, message).into());
+            }
+        };
+        let email = email_of(definitions, definition)?;
+        if matches!(email, Email::None | Email::NotFound) {
+            return Err(not_configured().into());
+        }
+        let mut values = Values::default();
+        add_attributes(&mut values, context.object);
+        Ok(Self {
+            definition,
+            definition_key,
+            account,
+            email,
+            values,
+            is_held,
+        })
+    }
+
+    /// The mail to one subscriber, or why there is none.
+    pub(crate) fn to(
+        &self,
+        context: &DecisionContext<'_>,
+        to: &Addressee<'_>,
+    ) -> Result<MailOrder, Failure> {
+        let address = to.check(self.definition)?;
+        let written = to.written_address().unwrap_or_default();
+        let mut own = Values::default();
+        own.or("emailaddr", written);
+        own.or("emailaddress", written);
+        own.or("subscriberkey", to.name);
+        own.or("_subscriberkey", to.name);
+        add_attributes(&mut own, to.subscriber);
+        if let Some(stored) = to.stored {
+            add_attributes(&mut own, stored);
+        }
+        let values = [&own, &self.values];
+        let subject = personalise(self.subject(), &values, ValueContext::Subject);
+        if subject.is_empty() {
+            return Err(Failure::EMPTY_SUBJECT);
+        }
+        let (html, text) = self.bodies(to, &values)?;
+        let line = |text: Option<&str>| text.map(one_line).filter(|line| !line.is_empty());
+        let owner = to.subscriber.child("Owner");
+        let from = self.mailbox(owner, &FROM)?;
+        let reply_to = self.mailbox(None, &REPLY_TO)?;
+        Ok(MailOrder {
+            object: u32::try_from(context.ordinal).unwrap_or(u32::MAX),
+            subscriber: u32::try_from(to.ordinal).unwrap_or(u32::MAX),
+            subscriber_key: to.name.to_owned(),
+            to: address.into(),
+            from_name: line(from.name.as_deref()),
+            from_address: from.address.map(String::from),
+            reply_to: reply_to.address.map(String::from),
+            reply_to_name: line(reply_to.name.as_deref()),
+            subject,
+            html,
+            text,
+            held: self.is_held,
+            definition: self.definition_key.clone(),
+            account: self.account.clone(),
+        })
+    }
+
+    /// HTML and text, of which there is at least one.
+    fn bodies(
+        &self,
+        to: &Addressee<'_>,
+        values: &[&Values<'_>],
+    ) -> Result<(Option<String>, Option<String>), Failure> {
+        let body = |name: &str, place| {
+            self.email
+                .field(name)
+                .map(|words| personalise(words, values, place))
+        };
+        let text = body("TextBody", ValueContext::Text);
+        let prefers_text = to.field("EmailTypePreference") == Some("Text") && text.is_some();
+        let html = if prefers_text {
+            None
+        } else {
+            body("HTMLBody", ValueContext::Html)
+        };
+        let bytes = |part: &Option<String>| part.as_ref().map_or(0, String::len);
+        match bytes(&html) + bytes(&text) {
+            0 => Err(Failure::NO_BODY),
+            1..=MAIL_BYTES_MAX => Ok((html, text)),
+            _ => Err(Failure::TOO_LARGE),
+        }
+    }
+
+    fn subject(&self) -> &str {
+        tree::filled(self.definition, "EmailSubject")
+            .or_else(|| tree::filled(self.definition, "DynamicEmailSubject"))
+            .or_else(|| self.email.field("Subject"))
+            .unwrap_or_default()
+    }
+
+    /// Who sends: the subscriber's Owner, else the definition, else its SenderProfile.
+    fn sender<'b>(&'b self, owner: Option<&'b Element>, name: &str) -> Option<&'b str> {
+        let profile = self.definition.child("SenderProfile");
+        owner
+            .and_then(|owner| tree::filled(owner, name))
+            .or_else(|| tree::filled(self.definition, name))
+            .or_else(|| tree::filled(profile?, name))
+    }
+
+    /// Address and name of whom a mail is from, or of whom answers go to. A name in the address
+    /// counts where there is no other.
+    fn mailbox(&self, owner: Option<&Element>, fields: &SenderFields) -> Result<Sender, Failure> {
+        let name = self.sender(owner, fields.name).map(str::to_owned);
+        let Some(address) = self.sender(owner, fields.address) else {
+            return Ok(Sender {
+                name,
+                address: None,
+            });
+        };
+        let mailbox = Mailbox::parse(address).map_err(|_| Failure::BAD_SENDER)?;
+        Ok(Sender {
+            name: name.or(mailbox.name),
+            address: Some(mailbox.address),
+        })
+    }
+
+    /// What a subscriber becomes by being sent to: one who is not stored is, and one who is takes
+    /// over what the call says if the definition says so.
+    pub(crate) fn subscriber(
+        &self,
+        context: &DecisionContext<'_>,
+        to: &Addressee<'_>,
+    ) -> Option<Element> {
+        let updates = tree::is_true(self.definition, "AutoUpdateSubscribers") == Some(true);
+        let now = context.request.now.to_string();
+        let mut becomes = match to.stored {
+            None => subscriber::new(&to.account, to.name, &now),
+            Some(stored) if updates => stored.clone(),
+            Some(_) => return None,
+        };
+        if let Some(address) = addressee::address_in(to.subscriber) {
+            tree::replace(
+                &mut becomes,
+                "EmailAddress",
+                vec![Element::of("EmailAddress", address)],
+            );
+        }
+        let attributes = to.subscriber.all("Attributes").cloned().collect();
+        let attributes = Element {
+            children: attributes,
+            ..Element::default()
+        };
+        subscriber::lay_over(&mut becomes, &attributes);
+        tree::set(&mut becomes, "ModifiedDate", now);
+        Some(becomes)
+    }
+}
+
+/// The object that names the definition.
+pub(crate) fn named_definition(send: &Element) -> Result<&Element, Refused> {
+    let named = send.child("TriggeredSendDefinition");
+    let is_named = |named: &&Element| {
+        ["CustomerKey", "ObjectID", "ID", "PartnerKey"]
+            .iter()
+            .any(|field| tree::filled(named, field).is_some_and(|text| !text.trim().is_empty()))
+    };
+    named.filter(is_named).ok_or_else(|| {
+        Refused::new(
+            UNABLE_TO_CREATE,
+            "The Triggered Send Object must contain the Triggered Send ID or the Customer Key",
+        )
+    })
+}
+
+fn find_definition<'a>(definitions: View<'a, '_>, named: &Element) -> Result<Located<'a>, Stop> {
+    let found = keyed::find(definitions, "TriggeredSendDefinition", "CustomerKey", named)?;
+    found.ok_or_else(|| {
+        Refused::new(
+            NO_DEFINITION,
+            "TriggeredSendObjectNotFound: there is no such TriggeredSendDefinition",
+        )
+        .into()
+    })
+}
+
+fn add_attributes<'a>(values: &mut Values<'a>, object: &'a Element) {
+    for attribute in object.all("Attributes") {
+        if let Some(name) = tree::filled(attribute, "Name") {
+            values.or(name, attribute.text_of("Value").unwrap_or_default());
+        }
+    }
+}
