@@ -190,23 +190,19 @@ impl Queues {
     }
 
     pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
-        let once = serde_json::to_string(wake).unwrap_or_default();
-        self.wake_once(priority, wake, &once).await
+        let body = serde_json::to_string(wake).unwrap_or_default();
+        self.send_once(Queue::Calls(priority), &wake.group().0, &body, &body)
+            .await
     }
 
-    /// The same, unless a message for the same has been sent within five minutes.
-    pub(crate) async fn wake_once(
+    /// Unless a message for the same has been sent within five minutes.
+    pub(crate) async fn send_once(
         &self,
-        priority: QueuePriority,
-        wake: &WakeUp,
+        queue: Queue,
+        group: &str,
+        body: &str,
         once: &str,
     ) -> Result<(), Error> {
-        let (queue, group) = (Queue::Calls(priority), &wake.group().0);
-        let body = serde_json::to_string(wake).unwrap_or_default();
-        self.send(queue, group, &body, once).await
-    }
-
-    async fn send(&self, queue: Queue, group: &str, body: &str, once: &str) -> Result<(), Error> {
         self.sqs
             .send_message()
             .queue_url(self.url(queue))
@@ -269,7 +265,7 @@ impl Queues {
         handed_back: u32,
     ) -> Result<(), Error> {
         let body = replacing(&delivery.body, handed_back);
-        self.send(queue, group, &body, &body).await
+        self.send_once(queue, group, &body, &body).await
     }
 
     /// Deletes messages that are done before their batch is. One that is gone already is no trouble.
