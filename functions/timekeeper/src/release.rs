@@ -4,7 +4,7 @@
 //! page that was read may go on, since a part may hold more before that.
 
 use cloud::aws::table::DueEntry;
-use cloud::records::conversation_record::parked_shard;
+use cloud::records::conversation_record::{parked_priority, parked_shard};
 use cloud::{Cloud, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
@@ -39,15 +39,10 @@ pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
             }
         };
         let found = entries.len();
-        let looking = entries
-            .into_iter()
-            .map(|entry| Box::pin(look_at(round, entry)));
-        let errors: usize = stream::iter(looking)
-            .buffered(AT_ONCE)
-            .fold(0, |all, looked| async move {
-                all + usize::from(looked.is_err())
-            })
-            .await;
+        let mut errors = 0;
+        for entries in by_priority(entries) {
+            errors += let_go_on(round, entries).await;
+        }
         minute.looked_at += found;
         minute.error += errors;
         if all_read || errors == found {
@@ -55,6 +50,27 @@ pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
         }
     }
     (minute, None)
+}
+
+/// Those of one priority together: none of the next is woken before all of them are.
+fn by_priority(entries: Vec<DueEntry>) -> Vec<Vec<DueEntry>> {
+    let same = |one: &DueEntry, other: &DueEntry| {
+        parked_priority(one.due_at) == parked_priority(other.due_at)
+    };
+    entries.chunk_by(same).map(<[DueEntry]>::to_vec).collect()
+}
+
+/// How many of them met an error.
+async fn let_go_on(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
+    let looking = entries
+        .into_iter()
+        .map(|entry| Box::pin(look_at(round, entry)));
+    stream::iter(looking)
+        .buffered(AT_ONCE)
+        .fold(0, |all, looked| async move {
+            all + usize::from(looked.is_err())
+        })
+        .await
 }
 
 /// Those that come before all others, in their order; and whether they are all.

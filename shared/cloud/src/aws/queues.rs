@@ -43,8 +43,7 @@ pub struct WakeUp {
     pub conversation: ConversationKey,
     /// Version of the header that owed it.
     pub step: u64,
-    /// The queue of its account that the call stands in: its messages are of one group, and whoever
-    /// takes one of them goes through the queue.
+    /// The queue of its account that the call stands in: whoever takes one message goes through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<ConversationKey>,
 }
@@ -192,23 +191,18 @@ impl Queues {
 
     pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
         let body = serde_json::to_string(wake).unwrap_or_default();
-        self.send(Queue::Calls(priority), &wake.group().0, &body, &body)
+        self.send_once(Queue::Calls(priority), &wake.group().0, &body, &body)
             .await
     }
 
-    /// The same, unless a message for the same has been sent within five minutes.
-    pub(crate) async fn wake_once(
+    /// Unless a message for the same has been sent within five minutes.
+    pub(crate) async fn send_once(
         &self,
-        priority: QueuePriority,
-        wake: &WakeUp,
+        queue: Queue,
+        group: &str,
+        body: &str,
         once: &str,
     ) -> Result<(), Error> {
-        let body = serde_json::to_string(wake).unwrap_or_default();
-        self.send(Queue::Calls(priority), &wake.group().0, &body, once)
-            .await
-    }
-
-    async fn send(&self, queue: Queue, group: &str, body: &str, once: &str) -> Result<(), Error> {
         self.sqs
             .send_message()
             .queue_url(self.url(queue))
@@ -271,7 +265,7 @@ impl Queues {
         handed_back: u32,
     ) -> Result<(), Error> {
         let body = replacing(&delivery.body, handed_back);
-        self.send(queue, group, &body, &body).await
+        self.send_once(queue, group, &body, &body).await
     }
 
     /// Deletes messages that are done before their batch is. One that is gone already is no trouble.

@@ -13,7 +13,7 @@ use calls::{ConversationKey, QueuePriority};
 use jiff::Timestamp;
 
 use crate::Cloud;
-use crate::aws::queues::WakeUp;
+use crate::aws::queues::{Queue, WakeUp};
 use crate::aws::table::{Key, Range, Transaction};
 use crate::error::{CommitError, Error};
 use crate::records::conversation_record::ConversationRecord;
@@ -115,7 +115,18 @@ impl Cloud {
         // Never the same for long: a message that was taken in vain may have to come again.
         let (number, step, second) = (first.number, wake.step, now.as_second());
         let once = format!("{queue} {number} step {step} at {second}");
-        self.queues.wake_once(priority, wake, &once).await
+        self.send_once(priority, wake, &once).await
+    }
+
+    async fn send_once(
+        &self,
+        priority: QueuePriority,
+        wake: &WakeUp,
+        once: &str,
+    ) -> Result<(), Error> {
+        let (queue, group) = (Queue::Calls(priority), &wake.group().0);
+        let body = serde_json::to_string(wake).unwrap_or_default();
+        self.queues.send_once(queue, group, &body, once).await
     }
 
     /// The next message for a queue whose first call waits, from a run that has carried out others.
@@ -126,7 +137,7 @@ impl Cloud {
         first: &QueueEntry,
     ) -> Result<(), Error> {
         let once = format!("{} from {}", first.queue, first.number);
-        self.queues.wake_once(priority, wake, &once).await
+        self.send_once(priority, wake, &once).await
     }
 }
 

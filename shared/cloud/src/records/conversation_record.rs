@@ -51,6 +51,16 @@ fn before_parked(priority: QueuePriority) -> SignedDuration {
 /// Three thousand years.
 const PARKED_APART: SignedDuration = SignedDuration::from_hours(24 * 365 * 3_000);
 
+/// The priority of what waits at that place.
+pub fn parked_priority(place: Timestamp) -> QueuePriority {
+    let since = place.duration_since(Timestamp::UNIX_EPOCH);
+    match since.as_secs() / PARKED_APART.as_secs() {
+        0 => QueuePriority::High,
+        1 => QueuePriority::Medium,
+        _ => QueuePriority::Low,
+    }
+}
+
 /// Where a conversation waits among the others: by its priority, then by time.
 fn parked_at(priority: QueuePriority, at: Timestamp) -> Timestamp {
     at.checked_add(before_parked(priority))
@@ -226,6 +236,10 @@ mod tests {
             parked_at(QueuePriority::Low, late),
         ];
         assert!(order.is_sorted() && order[5] < Timestamp::MAX, "{order:?}");
+        for priority in QueuePriority::ALL {
+            assert_eq!(parked_priority(parked_at(priority, early)), priority);
+            assert_eq!(parked_priority(parked_at(priority, late)), priority);
+        }
     }
 
     fn end_reasons() -> impl Strategy<Value = EndReason> {
