@@ -216,7 +216,10 @@ async fn run_next(
                 send_next_wake_up(cloud, header).await?;
                 return Ok(RunStep::Stopped(Disposition::Nothing));
             };
-            let ran = call::carry_out(cloud, header, progress, &call, body, deadline).await?;
+            // Boxed, so that a run takes no more of the stack than it must: it is polled within its
+            // batch, not as a task of its own.
+            let ran = call::carry_out(cloud, header, progress, &call, body, deadline);
+            let ran = Box::pin(ran).await?;
             let Some(next) = ran else {
                 return park(cloud, header).await;
             };

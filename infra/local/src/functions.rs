@@ -145,8 +145,10 @@ impl Functions {
                 } = here.lifecycle;
                 let deadline = here.deadline(time);
                 let batch = deliveries(batch);
+                // Boxed, like those below: all of an invocation is one future, too large for a
+                // test's stack.
                 let run = processor::run_batch(&here.cloud, priority, batch, deadline);
-                invoke(time, memory, run).await
+                invoke(time, memory, Box::pin(run)).await
             }
             Self::At(endpoint) => Ok(endpoint.deliver("processor", batch).await),
         }
@@ -163,7 +165,7 @@ impl Functions {
                 } = here.lifecycle;
                 let deadline = here.deadline(time);
                 let run = notifier::run_batch(&here.cloud, deliveries(batch), deadline);
-                invoke(time, memory, run).await
+                invoke(time, memory, Box::pin(run)).await
             }
             Self::At(endpoint) => Ok(endpoint.deliver("notifier", batch).await),
         }
@@ -179,7 +181,7 @@ impl Functions {
                     ..
                 } = here.lifecycle;
                 let tick = timekeeper::tick(&here.cloud, here.deadline(time));
-                match invoke(time, memory, tick).await {
+                match invoke(time, memory, Box::pin(tick)).await {
                     Ok(minute) => minute.map(|_| ())?,
                     Err(killed) => anyhow::bail!("the timekeeper was killed: {killed:?}"),
                 }
