@@ -315,6 +315,10 @@ async fn a_conversation_does_not_cancel_itself_once_it_has_begun() {
 const DEFINITION: &str = r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>t</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>s</Subject><TextBody>x</TextBody></Email></Objects>"#;
 
 #[tokio::test(start_paused = true)]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn a_triggered_send_comes_back_with_its_subscribers() {
     let mut caller = a_caller().await;
     caller.does(call().creating(DEFINITION)).await;
@@ -459,6 +463,10 @@ async fn pages(caller: &mut Story, look: Look, size: u32) -> Vec<usize> {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn a_page_that_is_full_and_the_last_says_so_whatever_is_retrieved() {
     let mut caller = a_caller().await;
     let definition = r#"<Objects xsi:type="DataExtension"><CustomerKey>d</CustomerKey><Name>d</Name><Fields><Field><Name>Id</Name><IsPrimaryKey>true</IsPrimaryKey></Field><Field><Name>A</Name></Field><Field><Name>B</Name></Field><Field><Name>C</Name></Field></Fields></Objects>"#;
@@ -611,7 +619,10 @@ async fn every_row_has_a_number_and_a_time_of_its_own() {
     );
     for row in &rows {
         let by_number = all.clone().by("_CustomObjectKey", &row[2]);
-        assert_eq!(read(&mut caller, by_number).await, [row.clone()]);
+        assert_eq!(
+            read(&mut caller, by_number).await,
+            std::slice::from_ref(&row)
+        );
     }
     // A row that is made again is another one.
     let key = r#"<Objects xsi:type="DataExtensionObject"><CustomerKey>d</CustomerKey><Keys><Key><Name>Id</Name><Value>3</Value></Key></Keys></Objects>"#;

@@ -385,6 +385,10 @@ async fn asks_token(story: &Story, path: &str, body: Value) -> (u16, Value) {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn a_token_is_of_the_account_that_is_asked_for() {
     let (parent, mut child, _) = a_family().await;
     let accounts = &parent.stack.cloud.accounts;

@@ -33,7 +33,9 @@ async fn carried_out() -> Story {
     }
     // Too large for its header.
     let large = "x".repeat(3_000);
-    let large = format!("<Objects xsi:type=\"List\"><ListName>{large}</ListName></Objects>");
+    let large = format!(
+        "<Objects xsi:type=\"List\"><ListName>news</ListName><Description>{large}</Description></Objects>"
+    );
     caller.queues(call().creating(large)).await;
     caller
         .queues(call().creating(subscriber("ann")).calling_back(ADDRESS))

@@ -67,7 +67,12 @@ async fn h06_who_calls_too_often_is_told_so_and_when_to_come_again() {
     assert_eq!(refused.said(), RATE_LIMITED);
     let look = look_for("Subscriber").of("SubscriberKey");
     assert_eq!(caller.retrieves(look).await.status, "");
-    assert!(caller.records().is_empty(), "nothing of it was kept");
+    // What the world is made with, which receivers are quick, is none of it.
+    let kept = caller.records().into_iter();
+    let kept: Vec<_> = kept
+        .filter(|record| record.text("health").is_empty())
+        .collect();
+    assert!(kept.is_empty(), "something of it was kept: {kept:?}");
     caller.local().clock().advance(seconds(7));
     assert!(is_answered(&caller).await);
     caller.queues(call().creating(subscriber("ann"))).await;
@@ -102,10 +107,10 @@ async fn counting_costs_a_write_for_many_calls_and_nothing_for_what_is_refused()
     assert_eq!(answered, 1_000);
     let used = usage.since(&mark);
     println!("999 calls, counted\n{used}\n");
-    assert_eq!(used.used_of(Service::DynamoDb).requests, 39.0, "{used}");
+    assert_eq!(used.used_of(Service::DynamoDb).requests, 41.0, "{used}");
     assert_eq!(
         used.used(Service::DynamoDb, "UpdateItem").table_writes,
-        39.0
+        41.0
     );
     let mark = usage.counts();
     for _ in 0..100 {

@@ -51,7 +51,7 @@ async fn a_call_with_a_callback_says_little() {
         let line: Value = serde_json::from_str(line).expect("one object in a line");
         assert!(line["message"].is_string(), "flat: {line}");
         assert!(line["span"].is_null() && line["spans"].is_null(), "{line}");
-        of_the_call += usize::from(line["request_id"] == Value::from(request_id.as_str()));
+        of_the_call += usize::from(line["request_id"] == request_id.as_str());
     }
     assert!(of_the_call >= 3, "taken in, carried out, replied: {text}");
 }

@@ -59,8 +59,22 @@ fn runtime() -> Result<Runtime> {
         .build()?)
 }
 
+/// Whole functions are polled within one future here, which takes more in a debug build than the
+/// two megabytes that the thread of a test has.
+const STACK_BYTES: usize = 16 * 1_024 * 1_024;
+
 /// A history in a new world; its log comes with it.
 pub fn live(seed: u64, history: &[Happening]) -> Result<(Account, Vec<String>)> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let world = thread.spawn_scoped(scope, || live_here(seed, history))?;
+        world
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn live_here(seed: u64, history: &[Happening]) -> Result<(Account, Vec<String>)> {
     runtime()?.block_on(async {
         let mut world = World::new(seed).await?;
         let mut account = Account {

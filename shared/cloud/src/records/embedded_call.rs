@@ -392,7 +392,7 @@ mod tests {
                 Some(reply(ReplyState::Pending(at(1))).attempted(DeliveryResult::Taken, at(2)));
             next.conversation = next.conversation.reply_due(None);
             let bytes = size_of(&next.to_item(KEPT, at(2)));
-            assert!((900..=1_024).contains(&bytes), "{bytes}");
+            assert!((880..=1_024).contains(&bytes), "{bytes}");
             // What Subscriber's results come to, packed.
             assert!(longest >= 150, "{longest}");
         }
