@@ -128,7 +128,8 @@ async fn what_ends_without_having_had_its_turn_expires_as_well() {
         caller.queues(part("c", number, 2)).await;
     }
     caller.settles().await;
-    let delete = r#"<Objects xsi:type="ScheduledConversation"><ConversationID>c</ConversationID></Objects>"#;
+    let delete =
+        r#"<Objects xsi:type="ScheduledConversation"><ConversationID>c</ConversationID></Objects>"#;
     caller.goes_into_maintenance(false).await;
     caller.sends(call().at_once().deleting(delete)).await;
     caller.passes(hours(1)).await;
