@@ -230,7 +230,9 @@ class FuelSdk(unittest.TestCase):
         definition = make("EmailSendDefinition")
         definition.CustomerKey = new("none")
         definitions = {"Definition": [definition]}
-        self.assertEqual("Error", ended(service.Perform(options("PerformOptions"), "start", definitions)))
+        # What nothing here performs is refused before it is queued.
+        _, refused = service.Perform(options("PerformOptions"), "start", definitions)
+        self.assertEqual("Error", refused.OverallStatus)
 
     def test_the_legacy_flow_of_tokens(self):
         for more in ({}, {"soapendpoint": BASE + "/Service.asmx"}):
