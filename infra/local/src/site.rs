@@ -176,7 +176,8 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
             let body = answer
                 .compressed
                 .unwrap_or_else(|| answer.body.into_bytes());
-            let mut response = (status, body).into_response();
+            // A body of axum's own names no type; bytes would, beside the answer's.
+            let mut response = (status, axum::body::Body::from(body)).into_response();
             for (name, value) in answer.headers {
                 if let Ok(value) = value.parse() {
                     response.headers_mut().append(name, value);
