@@ -54,7 +54,10 @@ def asked_for(service, method, path, target, body):
     elif service == "kms":
         yield target.split(".")[1], json.loads(body)["KeyId"].split("/")[-1]
     elif service == "ses":
-        yield "SendEmail", json.loads(body)["FromEmailAddress"]
+        if urllib.parse.urlsplit(path).path == "/v2/email/account":
+            yield "GetAccount", "account"
+        else:
+            yield "SendEmail", json.loads(body)["FromEmailAddress"]
     elif service == "s3":
         bucket = urllib.parse.urlsplit(path).path.split("/")[1]
         yield {"GET": "GetObject", "PUT": "PutObject", "HEAD": "GetObject"}.get(method, method), bucket
@@ -66,8 +69,19 @@ class Front(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def pass_on(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
+            body = b"".join(self.chunks())
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.answer(*self.send(self.where(body), body))
+
+    def chunks(self):
+        """Of a body that was sent without its length."""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
 
     def where(self, body):
         signed = re.search(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/", self.headers.get("Authorization") or "")
