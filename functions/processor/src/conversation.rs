@@ -223,7 +223,7 @@ async fn run_next(
             let ran = queued::carry_out(cloud, header, progress, &call, body, deadline);
             let next = match Box::pin(ran).await? {
                 CarriedOut::InMaintenance => return park(cloud, header).await,
-                CarriedOut::Committed(next, owed) => (next, owed),
+                CarriedOut::Committed(next, owed) => RunStep::On(next, owed),
             };
             info!(
                 request_id = %call.request_id,
@@ -232,7 +232,7 @@ async fn run_next(
                 waited_ms = now.duration_since(call.arrived_at).as_millis(),
                 "call was carried out"
             );
-            Ok(RunStep::on(next))
+            Ok(next)
         }
     }
 }

@@ -17,7 +17,7 @@ pub enum CarriedOut {
     /// Maintenance is on: nothing was done.
     InMaintenance,
     /// What is committed is the header, and what is owed to callers.
-    Committed(ConversationRecord, Vec<ReplyAction>),
+    Committed(Box<ConversationRecord>, Vec<ReplyAction>),
 }
 
 /// Carries out a call from where it stands. Each chunk's effects are committed together with the
@@ -59,14 +59,8 @@ pub async fn carry_out(
     let mut results = results_so_far(cloud, header, progress).await?;
     let mut header = header.clone();
     loop {
-        let chunk = decide_chunk(
-            cloud,
-            &mut overlay,
-            &request,
-            &units[done..],
-            Some(&header.key),
-        )
-        .await?;
+        let left = &units[done..];
+        let chunk = decide_chunk(cloud, &mut overlay, &request, left, Some(&header.key)).await?;
         let mails_before = mails_in(&results);
         results.extend(chunk.results.iter().cloned());
         done += chunk.results.len();
@@ -80,7 +74,7 @@ pub async fn carry_out(
                 mails_before,
             };
             let (header, owed) = cloud.commit_end(&header, end, now).await?;
-            return Ok(CarriedOut::Committed(header, owed));
+            return Ok(CarriedOut::Committed(Box::new(header), owed));
         }
         let done_through = u32::try_from(done).unwrap_or(u32::MAX);
         let progress_now = (chunks, done_through, mails_before);
@@ -90,7 +84,7 @@ pub async fn carry_out(
         chunks += 1;
         overlay.committed();
         if cloud.now() >= deadline {
-            return Ok(CarriedOut::Committed(header, Vec::new()));
+            return Ok(CarriedOut::Committed(Box::new(header), Vec::new()));
         }
     }
 }
