@@ -207,10 +207,11 @@ pub(crate) fn entries(engine: &Database) -> anyhow::Result<BTreeMap<Key, Place>>
         let found = serde_json::to_value(found)?;
         let items = found["Items"].as_array().into_iter().flatten();
         entries.extend(items.filter_map(|item| Some((key(item)?, place(item)?))));
-        match &found["LastEvaluatedKey"] {
-            Value::Null => return Ok(entries),
-            last => scan["ExclusiveStartKey"] = last.clone(),
+        let last = &found["LastEvaluatedKey"];
+        if last.is_null() {
+            return Ok(entries);
         }
+        scan["ExclusiveStartKey"] = last.clone();
     }
 }
 
