@@ -2,7 +2,7 @@
 
 use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress};
 use cloud::conversation::commit::End;
-use cloud::objects_table::READ_AHEAD;
+use cloud::objects_table::{Chunk, READ_AHEAD};
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, ReplyAction};
@@ -66,15 +66,7 @@ pub async fn carry_out(
         done += chunk.results.len();
         if done == units.len() {
             let results = merged(request.objects, &units, results);
-            let end = End {
-                call,
-                outcome: outcome_of(&results, now),
-                results: Some(results),
-                chunk,
-                mails_before,
-            };
-            let (header, owed) = cloud.commit_end(&header, end, now).await?;
-            return Ok(CarriedOut::Committed(Box::new(header), owed));
+            return end(cloud, &header, call, (results, chunk, mails_before), now).await;
         }
         let done_through = u32::try_from(done).unwrap_or(u32::MAX);
         let progress_now = (chunks, done_through, mails_before);
@@ -87,6 +79,25 @@ pub async fn carry_out(
             return Ok(CarriedOut::Committed(Box::new(header), Vec::new()));
         }
     }
+}
+
+/// Commits the last chunk together with the outcome.
+async fn end(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    call: &Call,
+    (results, chunk, mails_before): (Vec<ObjectResult>, Chunk, u32),
+    now: Timestamp,
+) -> Result<CarriedOut, CommitError> {
+    let end = End {
+        call,
+        outcome: outcome_of(&results, now),
+        results: Some(results),
+        chunk,
+        mails_before,
+    };
+    let (header, owed) = cloud.commit_end(header, end, now).await?;
+    Ok(CarriedOut::Committed(Box::new(header), owed))
 }
 
 /// What the chunks that are committed came to.
