@@ -9,10 +9,9 @@ use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
 use crate::object_query::{ObjectQuery, ResultKind};
-use crate::page::{Cursor, Page};
+use crate::page::{Cursor, Looked, Page};
 use crate::request_state;
 use crate::result_message;
-use crate::retrieve::Looked;
 
 /// Records that are read in one request.
 const READ_AT_ONCE: i32 = 250;

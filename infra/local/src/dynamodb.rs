@@ -28,7 +28,7 @@ use crate::disk::Disk;
 use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
 use crate::held;
-use crate::names::{CALLS_TABLE, DUE_INDEX};
+use crate::names::{CALLS_TABLE, DUE_INDEX, OBJECTS_TABLE};
 use crate::refused_write;
 use crate::usage::Usage;
 
@@ -205,12 +205,15 @@ impl DynamoDb {
             Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        let expiry = json!({
-            "TableName": table,
-            "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
-        });
-        self.engine
-            .update_time_to_live(serde_json::from_value(expiry)?)?;
+        // Objects stay until they are deleted.
+        if table != OBJECTS_TABLE {
+            let expiry = json!({
+                "TableName": table,
+                "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
+            });
+            let expiry = serde_json::from_value(expiry)?;
+            self.engine.update_time_to_live(expiry)?;
+        }
         Ok(())
     }
 

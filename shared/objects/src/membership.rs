@@ -6,8 +6,9 @@
 use soap::Element;
 
 use crate::keyed::{self, Located};
+use crate::missing::Missing;
 use crate::object_types::list;
-use crate::overlay::{Missing, View};
+use crate::overlay::View;
 use crate::tree;
 use crate::verdict::{Refused, Stop};
 

@@ -5,7 +5,7 @@ use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
 use crate::filter::{self, Filter};
-use crate::retrieve;
+use crate::retrieve::{self, RetrieveRequest};
 
 /// One Query.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,21 @@ pub struct QueryRequest {
     pub filter: Option<Filter>,
     pub continue_request: Option<String>,
     pub clients: Vec<ClientContext>,
+}
+
+impl QueryRequest {
+    /// The Retrieve that asks for the same.
+    pub fn as_retrieve(self) -> RetrieveRequest {
+        RetrieveRequest {
+            object_type: self.object_type,
+            properties: self.properties,
+            filter: self.filter,
+            continue_request: self.continue_request,
+            batch_size: None,
+            clients: self.clients,
+            query_all_accounts: false,
+        }
+    }
 }
 
 pub(crate) fn read(body: &Element) -> Result<QueryRequest, Fault> {

@@ -1,14 +1,14 @@
 //! Wake-ups: SQS FIFO queues, one per priority and one for replies.
 //!
 //! A message carries a key and a step, never the truth. Its step stands in its body, or the queue
-//! would take a debt that is sent again within five minutes for a repeat and drop it.
+//! would take an action that is sent again within five minutes for a repeat and drop it.
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
-use calls::{AccountId, ConversationKey, QueuePriority, SequenceCode};
+use calls::{AccountId, ConversationKey, QueuePriority, SequenceCode, hex};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -41,7 +41,7 @@ pub const TIME_MIN: SignedDuration = SignedDuration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WakeUp {
     pub conversation: ConversationKey,
-    /// Version of the header that owed it.
+    /// Version of the header whose commit sent it.
     pub step: u64,
     /// The queue of its account that the call stands in: whoever takes one message goes through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,8 +96,36 @@ pub struct ReplyWakeUp {
     pub what: ReplyTarget,
     #[serde(default, skip_serializing_if = "Lane::is_conversation")]
     pub lane: Lane,
-    /// Version of the record that owed it.
+    /// Version of the record that it is for.
     pub step: u64,
+}
+
+impl ReplyWakeUp {
+    /// In the lane of its conversation, where each of them begins.
+    pub(crate) fn new(
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        what: ReplyTarget,
+        step: u64,
+    ) -> Self {
+        Self {
+            conversation: conversation.clone(),
+            sequence,
+            what,
+            lane: Lane::Conversation,
+            step,
+        }
+    }
+
+    /// For the reply that lies in the header of a call alone.
+    pub(crate) fn embedded(conversation: &ConversationKey, step: u64) -> Self {
+        Self::new(
+            conversation,
+            SequenceCode::FIRST,
+            ReplyTarget::EmbeddedReply,
+            step,
+        )
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -391,10 +419,7 @@ pub fn read_reply_wake_up(body: &str) -> Result<ReplyWakeUp, serde_json::Error> 
 
 /// What SQS itself would make of the body: the scheduler sends the same messages without an id.
 fn deduplication_id(body: &str) -> String {
-    Sha256::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(body))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! their absence; a plain [`Table::put`] is for what has one writer, or says the same each time.
 
 mod batch;
+pub(crate) mod key;
 mod listing;
 mod taking;
 
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 
 pub(crate) use batch::BATCH_GET_MAX;
 use batch::back_off;
+pub use key::Key;
 
 use crate::error::{BoxError, CommitError, Error};
 use crate::records::item::{Item, known};
@@ -30,21 +32,6 @@ pub const TRANSACTION_ITEMS_MAX: usize = 100;
 
 /// How often a put is made again in whose way a transaction is.
 const IN_A_TRANSACTION_MAX: u32 = 4;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    pub pk: String,
-    pub sk: String,
-}
-
-impl Key {
-    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self {
-            pk: pk.into(),
-            sk: sk.into(),
-        }
-    }
-}
 
 #[derive(Clone)]
 pub struct Table {

@@ -4,7 +4,7 @@
 use calls::Method;
 use soap::Element;
 
-use crate::object_type::{CallRecord, Cancellation, ObjectType, Retrieval, Work};
+use crate::object_type::{CallView, Cancellation, ObjectType, Retrieval, Work};
 use crate::object_types::kept;
 use crate::saving::Intent;
 use crate::tree;
@@ -21,17 +21,17 @@ const READ_ONLY: ObjectType = ObjectType {
 pub(crate) const TYPES: [ObjectType; 5] = [
     ObjectType {
         name: "ResultMessage",
-        retrieval: Retrieval::Calls(CallRecord::Message),
+        retrieval: Retrieval::Calls(CallView::Message),
         ..READ_ONLY
     },
     ObjectType {
         name: "ResultItem",
-        retrieval: Retrieval::Calls(CallRecord::Item),
+        retrieval: Retrieval::Calls(CallView::Item),
         ..READ_ONLY
     },
     ObjectType {
         name: "AsyncRequestResult",
-        retrieval: Retrieval::Calls(CallRecord::Request),
+        retrieval: Retrieval::Calls(CallView::Request),
         ..READ_ONLY
     },
     ObjectType {
