@@ -28,7 +28,7 @@ use crate::disk::Disk;
 use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
 use crate::held;
-use crate::names::{CALLS_TABLE, DUE_INDEX};
+use crate::names::{CALLS_TABLE, DAY_INDEX, DUE_INDEX};
 use crate::refused_write;
 use crate::usage::Usage;
 
@@ -156,14 +156,16 @@ impl DynamoDb {
 
     /// Creates one of the product's tables, unless it is there.
     pub(crate) fn create_product_table(&self, table: &str) -> anyhow::Result<()> {
-        let with_due_index = table == CALLS_TABLE;
+        let with_indexes = table == CALLS_TABLE;
         let mut attributes = vec![
             json!({ "AttributeName": "pk", "AttributeType": "S" }),
             json!({ "AttributeName": "sk", "AttributeType": "S" }),
         ];
-        if with_due_index {
+        if with_indexes {
             attributes.push(json!({ "AttributeName": "due_shard", "AttributeType": "S" }));
             attributes.push(json!({ "AttributeName": "due_at", "AttributeType": "N" }));
+            attributes.push(json!({ "AttributeName": "day", "AttributeType": "S" }));
+            attributes.push(json!({ "AttributeName": "opened_at", "AttributeType": "N" }));
         }
         let mut request = json!({
             "TableName": table,
@@ -174,15 +176,11 @@ impl DynamoDb {
                 { "AttributeName": "sk", "KeyType": "RANGE" },
             ],
         });
-        if with_due_index {
-            request["GlobalSecondaryIndexes"] = json!([{
-                "IndexName": DUE_INDEX,
-                "KeySchema": [
-                    { "AttributeName": "due_shard", "KeyType": "HASH" },
-                    { "AttributeName": "due_at", "KeyType": "RANGE" },
-                ],
-                "Projection": { "ProjectionType": "KEYS_ONLY" },
-            }]);
+        if with_indexes {
+            request["GlobalSecondaryIndexes"] = json!([
+                keys_only(DUE_INDEX, "due_shard", "due_at"),
+                keys_only(DAY_INDEX, "day", "opened_at"),
+            ]);
         }
         match self.engine.create_table(serde_json::from_value(request)?) {
             Ok(_) => {}
@@ -283,6 +281,18 @@ impl std::fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DynamoDb")
     }
+}
+
+/// An index of a table that has nothing but keys.
+fn keys_only(name: &str, partition: &str, sort: &str) -> Value {
+    json!({
+        "IndexName": name,
+        "KeySchema": [
+            { "AttributeName": partition, "KeyType": "HASH" },
+            { "AttributeName": sort, "KeyType": "RANGE" },
+        ],
+        "Projection": { "ProjectionType": "KEYS_ONLY" },
+    })
 }
 
 /// The engine's log, beside its file.
