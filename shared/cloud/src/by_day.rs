@@ -85,7 +85,9 @@ pub(crate) fn day_of(at: Timestamp) -> Date {
 mod tests {
     use std::collections::BTreeMap;
 
-    use calls::{CALLS_MAX, Digest, SILENCE_MAX};
+    use calls::Digest;
+    use calls::call::CALLS_MAX;
+    use calls::conversation::SILENCE_MAX;
 
     use super::*;
 
