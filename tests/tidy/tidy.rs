@@ -49,8 +49,8 @@ const IMPURE_CRATES: [&str; 8] = [
 /// The first has lints of its own, because libFuzzer and expat are C and C++; the second stands
 /// outside the workspace.
 const OWN_LINTS: [&str; 2] = [
-    "tests/fuzz/Cargo.toml",
-    "tests/clients/standardwebhooks/Cargo.toml",
+    "tests/measure/fuzz/Cargo.toml",
+    "tests/lanes/clients/standardwebhooks/Cargo.toml",
 ];
 
 /// Named by a manifest for its features alone.

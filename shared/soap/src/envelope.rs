@@ -396,7 +396,11 @@ mod tests {
     fn each_document(mut check: impl FnMut(&Path, &[u8])) {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
         let mut documents = 0;
-        for corpus in ["envelopes", "fuzz/corpus/envelope", "fuzz/corpus/door"] {
+        for corpus in [
+            "envelopes",
+            "measure/fuzz/corpus/envelope",
+            "measure/fuzz/corpus/door",
+        ] {
             for file in std::fs::read_dir(tests.join(corpus)).expect("a corpus") {
                 let path = file.expect("a file").path();
                 check(&path, &std::fs::read(&path).expect("a document"));

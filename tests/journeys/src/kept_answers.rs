@@ -1,4 +1,4 @@
-//! Answers put aside, for a validator that is not ours (`tests/answers`): one of each shape, in
+//! Answers put aside, for a validator that is not ours (`tests/lanes/answers`): one of each shape, in
 //! `answers/` of the build's folder.
 
 use std::fs;

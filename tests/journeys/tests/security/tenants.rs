@@ -1,5 +1,5 @@
 //! T1, T3, T5, T6, T7, T9: accounts beside one another in one warm function, and what is left of a
-//! call. T2 and T4 (roles, encryption) are asserted of the template by `tests/template`, T8
+//! call. T2 and T4 (roles, encryption) are asserted of the template by `tests/lanes/template`, T8
 //! (dependencies) by `deny.toml`.
 
 use std::sync::{Arc, Mutex};

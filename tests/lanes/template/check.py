@@ -1,0 +1,717 @@
+"""What no linter sees of the template. Environment: TEMPLATE (the SAM file), TRANSLATED (CloudFormation)."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import tomllib
+import unittest
+from pathlib import Path
+
+from samtranslator.yaml_helper import yaml_parse
+
+import allowed
+
+ROOT = Path(__file__).resolve().parents[3]
+TEMPLATE = yaml_parse(Path(os.environ["TEMPLATE"]).read_text())
+TRANSLATED = json.loads(Path(os.environ["TRANSLATED"]).read_text())
+SETTINGS = [ROOT / f"shared/cloud/src/{name}.rs" for name in ("settings", "aws/clients")]
+OPERATING = (ROOT / "docs/operating.md").read_text()
+
+# The SDK's own variables that the template sets; the platform sets its others.
+OF_THE_SDK = {"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"}
+
+# Read by the code, and yet never set where it is deployed.
+LOCAL_ONLY = {"ALLOW_HTTP_CALLBACKS": "callbacks to http and to loopback are for the local server"}
+
+# Resources of Allow statements that end in `*`, by (role, Sid), each with its reason.
+WILDCARDS = {
+    ("IngestRole", "Schedules"): "a schedule is named after its conversation, within our own group",
+    ("ProcessorRole", "Schedules"): "as above",
+    ("IngestRole", "Bodies"): "an object is named after its call, within our own bucket",
+    ("ProcessorRole", "Bodies"): "as above",
+    ("NotifierRole", "Bodies"): "as above",
+    ("NotifierRole", "MailRate"): "what may be sent at all is asked of the account, which has no name",
+}
+
+# What only people ask for, with `aftercall` and their own permissions.
+PEOPLE_ONLY = {"dynamodb:Scan"}
+
+# What the code asks AWS for, by the SDK's name of it, and the action that allows it.
+ACTIONS = {
+    "get_item()": "dynamodb:GetItem",
+    "batch_get_item()": "dynamodb:BatchGetItem",
+    "put_item()": "dynamodb:PutItem",
+    "batch_write_item()": "dynamodb:BatchWriteItem",
+    "update_item()": "dynamodb:UpdateItem",
+    "delete_item()": "dynamodb:DeleteItem",
+    "query()": "dynamodb:Query",
+    "scan()": "dynamodb:Scan",
+    # What a transaction is made of is allowed one by one.
+    "Put::builder()": "dynamodb:PutItem",
+    "Update::builder()": "dynamodb:UpdateItem",
+    "Delete::builder()": "dynamodb:DeleteItem",
+    "ConditionCheck::builder()": "dynamodb:ConditionCheckItem",
+    "send_message()": "sqs:SendMessage",
+    "send_message_batch()": "sqs:SendMessage",
+    "change_message_visibility()": "sqs:ChangeMessageVisibility",
+    "create_schedule()": "scheduler:CreateSchedule",
+    "delete_schedule()": "scheduler:DeleteSchedule",
+    "get_object()": "s3:GetObject",
+    "put_object()": "s3:PutObject",
+    "delete_object()": "s3:DeleteObject",
+    "list_objects_v2()": "s3:ListBucket",
+    "send_email()": "ses:SendEmail",
+    "get_account()": "ses:GetAccount",
+    # Sealing is for the operator's command, with the operator's own permissions.
+    "decrypt()": "kms:Decrypt",
+}
+
+# Allowed although no line of the code asks for it.
+WITHOUT_CODE = {
+    "logs:CreateLogStream": "Lambda writes the logs",
+    "logs:PutLogEvents": "as above",
+    "kms:Encrypt": "DynamoDB asks for it with a customer's key, in the name of who asks DynamoDB",
+    "kms:DescribeKey": "as above",
+    "kms:GenerateDataKey": "as above",
+    "kms:ReEncryptFrom": "as above",
+    "kms:ReEncryptTo": "as above",
+    "sqs:ReceiveMessage": "Lambda takes messages from the queues",
+    "sqs:DeleteMessage": "as above",
+    "sqs:GetQueueAttributes": "as above",
+    "iam:PassRole": "a schedule is given its role",
+    "ses:SendRawEmail": "what SES asks for if a mail comes as it will be sent",
+    "s3:ListBucket": "or S3 says that a missing object is forbidden",
+    "lambda:InvokeFunction": "the minute's schedule invokes the timekeeper",
+}
+
+# How many invocations a new AWS account may have at once.
+NEW_ACCOUNT_CONCURRENCY = 10
+
+# CloudWatch's queue metrics come once a minute; anything shorter would never have data.
+MINUTE = 60
+
+
+def of_type(kind, resources=TRANSLATED["Resources"]):
+    return {name: it["Properties"] for name, it in resources.items() if it["Type"] == kind}
+
+
+def target(value):
+    """The logical name that a Ref, a GetAtt or the first variable of a Sub points to."""
+    if isinstance(value, dict):
+        if str(value.get("Fn::If", [""])[0]).startswith("Makes"):
+            return target(value["Fn::If"][1])  # of the stack's own, or one that was there already
+        if "Ref" in value:
+            return value["Ref"]
+        if "Fn::GetAtt" in value:
+            return value["Fn::GetAtt"][0]
+        if "Fn::Sub" in value:
+            found = re.search(r"\$\{([A-Za-z]+)", str(value["Fn::Sub"]))
+            return found and found.group(1)
+    return None
+
+
+def texts(value):
+    """Every string in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+
+
+def many(value):
+    return value if isinstance(value, list) else [value]
+
+
+FUNCTIONS = of_type("AWS::Lambda::Function")
+QUEUES = of_type("AWS::SQS::Queue")
+MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
+ROLES = of_type("AWS::IAM::Role")
+API = TRANSLATED["Resources"]["Api"]["Properties"]["Body"]
+# What a role may do only if a parameter asks for it.
+ADDED = of_type("AWS::IAM::RolePolicy")
+TABLES = of_type("AWS::DynamoDB::GlobalTable")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+DEAD_LETTERS = {name for name in QUEUES if name.endswith("DeadLetters")}
+
+
+class Variables(unittest.TestCase):
+    def test_template_and_settings_name_the_same_variables(self):
+        code = "".join(path.read_text().split("#[cfg(test)]")[0] for path in SETTINGS)
+        read = set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"', code))
+        read = {name for name in read if not name.startswith(("AWS_", "SSL_"))} | (read & OF_THE_SDK)
+        for name, function in FUNCTIONS.items():
+            given = set(function["Environment"]["Variables"])
+            self.assertEqual(set(), read - given - set(LOCAL_ONLY), f"read by the code, not given to {name}")
+            self.assertEqual(set(), given - read, f"given to {name}, not read by the code")
+            self.assertEqual(set(), given & set(LOCAL_ONLY), f"given to {name}, but only for the local server")
+
+    def test_variables_point_to_what_they_are_named_after(self):
+        expected = {
+            "CALLS_TABLE": "CallsTable",
+            "OBJECTS_TABLE": "ObjectsTable",
+            "ACCOUNTS_TABLE": "AccountsTable",
+            "HIGH_QUEUE_URL": "HighQueue",
+            "MEDIUM_QUEUE_URL": "MediumQueue",
+            "LOW_QUEUE_URL": "LowQueue",
+            "REPLIES_QUEUE_URL": "RepliesQueue",
+            "SCHEDULE_GROUP": "ScheduleGroup",
+            "SCHEDULE_ROLE_ARN": "ScheduleRole",
+            "BODIES_BUCKET": "BodiesBucket",
+            "MAIL_SENDER": "MailSender",
+            "RESULTS_DAYS": "ResultsDays",
+            "CALLS_PER_SECOND": "CallsPerSecond",
+        }
+        for function in FUNCTIONS.values():
+            given = function["Environment"]["Variables"]
+            self.assertEqual(expected, {name: target(given[name]) for name in expected})
+
+
+class Functions(unittest.TestCase):
+    def test_binaries_are_members_of_the_workspace(self):
+        members = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["members"]
+        sam = of_type("AWS::Serverless::Function", TEMPLATE["Resources"])
+        for name in sam:
+            binary = TEMPLATE["Resources"][name]["Metadata"]["BuildProperties"]["Binary"]
+            self.assertEqual(f"{binary.capitalize()}Function", name)
+            self.assertIn(f"functions/{binary}", members)
+        self.assertEqual(4, len(sam))
+
+    def test_each_has_memory_of_its_own(self):
+        for name, it in of_type("AWS::Serverless::Function", TEMPLATE["Resources"]).items():
+            self.assertIn(it["MemorySize"], range(128, 1770), name)
+        # What the price of a call is counted with.
+        cost = (ROOT / "tests/journeys/tests/cost.rs").read_text()
+        [gigabytes] = re.findall(r"const GIGABYTES: f64 = ([\d.]+);", cost)
+        for name in ("IngestFunction", "ProcessorFunction"):
+            self.assertEqual(float(gigabytes) * 1024, FUNCTIONS[name]["MemorySize"], name)
+
+    def test_all_of_them_fit_into_a_new_account(self):
+        defaults = [
+            TEMPLATE["Parameters"][target(mapping["ScalingConfig"]["MaximumConcurrency"])]["Default"]
+            for mapping in MAPPINGS.values()
+        ]
+        self.assertEqual(4, len(defaults))
+        # Two are left for the front door and the timekeeper.
+        self.assertLessEqual(sum(defaults), NEW_ACCOUNT_CONCURRENCY - 2)
+
+    def test_a_minute_that_fails_is_not_made_up_for_later(self):
+        [config] = of_type("AWS::Lambda::EventInvokeConfig").values()
+        self.assertEqual("TimekeeperFunction", target(config["FunctionName"]))
+        self.assertEqual((0, 60), (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]))
+
+    def test_the_platform_says_no_more_than_is_asked_for(self):
+        for name, function in FUNCTIONS.items():
+            self.assertEqual("JSON", function["LoggingConfig"]["LogFormat"], name)
+            self.assertEqual({"Ref": "PlatformLogLevel"}, function["LoggingConfig"]["SystemLogLevel"], name)
+        self.assertEqual("WARN", TEMPLATE["Parameters"]["PlatformLogLevel"]["Default"])
+
+    def test_each_has_a_role_and_logs_of_its_own(self):
+        roles = [target(function["Role"]) for function in FUNCTIONS.values()]
+        logs = [target(function["LoggingConfig"]["LogGroup"]) for function in FUNCTIONS.values()]
+        self.assertEqual(len(FUNCTIONS), len(set(roles)))
+        self.assertEqual(len(FUNCTIONS), len(set(logs)))
+        for name, function in FUNCTIONS.items():
+            stem = name.removesuffix("Function")
+            self.assertEqual(f"{stem}Role", target(function["Role"]))
+            self.assertEqual(f"{stem}Logs", target(function["LoggingConfig"]["LogGroup"]))
+
+    def test_ingest_gives_up_before_the_front_door(self):
+        timeouts = [it for path in API["paths"].values() for it in path.values()]
+        timeouts = [it["x-amazon-apigateway-integration"]["timeoutInMillis"] for it in timeouts]
+        self.assertEqual({29000}, set(timeouts), "written out, or a change of AWS's default is one of ours")
+        self.assertLess(FUNCTIONS["IngestFunction"]["Timeout"] * 1000, timeouts[0])
+
+    def test_logs_are_not_kept_for_ever(self):
+        for name, logs in of_type("AWS::Logs::LogGroup").items():
+            self.assertIn("RetentionInDays", logs, name)
+
+
+class FrontDoor(unittest.TestCase):
+    STAGE = of_type("AWS::ApiGatewayV2::Stage")["ApiApiGatewayDefaultStage"]
+
+    def test_what_needs_no_login_is_throttled_by_itself(self):
+        for route in ("GET /{proxy+}", "HEAD /{proxy+}"):
+            method, path = route.split(" ")
+            self.assertIn(method.lower(), API["paths"][path])
+            settings = self.STAGE["RouteSettings"][route]
+            self.assertLessEqual(settings["ThrottlingRateLimit"], 5, route)
+        self.assertEqual({"GET /{proxy+}", "HEAD /{proxy+}"}, set(self.STAGE["RouteSettings"]))
+        # What callers ask for with a token is bounded like their calls.
+        rest = (ROOT / "functions/ingest/src/rest.rs").read_text() + (ROOT / "functions/ingest/src/lib.rs").read_text()
+        for path, beginning in (("/data/{proxy+}", '"data"'), ("/platform/{proxy+}", '"/platform/v1')):
+            self.assertEqual(["get"], list(API["paths"][path]))
+            self.assertIn(beginning, rest)
+
+    def test_there_is_one_address_only(self):
+        [server] = API["servers"]
+        disabled = server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"]
+        self.assertEqual({"Fn::If": ["HasDomain", True, False]}, disabled)
+
+    def test_own_addresses_are_told_to_who_calls_back(self):
+        for name, function in FUNCTIONS.items():
+            hosts = json.dumps(function["Environment"]["Variables"]["OWN_HOSTS"])
+            for host in ('{"Ref": "DomainName"}', "RegionalDomainName"):
+                self.assertIn(host, hosts, name)
+            # The front door is made for ingest, and tells it its name with each request.
+            self.assertEqual(name != "IngestFunction", "${Api}.execute-api.*" in hosts, name)
+
+    def test_access_logs_lie_where_their_policy_does_not_grow(self):
+        name = TRANSLATED["Resources"]["ApiLogs"]["Properties"]["LogGroupName"]["Fn::Sub"]
+        self.assertTrue(name.startswith("/aws/vendedlogs/"), name)
+
+
+class Queues(unittest.TestCase):
+    def test_every_queue_has_dead_letters(self):
+        behind = []
+        for name in set(QUEUES) - DEAD_LETTERS:
+            redrive = QUEUES[name]["RedrivePolicy"]
+            behind.append(target(redrive["deadLetterTargetArn"]))
+            self.assertGreaterEqual(redrive["maxReceiveCount"], 5, name)
+            self.assertEqual(f"{name.removesuffix('Queue')}DeadLetters", behind[-1])
+        self.assertEqual(DEAD_LETTERS, set(behind))
+
+    def test_queues_keep_the_order_of_groups_and_run_groups_side_by_side(self):
+        for name in set(QUEUES) - DEAD_LETTERS:
+            queue = QUEUES[name]
+            self.assertIs(True, queue["FifoQueue"], name)
+            self.assertTrue(queue["QueueName"]["Fn::Sub"].endswith(".fifo"), name)
+            self.assertEqual("messageGroup", queue["DeduplicationScope"], name)
+            self.assertEqual("perMessageGroupId", queue["FifoThroughputLimit"], name)
+        for name in DEAD_LETTERS:
+            self.assertIs(True, QUEUES[name]["FifoQueue"], name)
+            self.assertTrue(QUEUES[name]["QueueName"]["Fn::Sub"].endswith("-dead.fifo"), name)
+            self.assertEqual(1209600, QUEUES[name]["MessageRetentionPeriod"], name)
+
+    def test_every_queue_is_taken_from_by_one_function(self):
+        self.assertEqual(
+            sorted(set(QUEUES) - DEAD_LETTERS),
+            sorted(target(mapping["EventSourceArn"]) for mapping in MAPPINGS.values()),
+        )
+
+    def test_messages_stay_invisible_for_the_timeout_and_thirty_seconds(self):
+        for mapping in MAPPINGS.values():
+            queue, function = target(mapping["EventSourceArn"]), target(mapping["FunctionName"])
+            timeout = FUNCTIONS[function]["Timeout"]
+            self.assertEqual(QUEUES[queue]["VisibilityTimeout"], timeout + 30, queue)
+
+    def test_a_failed_message_does_not_take_its_batch_with_it(self):
+        for name, mapping in MAPPINGS.items():
+            self.assertEqual(["ReportBatchItemFailures"], mapping["FunctionResponseTypes"], name)
+            self.assertLessEqual(mapping["BatchSize"], 10, name)
+            self.assertNotIn("MaximumBatchingWindowInSeconds", mapping, "FIFO queues have none")
+
+    def test_each_priority_has_a_concurrency_of_its_own(self):
+        for mapping in MAPPINGS.values():
+            limit = target(mapping["ScalingConfig"]["MaximumConcurrency"])
+            self.assertEqual(target(mapping["EventSourceArn"]).replace("Queue", "Concurrency"), limit)
+            self.assertGreaterEqual(TEMPLATE["Parameters"][limit]["MinValue"], 2, limit)
+
+
+class Roles(unittest.TestCase):
+    def statements(self):
+        for name, role in ROLES.items():
+            self.assertEqual([], role.get("ManagedPolicyArns", []), f"{name} has permissions that nobody wrote down")
+            for policy in role.get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield name, statement
+        for policy in ADDED.values():
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield target(policy["RoleName"]), statement
+
+    def test_only_ingest_opens_passwords_and_only_where_there_is_a_key(self):
+        opens = [(role, it) for role, it in self.statements() if any("kms:" in a for a in many(it["Action"]))]
+        [(role, statement)] = [(role, it) for role, it in opens if it.get("Sid") != "TablesKey"]
+        self.assertEqual(("IngestRole", ["kms:Decrypt"]), (role, many(statement["Action"])))
+        self.assertEqual({"Fn::GetAtt": ["PasswordKey", "Arn"]}, statement["Resource"])
+        # What shared/cloud/src/aws/encrypted_password.rs binds a password to.
+        context = set(re.findall(r'encryption_context\("(\w+)"', (ROOT / "shared/cloud/src/aws/encrypted_password.rs").read_text()))
+        self.assertEqual({f"kms:EncryptionContext:{it}": "false" for it in context}, statement["Condition"]["Null"])
+        conditional = {name for name, it in TRANSLATED["Resources"].items() if it.get("Condition") == "HasPasswordKey"}
+        self.assertEqual({"PasswordKey", "IngestPasswordKey"}, conditional)
+        self.assertEqual("false", TEMPLATE["Parameters"]["PasswordDigest"]["Default"])
+        for function in FUNCTIONS.values():
+            self.assertEqual(
+                {"Fn::If": ["HasPasswordKey", {"Fn::GetAtt": ["PasswordKey", "Arn"]}, ""]},
+                function["Environment"]["Variables"]["PASSWORD_KEY"],
+            )
+
+    def test_a_key_of_the_customers_own_is_used_for_tables_alone(self):
+        keys = [(role, it) for role, it in self.statements() if it.get("Sid") == "TablesKey"]
+        self.assertEqual({f"{name.removesuffix('Function')}Role" for name in FUNCTIONS}, {role for role, _ in keys})
+        for role, statement in keys:
+            self.assertEqual({"Ref": "TablesKeyArn"}, statement["Resource"], role)
+            self.assertIn("dynamodb.", json.dumps(statement["Condition"]["StringEquals"]["kms:ViaService"]), role)
+        for name, it in TRANSLATED["Resources"].items():
+            if name.endswith("TablesKey"):
+                self.assertEqual("HasTablesKey", it["Condition"], name)
+
+    def test_who_faces_the_internet_makes_no_account_and_touches_no_switch(self):
+        may = set(allowed.allowed(TRANSLATED["Resources"]))
+        writes = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+        accounts = (ROOT / "shared/cloud/src/accounts.rs").read_text()
+        keys = re.findall(r"^//! \| `?([^|`]+?)`? +\| `(\w+)`", accounts, re.MULTILINE)
+        self.assertGreaterEqual(len(keys), 8, keys)
+        own = {"TOKEN", "NONCE", "RATE_LIMIT"}
+        for role in ROLES:
+            for action in writes:
+                for key, kind in keys:
+                    wanted = role == "IngestRole" and kind in own and action in ("PutItem", "UpdateItem")
+                    key = "0c4f" if " " in key else key  # hashes are only described
+                    can = allowed.is_allowed((role, f"dynamodb:{action}", "AccountsTable", key), may)
+                    self.assertEqual(wanted, can, (role, action, key, kind))
+        # What a condition of all values says of a request without any.
+        [statement] = [it for role, it in self.statements() if it.get("Sid") == "TokensNoncesAndRateLimits"]
+        self.assertEqual({"dynamodb:LeadingKeys": "false"}, statement["Condition"]["Null"])
+
+    def test_t02_each_function_has_a_role_of_its_own(self):
+        roles = [target(function["Role"]) for function in FUNCTIONS.values()]
+        self.assertEqual(len(FUNCTIONS), len(set(roles)), roles)
+        self.assertEqual({"ScheduleRole"}, {name for name in ROLES if name not in roles and "Function" not in name})
+
+    def test_t02_no_wildcards(self):
+        used = set()
+        for role, statement in self.statements():
+            where = (role, statement.get("Sid"))
+            self.assertEqual("Allow", statement["Effect"], where)
+            for action in many(statement["Action"]):
+                self.assertNotIn("*", action, where)
+            for resource in many(statement["Resource"]):
+                if any("*" in text for text in texts(resource)):
+                    self.assertIn(where, WILDCARDS, f"{resource}")
+                    used.add(where)
+                    if resource == "*":
+                        self.assertEqual(["ses:GetAccount"], many(statement["Action"]), "knows no resource")
+                        continue
+                    self.assertRegex(json.dumps(resource), r"\$\{[A-Za-z.]+\}/\*", "within a thing of our own")
+        self.assertEqual(set(WILDCARDS), used, "exceptions that nobody needs any more")
+
+    def test_what_is_allowed_is_what_the_code_asks_for(self):
+        sources = [path for folder in ("shared/cloud", "functions") for path in (ROOT / folder).rglob("src/**/*.rs")]
+        code = "\n".join(path.read_text() for path in sources)
+        asked = {action for call, action in ACTIONS.items() if re.search(rf"\b{re.escape(call)}", code)}
+        allowed = {action for _, statement in self.statements() for action in many(statement["Action"])}
+        self.assertEqual(set(), asked - allowed - PEOPLE_ONLY, "asked for by the code, allowed to nobody")
+        self.assertEqual(
+            set(), allowed - (asked - PEOPLE_ONLY) - set(WITHOUT_CODE), "allowed, but no function's code asks for it"
+        )
+
+    def test_schedules_may_only_wake_conversations_up(self):
+        allowed = [statement for role, statement in self.statements() if role == "ScheduleRole"]
+        self.assertEqual(1, len(allowed))
+        self.assertEqual(["sqs:SendMessage"], many(allowed[0]["Action"]))
+        self.assertEqual(
+            ["HighQueue", "MediumQueue", "LowQueue"], [target(it) for it in many(allowed[0]["Resource"])]
+        )
+
+    def test_only_the_schedule_role_is_passed_and_only_to_the_scheduler(self):
+        passes = [statement for _, statement in self.statements() if "iam:PassRole" in many(statement["Action"])]
+        self.assertEqual(2, len(passes))
+        for statement in passes:
+            self.assertEqual("ScheduleRole", target(statement["Resource"]))
+            self.assertEqual(
+                {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}, statement["Condition"]
+            )
+
+    def test_only_the_notifier_mails_and_only_as_the_sender_or_its_domain(self):
+        mails = [(role, it) for role, it in self.statements() if any("ses:Send" in a for a in many(it["Action"]))]
+        self.assertEqual(["NotifierRole"], [role for role, _ in mails])
+        for resource in mails[0][1]["Resource"]:
+            self.assertIn(":identity/${", json.dumps(resource))
+            self.assertIn("MailSender", json.dumps(resource))
+
+    def test_takers_of_a_queue_may_take_and_no_one_else_may(self):
+        takers = {}
+        for mapping in MAPPINGS.values():
+            role = target(FUNCTIONS[target(mapping["FunctionName"])]["Role"])
+            takers.setdefault(role, set()).add(target(mapping["EventSourceArn"]))
+        allowed = {}
+        for role, statement in self.statements():
+            if "sqs:ReceiveMessage" in many(statement["Action"]):
+                self.assertIn("sqs:DeleteMessage", statement["Action"])
+                self.assertIn("sqs:GetQueueAttributes", statement["Action"])
+                allowed.setdefault(role, set()).update(target(it) for it in many(statement["Resource"]))
+        self.assertEqual(takers, allowed)
+
+
+class Records(unittest.TestCase):
+    def test_tables_are_kept_and_can_be_restored(self):
+        self.assertEqual({"CallsTable", "ObjectsTable", "AccountsTable"}, set(TABLES))
+        self.assertEqual({}, of_type("AWS::DynamoDB::Table"), "which cannot become a global one later")
+        for name, table in TABLES.items():
+            resource = TRANSLATED["Resources"][name]
+            self.assertEqual("RetainExceptOnCreate", resource["DeletionPolicy"], name)
+            self.assertEqual("Retain", resource["UpdateReplacePolicy"], name)
+            self.assertEqual({"AttributeName": "expires_at", "Enabled": True}, table["TimeToLiveSpecification"])
+            self.assertEqual("PAY_PER_REQUEST", table["BillingMode"])
+            self.assertEqual(
+                [("pk", "HASH"), ("sk", "RANGE")], [(it["AttributeName"], it["KeyType"]) for it in table["KeySchema"]]
+            )
+            [replica] = table["Replicas"]
+            self.assertEqual({"Ref": "AWS::Region"}, replica["Region"], name)
+            self.assertEqual({"PointInTimeRecoveryEnabled": True}, replica["PointInTimeRecoverySpecification"])
+            self.assertEqual({"Fn::If": ["IsProtected", True, False]}, replica["DeletionProtectionEnabled"])
+
+    def test_a_first_deployment_that_fails_takes_its_tables_back(self):
+        self.assertEqual("false", TEMPLATE["Parameters"]["DeletionProtection"]["Default"])
+
+    def test_tables_and_a_bucket_that_are_there_can_be_attached(self):
+        for name in (*TABLES, *of_type("AWS::S3::Bucket")):
+            made, existing = f"Makes{name}", f"Existing{name}"
+            self.assertEqual(made, TRANSLATED["Resources"][name]["Condition"])
+            self.assertEqual("", TEMPLATE["Parameters"][existing]["Default"])
+            # Nothing but its own policy is to name it without naming the other.
+            rest = {key: it for key, it in TRANSLATED["Resources"].items() if it.get("Condition") != made}
+            text = json.dumps([rest, TRANSLATED["Outputs"]])
+            named = re.findall(rf'(?:"(?:Ref|Fn::GetAtt)": \[?"{name}"|\$\{{{name}[.}}])', text)
+            self.assertEqual(len(named), len(re.findall(rf'"Fn::If": \["{made}", ', text)), name)
+            self.assertLess(1, len(named), name)
+        # A role may do with what is attached what it may do with the stack's own.
+        for role, statement in self.roles():
+            for resource in many(statement["Resource"]):
+                if "Fn::If" in resource:
+                    condition, own, attached = resource["Fn::If"]
+                    self.assertIn(f"${{Existing{condition.removeprefix('Makes')}}}", json.dumps(attached), role)
+                    for tail in ("/index/due", "/index/day", "/*"):
+                        self.assertEqual(tail in json.dumps(own), tail in json.dumps(attached), (role, resource))
+
+    @staticmethod
+    def roles():
+        return Roles().statements()
+
+    def test_there_are_two_indexes_of_keys(self):
+        indexes = [
+            (name, index["IndexName"], [it["AttributeName"] for it in index["KeySchema"]], index["Projection"])
+            for name, table in TABLES.items()
+            for index in table.get("GlobalSecondaryIndexes", [])
+        ]
+        keys_only = {"ProjectionType": "KEYS_ONLY"}
+        due = ("CallsTable", "due", ["due_shard", "due_at"], keys_only)
+        day = ("CallsTable", "day", ["day", "opened_at"], keys_only)
+        self.assertEqual([due, day], indexes)
+
+    def test_bodies_outlive_the_results_that_need_them(self):
+        rule = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]
+        results = TEMPLATE["Parameters"]["ResultsDays"]["MaxValue"]
+        record = (ROOT / "shared/cloud/src/records/call_record.rs").read_text()
+        [kept_longer] = re.findall(r"KEPT_LONGER: SignedDuration = SignedDuration::from_hours\(24 \* (\d+)\)", record)
+        self.assertGreaterEqual(rule["ExpirationInDays"], results + int(kept_longer))
+
+    def test_t04_what_is_at_rest_is_encrypted(self):
+        # Tables always are; with a key of AWS's own for nothing, with a customer's if they name one.
+        self.assertEqual("", TEMPLATE["Parameters"]["TablesKeyArn"]["Default"])
+        for name, table in TABLES.items():
+            asked, key = table["SSESpecification"]["Fn::If"][:2]
+            self.assertEqual(("HasTablesKey", {"SSEEnabled": True, "SSEType": "KMS"}), (asked, key), name)
+            self.assertEqual(
+                {"KMSMasterKeyId": {"Ref": "TablesKeyArn"}}, table["Replicas"][0]["SSESpecification"]["Fn::If"][1]
+            )
+        for name, queue in QUEUES.items():
+            self.assertIs(True, queue["SqsManagedSseEnabled"], name)
+        for name, bucket in of_type("AWS::S3::Bucket").items():
+            self.assertTrue(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name)
+
+    def test_t04_the_bucket_is_private(self):
+        bucket = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]
+        self.assertEqual({True}, set(bucket["PublicAccessBlockConfiguration"].values()))
+        self.assertEqual(4, len(bucket["PublicAccessBlockConfiguration"]))
+
+    def test_t04_queues_and_buckets_are_there_only_over_tls(self):
+        denied = {}
+        for policy in of_type("AWS::SQS::QueuePolicy").values():
+            denied.update({target(queue): ("sqs:*", policy) for queue in policy["Queues"]})
+        for policy in of_type("AWS::S3::BucketPolicy").values():
+            denied[target(policy["Bucket"])] = ("s3:*", policy)
+        self.assertEqual({*QUEUES, *of_type("AWS::S3::Bucket")}, set(denied))
+        for name, (action, policy) in denied.items():
+            [statement] = policy["PolicyDocument"]["Statement"]
+            said = (statement["Effect"], statement["Principal"], statement["Action"])
+            self.assertEqual(("Deny", "*", action), said, name)
+            self.assertEqual({"Bool": {"aws:SecureTransport": "false"}}, statement["Condition"], name)
+            objects = [it for it in many(statement["Resource"]) if "/*" in json.dumps(it)]
+            self.assertEqual(action == "s3:*", bool(objects), f"{name}: the bucket and what is in it")
+
+
+class Stacks(unittest.TestCase):
+    NAMING = ("QueueName", "LogGroupName", "TableName", "BucketName", "FunctionName", "RoleName", "Name")
+
+    def test_a_second_stack_finds_no_name_taken(self):
+        named = 0
+        for name, it in TRANSLATED["Resources"].items():
+            for key in set(self.NAMING) & set(it["Properties"]):
+                value = it["Properties"][key]
+                if target(value) in {*FUNCTIONS, *ROLES, *of_type("AWS::Logs::LogGroup")} or it["Type"] == "AWS::Route53::RecordSet":
+                    continue  # a reference to a thing, or the name that the owner gave
+                self.assertIn("AWS::StackName", json.dumps(value), f"{name}: {key}")
+                named += 1
+        self.assertGreaterEqual(named, 13)
+
+    def test_what_costs_money_is_tagged(self):
+        mark = {"Key": "application", "Value": "aftercall"}
+        for kind in ("SQS::Queue", "S3::Bucket", "Lambda::Function"):
+            for name, it in of_type(f"AWS::{kind}").items():
+                self.assertIn(mark, it.get("Tags", []), name)
+        for name, table in TABLES.items():
+            self.assertIn(mark, table["Replicas"][0].get("Tags", []), name)
+
+    def test_outputs_tell_what_clients_and_the_operator_need(self):
+        outputs = TEMPLATE["Outputs"]
+        for name, path in (("SoapUrl", "/Service.asmx"), ("WsdlUrl", "/etframework.wsdl"), ("TokenUrl", "/v2/token")):
+            either = [text for text in texts(outputs[name]["Value"]) if text.startswith("https://") or "${Api" in text]
+            self.assertEqual(2, len(either), name)
+            self.assertTrue(all(text.endswith(path) for text in either), name)
+        for name in ("CallsTable", "ObjectsTable", "AccountsTable", "BodiesBucket"):
+            self.assertEqual(name, target(outputs[name]["Value"]))
+
+    def test_an_own_address_is_optional(self):
+        for name, it in TRANSLATED["Resources"].items():
+            if it["Type"].startswith(("AWS::Route53", "AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping")):
+                self.assertIn(it.get("Condition"), ("HasDomain", "HasHostedZone"), name)
+
+    def test_samconfig_answers_what_sam_asks(self):
+        config = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+        self.assertEqual("CAPABILITY_IAM", config["deploy"]["parameters"]["capabilities"])
+        self.assertTrue(config["global"]["parameters"]["stack_name"])
+        self.assertTrue(config["build"]["parameters"]["build_in_source"])
+
+
+class Building(unittest.TestCase):
+    def built_with(self, samconfig, *arguments):
+        """What cargo and sam are asked for."""
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "infra").mkdir()
+            shutil.copy(ROOT / "infra/build", root / "infra/build")
+            (root / "samconfig.toml").write_text(samconfig)
+            for name in ("cargo", "sam"):
+                (root / name).write_text(f'#!/bin/sh\necho "{name} $*"\n')
+                (root / name).chmod(0o755)
+            environment = {"PATH": f"{root}:/usr/bin:/bin", "CARGO_TARGET_DIR": folder}
+            done = subprocess.run(
+                [root / "infra/build", *arguments], env=environment, capture_output=True, text=True, check=True
+            )
+        cargo, sam = done.stdout.splitlines()
+        return "x86_64" if "--arm64" not in cargo else "arm64", sam
+
+    def test_the_processor_of_the_first_deployment_is_that_of_the_second(self):
+        plain = (ROOT / "samconfig.toml").read_text()
+        self.assertEqual(("arm64", "sam build"), self.built_with(plain))
+        override = "--parameter-overrides Architecture="
+        guided = plain + 'parameter_overrides = "MailSender=\\"a@b.example\\" Architecture=\\"x86_64\\""\n'
+        self.assertEqual(("x86_64", f"sam build {override}x86_64"), self.built_with(guided))
+        # What is asked for goes before what was.
+        asked = ("--parameter-overrides", "Architecture=arm64")
+        self.assertEqual(("arm64", f"sam build {override}arm64"), self.built_with(guided, *asked))
+        asked = ("--parameter-overrides", "Architecture=x86_64")
+        self.assertEqual(("x86_64", f"sam build {override}x86_64"), self.built_with(plain, *asked))
+        self.assertEqual("arm64", self.built_with(plain + '# Architecture=x86_64\n')[0])
+
+
+class Texts(unittest.TestCase):
+    def test_schedule_expressions(self):
+        schedules = of_type("AWS::Scheduler::Schedule")
+        self.assertEqual(["TimekeeperFunctionMinute"], list(schedules))
+        for name, schedule in schedules.items():
+            expression = schedule["ScheduleExpression"]
+            found = re.fullmatch(r"rate\((\d+) (minute|minutes|hour|hours|day|days)\)", expression)
+            self.assertTrue(found, f"{name}: {expression}")
+            self.assertEqual(found.group(1) != "1", found.group(2).endswith("s"), f"{name}: {expression}")
+
+    def test_json_inside_strings(self):
+        found = 0
+        for text in texts(TRANSLATED["Resources"]):
+            if text.lstrip().startswith(("{", "[")) and not text.startswith("{ $."):
+                json.loads(re.sub(r"\$\{[^}]*\}", "x", text))
+                found += 1
+        self.assertGreaterEqual(found, 1, "the access log's format at least")
+
+    def test_descriptions_are_sentences_without_secrets(self):
+        for name, parameter in TEMPLATE["Parameters"].items():
+            self.assertRegex(parameter["Description"], r"^[A-Z].*\.$|^[A-Z].*[a-z]$", name)
+
+    def test_only_the_mail_sender_needs_an_answer(self):
+        without = [name for name, parameter in TEMPLATE["Parameters"].items() if "Default" not in parameter]
+        self.assertEqual(["MailSender"], without)
+
+    def test_the_form_asks_for_every_parameter_once(self):
+        groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        asked = [name for group in groups for name in group["Parameters"]]
+        self.assertEqual(sorted(TEMPLATE["Parameters"]), sorted(asked))
+
+
+class Alarms(unittest.TestCase):
+    @staticmethod
+    def looks(alarm):
+        """Each metric that an alarm looks at: of what, and which."""
+        for metric in [it["MetricStat"]["Metric"] for it in alarm.get("Metrics", []) if "MetricStat" in it] or [alarm]:
+            of = [target(it["Value"]) or it["Value"] for it in metric.get("Dimensions", [])]
+            yield "/".join(of), metric["MetricName"]
+
+    def test_every_thing_that_can_fail_is_watched(self):
+        watched = {look for alarm in ALARMS.values() for look in self.looks(alarm)}
+        expected = {(name, "ApproximateNumberOfMessagesVisible") for name in QUEUES}
+        expected |= {(name, "NumberOfMessagesDeleted") for name in set(QUEUES) - DEAD_LETTERS}
+        expected |= {(name, metric) for name in FUNCTIONS for metric in ("Errors", "Throttles")}
+        expected |= {(name, f"{it}ThrottleEvents") for name in (*TABLES, "CallsTable/due") for it in ("Read", "Write")}
+        expected |= {("TimekeeperFunction", "Invocations"), ("Api", "Count"), ("Api", "4xx")}
+        expected |= {("", "OldestDueSeconds"), ("", "Unanswered"), ("", "SchedulesFailed")}
+        self.assertEqual(expected, watched)
+
+    def test_nobody_is_called_for_nothing(self):
+        for name, alarm in ALARMS.items():
+            # The age of the oldest message counts those in flight: calls that are held until their time.
+            self.assertNotIn("ApproximateAgeOfOldestMessage", json.dumps(alarm), name)
+            wanted = "breaching" if name == "TimekeeperSilentAlarm" else "notBreaching"
+            self.assertEqual(wanted, alarm["TreatMissingData"], name)
+            periods = [it["MetricStat"]["Period"] for it in alarm.get("Metrics", []) if "MetricStat" in it]
+            for period in periods or [alarm["Period"]]:
+                self.assertGreaterEqual(period, MINUTE, name)
+
+    def test_a_timekeeper_that_is_dead_is_missed(self):
+        alarm = ALARMS["TimekeeperSilentAlarm"]
+        self.assertEqual(("LessThanThreshold", 1, "Sum"), tuple(alarm[it] for it in ("ComparisonOperator", "Threshold", "Statistic")))
+        self.assertEqual(300, alarm["Period"] * alarm["EvaluationPeriods"])
+
+    def test_what_is_looked_for_in_logs_is_what_is_logged(self):
+        code = "\n".join(path.read_text() for folder in ("shared", "functions") for path in (ROOT / folder).rglob("src/**/*.rs"))
+        filters = of_type("AWS::Logs::MetricFilter")
+        looked_at = {metric for alarm in ALARMS.values() for _, metric in self.looks(alarm)}
+        for name, it in filters.items():
+            phrase = it["FilterPattern"].strip('"')
+            if found := re.fullmatch(r"\{ \$\.(\w+) = \* \}", it["FilterPattern"]):
+                self.assertRegex(code, rf"\b{found.group(1)}\b", name)
+            else:
+                self.assertIn(phrase, code, name)
+            [transformation] = it["MetricTransformations"]
+            self.assertIn(transformation["MetricName"], looked_at, name)
+            self.assertEqual({"Fn::Sub": "Aftercall/${AWS::StackName}"}, transformation["MetricNamespace"])
+
+    def test_every_alarm_links_to_its_section_for_the_operator(self):
+        sections = {}
+        for section in re.split(r"^#+ ", OPERATING, flags=re.MULTILINE)[1:]:
+            title = section.splitlines()[0]
+            sections[re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")] = section
+        for name, alarm in ALARMS.items():
+            found = re.fullmatch(r"[A-Z].*\. See docs/operating\.md#([a-z-]+)", alarm["AlarmDescription"])
+            self.assertTrue(found, f"{name}: {alarm['AlarmDescription']}")
+            self.assertIn(found.group(1), sections, name)
+            self.assertIn(f"`{name}`", sections[found.group(1)], name)
+        named = set(re.findall(r"`(\w+Alarm)`", OPERATING)) - set(TEMPLATE["Parameters"])
+        self.assertEqual(set(), named - set(ALARMS), "alarms that are no more")
+
+
+class Secrets(unittest.TestCase):
+    def test_no_account_number_and_no_key(self):
+        text = Path(os.environ["TEMPLATE"]).read_text() + (ROOT / "samconfig.toml").read_text()
+        self.assertNotRegex(text, r"\b\d{12}\b")
+        self.assertNotRegex(text, r"AKIA[A-Z0-9]{16}")
+
+
+if __name__ == "__main__":
+    unittest.main()
