@@ -19,6 +19,9 @@ const STOPPED: &str = "the function stopped between handing it over and noting t
 /// Why a mail failed that was never handed over.
 const UNREADABLE: &str = "its record is not readable";
 
+/// Why a mail failed, or is unknown, of which invocations have died.
+const GIVEN_UP: &str = "the function ended before it was done with it, each time";
+
 /// How one mail stands after it has been looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stands {
@@ -46,6 +49,31 @@ pub(super) async fn look(cloud: &Cloud, mail: &MailRecord) -> Stands {
             settled(unknown.map(|_| Stands::Done))
         }
         MailState::Pending => Stands::Open,
+    }
+}
+
+/// Whether an invocation can have died of it.
+pub(super) fn is_under_way(mail: &MailRecord) -> bool {
+    match mail.state {
+        MailState::Pending | MailState::Sending(_) => true,
+        MailState::Sent(_) | MailState::Failed | MailState::Unknown => false,
+    }
+}
+
+/// It is not tried again: it failed if it was never handed over, or else nobody knows.
+pub(super) async fn give_up(cloud: &Cloud, mail: &MailRecord) -> Result<(), Error> {
+    let (conversation, number) = (&mail.conversation, mail.number);
+    let state = match mail.state {
+        MailState::Sending(_) => MailState::Unknown,
+        MailState::Pending | MailState::Sent(_) | MailState::Failed | MailState::Unknown => {
+            MailState::Failed
+        }
+    };
+    error!(%conversation, number, "mail is given up");
+    match note(cloud, mail, state, Some(GIVEN_UP)).await {
+        Ok(_) => Ok(()),
+        Err(CommitError::Conflict) => Err(Error::Conflict(1)),
+        Err(CommitError::Cloud(error)) => Err(error),
     }
 }
 

@@ -15,6 +15,15 @@ pub struct LocatedCall {
     pub call: Call,
 }
 
+/// What a RequestID stands for, where a call by itself is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SingleCall {
+    /// A call alone, or a conversation of one.
+    Conversation(ConversationKey),
+    PartOfConversation,
+    Unknown,
+}
+
 impl CallRecord {
     /// Those calls of a conversation that count, from one on, in order, wherever they are kept.
     pub(crate) async fn counted_from(
@@ -99,6 +108,28 @@ impl Cloud {
             .into_iter()
             .find(|call| call.request_id == *request_id);
         Ok(call.map(|call| LocatedCall { header, call }))
+    }
+
+    /// The conversation of one that the call of a RequestID is: one that was named is as good as a
+    /// call alone, of which nobody asks here whether it is there.
+    pub async fn single_of_request(
+        &self,
+        account: &AccountId,
+        request_id: &RequestId,
+    ) -> Result<SingleCall, Error> {
+        let key = ConversationKey::of_request(account, request_id);
+        let Some(item) = self.calls.get(&Key::new(&key.0, "REQUEST")).await? else {
+            return Ok(SingleCall::Conversation(key));
+        };
+        let key = Pointer::from_item(item)?.conversation;
+        let header = self.conversation_record(&key).await?;
+        Ok(
+            match header.map(|found| found.conversation.calls_in_conversation.get()) {
+                Some(1) => SingleCall::Conversation(key),
+                Some(_) => SingleCall::PartOfConversation,
+                None => SingleCall::Unknown,
+            },
+        )
     }
 
     /// The conversation that a caller names.

@@ -57,6 +57,8 @@ pub struct MailsRecord {
     pub count: u32,
     /// Mails up to here need no more looking at.
     pub done_through: u32,
+    /// When somebody must look again; `None`: there is nothing left to do.
+    pub due: Option<Timestamp>,
 }
 
 fn mail_prefix(sequence: SequenceCode) -> String {
@@ -133,8 +135,7 @@ impl MailsRecord {
         Key::new(&conversation.0, format!("MAILS#{:010}", sequence.get()))
     }
 
-    /// `due`: when somebody must look again; `None` once there is nothing left.
-    pub(crate) fn to_item(&self, due: Option<Timestamp>, expires: Timestamp) -> Item {
+    pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         let writing = ItemWriter::new(self.key())
             .number("version", self.version)
             .text("account", &self.account.0)
@@ -142,7 +143,7 @@ impl MailsRecord {
             .number("count", self.count)
             .number("done_through", self.done_through)
             .expires(Some(expires));
-        match due {
+        match self.due {
             Some(due) => writing.due(&due_shard(&self.conversation), due),
             None => writing,
         }
@@ -159,6 +160,7 @@ impl MailsRecord {
             version: item.number("version")?,
             count: item.number("count")?,
             done_through: item.number("done_through")?,
+            due: item.time("due_at").ok(),
         })
     }
 
@@ -200,11 +202,16 @@ mod tests {
             version: 1,
             count: 2_500,
             done_through: 7,
+            due: Some(at),
         };
-        let read = MailsRecord::from_item(mails.to_item(Some(at), at));
-        assert_eq!(read.expect("readable"), mails);
-        assert!(
-            MailsRecord::is_at(&mails.key()) && !mails.to_item(None, at).contains_key("due_at")
-        );
+        let done = MailsRecord {
+            due: None,
+            ..mails.clone()
+        };
+        for mails in [&mails, &done] {
+            let read = MailsRecord::from_item(mails.to_item(at));
+            assert_eq!(read.expect("readable"), *mails);
+        }
+        assert!(MailsRecord::is_at(&mails.key()) && !done.to_item(at).contains_key("due_at"));
     }
 }
