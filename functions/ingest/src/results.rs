@@ -103,7 +103,7 @@ impl Looking<'_> {
     ) -> Result<Option<Cursor>, Error> {
         let began = self.cloud.now();
         while let Some(account) = self.accounts.get(cursor.account) {
-            let query = self.kind.list_query(account, range).within_reach(began);
+            let query = self.kind.list_query(account, range);
             loop {
                 let from = cursor.listed.clone().unwrap_or_default();
                 let list = self.cloud.conversation_list();

@@ -53,7 +53,6 @@ async fn list(
             name_prefix: wanted.prefix.clone(),
         },
     };
-    let query = query.within_reach(now);
     let mut found = Vec::new();
     let mut cursor = ListCursor::default();
     while found.len() < wanted.limit {

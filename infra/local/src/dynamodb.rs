@@ -28,7 +28,7 @@ use crate::disk::Disk;
 use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
 use crate::held;
-use crate::names::{CALLS_TABLE, DAY_INDEX, DUE_INDEX};
+use crate::names::{ACCOUNT_INDEX, CALLS_TABLE, DUE_INDEX};
 use crate::refused_write;
 use crate::usage::Usage;
 
@@ -180,7 +180,7 @@ impl DynamoDb {
         if with_indexes {
             attributes.push(json!({ "AttributeName": "due_shard", "AttributeType": "S" }));
             attributes.push(json!({ "AttributeName": "due_at", "AttributeType": "N" }));
-            attributes.push(json!({ "AttributeName": "day", "AttributeType": "S" }));
+            attributes.push(json!({ "AttributeName": "account_share", "AttributeType": "S" }));
             attributes.push(json!({ "AttributeName": "opened_at", "AttributeType": "N" }));
         }
         let mut request = json!({
@@ -195,7 +195,7 @@ impl DynamoDb {
         if with_indexes {
             request["GlobalSecondaryIndexes"] = json!([
                 keys_only(DUE_INDEX, "due_shard", "due_at"),
-                keys_only(DAY_INDEX, "day", "opened_at"),
+                keys_only(ACCOUNT_INDEX, "account_share", "opened_at"),
             ]);
         }
         match self.engine.create_table(serde_json::from_value(request)?) {

@@ -8,7 +8,7 @@ use dynoxide::types::{CapacityDetail, ConsumedCapacity};
 use serde_json::Value;
 
 use crate::aws_request::Service;
-use crate::names::DAY_INDEX;
+use crate::names::ACCOUNT_INDEX;
 use crate::{held, prices};
 
 /// SQS counts one request for each of these.
@@ -34,7 +34,7 @@ pub struct Used {
     pub requests: f64,
     pub table_writes: f64,
     pub index_writes: f64,
-    /// Of the index of conversations by account and day, which serves lists and no call.
+    /// Of the index of conversations by account and time, which serves lists and no call.
     pub list_writes: f64,
     pub table_reads: f64,
     pub index_reads: f64,
@@ -71,7 +71,7 @@ impl Usage {
             let indexes = [&one.global_secondary_indexes, &one.local_secondary_indexes];
             let index: f64 = indexes.into_iter().flatten().map(units_of_all).sum();
             let list = one.global_secondary_indexes.as_ref();
-            let list = list.and_then(|indexes| indexes.get(DAY_INDEX));
+            let list = list.and_then(|indexes| indexes.get(ACCOUNT_INDEX));
             let list = list.map_or(0.0, |index| index.capacity_units);
             // A query of an index names the table without units of its own.
             let whole = one

@@ -182,7 +182,7 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
     assert_eq!(lines(&used), expected);
 }
 
-/// A conversation is listed by account and day from its first call on, whatever becomes of it.
+/// A conversation is listed by account and time from its first call on, whatever becomes of it.
 #[tokio::test(start_paused = true)]
 async fn being_listed_costs_one_write_unit_for_a_conversation() {
     let single = || call().creating(subscriber("ann")).calling_back(ADDRESS);

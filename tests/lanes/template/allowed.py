@@ -13,7 +13,7 @@ from pathlib import Path
 NAMES = {
     "aftercall-calls": "CallsTable",
     "aftercall-calls/index/due": "CallsTable/index/due",
-    "aftercall-calls/index/day": "CallsTable/index/day",
+    "aftercall-calls/index/account": "CallsTable/index/account",
     "aftercall-objects": "ObjectsTable",
     "aftercall-accounts": "AccountsTable",
     "aftercall-high.fifo": "HighQueue",
@@ -47,7 +47,7 @@ def names(resource):
     text = json.dumps(resource)
     if resource == "*":
         return "account"
-    for index in ("due", "day"):
+    for index in ("due", "account"):
         if f"/index/{index}" in text:
             return f"CallsTable/index/{index}"
     if "MailSender" in text:

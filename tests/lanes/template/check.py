@@ -478,7 +478,7 @@ class Records(unittest.TestCase):
                 if "Fn::If" in resource:
                     condition, own, attached = resource["Fn::If"]
                     self.assertIn(f"${{Existing{condition.removeprefix('Makes')}}}", json.dumps(attached), role)
-                    for tail in ("/index/due", "/index/day", "/*"):
+                    for tail in ("/index/due", "/index/account", "/*"):
                         self.assertEqual(tail in json.dumps(own), tail in json.dumps(attached), (role, resource))
 
     @staticmethod
@@ -493,8 +493,8 @@ class Records(unittest.TestCase):
         ]
         keys_only = {"ProjectionType": "KEYS_ONLY"}
         due = ("CallsTable", "due", ["due_shard", "due_at"], keys_only)
-        day = ("CallsTable", "day", ["day", "opened_at"], keys_only)
-        self.assertEqual([due, day], indexes)
+        account = ("CallsTable", "account", ["account_share", "opened_at"], keys_only)
+        self.assertEqual([due, account], indexes)
 
     def test_bodies_outlive_the_results_that_need_them(self):
         rule = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]

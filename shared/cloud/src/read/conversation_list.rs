@@ -1,6 +1,6 @@
 //! Conversations of an account by the time at which they were opened, page by page, without a scan.
 //!
-//! Each day has twenty parts in the index, which are read side by side and merged by time. Then the
+//! An account has twenty parts in the index, which are read side by side and merged by time. Then the
 //! headers are read, since only they say how a conversation stands. What a page looks at is bounded
 //! by [`EXAMINED_MAX`], however few of it the filter admits: such a page may be empty and have a next.
 
@@ -8,31 +8,23 @@ use std::collections::{BTreeMap, HashMap};
 
 use calls::{AccountId, QueuePriority};
 use futures_util::future::try_join_all;
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 pub use crate::aws::table::ListOrder;
-use crate::aws::table::{BATCH_GET_MAX, DayEntries, DayEntry, Key, Table, WantedOfPart};
-use crate::by_day::{Gathering, day_of, part};
+use crate::aws::table::{BATCH_GET_MAX, Key, ListEntries, ListEntry, Table, WantedOfPart};
+use crate::by_account::{Gathering, part};
 use crate::error::Error;
 use crate::read::state::ConversationState;
 use crate::records::conversation_record::ConversationRecord;
 
-/// Entries of a part that are read in one request: those of all parts of a day are what one batch of
-/// headers takes, and somewhat more.
+/// Entries of a part that are read in one request: those of all parts are what one batch of headers
+/// takes, and somewhat more.
 const OF_PART: i32 = 12;
 
-/// Most conversations that a page looks at, and four times as many parts of days: some seconds of work,
-/// and less than a thousandth of a dollar.
+/// Most conversations that a page looks at: a second of work, and less than a thousandth of a dollar.
 const EXAMINED_MAX: usize = 2_000;
-
-/// What the parts of an empty day count for among these.
-const DAY_COUNTS_FOR: usize = 5;
-
-/// Older ones are not looked for: their calls and results have expired long before.
-const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 /// Lists the conversations of a table of calls.
 #[derive(Clone)]
@@ -72,12 +64,9 @@ pub struct ConversationFilter {
     pub name_prefix: Option<String>,
 }
 
-/// Where a list goes on: per part of its day the last entry that has been looked at.
+/// Where a list goes on: per part the last entry that has been looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListCursor {
-    day: Option<Date>,
-    parts: BTreeMap<char, Place>,
-}
+pub struct ListCursor(BTreeMap<char, Place>);
 
 /// An entry, as short as it can be said: its part says the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +89,7 @@ pub struct ListPage {
 /// An entry, and the share of its part.
 struct Shared {
     share: char,
-    entry: DayEntry,
+    entry: ListEntry,
 }
 
 impl Cloud {
@@ -129,37 +118,20 @@ impl ConversationList {
     ) -> Result<ListPage, Error> {
         let mut page = ListPage::default();
         let mut examined = 0;
-        let mut day = cursor.day.or_else(|| query.first_day());
-        while let Some(at) = day {
-            cursor.day = Some(at);
-            loop {
-                let entries = self.entries(query, at, &cursor).await?;
-                let count = entries.len();
-                if self
-                    .take(query, entries, &mut cursor, &mut page, size)
-                    .await?
-                {
-                    page.next = Some(cursor);
-                    return Ok(page);
-                }
-                examined += count.max(DAY_COUNTS_FOR);
-                if count == 0 {
-                    break;
-                }
-                if examined >= EXAMINED_MAX {
-                    page.next = Some(cursor);
-                    return Ok(page);
-                }
+        loop {
+            let entries = self.entries(query, &cursor).await?;
+            if entries.is_empty() {
+                return Ok(page);
             }
-            day = query.day_behind(at);
-            cursor.parts.clear();
-            if examined >= EXAMINED_MAX && day.is_some() {
-                cursor.day = day;
+            examined += entries.len();
+            let is_full = self
+                .take(query, entries, &mut cursor, &mut page, size)
+                .await?;
+            if is_full || examined >= EXAMINED_MAX {
                 page.next = Some(cursor);
                 return Ok(page);
             }
         }
-        Ok(page)
     }
 
     /// Takes those that the filter admits; `true`: the page is full.
@@ -182,7 +154,7 @@ impl ConversationList {
                 return Ok(true);
             }
             let place = Place(entry.opened_at.as_millisecond(), entry.key.pk.clone());
-            cursor.parts.insert(share, place);
+            cursor.0.insert(share, place);
             // One that is not there has expired since.
             let header = headers.remove(&entry.key.pk);
             if let Some(record) = header.filter(|header| query.admits(header)) {
@@ -194,19 +166,13 @@ impl ConversationList {
         Ok(page.conversations.len() >= size)
     }
 
-    /// The next entries of a day, over all its parts, in order; at most a batch of headers.
-    async fn entries(
-        &self,
-        query: &ListQuery,
-        day: Date,
-        cursor: &ListCursor,
-    ) -> Result<Vec<Shared>, Error> {
+    /// The next entries over all parts, in order; at most a batch of headers.
+    async fn entries(&self, query: &ListQuery, cursor: &ListCursor) -> Result<Vec<Shared>, Error> {
         let parts = [Gathering::Quick, Gathering::Long].into_iter();
         let parts = parts.flat_map(|gathering| {
             let from = query.from_for(gathering);
-            let is_there = day >= day_of(from);
-            let shares = gathering.shares().filter(move |_| is_there);
-            shares.map(move |share| self.of_part(query, day, share, from, cursor))
+            let shares = gathering.shares();
+            shares.map(move |share| self.of_part(query, share, from, cursor))
         });
         let mut entries = Vec::new();
         // Behind the last one of a part that goes on, nothing is known of that part.
@@ -240,13 +206,12 @@ impl ConversationList {
     async fn of_part(
         &self,
         query: &ListQuery,
-        day: Date,
         share: char,
         from: Timestamp,
         cursor: &ListCursor,
-    ) -> Result<(char, DayEntries), Error> {
-        let part = part(&query.account, day, share);
-        let behind = cursor.parts.get(&share).and_then(Place::entry);
+    ) -> Result<(char, ListEntries), Error> {
+        let part = part(&query.account, share);
+        let behind = cursor.0.get(&share).and_then(Place::entry);
         let wanted = WantedOfPart {
             part: &part,
             from,
@@ -255,49 +220,17 @@ impl ConversationList {
             behind: behind.as_ref(),
             limit: OF_PART,
         };
-        Ok((share, self.calls.of_day(&wanted).await?))
+        Ok((share, self.calls.of_part(&wanted).await?))
     }
 }
 
 impl ListQuery {
-    /// The same without what has expired long ago, or is still to come.
-    #[must_use]
-    pub fn within_reach(mut self, now: Timestamp) -> Self {
-        self.from = self.from.max(now - LISTED_FOR);
-        self.to = self.to.min(now + SignedDuration::from_mins(1));
-        self
-    }
-
     fn from_for(&self, gathering: Gathering) -> Timestamp {
         let back = match self.look_back {
             LookBack::Nothing => SignedDuration::ZERO,
             LookBack::CallsAnd(more) => gathering.longest() + more,
         };
         self.from.checked_sub(back).unwrap_or(Timestamp::MIN)
-    }
-
-    fn days(&self) -> (Date, Date) {
-        let from = self.from_for(Gathering::Quick);
-        let from = from.min(self.from_for(Gathering::Long));
-        (day_of(from), day_of(self.to))
-    }
-
-    fn first_day(&self) -> Option<Date> {
-        let (first, last) = self.days();
-        let day = match self.order {
-            ListOrder::OldestFirst => first,
-            ListOrder::NewestFirst => last,
-        };
-        (first <= last).then_some(day)
-    }
-
-    fn day_behind(&self, day: Date) -> Option<Date> {
-        let (first, last) = self.days();
-        let day = match self.order {
-            ListOrder::OldestFirst => day.tomorrow(),
-            ListOrder::NewestFirst => day.yesterday(),
-        };
-        day.ok().filter(|day| (first..=last).contains(day))
     }
 
     fn admits(&self, header: &ConversationRecord) -> bool {
@@ -326,8 +259,8 @@ impl ListQuery {
 }
 
 impl Place {
-    fn entry(&self) -> Option<DayEntry> {
-        Some(DayEntry {
+    fn entry(&self) -> Option<ListEntry> {
+        Some(ListEntry {
             key: ConversationRecord::table_key(&calls::ConversationKey(self.1.clone())),
             opened_at: Timestamp::from_millisecond(self.0).ok()?,
         })

@@ -15,7 +15,7 @@ use calls::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::table::{Key, Table, key_of};
-use crate::by_day;
+use crate::by_account;
 use crate::conversation::outbox::REPLY_TRIED_MAX;
 pub use crate::due::parked_shard;
 use crate::error::Error;
@@ -105,8 +105,8 @@ impl ConversationRecord {
         let conversation = &self.conversation;
         let writing = ItemWriter::new(Self::table_key(&self.key))
             .number("version", self.version)
-            .of_day(
-                &by_day::part_of(&self.key, conversation, self.opened_at),
+            .listed(
+                &by_account::part_of(&self.key, conversation),
                 self.opened_at,
             )
             .text("account", &conversation.account.0)

@@ -130,9 +130,9 @@ impl ItemWriter {
             .number("due_at", at.as_millisecond())
     }
 
-    /// In the index of conversations by account and day.
-    pub(crate) fn of_day(self, part: &str, opened_at: Timestamp) -> Self {
-        self.text("day", part)
+    /// In the index of conversations by account and time.
+    pub(crate) fn listed(self, part: &str, opened_at: Timestamp) -> Self {
+        self.text("account_share", part)
             .number("opened_at", opened_at.as_millisecond())
     }
 

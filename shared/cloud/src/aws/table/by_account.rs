@@ -1,4 +1,4 @@
-//! The index of conversations by account and day, one part at a time.
+//! The index of conversations by account and time, one part at a time.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::records::item::Item;
 
 /// The index, and its two attributes.
-const INDEX: &str = "day";
-const PART: &str = "day";
+const INDEX: &str = "account";
+const PART: &str = "account_share";
 const OPENED_AT: &str = "opened_at";
 
 /// In which order conversations are listed.
@@ -26,27 +26,27 @@ pub(crate) struct WantedOfPart<'a> {
     pub(crate) to: Timestamp,
     pub(crate) order: ListOrder,
     /// Only those behind this one.
-    pub(crate) behind: Option<&'a DayEntry>,
+    pub(crate) behind: Option<&'a ListEntry>,
     pub(crate) limit: i32,
 }
 
 /// An entry of the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DayEntry {
+pub(crate) struct ListEntry {
     pub(crate) key: Key,
     pub(crate) opened_at: Timestamp,
 }
 
 /// Entries of a part, in order.
-pub(crate) struct DayEntries {
-    pub(crate) entries: Vec<DayEntry>,
+pub(crate) struct ListEntries {
+    pub(crate) entries: Vec<ListEntry>,
     /// Whether there may be more behind them.
     pub(crate) is_cut_off: bool,
 }
 
 impl Table {
     /// Lags behind the records, by less than a second as a rule.
-    pub(crate) async fn of_day(&self, wanted: &WantedOfPart<'_>) -> Result<DayEntries, Error> {
+    pub(crate) async fn of_part(&self, wanted: &WantedOfPart<'_>) -> Result<ListEntries, Error> {
         let number = |at: Timestamp| AttributeValue::N(at.as_millisecond().to_string());
         let start = wanted.behind.map(|behind| {
             let mut start = key_item(&behind.key);
@@ -59,8 +59,9 @@ impl Table {
             .query()
             .table_name(&self.name)
             .index_name(INDEX)
-            .key_condition_expression("#day = :part AND opened_at BETWEEN :first AND :last")
-            .expression_attribute_names("#day", PART)
+            .key_condition_expression(
+                "account_share = :part AND opened_at BETWEEN :first AND :last",
+            )
             .expression_attribute_values(":part", AttributeValue::S(wanted.part.to_owned()))
             .expression_attribute_values(":first", number(wanted.from))
             .expression_attribute_values(":last", number(wanted.to))
@@ -71,16 +72,16 @@ impl Table {
             .await
             .map_err(|error| self.out_of_reach("Query", error))?;
         let items = answer.items.unwrap_or_default();
-        Ok(DayEntries {
+        Ok(ListEntries {
             entries: items.iter().filter_map(entry).collect(),
             is_cut_off: answer.last_evaluated_key.is_some(),
         })
     }
 }
 
-fn entry(item: &Item) -> Option<DayEntry> {
+fn entry(item: &Item) -> Option<ListEntry> {
     let opened_at = item.get(OPENED_AT)?.as_n().ok()?.parse().ok()?;
-    Some(DayEntry {
+    Some(ListEntry {
         key: key_of(item)?,
         opened_at: Timestamp::from_millisecond(opened_at).ok()?,
     })

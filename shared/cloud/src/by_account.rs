@@ -1,17 +1,16 @@
-//! The index of conversations by account and day: which part of it a conversation is listed in.
+//! The index of conversations by account and time: which part of it a conversation is listed in.
 //!
-//! A part is a partition key of the index: an account, the day (UTC) on which the conversation was
-//! opened, and a share of the conversations' keys. An entry is one write unit, made with the header
-//! and never changed: state and priority are read from the header. A part takes 1,000 writes a second,
-//! so that sixteen shares take what an account opens at some 5,000 a second at a third of that.
+//! A part is a partition key of the index: an account and a share of its conversations' keys; in it they
+//! lie by the time at which they were opened. An entry is one write unit, made with the header and never
+//! changed: state and priority are read from the header. A part takes 1,000 writes a second, so that
+//! sixteen shares take what an account opens at some 5,000 a second at a third of that. A day is no part
+//! of the key: it would spare no write, and make a range of days as many requests longer.
 //!
 //! Calls are found by the time of their arrival, which is not long after their conversation was opened,
 //! but for conversations of many calls: these have shares of their own, where one looks further back.
 
 use calls::{AccountId, Conversation, ConversationKey};
-use jiff::civil::Date;
-use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 /// Of conversations whose calls come within [`QUICK_GATHERING`].
 const QUICK_SHARES: &str = "0123456789abcdef";
@@ -28,7 +27,7 @@ pub(crate) const QUICK_GATHERING: SignedDuration = SignedDuration::from_mins(5 *
 /// The same for any conversation.
 pub(crate) const LONG_GATHERING: SignedDuration = SignedDuration::from_hours(834);
 
-/// The shares of the conversations of a day.
+/// The shares of the conversations of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gathering {
     Quick,
@@ -53,11 +52,7 @@ impl Gathering {
 }
 
 /// The part that a conversation is listed in.
-pub(crate) fn part_of(
-    key: &ConversationKey,
-    conversation: &Conversation,
-    opened_at: Timestamp,
-) -> String {
+pub(crate) fn part_of(key: &ConversationKey, conversation: &Conversation) -> String {
     let digit = key.0.chars().next_back();
     let digit = digit.and_then(|digit| digit.to_digit(16)).unwrap_or(0);
     let shares = match conversation.calls_in_conversation.get() <= QUICK_CALLS_MAX {
@@ -66,19 +61,14 @@ pub(crate) fn part_of(
     };
     let number = usize::try_from(digit).unwrap_or(0) % shares.len();
     let share = shares.chars().nth(number).unwrap_or('0');
-    part(&conversation.account, day_of(opened_at), share)
+    part(&conversation.account, share)
 }
 
-/// The partition key. What follows the account is always ten characters, so that no two accounts
-/// have one in common.
-pub(crate) fn part(account: &AccountId, day: Date, share: char) -> String {
+/// The partition key. What follows the account is always two characters, so that no two accounts have
+/// one in common.
+pub(crate) fn part(account: &AccountId, share: char) -> String {
     let AccountId(account) = account;
-    let day = day.strftime("%Y%m%d");
-    format!("{account}#{day}{share}")
-}
-
-pub(crate) fn day_of(at: Timestamp) -> Date {
-    Offset::UTC.to_datetime(at).date()
+    format!("{account}#{share}")
 }
 
 #[cfg(test)]
@@ -88,6 +78,7 @@ mod tests {
     use calls::Digest;
     use calls::call::CALLS_MAX;
     use calls::conversation::SILENCE_MAX;
+    use jiff::Timestamp;
 
     use super::*;
 
@@ -99,17 +90,17 @@ mod tests {
             let account = AccountId("7001".to_owned());
             let mut counts: BTreeMap<String, u32> = gathering
                 .shares()
-                .map(|share| (part(&account, day_of(at), share), 0))
+                .map(|share| (part(&account, share), 0))
                 .collect();
             for number in 0..16_000 {
                 let Digest(hash) = Digest::of(format!("{number}").as_bytes());
                 let conversation = opened(calls, at);
-                let part = part_of(&ConversationKey(hash), &conversation, at);
+                let part = part_of(&ConversationKey(hash), &conversation);
                 *counts.get_mut(&part).expect("one of all") += 1;
             }
             let is_even = |count: &u32| (each * 4 / 5..each * 6 / 5).contains(count);
             assert!(counts.values().all(is_even), "{counts:?}");
-            assert!(counts.keys().all(|part| part.starts_with("7001#20261128")));
+            assert!(counts.keys().all(|part| part.starts_with("7001#")));
         }
     }
 
