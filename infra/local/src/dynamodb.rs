@@ -27,10 +27,9 @@ use crate::clock::LocalClock;
 use crate::disk::Disk;
 use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
-use crate::held;
-use crate::names::{ACCOUNT_INDEX, CALLS_TABLE, DUE_INDEX};
 use crate::refused_write;
 use crate::usage::Usage;
+use crate::{held, product_tables};
 
 /// The tables. Clones share them.
 #[derive(Clone)]
@@ -172,32 +171,7 @@ impl DynamoDb {
 
     /// Creates one of the product's tables, unless it is there.
     pub(crate) fn create_product_table(&self, table: &str) -> anyhow::Result<()> {
-        let with_indexes = table == CALLS_TABLE;
-        let mut attributes = vec![
-            json!({ "AttributeName": "pk", "AttributeType": "S" }),
-            json!({ "AttributeName": "sk", "AttributeType": "S" }),
-        ];
-        if with_indexes {
-            attributes.push(json!({ "AttributeName": "due_shard", "AttributeType": "S" }));
-            attributes.push(json!({ "AttributeName": "due_at", "AttributeType": "N" }));
-            attributes.push(json!({ "AttributeName": "account_share", "AttributeType": "S" }));
-            attributes.push(json!({ "AttributeName": "opened_at", "AttributeType": "N" }));
-        }
-        let mut request = json!({
-            "TableName": table,
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": attributes,
-            "KeySchema": [
-                { "AttributeName": "pk", "KeyType": "HASH" },
-                { "AttributeName": "sk", "KeyType": "RANGE" },
-            ],
-        });
-        if with_indexes {
-            request["GlobalSecondaryIndexes"] = json!([
-                keys_only(DUE_INDEX, "due_shard", "due_at"),
-                keys_only(ACCOUNT_INDEX, "account_share", "opened_at"),
-            ]);
-        }
+        let request = product_tables::definition(table);
         match self.engine.create_table(serde_json::from_value(request)?) {
             Ok(_) => {}
             Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
@@ -297,18 +271,6 @@ impl std::fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DynamoDb")
     }
-}
-
-/// An index of a table that has nothing but keys.
-fn keys_only(name: &str, partition: &str, sort: &str) -> Value {
-    json!({
-        "IndexName": name,
-        "KeySchema": [
-            { "AttributeName": partition, "KeyType": "HASH" },
-            { "AttributeName": sort, "KeyType": "RANGE" },
-        ],
-        "Projection": { "ProjectionType": "KEYS_ONLY" },
-    })
 }
 
 /// The engine's log, beside its file.

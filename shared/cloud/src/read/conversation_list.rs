@@ -170,7 +170,7 @@ impl ConversationList {
     async fn entries(&self, query: &ListQuery, cursor: &ListCursor) -> Result<Vec<Shared>, Error> {
         let parts = [Gathering::Quick, Gathering::Long].into_iter();
         let parts = parts.flat_map(|gathering| {
-            let from = query.from_for(gathering);
+            let from = query.begin_for(gathering);
             let shares = gathering.shares();
             shares.map(move |share| self.of_part(query, share, from, cursor))
         });
@@ -225,7 +225,7 @@ impl ConversationList {
 }
 
 impl ListQuery {
-    fn from_for(&self, gathering: Gathering) -> Timestamp {
+    fn begin_for(&self, gathering: Gathering) -> Timestamp {
         let back = match self.look_back {
             LookBack::Nothing => SignedDuration::ZERO,
             LookBack::CallsAnd(more) => gathering.longest() + more,
