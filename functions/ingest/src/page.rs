@@ -2,12 +2,17 @@
 //! where the next page begins.
 
 use calls::{AccountId, RequestId};
+use cloud::read::conversation_list::ListCursor;
 use cloud::{Cloud, Error};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use soap::{Element, Operation, PAYLOAD_BYTES_MAX, RetrieveRequest};
 
 /// Most results in one answer. The protocol's figure.
 pub const RESULTS_MAX: usize = 2_500;
+
+/// Longest look through a partition: the front door waits 30 s. What is found by then is a page.
+pub const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
 
 /// A page, or Marketing Cloud's words for why there is none.
 pub type Looked = Result<Page, String>;
@@ -58,7 +63,7 @@ impl Page {
 /// Where a Retrieve goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Stored objects: of which of the accounts asked for.
+    /// Stored objects, calls of a time: of which of the accounts asked for.
     #[serde(default)]
     pub account: usize,
     /// The last key that was looked at to its end.
@@ -75,6 +80,9 @@ pub struct Cursor {
     /// Which object of a call, or of what is stored at a key.
     #[serde(default)]
     pub object: usize,
+    /// Calls of a time: behind which conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ListCursor>,
 }
 
 /// What is kept between two pages.

@@ -4,20 +4,16 @@ use std::collections::BTreeSet;
 
 use calls::{AccountId, Refusal, RequestId};
 use cloud::{Cloud, Error};
-use jiff::SignedDuration;
 use objects::{ObjectKey, Overlay, RetrieveError, Source};
 use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
 use crate::caller::{self, Caller};
 use crate::object_query::ResultKind;
-use crate::page::{self, Cursor, Looked, Page, RESULTS_MAX};
+use crate::page::{self, Cursor, LOOK_MAX, Looked, Page, RESULTS_MAX};
 use crate::results;
 
 /// Stored objects that are read in one request.
 const READ_AT_ONCE: i32 = 500;
-
-/// Longest look through a partition: the front door waits 30 s. What is found by then is a page.
-const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
 
 /// Answers a Retrieve. `canonical` is the request as it is kept for the next page.
 pub async fn retrieve(

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`settings`] (what the functions are told), [`aws`] (the clients: tables with
 //! every condition expression there is, queues, schedules, large bodies, mail), [`records`] (one file
-//! per record, its keys at its head), [`due`] (the index of what must be looked at again),
+//! per record, its keys at its head), [`due`] (the index of what must be looked at again), `by_account` and [`read`] (what is listed),
 //! [`conversation`] (accepting a call, prefetching, committing, closing, finding; what a commit leaves
 //! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
 //! addresses), [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call, and how
@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod aws;
+pub(crate) mod by_account;
 pub mod clock;
 pub mod conversation;
 pub mod due;
@@ -21,6 +22,7 @@ pub mod maintenance;
 pub mod objects_table;
 pub mod outbound;
 pub mod random;
+pub mod read;
 pub mod records;
 pub mod redelivery;
 pub mod settings;

@@ -8,6 +8,7 @@ mod addresses;
 mod agreement;
 mod ahead;
 mod answers;
+mod by_time;
 mod callers;
 mod ceilings;
 mod children;

@@ -5,6 +5,7 @@
 //! their absence; a plain [`Table::put`] is for what has one writer, or says the same each time.
 
 mod batch;
+mod by_account;
 pub(crate) mod key;
 mod listing;
 mod taking;
@@ -22,6 +23,8 @@ use jiff::Timestamp;
 
 pub(crate) use batch::BATCH_GET_MAX;
 use batch::back_off;
+pub use by_account::ListOrder;
+pub(crate) use by_account::{ListEntries, ListEntry, WantedOfPart};
 pub use key::Key;
 
 use crate::error::{BoxError, CommitError, Error};

@@ -33,6 +33,7 @@ impl EmbeddedCall {
                 end: None,
             },
             calls_kept: 0,
+            opened_at: now,
         };
         let bytes = size_of(&header.to_item(results_kept, now));
         (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
@@ -106,6 +107,7 @@ mod tests {
             },
             only: EmbeddedCall::default(),
             calls_kept: 0,
+            opened_at: at(0),
         }
     }
 
@@ -155,6 +157,7 @@ mod tests {
             conversation: open(),
             only,
             calls_kept: 0,
+            opened_at: at(0),
         };
         opened.next(ended().conversation)
     }
