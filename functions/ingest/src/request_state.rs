@@ -22,7 +22,7 @@ pub fn element(
         .map_or(call.request_id.0.as_str(), |id| id.as_str());
     let status = state(header, sequence, call, record, now)?;
     let mut state = Element::new("Results")
-        .typed("AsyncRequestResult")
+        .typed(objects::CallRecord::Request.type_name())
         .with(Element::of("CreatedDate", write_date_time(call.arrived_at)))
         .with(Element::of("ObjectID", &call.request_id.0))
         .with(Element::of("CustomerKey", conversation_id))

@@ -57,6 +57,7 @@ pub fn of_query(query: QueryRequest) -> RetrieveRequest {
         batch_size: None,
         clients: query.clients,
         query_all_accounts: false,
+        warnings: query.warnings,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use soap::Element;
 
+use crate::alias::PARTNER_KEY;
 use crate::keyed::{self, Located};
 use crate::object_types::list;
 use crate::overlay::{Missing, View};
@@ -56,7 +57,7 @@ pub(crate) fn check(subscriber: &Element) -> Result<(), Refused> {
         if list_in(wanted).is_none() {
             return Err(Refused::new(
                 NOT_SPECIFIED,
-                "The List ID was not specified. Each Lists needs the ID, the ObjectID or the CustomerKey of a List",
+                "The List ID was not specified. Each Lists needs the ID, the ObjectID, the CustomerKey or the PartnerKey of a List",
             ));
         }
         Action::of(wanted)?;
@@ -78,7 +79,7 @@ fn wanted_in(subscriber: &Element) -> impl Iterator<Item = &Element> {
 /// What names the list: clients write its number or key either at the membership or in its List.
 fn list_in(wanted: &Element) -> Option<&Element> {
     let names_one = |element: &&Element| {
-        ["ID", "ObjectID", "CustomerKey"]
+        ["ID", "ObjectID", "CustomerKey", PARTNER_KEY]
             .iter()
             .any(|name| tree::filled(element, name).is_some())
     };
@@ -150,7 +151,7 @@ fn list_of<'a>(
             ),
         )),
         None => {
-            let id = ["ObjectID", "ID"]
+            let id = ["ObjectID", "ID", PARTNER_KEY]
                 .iter()
                 .find_map(|name| tree::filled(named, name));
             Err(Refused::new(
@@ -207,8 +208,8 @@ fn lay_fields(membership: &mut Element, wanted: &Element, list: &Element) {
             tree::replace(membership, &field.name, vec![field.clone()]);
         }
     }
-    for name in ["ID", "ObjectID", "CustomerKey"] {
-        if let Some(text) = list.text_of(name) {
+    for name in ["ID", "ObjectID", "CustomerKey", PARTNER_KEY] {
+        if let Some(text) = tree::filled(list, name) {
             tree::set(membership, name, text);
         }
     }
@@ -221,7 +222,7 @@ pub(crate) fn is_same_list(one: &Element, other: &Element) -> bool {
             .or_else(|| tree::filled_at(list, &format!("List.{name}")))
             .map(str::to_lowercase)
     };
-    ["ID", "CustomerKey", "ObjectID"]
+    ["ID", "CustomerKey", "ObjectID", PARTNER_KEY]
         .iter()
         .any(|name| field(one, name).is_some_and(|found| Some(found) == field(other, name)))
 }

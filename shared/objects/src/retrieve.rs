@@ -6,6 +6,7 @@ use soap::{Element, RetrieveRequest};
 use thiserror::Error;
 
 use crate::columns;
+use crate::data_extension_keys;
 use crate::field;
 use crate::key::{self, ObjectKey};
 use crate::object_type::Retrieval;
@@ -100,7 +101,7 @@ pub fn retrieve_from<'a>(
         return unknown();
     };
     if let (Retrieval::Rows, Some(address)) = (known.retrieval, address) {
-        let Some((_, definition)) = data_extension::find(overlay.own(), address)? else {
+        let Some((_, definition)) = data_extension_keys::find(overlay.own(), address)? else {
             return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
         };
         let rows = definition.text_of(ROWS).unwrap_or_default();

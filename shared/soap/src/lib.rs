@@ -43,6 +43,7 @@ mod security;
 mod shared_objects;
 mod time;
 mod validation;
+mod values;
 mod write;
 mod wsdl;
 mod xml;
@@ -85,6 +86,7 @@ pub use schedule::{ConfigureRequest, ScheduleRequest};
 pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
 pub use validation::{Number, numbered};
+pub use values::{UnfitValue, unfit_value};
 pub use wsdl::{fault_schema, wsdl};
 pub use xml::{
     ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Expanded, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX,

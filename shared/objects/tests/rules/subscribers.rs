@@ -220,7 +220,7 @@ fn a_membership_names_a_list_that_there_is_and_a_status_and_an_action_that_there
     ] {
         check_membership(
             lists,
-            "13001 The List ID was not specified. Each Lists needs the ID, the ObjectID or the CustomerKey of a List",
+            "13001 The List ID was not specified. Each Lists needs the ID, the ObjectID, the CustomerKey or the PartnerKey of a List",
             "in ~",
         );
     }
