@@ -117,9 +117,9 @@ async fn what_a_retrieve_does_not_read_is_named() {
 }
 
 /// One request to a server on this machine; the whole answer.
-async fn over_http(server: SocketAddr, method: &str, path: &str, body: &str) -> String {
+async fn over_http(server: SocketAddr, request: &str, action: &str, body: &str) -> String {
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nSOAPAction: \"Create\"\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
+        "{request} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nSOAPAction: \"{action}\"\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(server).await.expect("a connection");
@@ -147,15 +147,21 @@ async fn the_local_page_shows_what_was_not_read_of_calls_for_later_and_for_now_a
         false,
     ));
     let for_now = create("", "<QueuePriority>High</QueuePriority>");
-    for request in [&create("", TYPO), &for_now, LOOK] {
-        let envelope = caller.envelope(request);
-        let answer = over_http(server, "POST", "/Service.asmx", &envelope).await;
+    for (action, request) in [
+        ("Create", create("", TYPO)),
+        ("Create", for_now),
+        ("Retrieve", LOOK.to_owned()),
+    ] {
+        let envelope = caller.envelope(&request);
+        let answer = over_http(server, "POST /Service.asmx", action, &envelope).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
-    let page = over_http(server, "GET", "/_local/", "").await;
+    let page = over_http(server, "GET /_local/", "", "").await;
     serving.abort();
     for shown in [
         "<h2>Not read</h2>",
+        "<td>Create<td>",
+        "<td>Retrieve<td>",
         "<td>Element 'ScheduleTime' of Options is not read. Is ScheduledTime meant?",
         "<td>Element 'ConversationId' of Options is not read. Is ConversationID meant?",
         "<td>QueuePriority is not read in a synchronous call. It counts with RequestType Asynchronous",
