@@ -45,13 +45,15 @@ pub(crate) async fn mails(arguments: &Arguments) -> Result<MailList, CommandFail
     Ok(MailList::in_table(&config, &name))
 }
 
-pub(crate) async fn conversations(arguments: &Arguments) -> Result<ConversationList, Failure> {
+pub(crate) async fn conversations(
+    arguments: &Arguments,
+) -> Result<ConversationList, CommandFailure> {
     let config = config(arguments).await?;
     let name = calls_table(arguments, &config).await?;
     Ok(ConversationList::in_table(&config, &name))
 }
 
-async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, Failure> {
+async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, CommandFailure> {
     let table = Wanted {
         named: arguments.calls_table.as_deref(),
         option: "--calls-table",

@@ -41,8 +41,6 @@ mod replies_beside;
 mod resending;
 mod rest;
 mod retrieving;
-mod retrieving_results;
-mod retrieving_rows;
 mod security;
 mod silence;
 mod time;

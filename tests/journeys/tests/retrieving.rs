@@ -1,9 +1,12 @@
-//! What a caller retrieves: stored objects, by filters and in pages.
+//! What a caller retrieves: stored objects by filters and in pages, and where each call stands.
 
 use std::collections::BTreeMap;
 
 use journeys::look::{both, simple};
-use journeys::{Call, Story, a_caller, attribute, call, days, hours, look_for, part, subscriber};
+use journeys::{
+    Call, Story, a_caller, attribute, call, days, hours, look_for, minutes, part, subscriber,
+};
+use local::faults::InjectedFault;
 
 fn make(name: &str) -> Call {
     call().creating(subscriber(name))
@@ -396,4 +399,432 @@ async fn what_is_kept_is_found_behind_whatever_is_kept_no_longer() {
     caller.queues(last).await;
     caller.passes(days(31)).await;
     assert_eq!(caller.outcomes("c").await, ["261 OK"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_call_stands_is_told_at_every_moment() {
+    let mut caller = a_caller().await;
+    let late = caller.queues(make("late").at("2026-03-02T10:00:00Z")).await;
+    caller.queues(part("c", 1, 2)).await;
+    caller
+        .queues(
+            make("cancelled")
+                .with("ConversationID", "d")
+                .at("2026-03-02T11:00:00Z"),
+        )
+        .await;
+    assert_eq!(caller.states("c").await, ["Gathering"]);
+    caller
+        .queues(part("c", 2, 2).creating(subscriber("c-1")))
+        .await;
+    assert_eq!(caller.states("c").await, ["Queued", "Queued"]);
+    caller.settles().await;
+    assert_eq!(caller.states("c").await, ["Complete", "Error"]);
+    assert_eq!(caller.state(&late).await, "Scheduled");
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.state(&late).await, "Complete");
+    let delete =
+        r#"<Objects xsi:type="ScheduledConversation"><ConversationID>d</ConversationID></Objects>"#;
+    caller.does(call().deleting(delete)).await;
+    caller.settles().await;
+    assert_eq!(caller.states("d").await, ["Cancelled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_half_done_is_processing() {
+    let mut caller = a_caller().await;
+    let objects = (0..200)
+        .map(|number| subscriber(&format!("s{number}")))
+        .collect();
+    let sent = caller.queues(call().doing("Create", objects)).await;
+    let mut transactions = 0;
+    caller.local().faults().by(move |_, asked| {
+        transactions += u32::from(asked.operation == "TransactWriteItems");
+        (asked.operation == "TransactWriteItems" && transactions > 1)
+            .then_some(InjectedFault::LoseRequest)
+    });
+    caller.settles().await;
+    assert_eq!(caller.state(&sent).await, "Processing");
+    assert_eq!(caller.outcome(&sent).await, "", "no result yet");
+    caller.local().faults().clear();
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.state(&sent).await, "Complete");
+    assert_eq!(caller.stored().len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_became_of_a_call_is_found_under_either_name() {
+    let mut caller = a_caller().await;
+    let one = caller.queues(part("c", 1, 2)).await;
+    let two = caller.queues(part("c", 2, 2)).await;
+    let alone = caller.queues(make("alone")).await;
+    caller.settles().await;
+    let properties = "ObjectID CustomerKey Status CallStatus CompleteDate";
+    let now = "2026-03-02T09:00:00Z";
+    let ended = |id: &str, name: &str| format!("{id} {name} Complete OK {now}");
+    let look = |name: &str, value: &str| {
+        look_for("AsyncRequestResult")
+            .of(properties)
+            .by(name, value)
+    };
+    for name in ["ObjectID", "RequestID"] {
+        let found = caller.retrieves(look(name, &one)).await;
+        assert_eq!(found.lines(properties), [ended(&one, "c")]);
+        let found = caller.retrieves(look(name, &one.to_uppercase())).await;
+        assert_eq!(found.rows.len(), 1, "some clients write GUIDs in capitals");
+    }
+    for name in ["CustomerKey", "ConversationID"] {
+        let found = caller.retrieves(look(name, "c")).await;
+        assert_eq!(
+            found.lines(properties),
+            [ended(&one, "c"), ended(&two, "c")]
+        );
+    }
+    let several = simple("RequestID", "IN", &[&alone, &two]);
+    let found = caller
+        .retrieves(
+            look_for("AsyncRequestResult")
+                .of("ObjectID")
+                .filtered(&several),
+        )
+        .await;
+    assert_eq!(found.lines("ObjectID"), [alone, two]);
+}
+
+const RESULTS: [&str; 3] = ["ResultMessage", "ResultItem", "AsyncRequestResult"];
+
+/// How many results of each kind a filter finds.
+async fn counts(caller: &mut Story, filter: &str) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for (count, object_type) in counts.iter_mut().zip(RESULTS) {
+        let look = look_for(object_type).of("RequestID").filtered(filter);
+        *count = caller.retrieves(look).await.rows.len();
+    }
+    counts
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_id_is_found_once_however_it_is_written() {
+    let mut caller = a_caller().await;
+    let alone = caller.queues(make("ann")).await;
+    let one = caller.queues(part("c", 1, 2)).await;
+    caller.queues(part("c", 2, 2)).await;
+    caller.queues(part(" c", 1, 1)).await;
+    caller.settles().await;
+    for id in [&alone, &one] {
+        let pretty = format!("\n    {id}\n  ");
+        let capitals = format!("\t{} ", id.to_uppercase());
+        for filter in [
+            simple("RequestID", "equals", &[&pretty]),
+            simple("RequestID", "IN", &[id, id, id]),
+            simple("RequestID", "IN", &[id, &pretty, &capitals]),
+        ] {
+            assert_eq!(counts(&mut caller, &filter).await, [1; 3], "{filter}");
+        }
+    }
+    let both_of_them = simple("RequestID", "IN", &[&alone, "nothing", &one, &alone]);
+    assert_eq!(counts(&mut caller, &both_of_them).await, [2; 3]);
+    let twice = simple("ConversationID", "IN", &["c", "c"]);
+    assert_eq!(counts(&mut caller, &twice).await, [2; 3]);
+    // Blanks are a part of the names that callers give.
+    let other = simple("ConversationID", "equals", &[" c"]);
+    assert_eq!(counts(&mut caller, &other).await, [1; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_and_its_conversation_can_be_named_together() {
+    let mut caller = a_caller().await;
+    let alone = caller.queues(make("ann")).await;
+    let one = caller.queues(part("c", 1, 1)).await;
+    caller.settles().await;
+    for (request, conversation, expected) in [
+        (&alone, alone.as_str(), 1),
+        (&one, "c", 1),
+        (&alone, "c", 0),
+        (&one, &alone, 0),
+    ] {
+        let request = simple("RequestID", "equals", &[request]);
+        let conversation = simple("ConversationID", "equals", &[conversation]);
+        let filter = both(&request, "AND", &conversation);
+        let found = counts(&mut caller, &filter).await;
+        assert_eq!(found, [expected; 3], "{filter}");
+        let filter = both(&conversation, "AND", &request);
+        let found = counts(&mut caller, &filter).await;
+        assert_eq!(found, [expected; 3], "{filter}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_was_never_seen_gives_nothing() {
+    let mut caller = a_caller().await;
+    for object_type in RESULTS {
+        for name in ["RequestID", "ConversationID"] {
+            for id in ["6f0c2f6e-0000-4000-8000-000000000000", "nothing", ""] {
+                let look = look_for(object_type).of("RequestID").by(name, id);
+                let found = caller.retrieves(look).await;
+                assert_eq!(
+                    (found.status.as_str(), found.rows.len()),
+                    ("OK", 0),
+                    "{name} {id}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_account_sees_nothing() {
+    let mut caller = a_caller().await;
+    let alone = caller.queues(make("ann")).await;
+    let named = caller.queues(part("c", 1, 1)).await;
+    caller.queues(part("d", 1, 2)).await;
+    caller.settles().await;
+    let mut other = caller.another_caller("1002").await;
+    for object_type in RESULTS {
+        for (name, id) in [
+            ("RequestID", alone.as_str()),
+            ("RequestID", &named),
+            ("ConversationID", "c"),
+            ("ConversationID", "d"),
+            ("ConversationID", &alone),
+        ] {
+            let look = look_for(object_type).of("RequestID").by(name, id);
+            assert!(
+                other.retrieves(look.clone()).await.rows.is_empty(),
+                "{object_type} {name}"
+            );
+            let own = caller.retrieves(look).await.rows.len();
+            let is_gathering = id == "d" && object_type != "AsyncRequestResult";
+            assert_eq!(own, usize::from(!is_gathering));
+        }
+    }
+    let look = look_for("Subscriber").of("SubscriberKey");
+    assert!(other.retrieves(look).await.rows.is_empty());
+}
+
+fn row(key: &str, number: &str) -> String {
+    let pair = |name: &str, value: &str| format!("<Name>{name}</Name><Value>{value}</Value>");
+    format!(
+        r#"<Objects xsi:type="DataExtensionObject"><CustomerKey>prices</CustomerKey><Properties><Property>{}</Property><Property>{}</Property></Properties></Objects>"#,
+        pair("Article", key),
+        pair("Price", number)
+    )
+}
+
+async fn a_caller_with_prices() -> Story {
+    let mut caller = a_caller().await;
+    let field = |name: &str, kind: &str, primary: bool| {
+        format!(
+            "<Field><Name>{name}</Name><FieldType>{kind}</FieldType><IsPrimaryKey>{primary}</IsPrimaryKey><IsRequired>{primary}</IsRequired></Field>"
+        )
+    };
+    let extension = format!(
+        r#"<Objects xsi:type="DataExtension"><CustomerKey>prices</CustomerKey><Name>Our prices</Name><Fields>{}{}</Fields></Objects>"#,
+        field("Article", "Text", true),
+        field("Price", "Number", false)
+    );
+    caller
+        .queues(
+            call()
+                .with("ConversationID", "c")
+                .with("SequenceCode", 1)
+                .with("CallsInConversation", 2)
+                .creating(extension),
+        )
+        .await;
+    let rows = call()
+        .with("ConversationID", "c")
+        .with("SequenceCode", 2)
+        .with("CallsInConversation", 2);
+    caller
+        .queues(
+            rows.creating(row("apple", "3"))
+                .and(row("pear", "10"))
+                .and(row("plum", "4")),
+        )
+        .await;
+    caller.passes(minutes(1)).await;
+    assert_eq!(caller.outcomes("c").await, ["1 OK", "2 OK"]);
+    caller
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
+    let mut caller = a_caller_with_prices().await;
+    for name in ["prices", "Our prices"] {
+        let dear = simple("Price", "greaterThan", &["3"]);
+        let look = look_for(&format!("DataExtensionObject[{name}]"))
+            .of("Article Price")
+            .filtered(&dear);
+        let found = caller.retrieves(look).await;
+        let rows = found.rows.iter().map(|row| {
+            let properties = row.child("Properties").expect("a row has properties");
+            let pair = |pair: &journeys::Node| format!("{}={}", pair.at("Name"), pair.at("Value"));
+            properties
+                .all("Property")
+                .map(pair)
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
+        let mut rows: Vec<String> = rows.collect();
+        rows.sort();
+        assert_eq!(rows, ["Article=pear Price=10", "Article=plum Price=4"]);
+        let unknown =
+            look_for(&format!("DataExtensionObject[{name}]")).of("article Cost CustomerKey");
+        assert_eq!(
+            caller.retrieves(unknown).await.status,
+            format!(
+                "Error: The Request Property(s) Cost do not match with the fields of DataExtensionObject[{name}] retrieve"
+            )
+        );
+        let unknown = look_for(&format!("DataExtensionObject[{name}]"))
+            .of("Article")
+            .filtered(&simple("Cost", "greaterThan", &["3"]));
+        assert_eq!(
+            caller.retrieves(unknown).await.status,
+            "Error: The Filter Property 'Cost' is not a retrievable property."
+        );
+    }
+}
+
+/// A few of those that have no meaning of their own here, each with what is nested in it.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_any_type_comes_back() {
+    let mut caller = a_caller().await;
+    for (object_type, inside, path, expected) in [
+        (
+            "FilterDefinition",
+            "<Name>n</Name><DataFilter xsi:type=\"ComplexFilterPart\"><LeftOperand xsi:type=\"SimpleFilterPart\"><Property>City</Property><SimpleOperator>equals</SimpleOperator><Value>Rome</Value></LeftOperand><LogicalOperator>OR</LogicalOperator></DataFilter>",
+            "Name DataFilter.LeftOperand.Value",
+            "n Rome",
+        ),
+        (
+            "Automation",
+            "<AutomationTasks><AutomationTask><Name>step</Name><Activities><Activity><Sequence>2</Sequence></Activity></Activities></AutomationTask></AutomationTasks><Status>3</Status>",
+            "AutomationTasks.AutomationTask.Activities.Activity.Sequence Status",
+            "2 3",
+        ),
+        (
+            "AccountUser",
+            "<UserID>u</UserID><Name>n</Name><Email>a@b.co</Email><Delete>0</Delete><Roles><Role><Name>admin</Name></Role></Roles>",
+            "UserID Roles.Role.Name",
+            "u admin",
+        ),
+        (
+            "Template",
+            "<LayoutHTML>html</LayoutHTML>",
+            "LayoutHTML",
+            "html",
+        ),
+        ("Send", "<Subject>s</Subject>", "Subject", "s"),
+        (
+            "Asset",
+            "<Data><email><options>o</options></email></Data>",
+            "Data.email.options",
+            "o",
+        ),
+        (
+            "ScheduleDefinition",
+            "<Recurrence xsi:type=\"WeeklyRecurrence\"><WeekInterval>3</WeekInterval></Recurrence>",
+            "Recurrence.WeekInterval",
+            "3",
+        ),
+    ] {
+        let object = format!(
+            "<Objects xsi:type=\"{object_type}\"><CustomerKey>k</CustomerKey>{inside}</Objects>"
+        );
+        caller.does(call().at_once().creating(object)).await;
+        let names = path.split(' ').map(|path| path.split('.').next());
+        let names: Vec<&str> = names.map(Option::unwrap_or_default).collect();
+        let look = look_for(object_type).of(&names.join(" "));
+        let found = caller.retrieves(look.by("CustomerKey", "k")).await;
+        assert_eq!(found.lines(path), [expected], "{object_type}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_field_has_what_goes_without_saying_and_can_be_deleted_by_its_id() {
+    let mut caller = a_caller().await;
+    let fields = "<Field><Name>Id</Name><IsPrimaryKey>true</IsPrimaryKey><MaxLength>9</MaxLength></Field>\
+        <Field><Name>Born</Name><FieldType>Date</FieldType></Field>\
+        <Field><Name>Hat</Name><IsRequired>true</IsRequired></Field>";
+    let extension = |fields: &str| {
+        format!(
+            "<Objects xsi:type=\"DataExtension\"><CustomerKey>k</CustomerKey><Fields>{fields}</Fields></Objects>"
+        )
+    };
+    caller
+        .does(call().at_once().creating(extension(fields)))
+        .await;
+    let all = "Ordinal Name FieldType IsPrimaryKey IsRequired CustomerKey";
+    let look = || look_for("DataExtensionField").by("DataExtension.CustomerKey", "k");
+    let found = caller
+        .retrieves(look().of(&format!("{all} ObjectID")))
+        .await;
+    assert_eq!(
+        found.lines(all),
+        [
+            "0 Id Text true true [k].[Id]",
+            "1 Born Date false false [k].[Born]",
+            "2 Hat Text false true [k].[Hat]"
+        ]
+    );
+    let ids = found.lines("ObjectID");
+    let again = caller.retrieves(look().of("ObjectID")).await;
+    assert_eq!(again.lines("ObjectID"), ids);
+    let born = format!("<Field><ObjectID>{}</ObjectID></Field>", ids[1]);
+    caller
+        .does(call().at_once().deleting(extension(&born)))
+        .await;
+    let left = caller.retrieves(look().of("Name")).await;
+    assert_eq!(left.lines("Name"), ["Id", "Hat"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn memberships_go_with_their_list_and_do_not_come_back_with_it() {
+    let mut caller = a_caller().await;
+    let list = |name: &str| {
+        format!(
+            r#"<Objects xsi:type="List"><CustomerKey>{name}</CustomerKey><ListName>{name}</ListName></Objects>"#
+        )
+    };
+    let member = |lists: &str| {
+        format!(
+            r#"<Objects xsi:type="Subscriber"><EmailAddress>ann@example.com</EmailAddress><SubscriberKey>ann</SubscriberKey>{lists}</Objects>"#
+        )
+    };
+    let on = |name: &str| format!("<Lists><CustomerKey>{name}</CustomerKey></Lists>");
+    caller
+        .does(call().creating(list("gone")).and(list("stays")))
+        .await;
+    let both = on("gone") + &on("stays");
+    caller.does(call().creating(member(&both))).await;
+    assert_eq!(lists_of_ann(&mut caller).await, [2, 2]);
+    caller.does(call().deleting(list("gone"))).await;
+    assert_eq!(lists_of_ann(&mut caller).await, [1, 1]);
+    caller.does(call().creating(list("gone"))).await;
+    assert_eq!(lists_of_ann(&mut caller).await, [1, 1], "it begins anew");
+    caller.does(call().updating(member(&on("gone")))).await;
+    assert_eq!(lists_of_ann(&mut caller).await, [2, 2]);
+}
+
+/// On how many lists the subscriber is, as ListSubscriber and as the Subscriber itself tell.
+async fn lists_of_ann(caller: &mut Story) -> [usize; 2] {
+    let members = look_for("ListSubscriber")
+        .of("ListID Status")
+        .by("SubscriberKey", "ann");
+    let members = caller.retrieves(members).await;
+    let all = caller
+        .retrieves(look_for("ListSubscriber").of("ListID"))
+        .await;
+    assert_eq!(
+        members.rows.len(),
+        all.rows.len(),
+        "by its key and by looking through"
+    );
+    let subscriber = look_for("Subscriber")
+        .of("SubscriberKey Lists")
+        .by("SubscriberKey", "ann");
+    let subscriber = caller.retrieves(subscriber).await;
+    [members.rows.len(), subscriber.rows[0].all("Lists").count()]
 }

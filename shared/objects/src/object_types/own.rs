@@ -20,17 +20,17 @@ const READ_ONLY: ObjectType = ObjectType {
 /// What is asked for by name, in the order of the registry.
 pub(crate) const TYPES: [ObjectType; 5] = [
     ObjectType {
-        name: "ResultMessage",
+        name: CallView::Message.type_name(),
         retrieval: Retrieval::Calls(CallView::Message),
         ..READ_ONLY
     },
     ObjectType {
-        name: "ResultItem",
+        name: CallView::Item.type_name(),
         retrieval: Retrieval::Calls(CallView::Item),
         ..READ_ONLY
     },
     ObjectType {
-        name: "AsyncRequestResult",
+        name: CallView::Request.type_name(),
         retrieval: Retrieval::Calls(CallView::Request),
         ..READ_ONLY
     },
