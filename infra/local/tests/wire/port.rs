@@ -69,8 +69,8 @@ async fn the_printed_address_leads_a_browser_to_the_page_and_an_sdk_to_the_cloud
     let listener = listener.await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(site::serve(stack, callback_log, listener, false));
-    let answer = |head: &str| {
-        let head = format!("{head}host: {address}\r\nconnection: close\r\n\r\n");
+    let answer = |head: &str, body: &str| {
+        let head = format!("{head}host: {address}\r\nconnection: close\r\n\r\n{body}");
         async move {
             let stream = tokio::net::TcpStream::connect(address).await;
             let mut stream = stream.expect("a connection");
@@ -80,12 +80,15 @@ async fn the_printed_address_leads_a_browser_to_the_page_and_an_sdk_to_the_cloud
             answer
         }
     };
-    let browser = answer("GET / HTTP/1.1\r\n").await;
+    let browser = answer("GET / HTTP/1.1\r\n", "").await;
     assert!(browser.starts_with("HTTP/1.1 303"), "{browser}");
     assert!(browser.contains("location: /_local/\r\n"), "{browser}");
-    let sdk = answer("GET / HTTP/1.1\r\nauthorization: AWS4-HMAC-SHA256 x\r\n").await;
-    assert!(!sdk.contains("location:"), "{sdk}");
-    let listed = "POST / HTTP/1.1\r\nx-amz-target: AmazonSQS.ListQueues\r\ncontent-length: 0\r\n";
-    let listed = answer(listed).await;
-    assert!(listed.starts_with("HTTP/1.1 200"), "{listed}");
+    let s3 = "GET / HTTP/1.1\r\nauthorization: AWS4-HMAC-SHA256 x\r\n";
+    let s3 = answer(s3, "").await;
+    assert!(!s3.contains("location:"), "{s3}");
+    let target = "x-amz-target: DynamoDB_20120810.ListTables";
+    let tables = format!("POST / HTTP/1.1\r\n{target}\r\ncontent-length: 2\r\n");
+    let tables = answer(&tables, "{}").await;
+    assert!(tables.starts_with("HTTP/1.1 200"), "{tables}");
+    assert!(tables.contains(CALLS_TABLE), "{tables}");
 }

@@ -13,7 +13,6 @@ use crate::context::DecisionContext;
 use crate::field::{self, Field};
 use crate::key;
 use crate::keyed::{self, KeyKind};
-use crate::missing::Missing;
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
