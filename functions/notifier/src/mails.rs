@@ -10,8 +10,9 @@ mod sending;
 
 use std::collections::BTreeMap;
 
+use cloud::aws::lanes::Lane;
 use cloud::aws::mail::{ANSWER_MAX, MailSession};
-use cloud::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
+use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::records::mail_record::{self, MailRecord, MailState, MailsRecord};
 use cloud::{Cloud, CommitError, Error};

@@ -74,9 +74,11 @@ pub async fn settle(
     if let Some(receiver) = receiver(&record) {
         let pace = cloud.pace(&receiver).await;
         if pace != Pace::Quick {
-            return Ok(Disposition::Moves(
-                receiver.lane(pace, &record.conversation),
-            ));
+            return Ok(Disposition::Moves(receiver.lane(
+                pace,
+                record.class,
+                &record.conversation,
+            )));
         }
     }
     if !has_time(cloud, deadline) {

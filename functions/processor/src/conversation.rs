@@ -4,6 +4,7 @@ use calls::{
     Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress,
     SequenceCode,
 };
+use cloud::aws::lanes::RunLane;
 use cloud::aws::queues::{ReplyWakeUp, WakeUp};
 use cloud::conversation::commit::{End, HELD_MAX};
 use cloud::conversation::prefetch::Prefetched;
@@ -18,6 +19,7 @@ use crate::call::{self, Turn};
 use crate::in_order;
 use crate::memory::Budget;
 use crate::reply::{Replies, replies};
+use crate::slice::{Slice, lane_of};
 
 /// How often we look again because others were at the same records.
 const CONFLICTS_MAX: u32 = 40;
@@ -57,7 +59,7 @@ pub(crate) enum Ran {
 pub(crate) async fn carry_on(
     cloud: &Cloud,
     key: &ConversationKey,
-    deadline: Timestamp,
+    slice: Slice,
     outbox: Outbox,
     budget: &Budget,
 ) -> Result<Disposition, Error> {
@@ -66,11 +68,11 @@ pub(crate) async fn carry_on(
     };
     if let Some(queue) = header.conversation.queue() {
         // Boxed, or the future of every run were as large as that of a queue.
-        let queue = in_order::carry_on(cloud, &header, queue, deadline, outbox, budget);
+        let queue = in_order::carry_on(cloud, &header, queue, slice, outbox, budget);
         return Box::pin(queue).await;
     }
-    let (replies, telling) = replies(deadline, outbox);
-    let running = run(cloud, header, prefetched, deadline, replies, budget);
+    let (replies, telling) = replies(slice.deadline, outbox);
+    let running = run(cloud, header, prefetched, slice, replies, budget);
     // The run lets go of its replies however it ends, and they are settled to the last.
     let (ran, ()) = tokio::join!(running, telling.settle(cloud));
     Ok(match ran? {
@@ -84,7 +86,7 @@ pub(crate) async fn run(
     cloud: &Cloud,
     header: ConversationRecord,
     prefetched: Prefetched,
-    deadline: Timestamp,
+    slice: Slice,
     replies: Replies,
     budget: &Budget,
 ) -> Result<Ran, Error> {
@@ -112,9 +114,7 @@ pub(crate) async fn run(
             Phase::Gathering => return Ok(Ran::Stopped(Disposition::Nothing)),
             Phase::Ended(_) => return Ok(Ran::Ended),
             Phase::Closing { .. } => close(cloud, &header).await,
-            Phase::Running(progress) => {
-                run_next(cloud, &header, *progress, deadline, &mut run).await
-            }
+            Phase::Running(progress) => run_next(cloud, &header, *progress, slice, &mut run).await,
         };
         match went {
             Ok(RunStep::On(next, actions)) => {
@@ -132,11 +132,11 @@ pub(crate) async fn run(
             Err(CommitError::Conflict) => return Err(Error::Conflict(CONFLICTS_MAX)),
             Err(CommitError::Cloud(error)) => return Err(error),
         }
-        if cloud.now() >= deadline
+        if cloud.now() >= slice.ends
             && let Some(header) = &in_hand
             && !matches!(header.conversation.phase, Phase::Ended(_))
         {
-            send_next_wake_up(cloud, header).await?;
+            send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
             return Ok(Ran::Stopped(Disposition::Nothing));
         }
     }
@@ -167,11 +167,16 @@ impl RunStep {
 }
 
 /// The message in hand is deleted only after this has been sent.
-async fn send_next_wake_up(cloud: &Cloud, header: &ConversationRecord) -> Result<(), Error> {
+async fn send_next_wake_up(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    lane: RunLane,
+) -> Result<(), Error> {
     let wake = WakeUp {
         conversation: header.key.clone(),
         step: header.version,
         queue: header.conversation.queue(),
+        lane,
     };
     cloud.queues.wake(header.conversation.priority, &wake).await
 }
@@ -185,7 +190,7 @@ async fn run_next(
     cloud: &Cloud,
     header: &ConversationRecord,
     progress: Progress,
-    deadline: Timestamp,
+    slice: Slice,
     run: &mut Run<'_>,
 ) -> Result<RunStep, CommitError> {
     let prefetched = &mut run.prefetched;
@@ -207,18 +212,22 @@ async fn run_next(
         }
         Turn::Now if header.conversation.is_to_enter() => {
             let header = cloud.enter_queue(header, now).await?;
-            send_next_wake_up(cloud, &header).await?;
+            send_next_wake_up(cloud, &header, RunLane::Own).await?;
+            Ok(RunStep::Stopped(Disposition::Nothing))
+        }
+        Turn::Now if slice.is_too_short_for(&header.conversation, &call) => {
+            send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
             Ok(RunStep::Stopped(Disposition::Nothing))
         }
         Turn::Now => {
             let bytes = body.unpacked_bytes();
-            let Some(_room) = run.budget.room_for(cloud, bytes, deadline).await else {
-                send_next_wake_up(cloud, header).await?;
+            let Some(_room) = run.budget.room_for(cloud, bytes, slice.deadline).await else {
+                send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
                 return Ok(RunStep::Stopped(Disposition::Nothing));
             };
             // Boxed, so that a run takes no more of the stack than it must: it is polled within its
             // batch, not as a task of its own.
-            let ran = call::carry_out(cloud, header, progress, &call, body, deadline);
+            let ran = call::carry_out(cloud, header, progress, &call, body, slice.ends);
             let ran = Box::pin(ran).await?;
             let Some(next) = ran else {
                 return park(cloud, header).await;
@@ -290,6 +299,7 @@ async fn wait(
         conversation: header.key.clone(),
         step: header.version,
         queue: None,
+        lane: RunLane::Own,
     };
     cloud
         .wake_at(at, header.conversation.priority, &wake, now)
@@ -339,7 +349,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
                 return if matches!(next.conversation.phase, Phase::Ended(_)) {
                     Ok(())
                 } else {
-                    send_next_wake_up(cloud, &next).await
+                    send_next_wake_up(cloud, &next, RunLane::Own).await
                 };
             }
             Err(CommitError::Conflict) => {}

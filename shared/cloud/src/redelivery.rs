@@ -14,7 +14,8 @@ use calls::ConversationKey;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
-use crate::aws::queues::{Delivery, Queue, VISIBILITY};
+use crate::aws::lanes::Queue;
+use crate::aws::queues::{Delivery, VISIBILITY};
 use crate::aws::table::Key;
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};

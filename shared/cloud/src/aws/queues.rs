@@ -8,12 +8,12 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
-use calls::{AccountId, ConversationKey, QueuePriority, SequenceCode};
+use calls::{ConversationKey, QueuePriority, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::accounts::hashed;
+use crate::aws::lanes::{self, Concurrency, Lane, Queue, RunLane};
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -46,45 +46,14 @@ pub struct WakeUp {
     /// The queue of its account that the call stands in: whoever takes one message goes through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<ConversationKey>,
+    #[serde(default, skip_serializing_if = "RunLane::is_own")]
+    pub lane: RunLane,
 }
 
 impl WakeUp {
-    /// Of which no two messages are in flight at once.
-    pub fn group(&self) -> &ConversationKey {
+    /// What is gone on with: the conversation, or the queue.
+    pub fn target(&self) -> &ConversationKey {
         self.queue.as_ref().unwrap_or(&self.conversation)
-    }
-}
-
-/// Lanes of an account for replies to receivers that are slow. With the one for those that nobody
-/// knows, a quarter of the 20 places that docs/deploying.md advises for the notifier.
-pub const SLOW_LANES: u8 = 4;
-
-/// Where a wake-up for a reply waits. The queue gives the messages of one lane to one invocation at a
-/// time: it is their message group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Lane {
-    /// Its conversation's own.
-    #[default]
-    Conversation,
-    /// That of an account's receivers that nobody knows.
-    FirstContact { account: AccountId },
-    /// One of an account's for receivers that are slow.
-    Slow { account: AccountId, number: u8 },
-}
-
-impl Lane {
-    fn is_conversation(&self) -> bool {
-        *self == Self::Conversation
-    }
-
-    pub fn group(&self, conversation: &ConversationKey) -> String {
-        // An account's id may be longer than a group's.
-        let of = |account: &AccountId| hashed(&["LANE", &account.0]);
-        match self {
-            Self::Conversation => conversation.0.clone(),
-            Self::FirstContact { account } => format!("first-{}", of(account)),
-            Self::Slow { account, number } => format!("slow-{number}-{}", of(account)),
-        }
     }
 }
 
@@ -110,12 +79,6 @@ pub enum ReplyTarget {
     EmbeddedReply,
     /// Its triggered mails.
     Mails,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
-    Calls(QueuePriority),
-    Replies,
 }
 
 /// A message as a function gets it.
@@ -157,6 +120,7 @@ pub struct Queues {
     medium: String,
     low: String,
     replies: String,
+    concurrency: Concurrency,
 }
 
 impl Queues {
@@ -167,6 +131,7 @@ impl Queues {
             medium: settings.medium_queue_url.clone(),
             low: settings.low_queue_url.clone(),
             replies: settings.replies_queue_url.clone(),
+            concurrency: settings.concurrency,
         }
     }
 
@@ -189,9 +154,46 @@ impl Queues {
             .find(|queue| self.url(*queue).rsplit('/').next() == name)
     }
 
+    /// The message group of a wake-up: no two messages of it are in flight at once.
+    pub fn group(&self, priority: QueuePriority, wake: &WakeUp) -> String {
+        match &wake.lane {
+            RunLane::Own => wake.target().0.clone(),
+            RunLane::Long { account } => {
+                let lanes = self.concurrency.lanes(Queue::Calls(priority));
+                lanes::long_group(account, wake.target(), lanes)
+            }
+        }
+    }
+
+    /// The same of a wake-up for a reply.
+    pub fn reply_group(&self, lane: &Lane, conversation: &ConversationKey) -> String {
+        lane.group(conversation, self.concurrency.lanes(Queue::Replies))
+    }
+
     pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
         let body = serde_json::to_string(wake).unwrap_or_default();
-        self.send_once(Queue::Calls(priority), &wake.group().0, &body, &body)
+        let group = self.group(priority, wake);
+        self.send_once(Queue::Calls(priority), &group, &body, &body)
+            .await
+    }
+
+    /// Takes a wake-up that must wait out of its lane: there, all would wait behind it. The caller
+    /// says of the message that brought it that it is done.
+    pub async fn leave_lane(
+        &self,
+        priority: QueuePriority,
+        wake: &WakeUp,
+        delivery: &Delivery,
+    ) -> Result<(), Error> {
+        let own = WakeUp {
+            lane: RunLane::Own,
+            ..wake.clone()
+        };
+        let body = serde_json::to_string(&own).unwrap_or_default();
+        // Or it were taken for a repeat of the message that went to the lane.
+        let body = replacing(&body, delivery.count.saturating_add(delivery.handed_back));
+        let group = self.group(priority, &own);
+        self.send_once(Queue::Calls(priority), &group, &body, &body)
             .await
     }
 
@@ -232,7 +234,7 @@ impl Queues {
                 let body = serde_json::to_string(wake).unwrap_or_default();
                 SendMessageBatchRequestEntry::builder()
                     .id(number.to_string())
-                    .message_group_id(wake.lane.group(&wake.conversation))
+                    .message_group_id(self.reply_group(&wake.lane, &wake.conversation))
                     .message_deduplication_id(deduplication_id(&body))
                     .message_body(body)
                     .build()
@@ -419,6 +421,7 @@ mod tests {
             conversation: ConversationKey("7a".to_owned()),
             step: 3,
             queue: None,
+            lane: RunLane::Own,
         };
         let body = serde_json::to_string(&wake).expect("JSON");
         let other = replacing(&body, 20);

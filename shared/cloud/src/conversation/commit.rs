@@ -12,6 +12,7 @@ use soap::ObjectResult;
 use tracing::warn;
 
 use crate::Cloud;
+use crate::aws::lanes::RunLane;
 use crate::aws::queues::WakeUp;
 use crate::aws::table::Transaction;
 use crate::conversation::ordered_queue::QueueEntry;
@@ -158,6 +159,7 @@ impl Cloud {
                 conversation: key.clone(),
                 step: version,
                 queue: queue.clone(),
+                lane: RunLane::Own,
             };
             let settled = match (actions, &queue) {
                 (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,

@@ -8,7 +8,8 @@ use objects::MailOrder;
 use tracing::warn;
 
 use crate::Cloud;
-use crate::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
+use crate::aws::lanes::{Lane, LaneClass};
+use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::error::CommitError;
 use crate::records::conversation_record::ConversationRecord;
@@ -140,6 +141,7 @@ impl Cloud {
                 version: 1,
                 reply,
                 due: Some(now + reply_record::LOOK_AGAIN + behind),
+                class: LaneClass::of(header.conversation.priority),
                 kept: ReplyLocation::Apart,
             };
             transaction.put_new(&self.calls, record.to_item(self.reply_expires(now)));

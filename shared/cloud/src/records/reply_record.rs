@@ -14,6 +14,7 @@ use calls::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::aws::lanes::LaneClass;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Key, Table};
 use crate::conversation::outbox::reply_wake_up;
@@ -35,12 +36,17 @@ pub struct ReplyRecord {
     /// `due_at`: when the timekeeper looks for somebody who attempts it. Until then whoever holds it
     /// has it alone, see [`crate::conversation::replies`]. `None`: it is no longer owed.
     pub due: Option<Timestamp>,
+    /// Whether it is one of High, which others of its account do not hold up.
+    pub class: LaneClass,
     pub kept: ReplyLocation,
 }
 
 /// Most bytes of a record that holds an outcome and its reply: one write unit, less what an attempt
 /// at the reply adds.
 pub(crate) const BYTES_WITH_REPLY_MAX: usize = 1_024 - 96;
+
+/// The class of a reply to a call of High, as it is stored.
+const HIGH: &str = "High";
 
 /// Where a reply lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +145,7 @@ impl ReplyRecord {
             version: 1,
             reply: reply.clone(),
             due: Some(due),
+            class: LaneClass::of(conversation.priority),
             kept: ReplyLocation::WithOutcome(Box::new(outcome.clone())),
         };
         let item = record.to_item(expires);
@@ -203,6 +210,8 @@ impl ReplyRecord {
                 "conversation_id",
                 self.conversation_id.as_ref().map(ConversationId::as_str),
             )
+            // The others are most, and do without.
+            .maybe_text("class", (self.class == LaneClass::High).then_some(HIGH))
             .expires(Some(expires));
         match self.due {
             Some(due) => writing.due(&due_shard(&self.conversation), due),
@@ -237,6 +246,10 @@ impl ReplyRecord {
             conversation_id,
             version: item.number("version")?,
             due: item.time("due_at").ok(),
+            class: match item.maybe_text("class") {
+                Some(HIGH) => LaneClass::High,
+                Some(_) | None => LaneClass::Usual,
+            },
             reply,
             kept,
         }))
@@ -250,6 +263,7 @@ impl ReplyRecord {
             account: header.conversation.account.clone(),
             conversation_id: header.conversation.conversation_id.clone(),
             version: header.version,
+            class: LaneClass::of(header.conversation.priority),
             due: match header.conversation.due {
                 Due::At(at) => Some(at),
                 Due::Parked(_) | Due::Never => None,
@@ -353,6 +367,7 @@ mod tests {
             conversation_id: conversation().conversation_id,
             version: 3,
             due: matches!(reply.state, ReplyState::Pending(_)).then_some(Timestamp::UNIX_EPOCH),
+            class: LaneClass::High,
             kept,
             reply,
         }
