@@ -22,7 +22,7 @@ use std::time::Duration;
 use cloud::aws::lanes::{Lane, Queue};
 use cloud::aws::queues::{Delivery, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use cloud::records::reply_record::ReplyRecord;
-use cloud::redelivery::HandedBack;
+use cloud::redelivery::{HandedBack, REPLACED_AT};
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -181,6 +181,9 @@ impl Batch<'_> {
             Ok(Disposition::Nothing) => self.done().settled.push(message.delivery),
             Ok(Disposition::WaitsUntil(at) | Disposition::AllWaitUntil(at)) => {
                 self.survived(&message).await;
+                if message.delivery.count >= REPLACED_AT {
+                    return self.hand_back_for_a_while(message).await;
+                }
                 hold(self.cloud, &message.delivery, at).await;
                 self.hand_back(message.delivery);
             }

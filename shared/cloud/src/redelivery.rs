@@ -28,7 +28,7 @@ const PAUSE_MAX_S: u64 = 60;
 
 /// A message received so often is replaced by a new one when it is handed back: the dead-letter
 /// queue is for what dies, and takes what was received [`crate::aws::queues::RECEIVES_MAX`] times.
-const REPLACED_AT: u32 = 20;
+pub const REPLACED_AT: u32 = 20;
 
 /// A run that dies leaves its message silent for the whole visibility timeout; the clocks of queue
 /// and function may differ by so much.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloud::aws::lanes::Concurrency;
 use jiff::{SignedDuration, Timestamp};
 use journeys::running::{Running, a_caller_in_time, by_id, time_passes};
-use journeys::{Call, Story, call, look_for, part, seconds, subscriber};
+use journeys::{Call, Story, call, look_for, mail_to, part, seconds, subscriber};
 use local::{AwsRequest, CallbackAnswer, InjectedFault, Service};
 
 /// What a new AWS account has.
@@ -210,6 +210,34 @@ async fn replies_of_high_do_not_stand_behind_those_of_low_to_receivers_that_nobo
 #[tokio::test(start_paused = true)]
 async fn replies_of_high_do_not_stand_behind_those_of_low_to_a_good_receiver() {
     high_does_not_stand_behind(|_| GOOD.to_owned()).await;
+}
+
+/// Mails are the AWS account's: those of replies keep to its rate, too.
+#[tokio::test(start_paused = true)]
+async fn replies_by_mail_keep_to_the_rate_of_the_mail_service() {
+    const RATE: u32 = 5;
+    const MAILS: usize = 60;
+    let mut caller = a_caller_in_time().await;
+    caller.local().ses().set_rate(RATE);
+    let running = Running::functions_of(&caller);
+    for number in 0..MAILS {
+        let call = make(&format!("s-{number}"));
+        caller
+            .queues(call.telling(mail_to(&format!("s-{number}@example.com"))))
+            .await;
+    }
+    time_passes(seconds(240)).await;
+    running.stops().await;
+    let mut at: Vec<Timestamp> = caller.mails().iter().map(|mail| mail.at).collect();
+    at.sort();
+    assert_eq!(at.len(), MAILS);
+    let most = usize::try_from(RATE).expect("few");
+    // What one second brings is there from the start.
+    for both in at.windows(2 * most + 1) {
+        let took = both[2 * most].duration_since(both[0]);
+        assert!(took >= seconds(1), "{took:#} for {}", both.len());
+    }
+    assert!(caller.due().is_empty(), "{:?}", caller.due());
 }
 
 /// One account's hanging receivers leave one of two places of the notifier to others.
