@@ -181,11 +181,13 @@ async fn mail(
             warn!(%request_id, reason, "mail service rejected a reply");
             Ok(DeliveryResult::Rejected)
         }
+        // No attempt at it: it comes again once its lease is over.
+        Err(error @ Error::MailThrottled(_)) => {
+            cloud.pause_mails().await?;
+            Err(error)
+        }
         Err(error) => {
             warn!(error = error.in_full(), "mail service did not take a reply");
-            if matches!(error, Error::MailThrottled(_)) {
-                cloud.pause_mails().await?;
-            }
             Ok(DeliveryResult::Unreachable)
         }
     }
