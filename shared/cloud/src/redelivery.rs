@@ -61,7 +61,7 @@ impl Delivery {
     }
 
     /// How often it was received, as the messages before it that it replaces.
-    fn times(&self) -> u32 {
+    pub(crate) fn times(&self) -> u32 {
         self.count.saturating_add(self.handed_back)
     }
 }

@@ -177,8 +177,7 @@ impl Queues {
             .await
     }
 
-    /// Takes a wake-up that must wait out of its lane: there, all would wait behind it. The caller
-    /// says of the message that brought it that it is done.
+    /// Takes a wake-up that must wait out of its lane, where all would wait behind it.
     pub async fn leave_lane(
         &self,
         priority: QueuePriority,
@@ -191,7 +190,7 @@ impl Queues {
         };
         let body = serde_json::to_string(&own).unwrap_or_default();
         // Or it were taken for a repeat of the message that went to the lane.
-        let body = replacing(&body, delivery.count.saturating_add(delivery.handed_back));
+        let body = replacing(&body, delivery.times());
         let group = self.group(priority, &own);
         self.send_once(Queue::Calls(priority), &group, &body, &body)
             .await
