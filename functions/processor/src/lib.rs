@@ -2,7 +2,7 @@
 //! time allows.
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
-//! its message), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
+//! its message), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
 //! [`memory`] (what it may need), `slice` (how long it keeps its place), [`reply`] (telling callers).
 
 pub mod call;
@@ -12,6 +12,7 @@ mod memory;
 mod message;
 pub mod reply;
 mod slice;
+mod wake_up;
 
 use std::collections::BTreeSet;
 

@@ -5,10 +5,8 @@
 //! An account has as many lanes of a queue as make up its share, a quarter of the queue's places, and
 //! one at least: so nobody has to count, and where there are two places, the other one stays free.
 
-use calls::{AccountId, ConversationKey, QueuePriority};
+use calls::{AccountId, ConversationKey, QueuePriority, hash_parts, hex};
 use serde::{Deserialize, Serialize};
-
-use crate::accounts::hashed;
 
 /// Invocations that may run side by side for each queue, as the template says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,12 +130,12 @@ impl Lane {
 
 /// An account's id may be longer than a group's.
 fn of_account(account: &AccountId) -> String {
-    hashed(&["LANE", &account.0])
+    hex(&hash_parts(&["LANE", &account.0]))
 }
 
 /// A number that stands for a text, always the same.
 pub(crate) fn number_of(text: &str) -> u32 {
-    let hash = hashed(&[text]);
+    let hash = hex(&hash_parts(&[text]));
     let digits = hash.get(..4).unwrap_or_default();
     u32::from_str_radix(digits, 16).unwrap_or(0)
 }

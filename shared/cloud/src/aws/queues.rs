@@ -1,19 +1,21 @@
 //! Wake-ups: SQS FIFO queues, one per priority and one for replies.
 //!
 //! A message carries a key and a step, never the truth. Its step stands in its body, or the queue
-//! would take a debt that is sent again within five minutes for a repeat and drop it.
+//! would take an action that is sent again within five minutes for a repeat and drop it.
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
-use calls::{ConversationKey, QueuePriority, SequenceCode};
+use calls::{ConversationKey, QueuePriority, hex};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::aws::lanes::{self, Concurrency, Lane, Queue, RunLane};
+use crate::aws::lanes::{self, Concurrency, RunLane};
+pub use crate::aws::lanes::{Lane, Queue};
+pub use crate::aws::reply_wake_up::{ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -41,7 +43,7 @@ pub const TIME_MIN: SignedDuration = SignedDuration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WakeUp {
     pub conversation: ConversationKey,
-    /// Version of the header that owed it.
+    /// Version of the header whose commit sent it.
     pub step: u64,
     /// The queue of its account that the call stands in: whoever takes one message goes through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,30 +57,6 @@ impl WakeUp {
     pub fn target(&self) -> &ConversationKey {
         self.queue.as_ref().unwrap_or(&self.conversation)
     }
-}
-
-/// What a message on the replies queue says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplyWakeUp {
-    pub conversation: ConversationKey,
-    pub sequence: SequenceCode,
-    pub what: ReplyTarget,
-    #[serde(default, skip_serializing_if = "Lane::is_conversation")]
-    pub lane: Lane,
-    /// Version of the record that owed it.
-    pub step: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ReplyTarget {
-    /// The reply to the call's SendResponseTo of that number.
-    Reply(u32),
-    /// The reply that is kept with the outcome it tells of.
-    OutcomeReply,
-    /// The reply that is kept with the header of a call alone.
-    EmbeddedReply,
-    /// Its triggered mails.
-    Mails,
 }
 
 /// A message as a function gets it.
@@ -385,17 +363,9 @@ pub fn read_wake_up(body: &str) -> Result<WakeUp, serde_json::Error> {
     serde_json::from_str(body)
 }
 
-/// What a message on the replies queue says, read.
-pub fn read_reply_wake_up(body: &str) -> Result<ReplyWakeUp, serde_json::Error> {
-    serde_json::from_str(body)
-}
-
 /// What SQS itself would make of the body: the scheduler sends the same messages without an id.
 fn deduplication_id(body: &str) -> String {
-    Sha256::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(body))
 }
 
 #[cfg(test)]

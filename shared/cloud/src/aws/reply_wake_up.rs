@@ -1,0 +1,63 @@
+//! What a message on the replies queue says, and in which lane it waits.
+
+use calls::{ConversationKey, SequenceCode};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::lanes::Lane;
+
+/// What a message on the replies queue says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyWakeUp {
+    pub conversation: ConversationKey,
+    pub sequence: SequenceCode,
+    pub what: ReplyTarget,
+    #[serde(default, skip_serializing_if = "Lane::is_conversation")]
+    pub lane: Lane,
+    /// Version of the record that it is for.
+    pub step: u64,
+}
+
+impl ReplyWakeUp {
+    /// In the lane of its conversation, where each of them begins.
+    pub(crate) fn new(
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        what: ReplyTarget,
+        step: u64,
+    ) -> Self {
+        Self {
+            conversation: conversation.clone(),
+            sequence,
+            what,
+            lane: Lane::Conversation,
+            step,
+        }
+    }
+
+    /// For the reply that lies in the header of a call alone.
+    pub(crate) fn embedded(conversation: &ConversationKey, step: u64) -> Self {
+        Self::new(
+            conversation,
+            SequenceCode::FIRST,
+            ReplyTarget::EmbeddedReply,
+            step,
+        )
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplyTarget {
+    /// The reply to the call's SendResponseTo of that number.
+    Reply(u32),
+    /// The reply that is kept with the outcome it tells of.
+    OutcomeReply,
+    /// The reply that is kept with the header of a call alone.
+    EmbeddedReply,
+    /// Its triggered mails.
+    Mails,
+}
+
+/// What a message on the replies queue says, read.
+pub fn read_reply_wake_up(body: &str) -> Result<ReplyWakeUp, serde_json::Error> {
+    serde_json::from_str(body)
+}
