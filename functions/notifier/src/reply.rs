@@ -8,7 +8,7 @@ use cloud::conversation::token_buckets::MailTokens;
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Error};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
 use crate::{Disposition, reply_mail};
