@@ -7,13 +7,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cloud::aws::queues::Lane;
+use cloud::aws::lanes::{Lane, Queue};
 use cloud::outbound::receiver_health::{Pace, QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
 
 use crate::reply::{Attempted, Turn};
 use crate::{Batch, Disposition, Message, record_of, reply};
+
+/// A lane that goes on without an attempt holds another place. With fewer lanes than these an account's
+/// first attempts could hold all places there are.
+const LANES_TO_LET_GO: u32 = 4;
 
 /// A reply whose turn it is, and the message that brought it.
 struct Waiting {
@@ -85,8 +89,8 @@ async fn settle_receiver(batch: &Batch<'_>, receiver: Receiver, mut waiting: Vec
     }
 }
 
-/// The first attempt at a receiver that nobody knows. Should it be late, its lane goes on without it:
-/// others that nobody knows are not to wait for it. Gives back who still waits.
+/// The first attempt at a receiver that nobody knows. Should it be late, its lane goes on without it,
+/// if there are places for that: others that nobody knows are not to wait for it. Gives back who still waits.
 async fn ask(
     batch: &Batch<'_>,
     receiver: &Receiver,
@@ -101,23 +105,24 @@ async fn ask(
         () = &mut attempt => return waiting,
         () = tokio::time::sleep(QUICK_MAX) => {}
     }
+    let lanes = batch.cloud.settings.concurrency.lanes(Queue::Replies);
     let lets_go = async {
         move_on(batch, receiver, Pace::Hanging, waiting).await;
-        batch.let_go(delivery).await;
+        if lanes >= LANES_TO_LET_GO {
+            batch.let_go(delivery).await;
+        }
     };
     tokio::join!(attempt, lets_go);
     VecDeque::new()
 }
 
 async fn move_on(batch: &Batch<'_>, receiver: &Receiver, pace: Pace, waiting: VecDeque<Waiting>) {
-    let mut lanes: BTreeMap<String, (Lane, Vec<Message>)> = BTreeMap::new();
+    let mut lanes: BTreeMap<Lane, Vec<Message>> = BTreeMap::new();
     for Waiting { record, message } in waiting {
-        let lane = receiver.lane(pace, &record.conversation);
-        let group = lane.group(&record.conversation);
-        let (_, messages) = lanes.entry(group).or_insert_with(|| (lane, Vec::new()));
-        messages.push(message);
+        let lane = receiver.lane(pace, record.class, &record.conversation);
+        lanes.entry(lane).or_default().push(message);
     }
-    for (lane, messages) in lanes.into_values() {
+    for (lane, messages) in lanes {
         batch.send_on(messages, &lane).await;
     }
 }

@@ -19,9 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cloud::aws::queues::{Delivery, Lane, Queue, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
+use cloud::aws::lanes::{Lane, Queue};
+use cloud::aws::queues::{Delivery, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use cloud::records::reply_record::ReplyRecord;
-use cloud::redelivery::HandedBack;
+use cloud::redelivery::{HandedBack, REPLACED_AT};
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -82,7 +83,7 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
     let known = messages.into_iter().map(|message| batch.look_up(message));
     let known = join_all(known).await.into_iter().flatten();
     let (mut together, mut alone, mut behind) = (Vec::new(), Vec::new(), Vec::new());
-    for messages in by_lane(known) {
+    for messages in by_lane(cloud, known) {
         let sorted = Sorted::of(messages);
         together.push(sorted.together);
         alone.extend(sorted.alone);
@@ -124,10 +125,13 @@ fn read(batch: Vec<Delivery>) -> Vec<Message> {
 }
 
 /// Those of each lane, in their order.
-fn by_lane(messages: impl Iterator<Item = Message>) -> Vec<Vec<Message>> {
+fn by_lane(cloud: &Cloud, messages: impl Iterator<Item = Message>) -> Vec<Vec<Message>> {
     let mut lanes: BTreeMap<String, Vec<Message>> = BTreeMap::new();
     for message in messages {
-        let group = message.wake.lane.group(&message.wake.conversation);
+        let ReplyWakeUp {
+            lane, conversation, ..
+        } = &message.wake;
+        let group = cloud.queues.reply_group(lane, conversation);
         lanes.entry(group).or_default().push(message);
     }
     lanes.into_values().collect()
@@ -177,6 +181,9 @@ impl Batch<'_> {
             Ok(Disposition::Nothing) => self.done().settled.push(message.delivery),
             Ok(Disposition::WaitsUntil(at) | Disposition::AllWaitUntil(at)) => {
                 self.survived(&message).await;
+                if message.delivery.count >= REPLACED_AT {
+                    return self.hand_back_for_a_while(message).await;
+                }
                 hold(self.cloud, &message.delivery, at).await;
                 self.hand_back(message.delivery);
             }
@@ -221,7 +228,10 @@ impl Batch<'_> {
 
     /// It comes again after a pause, which grows each time.
     async fn hand_back_for_a_while(&self, message: Message) {
-        let group = message.wake.lane.group(&message.wake.conversation);
+        let ReplyWakeUp {
+            lane, conversation, ..
+        } = &message.wake;
+        let group = self.cloud.queues.reply_group(lane, conversation);
         let handed_back = self
             .cloud
             .hand_back(Queue::Replies, &group, &message.delivery)

@@ -11,8 +11,9 @@ mod sending;
 use std::collections::BTreeMap;
 
 use calls::conversation::LOOK_AGAIN;
+use cloud::aws::lanes::Lane;
 use cloud::aws::mail::{ANSWER_MAX, MailSession};
-use cloud::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
+use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
 use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};

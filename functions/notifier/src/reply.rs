@@ -4,13 +4,17 @@ use calls::{AsyncResponseType, DeliveryResult, ReplyState};
 use cloud::aws::mail::Sent;
 use cloud::aws::queues::ReplyWakeUp;
 use cloud::conversation::commit::HELD_MAX;
+use cloud::conversation::token_buckets::MailTokens;
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Error};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
 use crate::{Disposition, reply_mail};
+
+/// Mails that find no token of the mail service's rate come again within this time.
+const RATE_SPREAD_MS: u64 = 20_000;
 
 /// What is to be done about a reply now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,18 +75,32 @@ pub async fn settle(
     if let Some(receiver) = receiver(&record) {
         let pace = cloud.pace(&receiver).await;
         if pace != Pace::Quick {
-            return Ok(Disposition::Moves(
-                receiver.lane(pace, &record.conversation),
-            ));
+            return Ok(Disposition::Moves(receiver.lane(
+                pace,
+                record.class,
+                &record.conversation,
+            )));
         }
     }
     if !has_time(cloud, deadline) {
         return Ok(Disposition::WaitsUntil(now));
     }
+    if record.reply.subscription.response_type == AsyncResponseType::Email
+        && let MailTokens::NotBefore(at) = cloud.take_mail_tokens(1).await?
+    {
+        // Those behind it wait as well, so that mails of a conversation come in its order.
+        return Ok(Disposition::AllWaitUntil(at + spread(cloud)));
+    }
     Ok(match attempt(cloud, &record).await? {
         Attempted::Failed { next, .. } => wait(next, cloud.now()),
         Attempted::Over => Disposition::Nothing,
     })
+}
+
+/// Mails that wait for the mail service's rate do not come again all at once.
+fn spread(cloud: &Cloud) -> SignedDuration {
+    let ms = cloud.random.below(RATE_SPREAD_MS);
+    SignedDuration::from_millis(i64::try_from(ms).unwrap_or(0))
 }
 
 /// Whether an attempt that begins now is over before the function is.
@@ -159,6 +177,11 @@ async fn mail(
         Ok(Sent::Rejected(reason)) => {
             warn!(%request_id, reason, "mail service rejected a reply");
             Ok(DeliveryResult::Rejected)
+        }
+        // No attempt at it: it comes again once its lease is over.
+        Err(error @ Error::MailThrottled(_)) => {
+            cloud.pause_mails().await?;
+            Err(error)
         }
         Err(error) => {
             warn!(error = error.in_full(), "mail service did not take a reply");

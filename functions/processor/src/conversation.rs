@@ -6,6 +6,7 @@ use calls::{
     Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress,
     SequenceCode,
 };
+use cloud::aws::lanes::RunLane;
 use cloud::aws::queues::{ReplyWakeUp, WakeUp};
 use cloud::conversation::commit::{End, HELD_MAX};
 use cloud::conversation::prefetch::Prefetched;
@@ -19,6 +20,7 @@ use tracing::info;
 use crate::call::{self, Turn};
 use crate::memory::Budget;
 use crate::reply::Replies;
+use crate::slice::{Slice, lane_of};
 
 /// How often we look again because others were at the same records.
 const CONFLICTS_MAX: u32 = 40;
@@ -58,7 +60,7 @@ pub(crate) async fn run(
     cloud: &Cloud,
     header: ConversationRecord,
     prefetched: Prefetched,
-    deadline: Timestamp,
+    slice: Slice,
     replies: Replies,
     budget: &Budget,
 ) -> Result<Ran, Error> {
@@ -86,9 +88,7 @@ pub(crate) async fn run(
             Phase::Gathering => return Ok(Ran::Stopped(Disposition::Nothing)),
             Phase::Ended(_) => return Ok(Ran::Ended),
             Phase::Closing { .. } => close(cloud, &header).await,
-            Phase::Running(progress) => {
-                run_next(cloud, &header, *progress, deadline, &mut run).await
-            }
+            Phase::Running(progress) => run_next(cloud, &header, *progress, slice, &mut run).await,
         };
         match went {
             Ok(RunStep::On(next, actions)) => {
@@ -106,11 +106,11 @@ pub(crate) async fn run(
             Err(CommitError::Conflict) => return Err(Error::Conflict(CONFLICTS_MAX)),
             Err(CommitError::Cloud(error)) => return Err(error),
         }
-        if cloud.now() >= deadline
+        if cloud.now() >= slice.ends
             && let Some(header) = &in_hand
             && !matches!(header.conversation.phase, Phase::Ended(_))
         {
-            send_next_wake_up(cloud, header).await?;
+            send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
             return Ok(Ran::Stopped(Disposition::Nothing));
         }
     }
@@ -141,11 +141,16 @@ impl RunStep {
 }
 
 /// The message in hand is deleted only after this has been sent.
-async fn send_next_wake_up(cloud: &Cloud, header: &ConversationRecord) -> Result<(), Error> {
+async fn send_next_wake_up(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    lane: RunLane,
+) -> Result<(), Error> {
     let wake = WakeUp {
         conversation: header.key.clone(),
         step: header.version,
         queue: header.conversation.queue(),
+        lane,
     };
     cloud.queues.wake(header.conversation.priority, &wake).await
 }
@@ -159,7 +164,7 @@ async fn run_next(
     cloud: &Cloud,
     header: &ConversationRecord,
     progress: Progress,
-    deadline: Timestamp,
+    slice: Slice,
     run: &mut Run<'_>,
 ) -> Result<RunStep, CommitError> {
     let prefetched = &mut run.prefetched;
@@ -181,18 +186,22 @@ async fn run_next(
         }
         Turn::Now if header.conversation.is_to_enter() => {
             let header = cloud.enter_queue(header, now).await?;
-            send_next_wake_up(cloud, &header).await?;
+            send_next_wake_up(cloud, &header, RunLane::Own).await?;
+            Ok(RunStep::Stopped(Disposition::Nothing))
+        }
+        Turn::Now if slice.is_too_short_for(&header.conversation, &call) => {
+            send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
             Ok(RunStep::Stopped(Disposition::Nothing))
         }
         Turn::Now => {
             let bytes = body.unpacked_bytes();
-            let Some(_room) = run.budget.room_for(cloud, bytes, deadline).await else {
-                send_next_wake_up(cloud, header).await?;
+            let Some(_room) = run.budget.room_for(cloud, bytes, slice.deadline).await else {
+                send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
                 return Ok(RunStep::Stopped(Disposition::Nothing));
             };
             // Boxed, so that a run takes no more of the stack than it must: it is polled within its
             // batch, not as a task of its own.
-            let ran = queued::carry_out(cloud, header, progress, &call, body, deadline);
+            let ran = queued::carry_out(cloud, header, progress, &call, body, slice.ends);
             let next = match Box::pin(ran).await? {
                 CarriedOut::InMaintenance => return park(cloud, header).await,
                 CarriedOut::Committed(next, owed) => RunStep::On(next, owed),
@@ -264,6 +273,7 @@ async fn wait(
         conversation: header.key.clone(),
         step: header.version,
         queue: None,
+        lane: RunLane::Own,
     };
     cloud
         .wake_at(at, header.conversation.priority, &wake, now)
@@ -312,7 +322,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
                 return if matches!(next.conversation.phase, Phase::Ended(_)) {
                     Ok(())
                 } else {
-                    send_next_wake_up(cloud, &next).await
+                    send_next_wake_up(cloud, &next, RunLane::Own).await
                 };
             }
             Err(CommitError::Conflict) => {}

@@ -5,6 +5,7 @@
 //! so that two runs at once are at the same call, and the table lets one of them through.
 
 use calls::{AccountId, ConversationKey, QueuePriority};
+use cloud::aws::lanes::RunLane;
 use cloud::aws::queues::WakeUp;
 use cloud::conversation::ordered_queue::QueueEntry;
 use cloud::records::conversation_record::ConversationRecord;
@@ -15,6 +16,7 @@ use tracing::error;
 
 use crate::conversation::{Disposition, Ran, run};
 use crate::memory::Budget;
+use crate::slice::Slice;
 
 /// Calls whose callers are being told while the next ones are carried out: a receiver that takes
 /// its time does not hold up the queue, and no run has more under way.
@@ -28,7 +30,7 @@ struct Turn<'a> {
     priority: QueuePriority,
     /// In whose name the next message goes out.
     wake: WakeUp,
-    deadline: Timestamp,
+    slice: Slice,
     outbox: Outbox,
     budget: &'a Budget,
 }
@@ -38,7 +40,7 @@ pub(crate) async fn carry_on(
     cloud: &Cloud,
     header: &ConversationRecord,
     queue: ConversationKey,
-    deadline: Timestamp,
+    slice: Slice,
     outbox: Outbox,
     budget: &Budget,
 ) -> Result<Disposition, Error> {
@@ -50,9 +52,10 @@ pub(crate) async fn carry_on(
             conversation: header.key.clone(),
             step: header.version,
             queue: Some(queue.clone()),
+            lane: RunLane::Own,
         },
         queue,
-        deadline,
+        slice,
         outbox,
         budget,
     };
@@ -71,7 +74,7 @@ impl Turn<'_> {
             let Some(first) = self.cloud.first_in_queue(&self.queue).await? else {
                 return Ok(Disposition::Nothing);
             };
-            if !is_first && self.cloud.now() >= self.deadline {
+            if !is_first && self.cloud.now() >= self.slice.ends {
                 return self.go_on_later(&first).await;
             }
             match self.may_begin().await? {
@@ -99,14 +102,14 @@ impl Turn<'_> {
             return Ok(Ran::Ended);
         };
         let outbox = self.outbox.clone();
-        let (replies, settling) = crate::reply::replies(self.deadline, outbox);
+        let (replies, settling) = crate::reply::replies(self.slice.deadline, outbox);
         let cloud = self.cloud.clone();
         telling.spawn(async move { settling.settle(&cloud).await });
         run(
             self.cloud,
             header,
             prefetched,
-            self.deadline,
+            self.slice,
             replies,
             self.budget,
         )

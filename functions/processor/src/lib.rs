@@ -3,7 +3,7 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
 //! its message), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
-//! [`memory`] (what it may need), [`reply`] (telling callers).
+//! [`memory`] (what it may need), `slice` (how long it keeps its place), [`reply`] (telling callers).
 
 pub mod call;
 pub mod conversation;
@@ -11,6 +11,7 @@ mod in_order;
 mod memory;
 mod message;
 pub mod reply;
+mod slice;
 mod wake_up;
 
 use std::collections::BTreeSet;
@@ -66,7 +67,7 @@ fn read(deliveries: Vec<Delivery>) -> Vec<Message> {
     let mut messages = Vec::new();
     for delivery in deliveries {
         match cloud::aws::queues::read_wake_up(&delivery.body) {
-            Ok(wake) if seen.insert(wake.group().clone()) => {
+            Ok(wake) if seen.insert(wake.target().clone()) => {
                 messages.push(Message::new(delivery, wake));
             }
             Ok(_) => {}

@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::SqsEvent;
 use calls::QueuePriority;
 use cloud::Cloud;
-use cloud::aws::queues::Queue;
+use cloud::aws::lanes::Queue;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

@@ -6,7 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use calls::QueuePriority;
-use cloud::aws::queues::{Delivery, Queue, WakeUp};
+use cloud::aws::lanes::{Queue, RunLane};
+use cloud::aws::queues::{Delivery, WakeUp};
 use cloud::redelivery::{DEATHS_MAX, DEATHS_TOGETHER, HandedBack};
 use cloud::{Cloud, Error, Outbox};
 use futures_util::future::FutureExt;
@@ -15,6 +16,7 @@ use tracing::{error, warn};
 
 use crate::conversation::Disposition;
 use crate::memory::Budget;
+use crate::slice::Slice;
 use crate::wake_up;
 
 /// What the messages of one invocation have in common.
@@ -81,12 +83,15 @@ impl Batch<'_> {
         }
         // A bug in one call does not take the others down. No task of its own: all that an
         // invocation does must end with it.
-        let running =
-            wake_up::carry_on(cloud, key, self.deadline, self.outbox.clone(), &self.budget);
+        let slice = Slice::of(&message.wake.lane, cloud.now(), self.deadline);
+        let running = wake_up::carry_on(cloud, key, slice, self.outbox.clone(), &self.budget);
         match AssertUnwindSafe(Box::pin(running)).catch_unwind().await {
             Ok(Ok(Disposition::Nothing)) => None,
             Ok(Ok(Disposition::WaitsUntil(at))) => {
                 self.end_attempt(&message).await;
+                if message.wake.lane != RunLane::Own {
+                    return self.leave_lane(message).await;
+                }
                 self.hold(&message.delivery, at).await;
                 Some(message.delivery.message_id)
             }
@@ -130,8 +135,9 @@ impl Batch<'_> {
     async fn hand_back(&self, message: Message, error: &Error) -> Option<String> {
         let (key, delivery) = (&message.wake.conversation, &message.delivery);
         warn!(conversation = %key, error = error.in_full(), "handed back");
-        let (queue, group) = (Queue::Calls(self.priority), message.wake.group());
-        match self.cloud.hand_back(queue, &group.0, delivery).await {
+        let group = self.cloud.queues.group(self.priority, &message.wake);
+        let queue = Queue::Calls(self.priority);
+        match self.cloud.hand_back(queue, &group, delivery).await {
             Ok(HandedBack::Replaced) => None,
             Ok(HandedBack::Pausing) => Some(message.delivery.message_id),
             Err(error) => {
@@ -139,6 +145,16 @@ impl Batch<'_> {
                 warn!(error = error.in_full(), "wake-up could not be held");
                 Some(message.delivery.message_id)
             }
+        }
+    }
+
+    /// It waits in a group of its own, where nothing waits behind it.
+    async fn leave_lane(&self, message: Message) -> Option<String> {
+        let queues = &self.cloud.queues;
+        let left = queues.leave_lane(self.priority, &message.wake, &message.delivery);
+        match left.await {
+            Ok(()) => None,
+            Err(error) => self.hand_back(message, &error).await,
         }
     }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use calls::{AsyncResponseType, ReplyState};
-use cloud::aws::queues::{BATCH_MAX, Lane, ReplyWakeUp};
+use cloud::aws::lanes::Lane;
+use cloud::aws::queues::{BATCH_MAX, ReplyWakeUp};
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Outbox, ReplyAction};
@@ -146,7 +147,7 @@ impl Telling {
         if pace == Pace::Quick {
             return None;
         }
-        let lane = receiver.lane(pace, &record.conversation);
+        let lane = receiver.lane(pace, record.class, &record.conversation);
         self.lanes.insert(receiver, lane.clone());
         Some(lane)
     }

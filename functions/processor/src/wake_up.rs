@@ -3,18 +3,18 @@
 
 use calls::ConversationKey;
 use cloud::{Cloud, Error, Outbox};
-use jiff::Timestamp;
 
 use crate::conversation::{self, Disposition, Ran};
 use crate::in_order;
 use crate::memory::Budget;
 use crate::reply::replies;
+use crate::slice::Slice;
 
 /// Goes on with the conversation, or with the queue, as far as it goes.
 pub(crate) async fn carry_on(
     cloud: &Cloud,
     key: &ConversationKey,
-    deadline: Timestamp,
+    slice: Slice,
     outbox: Outbox,
     budget: &Budget,
 ) -> Result<Disposition, Error> {
@@ -23,11 +23,11 @@ pub(crate) async fn carry_on(
     };
     if let Some(queue) = header.conversation.queue() {
         // Boxed, or the future of every run were as large as that of a queue.
-        let queue = in_order::carry_on(cloud, &header, queue, deadline, outbox, budget);
+        let queue = in_order::carry_on(cloud, &header, queue, slice, outbox, budget);
         return Box::pin(queue).await;
     }
-    let (replies, telling) = replies(deadline, outbox);
-    let running = conversation::run(cloud, header, prefetched, deadline, replies, budget);
+    let (replies, telling) = replies(slice.deadline, outbox);
+    let running = conversation::run(cloud, header, prefetched, slice, replies, budget);
     // The run lets go of its replies however it ends, and they are settled to the last.
     let (ran, ()) = tokio::join!(running, telling.settle(cloud));
     Ok(match ran? {

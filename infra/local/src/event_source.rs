@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use calls::QueuePriority;
+use cloud::aws::lanes::{Concurrency, Queue};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
@@ -15,15 +15,13 @@ use crate::stack::{EventSource, Stack};
 /// can become visible again by time alone.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Invocations of a function for one queue that run at the same time: what docs/deploying.md advises
-/// for an account that may run 1,000, so that what shares places there shares them here.
-pub const fn invocations_max(fed: EventSource) -> usize {
-    match fed {
-        EventSource::Processor(QueuePriority::High) => 50,
-        EventSource::Processor(QueuePriority::Medium) => 20,
-        EventSource::Processor(QueuePriority::Low) => 5,
-        EventSource::Notifier => 20,
-    }
+/// How many invocations run side by side for a queue, as its functions are told.
+pub fn invocations_max(concurrency: Concurrency, fed: EventSource) -> usize {
+    let places = concurrency.of(match fed {
+        EventSource::Processor(priority) => Queue::Calls(priority),
+        EventSource::Notifier => Queue::Replies,
+    });
+    usize::try_from(places).unwrap_or(usize::MAX)
 }
 
 /// Runs all of it until the tasks are dropped. `tick`: how often the timekeeper comes by.
@@ -38,7 +36,8 @@ pub fn drive(stack: &Stack, tick: Duration) -> JoinSet<()> {
 }
 
 async fn feed(stack: Stack, fed: EventSource) {
-    let places = Arc::new(Semaphore::new(invocations_max(fed)));
+    let places = invocations_max(stack.cloud.settings.concurrency, fed);
+    let places = Arc::new(Semaphore::new(places));
     let is_free = Arc::new(Notify::new());
     let mut invocations = JoinSet::new();
     loop {

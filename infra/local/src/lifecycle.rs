@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use cloud::aws::lanes::Concurrency;
 use jiff::SignedDuration;
 
 use crate::held;
@@ -61,6 +62,15 @@ pub const DEPLOYED: Lifecycle = Lifecycle {
     timekeeper: Duration::from_secs(55),
     visibility: SignedDuration::from_secs(crate::names::VISIBILITY_SECONDS),
     memory: None,
+};
+
+/// Invocations that run side by side for each queue: what docs/deploying.md advises for an account that
+/// may run 1,000, so that what shares places there shares them here.
+pub const CONCURRENCY: Concurrency = Concurrency {
+    high: 50,
+    medium: 20,
+    low: 5,
+    replies: 20,
 };
 
 /// What an environment of 256 MB leaves to its invocations: the process itself takes some 10 MB, the

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::ReceivedMessage;
 use crate::functions::{Functions, Here};
-use crate::lifecycle::{self, Lifecycle};
+use crate::lifecycle::{self, CONCURRENCY, Lifecycle};
 use crate::{LocalCloud, names};
 
 /// The account, user, password, API client id and secret that are there from the start.
@@ -115,6 +115,7 @@ pub fn settings() -> Settings {
         mail_sender: "aftercall@localhost.example".to_owned(),
         results_days: 30,
         calls_per_second: 0,
+        concurrency: CONCURRENCY,
         password_key: Some(names::password_key_arn()),
         allow_http_callbacks: true,
         public_url: String::new(),

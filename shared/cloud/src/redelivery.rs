@@ -14,7 +14,8 @@ use calls::ConversationKey;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
-use crate::aws::queues::{Delivery, Queue, VISIBILITY};
+use crate::aws::lanes::Queue;
+use crate::aws::queues::{Delivery, VISIBILITY};
 use crate::aws::table::Key;
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
@@ -27,7 +28,7 @@ const PAUSE_MAX_S: u64 = 60;
 
 /// A message received so often is replaced by a new one when it is handed back: the dead-letter
 /// queue is for what dies, and takes what was received [`crate::aws::queues::RECEIVES_MAX`] times.
-const REPLACED_AT: u32 = 20;
+pub const REPLACED_AT: u32 = 20;
 
 /// A run that dies leaves its message silent for the whole visibility timeout; the clocks of queue
 /// and function may differ by so much.
@@ -60,7 +61,7 @@ impl Delivery {
     }
 
     /// How often it was received, as the messages before it that it replaces.
-    fn times(&self) -> u32 {
+    pub(crate) fn times(&self) -> u32 {
         self.count.saturating_add(self.handed_back)
     }
 }

@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+use crate::aws::lanes::Concurrency;
 use crate::outbound::own_hosts::OwnHosts;
 
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Settings {
     /// Calls a second that an account may make, unless its own record says otherwise; 0: as many as
     /// it likes.
     pub calls_per_second: u32,
+    /// Invocations that may run side by side for each queue: an account's share is counted by them.
+    pub concurrency: Concurrency,
     /// KMS key of the passwords of PasswordDigest users, if the set has one.
     pub password_key: Option<String>,
     /// Callbacks to http and to private addresses: only ever true in the local cloud.
@@ -54,6 +57,11 @@ impl Settings {
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingMissing> {
         let needed = |name: &'static str| variable(name).ok_or(SettingMissing(name));
+        let places = |name: &'static str| match variable(name) {
+            // What a new AWS account has.
+            None => Ok(2),
+            Some(places) => places.parse().map_err(|_| SettingMissing(name)),
+        };
         Ok(Self {
             calls_table: needed("CALLS_TABLE")?,
             objects_table: needed("OBJECTS_TABLE")?,
@@ -77,6 +85,12 @@ impl Settings {
                     calls.parse().map_err(|_| missing)?
                 }
             },
+            concurrency: Concurrency {
+                high: places("HIGH_CONCURRENCY")?,
+                medium: places("MEDIUM_CONCURRENCY")?,
+                low: places("LOW_CONCURRENCY")?,
+                replies: places("REPLIES_CONCURRENCY")?,
+            },
             password_key: variable("PASSWORD_KEY").filter(|key| !key.is_empty()),
             allow_http_callbacks: variable("ALLOW_HTTP_CALLBACKS").as_deref() == Some("true"),
             public_url: variable("PUBLIC_URL").unwrap_or_default(),
@@ -98,10 +112,24 @@ mod tests {
 
     #[test]
     fn numbers_must_be_numbers() {
-        let numbers = ["RESULTS_DAYS", "CALLS_PER_SECOND"];
+        let numbers = [
+            "RESULTS_DAYS",
+            "CALLS_PER_SECOND",
+            "HIGH_CONCURRENCY",
+            "MEDIUM_CONCURRENCY",
+            "LOW_CONCURRENCY",
+            "REPLIES_CONCURRENCY",
+        ];
         let all = |name: &str| Some(if numbers.contains(&name) { "7" } else { "x" }.to_owned());
         let settings = Settings::read(all).expect("complete");
         assert_eq!((settings.results_days, settings.calls_per_second), (7, 7));
+        let Concurrency {
+            high,
+            medium,
+            low,
+            replies,
+        } = settings.concurrency;
+        assert_eq!([high, medium, low, replies], [7; 4]);
         for wrong in numbers {
             let error =
                 Settings::read(|name| all(name).filter(|_| name != wrong).or(Some("x".to_owned())));
@@ -115,6 +143,7 @@ mod tests {
         let key = |key: &'static str| {
             let all = move |name: &str| match name {
                 "RESULTS_DAYS" | "CALLS_PER_SECOND" => None,
+                places if places.ends_with("_CONCURRENCY") => None,
                 "PASSWORD_KEY" => Some(key.to_owned()),
                 _ => Some("x".to_owned()),
             };

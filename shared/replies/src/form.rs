@@ -36,6 +36,7 @@ mod tests {
         About, AccountId, AsyncResponseType, ConversationId, ConversationKey, OverallStatus, Reply,
         ReplyState, RequestId, RespondWhen, SequenceCode, Subscription,
     };
+    use cloud::aws::lanes::LaneClass;
     use cloud::records::reply_record::ReplyLocation;
     use jiff::Timestamp;
 
@@ -47,6 +48,7 @@ mod tests {
             kept: ReplyLocation::Apart,
             version: 1,
             due: None,
+            class: LaneClass::Usual,
             reply: Reply {
                 request_id: RequestId("6f0c-1".to_owned()),
                 sequence: SequenceCode::FIRST,

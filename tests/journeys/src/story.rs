@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_smithy_types::retry::RetryConfig;
 use calls::{AccountId, DeliveryResult};
 use cloud::accounts::{Account, Caller};
+use cloud::aws::lanes::Concurrency;
 use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
 use ingest::{Request, Response};
@@ -375,6 +376,18 @@ impl Story {
         local.faults().clear();
         local.faults().restart();
         self.stack = set_on(&local, &self.random, &self.retries, self.lifecycle);
+    }
+
+    /// From now on so many invocations run side by side for each queue.
+    pub fn runs_with(&mut self, concurrency: Concurrency) {
+        let settings = Settings {
+            concurrency,
+            ..settings()
+        };
+        let (local, random) = (self.local().clone(), self.random.clone());
+        let (callbacks, retries) = (local.http_connector(), self.retries.clone());
+        let stack = Stack::with_settings(local, settings, callbacks, random, retries);
+        self.stack = stack.with_lifecycle(self.lifecycle);
     }
 
     /// From now on its functions are killed by these bounds.

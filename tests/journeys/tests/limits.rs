@@ -107,6 +107,8 @@ async fn counting_costs_a_write_for_many_calls_and_nothing_for_what_is_refused()
     assert_eq!(answered, 1_000);
     let used = usage.since(&mark);
     println!("999 calls, counted\n{used}\n");
+    // Before the mark 1, by the pace of a function that has served nobody; then 10, by that of its first
+    // call, so that many functions do not lock up the permits of one account; then 40 times 25.
     assert_eq!(used.used_of(Service::DynamoDb).requests, 41.0, "{used}");
     assert_eq!(
         used.used(Service::DynamoDb, "UpdateItem").table_writes,

@@ -42,6 +42,7 @@ mod resending;
 mod rest;
 mod retrieving;
 mod security;
+mod shares;
 mod silence;
 mod time;
 mod triggered;

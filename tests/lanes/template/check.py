@@ -167,6 +167,10 @@ class Variables(unittest.TestCase):
             "MAIL_SENDER": "MailSender",
             "RESULTS_DAYS": "ResultsDays",
             "CALLS_PER_SECOND": "CallsPerSecond",
+            "HIGH_CONCURRENCY": "HighConcurrency",
+            "MEDIUM_CONCURRENCY": "MediumConcurrency",
+            "LOW_CONCURRENCY": "LowConcurrency",
+            "REPLIES_CONCURRENCY": "RepliesConcurrency",
         }
         for function in FUNCTIONS.values():
             given = function["Environment"]["Variables"]

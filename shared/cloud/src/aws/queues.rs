@@ -13,9 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use crate::aws::reply_wake_up::{
-    Lane, ReplyTarget, ReplyWakeUp, SLOW_LANES, read_reply_wake_up,
-};
+use crate::aws::lanes::{self, Concurrency, RunLane};
+pub use crate::aws::lanes::{Lane, Queue};
+pub use crate::aws::reply_wake_up::{ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -48,19 +48,15 @@ pub struct WakeUp {
     /// The queue of its account that the call stands in: whoever takes one message goes through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<ConversationKey>,
+    #[serde(default, skip_serializing_if = "RunLane::is_own")]
+    pub lane: RunLane,
 }
 
 impl WakeUp {
-    /// Of which no two messages are in flight at once.
-    pub fn group(&self) -> &ConversationKey {
+    /// What is gone on with: the conversation, or the queue.
+    pub fn target(&self) -> &ConversationKey {
         self.queue.as_ref().unwrap_or(&self.conversation)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
-    Calls(QueuePriority),
-    Replies,
 }
 
 /// A message as a function gets it.
@@ -102,6 +98,7 @@ pub struct Queues {
     medium: String,
     low: String,
     replies: String,
+    concurrency: Concurrency,
 }
 
 impl Queues {
@@ -112,6 +109,7 @@ impl Queues {
             medium: settings.medium_queue_url.clone(),
             low: settings.low_queue_url.clone(),
             replies: settings.replies_queue_url.clone(),
+            concurrency: settings.concurrency,
         }
     }
 
@@ -134,9 +132,45 @@ impl Queues {
             .find(|queue| self.url(*queue).rsplit('/').next() == name)
     }
 
+    /// The message group of a wake-up: no two messages of it are in flight at once.
+    pub fn group(&self, priority: QueuePriority, wake: &WakeUp) -> String {
+        match &wake.lane {
+            RunLane::Own => wake.target().0.clone(),
+            RunLane::Long { account } => {
+                let lanes = self.concurrency.lanes(Queue::Calls(priority));
+                lanes::long_group(account, wake.target(), lanes)
+            }
+        }
+    }
+
+    /// The same of a wake-up for a reply.
+    pub fn reply_group(&self, lane: &Lane, conversation: &ConversationKey) -> String {
+        lane.group(conversation, self.concurrency.lanes(Queue::Replies))
+    }
+
     pub async fn wake(&self, priority: QueuePriority, wake: &WakeUp) -> Result<(), Error> {
         let body = serde_json::to_string(wake).unwrap_or_default();
-        self.send_once(Queue::Calls(priority), &wake.group().0, &body, &body)
+        let group = self.group(priority, wake);
+        self.send_once(Queue::Calls(priority), &group, &body, &body)
+            .await
+    }
+
+    /// Takes a wake-up that must wait out of its lane, where all would wait behind it.
+    pub async fn leave_lane(
+        &self,
+        priority: QueuePriority,
+        wake: &WakeUp,
+        delivery: &Delivery,
+    ) -> Result<(), Error> {
+        let own = WakeUp {
+            lane: RunLane::Own,
+            ..wake.clone()
+        };
+        let body = serde_json::to_string(&own).unwrap_or_default();
+        // Or it were taken for a repeat of the message that went to the lane.
+        let body = replacing(&body, delivery.times());
+        let group = self.group(priority, &own);
+        self.send_once(Queue::Calls(priority), &group, &body, &body)
             .await
     }
 
@@ -177,7 +211,7 @@ impl Queues {
                 let body = serde_json::to_string(wake).unwrap_or_default();
                 SendMessageBatchRequestEntry::builder()
                     .id(number.to_string())
-                    .message_group_id(wake.lane.group(&wake.conversation))
+                    .message_group_id(self.reply_group(&wake.lane, &wake.conversation))
                     .message_deduplication_id(deduplication_id(&body))
                     .message_body(body)
                     .build()
@@ -356,6 +390,7 @@ mod tests {
             conversation: ConversationKey("7a".to_owned()),
             step: 3,
             queue: None,
+            lane: RunLane::Own,
         };
         let body = serde_json::to_string(&wake).expect("JSON");
         let other = replacing(&body, 20);

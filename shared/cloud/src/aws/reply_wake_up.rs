@@ -1,40 +1,9 @@
 //! What a message on the replies queue says, and in which lane it waits.
 
-use calls::{AccountId, ConversationKey, SequenceCode, hash_parts, hex};
+use calls::{ConversationKey, SequenceCode};
 use serde::{Deserialize, Serialize};
 
-/// Lanes of an account for replies to receivers that are slow. With the one for those that nobody
-/// knows, a quarter of the 20 places that docs/deploying.md advises for the notifier.
-pub const SLOW_LANES: u8 = 4;
-
-/// Where a wake-up for a reply waits. The queue gives the messages of one lane to one invocation at a
-/// time: it is their message group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Lane {
-    /// Its conversation's own.
-    #[default]
-    Conversation,
-    /// That of an account's receivers that nobody knows.
-    FirstContact { account: AccountId },
-    /// One of an account's for receivers that are slow.
-    Slow { account: AccountId, number: u8 },
-}
-
-impl Lane {
-    fn is_conversation(&self) -> bool {
-        *self == Self::Conversation
-    }
-
-    pub fn group(&self, conversation: &ConversationKey) -> String {
-        // An account's id may be longer than a group's.
-        let of = |account: &AccountId| hex(&hash_parts(&["LANE", &account.0]));
-        match self {
-            Self::Conversation => conversation.0.clone(),
-            Self::FirstContact { account } => format!("first-{}", of(account)),
-            Self::Slow { account, number } => format!("slow-{number}-{}", of(account)),
-        }
-    }
-}
+use crate::aws::lanes::Lane;
 
 /// What a message on the replies queue says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -58,7 +58,7 @@ impl Schedules {
             QueuePriority::Low => &self.low,
         };
         let group = SqsParameters::builder()
-            .message_group_id(&wake.group().0)
+            .message_group_id(&wake.target().0)
             .build();
         let target = Target::builder()
             .arn(queue)

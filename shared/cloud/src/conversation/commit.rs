@@ -13,6 +13,7 @@ use soap::ObjectResult;
 use tracing::warn;
 
 use crate::Cloud;
+use crate::aws::lanes::RunLane;
 use crate::aws::queues::{ReplyWakeUp, WakeUp};
 use crate::aws::table::Transaction;
 use crate::conversation::ordered_queue::QueueEntry;
@@ -160,6 +161,7 @@ impl Cloud {
                 conversation: key.clone(),
                 step: version,
                 queue: queue.clone(),
+                lane: RunLane::Own,
             };
             let settled = match (actions, &queue) {
                 (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,

@@ -13,7 +13,8 @@ use calls::{ConversationKey, QueuePriority};
 use jiff::Timestamp;
 
 use crate::Cloud;
-use crate::aws::queues::{Queue, WakeUp};
+use crate::aws::lanes::Queue;
+use crate::aws::queues::WakeUp;
 use crate::aws::table::{Key, Range, Transaction};
 use crate::error::{CommitError, Error};
 use crate::records::conversation_record::ConversationRecord;
@@ -124,9 +125,9 @@ impl Cloud {
         wake: &WakeUp,
         once: &str,
     ) -> Result<(), Error> {
-        let (queue, group) = (Queue::Calls(priority), &wake.group().0);
+        let (queue, group) = (Queue::Calls(priority), self.queues.group(priority, wake));
         let body = serde_json::to_string(wake).unwrap_or_default();
-        self.queues.send_once(queue, group, &body, once).await
+        self.queues.send_once(queue, &group, &body, once).await
     }
 
     /// The next message for a queue whose first call waits, from a run that has carried out others.

@@ -10,6 +10,7 @@ use objects::MailOrder;
 use tracing::warn;
 
 use crate::Cloud;
+use crate::aws::lanes::LaneClass;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::error::CommitError;
@@ -139,6 +140,7 @@ impl Cloud {
                 version: 1,
                 reply,
                 due: Some(now + LOOK_AGAIN + behind),
+                class: LaneClass::of(header.conversation.priority),
                 kept: ReplyLocation::Apart,
             };
             transaction.put_new(&self.calls, record.to_item(self.reply_expires(now)));

@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::Cloud;
 use crate::accounts::hashed;
-use crate::aws::queues::{Lane, SLOW_LANES};
+use crate::aws::lanes::{Lane, LaneClass, number_of};
 use crate::aws::table::{Key, Range};
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
@@ -98,15 +98,17 @@ impl Receiver {
     }
 
     /// Where wake-ups for replies to this receiver wait, so that it holds up nobody else.
-    pub fn lane(&self, pace: Pace, conversation: &ConversationKey) -> Lane {
+    pub fn lane(&self, pace: Pace, class: LaneClass, conversation: &ConversationKey) -> Lane {
         let slow = |number| Lane::Slow {
             account: self.account.clone(),
+            class,
             number,
         };
         match pace {
             Pace::Quick => Lane::Conversation,
             Pace::Unknown => Lane::FirstContact {
                 account: self.account.clone(),
+                class,
             },
             // Any, so that one that takes its time is asked by several at once.
             Pace::Dawdling => slow(number_of(&conversation.0)),
@@ -114,12 +116,6 @@ impl Receiver {
             Pace::Hanging => slow(number_of(&self.origin)),
         }
     }
-}
-
-fn number_of(text: &str) -> u8 {
-    let hash = hashed(&[text]);
-    let digit = hash.chars().next().and_then(|digit| digit.to_digit(16));
-    u8::try_from(digit.unwrap_or(0)).unwrap_or(0) % SLOW_LANES
 }
 
 /// What is known of a receiver.
@@ -437,12 +433,13 @@ mod tests {
         assert_eq!(receiver.origin, "https://shop.example.com:444");
         let lanes = |pace| {
             let conversations = (0..100).map(|number| ConversationKey(number.to_string()));
-            let groups = conversations.map(|key| receiver.lane(pace, &key).group(&key));
+            let class = LaneClass::Usual;
+            let groups = conversations.map(|key| receiver.lane(pace, class, &key).group(&key, 5));
             groups.collect::<std::collections::BTreeSet<_>>().len()
         };
         assert_eq!(lanes(Pace::Hanging), 1);
         assert_eq!(lanes(Pace::Unknown), 1);
-        assert_eq!(lanes(Pace::Dawdling), usize::from(SLOW_LANES));
+        assert_eq!(lanes(Pace::Dawdling), 3);
         assert_eq!(
             lanes(Pace::Quick),
             100,

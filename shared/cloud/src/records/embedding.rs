@@ -302,7 +302,9 @@ mod tests {
                 Some(reply(ReplyState::Pending(at(1))).attempted(DeliveryResult::Taken, at(2)));
             next.conversation = next.conversation.reply_due(None);
             let bytes = size_of(&next.to_item(KEPT, at(2)));
-            assert!((880..=1_024).contains(&bytes), "{bytes}");
+            // While it is owed it stands in the index, whose parts have two digits: what is left then is
+            // a byte less than it was with sixteen parts.
+            assert!((899..=1_024).contains(&bytes), "{bytes}");
             // What Subscriber's results come to, packed.
             assert!(longest >= 150, "{longest}");
         }

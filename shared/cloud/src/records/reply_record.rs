@@ -13,6 +13,7 @@ use calls::{
 };
 use jiff::Timestamp;
 
+use crate::aws::lanes::LaneClass;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Key, Table};
 use crate::error::Error;
@@ -31,8 +32,13 @@ pub struct ReplyRecord {
     /// `due_at`: when the timekeeper looks for somebody who attempts it. Until then whoever holds it
     /// has it alone, see [`crate::conversation::replies`]. `None`: it is no longer pending.
     pub due: Option<Timestamp>,
+    /// Whether it is one of High, which others of its account do not hold up.
+    pub class: LaneClass,
     pub kept: ReplyLocation,
 }
+
+/// The class of a reply to a call of High, as it is stored.
+const HIGH: &str = "High";
 
 /// Where a reply lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +80,7 @@ impl ReplyRecord {
             version: 1,
             reply: reply.clone(),
             due: Some(due),
+            class: LaneClass::of(conversation.priority),
             kept: ReplyLocation::WithOutcome(Box::new(outcome.clone())),
         };
         let item = record.to_item(expires);
@@ -138,6 +145,8 @@ impl ReplyRecord {
                 "conversation_id",
                 self.conversation_id.as_ref().map(ConversationId::as_str),
             )
+            // The others are most, and do without.
+            .maybe_text("class", (self.class == LaneClass::High).then_some(HIGH))
             .expires(Some(expires));
         match self.due {
             Some(due) => writing.due(&due_shard(&self.conversation), due),
@@ -172,6 +181,10 @@ impl ReplyRecord {
             conversation_id,
             version: item.number("version")?,
             due: item.time("due_at").ok(),
+            class: match item.maybe_text("class") {
+                Some(HIGH) => LaneClass::High,
+                Some(_) | None => LaneClass::Usual,
+            },
             reply,
             kept,
         }))
@@ -185,6 +198,7 @@ impl ReplyRecord {
             account: header.conversation.account.clone(),
             conversation_id: header.conversation.conversation_id.clone(),
             version: header.version,
+            class: LaneClass::of(header.conversation.priority),
             due: match header.conversation.due {
                 Due::At(at) => Some(at),
                 Due::Parked(_) | Due::Never => None,
@@ -290,6 +304,7 @@ mod tests {
             conversation_id: conversation().conversation_id,
             version: 3,
             due: matches!(reply.state, ReplyState::Pending(_)).then_some(Timestamp::UNIX_EPOCH),
+            class: LaneClass::High,
             kept,
             reply,
         }

@@ -1,0 +1,208 @@
+//! Lanes: where what may take long waits, so that one account holds a bounded share of a function's
+//! places.
+//!
+//! A lane is a message group of a FIFO queue, and the queue gives a group to one invocation at a time.
+//! An account has as many lanes of a queue as make up its share, a quarter of the queue's places, and
+//! one at least: so nobody has to count, and where there are two places, the other one stays free.
+
+use calls::{AccountId, ConversationKey, QueuePriority, hash_parts, hex};
+use serde::{Deserialize, Serialize};
+
+/// Invocations that may run side by side for each queue, as the template says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    pub high: u32,
+    pub medium: u32,
+    pub low: u32,
+    pub replies: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    Calls(QueuePriority),
+    Replies,
+}
+
+impl Concurrency {
+    pub const fn of(self, queue: Queue) -> u32 {
+        match queue {
+            Queue::Calls(QueuePriority::High) => self.high,
+            Queue::Calls(QueuePriority::Medium) => self.medium,
+            Queue::Calls(QueuePriority::Low) => self.low,
+            Queue::Replies => self.replies,
+        }
+    }
+
+    /// How many lanes an account has.
+    pub fn lanes(self, queue: Queue) -> u32 {
+        (self.of(queue) / 4).max(1)
+    }
+}
+
+/// Where a wake-up for a conversation waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunLane {
+    /// In a group of its conversation, or of the queue that its call stands in.
+    #[default]
+    Own,
+    /// In one of its account's for what takes long.
+    Long { account: AccountId },
+}
+
+impl RunLane {
+    pub(crate) fn is_own(&self) -> bool {
+        *self == Self::Own
+    }
+}
+
+/// The group of what takes long of an account.
+pub(crate) fn long_group(
+    account: &AccountId,
+    conversation: &ConversationKey,
+    lanes: u32,
+) -> String {
+    let number = number_of(&conversation.0) % lanes.max(1);
+    format!("long-{number}-{}", of_account(account))
+}
+
+/// Where a wake-up for a reply waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Lane {
+    /// Its conversation's own.
+    #[default]
+    Conversation,
+    /// That of an account's receivers that nobody knows.
+    FirstContact {
+        account: AccountId,
+        class: LaneClass,
+    },
+    /// One of an account's for receivers that are slow. `number` says which.
+    Slow {
+        account: AccountId,
+        class: LaneClass,
+        number: u32,
+    },
+}
+
+/// Replies of High have a lane of their own, so that they do not stand behind others of their account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LaneClass {
+    High,
+    Usual,
+}
+
+impl LaneClass {
+    pub fn of(priority: QueuePriority) -> Self {
+        match priority {
+            QueuePriority::High => Self::High,
+            QueuePriority::Medium | QueuePriority::Low => Self::Usual,
+        }
+    }
+}
+
+impl Lane {
+    pub(crate) fn is_conversation(&self) -> bool {
+        *self == Self::Conversation
+    }
+
+    /// The message group. With one lane it is for all; with more, High has the last one to itself,
+    /// receivers that nobody knows the first, and slow ones those in between.
+    pub(crate) fn group(&self, conversation: &ConversationKey, lanes: u32) -> String {
+        let last = lanes.saturating_sub(1);
+        let (account, number) = match self {
+            Self::Conversation => return conversation.0.clone(),
+            Self::FirstContact { account, class } | Self::Slow { account, class, .. }
+                if *class == LaneClass::High =>
+            {
+                (account, last)
+            }
+            Self::FirstContact { account, .. } => (account, 0),
+            Self::Slow {
+                account, number, ..
+            } => match last.saturating_sub(1) {
+                0 => (account, 0),
+                slow => (account, 1 + number % slow),
+            },
+        };
+        format!("lane-{number}-{}", of_account(account))
+    }
+}
+
+/// An account's id may be longer than a group's.
+fn of_account(account: &AccountId) -> String {
+    hex(&hash_parts(&["LANE", &account.0]))
+}
+
+/// A number that stands for a text, always the same.
+pub(crate) fn number_of(text: &str) -> u32 {
+    let hash = hex(&hash_parts(&[text]));
+    let digits = hash.get(..4).unwrap_or_default();
+    u32::from_str_radix(digits, 16).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn account() -> AccountId {
+        AccountId("1 # \u{e9}".to_owned())
+    }
+
+    fn concurrency(places: u32) -> Concurrency {
+        Concurrency {
+            high: places,
+            medium: places,
+            low: places,
+            replies: places,
+        }
+    }
+
+    #[test]
+    fn an_account_has_a_quarter_of_the_places_and_one_at_least() {
+        for (places, lanes) in [(2, 1), (4, 1), (7, 1), (8, 2), (20, 5), (1_000, 250)] {
+            for queue in [Queue::Replies, Queue::Calls(QueuePriority::Low)] {
+                assert_eq!(concurrency(places).lanes(queue), lanes, "{places} places");
+            }
+        }
+    }
+
+    /// All groups that replies of an account can wait in, but those of their conversations.
+    fn groups(lanes: u32, class: LaneClass) -> BTreeSet<String> {
+        let key = ConversationKey("c".to_owned());
+        let first = Lane::FirstContact {
+            account: account(),
+            class,
+        };
+        let slow = (0..500).map(|number| Lane::Slow {
+            account: account(),
+            class,
+            number,
+        });
+        let all = slow.chain([first]);
+        all.map(|lane| lane.group(&key, lanes)).collect()
+    }
+
+    #[test]
+    fn replies_of_an_account_wait_in_no_more_groups_than_it_has_lanes() {
+        for lanes in 1..10 {
+            let (high, usual) = (
+                groups(lanes, LaneClass::High),
+                groups(lanes, LaneClass::Usual),
+            );
+            let all: BTreeSet<_> = high.union(&usual).collect();
+            assert_eq!(all.len(), usize::try_from(lanes).expect("few"));
+            assert_eq!(high.len(), 1);
+            // With one lane there is none to give away.
+            assert_eq!(high.is_disjoint(&usual), lanes > 1, "{lanes} lanes");
+        }
+    }
+
+    #[test]
+    fn what_takes_long_waits_in_as_many_groups_as_there_are_lanes() {
+        let keys = (0..500).map(|number| ConversationKey(number.to_string()));
+        let groups: BTreeSet<_> = keys.map(|key| long_group(&account(), &key, 5)).collect();
+        assert_eq!(groups.len(), 5);
+    }
+}
