@@ -33,6 +33,7 @@ pub fn drive(stack: &Stack, tick: Duration) -> JoinSet<()> {
     for fed in EventSource::ALL {
         tasks.spawn(feed(stack.clone(), fed));
     }
+    tasks.spawn(tell_of_mails(stack.clone()));
     tasks.spawn(keep_time(stack.clone(), tick));
     tasks
 }
@@ -63,6 +64,14 @@ async fn feed(stack: Stack, fed: EventSource) {
             // Groups that it held may have more to give.
             is_free.notify_one();
         });
+    }
+}
+
+/// What SES tells of mails, one event after the other.
+async fn tell_of_mails(stack: Stack) {
+    loop {
+        while stack.tell_of_mail().await {}
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

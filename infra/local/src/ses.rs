@@ -1,6 +1,6 @@
 //! SESv2: takes mails and keeps them whole, for tests and people to look at.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -17,12 +17,17 @@ use crate::failure::WireFailure;
 use crate::folder::read_lines;
 use crate::held;
 use crate::mail::{Attachment, CapturedMail};
+use crate::mail_events::{EventDelivery, MailEvents, MailFate, PendingEvent};
+use crate::names::MAIL_CONFIGURATION_SET;
 
 /// Longest mail, encoded. AWS's figure for the second version of its interface.
 const MAIL_BYTES_MAX: usize = 40 << 20;
 
 /// Most recipients of one mail. AWS's figure.
 const RECIPIENTS_MAX: usize = 50;
+
+/// Longest name or value of a tag. AWS's figure.
+const TAG_CHARS_MAX: usize = 256;
 
 /// Mails in a second that a local account may send: more than anybody tries.
 const RATE: u32 = 1_000;
@@ -54,6 +59,7 @@ struct SendRequest {
     rate: Option<u32>,
     /// How often it was asked for more than that.
     throttled: usize,
+    events: MailEvents,
     log: Option<PathBuf>,
 }
 
@@ -66,10 +72,16 @@ struct SendEmail {
     #[serde(default)]
     reply_to_addresses: Vec<String>,
     content: MailContent,
-    #[serde(rename = "ConfigurationSetName")]
-    _configuration_set_name: Option<String>,
-    #[serde(rename = "EmailTags")]
-    _email_tags: Option<Value>,
+    configuration_set_name: Option<String>,
+    #[serde(default)]
+    email_tags: Vec<EmailTag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct EmailTag {
+    name: String,
+    value: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -169,6 +181,37 @@ impl Ses {
         held(&self.post).throttled
     }
 
+    /// What SES tells of mails from now on.
+    pub fn tells(&self, how: EventDelivery) {
+        held(&self.post).events.delivery = how;
+    }
+
+    /// What becomes of mails to an address.
+    pub fn mails_to(&self, address: &str, fate: MailFate) {
+        let fates = &mut held(&self.post).events.fates;
+        fates.insert(address.to_owned(), fate);
+    }
+
+    /// Events that no function took in, however often it was tried.
+    pub fn lost_events(&self) -> usize {
+        held(&self.post).events.lost
+    }
+
+    pub(crate) fn take_event(&self) -> Option<PendingEvent> {
+        let now = self.clock.now();
+        held(&self.post).events.take(now)
+    }
+
+    /// A function failed at it: it comes again as Lambda brings it.
+    pub(crate) fn event_failed(&self, event: PendingEvent) {
+        let now = self.clock.now();
+        held(&self.post).events.failed(event, now);
+    }
+
+    pub(crate) fn next_event_at(&self) -> Option<Timestamp> {
+        held(&self.post).events.next_at()
+    }
+
     fn account(&self) -> Value {
         let rate = held(&self.post).rate.unwrap_or(RATE);
         json!({
@@ -202,6 +245,7 @@ impl Ses {
             let sender = request.from_email_address.unwrap_or_default();
             return Err(refusal(fault, &sender));
         }
+        let tags = tags_of(&request)?;
         let mut mail = mail_from(request)?;
         mail.at = self.clock.now();
         if post.is_full(mail.at) {
@@ -211,6 +255,9 @@ impl Ses {
         // Counted, not drawn, so that two runs of a test are the same.
         mail.id = format!("0100000000000000-{:08x}", post.mails.len() + 1);
         let id = mail.id.clone();
+        if let Some(tags) = tags {
+            post.events.of(&mail, &tags);
+        }
         post.keep(mail);
         Ok(json!({ "MessageId": id }))
     }
@@ -236,6 +283,29 @@ impl SendRequest {
         }
         self.mails.push(mail);
     }
+}
+
+/// The tags of a mail that events are told of: it must have a configuration set. Ours is the only one.
+fn tags_of(request: &SendEmail) -> Result<Option<BTreeMap<String, String>>, WireFailure> {
+    let Some(set) = &request.configuration_set_name else {
+        return Ok(None);
+    };
+    if set != MAIL_CONFIGURATION_SET {
+        let message = format!("Configuration set <{set}> does not exist.");
+        return Err(WireFailure::new(404, "NotFoundException", message));
+    }
+    let is_allowed = |text: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        (1..=TAG_CHARS_MAX).contains(&text.len()) && text.bytes().all(allowed)
+    };
+    let mut tags = BTreeMap::new();
+    for EmailTag { name, value } in &request.email_tags {
+        if !is_allowed(name) || !is_allowed(value) {
+            return Err(bad_request(format!("Invalid tag {name}: {value}")));
+        }
+        tags.insert(name.clone(), value.clone());
+    }
+    Ok(Some(tags))
 }
 
 fn mail_from(request: SendEmail) -> Result<CapturedMail, WireFailure> {

@@ -113,6 +113,8 @@ pub fn settings() -> Settings {
         schedule_role_arn: format!("arn:aws:iam::{}:role/aftercall-schedules", names::ACCOUNT),
         bodies_bucket: names::BODIES_BUCKET.to_owned(),
         mail_sender: "aftercall@localhost.example".to_owned(),
+        mail_configuration_set: names::MAIL_CONFIGURATION_SET.to_owned(),
+        unsubscribe_url: "https://aftercall.example.net/unsubscribe/".to_owned(),
         results_days: 30,
         calls_per_second: 0,
         password_key: Some(names::password_key_arn()),
@@ -230,6 +232,21 @@ impl Stack {
         }
     }
 
+    /// Hands one event of SES to its function. `false`: there was none.
+    pub async fn tell_of_mail(&self) -> bool {
+        let busy = Busy::one_more(&self.busy);
+        let Some(event) = self.local.ses().take_event() else {
+            return false;
+        };
+        let told = self.functions.tell_of_mail(&event.event).await;
+        if told.is_err() || self.local.faults().crashed() {
+            tracing::warn!(?told, "an event of SES comes again");
+            self.local.ses().event_failed(event);
+        }
+        drop(busy);
+        true
+    }
+
     /// One batch of a queue, if it has any to give.
     pub fn take(&self, fed: EventSource) -> Option<Batch> {
         // Counted before it is taken, so that whoever waits for idleness never misses it.
@@ -270,6 +287,7 @@ impl Stack {
             for fed in EventSource::ALL {
                 idle &= !self.deliver(fed).await;
             }
+            idle &= !self.tell_of_mail().await;
             if idle {
                 return;
             }
@@ -325,7 +343,14 @@ impl Stack {
     pub async fn wait_until_idle(&self) {
         let waited = tokio::time::timeout(STARTED_WITHIN, async {
             let ready = |fed: &EventSource| self.local.sqs().has_ready(fed.queue());
-            while EventSource::ALL.iter().any(ready) || self.busy.load(Ordering::SeqCst) > 0 {
+            let is_told = || {
+                let next = self.local.ses().next_event_at();
+                next.is_none_or(|at| at > self.local.clock().now())
+            };
+            while EventSource::ALL.iter().any(ready)
+                || !is_told()
+                || self.busy.load(Ordering::SeqCst) > 0
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
@@ -345,6 +370,7 @@ impl Stack {
         };
         consider(self.local.scheduler().next_due());
         consider(self.local.sqs().next_visible_at());
+        consider(self.local.ses().next_event_at());
         // What is overdue and could not be done is tried again with the next thing that is due.
         let due = self.local.dynamodb().next_due();
         consider(due.map(|due| due.max(now + SignedDuration::from_secs(1))));

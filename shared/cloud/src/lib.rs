@@ -5,7 +5,7 @@
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
 //! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`due`] (what must be looked at again), [`queues`]
 //! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
-//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
+//! [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of mails, for whoever retrieves it), [`accounts`] (who may call), `account_changes` and [`login_changes`]
 //! (what the operator makes of them), [`permits`] (how often) and [`maintenance`] (whether anything is carried out).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
@@ -24,6 +24,7 @@ pub mod random;
 pub mod records;
 pub mod redelivery;
 pub mod settings;
+pub mod tracking;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
@@ -61,6 +62,7 @@ impl Cloud {
         let mail = aws::mail::MailService::new(
             &config,
             &settings.mail_sender,
+            &settings.mail_configuration_set,
             aws::mail::Connections::New,
         );
         let cloud = Self::new(
@@ -113,6 +115,7 @@ impl Cloud {
             mail: aws::mail::MailService::new(
                 config,
                 &settings.mail_sender,
+                &settings.mail_configuration_set,
                 aws::mail::Connections::Configured,
             ),
             callback: outbound::callback::Callback::new(

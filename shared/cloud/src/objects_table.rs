@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use calls::{AccountId, ConversationKey};
+use jiff::Timestamp;
 use objects::{MailOrder, ObjectKey, Overlay, Request, Stored, Unit, UnitResult};
 use soap::Element;
 
@@ -45,6 +46,23 @@ struct Effect {
 }
 
 impl Chunk {
+    /// What is noted of mails. Events are kept until then.
+    pub(crate) fn of_events(overlay: &Overlay, until: Timestamp) -> Self {
+        let effects = overlay.changes().map(|change| {
+            let expires = change.becomes.filter(|object| objects::is_event(object));
+            let expires = expires.map(|_| until);
+            effect(change, expires)
+        });
+        Self {
+            effects: effects.collect(),
+            ..Self::of_results(Vec::new())
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.effects.is_empty()
+    }
+
     /// Nothing but results: what carrying out an object of the server's own comes to.
     pub fn of_results(results: Vec<UnitResult>) -> Self {
         Self {
@@ -108,7 +126,7 @@ impl Cloud {
                 break;
             }
         }
-        chunk.effects = overlay.changes().map(effect).collect();
+        chunk.effects = overlay.changes().map(|change| effect(change, None)).collect();
         Ok(chunk)
     }
 
@@ -241,20 +259,31 @@ pub(crate) fn table_key(key: &ObjectKey) -> Key {
     Key::new(&key.partition, &key.sort)
 }
 
-fn effect(change: objects::Change<'_>) -> Effect {
+/// `expires`: of an object that is not kept for good.
+fn effect(change: objects::Change<'_>, expires: Option<Timestamp>) -> Effect {
     let key = table_key(change.key);
-    let item = change.becomes.map(|object| {
-        let json = serde_json::to_string(object).unwrap_or_default();
-        ItemWriter::new(key.clone())
-            .number("version", change.next_version)
-            .bytes("object", &compress(&json))
-            .done()
-    });
+    let item = change
+        .becomes
+        .map(|object| object_item(key.clone(), change.next_version, object, expires));
     Effect {
         key,
         seen: change.seen_version,
         item,
     }
+}
+
+pub(crate) fn object_item(
+    key: Key,
+    version: u64,
+    object: &Element,
+    expires: Option<Timestamp>,
+) -> Item {
+    let json = serde_json::to_string(object).unwrap_or_default();
+    ItemWriter::new(key)
+        .number("version", version)
+        .bytes("object", &compress(&json))
+        .expires(expires)
+        .done()
 }
 
 fn read(item: ItemReader) -> Result<(ObjectKey, Stored), Error> {

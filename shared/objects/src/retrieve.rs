@@ -2,7 +2,7 @@
 
 use calls::AccountId;
 use jiff::Timestamp;
-use soap::{Element, RetrieveRequest};
+use soap::{Element, Filter, RetrieveRequest};
 use thiserror::Error;
 
 use crate::columns;
@@ -10,7 +10,7 @@ use crate::field;
 use crate::key::{self, ObjectKey};
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
-use crate::object_types::{data_extension_object, subscriber};
+use crate::object_types::{data_extension_object, mail_event, subscriber};
 use crate::overlay::{Missing, Overlay};
 use crate::registry;
 use crate::tree;
@@ -68,6 +68,13 @@ pub struct Source<'a> {
     kind: SourceKind<'a>,
 }
 
+/// Sort keys around what is looked for, both excluded; `None`: no bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyRange {
+    pub after: Option<String>,
+    pub before: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SourceKind<'a> {
     Objects(&'a str),
@@ -78,6 +85,8 @@ enum SourceKind<'a> {
     Fields,
     /// Members of lists: they stand at the subscribers.
     Members,
+    /// What became of mails, of this type.
+    Events(&'a str),
 }
 
 /// Where the objects of a type lie. For `DataExtensionObject[Name or key]` the definition is needed
@@ -116,6 +125,7 @@ pub fn retrieve_from<'a>(
         (Retrieval::Members, None) => source(SUBSCRIBERS, SourceKind::Members),
         (Retrieval::Fields, None) => source(DEFINITIONS, SourceKind::Fields),
         (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known.name)),
+        (Retrieval::Events, None) => source(known.name, SourceKind::Events(known.name)),
         (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
     }
 }
@@ -152,9 +162,27 @@ impl Source<'_> {
                 SourceKind::Subscribers
                 | SourceKind::Objects(_)
                 | SourceKind::Fields
-                | SourceKind::Members,
+                | SourceKind::Members
+                | SourceKind::Events(_),
                 _,
             ) => None,
+        }
+    }
+
+    /// The keys that lie around all that the filter can admit, both excluded; of objects that lie in
+    /// the order of time, so that a look at a day does not read a month.
+    pub fn within(&self, filter: Option<&Filter>) -> KeyRange {
+        match (self.kind, filter) {
+            (SourceKind::Events(_), Some(filter)) => mail_event::keys_within(filter),
+            (
+                SourceKind::Events(_)
+                | SourceKind::Subscribers
+                | SourceKind::Objects(_)
+                | SourceKind::Fields
+                | SourceKind::Members
+                | SourceKind::Rows(_),
+                _,
+            ) => KeyRange::default(),
         }
     }
 
@@ -193,6 +221,11 @@ impl Source<'_> {
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
             SourceKind::Objects(_) | SourceKind::Subscribers | SourceKind::Rows(_) => vec![stored],
+            // One that another one has replaced is none of them any more.
+            SourceKind::Events(type_name) if stored.type_name.as_deref() != Some(type_name) => {
+                Vec::new()
+            }
+            SourceKind::Events(_) => vec![stored],
             SourceKind::Fields => fields_of(self.account, &stored),
             SourceKind::Members => memberships_of(&stored),
         }

@@ -279,6 +279,7 @@ impl Cloud {
                 version: 1,
                 count: mails,
                 done_through: 0,
+                looked_at: now,
             };
             let due = now + mail_record::LOOK_AGAIN;
             transaction.put_new(&self.calls, mails.to_item(Some(due), expires));

@@ -88,6 +88,7 @@ impl Cloud {
                 version: 1,
                 state: MailState::Pending,
                 reason: None,
+                claimed_at: None,
                 order: serde_json::to_string(order).unwrap_or_default(),
             };
             transaction.put_new(&self.calls, mail.to_item(expires));
@@ -172,6 +173,7 @@ impl Cloud {
             version: 1,
             count: count(orders.len()),
             done_through: 0,
+            looked_at: now,
         };
         let due = now + mail_record::LOOK_AGAIN;
         self.calls

@@ -195,12 +195,7 @@ impl Cloud {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<MailRecord, CommitError> {
-        let next = MailRecord {
-            version: seen.version + 1,
-            state,
-            reason: reason.map(str::to_owned),
-            ..seen.clone()
-        };
+        let next = seen.next(state, reason);
         let item = next.to_item(now + self.results_kept());
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -217,6 +212,7 @@ impl Cloud {
         let next = MailsRecord {
             version: seen.version + 1,
             done_through,
+            looked_at: now,
             ..seen.clone()
         };
         let item = next.to_item(due, now + self.results_kept());
