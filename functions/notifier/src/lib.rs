@@ -2,8 +2,8 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`reply`] (one reply: what is due, and the
 //! attempt at it; what is posted is in the crate `replies`), [`lanes`] (receivers that are slow, or
-//! that nobody knows), [`reply_mail`] (what is mailed), [`mails`] (triggered mails), [`mail_events`] (what
-//! the mail service tells of them).
+//! that nobody knows), [`reply_mail`] (what is mailed), [`mails`] (triggered mails), [`mail_events`]
+//! (what the mail service tells of them), `poison` (what invocations die with).
 //!
 //! A wake-up in the lane of its conversation is looked at and, if its receiver is quick, settled. One
 //! whose receiver is not goes on to a lane of its account, which the queue gives to one invocation at
@@ -12,6 +12,7 @@
 pub mod lanes;
 pub mod mail_events;
 pub mod mails;
+mod poison;
 pub mod reply;
 pub mod reply_mail;
 
@@ -26,6 +27,8 @@ use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
+
+use poison::Sorted;
 
 /// How often messages that are done are deleted while others of the batch are still at work: what
 /// waits behind them in their conversations does not wait for a receiver of somebody else.
@@ -48,6 +51,8 @@ pub enum Disposition {
 pub struct Message {
     pub wake: ReplyWakeUp,
     pub delivery: Delivery,
+    /// How many invocations have died with it.
+    pub(crate) deaths: u32,
 }
 
 /// A batch on its way.
@@ -69,37 +74,64 @@ struct Done {
 /// has to be tried again does not hold up those behind it. Gives back the ids of the messages that
 /// must come again.
 pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp) -> Vec<String> {
-    let mut by_lane: BTreeMap<String, Vec<Message>> = BTreeMap::new();
+    let messages = read(batch);
+    let batch = Batch {
+        cloud,
+        deadline,
+        done: Mutex::default(),
+    };
+    let known = messages.into_iter().map(|message| batch.look_up(message));
+    let known = join_all(known).await.into_iter().flatten();
+    let (mut together, mut alone, mut behind) = (Vec::new(), Vec::new(), Vec::new());
+    for messages in by_lane(known) {
+        let sorted = Sorted::of(messages);
+        together.push(sorted.together);
+        alone.extend(sorted.alone);
+        behind.extend(sorted.behind);
+    }
+    let running = async {
+        let lanes = together
+            .into_iter()
+            .map(|messages| batch.settle_lane(messages));
+        join_all(lanes).await;
+        batch.run_alone(alone, behind).await;
+    };
+    tokio::pin!(running);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut running => return batch.handed_back(),
+            () = tokio::time::sleep(DELETE_EVERY) => batch.delete_settled().await,
+        }
+    }
+}
+
+fn read(batch: Vec<Delivery>) -> Vec<Message> {
+    let mut messages = Vec::new();
     for delivery in batch {
         match read_reply_wake_up(&delivery.body) {
-            Ok(wake) => {
-                let group = wake.lane.group(&wake.conversation);
-                let message = Message { wake, delivery };
-                by_lane.entry(group).or_default().push(message);
-            }
+            Ok(wake) => messages.push(Message {
+                wake,
+                delivery,
+                deaths: 0,
+            }),
             // Nobody can act on it, now or later; the table still knows what is owed.
             Err(unreadable) => {
                 error!(message = delivery.message_id, %unreadable, "wake-up dropped");
             }
         }
     }
-    let batch = Batch {
-        cloud,
-        deadline,
-        done: Mutex::default(),
-    };
-    let running = by_lane
-        .into_values()
-        .map(|messages| batch.settle_lane(messages));
-    let running = join_all(running);
-    tokio::pin!(running);
-    loop {
-        tokio::select! {
-            biased;
-            _ = &mut running => return batch.handed_back(),
-            () = tokio::time::sleep(DELETE_EVERY) => batch.delete_settled().await,
-        }
+    messages
+}
+
+/// Those of each lane, in their order.
+fn by_lane(messages: impl Iterator<Item = Message>) -> Vec<Vec<Message>> {
+    let mut lanes: BTreeMap<String, Vec<Message>> = BTreeMap::new();
+    for message in messages {
+        let group = message.wake.lane.group(&message.wake.conversation);
+        lanes.entry(group).or_default().push(message);
     }
+    lanes.into_values().collect()
 }
 
 impl Batch<'_> {
@@ -117,7 +149,7 @@ impl Batch<'_> {
         for message in messages {
             let settled = match all_wait_until {
                 Some(at) => Ok(Disposition::WaitsUntil(at)),
-                None => self.settle(&message.wake).await,
+                None => self.settle(&message).await,
             };
             if let Ok(Disposition::AllWaitUntil(at)) = settled {
                 all_wait_until = Some(at);
@@ -126,9 +158,15 @@ impl Batch<'_> {
         }
     }
 
-    async fn settle(&self, wake: &ReplyWakeUp) -> Result<Disposition, Error> {
+    async fn settle(&self, message: &Message) -> Result<Disposition, Error> {
+        let wake = &message.wake;
         if wake.what == ReplyTarget::Mails {
-            return mails::settle(self.cloud, wake, self.deadline).await;
+            let page = match message.deaths {
+                0 => mails::PAGE,
+                // The one that invocations die with is the first that is not done.
+                _ => 1,
+            };
+            return mails::settle(self.cloud, wake, self.deadline, page).await;
         }
         let record = record_of(self.cloud, wake).await?;
         reply::settle(self.cloud, record, wake, self.deadline).await
@@ -139,6 +177,7 @@ impl Batch<'_> {
         match settled {
             Ok(Disposition::Nothing) => self.done().settled.push(message.delivery),
             Ok(Disposition::WaitsUntil(at) | Disposition::AllWaitUntil(at)) => {
+                self.survived(&message).await;
                 hold(self.cloud, &message.delivery, at).await;
                 self.hand_back(message.delivery);
             }
@@ -149,6 +188,7 @@ impl Batch<'_> {
                     error = error.in_full(),
                     "reply handed back"
                 );
+                self.survived(&message).await;
                 self.hand_back_for_a_while(message).await;
             }
         }
@@ -172,7 +212,10 @@ impl Batch<'_> {
         for message in messages {
             match sent {
                 Ok(()) => self.done().settled.push(message.delivery),
-                Err(_) => self.hand_back(message.delivery),
+                Err(_) => {
+                    self.survived(&message).await;
+                    self.hand_back(message.delivery);
+                }
             }
         }
     }

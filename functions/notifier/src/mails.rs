@@ -24,8 +24,8 @@ use sending::Stands;
 /// Mails that are on their way to the mail service at the same time.
 const AT_ONCE: usize = 8;
 
-/// Mails that are read in one request.
-const PAGE: i32 = 50;
+/// Mails that are read in one request, and sent side by side.
+pub const PAGE: i32 = 50;
 
 /// When mails that are held, or claimed by somebody, are looked at again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
@@ -70,6 +70,7 @@ pub async fn settle(
     cloud: &Cloud,
     wake: &ReplyWakeUp,
     deadline: Timestamp,
+    page: i32,
 ) -> Result<Disposition, Error> {
     let Some(mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
         return Ok(Disposition::Nothing);
@@ -88,7 +89,7 @@ pub async fn settle(
     let mut next = run.mails.done_through;
     let mut stop = None;
     while next < run.mails.count && stop.is_none() {
-        let page = cloud.mails_from(&run.mails, next, PAGE).await?;
+        let page = cloud.mails_from(&run.mails, next, page).await?;
         let Some(last) = page.last() else { break };
         next = last.number + 1;
         // Boxed: what it awaits is deeper than a compiler likes to lay out in one piece.
@@ -231,6 +232,35 @@ impl Run<'_> {
             Err(CommitError::Cloud(error)) => Err(error),
         }
     }
+}
+
+/// Gives up the first mail that is not done, and lets the others go on: whoever was at it ended before
+/// it was done, each time.
+pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<Disposition, Error> {
+    let Some(mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
+        return Ok(Disposition::Nothing);
+    };
+    let mut next = mails.done_through;
+    while next < mails.count {
+        let page = cloud.mails_from(&mails, next, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        next = last.number + 1;
+        for mail in &page {
+            if !sending::is_under_way(mail) || sending::is_held(cloud, mail).await? {
+                continue;
+            }
+            sending::give_up(cloud, mail).await?;
+            let wake = ReplyWakeUp {
+                step: mails.version,
+                ..wake.clone()
+            };
+            // A new message: nobody has died with it.
+            let queues = &cloud.queues;
+            queues.send_reply_wake_ups_in_order(&[wake]).await?;
+            return Ok(Disposition::Nothing);
+        }
+    }
+    Ok(Disposition::Nothing)
 }
 
 fn has_time(cloud: &Cloud, deadline: Timestamp) -> bool {

@@ -1,5 +1,7 @@
 //! One conversation, call after call, for as long as time allows.
 
+use backends::built_in;
+use backends::built_in::queued::{self, CarriedOut};
 use calls::{
     Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress,
     SequenceCode,
@@ -218,10 +220,10 @@ async fn run_next(
             };
             // Boxed, so that a run takes no more of the stack than it must: it is polled within its
             // batch, not as a task of its own.
-            let ran = call::carry_out(cloud, header, progress, &call, body, deadline);
-            let ran = Box::pin(ran).await?;
-            let Some(next) = ran else {
-                return park(cloud, header).await;
+            let ran = queued::carry_out(cloud, header, progress, &call, body, deadline);
+            let next = match Box::pin(ran).await? {
+                CarriedOut::InMaintenance => return park(cloud, header).await,
+                CarriedOut::Committed(next, owed) => RunStep::On(next, owed),
             };
             info!(
                 request_id = %call.request_id,
@@ -230,7 +232,7 @@ async fn run_next(
                 waited_ms = now.duration_since(call.arrived_at).as_millis(),
                 "call was carried out"
             );
-            Ok(RunStep::on(next))
+            Ok(next)
         }
     }
 }
@@ -323,7 +325,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
             ended_at: now,
         };
         let chunk = Chunk::of_results(Vec::new());
-        let mails_before = call::mails_in(&cloud.chunk_results(key, progress.next).await?);
+        let mails_before = built_in::mails_in(&cloud.chunk_results(key, progress.next).await?);
         let end = End {
             call: &call,
             outcome,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use calls::QueuePriority;
 use cloud::aws::queues::{Delivery, Queue, WakeUp};
-use cloud::redelivery::HandedBack;
+use cloud::redelivery::{DEATHS_MAX, DEATHS_TOGETHER, HandedBack};
 use cloud::{Cloud, Error, Outbox};
 use futures_util::future::FutureExt;
 use jiff::Timestamp;
@@ -15,13 +15,6 @@ use tracing::{error, warn};
 
 use crate::conversation::{self, Disposition};
 use crate::memory::Budget;
-
-/// After so many deaths a call is carried out alone, so that it takes no others with it.
-const DEATHS_TOGETHER: u32 = 2;
-
-/// After so many its conversation is failed: whoever carries it out dies, two of them with nothing
-/// else in hand.
-const DEATHS_MAX: u32 = 4;
 
 /// What the messages of one invocation have in common.
 pub(crate) struct Batch<'a> {

@@ -69,9 +69,11 @@ pub async fn look_ahead(
         maintenance: switch == Some(true),
         deadline,
     };
-    let parts = cloud::due::shards();
+    let parts = cloud.shards.list();
     // Boxed, as those below are: all of them at once would not fit a small stack.
-    let looking = parts.map(|part| Box::pin(look_through(round, part)));
+    let looking = parts
+        .into_iter()
+        .map(|part| Box::pin(look_through(round, part)));
     let looking = stream::iter(looking).buffer_unordered(PARTS_AT_ONCE);
     let looking = looking.collect::<Vec<_>>();
     let releasing = async {

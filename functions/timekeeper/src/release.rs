@@ -75,7 +75,8 @@ async fn let_go_on(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
 
 /// Those that come before all others, in their order; and whether they are all.
 async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), Error> {
-    let reading = cloud::due::shards().map(|shard| page(cloud, shard));
+    let shards = cloud.shards.list().into_iter();
+    let reading = shards.map(|shard| page(cloud, shard));
     let pages: Vec<_> = stream::iter(reading)
         .buffer_unordered(PARTS_AT_ONCE)
         .collect()

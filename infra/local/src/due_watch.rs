@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::names::{CALLS_TABLE, DUE_INDEX};
 
 /// pk and sk.
-type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 /// Where an entry stands in the index: its part, and when it is due in milliseconds.
-type Place = (String, i64);
+pub(crate) type Place = (String, i64);
 
 /// How often a key was used: records read, records written (those of a transaction twice), as AWS
 /// holds it against the 3,000 and the 1,000 a second that one key has.
@@ -51,13 +51,8 @@ struct Lag {
 impl Watch {
     /// Of an index that may hold something already.
     pub(crate) fn begin(engine: &Database) -> anyhow::Result<Self> {
-        let scan = json!({ "TableName": CALLS_TABLE, "IndexName": DUE_INDEX });
-        let found = serde_json::to_value(engine.scan(serde_json::from_value(scan)?)?)?;
-        let items = found["Items"].as_array().into_iter().flatten();
         Ok(Self {
-            entries: items
-                .filter_map(|item| Some((key(item)?, place(item)?)))
-                .collect(),
+            entries: entries(engine)?,
             lag: None,
             uses: None,
         })
@@ -74,6 +69,16 @@ impl Watch {
                 });
             }
         }
+    }
+
+    /// The parts of what is shown, or will be, though it is not so any more.
+    pub(crate) fn shown_in(&self) -> impl Iterator<Item = &str> {
+        let lag = self.lag.iter();
+        lag.flat_map(|lag| {
+            let shown = lag.shown.values();
+            let to_come = lag.changes.iter().filter_map(|(_, _, to)| to.as_ref());
+            shown.chain(to_come).map(|(shard, _)| shard.as_str())
+        })
     }
 
     pub(crate) fn count_keys(&mut self) {
@@ -190,6 +195,23 @@ impl Watch {
         answer["Count"] = json!(items.len());
         answer["ScannedCount"] = json!(items.len());
         answer["Items"] = Value::Array(items);
+    }
+}
+
+/// The index as it is.
+pub(crate) fn entries(engine: &Database) -> anyhow::Result<BTreeMap<Key, Place>> {
+    let mut entries = BTreeMap::new();
+    let mut scan = json!({ "TableName": CALLS_TABLE, "IndexName": DUE_INDEX });
+    loop {
+        let found = engine.scan(serde_json::from_value(scan.clone())?)?;
+        let found = serde_json::to_value(found)?;
+        let items = found["Items"].as_array().into_iter().flatten();
+        entries.extend(items.filter_map(|item| Some((key(item)?, place(item)?))));
+        let last = &found["LastEvaluatedKey"];
+        if last.is_null() {
+            return Ok(entries);
+        }
+        scan["ExclusiveStartKey"] = last.clone();
     }
 }
 

@@ -1,6 +1,6 @@
 //! DynamoDB: an embedded engine does the work, and every unit it consumes is counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -125,6 +125,22 @@ impl DynamoDb {
         let first = shards.filter_map(|shard| due_watch::first_due(&self.engine, &shard));
         let first = first.min()?;
         Timestamp::from_millisecond(first).ok()
+    }
+
+    /// What must be looked at again, by pk and sk, as the index is and whoever it is shown to.
+    pub fn due_entries(&self) -> anyhow::Result<Vec<(String, String)>> {
+        Ok(due_watch::entries(&self.engine)?.into_keys().collect())
+    }
+
+    /// The parts of the index in which anybody could find something now.
+    pub fn filled_shards(&self) -> anyhow::Result<Vec<String>> {
+        let entries = due_watch::entries(&self.engine)?;
+        let watch = held(&self.watch);
+        let shown = watch.iter().flat_map(Watch::shown_in);
+        let filled = entries.values().map(|(shard, _)| shard.as_str());
+        let filled = filled.chain(shown).map(cloud::due::beside_parked);
+        let filled: BTreeSet<String> = filled.map(str::to_owned).collect();
+        Ok(filled.into_iter().collect())
     }
 
     /// Shows the index of what is due as it was so long ago, as AWS may.

@@ -205,7 +205,7 @@ impl Functions {
                 let tick = timekeeper::tick(&here.cloud, here.deadline(time));
                 match invoke(time, memory, Box::pin(tick)).await {
                     Ok(minute) => minute.map(|_| ())?,
-                    Err(killed) => anyhow::bail!("the timekeeper was killed: {killed:?}"),
+                    Err(killed) => return Err(anyhow::Error::new(killed).context("timekeeper")),
                 }
             }
             Self::At(endpoint) => {

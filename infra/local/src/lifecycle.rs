@@ -78,6 +78,14 @@ pub enum Killed {
     Aborted,
 }
 
+impl fmt::Display for Killed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the invocation was killed: {self:?}")
+    }
+}
+
+impl std::error::Error for Killed {}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]

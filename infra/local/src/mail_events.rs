@@ -59,7 +59,8 @@ impl MailEvents {
     /// All that will be told of a mail.
     pub(crate) fn of(&mut self, mail: &CapturedMail, tags: &BTreeMap<String, String>) {
         let address = mail.to.first().map(String::as_str).unwrap_or_default();
-        let fate = self.fates.get(address).copied().unwrap_or_default();
+        let fate = self.fates.get(address).copied();
+        let fate = fate.unwrap_or_else(|| simulated(address));
         let mut details = details(fate, address, mail.at);
         match self.delivery {
             EventDelivery::Once => {}
@@ -97,6 +98,15 @@ impl MailEvents {
 
     pub(crate) fn next_at(&self) -> Option<Timestamp> {
         self.pending.iter().map(|event| event.at).min()
+    }
+}
+
+/// What becomes of mails to SES's simulator, as on AWS.
+fn simulated(address: &str) -> MailFate {
+    match address {
+        "bounce@simulator.amazonses.com" => MailFate::Bounces,
+        "complaint@simulator.amazonses.com" => MailFate::IsComplainedAbout,
+        _ => MailFate::Delivered,
     }
 }
 

@@ -94,6 +94,8 @@ pub enum DeliveryResult {
     Forbidden,
     /// The mail service will never take it.
     Rejected,
+    /// Whoever made an attempt ended before it was over, each time.
+    GivenUp,
 }
 
 impl Reply {
@@ -158,6 +160,7 @@ impl Reply {
             DeliveryResult::Taken => ReplyState::Delivered,
             DeliveryResult::Status { status: 410, .. }
             | DeliveryResult::Rejected
+            | DeliveryResult::GivenUp
             | DeliveryResult::Forbidden => ReplyState::GivenUp,
             DeliveryResult::Status { .. }
             | DeliveryResult::TimedOut
@@ -184,6 +187,7 @@ impl Reply {
             | DeliveryResult::TimedOut
             | DeliveryResult::Unreachable
             | DeliveryResult::Forbidden
+            | DeliveryResult::GivenUp
             | DeliveryResult::Rejected => SignedDuration::ZERO,
         };
         ReplyState::Pending(at + (*wait + self.jitter(*wait)).max(asked))

@@ -207,6 +207,7 @@ fn what_is_found_decides_what_follows() {
     check_found(status(410, None), "given up");
     check_found(DeliveryResult::Rejected, "given up");
     check_found(DeliveryResult::Forbidden, "given up");
+    check_found(DeliveryResult::GivenUp, "given up");
     check_found(status(302, None), "in 5 s");
     check_found(status(500, Some(1)), "in 5 s");
     check_found(status(429, Some(120)), "in 120 s");

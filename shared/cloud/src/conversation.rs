@@ -2,7 +2,6 @@
 //! Only [`commit`] writes conversations.
 
 pub mod accept;
-pub(crate) mod cancel;
 pub(crate) mod close;
 pub mod commit;
 pub mod find;

@@ -4,6 +4,8 @@
 //! one when it comes and one when it is done, so that 64 parts are full at some 30,000 calls a second.
 //! More would have the timekeeper ask more often each minute, whether or not anything is due.
 
+use std::sync::Arc;
+
 use calls::ConversationKey;
 
 /// How many parts there are, for what is due by its time and for what is parked each.
@@ -14,15 +16,41 @@ pub fn shards() -> impl Iterator<Item = String> {
     (0..SHARDS).map(named)
 }
 
+/// Which parts are looked through each minute.
+#[derive(Clone, Default)]
+pub struct Shards(Option<Arc<dyn Fn() -> Vec<String> + Send + Sync>>);
+
+impl Shards {
+    /// Those that this names. For worlds of a few conversations, which know where they lie: asking all
+    /// parts each minute is most of what a simulation takes.
+    pub fn from_fn(named: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(named)))
+    }
+
+    pub fn list(&self) -> Vec<String> {
+        match &self.0 {
+            None => shards().collect(),
+            Some(named) => named(),
+        }
+    }
+}
+
 /// The part of a conversation and of all that belongs to it.
 pub(crate) fn shard_of(conversation: &ConversationKey) -> String {
     let first = conversation.0.get(..2).unwrap_or_default();
     named(u8::from_str_radix(first, 16).unwrap_or_default() % SHARDS)
 }
 
+const PARKED: &str = "parked-";
+
 /// The part beside it where conversations wait for the end of maintenance.
 pub fn parked_shard(shard: &str) -> String {
-    format!("parked-{shard}")
+    format!("{PARKED}{shard}")
+}
+
+/// The part that a part of parked conversations lies beside; any other is itself.
+pub fn beside_parked(shard: &str) -> &str {
+    shard.strip_prefix(PARKED).unwrap_or(shard)
 }
 
 fn named(shard: u8) -> String {
@@ -36,6 +64,14 @@ mod tests {
     use calls::Digest;
 
     use super::*;
+
+    #[test]
+    fn all_parts_are_looked_through_unless_somebody_names_others() {
+        assert_eq!(Shards::default().list(), shards().collect::<Vec<_>>());
+        let named = || vec![beside_parked(&parked_shard("07")).to_owned()];
+        assert_eq!(Shards::from_fn(named).list(), ["07"]);
+        assert_eq!(beside_parked("3f"), "3f");
+    }
 
     #[test]
     fn every_part_is_one_of_all_and_they_are_filled_alike() {

@@ -51,6 +51,7 @@ pub struct Cloud {
     pub mail: aws::mail::MailService,
     pub callback: outbound::callback::Callback,
     pub receivers: outbound::receiver_health::ReceiverHealth,
+    pub shards: due::Shards,
 }
 
 impl Cloud {
@@ -124,6 +125,7 @@ impl Cloud {
                 settings.own_hosts.clone(),
             ),
             receivers: outbound::receiver_health::ReceiverHealth::default(),
+            shards: due::Shards::default(),
             clock,
             random,
             settings,

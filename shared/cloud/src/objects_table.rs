@@ -1,4 +1,4 @@
-//! The built-in backend's storage: objects as records, and a call's work carried out over them.
+//! The built-in backend's storage: objects as records, and the effects of a chunk of a call.
 //!
 //! | pk                                | sk      | written by                  | read by   |
 //! |-----------------------------------|---------|-----------------------------|-----------|
@@ -6,13 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use calls::{AccountId, ConversationKey};
 use jiff::Timestamp;
-use objects::{MailOrder, ObjectKey, Overlay, Request, Stored, Unit, UnitResult};
+use objects::{MailOrder, ObjectKey, Overlay, Stored, UnitResult};
 use soap::Element;
 
 use crate::Cloud;
-use crate::aws::table::{Key, Range, Table, Transaction};
+use crate::aws::table::{BATCH_GET_MAX, Key, Range, Table, Transaction};
 use crate::error::Error;
 use crate::records::compression::{compress, decompress};
 use crate::records::item::{Item, ItemReader, ItemWriter};
@@ -22,10 +21,10 @@ use crate::records::item::{Item, ItemReader, ItemWriter};
 const EFFECTS_MAX: usize = 80;
 
 /// Most effects of one unit of work: `objects` deals its work out so that none has more.
-const UNIT_EFFECTS_MAX: usize = 20;
+pub const UNIT_EFFECTS_MAX: usize = 20;
 
 /// Units whose records are read in one request.
-pub(crate) const READ_AHEAD: usize = 80;
+pub const READ_AHEAD: usize = 80;
 
 /// Bytes of effects from which on no further unit is added: one more unit must still fit the 4 MB
 /// that the platform allows.
@@ -72,6 +71,19 @@ impl Chunk {
         }
     }
 
+    /// Whether units of so many effects may no longer fit, with what the overlay has changed.
+    pub fn is_full_with(&self, overlay: &Overlay, effects_more: usize) -> bool {
+        let effects = overlay.changes().count() + self.mails.len();
+        let bytes = bytes_of(overlay) + self.mails.iter().map(mail_bytes).sum::<usize>();
+        effects + effects_more > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX
+    }
+
+    /// Its effects are what the overlay has changed.
+    pub fn take_effects(&mut self, overlay: &Overlay) {
+        let effects = overlay.changes().map(|change| effect(change, None));
+        self.effects = effects.collect();
+    }
+
     pub(crate) fn write(self, transaction: &mut Transaction, table: &Table) {
         for effect in self.effects {
             match (effect.item, effect.seen) {
@@ -86,79 +98,6 @@ impl Chunk {
 }
 
 impl Cloud {
-    /// Decides as many of the units as one transaction can hold, and at least one.
-    ///
-    /// `carried_out`: the conversation whose call this is, if it is one that was queued.
-    ///
-    /// Nothing is written. `overlay` holds what was decided: after the commit it is told so with
-    /// `committed`, after a failed one it is thrown away.
-    pub async fn decide_chunk(
-        &self,
-        overlay: &mut Overlay,
-        request: &Request<'_>,
-        units: &[Unit],
-        carried_out: Option<&ConversationKey>,
-    ) -> Result<Chunk, Error> {
-        let mut chunk = Chunk::of_results(Vec::new());
-        for (number, unit) in units.iter().enumerate() {
-            if number % READ_AHEAD == 0 {
-                let prefetched = &units[number..units.len().min(number + READ_AHEAD)];
-                self.load_missing(overlay, request, prefetched).await?;
-            }
-            let object = request.objects.get(unit.object);
-            let cancellation = object.and_then(|object| {
-                let cancellation = objects::cancellation(request.method, object)?;
-                Some((object, cancellation))
-            });
-            let result = match cancellation {
-                Some((object, cancellation)) => {
-                    let accounts = accounts_of(overlay, request, object);
-                    self.cancel(&accounts, object, &cancellation, carried_out, request.now)
-                        .await?
-                }
-                None => self.decide_unit(overlay, request, unit).await?,
-            };
-            chunk.results.push(result);
-            chunk.mails.extend(overlay.mails());
-            let effects = overlay.changes().count() + chunk.mails.len();
-            let bytes = bytes_of(overlay) + chunk.mails.iter().map(mail_bytes).sum::<usize>();
-            if effects + UNIT_EFFECTS_MAX > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX {
-                break;
-            }
-        }
-        chunk.effects = overlay.changes().map(|change| effect(change, None)).collect();
-        Ok(chunk)
-    }
-
-    async fn load_missing(
-        &self,
-        overlay: &mut Overlay,
-        request: &Request<'_>,
-        units: &[Unit],
-    ) -> Result<(), Error> {
-        loop {
-            let keys = objects::missing(overlay, request, units);
-            if keys.is_empty() {
-                return Ok(());
-            }
-            self.load_objects(overlay, keys).await?;
-        }
-    }
-
-    async fn decide_unit(
-        &self,
-        overlay: &mut Overlay,
-        request: &Request<'_>,
-        unit: &Unit,
-    ) -> Result<UnitResult, Error> {
-        loop {
-            match objects::carry_out(overlay, request, unit) {
-                Ok(result) => return Ok(result),
-                Err(missing) => self.load_objects(overlay, missing.0).await?,
-            }
-        }
-    }
-
     /// Reads objects into what is known.
     pub async fn load_objects(
         &self,
@@ -173,6 +112,37 @@ impl Cloud {
             found = self.objects.get_many(&wanted).await?;
         }
         know(overlay, keys, found)
+    }
+
+    /// Reads the objects that a call begins with, together with the switch for maintenance, unless
+    /// that was read a moment ago. `true`: maintenance is on, and the call is not to be carried out.
+    pub async fn load_first_objects(
+        &self,
+        overlay: &mut Overlay,
+        mut keys: Vec<ObjectKey>,
+    ) -> Result<bool, Error> {
+        // What does not fit into this request is asked for when the units are decided.
+        keys.truncate(BATCH_GET_MAX - 1);
+        if keys.is_empty() {
+            return self.in_maintenance().await;
+        }
+        let wanted: Vec<Key> = keys.iter().map(table_key).collect();
+        match self.accounts.recall_switch(self.now()) {
+            Some(true) => return Ok(true),
+            Some(false) => {
+                know(overlay, keys, self.objects.get_many(&wanted).await?)?;
+                return Ok(false);
+            }
+            None => {}
+        }
+        let look = self.accounts.look_at_switch();
+        let (accounts, switch) = self.accounts.switch_record();
+        let (found, switch) = self
+            .objects
+            .get_many_and(&wanted, accounts, &switch)
+            .await?;
+        know(overlay, keys, found)?;
+        Ok(self.accounts.saw_switch(look, switch, self.now()))
     }
 
     /// Commits the effects of a synchronous call's chunk.
@@ -210,25 +180,9 @@ impl Cloud {
     }
 }
 
-/// Where a call that an object stands for may have been sent from: the caller's own account, where
-/// those lie that it sent for others, and the one that the object names.
-fn accounts_of(overlay: &Overlay, request: &Request<'_>, object: &Element) -> Vec<AccountId> {
-    let mut accounts = vec![overlay.caller().clone()];
-    if let Some(named) = objects::account_of(object, request.client)
-        && !accounts.contains(&named)
-    {
-        accounts.push(named.into_owned());
-    }
-    accounts
-}
-
 /// Takes what was found of these objects into what is known. What was not found is known not to be
 /// there.
-pub(crate) fn know(
-    overlay: &mut Overlay,
-    keys: Vec<ObjectKey>,
-    found: Vec<Item>,
-) -> Result<(), Error> {
+fn know(overlay: &mut Overlay, keys: Vec<ObjectKey>, found: Vec<Item>) -> Result<(), Error> {
     let mut missing: BTreeSet<ObjectKey> = keys.into_iter().collect();
     for item in found {
         let (key, stored) = read(ItemReader(item))?;

@@ -3,7 +3,7 @@
 //!
 //! | pk                      | sk                      | written by          | read by  |
 //! |-------------------------|-------------------------|---------------------|----------|
-//! | key of the conversation | `ATTEMPTS#<message id>` | processor           | the same |
+//! | key of the conversation | `ATTEMPTS#<message id>` | processor, notifier | the same |
 //!
 //! A receive count does not say why a message was not done: a throttle of ten minutes raises it as
 //! a call does that kills its process each time. So a run that may not be the first to die writes
@@ -35,6 +35,12 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Longer than any queue keeps a message.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 15);
+
+/// After so many deaths what a message brings is done alone, so that it takes nothing else with it.
+pub const DEATHS_TOGETHER: u32 = 2;
+
+/// After so many it is given up: whoever does it dies, two of them with nothing else in hand.
+pub const DEATHS_MAX: u32 = 4;
 
 /// What was done about a message that must come again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

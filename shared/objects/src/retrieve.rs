@@ -272,8 +272,12 @@ fn memberships_of(subscriber: &Element) -> Vec<Element> {
                 .iter()
                 .find_map(|path| membership.at(path));
             let status = membership.text_of("Status").unwrap_or("Active");
-            Element::new("Objects")
-                .typed("ListSubscriber")
+            let dates = ["CreatedDate", "ModifiedDate"]
+                .iter()
+                .filter_map(|name| membership.child(name).cloned());
+            let member = Element::new("Objects").typed("ListSubscriber");
+            dates
+                .fold(member, Element::with)
                 .with(Element::of("Status", status))
                 .with(Element::of(
                     "ListID",

@@ -54,7 +54,7 @@ async fn nothing_is_lost_or_doubled_where_the_index_lags() {
 /// A header says when it is due; an entry that says otherwise is of an earlier state.
 #[tokio::test(start_paused = true)]
 async fn what_its_header_no_longer_owes_is_skipped() {
-    let mut caller = a_caller_whose_index_lags(hours(2)).await;
+    let mut caller = a_caller_whose_index_lags(minutes(10)).await;
     // A part that waits: the entry of its first minute stays in the index.
     caller.queues(part("gathers", 1, 2)).await;
     // A call that waits for its time behind another one: it was woken, and waits.
@@ -67,13 +67,44 @@ async fn what_its_header_no_longer_owes_is_skipped() {
         .queues(part("gathers", 2, 2).at("2026-03-02T12:00:00Z"))
         .await;
     caller.settles().await;
-    let written = |caller: &Story| requests(caller, Service::DynamoDb, "PutItem");
-    let sent = |caller: &Story| requests(caller, Service::Sqs, "SendMessage");
-    let before = (written(&caller), sent(&caller));
+    let looked_at = |caller: &Story| requests(caller, Service::DynamoDb, "GetItem");
+    let before = (acted(&caller), looked_at(&caller));
     for _ in 0..20 {
         caller.passes(seconds(60)).await;
     }
-    assert_eq!((written(&caller), sent(&caller)), before);
+    assert_eq!(acted(&caller), before.0);
+    assert!(looked_at(&caller) > before.1, "its entries were never seen");
+}
+
+/// What was written, and what was sent to queues.
+fn acted(caller: &Story) -> [f64; 3] {
+    let sent = |operation| requests(caller, Service::Sqs, operation);
+    let written = requests(caller, Service::DynamoDb, "PutItem");
+    [written, sent("SendMessage"), sent("SendMessageBatch")]
+}
+
+/// The same of mails: those of a definition that is not active were looked at, and wait.
+#[tokio::test(start_paused = true)]
+async fn mails_that_their_record_no_longer_owes_are_skipped() {
+    let mut caller = a_caller_whose_index_lags(minutes(10)).await;
+    let definition = r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>welcome</CustomerKey><TriggeredSendStatus>Inactive</TriggeredSendStatus><Email><Subject>Welcome</Subject><TextBody>Welcome.</TextBody></Email><FromName>The Shop</FromName><FromAddress>shop@example.com</FromAddress></Objects>"#;
+    caller.does(call().creating(definition)).await;
+    let send = r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition><Subscribers><EmailAddress>ann@example.com</EmailAddress><SubscriberKey>ann</SubscriberKey></Subscribers></Objects>"#;
+    caller.queues(call().creating(send)).await;
+    caller.settles().await;
+    let batches = |caller: &Story| requests(caller, Service::Sqs, "SendMessageBatch");
+    let before = batches(&caller);
+    for _ in 0..16 {
+        caller.passes(seconds(60)).await;
+    }
+    assert!(batches(&caller) > before, "they were due once more");
+    let looked_at = |caller: &Story| requests(caller, Service::DynamoDb, "GetItem");
+    let before = (acted(&caller), looked_at(&caller));
+    for _ in 0..8 {
+        caller.passes(seconds(60)).await;
+    }
+    assert_eq!(acted(&caller), before.0);
+    assert!(looked_at(&caller) > before.1, "their entry was never seen");
 }
 
 #[tokio::test(start_paused = true)]

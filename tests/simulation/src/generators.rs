@@ -27,7 +27,28 @@ pub fn world(seed: u64) -> Vec<Happening> {
         }
         happenings.push(happening);
     }
+    // By dice of their own, so that a seed goes on to stand for the same happenings.
+    if maker.stormy && !seed.is_multiple_of(2) {
+        let mut dice = Dice::new(seed ^ 0x4a06_0dea_d11e);
+        happenings
+            .iter_mut()
+            .for_each(|happening| may_hang(&mut dice, happening));
+    }
     happenings
+}
+
+/// A function that would have done its work hangs at one of its requests, until it is killed at its
+/// deadline.
+fn may_hang(dice: &mut Dice, happening: &mut Happening) {
+    let (Happening::Works { error, .. } | Happening::Ticks { error }) = happening else {
+        return;
+    };
+    if error.is_none() && dice.one_in(3) {
+        *error = Some(Error {
+            nth: 1 + dice.below(12),
+            fault: InjectedFault::Hang,
+        });
+    }
 }
 
 struct Maker {

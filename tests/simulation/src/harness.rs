@@ -49,6 +49,7 @@ impl World {
     pub async fn goes_on(&mut self, happening: &Happening) -> Result<()> {
         self.calm &= happening.out_of_reach().is_none();
         self.stage.expect(happening.out_of_reach());
+        let killed = self.stage.killed_at_deadline();
         match happening {
             Happening::Sends { to, part, error } => self.sends(*to, part, *error).await?,
             Happening::SendTogether { to, parts, spread } => {
@@ -93,6 +94,9 @@ impl World {
             Happening::ReceiverFails { times, how } => self.stage.receiver_fails(*times, *how),
         }
         self.stage.all_clear();
+        if self.stage.killed_at_deadline() > killed {
+            self.tell("killed at its deadline");
+        }
         let touched = happening.touches();
         let strict = self.calm && *happening == Happening::Settles;
         self.compare(touched, strict)

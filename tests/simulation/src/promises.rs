@@ -25,13 +25,13 @@ pub async fn hold(world: &mut World) -> Result<()> {
     for ms in LATER_MS {
         later(world, ms).await?;
     }
-    let mut due = world.stage.still_due().await?;
+    let mut due = world.stage.still_due()?;
     for _ in 0..ATTEMPTS {
         if due.is_empty() {
             break;
         }
         later(world, LAST_WAIT_MS).await?;
-        due = world.stage.still_due().await?;
+        due = world.stage.still_due()?;
     }
     world
         .compare(Touched::All, true)

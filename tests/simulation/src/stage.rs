@@ -2,6 +2,7 @@
 //! what goes wrong and how late it is.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_types::retry::RetryConfig;
@@ -11,7 +12,8 @@ use cloud::accounts::{Account, Caller};
 use jiff::{SignedDuration, Timestamp};
 use local::stack::{EventSource, LOCAL, LOCAL_WEBHOOK_SECRET};
 use local::{
-    CallbackAnswer, CapturedCallback, InjectedFault, LocalClock, LocalCloud, ReceivedMessage, Stack,
+    CallbackAnswer, CapturedCallback, InjectedFault, Killed, LocalClock, LocalCloud,
+    ReceivedMessage, Stack,
 };
 
 use crate::dice::Dice;
@@ -36,6 +38,8 @@ pub struct Stage {
     failing: Arc<Mutex<(u8, Failing)>>,
     /// How often each `webhook-id` was taken.
     taken: Arc<Mutex<BTreeMap<String, u32>>>,
+    /// Invocations that were killed at their deadline.
+    killed: AtomicU64,
 }
 
 /// One call, as AsyncRequestResult tells of it.
@@ -65,6 +69,7 @@ impl Stage {
         // Without retries of the SDK's own, every trouble reaches the product.
         let connector = local.http_connector();
         let stack = Stack::new(local, connector, random, RetryConfig::disabled());
+        let stack = stack.looking_where_something_is();
         let caller = Caller {
             account: AccountId(LOCAL.to_owned()),
             async_by_default: false,
@@ -105,6 +110,7 @@ impl Stage {
             delivered: Vec::new(),
             failing,
             taken,
+            killed: AtomicU64::new(0),
         })
     }
 
@@ -195,18 +201,37 @@ impl Stage {
     }
 
     async fn run(&self, queue: usize, batch: &[ReceivedMessage]) -> Vec<ReceivedMessage> {
+        let began = tokio::time::Instant::now();
         let ran = match EventSource::ALL[queue] {
             EventSource::Processor(priority) => self.stack.functions.process(priority, batch).await,
             EventSource::Notifier => self.stack.functions.notify(batch).await,
         };
-        // Killed, it has said nothing of any of them.
-        let Ok(failed) = ran else {
-            return Vec::new();
+        let failed = match ran {
+            Ok(failed) => failed,
+            // It has said nothing of any of them.
+            Err(killed) => {
+                self.killed(killed, began);
+                return Vec::new();
+            }
         };
         let done = batch
             .iter()
             .filter(|delivery| !failed.contains(&delivery.message_id));
         done.cloned().collect()
+    }
+
+    /// An invocation that hangs takes all of its time, in which nothing else happens here.
+    fn killed(&self, killed: Killed, began: tokio::time::Instant) {
+        if killed == Killed::AtDeadline {
+            let took = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
+            self.stack.local.clock().advance(took);
+            self.killed.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How many invocations were killed at their deadline.
+    pub fn killed_at_deadline(&self) -> u64 {
+        self.killed.load(Ordering::SeqCst)
     }
 
     /// One batch of a queue; how many messages there were, and how many are done.
@@ -272,7 +297,16 @@ impl Stage {
 
     pub async fn tick(&self) -> bool {
         self.stack.local.fire_due();
-        self.stack.functions.tick().await.is_ok()
+        let began = tokio::time::Instant::now();
+        match self.stack.functions.tick().await {
+            Ok(()) => true,
+            Err(error) => {
+                if let Some(killed) = error.downcast_ref::<Killed>() {
+                    self.killed(*killed, began);
+                }
+                false
+            }
+        }
     }
 
     /// Whatever is due and possible, until nothing is.
@@ -324,31 +358,10 @@ impl Stage {
     }
 
     /// Records that still have to be looked at.
-    pub async fn still_due(&self) -> anyhow::Result<Vec<String>> {
-        let mut due = Vec::new();
-        self.stack
-            .local
-            .dynamodb()
-            .let_index_lag(SignedDuration::ZERO)?;
-        for shard in cloud::due::shards() {
-            for shard in [
-                cloud::records::conversation_record::parked_shard(&shard),
-                shard,
-            ] {
-                let entries = self
-                    .stack
-                    .cloud
-                    .calls
-                    .due(&shard, Timestamp::MAX, 10)
-                    .await?;
-                due.extend(
-                    entries
-                        .into_iter()
-                        .map(|entry| format!("{} {}", entry.key.pk, entry.key.sk)),
-                );
-            }
-        }
-        Ok(due)
+    pub fn still_due(&self) -> anyhow::Result<Vec<String>> {
+        let entries = self.stack.local.dynamodb().due_entries()?;
+        let named = entries.into_iter().map(|(pk, sk)| format!("{pk} {sk}"));
+        Ok(named.collect())
     }
 }
 

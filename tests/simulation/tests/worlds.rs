@@ -46,7 +46,7 @@ fn nothing_is_missing(account: &Account) {
     assert!(missing.is_empty(), "never seen: {missing:?}");
 }
 
-const KINDS: [&str; 32] = [
+const KINDS: [&str; 36] = [
     "sends a part",
     "sends a part with LoseRequest",
     "sends a part with LoseAnswer",
@@ -64,12 +64,16 @@ const KINDS: [&str; 32] = [
     "processes with Conflict",
     "processes with CrashBefore",
     "processes with CrashAfter",
+    "processes with Hang",
     "notifies with CrashAfter",
+    "notifies with Hang",
+    "killed at its deadline",
     "two process",
     "two notify",
     "ticks amid work",
     "a message comes again",
     "ticks with CrashAfter",
+    "ticks with Hang",
     "the clock jumps",
     "all is settled",
     "maintenance true",

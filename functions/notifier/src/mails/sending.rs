@@ -20,6 +20,9 @@ const STOPPED: &str = "the function stopped between handing it over and noting t
 /// Why a mail failed that was never handed over.
 const UNREADABLE: &str = "its record is not readable";
 
+/// Why a mail failed, or is unknown, of which invocations have died.
+const GIVEN_UP: &str = "the function ended before it was done with it, each time";
+
 /// How one mail stands after it has been looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stands {
@@ -95,6 +98,35 @@ async fn not_sent(
     };
     let settled = cloud.settle_mail(mail, state, Some(reason), recipient, &event);
     settled.await.map(drop)
+}
+
+/// Whether an invocation can have died of it.
+pub(super) fn is_under_way(mail: &MailRecord) -> bool {
+    match mail.state {
+        MailState::Pending | MailState::Sending(_) => true,
+        MailState::Sent(_) | MailState::Failed | MailState::Unknown => false,
+    }
+}
+
+/// It is not tried again: it failed if it was never handed over, or else nobody knows.
+pub(super) async fn give_up(cloud: &Cloud, mail: &MailRecord) -> Result<(), Error> {
+    let (conversation, number) = (&mail.conversation, mail.number);
+    let state = match mail.state {
+        MailState::Sending(_) => MailState::Unknown,
+        MailState::Pending | MailState::Sent(_) | MailState::Failed | MailState::Unknown => {
+            MailState::Failed
+        }
+    };
+    error!(%conversation, number, "mail is given up");
+    let given_up = match order_of(mail) {
+        Some(order) => not_sent(cloud, mail, state, GIVEN_UP, &order.recipient()).await,
+        None => note(cloud, mail, state, Some(GIVEN_UP)).await.map(drop),
+    };
+    match given_up {
+        Ok(()) => Ok(()),
+        Err(CommitError::Conflict) => Err(Error::Conflict(1)),
+        Err(CommitError::Cloud(error)) => Err(error),
+    }
 }
 
 /// One that is owed, and may be sent.

@@ -280,9 +280,9 @@ impl Cloud {
                 count: mails,
                 done_through: 0,
                 looked_at: now,
+                due: Some(now + mail_record::LOOK_AGAIN),
             };
-            let due = now + mail_record::LOOK_AGAIN;
-            transaction.put_new(&self.calls, mails.to_item(Some(due), expires));
+            transaction.put_new(&self.calls, mails.to_item(expires));
             actions.push(ReplyAction::mails(&seen.key, sequence));
         }
         end.chunk.write(&mut transaction, &self.objects);

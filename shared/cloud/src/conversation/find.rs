@@ -15,6 +15,15 @@ pub struct LocatedCall {
     pub call: Call,
 }
 
+/// What a RequestID stands for, where a call by itself is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SingleCall {
+    /// A call alone, or a conversation of one.
+    Conversation(ConversationKey),
+    PartOfConversation,
+    Unknown,
+}
+
 impl Cloud {
     /// One call of a conversation, wherever it is kept.
     pub(crate) async fn call_record(
@@ -52,6 +61,28 @@ impl Cloud {
             .into_iter()
             .find(|call| call.request_id == *request_id);
         Ok(call.map(|call| LocatedCall { header, call }))
+    }
+
+    /// The conversation of one that the call of a RequestID is: one that was named is as good as a
+    /// call alone, of which nobody asks here whether it is there.
+    pub async fn single_of_request(
+        &self,
+        account: &AccountId,
+        request_id: &RequestId,
+    ) -> Result<SingleCall, Error> {
+        let key = ConversationKey::of_request(account, request_id);
+        let Some(item) = self.calls.get(&Key::new(&key.0, "REQUEST")).await? else {
+            return Ok(SingleCall::Conversation(key));
+        };
+        let key = Pointer::from_item(item)?.conversation;
+        let header = self.conversation_record(&key).await?;
+        Ok(
+            match header.map(|found| found.conversation.calls_in_conversation.get()) {
+                Some(1) => SingleCall::Conversation(key),
+                Some(_) => SingleCall::PartOfConversation,
+                None => SingleCall::Unknown,
+            },
+        )
     }
 
     /// The key of the conversation that a caller names: by its ConversationID, or, for a call

@@ -174,11 +174,9 @@ impl Cloud {
             count: count(orders.len()),
             done_through: 0,
             looked_at: now,
+            due: Some(now + mail_record::LOOK_AGAIN),
         };
-        let due = now + mail_record::LOOK_AGAIN;
-        self.calls
-            .put_over(mails.to_item(Some(due), expires), None)
-            .await?;
+        self.calls.put_over(mails.to_item(expires), None).await?;
         self.send_reply_wake_ups(&[reply_wake_up(key, sequence, ReplyTarget::Mails, 1)])
             .await;
         Ok(())

@@ -1,19 +1,16 @@
 //! What a run of a conversation reads, several records in one request: its header together with
-//! calls, calls ahead of their turn, the objects of a call together with the switch for
-//! maintenance.
+//! calls, and calls ahead of their turn.
 //!
 //! Calls can be read ahead because they never change. The objects can, so they are read when the
-//! call's turn has come, and so is the switch, unless that was done a moment ago.
+//! call's turn has come, see [`crate::objects_table`].
 
 use std::collections::BTreeMap;
 
 use calls::{Call, ConversationKey, SequenceCode};
-use objects::{Overlay, Request, Unit};
 
 use crate::Cloud;
-use crate::aws::table::{BATCH_GET_MAX, Key, Range};
+use crate::aws::table::Range;
 use crate::error::Error;
-use crate::objects_table::{READ_AHEAD, know, table_key};
 use crate::records::call_record::{CallRecord, PackedBody, call_key};
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::{Item, ItemReader};
@@ -100,40 +97,6 @@ impl Cloud {
         let record =
             record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {}", header.key)))?;
         Ok(record.call.into_value())
-    }
-
-    /// Reads the objects that the first units of a call are known to need. `true`: maintenance is
-    /// on, and the call is not to be carried out.
-    pub async fn set_out(
-        &self,
-        overlay: &mut Overlay,
-        request: &Request<'_>,
-        units: &[Unit],
-    ) -> Result<bool, Error> {
-        let first = &units[..units.len().min(READ_AHEAD)];
-        let mut keys = objects::missing(overlay, request, first);
-        // What does not fit into this request is asked for when the units are decided.
-        keys.truncate(BATCH_GET_MAX - 1);
-        if keys.is_empty() {
-            return self.in_maintenance().await;
-        }
-        let wanted: Vec<Key> = keys.iter().map(table_key).collect();
-        match self.accounts.recall_switch(self.now()) {
-            Some(true) => return Ok(true),
-            Some(false) => {
-                know(overlay, keys, self.objects.get_many(&wanted).await?)?;
-                return Ok(false);
-            }
-            None => {}
-        }
-        let look = self.accounts.look_at_switch();
-        let (accounts, switch) = self.accounts.switch_record();
-        let (found, switch) = self
-            .objects
-            .get_many_and(&wanted, accounts, &switch)
-            .await?;
-        know(overlay, keys, found)?;
-        Ok(self.accounts.saw_switch(look, switch, self.now()))
     }
 }
 

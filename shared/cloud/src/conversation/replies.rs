@@ -213,9 +213,10 @@ impl Cloud {
             version: seen.version + 1,
             done_through,
             looked_at: now,
+            due,
             ..seen.clone()
         };
-        let item = next.to_item(due, now + self.results_kept());
+        let item = next.to_item(now + self.results_kept());
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }
@@ -249,6 +250,9 @@ impl Cloud {
             let Some(mails) = MailsRecord::load(&self.calls, key).await? else {
                 return Ok(());
             };
+            if mails.due.is_none_or(|due| due > by) {
+                return Ok(());
+            }
             let (conversation, sequence) = (&mails.conversation, mails.sequence);
             let wake = reply_wake_up(conversation, sequence, ReplyTarget::Mails, mails.version);
             self.queues.send_reply_wake_ups_in_order(&[wake]).await?;

@@ -296,7 +296,7 @@ impl Cloud {
             | DeliveryResult::Status { .. }
             | DeliveryResult::Rejected => Pace::Quick,
             // Nothing was sent.
-            DeliveryResult::Forbidden => return,
+            DeliveryResult::Forbidden | DeliveryResult::GivenUp => return,
         };
         self.note_pace(receiver, pace).await;
     }

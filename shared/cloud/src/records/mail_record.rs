@@ -97,6 +97,8 @@ pub struct MailsRecord {
     pub done_through: u32,
     /// When it was last noted how far they are.
     pub looked_at: Timestamp,
+    /// When somebody must look again; `None`: there is nothing left to do.
+    pub due: Option<Timestamp>,
 }
 
 fn mail_prefix(sequence: SequenceCode) -> String {
@@ -213,8 +215,7 @@ impl MailsRecord {
         Key::new(&conversation.0, format!("MAILS#{:010}", sequence.get()))
     }
 
-    /// `due`: when somebody must look again; `None` once there is nothing left.
-    pub(crate) fn to_item(&self, due: Option<Timestamp>, expires: Timestamp) -> Item {
+    pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         let writing = ItemWriter::new(self.key())
             .number("version", self.version)
             .text("account", &self.account.0)
@@ -223,7 +224,7 @@ impl MailsRecord {
             .number("done_through", self.done_through)
             .number("looked_at", self.looked_at.as_millisecond())
             .expires(Some(expires));
-        match due {
+        match self.due {
             Some(due) => writing.due(&due_shard(&self.conversation), due),
             None => writing,
         }
@@ -241,6 +242,7 @@ impl MailsRecord {
             count: item.number("count")?,
             done_through: item.number("done_through")?,
             looked_at: item.time("looked_at")?,
+            due: item.time("due_at").ok(),
         })
     }
 
@@ -301,11 +303,16 @@ mod tests {
             count: 2_500,
             done_through: 7,
             looked_at: at,
+            due: Some(at),
         };
-        let read = MailsRecord::from_item(mails.to_item(Some(at), at));
-        assert_eq!(read.expect("readable"), mails);
-        assert!(
-            MailsRecord::is_at(&mails.key()) && !mails.to_item(None, at).contains_key("due_at")
-        );
+        let done = MailsRecord {
+            due: None,
+            ..mails.clone()
+        };
+        for mails in [&mails, &done] {
+            let read = MailsRecord::from_item(mails.to_item(at));
+            assert_eq!(read.expect("readable"), *mails);
+        }
+        assert!(MailsRecord::is_at(&mails.key()) && !done.to_item(at).contains_key("due_at"));
     }
 }

@@ -5,6 +5,7 @@ mod in_parts;
 mod keys;
 mod others;
 mod overlay;
+mod page;
 mod retrieving;
 mod rows;
 mod subscribers;

@@ -1,0 +1,136 @@
+//! Delete of ScheduledRequest and ScheduledConversation: what has not started will not start.
+//!
+//! Doing it twice comes to the same, so a Delete that is carried out again after a crash says
+//! again that it is deleted.
+
+use calls::{AccountId, Cancelled, ConversationId, ConversationKey, RequestId};
+use cloud::aws::queues::ReplyWakeUp;
+use cloud::conversation::find::SingleCall;
+use cloud::{Cloud, CommitError, Error};
+use jiff::Timestamp;
+use objects::{Cancellation, UnitResult};
+use soap::{Element, ObjectResult};
+use tracing::warn;
+
+/// Looked for in each of the accounts in turn. `carried_out`: the conversation whose own call
+/// asks for this, which has begun with it.
+pub(super) async fn cancel(
+    cloud: &Cloud,
+    accounts: &[AccountId],
+    object: &Element,
+    cancellation: &Cancellation,
+    carried_out: Option<&ConversationKey>,
+    now: Timestamp,
+) -> Result<UnitResult, Error> {
+    let mut result = None;
+    for account in accounts {
+        let found = cancel_of(cloud, account, object, cancellation, carried_out, now).await?;
+        let is_unknown = found.error_code == Some(UNKNOWN);
+        result = Some(found);
+        if !is_unknown {
+            break;
+        }
+    }
+    let result = result.unwrap_or_else(|| unknown(object));
+    Ok(UnitResult::Whole(Box::new(result)))
+}
+
+async fn cancel_of(
+    cloud: &Cloud,
+    account: &AccountId,
+    object: &Element,
+    cancellation: &Cancellation,
+    carried_out: Option<&ConversationKey>,
+    now: Timestamp,
+) -> Result<ObjectResult, Error> {
+    Ok(match target(cloud, account, cancellation).await? {
+        SingleCall::Conversation(key) if carried_out == Some(&key) => too_late(object),
+        SingleCall::Unknown => unknown(object),
+        SingleCall::PartOfConversation => refused(
+            object,
+            204,
+            "AsyncAPI_Error. The request is part of a conversation: delete the ScheduledConversation",
+        ),
+        SingleCall::Conversation(key) => {
+            match cloud
+                .take_step(&key, now, |conversation| conversation.cancel(now))
+                .await?
+            {
+                Some(Cancelled::Yes) => {
+                    close_cancelled(cloud, &key, now).await;
+                    ObjectResult {
+                        ok: true,
+                        status_message: "Deleted".to_owned(),
+                        object_type: object.type_name.clone().unwrap_or_default(),
+                        ..ObjectResult::default()
+                    }
+                }
+                Some(Cancelled::TooLate) => too_late(object),
+                None => unknown(object),
+            }
+        }
+    })
+}
+
+/// Gives the first calls their outcomes, and whoever wants to know is told: the wake-up for that
+/// may stand behind one that is held until the time of the call that is cancelled. What is left
+/// of a longer conversation is for the processor.
+async fn close_cancelled(cloud: &Cloud, key: &ConversationKey, now: Timestamp) {
+    let closed = match cloud.conversation_record(key).await {
+        Ok(Some(header)) => cloud.close_some(&header, now).await,
+        Ok(None) => return,
+        Err(error) => Err(CommitError::Cloud(error)),
+    };
+    match closed {
+        Ok((_, owed)) => {
+            let wake_ups: Vec<ReplyWakeUp> = owed.into_iter().map(|action| action.wake).collect();
+            cloud.send_reply_wake_ups(&wake_ups).await;
+        }
+        // The processor is at it already.
+        Err(CommitError::Conflict) => {}
+        Err(CommitError::Cloud(error)) => {
+            warn!(conversation = %key, error = error.in_full(), "left for the processor");
+        }
+    }
+}
+
+/// Whose work is to be cancelled.
+async fn target(
+    cloud: &Cloud,
+    account: &AccountId,
+    cancellation: &Cancellation,
+) -> Result<SingleCall, Error> {
+    let request_id = match cancellation {
+        Cancellation::Unnamed => return Ok(SingleCall::Unknown),
+        Cancellation::Conversation(name) => {
+            return Ok(match ConversationId::parse(name) {
+                Ok(name) => SingleCall::Conversation(ConversationKey::named(account, &name)),
+                Err(_) => SingleCall::Unknown,
+            });
+        }
+        Cancellation::Request(request_id) => RequestId(request_id.clone()),
+    };
+    cloud.single_of_request(account, &request_id).await
+}
+
+/// The code of what was never sent from an account.
+const UNKNOWN: u32 = 220;
+
+fn unknown(object: &Element) -> ObjectResult {
+    refused(object, UNKNOWN, "AsyncAPI_Item_Not_Found")
+}
+
+fn too_late(object: &Element) -> ObjectResult {
+    refused(object, 222, "AsyncAPI_Invalid_Status_To_Delete_Item")
+}
+
+fn refused(object: &Element, error_code: u32, message: &str) -> ObjectResult {
+    ObjectResult {
+        ok: false,
+        status_message: message.to_owned(),
+        error_code: Some(error_code),
+        object_type: object.type_name.clone().unwrap_or_default(),
+        object: Some(object.clone()),
+        ..ObjectResult::default()
+    }
+}

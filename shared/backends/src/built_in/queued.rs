@@ -1,0 +1,149 @@
+//! A call that was queued, chunk by chunk, each committed with its results.
+
+use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress};
+use cloud::conversation::commit::End;
+use cloud::objects_table::{Chunk, READ_AHEAD};
+use cloud::records::call_record::PackedBody;
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::{Cloud, CommitError, Error, ReplyAction};
+use jiff::Timestamp;
+use objects::{Overlay, Request, UnitResult};
+use soap::{ObjectResult, Operation};
+
+use super::{decide_chunk, mails_in, merged};
+
+/// How far a call was taken.
+pub enum CarriedOut {
+    /// Maintenance is on: nothing was done.
+    InMaintenance,
+    /// What is committed is the header, and what is owed to callers.
+    Committed(Box<ConversationRecord>, Vec<ReplyAction>),
+}
+
+/// Carries out a call from where it stands. Each chunk's effects are committed together with the
+/// progress, the last one's together with the outcome, so none of them happens twice. At the
+/// deadline it stops between two chunks.
+pub async fn carry_out(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    progress: Progress,
+    call: &Call,
+    body: PackedBody,
+    deadline: Timestamp,
+) -> Result<CarriedOut, CommitError> {
+    let request = read_body(call, body)?;
+    let now = cloud.now();
+    let client = client_of(call, &request)?;
+    let request = Request {
+        method: call.method,
+        action: request.action.as_deref(),
+        options: &call.options,
+        objects: &request.objects,
+        client: &client,
+        request_id: &call.request_id,
+        now,
+    };
+    let units = objects::units(call.method, request.objects);
+    let mut done = usize::try_from(progress.done_through)
+        .unwrap_or(usize::MAX)
+        .min(units.len());
+    let mut overlay = Overlay::new(&call.account);
+    // Whoever turns the switch in this process waits until what is begun here is committed.
+    let _carrying_out = cloud.carrying_out().await;
+    let first = &units[done..units.len().min(done + READ_AHEAD)];
+    let first = objects::missing(&overlay, &request, first);
+    if cloud.load_first_objects(&mut overlay, first).await? {
+        return Ok(CarriedOut::InMaintenance);
+    }
+    let mut chunks = progress.chunks;
+    let mut results = results_so_far(cloud, header, progress).await?;
+    let mut header = header.clone();
+    loop {
+        let left = &units[done..];
+        let chunk = decide_chunk(cloud, &mut overlay, &request, left, Some(&header.key)).await?;
+        let mails_before = mails_in(&results);
+        results.extend(chunk.results.iter().cloned());
+        done += chunk.results.len();
+        if done == units.len() {
+            let results = merged(request.objects, &units, results);
+            return end(cloud, &header, call, (results, chunk, mails_before), now).await;
+        }
+        let done_through = u32::try_from(done).unwrap_or(u32::MAX);
+        let progress_now = (chunks, done_through, mails_before);
+        header = cloud
+            .commit_chunk(&header, progress.next, chunk, progress_now, now)
+            .await?;
+        chunks += 1;
+        overlay.committed();
+        if cloud.now() >= deadline {
+            return Ok(CarriedOut::Committed(Box::new(header), Vec::new()));
+        }
+    }
+}
+
+/// Commits the last chunk together with the outcome.
+async fn end(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    call: &Call,
+    (results, chunk, mails_before): (Vec<ObjectResult>, Chunk, u32),
+    now: Timestamp,
+) -> Result<CarriedOut, CommitError> {
+    let end = End {
+        call,
+        outcome: outcome_of(&results, now),
+        results: Some(results),
+        chunk,
+        mails_before,
+    };
+    let (header, owed) = cloud.commit_end(header, end, now).await?;
+    Ok(CarriedOut::Committed(Box::new(header), owed))
+}
+
+/// What the chunks that are committed came to.
+async fn results_so_far(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    progress: Progress,
+) -> Result<Vec<UnitResult>, Error> {
+    match progress.chunks {
+        0 => Ok(Vec::new()),
+        _ => cloud.chunk_results(&header.key, progress.next).await,
+    }
+}
+
+/// The same reader as at the door, over what the door kept.
+fn read_body(call: &Call, body: PackedBody) -> Result<soap::CallRequest, Error> {
+    let unreadable = || Error::Unreadable {
+        sk: format!("CALL of {}", call.request_id),
+        attribute: "body",
+    };
+    let element = soap::read_canonical(&body.decompress()?).map_err(|_| unreadable())?;
+    match soap::take_operation(element, None, None) {
+        Ok(Operation::Call(request)) => Ok(request),
+        Ok(_) | Err(_) => Err(unreadable()),
+    }
+}
+
+/// For whom: an account that the door has let the caller act for.
+fn client_of(call: &Call, request: &soap::CallRequest) -> Result<AccountId, Error> {
+    let unreadable = |_several| Error::Unreadable {
+        sk: format!("CALL of {}", call.request_id),
+        attribute: "body",
+    };
+    let named = request.client.account().map_err(unreadable)?;
+    Ok(named.unwrap_or_else(|| call.account.clone()))
+}
+
+fn outcome_of(results: &[ObjectResult], now: Timestamp) -> Outcome {
+    let failed: Vec<&ObjectResult> = results.iter().filter(|result| !result.ok).collect();
+    Outcome {
+        how: Ended::CarriedOut,
+        overall_status: OverallStatus::of(results.len(), failed.len()),
+        status_message: failed
+            .first()
+            .map_or_else(String::new, |first| first.status_message.clone()),
+        error_code: failed.iter().find_map(|result| result.error_code),
+        ended_at: now,
+    }
+}

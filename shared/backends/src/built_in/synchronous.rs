@@ -1,0 +1,103 @@
+//! A call whose caller waits: decided and committed chunk by chunk, within the time that there is.
+
+use calls::{AccountId, RequestId};
+use cloud::objects_table::Chunk;
+use cloud::{Cloud, CommitError, Error};
+use jiff::SignedDuration;
+use objects::{MailOrder, Overlay, Unit, UnitResult};
+use soap::{CallRequest, ObjectResult};
+
+use super::{decide_chunk, merged};
+
+/// How often a chunk is decided again because others were at the same objects.
+const CONFLICTS_MAX: u32 = 20;
+
+/// The front door waits 30 s for an answer; what is not begun by then is refused, object by object.
+const TIME_MAX: SignedDuration = SignedDuration::from_secs(24);
+
+/// What carrying it out came to: a result per object, and the mails that are owed.
+pub struct Done {
+    pub results: Vec<ObjectResult>,
+    pub mails: Vec<MailOrder>,
+}
+
+/// Carries out the objects of a call, as many as time allows.
+pub async fn carry_out(
+    cloud: &Cloud,
+    account: &AccountId,
+    call: &CallRequest,
+    client: &AccountId,
+    request_id: &RequestId,
+) -> Result<Done, Error> {
+    let began = cloud.now();
+    let request = objects::Request {
+        method: call.method,
+        action: call.action.as_deref(),
+        options: &call.options,
+        objects: &call.objects,
+        client,
+        request_id,
+        now: began,
+    };
+    let units = objects::units(call.method, &call.objects);
+    let mut results: Vec<UnitResult> = Vec::with_capacity(units.len());
+    let mut mails = Vec::new();
+    let mut overlay = Overlay::new(account);
+    let mut conflicts = 0;
+    while results.len() < units.len() {
+        if cloud.now().duration_since(began) > TIME_MAX {
+            results.extend(
+                units[results.len()..]
+                    .iter()
+                    .map(|unit| too_late(call, unit)),
+            );
+            break;
+        }
+        let chunk =
+            decide_chunk(cloud, &mut overlay, &request, &units[results.len()..], None).await?;
+        let (decided, owed) = (chunk.results.clone(), chunk.mails.clone());
+        match commit(cloud, chunk).await? {
+            true => {
+                results.extend(decided);
+                mails.extend(owed);
+                overlay.committed();
+            }
+            false if conflicts < CONFLICTS_MAX => {
+                conflicts += 1;
+                overlay = Overlay::new(account);
+                let moment = u64::from(conflicts) * 5;
+                tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
+            }
+            false => return Err(Error::Conflict(CONFLICTS_MAX)),
+        }
+    }
+    Ok(Done {
+        results: merged(&call.objects, &units, results),
+        mails,
+    })
+}
+
+/// `false`: others were at the same objects, nothing was written.
+async fn commit(cloud: &Cloud, chunk: Chunk) -> Result<bool, Error> {
+    match cloud.commit_effects(chunk).await {
+        Ok(()) => Ok(true),
+        Err(CommitError::Conflict) => Ok(false),
+        Err(CommitError::Cloud(error)) => Err(error),
+    }
+}
+
+fn too_late(call: &CallRequest, unit: &Unit) -> UnitResult {
+    let object = call.objects.get(unit.object);
+    UnitResult::Whole(Box::new(ObjectResult {
+        ok: false,
+        status_message: "Not carried out: the request took too long. Send the rest with \
+                         RequestType Asynchronous"
+            .to_owned(),
+        error_code: Some(13),
+        object_type: object
+            .and_then(|object| object.type_name.clone())
+            .unwrap_or_default(),
+        object: object.cloned(),
+        ..ObjectResult::default()
+    }))
+}
