@@ -75,9 +75,10 @@ async fn posted(cloud: &Cloud, request: &Request, token: &str) -> Response {
 /// The one field, as a form of either kind.
 fn is_one_click(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
-    let in_form = || url::form_urlencoded::parse(body).any(|(name, value)| {
-        name == "List-Unsubscribe" && value.trim() == "One-Click"
-    });
+    let in_form = || {
+        url::form_urlencoded::parse(body)
+            .any(|(name, value)| name == "List-Unsubscribe" && value.trim() == "One-Click")
+    };
     // Of multipart/form-data, the field's name stands before its value.
     let in_parts = || {
         text.split_once("name=\"List-Unsubscribe\"")
@@ -94,7 +95,10 @@ async fn unsubscribe(cloud: &Cloud, token: &str) -> Result<bool, Error> {
         return Ok(false);
     };
     let now = cloud.now();
-    let account = cloud.accounts.account(&token.recipient.account, now).await?;
+    let account = cloud
+        .accounts
+        .account(&token.recipient.account, now)
+        .await?;
     let is_signed = |secret: &str| token.is_signed_with(secret);
     if !account.is_some_and(|account| is_signed(&account.webhook_secret)) {
         return Ok(false);
@@ -113,7 +117,12 @@ mod tests {
     fn a_link_is_known_by_its_end_and_its_token_keeps_its_case() {
         assert_eq!(token_in("/unsubscribe/aB.c"), Some("aB.c"));
         assert_eq!(token_in("/prod/Unsubscribe/aB.c"), Some("aB.c"));
-        for other in ["/unsubscribe/", "/unsubscribe", "/unsubscribe/a/b", "/Service.asmx"] {
+        for other in [
+            "/unsubscribe/",
+            "/unsubscribe",
+            "/unsubscribe/a/b",
+            "/Service.asmx",
+        ] {
             assert_eq!(token_in(other), None, "{other}");
         }
     }
@@ -124,7 +133,12 @@ mod tests {
         for good in [ONE_CLICK, "a=b&List-Unsubscribe=One%2DClick", parts] {
             assert!(is_one_click(good.as_bytes()), "{good}");
         }
-        for bad in ["", "List-Unsubscribe", "List-Unsubscribe=One-Clicks", "x=One-Click"] {
+        for bad in [
+            "",
+            "List-Unsubscribe",
+            "List-Unsubscribe=One-Clicks",
+            "x=One-Click",
+        ] {
             assert!(!is_one_click(bad.as_bytes()), "{bad}");
         }
     }

@@ -237,7 +237,11 @@ mod tests {
 
     #[test]
     fn an_event_of_a_mail_without_our_tag_is_left_out() {
-        for tags in [json!({}), json!({ "aftercall-mail": [] }), json!({ "aftercall-mail": ["x"] })] {
+        for tags in [
+            json!({}),
+            json!({ "aftercall-mail": [] }),
+            json!({ "aftercall-mail": ["x"] }),
+        ] {
             let detail = json!({ "eventType": "Delivery", "mail": { "tags": tags } });
             assert_eq!(read(&json!({ "detail": detail })), None);
         }

@@ -84,3 +84,20 @@ async fn keep_time(stack: Stack, tick: Duration) {
         tokio::time::sleep(tick).await;
     }
 }
+
+impl Stack {
+    /// Hands one event of SES to its function. `false`: there was none.
+    pub async fn tell_of_mail(&self) -> bool {
+        let busy = self.one_more_busy();
+        let Some(event) = self.local.ses().take_event() else {
+            return false;
+        };
+        let told = self.functions.tell_of_mail(&event.event).await;
+        if told.is_err() || self.local.faults().crashed() {
+            tracing::warn!(?told, "an event of SES comes again");
+            self.local.ses().event_failed(event);
+        }
+        drop(busy);
+        true
+    }
+}

@@ -38,6 +38,7 @@ pub mod s3;
 pub mod schedule;
 pub mod scheduler;
 pub mod ses;
+pub mod settings;
 pub mod site;
 pub mod sqs;
 pub mod stack;

@@ -5,10 +5,15 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::failure::WireFailure;
 use crate::mail::CapturedMail;
 use crate::names::{ACCOUNT, MAIL_CONFIGURATION_SET, REGION};
+
+/// Longest name or value of a tag. AWS's figure.
+const TAG_CHARS_MAX: usize = 256;
 
 /// When Lambda invokes a function again that failed at an event; after that it is given up.
 const AGAIN: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
@@ -47,6 +52,13 @@ pub struct PendingEvent {
     failed: usize,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct EmailTag {
+    name: String,
+    value: String,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct MailEvents {
     pub(crate) fates: BTreeMap<String, MailFate>,
@@ -65,7 +77,10 @@ impl MailEvents {
         match self.delivery {
             EventDelivery::Once => {}
             EventDelivery::Twice => {
-                details = details.iter().flat_map(|one| [one.clone(), one.clone()]).collect();
+                details = details
+                    .iter()
+                    .flat_map(|one| [one.clone(), one.clone()])
+                    .collect();
             }
             EventDelivery::Backwards => details.reverse(),
             EventDelivery::Never => details.clear(),
@@ -110,6 +125,33 @@ fn simulated(address: &str) -> MailFate {
     }
 }
 
+/// The tags of a mail that events are told of: it must have a configuration set. Ours is the only one.
+pub(crate) fn tags_of(
+    set: Option<&str>,
+    given: &[EmailTag],
+) -> Result<Option<BTreeMap<String, String>>, WireFailure> {
+    let Some(set) = set else {
+        return Ok(None);
+    };
+    if set != MAIL_CONFIGURATION_SET {
+        let message = format!("Configuration set <{set}> does not exist.");
+        return Err(WireFailure::new(404, "NotFoundException", message));
+    }
+    let is_allowed = |text: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        (1..=TAG_CHARS_MAX).contains(&text.len()) && text.bytes().all(allowed)
+    };
+    let mut tags = BTreeMap::new();
+    for EmailTag { name, value } in given {
+        if !is_allowed(name) || !is_allowed(value) {
+            let message = format!("Invalid tag {name}: {value}");
+            return Err(WireFailure::new(400, "BadRequestException", message));
+        }
+        tags.insert(name.clone(), value.clone());
+    }
+    Ok(Some(tags))
+}
+
 /// Detail types, and what is said beside the mail.
 fn details(fate: MailFate, address: &str, at: Timestamp) -> Vec<(&'static str, Value)> {
     let at = at.to_string();
@@ -118,7 +160,10 @@ fn details(fate: MailFate, address: &str, at: Timestamp) -> Vec<(&'static str, V
             "timestamp": at, "recipients": [address], "smtpResponse": "250 ok",
             "processingTimeMillis": 1,
         });
-        ("Email Delivered", json!({ "eventType": "Delivery", "delivery": delivery }))
+        (
+            "Email Delivered",
+            json!({ "eventType": "Delivery", "delivery": delivery }),
+        )
     };
     let bounced = |kind: &str, sub_type: &str, status: &str, said: &str| {
         let bounce = json!({
@@ -129,7 +174,10 @@ fn details(fate: MailFate, address: &str, at: Timestamp) -> Vec<(&'static str, V
                 "diagnosticCode": said,
             }],
         });
-        ("Email Bounced", json!({ "eventType": "Bounce", "bounce": bounce }))
+        (
+            "Email Bounced",
+            json!({ "eventType": "Bounce", "bounce": bounce }),
+        )
     };
     match fate {
         MailFate::Delivered => vec![delivered()],
@@ -167,8 +215,10 @@ fn event(
     mail: &CapturedMail,
     tags: &BTreeMap<String, String>,
 ) -> Value {
-    let mut tags: BTreeMap<&str, [&str; 1]> =
-        tags.iter().map(|(name, value)| (name.as_str(), [value.as_str()])).collect();
+    let mut tags: BTreeMap<&str, [&str; 1]> = tags
+        .iter()
+        .map(|(name, value)| (name.as_str(), [value.as_str()]))
+        .collect();
     tags.insert("ses:configuration-set", [MAIL_CONFIGURATION_SET]);
     detail["mail"] = json!({
         "timestamp": mail.at.to_string(), "messageId": mail.id, "source": mail.from,

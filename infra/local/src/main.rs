@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use cloud::{Random, Settings};
 use local::callback_log::CallbackLog;
 use local::functions::{Endpoint, Functions};
-use local::stack::settings;
+use local::settings::settings;
 use local::{Durability, LocalClock, LocalCloud, Stack, site};
 use mimalloc::MiMalloc;
 

@@ -1,6 +1,6 @@
 //! SESv2: takes mails and keeps them whole, for tests and people to look at.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -17,17 +17,13 @@ use crate::failure::WireFailure;
 use crate::folder::read_lines;
 use crate::held;
 use crate::mail::{Attachment, CapturedMail};
-use crate::mail_events::{EventDelivery, MailEvents, MailFate, PendingEvent};
-use crate::names::MAIL_CONFIGURATION_SET;
+use crate::mail_events::{EmailTag, EventDelivery, MailEvents, MailFate, PendingEvent, tags_of};
 
 /// Longest mail, encoded. AWS's figure for the second version of its interface.
 const MAIL_BYTES_MAX: usize = 40 << 20;
 
 /// Most recipients of one mail. AWS's figure.
 const RECIPIENTS_MAX: usize = 50;
-
-/// Longest name or value of a tag. AWS's figure.
-const TAG_CHARS_MAX: usize = 256;
 
 /// Mails in a second that a local account may send: more than anybody tries.
 const RATE: u32 = 1_000;
@@ -75,13 +71,6 @@ struct SendEmail {
     configuration_set_name: Option<String>,
     #[serde(default)]
     email_tags: Vec<EmailTag>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct EmailTag {
-    name: String,
-    value: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -245,7 +234,8 @@ impl Ses {
             let sender = request.from_email_address.unwrap_or_default();
             return Err(refusal(fault, &sender));
         }
-        let tags = tags_of(&request)?;
+        let set = request.configuration_set_name.as_deref();
+        let tags = tags_of(set, &request.email_tags)?;
         let mut mail = mail_from(request)?;
         mail.at = self.clock.now();
         if post.is_full(mail.at) {
@@ -283,29 +273,6 @@ impl SendRequest {
         }
         self.mails.push(mail);
     }
-}
-
-/// The tags of a mail that events are told of: it must have a configuration set. Ours is the only one.
-fn tags_of(request: &SendEmail) -> Result<Option<BTreeMap<String, String>>, WireFailure> {
-    let Some(set) = &request.configuration_set_name else {
-        return Ok(None);
-    };
-    if set != MAIL_CONFIGURATION_SET {
-        let message = format!("Configuration set <{set}> does not exist.");
-        return Err(WireFailure::new(404, "NotFoundException", message));
-    }
-    let is_allowed = |text: &str| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-        (1..=TAG_CHARS_MAX).contains(&text.len()) && text.bytes().all(allowed)
-    };
-    let mut tags = BTreeMap::new();
-    for EmailTag { name, value } in &request.email_tags {
-        if !is_allowed(name) || !is_allowed(value) {
-            return Err(bad_request(format!("Invalid tag {name}: {value}")));
-        }
-        tags.insert(name.clone(), value.clone());
-    }
-    Ok(Some(tags))
 }
 
 fn mail_from(request: SendEmail) -> Result<CapturedMail, WireFailure> {

@@ -8,12 +8,13 @@ use std::time::Duration;
 use calls::{AccountId, QueuePriority};
 use cloud::accounts::{Account, Caller, Login};
 use cloud::records::conversation_record::parked_shard;
-use cloud::{Clock, Cloud, OwnHosts, Random, Settings};
+use cloud::{Clock, Cloud, Random, Settings};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::ReceivedMessage;
 use crate::functions::{Functions, Here};
 use crate::lifecycle::{self, Lifecycle};
+pub use crate::settings::settings;
 use crate::{LocalCloud, names};
 
 /// The account, user, password, API client id and secret that are there from the start.
@@ -78,7 +79,7 @@ pub struct Batch {
 }
 
 /// Counts as a batch in a function's hands for as long as it is there, however that ends.
-struct Busy(Arc<AtomicUsize>);
+pub(crate) struct Busy(Arc<AtomicUsize>);
 
 impl Busy {
     fn one_more(busy: &Arc<AtomicUsize>) -> Self {
@@ -90,37 +91,6 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// What the template would tell the functions.
-pub fn settings() -> Settings {
-    let url = |queue: &str| {
-        format!(
-            "https://sqs.us-east-1.amazonaws.com/{}/{queue}",
-            names::ACCOUNT
-        )
-    };
-    Settings {
-        calls_table: names::CALLS_TABLE.to_owned(),
-        objects_table: names::OBJECTS_TABLE.to_owned(),
-        accounts_table: names::ACCOUNTS_TABLE.to_owned(),
-        high_queue_url: url(names::HIGH_QUEUE),
-        medium_queue_url: url(names::MEDIUM_QUEUE),
-        low_queue_url: url(names::LOW_QUEUE),
-        replies_queue_url: url(names::REPLIES_QUEUE),
-        schedule_group: names::SCHEDULE_GROUP.to_owned(),
-        schedule_role_arn: format!("arn:aws:iam::{}:role/aftercall-schedules", names::ACCOUNT),
-        bodies_bucket: names::BODIES_BUCKET.to_owned(),
-        mail_sender: "aftercall@localhost.example".to_owned(),
-        mail_configuration_set: names::MAIL_CONFIGURATION_SET.to_owned(),
-        unsubscribe_url: "https://aftercall.example.net/unsubscribe/".to_owned(),
-        results_days: 30,
-        calls_per_second: 0,
-        password_key: Some(names::password_key_arn()),
-        allow_http_callbacks: true,
-        public_url: String::new(),
-        own_hosts: OwnHosts::default(),
     }
 }
 
@@ -248,19 +218,8 @@ impl Stack {
         }
     }
 
-    /// Hands one event of SES to its function. `false`: there was none.
-    pub async fn tell_of_mail(&self) -> bool {
-        let busy = Busy::one_more(&self.busy);
-        let Some(event) = self.local.ses().take_event() else {
-            return false;
-        };
-        let told = self.functions.tell_of_mail(&event.event).await;
-        if told.is_err() || self.local.faults().crashed() {
-            tracing::warn!(?told, "an event of SES comes again");
-            self.local.ses().event_failed(event);
-        }
-        drop(busy);
-        true
+    pub(crate) fn one_more_busy(&self) -> Busy {
+        Busy::one_more(&self.busy)
     }
 
     /// One batch of a queue, if it has any to give.

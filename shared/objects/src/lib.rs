@@ -39,10 +39,10 @@ pub use check::check;
 pub use context::account_of;
 pub use key::ObjectKey;
 pub use mail::MailOrder;
+pub use object_type::{CallRecord, Cancellation, ObjectType, Sending};
 pub use object_types::mail_event::{
     Bounce, BounceKind, MailEvent, Recipient, is_event, sent_event, track,
 };
-pub use object_type::{CallRecord, Cancellation, ObjectType, Sending};
 pub use overlay::{Change, Missing, Overlay, Read, Stored};
 pub use registry::{names, object_type};
 pub use retrieve::{KeyRange, RetrieveError, Source, property, retrieve_from};

@@ -37,7 +37,6 @@ pub struct MailOrder {
     /// Whose subscriber it goes to.
     pub subscriber_account: AccountId,
     /// The definition's ID, which events name as SendID.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub send_id: i32,
     /// The definition's ObjectID.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -45,14 +44,6 @@ pub struct MailOrder {
     /// Bulk mail: its reader must be able to unsubscribe by one click.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_commercial: bool,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature is serde's"
-)]
-fn is_zero(number: &i32) -> bool {
-    *number == 0
 }
 
 impl MailOrder {

@@ -310,7 +310,9 @@ impl Ended {
             let expected = if sent { 1 + more } else { 1 };
             if told != expected {
                 let stored = &self.stored;
-                return Err(format!("{told} events of {address}, not {expected}: {stored:?}"));
+                return Err(format!(
+                    "{told} events of {address}, not {expected}: {stored:?}"
+                ));
             }
         }
         Ok(())

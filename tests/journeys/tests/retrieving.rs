@@ -810,10 +810,16 @@ async fn members_tell_when_they_changed() {
     let found = caller.retrieves(look.filtered(&changed)).await;
     assert_eq!(found.lines(properties), ["bob Unsubscribed"]);
     let created = look_for("ListSubscriber").of("CreatedDate ModifiedDate");
-    let dates = caller.retrieves(created).await.lines("CreatedDate ModifiedDate");
+    let dates = caller
+        .retrieves(created)
+        .await
+        .lines("CreatedDate ModifiedDate");
     let [ann, bob] = dates.as_slice() else {
         panic!("two members")
     };
-    let same = |line: &str| line.split_once(' ').is_some_and(|(one, other)| one == other);
+    let same = |line: &str| {
+        line.split_once(' ')
+            .is_some_and(|(one, other)| one == other)
+    };
     assert_eq!((same(ann), same(bob)), (true, false), "{dates:?}");
 }

@@ -166,7 +166,10 @@ impl MailSession {
 
     /// The tag goes with the request, so that an event can be matched that comes before its answer.
     fn message_tag(&self, mail: &Mail) -> Result<Option<MessageTag>, Error> {
-        let wanted = mail.tag.as_ref().filter(|_| !self.configuration_set.is_empty());
+        let wanted = mail
+            .tag
+            .as_ref()
+            .filter(|_| !self.configuration_set.is_empty());
         let Some(tag) = wanted else { return Ok(None) };
         let tag = MessageTag::builder()
             .name(TAG_NAME)

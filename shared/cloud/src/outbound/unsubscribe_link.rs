@@ -129,9 +129,18 @@ mod tests {
                 .is_some_and(|read| read.is_signed_with("whsec_a") && other != token);
             assert!(!is_good, "{other}");
         }
-        for other in ["", ".", "a.b", &token[..token.len() - 1], &format!("{token}A")] {
+        for other in [
+            "",
+            ".",
+            "a.b",
+            &token[..token.len() - 1],
+            &format!("{token}A"),
+        ] {
             let read = UnsubscribeToken::read(other);
-            assert!(!read.is_some_and(|read| read.is_signed_with("whsec_a")), "{other}");
+            assert!(
+                !read.is_some_and(|read| read.is_signed_with("whsec_a")),
+                "{other}"
+            );
         }
     }
 

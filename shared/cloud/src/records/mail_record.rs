@@ -64,7 +64,9 @@ impl MailTag {
         let mut parts = text.split('_');
         let conversation = parts.next()?;
         let is_key = !conversation.is_empty()
-            && conversation.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            && conversation
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric());
         let tag = Self {
             conversation: ConversationKey(conversation.to_owned()),
             sequence: SequenceCode::new(parts.next()?.parse().ok()?)?,
@@ -119,10 +121,9 @@ impl MailRecord {
     pub(crate) fn next(&self, state: MailState, reason: Option<&str>) -> Self {
         let claimed_at = match state {
             MailState::Sending(since) => Some(since),
-            MailState::Pending
-            | MailState::Sent(_)
-            | MailState::Failed
-            | MailState::Unknown => self.claimed_at,
+            MailState::Pending | MailState::Sent(_) | MailState::Failed | MailState::Unknown => {
+                self.claimed_at
+            }
         };
         Self {
             version: self.version + 1,
@@ -143,7 +144,11 @@ impl MailRecord {
 
     /// The mail of that tag, unless it is not kept any more.
     pub(crate) async fn load(table: &Table, tag: &MailTag) -> Result<Option<Self>, Error> {
-        table.get(&tag.key()).await?.map(Self::from_item).transpose()
+        table
+            .get(&tag.key())
+            .await?
+            .map(Self::from_item)
+            .transpose()
     }
 
     /// Mails of one call together, as they were ordered.
@@ -158,7 +163,10 @@ impl MailRecord {
             .number("number", self.number)
             .json("state", &self.state)
             .maybe_text("reason", self.reason.as_deref())
-            .maybe_text("claimed_at", self.claimed_at.map(|at| at.to_string()).as_deref())
+            .maybe_text(
+                "claimed_at",
+                self.claimed_at.map(|at| at.to_string()).as_deref(),
+            )
             .bytes("order", &compress(&self.order))
             .expires(Some(expires))
             .done()
@@ -267,7 +275,9 @@ mod tests {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         assert!(text.len() <= 256 && text.bytes().all(is_allowed), "{text}");
         assert_eq!(MailTag::parse(&text), Some(tag));
-        for other in ["", "a", "a_1", "a_0_1", "a_1_x", "_1_1", "a#b_1_1", "a_1_1_1"] {
+        for other in [
+            "", "a", "a_1", "a_0_1", "a_1_x", "_1_1", "a#b_1_1", "a_1_1_1",
+        ] {
             assert_eq!(MailTag::parse(other), None, "{other}");
         }
     }

@@ -70,9 +70,15 @@ pub enum MailEvent {
     /// It was taken at that time after all, whatever was believed of it.
     Sent(Timestamp),
     /// It was not taken, or nobody knows whether it was.
-    NotSent { at: Timestamp, reason: String },
+    NotSent {
+        at: Timestamp,
+        reason: String,
+    },
     /// It was taken at that time, and then the mail service did not send it.
-    Rejected { at: Timestamp, reason: String },
+    Rejected {
+        at: Timestamp,
+        reason: String,
+    },
     Bounced(Bounce),
     /// Its reader said that it was not wanted.
     Complained(Timestamp),

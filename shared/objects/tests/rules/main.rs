@@ -6,6 +6,7 @@ mod keys;
 mod others;
 mod overlay;
 mod page;
+mod properties;
 mod retrieving;
 mod rows;
 mod subscribers;

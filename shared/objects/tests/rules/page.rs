@@ -13,7 +13,9 @@ const OTHERS: &str = "every other type";
 
 /// The cells of each row of the table of types.
 fn rows() -> Vec<Vec<&'static str>> {
-    let lines = PAGE.lines().skip_while(|line| !line.starts_with("| type |"));
+    let lines = PAGE
+        .lines()
+        .skip_while(|line| !line.starts_with("| type |"));
     let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
     rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
         .collect()
@@ -67,11 +69,18 @@ fn the_page_tells_what_becomes_of_every_type() {
         let name = row[0].trim_matches('`');
         assert_eq!(check_row(name, row), Ok(()), "{name}");
         assert!(told.insert(name), "{name} is there twice");
-        assert!(!row.contains(&"kept"), "{name}: what is only kept is one of the others");
+        assert!(
+            !row.contains(&"kept"),
+            "{name}: what is only kept is one of the others"
+        );
     }
     let mut kept = 0;
     for name in objects::names().filter(|name| !told.contains(name)) {
-        assert_eq!(check_row(name, others), Ok(()), "{name} needs a row of its own");
+        assert_eq!(
+            check_row(name, others),
+            Ok(()),
+            "{name} needs a row of its own"
+        );
         kept += 1;
     }
     assert!(kept > 100, "{kept} types are only kept");
@@ -92,7 +101,10 @@ fn every_cell_is_shown_by_a_test_that_there_is() {
         }
     }
     for row in rows() {
-        let named: Vec<&str> = row[6].split(", ").map(|name| name.trim_matches('`')).collect();
+        let named: Vec<&str> = row[6]
+            .split(", ")
+            .map(|name| name.trim_matches('`'))
+            .collect();
         for name in named {
             assert!(tests.contains(&format!("fn {name}(")), "{}: {name}", row[0]);
         }
