@@ -57,7 +57,7 @@ async fn status(caller: &mut Story, key: &str) -> String {
 
 /// What a further mail to a subscriber fails with.
 async fn fails_with(caller: &mut Story, key: &str) -> String {
-    let answer = caller.does(to(&[key])).await;
+    let answer = caller.sends(to(&[key]).at_once()).await;
     let result = answer.payload().child("Results").expect("a result");
     let failures = result.all("SubscriberFailures");
     failures

@@ -203,16 +203,20 @@ async fn taken(
             note_sent(cloud, &sent, recipient).await?;
             Ok(Stands::Done)
         }
-        // An event of the mail service was here first, and has noted both.
+        // An event of the mail service was here first; or it was this very commit, whose answer was
+        // lost and which was made again. What is noted twice is noted once.
         Err(CommitError::Conflict) => {
-            let mail = cloud.mail_tagged(&claimed.tag()).await?;
-            let is_open = |mail: &MailRecord| {
-                matches!(mail.state, MailState::Pending | MailState::Sending(_))
+            let Some(mail) = cloud.mail_tagged(&claimed.tag()).await? else {
+                return Ok(Stands::Done);
             };
-            Ok(match mail.as_ref().is_some_and(is_open) {
-                true => Stands::Open,
-                false => Stands::Done,
-            })
+            match mail.state {
+                MailState::Sent(_) => {
+                    note_sent(cloud, &mail, recipient).await?;
+                    Ok(Stands::Done)
+                }
+                MailState::Failed | MailState::Unknown => Ok(Stands::Done),
+                MailState::Pending | MailState::Sending(_) => Ok(Stands::Open),
+            }
         }
         Err(error) => Err(error),
     }
