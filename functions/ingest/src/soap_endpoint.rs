@@ -182,12 +182,18 @@ async fn operate(
                 synchronous::carry_out(cloud, caller, &call).await
             }
         }
-        Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, wanted, kept.canonical())
-            .await
-            .map(Ok),
-        Operation::Query(query) => retrieve::query(cloud, caller, query, kept.canonical())
-            .await
-            .map(Ok),
+        Operation::Retrieve(wanted) => {
+            warnings.extend(wanted.warnings.iter().cloned());
+            retrieve::retrieve(cloud, caller, wanted, kept.canonical())
+                .await
+                .map(Ok)
+        }
+        Operation::Query(query) => {
+            warnings.extend(query.warnings.iter().cloned());
+            retrieve::query(cloud, caller, query, kept.canonical())
+                .await
+                .map(Ok)
+        }
         Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),
         Operation::GetSystemStatus => system::status(cloud).await.map(Ok),
         Operation::VersionInfo { include_history } => {

@@ -32,6 +32,7 @@ pub mod names;
 mod overview;
 pub mod port;
 pub mod prices;
+mod product_tables;
 mod queue;
 mod refused_write;
 pub mod s3;
@@ -43,6 +44,7 @@ pub mod site;
 pub mod sqs;
 pub mod stack;
 pub mod usage;
+mod warning_log;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -5,7 +5,7 @@ use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailEvent, MailOrder, Overlay, Recipient};
+use objects::{MailEvent, MailOrder, Recipient};
 use tracing::{error, info, warn};
 
 use super::has_time;
@@ -286,18 +286,8 @@ pub(super) async fn is_held(cloud: &Cloud, mail: &MailRecord) -> Result<bool, Er
     let Some(order) = held_by(mail) else {
         return Ok(false);
     };
-    let overlay = Overlay::new(&order.account);
-    let source = objects::retrieve_from(&overlay, "TriggeredSendDefinition");
-    let key = match &source {
-        Ok(Ok(source)) => source.direct_key("CustomerKey", &order.definition, cloud.now()),
-        Ok(Err(_)) | Err(_) => None,
-    };
-    let Some(key) = key else { return Ok(true) };
-    let found = cloud.object(&key).await?;
-    let status = found
-        .as_ref()
-        .and_then(|found| found.text_of("TriggeredSendStatus"));
-    Ok(status != Some("Active"))
+    let definition = cloud.object(&objects::definition_key(&order)).await?;
+    Ok(objects::holds_mails(definition.as_ref()))
 }
 
 fn triggered_mail(order: MailOrder, mail: &MailRecord, unsubscribe_link: Option<String>) -> Mail {
