@@ -229,7 +229,10 @@ impl Source<'_> {
                 request.properties().any(is_asked_for)
                     || request.filtered_by().into_iter().any(is_asked_for)
             }
-            SourceKind::Objects(_) | SourceKind::Rows(_) | SourceKind::Fields => false,
+            SourceKind::Objects(_)
+            | SourceKind::Rows(_)
+            | SourceKind::Fields
+            | SourceKind::Events(_) => false,
         };
         match shows_lists {
             true => membership::lists_in(self.account, stored),
