@@ -37,7 +37,7 @@ pub const SCHEDULE_GROUP: &str = "aftercall";
 /// The SES configuration set of triggered mails.
 pub const MAIL_CONFIGURATION_SET: &str = "aftercall";
 
-/// The KMS key of sealed passwords.
+/// The KMS key of encrypted passwords.
 pub const PASSWORD_KEY: &str = "11111111-2222-3333-4444-555555555555";
 
 pub fn password_key_arn() -> String {
@@ -60,4 +60,9 @@ pub fn queue_of_arn(arn: &str) -> Option<&str> {
         ["arn", _, "sqs", _, _, queue] => Some(queue),
         _ => None,
     }
+}
+
+/// A queue is known by the last part of its URL, whatever address it begins with.
+pub(crate) fn queue_of_url(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
 }

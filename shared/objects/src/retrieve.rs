@@ -5,15 +5,16 @@ use jiff::Timestamp;
 use soap::{Element, Filter, RetrieveRequest};
 use thiserror::Error;
 
-use crate::columns;
+use crate::columns::SYSTEM_COLUMNS;
 use crate::data_extension_keys;
 use crate::field;
-use crate::key::{self, ObjectKey};
+use crate::key::{self, KeyRange, ObjectKey};
 use crate::membership;
+use crate::missing::Missing;
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::{data_extension_object, mail_event, subscriber};
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::Overlay;
 use crate::registry;
 use crate::tree;
 
@@ -68,13 +69,6 @@ pub struct Source<'a> {
     pub partition: String,
     account: &'a AccountId,
     kind: SourceKind<'a>,
-}
-
-/// Sort keys around what is looked for, both excluded; `None`: no bound.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyRange {
-    pub after: Option<String>,
-    pub before: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,8 +201,9 @@ impl Source<'_> {
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
         let is_column = |path: &str| {
-            let of_system = data_extension_object::SYSTEM_COLUMNS;
-            of_system.iter().any(|name| name.eq_ignore_ascii_case(path))
+            SYSTEM_COLUMNS
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(path))
                 || data_extension::fields_in(definition).any(|field| {
                     field
                         .text_of("Name")
@@ -314,21 +309,4 @@ fn memberships_of(subscriber: &Element) -> Vec<Element> {
                 .with(Element::of("SubscriberKey", subscriber_key))
         })
         .collect()
-}
-
-/// The value of a property, for a filter or an answer: of a row, its column; of everything else
-/// the field at a path with dots. `None`: null.
-pub fn property<'a>(object: &'a Element, property: &str) -> Option<&'a str> {
-    if object.type_name.as_deref() == Some("DataExtensionObject") {
-        return columns::pairs(object, "Properties", "Property")
-            .find(|pair| {
-                pair.text_of("Name")
-                    .is_some_and(|name| name.eq_ignore_ascii_case(property))
-            })
-            .and_then(|pair| pair.text_of("Value"));
-    }
-    object
-        .at(property)
-        .filter(|found| !found.nil)
-        .map(|found| found.text.as_str())
 }

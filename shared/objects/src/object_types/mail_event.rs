@@ -4,16 +4,15 @@
 //! An event lies in the partition of its type under its time and its mail's tag, so that it is the
 //! same record however often it is told, and a filter by EventDate reads no more than its days.
 
-use calls::AccountId;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use soap::{Element, Filter, MailAddress, Operator};
 
-use crate::key::{self, ObjectKey};
+use crate::key::{self, KeyRange, ObjectKey};
+use crate::missing::Missing;
 use crate::object_type::{ObjectType, Retrieval, Work};
 use crate::object_types::{kept, subscriber};
-use crate::overlay::{Missing, Overlay};
-use crate::retrieve::KeyRange;
+use crate::overlay::Overlay;
+use crate::recipient::Recipient;
 use crate::tree;
 
 const SENT: &str = "SentEvent";
@@ -46,23 +45,6 @@ pub(crate) const TYPES: [ObjectType; 4] = [
         ..READ_ONLY
     },
 ];
-
-/// Whom a mail went to, and what sent it: all that its events tell of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recipient {
-    /// Whose definition sent it; the events are this account's.
-    #[serde(rename = "a")]
-    pub account: AccountId,
-    /// Whose subscriber it went to.
-    #[serde(rename = "o")]
-    pub subscriber_account: AccountId,
-    #[serde(rename = "k")]
-    pub subscriber_key: String,
-    #[serde(rename = "i")]
-    pub send_id: i32,
-    #[serde(rename = "d")]
-    pub definition_object_id: String,
-}
 
 /// What is told of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
