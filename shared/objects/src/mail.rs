@@ -29,6 +29,7 @@ pub struct MailOrder {
     pub definition: String,
     /// Whose definition that is: not always the caller's.
     pub account: AccountId,
+    pub subscriber_key: String,
     /// Whose subscriber it goes to.
     pub subscriber_account: AccountId,
     /// The definition's ID, which events name as SendID.

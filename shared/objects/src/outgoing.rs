@@ -120,6 +120,7 @@ impl<'a> Send<'a> {
             held: self.is_held,
             definition: self.definition_key.clone(),
             account: self.account.clone(),
+            subscriber_key: to.name.to_owned(),
             subscriber_account: to.account.clone(),
             send_id: self
                 .definition

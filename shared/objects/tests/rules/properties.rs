@@ -2,7 +2,7 @@
 
 use calls::AccountId;
 use jiff::Timestamp;
-use objects::{Overlay, Recipient, property, retrieve_from, sent_event};
+use objects::{Overlay, Recipient, retrieve_from, sent_event};
 use proptest::prelude::*;
 use soap::{Filter, Operator};
 
@@ -64,7 +64,10 @@ proptest! {
         world.call("Create DataExtension{CustomerKey=k Name=P Fields{Field{Name=Id FieldType=Number IsPrimaryKey=true} Field{Name=Words}}}");
         world.call(&format!("Create DataExtensionObject{{CustomerKey=k Properties{{Property{{Name=Id Value=7}} Property{{Name=Words Value='{text}'}}}}}}"));
         let rows = world.table.values().map(|stored| &stored.object);
-        let words: Vec<&str> = rows.filter_map(|row| property(row, "Words")).collect();
+        let columns = rows.filter_map(|row| row.child("Properties"));
+        let words = columns.flat_map(|columns| columns.all("Property"));
+        let words = words.filter(|column| column.text_of("Name") == Some("Words"));
+        let words: Vec<&str> = words.filter_map(|column| column.text_of("Value")).collect();
         prop_assert_eq!(words, [text.as_str()]);
     }
 
