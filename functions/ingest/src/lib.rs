@@ -6,7 +6,7 @@
 //! there is), [`not_read`] (what was sent and counts for nothing), [`object_query`], [`results`],
 //! [`result_message`] and [`request_state`] (what became of calls), [`system`] (the service itself),
 //! [`tokens`] (access tokens), [`rest`] (what became of a call, as JSON), [`documents`] (WSDL and
-//! schema). [`gateway`] is what `main.rs` needs of API Gateway.
+//! schema), [`unsubscribing`] (the link in triggered mails). [`gateway`] is what `main.rs` needs of API Gateway.
 
 pub mod accept;
 pub mod answer;
@@ -26,6 +26,7 @@ pub mod soap_endpoint;
 pub mod synchronous;
 pub mod system;
 pub mod tokens;
+pub mod unsubscribing;
 
 use cloud::Cloud;
 
@@ -42,6 +43,9 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
 /// Paths are matched without regard to case, and by their end, since clients put prefixes of their
 /// own before them.
 async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
+    if let Some(token) = unsubscribing::token_in(&request.path) {
+        return unsubscribing::answer(cloud, request, token, method).await;
+    }
     let path = request.path.to_ascii_lowercase();
     let path = path.trim_end_matches('/');
     if let Some((request_id, about)) = rest::asked(path) {

@@ -271,7 +271,9 @@ impl Wanted<'_> {
     /// What lies in the partition, from where the cursor is on.
     async fn after(&self, cloud: &Cloud, cursor: Cursor, page: &mut Page) -> Result<(), Error> {
         let began = cloud.now();
-        let mut after = cursor.after;
+        let range = self.source.within(self.request.filter.as_ref());
+        let is_behind = |sort: &String| range.before.as_ref().is_some_and(|end| sort >= end);
+        let mut after = cursor.after.or(range.after);
         loop {
             let partition = &self.source.partition;
             let (found, more) = cloud
@@ -280,6 +282,9 @@ impl Wanted<'_> {
             let (sorts, objects): (Vec<_>, Vec<_>) = found.into_iter().unzip();
             let objects = self.with_lists(cloud, objects).await?;
             for (sort, object) in sorts.into_iter().zip(objects) {
+                if is_behind(&sort) {
+                    return Ok(());
+                }
                 let is_begun = cursor.within.as_ref() == Some(&sort);
                 let first = if is_begun { cursor.object } else { 0 };
                 if let Some(object) = self.take(object, first, page) {

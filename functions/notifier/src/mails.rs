@@ -162,10 +162,11 @@ impl Run<'_> {
             left -= u32::from(is_sent);
             self.sent_any |= is_sent;
             let (cloud, session, deadline) = (self.cloud, &self.session, self.deadline);
+            let looked_at = self.mails.looked_at;
             sending.push(async move {
                 match is_sent {
                     true => sending::send(cloud, session, &mail, deadline).await,
-                    false => sending::look(cloud, &mail).await,
+                    false => sending::look(cloud, &mail, looked_at).await,
                 }
             });
         }

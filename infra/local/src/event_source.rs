@@ -31,6 +31,7 @@ pub fn drive(stack: &Stack, tick: Duration) -> JoinSet<()> {
     for fed in EventSource::ALL {
         tasks.spawn(feed(stack.clone(), fed));
     }
+    tasks.spawn(tell_of_mails(stack.clone()));
     tasks.spawn(keep_time(stack.clone(), tick));
     tasks
 }
@@ -65,6 +66,14 @@ async fn feed(stack: Stack, fed: EventSource) {
     }
 }
 
+/// What SES tells of mails, one event after the other.
+async fn tell_of_mails(stack: Stack) {
+    loop {
+        while stack.tell_of_mail().await {}
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 async fn keep_time(stack: Stack, tick: Duration) {
     loop {
         stack.local.fire_due();
@@ -72,5 +81,22 @@ async fn keep_time(stack: Stack, tick: Duration) {
             tracing::warn!(%error, "the timekeeper met trouble");
         }
         tokio::time::sleep(tick).await;
+    }
+}
+
+impl Stack {
+    /// Hands one event of SES to its function. `false`: there was none.
+    pub async fn tell_of_mail(&self) -> bool {
+        let busy = self.one_more_busy();
+        let Some(event) = self.local.ses().take_event() else {
+            return false;
+        };
+        let told = self.functions.tell_of_mail(&event.event).await;
+        if told.is_err() || self.local.faults().crashed() {
+            tracing::warn!(?told, "an event of SES comes again");
+            self.local.ses().event_failed(event);
+        }
+        drop(busy);
+        true
     }
 }

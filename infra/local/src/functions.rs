@@ -171,6 +171,28 @@ impl Functions {
         }
     }
 
+    /// EventBridge invokes the notifier with what SES tells of a mail.
+    pub async fn tell_of_mail(&self, event: &Value) -> anyhow::Result<()> {
+        match self {
+            Self::Here(here) => {
+                let Lifecycle {
+                    notifier: time,
+                    memory,
+                    ..
+                } = here.lifecycle;
+                let taking = notifier::mail_events::take(&here.cloud, event);
+                match invoke(time, memory, Box::pin(taking)).await {
+                    Ok(taken) => taken?,
+                    Err(killed) => anyhow::bail!("the notifier was killed: {killed:?}"),
+                }
+            }
+            Self::At(endpoint) => {
+                endpoint.invoke("notifier", event).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// A minute has passed.
     pub async fn tick(&self) -> anyhow::Result<()> {
         match self {

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 use aws_smithy_types::retry::RetryConfig;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use cloud::Random;
+use cloud::{Random, Settings};
 use local::callback_log::CallbackLog;
 use local::functions::{Endpoint, Functions};
+use local::settings::settings;
 use local::{Durability, LocalClock, LocalCloud, Stack, site};
 use mimalloc::MiMalloc;
 
@@ -100,7 +101,13 @@ async fn main() -> anyhow::Result<()> {
     };
     let callback_log = CallbackLog::new(local.clone());
     let retry = RetryConfig::standard();
-    let mut stack = Stack::new(local, callback_log.connector(), Random::system(), retry);
+    let as_deployed = settings();
+    let settings = Settings {
+        unsubscribe_url: format!("http://{}/unsubscribe/", arguments.listen),
+        ..as_deployed
+    };
+    let (connector, random) = (callback_log.connector(), Random::system());
+    let mut stack = Stack::with_settings(local, settings, connector, random, retry);
     stack.open_account().await?;
     if arguments.data.is_some() {
         stack.recover().await?;

@@ -34,6 +34,9 @@ pub const RECEIVE_COUNT_MAX: u32 = cloud::aws::queues::RECEIVES_MAX;
 pub const BODIES_BUCKET: &str = "aftercall-bodies";
 pub const SCHEDULE_GROUP: &str = "aftercall";
 
+/// The SES configuration set of triggered mails.
+pub const MAIL_CONFIGURATION_SET: &str = "aftercall";
+
 /// The KMS key of encrypted passwords.
 pub const PASSWORD_KEY: &str = "11111111-2222-3333-4444-555555555555";
 

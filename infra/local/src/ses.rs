@@ -17,6 +17,7 @@ use crate::failure::WireFailure;
 use crate::folder::read_lines;
 use crate::held;
 use crate::mail::{Attachment, CapturedMail};
+use crate::mail_events::{EmailTag, EventDelivery, MailEvents, MailFate, PendingEvent, tags_of};
 
 /// Longest mail, encoded. AWS's figure for the second version of its interface.
 const MAIL_BYTES_MAX: usize = 40 << 20;
@@ -54,6 +55,7 @@ struct SendRequest {
     rate: Option<u32>,
     /// How often it was asked for more than that.
     throttled: usize,
+    events: MailEvents,
     log: Option<PathBuf>,
 }
 
@@ -66,10 +68,9 @@ struct SendEmail {
     #[serde(default)]
     reply_to_addresses: Vec<String>,
     content: MailContent,
-    #[serde(rename = "ConfigurationSetName")]
-    _configuration_set_name: Option<String>,
-    #[serde(rename = "EmailTags")]
-    _email_tags: Option<Value>,
+    configuration_set_name: Option<String>,
+    #[serde(default)]
+    email_tags: Vec<EmailTag>,
 }
 
 #[derive(Default, Deserialize)]
@@ -169,6 +170,37 @@ impl Ses {
         held(&self.post).throttled
     }
 
+    /// What SES tells of mails from now on.
+    pub fn tells(&self, how: EventDelivery) {
+        held(&self.post).events.delivery = how;
+    }
+
+    /// What becomes of mails to an address.
+    pub fn mails_to(&self, address: &str, fate: MailFate) {
+        let fates = &mut held(&self.post).events.fates;
+        fates.insert(address.to_owned(), fate);
+    }
+
+    /// Events that no function took in, however often it was tried.
+    pub fn lost_events(&self) -> usize {
+        held(&self.post).events.lost
+    }
+
+    pub(crate) fn take_event(&self) -> Option<PendingEvent> {
+        let now = self.clock.now();
+        held(&self.post).events.take(now)
+    }
+
+    /// A function failed at it: it comes again as Lambda brings it.
+    pub(crate) fn event_failed(&self, event: PendingEvent) {
+        let now = self.clock.now();
+        held(&self.post).events.failed(event, now);
+    }
+
+    pub(crate) fn next_event_at(&self) -> Option<Timestamp> {
+        held(&self.post).events.next_at()
+    }
+
     fn account(&self) -> Value {
         let rate = held(&self.post).rate.unwrap_or(RATE);
         json!({
@@ -202,6 +234,8 @@ impl Ses {
             let sender = request.from_email_address.unwrap_or_default();
             return Err(refusal(fault, &sender));
         }
+        let set = request.configuration_set_name.as_deref();
+        let tags = tags_of(set, &request.email_tags)?;
         let mut mail = mail_from(request)?;
         mail.at = self.clock.now();
         if post.is_full(mail.at) {
@@ -211,6 +245,9 @@ impl Ses {
         // Counted, not drawn, so that two runs of a test are the same.
         mail.id = format!("0100000000000000-{:08x}", post.mails.len() + 1);
         let id = mail.id.clone();
+        if let Some(tags) = tags {
+            post.events.of(&mail, &tags);
+        }
         post.keep(mail);
         Ok(json!({ "MessageId": id }))
     }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use calls::{AccountId, QueuePriority};
 use cloud::accounts::{Account, Caller, Login};
 use cloud::records::conversation_record::parked_shard;
-use cloud::{Clock, Cloud, OwnHosts, Random, Settings};
+use cloud::{Clock, Cloud, Random, Settings};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::ReceivedMessage;
 use crate::functions::{Functions, Here};
-use crate::lifecycle::{self, CONCURRENCY, Lifecycle};
+use crate::lifecycle::{self, Lifecycle};
+pub use crate::settings::settings;
 use crate::{LocalCloud, names};
 
 /// The account, user, password, API client id and secret that are there from the start.
@@ -78,7 +79,7 @@ pub struct TakenBatch {
 }
 
 /// Counts as a batch in a function's hands for as long as it is there, however that ends.
-struct Busy(Arc<AtomicUsize>);
+pub(crate) struct Busy(Arc<AtomicUsize>);
 
 impl Busy {
     fn one_more(busy: &Arc<AtomicUsize>) -> Self {
@@ -90,36 +91,6 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// What the template would tell the functions.
-pub fn settings() -> Settings {
-    let url = |queue: &str| {
-        format!(
-            "https://sqs.us-east-1.amazonaws.com/{}/{queue}",
-            names::ACCOUNT
-        )
-    };
-    Settings {
-        calls_table: names::CALLS_TABLE.to_owned(),
-        objects_table: names::OBJECTS_TABLE.to_owned(),
-        accounts_table: names::ACCOUNTS_TABLE.to_owned(),
-        high_queue_url: url(names::HIGH_QUEUE),
-        medium_queue_url: url(names::MEDIUM_QUEUE),
-        low_queue_url: url(names::LOW_QUEUE),
-        replies_queue_url: url(names::REPLIES_QUEUE),
-        schedule_group: names::SCHEDULE_GROUP.to_owned(),
-        schedule_role_arn: format!("arn:aws:iam::{}:role/aftercall-schedules", names::ACCOUNT),
-        bodies_bucket: names::BODIES_BUCKET.to_owned(),
-        mail_sender: "aftercall@localhost.example".to_owned(),
-        results_days: 30,
-        calls_per_second: 0,
-        concurrency: CONCURRENCY,
-        password_key: Some(names::password_key_arn()),
-        allow_http_callbacks: true,
-        public_url: String::new(),
-        own_hosts: OwnHosts::default(),
     }
 }
 
@@ -247,6 +218,10 @@ impl Stack {
         }
     }
 
+    pub(crate) fn one_more_busy(&self) -> Busy {
+        Busy::one_more(&self.busy)
+    }
+
     /// One batch of a queue, if it has any to give.
     pub fn take(&self, fed: EventSource) -> Option<TakenBatch> {
         // Counted before it is taken, so that whoever waits for idleness never misses it.
@@ -287,6 +262,7 @@ impl Stack {
             for fed in EventSource::ALL {
                 idle &= !self.deliver(fed).await;
             }
+            idle &= !self.tell_of_mail().await;
             if idle {
                 return;
             }
@@ -342,7 +318,14 @@ impl Stack {
     pub async fn wait_until_idle(&self) {
         let waited = tokio::time::timeout(STARTED_WITHIN, async {
             let ready = |fed: &EventSource| self.local.sqs().has_ready(fed.queue());
-            while EventSource::ALL.iter().any(ready) || self.busy.load(Ordering::SeqCst) > 0 {
+            let is_told = || {
+                let next = self.local.ses().next_event_at();
+                next.is_none_or(|at| at > self.local.clock().now())
+            };
+            while EventSource::ALL.iter().any(ready)
+                || !is_told()
+                || self.busy.load(Ordering::SeqCst) > 0
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
@@ -362,6 +345,7 @@ impl Stack {
         };
         consider(self.local.scheduler().next_due());
         consider(self.local.sqs().next_visible_at());
+        consider(self.local.ses().next_event_at());
         // What is overdue and could not be done is tried again with the next thing that is due.
         let due = self.local.dynamodb().next_due();
         consider(due.map(|due| due.max(now + SignedDuration::from_secs(1))));

@@ -5,7 +5,8 @@
 //! per record, its keys at its head), [`due`] (the index of what must be looked at again), `by_account` and [`read`] (what is listed),
 //! [`conversation`] (accepting a call, prefetching, committing, closing, finding; what a commit leaves
 //! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
-//! addresses), [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call, and how
+//! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
+//! mails), [`accounts`] (who may call, and how
 //! often) and [`maintenance`] (whether anything is carried out).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
@@ -26,6 +27,7 @@ pub mod read;
 pub mod records;
 pub mod redelivery;
 pub mod settings;
+pub mod tracking;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
@@ -64,6 +66,7 @@ impl Cloud {
         let mail = aws::mail::MailService::new(
             &config,
             &settings.mail_sender,
+            &settings.mail_configuration_set,
             aws::mail::Connections::New,
         );
         let cloud = Self::new(
@@ -116,6 +119,7 @@ impl Cloud {
             mail: aws::mail::MailService::new(
                 config,
                 &settings.mail_sender,
+                &settings.mail_configuration_set,
                 aws::mail::Connections::Configured,
             ),
             callback: outbound::callback::Callback::new(

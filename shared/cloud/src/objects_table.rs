@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use objects::{MailOrder, ObjectKey, Overlay, Stored, UnitResult};
 use soap::Element;
 
@@ -44,6 +45,23 @@ struct Effect {
 }
 
 impl Chunk {
+    /// What is noted of mails. Events are kept until then.
+    pub(crate) fn of_events(overlay: &Overlay, until: Timestamp) -> Self {
+        let effects = overlay.changes().map(|change| {
+            let expires = change.becomes.filter(|object| objects::is_event(object));
+            let expires = expires.map(|_| until);
+            effect(change, expires)
+        });
+        Self {
+            effects: effects.collect(),
+            ..Self::of_results(Vec::new())
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.effects.is_empty()
+    }
+
     /// Nothing but results: what carrying out an object of the server's own comes to.
     pub fn of_results(results: Vec<UnitResult>) -> Self {
         Self {
@@ -62,7 +80,8 @@ impl Chunk {
 
     /// Its effects are what the overlay has changed.
     pub fn take_effects(&mut self, overlay: &Overlay) {
-        self.effects = overlay.changes().map(effect).collect();
+        let effects = overlay.changes().map(|change| effect(change, None));
+        self.effects = effects.collect();
     }
 
     pub(crate) fn write(self, transaction: &mut Transaction, table: &Table) {
@@ -190,24 +209,35 @@ fn mail_bytes(mail: &MailOrder) -> usize {
     mail.subject.len() + long.into_iter().flatten().map(String::len).sum::<usize>()
 }
 
-fn table_key(key: &ObjectKey) -> Key {
+pub(crate) fn table_key(key: &ObjectKey) -> Key {
     Key::new(&key.partition, &key.sort)
 }
 
-fn effect(change: objects::Change<'_>) -> Effect {
+/// `expires`: of an object that is not kept for good.
+fn effect(change: objects::Change<'_>, expires: Option<Timestamp>) -> Effect {
     let key = table_key(change.key);
-    let item = change.becomes.map(|object| {
-        let json = serde_json::to_string(object).unwrap_or_default();
-        ItemWriter::new(key.clone())
-            .number("version", change.next_version)
-            .bytes("object", &compress(&json))
-            .done()
-    });
+    let item = change
+        .becomes
+        .map(|object| object_item(key.clone(), change.next_version, object, expires));
     Effect {
         key,
         seen: change.seen_version,
         item,
     }
+}
+
+pub(crate) fn object_item(
+    key: Key,
+    version: u64,
+    object: &Element,
+    expires: Option<Timestamp>,
+) -> Item {
+    let json = serde_json::to_string(object).unwrap_or_default();
+    ItemWriter::new(key)
+        .number("version", version)
+        .bytes("object", &compress(&json))
+        .expires(expires)
+        .done()
 }
 
 fn read(item: ItemReader) -> Result<(ObjectKey, Stored), Error> {

@@ -5,3 +5,4 @@ pub mod callback;
 pub mod own_hosts;
 pub mod public_address;
 pub mod receiver_health;
+pub mod unsubscribe_link;

@@ -23,6 +23,12 @@ pub struct Settings {
     pub bodies_bucket: String,
     /// From address of replies by mail, and of triggered mails without one of their own.
     pub mail_sender: String,
+    /// SES configuration set that triggered mails are sent with, so that SES tells what becomes of
+    /// them; empty: none.
+    pub mail_configuration_set: String,
+    /// Where the unsubscribe links of triggered mails lead, with a slash at the end; empty: they
+    /// have none.
+    pub unsubscribe_url: String,
     /// Days that results are kept after a call has ended.
     pub results_days: i64,
     /// Calls a second that an account may make, unless its own record says otherwise; 0: as many as
@@ -74,6 +80,8 @@ impl Settings {
             schedule_role_arn: needed("SCHEDULE_ROLE_ARN")?,
             bodies_bucket: needed("BODIES_BUCKET")?,
             mail_sender: needed("MAIL_SENDER")?,
+            mail_configuration_set: variable("MAIL_CONFIGURATION_SET").unwrap_or_default(),
+            unsubscribe_url: variable("UNSUBSCRIBE_URL").unwrap_or_default(),
             results_days: match variable("RESULTS_DAYS") {
                 None => 30,
                 Some(days) => days.parse().map_err(|_| SettingMissing("RESULTS_DAYS"))?,

@@ -21,6 +21,13 @@ pub struct ObjectKey {
     pub sort: String,
 }
 
+/// Sort keys around what is looked for, both excluded; `None`: no bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyRange {
+    pub after: Option<String>,
+    pub before: Option<String>,
+}
+
 /// All objects of a type.
 pub(crate) fn partition(account: &AccountId, type_name: &str) -> String {
     format!("{}#{type_name}", escaped(&account.0))

@@ -3,6 +3,8 @@
 use calls::AccountId;
 use serde::{Deserialize, Serialize};
 
+use crate::recipient::Recipient;
+
 /// A mail, complete: sending it needs nothing else. Stored together with the outcome of its call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailOrder {
@@ -27,4 +29,28 @@ pub struct MailOrder {
     pub definition: String,
     /// Whose definition that is: not always the caller's.
     pub account: AccountId,
+    pub subscriber_key: String,
+    /// Whose subscriber it goes to.
+    pub subscriber_account: AccountId,
+    /// The definition's ID, which events name as SendID.
+    pub send_id: i32,
+    /// The definition's ObjectID.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub definition_object_id: String,
+    /// Bulk mail: its reader must be able to unsubscribe by one click.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_commercial: bool,
+}
+
+impl MailOrder {
+    /// Whom it goes to, and what sends it, for the events that tell of it.
+    pub fn recipient(&self) -> Recipient {
+        Recipient {
+            account: self.account.clone(),
+            subscriber_account: self.subscriber_account.clone(),
+            subscriber_key: self.subscriber_key.clone(),
+            send_id: self.send_id,
+            definition_object_id: self.definition_object_id.clone(),
+        }
+    }
 }

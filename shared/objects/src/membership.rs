@@ -96,13 +96,14 @@ pub(crate) fn lay_over(
     overlay: View<'_, '_>,
     becomes: &mut Element,
     incoming: &Element,
+    now: &str,
 ) -> Result<(), Stop> {
     if wanted_in(incoming).next().is_none() {
         return Ok(());
     }
     let mut lists: Vec<Element> = becomes.all("Lists").cloned().collect();
     for Wanted { wanted, list } in lists_of(overlay, incoming)? {
-        change(&mut lists, wanted, list?)?;
+        change(&mut lists, wanted, list?, now)?;
     }
     tree::replace(becomes, "Lists", lists);
     Ok(())
@@ -169,7 +170,12 @@ fn list_of<'a>(
 }
 
 /// One membership of those that there are.
-fn change(lists: &mut Vec<Element>, wanted: &Element, list: &Element) -> Result<(), Refused> {
+fn change(
+    lists: &mut Vec<Element>,
+    wanted: &Element,
+    list: &Element,
+    now: &str,
+) -> Result<(), Refused> {
     lists.retain(|other| !is_left_over(other, list));
     let place = lists.iter().position(|other| is_same_list(other, list));
     let named = list.text_of("ListName").unwrap_or_default();
@@ -192,11 +198,14 @@ fn change(lists: &mut Vec<Element>, wanted: &Element, list: &Element) -> Result<
         }
         (Action::Update | Action::Upsert, Some(place)) => {
             lay_fields(&mut lists[place], wanted, list);
+            tree::set(&mut lists[place], "ModifiedDate", now);
             Ok(())
         }
         (Action::Create | Action::Upsert, None) => {
             let mut membership = Element::new("Lists").with(Element::of("Status", "Active"));
             lay_fields(&mut membership, wanted, list);
+            tree::set(&mut membership, "CreatedDate", now);
+            tree::set(&mut membership, "ModifiedDate", now);
             lists.push(membership);
             Ok(())
         }
@@ -205,7 +214,15 @@ fn change(lists: &mut Vec<Element>, wanted: &Element, list: &Element) -> Result<
 
 /// Fields of a membership that are not said stay as they are.
 fn lay_fields(membership: &mut Element, wanted: &Element, list: &Element) {
-    const OF_THE_CALL: [&str; 4] = ["Action", "Subscriber", "Client", "List"];
+    const OF_THE_CALL: [&str; 6] = [
+        "Action",
+        "Subscriber",
+        "Client",
+        "List",
+        // Ours to say.
+        "CreatedDate",
+        "ModifiedDate",
+    ];
     for field in wanted.children.iter().filter(|field| !field.nil) {
         let is_said = !field.children.is_empty() || !field.text.is_empty();
         if is_said && !OF_THE_CALL.contains(&field.name.as_str()) {

@@ -74,6 +74,8 @@ pub(crate) enum Retrieval {
     Fields,
     /// Members of lists: they stand at the subscribers.
     Members,
+    /// What became of mails, from the partition of its type in the order of time.
+    Events,
     /// From what became of calls.
     Calls(CallView),
 }
@@ -110,7 +112,8 @@ impl ObjectType {
             | Retrieval::Subscribers
             | Retrieval::Rows
             | Retrieval::Fields
-            | Retrieval::Members => None,
+            | Retrieval::Members
+            | Retrieval::Events => None,
         }
     }
 

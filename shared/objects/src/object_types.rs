@@ -6,6 +6,7 @@ pub(crate) mod data_extension;
 pub(crate) mod data_extension_object;
 pub(crate) mod kept;
 pub(crate) mod list;
+pub(crate) mod mail_event;
 pub(crate) mod own;
 pub(crate) mod subscriber;
 pub(crate) mod triggered_send;

@@ -120,6 +120,19 @@ impl<'a> Send<'a> {
             held: self.is_held,
             definition: self.definition_key.clone(),
             account: self.account.clone(),
+            subscriber_key: to.name.to_owned(),
+            subscriber_account: to.account.clone(),
+            send_id: self
+                .definition
+                .text_of("ID")
+                .and_then(|id| id.parse().ok())
+                .unwrap_or_default(),
+            definition_object_id: self
+                .definition
+                .text_of("ObjectID")
+                .unwrap_or_default()
+                .to_owned(),
+            is_commercial: !is_operational(self.definition),
         })
     }
 
@@ -212,6 +225,18 @@ impl<'a> Send<'a> {
         tree::set(&mut becomes, "ModifiedDate", now);
         Some(becomes)
     }
+}
+
+/// Whether what a definition sends answers something that its reader did, rather than being bulk
+/// mail: its SendClassification says so, or is the original's own for that.
+fn is_operational(definition: &Element) -> bool {
+    const OPERATIONAL: &str = "Operational";
+    const DEFAULT_OPERATIONAL: &str = "Default Transactional";
+    let said = |path: &str, value: &str| {
+        tree::filled_at(definition, path).is_some_and(|found| found.eq_ignore_ascii_case(value))
+    };
+    said("SendClassification.SendClassificationType", OPERATIONAL)
+        || said("SendClassification.CustomerKey", DEFAULT_OPERATIONAL)
 }
 
 /// The object that names the definition.

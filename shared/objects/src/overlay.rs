@@ -190,7 +190,8 @@ impl Overlay {
         decision.result
     }
 
-    fn change(&mut self, key: ObjectKey, becomes: Option<Element>, now: Timestamp) {
+    /// Makes one change that no object of a call asks for.
+    pub(crate) fn change(&mut self, key: ObjectKey, becomes: Option<Element>, now: Timestamp) {
         // The time is in the version so that an object removed and made again gets none that it
         // had before: a writer who saw the first one must not overwrite the second.
         let moment = u64::try_from(now.as_microsecond()).unwrap_or(0);

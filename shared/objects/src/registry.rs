@@ -11,7 +11,7 @@ use soap::Element;
 
 use crate::object_type::ObjectType;
 use crate::object_types::{
-    data_extension, data_extension_object, kept, list, own, subscriber, triggered_send,
+    data_extension, data_extension_object, kept, list, mail_event, own, subscriber, triggered_send,
     triggered_send_definition,
 };
 use crate::verdict::Refused;
@@ -32,6 +32,7 @@ pub fn object_type(name: &str) -> Option<ObjectType> {
     let special = TYPES
         .iter()
         .chain(&own::TYPES)
+        .chain(&mail_event::TYPES)
         .chain(&kept::READ_ONLY)
         .find(is_named)
         .copied();
@@ -46,7 +47,11 @@ pub(crate) fn type_of(object: &Element) -> Result<ObjectType, Refused> {
 
 /// The names of all types, for what says which one was meant.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    let special = TYPES.iter().chain(&own::TYPES).chain(&kept::READ_ONLY);
+    let special = TYPES
+        .iter()
+        .chain(&own::TYPES)
+        .chain(&mail_event::TYPES)
+        .chain(&kept::READ_ONLY);
     special
         .map(|object_type| object_type.name)
         .chain(kept::names())

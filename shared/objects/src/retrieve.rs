@@ -2,18 +2,18 @@
 
 use calls::AccountId;
 use jiff::Timestamp;
-use soap::{Element, RetrieveRequest};
+use soap::{Element, Filter, RetrieveRequest};
 use thiserror::Error;
 
 use crate::columns::SYSTEM_COLUMNS;
 use crate::data_extension_keys;
 use crate::field;
-use crate::key::{self, ObjectKey};
+use crate::key::{self, KeyRange, ObjectKey};
 use crate::membership;
 use crate::missing::Missing;
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
-use crate::object_types::{data_extension_object, subscriber};
+use crate::object_types::{data_extension_object, mail_event, subscriber};
 use crate::overlay::Overlay;
 use crate::registry;
 use crate::tree;
@@ -81,6 +81,8 @@ enum SourceKind<'a> {
     Fields,
     /// Members of lists: they stand at the subscribers.
     Members,
+    /// What became of mails, of this type.
+    Events(&'a str),
 }
 
 /// Where the objects of a type lie. For `DataExtensionObject[Name or key]` the definition is needed
@@ -119,6 +121,7 @@ pub fn retrieve_from<'a>(
         (Retrieval::Members, None) => source(SUBSCRIBERS, SourceKind::Members),
         (Retrieval::Fields, None) => source(DEFINITIONS, SourceKind::Fields),
         (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known.name)),
+        (Retrieval::Events, None) => source(known.name, SourceKind::Events(known.name)),
         (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
     }
 }
@@ -155,9 +158,27 @@ impl Source<'_> {
                 SourceKind::Subscribers
                 | SourceKind::Objects(_)
                 | SourceKind::Fields
-                | SourceKind::Members,
+                | SourceKind::Members
+                | SourceKind::Events(_),
                 _,
             ) => None,
+        }
+    }
+
+    /// The keys that lie around all that the filter can admit, both excluded; of objects that lie in
+    /// the order of time, so that a look at a day does not read a month.
+    pub fn within(&self, filter: Option<&Filter>) -> KeyRange {
+        match (self.kind, filter) {
+            (SourceKind::Events(_), Some(filter)) => mail_event::keys_within(filter),
+            (
+                SourceKind::Events(_)
+                | SourceKind::Subscribers
+                | SourceKind::Objects(_)
+                | SourceKind::Fields
+                | SourceKind::Members
+                | SourceKind::Rows(_),
+                _,
+            ) => KeyRange::default(),
         }
     }
 
@@ -203,7 +224,10 @@ impl Source<'_> {
                 request.properties().any(is_asked_for)
                     || request.filtered_by().into_iter().any(is_asked_for)
             }
-            SourceKind::Objects(_) | SourceKind::Rows(_) | SourceKind::Fields => false,
+            SourceKind::Objects(_)
+            | SourceKind::Rows(_)
+            | SourceKind::Fields
+            | SourceKind::Events(_) => false,
         };
         match shows_lists {
             true => membership::lists_in(self.account, stored),
@@ -220,6 +244,11 @@ impl Source<'_> {
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
             SourceKind::Objects(_) | SourceKind::Subscribers | SourceKind::Rows(_) => vec![stored],
+            // One that another one has replaced is none of them any more.
+            SourceKind::Events(type_name) if stored.type_name.as_deref() != Some(type_name) => {
+                Vec::new()
+            }
+            SourceKind::Events(_) => vec![stored],
             SourceKind::Fields => fields_of(self.account, &stored),
             SourceKind::Members => memberships_of(&stored),
         }
@@ -266,8 +295,12 @@ fn memberships_of(subscriber: &Element) -> Vec<Element> {
                 .iter()
                 .find_map(|path| membership.at(path));
             let status = membership.text_of("Status").unwrap_or("Active");
-            Element::new("Objects")
-                .typed("ListSubscriber")
+            let dates = ["CreatedDate", "ModifiedDate"]
+                .iter()
+                .filter_map(|name| membership.child(name).cloned());
+            let member = Element::new("Objects").typed("ListSubscriber");
+            dates
+                .fold(member, Element::with)
                 .with(Element::of("Status", status))
                 .with(Element::of(
                     "ListID",

@@ -300,6 +300,24 @@ impl Ended {
         }
     }
 
+    /// Each mail is told of by one event; by so many more if it went out, since it bounced or its
+    /// reader complained.
+    pub fn told_of_mails(&self, addresses: &[&str], more: usize) -> Result<(), String> {
+        for (number, address) in addresses.iter().enumerate() {
+            let tag = format!("_1_{number}");
+            let told = self.stored.iter().filter(|key| key.ends_with(&tag)).count();
+            let sent = self.mails.iter().any(|mail| mail.to == [*address]);
+            let expected = if sent { 1 + more } else { 1 };
+            if told != expected {
+                let stored = &self.stored;
+                return Err(format!(
+                    "{told} events of {address}, not {expected}: {stored:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Each of these got one mail at most, and nobody a mail that is not accounted for.
     pub fn sent_at_most_once(&self, addresses: &[&str]) -> Result<(), String> {
         let states: Vec<&str> = self.mail_states.iter().map(String::as_str).collect();

@@ -143,8 +143,36 @@ fn triggered_send() -> Plot {
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
             ended.replied_by_mail("caller@example.net")?;
-            ended.sent_at_most_once(&["ann@example.com", "bob@example.com"])
+            ended.sent_at_most_once(&["ann@example.com", "bob@example.com"])?;
+            ended.told_of_mails(&["ann@example.com", "bob@example.com"], 0)
         },
+    }
+}
+
+/// Whose mails bounce and are complained about: each is told of and marked once.
+fn mails_that_come_back() -> Plot {
+    let to = |name: &str| {
+        format!(
+            "<Subscribers><EmailAddress>{name}@simulator.amazonses.com</EmailAddress><SubscriberKey>{name}</SubscriberKey></Subscribers>"
+        )
+    };
+    let send = format!(
+        r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition>{}{}</Objects>"#,
+        to("bounce"),
+        to("complaint")
+    );
+    Plot {
+        calls: vec![part("welcome-1", 1, 1).creating(send)],
+        promises: |ended| {
+            let addresses = [
+                "bounce@simulator.amazonses.com",
+                "complaint@simulator.amazonses.com",
+            ];
+            ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
+            ended.sent_at_most_once(&addresses)?;
+            ended.told_of_mails(&addresses, 1)
+        },
+        ..triggered_send()
     }
 }
 
@@ -171,6 +199,11 @@ async fn a_call_alone_survives_every_cut() {
 #[tokio::test(start_paused = true)]
 async fn a_triggered_send_survives_every_cut() {
     println!("{} worlds", cut_anywhere(triggered_send()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mails_that_come_back_survive_every_cut() {
+    println!("{} worlds", cut_anywhere(mails_that_come_back()).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,6 +26,7 @@ mod layout;
 mod lifecycle;
 mod limits;
 mod logs;
+mod mail_events;
 mod maintenance;
 mod memory;
 mod neighbours;

@@ -780,6 +780,50 @@ async fn a_field_has_what_goes_without_saying_and_can_be_deleted_by_its_id() {
     assert_eq!(left.lines("Name"), ["Id", "Hat"]);
 }
 
+/// What follows the members of a list asks for those that changed since it asked last.
+#[tokio::test(start_paused = true)]
+async fn members_tell_when_they_changed() {
+    let mut caller = a_caller().await;
+    let list = r#"<Objects xsi:type="List"><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#;
+    caller.does(call().creating(list)).await;
+    let member = |key: &str, status: &str| {
+        format!(
+            r#"<Objects xsi:type="Subscriber"><SubscriberKey>{key}</SubscriberKey><EmailAddress>{key}@example.com</EmailAddress><Lists><CustomerKey>news</CustomerKey><Status>{status}</Status></Lists></Objects>"#
+        )
+    };
+    for key in ["ann", "bob"] {
+        caller.does(call().creating(member(key, "Active"))).await;
+    }
+    caller.passes(hours(1)).await;
+    let since = caller.now();
+    caller.passes(hours(1)).await;
+    caller
+        .does(call().updating(member("bob", "Unsubscribed")))
+        .await;
+    let changed = format!(
+        r#"<FILTER xsi:type="SimpleFilterPart"><Property>ModifiedDate</Property><SimpleOperator>greaterThanOrEqual</SimpleOperator><DateValue>{since}</DateValue></FILTER>"#
+    );
+    let properties = "SubscriberKey Status";
+    let look = look_for("ListSubscriber").of(properties);
+    let all = caller.retrieves(look.clone()).await.lines(properties);
+    assert_eq!(all, ["ann Active", "bob Unsubscribed"]);
+    let found = caller.retrieves(look.filtered(&changed)).await;
+    assert_eq!(found.lines(properties), ["bob Unsubscribed"]);
+    let created = look_for("ListSubscriber").of("CreatedDate ModifiedDate");
+    let dates = caller
+        .retrieves(created)
+        .await
+        .lines("CreatedDate ModifiedDate");
+    let [ann, bob] = dates.as_slice() else {
+        panic!("two members")
+    };
+    let same = |line: &str| {
+        line.split_once(' ')
+            .is_some_and(|(one, other)| one == other)
+    };
+    assert_eq!((same(ann), same(bob)), (true, false), "{dates:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn memberships_go_with_their_list_and_do_not_come_back_with_it() {
     let mut caller = a_caller().await;

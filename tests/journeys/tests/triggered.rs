@@ -2,7 +2,7 @@
 
 use journeys::{Call, Node, Story, a_caller, call, hours, look_for, mail_to, minutes};
 use local::faults::InjectedFault;
-use local::{AwsRequest, CapturedMail, MailFault, Service};
+use local::{AwsRequest, CapturedMail, EventDelivery, MailFault, Service};
 
 fn definition(status: &str) -> String {
     format!(
@@ -182,6 +182,7 @@ fn is_mail(asked: &AwsRequest) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_mail_whose_answer_is_lost_is_unknown_and_not_sent_twice() {
     let mut caller = a_caller_with_a_definition().await;
+    caller.local().ses().tells(EventDelivery::Never);
     caller
         .local()
         .faults()

@@ -34,6 +34,7 @@ EXPECTED = {
     ("IngestRole", "sqs:SendMessage", "MediumQueue"),
     ("ProcessorRole", "dynamodb:PutItem", "ObjectsTable"),
     ("NotifierRole", "dynamodb:GetItem", "ObjectsTable"),
+    ("NotifierRole", "dynamodb:PutItem", "ObjectsTable"),
     ("NotifierRole", "ses:SendEmail", "MailSender"),
     ("NotifierRole", "ses:GetAccount", "account"),
     ("TimekeeperRole", "dynamodb:Query", "CallsTable/index/due"),

@@ -138,7 +138,10 @@ API = TRANSLATED["Resources"]["Api"]["Properties"]["Body"]
 ADDED = of_type("AWS::IAM::RolePolicy")
 TABLES = of_type("AWS::DynamoDB::GlobalTable")
 ALARMS = of_type("AWS::CloudWatch::Alarm")
-DEAD_LETTERS = {name for name in QUEUES if name.endswith("DeadLetters")}
+# What an event comes to that its function could not take in: no queue stands before it.
+EVENTS_GIVEN_UP = {"MailEventsDeadLetters"}
+DEAD_LETTERS = {name for name in QUEUES if name.endswith("DeadLetters")} - EVENTS_GIVEN_UP
+TAKEN_FROM = set(QUEUES) - DEAD_LETTERS - EVENTS_GIVEN_UP
 
 
 class Variables(unittest.TestCase):
@@ -206,9 +209,44 @@ class Functions(unittest.TestCase):
         self.assertLessEqual(sum(defaults), NEW_ACCOUNT_CONCURRENCY - 2)
 
     def test_a_minute_that_fails_is_not_made_up_for_later(self):
-        [config] = of_type("AWS::Lambda::EventInvokeConfig").values()
-        self.assertEqual("TimekeeperFunction", target(config["FunctionName"]))
+        configs = {target(it["FunctionName"]): it for it in of_type("AWS::Lambda::EventInvokeConfig").values()}
+        self.assertEqual({"TimekeeperFunction", "NotifierFunction"}, set(configs))
+        config = configs["TimekeeperFunction"]
         self.assertEqual((0, 60), (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]))
+
+    def test_what_ses_tells_of_mails_reaches_the_notifier_or_a_person(self):
+        [(rule_name, rule)] = of_type("AWS::Events::Rule").items()
+        [to] = rule["Targets"]
+        self.assertEqual("NotifierFunction", target(to["Arn"]))
+        # Only of our own mails: other stacks and programs send through the same account.
+        tags = rule["EventPattern"]["detail"]["mail"]["tags"]
+        self.assertEqual({"ses:configuration-set": [{"Ref": "MailConfigurationSet"}]}, tags)
+        self.assertEqual(["aws.ses"], rule["EventPattern"]["source"])
+        config = next(
+            it for it in of_type("AWS::Lambda::EventInvokeConfig").values()
+            if target(it["FunctionName"]) == "NotifierFunction"
+        )
+        self.assertGreaterEqual(config["MaximumRetryAttempts"], 2)
+        self.assertEqual("MailEventsDeadLetters", target(config["DestinationConfig"]["OnFailure"]["Destination"]))
+        self.assertEqual("MailEventsDeadLetters", target(to["DeadLetterConfig"]["Arn"]))
+        policy = TRANSLATED["Resources"]["MailEventsDeadLettersPolicy"]["Properties"]
+        [allows] = [it for it in policy["PolicyDocument"]["Statement"] if it["Effect"] == "Allow"]
+        self.assertEqual({"Service": "events.amazonaws.com"}, allows["Principal"])
+        self.assertEqual(rule_name, target(allows["Condition"]["ArnEquals"]["aws:SourceArn"]))
+        [destination] = of_type("AWS::SES::ConfigurationSetEventDestination").values()
+        told = destination["EventDestination"]
+        self.assertEqual({"delivery", "bounce", "complaint", "reject"}, set(told["MatchingEventTypes"]))
+        self.assertTrue(told["Enabled"])
+        self.assertIn(":event-bus/default", json.dumps(told["EventBridgeDestination"]), "SES knows no other")
+        for function in FUNCTIONS.values():
+            given = function["Environment"]["Variables"]["MAIL_CONFIGURATION_SET"]
+            self.assertEqual("MailConfigurationSet", target(given))
+
+    def test_links_in_mails_lead_to_the_front_door(self):
+        link = json.dumps(FUNCTIONS["NotifierFunction"]["Environment"]["Variables"]["UNSUBSCRIBE_URL"])
+        self.assertIn("https://${DomainName}/unsubscribe/", link)
+        self.assertIn("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/unsubscribe/", link)
+        self.assertIn("/unsubscribe/", (ROOT / "functions/ingest/src/unsubscribing.rs").read_text())
 
     def test_the_platform_says_no_more_than_is_asked_for(self):
         for name, function in FUNCTIONS.items():
@@ -274,7 +312,7 @@ class FrontDoor(unittest.TestCase):
 class Queues(unittest.TestCase):
     def test_every_queue_has_dead_letters(self):
         behind = []
-        for name in set(QUEUES) - DEAD_LETTERS:
+        for name in TAKEN_FROM:
             redrive = QUEUES[name]["RedrivePolicy"]
             behind.append(target(redrive["deadLetterTargetArn"]))
             self.assertGreaterEqual(redrive["maxReceiveCount"], 5, name)
@@ -282,7 +320,7 @@ class Queues(unittest.TestCase):
         self.assertEqual(DEAD_LETTERS, set(behind))
 
     def test_queues_keep_the_order_of_groups_and_run_groups_side_by_side(self):
-        for name in set(QUEUES) - DEAD_LETTERS:
+        for name in TAKEN_FROM:
             queue = QUEUES[name]
             self.assertIs(True, queue["FifoQueue"], name)
             self.assertTrue(queue["QueueName"]["Fn::Sub"].endswith(".fifo"), name)
@@ -295,7 +333,7 @@ class Queues(unittest.TestCase):
 
     def test_every_queue_is_taken_from_by_one_function(self):
         self.assertEqual(
-            sorted(set(QUEUES) - DEAD_LETTERS),
+            sorted(TAKEN_FROM),
             sorted(target(mapping["EventSourceArn"]) for mapping in MAPPINGS.values()),
         )
 
@@ -426,9 +464,11 @@ class Roles(unittest.TestCase):
     def test_only_the_notifier_mails_and_only_as_the_sender_or_its_domain(self):
         mails = [(role, it) for role, it in self.statements() if any("ses:Send" in a for a in many(it["Action"]))]
         self.assertEqual(["NotifierRole"], [role for role, _ in mails])
-        for resource in mails[0][1]["Resource"]:
+        *identities, configuration_set = mails[0][1]["Resource"]
+        for resource in identities:
             self.assertIn(":identity/${", json.dumps(resource))
             self.assertIn("MailSender", json.dumps(resource))
+        self.assertIn(":configuration-set/${MailConfigurationSet}", json.dumps(configuration_set))
 
     def test_takers_of_a_queue_may_take_and_no_one_else_may(self):
         takers = {}
@@ -453,8 +493,8 @@ class Records(unittest.TestCase):
             self.assertEqual("RetainExceptOnCreate", resource["DeletionPolicy"], name)
             self.assertEqual("Retain", resource["UpdateReplacePolicy"], name)
             # Objects stay until they are deleted.
-            expires = None if name == "ObjectsTable" else {"AttributeName": "expires_at", "Enabled": True}
-            self.assertEqual(expires, table.get("TimeToLiveSpecification"), name)
+            expires = {"AttributeName": "expires_at", "Enabled": True}
+            self.assertEqual(expires, table["TimeToLiveSpecification"], name)
             self.assertEqual("PAY_PER_REQUEST", table["BillingMode"])
             self.assertEqual(
                 [("pk", "HASH"), ("sk", "RANGE")], [(it["AttributeName"], it["KeyType"]) for it in table["KeySchema"]]
@@ -536,7 +576,7 @@ class Records(unittest.TestCase):
             denied[target(policy["Bucket"])] = ("s3:*", policy)
         self.assertEqual({*QUEUES, *of_type("AWS::S3::Bucket")}, set(denied))
         for name, (action, policy) in denied.items():
-            [statement] = policy["PolicyDocument"]["Statement"]
+            [statement] = [it for it in policy["PolicyDocument"]["Statement"] if it["Effect"] == "Deny"]
             said = (statement["Effect"], statement["Principal"], statement["Action"])
             self.assertEqual(("Deny", "*", action), said, name)
             self.assertEqual({"Bool": {"aws:SecureTransport": "false"}}, statement["Condition"], name)
@@ -662,7 +702,7 @@ class Alarms(unittest.TestCase):
     def test_every_thing_that_can_fail_is_watched(self):
         watched = {look for alarm in ALARMS.values() for look in self.looks(alarm)}
         expected = {(name, "ApproximateNumberOfMessagesVisible") for name in QUEUES}
-        expected |= {(name, "NumberOfMessagesDeleted") for name in set(QUEUES) - DEAD_LETTERS}
+        expected |= {(name, "NumberOfMessagesDeleted") for name in TAKEN_FROM}
         expected |= {(name, metric) for name in FUNCTIONS for metric in ("Errors", "Throttles")}
         expected |= {(name, f"{it}ThrottleEvents") for name in (*TABLES, "CallsTable/due") for it in ("Read", "Write")}
         expected |= {("TimekeeperFunction", "Invocations"), ("Api", "Count"), ("Api", "4xx")}

@@ -398,6 +398,22 @@ def an_account_number(template):
     template["Description"] = "For 123456789012."
 
 
+@fault("test_what_ses_tells_of_mails_reaches_the_notifier_or_a_person")
+def mail_events_of_everybody(template):
+    events = properties(template, "NotifierFunction")["Events"]["MailEvents"]["Properties"]
+    del events["Pattern"]["detail"]
+
+
+@fault("test_what_ses_tells_of_mails_reaches_the_notifier_or_a_person")
+def mail_events_that_are_lost(template):
+    del properties(template, "NotifierFunction")["EventInvokeConfig"]["DestinationConfig"]
+
+
+@fault("test_links_in_mails_lead_to_the_front_door")
+def links_that_lead_nowhere(template):
+    del properties(template, "NotifierFunction")["Environment"]["Variables"]["UNSUBSCRIBE_URL"]
+
+
 def check(name, template):
     """What check.py says of a template."""
     broken, translated = FOLDER / f"{name}.json", FOLDER / f"{name}.translated.json"

@@ -1,10 +1,11 @@
 //! One mail of a triggered send: how it stands, and handing it to the mail service.
 
 use cloud::aws::mail::{Mail, MailSession, Sent};
+use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::MailOrder;
+use objects::{MailEvent, MailOrder, Recipient};
 use tracing::{error, info, warn};
 
 use super::has_time;
@@ -38,18 +39,65 @@ pub(super) enum Stands {
     OutOfTime,
 }
 
-/// One that is not sent now.
-pub(super) async fn look(cloud: &Cloud, mail: &MailRecord) -> Stands {
+/// One that is not sent now. `looked_at`: when the mails of its call were last looked through.
+pub(super) async fn look(cloud: &Cloud, mail: &MailRecord, looked_at: Timestamp) -> Stands {
+    settled(look_at(cloud, mail, looked_at).await)
+}
+
+async fn look_at(
+    cloud: &Cloud,
+    mail: &MailRecord,
+    looked_at: Timestamp,
+) -> Result<Stands, CommitError> {
     let now = cloud.now();
     match mail.state {
-        MailState::Sent(_) | MailState::Failed | MailState::Unknown => Stands::Done,
-        MailState::Sending(since) if now.duration_since(since) < CLAIM_MAX => Stands::Open,
-        MailState::Sending(_) => {
-            let unknown = note(cloud, mail, MailState::Unknown, Some(STOPPED)).await;
-            settled(unknown.map(|_| Stands::Done))
+        // Whoever sent it may have died before its event was written. Nobody runs longer than a claim
+        // lasts, so of what was sent long before the last look it is known to be there.
+        MailState::Sent(at) if at + CLAIM_MAX >= looked_at => {
+            if let Some(order) = order_of(mail) {
+                note_sent(cloud, mail, &order.recipient()).await?;
+            }
+            Ok(Stands::Done)
         }
-        MailState::Pending => Stands::Open,
+        MailState::Sent(_) | MailState::Failed | MailState::Unknown => Ok(Stands::Done),
+        MailState::Sending(since) if now.duration_since(since) < CLAIM_MAX => Ok(Stands::Open),
+        MailState::Sending(_) => {
+            match order_of(mail) {
+                Some(order) => {
+                    let recipient = order.recipient();
+                    not_sent(cloud, mail, MailState::Unknown, STOPPED, &recipient).await?;
+                }
+                None => drop(note(cloud, mail, MailState::Unknown, Some(STOPPED)).await?),
+            }
+            Ok(Stands::Done)
+        }
+        MailState::Pending => Ok(Stands::Open),
     }
+}
+
+fn order_of(mail: &MailRecord) -> Option<MailOrder> {
+    serde_json::from_str(&mail.order).ok()
+}
+
+async fn note_sent(cloud: &Cloud, mail: &MailRecord, recipient: &Recipient) -> Result<(), Error> {
+    let at = mail.claimed_at.unwrap_or_else(|| cloud.now());
+    cloud.note_sent(recipient, &mail.tag(), at).await
+}
+
+/// Commits that a mail was not sent, or that nobody knows, with the event that tells it.
+async fn not_sent(
+    cloud: &Cloud,
+    mail: &MailRecord,
+    state: MailState,
+    reason: &str,
+    recipient: &Recipient,
+) -> Result<(), CommitError> {
+    let event = MailEvent::NotSent {
+        at: mail.claimed_at.unwrap_or_else(|| cloud.now()),
+        reason: reason.to_owned(),
+    };
+    let settled = cloud.settle_mail(mail, state, Some(reason), recipient, &event);
+    settled.await.map(drop)
 }
 
 /// Whether an invocation can have died of it.
@@ -70,8 +118,12 @@ pub(super) async fn give_up(cloud: &Cloud, mail: &MailRecord) -> Result<(), Erro
         }
     };
     error!(%conversation, number, "mail is given up");
-    match note(cloud, mail, state, Some(GIVEN_UP)).await {
-        Ok(_) => Ok(()),
+    let given_up = match order_of(mail) {
+        Some(order) => not_sent(cloud, mail, state, GIVEN_UP, &order.recipient()).await,
+        None => note(cloud, mail, state, Some(GIVEN_UP)).await.map(drop),
+    };
+    match given_up {
+        Ok(()) => Ok(()),
         Err(CommitError::Conflict) => Err(Error::Conflict(1)),
         Err(CommitError::Cloud(error)) => Err(error),
     }
@@ -104,7 +156,7 @@ async fn send_pending(
     mail: &MailRecord,
     deadline: Timestamp,
 ) -> Result<Stands, CommitError> {
-    let Ok(order) = serde_json::from_str::<MailOrder>(&mail.order) else {
+    let Some(order) = order_of(mail) else {
         error!(conversation = %mail.conversation, number = mail.number, "mail is not readable");
         note(cloud, mail, MailState::Failed, Some(UNREADABLE)).await?;
         return Ok(Stands::Done);
@@ -112,17 +164,18 @@ async fn send_pending(
     if !has_time(cloud, deadline) {
         return Ok(Stands::OutOfTime);
     }
+    let recipient = order.recipient();
+    let link = unsubscribe_link(cloud, &order, &recipient, mail).await?;
     let claimed = note(cloud, mail, MailState::Sending(cloud.now()), None).await?;
     let (conversation, number) = (&mail.conversation, mail.number);
-    match session.send(&reply_mail(order)).await {
+    match session.send(&triggered_mail(order, mail, link)).await {
         Ok(Sent::Taken) => {
             info!(%conversation, number, "mail sent");
-            note(cloud, &claimed, MailState::Sent(cloud.now()), None).await?;
-            Ok(Stands::Done)
+            taken(cloud, &claimed, &recipient).await
         }
         Ok(Sent::Rejected(reason)) => {
             warn!(%conversation, number, reason, "mail rejected");
-            note(cloud, &claimed, MailState::Failed, Some(&reason)).await?;
+            not_sent(cloud, &claimed, MailState::Failed, &reason, &recipient).await?;
             Ok(Stands::Done)
         }
         // Certain not to have been taken: it is owed as before.
@@ -133,10 +186,57 @@ async fn send_pending(
         }
         Err(error) => {
             error!(%conversation, number, error = error.in_full(), "mail is unknown");
-            note(cloud, &claimed, MailState::Unknown, Some(NO_ANSWER)).await?;
+            not_sent(cloud, &claimed, MailState::Unknown, NO_ANSWER, &recipient).await?;
             Ok(Stands::Done)
         }
     }
+}
+
+/// The mail service has it: that is noted at the mail, then for whoever retrieves it.
+async fn taken(
+    cloud: &Cloud,
+    claimed: &MailRecord,
+    recipient: &Recipient,
+) -> Result<Stands, CommitError> {
+    match note(cloud, claimed, MailState::Sent(cloud.now()), None).await {
+        Ok(sent) => {
+            note_sent(cloud, &sent, recipient).await?;
+            Ok(Stands::Done)
+        }
+        // An event of the mail service was here first; or it was this very commit, whose answer was
+        // lost and which was made again. What is noted twice is noted once.
+        Err(CommitError::Conflict) => {
+            let Some(mail) = cloud.mail_tagged(&claimed.tag()).await? else {
+                return Ok(Stands::Done);
+            };
+            match mail.state {
+                MailState::Sent(_) => {
+                    note_sent(cloud, &mail, recipient).await?;
+                    Ok(Stands::Done)
+                }
+                MailState::Failed | MailState::Unknown => Ok(Stands::Done),
+                MailState::Pending | MailState::Sending(_) => Ok(Stands::Open),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the reader of a mail unsubscribes. Mail that is not sent in bulk has no such link.
+async fn unsubscribe_link(
+    cloud: &Cloud,
+    order: &MailOrder,
+    recipient: &Recipient,
+    mail: &MailRecord,
+) -> Result<Option<String>, Error> {
+    let base = &cloud.settings.unsubscribe_url;
+    if base.is_empty() || !order.is_commercial {
+        return Ok(None);
+    }
+    let account = cloud.accounts.account(&order.account, cloud.now()).await?;
+    Ok(account.and_then(|account| {
+        unsubscribe_link::link(base, &account.webhook_secret, recipient, &mail.tag())
+    }))
 }
 
 fn not_taken(error: &Error) -> Stands {
@@ -177,7 +277,7 @@ pub(super) fn definition_of(mail: &MailRecord) -> String {
 }
 
 fn held_by(mail: &MailRecord) -> Option<MailOrder> {
-    let order = serde_json::from_str::<MailOrder>(&mail.order).ok()?;
+    let order = order_of(mail)?;
     order.held.then_some(order)
 }
 
@@ -190,7 +290,7 @@ pub(super) async fn is_held(cloud: &Cloud, mail: &MailRecord) -> Result<bool, Er
     Ok(objects::holds_mails(definition.as_ref()))
 }
 
-fn reply_mail(order: MailOrder) -> Mail {
+fn triggered_mail(order: MailOrder, mail: &MailRecord, unsubscribe_link: Option<String>) -> Mail {
     Mail {
         to: order.to,
         from_name: order.from_name,
@@ -202,5 +302,7 @@ fn reply_mail(order: MailOrder) -> Mail {
         html: order.html,
         attachment: None,
         headers: Vec::new(),
+        tag: Some(mail.tag()),
+        unsubscribe_link,
     }
 }

@@ -6,20 +6,24 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::primitives::Blob;
-use aws_sdk_sesv2::types::{Destination, EmailContent, RawMessage};
+use aws_sdk_sesv2::types::{Destination, EmailContent, MessageTag, RawMessage};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address;
+use mail_builder::headers::raw::Raw;
+use mail_builder::headers::url::URL;
 
 use crate::aws::mail_connections::{self, never_left};
 use crate::error::Error;
+use crate::records::mail_record::MailTag;
 
 #[derive(Clone)]
 pub struct MailService {
     config: aws_sdk_sesv2::config::Builder,
     connections: Connections,
     sender: String,
+    configuration_set: String,
 }
 
 /// Which connections a session takes.
@@ -37,6 +41,7 @@ pub(crate) enum Connections {
 pub struct MailSession {
     ses: Client,
     sender: String,
+    configuration_set: String,
 }
 
 /// One mail, to one address.
@@ -55,7 +60,15 @@ pub struct Mail {
     pub attachment: Option<(String, &'static str, Vec<u8>)>,
     /// Headers of our own: name and value.
     pub headers: Vec<(&'static str, String)>,
+    /// What its events are matched by. Without one the mail service tells nothing of it.
+    pub tag: Option<MailTag>,
+    /// Where its reader unsubscribes by one click.
+    pub unsubscribe_link: Option<String>,
 }
+
+/// The name of the tag that a mail is sent with. The template's rule need not know it: it goes by the
+/// configuration set.
+pub const TAG_NAME: &str = "aftercall-mail";
 
 /// Longest wait for the service's answer, longer than for others': a mail whose answer nobody saw
 /// stays unknown for good. A mail is claimed only while there is time for it.
@@ -75,6 +88,7 @@ impl MailService {
     pub(crate) fn new(
         config: &aws_types::SdkConfig,
         sender: &str,
+        configuration_set: &str,
         connections: Connections,
     ) -> Self {
         let patient = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_MAX);
@@ -85,6 +99,7 @@ impl MailService {
             config: once,
             connections,
             sender: sender.to_owned(),
+            configuration_set: configuration_set.to_owned(),
         }
     }
 
@@ -97,6 +112,7 @@ impl MailService {
         MailSession {
             ses: Client::from_conf(config.build()),
             sender: self.sender.clone(),
+            configuration_set: self.configuration_set.clone(),
         }
     }
 
@@ -130,18 +146,37 @@ impl MailSession {
             .build()
             .map_err(|error| Error::MailNotSent(error.into()))?;
         let sender = mail.from_address.as_deref().unwrap_or(&self.sender);
-        let sent = self
+        let send = self
             .ses
             .send_email()
             .from_email_address(sender)
             .destination(Destination::builder().to_addresses(&mail.to).build())
-            .content(EmailContent::builder().raw(raw).build())
-            .send()
-            .await;
-        match sent {
+            .content(EmailContent::builder().raw(raw).build());
+        let send = match self.message_tag(mail)? {
+            Some(tag) => send
+                .configuration_set_name(&self.configuration_set)
+                .email_tags(tag),
+            None => send,
+        };
+        match send.send().await {
             Ok(_) => Ok(Sent::Taken),
             Err(error) => said_no(error, sender),
         }
+    }
+
+    /// The tag goes with the request, so that an event can be matched that comes before its answer.
+    fn message_tag(&self, mail: &Mail) -> Result<Option<MessageTag>, Error> {
+        let wanted = mail
+            .tag
+            .as_ref()
+            .filter(|_| !self.configuration_set.is_empty());
+        let Some(tag) = wanted else { return Ok(None) };
+        let tag = MessageTag::builder()
+            .name(TAG_NAME)
+            .value(tag.to_string())
+            .build();
+        tag.map(Some)
+            .map_err(|error| Error::MailNotSent(error.into()))
     }
 
     fn message(&self, mail: &Mail) -> Vec<u8> {
@@ -159,6 +194,11 @@ impl MailSession {
                 mail_builder::headers::text::Text::new(one_line(value)),
             );
         }
+        if let Some(link) = &mail.unsubscribe_link {
+            message = message
+                .header("List-Unsubscribe", URL::new(link.as_str()))
+                .header("List-Unsubscribe-Post", Raw::new(ONE_CLICK));
+        }
         if let Some(text) = &mail.text {
             message = message.text_body(text.as_str());
         }
@@ -175,6 +215,9 @@ impl MailSession {
         message.write_to_vec().unwrap_or_default()
     }
 }
+
+/// What RFC 8058 has in the header, and in what is posted to the link.
+pub const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 
 /// An address, with the name before it if there is one: no name is not an empty name.
 fn mailbox(name: Option<&str>, address: &str) -> Address<'static> {

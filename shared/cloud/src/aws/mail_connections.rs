@@ -73,7 +73,7 @@ mod tests {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .endpoint_url(endpoint)
             .build();
-        let service = MailService::new(&config, "a@example.com", Connections::Configured);
+        let service = MailService::new(&config, "a@example.com", "", Connections::Configured);
         let mail = Mail {
             to: "b@example.com".to_owned(),
             ..Mail::default()

@@ -283,6 +283,7 @@ impl Cloud {
                 version: 1,
                 count: mails,
                 done_through: 0,
+                looked_at: now,
                 due: Some(now + LOOK_AGAIN),
             };
             transaction.put_new(&self.calls, mails.to_item(expires));

@@ -88,6 +88,7 @@ impl Cloud {
                 version: 1,
                 state: MailState::Pending,
                 reason: None,
+                claimed_at: None,
                 order: serde_json::to_string(order).unwrap_or_default(),
             };
             transaction.put_new(&self.calls, mail.to_item(expires));
@@ -173,6 +174,7 @@ impl Cloud {
             version: 1,
             count: count(orders.len()),
             done_through: 0,
+            looked_at: now,
             due: Some(now + LOOK_AGAIN),
         };
         self.calls.put_over(mails.to_item(expires), None).await?;

@@ -192,12 +192,7 @@ impl Cloud {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<MailRecord, CommitError> {
-        let next = MailRecord {
-            version: seen.version + 1,
-            state,
-            reason: reason.map(str::to_owned),
-            ..seen.clone()
-        };
+        let next = seen.next(state, reason);
         let item = next.to_item(now + self.results_kept());
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -214,6 +209,7 @@ impl Cloud {
         let next = MailsRecord {
             version: seen.version + 1,
             done_through,
+            looked_at: now,
             due,
             ..seen.clone()
         };

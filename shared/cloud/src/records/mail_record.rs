@@ -41,7 +41,47 @@ pub struct MailRecord {
     pub state: MailState,
     /// Why it failed, or why nobody knows whether it went out.
     pub reason: Option<String>,
+    /// When it was claimed last; its events lie under this time.
+    pub claimed_at: Option<Timestamp>,
     pub order: String,
+}
+
+/// What a mail is called outside, where the mail service tells of it: its key, in letters that SES
+/// takes for a tag. It says nothing of whom the mail is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailTag {
+    conversation: ConversationKey,
+    sequence: SequenceCode,
+    number: u32,
+}
+
+impl MailTag {
+    /// `None`: no mail of ours is called that.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('_');
+        let conversation = parts.next()?;
+        let is_key = !conversation.is_empty()
+            && conversation
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric());
+        let tag = Self {
+            conversation: ConversationKey(conversation.to_owned()),
+            sequence: SequenceCode::new(parts.next()?.parse().ok()?)?,
+            number: parts.next()?.parse().ok()?,
+        };
+        (is_key && parts.next().is_none()).then_some(tag)
+    }
+
+    fn key(&self) -> Key {
+        MailRecord::key_at(&self.conversation, self.sequence, self.number)
+    }
+}
+
+impl std::fmt::Display for MailTag {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (conversation, sequence) = (&self.conversation.0, self.sequence.get());
+        write!(formatter, "{conversation}_{sequence}_{}", self.number)
+    }
 }
 
 /// The mails of one call that somebody must still look at.
@@ -54,6 +94,8 @@ pub struct MailsRecord {
     pub count: u32,
     /// Mails up to here need no more looking at.
     pub done_through: u32,
+    /// When it was last noted how far they are.
+    pub looked_at: Timestamp,
     /// When somebody must look again; `None`: there is nothing left to do.
     pub due: Option<Timestamp>,
 }
@@ -64,8 +106,46 @@ fn mail_prefix(sequence: SequenceCode) -> String {
 
 impl MailRecord {
     pub(crate) fn key(&self) -> Key {
-        let prefix = mail_prefix(self.sequence);
-        Key::new(&self.conversation.0, format!("{prefix}{:08}", self.number))
+        Self::key_at(&self.conversation, self.sequence, self.number)
+    }
+
+    fn key_at(conversation: &ConversationKey, sequence: SequenceCode, number: u32) -> Key {
+        let prefix = mail_prefix(sequence);
+        Key::new(&conversation.0, format!("{prefix}{number:08}"))
+    }
+
+    /// What it becomes by moving to another state.
+    pub(crate) fn next(&self, state: MailState, reason: Option<&str>) -> Self {
+        let claimed_at = match state {
+            MailState::Sending(since) => Some(since),
+            MailState::Pending | MailState::Sent(_) | MailState::Failed | MailState::Unknown => {
+                self.claimed_at
+            }
+        };
+        Self {
+            version: self.version + 1,
+            state,
+            reason: reason.map(str::to_owned),
+            claimed_at,
+            ..self.clone()
+        }
+    }
+
+    pub fn tag(&self) -> MailTag {
+        MailTag {
+            conversation: self.conversation.clone(),
+            sequence: self.sequence,
+            number: self.number,
+        }
+    }
+
+    /// The mail of that tag, unless it is not kept any more.
+    pub(crate) async fn load(table: &Table, tag: &MailTag) -> Result<Option<Self>, Error> {
+        table
+            .get(&tag.key())
+            .await?
+            .map(Self::from_item)
+            .transpose()
     }
 
     /// Mails of one call together, as they were ordered.
@@ -80,6 +160,10 @@ impl MailRecord {
             .number("number", self.number)
             .json("state", &self.state)
             .maybe_text("reason", self.reason.as_deref())
+            .maybe_text(
+                "claimed_at",
+                self.claimed_at.map(|at| at.to_string()).as_deref(),
+            )
             .bytes("order", &compress(&self.order))
             .expires(Some(expires))
             .done()
@@ -95,6 +179,10 @@ impl MailRecord {
             version: item.number("version")?,
             state: item.json("state")?,
             reason: item.maybe_text("reason").map(str::to_owned),
+            claimed_at: item
+                .maybe_text("claimed_at")
+                .map(|text| text.parse().map_err(|_| item.unreadable("claimed_at")))
+                .transpose()?,
             order: decompress(item.bytes("order")).ok_or_else(|| item.unreadable("order"))?,
         })
     }
@@ -139,6 +227,7 @@ impl MailsRecord {
             .number("sequence", self.sequence)
             .number("count", self.count)
             .number("done_through", self.done_through)
+            .number("looked_at", self.looked_at.as_millisecond())
             .expires(Some(expires));
         match self.due {
             Some(due) => writing.due(&due_shard(&self.conversation), due),
@@ -157,6 +246,7 @@ impl MailsRecord {
             version: item.number("version")?,
             count: item.number("count")?,
             done_through: item.number("done_through")?,
+            looked_at: item.time("looked_at")?,
             due: item.time("due_at").ok(),
         })
     }
@@ -169,6 +259,25 @@ impl MailsRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_leads_to_its_mail_and_nothing_else_is_one() {
+        let account = AccountId("1".to_owned());
+        let tag = MailTag {
+            conversation: ConversationKey::of_queue(&account, calls::QueuePriority::High),
+            sequence: SequenceCode::FIRST,
+            number: 2_499,
+        };
+        let text = tag.to_string();
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        assert!(text.len() <= 256 && text.bytes().all(is_allowed), "{text}");
+        assert_eq!(MailTag::parse(&text), Some(tag));
+        for other in [
+            "", "a", "a_1", "a_0_1", "a_1_x", "_1_1", "a#b_1_1", "a_1_1_1",
+        ] {
+            assert_eq!(MailTag::parse(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn records_come_back_as_they_were() {
@@ -187,6 +296,7 @@ mod tests {
                 version: 4,
                 state,
                 reason: Some("why".to_owned()),
+                claimed_at: Some(at),
                 order: "{\"to\":\"a@example.com\"}".to_owned(),
             };
             let read = MailRecord::from_item(record.to_item(at));
@@ -199,6 +309,7 @@ mod tests {
             version: 1,
             count: 2_500,
             done_through: 7,
+            looked_at: at,
             due: Some(at),
         };
         let done = MailsRecord {

@@ -14,7 +14,7 @@ use crate::verdict::{Decision, Refused, Stop};
 const KEPT: &str = "Account AccountPrivateLabel AccountUser Asset AttributeSet AudienceItem \
 Authentication Automation AutomationActivity AutomationActivityInstance AutomationChain \
 AutomationInstance AutomationInstances AutomationNotification AutomationTask \
-AutomationTaskInstance BaseMOKeyword BounceEvent Brand BrandTag BusinessRule BusinessUnit Campaign \
+AutomationTaskInstance BaseMOKeyword Brand BrandTag BusinessRule BusinessUnit Campaign \
 Category Certificate ClickEvent ContactEvent ContentArea ContentValidation \
 DataExtensionTemplate DataExtractActivity DataFolder DeliveredEvent DeliveryProfile \
 DeprecatedEmailSendDefinition DoubleOptInMOKeyword Email EmailSendDefinition ExtractDefinition \
@@ -26,16 +26,16 @@ ImportResultsSummary IntegrationProfile IntegrationProfileDefinition Interaction
 InteractionDefinition LandingPage Layout Link LinkSend ListAttribute ListAttributeRestrictedValue \
 ListSend Locale Message MessageSendActivity MessagingVendorKind \
 MobileConnectRefreshListActivity MobileConnectSendSmsActivity MobilePushSendMessageActivity \
-NotSentEvent ObjectExtension OpenEvent Permission PermissionSet PlatformApplication \
+ObjectExtension OpenEvent Permission PermissionSet PlatformApplication \
 PlatformApplicationPackage Portfolio PrivateDomain PrivateDomainSet PrivateIP \
 ProgramManifestTemplate PropertyDefinition PublicKeyManagement Publication PublicationSubscriber \
 QueryDefinition ReplyMailManagementConfiguration ReportActivity ResourceSpecification Role \
 SMSMOEvent SMSMTEvent SMSSharedKeyword SMSTriggeredSendDefinition SalesforceSendActivity \
 ScheduleDefinition SecurityObject Send SendAdditionalAttribute SendClassification SendDefinition \
-SendDefinitionList SendEmailMOKeyword SendSMSMOKeyword SendSummary SenderProfile SentEvent \
+SendDefinitionList SendEmailMOKeyword SendSMSMOKeyword SendSummary SenderProfile \
 SmsSendActivity SsoIdentity SubscriberList SubscriberSendResult SuppressionListContext \
 SuppressionListData SuppressionListDefinition SurveyEvent Template TimeZone TrackingEvent \
-TrackingUser TriggeredSendExclusionList TriggeredSendSummary UnsubEvent \
+TrackingUser TriggeredSendExclusionList TriggeredSendSummary \
 UnsubscribeFromSMSPublicationMOKeyword UserAccess UsernameAuthentication \
 VoiceTriggeredSendDefinition";
 

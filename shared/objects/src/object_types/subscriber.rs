@@ -205,8 +205,9 @@ fn created(context: &DecisionContext<'_>, name: &str) -> Result<Element, Stop> {
         &OWN_RULE,
     );
     lay_over(&mut becomes, context.object);
-    membership::lay_over(context.overlay, &mut becomes, context.object)?;
-    date_status(&mut becomes, None, &context.request.now.to_string());
+    let now = context.request.now.to_string();
+    membership::lay_over(context.overlay, &mut becomes, context.object, &now)?;
+    date_status(&mut becomes, None, &now);
     Ok(becomes)
 }
 
@@ -233,7 +234,7 @@ fn changed(context: &DecisionContext<'_>, stored: Element) -> Result<Element, St
         &OWN_RULE,
     );
     lay_over(&mut becomes, context.object);
-    membership::lay_over(context.overlay, &mut becomes, context.object)?;
+    membership::lay_over(context.overlay, &mut becomes, context.object, &now)?;
     tree::set(&mut becomes, "ModifiedDate", now.clone());
     date_status(&mut becomes, status.as_deref(), &now);
     Ok(becomes)

@@ -5,6 +5,8 @@ mod in_parts;
 mod keys;
 mod others;
 mod overlay;
+mod page;
+mod properties;
 mod retrieving;
 mod rows;
 mod subscribers;

@@ -1,0 +1,250 @@
+//! What SES tells of triggered mails: delivered, bounced, complained about, rejected. It settles what
+//! was unknown, marks subscribers, and becomes the events that are retrieved.
+//!
+//! An event names its mail by the tag that the mail was sent with. It may come twice, in any order,
+//! and before the notifier has noted that the mail was taken; whatever it makes is made once.
+
+use cloud::records::mail_record::{MailRecord, MailState, MailTag};
+use cloud::{Cloud, CommitError, Error, aws::mail};
+use jiff::Timestamp;
+use objects::{Bounce, BounceKind, MailEvent, MailOrder, Recipient};
+use serde_json::Value;
+use tracing::{info, warn};
+
+/// How often a mail is looked at anew because the notifier was at it at the same time.
+const CONFLICTS_MAX: u32 = 10;
+
+/// Longest text of a receiving server that is kept.
+const SMTP_REASON_CHARS_MAX: usize = 1_000;
+
+/// One event, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    tag: MailTag,
+    fate: Fate,
+}
+
+/// What became of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fate {
+    Delivered,
+    /// Taken, and then not sent: it holds a virus.
+    Rejected(String),
+    Bounced(BounceTold),
+    ComplainedAt(Timestamp),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct BounceTold {
+    at: Timestamp,
+    kind: BounceKind,
+    category: String,
+    smtp_code: Option<String>,
+    smtp_reason: Option<String>,
+}
+
+/// Takes in one event of EventBridge. An error: it must come again.
+pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
+    let Some(told) = read(event) else {
+        // Nobody can act on it, now or later.
+        warn!(kind = event["detail-type"].as_str(), "mail event left out");
+        return Ok(());
+    };
+    let Some((mail, recipient)) = settled(cloud, &told).await? else {
+        info!(tag = %told.tag, "event of a mail that is not kept any more");
+        return Ok(());
+    };
+    let event = match told.fate {
+        Fate::Delivered | Fate::Rejected(_) => return Ok(()),
+        Fate::Bounced(bounce) => {
+            info!(tag = %told.tag, kind = ?bounce.kind, "mail bounced");
+            MailEvent::Bounced(Bounce {
+                at: bounce.at,
+                kind: bounce.kind,
+                address: mail.to,
+                category: bounce.category,
+                smtp_code: bounce.smtp_code,
+                smtp_reason: bounce.smtp_reason,
+            })
+        }
+        Fate::ComplainedAt(at) => {
+            info!(tag = %told.tag, "mail complained about");
+            MailEvent::Complained(at)
+        }
+    };
+    cloud.track(&recipient, &told.tag, &event).await
+}
+
+/// Brings the mail to the state that the event proves. `None`: there is no such mail any more.
+async fn settled(cloud: &Cloud, told: &Told) -> Result<Option<(MailOrder, Recipient)>, Error> {
+    for _ in 0..CONFLICTS_MAX {
+        let Some(mail) = cloud.mail_tagged(&told.tag).await? else {
+            return Ok(None);
+        };
+        let Ok(order) = serde_json::from_str::<MailOrder>(&mail.order) else {
+            return Ok(None);
+        };
+        let recipient = order.recipient();
+        match settle(cloud, &mail, &recipient, &told.fate).await {
+            Ok(()) => return Ok(Some((order, recipient))),
+            Err(CommitError::Conflict) => {}
+            Err(CommitError::Cloud(error)) => return Err(error),
+        }
+    }
+    Err(Error::Conflict(CONFLICTS_MAX))
+}
+
+async fn settle(
+    cloud: &Cloud,
+    mail: &MailRecord,
+    recipient: &Recipient,
+    fate: &Fate,
+) -> Result<(), CommitError> {
+    let now = cloud.now();
+    let at = mail.claimed_at.unwrap_or(now);
+    let (state, reason, event) = match (fate, mail.state) {
+        (_, MailState::Failed) => return Ok(()),
+        (Fate::Rejected(reason), _) => {
+            let (at, reason) = (at, reason.clone());
+            let event = MailEvent::Rejected {
+                at,
+                reason: reason.clone(),
+            };
+            (MailState::Failed, Some(reason), event)
+        }
+        (Fate::Delivered | Fate::Bounced(_) | Fate::ComplainedAt(_), MailState::Sent(_)) => {
+            return Ok(());
+        }
+        // It was taken, whatever is believed of it; so it must not be sent again.
+        (
+            Fate::Delivered | Fate::Bounced(_) | Fate::ComplainedAt(_),
+            MailState::Pending | MailState::Sending(_) | MailState::Unknown,
+        ) => (MailState::Sent(now), None, MailEvent::Sent(at)),
+    };
+    let settled = cloud.settle_mail(mail, state, reason.as_deref(), recipient, &event);
+    settled.await.map(drop)
+}
+
+fn read(event: &Value) -> Option<Told> {
+    let detail = &event["detail"];
+    let tag = detail["mail"]["tags"][mail::TAG_NAME][0].as_str()?;
+    Some(Told {
+        tag: MailTag::parse(tag)?,
+        fate: fate_in(detail)?,
+    })
+}
+
+fn fate_in(detail: &Value) -> Option<Fate> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    match detail["eventType"].as_str()? {
+        "Delivery" => Some(Fate::Delivered),
+        "Reject" => {
+            let reason = text(&detail["reject"]["reason"]);
+            Some(Fate::Rejected(reason.unwrap_or_default()))
+        }
+        "Bounce" => {
+            let bounce = &detail["bounce"];
+            // One mail has one recipient.
+            let recipient = &bounce["bouncedRecipients"][0];
+            let reason = text(&recipient["diagnosticCode"]);
+            Some(Fate::Bounced(BounceTold {
+                at: time(&bounce["timestamp"])?,
+                kind: match bounce["bounceType"].as_str()? {
+                    "Permanent" => BounceKind::Hard,
+                    "Transient" => BounceKind::Soft,
+                    _ => BounceKind::Other,
+                },
+                category: text(&bounce["bounceSubType"]).unwrap_or_default(),
+                smtp_code: text(&recipient["status"]),
+                smtp_reason: reason.map(|text| text.chars().take(SMTP_REASON_CHARS_MAX).collect()),
+            }))
+        }
+        "Complaint" => {
+            let complaint = &detail["complaint"];
+            match complaint["complaintFeedbackType"].as_str() {
+                // Its reader took it out of the spam folder: that is none.
+                Some("not-spam") => Some(Fate::Delivered),
+                Some(_) | None => Some(Fate::ComplainedAt(time(&complaint["timestamp"])?)),
+            }
+        }
+        _ => None,
+    }
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    value.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(detail: Value) -> Option<Fate> {
+        let mut detail = detail;
+        detail["mail"] = json!({
+            "messageId": "0100",
+            "destination": ["ann@example.com"],
+            "tags": { "ses:configuration-set": ["aftercall"], "aftercall-mail": ["0a_1_0"] },
+        });
+        let event = json!({ "source": "aws.ses", "detail-type": "Email", "detail": detail });
+        let told = read(&event)?;
+        assert_eq!(Some(told.tag), MailTag::parse("0a_1_0"));
+        Some(told.fate)
+    }
+
+    /// As SES's documents show them.
+    #[test]
+    fn events_are_read_as_ses_writes_them() {
+        let at = "2026-11-20T10:00:00.250Z";
+        let time = at.parse().expect("a time");
+        let bounce = |kind: &str| {
+            told(json!({ "eventType": "Bounce", "bounce": {
+                "bounceType": kind, "bounceSubType": "General", "timestamp": at,
+                "bouncedRecipients": [{ "emailAddress": "ann@example.com", "action": "failed",
+                    "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown" }],
+            }}))
+        };
+        for (kind, expected) in [
+            ("Permanent", BounceKind::Hard),
+            ("Transient", BounceKind::Soft),
+            ("Undetermined", BounceKind::Other),
+        ] {
+            let expected = Fate::Bounced(BounceTold {
+                at: time,
+                kind: expected,
+                category: "General".to_owned(),
+                smtp_code: Some("5.1.1".to_owned()),
+                smtp_reason: Some("smtp; 550 5.1.1 user unknown".to_owned()),
+            });
+            assert_eq!(bounce(kind), Some(expected), "{kind}");
+        }
+        let complaint = |feedback: &str| {
+            told(json!({ "eventType": "Complaint", "complaint": {
+                "complainedRecipients": [{ "emailAddress": "ann@example.com" }],
+                "timestamp": at, "complaintFeedbackType": feedback,
+            }}))
+        };
+        assert_eq!(complaint("abuse"), Some(Fate::ComplainedAt(time)));
+        assert_eq!(complaint("not-spam"), Some(Fate::Delivered));
+        let delivery = json!({ "eventType": "Delivery", "delivery": { "timestamp": at } });
+        assert_eq!(told(delivery), Some(Fate::Delivered));
+        let reject = json!({ "eventType": "Reject", "reject": { "reason": "Bad content" } });
+        assert_eq!(told(reject), Some(Fate::Rejected("Bad content".to_owned())));
+        assert_eq!(told(json!({ "eventType": "Open" })), None);
+    }
+
+    #[test]
+    fn an_event_of_a_mail_without_our_tag_is_left_out() {
+        for tags in [
+            json!({}),
+            json!({ "aftercall-mail": [] }),
+            json!({ "aftercall-mail": ["x"] }),
+        ] {
+            let detail = json!({ "eventType": "Delivery", "mail": { "tags": tags } });
+            assert_eq!(read(&json!({ "detail": detail })), None);
+        }
+        assert_eq!(read(&Value::Null), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! What became of mails: the events that are retrieved, and the mails whose fate they settle.
+//!
+//! | pk                                      | sk                      | written by       | read by   |
+//! |-----------------------------------------|-------------------------|------------------|-----------|
+//! | `<account>#SentEvent` and the others    | time in ms, `#`, mail's tag | notifier, ingest (one-click unsubscribe) | retrieval |
+//!
+//! They lie in the table of objects, and are kept as long as results are.
+//!
+//! That a mail is sent is committed at the mail; its SentEvent follows, and is written again by who
+//! finds the mail sent and its call not looked through since. All that is rarer is one transaction:
+//! the mail's new state and its events, or an event and what it makes of a subscriber.
+
+use jiff::Timestamp;
+use objects::{MailEvent, Overlay, Recipient};
+
+use crate::Cloud;
+use crate::aws::table::Transaction;
+use crate::error::{CommitError, Error};
+use crate::objects_table::{Chunk, object_item, table_key};
+use crate::records::mail_record::{MailRecord, MailState, MailTag};
+
+/// How often an event is decided anew because somebody else was at the same subscriber.
+const CONFLICTS_MAX: u32 = 10;
+
+impl Cloud {
+    pub async fn mail_tagged(&self, tag: &MailTag) -> Result<Option<MailRecord>, Error> {
+        MailRecord::load(&self.calls, tag).await
+    }
+
+    /// Notes that a mail was taken at that time. What is there stays: it is the same, or says that the
+    /// mail was rejected after that.
+    pub async fn note_sent(
+        &self,
+        recipient: &Recipient,
+        tag: &MailTag,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let (key, event) = objects::sent_event(recipient, &tag.to_string(), at);
+        let expires = Some(at + self.results_kept());
+        let item = object_item(table_key(&key), 1, &event, expires);
+        self.objects.put_new(item).await.map(drop)
+    }
+
+    /// Moves a mail to its next state together with the events that tell of it. `Conflict`: somebody
+    /// else has it.
+    pub async fn settle_mail(
+        &self,
+        seen: &MailRecord,
+        state: MailState,
+        reason: Option<&str>,
+        recipient: &Recipient,
+        event: &MailEvent,
+    ) -> Result<MailRecord, CommitError> {
+        let now = self.now();
+        let events = self.events_of(recipient, &seen.tag(), event, now).await?;
+        let next = seen.next(state, reason);
+        let mut transaction = Transaction::default();
+        let item = next.to_item(now + self.results_kept());
+        transaction.put_over(&self.calls, item, seen.version);
+        events.write(&mut transaction, &self.objects);
+        transaction.commit(&self.calls).await?;
+        Ok(next)
+    }
+
+    /// Notes what happened to a mail that was sent, and what it makes of its subscriber. Told again,
+    /// it changes nothing.
+    pub async fn track(
+        &self,
+        recipient: &Recipient,
+        tag: &MailTag,
+        event: &MailEvent,
+    ) -> Result<(), Error> {
+        for _ in 0..CONFLICTS_MAX {
+            let events = self.events_of(recipient, tag, event, self.now()).await?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            let mut transaction = Transaction::default();
+            events.write(&mut transaction, &self.objects);
+            match transaction.commit(&self.objects).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Cloud(error)) => return Err(error),
+            }
+        }
+        Err(Error::Conflict(CONFLICTS_MAX))
+    }
+
+    async fn events_of(
+        &self,
+        recipient: &Recipient,
+        tag: &MailTag,
+        event: &MailEvent,
+        now: Timestamp,
+    ) -> Result<Chunk, Error> {
+        let tag = tag.to_string();
+        let mut overlay = Overlay::new(&recipient.account);
+        while let Err(missing) = objects::track(&mut overlay, recipient, &tag, event, now) {
+            self.load_objects(&mut overlay, missing.0).await?;
+        }
+        Ok(Chunk::of_events(&overlay, now + self.results_kept()))
+    }
+}

@@ -1,0 +1,499 @@
+//! What SES tells of triggered mails, and what comes of it: events to retrieve, subscribers who are not
+//! mailed any more, and mails whose fate was unknown. And the link by which a reader unsubscribes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ingest::{Request, Response};
+use journeys::{Call, Node, Story, a_caller, call, hours, look_for, minutes};
+use local::faults::InjectedFault;
+use local::{AwsRequest, EventDelivery, MailFate, Service};
+
+const EVENTS: [&str; 4] = ["SentEvent", "NotSentEvent", "BounceEvent", "UnsubEvent"];
+
+fn definition(more: &str) -> String {
+    format!(
+        r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>welcome</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>Welcome</Subject><TextBody>Dear %%SubscriberKey%%</TextBody></Email><FromAddress>shop@example.com</FromAddress>{more}</Objects>"#
+    )
+}
+
+fn to(keys: &[&str]) -> Call {
+    let subscriber = |key: &&str| {
+        format!(
+            "<Subscribers><EmailAddress>{key}@example.com</EmailAddress><SubscriberKey>{key}</SubscriberKey></Subscribers>"
+        )
+    };
+    let subscribers: String = keys.iter().map(subscriber).collect();
+    call().creating(format!(
+        r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition>{subscribers}</Objects>"#
+    ))
+}
+
+async fn a_shop() -> Story {
+    let mut caller = a_caller().await;
+    caller.does(call().creating(definition(""))).await;
+    caller
+}
+
+/// The events of all kinds, one a line: type, EventType, SubscriberKey.
+async fn events(caller: &mut Story) -> Vec<String> {
+    let mut lines = Vec::new();
+    for event in EVENTS {
+        let look = look_for(event).of("EventType SubscriberKey");
+        let found = caller
+            .retrieves(look)
+            .await
+            .lines("EventType SubscriberKey");
+        lines.extend(found.into_iter().map(|line| format!("{event} {line}")));
+    }
+    lines.sort();
+    lines
+}
+
+async fn status(caller: &mut Story, key: &str) -> String {
+    let look = look_for("Subscriber").of("Status").by("SubscriberKey", key);
+    caller.retrieves(look).await.lines("Status").join("; ")
+}
+
+/// What a further mail to a subscriber fails with.
+async fn fails_with(caller: &mut Story, key: &str) -> String {
+    let answer = caller.sends(to(&[key]).at_once()).await;
+    let result = answer.payload().child("Results").expect("a result");
+    let failures = result.all("SubscriberFailures");
+    failures
+        .map(|failure| failure.line(&["ErrorDescription"]))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_is_told_by_its_day_its_send_and_its_subscriber() {
+    let mut caller = a_shop().await;
+    caller.queues(to(&["ann", "bob"])).await;
+    caller.settles().await;
+    let first_day = caller.now();
+    caller.passes(hours(48)).await;
+    caller.queues(to(&["ann"])).await;
+    caller.settles().await;
+    let all = [
+        "SentEvent Sent ann",
+        "SentEvent Sent ann",
+        "SentEvent Sent bob",
+    ];
+    assert_eq!(events(&mut caller).await, all);
+
+    let definition = look_for("TriggeredSendDefinition").of("ID ObjectID");
+    let [definition] = caller
+        .retrieves(definition)
+        .await
+        .rows
+        .try_into()
+        .expect("one");
+    let (id, object_id): (String, String) =
+        (definition.at("ID").into(), definition.at("ObjectID").into());
+    let properties = "SubscriberKey SendID TriggeredSendDefinitionObjectID";
+    let by_send = look_for("SentEvent").of(properties).by("SendID", &id);
+    let found = caller.retrieves(by_send).await.lines(properties);
+    assert_eq!(found.len(), 3);
+    assert!(
+        found
+            .iter()
+            .all(|line| line.ends_with(&format!("{id} {object_id}")))
+    );
+    let by_key = look_for("SentEvent")
+        .of("SubscriberKey")
+        .by("SubscriberKey", "bob");
+    assert_eq!(
+        caller.retrieves(by_key).await.lines("SubscriberKey"),
+        ["bob"]
+    );
+
+    let (before, after) = (first_day + hours(-1), first_day + hours(1));
+    for (operator, dates, expected) in [
+        ("greaterThan", vec![after], 1),
+        ("greaterThan", vec![before], 3),
+        ("lessThan", vec![after], 2),
+        ("lessThanOrEqual", vec![before], 0),
+        ("between", vec![before, after], 2),
+    ] {
+        let dates: String = dates
+            .iter()
+            .map(|date| format!("<DateValue>{date}</DateValue>"))
+            .collect();
+        let filter = format!(
+            r#"<FILTER xsi:type="SimpleFilterPart"><Property>EventDate</Property><SimpleOperator>{operator}</SimpleOperator>{dates}</FILTER>"#
+        );
+        let look = look_for("SentEvent").of("SubscriberKey").filtered(&filter);
+        let found = caller.retrieves(look).await;
+        assert_eq!(found.status, "OK");
+        assert_eq!(found.rows.len(), expected, "{operator} {dates}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_made_by_the_server_alone_and_go_with_the_results() {
+    let mut caller = a_shop().await;
+    for event in EVENTS {
+        let object =
+            format!(r#"<Objects xsi:type="{event}"><CustomerKey>x</CustomerKey></Objects>"#);
+        let answer = caller.sends(call().creating(object)).await;
+        assert_eq!(answer.overall_status(), "Error", "{event}");
+    }
+    caller.queues(to(&["ann"])).await;
+    caller.settles().await;
+    let kept_for = |record: &journeys::record::Record| record.text("expires_at").to_owned();
+    let records = journeys::record::objects_table(caller.local());
+    let events: Vec<String> = records
+        .iter()
+        .filter(|record| record.text("pk").ends_with("SentEvent"))
+        .map(kept_for)
+        .collect();
+    let expires = (caller.now() + hours(30 * 24)).as_second().to_string();
+    assert_eq!(events, [expires]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_bounced_is_not_mailed_again() {
+    for delivery in [EventDelivery::Once, EventDelivery::Twice] {
+        let mut caller = a_shop().await;
+        let ses = caller.local().ses().clone();
+        ses.tells(delivery);
+        ses.mails_to("ann@example.com", MailFate::Bounces);
+        ses.mails_to("bob@example.com", MailFate::BouncesForNow);
+        caller.queues(to(&["ann", "bob", "eve"])).await;
+        caller.settles().await;
+        let expected = [
+            "BounceEvent HardBounce ann",
+            "BounceEvent SoftBounce bob",
+            "SentEvent Sent ann",
+            "SentEvent Sent bob",
+            "SentEvent Sent eve",
+        ];
+        assert_eq!(events(&mut caller).await, expected, "{delivery:?}");
+        let details = "SMTPCode SMTPReason BounceCategory";
+        let look = look_for("BounceEvent")
+            .of(details)
+            .by("SubscriberKey", "ann");
+        let found = caller.retrieves(look).await.lines(details);
+        assert_eq!(found, ["5.1.1 smtp; 550 5.1.1 user unknown General"]);
+        assert_eq!(status(&mut caller, "ann").await, "Bounced");
+        assert_eq!(status(&mut caller, "bob").await, "Active");
+        let held = "Error Code: 2 - Subscriber is held.";
+        assert_eq!(fails_with(&mut caller, "ann").await, held);
+        assert_eq!(fails_with(&mut caller, "bob").await, "");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_a_new_address_is_not_marked_by_the_old_one() {
+    let mut caller = a_shop().await;
+    caller
+        .local()
+        .ses()
+        .mails_to("ann@example.com", MailFate::Bounces);
+    caller.queues(to(&["ann"])).await;
+    let moved = r#"<Objects xsi:type="Subscriber"><SubscriberKey>ann</SubscriberKey><EmailAddress>new@example.com</EmailAddress></Objects>"#;
+    let before = InjectedFault::Delay(Duration::from_secs(1));
+    caller.local().faults().once(is_mail, before);
+    caller.settles().await;
+    assert_eq!(status(&mut caller, "ann").await, "Bounced");
+    // The same again, with the address changed before the mail comes back.
+    caller.local().ses().tells(EventDelivery::Never);
+    let active = r#"<Objects xsi:type="Subscriber"><SubscriberKey>ann</SubscriberKey><Status>Active</Status></Objects>"#;
+    caller.does(call().updating(active)).await;
+    caller.does(call().updating(moved)).await;
+    let record = caller
+        .records()
+        .into_iter()
+        .find(|record| record.kind() == "MAIL");
+    let tag = tag_of(&record.expect("a mail"));
+    let told = bounce(&tag, "2026-11-20T10:00:00Z");
+    let taken = notifier::mail_events::take(&caller.stack.cloud, &told).await;
+    taken.expect("taken");
+    assert_eq!(status(&mut caller, "ann").await, "Active");
+}
+
+/// As `MailTag` writes it.
+fn tag_of(mail: &journeys::record::Record) -> String {
+    let number = |name: &str| mail.text(name).to_owned();
+    format!(
+        "{}_{}_{}",
+        mail.text("pk"),
+        number("sequence"),
+        number("number")
+    )
+}
+
+fn bounce(tag: &str, at: &str) -> serde_json::Value {
+    serde_json::json!({
+        "source": "aws.ses", "detail-type": "Email Bounced",
+        "detail": {
+            "eventType": "Bounce", "mail": { "tags": { "aftercall-mail": [tag] } },
+            "bounce": { "bounceType": "Permanent", "timestamp": at, "bouncedRecipients": [] },
+        },
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_complained_is_unsubscribed_once_in_whatever_order_it_is_told() {
+    for delivery in [
+        EventDelivery::Once,
+        EventDelivery::Twice,
+        EventDelivery::Backwards,
+    ] {
+        let mut caller = a_shop().await;
+        let ses = caller.local().ses().clone();
+        ses.tells(delivery);
+        ses.mails_to("ann@example.com", MailFate::IsComplainedAbout);
+        caller.queues(to(&["ann"])).await;
+        caller.settles().await;
+        let expected = ["SentEvent Sent ann", "UnsubEvent Unsubscribe ann"];
+        assert_eq!(events(&mut caller).await, expected, "{delivery:?}");
+        assert_eq!(status(&mut caller, "ann").await, "Unsubscribed");
+        let unsubscribed = "Error Code: 1 - Subscriber is unsubscribed.";
+        assert_eq!(fails_with(&mut caller, "ann").await, unsubscribed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_is_rejected_after_it_was_taken_was_not_sent() {
+    let mut caller = a_shop().await;
+    caller
+        .local()
+        .ses()
+        .mails_to("ann@example.com", MailFate::IsRejected);
+    caller.queues(to(&["ann"])).await;
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.mail_states(), ["Failed"]);
+    assert_eq!(events(&mut caller).await, ["NotSentEvent NotSent ann"]);
+    let look = look_for("NotSentEvent").of("PartnerProperties");
+    let [event]: [Node; 1] = caller.retrieves(look).await.rows.try_into().expect("one");
+    let reason = event.child("PartnerProperties").expect("a reason");
+    assert_eq!(reason.line(&["Name", "Value"]), "Reason Bad content");
+}
+
+fn is_mail(asked: &AwsRequest) -> bool {
+    asked.service == Service::Ses && asked.operation == "SendEmail"
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_unknown_is_known_once_its_delivery_is_told() {
+    let mut caller = a_shop().await;
+    caller
+        .local()
+        .faults()
+        .once(is_mail, InjectedFault::LoseAnswer);
+    caller.queues(to(&["ann"])).await;
+    caller.settles().await;
+    assert_eq!(caller.mail_states(), ["Sent"]);
+    assert_eq!(events(&mut caller).await, ["SentEvent Sent ann"]);
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.mails().len(), 1, "it is not sent again");
+    assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_tells_of_stays_unknown_and_says_so() {
+    let mut caller = a_shop().await;
+    caller.local().ses().tells(EventDelivery::Never);
+    caller
+        .local()
+        .faults()
+        .once(is_mail, InjectedFault::LoseAnswer);
+    caller.queues(to(&["ann"])).await;
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.mail_states(), ["Unknown"]);
+    assert_eq!(events(&mut caller).await, ["NotSentEvent NotSent ann"]);
+}
+
+/// The function is slow to note that SES has taken the mail; SES has told more by then.
+#[tokio::test(start_paused = true)]
+async fn what_is_told_before_our_own_commit_counts_and_is_not_told_twice() {
+    for fate in [MailFate::Delivered, MailFate::Bounces, MailFate::IsRejected] {
+        let mut caller = a_shop().await;
+        caller.local().ses().mails_to("ann@example.com", fate);
+        caller.queues(to(&["ann"])).await;
+        let is_noted = |asked: &AwsRequest| {
+            asked.service == Service::DynamoDb
+                && asked.operation == "PutItem"
+                && asked.json.to_string().contains(r#"{\"Sent\":"#)
+        };
+        let slow = InjectedFault::Delay(Duration::from_secs(5));
+        caller.local().faults().once(is_noted, slow);
+        let (stack, settling) = (caller.stack.clone(), caller.stack.clone());
+        let told = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            assert!(stack.tell_of_mail().await, "SES has told");
+        };
+        tokio::join!(settling.settle(), told);
+        caller.passes(hours(1)).await;
+        let (state, expected) = match fate {
+            MailFate::Delivered => ("Sent", vec!["SentEvent Sent ann"]),
+            MailFate::IsRejected => ("Failed", vec!["NotSentEvent NotSent ann"]),
+            MailFate::Bounces | MailFate::BouncesForNow | MailFate::IsComplainedAbout => (
+                "Sent",
+                vec!["BounceEvent HardBounce ann", "SentEvent Sent ann"],
+            ),
+        };
+        assert_eq!(caller.mail_states(), [state], "{fate:?}");
+        assert_eq!(events(&mut caller).await, expected, "{fate:?}");
+        assert!(caller.due().is_empty(), "{fate:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_taken_in_comes_again() {
+    let mut caller = a_shop().await;
+    caller
+        .local()
+        .ses()
+        .mails_to("ann@example.com", MailFate::Bounces);
+    let is_marking = |asked: &AwsRequest| {
+        asked.operation == "TransactWriteItems" && asked.json.to_string().contains("BounceEvent")
+    };
+    caller
+        .local()
+        .faults()
+        .when(is_marking, InjectedFault::Refuse(500));
+    caller.queues(to(&["ann"])).await;
+    caller.settles().await;
+    assert_eq!(status(&mut caller, "ann").await, "Active");
+    caller.local().faults().clear();
+    caller.passes(minutes(2)).await;
+    assert_eq!(status(&mut caller, "ann").await, "Bounced");
+    assert_eq!(caller.local().ses().lost_events(), 0);
+}
+
+/// The path of the link in the only mail; the header beside it says that one click is enough.
+fn link(caller: &Story) -> String {
+    let mails = caller.mails();
+    let raw = mails[0].raw.as_deref().expect("a raw mail");
+    let parsed = mail_parser::MessageParser::default().parse(raw.as_bytes());
+    let parsed = parsed.expect("a valid mail");
+    let header = |name: &str| parsed.header_raw(name).map(|text| text.trim().to_owned());
+    assert_eq!(
+        header("List-Unsubscribe-Post").as_deref(),
+        Some("List-Unsubscribe=One-Click")
+    );
+    let link = header("List-Unsubscribe").expect("a link");
+    let link = link
+        .strip_prefix('<')
+        .and_then(|link| link.strip_suffix('>'));
+    let path = link.and_then(|link| link.strip_prefix("https://aftercall.example.net"));
+    path.expect("one https address").to_owned()
+}
+
+async fn asked(caller: &Story, method: &str, path: &str, body: &str) -> Response {
+    let request = Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        headers: BTreeMap::from([(
+            "content-type".to_owned(),
+            "application/x-www-form-urlencoded".to_owned(),
+        )]),
+        body: body.as_bytes().to_vec(),
+        ..Request::default()
+    };
+    caller.asks(request).await
+}
+
+const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+
+#[tokio::test(start_paused = true)]
+async fn one_click_unsubscribes_its_reader_however_often_it_comes() {
+    let mut caller = a_shop().await;
+    caller.queues(to(&["ann"])).await;
+    caller.settles().await;
+    let path = link(&caller);
+    for _ in 0..3 {
+        let answer = asked(&caller, "POST", &path, ONE_CLICK).await;
+        assert_eq!(answer.status, 200);
+        caller.passes(minutes(1)).await;
+    }
+    assert_eq!(status(&mut caller, "ann").await, "Unsubscribed");
+    let expected = ["SentEvent Sent ann", "UnsubEvent Unsubscribe ann"];
+    assert_eq!(events(&mut caller).await, expected);
+    let unsubscribed = "Error Code: 1 - Subscriber is unsubscribed.";
+    assert_eq!(fails_with(&mut caller, "ann").await, unsubscribed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_deleted_and_then_unsubscribes_is_not_mailed_as_somebody_new() {
+    let mut caller = a_shop().await;
+    caller.queues(to(&["ann"])).await;
+    caller.settles().await;
+    let path = link(&caller);
+    let ann = r#"<Objects xsi:type="Subscriber"><SubscriberKey>ann</SubscriberKey></Objects>"#;
+    caller.does(call().deleting(ann)).await;
+    assert_eq!(asked(&caller, "POST", &path, ONE_CLICK).await.status, 200);
+    assert!(
+        fails_with(&mut caller, "ann")
+            .await
+            .contains("unsubscribed")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_is_only_opened_or_was_made_up_does_nothing() {
+    let mut caller = a_shop().await;
+    caller.queues(to(&["ann"])).await;
+    caller.settles().await;
+    let path = link(&caller);
+    let forged = format!("{}A", &path[..path.len() - 1]);
+    let requests = caller.local().usage().counts();
+    let opened = asked(&caller, "GET", &path, "").await;
+    let other = asked(&caller, "GET", "/unsubscribe/x", "").await;
+    let asked_of_aws = caller.local().usage().since(&requests);
+    assert_eq!(
+        asked_of_aws.operations().count(),
+        0,
+        "a GET looks nothing up"
+    );
+    assert_eq!(
+        (opened.status, &opened.body),
+        (200, &other.body),
+        "it shows nothing"
+    );
+    for (method, path, body, status) in [
+        ("POST", path.as_str(), "", 400),
+        ("POST", path.as_str(), "a=b", 400),
+        ("POST", "/unsubscribe/x", ONE_CLICK, 404),
+        ("POST", forged.as_str(), ONE_CLICK, 404),
+        ("PUT", path.as_str(), ONE_CLICK, 405),
+    ] {
+        let answer = asked(&caller, method, path, body).await;
+        assert_eq!(answer.status, status, "{method} {path} {body}");
+    }
+    assert_eq!(status(&mut caller, "ann").await, "Active");
+    assert_eq!(events(&mut caller).await, ["SentEvent Sent ann"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_bulk_mail_has_a_link() {
+    for (more, has_link) in [
+        (
+            "<SendClassification><CustomerKey>Default Commercial</CustomerKey></SendClassification>",
+            true,
+        ),
+        (
+            "<SendClassification><CustomerKey>Default Transactional</CustomerKey></SendClassification>",
+            false,
+        ),
+        (
+            "<SendClassification><CustomerKey>mine</CustomerKey><SendClassificationType>Operational</SendClassificationType></SendClassification>",
+            false,
+        ),
+    ] {
+        let mut caller = a_caller().await;
+        caller.does(call().creating(definition(more))).await;
+        caller.queues(to(&["ann"])).await;
+        caller.settles().await;
+        let mails = caller.mails();
+        let is_link = |(name, _): &(String, String)| name.starts_with("List-Unsubscribe");
+        let headers = mails[0]
+            .headers
+            .iter()
+            .filter(|header| is_link(header))
+            .count();
+        assert_eq!(headers, if has_link { 2 } else { 0 }, "{more}");
+    }
+}
