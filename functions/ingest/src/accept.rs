@@ -83,6 +83,28 @@ pub async fn accept(
     })
 }
 
+/// Takes in a call that the server makes of a request of its caller.
+pub async fn take_in(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &CallRequest,
+    kept: &CanonicalPayload,
+    own: &OwnHosts,
+) -> Result<Accepted, Error> {
+    let call = match check(cloud, caller, request, kept, own) {
+        Ok(call) => call,
+        Err(refusal) => return Ok(Accepted::Refused(refusal)),
+    };
+    let queues = queues_of(cloud, &call).await?;
+    let accepted = cloud
+        .accept(call, &kept.canonical, &queues, cloud.now())
+        .await?;
+    if let Accepted::Accepted(request_id) = &accepted {
+        info!(%request_id, account = %caller.account, "call taken in");
+    }
+    Ok(accepted)
+}
+
 /// Whether a call alone stands in a queue of its account. Remembered for some minutes.
 async fn queues_of(cloud: &Cloud, call: &Call) -> Result<QueueSettings, Error> {
     if call.conversation_id.is_some() {

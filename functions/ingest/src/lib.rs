@@ -12,6 +12,7 @@ pub mod accept;
 pub mod answer;
 pub mod caller;
 pub mod documents;
+pub mod extract;
 pub mod gateway;
 pub mod http;
 pub mod not_read;

@@ -189,6 +189,11 @@ async fn stored_of(
         request,
         client: shown_client(account, request),
     };
+    if cursor == Cursor::default() {
+        for own in objects::extract_descriptions(&request.object_type) {
+            wanted.take(own, 0, page);
+        }
+    }
     match direct_keys(&source, request.filter.as_ref(), cloud) {
         Some(keys) => wanted.at(cloud, &keys, cursor, page).await?,
         None => wanted.after(cloud, cursor, page).await?,

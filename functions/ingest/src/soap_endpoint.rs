@@ -8,7 +8,7 @@ use tracing::error;
 use crate::answer::{self, Answer};
 use crate::caller::{self, Caller};
 use crate::http::{Request, Response, service_url};
-use crate::{accept, not_read, retrieve, synchronous, system};
+use crate::{accept, extract, not_read, retrieve, synchronous, system};
 
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let message_id = cloud.random.guid();
@@ -197,7 +197,10 @@ async fn operate(
         Operation::VersionInfo { include_history } => {
             Ok(Ok(system::version(cloud, include_history)))
         }
-        Operation::Extract(extract) => Ok(Ok(system::extract(cloud, &extract))),
+        Operation::Extract(wanted) => {
+            let own = request.own_hosts(cloud);
+            extract::extract(cloud, caller, &wanted, &own).await.map(Ok)
+        }
         Operation::Execute(execute) => Ok(Ok(system::execute(cloud, &execute))),
         Operation::Schedule(schedule) => Ok(Ok(system::schedule(cloud, &schedule))),
         Operation::Configure(configure) => Ok(Ok(system::configure(cloud, &configure))),

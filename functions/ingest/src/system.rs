@@ -4,8 +4,8 @@
 use cloud::{Cloud, Error};
 use jiff::Timestamp;
 use soap::{
-    ConfigureRequest, DescribeRequest, Element, ExecuteRequest, ExtractRequest, RequestResult,
-    ScheduleRequest, SystemStatus, Version,
+    ConfigureRequest, DescribeRequest, Element, ExecuteRequest, RequestResult, ScheduleRequest,
+    SystemStatus, Version,
 };
 
 /// When this version was made: `VersionDate`.
@@ -45,16 +45,6 @@ pub fn version(cloud: &Cloud, _include_history: bool) -> String {
 /// Describe.
 pub fn describe(cloud: &Cloud, request: &DescribeRequest) -> String {
     soap::write_definitions(&request.object_types, &cloud.random.guid())
-}
-
-/// Extract is not offered: one error per request.
-pub fn extract(cloud: &Cloud, request: &ExtractRequest) -> String {
-    let extracts = request.extracts.iter();
-    let results = refused(
-        extracts.map(|extract| format!("The extract '{}' is not supported", extract.id)),
-        31_000,
-    );
-    soap::write_extracted(&results, &cloud.random.guid())
 }
 
 /// Execute is not offered: one error per request.

@@ -186,7 +186,11 @@ impl AwsRequest {
             && queries(request)
                 .iter()
                 .all(|(name, _)| known.contains(&name.as_str()));
+        let has = |name: &str| query(request, name).is_some();
         let operation = match (request.method().as_str(), key.is_empty()) {
+            ("POST", false) if has("uploads") => "CreateMultipartUpload",
+            ("POST", false) if has("uploadId") => "CompleteMultipartUpload",
+            ("PUT", false) if has("uploadId") && has("partNumber") => "UploadPart",
             ("PUT", false) if plain => "PutObject",
             ("GET", false) if plain => "GetObject",
             ("HEAD", false) if plain => "HeadObject",

@@ -6,31 +6,22 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use bytes::Bytes;
-use calls::hex;
 use http::{Method, Request, Response, StatusCode};
-use jiff::Timestamp;
-use md5::{Digest, Md5};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use soap::escaped;
 
-use crate::aws_request::{AwsRequest, header, query};
-use crate::chunked::body_of;
+use crate::aws_request::{AwsRequest, query};
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
-use crate::{disk, held};
+use crate::held;
+
+mod object;
+mod uploads;
+
+use object::{Object, Objects, StoredBody, read_file, with_headers};
 
 /// Most keys in one answer to ListObjectsV2. AWS's figure.
 const KEYS_MAX: usize = 1000;
-
-/// Headers that are the object's own, and come back with it.
-const KEPT_HEADERS: [&str; 4] = [
-    "content-type",
-    "cache-control",
-    "content-disposition",
-    "content-language",
-];
 
 /// Headers that ask for what is not built here.
 const REFUSED_HEADERS: [&str; 4] = ["range", "if-match", "if-modified-since", "x-amz-tagging"];
@@ -44,31 +35,8 @@ pub struct S3 {
 
 #[derive(Debug, Default)]
 struct Store {
-    buckets: BTreeMap<String, BTreeMap<String, Object>>,
+    buckets: BTreeMap<String, Objects>,
     folder: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug)]
-struct Object {
-    about: ObjectHead,
-    body: StoredBody,
-}
-
-#[derive(Clone, Debug)]
-enum StoredBody {
-    Here(Bytes),
-    /// In this file, behind its first line.
-    File(PathBuf),
-}
-
-/// The first line of an object's file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct ObjectHead {
-    key: String,
-    size: usize,
-    etag: String,
-    modified_at: Timestamp,
-    headers: Vec<(String, String)>,
 }
 
 impl S3 {
@@ -127,7 +95,10 @@ impl S3 {
         store
             .buckets
             .get(bucket)
-            .map(|objects| objects.keys().cloned().collect())
+            .map(|objects| {
+                let keys = objects.keys().filter(|key| !uploads::is_hidden(key));
+                keys.cloned().collect()
+            })
             .unwrap_or_default()
     }
 
@@ -171,125 +142,30 @@ impl S3 {
             })?;
         match aws_request.operation.as_str() {
             "PutObject" => {
-                let object = self.object_from(aws_request, request, objects)?;
-                let object = match folder {
-                    Some(folder) => object.into_file(&folder)?,
-                    None => object,
-                };
-                let etag = object.about.etag.clone();
-                objects.insert(aws_request.key.clone(), object);
+                let object = Object::of_request(aws_request, request, objects, self.clock.now())?;
+                let key = aws_request.key.clone();
+                let etag = object::put(key, object, objects, folder.as_deref())?;
                 Ok(with_headers(&[("etag".to_owned(), etag)], Bytes::new()))
             }
             "GetObject" | "HeadObject" => found(objects, aws_request, request),
             "DeleteObject" => {
-                if let Some(Object {
-                    body: StoredBody::File(path),
-                    ..
-                }) = objects.remove(&aws_request.key)
-                {
-                    std::fs::remove_file(path).map_err(broken_disk)?;
-                }
+                object::remove(&aws_request.key, objects)?;
                 let mut response = Response::new(Bytes::new());
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 Ok(response)
+            }
+            "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => {
+                let now = self.clock.now();
+                uploads::answer(aws_request, request, objects, folder.as_deref(), now)
             }
             "ListObjectsV2" => Ok(listed(objects, aws_request, request)),
             other => Err(WireFailure::not_built(format!("S3 {other}"))),
         }
     }
-
-    fn object_from(
-        &self,
-        aws_request: &AwsRequest,
-        request: &Request<Bytes>,
-        objects: &BTreeMap<String, Object>,
-    ) -> Result<Object, WireFailure> {
-        match header(request, "if-none-match") {
-            Some("*") if objects.contains_key(&aws_request.key) => {
-                let message = "At least one of the pre-conditions you specified did not hold";
-                return Err(WireFailure::new(412, "PreconditionFailed", message));
-            }
-            Some("*") | None => {}
-            Some(_) => return Err(WireFailure::not_built("IfNoneMatch other than *")),
-        }
-        let body = body_of(request).ok_or_else(|| {
-            WireFailure::new(
-                400,
-                "IncompleteBody",
-                "The request body terminated unexpectedly",
-            )
-        })?;
-        let kept = request.headers().iter().filter(|(name, _)| {
-            KEPT_HEADERS.contains(&name.as_str()) || name.as_str().starts_with("x-amz-meta-")
-        });
-        let mut headers: Vec<_> = kept
-            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-            .collect();
-        let encoding = header(request, "content-encoding").unwrap_or_default();
-        let encodings: Vec<_> = encoding
-            .split(',')
-            .map(str::trim)
-            .filter(|encoding| !encoding.is_empty() && *encoding != "aws-chunked")
-            .collect();
-        if !encodings.is_empty() {
-            headers.push(("content-encoding".to_owned(), encodings.join(", ")));
-        }
-        let about = ObjectHead {
-            key: aws_request.key.clone(),
-            size: body.len(),
-            etag: format!("\"{}\"", hex(&Md5::digest(&body))),
-            modified_at: self.clock.now(),
-            headers,
-        };
-        Ok(Object {
-            about,
-            body: StoredBody::Here(body),
-        })
-    }
-}
-
-impl Object {
-    fn bytes(&self) -> Option<Bytes> {
-        match &self.body {
-            StoredBody::Here(bytes) => Some(bytes.clone()),
-            StoredBody::File(path) => Some(read_file(path)?.1),
-        }
-    }
-
-    /// On the disk when it returns: records in the tables point at what is here.
-    fn into_file(self, folder: &Path) -> Result<Self, WireFailure> {
-        let StoredBody::Here(bytes) = &self.body else {
-            return Ok(self);
-        };
-        // A key can be longer than a file's name, or hold anything.
-        let path = folder.join(hex(&Sha256::digest(self.about.key.as_bytes())));
-        let mut text =
-            serde_json::to_vec(&self.about).map_err(|error| broken_disk(error.into()))?;
-        text.push(b'\n');
-        text.extend_from_slice(bytes);
-        std::fs::create_dir_all(folder)
-            .and_then(|()| disk::replace(&path, &text))
-            .map_err(broken_disk)?;
-        Ok(Self {
-            about: self.about,
-            body: StoredBody::File(path),
-        })
-    }
-}
-
-fn read_file(path: &Path) -> Option<(ObjectHead, Bytes)> {
-    let content = Bytes::from(std::fs::read(path).ok()?);
-    let end = content.iter().position(|byte| *byte == b'\n')?;
-    let about = serde_json::from_slice(&content[..end]).ok()?;
-    Some((about, content.slice(end + 1..)))
-}
-
-fn broken_disk(error: std::io::Error) -> WireFailure {
-    WireFailure::new(500, "InternalError", error)
 }
 
 fn found(
-    objects: &BTreeMap<String, Object>,
+    objects: &Objects,
     aws_request: &AwsRequest,
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, WireFailure> {
@@ -312,7 +188,7 @@ fn found(
 }
 
 fn listed(
-    objects: &BTreeMap<String, Object>,
+    objects: &Objects,
     aws_request: &AwsRequest,
     request: &Request<Bytes>,
 ) -> Response<Bytes> {
@@ -322,7 +198,9 @@ fn listed(
     let max = max.unwrap_or(KEYS_MAX).min(KEYS_MAX);
     let after = after.unwrap_or_default();
     let mut wanted = objects.values().filter(|object| {
-        object.about.key.starts_with(&prefix) && (after.is_empty() || object.about.key > after)
+        !uploads::is_hidden(&object.about.key)
+            && object.about.key.starts_with(&prefix)
+            && (after.is_empty() || object.about.key > after)
     });
     let page: Vec<_> = wanted.by_ref().take(max).collect();
     let more = wanted.next().is_some();
@@ -362,15 +240,4 @@ fn listed(
         &[("content-type".to_owned(), "application/xml".to_owned())],
         Bytes::from(xml),
     )
-}
-
-fn with_headers(headers: &[(String, String)], body: Bytes) -> Response<Bytes> {
-    let mut response = Response::new(body);
-    for (name, value) in headers {
-        let name = http::HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, value.parse()) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::from_fn_with_state;
@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 
 use crate::admission::{Reach, admit, whole_body};
 use crate::callback_log::CallbackLog;
+use crate::names::BODIES_BUCKET;
 use crate::stack::Stack;
 use crate::warning_log::{self, WarningLog};
 use crate::{connections, event_source, overview, port};
@@ -62,6 +63,8 @@ pub async fn serve(
         .route("/_local/", get(page))
         .route("/_local", get(page))
         .route("/_local/mails", get(mails))
+        .route("/_local/bucket/", get(files))
+        .route("/_local/bucket/{*key}", get(file))
         .route("/_local/callbacks", get(callbacks).post(take_callback))
         .route("/_local/clock/advance", post(advance))
         .route("/_local/maintenance", post(maintenance))
@@ -101,6 +104,26 @@ async fn mails(State(site): State<Site>) -> Json<Value> {
 
 async fn callbacks(State(site): State<Site>) -> Json<Value> {
     Json(json!(site.callback_log.posted()))
+}
+
+/// The keys of the files that an extract has written.
+async fn files(State(site): State<Site>) -> Json<Value> {
+    let keys = site.stack.local.s3().keys(BODIES_BUCKET);
+    let is_file = |key: &String| key.starts_with("extract/");
+    Json(json!(keys.into_iter().filter(is_file).collect::<Vec<_>>()))
+}
+
+async fn file(State(site): State<Site>, Path(key): Path<String>) -> Response {
+    match site.stack.local.s3().object(BODIES_BUCKET, &key) {
+        Some(bytes) => {
+            let content_type = [(header::CONTENT_TYPE, "application/octet-stream")];
+            (content_type, bytes).into_response()
+        }
+        None => say(
+            StatusCode::NOT_FOUND,
+            "There is no such file; GET /_local/bucket/ lists them\n",
+        ),
+    }
 }
 
 /// A receiver for whoever has none: the callback log has it already.

@@ -169,7 +169,14 @@ impl Used {
             (Service::Scheduler, "(fired)") => prices::SCHEDULE_INVOCATION,
             (Service::Ses, "SendEmail") => prices::MAIL,
             (Service::S3, "GetObject" | "HeadObject") => prices::S3_READ,
-            (Service::S3, "PutObject" | "ListObjectsV2") => prices::S3_WRITE,
+            (
+                Service::S3,
+                "PutObject"
+                | "ListObjectsV2"
+                | "CreateMultipartUpload"
+                | "UploadPart"
+                | "CompleteMultipartUpload",
+            ) => prices::S3_WRITE,
             (Service::Kms, _) => prices::KMS_REQUEST,
             (
                 Service::DynamoDb

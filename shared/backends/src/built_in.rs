@@ -2,9 +2,12 @@
 //! chunk. A chunk is what one transaction holds.
 //!
 //! [`queued`] carries out a call that was kept, [`synchronous`] one whose caller waits, `cancel` takes
-//! back what has not started.
+//! back what has not started, `extract` writes the results of calls to a file.
 
 mod cancel;
+mod carried_out;
+mod extract;
+mod extract_rows;
 pub mod queued;
 pub mod synchronous;
 
@@ -108,7 +111,7 @@ fn accounts_of(overlay: &Overlay, request: &Request<'_>, object: &Element) -> Ve
 pub fn mails_in(results: &[UnitResult]) -> u32 {
     let of_unit = |result: &UnitResult| match result {
         UnitResult::Sends(sends) => sends.mails,
-        UnitResult::Whole(_) => 0,
+        UnitResult::Whole(_) | UnitResult::Progress(_) => 0,
     };
     results.iter().map(of_unit).sum()
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod encrypted_password;
+pub mod files;
 pub mod lanes;
 pub mod large_bodies;
 pub(crate) mod lazy_client;

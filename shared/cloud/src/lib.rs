@@ -51,6 +51,7 @@ pub struct Cloud {
     pub queues: aws::queues::Queues,
     pub schedules: aws::schedules::Schedules,
     pub large_bodies: aws::large_bodies::LargeBodies,
+    pub files: aws::files::Files,
     pub mail: aws::mail::MailService,
     pub callback: outbound::callback::Callback,
     pub receivers: outbound::receiver_health::ReceiverHealth,
@@ -116,6 +117,7 @@ impl Cloud {
             queues: aws::queues::Queues::new(aws::lean_clients::sqs(config), &settings),
             schedules: aws::schedules::Schedules::new(config, &settings, &region),
             large_bodies: aws::large_bodies::LargeBodies::new(config, &settings.bodies_bucket),
+            files: aws::files::Files::new(config, &settings.bodies_bucket),
             mail: aws::mail::MailService::new(
                 config,
                 &settings.mail_sender,

@@ -17,6 +17,7 @@ mod check;
 mod columns;
 mod context;
 mod data_extension_keys;
+mod extract_order;
 mod field;
 mod held;
 mod key;
@@ -41,12 +42,16 @@ mod verdict;
 pub use carry_out::{cancellation, carry_out, merge, missing, units};
 pub use check::{check, check_values};
 pub use context::account_of;
+pub use extract_order::{ASYNC_RESULTS, ASYNC_RESULTS_ID, ExtractOrder};
 pub use held::{definition_key, holds_mails};
 pub use key::KeyRange;
 pub use key::ObjectKey;
 pub use mail::MailOrder;
 pub use missing::Missing;
 pub use object_type::{CallView, Cancellation, ObjectType, Sending};
+pub use object_types::data_extract_activity::{
+    EXTRACT_REFUSED, extract_activity, extract_descriptions, extract_order, is_extract, task_number,
+};
 pub use object_types::mail_event::{Bounce, BounceKind, MailEvent, is_event, sent_event, track};
 pub use overlay::{Change, Overlay, Stored};
 pub use recipient::Recipient;

@@ -4,6 +4,7 @@
 
 pub(crate) mod data_extension;
 pub(crate) mod data_extension_object;
+pub(crate) mod data_extract_activity;
 pub(crate) mod kept;
 pub(crate) mod list;
 pub(crate) mod mail_event;

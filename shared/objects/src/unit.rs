@@ -53,6 +53,8 @@ pub enum UnitResult {
     Whole(Box<ObjectResult>),
     /// Some subscribers of a triggered send.
     Sends(Sends),
+    /// How far the server is with what it carries out itself, as it wrote it. The last one counts.
+    Progress(String),
 }
 
 /// What became of some subscribers of a triggered send.

@@ -49,6 +49,8 @@ pub struct Ended {
     /// SequenceCode, status, code and message.
     pub outcomes: Vec<String>,
     pub stored: Vec<String>,
+    /// The files that people fetch: their keys, and what is in them.
+    pub files: Vec<(String, String)>,
     /// `webhook-id` of each callback, and what it told.
     told: Vec<(String, String)>,
     mails: Vec<local::CapturedMail>,
@@ -213,6 +215,7 @@ async fn look_at(caller: &mut Story) -> Ended {
         ended,
         outcomes: lines,
         stored: caller.stored(),
+        files: files(caller),
         told,
         mails: caller.mails(),
         mail_states: caller.mail_states(),
@@ -221,6 +224,17 @@ async fn look_at(caller: &mut Story) -> Ended {
         first: 0,
         journal: Vec::new(),
     }
+}
+
+fn files(caller: &Story) -> Vec<(String, String)> {
+    let (s3, bucket) = (caller.local().s3(), local::names::BODIES_BUCKET);
+    let keys = s3.keys(bucket).into_iter();
+    let keys = keys.filter(|key| key.starts_with("extract/"));
+    let file = |key: String| {
+        let bytes = s3.object(bucket, &key).unwrap_or_default();
+        (key, String::from_utf8_lossy(&bytes).into_owned())
+    };
+    keys.map(file).collect()
 }
 
 impl Ended {

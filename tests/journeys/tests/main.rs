@@ -17,6 +17,7 @@ mod cost;
 mod cut;
 mod documents;
 mod doubles;
+mod extracts;
 mod first_attempts;
 mod idempotency;
 mod kept;

@@ -60,7 +60,7 @@ def asked_for(service, method, path, target, body):
             yield "SendEmail", json.loads(body)["FromEmailAddress"]
     elif service == "s3":
         bucket = urllib.parse.urlsplit(path).path.split("/")[1]
-        yield {"GET": "GetObject", "PUT": "PutObject", "HEAD": "GetObject"}.get(method, method), bucket
+        yield {"GET": "GetObject", "PUT": "PutObject", "POST": "PutObject", "HEAD": "GetObject"}.get(method, method), bucket
     else:
         yield target or method, path
 

@@ -5,20 +5,14 @@ use cloud::conversation::commit::End;
 use cloud::objects_table::{Chunk, READ_AHEAD};
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error, ReplyAction};
+use cloud::{Cloud, CommitError, Error};
 use jiff::Timestamp;
 use objects::{Overlay, Request, UnitResult};
 use soap::{ObjectResult, Operation};
 
+pub use super::carried_out::CarriedOut;
+use super::extract::ExtractRun;
 use super::{decide_chunk, mails_in, merged};
-
-/// How far a call was taken.
-pub enum CarriedOut {
-    /// Maintenance is on: nothing was done.
-    InMaintenance,
-    /// What is committed is the header, and what is owed to callers.
-    Committed(Box<ConversationRecord>, Vec<ReplyAction>),
-}
 
 /// Carries out a call from where it stands. Each chunk's effects are committed together with the
 /// progress, the last one's together with the outcome, so none of them happens twice. At the
@@ -43,6 +37,15 @@ pub async fn carry_out(
         request_id: &call.request_id,
         now,
     };
+    if objects::is_extract(call.method, request.objects) {
+        let run = ExtractRun {
+            cloud,
+            call,
+            request: &request,
+            deadline,
+        };
+        return Box::pin(run.carry_on(header, progress)).await;
+    }
     let units = objects::units(call.method, request.objects);
     let mut done = usize::try_from(progress.done_through)
         .unwrap_or(usize::MAX)

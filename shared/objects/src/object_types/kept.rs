@@ -16,7 +16,7 @@ Authentication Automation AutomationActivity AutomationActivityInstance Automati
 AutomationInstance AutomationInstances AutomationNotification AutomationTask \
 AutomationTaskInstance BaseMOKeyword Brand BrandTag BusinessRule BusinessUnit Campaign \
 Category Certificate ClickEvent ContactEvent ContentArea ContentValidation \
-DataExtensionTemplate DataExtractActivity DataFolder DeliveredEvent DeliveryProfile \
+DataExtensionTemplate DataFolder DeliveredEvent DeliveryProfile \
 DeprecatedEmailSendDefinition DoubleOptInMOKeyword Email EmailSendDefinition ExtractDefinition \
 ExtractDescription ExtractTemplate FileTransferActivity FileTransferLocation FileTrigger \
 FileTriggerTypeLastPull FilterActivity FilterDefinition ForwardedEmailEvent \
@@ -79,14 +79,14 @@ pub(crate) fn named(name: &str) -> Option<ObjectType> {
 }
 
 /// What names an object that has no key.
-const NAME_FIELD: &str = "Name";
+pub(crate) const NAME_FIELD: &str = "Name";
 
 fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
     let type_name = object.type_name.as_deref().unwrap_or_default();
     naming::check_named(intent, NAME_FIELD, no_key(type_name), object)
 }
 
-fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let type_name = context.type_name();
     context.fits()?;
     let [created, updated, deleted] = messages(type_name);
