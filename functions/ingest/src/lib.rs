@@ -3,13 +3,14 @@
 //! Read in this order: this file (which path leads where), [`exchange`] (one SOAP request, from its
 //! bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a call
 //! for later), [`at_once`] (a call for now), [`retrieve`] with its [`page`]s (looking at what there
-//! is), [`not_read`] (what was sent and counts for nothing), [`asked`], [`results`], [`result_message`] and [`request_state`] (what became of calls),
+//! is), [`not_read`] (what was sent and counts for nothing), [`forwarded`] (what is for a backend), [`asked`], [`results`], [`result_message`] and [`request_state`] (what became of calls),
 //! [`system`] (the service itself), [`tokens`] (access tokens), [`rest`] (what became of a call, as
 //! JSON), [`documents`] (WSDL and schema). [`gateway`] is what `main.rs` needs of API Gateway.
 
 pub mod accept;
 pub mod caller;
 pub mod documents;
+pub mod forwarded;
 pub mod gateway;
 pub mod http;
 pub mod not_read;

@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod aws;
+pub mod breakers;
 pub mod clock;
 pub mod conversation;
 pub mod due;
@@ -27,6 +28,7 @@ pub mod settings;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
+pub use breakers::KnownBreakers;
 pub use clock::Clock;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Error};
@@ -50,6 +52,9 @@ pub struct Cloud {
     pub mail: aws::mail::MailService,
     pub callback: outbound::callback::Callback,
     pub receivers: outbound::receiver_health::ReceiverHealth,
+    pub forwarding: outbound::forward::Forwarding,
+    pub backend_tokens: outbound::forward::BackendTokens,
+    pub known_breakers: KnownBreakers,
     pub shards: due::Shards,
 }
 
@@ -64,6 +69,7 @@ impl Cloud {
             &settings.mail_sender,
             aws::mail::Connections::New,
         );
+        let forwarding = outbound::forward::Forwarding::guarded(settings.allow_http_callbacks);
         let cloud = Self::new(
             settings,
             &config,
@@ -71,7 +77,11 @@ impl Cloud {
             Clock::system(),
             Random::system(),
         );
-        Ok(Self { mail, ..cloud })
+        Ok(Self {
+            mail,
+            forwarding,
+            ..cloud
+        })
     }
 
     /// For the functions that post callbacks: what they are posted with is made at its start, while
@@ -117,11 +127,14 @@ impl Cloud {
                 aws::mail::Connections::Configured,
             ),
             callback: outbound::callback::Callback::new(
-                callbacks,
+                callbacks.clone(),
                 settings.allow_http_callbacks,
                 settings.own_hosts.clone(),
             ),
             receivers: outbound::receiver_health::ReceiverHealth::default(),
+            forwarding: outbound::forward::Forwarding::through(callbacks),
+            backend_tokens: outbound::forward::BackendTokens::default(),
+            known_breakers: KnownBreakers::default(),
             shards: due::Shards::default(),
             clock,
             random,

@@ -252,7 +252,7 @@ impl ReplyRecord {
             version: header.version,
             due: match header.conversation.due {
                 Due::At(at) => Some(at),
-                Due::Parked(_) | Due::Never => None,
+                Due::Parked(_) | Due::Held(_) | Due::Never => None,
             },
             reply,
             kept: ReplyLocation::InHeader(Box::new(header)),
@@ -342,6 +342,7 @@ mod tests {
             priority: QueuePriority::Medium,
             phase: Phase::Ended(EndReason::Complete),
             due: Due::Never,
+            waits_for: None,
             queue_place: None,
         }
     }
