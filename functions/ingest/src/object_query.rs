@@ -1,7 +1,10 @@
-//! What a Retrieve asks about calls: which results, of which ids.
+//! What a Retrieve asks about calls: which results, of which ids or of which time.
 
 use std::collections::BTreeSet;
 
+use calls::AccountId;
+use cloud::read::conversation_list::{ConversationFilter, ListOrder, ListQuery, LookBack};
+use jiff::{SignedDuration, Timestamp};
 use objects::{CallRecord, RetrieveError};
 use soap::{Filter, RetrieveRequest};
 
@@ -38,15 +41,41 @@ impl ResultKind {
     }
 }
 
+/// How long before the first CreatedDate of results a call may have been taken in that is looked for
+/// by time. Those that waited longer are found by their ids, or as AsyncRequestResult by the time of
+/// their arrival.
+const ENDED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// Results tell times in milliseconds, and may be asked for by the second.
+const SPREAD: SignedDuration = SignedDuration::from_secs(1);
+
+impl ResultKind {
+    /// The conversations that calls of a time may belong to. A request is created when it arrives, its
+    /// results when it ends.
+    pub fn list_query(self, account: &AccountId, range: CreatedRange) -> ListQuery {
+        let ended_within = match self {
+            Self::Request => SignedDuration::ZERO,
+            Self::Message | Self::Item => ENDED_WITHIN,
+        };
+        let to = range.to.and_then(|to| to.checked_add(SPREAD).ok());
+        ListQuery {
+            account: account.clone(),
+            from: range.from.checked_sub(SPREAD).unwrap_or(Timestamp::MIN),
+            to: to.unwrap_or(Timestamp::MAX),
+            look_back: LookBack::CallsAnd(ended_within),
+            order: ListOrder::OldestFirst,
+            filter: ConversationFilter::default(),
+        }
+    }
+}
+
 /// The two names of an id: the results' own, and the one that every object has.
 const OF_CALLS: [&str; 2] = ["RequestID", "ObjectID"];
 const OF_CONVERSATIONS: [&str; 2] = ["ConversationID", "CustomerKey"];
 
-/// The ids that a filter asks for, each once.
+/// The calls that a filter asks for.
 pub struct ObjectQuery {
-    pub ids: Vec<String>,
-    /// Whether they name conversations.
-    pub by_conversation: bool,
+    pub subjects: Subjects,
     /// Whether conversations are named at all, beside the calls or by themselves.
     pub names_conversations: bool,
     /// With RequestIDs as we make them, whatever blanks a client puts around them. The names of
@@ -54,19 +83,39 @@ pub struct ObjectQuery {
     pub filter: Filter,
 }
 
+/// Which calls those are.
+pub enum Subjects {
+    /// Those of these RequestIDs, each once.
+    Calls(Vec<String>),
+    /// Those of the conversations of these ConversationIDs, each once.
+    Conversations(Vec<String>),
+    /// Those of a time, whatever their ids.
+    Created(CreatedRange),
+}
+
+/// What a filter says of CreatedDate: at least from when on.
+#[derive(Clone, Copy)]
+pub struct CreatedRange {
+    pub from: Timestamp,
+    pub to: Option<Timestamp>,
+}
+
 impl ObjectQuery {
     pub fn of(request: &RetrieveRequest) -> Option<Self> {
         let filter = request.filter.clone()?.trimming(&OF_CALLS);
         let named = |names: [&str; 2]| names.into_iter().find_map(|name| filter.equals(name));
         let (calls, conversations) = (named(OF_CALLS), named(OF_CONVERSATIONS));
-        let ids = match (calls, conversations) {
-            (Some(ids), _) => once(ids.iter().map(|id| id.to_lowercase())),
-            (None, Some(ids)) => once(ids.iter().cloned()),
-            (None, None) => return None,
+        let subjects = match (calls, conversations) {
+            (Some(ids), _) => Subjects::Calls(once(ids.iter().map(|id| id.to_lowercase()))),
+            (None, Some(ids)) => Subjects::Conversations(once(ids.iter().cloned())),
+            (None, None) => {
+                let created = filter.time_range("CreatedDate");
+                let (from, to) = (created.from?, created.to);
+                Subjects::Created(CreatedRange { from, to })
+            }
         };
         Some(Self {
-            ids,
-            by_conversation: calls.is_none(),
+            subjects,
             names_conversations: conversations.is_some(),
             filter,
         })

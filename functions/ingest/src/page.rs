@@ -2,6 +2,7 @@
 //! where the next page begins.
 
 use calls::{AccountId, RequestId};
+use cloud::read::conversation_list::ListCursor;
 use cloud::{Cloud, Error};
 use serde::{Deserialize, Serialize};
 use soap::{Element, Operation, PAYLOAD_BYTES_MAX, RetrieveRequest};
@@ -57,7 +58,7 @@ impl Page {
 /// Where a Retrieve goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Stored objects: of which of the accounts asked for.
+    /// Stored objects, calls of a time: of which of the accounts asked for.
     #[serde(default)]
     pub account: usize,
     /// The last key that was looked at to its end.
@@ -74,6 +75,9 @@ pub struct Cursor {
     /// Which object of a call, or of what is stored at a key.
     #[serde(default)]
     pub object: usize,
+    /// Calls of a time: behind which conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ListCursor>,
 }
 
 /// What is kept between two pages.

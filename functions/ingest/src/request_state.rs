@@ -1,6 +1,7 @@
 //! The state of one call, at any moment after it was accepted.
 
-use calls::{Call, Phase, SequenceCode};
+use calls::{Call, SequenceCode};
+use cloud::read::state::state_of_call;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::records::outcome_record::OutcomeRecord;
 use jiff::Timestamp;
@@ -20,10 +21,12 @@ pub fn element(
         .conversation_id
         .as_ref()
         .map_or(call.request_id.0.as_str(), |id| id.as_str());
-    let status = state(header, sequence, call, record, now)?;
+    // A call that was kept and never answered may be older than what it was taken into.
+    let arrived_at = call.arrived_at.max(header.opened_at);
+    let status = state_of_call(header, sequence, call, record, now)?;
     let mut state = Element::new("Results")
         .typed("AsyncRequestResult")
-        .with(Element::of("CreatedDate", write_date_time(call.arrived_at)))
+        .with(Element::of("CreatedDate", write_date_time(arrived_at)))
         .with(Element::of("ObjectID", &call.request_id.0))
         .with(Element::of("CustomerKey", conversation_id))
         .with(Element::of("RequestID", &call.request_id.0))
@@ -38,40 +41,4 @@ pub fn element(
         ]);
     }
     Some(state)
-}
-
-/// AsyncRequestResult.Status; `None`: how the call ended is kept no longer.
-pub fn state(
-    header: &ConversationRecord,
-    sequence: SequenceCode,
-    call: &Call,
-    record: Option<&OutcomeRecord>,
-    now: Timestamp,
-) -> Option<&'static str> {
-    match record {
-        Some(record) => Some(record.outcome.state()),
-        None => state_without_outcome(header, sequence, call, now),
-    }
-}
-
-/// The same of a call that has not ended, or ended too long ago.
-fn state_without_outcome(
-    header: &ConversationRecord,
-    sequence: SequenceCode,
-    call: &Call,
-    now: Timestamp,
-) -> Option<&'static str> {
-    match &header.conversation.phase {
-        Phase::Gathering => Some("Gathering"),
-        // A call outlives its outcome by half a year, and its turn is over.
-        Phase::Running(progress) if sequence < progress.next => None,
-        Phase::Running(progress) if progress.next == sequence && progress.done_through > 0 => {
-            Some("Processing")
-        }
-        Phase::Running(_) if call.options.scheduled_time.is_some_and(|at| at > now) => {
-            Some("Scheduled")
-        }
-        Phase::Running(_) => Some("Queued"),
-        Phase::Closing { .. } | Phase::Ended(_) => None,
-    }
 }

@@ -5,15 +5,16 @@
 
 use calls::{Call, Ended, OverallStatus, RequestId};
 use cloud::accounts::{Caller, TokenFound};
+use cloud::read::state::state_of_call;
 use cloud::records::outcome_record::OutcomeRecord;
 use cloud::{Cloud, Error};
 use serde_json::{Value, json};
 use soap::{ObjectResult, write_date_time};
 use tracing::error;
 
+use crate::caller;
 use crate::http::{Request, Response};
 use crate::page::RESULTS_MAX;
-use crate::{caller, request_state};
 
 /// Results in a page, unless asked for otherwise. The original's figure.
 const PAGE_SIZE: usize = 50;
@@ -76,7 +77,7 @@ async fn look(
     let sequence = found.call.place.sequence();
     let record = cloud.outcome(&found.header, sequence, now).await?;
     let record = record.or_else(|| OutcomeRecord::to_be_written(&found.header, &found.call));
-    let state = request_state::state(&found.header, sequence, &found.call, record.as_ref(), now);
+    let state = state_of_call(&found.header, sequence, &found.call, record.as_ref(), now);
     let Some(state) = state else {
         return Ok(unknown(cloud, request_id));
     };

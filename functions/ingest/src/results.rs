@@ -1,5 +1,5 @@
-//! What became of calls: ResultMessage, ResultItem and AsyncRequestResult, by RequestID or
-//! ConversationID.
+//! What became of calls: ResultMessage, ResultItem and AsyncRequestResult, by RequestID,
+//! ConversationID or time.
 
 use calls::{AccountId, Phase, RequestId, SequenceCode};
 use cloud::records::call_record::CallRecord;
@@ -8,14 +8,17 @@ use cloud::records::outcome_record::{OutcomeRecord, Results};
 use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
-use crate::object_query::{ObjectQuery, ResultKind};
+use crate::object_query::{CreatedRange, ObjectQuery, ResultKind, Subjects};
 use crate::page::{Cursor, Page};
 use crate::request_state;
 use crate::result_message;
-use crate::retrieve::Looked;
+use crate::retrieve::{LOOK_MAX, Looked};
 
 /// Records that are read in one request.
 const READ_AT_ONCE: i32 = 250;
+
+/// Conversations that are listed in one go.
+const LISTED_AT_ONCE: usize = 100;
 
 /// Looks at the calls asked for. An id that was never seen gives nothing.
 pub async fn look(
@@ -23,7 +26,7 @@ pub async fn look(
     accounts: &[AccountId],
     kind: ResultKind,
     request: &RetrieveRequest,
-    mut cursor: Cursor,
+    cursor: Cursor,
     size: usize,
 ) -> Result<Looked, Error> {
     if let Err(refused) = kind.check_properties(request) {
@@ -31,7 +34,8 @@ pub async fn look(
     }
     let Some(asked) = ObjectQuery::of(request) else {
         return Ok(Err(format!(
-            "{} is retrieved by a filter with RequestID or ConversationID equals or IN",
+            "{} is retrieved by a filter with RequestID or ConversationID equals or IN, or with the \
+             CreatedDate from which on it is looked for",
             request.object_type
         )));
     };
@@ -43,16 +47,12 @@ pub async fn look(
         asked: &asked,
     };
     let mut page = Page::of(size);
-    while let Some(id) = asked.ids.get(cursor.id) {
-        if !looking.take_id(id, &mut cursor, &mut page).await? {
-            page.next = Some(cursor);
-            break;
+    page.next = match &asked.subjects {
+        Subjects::Calls(ids) | Subjects::Conversations(ids) => {
+            looking.take_ids(ids, cursor, &mut page).await?
         }
-        cursor = Cursor {
-            id: cursor.id + 1,
-            ..Cursor::default()
-        };
-    }
+        Subjects::Created(range) => looking.take_created(*range, cursor, &mut page).await?,
+    };
     Ok(Ok(page))
 }
 
@@ -73,19 +73,83 @@ struct CallEntry {
 }
 
 impl Looking<'_> {
-    /// `false`: the page is full, and the cursor says where to go on.
-    async fn take_id(&self, id: &str, cursor: &mut Cursor, page: &mut Page) -> Result<bool, Error> {
-        let Some((header, only)) = self.find(id).await? else {
-            return Ok(true);
-        };
+    /// Where to go on, if the page does not take all.
+    async fn take_ids(
+        &self,
+        ids: &[String],
+        mut cursor: Cursor,
+        page: &mut Page,
+    ) -> Result<Option<Cursor>, Error> {
+        while let Some(id) = ids.get(cursor.id) {
+            if let Some((header, only)) = self.find(id).await?
+                && !self.take_calls(&header, only, &mut cursor, page).await?
+            {
+                return Ok(Some(cursor));
+            }
+            cursor = Cursor {
+                id: cursor.id + 1,
+                ..Cursor::default()
+            };
+        }
+        Ok(None)
+    }
+
+    /// The same for what was created in a time, account after account, oldest first.
+    async fn take_created(
+        &self,
+        range: CreatedRange,
+        mut cursor: Cursor,
+        page: &mut Page,
+    ) -> Result<Option<Cursor>, Error> {
+        let began = self.cloud.now();
+        while let Some(account) = self.accounts.get(cursor.account) {
+            let query = self.kind.list_query(account, range);
+            loop {
+                let from = cursor.listed.clone().unwrap_or_default();
+                let list = self.cloud.conversation_list();
+                let listed = list.page(&query, from, LISTED_AT_ONCE).await?;
+                for conversation in listed.conversations {
+                    let header = conversation.record;
+                    if !self.take_calls(&header, None, &mut cursor, page).await? {
+                        return Ok(Some(cursor));
+                    }
+                    cursor = Cursor {
+                        account: cursor.account,
+                        listed: Some(conversation.behind),
+                        ..Cursor::default()
+                    };
+                }
+                let Some(next) = listed.next else { break };
+                cursor.listed = Some(next);
+                if self.cloud.now().duration_since(began) > LOOK_MAX {
+                    return Ok(Some(cursor));
+                }
+            }
+            cursor = Cursor {
+                account: cursor.account + 1,
+                ..Cursor::default()
+            };
+        }
+        Ok(None)
+    }
+
+    /// Takes the calls of a conversation, or one of them, from where the cursor is on. `false`: the
+    /// page is full, and the cursor says where to go on.
+    async fn take_calls(
+        &self,
+        header: &ConversationRecord,
+        only: Option<SequenceCode>,
+        cursor: &mut Cursor,
+        page: &mut Page,
+    ) -> Result<bool, Error> {
         loop {
             let first = SequenceCode::new(cursor.sequence).unwrap_or(SequenceCode::FIRST);
             let (entries, rest) = self
-                .entries(&header, only.unwrap_or(first), only.is_some())
+                .entries(header, only.unwrap_or(first), only.is_some())
                 .await?;
             for (sequence, entry) in entries {
                 cursor.sequence = sequence.get();
-                let elements = self.elements(&header, sequence, entry).await?;
+                let elements = self.elements(header, sequence, entry).await?;
                 if !self.take(elements, cursor, page) {
                     return Ok(false);
                 }
@@ -104,7 +168,7 @@ impl Looking<'_> {
         id: &str,
     ) -> Result<Option<(ConversationRecord, Option<SequenceCode>)>, Error> {
         for account in self.accounts {
-            if self.asked.by_conversation {
+            if matches!(self.asked.subjects, Subjects::Conversations(_)) {
                 if let Some(header) = self.cloud.conversation_named(account, id).await? {
                     return Ok(Some((header, None)));
                 }

@@ -17,7 +17,7 @@ use crate::results;
 const READ_AT_ONCE: i32 = 500;
 
 /// Longest look through a partition: the front door waits 30 s. What is found by then is a page.
-const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
+pub(crate) const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
 
 /// A page, or the original's words for why there is none.
 pub type Looked = Result<Page, String>;

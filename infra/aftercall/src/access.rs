@@ -5,6 +5,7 @@ use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
 use cloud::accounts::Accounts;
 use cloud::aws::stack;
+use cloud::read::conversation_list::ConversationList;
 use cloud::records::mail_list::MailList;
 use url::{Host, Url};
 
@@ -40,14 +41,24 @@ impl Access {
 
 pub(crate) async fn mails(arguments: &Arguments) -> Result<MailList, Failure> {
     let config = config(arguments).await?;
+    let name = calls_table(arguments, &config).await?;
+    Ok(MailList::in_table(&config, &name))
+}
+
+pub(crate) async fn conversations(arguments: &Arguments) -> Result<ConversationList, Failure> {
+    let config = config(arguments).await?;
+    let name = calls_table(arguments, &config).await?;
+    Ok(ConversationList::in_table(&config, &name))
+}
+
+async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, Failure> {
     let table = Wanted {
         named: arguments.calls_table.as_deref(),
         option: "--calls-table",
         logical_id: stack::CALLS,
         local: stack::LOCAL_CALLS,
     };
-    let name = table.name(arguments, &config).await?;
-    Ok(MailList::in_table(&config, &name))
+    table.name(arguments, config).await
 }
 
 async fn config(arguments: &Arguments) -> Result<SdkConfig, Failure> {

@@ -157,11 +157,7 @@ async fn set_rate(
     rate: &str,
 ) -> Result<Output, Failure> {
     let rate = queue_rate(rate)?;
-    let priority = match priority {
-        Priority::High => QueuePriority::High,
-        Priority::Medium => QueuePriority::Medium,
-        Priority::Low => QueuePriority::Low,
-    };
+    let priority = QueuePriority::from(priority);
     change(access, id, |account| {
         match rate {
             Some(rate) => account.queue.rates.insert(priority, rate),

@@ -1,7 +1,10 @@
 //! What may be said on the command line. Options of the whole command stand before the noun.
 
+use calls::QueuePriority;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::output::Format;
 
@@ -13,6 +16,8 @@ Examples:
   aftercall --stack aftercall accounts order 7001 received
   aftercall --stack aftercall accounts rate 7001 low 30/minute
   aftercall --stack aftercall accounts backend 7001 marketing-cloud
+  aftercall --stack aftercall calls list 7001 --day 2026-11-28 --state failed
+  aftercall --stack aftercall --output json calls show 7001 order-1
   aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
@@ -58,6 +63,9 @@ pub(crate) enum Noun {
     /// Backends that the calls of accounts are forwarded to
     #[command(subcommand)]
     Backends(BackendVerb),
+    /// Calls that were queued, by account and day
+    #[command(subcommand)]
+    Calls(CallVerb),
     /// Triggered mails, by what became of them
     #[command(subcommand)]
     Mails(MailVerb),
@@ -236,6 +244,63 @@ pub(crate) enum ClientVerb {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum CallVerb {
+    /// An account's conversations (a call outside any is one of its own), newest first
+    List(CallList),
+    /// One conversation with its calls
+    Show {
+        account: String,
+        /// Its ConversationID, or the RequestID of one of its calls
+        id: String,
+        /// Most calls that are shown
+        #[arg(long, value_name = "N", default_value_t = 1_000)]
+        limit: usize,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallList {
+    pub(crate) account: String,
+    /// The day (UTC) on which they were opened; today, if nothing is said
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
+    pub(crate) day: Option<Date>,
+    /// Not opened before this time, 2026-11-28T10:00:00Z say
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+    /// Not opened after this time; now, if nothing is said
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) to: Option<Timestamp>,
+    /// Only those that stand so; may be said several times
+    #[arg(long, value_enum)]
+    pub(crate) state: Vec<StateArgument>,
+    #[arg(long, value_enum)]
+    pub(crate) priority: Option<Priority>,
+    /// Only those whose ConversationID begins so
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prefix: Option<String>,
+    /// Most that are listed
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateArgument {
+    /// Not all of its calls are there
+    Gathering,
+    /// Being carried out, or waiting for its time
+    Running,
+    /// Waiting for the end of maintenance
+    Parked,
+    Complete,
+    Failed,
+    /// More than five minutes passed between two of its calls
+    TimedOut,
+    /// A part broke the contract
+    Invalidated,
+    Cancelled,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum MailVerb {
     /// Those in one state, out of the whole table of calls
     List {
@@ -282,6 +347,16 @@ pub(crate) enum Switch {
     Show,
 }
 
+impl From<Priority> for QueuePriority {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::High => Self::High,
+            Priority::Medium => Self::Medium,
+            Priority::Low => Self::Low,
+        }
+    }
+}
+
 impl OnOff {
     pub(crate) fn is_on(self) -> bool {
         self == Self::On
@@ -299,6 +374,7 @@ impl Noun {
             Self::Accounts(_)
             | Self::Backends(_)
             | Self::Clients(_)
+            | Self::Calls(_)
             | Self::Mails(_)
             | Self::Maintenance { .. }
             | Self::Unpack { .. } => None,

@@ -2,7 +2,7 @@
 //! `aftercall --endpoint http://127.0.0.1:8080 accounts create 7001 "Shop"`.
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
-//! [`accounts`], [`backends`], [`logins`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
+//! [`accounts`], [`backends`], [`logins`], [`conversations`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
 //! users, which are encrypted with the stack's KMS key, and the secrets that sign callbacks.
@@ -12,6 +12,7 @@ mod access;
 mod accounts;
 mod arguments;
 mod backends;
+mod conversations;
 mod failure;
 mod logins;
 mod mails;
@@ -52,6 +53,10 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, Failure> {
     if let Noun::Mails(verb) = &arguments.noun {
         return mails::carry_out(&access::mails(arguments).await?, verb).await;
     }
+    if let Noun::Calls(verb) = &arguments.noun {
+        let list = access::conversations(arguments).await?;
+        return conversations::carry_out(&list, &Clock::system(), verb).await;
+    }
     let access = Access::open(arguments, arguments.noun.password_key()).await?;
     let (random, clock) = (Random::system(), Clock::system());
     match &arguments.noun {
@@ -61,7 +66,7 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, Failure> {
         Noun::Backends(verb) => backends::carry_out(&access, verb).await,
         Noun::Maintenance { switch } => maintenance(&access, *switch).await,
         // Answered above: they need another table, or none.
-        Noun::Mails(_) | Noun::Unpack { .. } => Ok(Output::Text(String::new())),
+        Noun::Calls(_) | Noun::Mails(_) | Noun::Unpack { .. } => Ok(Output::Text(String::new())),
     }
 }
 

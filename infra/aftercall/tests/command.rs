@@ -1,5 +1,7 @@
 //! The command as a script uses it: a process of its own, beside a local server.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Output};
 
 use aws_smithy_types::retry::RetryConfig;
@@ -245,4 +247,100 @@ fn a_secret_on_the_command_line_is_for_local_servers_only() {
         help.contains("Examples:") && help.contains("Exit codes:"),
         "{help}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_listed_by_account_and_day_and_shown_with_what_became_of_them() {
+    let server = Server::start().await;
+    let send = async |conversation: &str, sequence: u32, method: &str, key: &str| {
+        let options = match conversation {
+            "" => String::new(),
+            id => format!(
+                "<ConversationID>{id}</ConversationID><SequenceCode>{sequence}</SequenceCode><CallsInConversation>2</CallsInConversation>"
+            ),
+        };
+        let body = format!(
+            r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:w="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Header><w:Security><w:UsernameToken><w:Username>local</w:Username><w:Password>local</w:Password></w:UsernameToken></w:Security></s:Header><s:Body><{method}Request xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options><RequestType>Asynchronous</RequestType>{options}</Options><Objects xsi:type="Subscriber"><SubscriberKey>{key}</SubscriberKey><EmailAddress>{key}@example.com</EmailAddress></Objects></{method}Request></s:Body></s:Envelope>"#
+        );
+        post(&server.url, &body).await
+    };
+    for (conversation, sequence, method, key) in [
+        ("order-1", 1, "Delete", "nobody"),
+        ("order-1", 2, "Create", "bob"),
+        ("other-1", 1, "Create", "cid"),
+        ("", 1, "Create", "ann"),
+    ] {
+        let answer = send(conversation, sequence, method, key).await;
+        assert!(answer.contains("<OverallStatus>OK"), "{answer}");
+    }
+    let mut left = 100;
+    while server.says("calls list local --state complete").await == Value::Array(Vec::new())
+        || server.says("calls list local --state failed").await == Value::Array(Vec::new())
+    {
+        left -= 1;
+        assert!(left > 0, "they are carried out");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let names = |list: &Value| -> Vec<String> {
+        let list = list.as_array().into_iter().flatten();
+        list.map(|it| it["conversation"].as_str().unwrap_or("-").to_owned())
+            .collect()
+    };
+    let all = server.says("calls list local").await;
+    assert_eq!(
+        names(&all),
+        ["-", "other-1", "order-1"],
+        "newest first: {all}"
+    );
+    let failed = server.says("calls list local --state failed").await;
+    assert_eq!(names(&failed), ["order-1"]);
+    let gathering = server.says("calls list local --prefix other").await;
+    assert_eq!(gathering[0]["state"], "gathering");
+    assert_eq!(
+        names(&server.says("calls list local --limit 1").await).len(),
+        1
+    );
+    assert_eq!(
+        names(&server.says("calls list local --priority low").await).len(),
+        0
+    );
+    assert_eq!(
+        names(&server.says("calls list local --day 2026-01-01").await).len(),
+        0
+    );
+    assert_eq!(names(&server.says("calls list nobody").await).len(), 0);
+
+    let shown = server.says("calls show local order-1").await;
+    let told: Vec<_> = ["state", "code"]
+        .iter()
+        .flat_map(|name| [&shown[0][*name], &shown[1][*name]])
+        .collect();
+    assert_eq!(told[..2], ["Error", "NotProcessed"], "{shown}");
+    let request = shown[1]["request"].as_str().unwrap_or_default();
+    let by_request = server.says(&format!("calls show local {request}")).await;
+    assert_eq!(by_request, shown, "a call shows its conversation");
+    server
+        .refuses("calls show local nobody", 3, "no conversation")
+        .await;
+    server
+        .refuses("calls list local --day tomorrow", 2, "--day")
+        .await;
+}
+
+/// What a SOAP client posts, and what it is answered.
+async fn post(url: &str, envelope: &str) -> String {
+    let host = url.trim_start_matches("http://").to_owned();
+    let request = format!(
+        "POST /Service.asmx HTTP/1.0\r\nHost: {host}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{envelope}",
+        envelope.len()
+    );
+    let exchange = move || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(host)?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = tokio::task::spawn_blocking(exchange).await;
+    answer.expect("no panic").expect("an answer")
 }

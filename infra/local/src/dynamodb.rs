@@ -27,10 +27,9 @@ use crate::clock::LocalClock;
 use crate::disk::Disk;
 use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
-use crate::held;
-use crate::names::{CALLS_TABLE, DUE_INDEX};
 use crate::refused_write;
 use crate::usage::Usage;
+use crate::{held, product_tables};
 
 /// The tables. Clones share them.
 #[derive(Clone)]
@@ -172,34 +171,7 @@ impl DynamoDb {
 
     /// Creates one of the product's tables, unless it is there.
     pub(crate) fn create_product_table(&self, table: &str) -> anyhow::Result<()> {
-        let with_due_index = table == CALLS_TABLE;
-        let mut attributes = vec![
-            json!({ "AttributeName": "pk", "AttributeType": "S" }),
-            json!({ "AttributeName": "sk", "AttributeType": "S" }),
-        ];
-        if with_due_index {
-            attributes.push(json!({ "AttributeName": "due_shard", "AttributeType": "S" }));
-            attributes.push(json!({ "AttributeName": "due_at", "AttributeType": "N" }));
-        }
-        let mut request = json!({
-            "TableName": table,
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": attributes,
-            "KeySchema": [
-                { "AttributeName": "pk", "KeyType": "HASH" },
-                { "AttributeName": "sk", "KeyType": "RANGE" },
-            ],
-        });
-        if with_due_index {
-            request["GlobalSecondaryIndexes"] = json!([{
-                "IndexName": DUE_INDEX,
-                "KeySchema": [
-                    { "AttributeName": "due_shard", "KeyType": "HASH" },
-                    { "AttributeName": "due_at", "KeyType": "RANGE" },
-                ],
-                "Projection": { "ProjectionType": "KEYS_ONLY" },
-            }]);
-        }
+        let request = product_tables::definition(table);
         match self.engine.create_table(serde_json::from_value(request)?) {
             Ok(_) => {}
             Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),

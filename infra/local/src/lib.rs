@@ -32,6 +32,7 @@ pub mod names;
 mod overview;
 pub mod port;
 pub mod prices;
+mod product_tables;
 mod queue;
 mod refused_write;
 pub mod s3;

@@ -16,6 +16,9 @@ pub const TABLES: [&str; 3] = [CALLS_TABLE, OBJECTS_TABLE, ACCOUNTS_TABLE];
 /// The index of what must be looked at again.
 pub const DUE_INDEX: &str = "due";
 
+/// The index of conversations by account and time.
+pub const ACCOUNT_INDEX: &str = "account";
+
 pub const HIGH_QUEUE: &str = "aftercall-high.fifo";
 pub const MEDIUM_QUEUE: &str = "aftercall-medium.fifo";
 pub const LOW_QUEUE: &str = "aftercall-low.fifo";

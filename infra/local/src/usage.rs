@@ -8,6 +8,7 @@ use dynoxide::types::{CapacityDetail, ConsumedCapacity};
 use serde_json::Value;
 
 use crate::aws_request::Service;
+use crate::names::ACCOUNT_INDEX;
 use crate::{held, prices};
 
 /// SQS counts one request for each of these.
@@ -33,6 +34,8 @@ pub struct Used {
     pub requests: f64,
     pub table_writes: f64,
     pub index_writes: f64,
+    /// Of the index of conversations by account and time, which serves lists and no call.
+    pub list_writes: f64,
     pub table_reads: f64,
     pub index_reads: f64,
     /// What the service counts of its own: SQS requests of 64 KB, schedules fired, mails by
@@ -67,6 +70,9 @@ impl Usage {
         for one in consumed {
             let indexes = [&one.global_secondary_indexes, &one.local_secondary_indexes];
             let index: f64 = indexes.into_iter().flatten().map(units_of_all).sum();
+            let list = one.global_secondary_indexes.as_ref();
+            let list = list.and_then(|indexes| indexes.get(ACCOUNT_INDEX));
+            let list = list.map_or(0.0, |index| index.capacity_units);
             // A query of an index names the table without units of its own.
             let whole = one
                 .table
@@ -78,7 +84,8 @@ impl Usage {
                 used.index_reads += index;
             } else {
                 used.table_writes += whole;
-                used.index_writes += index;
+                used.index_writes += index - list;
+                used.list_writes += list;
             }
         }
         self.count(Service::DynamoDb, operation, used);
@@ -149,6 +156,7 @@ impl Used {
         self.requests += times * other.requests;
         self.table_writes += times * other.table_writes;
         self.index_writes += times * other.index_writes;
+        self.list_writes += times * other.list_writes;
         self.table_reads += times * other.table_reads;
         self.index_reads += times * other.index_reads;
         self.billed += times * other.billed;
@@ -205,7 +213,15 @@ impl Counts {
             .map(|((service, operation), used)| (*service, operation.as_str(), *used))
     }
 
-    /// Dollars for a million times this, at list prices in us-east-1.
+    /// Dollars of a million times this for being listed, which no call needs: beside the price of
+    /// the calls.
+    pub fn lists_per_million(&self) -> f64 {
+        self.operations()
+            .map(|(_, _, used)| prices::WRITE_UNIT * used.list_writes)
+            .sum()
+    }
+
+    /// Dollars for a million times this, at list prices in us-east-1, but for being listed.
     pub fn price_per_million(&self) -> f64 {
         let operations: f64 = self
             .operations()
@@ -280,6 +296,8 @@ impl fmt::Display for Counts {
         )?;
         line("Lambda invocations", self.invocations, prices::INVOCATION)?;
         line("Lambda GB-seconds", self.gb_seconds, prices::GB_SECOND)?;
+        let lists = self.lists_per_million();
+        writeln!(f, "{:<34}{lists:>60.3}", "lists, beside the rest")?;
         write!(f, "{:<34}{:>60.3}", "all", self.price_per_million())
     }
 }

@@ -3,7 +3,7 @@
 //! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
 //! condition expression there is), the records (`header`, `call_record`, `outcome_record`,
 //! `reply_record`, `mail_record`), [`arrival`] (a call comes
-//! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`due`] (what must be looked at again), [`queues`]
+//! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`due`] (what must be looked at again), `by_account` and [`read`] (what is listed), [`queues`]
 //! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
 //! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
 //! (what the operator makes of them), [`permits`] (how often) and [`maintenance`] (whether anything is carried out).
@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod aws;
 pub mod breakers;
+pub(crate) mod by_account;
 pub mod clock;
 pub mod conversation;
 pub mod due;
@@ -22,6 +23,7 @@ pub mod maintenance;
 pub mod objects_table;
 pub mod outbound;
 pub mod random;
+pub mod read;
 pub mod records;
 pub mod redelivery;
 pub mod settings;

@@ -43,6 +43,7 @@ mod schedule;
 mod security;
 mod shared_objects;
 mod time;
+mod time_range;
 mod validation;
 mod write;
 mod wsdl;
@@ -89,6 +90,7 @@ pub use retrieve::{RetrieveRequest, project, unknown_properties};
 pub use schedule::{ConfigureRequest, ScheduleRequest};
 pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
+pub use time_range::TimeRange;
 pub use validation::{Number, numbered};
 pub use wsdl::{fault_schema, wsdl};
 pub use xml::{

@@ -28,6 +28,7 @@ fn lines(counts: &Counts) -> Vec<String> {
             (used.requests, ""),
             (used.table_writes, " WRU"),
             (used.index_writes, " WRU of the index"),
+            (used.list_writes, " WRU of the lists"),
             (used.table_reads, " RRU"),
             (used.index_reads, " RRU of the index"),
         ];
@@ -98,7 +99,7 @@ async fn a_single_call_with_a_callback_costs_this() {
     println!("A single call with a callback\n{used}\n");
     let expected = [
         "DynamoDB BatchGetItem: 1, 1 RRU",
-        "DynamoDB PutItem: 2, 2 WRU, 2 WRU of the index",
+        "DynamoDB PutItem: 2, 2 WRU, 2 WRU of the index, 1 WRU of the lists",
         "DynamoDB Query: 1, 1 RRU",
         "DynamoDB TransactWriteItems: 1, 4 WRU",
         "SQS DeleteMessageBatch: 1",
@@ -151,7 +152,7 @@ async fn single_calls_with_callbacks_in_batches_of_ten_cost_this() {
     println!("A single call with a callback, in batches of ten\n{each}\n");
     let expected = [
         "DynamoDB BatchGetItem: 10, 10 RRU",
-        "DynamoDB PutItem: 20, 20 WRU, 20 WRU of the index",
+        "DynamoDB PutItem: 20, 20 WRU, 20 WRU of the index, 10 WRU of the lists",
         "DynamoDB Query: 10, 10 RRU",
         "DynamoDB TransactWriteItems: 10, 40 WRU",
         "SQS DeleteMessageBatch: 1",
@@ -171,7 +172,7 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
     let expected = [
         "DynamoDB BatchGetItem: 3, 3 RRU",
         "DynamoDB GetItem: 3, 3 RRU",
-        "DynamoDB PutItem: 12, 12 WRU, 4 WRU of the index",
+        "DynamoDB PutItem: 12, 12 WRU, 4 WRU of the index, 1 WRU of the lists",
         "DynamoDB Query: 1, 1 RRU",
         "DynamoDB TransactWriteItems: 3, 18 WRU, 4 WRU of the index",
         "SQS DeleteMessageBatch: 1",
@@ -179,6 +180,29 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
         "SQS SendMessage: 1",
     ];
     assert_eq!(lines(&used), expected);
+}
+
+/// A conversation is listed by account and time from its first call on, whatever becomes of it.
+#[tokio::test(start_paused = true)]
+async fn being_listed_costs_one_write_unit_for_a_conversation() {
+    let single = || call().creating(subscriber("ann")).calling_back(ADDRESS);
+    let three = (1..=3).map(|number| part("order-1", number, 3).calling_back(ADDRESS));
+    let fifty = (1..=50).map(|number| part("order-2", number, 50));
+    for (title, calls, conversations) in [
+        ("single calls", vec![single(), single(), single()], 3.0),
+        ("three calls", three.collect(), 1.0),
+        ("fifty calls", fifty.collect(), 1.0),
+    ] {
+        let used = used_by(calls).await;
+        println!(
+            "{title}: lists ${:.3} a million conversations",
+            used.lists_per_million()
+        );
+        let units = used.used_of(Service::DynamoDb).list_writes;
+        assert!((units - conversations).abs() < 1e-9, "{title}: {units}");
+        let price = conversations * local::prices::WRITE_UNIT;
+        assert!((used.lists_per_million() - price).abs() < 1e-9, "{title}");
+    }
 }
 
 /// A conversation of so many calls, without replies: what one of them uses.

@@ -13,6 +13,7 @@ from pathlib import Path
 NAMES = {
     "aftercall-calls": "CallsTable",
     "aftercall-calls/index/due": "CallsTable/index/due",
+    "aftercall-calls/index/account": "CallsTable/index/account",
     "aftercall-objects": "ObjectsTable",
     "aftercall-accounts": "AccountsTable",
     "aftercall-high.fifo": "HighQueue",
@@ -46,8 +47,9 @@ def names(resource):
     text = json.dumps(resource)
     if resource == "*":
         return "account"
-    if "/index/due" in text:
-        return "CallsTable/index/due"
+    for index in ("due", "account"):
+        if f"/index/{index}" in text:
+            return f"CallsTable/index/{index}"
     if "MailSender" in text:
         return "MailSender"
     if "ScheduleGroup" in text:

@@ -489,20 +489,23 @@ class Records(unittest.TestCase):
                 if "Fn::If" in resource:
                     condition, own, attached = resource["Fn::If"]
                     self.assertIn(f"${{Existing{condition.removeprefix('Makes')}}}", json.dumps(attached), role)
-                    for tail in ("/index/due", "/*"):
+                    for tail in ("/index/due", "/index/account", "/*"):
                         self.assertEqual(tail in json.dumps(own), tail in json.dumps(attached), (role, resource))
 
     @staticmethod
     def roles():
         return Roles().statements()
 
-    def test_the_due_index_is_the_only_one(self):
+    def test_there_are_two_indexes_of_keys(self):
         indexes = [
             (name, index["IndexName"], [it["AttributeName"] for it in index["KeySchema"]], index["Projection"])
             for name, table in TABLES.items()
             for index in table.get("GlobalSecondaryIndexes", [])
         ]
-        self.assertEqual([("CallsTable", "due", ["due_shard", "due_at"], {"ProjectionType": "KEYS_ONLY"})], indexes)
+        keys_only = {"ProjectionType": "KEYS_ONLY"}
+        due = ("CallsTable", "due", ["due_shard", "due_at"], keys_only)
+        account = ("CallsTable", "account", ["account_share", "opened_at"], keys_only)
+        self.assertEqual([due, account], indexes)
 
     def test_bodies_outlive_the_results_that_need_them(self):
         rule = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]

@@ -181,9 +181,14 @@ def records_stay_for_ever(template):
     del properties(template, "CallsTable")["TimeToLiveSpecification"]
 
 
-@fault("test_the_due_index_is_the_only_one")
+@fault("test_there_are_two_indexes_of_keys")
 def an_index_under_another_name(template):
     properties(template, "CallsTable")["GlobalSecondaryIndexes"][0]["IndexName"] = "by-due"
+
+
+@fault("test_there_are_two_indexes_of_keys")
+def lists_with_all_that_changes(template):
+    properties(template, "CallsTable")["GlobalSecondaryIndexes"][1]["Projection"] = {"ProjectionType": "ALL"}
 
 
 @fault("test_bodies_outlive_the_results_that_need_them")

@@ -85,7 +85,9 @@ What a call costs at list prices of us-east-1 without free tier, functions of 25
 
 {self.plot("price", drawn, "Price of a million calls")}
 
-In longer conversations, without callbacks, one call costs as much: {grown}."""
+In longer conversations, without callbacks, one call costs as much: {grown}.
+
+Beside these, each conversation, and each call outside of any, is listed by account and time for `aftercall calls list`, for retrievals by time and for extracts: one write unit, $0.625 for a million."""
 
     def cold(self):
         found = self.figures["cold"]

@@ -5,6 +5,7 @@
 //! their absence; a plain [`Table::put`] is for what has one writer, or says the same each time.
 
 mod batch;
+mod by_account;
 mod listing;
 mod taking;
 
@@ -21,6 +22,8 @@ use jiff::Timestamp;
 
 pub(crate) use batch::BATCH_GET_MAX;
 use batch::back_off;
+pub use by_account::ListOrder;
+pub(crate) use by_account::{ListEntries, ListEntry, WantedOfPart};
 
 use crate::error::{BoxError, CommitError, Error};
 use crate::records::item::{Item, known};

@@ -154,9 +154,9 @@ impl Cloud {
         if let Some(conversation) = &opened.conversation
             && let Some(only) = EmbeddedCall::opening(conversation, arrived, kept, now)
         {
-            return Ok((Before::nothing(only), call.clone(), opened));
+            return Ok((Before::nothing(only, now), call.clone(), opened));
         }
-        let before = Before::nothing(EmbeddedCall::default());
+        let before = Before::nothing(EmbeddedCall::default(), now);
         let Some(first) = self.keep(arrived).await? else {
             return Ok((before, call.clone(), opened));
         };

@@ -42,6 +42,7 @@ pub(crate) struct Before {
     only: EmbeddedCall,
     queue: Option<ConversationKey>,
     calls_kept: u32,
+    opened_at: Timestamp,
 }
 
 impl Before {
@@ -52,17 +53,19 @@ impl Before {
             only: header.only.clone(),
             queue: header.conversation.queue(),
             calls_kept: header.calls_kept,
+            opened_at: header.opened_at,
         }
     }
 
     /// No header yet; it comes with what of its only call lies in it.
-    pub(crate) fn nothing(only: EmbeddedCall) -> Self {
+    pub(crate) fn nothing(only: EmbeddedCall, now: Timestamp) -> Self {
         Self {
             version: 0,
             priority: QueuePriority::default(),
             only,
             queue: None,
             calls_kept: 0,
+            opened_at: now,
         }
     }
 }
@@ -138,6 +141,7 @@ impl Cloud {
                 key: key.clone(),
                 version,
                 calls_kept: seen.calls_kept,
+                opened_at: seen.opened_at,
                 only,
                 conversation,
             };

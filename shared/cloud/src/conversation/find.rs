@@ -3,7 +3,7 @@
 use calls::{AccountId, Call, ConversationId, ConversationKey, RequestId, SequenceCode};
 
 use crate::Cloud;
-use crate::aws::table::{Key, Range};
+use crate::aws::table::{Key, Range, Table};
 use crate::error::Error;
 use crate::records::call_record::{CallRecord, Pointer};
 use crate::records::conversation_record::ConversationRecord;
@@ -22,6 +22,53 @@ pub enum SingleCall {
     Conversation(ConversationKey),
     PartOfConversation,
     Unknown,
+}
+
+impl CallRecord {
+    /// Those calls of a conversation that count, from one on, in order, wherever they are kept.
+    pub(crate) async fn counted_from(
+        table: &Table,
+        header: &ConversationRecord,
+        first: SequenceCode,
+        limit: i32,
+    ) -> Result<Vec<Self>, Error> {
+        if let Some(record) = &header.only.call {
+            let record = Some(Self::clone(record));
+            let record = record.filter(|record| record.call.place.sequence() >= first);
+            return Ok(record.into_iter().collect());
+        }
+        let first = format!("CALL#{:010}", first.get());
+        let last = format!("CALL#{:010}", u32::MAX);
+        let range = Range::Between(&first, &last);
+        let page = table.query(&header.key.0, range, limit, None).await?;
+        let records = page
+            .items
+            .into_iter()
+            .map(Self::from_item)
+            .collect::<Result<Vec<_>, _>>()?;
+        let arrived = &header.conversation.arrived;
+        let counted = |record: &Self| arrived.contains(record.call.place.sequence());
+        Ok(records.into_iter().filter(counted).collect())
+    }
+}
+
+impl ConversationRecord {
+    /// The conversation that a caller names: by its ConversationID, or, for a call outside any
+    /// conversation, by its RequestID.
+    pub(crate) async fn named(
+        table: &Table,
+        account: &AccountId,
+        name: &str,
+    ) -> Result<Option<Self>, Error> {
+        if let Ok(conversation_id) = ConversationId::parse(name) {
+            let key = ConversationKey::named(account, &conversation_id);
+            if let Some(header) = Self::load(table, &key).await? {
+                return Ok(Some(header));
+            }
+        }
+        let request_id = RequestId(name.to_owned());
+        Self::load(table, &ConversationKey::of_request(account, &request_id)).await
+    }
 }
 
 impl Cloud {
@@ -85,24 +132,13 @@ impl Cloud {
         )
     }
 
-    /// The key of the conversation that a caller names: by its ConversationID, or, for a call
-    /// outside any conversation, by its RequestID.
+    /// The conversation that a caller names.
     pub async fn conversation_named(
         &self,
         account: &AccountId,
         name: &str,
     ) -> Result<Option<ConversationRecord>, Error> {
-        if let Ok(conversation_id) = ConversationId::parse(name) {
-            let key = ConversationKey::named(account, &conversation_id);
-            if let Some(header) = self.conversation_record(&key).await? {
-                return Ok(Some(header));
-            }
-        }
-        self.conversation_record(&ConversationKey::of_request(
-            account,
-            &RequestId(name.to_owned()),
-        ))
-        .await
+        ConversationRecord::named(&self.calls, account, name).await
     }
 
     /// A conversation and those of its calls that count, from one on, in order.
@@ -130,23 +166,7 @@ impl Cloud {
         let Some(header) = self.conversation_record(key).await? else {
             return Ok(None);
         };
-        if let Some(record) = &header.only.call {
-            let record = Some(CallRecord::clone(record));
-            let record = record.filter(|record| record.call.place.sequence() >= first);
-            return Ok(Some((header, record.into_iter().collect())));
-        }
-        let first = format!("CALL#{:010}", first.get());
-        let last = format!("CALL#{:010}", u32::MAX);
-        let range = Range::Between(&first, &last);
-        let page = self.calls.query(&key.0, range, limit, None).await?;
-        let records = page
-            .items
-            .into_iter()
-            .map(CallRecord::from_item)
-            .collect::<Result<Vec<_>, _>>()?;
-        let arrived = &header.conversation.arrived;
-        let counted = |record: &CallRecord| arrived.contains(record.call.place.sequence());
-        let records = records.into_iter().filter(counted).collect();
+        let records = CallRecord::counted_from(&self.calls, &header, first, limit).await?;
         Ok(Some((header, records)))
     }
 }

@@ -14,7 +14,8 @@ use calls::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::aws::table::{Key, Table};
+use crate::aws::table::{Key, Table, key_of};
+use crate::by_account;
 use crate::conversation::outbox::REPLY_TRIED_MAX;
 pub use crate::due::parked_shard;
 use crate::due::{held_by, held_shard};
@@ -36,6 +37,8 @@ pub struct ConversationRecord {
     /// How many of its calls do not expire until they have had their turn, see
     /// [`crate::conversation::waiting`].
     pub calls_kept: u32,
+    /// When its first call was taken in. With its account it says where the conversation is listed.
+    pub opened_at: Timestamp,
 }
 
 /// How far those of a priority lie behind those of the highest in the part of the index where
@@ -93,6 +96,7 @@ impl ConversationRecord {
             version: self.version + 1,
             only: self.only.clone(),
             calls_kept: self.calls_kept,
+            opened_at: self.opened_at,
             conversation,
         }
     }
@@ -102,6 +106,10 @@ impl ConversationRecord {
         let conversation = &self.conversation;
         let writing = ItemWriter::new(Self::table_key(&self.key))
             .number("version", self.version)
+            .listed(
+                &by_account::part_of(&self.key, conversation),
+                self.opened_at,
+            )
             .text("account", &conversation.account.0)
             .maybe_text(
                 "conversation_id",
@@ -147,6 +155,12 @@ impl ConversationRecord {
         self.only.write(writing.expires(expires)).done()
     }
 
+    /// One that was found by its record.
+    pub(crate) fn read_found(item: Item) -> Result<Self, Error> {
+        let key = key_of(&item).unwrap_or_else(|| Key::new("", SORT));
+        Self::from_item(ConversationKey(key.pk), item)
+    }
+
     pub(crate) fn from_item(key: ConversationKey, item: Item) -> Result<Self, Error> {
         let item = ItemReader(item);
         let conversation_id = item
@@ -172,6 +186,7 @@ impl ConversationRecord {
             only: EmbeddedCall::read(&key, &item)?,
             calls_kept: item.maybe_number("calls_kept").unwrap_or_default(),
             key,
+            opened_at: item.time("opened_at")?,
             version: item.number("version")?,
             conversation: Conversation {
                 account: AccountId(item.text("account")?.to_owned()),
@@ -327,6 +342,7 @@ mod tests {
                 version,
                 only: EmbeddedCall::default(),
                 calls_kept: u32::from(version % 2 == 0),
+                opened_at: last_arrival,
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),

@@ -55,6 +55,7 @@ impl EmbeddedCall {
                 end: None,
             },
             calls_kept: 0,
+            opened_at: now,
         };
         let bytes = size_of(&header.to_item(results_kept, now));
         (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
@@ -200,6 +201,7 @@ mod tests {
             },
             only: EmbeddedCall::default(),
             calls_kept: 0,
+            opened_at: at(0),
         }
     }
 
@@ -250,6 +252,7 @@ mod tests {
             conversation: open(),
             only,
             calls_kept: 0,
+            opened_at: at(0),
         };
         opened.next(ended().conversation)
     }

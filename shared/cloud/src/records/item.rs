@@ -130,6 +130,12 @@ impl ItemWriter {
             .number("due_at", at.as_millisecond())
     }
 
+    /// In the index of conversations by account and time.
+    pub(crate) fn listed(self, part: &str, opened_at: Timestamp) -> Self {
+        self.text("account_share", part)
+            .number("opened_at", opened_at.as_millisecond())
+    }
+
     pub(crate) fn done(self) -> Item {
         self.0
     }

@@ -18,7 +18,7 @@ use soap::ObjectResult;
 
 use crate::Cloud;
 use crate::aws::large_bodies::LargeBodies;
-use crate::aws::table::{Key, Range};
+use crate::aws::table::{Key, Range, Table};
 use crate::error::Error;
 use crate::records::call_record::{BODY_BYTES_MAX, CallRecord};
 use crate::records::compression::{compress, decompress};
@@ -225,6 +225,33 @@ impl OutcomeRecord {
         })
     }
 
+    /// How the calls of a conversation ended, as far as it is stored: from one on, in order, at most
+    /// `limit`. Beside them where the rest begins, if there is more to look at.
+    pub(crate) async fn stored_from(
+        table: &Table,
+        header: &ConversationRecord,
+        first: SequenceCode,
+        limit: i32,
+    ) -> Result<(Vec<Self>, Option<SequenceCode>), Error> {
+        let conversation = &header.key;
+        if let Some(end) = &header.only.end {
+            let there = (end.outcome.sequence >= first).then(|| end.outcome.clone());
+            return Ok((there.into_iter().collect(), None));
+        }
+        let last = format!("OUTCOME#{:010}", u32::MAX);
+        let first = outcome_sort(first);
+        let range = Range::Between(&first, &last);
+        let page = table.query(&conversation.0, range, limit, None).await?;
+        let records = page
+            .items
+            .into_iter()
+            .map(|item| Self::from_item(conversation.clone(), item))
+            .collect::<Result<Vec<_>, _>>()?;
+        let last = records.last().map(|record| record.sequence);
+        let rest = page.next.and(last).map(SequenceCode::next);
+        Ok((records, rest))
+    }
+
     /// The outcome of a call whose conversation has ended before its turn, and that closing has not
     /// written yet: word for word what it will write.
     pub fn to_be_written(header: &ConversationRecord, call: &Call) -> Option<Self> {
@@ -318,27 +345,10 @@ impl Cloud {
         limit: i32,
         now: Timestamp,
     ) -> Result<(Vec<OutcomeRecord>, Option<SequenceCode>), Error> {
-        let conversation = &header.key;
-        if let Some(end) = &header.only.end {
-            let there = end.outcome.sequence >= first && self.is_kept(&end.outcome, now);
-            let records = there.then(|| end.outcome.clone()).into_iter().collect();
-            return Ok((records, None));
-        }
-        let last = format!("OUTCOME#{:010}", u32::MAX);
-        let first = outcome_sort(first);
-        let range = Range::Between(&first, &last);
-        let page = self
-            .calls
-            .query(&conversation.0, range, limit, None)
-            .await?;
-        let mut records = page
-            .items
-            .into_iter()
-            .map(|item| OutcomeRecord::from_item(conversation.clone(), item))
-            .collect::<Result<Vec<_>, _>>()?;
-        // Before those are left out that are kept no longer: a page may hold nothing else.
-        let last = records.last().map(|record| record.sequence);
-        let rest = page.next.and(last).map(SequenceCode::next);
+        let found = OutcomeRecord::stored_from(&self.calls, header, first, limit).await?;
+        // Where the rest begins is known before those are left out that are kept no longer: a page
+        // may hold nothing else.
+        let (mut records, rest) = found;
         records.retain(|record| self.is_kept(record, now));
         Ok((records, rest))
     }
