@@ -32,8 +32,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// and while an environment is frozen nobody hears of that.
 const IDLE_MAX: SignedDuration = SignedDuration::from_secs(4);
 
-/// One request.
-#[derive(Debug)]
+/// One request. It holds credentials, and is never shown.
 pub struct ForwardPost<'a> {
     pub url: &'a str,
     pub content_type: &'a str,
