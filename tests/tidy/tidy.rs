@@ -126,6 +126,80 @@ fn what_is_pure_stays_pure() {
     }));
 }
 
+/// What a type of object can do is a row of the registry in `objects`; whoever decides by its name
+/// elsewhere is missed by whoever adds a type.
+#[test]
+fn nobody_outside_objects_decides_by_the_name_of_a_type() {
+    let names = object_types();
+    assert!(names.contains("TriggeredSend"), "{names:?}");
+    none(
+        rust_files()
+            .filter(|file| !file.is_test() && may_not_name_types(&file.name))
+            .flat_map(|file| {
+                let decides = |line: &&str| {
+                    let mut words = line.split('"').skip(1).step_by(2);
+                    words.any(|word| names.contains(word) && is_decided_by(line, word))
+                };
+                file.code()
+                    .filter(decides)
+                    .map(|line| format!("{}: {}", file.name, line.trim()))
+                    .collect::<Vec<_>>()
+            }),
+    );
+}
+
+/// A line that compares, matches, makes or asks for an object by the name of its type. Names of
+/// elements, many of which are the same, are none of these.
+fn is_decided_by(line: &str, name: &str) -> bool {
+    [
+        format!("== Some(\"{name}\")"),
+        format!("!= Some(\"{name}\")"),
+        format!("Some(\"{name}\") =>"),
+        format!("type_name == \"{name}\""),
+        format!("object_type == \"{name}\""),
+        format!("object_type(\"{name}\")"),
+        format!("retrieve_from(&overlay, \"{name}\")"),
+        format!("type_name: Some(\"{name}\""),
+        format!("typed(\"{name}\")"),
+        format!("\"{name}\" =>"),
+    ]
+    .iter()
+    .any(|pattern| line.contains(pattern))
+}
+
+/// `soap` makes objects that are part of an answer's form; it is held to the rest.
+fn may_not_name_types(file: &str) -> bool {
+    const FORMS: &str = "shared/soap/src/listings.rs";
+    let is_product = file.starts_with("functions/") || file.starts_with("shared/");
+    is_product && !file.starts_with("shared/objects/") && file != FORMS
+}
+
+/// All that is derived from the protocol's APIObject, as the model tells.
+fn object_types() -> BTreeSet<String> {
+    let models = files("txt").filter(|file| file.name.starts_with("shared/soap/model/"));
+    let texts: Vec<String> = models.map(|file| file.text).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let derived: Vec<(&str, &str)> = lines
+        .filter_map(|line| {
+            let rest = line
+                .strip_prefix("type ")
+                .or_else(|| line.strip_prefix("abstract "))?;
+            let (name, base) = rest.split('=').next()?.split_once(':')?;
+            Some((name.trim(), base.trim()))
+        })
+        .collect();
+    let mut found = BTreeSet::from(["APIObject".to_owned()]);
+    loop {
+        let more = derived.iter().filter(|(_, base)| found.contains(*base));
+        let more: Vec<String> = more.map(|(name, _)| (*name).to_owned()).collect();
+        let before = found.len();
+        found.extend(more);
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
 #[test]
 fn no_function_carries_the_local_cloud() {
     none(

@@ -323,7 +323,8 @@ impl Looking<'_> {
         let results = record.object_results(self.cloud, call).await?;
         let conversation_id = self.conversation_id(header, &record.request_id);
         let item = |(ordinal, result): (usize, ObjectResult)| {
-            let mut item = Element::new("Results").typed("ResultItem");
+            let type_name = objects::CallRecord::Item.type_name();
+            let mut item = Element::new("Results").typed(type_name);
             item.children.push(Element::of(
                 "CreatedDate",
                 write_date_time(record.outcome.ended_at),

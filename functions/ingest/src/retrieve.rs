@@ -57,6 +57,7 @@ pub fn of_query(query: QueryRequest) -> RetrieveRequest {
         batch_size: None,
         clients: query.clients,
         query_all_accounts: false,
+        warnings: query.warnings,
     }
 }
 
@@ -204,6 +205,7 @@ async fn stored_of(
         return Ok(Err(refused));
     }
     let wanted = Wanted {
+        account,
         source: &source,
         request,
         client: shown_client(account, request),
@@ -233,6 +235,7 @@ fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Elemen
 
 /// What of the stored objects goes into the answer.
 struct Wanted<'a> {
+    account: &'a AccountId,
     source: &'a Source<'a>,
     request: &'a RetrieveRequest,
     client: Option<Element>,
@@ -252,6 +255,10 @@ impl Wanted<'_> {
             let Some(found) = cloud.object(key).await? else {
                 continue;
             };
+            let found = self.with_lists(cloud, vec![found]).await?;
+            let Some(found) = found.into_iter().next() else {
+                continue;
+            };
             if let Some(object) = self.take(found, first, page) {
                 page.next = Some(Cursor {
                     id,
@@ -264,6 +271,24 @@ impl Wanted<'_> {
         Ok(())
     }
 
+    /// Stored objects without memberships of lists that are no longer there. The lists are read where
+    /// memberships are asked for, and only then.
+    async fn with_lists(&self, cloud: &Cloud, stored: Vec<Element>) -> Result<Vec<Element>, Error> {
+        let needed = stored
+            .iter()
+            .flat_map(|object| self.source.lists_needed(self.request, object));
+        let needed: BTreeSet<ObjectKey> = needed.collect();
+        if needed.is_empty() {
+            return Ok(stored);
+        }
+        let mut lists = Overlay::new(self.account);
+        cloud
+            .load_objects(&mut lists, needed.into_iter().collect())
+            .await?;
+        let current = |object| self.source.with_lists(object, &lists);
+        Ok(stored.into_iter().map(current).collect())
+    }
+
     /// What lies in the partition, from where the cursor is on.
     async fn after(&self, cloud: &Cloud, cursor: Cursor, page: &mut Page) -> Result<(), Error> {
         let began = cloud.now();
@@ -273,7 +298,9 @@ impl Wanted<'_> {
             let (found, more) = cloud
                 .objects_after(partition, after.as_deref(), READ_AT_ONCE)
                 .await?;
-            for (sort, object) in found {
+            let (sorts, objects): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+            let objects = self.with_lists(cloud, objects).await?;
+            for (sort, object) in sorts.into_iter().zip(objects) {
                 let is_begun = cursor.within.as_ref() == Some(&sort);
                 let first = if is_begun { cursor.object } else { 0 };
                 if let Some(object) = self.take(object, first, page) {

@@ -139,7 +139,7 @@ async fn carry_through(
             carry_out_call(cloud, request, &caller, call, kept, warnings, backend).await?
         }
         (_, Some(backend)) => forwarded::pass_through(cloud, &backend, name, &kept).await?,
-        (operation, None) => operate(cloud, &caller, operation, &kept).await?,
+        (operation, None) => operate(cloud, &caller, operation, &kept, warnings).await?,
     };
     Ok((name, answer))
 }
@@ -206,16 +206,23 @@ async fn operate(
     caller: &Caller,
     operation: Operation,
     kept: &accept::CanonicalPayload,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Answer, Error> {
     match operation {
         // Taken by `carry_out_call`.
         Operation::Call(call) => synchronous::carry_out(cloud, caller, &call).await,
-        Operation::Retrieve(wanted) => retrieve::retrieve(cloud, caller, wanted, kept.canonical())
-            .await
-            .map(Ok),
-        Operation::Query(query) => retrieve::query(cloud, caller, query, kept.canonical())
-            .await
-            .map(Ok),
+        Operation::Retrieve(wanted) => {
+            warnings.extend(wanted.warnings.iter().cloned());
+            retrieve::retrieve(cloud, caller, wanted, kept.canonical())
+                .await
+                .map(Ok)
+        }
+        Operation::Query(query) => {
+            warnings.extend(query.warnings.iter().cloned());
+            retrieve::query(cloud, caller, query, kept.canonical())
+                .await
+                .map(Ok)
+        }
         Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),
         Operation::GetSystemStatus => system::status(cloud).await.map(Ok),
         Operation::VersionInfo { include_history } => {

@@ -15,7 +15,10 @@ pub async fn carry_out(
     call: &CallRequest,
 ) -> Result<Answer, Error> {
     let allow_http = cloud.settings.allow_http_callbacks;
-    let checked = call.place().and_then(|_| call.check(allow_http));
+    let checked = call.place().and_then(|_| {
+        call.check(allow_http)?;
+        objects::check_values(call.method, &call.options, &call.objects)
+    });
     if let Err(refusal) = checked {
         return Ok(Ok(accept::refused(call, &refusal)));
     }

@@ -43,6 +43,7 @@ pub mod site;
 pub mod sqs;
 pub mod stack;
 pub mod usage;
+mod warning_log;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

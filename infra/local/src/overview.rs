@@ -1,4 +1,4 @@
-//! The page at `/_local/`: conversations, calls, mails and callbacks on one screen.
+//! The page at `/_local/`: conversations, calls, what was not read, mails and callbacks on one screen.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::callback_log::CallbackLog;
 use crate::names;
 use crate::stack::{EventSource, Stack};
+use crate::warning_log::WarningLog;
 
 /// Rows of each kind that are shown, the newest first.
 const ROWS_MAX: usize = 200;
@@ -15,7 +16,7 @@ const ROWS_MAX: usize = 200;
 /// Records of the calls table that are looked through.
 const RECORDS_MAX: usize = 20_000;
 
-pub(crate) fn page(stack: &Stack, callback_log: &CallbackLog) -> String {
+pub(crate) fn page(stack: &Stack, callback_log: &CallbackLog, warning_log: &WarningLog) -> String {
     let mut html = String::from(HEAD);
     let now = stack.local.clock().now();
     let queues: Vec<String> = EventSource::ALL
@@ -58,8 +59,23 @@ pub(crate) fn page(stack: &Stack, callback_log: &CallbackLog) -> String {
             .filter(|record| !text(record, "outcome").is_empty())
             .map(outcome),
     );
+    not_read(&mut html, warning_log);
     went_out(&mut html, stack, callback_log);
     html
+}
+
+/// What was sent and is not read, the newest first.
+fn not_read(html: &mut String, warning_log: &WarningLog) {
+    table(
+        html,
+        "Not read",
+        &["At", "Operation", "RequestID", "Warning"],
+        warning_log
+            .warned()
+            .into_iter()
+            .rev()
+            .map(|warned| vec![warned.at, warned.operation, warned.request_id, warned.text]),
+    );
 }
 
 /// An outcome that lies in its call's record leaves it to the call to say what it is the outcome of.

@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use crate::admission::{Reach, admit, whole_body};
 use crate::callback_log::CallbackLog;
 use crate::stack::Stack;
+use crate::warning_log::{self, WarningLog};
 use crate::{connections, event_source, overview, port};
 
 /// What the front door takes at most, as API Gateway does; the product refuses earlier, and says so.
@@ -39,6 +40,7 @@ const TICK: Duration = Duration::from_secs(5);
 struct Site {
     stack: Stack,
     callback_log: CallbackLog,
+    warning_log: WarningLog,
     /// Whether the functions are somewhere else and only the cloud is here.
     cloud_only: bool,
 }
@@ -68,13 +70,18 @@ pub async fn serve(
         .with_state(Site {
             stack,
             callback_log,
+            warning_log: WarningLog::default(),
             cloud_only,
         });
     connections::serve(listener, router).await
 }
 
 async fn page(State(site): State<Site>) -> impl IntoResponse {
-    let page = Html(overview::page(&site.stack, &site.callback_log));
+    let page = Html(overview::page(
+        &site.stack,
+        &site.callback_log,
+        &site.warning_log,
+    ));
     ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], page)
 }
 
@@ -156,6 +163,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
         );
     }
     let headers = ingest::gateway::headers(&head.headers);
+    let operation = warning_log::operation_of(&headers, head.uri.path());
     let host = headers.get("host").cloned().unwrap_or_default();
     let request = ingest::Request {
         method: head.method.as_str().to_owned(),
@@ -171,6 +179,9 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
     let answered = tokio::spawn(async move { ingest::answer(&cloud, &request).await }).await;
     match answered {
         Ok(answer) => {
+            let now = site.stack.cloud.now();
+            site.warning_log
+                .note(&operation, &answer.headers, &answer.body, now);
             let status =
                 StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let body = answer

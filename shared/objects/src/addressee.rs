@@ -122,7 +122,10 @@ impl Failure {
 
 fn failure(subscriber: &Element, ordinal: usize, number: u32, text: &str) -> SubscriberFailure {
     SubscriberFailure {
-        subscriber: subscriber.clone(),
+        subscriber: Element {
+            type_name: Some(subscriber::TYPE.name.to_owned()),
+            ..subscriber.clone()
+        },
         error_code: "TriggeredSendSubscriberProcessingError".to_owned(),
         error_description: format!("Error Code: {number} - {text}"),
         ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),

@@ -75,7 +75,8 @@ pub(crate) fn find<'a>(
     }
 }
 
-fn find_by_key<'a>(
+/// Finds what `object` names by CustomerKey, else by ObjectID or ID, else by PartnerKey.
+pub(crate) fn find_by_key<'a>(
     overlay: View<'a, '_>,
     type_name: &str,
     object: &Element,

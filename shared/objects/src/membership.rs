@@ -3,11 +3,14 @@
 //! A membership stands at the subscriber. It names its list by every number and key the list has,
 //! whichever of them the caller wrote.
 
+use calls::AccountId;
 use soap::Element;
 
+use crate::alias::PARTNER_KEY;
+use crate::key::{self, ObjectKey};
 use crate::keyed::{self, Located};
 use crate::object_types::list;
-use crate::overlay::{Missing, View};
+use crate::overlay::{Missing, Overlay, View};
 use crate::tree;
 use crate::verdict::{Refused, Stop};
 
@@ -18,6 +21,10 @@ const IS_MEMBER: u32 = 13006;
 const IS_NO_MEMBER: u32 = 13007;
 const NOT_VALID: u32 = 13013;
 const STATUS_NOT_VALID: u32 = 13014;
+
+/// Where a list, and each of its memberships, says whose they are: a list that is made again under the
+/// key of one that was deleted begins without members. Ours, so it has no name of the protocol.
+pub(crate) const MEMBERS: &str = "_Members";
 
 pub(crate) const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Deleted"];
 
@@ -56,7 +63,7 @@ pub(crate) fn check(subscriber: &Element) -> Result<(), Refused> {
         if list_in(wanted).is_none() {
             return Err(Refused::new(
                 NOT_SPECIFIED,
-                "The List ID was not specified. Each Lists needs the ID, the ObjectID or the CustomerKey of a List",
+                "The List ID was not specified. Each Lists needs the ID, the ObjectID, the CustomerKey or the PartnerKey of a List",
             ));
         }
         Action::of(wanted)?;
@@ -78,7 +85,7 @@ fn wanted_in(subscriber: &Element) -> impl Iterator<Item = &Element> {
 /// What names the list: clients write its number or key either at the membership or in its List.
 fn list_in(wanted: &Element) -> Option<&Element> {
     let names_one = |element: &&Element| {
-        ["ID", "ObjectID", "CustomerKey"]
+        ["ID", "ObjectID", "CustomerKey", PARTNER_KEY]
             .iter()
             .any(|name| tree::filled(element, name).is_some())
     };
@@ -150,7 +157,7 @@ fn list_of<'a>(
             ),
         )),
         None => {
-            let id = ["ObjectID", "ID"]
+            let id = ["ObjectID", "ID", PARTNER_KEY]
                 .iter()
                 .find_map(|name| tree::filled(named, name));
             Err(Refused::new(
@@ -166,6 +173,7 @@ fn list_of<'a>(
 
 /// One membership of those that there are.
 fn change(lists: &mut Vec<Element>, wanted: &Element, list: &Element) -> Result<(), Refused> {
+    lists.retain(|other| !is_left_over(other, list));
     let place = lists.iter().position(|other| is_same_list(other, list));
     let named = list.text_of("ListName").unwrap_or_default();
     let is_no_member = || {
@@ -207,8 +215,8 @@ fn lay_fields(membership: &mut Element, wanted: &Element, list: &Element) {
             tree::replace(membership, &field.name, vec![field.clone()]);
         }
     }
-    for name in ["ID", "ObjectID", "CustomerKey"] {
-        if let Some(text) = list.text_of(name) {
+    for name in ["ID", "ObjectID", "CustomerKey", PARTNER_KEY, MEMBERS] {
+        if let Some(text) = tree::filled(list, name) {
             tree::set(membership, name, text);
         }
     }
@@ -216,12 +224,59 @@ fn lay_fields(membership: &mut Element, wanted: &Element, list: &Element) {
 
 /// Whether a membership is of a list, or of the list that another element names.
 pub(crate) fn is_same_list(one: &Element, other: &Element) -> bool {
+    has_same_key(one, other) && !has_other_members(one, other)
+}
+
+/// Whether a membership is of a list that was deleted, and made again since then.
+fn is_left_over(membership: &Element, list: &Element) -> bool {
+    has_same_key(membership, list) && has_other_members(membership, list)
+}
+
+fn has_other_members(one: &Element, other: &Element) -> bool {
+    match (tree::filled(one, MEMBERS), tree::filled(other, MEMBERS)) {
+        (Some(one), Some(other)) => one != other,
+        // Who names a list does not know.
+        (None, _) | (_, None) => false,
+    }
+}
+
+fn has_same_key(one: &Element, other: &Element) -> bool {
     let field = |list: &'_ Element, name: &str| {
         tree::filled(list, name)
             .or_else(|| tree::filled_at(list, &format!("List.{name}")))
             .map(str::to_lowercase)
     };
-    ["ID", "CustomerKey", "ObjectID"]
+    ["ID", "CustomerKey", "ObjectID", PARTNER_KEY]
         .iter()
         .any(|name| field(one, name).is_some_and(|found| Some(found) == field(other, name)))
+}
+
+/// Where the lists lie that a subscriber is on, or was when they were deleted.
+pub(crate) fn lists_in(account: &AccountId, subscriber: &Element) -> Vec<ObjectKey> {
+    let keys = subscriber
+        .all("Lists")
+        .filter_map(|membership| tree::filled(membership, "CustomerKey"));
+    keys.map(|list| key::object(account, list::TYPE.name, list))
+        .collect()
+}
+
+/// A subscriber without the memberships of lists that were deleted: these stay with the subscriber
+/// until its lists change, since a list does not know its members.
+pub(crate) fn without_left_over(overlay: &Overlay, mut subscriber: Element) -> Element {
+    let account = overlay.caller();
+    let is_there = |membership: &Element| {
+        let Some(named) = tree::filled(membership, "CustomerKey") else {
+            return true;
+        };
+        let key = key::object(account, list::TYPE.name, named);
+        match overlay.get(&key) {
+            Ok(Some(list)) => !is_left_over(membership, list),
+            Ok(None) => false,
+            Err(Missing(_)) => true,
+        }
+    };
+    subscriber
+        .children
+        .retain(|child| child.name != "Lists" || is_there(child));
+    subscriber
 }

@@ -89,6 +89,17 @@ pub enum CallRecord {
     Request,
 }
 
+impl CallRecord {
+    /// The name of its type.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            Self::Message => "ResultMessage",
+            Self::Item => "ResultItem",
+            Self::Request => "AsyncRequestResult",
+        }
+    }
+}
+
 impl ObjectType {
     /// Whether it is retrieved from what became of calls, and as what.
     pub const fn call_record(&self) -> Option<CallRecord> {

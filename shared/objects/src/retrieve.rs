@@ -6,8 +6,10 @@ use soap::{Element, RetrieveRequest};
 use thiserror::Error;
 
 use crate::columns;
+use crate::data_extension_keys;
 use crate::field;
 use crate::key::{self, ObjectKey};
+use crate::membership;
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::{data_extension_object, subscriber};
@@ -100,7 +102,7 @@ pub fn retrieve_from<'a>(
         return unknown();
     };
     if let (Retrieval::Rows, Some(address)) = (known.retrieval, address) {
-        let Some((_, definition)) = data_extension::find(overlay.own(), address)? else {
+        let Some((_, definition)) = data_extension_keys::find(overlay.own(), address)? else {
             return Ok(Err(RetrieveError::NoDataExtension(address.to_owned())));
         };
         let rows = definition.text_of(ROWS).unwrap_or_default();
@@ -187,6 +189,29 @@ impl Source<'_> {
         };
         unknown.retain(|path| !is_column(path));
         unknown
+    }
+
+    /// Where the lists lie without which it cannot be said which memberships of a stored object there
+    /// still are; none, if memberships are not asked for.
+    pub fn lists_needed(&self, request: &RetrieveRequest, stored: &Element) -> Vec<ObjectKey> {
+        let is_asked_for = |path: &str| path.split('.').next() == Some("Lists");
+        let shows_lists = match self.kind {
+            SourceKind::Members => true,
+            SourceKind::Subscribers => {
+                request.properties().any(is_asked_for)
+                    || request.filtered_by().into_iter().any(is_asked_for)
+            }
+            SourceKind::Objects(_) | SourceKind::Rows(_) | SourceKind::Fields => false,
+        };
+        match shows_lists {
+            true => membership::lists_in(self.account, stored),
+            false => Vec::new(),
+        }
+    }
+
+    /// The stored object as it is now that some lists may be gone: `lists` holds those that are needed.
+    pub fn with_lists(&self, stored: Element, lists: &Overlay) -> Element {
+        membership::without_left_over(lists, stored)
     }
 
     /// The objects that a stored one stands for: itself, or what stands in it.

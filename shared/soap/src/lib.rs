@@ -45,6 +45,7 @@ mod shared_objects;
 mod time;
 mod time_range;
 mod validation;
+mod values;
 mod write;
 mod wsdl;
 mod xml;
@@ -92,6 +93,7 @@ pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
 pub use time_range::TimeRange;
 pub use validation::{Number, numbered};
+pub use values::{UnfitValue, unfit_value};
 pub use wsdl::{fault_schema, wsdl};
 pub use xml::{
     ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Expanded, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX,

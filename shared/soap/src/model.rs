@@ -45,6 +45,7 @@ pub(crate) struct Model {
     /// In the order of the text.
     pub(crate) definitions: Vec<Definition>,
     by_name: HashMap<&'static str, Complex>,
+    simple: HashMap<&'static str, Simple>,
     /// Types that others are derived from.
     extended: HashSet<&'static str>,
 }
@@ -71,6 +72,13 @@ pub(crate) enum Definition {
     },
     /// A type that may stand alone, as the element of its name.
     Element { name: &'static str },
+}
+
+/// A type of values that are not the schema's own.
+pub(crate) enum Simple {
+    /// One of these.
+    Values(Vec<&'static str>),
+    Pattern(&'static str),
 }
 
 /// One element inside a type.
@@ -178,6 +186,16 @@ impl Complex {
         }
     }
 
+    /// The type of what stands at a position, if it is more than text: the one that the element itself
+    /// names, where that may stand there.
+    pub(crate) fn content(&self, position: usize, own: Option<&str>) -> Option<&Self> {
+        let declared = self.child_type(position);
+        let is_in_place = |own: &&Self| declared.is_some_and(|declared| own.is_a(declared));
+        own.and_then(|name| model().complex(name))
+            .filter(is_in_place)
+            .or_else(|| self.child(position))
+    }
+
     /// The names of all fields and of their types, in order. An anonymous type is called `Array`.
     pub(crate) fn fields(&self) -> Vec<(&'static str, &'static str)> {
         let named = |part: &Part| match part.of {
@@ -263,22 +281,18 @@ impl Model {
         self.by_name.get(name)
     }
 
+    /// A type of values, by name; `None`: it is one of the schema's own, or has elements.
+    pub(crate) fn simple(&self, name: &str) -> Option<&Simple> {
+        self.simple.get(name)
+    }
+
     /// What stands where there must be a value of a simple type and there is none: what a program
     /// has there that never set it.
     pub(crate) fn unset(&self, type_name: &str) -> &'static str {
-        let first = self
-            .definitions
-            .iter()
-            .find_map(|definition| match definition {
-                Definition::Enumeration { name, values } if *name == type_name => {
-                    values.first().copied()
-                }
-                Definition::Enumeration { .. }
-                | Definition::Complex { .. }
-                | Definition::Pattern { .. }
-                | Definition::Message { .. }
-                | Definition::Element { .. } => None,
-            });
+        let first = match self.simple(type_name) {
+            Some(Simple::Values(values)) => values.first().copied(),
+            Some(Simple::Pattern(_)) | None => None,
+        };
         match type_name {
             "boolean" => "false",
             "byte" | "short" | "int" | "integer" | "long" | "double" => "0",
@@ -299,8 +313,19 @@ impl Model {
         let by_name = heirs.keys().map(|name| (*name, whole(&heirs, name)));
         Self {
             by_name: by_name.collect(),
+            simple: definitions.iter().filter_map(simple).collect(),
             extended: heirs.values().filter_map(|heir| heir.base).collect(),
             definitions,
+        }
+    }
+}
+
+fn simple(definition: &Definition) -> Option<(&'static str, Simple)> {
+    match definition {
+        Definition::Enumeration { name, values } => Some((*name, Simple::Values(values.clone()))),
+        Definition::Pattern { name, pattern } => Some((*name, Simple::Pattern(pattern))),
+        Definition::Complex { .. } | Definition::Message { .. } | Definition::Element { .. } => {
+            None
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::payload::UnreadAttribute;
 /// are.
 const WARNINGS_MAX: usize = 10;
 
-/// The elements that are read within another one.
+/// The elements that are read within another one, of a call.
 const READ: [(&str, &[&str]); 8] = [
     ("CreateRequest", &["Options", "Objects"]),
     ("UpdateRequest", &["Options", "Objects"]),
@@ -35,6 +35,30 @@ const READ: [(&str, &[&str]); 8] = [
     ("SaveOptions", &["SaveOption"]),
     ("SaveOption", &["PropertyName", "SaveAction"]),
 ];
+
+/// The same of a Retrieve and of a Query, whose Options are others.
+const READ_OF_LOOKS: [(&str, &[&str]); 7] = [
+    ("RetrieveRequestMsg", &["RetrieveRequest"]),
+    (
+        "RetrieveRequest",
+        &[
+            "ClientIDs",
+            "ObjectType",
+            "Properties",
+            "Filter",
+            "ContinueRequest",
+            "QueryAllAccounts",
+            "Options",
+        ],
+    ),
+    ("Options", &["BatchSize"]),
+    ("QueryRequestMsg", &["QueryRequest"]),
+    ("QueryRequest", &["ClientIDs", "Query", "ContinueRequest"]),
+    ("Query", &["Object", "Filter"]),
+    ("Object", &["ObjectType", "Properties"]),
+];
+
+type Read = [(&'static str, &'static [&'static str])];
 
 const OPTIONS: [&str; 11] = [
     "Client",
@@ -57,18 +81,25 @@ const FOR_LATER: [&str; 2] = ["SendResponseTo", "QueuePriority"];
 /// The elements of a request that nothing reads, down to the objects: these are kept whole.
 pub(crate) fn in_request(request: &Element) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    look(request, &mut warnings);
+    find(request, &READ, &mut warnings);
     warnings
 }
 
-fn look(parent: &Element, warnings: &mut Vec<Warning>) {
-    let Some(read) = read_within(&parent.name) else {
+/// The elements of a Retrieve or a Query that nothing reads.
+pub(crate) fn in_look(request: &Element) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    find(request, &READ_OF_LOOKS, &mut warnings);
+    warnings
+}
+
+fn find(parent: &Element, all: &'static Read, warnings: &mut Vec<Warning>) {
+    let Some(read) = read_within(&parent.name, all) else {
         return;
     };
     for child in parent.children.iter().filter(|child| says_something(child)) {
         if read.contains(&child.name.as_str()) {
-            look(child, warnings);
-        } else {
+            find(child, all, warnings);
+        } else if !is_off(child) {
             let meant = nearest_name(&child.name, read.iter().copied());
             let (name, parent) = (echo(&child.name), echo(&parent.name));
             warnings.push(Warning(match meant {
@@ -86,8 +117,14 @@ fn says_something(element: &Element) -> bool {
     !element.nil && (!element.children.is_empty() || !element.text.trim().is_empty())
 }
 
-fn read_within(name: &str) -> Option<&'static [&'static str]> {
-    let found = READ.iter().find(|(parent, _)| *parent == name);
+/// Many clients write every flag that there is, and one that is off asks for nothing.
+fn is_off(element: &Element) -> bool {
+    let text = element.text.trim();
+    text.eq_ignore_ascii_case("false") || text == "0"
+}
+
+fn read_within(name: &str, all: &'static Read) -> Option<&'static [&'static str]> {
+    let found = all.iter().find(|(parent, _)| *parent == name);
     found.map(|(_, read)| *read)
 }
 
@@ -109,7 +146,9 @@ pub(crate) fn at_once(name: &str) -> Warning {
 /// The warning for an attribute.
 pub fn of_attribute(attribute: &UnreadAttribute) -> Warning {
     let (name, element) = (echo(&attribute.name), echo(&attribute.element));
-    let read = read_within(&attribute.element).unwrap_or_default();
+    let read = read_within(&attribute.element, &READ)
+        .or_else(|| read_within(&attribute.element, &READ_OF_LOOKS))
+        .unwrap_or_default();
     Warning(match nearest_name(&attribute.name, read.iter().copied()) {
         Some(meant) => format!(
             "Attribute '{name}' of {element} is not read. An element {meant} inside it is meant"
@@ -171,6 +210,33 @@ mod tests {
         check(
             Element::new("options").with(Element::of("RequestType", "Asynchronous")),
             &["Element 'options' of CreateRequest is not read. Is Options meant?"],
+        );
+    }
+
+    #[test]
+    fn options_of_a_retrieve_are_others_than_those_of_a_call() {
+        let options = Element::new("Options")
+            .with(Element::of("BatchSize", "10"))
+            .with(Element::of("Batchsize", "10"))
+            .with(Element::of("IncludeObjects", "true"))
+            .with(Element::of("OnlyIncludeBase", "false"))
+            .with(Element::of("RequestType", "Asynchronous"));
+        let request = Element::new("RetrieveRequest")
+            .with(Element::of("ObjectType", "List"))
+            .with(Element::new("Filter").with(Element::of("Anything", "is a filter's own")))
+            .with(Element::of("RepeatLastResult", "False"))
+            .with(Element::of("RetrieveAllSinceLastBatch", "true"))
+            .with(options);
+        let found = in_look(&Element::new("RetrieveRequestMsg").with(request));
+        let found: Vec<String> = found.into_iter().map(|warning| warning.0).collect();
+        assert_eq!(
+            found,
+            [
+                "Element 'RetrieveAllSinceLastBatch' of RetrieveRequest is not read",
+                "Element 'Batchsize' of Options is not read. Is BatchSize meant?",
+                "Element 'IncludeObjects' of Options is not read",
+                "Element 'RequestType' of Options is not read",
+            ]
         );
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::element::Element;
 use crate::model::{self, Complex, OBJECT};
 use crate::payload;
+use crate::values;
 use crate::write::Writer;
 
 /// How much of an object an answer holds.
@@ -129,7 +130,8 @@ enum Child<'a> {
 }
 
 /// Whether so much detail shows it; what is nil where nothing may be is as good as absent, and so
-/// are elements where there may be text alone.
+/// are elements where there may be text alone, and what is no value of its type: an empty number, or
+/// one that was kept before the door looked at values.
 fn is_shown(child: &Element, complex: &Complex, position: usize, detail: ObjectDetail) -> bool {
     let is_base = || {
         let base = model::model().complex(OBJECT);
@@ -141,7 +143,11 @@ fn is_shown(child: &Element, complex: &Complex, position: usize, detail: ObjectD
         ObjectDetail::Base => is_base() || (complex.is_required(position) && is_plain()),
         ObjectDetail::None | ObjectDetail::Correlation => false,
     };
-    let is_fit = child.children.is_empty() || !is_plain();
+    let is_value = || {
+        let type_name = complex.child_type(position).unwrap_or_default();
+        child.nil || values::is_written(type_name, &child.text)
+    };
+    let is_fit = !is_plain() || (child.children.is_empty() && is_value());
     is_fit && (!child.nil || complex.is_nillable(position)) && is_detailed()
 }
 
@@ -170,7 +176,15 @@ fn write_child(writer: &mut Writer, child: &Element, parent: &Complex, position:
     }
     match own.or_else(|| parent.child(position)) {
         Some(complex) => write_complex(writer, child, &child.name, complex, ObjectDetail::Whole),
-        None => payload::write_element(writer, child, &child.name),
+        None => write_value(writer, child, declared),
+    }
+}
+
+/// As the schema writes it.
+fn write_value(writer: &mut Writer, child: &Element, type_name: Option<&str>) {
+    match type_name.and_then(|name| values::canonical(name, &child.text)) {
+        Some(value) if child.children.is_empty() => writer.leaf(&child.name, &value),
+        Some(_) | None => payload::write_element(writer, child, &child.name),
     }
 }
 

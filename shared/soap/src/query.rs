@@ -1,10 +1,13 @@
 //! Query: the older sibling of Retrieve.
 
+use calls::Warning;
+
 use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
 use crate::filter::{self, Filter};
+use crate::not_read;
 use crate::retrieve;
 
 /// One Query.
@@ -15,6 +18,8 @@ pub struct QueryRequest {
     pub filter: Option<Filter>,
     pub continue_request: Option<String>,
     pub clients: Vec<ClientContext>,
+    /// What was sent and nothing reads.
+    pub warnings: Vec<Warning>,
 }
 
 pub(crate) fn read(body: &Element) -> Result<QueryRequest, Fault> {
@@ -37,5 +42,6 @@ pub(crate) fn read(body: &Element) -> Result<QueryRequest, Fault> {
             .filter(|id| !id.is_empty())
             .map(str::to_owned),
         clients: retrieve::clients(request),
+        warnings: not_read::in_look(body),
     })
 }

@@ -319,11 +319,12 @@ fn write_detail(writer: &mut Writer, method: Method, detail: &Detail) {
 
 fn write_failure(writer: &mut Writer, failure: &SubscriberFailure) {
     writer.open("SubscriberFailures");
-    let subscriber = Element {
-        type_name: Some("Subscriber".to_owned()),
-        ..failure.subscriber.clone()
-    };
-    objects::write_object(writer, &subscriber, "Subscriber", ObjectDetail::Whole);
+    objects::write_object(
+        writer,
+        &failure.subscriber,
+        "Subscriber",
+        ObjectDetail::Whole,
+    );
     writer.leaf("ErrorCode", &failure.error_code);
     writer.leaf("ErrorDescription", &failure.error_description);
     writer.number("Ordinal", failure.ordinal);

@@ -1,11 +1,14 @@
 //! Retrieve: which properties of which objects, and what is left of an object then.
 
+use calls::Warning;
+
 use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields::{self, unreadable};
 use crate::filter::{self, Filter};
 use crate::model::{self, Complex, OBJECT};
+use crate::not_read;
 
 /// One Retrieve.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +24,8 @@ pub struct RetrieveRequest {
     pub batch_size: Option<u32>,
     pub clients: Vec<ClientContext>,
     pub query_all_accounts: bool,
+    /// What was sent and nothing reads.
+    pub warnings: Vec<Warning>,
 }
 
 impl RetrieveRequest {
@@ -57,6 +62,7 @@ pub(crate) fn read(body: &Element) -> Result<RetrieveRequest, Fault> {
         batch_size: read_batch_size(request)?,
         clients: clients(request),
         query_all_accounts: fields::boolean(request, "QueryAllAccounts")?.unwrap_or(false),
+        warnings: not_read::in_look(body),
     })
 }
 
@@ -128,16 +134,16 @@ fn leads_on(complex: &Complex, path: &str) -> bool {
 
 /// The object with only the named properties: `Client.ID` keeps Client with its ID alone, `Client`
 /// keeps it whole. What an object of its type is not without is kept, too: an attribute that is
-/// asked for by name keeps its value, which would be taken for an empty one. Rows of data
-/// extensions are asked for by their columns: a name also keeps the `Property` of that name.
+/// asked for by name keeps its value, which would be taken for an empty one. Objects whose fields
+/// stand in pairs, such as the rows of a data extension, are asked for by their columns: a name also
+/// keeps the `Property` of that name.
 pub fn project(object: &Element, properties: &[String]) -> Element {
     let paths: Vec<&str> = properties.iter().map(String::as_str).collect();
     let type_name = object.type_name.as_deref().unwrap_or(OBJECT);
     let mut kept = keep(object, &paths, model::model().complex(type_name));
-    if object.type_name.as_deref() == Some("DataExtensionObject")
-        && let Some(columns) = object
-            .child("Properties")
-            .filter(|_| kept.child("Properties").is_none())
+    if let Some(columns) = object
+        .child("Properties")
+        .filter(|_| kept.child("Properties").is_none())
     {
         let mut row = Element::new("Properties");
         let is_named = |column: &&Element| {
@@ -146,7 +152,9 @@ pub fn project(object: &Element, properties: &[String]) -> Element {
                 .is_some_and(|name| paths.iter().any(|path| path.eq_ignore_ascii_case(name)))
         };
         row.children = columns.all("Property").filter(is_named).cloned().collect();
-        kept.children.push(row);
+        if !row.children.is_empty() {
+            kept.children.push(row);
+        }
     }
     kept
 }

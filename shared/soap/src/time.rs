@@ -39,6 +39,13 @@ pub(crate) fn read_utc_date_time(text: &str) -> Option<Timestamp> {
     read_date_time(&format!("{}Z", text.trim())).or_else(|| read_date_time(text))
 }
 
+/// Whether it is an `xsd:time`: `10:00:00`, with fraction and with `Z` or an offset if there is one.
+pub(crate) fn is_time(text: &str) -> bool {
+    let zone_at = text.find(['Z', '+', '-']).unwrap_or(text.len());
+    let (time, zone) = text.split_at(zone_at);
+    read_time(time).is_some() && read_zone(zone).is_some()
+}
+
 /// Writes a time as `xsd:dateTime` in UTC: `2026-11-20T10:00:00Z`, with a fraction if it has one.
 pub fn write_date_time(at: Timestamp) -> String {
     at.to_string()

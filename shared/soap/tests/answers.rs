@@ -201,7 +201,9 @@ fn a_refused_call_has_at_least_one_result() {
 #[test]
 fn typed_results_end_with_what_they_add() {
     let failure = SubscriberFailure {
-        subscriber: Element::new("Subscribers").with(Element::of("SubscriberKey", "k1")),
+        subscriber: Element::new("Subscribers")
+            .typed("Subscriber")
+            .with(Element::of("SubscriberKey", "k1")),
         error_code: "TriggeredSendSubscriberProcessingError".to_owned(),
         error_description: "Error Code: 5".to_owned(),
         ordinal: 3,

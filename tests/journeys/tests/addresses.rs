@@ -1,6 +1,11 @@
 //! Addresses as people type them, and as they are sent to.
 
-use journeys::{a_caller, call, mail_to, subscriber};
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use journeys::{Call, a_caller, call, look_for, mail_to, minutes, post_to, subscriber};
+use local::CallbackAnswer;
+use tracing::level_filters::LevelFilter;
 
 #[tokio::test(start_paused = true)]
 async fn a_callback_goes_to_the_address_as_a_uri() {
@@ -45,6 +50,86 @@ async fn user_and_password_of_an_address_are_sent_as_a_header_and_shown_nowhere(
     );
     assert!(!callbacks[0].body.contains("s3cr3t"));
     assert_eq!(caller.state(&id).await, "Complete");
+}
+
+const PASSWORD: &str = "s3cr3t";
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("whole").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether a text holds the password, as it is or as it is sent.
+fn tells(text: &str) -> bool {
+    text.contains(PASSWORD) || text.contains("dXNAZXI6czNjcjN0")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_password_of_an_address_is_in_no_answer_mail_or_log_line_at_any_level() {
+    let log = Log::default();
+    let writer = log.clone();
+    let lines = cloud::logs::json_lines(LevelFilter::TRACE, move || writer.clone());
+    let writing = tracing::subscriber::set_default(lines);
+    let mut caller = a_caller().await;
+    let address = format!("https://us%40er:{PASSWORD}@client.example.com/cb");
+    let send = |call: Call| {
+        call.telling(post_to(&address).with_results().with_objects())
+            .telling(mail_to("ops@example.com").with_results())
+    };
+    // One receiver that has trouble: its attempts are told of, and tried again.
+    caller
+        .local()
+        .callbacks()
+        .answer_next("https://client.example.com/cb", CallbackAnswer::status(503));
+    let id = caller
+        .queues(send(call().creating(subscriber("ann"))))
+        .await;
+    caller.settles().await;
+    caller.passes(minutes(1)).await;
+    assert_eq!(caller.callbacks().len(), 2);
+    let mut shown = vec![caller.state(&id).await, caller.outcome(&id).await];
+    for look in [
+        look_for("ResultMessage").of("RequestID ResultDetailXML StatusMessage OverallStatusCode"),
+        look_for("ResultItem").of("RequestID StatusMessage CorrelationID"),
+        look_for("AsyncRequestResult").of("RequestID Status CallMessage"),
+    ] {
+        shown.push(format!(
+            "{:?}",
+            caller.retrieves(look.by("RequestID", &id)).await
+        ));
+    }
+    shown.extend(caller.callbacks().into_iter().map(|posted| posted.body));
+    shown.extend(caller.mails().into_iter().map(|mail| format!("{mail:?}")));
+    // Refused: the address is named, and not what it holds.
+    for bad in [
+        format!("http://us%40er:{PASSWORD}@client.example.com/cb"),
+        format!("https://us%40er:{PASSWORD}@127.0.0.1/cb"),
+        format!("https://us%40er:{PASSWORD}@client.example.com:70000/cb"),
+        format!("https://us%40er:{PASSWORD}@/cb"),
+    ] {
+        let answer = caller
+            .sends(call().creating(subscriber("ann")).calling_back(&bad))
+            .await;
+        assert_eq!(answer.error_code(), 227, "{}", answer.body);
+        shown.push(answer.body);
+    }
+    drop(writing);
+    for text in shown {
+        assert!(!tells(&text), "{text}");
+    }
+    let log = String::from_utf8(log.0.lock().expect("whole").clone()).expect("text");
+    assert!(log.contains("TRACE"), "it was written at every level");
+    let told = log.lines().find(|line| tells(line));
+    assert_eq!(told, None);
 }
 
 #[tokio::test(start_paused = true)]

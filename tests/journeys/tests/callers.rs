@@ -103,6 +103,36 @@ async fn tokens_come_in_each_shape() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn why_a_login_failed_is_told_apart_by_its_detail() {
+    const NOTHING: &str = "The envelope holds no credentials. Its Header must have a wsse:Security with a UsernameToken, or a fueloauth with a token of /v2/token";
+    const IN_HTTP: &str = "The envelope holds no credentials, and the HTTP header Authorization is not read here. Put the token into a fueloauth of the envelope's Header";
+    const UNKNOWN: &str = "The token in fueloauth is not one of this service. Ask for one at /v2/token of the same address";
+    const USER: &str = "There is no such user with such a password";
+    let caller = a_known_caller().await;
+    let bearer = format!("Bearer {}", caller.token());
+    let unknown = "<fueloauth>nobody's</fueloauth>";
+    for (header, authorization, why) in [
+        ("", None, NOTHING),
+        (&text("*", "*"), None, NOTHING),
+        ("", Some(bearer.as_str()), IN_HTTP),
+        ("", Some("Basic c2hvcDpvcGVuIHNlc2FtZQ=="), IN_HTTP),
+        (unknown, None, UNKNOWN),
+        // A good token in HTTP does not make up for a bad one in the envelope, which is read.
+        (unknown, Some(bearer.as_str()), UNKNOWN),
+        (&text("shop", "wrong"), None, USER),
+        (&text("nobody", "open sesame"), None, USER),
+    ] {
+        let headers = authorization.map(|value| ("authorization".to_owned(), value.to_owned()));
+        let headers = headers.into_iter().collect();
+        let answer = caller.posts(envelope(header), headers).await;
+        is_refused(&answer, header);
+        let message = answer.payload().at("detail.apifault.Message");
+        assert_eq!(message, why, "{header} {authorization:?}");
+        assert!(!answer.body.contains(caller.token()), "{}", answer.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn passwords_come_in_each_shape() {
     let caller = a_known_caller().await;
     let user = "<w:Username>shop</w:Username>";

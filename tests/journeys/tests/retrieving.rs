@@ -779,3 +779,52 @@ async fn a_field_has_what_goes_without_saying_and_can_be_deleted_by_its_id() {
     let left = caller.retrieves(look().of("Name")).await;
     assert_eq!(left.lines("Name"), ["Id", "Hat"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn memberships_go_with_their_list_and_do_not_come_back_with_it() {
+    let mut caller = a_caller().await;
+    let list = |name: &str| {
+        format!(
+            r#"<Objects xsi:type="List"><CustomerKey>{name}</CustomerKey><ListName>{name}</ListName></Objects>"#
+        )
+    };
+    let member = |lists: &str| {
+        format!(
+            r#"<Objects xsi:type="Subscriber"><EmailAddress>ann@example.com</EmailAddress><SubscriberKey>ann</SubscriberKey>{lists}</Objects>"#
+        )
+    };
+    let on = |name: &str| format!("<Lists><CustomerKey>{name}</CustomerKey></Lists>");
+    caller
+        .does(call().creating(list("gone")).and(list("stays")))
+        .await;
+    let both = on("gone") + &on("stays");
+    caller.does(call().creating(member(&both))).await;
+    assert_eq!(lists_of_ann(&mut caller).await, [2, 2]);
+    caller.does(call().deleting(list("gone"))).await;
+    assert_eq!(lists_of_ann(&mut caller).await, [1, 1]);
+    caller.does(call().creating(list("gone"))).await;
+    assert_eq!(lists_of_ann(&mut caller).await, [1, 1], "it begins anew");
+    caller.does(call().updating(member(&on("gone")))).await;
+    assert_eq!(lists_of_ann(&mut caller).await, [2, 2]);
+}
+
+/// On how many lists the subscriber is, as ListSubscriber and as the Subscriber itself tell.
+async fn lists_of_ann(caller: &mut Story) -> [usize; 2] {
+    let members = look_for("ListSubscriber")
+        .of("ListID Status")
+        .by("SubscriberKey", "ann");
+    let members = caller.retrieves(members).await;
+    let all = caller
+        .retrieves(look_for("ListSubscriber").of("ListID"))
+        .await;
+    assert_eq!(
+        members.rows.len(),
+        all.rows.len(),
+        "by its key and by looking through"
+    );
+    let subscriber = look_for("Subscriber")
+        .of("SubscriberKey Lists")
+        .by("SubscriberKey", "ann");
+    let subscriber = caller.retrieves(subscriber).await;
+    [members.rows.len(), subscriber.rows[0].all("Lists").count()]
+}

@@ -31,7 +31,10 @@ CLIENTS = {
     ".NET wsdl.exe": "Debian 12, mono 6.8",
     ".NET WCF": "Debian 12, mono 6.8",
     "JAX-WS": "Debian 12, RI 2.3",
+    "Axis": "Debian 12, 1.4",
     "gSOAP": "Debian 12, 2.8",
+    "SOAP::Lite": "Debian 12, 1.27",
+    "soap4r": "Debian 12, 2.0.5",
 }
 
 

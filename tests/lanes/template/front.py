@@ -116,6 +116,9 @@ class Front(http.server.BaseHTTPRequestHandler):
             if name.lower() not in HOP_BY_HOP:
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            # Said as well as done: a client that keeps its connections would use this one again.
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
 

@@ -4,7 +4,7 @@ use cloud::aws::mail::{Mail, MailSession, Sent};
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailOrder, Overlay};
+use objects::MailOrder;
 use tracing::{error, info, warn};
 
 use super::has_time;
@@ -186,18 +186,8 @@ pub(super) async fn is_held(cloud: &Cloud, mail: &MailRecord) -> Result<bool, Er
     let Some(order) = held_by(mail) else {
         return Ok(false);
     };
-    let overlay = Overlay::new(&order.account);
-    let source = objects::retrieve_from(&overlay, "TriggeredSendDefinition");
-    let key = match &source {
-        Ok(Ok(source)) => source.direct_key("CustomerKey", &order.definition, cloud.now()),
-        Ok(Err(_)) | Err(_) => None,
-    };
-    let Some(key) = key else { return Ok(true) };
-    let found = cloud.object(&key).await?;
-    let status = found
-        .as_ref()
-        .and_then(|found| found.text_of("TriggeredSendStatus"));
-    Ok(status != Some("Active"))
+    let definition = cloud.object(&objects::definition_key(&order)).await?;
+    Ok(objects::holds_mails(definition.as_ref()))
 }
 
 fn reply_mail(order: MailOrder) -> Mail {

@@ -16,7 +16,6 @@ use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::data_extension_object::SYSTEM_COLUMNS;
 use crate::object_types::kept;
-use crate::overlay::{Missing, View};
 use crate::saving::Intent;
 use crate::tree;
 use crate::unit::whole;
@@ -57,29 +56,6 @@ const TO_DELETE: KeyKind<'static> = KeyKind {
 };
 
 const TO_CLEAR: (u32, &str) = (KIND.no_key.0, "The Data Extension to clear was not found.");
-
-/// A data extension by CustomerKey or, failing that, by Name.
-pub(crate) fn find<'a>(
-    overlay: View<'a, '_>,
-    key_or_name: &str,
-) -> Result<Option<(key::ObjectKey, &'a Element)>, Missing> {
-    let by_key = key::object(overlay.account(), "DataExtension", key_or_name);
-    let by_name = key::by_name(overlay.account(), key_or_name);
-    let pointer = match (overlay.get(&by_key), overlay.get(&by_name)) {
-        (Ok(Some(definition)), _) => return Ok(Some((by_key, definition))),
-        (Ok(None), pointer) => pointer?,
-        // Both are asked for at once: one round to the table, not two.
-        (Err(Missing(mut keys)), pointer) => {
-            keys.extend(pointer.err().into_iter().flat_map(|missing| missing.0));
-            return Err(Missing(keys));
-        }
-    };
-    let Some(pointer) = pointer else {
-        return Ok(None);
-    };
-    let named = key::object(overlay.account(), "DataExtension", &pointer.text);
-    Ok(overlay.get(&named)?.map(|definition| (named, definition)))
-}
 
 pub(crate) const TYPE: ObjectType = ObjectType {
     name: KIND.type_name,

@@ -3,10 +3,12 @@
 use calls::Method;
 use soap::{Element, FieldError, ObjectResult};
 
+use crate::alias::PARTNER_KEY;
 use crate::columns::{
     ColumnError, Given, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
 };
 use crate::context::DecisionContext;
+use crate::data_extension_keys;
 use crate::field::{self, Field};
 use crate::key::{self, ObjectKey};
 use crate::object_type::{ObjectType, Retrieval, Work};
@@ -44,21 +46,23 @@ fn check(_wish: Intent, object: &Element) -> Result<(), Refused> {
     address_in(object).map(|_address| ())
 }
 
-/// The key or the name of the data extension.
+/// Whatever names the data extension.
 fn address_in(object: &Element) -> Result<&str, Refused> {
-    tree::filled(object, "CustomerKey")
-        .or_else(|| tree::filled(object, "Name"))
+    ["CustomerKey", "ObjectID", PARTNER_KEY, "Name"]
+        .iter()
+        .find_map(|field| tree::filled(object, field))
         .ok_or_else(|| {
             refused(
                 NO_DATA_EXTENSION,
-                "The CustomerKey or the Name of the data extension is needed",
+                "The CustomerKey, the ObjectID, the PartnerKey or the Name of the data extension is needed",
             )
         })
 }
 
 fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let address = address_in(context.object)?;
-    let Some((definition_key, definition)) = data_extension::find(context.overlay, address)? else {
+    let found = data_extension_keys::find_named(context.overlay, context.object)?;
+    let Some((definition_key, definition)) = found else {
         return Err(refused(
             NO_DATA_EXTENSION,
             format!("There is no data extension [{address}]"),

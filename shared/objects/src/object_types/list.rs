@@ -3,7 +3,9 @@
 use soap::Element;
 
 use crate::context::DecisionContext;
+use crate::key;
 use crate::keyed::{self, KeyKind};
+use crate::membership::MEMBERS;
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
@@ -84,10 +86,15 @@ fn check_name(list: &Element) -> Result<(), Refused> {
 }
 
 fn complete(
-    _asked: &DecisionContext<'_>,
-    _stored: Option<&Element>,
+    context: &DecisionContext<'_>,
+    stored: Option<&Element>,
     becomes: &mut Element,
 ) -> Result<(), Stop> {
+    let members = match stored.and_then(|stored| tree::filled(stored, MEMBERS)) {
+        Some(members) => members.to_owned(),
+        None => key::rows_of(&context.request.request_id.0, context.ordinal),
+    };
+    tree::set(becomes, MEMBERS, members);
     check_name(becomes)?;
     check_type(becomes)?;
     if tree::filled(becomes, "Type").is_none() {

@@ -20,17 +20,17 @@ const READ_ONLY: ObjectType = ObjectType {
 /// What is asked for by name, in the order of the registry.
 pub(crate) const TYPES: [ObjectType; 5] = [
     ObjectType {
-        name: "ResultMessage",
+        name: CallRecord::Message.type_name(),
         retrieval: Retrieval::Calls(CallRecord::Message),
         ..READ_ONLY
     },
     ObjectType {
-        name: "ResultItem",
+        name: CallRecord::Item.type_name(),
         retrieval: Retrieval::Calls(CallRecord::Item),
         ..READ_ONLY
     },
     ObjectType {
-        name: "AsyncRequestResult",
+        name: CallRecord::Request.type_name(),
         retrieval: Retrieval::Calls(CallRecord::Request),
         ..READ_ONLY
     },

@@ -197,8 +197,37 @@ fn the_data_extension_is_found_by_key_or_name() {
             CREATED,
             "68000 Violation of PRIMARY KEY constraint 'PK_people'. Cannot insert duplicate key in object 'people'. The duplicate key value is (1). [key Id: 21]",
             "310001 There is no data extension [pets]",
-            "310001 The CustomerKey or the Name of the data extension is needed",
+            "310001 The CustomerKey, the ObjectID, the PartnerKey or the Name of the data extension is needed",
         ],
+    );
+}
+
+#[test]
+fn the_data_extension_is_found_by_each_of_its_keys() {
+    let mut world = World::new();
+    let made = world.call(&PEOPLE.replace("CustomerKey", "PartnerKey=crm-7 CustomerKey"));
+    let object_id = made[0].new_object_id.clone().expect("an ObjectID");
+    let mut say = |named: &str, id: &str| {
+        let properties =
+            format!("Properties{{Property{{Name=Id Value={id}}} Property{{Name=Name Value=x}}}}");
+        let results = world.call(&format!(
+            "Create DataExtensionObject{{{named} {properties}}}"
+        ));
+        told(&results[0])
+    };
+    assert_eq!(say(&format!("ObjectID={object_id}"), "1"), CREATED);
+    assert_eq!(say("PartnerKey=crm-7", "2"), CREATED);
+    assert_eq!(say("PartnerKey=CRM-7", "3"), CREATED);
+    assert_eq!(say("Name='The People'", "4"), CREATED);
+    assert_eq!(
+        say("PartnerKey=crm-8", "5"),
+        "310001 There is no data extension [crm-8]"
+    );
+    // A number that leads nowhere is not made good by a name: something else may have it.
+    let lost = object_id.replace(&object_id[..4], "0000");
+    assert_eq!(
+        say(&format!("ObjectID={lost} Name='The People'"), "6"),
+        format!("310001 There is no data extension [{lost}]")
     );
 }
 

@@ -202,6 +202,43 @@ fn a_membership_is_made_changed_and_ended_by_its_rules() {
 }
 
 #[test]
+fn a_list_that_is_made_again_begins_without_members() {
+    let mut world = World::new();
+    let ends = "Lists{CustomerKey=in Action=delete}";
+    let joins = "Lists{CustomerKey=in Action=create}";
+    for (call, expected) in [
+        ("Create List{ListName=in}", "OK Created List."),
+        (
+            "Create Subscriber{EmailAddress=a@b.co Lists{CustomerKey=in Status=Unsubscribed}}",
+            "OK Created Subscriber.",
+        ),
+        (
+            "Update List{CustomerKey=in Description=x}",
+            "OK Updated List.",
+        ),
+        // Still the same list.
+        (
+            &format!("Update Subscriber{{EmailAddress=a@b.co {joins}}}"),
+            "13006 The subscriber is already on the list in",
+        ),
+        ("Delete List{CustomerKey=in}", "OK List deleted"),
+        ("Create List{ListName=in}", "OK Created List."),
+        (
+            &format!("Update Subscriber{{EmailAddress=a@b.co {ends}}}"),
+            "13007 The subscriber is not on the list in",
+        ),
+        (
+            &format!("Update Subscriber{{EmailAddress=a@b.co {joins}}}"),
+            "OK Updated Subscriber.",
+        ),
+    ] {
+        let results = world.call(call);
+        assert_eq!(told(&results[0]), expected, "{call}");
+    }
+    assert_eq!(memberships(&world), "in Active", "and none is left over");
+}
+
+#[test]
 fn a_membership_names_a_list_that_there_is_and_a_status_and_an_action_that_there_are() {
     check_membership(
         "Lists{ID=999999}",
@@ -220,7 +257,7 @@ fn a_membership_names_a_list_that_there_is_and_a_status_and_an_action_that_there
     ] {
         check_membership(
             lists,
-            "13001 The List ID was not specified. Each Lists needs the ID, the ObjectID or the CustomerKey of a List",
+            "13001 The List ID was not specified. Each Lists needs the ID, the ObjectID, the CustomerKey or the PartnerKey of a List",
             "in ~",
         );
     }

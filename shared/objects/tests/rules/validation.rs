@@ -103,7 +103,7 @@ fn required_fields_are_asked_for_at_the_door() {
     );
     check(
         "Create DataExtensionObject{Properties{Property{Name=a Value=b}}}",
-        "310001 The CustomerKey or the Name of the data extension is needed",
+        "310001 The CustomerKey, the ObjectID, the PartnerKey or the Name of the data extension is needed",
     );
     check(
         "Create TriggeredSendDefinition{CustomerKey=a TriggeredSendStatus=Active}",
@@ -115,9 +115,38 @@ fn required_fields_are_asked_for_at_the_door() {
     );
     check(
         "Create Subscriber{EmailAddress=a@b.co Lists{Status=Active}}",
-        "13001 The List ID was not specified. Each Lists needs the ID, the ObjectID or the CustomerKey of a List",
+        "13001 The List ID was not specified. Each Lists needs the ID, the ObjectID, the CustomerKey or the PartnerKey of a List",
     );
     check("Create(Nothing) List{Description=x}", "ok");
+}
+
+#[test]
+fn a_value_that_is_not_of_its_type_refuses_the_whole_call() {
+    check(
+        "Create List{CustomerKey=a ListName=b ID=c}",
+        "204 Element 'ID' is 'c', expected a whole number (xsd:int)",
+    );
+    check(
+        "Create Subscriber{EmailAddress=a@b.co} Subscriber{EmailAddress=a@b.co Lists{ID=c}}",
+        "204 Element 'Lists.ID' is 'c', expected a whole number (xsd:int) (object at 0-based index 1)",
+    );
+    check(
+        "Update Email{CustomerKey=a IsHTMLPaste=maybe}",
+        "204 Element 'IsHTMLPaste' is 'maybe', expected true or false",
+    );
+    check(
+        "Update Email{CustomerKey=a IsHTMLPaste=True ID=' 7 '}",
+        "ok",
+    );
+    check("Update Email{CustomerKey=a IsHTMLPaste='' ID=nil}", "ok");
+}
+
+#[test]
+fn what_a_type_says_of_its_own_values_comes_first() {
+    check(
+        "Create List{CustomerKey=a ListName=b Type=Secret}",
+        "13013 List validation error: Secret is not a type of list",
+    );
 }
 
 #[test]

@@ -136,7 +136,14 @@ impl World {
 
     /// The objects of a type, without the numbers and dates that are made for them.
     pub(crate) fn stored(&self, type_name: &str) -> Vec<String> {
-        const MADE: [&str; 5] = ["CreatedDate", "ModifiedDate", "ID", "ObjectID", "_Rows"];
+        const MADE: [&str; 6] = [
+            "CreatedDate",
+            "ModifiedDate",
+            "ID",
+            "ObjectID",
+            "_Rows",
+            "_Members",
+        ];
         self.table
             .values()
             .filter(|stored| stored.object.type_name.as_deref() == Some(type_name))
