@@ -7,8 +7,8 @@ use cloud::{Cloud, Error, OwnHosts};
 use soap::{CallRequest, CallbackAddress, Element, Fault};
 use tracing::info;
 
+use crate::answer::{Answer, refused};
 use crate::caller::Caller;
-use crate::soap_endpoint::Answer;
 
 /// What is kept of a payload: its text without the passwords of callback addresses, and the digest that tells a resend from another call.
 pub struct CanonicalPayload {
@@ -161,9 +161,4 @@ fn may_be_posted_to(address: &str, own: &OwnHosts, allow_http: bool) -> Result<(
         return Err(AddressRule::Foreign);
     }
     Ok(())
-}
-
-/// One Results per object, each with the refusal.
-pub fn refused(request: &CallRequest, refusal: &Refusal) -> String {
-    soap::write_refused(request.method, request.objects.len().max(1), refusal, None)
 }

@@ -30,11 +30,7 @@ impl Document {
         let written = encoder.write_all(text.as_bytes());
         let compressed = written.and_then(|()| encoder.finish()).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
-        let digest: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = calls::hex(&digest[..16]);
         Self {
             compressed,
             tag: format!("W/\"{digest}\""),

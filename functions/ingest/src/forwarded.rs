@@ -4,10 +4,10 @@ use calls::{BackendName, Refusal};
 use cloud::{Cloud, Error};
 use soap::{CallRequest, ClientContext, Element, Fault, Operation};
 
-use crate::accept::{self, CanonicalPayload};
+use crate::accept::CanonicalPayload;
+use crate::answer::{self, Answer};
 use crate::caller::Caller;
 use crate::page;
-use crate::soap_endpoint::Answer;
 
 /// Where the calls of a caller's account are forwarded to. The account is remembered for some minutes.
 pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<BackendName>, Error> {
@@ -103,7 +103,7 @@ pub async fn carry_out(
 ) -> Result<Answer, Error> {
     let allow_http = cloud.settings.allow_http_callbacks;
     if let Err(refusal) = call.place().and_then(|_| call.check(allow_http)) {
-        return Ok(Ok(accept::refused(call, &refusal)));
+        return Ok(Ok(answer::refused(call, &refusal)));
     }
     // Whoever turns the switch in this process waits until what is begun here has ended.
     let _carrying_out = cloud.carrying_out().await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use calls::AccountId;
 use cloud::read::conversation_list::{ConversationFilter, ListOrder, ListQuery, LookBack};
 use jiff::{SignedDuration, Timestamp};
-use objects::{CallRecord, RetrieveError};
+use objects::{CallView, RetrieveError};
 use soap::{Filter, RetrieveRequest};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +20,10 @@ pub enum ResultKind {
 
 impl ResultKind {
     pub fn named(object_type: &str) -> Option<Self> {
-        Some(match objects::object_type(object_type)?.call_record()? {
-            CallRecord::Message => Self::Message,
-            CallRecord::Item => Self::Item,
-            CallRecord::Request => Self::Request,
+        Some(match objects::object_type(object_type)?.call_view()? {
+            CallView::Message => Self::Message,
+            CallView::Item => Self::Item,
+            CallView::Request => Self::Request,
         })
     }
 

@@ -4,13 +4,18 @@
 use calls::{AccountId, RequestId};
 use cloud::read::conversation_list::ListCursor;
 use cloud::{Cloud, Error};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use soap::{Element, Operation, PAYLOAD_BYTES_MAX, RetrieveRequest};
 
-use crate::retrieve;
-
 /// Most results in one answer. The protocol's figure.
 pub const RESULTS_MAX: usize = 2_500;
+
+/// Longest look through a partition: the front door waits 30 s. What is found by then is a page.
+pub const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
+
+/// A page, or Marketing Cloud's words for why there is none.
+pub type Looked = Result<Page, String>;
 
 /// What one look came to.
 #[derive(Debug)]
@@ -125,10 +130,7 @@ pub async fn continued(
     let body = soap::read_canonical(&kept.request).map_err(|_| unreadable())?;
     match soap::take_operation(body, None, None) {
         Ok(Operation::Retrieve(request)) => Ok(Some((request, kept.request, kept.cursor))),
-        Ok(Operation::Query(query)) => {
-            let request = retrieve::of_query(query);
-            Ok(Some((request, kept.request, kept.cursor)))
-        }
+        Ok(Operation::Query(query)) => Ok(Some((query.as_retrieve(), kept.request, kept.cursor))),
         Ok(_) | Err(_) => Err(unreadable()),
     }
 }

@@ -25,7 +25,7 @@ pub fn element(
     let arrived_at = call.arrived_at.max(header.opened_at);
     let status = state_of_call(header, sequence, call, record, now)?;
     let mut state = Element::new("Results")
-        .typed(objects::CallRecord::Request.type_name())
+        .typed(objects::CallView::Request.type_name())
         .with(Element::of("CreatedDate", write_date_time(arrived_at)))
         .with(Element::of("ObjectID", &call.request_id.0))
         .with(Element::of("CustomerKey", conversation_id))

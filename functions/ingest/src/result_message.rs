@@ -28,7 +28,7 @@ pub async fn element(
         }
     }
     let mut element = Element::new("Results")
-        .typed(objects::CallRecord::Message.type_name())
+        .typed(objects::CallView::Message.type_name())
         .with(Element::of(
             "CreatedDate",
             write_date_time(outcome.ended_at),

@@ -9,10 +9,9 @@ use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
 use crate::object_query::{CreatedRange, ObjectQuery, ResultKind, Subjects};
-use crate::page::{Cursor, Page};
+use crate::page::{Cursor, LOOK_MAX, Looked, Page};
 use crate::request_state;
 use crate::result_message;
-use crate::retrieve::{LOOK_MAX, Looked};
 
 /// Records that are read in one request.
 const READ_AT_ONCE: i32 = 250;
@@ -323,7 +322,7 @@ impl Looking<'_> {
         let results = record.object_results(self.cloud, call).await?;
         let conversation_id = self.conversation_id(header, &record.request_id);
         let item = |(ordinal, result): (usize, ObjectResult)| {
-            let type_name = objects::CallRecord::Item.type_name();
+            let type_name = objects::CallView::Item.type_name();
             let mut item = Element::new("Results").typed(type_name);
             item.children.push(Element::of(
                 "CreatedDate",

@@ -4,23 +4,16 @@ use std::collections::BTreeSet;
 
 use calls::{AccountId, Refusal, RequestId};
 use cloud::{Cloud, Error};
-use jiff::SignedDuration;
 use objects::{ObjectKey, Overlay, RetrieveError, Source};
 use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
 use crate::caller::{self, Caller};
 use crate::object_query::ResultKind;
-use crate::page::{self, Cursor, Page, RESULTS_MAX};
+use crate::page::{self, Cursor, LOOK_MAX, Looked, Page, RESULTS_MAX};
 use crate::results;
 
 /// Stored objects that are read in one request.
 const READ_AT_ONCE: i32 = 500;
-
-/// Longest look through a partition: the front door waits 30 s. What is found by then is a page.
-pub(crate) const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
-
-/// A page, or the original's words for why there is none.
-pub type Looked = Result<Page, String>;
 
 /// Answers a Retrieve. `canonical` is the request as it is kept for the next page.
 pub async fn retrieve(
@@ -42,23 +35,9 @@ pub async fn query(
     canonical: &str,
 ) -> Result<String, Error> {
     let request_id = cloud.random.request_id();
-    let wanted = of_query(request);
+    let wanted = request.as_retrieve();
     let (status, results) = page_of(cloud, caller, wanted, canonical, &request_id).await?;
     Ok(soap::write_queried(&status, &request_id.0, &results))
-}
-
-/// The Retrieve that asks for the same.
-pub fn of_query(query: QueryRequest) -> RetrieveRequest {
-    RetrieveRequest {
-        object_type: query.object_type,
-        properties: query.properties,
-        filter: query.filter,
-        continue_request: query.continue_request,
-        batch_size: None,
-        clients: query.clients,
-        query_all_accounts: false,
-        warnings: query.warnings,
-    }
 }
 
 /// OverallStatus and results of one page.
@@ -78,7 +57,7 @@ async fn page_of(
         Some(before) => match page::continued(cloud, own, before).await? {
             Some(continued) => continued,
             None => {
-                let before = short(before);
+                let before = soap::echo(before);
                 return error(&format!(
                     "There is nothing to continue for request {before}"
                 ));
@@ -382,11 +361,4 @@ fn equal_parts(filter: &Filter) -> Vec<(&str, &[String])> {
             }
         }
     }
-}
-
-fn short(text: &str) -> String {
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .take(64)
-        .collect()
 }

@@ -5,12 +5,10 @@ use cloud::{Cloud, Error};
 use soap::{Answering, CallRequest, Fault, Opened, Operation, SoapVersion};
 use tracing::error;
 
+use crate::answer::{self, Answer};
 use crate::caller::{self, Caller};
 use crate::http::{Request, Response, service_url};
 use crate::{accept, forwarded, not_read, retrieve, synchronous, system};
-
-/// What an operation comes to: a payload, or a fault.
-pub type Answer = Result<String, Fault>;
 
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let message_id = cloud.random.guid();
@@ -148,7 +146,7 @@ async fn carry_through(
 fn refused(cloud: &Cloud, operation: &Operation, refusal: &Refusal) -> Answer {
     let request_id = cloud.random.request_id();
     match operation {
-        Operation::Call(call) => Ok(accept::refused(call, refusal)),
+        Operation::Call(call) => Ok(answer::refused(call, refusal)),
         Operation::Retrieve(_) => Ok(soap::write_retrieved(
             &format!("Error: {refusal}"),
             &request_id.0,
@@ -184,7 +182,7 @@ async fn carry_out_call(
     }
     warnings.extend(call.warnings());
     if let Some(refusal) = not_read::refusal(cloud, caller, warnings).await? {
-        return Ok(Ok(accept::refused(&call, &refusal)));
+        return Ok(Ok(answer::refused(&call, &refusal)));
     }
     let idempotency_key = request.header("idempotency-key");
     if call.is_asynchronous() {

@@ -2,12 +2,11 @@
 
 use backends::built_in::synchronous;
 use calls::OverallStatus;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Error};
 use soap::{CallRequest, Fault};
 
-use crate::accept;
+use crate::answer::{Answer, refused};
 use crate::caller::Caller;
-use crate::soap_endpoint::Answer;
 
 pub async fn carry_out(
     cloud: &Cloud,
@@ -20,11 +19,11 @@ pub async fn carry_out(
         objects::check_values(call.method, &call.options, &call.objects)
     });
     if let Err(refusal) = checked {
-        return Ok(Ok(accept::refused(call, &refusal)));
+        return Ok(Ok(refused(call, &refusal)));
     }
     let client = match call.client.account() {
         Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
-        Err(refusal) => return Ok(Ok(accept::refused(call, &refusal))),
+        Err(refusal) => return Ok(Ok(refused(call, &refusal))),
     };
     // Whoever turns the switch in this process waits until what is begun here is committed.
     let _carrying_out = cloud.carrying_out().await;
@@ -36,14 +35,9 @@ pub async fn carry_out(
     let synchronous::Done { results, mails } =
         synchronous::carry_out(cloud, account, call, &client, &request_id).await?;
     if !mails.is_empty() {
-        match cloud
+        cloud
             .enqueue_mails(&caller.account, &request_id, &mails, cloud.now())
-            .await
-        {
-            Ok(()) => {}
-            Err(CommitError::Conflict) => return Err(Error::Conflict(1)),
-            Err(CommitError::Cloud(error)) => return Err(error),
-        }
+            .await?;
     }
     let failed = results.iter().filter(|result| !result.ok).count();
     let overall_status = OverallStatus::of(results.len(), failed);

@@ -11,7 +11,7 @@ use crate::{caller, rest};
 
 /// Largest body of a token request. Real ones have some hundred bytes; and this is read before
 /// anybody knows who sends it, into many times its size.
-const BODY_BYTES_MAX: usize = 64 << 10;
+const TOKEN_REQUEST_BYTES_MAX: usize = 64 << 10;
 
 /// Answers a token request, as JSON or as a form.
 pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
@@ -28,7 +28,7 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
                 "unsupported_grant_type",
                 &format!(
                     "grant_type must be client_credentials, not {}",
-                    short(other)
+                    soap::echo(other)
                 ),
             );
         }
@@ -161,7 +161,7 @@ struct Fields(Vec<(String, String)>);
 impl Fields {
     /// `None`: there is too much to be read.
     fn read(request: &Request) -> Option<Self> {
-        if request.body.len() > BODY_BYTES_MAX {
+        if request.body.len() > TOKEN_REQUEST_BYTES_MAX {
             return None;
         }
         if let Ok(Value::Object(object)) = serde_json::from_slice(&request.body) {
@@ -207,12 +207,12 @@ fn not_owned(field: &str, account: &AccountId) -> String {
     format!(
         "{field} {} is neither the account of this client nor one that it owns. Leave it out for a \
          token of the client's own account",
-        short(&account.0)
+        soap::echo(&account.0)
     )
 }
 
 fn too_large() -> String {
-    format!("A token request has at most {BODY_BYTES_MAX} bytes")
+    format!("A token request has at most {TOKEN_REQUEST_BYTES_MAX} bytes")
 }
 
 fn unauthorized(status: u16, message: &str) -> Response {
@@ -221,11 +221,4 @@ fn unauthorized(status: u16, message: &str) -> Response {
 
 fn no_store(response: Response) -> Response {
     response.with_header("cache-control", "no-store")
-}
-
-fn short(text: &str) -> String {
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .take(40)
-        .collect()
 }

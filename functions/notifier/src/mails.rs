@@ -10,10 +10,12 @@ mod sending;
 
 use std::collections::BTreeMap;
 
+use calls::conversation::LOOK_AGAIN;
 use cloud::aws::mail::{ANSWER_MAX, MailSession};
 use cloud::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
+use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
-use cloud::records::mail_record::{self, MailRecord, MailState, MailsRecord};
+use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
 use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -28,14 +30,11 @@ const AT_ONCE: usize = 8;
 pub const PAGE: i32 = 50;
 
 /// When mails that are held, or claimed by somebody, are looked at again.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// When mails are looked at again whose service took none, or whose sender is not verified yet.
 const SERVICE_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 const UNVERIFIED_AGAIN: SignedDuration = SignedDuration::from_mins(15);
-
-/// What may be sent again within this time waits in the queue; later, the timekeeper wakes.
-const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a run stops before the last mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,8 +185,8 @@ impl Run<'_> {
     async fn leave(self, stop: Option<Stop>) -> Result<Disposition, Error> {
         let now = self.cloud.now();
         let (due, goes_on) = match stop {
-            None => ((!self.all_done).then(|| now + LOOK_AGAIN), false),
-            Some(Stop::OutOfTime) => (Some(now + mail_record::LOOK_AGAIN), true),
+            None => ((!self.all_done).then(|| now + HELD_AGAIN), false),
+            Some(Stop::OutOfTime) => (Some(now + LOOK_AGAIN), true),
             Some(Stop::Until(at)) => (Some(at), false),
             Some(Stop::NotBefore(at)) if at.duration_since(now) > HELD_MAX => (Some(at), false),
             // Others take all there is: no message is held again and again, and so given up.
@@ -195,10 +194,10 @@ impl Run<'_> {
                 (Some(now + SERVICE_AGAIN), false)
             }
             Some(Stop::NotBefore(at)) if !self.sent_any => {
-                self.commit(Some(at + mail_record::LOOK_AGAIN)).await?;
+                self.commit(Some(at + LOOK_AGAIN)).await?;
                 return Ok(Disposition::WaitsUntil(at));
             }
-            Some(Stop::NotBefore(at)) => (Some(at + mail_record::LOOK_AGAIN), true),
+            Some(Stop::NotBefore(at)) => (Some(at + LOOK_AGAIN), true),
         };
         let mails = self.commit(due).await?;
         if goes_on {

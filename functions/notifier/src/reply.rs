@@ -3,17 +3,14 @@
 use calls::{AsyncResponseType, DeliveryResult, ReplyState};
 use cloud::aws::mail::Sent;
 use cloud::aws::queues::ReplyWakeUp;
+use cloud::conversation::commit::HELD_MAX;
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Error};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::warn;
 
 use crate::{Disposition, reply_mail};
-
-/// An attempt that is due within this time waits in the queue; a later one is found by the
-/// timekeeper.
-const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is to be done about a reply now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

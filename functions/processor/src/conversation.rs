@@ -15,14 +15,13 @@ use cloud::conversation::waiting::LONG;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error, Outbox, ReplyAction};
+use cloud::{Cloud, CommitError, Error, ReplyAction};
 use jiff::Timestamp;
 use tracing::info;
 
 use crate::call::{self, Turn};
-use crate::in_order;
 use crate::memory::Budget;
-use crate::reply::{Replies, replies};
+use crate::reply::Replies;
 
 /// How often we look again because others were at the same records.
 const CONFLICTS_MAX: u32 = 40;
@@ -56,35 +55,8 @@ pub(crate) enum Ran {
     Stopped(Disposition),
 }
 
-/// Takes a conversation as far as it goes: to its end, to a call that must wait, or to the
-/// deadline, at which it owes itself the next wake-up. For a call that stands in its account's
-/// queue, the queue.
-pub(crate) async fn carry_on(
-    cloud: &Cloud,
-    key: &ConversationKey,
-    deadline: Timestamp,
-    outbox: Outbox,
-    budget: &Budget,
-) -> Result<Disposition, Error> {
-    let Some((header, prefetched)) = cloud.begin_run(key).await? else {
-        return Ok(Disposition::Nothing);
-    };
-    if let Some(queue) = header.conversation.queue() {
-        // Boxed, or the future of every run were as large as that of a queue.
-        let queue = in_order::carry_on(cloud, &header, queue, deadline, outbox, budget);
-        return Box::pin(queue).await;
-    }
-    let (replies, telling) = replies(deadline, outbox);
-    let running = run(cloud, header, prefetched, deadline, replies, budget);
-    // The run lets go of its replies however it ends, and they are settled to the last.
-    let (ran, ()) = tokio::join!(running, telling.settle(cloud));
-    Ok(match ran? {
-        Ran::Ended => Disposition::Nothing,
-        Ran::Stopped(left) => left,
-    })
-}
-
-/// The same for a conversation that was read, whose callers are told elsewhere.
+/// Takes a conversation that was read as far as it goes: to its end, to a call that must wait, or to
+/// the deadline, at which it sends itself the next wake-up. Its callers are told elsewhere.
 pub(crate) async fn run(
     cloud: &Cloud,
     header: ConversationRecord,
@@ -336,7 +308,6 @@ async fn wait(
 
 /// Ends a call that cannot be carried out, whatever is tried, and its conversation with it.
 pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error> {
-    let key = &in_order::at_fault(cloud, key).await?;
     for _ in 0..CONFLICTS_MAX {
         let Some(header) = cloud.conversation_record(key).await? else {
             return Ok(());

@@ -2,7 +2,7 @@
 //! time allows.
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
-//! its message), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
+//! its message), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
 //! [`memory`] (what it may need), [`reply`] (telling callers).
 
 pub mod call;
@@ -11,6 +11,7 @@ mod in_order;
 mod memory;
 mod message;
 pub mod reply;
+mod wake_up;
 
 use std::collections::BTreeSet;
 

@@ -13,8 +13,9 @@ use futures_util::future::FutureExt;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use crate::conversation::{self, Disposition};
+use crate::conversation::Disposition;
 use crate::memory::Budget;
+use crate::wake_up;
 
 /// What the messages of one invocation have in common.
 pub(crate) struct Batch<'a> {
@@ -81,7 +82,7 @@ impl Batch<'_> {
         // A bug in one call does not take the others down. No task of its own: all that an
         // invocation does must end with it.
         let running =
-            conversation::carry_on(cloud, key, self.deadline, self.outbox.clone(), &self.budget);
+            wake_up::carry_on(cloud, key, self.deadline, self.outbox.clone(), &self.budget);
         match AssertUnwindSafe(Box::pin(running)).catch_unwind().await {
             Ok(Ok(Disposition::Nothing)) => None,
             Ok(Ok(Disposition::WaitsUntil(at))) => {
@@ -108,7 +109,7 @@ impl Batch<'_> {
         let key = &message.wake.conversation;
         error!(conversation = %key, deaths = message.deaths, "a call that invocations die with is failed");
         // Boxed, as what is run is: the futures of a batch stay of a size.
-        match Box::pin(conversation::fail_next(self.cloud, key)).await {
+        match Box::pin(wake_up::give_up(self.cloud, key)).await {
             Ok(()) => None,
             Err(error) => self.hand_back(message, &error).await,
         }

@@ -10,7 +10,7 @@ use cloud::records::mail_list::MailList;
 use url::{Host, Url};
 
 use crate::arguments::Arguments;
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 
 pub(crate) struct Access {
     pub(crate) accounts: Accounts,
@@ -22,7 +22,7 @@ impl Access {
     pub(crate) async fn open(
         arguments: &Arguments,
         password_key: Option<&str>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandFailure> {
         let config = config(arguments).await?;
         let named = arguments.accounts_table.as_deref();
         let table = Wanted {
@@ -39,19 +39,21 @@ impl Access {
     }
 }
 
-pub(crate) async fn mails(arguments: &Arguments) -> Result<MailList, Failure> {
+pub(crate) async fn mails(arguments: &Arguments) -> Result<MailList, CommandFailure> {
     let config = config(arguments).await?;
     let name = calls_table(arguments, &config).await?;
     Ok(MailList::in_table(&config, &name))
 }
 
-pub(crate) async fn conversations(arguments: &Arguments) -> Result<ConversationList, Failure> {
+pub(crate) async fn conversations(
+    arguments: &Arguments,
+) -> Result<ConversationList, CommandFailure> {
     let config = config(arguments).await?;
     let name = calls_table(arguments, &config).await?;
     Ok(ConversationList::in_table(&config, &name))
 }
 
-async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, Failure> {
+async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, CommandFailure> {
     let table = Wanted {
         named: arguments.calls_table.as_deref(),
         option: "--calls-table",
@@ -61,7 +63,7 @@ async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String
     table.name(arguments, config).await
 }
 
-async fn config(arguments: &Arguments) -> Result<SdkConfig, Failure> {
+async fn config(arguments: &Arguments) -> Result<SdkConfig, CommandFailure> {
     match &arguments.endpoint {
         Some(endpoint) => local(endpoint),
         None => Ok(aws_config::defaults(BehaviorVersion::latest())
@@ -80,28 +82,32 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    async fn name(&self, arguments: &Arguments, config: &SdkConfig) -> Result<String, Failure> {
+    async fn name(
+        &self,
+        arguments: &Arguments,
+        config: &SdkConfig,
+    ) -> Result<String, CommandFailure> {
         match (self.named, &arguments.stack, &arguments.endpoint) {
             (Some(named), _, _) => Ok(named.to_owned()),
             (None, Some(stack), _) => self.of_stack(config, stack).await,
             (None, None, Some(_)) => Ok(self.local.to_owned()),
-            (None, None, None) => Err(Failure::Usage(format!(
+            (None, None, None) => Err(CommandFailure::Usage(format!(
                 "say which stack: --stack NAME, {} NAME, or --endpoint URL of a local server",
                 self.option
             ))),
         }
     }
 
-    async fn of_stack(&self, config: &SdkConfig, name: &str) -> Result<String, Failure> {
+    async fn of_stack(&self, config: &SdkConfig, name: &str) -> Result<String, CommandFailure> {
         let (logical_id, option) = (self.logical_id, self.option);
         let found = stack::table(config, name, logical_id).await?;
         match found.as_slice() {
             [table] => Ok(table.clone()),
-            [] => Err(Failure::NotFound(format!(
+            [] => Err(CommandFailure::NotFound(format!(
                 "stack {name} has no table {logical_id} in this Region and account; if it was given \
                  one that was there before, name it with {option}"
             ))),
-            several => Err(Failure::NotFound(format!(
+            several => Err(CommandFailure::NotFound(format!(
                 "these tables may all be the {logical_id} of stack {name}: {}; say which with \
                  {option} (the stack's output names it)",
                 several.join(", ")
@@ -111,7 +117,7 @@ impl Wanted<'_> {
 }
 
 /// The AWS wire of a local server, which looks at no credentials.
-fn local(endpoint: &str) -> Result<SdkConfig, Failure> {
+fn local(endpoint: &str) -> Result<SdkConfig, CommandFailure> {
     let url = Url::parse(endpoint).ok();
     let is_loopback = match url.as_ref().and_then(Url::host) {
         Some(Host::Domain(name)) => name == "localhost",
@@ -120,7 +126,7 @@ fn local(endpoint: &str) -> Result<SdkConfig, Failure> {
         None => false,
     };
     if !is_loopback {
-        return Err(Failure::Usage(format!(
+        return Err(CommandFailure::Usage(format!(
             "--endpoint is for a local server, http://127.0.0.1:8080 say, not {endpoint}"
         )));
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::access::Access;
 use crate::arguments::{AccountVerb, Order, Priority};
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
 pub(crate) async fn carry_out(
@@ -17,7 +17,7 @@ pub(crate) async fn carry_out(
     random: &Random,
     clock: &Clock,
     verb: &AccountVerb,
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     match verb {
         AccountVerb::Create { id, name, owned_by } => {
             create(access, random, clock, (id, name), owned_by.as_deref()).await
@@ -69,7 +69,7 @@ pub(crate) async fn carry_out(
 }
 
 /// Of calls that are accepted from now on, within the minutes that functions remember an account.
-async fn set_backend(access: &Access, id: &str, backend: &str) -> Result<Output, Failure> {
+async fn set_backend(access: &Access, id: &str, backend: &str) -> Result<Output, CommandFailure> {
     let backend = match backend {
         "built-in" => None,
         name => Some(crate::backends::existing(access, name).await?.0),
@@ -77,14 +77,18 @@ async fn set_backend(access: &Access, id: &str, backend: &str) -> Result<Output,
     change(access, id, |account| account.backend.clone_from(&backend)).await
 }
 
-pub(crate) async fn account(access: &Access, clock: &Clock, id: &str) -> Result<Account, Failure> {
+pub(crate) async fn account(
+    access: &Access,
+    clock: &Clock,
+    id: &str,
+) -> Result<Account, CommandFailure> {
     let id = AccountId(id.to_owned());
     let found = access.accounts.account(&id, clock.now()).await?;
     found.ok_or_else(|| not_found(&id))
 }
 
-fn not_found(id: &AccountId) -> Failure {
-    Failure::NotFound(format!(
+fn not_found(id: &AccountId) -> CommandFailure {
+    CommandFailure::NotFound(format!(
         "there is no account {id}; `aftercall accounts list` shows those that are there"
     ))
 }
@@ -95,13 +99,13 @@ async fn create(
     clock: &Clock,
     (id, name): (&str, &str),
     owner: Option<&str>,
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     if let Some(owner) = owner {
         account(access, clock, owner).await?;
     }
     let new = Account::new(AccountId(id.to_owned()), name, webhook_secret(random));
     if !access.accounts.create_account(&new).await? {
-        return Err(Failure::Exists(format!(
+        return Err(CommandFailure::Exists(format!(
             "account {id} is there already; `aftercall accounts show {id}` shows it"
         )));
     }
@@ -121,7 +125,7 @@ async fn change(
     access: &Access,
     id: &str,
     change: impl Fn(&mut Account),
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     let id = AccountId(id.to_owned());
     let changed = access.accounts.change_account(&id, change).await?;
     let changed = changed.ok_or_else(|| not_found(&id))?;
@@ -155,7 +159,7 @@ async fn set_rate(
     id: &str,
     priority: Priority,
     rate: &str,
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     let rate = queue_rate(rate)?;
     let priority = QueuePriority::from(priority);
     change(access, id, |account| {
@@ -182,7 +186,7 @@ fn rates(account: &Account) -> Vec<Value> {
 }
 
 /// `None`: no rate.
-fn queue_rate(text: &str) -> Result<Option<QueueRate>, Failure> {
+fn queue_rate(text: &str) -> Result<Option<QueueRate>, CommandFailure> {
     if text == "none" {
         return Ok(None);
     }
@@ -201,7 +205,7 @@ fn queue_rate(text: &str) -> Result<Option<QueueRate>, Failure> {
         rate.rate().map(|_| rate)
     };
     read().map(Some).ok_or_else(|| {
-        Failure::Usage(format!(
+        CommandFailure::Usage(format!(
             "a rate is 5/second or 30/minute, from 1 to {CALLS_PER_SECOND_MAX}, or none, not {text}"
         ))
     })
@@ -217,14 +221,14 @@ fn webhook_secret(random: &Random) -> String {
     format!("whsec_{}", BASE64_STANDARD.encode(random.token()))
 }
 
-fn calls_per_second(text: &str) -> Result<Option<u32>, Failure> {
+fn calls_per_second(text: &str) -> Result<Option<u32>, CommandFailure> {
     if text == "default" {
         return Ok(None);
     }
     let calls: Option<u32> = text.parse().ok();
     let calls = calls.filter(|calls| *calls <= CALLS_PER_SECOND_MAX);
     calls.map(Some).ok_or_else(|| {
-        Failure::Usage(format!(
+        CommandFailure::Usage(format!(
             "a limit is a number up to {CALLS_PER_SECOND_MAX}, or default, not {text}"
         ))
     })

@@ -72,7 +72,7 @@ pub(crate) enum Noun {
     /// Hold calls back, let them go on, or say how it stands
     Maintenance {
         #[arg(value_enum)]
-        switch: Switch,
+        switch: MaintenanceCommand,
     },
     /// What a packed attribute of a record says: call, body, results, reply
     Unpack {
@@ -341,7 +341,7 @@ pub(crate) enum OnOff {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Switch {
+pub(crate) enum MaintenanceCommand {
     On,
     Off,
     Show,

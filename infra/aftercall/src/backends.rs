@@ -7,10 +7,13 @@ use soap::CallbackAddress;
 
 use crate::access::Access;
 use crate::arguments::BackendVerb;
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
-pub(crate) async fn carry_out(access: &Access, verb: &BackendVerb) -> Result<Output, Failure> {
+pub(crate) async fn carry_out(
+    access: &Access,
+    verb: &BackendVerb,
+) -> Result<Output, CommandFailure> {
     match verb {
         BackendVerb::Create { name, .. } => {
             let settings = settings(access, verb)?;
@@ -42,22 +45,23 @@ pub(crate) async fn carry_out(access: &Access, verb: &BackendVerb) -> Result<Out
 pub(crate) async fn existing(
     access: &Access,
     name: &str,
-) -> Result<(BackendName, BackendSettings), Failure> {
+) -> Result<(BackendName, BackendSettings), CommandFailure> {
     let name = named(name)?;
     let found = access.accounts.backend_settings(&name).await?;
-    let settings = found.ok_or_else(|| Failure::NotFound(format!("there is no backend {name}")))?;
+    let settings =
+        found.ok_or_else(|| CommandFailure::NotFound(format!("there is no backend {name}")))?;
     Ok((name, settings))
 }
 
-fn named(name: &str) -> Result<BackendName, Failure> {
+fn named(name: &str) -> Result<BackendName, CommandFailure> {
     BackendName::parse(name).ok_or_else(|| {
-        Failure::Usage(format!(
+        CommandFailure::Usage(format!(
             "{name:?} is no name of a backend: up to 40 small letters, digits and hyphens"
         ))
     })
 }
 
-fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Failure> {
+fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, CommandFailure> {
     let BackendVerb::Create {
         url,
         user,
@@ -71,7 +75,9 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Fail
         ..
     } = verb
     else {
-        return Err(Failure::Usage("only a new backend has settings".to_owned()));
+        return Err(CommandFailure::Usage(
+            "only a new backend has settings".to_owned(),
+        ));
     };
     check(access, url)?;
     let login = match (user, client, token_url) {
@@ -86,7 +92,7 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Fail
         }
         (None, _, _) => {
             let how = "say how it is logged in to: --user, or --client and --token-url";
-            return Err(Failure::Usage(how.to_owned()));
+            return Err(CommandFailure::Usage(how.to_owned()));
         }
     };
     Ok(BackendSettings {
@@ -99,32 +105,35 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Fail
 }
 
 /// Public and https; of a local server anything of the web.
-fn check(access: &Access, url: &str) -> Result<(), Failure> {
-    let wrong = |why: &str| Failure::Usage(format!("{url} is no address of a backend: {why}"));
+fn check(access: &Access, url: &str) -> Result<(), CommandFailure> {
+    let wrong =
+        |why: &str| CommandFailure::Usage(format!("{url} is no address of a backend: {why}"));
     let address = CallbackAddress::parse(url).ok_or_else(|| wrong("it cannot be read"))?;
     check_address(&address, access.is_local)
         .map_err(|_| wrong("it must be https, a public address, port 443 or one from 1024 on"))
 }
 
 /// Not on the command line, which is kept in histories and shown in lists of processes.
-fn secret() -> Result<String, Failure> {
+fn secret() -> Result<String, CommandFailure> {
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line);
-    read.map_err(|error| Failure::Usage(format!("standard input: {error}")))?;
+    read.map_err(|error| CommandFailure::Usage(format!("standard input: {error}")))?;
     let secret = line.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         let how = "the password or secret is one line of standard input, which is empty";
-        return Err(Failure::Usage(how.to_owned()));
+        return Err(CommandFailure::Usage(how.to_owned()));
     }
     Ok(secret.to_owned())
 }
 
-fn done(change: BackendChange, name: &BackendName) -> Result<(), Failure> {
+fn done(change: BackendChange, name: &BackendName) -> Result<(), CommandFailure> {
     match change {
         BackendChange::Done => Ok(()),
-        BackendChange::Exists => Err(Failure::Exists(format!("there is a backend {name}"))),
-        BackendChange::Missing => Err(Failure::NotFound(format!("there is no backend {name}"))),
-        BackendChange::NoKey => Err(Failure::Usage(
+        BackendChange::Exists => Err(CommandFailure::Exists(format!("there is a backend {name}"))),
+        BackendChange::Missing => Err(CommandFailure::NotFound(format!(
+            "there is no backend {name}"
+        ))),
+        BackendChange::NoKey => Err(CommandFailure::Usage(
             "there is no key to encrypt the secret with: --key".to_owned(),
         )),
     }

@@ -14,14 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::arguments::{CallList, CallVerb, StateArgument};
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
 pub(crate) async fn carry_out(
     conversations: &ConversationList,
     clock: &Clock,
     verb: &CallVerb,
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     match verb {
         CallVerb::List(wanted) => list(conversations, clock, wanted).await,
         CallVerb::Show { account, id, limit } => {
@@ -34,7 +34,7 @@ async fn list(
     conversations: &ConversationList,
     clock: &Clock,
     wanted: &CallList,
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     let now = clock.now();
     let (from, to) = match (wanted.day, wanted.from) {
         (_, Some(from)) => (from, wanted.to.unwrap_or(now)),
@@ -68,10 +68,11 @@ async fn list(
 }
 
 /// The first and the last millisecond of a day.
-fn bounds(day: Date) -> Result<(Timestamp, Timestamp), Failure> {
+fn bounds(day: Date) -> Result<(Timestamp, Timestamp), CommandFailure> {
     let begin = |day: Date| day.to_zoned(TimeZone::UTC).map(|begin| begin.timestamp());
     let both = begin(day).and_then(|from| Ok((from, begin(day.tomorrow()?)?)));
-    let (from, to) = both.map_err(|error| Failure::Usage(format!("--day {day}: {error}")))?;
+    let (from, to) =
+        both.map_err(|error| CommandFailure::Usage(format!("--day {day}: {error}")))?;
     Ok((from, to - SignedDuration::from_millis(1)))
 }
 
@@ -109,10 +110,10 @@ async fn show(
     account: &str,
     id: &str,
     limit: usize,
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     let account = AccountId(account.to_owned());
     let Some(header) = conversations.find(&account, id).await? else {
-        return Err(Failure::NotFound(format!(
+        return Err(CommandFailure::NotFound(format!(
             "account {} has no conversation and no call of the id {id}, or none that is still kept",
             account.0
         )));

@@ -6,7 +6,7 @@ use cloud::Error;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
-pub(crate) enum Failure {
+pub(crate) enum CommandFailure {
     /// AWS, or the local server, is out of reach or refused.
     #[error("{0}")]
     Cloud(String),
@@ -21,7 +21,7 @@ pub(crate) enum Failure {
     Exists(String),
 }
 
-impl Failure {
+impl CommandFailure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Cloud(_) => 1,
@@ -32,7 +32,7 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CommandFailure {
     fn from(error: Error) -> Self {
         Self::Cloud(error.in_full())
     }

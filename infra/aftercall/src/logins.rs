@@ -1,13 +1,13 @@
 //! `aftercall users` and `aftercall clients`: who may log in.
 
-use cloud::accounts::login_changes::{Change, KeptAs, NewLogin};
+use cloud::accounts::login_changes::{KeptAs, LoginChange, NewLogin};
 use cloud::accounts::{Caller, Login};
 use cloud::{Clock, Random};
 
 use crate::access::Access;
 use crate::accounts::account;
 use crate::arguments::{ClientVerb, UserVerb};
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
 pub(crate) async fn users(
@@ -15,7 +15,7 @@ pub(crate) async fn users(
     random: &Random,
     clock: &Clock,
     verb: &UserVerb,
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     let UserVerb::Create {
         account: of,
         name,
@@ -57,7 +57,7 @@ pub(crate) async fn clients(
     random: &Random,
     clock: &Clock,
     verb: &ClientVerb,
-) -> Result<Output, Failure> {
+) -> Result<Output, CommandFailure> {
     match verb {
         ClientVerb::Create {
             account: of,
@@ -87,7 +87,9 @@ pub(crate) async fn clients(
         ClientVerb::Async { id, switch } => {
             let on = switch.is_on();
             if !access.accounts.set_client_async(id, on).await? {
-                return Err(Failure::NotFound(format!("there is no API client {id}")));
+                return Err(CommandFailure::NotFound(format!(
+                    "there is no API client {id}"
+                )));
             }
             let record = Record::of("client_id", id.as_str());
             Ok(Output::One(record.and("async_by_default", on)))
@@ -102,35 +104,35 @@ fn secret(
     random: &Random,
     given: Option<&str>,
     name: &str,
-) -> Result<String, Failure> {
+) -> Result<String, CommandFailure> {
     match given {
         None => Ok(random.token()),
         Some(given) if access.is_local => Ok(given.to_owned()),
-        Some(_) => Err(Failure::Usage(format!(
+        Some(_) => Err(CommandFailure::Usage(format!(
             "--{name} is for a local server (--endpoint) only; leave it out, and one is made that \
              nobody can guess"
         ))),
     }
 }
 
-async fn put(access: &Access, new: &NewLogin<'_>) -> Result<(), Failure> {
+async fn put(access: &Access, new: &NewLogin<'_>) -> Result<(), CommandFailure> {
     let name = new.name;
     let kind = match new.login {
         Login::User => "user",
         Login::Client => "API client",
     };
     match access.accounts.put_new_login(new).await? {
-        Change::Made => Ok(()),
-        Change::IsThere(caller) if caller.account == new.caller.account => {
-            Err(Failure::Exists(format!(
+        LoginChange::Made => Ok(()),
+        LoginChange::IsThere(caller) if caller.account == new.caller.account => {
+            Err(CommandFailure::Exists(format!(
                 "{kind} {name} is there already, of this account; with --replace it gets the new \
                  secret, and the old one is good for three minutes more at most"
             )))
         }
-        Change::IsThere(_) => Err(Failure::Exists(format!(
+        LoginChange::IsThere(_) => Err(CommandFailure::Exists(format!(
             "{kind} {name} is there already, of another account; names are the whole stack's, so \
              choose another one"
         ))),
-        Change::NoKey => Err(Failure::Usage("--digest needs a KMS key".to_owned())),
+        LoginChange::NoKey => Err(CommandFailure::Usage("--digest needs a KMS key".to_owned())),
     }
 }

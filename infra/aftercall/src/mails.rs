@@ -5,10 +5,10 @@ use cloud::records::mail_record::{MailRecord, MailState};
 use serde_json::Value;
 
 use crate::arguments::{MailStateArgument, MailVerb};
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
-pub(crate) async fn carry_out(mails: &MailList, verb: &MailVerb) -> Result<Output, Failure> {
+pub(crate) async fn carry_out(mails: &MailList, verb: &MailVerb) -> Result<Output, CommandFailure> {
     let MailVerb::List { state } = verb;
     let wanted = match state {
         MailStateArgument::Unknown => MailState::Unknown,

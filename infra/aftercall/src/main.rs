@@ -26,8 +26,8 @@ use clap::Parser;
 use cloud::{Clock, Random};
 
 use access::Access;
-use arguments::{Arguments, Noun, Switch};
-use failure::Failure;
+use arguments::{Arguments, MaintenanceCommand, Noun};
+use failure::CommandFailure;
 use output::{Output, Record};
 
 #[tokio::main]
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn carry_out(arguments: &Arguments) -> Result<Output, Failure> {
+async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
     if let Noun::Unpack { attribute } = &arguments.noun {
         let text = unpacked(attribute)?;
         return Ok(Output::Text(text));
@@ -70,11 +70,14 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, Failure> {
     }
 }
 
-async fn maintenance(access: &Access, switch: Switch) -> Result<Output, Failure> {
+async fn maintenance(
+    access: &Access,
+    switch: MaintenanceCommand,
+) -> Result<Output, CommandFailure> {
     let on = match switch {
-        Switch::On => true,
-        Switch::Off => false,
-        Switch::Show => {
+        MaintenanceCommand::On => true,
+        MaintenanceCommand::Off => false,
+        MaintenanceCommand::Show => {
             let on = access.accounts.maintenance().await?;
             return Ok(Output::One(Record::of("maintenance", on)));
         }
@@ -83,12 +86,12 @@ async fn maintenance(access: &Access, switch: Switch) -> Result<Output, Failure>
     Ok(Output::One(Record::of("maintenance", on)))
 }
 
-fn unpacked(attribute: &str) -> Result<String, Failure> {
+fn unpacked(attribute: &str) -> Result<String, CommandFailure> {
     let bytes = BASE64_STANDARD
         .decode(attribute.trim())
-        .map_err(|error| Failure::Usage(format!("this is not Base64: {error}")))?;
+        .map_err(|error| CommandFailure::Usage(format!("this is not Base64: {error}")))?;
     let text = cloud::decompress(&bytes);
-    text.ok_or_else(|| Failure::Usage("these bytes are not a packed attribute".to_owned()))
+    text.ok_or_else(|| CommandFailure::Usage("these bytes are not a packed attribute".to_owned()))
 }
 
 #[expect(clippy::print_stdout, reason = "it answers on the command line")]

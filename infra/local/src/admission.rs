@@ -35,18 +35,18 @@ impl Reach {
 
 /// A request that is refused before anything is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct RefusedRequest {
     status: StatusCode,
     reason: &'static str,
 }
 
-impl Refused {
+impl RefusedRequest {
     const fn new(status: StatusCode, reason: &'static str) -> Self {
         Self { status, reason }
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for RefusedRequest {
     fn into_response(self) -> Response {
         // What is left of the request is not read, so nothing can follow it.
         let close = [(header::CONNECTION, "close")];
@@ -62,17 +62,17 @@ pub(crate) async fn admit(State(reach): State<Reach>, request: Request, next: Ne
     }
 }
 
-fn check(reach: Reach, request: &Request) -> Result<(), Refused> {
+fn check(reach: Reach, request: &Request) -> Result<(), RefusedRequest> {
     let host = host(request.headers())?;
     let named = request.uri().authority();
     if reach == Reach::ThisMachine && ![Some(&host), named].into_iter().flatten().all(is_loopback) {
-        return Err(Refused::new(
+        return Err(RefusedRequest::new(
             StatusCode::FORBIDDEN,
             "This server answers to loopback names alone: use localhost or 127.0.0.1 in the URL.\n",
         ));
     }
     if comes_from_elsewhere(request, &host) {
-        return Err(Refused::new(
+        return Err(RefusedRequest::new(
             StatusCode::FORBIDDEN,
             "Another site asks for this. Only pages of this server and programs may.\n",
         ));
@@ -81,8 +81,8 @@ fn check(reach: Reach, request: &Request) -> Result<(), Refused> {
 }
 
 /// The one that HTTP/1.1 demands.
-fn host(headers: &HeaderMap) -> Result<Authority, Refused> {
-    const WRONG: Refused = Refused::new(
+fn host(headers: &HeaderMap) -> Result<Authority, RefusedRequest> {
+    const WRONG: RefusedRequest = RefusedRequest::new(
         StatusCode::BAD_REQUEST,
         "A request needs one Host header that names a host.\n",
     );
@@ -127,14 +127,15 @@ fn comes_from_elsewhere(request: &Request, host: &Authority) -> bool {
     }
 }
 
-const TOO_LARGE: Refused = Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.\n");
+const TOO_LARGE: RefusedRequest =
+    RefusedRequest::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.\n");
 
 /// All of a body. One that is declared longer than `bytes_max` is refused before any of it is read.
 pub(crate) async fn whole_body(
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
-) -> Result<Bytes, Refused> {
+) -> Result<Bytes, RefusedRequest> {
     let declared = headers.get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| usize::try_from(length).map_or(true, |it| it > bytes_max)) {
@@ -148,7 +149,7 @@ pub(crate) async fn whole_body(
             }
             cause = error.source();
         }
-        Refused::new(
+        RefusedRequest::new(
             StatusCode::BAD_REQUEST,
             "The body cannot be read: its chunks are not well-formed, or it breaks off.\n",
         )

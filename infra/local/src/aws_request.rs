@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::sqs::name_in;
+use crate::names::queue_of_url;
 
 /// Longest key in the journal: enough to know a record again.
 const KEY_CHARS_MAX: usize = 200;
@@ -41,7 +41,7 @@ impl fmt::Display for Service {
     }
 }
 
-/// One request, as far as faults, journal and tally need to know it.
+/// One request, as far as faults, journal and usage need to know it.
 #[derive(Clone, Debug)]
 pub struct AwsRequest {
     pub service: Service,
@@ -93,7 +93,7 @@ impl AwsRequest {
             return Self {
                 service: Service::Sqs,
                 operation: operation.to_owned(),
-                resource: queue.map(name_in).unwrap_or_default().to_owned(),
+                resource: queue.map(queue_of_url).unwrap_or_default().to_owned(),
                 key: shortened(sqs_keys(&json)),
                 json,
             };

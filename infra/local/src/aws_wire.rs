@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use crate::aws_request::{AwsRequest, Service};
 use crate::callbacks::Callbacks;
 use crate::clock::LocalClock;
-use crate::delivery::{QueueSettings, Redrive};
+use crate::delivery::{FifoSettings, Redrive};
 use crate::dynamodb::{Durability, DynamoDb};
 use crate::failure::{NOT_BUILT, WireFailure};
 use crate::faults::Faults;
 use crate::folder::Folder;
 use crate::kms::Kms;
-use crate::s3::{S3, escaped};
+use crate::s3::S3;
 use crate::scheduler::Scheduler;
 use crate::ses::Ses;
 use crate::sqs::Sqs;
@@ -116,7 +116,7 @@ impl LocalCloud {
         }
         for queue in names::QUEUES {
             let dead_letters = names::dead_letter_queue(queue);
-            let alike = QueueSettings {
+            let alike = FifoSettings {
                 visibility_timeout: SignedDuration::from_secs(names::VISIBILITY_SECONDS),
                 content_based_deduplication: true,
                 deduplicate_by_group: true,
@@ -129,7 +129,7 @@ impl LocalCloud {
                 dead_letters,
                 max_receive_count,
             });
-            self.sqs().create(queue, QueueSettings { redrive, ..alike });
+            self.sqs().create(queue, FifoSettings { redrive, ..alike });
         }
         self.s3().create_bucket(names::BODIES_BUCKET);
         self.scheduler().create_group(names::SCHEDULE_GROUP);
@@ -313,9 +313,9 @@ fn xml_response(aws_request: &AwsRequest, failure: &WireFailure) -> Response<Byt
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <Error><Code>{}</Code><Message>{}</Message><Resource>/{}/{}</Resource></Error>",
         failure.code,
-        escaped(&failure.message),
-        escaped(&aws_request.resource),
-        escaped(&aws_request.key),
+        soap::escaped(&failure.message),
+        soap::escaped(&aws_request.resource),
+        soap::escaped(&aws_request.key),
     );
     // An answer to HEAD has no body.
     let body = if aws_request.operation == "HeadObject" {

@@ -69,6 +69,16 @@ impl CallbackLog {
     }
 }
 
+/// A header as it is told of. User and password of an address are sent, and shown nowhere.
+fn shown(name: &str, value: &str) -> String {
+    match value.split_once(' ') {
+        Some((scheme, _)) if name.eq_ignore_ascii_case("authorization") => {
+            format!("{scheme} (not shown)")
+        }
+        Some(_) | None => value.to_owned(),
+    }
+}
+
 impl HttpConnector for CallbackLog {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = request
@@ -82,7 +92,7 @@ impl HttpConnector for CallbackLog {
             headers: request
                 .headers()
                 .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .map(|(name, value)| (name.to_owned(), shown(name, value)))
                 .collect(),
             fields: url::form_urlencoded::parse(body.as_bytes())
                 .into_owned()
@@ -156,4 +166,18 @@ fn in_full(error: &ConnectorError) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn credentials_are_not_shown_but_that_there_are_some_is() {
+        assert_eq!(
+            shown("authorization", "Basic dXM6czNjcjN0"),
+            "Basic (not shown)"
+        );
+        assert_eq!(shown("user-agent", "Aftercall 1"), "Aftercall 1");
+    }
 }

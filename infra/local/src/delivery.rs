@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// What a queue was created with.
 #[derive(Clone, Debug)]
-pub struct QueueSettings {
+pub struct FifoSettings {
     pub visibility_timeout: SignedDuration,
     pub content_based_deduplication: bool,
     /// Whether a deduplication id counts in its group alone.
@@ -22,7 +22,7 @@ pub struct Redrive {
     pub max_receive_count: u32,
 }
 
-impl Default for QueueSettings {
+impl Default for FifoSettings {
     fn default() -> Self {
         Self {
             visibility_timeout: SignedDuration::from_secs(30),
@@ -73,7 +73,7 @@ pub(crate) fn sequence_number(sequence: u64) -> String {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Message {
+pub(crate) struct QueuedMessage {
     pub(crate) id: String,
     pub(crate) body: String,
     pub(crate) group: String,
@@ -85,7 +85,7 @@ pub(crate) struct Message {
     pub(crate) invisible_until: Option<Timestamp>,
 }
 
-impl Message {
+impl QueuedMessage {
     pub(crate) fn new(
         id: String,
         body: String,

@@ -21,6 +21,13 @@ const BESIDE: [&str; 5] = [
     "clock.txt",
 ];
 
+/// How records and files of a folder are laid out. To be raised with each change for which a folder
+/// of an older server is not read as it was meant: such a folder is refused, not changed.
+const LAYOUT: &str = "2";
+
+/// Where a folder says its layout. The first had no such file.
+const LAYOUT_FILE: &str = "layout.txt";
+
 /// How the engine's file begins.
 const TABLES_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -43,6 +50,7 @@ impl Folder {
             _lock: lock(path)?,
         };
         folder.check_tables()?;
+        folder.check_layout()?;
         Ok(folder)
     }
 
@@ -58,6 +66,30 @@ impl Folder {
         let mut beginning = [0; N];
         let read = File::open(self.file(name)).and_then(|mut file| file.read_exact(&mut beginning));
         read.is_ok() && magic.contains(&&beginning)
+    }
+
+    /// A new folder gets the layout of this server before anything else is in it.
+    fn check_layout(&self) -> anyhow::Result<()> {
+        let file = self.file(LAYOUT_FILE);
+        if !file.exists() && !self.tables().exists() {
+            return disk::replace(&file, format!("{LAYOUT}\n").as_bytes())
+                .with_context(|| format!("writing {}", file.display()));
+        }
+        let found = match file.exists() {
+            true => std::fs::read_to_string(&file)
+                .with_context(|| format!("reading {}", file.display()))?,
+            false => "1".to_owned(),
+        };
+        if found.trim() != LAYOUT {
+            bail!(
+                "{} was written by another version of this server: its layout is {}, and this \
+                 version reads {LAYOUT}. Start the version that wrote it, or give --data an empty \
+                 folder",
+                self.path.display(),
+                found.trim(),
+            );
+        }
+        Ok(())
     }
 
     /// An engine that finds no tables makes new ones, and throws their log away.

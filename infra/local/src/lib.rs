@@ -51,7 +51,7 @@ pub use aws_request::{AwsRequest, Service};
 pub use aws_wire::LocalCloud;
 pub use callbacks::{CallbackAnswer, CapturedCallback};
 pub use clock::LocalClock;
-pub use delivery::{QueueSettings, ReceivedMessage, Redrive};
+pub use delivery::{FifoSettings, ReceivedMessage, Redrive};
 pub use dynamodb::Durability;
 pub use faults::{Faults, InjectedFault};
 pub use lifecycle::{Killed, Lifecycle};

@@ -60,7 +60,7 @@ fn command() -> Command {
                 .long("expose-every-secret")
                 .action(ArgAction::SetTrue)
                 .help(
-                    "Let --listen be an address that other machines reach. Nobody is aws_request who \
+                    "Let --listen be an address that other machines reach. Nobody is asked who \
                      they are: whoever reaches it reads every secret in this server, turns its \
                      clock, and has it post callbacks to addresses inside your network",
                 ),

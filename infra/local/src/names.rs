@@ -34,7 +34,7 @@ pub const RECEIVE_COUNT_MAX: u32 = cloud::aws::queues::RECEIVES_MAX;
 pub const BODIES_BUCKET: &str = "aftercall-bodies";
 pub const SCHEDULE_GROUP: &str = "aftercall";
 
-/// The KMS key of sealed passwords.
+/// The KMS key of encrypted passwords.
 pub const PASSWORD_KEY: &str = "11111111-2222-3333-4444-555555555555";
 
 pub fn password_key_arn() -> String {
@@ -57,4 +57,9 @@ pub fn queue_of_arn(arn: &str) -> Option<&str> {
         ["arn", _, "sqs", _, _, queue] => Some(queue),
         _ => None,
     }
+}
+
+/// A queue is known by the last part of its URL, whatever address it begins with.
+pub(crate) fn queue_of_url(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
 }

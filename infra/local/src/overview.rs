@@ -25,7 +25,7 @@ pub(crate) fn page(stack: &Stack, callback_log: &CallbackLog, warning_log: &Warn
         .collect();
     html.push_str(&format!(
         "<p>{now} &middot; {}</p>",
-        escaped(&queues.join(", "))
+        soap::escaped(&queues.join(", "))
     ));
     let records = records(stack);
     table(
@@ -137,18 +137,10 @@ fn table(html: &mut String, title: &str, heads: &[&str], rows: impl Iterator<Ite
         html.push_str("<tr>");
         for cell in row {
             html.push_str("<td>");
-            html.push_str(&escaped(&cell));
+            html.push_str(&soap::escaped(&cell));
         }
     }
     html.push_str("</table>");
-}
-
-/// What callers sent must not become part of the page.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 /// The records of the calls table, as DynamoDB writes them.

@@ -20,7 +20,7 @@ use crate::aws_wire::LocalCloud;
 use crate::connections;
 
 /// Longest request body: a mail of 40 MB as JSON.
-pub(crate) const BODY_BYTES_MAX: usize = 64 << 20;
+pub(crate) const AWS_REQUEST_BYTES_MAX: usize = 64 << 20;
 
 /// Longest that a receive waits. AWS's figure.
 const WAIT_SECONDS_MAX: u64 = 20;
@@ -57,7 +57,7 @@ pub fn router(cloud: LocalCloud) -> Router {
 
 async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    let body = match whole_body(&parts.headers, body, BODY_BYTES_MAX).await {
+    let body = match whole_body(&parts.headers, body, AWS_REQUEST_BYTES_MAX).await {
         Ok(body) => body,
         Err(refused) => return refused.into_response(),
     };

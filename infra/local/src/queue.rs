@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use crate::clock::later;
-use crate::delivery::{Message, QueueSettings, ReceivedMessage};
+use crate::delivery::{FifoSettings, QueuedMessage, ReceivedMessage};
 
 /// How long SQS remembers a deduplication id. AWS's figure, and not a setting there.
 pub(crate) const DEDUPLICATION_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
@@ -41,10 +41,10 @@ pub(crate) enum Stale {
 #[derive(Debug)]
 pub(crate) struct Fifo {
     pub(crate) name: String,
-    pub(crate) settings: QueueSettings,
+    pub(crate) settings: FifoSettings,
     /// Told of every message that is put in: one of those who wait for one goes and looks.
     pub(crate) arrival: Arc<Notify>,
-    messages: BTreeMap<u64, Message>,
+    messages: BTreeMap<u64, QueuedMessage>,
     groups: HashMap<String, Group>,
     /// Groups with a message to give and none in flight, by the sequence of that message.
     ready: BTreeMap<u64, String>,
@@ -54,7 +54,7 @@ pub(crate) struct Fifo {
 }
 
 impl Fifo {
-    pub(crate) fn new(name: &str, settings: QueueSettings) -> Self {
+    pub(crate) fn new(name: &str, settings: FifoSettings) -> Self {
         Self {
             name: name.to_owned(),
             settings,
@@ -69,7 +69,7 @@ impl Fifo {
     }
 
     /// Takes in a message, unless its deduplication id is still remembered.
-    pub(crate) fn send(&mut self, message: Message, sequence: u64) -> SentMessage {
+    pub(crate) fn send(&mut self, message: QueuedMessage, sequence: u64) -> SentMessage {
         let now = message.sent_at;
         self.forget(now);
         let scope = match self.settings.deduplicate_by_group {
@@ -92,7 +92,7 @@ impl Fifo {
     }
 
     /// Puts a message in its place without asking whether it is a repeat.
-    pub(crate) fn put(&mut self, message: Message, sequence: u64) {
+    pub(crate) fn put(&mut self, message: QueuedMessage, sequence: u64) {
         let name = message.group.clone();
         self.messages.insert(sequence, message);
         self.change_group(&name, |group| {
@@ -109,7 +109,7 @@ impl Fifo {
         max: usize,
         visibility: Option<SignedDuration>,
         now: Timestamp,
-    ) -> (Vec<ReceivedMessage>, Vec<Message>) {
+    ) -> (Vec<ReceivedMessage>, Vec<QueuedMessage>) {
         self.release(now);
         let until = later(now, visibility.unwrap_or(self.settings.visibility_timeout));
         let mut deliveries = Vec::new();
@@ -146,7 +146,7 @@ impl Fifo {
         sequence: u64,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<ReceivedMessage, Box<Message>> {
+    ) -> Result<ReceivedMessage, Box<QueuedMessage>> {
         let too_often = self
             .settings
             .redrive
@@ -217,7 +217,7 @@ impl Fifo {
             Some(Some(until)) => self.give_back(sequence, until),
             Some(None) => {}
             None => {
-                let mut message = Message::new(
+                let mut message = QueuedMessage::new(
                     delivery.message_id.clone(),
                     delivery.body.clone(),
                     delivery.group.clone(),
@@ -268,7 +268,7 @@ impl Fifo {
 
     /// The messages in their order, without receiving them.
     pub(crate) fn messages(&self) -> Vec<ReceivedMessage> {
-        let seen = |(sequence, message): (&u64, &Message)| {
+        let seen = |(sequence, message): (&u64, &QueuedMessage)| {
             message.delivery(&self.name, *sequence, String::new())
         };
         self.messages.iter().map(seen).collect()

@@ -13,7 +13,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(settings: QueueSettings) -> Self {
+    fn new(settings: FifoSettings) -> Self {
         Self {
             queue: Fifo::new("q.fifo", settings),
             now: Timestamp::UNIX_EPOCH,
@@ -33,7 +33,7 @@ impl Bench {
     fn send_one(&mut self, message: &str) -> SentMessage {
         let (group, body) = message.split_once(':').expect("group:body");
         self.sequence += 1;
-        let message = Message::new(
+        let message = QueuedMessage::new(
             format!("id-{}", self.sequence),
             body.to_owned(),
             group.to_owned(),
@@ -73,7 +73,7 @@ impl Bench {
 }
 
 fn by_queue() -> Bench {
-    Bench::new(QueueSettings::default())
+    Bench::new(FifoSettings::default())
 }
 
 #[test]
@@ -172,9 +172,9 @@ fn a_repeat_is_swallowed_for_five_minutes_even_after_a_delete() {
 
 #[test]
 fn ids_count_in_their_group_alone_where_the_queue_says_so() {
-    let mut bench = Bench::new(QueueSettings {
+    let mut bench = Bench::new(FifoSettings {
         deduplicate_by_group: true,
-        ..QueueSettings::default()
+        ..FifoSettings::default()
     });
     bench.send("a:1 b:1 a:1");
     assert_eq!(bench.receive(10), "1 1");
@@ -186,9 +186,9 @@ fn a_message_received_too_often_goes_and_its_group_goes_on() {
         dead_letters: "dead.fifo".to_owned(),
         max_receive_count: 2,
     };
-    let mut bench = Bench::new(QueueSettings {
+    let mut bench = Bench::new(FifoSettings {
         redrive: Some(redrive),
-        ..QueueSettings::default()
+        ..FifoSettings::default()
     });
     bench.send("a:1 a:2");
     for _ in 0..2 {

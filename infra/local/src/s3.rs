@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use bytes::Bytes;
+use calls::hex;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use md5::{Digest, Md5};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use soap::escaped;
 
 use crate::aws_request::{AwsRequest, header, query};
 use crate::chunked::body_of;
@@ -362,13 +364,6 @@ fn listed(
     )
 }
 
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
 fn with_headers(headers: &[(String, String)], body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     for (name, value) in headers {
@@ -378,8 +373,4 @@ fn with_headers(headers: &[(String, String)], body: Bytes) -> Response<Bytes> {
         }
     }
     response
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

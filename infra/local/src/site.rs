@@ -12,7 +12,7 @@ use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::from_fn_with_state;
-use axum::response::{Html, IntoResponse, Json, Response};
+use axum::response::{Html, IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -57,6 +57,8 @@ pub async fn serve(
     event_source::drive(&stack, TICK).detach_all();
     let durably = from_fn_with_state(stack.local.clone(), port::durably);
     let router = Router::new()
+        // The AWS wire is on the same path.
+        .route("/", get(to_page).fallback(product))
         .route("/_local/", get(page))
         .route("/_local", get(page))
         .route("/_local/mails", get(mails))
@@ -76,6 +78,14 @@ pub async fn serve(
     connections::serve(listener, router).await
 }
 
+/// What somebody sees first who opens the printed address in a browser.
+async fn to_page(State(site): State<Site>, request: Request) -> Response {
+    match is_aws(request.headers()) {
+        true => product(State(site), request).await,
+        false => Redirect::to("/_local/").into_response(),
+    }
+}
+
 async fn page(State(site): State<Site>) -> impl IntoResponse {
     let page = Html(overview::page(
         &site.stack,
@@ -93,7 +103,7 @@ async fn callbacks(State(site): State<Site>) -> Json<Value> {
     Json(json!(site.callback_log.posted()))
 }
 
-/// A receiver for whoever has none: the tray has already noted what is posted here.
+/// A receiver for whoever has none: the callback log has it already.
 async fn take_callback() -> StatusCode {
     StatusCode::NO_CONTENT
 }
@@ -144,7 +154,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let is_aws = is_aws(&head.headers);
     let bytes_max = match is_aws {
-        true => port::BODY_BYTES_MAX,
+        true => port::AWS_REQUEST_BYTES_MAX,
         false => REQUEST_BYTES_MAX,
     };
     let whole = whole_body(&head.headers, body, bytes_max);

@@ -3,7 +3,6 @@
 mod attributes;
 mod requests;
 
-pub(crate) use requests::name_in;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -11,14 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::clock::LocalClock;
-use crate::delivery::{Message, QueueSettings, ReceivedMessage};
+use crate::delivery::{FifoSettings, QueuedMessage, ReceivedMessage};
 use crate::failure::WireFailure;
 use crate::held;
 use crate::queue::{Fifo, SentMessage, Stale};
 use crate::usage::Usage;
 
 /// Longest message body, and longest batch of them. AWS's figure since 2025.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Longest group or deduplication id. AWS's figure.
 const ID_CHARS_MAX: usize = 128;
@@ -62,7 +61,7 @@ impl Sqs {
     }
 
     /// Creates the queue; one of that name stays as it is.
-    pub fn create(&self, name: &str, settings: QueueSettings) {
+    pub fn create(&self, name: &str, settings: FifoSettings) {
         let mut queues = held(&self.queues);
         queues
             .by_name
@@ -259,7 +258,7 @@ impl FifoQueues {
                 ));
             }
         };
-        let message = Message::new(
+        let message = QueuedMessage::new(
             message_id(sequence),
             outgoing.body.to_owned(),
             outgoing.group.to_owned(),
@@ -301,10 +300,7 @@ fn message_id(sequence: u64) -> String {
 
 /// What SQS takes for the id of a message that brings none.
 fn content_id(body: &str) -> String {
-    Sha256::digest(body.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    calls::hex(&Sha256::digest(body.as_bytes()))
 }
 
 fn check_body(body: &str) -> Result<(), WireFailure> {
@@ -315,10 +311,10 @@ fn check_body(body: &str) -> Result<(), WireFailure> {
             "The request must contain the parameter MessageBody.",
         ));
     }
-    if body.len() > BODY_BYTES_MAX {
+    if body.len() > MESSAGE_BYTES_MAX {
         return Err(invalid(format!(
             "One or more parameters are invalid. Reason: Message must be shorter than \
-             {BODY_BYTES_MAX} bytes."
+             {MESSAGE_BYTES_MAX} bytes."
         )));
     }
     let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);

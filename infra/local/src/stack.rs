@@ -71,7 +71,7 @@ pub struct Stack {
 }
 
 /// A batch of a queue on its way through a function.
-pub struct Batch {
+pub struct TakenBatch {
     fed: EventSource,
     batch: Vec<ReceivedMessage>,
     busy: Busy,
@@ -248,16 +248,16 @@ impl Stack {
     }
 
     /// One batch of a queue, if it has any to give.
-    pub fn take(&self, fed: EventSource) -> Option<Batch> {
+    pub fn take(&self, fed: EventSource) -> Option<TakenBatch> {
         // Counted before it is taken, so that whoever waits for idleness never misses it.
         let busy = Busy::one_more(&self.busy);
         let batch = self.local.sqs().receive(fed.queue(), BATCH);
-        (!batch.is_empty()).then_some(Batch { fed, batch, busy })
+        (!batch.is_empty()).then_some(TakenBatch { fed, batch, busy })
     }
 
     /// Takes a batch through its function, and deletes what is done of it.
-    pub async fn carry(&self, batch: Batch) {
-        let Batch { fed, batch, busy } = batch;
+    pub async fn carry(&self, batch: TakenBatch) {
+        let TakenBatch { fed, batch, busy } = batch;
         let ran = match fed {
             EventSource::Processor(priority) => self.functions.process(priority, &batch).await,
             EventSource::Notifier => self.functions.notify(&batch).await,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::backend::BackendName;
+use crate::hash::{hash_parts, hex};
 use crate::options::{Options, QueuePriority};
 use crate::refusal::Refusal;
 
@@ -101,11 +102,7 @@ impl ConversationKey {
     }
 
     fn hashed(kind: &str, account: &str, name: &str) -> Self {
-        let mut hasher = Sha256::new();
-        // Lengths first: "a" + "bc" must not meet "ab" + "c".
-        hasher.update(format!("{kind} {} {account} ", account.len()));
-        hasher.update(name);
-        Self(hex(&hasher.finalize()[..20]))
+        Self(hex(&hash_parts(&[kind, account, name])[..20]))
     }
 }
 
@@ -124,10 +121,6 @@ impl Digest {
     pub fn of(canonical: &[u8]) -> Self {
         Self(hex(&Sha256::digest(canonical)))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The methods that can be asynchronous.

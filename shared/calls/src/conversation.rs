@@ -1,8 +1,8 @@
 //! A conversation, and how it gathers its calls; [`crate::lifecycle`] has what follows.
 //!
 //! A step takes the conversation as it stands, what happened and when, and gives the conversation
-//! as it is from then on, the answer to whoever asked, and what is owed outside. The new state is
-//! committed before anything owed is done, so whatever is owed must bear being done twice.
+//! as it is from then on, the answer to whoever asked, and the actions to take outside. The new
+//! state is committed before any of them is taken, so each must be harmless when it is taken twice.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -64,8 +64,8 @@ pub enum Phase {
         /// When it ended, and with it those of its calls that had not begun.
         at: Timestamp,
     },
-    /// Nothing is left to do, but for a reply that is kept with the header and still owed: as long
-    /// as it is, something is due.
+    /// Nothing is left to do, but for a reply that is kept with the header and still pending: as long
+    /// as it is, the conversation is due.
     Ended(EndReason),
 }
 

@@ -1,11 +1,10 @@
 //! The life of a call and of its conversation, as decisions without a world around them.
 //!
 //! Read in this order: [`call`] (what comes in), [`options`] (what its caller asks for),
-//! [`conversation`] and [`course`] (where it stands among the others: every step of its life),
-//! [`outcome`] (how
-//! it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its code), [`permits`]
-//! (how many calls an account may make), [`queue_order`] (in which order and how often its calls alone
-//! are begun), [`backend`] (whether it can be forwarded), [`token_bucket`] (how often something is begun).
+//! [`conversation`] and [`lifecycle`] (every step of a conversation's life), [`end_reason`] and
+//! [`outcome`] (how it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its
+//! code), [`rate_limit`] (how many calls an account may make), [`queue_order`] (in which order and how
+//! often its calls alone X (how often something is begun).
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
 //! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
@@ -14,6 +13,7 @@ pub mod backend;
 pub mod call;
 pub mod conversation;
 pub mod end_reason;
+pub mod hash;
 pub mod lifecycle;
 pub mod options;
 pub mod outcome;
@@ -33,6 +33,7 @@ pub use conversation::{
     Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,
 };
 pub use end_reason::EndReason;
+pub use hash::{hash_parts, hex};
 pub use lifecycle::Cancelled;
 pub use options::{
     AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,

@@ -79,7 +79,7 @@ impl Conversation {
     }
 
     /// Ended, and the reply to its only call is kept with it: looked at again as long as that is
-    /// owed. When it was due `before` is left as it is, which costs no write to the index, unless
+    /// pending. When it was due `before` is left as it is, which costs no write to the index, unless
     /// that is so soon that an ordinary delivery would be overtaken.
     pub fn target_of_reply(mut self, before: Due, now: Timestamp) -> Self {
         self.due = match before {

@@ -23,6 +23,10 @@ const WAITS: [SignedDuration; 10] = [
     SignedDuration::from_hours(24),
 ];
 
+/// Longest time from the first attempt to the last: the schedule ends after some three days,
+/// Retry-After included.
+pub const TRIED_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
+
 /// Longest Retry-After that is obeyed: the longest wait of our own schedule.
 pub const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 
@@ -33,7 +37,7 @@ pub enum About {
     Conversation,
 }
 
-/// One reply: owed from the commit that made it, until an attempt succeeds or it is given up.
+/// One reply: pending from the commit that made it, until an attempt succeeds or it is given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     pub request_id: RequestId,
@@ -133,7 +137,7 @@ impl Reply {
         format!("msg_{}_{}", self.request_id.0.replace('-', ""), self.number)
     }
 
-    /// Owed, and nobody has tried to deliver it.
+    /// Pending, and nobody has tried to deliver it.
     pub fn is_unattempted(&self) -> bool {
         matches!(self.state, ReplyState::Pending(_)) && self.attempts.is_empty()
     }
@@ -256,7 +260,7 @@ impl ReplySubject<'_> {
 }
 
 impl ReplyContext<'_> {
-    /// The replies that are owed for it.
+    /// The replies that must be sent for it.
     pub fn replies(&self) -> Vec<Reply> {
         self.subscriptions
             .iter()

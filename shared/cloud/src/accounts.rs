@@ -5,20 +5,21 @@
 //! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
 //! |                     |               | calls a second, order and rate of its queue, version         |
 //! | hash of a user name | `USER`        | account, hash of the password, async by default              |
-//! | the same            | `USER`        | instead of the hash the sealed password, see `digest_users`  |
+//! | the same            | `USER`        | the password encrypted in place of its hash, `digest_users`  |
 //! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default                |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
 //! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default                   |
 //! | `BACKEND#<name>`    | `BACKEND`     | where calls are forwarded to, see `backends`                 |
 //! | `NONCE#<hash>`      | `NONCE`       | that it was used, for some minutes                           |
-//! | `RATE_LIMIT#<id>`   | `RATE_LIMIT`  | calls in the present ten seconds, see `permits`              |
+//! | `RATE_LIMIT#<id>`   | `RATE_LIMIT`  | calls in the present ten seconds, see `rate_limit`           |
 //!
 //! The last three are what the function that faces the internet writes. Their keys begin as no other
 //! does, so that its role can be bounded to them; the rest is written by the operator.
 //!
-//! Passwords and secrets are kept as hashes, but for the passwords of PasswordDigest users, which
-//! are sealed, and the webhook secrets, which sign. They are 256 bits of chance, so that no slow hash is needed to keep them from being guessed. Who was let in
-//! is remembered for some minutes in a warm function.
+//! Passwords and secrets are kept as hashes, but for the passwords of PasswordDigest users, which are
+//! encrypted, and the webhook secrets, which sign. All are 256 random bits, so that no slow hash is
+//! needed to keep them from being guessed. Who has logged in is remembered for some minutes in a warm
+//! function.
 
 pub(crate) mod account_changes;
 pub mod backends;
@@ -26,21 +27,21 @@ pub(crate) mod digest_users;
 pub mod login_changes;
 pub mod rate_limit;
 pub(crate) mod remembered;
+pub(crate) mod switch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{AccountId, BackendName, QueueSettings, RateLimit};
+use calls::{AccountId, BackendName, QueueSettings, RateLimit, hash_parts, hex};
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::accounts::digest_users::DigestUser;
 use crate::accounts::remembered::{recall, remember};
+use crate::accounts::switch::Switch;
 use crate::aws::encrypted_password::PasswordEncryption;
 use crate::aws::table::{Key, Table};
 use crate::error::Error;
-use crate::maintenance::Switch;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How long a token is good for. The original's figure.
@@ -138,7 +139,7 @@ pub(crate) struct Remembered {
 }
 
 impl Accounts {
-    /// The accounts of a deployed set; with the KMS key that it seals passwords with.
+    /// The accounts of a deployed stack; with the KMS key that it encrypts passwords with.
     pub fn in_table(config: &aws_types::SdkConfig, name: &str, key: Option<&str>) -> Self {
         let table = Table::new(aws_sdk_dynamodb::Client::new(config), name);
         Self::new(table, config, key)
@@ -365,16 +366,6 @@ pub(crate) fn account_key(id: &AccountId) -> Key {
     Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")
 }
 
-/// Lengths first, so that no two lists of parts meet.
 pub(crate) fn hashed(parts: &[&str]) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(format!("{} ", part.len()));
-        hasher.update(part);
-    }
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&hash_parts(parts))
 }

@@ -9,6 +9,7 @@ pub(crate) mod lean_clients;
 pub mod mail;
 pub(crate) mod mail_connections;
 pub mod queues;
+mod reply_wake_up;
 pub mod schedules;
 pub mod stack;
 pub mod table;

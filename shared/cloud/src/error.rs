@@ -31,7 +31,7 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
-    #[error("key of sealed passwords is out of reach ({operation})")]
+    #[error("key of encrypted passwords is out of reach ({operation})")]
     PasswordEncryption {
         operation: &'static str,
         #[source]
@@ -112,6 +112,34 @@ impl Error {
             cause = error.source();
         }
         text
+    }
+}
+
+/// For those who do not decide again: a conflict is trouble like any other.
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict => Self::Conflict(1),
+            CommitError::Cloud(error) => error,
+        }
+    }
+}
+
+/// What a conditional write came to, for those who decide again after a conflict and pass trouble on.
+#[derive(Debug)]
+pub enum Committed<T> {
+    Written(T),
+    /// Somebody else was first.
+    Conflict,
+}
+
+impl<T> Committed<T> {
+    pub fn of(result: Result<T, CommitError>) -> Result<Self, Error> {
+        match result {
+            Ok(written) => Ok(Self::Written(written)),
+            Err(CommitError::Conflict) => Ok(Self::Conflict),
+            Err(CommitError::Cloud(error)) => Err(error),
+        }
     }
 }
 

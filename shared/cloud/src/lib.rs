@@ -1,12 +1,12 @@
 //! Everything that awaits: plain structs around the AWS clients.
 //!
-//! Read in this order: [`settings`] (what the functions are told), [`table`] (one table, and every
-//! condition expression there is), the records (`header`, `call_record`, `outcome_record`,
-//! `reply_record`, `mail_record`), [`arrival`] (a call comes
-//! in), [`steps`] (the only file that commits conversations), [`prefetched`] (what a run reads), [`due`] (what must be looked at again), `by_account` and [`read`] (what is listed), [`queues`]
-//! and [`schedules`] (wake-ups), [`redelivery`] (those that come again), [`ordered_queue`] (calls alone, one after another), [`replies`] and [`mail`] and [`callback`] (what goes out),
-//! [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call), `account_changes` and [`login_changes`]
-//! (what the operator makes of them), [`permits`] (how often) and [`maintenance`] (whether anything is carried out).
+//! Read in this order: [`settings`] (what the functions are told), [`aws`] (the clients: tables with
+//! every condition expression there is, queues, schedules, large bodies, mail), [`records`] (one file
+//! per record, its keys at its head), [`due`] (the index of what must be looked at again), `by_account` and [`read`] (what is listed),
+//! [`conversation`] (accepting a call, prefetching, committing, closing, finding; what a commit leaves
+//! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
+//! addresses), [`objects_table`] (the built-in backend's storage), [`accounts`] (who may call, and how
+//! often) and [`maintenance`] (whether anything is carried out).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -33,7 +33,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 pub use breakers::KnownBreakers;
 pub use clock::Clock;
 pub use conversation::outbox::{Outbox, ReplyAction};
-pub use error::{CommitError, Error};
+pub use error::{CommitError, Committed, Error};
 pub use outbound::own_hosts::OwnHosts;
 pub use random::Random;
 pub use records::compression::{Compressed, decompress};

@@ -1,78 +1,38 @@
-//! The switch for maintenance, as those heed it who carry something out.
+//! The switch for maintenance, as it is read by whoever carries something out.
 //!
 //! Everybody looks at it, and one record gives 3,000 reads a second. So a warm function remembers it
 //! for a second: it takes effect everywhere within that, and is read once a second by each function.
 //! Whoever turns it in the same process, as the local server does, waits for what is being carried
 //! out: when the switch has been turned on, it holds.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use jiff::Timestamp;
+use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::Cloud;
+use crate::accounts::switch::Look;
+pub use crate::accounts::switch::REMEMBERED;
 use crate::accounts::{Accounts, is_on};
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
-
-/// How long a warm function goes by what it has read.
-pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
-
-/// What this process knows of the switch.
-#[derive(Default)]
-pub(crate) struct Switch {
-    known: Mutex<Known>,
-    carrying_out: Arc<RwLock<()>>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// On or off, and when it was read.
-    read: Option<(bool, Timestamp)>,
-    /// How often it was turned here: what was read before that is not remembered.
-    turned: u64,
-}
-
-/// A look at the switch that has begun.
-#[derive(Clone, Copy)]
-pub(crate) struct Look(u64);
 
 /// Held by whoever carries something out, from before the look at the switch until it is committed.
 #[derive(Debug)]
 pub struct CarryingOut(#[expect(dead_code, reason = "held, not used")] OwnedRwLockReadGuard<()>);
 
-impl Switch {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        // A panic while it was held leaves at worst a switch unremembered.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn forget(&self) {
-        let mut known = self.known();
-        known.read = None;
-        known.turned += 1;
-    }
-}
-
 impl Accounts {
     /// What the switch was a moment ago; `None`: it has to be read.
     pub(crate) fn recall_switch(&self, now: Timestamp) -> Option<bool> {
-        let (on, read_at) = self.switch.known().read?;
-        let age = now.duration_since(read_at);
-        (age >= SignedDuration::ZERO && age < REMEMBERED).then_some(on)
+        self.switch.recall(now)
     }
 
     pub(crate) fn look_at_switch(&self) -> Look {
-        Look(self.switch.known().turned)
+        self.switch.look()
     }
 
     /// The switch's record was read.
     pub(crate) fn saw_switch(&self, look: Look, record: Option<Item>, now: Timestamp) -> bool {
         let on = record.is_some_and(|item| is_on(&ItemReader(item)));
-        let mut known = self.switch.known();
-        if known.turned == look.0 {
-            known.read = Some((on, now));
-        }
+        self.switch.saw(look, on, now);
         on
     }
 

@@ -5,7 +5,8 @@ use soap::Element;
 
 use crate::context::DecisionContext;
 use crate::key::{self, ObjectKey};
-use crate::overlay::{Missing, View};
+use crate::missing::Missing;
+use crate::overlay::View;
 use crate::tree;
 use crate::verdict::{Refused, Stop};
 

@@ -7,9 +7,10 @@ use soap::{Element, ObjectResult};
 
 use crate::context::{DecisionContext, OBJECT_BYTES_MAX, account_of, too_large};
 use crate::key::ObjectKey;
+use crate::missing::Missing;
 use crate::object_type::Cancellation;
 use crate::object_type::{InParts, Work};
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::Overlay;
 use crate::registry;
 use crate::tree;
 use crate::unit::{Request, Unit, UnitResult, whole};

@@ -5,7 +5,12 @@ use soap::{Detail, Element, FieldError};
 use crate::field::{Field, REQUIRED, Unfit};
 use crate::verdict::{Refused, Stop};
 
-const VALIDATION: u32 = 310_007;
+/// What is wrong with a value, or with a field. The original's code.
+pub(crate) const VALIDATION: u32 = 310_007;
+
+/// Columns that every row has, whatever its data extension says: its number, never given to another
+/// row, and the time when it was made. They stand behind its own.
+pub(crate) const SYSTEM_COLUMNS: [&str; 2] = ["_CustomObjectKey", "_CreatedDate"];
 
 /// What the caller says of a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

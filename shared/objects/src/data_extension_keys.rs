@@ -4,8 +4,9 @@ use soap::Element;
 
 use crate::key::{self, ObjectKey};
 use crate::keyed;
+use crate::missing::Missing;
 use crate::object_types::data_extension::TYPE;
-use crate::overlay::{Missing, View};
+use crate::overlay::View;
 use crate::tree;
 
 /// A data extension by CustomerKey or, failing that, by Name.

@@ -8,10 +8,7 @@
 //! | `<account>#DataExtension#Name`   | its Name                    | the data extension's key     |
 //! | `<account>#Row#<hash>`           | its primary key             | a row of a data extension    |
 
-use std::fmt::Write as _;
-
-use calls::AccountId;
-use sha2::{Digest as _, Sha256};
+use calls::{AccountId, hash_parts, hex};
 
 /// Longest sort key that is readable; DynamoDB takes 1024 bytes. Longer ones are hashed.
 const SORT_BYTES_MAX: usize = 512;
@@ -98,7 +95,7 @@ pub(crate) fn unkeyed_row(
 
 /// A fresh name for the rows of a data extension, made from what gives it its rows.
 pub(crate) fn rows_of(request_id: &str, ordinal: usize) -> String {
-    hex(&digest(&["rows", request_id, &ordinal.to_string()])[..16])
+    hex(&hash_parts(&["rows", request_id, &ordinal.to_string()])[..16])
 }
 
 /// The number of a row, made from where it lies and what made it: of 63 bits, so that two of a
@@ -111,7 +108,7 @@ pub(crate) fn row_number(at: &ObjectKey, request_id: &str, ordinal: usize) -> u6
         request_id,
         &ordinal.to_string(),
     ];
-    let hash = digest(&parts);
+    let hash = hash_parts(&parts);
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hash[..8]);
     (u64::from_be_bytes(bytes) >> 1).max(1)
@@ -120,7 +117,7 @@ pub(crate) fn row_number(at: &ObjectKey, request_id: &str, ordinal: usize) -> u6
 /// The ID of an object: positive, and always the same for the same key. `attempt` gives another
 /// one where two keys meet.
 pub(crate) fn number(account: &AccountId, type_name: &str, key: &str, attempt: u32) -> i32 {
-    let hash = digest(&[
+    let hash = hash_parts(&[
         &account.0,
         type_name,
         &key.to_lowercase(),
@@ -132,7 +129,7 @@ pub(crate) fn number(account: &AccountId, type_name: &str, key: &str, attempt: u
 
 /// The ObjectID of an object: a GUID that begins with its ID, so that one record finds both.
 pub(crate) fn guid(account: &AccountId, type_name: &str, id: i32) -> String {
-    let hash = digest(&["guid", &account.0, type_name, &id.to_string()]);
+    let hash = hash_parts(&["guid", &account.0, type_name, &id.to_string()]);
     let rest = hex(&hash[..12]);
     // Version 8 (made by the application's own rule) and the variant of RFC 9562.
     format!(
@@ -156,33 +153,13 @@ fn sort(key: &str) -> String {
     if folded.len() <= SORT_BYTES_MAX {
         folded
     } else {
-        hex(&digest(&[&folded]))
+        hex(&hash_parts(&[&folded]))
     }
 }
 
 /// Free of the separator, and different for different texts.
 fn escaped(text: &str) -> String {
     text.replace('%', "%25").replace('#', "%23")
-}
-
-fn digest(parts: &[&str]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        // Lengths first: "a" + "bc" must not meet "ab" + "c".
-        hasher.update(format!("{} ", part.len()));
-        hasher.update(part);
-    }
-    hasher.finalize().into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _written = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 #[cfg(test)]

@@ -6,11 +6,6 @@ use serde::{Deserialize, Serialize};
 /// A mail, complete: sending it needs nothing else. Stored together with the outcome of its call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailOrder {
-    /// Which object of the call, from 0.
-    pub object: u32,
-    /// Which subscriber of the object, from 0.
-    pub subscriber: u32,
-    pub subscriber_key: String,
     pub to: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_name: Option<String>,

@@ -9,8 +9,9 @@ use soap::Element;
 use crate::alias::PARTNER_KEY;
 use crate::key::{self, ObjectKey};
 use crate::keyed::{self, Located};
-use crate::object_types::list;
-use crate::overlay::{Missing, Overlay, View};
+use crate::missing::Missing;
+use crate::object_types::list::{self, MEMBERS};
+use crate::overlay::{Overlay, View};
 use crate::tree;
 use crate::verdict::{Refused, Stop};
 
@@ -21,10 +22,6 @@ const IS_MEMBER: u32 = 13006;
 const IS_NO_MEMBER: u32 = 13007;
 const NOT_VALID: u32 = 13013;
 const STATUS_NOT_VALID: u32 = 13014;
-
-/// Where a list, and each of its memberships, says whose they are: a list that is made again under the
-/// key of one that was deleted begins without members. Ours, so it has no name of the protocol.
-pub(crate) const MEMBERS: &str = "_Members";
 
 pub(crate) const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscribed", "Deleted"];
 

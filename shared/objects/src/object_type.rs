@@ -4,7 +4,7 @@ use calls::Method;
 use soap::{Element, ObjectResult};
 
 use crate::context::DecisionContext;
-use crate::overlay::Missing;
+use crate::missing::Missing;
 use crate::saving::Intent;
 use crate::unit::{Sends, Unit};
 use crate::verdict::{Decision, Refused, Stop};
@@ -75,12 +75,12 @@ pub(crate) enum Retrieval {
     /// Members of lists: they stand at the subscribers.
     Members,
     /// From what became of calls.
-    Calls(CallRecord),
+    Calls(CallView),
 }
 
 /// What is told of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallRecord {
+pub enum CallView {
     /// One per call that has ended.
     Message,
     /// One per object of a call that has ended.
@@ -89,7 +89,7 @@ pub enum CallRecord {
     Request,
 }
 
-impl CallRecord {
+impl CallView {
     /// The name of its type.
     pub const fn type_name(self) -> &'static str {
         match self {
@@ -102,7 +102,7 @@ impl CallRecord {
 
 impl ObjectType {
     /// Whether it is retrieved from what became of calls, and as what.
-    pub const fn call_record(&self) -> Option<CallRecord> {
+    pub const fn call_view(&self) -> Option<CallView> {
         match self.retrieval {
             Retrieval::Calls(record) => Some(record),
             Retrieval::Nothing

@@ -86,11 +86,7 @@ impl<'a> Send<'a> {
     }
 
     /// The mail to one subscriber, or why there is none.
-    pub(crate) fn to(
-        &self,
-        context: &DecisionContext<'_>,
-        to: &Addressee<'_>,
-    ) -> Result<MailOrder, Failure> {
+    pub(crate) fn to(&self, to: &Addressee<'_>) -> Result<MailOrder, Failure> {
         let address = to.check(self.definition)?;
         let written = to.written_address().unwrap_or_default();
         let mut own = Values::default();
@@ -113,9 +109,6 @@ impl<'a> Send<'a> {
         let from = self.mailbox(owner, &FROM)?;
         let reply_to = self.mailbox(None, &REPLY_TO)?;
         Ok(MailOrder {
-            object: u32::try_from(context.ordinal).unwrap_or(u32::MAX),
-            subscriber: u32::try_from(to.ordinal).unwrap_or(u32::MAX),
-            subscriber_key: to.name.to_owned(),
             to: address.into(),
             from_name: line(from.name.as_deref()),
             from_address: from.address.map(String::from),

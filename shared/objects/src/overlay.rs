@@ -12,6 +12,7 @@ use soap::Element;
 
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
+use crate::missing::Missing;
 use crate::unit::UnitResult;
 use crate::verdict::Decision;
 
@@ -27,10 +28,6 @@ pub struct Stored {
     pub object: Element,
 }
 
-/// Raised when a decision needs records that were not loaded: load them and ask again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing(pub Vec<ObjectKey>);
-
 /// One object that has to be stored, or removed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change<'a> {
@@ -44,14 +41,6 @@ pub struct Change<'a> {
     pub becomes: Option<&'a Element>,
 }
 
-/// One object that a decision relied on without changing it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Read<'a> {
-    pub key: &'a ObjectKey,
-    /// `None`: it relied on there being nothing.
-    pub seen_version: Option<u64>,
-}
-
 /// What is known of the table so far, and what this call changes.
 #[derive(Clone, Debug)]
 pub struct Overlay {
@@ -59,7 +48,6 @@ pub struct Overlay {
     known: HashMap<ObjectKey, Known>,
     /// In the order of their first change since the last commit.
     changed: Vec<ObjectKey>,
-    relied_on: Vec<ObjectKey>,
     mails: Vec<MailOrder>,
 }
 
@@ -93,7 +81,6 @@ struct Known {
     next_version: u64,
     object: Option<Element>,
     changed: bool,
-    relied_on: bool,
 }
 
 impl Known {
@@ -107,7 +94,6 @@ impl Known {
             next_version: 0,
             object,
             changed: false,
-            relied_on: false,
         }
     }
 }
@@ -118,7 +104,6 @@ impl Overlay {
             account: account.clone(),
             known: HashMap::new(),
             changed: Vec::new(),
-            relied_on: Vec::new(),
             mails: Vec::new(),
         }
     }
@@ -146,11 +131,7 @@ impl Overlay {
         match self.known.entry(key) {
             Entry::Occupied(known) if known.get().changed => {}
             Entry::Occupied(mut known) => {
-                let relied_on = known.get().relied_on;
-                known.insert(Known {
-                    relied_on,
-                    ..Known::read(stored)
-                });
+                known.insert(Known::read(stored));
             }
             Entry::Vacant(place) => {
                 place.insert(Known::read(stored));
@@ -179,21 +160,6 @@ impl Overlay {
         })
     }
 
-    /// What the decisions since the last commit relied on without changing it: the data extension
-    /// of a row. Where its change meanwhile matters, the commit holds a condition on it.
-    pub fn reads(&self) -> impl Iterator<Item = Read<'_>> {
-        self.relied_on.iter().filter_map(|key| {
-            let (key, known) = self
-                .known
-                .get_key_value(key)
-                .filter(|(_, known)| !known.changed)?;
-            Some(Read {
-                key,
-                seen_version: known.seen_version,
-            })
-        })
-    }
-
     /// The mails that the changes owe; they are stored together with them.
     pub fn mails(&mut self) -> Vec<MailOrder> {
         mem::take(&mut self.mails)
@@ -212,11 +178,6 @@ impl Overlay {
                 known.changed = false;
             }
         }
-        for key in mem::take(&mut self.relied_on) {
-            if let Some(known) = self.known.get_mut(&key) {
-                known.relied_on = false;
-            }
-        }
     }
 
     /// Makes a decision's changes: the only way into the overlay, so that a decision which was
@@ -224,12 +185,6 @@ impl Overlay {
     pub(crate) fn apply(&mut self, decision: Decision, now: Timestamp) -> UnitResult {
         for (key, becomes) in decision.changes {
             self.change(key, becomes, now);
-        }
-        for key in decision.relied_on {
-            if let Some(known) = self.known.get_mut(&key).filter(|known| !known.relied_on) {
-                known.relied_on = true;
-                self.relied_on.push(key);
-            }
         }
         self.mails.extend(decision.mails);
         decision.result

@@ -81,25 +81,10 @@ fn is_name(name: &str) -> bool {
 fn fitting(value: &str, place: ValueContext) -> Cow<'_, str> {
     match place {
         ValueContext::Html if value.contains(['&', '<', '>', '"', '\'']) => {
-            Cow::Owned(escaped(value))
+            Cow::Owned(soap::escaped(value))
         }
         ValueContext::Html | ValueContext::Text | ValueContext::Subject => Cow::Borrowed(value),
     }
-}
-
-fn escaped(value: &str) -> String {
-    let mut text = String::with_capacity(value.len() + 16);
-    for c in value.chars() {
-        match c {
-            '&' => text.push_str("&amp;"),
-            '<' => text.push_str("&lt;"),
-            '>' => text.push_str("&gt;"),
-            '"' => text.push_str("&quot;"),
-            '\'' => text.push_str("&#39;"),
-            _ => text.push(c),
-        }
-    }
-    text
 }
 
 /// Without line breaks and other control characters.

@@ -5,15 +5,16 @@ use jiff::Timestamp;
 use soap::{Element, RetrieveRequest};
 use thiserror::Error;
 
-use crate::columns;
+use crate::columns::SYSTEM_COLUMNS;
 use crate::data_extension_keys;
 use crate::field;
 use crate::key::{self, ObjectKey};
 use crate::membership;
+use crate::missing::Missing;
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::{data_extension_object, subscriber};
-use crate::overlay::{Missing, Overlay};
+use crate::overlay::Overlay;
 use crate::registry;
 use crate::tree;
 
@@ -179,8 +180,9 @@ impl Source<'_> {
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
         let is_column = |path: &str| {
-            let of_system = data_extension_object::SYSTEM_COLUMNS;
-            of_system.iter().any(|name| name.eq_ignore_ascii_case(path))
+            SYSTEM_COLUMNS
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(path))
                 || data_extension::fields_in(definition).any(|field| {
                     field
                         .text_of("Name")
@@ -274,21 +276,4 @@ fn memberships_of(subscriber: &Element) -> Vec<Element> {
                 .with(Element::of("SubscriberKey", subscriber_key))
         })
         .collect()
-}
-
-/// The value of a property, for a filter or an answer: of a row, its column; of everything else
-/// the field at a path with dots. `None`: null.
-pub fn property<'a>(object: &'a Element, property: &str) -> Option<&'a str> {
-    if object.type_name.as_deref() == Some("DataExtensionObject") {
-        return columns::pairs(object, "Properties", "Property")
-            .find(|pair| {
-                pair.text_of("Name")
-                    .is_some_and(|name| name.eq_ignore_ascii_case(property))
-            })
-            .and_then(|pair| pair.text_of("Value"));
-    }
-    object
-        .at(property)
-        .filter(|found| !found.nil)
-        .map(|found| found.text.as_str())
 }

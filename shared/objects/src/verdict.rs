@@ -4,7 +4,7 @@ use soap::{Detail, Element};
 
 use crate::key::ObjectKey;
 use crate::mail::MailOrder;
-use crate::overlay::Missing;
+use crate::missing::Missing;
 use crate::unit::UnitResult;
 
 /// A decision that is made: the result, and all that comes of it.
@@ -12,8 +12,6 @@ pub(crate) struct Decision {
     pub(crate) result: UnitResult,
     /// What the objects become; `None` removes one.
     pub(crate) changes: Vec<(ObjectKey, Option<Element>)>,
-    /// Objects that must not change before the changes are stored, beside the changed ones.
-    pub(crate) relied_on: Vec<ObjectKey>,
     pub(crate) mails: Vec<MailOrder>,
 }
 
@@ -23,7 +21,6 @@ impl Decision {
         Self {
             result,
             changes: Vec::new(),
-            relied_on: Vec::new(),
             mails: Vec::new(),
         }
     }
@@ -37,12 +34,6 @@ impl Decision {
     #[must_use]
     pub(crate) fn changing_all(mut self, changes: Vec<(ObjectKey, Option<Element>)>) -> Self {
         self.changes.extend(changes);
-        self
-    }
-
-    #[must_use]
-    pub(crate) fn relying_on(mut self, key: ObjectKey) -> Self {
-        self.relied_on.push(key);
         self
     }
 }

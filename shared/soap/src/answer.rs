@@ -5,12 +5,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::envelope::SoapVersion;
 use crate::fault::{Fault, FaultCode};
 use crate::namespaces::{
     ADDRESSING, API_FAULT, SCHEMA, SCHEMA_INSTANCE, SECURITY, SECURITY_UTILITY,
 };
 use crate::time;
+use crate::version::SoapVersion;
 use crate::write::Writer;
 
 /// How long the Timestamp of an answer says that it is good for. The original's figure.

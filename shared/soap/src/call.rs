@@ -8,7 +8,6 @@ use crate::fault::Fault;
 use crate::fields;
 use crate::not_read;
 use crate::options;
-use crate::validation;
 
 /// One Create, Update, Delete or Perform, read but not taken in.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,15 +89,6 @@ impl CallRequest {
             warnings.extend(self.for_later.iter().map(|name| not_read::at_once(name)));
         }
         warnings
-    }
-
-    /// Everything that can be said against the call without a clock and without its conversation:
-    /// that its objects say what they are, and its SendResponseTo. What the objects hold is for the
-    /// backend to judge.
-    ///
-    /// `allow_http`: addresses for HTTPPost may also be plain http, which otherwise is code 227.
-    pub fn check(&self, allow_http: bool) -> Result<(), Refusal> {
-        validation::check(self, allow_http)
     }
 
     /// Options without which a call would mean something else, and that a call which is carried

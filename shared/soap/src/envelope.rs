@@ -5,78 +5,18 @@ use std::borrow::Cow;
 use crate::element::Element;
 use crate::fault::{Fault, FaultCode, echo};
 use crate::header::Header;
-use crate::namespaces::{self, Space};
+use crate::media_type::MediaType;
+use crate::namespaces::Space;
 use crate::operation;
 use crate::payload::{self, Payload, UnreadAttribute};
 use crate::security::{self, Credentials};
-use crate::xml::{self, Encoding, Event, Name, Reader};
-
-/// Largest envelope: the platform's limit for a request, less head-room for what wraps it.
-pub const ENVELOPE_BYTES_MAX: usize = 5_000_000;
+use crate::version::SoapVersion;
+use crate::xml::{self, ENVELOPE_BYTES_MAX, Encoding, Event, Name, Reader};
 
 /// Larger envelopes are read as far as it takes to know who sends them, and the rest only for
 /// somebody who is known: a stranger's 400,000 elements would take half a second of a processor.
 /// Smaller ones, which is most, are read once.
 const WHOLE_AT_ONCE_BYTES_MAX: usize = 64 << 10;
-
-/// Which SOAP the caller speaks; the answer is in the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SoapVersion {
-    #[default]
-    Soap11,
-    Soap12,
-}
-
-impl SoapVersion {
-    pub(crate) const fn number(self) -> &'static str {
-        match self {
-            Self::Soap11 => "1.1",
-            Self::Soap12 => "1.2",
-        }
-    }
-
-    pub(crate) const fn namespace(self) -> &'static str {
-        match self {
-            Self::Soap11 => namespaces::SOAP_11,
-            Self::Soap12 => namespaces::SOAP_12,
-        }
-    }
-
-    const fn space(self) -> Space {
-        match self {
-            Self::Soap11 => Space::Soap11,
-            Self::Soap12 => Space::Soap12,
-        }
-    }
-
-    /// The Content-Type that an answer in this version has.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Soap11 => "text/xml; charset=utf-8",
-            Self::Soap12 => "application/soap+xml; charset=utf-8",
-        }
-    }
-
-    /// The version to answer in when the envelope could not be read: a guess from its beginning,
-    /// good enough for a fault.
-    pub fn guess(bytes: &[u8], content_type: Option<&str>) -> Self {
-        /// Envelope and its declarations stand within this.
-        const BEGINNING_BYTES: usize = 1024;
-        let beginning = &bytes[..bytes.len().min(BEGINNING_BYTES)];
-        let names = |namespace: &str| {
-            beginning
-                .windows(namespace.len())
-                .any(|window| window == namespace.as_bytes())
-        };
-        let by_type =
-            content_type.is_some_and(|text| MediaType::parse(text).essence == SOAP_12_TYPE);
-        if names(namespaces::SOAP_12) || (by_type && !names(namespaces::SOAP_11)) {
-            Self::Soap12
-        } else {
-            Self::Soap11
-        }
-    }
-}
 
 /// A request as it came, taken apart.
 #[derive(Clone, Debug)]
@@ -91,52 +31,6 @@ pub struct Envelope {
     pub body: Element,
     /// Attributes within it that nothing reads.
     pub unread_attributes: Vec<UnreadAttribute>,
-}
-
-const SOAP_12_TYPE: &str = "application/soap+xml";
-
-/// A Content-Type taken apart: `text/xml; charset="utf-8"`.
-struct MediaType {
-    /// In lower case.
-    essence: String,
-    charset: Option<String>,
-    action: Option<String>,
-}
-
-impl MediaType {
-    fn parse(text: &str) -> Self {
-        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-        let parameter = |name: &str| {
-            let mut pairs = parameters
-                .split(';')
-                .filter_map(|pair| pair.split_once('='));
-            let (_, value) = pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case(name))?;
-            Some(value.trim().trim_matches('"').to_owned()).filter(|value| !value.is_empty())
-        };
-        Self {
-            essence: essence.trim().to_ascii_lowercase(),
-            charset: parameter("charset"),
-            action: parameter("action"),
-        }
-    }
-
-    fn check(&self) -> Result<(), Fault> {
-        match self.essence.as_str() {
-            "" | "text/xml" | "application/xml" | SOAP_12_TYPE => Ok(()),
-            "application/xop+xml" => Err(attachments()),
-            essence if essence.starts_with("multipart/") => Err(attachments()),
-            essence => Err(Fault::client(format!(
-                "Content-Type '{}' is not supported. Send text/xml or application/soap+xml",
-                echo(essence)
-            ))),
-        }
-    }
-}
-
-fn attachments() -> Fault {
-    Fault::client(
-        "Attachments and MTOM are not supported. Send the envelope alone, as text/xml or application/soap+xml",
-    )
 }
 
 /// An envelope that has been read as far as it takes to know who sends it.
@@ -283,8 +177,8 @@ fn read_root(reader: &mut Reader<'_>) -> Result<SoapVersion, Fault> {
             text: format!(
                 "The Envelope is {}, which is neither that of SOAP 1.1 ({}) nor that of SOAP 1.2 ({})",
                 payload::namespace_of(reader),
-                namespaces::SOAP_11,
-                namespaces::SOAP_12
+                crate::namespaces::SOAP_11,
+                crate::namespaces::SOAP_12
             ),
             api: None,
             retry_after: None,
@@ -391,6 +285,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::namespaces;
 
     /// Every document of the corpora, and what came of it by either way.
     fn each_document(mut check: impl FnMut(&Path, &[u8])) {

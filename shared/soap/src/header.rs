@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::envelope::SoapVersion;
 use crate::fault::{Fault, FaultCode, echo};
 use crate::namespaces::Space;
+use crate::version::SoapVersion;
 use crate::xml::{self, Event, Name, Reader};
 
 /// Where a SOAP 1.1 header is for when it names no actor but "whoever is next".

@@ -26,6 +26,7 @@ mod forwarding;
 mod header;
 mod listings;
 mod mail_address;
+mod media_type;
 mod model;
 mod namespaces;
 mod nearest;
@@ -46,6 +47,7 @@ mod time;
 mod time_range;
 mod validation;
 mod values;
+mod version;
 mod write;
 mod wsdl;
 mod xml;
@@ -59,9 +61,7 @@ pub use client::{ClientContext, client_of, clients_in, no_access};
 pub use definitions::write_definitions;
 pub use describe::DescribeRequest;
 pub use element::Element;
-pub use envelope::{
-    ENVELOPE_BYTES_MAX, Envelope, Opened, SoapVersion, open_envelope, read_envelope,
-};
+pub use envelope::{Envelope, Opened, open_envelope, read_envelope};
 pub use extract::{Execute, ExecuteRequest, Extract, ExtractRequest};
 pub use fault::{Fault, FaultCode, echo};
 pub use filter::{Filter, Operator};
@@ -79,7 +79,7 @@ pub use namespaces::API;
 pub use nearest::nearest_name;
 pub use not_read::{bounded, of_attribute};
 pub use objects::ObjectDetail;
-pub use operation::{Operation, read_operation, take_operation};
+pub use operation::{Operation, take_operation};
 pub use password_digest::{FRESH, PasswordDigest};
 pub use payload::{UnreadAttribute, canonical, digest, read_canonical};
 pub use query::QueryRequest;
@@ -94,8 +94,10 @@ pub use time::{read_date_time, write_date_time};
 pub use time_range::TimeRange;
 pub use validation::{Number, numbered};
 pub use values::{UnfitValue, unfit_value};
+pub use version::SoapVersion;
+pub use write::escaped;
 pub use wsdl::{fault_schema, wsdl};
 pub use xml::{
-    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Expanded, NAME_BYTES_MAX, NAMESPACE_BYTES_MAX,
-    NAMESPACES_MAX, Piece, outline, well_formed,
+    ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, ENVELOPE_BYTES_MAX, Expanded, NAME_BYTES_MAX,
+    NAMESPACE_BYTES_MAX, NAMESPACES_MAX, Piece, outline, well_formed,
 };

@@ -56,7 +56,7 @@ pub(crate) enum Definition {
         name: &'static str,
         base: Option<&'static str>,
         is_abstract: bool,
-        fields: Vec<Field>,
+        fields: Vec<FieldDefinition>,
     },
     Enumeration {
         name: &'static str,
@@ -68,7 +68,7 @@ pub(crate) enum Definition {
     },
     Message {
         name: &'static str,
-        fields: Vec<Field>,
+        fields: Vec<FieldDefinition>,
     },
     /// A type that may stand alone, as the element of its name.
     Element { name: &'static str },
@@ -83,7 +83,7 @@ pub(crate) enum Simple {
 
 /// One element inside a type.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
+pub(crate) struct FieldDefinition {
     /// Empty for a choice, and for whatever there may be.
     pub(crate) name: &'static str,
     pub(crate) content: Content,
@@ -95,8 +95,8 @@ pub(crate) struct Field {
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Named(&'static str),
-    Anonymous(Vec<Field>),
-    Choice(Vec<Field>),
+    Anonymous(Vec<FieldDefinition>),
+    Choice(Vec<FieldDefinition>),
     /// Elements that nothing is known of.
     Any,
 }
@@ -131,7 +131,7 @@ enum ModelFieldType {
 }
 
 impl Complex {
-    fn new<'f>(definition: impl IntoIterator<Item = &'f Field>) -> Self {
+    fn new<'f>(definition: impl IntoIterator<Item = &'f FieldDefinition>) -> Self {
         let mut parts = Vec::new();
         let mut choices = Vec::new();
         let mut is_open = false;
@@ -258,7 +258,7 @@ impl Complex {
 }
 
 impl Part {
-    fn new(field: &Field, is_required: bool) -> Self {
+    fn new(field: &FieldDefinition, is_required: bool) -> Self {
         let of = match &field.content {
             Content::Named(name) => ModelFieldType::Named(name),
             Content::Anonymous(inner) => ModelFieldType::Anonymous(Complex::new(inner)),
@@ -335,7 +335,7 @@ fn simple(definition: &Definition) -> Option<(&'static str, Simple)> {
 struct Heir<'a> {
     base: Option<&'static str>,
     is_abstract: bool,
-    fields: &'a [Field],
+    fields: &'a [FieldDefinition],
     /// Its place in the texts.
     at: usize,
 }
@@ -430,7 +430,7 @@ mod tests {
         }
     }
 
-    fn check_fields(owner: &str, fields: &[Field], defined: &dyn Fn(&str) -> bool) {
+    fn check_fields(owner: &str, fields: &[FieldDefinition], defined: &dyn Fn(&str) -> bool) {
         for field in fields {
             match &field.content {
                 Content::Named(name) => assert!(defined(name), "{owner}.{}: {name}", field.name),
@@ -509,8 +509,8 @@ mod tests {
         }
     }
 
-    fn elements(fields: &[Field]) -> usize {
-        let count = |field: &Field| match &field.content {
+    fn elements(fields: &[FieldDefinition]) -> usize {
+        let count = |field: &FieldDefinition| match &field.content {
             Content::Named(_) => 1,
             Content::Anonymous(inner) => 1 + elements(inner),
             Content::Choice(alternatives) => elements(alternatives),

@@ -48,18 +48,9 @@ impl Operation {
     }
 }
 
-/// Reads the payload of an envelope. `soap_action` is the HTTP header, quoted or not, `wsa_action`
+/// Reads the payload of an envelope; its objects move out of it. What is needed of the payload itself
+/// ([`crate::canonical`]) comes first. `soap_action` is the HTTP header, quoted or not, `wsa_action`
 /// what the envelope says; either may be missing, but not name another operation.
-pub fn read_operation(
-    body: &Element,
-    soap_action: Option<&str>,
-    wsa_action: Option<&str>,
-) -> Result<Operation, Fault> {
-    take_operation(body.clone(), soap_action, wsa_action)
-}
-
-/// [`read_operation`] for a payload that is needed no longer: the objects move instead of being
-/// copied. What is needed of the payload itself ([`crate::canonical`]) comes first.
 pub fn take_operation(
     body: Element,
     soap_action: Option<&str>,

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::fields;
 use crate::filter::{self, Filter};
 use crate::not_read;
-use crate::retrieve;
+use crate::retrieve::{self, RetrieveRequest};
 
 /// One Query.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,22 @@ pub struct QueryRequest {
     pub clients: Vec<ClientContext>,
     /// What was sent and nothing reads.
     pub warnings: Vec<Warning>,
+}
+
+impl QueryRequest {
+    /// The Retrieve that asks for the same.
+    pub fn as_retrieve(self) -> RetrieveRequest {
+        RetrieveRequest {
+            object_type: self.object_type,
+            properties: self.properties,
+            filter: self.filter,
+            continue_request: self.continue_request,
+            batch_size: None,
+            clients: self.clients,
+            query_all_accounts: false,
+            warnings: self.warnings,
+        }
+    }
 }
 
 pub(crate) fn read(body: &Element) -> Result<QueryRequest, Fault> {

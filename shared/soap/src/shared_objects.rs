@@ -8,9 +8,8 @@
 use std::collections::HashMap;
 
 use crate::element::Element;
-use crate::envelope::ENVELOPE_BYTES_MAX;
 use crate::fault::{Fault, echo};
-use crate::xml::{DEPTH_MAX, ELEMENTS_MAX};
+use crate::xml::{DEPTH_MAX, ELEMENTS_MAX, ENVELOPE_BYTES_MAX};
 
 /// The references of a payload, noted while it is read. Elements are known by their number, in the
 /// order in which they begin.

@@ -13,18 +13,25 @@ use crate::callback_address::{CallbackAddress, shown_address};
 use crate::fault::echo;
 use crate::mail_address::MailAddress;
 
-pub(crate) fn check(call: &CallRequest, allow_http: bool) -> Result<(), Refusal> {
-    check_objects(call)?;
-    if let Some(refused) = &call.refused {
-        return Err(refused.clone());
+impl CallRequest {
+    /// Everything that can be said against the call without a clock and without its conversation:
+    /// that its objects say what they are, and its SendResponseTo. What the objects hold is for the
+    /// backend to judge.
+    ///
+    /// `allow_http`: addresses for HTTPPost may also be plain http, which otherwise is code 227.
+    pub fn check(&self, allow_http: bool) -> Result<(), Refusal> {
+        check_objects(self)?;
+        if let Some(refused) = &self.refused {
+            return Err(refused.clone());
+        }
+        if self.options.subscriptions.len() > SUBSCRIPTIONS_MAX {
+            return Err(Refusal::Invalid(Invalid::TooManySubscriptions));
+        }
+        for (number, subscription) in numbered(&self.options.subscriptions) {
+            check_address(subscription, number, allow_http)?;
+        }
+        Ok(())
     }
-    if call.options.subscriptions.len() > SUBSCRIPTIONS_MAX {
-        return Err(Refusal::Invalid(Invalid::TooManySubscriptions));
-    }
-    for (number, subscription) in numbered(&call.options.subscriptions) {
-        check_address(subscription, number, allow_http)?;
-    }
-    Ok(())
 }
 
 fn check_objects(call: &CallRequest) -> Result<(), Refusal> {

@@ -147,3 +147,19 @@ impl Writer {
 const fn needs_care(byte: u8) -> bool {
     matches!(byte, b'&' | b'<' | b'>' | 0..=8 | 0x0B..=0x1F | 0xEF)
 }
+
+/// Text that may stand in HTML or XML, as content or in an attribute, whatever is in it.
+pub fn escaped(text: &str) -> String {
+    let mut written = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match letter {
+            '&' => written.push_str("&amp;"),
+            '<' => written.push_str("&lt;"),
+            '>' => written.push_str("&gt;"),
+            '"' => written.push_str("&quot;"),
+            '\'' => written.push_str("&#39;"),
+            _ => written.push(letter),
+        }
+    }
+    written
+}

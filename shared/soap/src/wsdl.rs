@@ -3,7 +3,7 @@
 //! The fault schema stands inside and its import names no location: client libraries follow every
 //! location they find, and then do not load without a network.
 
-use crate::model::{self, Content, Definition, Field};
+use crate::model::{self, Content, Definition, FieldDefinition};
 use crate::namespaces::{API, API_FAULT, SCHEMA};
 use crate::write::Writer;
 
@@ -169,13 +169,13 @@ fn open_simple(writer: &mut Writer, name: &str) {
     writer.raw("><xsd:restriction base=\"xsd:string\">");
 }
 
-fn write_sequence(writer: &mut Writer, fields: &[Field]) {
+fn write_sequence(writer: &mut Writer, fields: &[FieldDefinition]) {
     writer.raw("<xsd:sequence>");
     fields.iter().for_each(|field| write_field(writer, field));
     writer.raw("</xsd:sequence>");
 }
 
-fn write_field(writer: &mut Writer, field: &Field) {
+fn write_field(writer: &mut Writer, field: &FieldDefinition) {
     let particle = match &field.content {
         Content::Named(_) | Content::Anonymous(_) => "element",
         Content::Choice(_) => "choice",

@@ -40,6 +40,9 @@ pub(crate) use reader::Reader;
 
 use crate::fault::Fault;
 
+/// Largest envelope: the platform's limit for a request, less head-room for what wraps it.
+pub const ENVELOPE_BYTES_MAX: usize = 5_000_000;
+
 /// Deepest nesting of elements. Real calls stay below fifteen.
 pub const DEPTH_MAX: usize = 64;
 

@@ -55,7 +55,7 @@ fn reading(bytes: &[u8], content_type: Option<&str>, soap_action: Option<&str>) 
     let envelope = soap::read_envelope(bytes, content_type).expect("a good envelope");
     let action = envelope.action.as_deref();
     let operation =
-        soap::read_operation(&envelope.body, soap_action, action).expect("an operation");
+        soap::take_operation(envelope.body.clone(), soap_action, action).expect("an operation");
     let mut text = String::new();
     let mut line = |key: &str, value: &str| writeln!(text, "{key}: {value}").expect("memory");
     line("version", &format!("{:?}", envelope.version));

@@ -17,7 +17,7 @@ const LIST: &str = "<Objects xsi:type=\"List\"/>";
 
 /// `ok`, the code of the refusal, or the text of the fault.
 fn judge(body: &Element, allow_http: bool) -> String {
-    let call = match soap::read_operation(body, None, None) {
+    let call = match soap::take_operation(body.clone(), None, None) {
         Ok(Operation::Call(call)) => call,
         Ok(other) => return other.name().to_owned(),
         Err(fault) => return fault.text,
@@ -240,8 +240,8 @@ fn objects_are_there_typed_and_told_apart() {
 #[test]
 fn headers_may_only_agree_with_the_body() {
     let body = body("", LIST);
-    let read = |soap_action: Option<&str>, wsa_action: Option<&str>| match soap::read_operation(
-        &body,
+    let read = |soap_action: Option<&str>, wsa_action: Option<&str>| match soap::take_operation(
+        body.clone(),
         soap_action,
         wsa_action,
     ) {
@@ -267,7 +267,7 @@ fn headers_may_only_agree_with_the_body() {
     };
     assert_eq!(read(Some("\"Delete\""), None), expected("SOAPAction"));
     assert_eq!(read(Some("Create"), Some("Delete")), expected("wsa:Action"));
-    let fault = soap::read_operation(&Element::new("CreateResponse"), None, None);
+    let fault = soap::take_operation(Element::new("CreateResponse"), None, None);
     assert_eq!(
         fault.expect_err("a fault").text,
         "'CreateResponse' is not a request of this service"

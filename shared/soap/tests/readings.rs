@@ -17,7 +17,7 @@ fn read(payload: &str) -> Element {
 }
 
 fn call(body: &Element) -> CallRequest {
-    match soap::read_operation(body, None, None) {
+    match soap::take_operation(body.clone(), None, None) {
         Ok(Operation::Call(call)) => call,
         other => panic!("no call: {other:?}"),
     }

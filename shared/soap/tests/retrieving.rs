@@ -10,7 +10,7 @@ fn filter(markup: &str) -> Result<Filter, String> {
         soap::API
     );
     let body = soap::read_canonical(&text).expect(&text);
-    match soap::read_operation(&body, None, None) {
+    match soap::take_operation(body.clone(), None, None) {
         Ok(Operation::Retrieve(retrieve)) => Ok(retrieve.filter.expect("a filter")),
         Ok(other) => Err(format!("{other:?}")),
         Err(fault) => Err(fault.text),
@@ -251,7 +251,7 @@ fn a_continue_request_needs_no_object_type() {
         soap::API
     ))
     .expect("a payload");
-    let Ok(Operation::Retrieve(retrieve)) = soap::read_operation(&body, None, None) else {
+    let Ok(Operation::Retrieve(retrieve)) = soap::take_operation(body.clone(), None, None) else {
         panic!("a Retrieve expected")
     };
     assert_eq!(retrieve.continue_request.as_deref(), Some("abc"));

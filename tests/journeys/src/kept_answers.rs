@@ -48,14 +48,11 @@ fn folder() -> Option<PathBuf> {
 fn shape(body: &str) -> String {
     let alike: String = body
         .chars()
-        .map(|reply_mail| match reply_mail {
+        .map(|letter| match letter {
             '0'..='9' | 'a'..='f' => '0',
             other => other,
         })
         .collect();
     let hash = Sha256::digest(alike.as_bytes());
-    hash.iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    calls::hex(&hash[..16])
 }

@@ -1,4 +1,4 @@
-"""What the clients' tests stand on: a receiver of callbacks, the server's tray of mails, waiting.
+"""What the clients' tests stand on: a receiver of callbacks, the server's list of mails, waiting.
 
 Only the standard library, since each client has an environment of its own.
 """

@@ -459,7 +459,9 @@ class Records(unittest.TestCase):
             resource = TRANSLATED["Resources"][name]
             self.assertEqual("RetainExceptOnCreate", resource["DeletionPolicy"], name)
             self.assertEqual("Retain", resource["UpdateReplacePolicy"], name)
-            self.assertEqual({"AttributeName": "expires_at", "Enabled": True}, table["TimeToLiveSpecification"])
+            # Objects stay until they are deleted.
+            expires = None if name == "ObjectsTable" else {"AttributeName": "expires_at", "Enabled": True}
+            self.assertEqual(expires, table.get("TimeToLiveSpecification"), name)
             self.assertEqual("PAY_PER_REQUEST", table["BillingMode"])
             self.assertEqual(
                 [("pk", "HASH"), ("sk", "RANGE")], [(it["AttributeName"], it["KeyType"]) for it in table["KeySchema"]]

@@ -23,7 +23,7 @@ SHOWN = (
 
 def price():
     """By case: requests to AWS, write and read units, and the price of a million, by list price."""
-    test = ["cargo", "test", "--quiet", "--workspace", "--test", "cost", "--", "--nocapture", "--test-threads=1"]
+    test = ["cargo", "test", "--quiet", "--workspace", "--test", "journeys", "--", "cost::", "--nocapture", "--test-threads=1"]
     done = subprocess.run(test, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"the test of costs fails:\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}")

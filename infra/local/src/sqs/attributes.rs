@@ -1,13 +1,16 @@
 //! A queue's attributes as they stand on the wire.
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::invalid;
-use super::requests::visibility;
-use crate::delivery::{QueueSettings, Redrive};
+use crate::delivery::{FifoSettings, Redrive};
 use crate::failure::WireFailure;
 use crate::names::{queue_arn, queue_of_arn};
 use crate::queue::Fifo;
+
+/// Longest visibility timeout, 12 hours. AWS's figure.
+const VISIBILITY_SECONDS_MAX: i64 = 43_200;
 
 pub(super) fn attributes_of(queue: &Fifo) -> Map<String, Value> {
     let settings = &queue.settings;
@@ -55,8 +58,8 @@ pub(super) fn attributes_of(queue: &Fifo) -> Map<String, Value> {
     attributes
 }
 
-pub(super) fn settings_from(attributes: &Map<String, Value>) -> Result<QueueSettings, WireFailure> {
-    let mut settings = QueueSettings::default();
+pub(super) fn settings_from(attributes: &Map<String, Value>) -> Result<FifoSettings, WireFailure> {
+    let mut settings = FifoSettings::default();
     for (name, value) in attributes {
         let value = value.as_str().unwrap_or_default();
         match name.as_str() {
@@ -98,4 +101,14 @@ fn redrive_from(policy: &str) -> Result<Redrive, WireFailure> {
         }),
         (Some(_) | None, Some(_) | None) => Err(invalid("RedrivePolicy")),
     }
+}
+
+pub(super) fn visibility(seconds: i64) -> Result<SignedDuration, WireFailure> {
+    if (0..=VISIBILITY_SECONDS_MAX).contains(&seconds) {
+        return Ok(SignedDuration::from_secs(seconds));
+    }
+    Err(invalid(format!(
+        "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 \
+         and {VISIBILITY_SECONDS_MAX}, if provided."
+    )))
 }

@@ -1,24 +1,21 @@
 //! SQS requests as they come over the wire: JSON in, JSON out.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::attributes::{attributes_of, settings_from};
-use super::{BODY_BYTES_MAX, FifoQueues, Outgoing, Sqs, invalid, stale};
+use super::attributes::{attributes_of, settings_from, visibility};
+use super::{FifoQueues, MESSAGE_BYTES_MAX, Outgoing, Sqs, invalid, stale};
 use crate::delivery::{ReceivedMessage, sequence_number};
 use crate::failure::WireFailure;
 use crate::held;
-use crate::names::ACCOUNT;
+use crate::names::{ACCOUNT, queue_of_url};
 use crate::queue::{Fifo, SentMessage};
 
 /// Most messages in one request. AWS's figure.
 const BATCH_MAX: usize = 10;
-
-/// Longest visibility timeout, 12 hours. AWS's figure.
-const VISIBILITY_SECONDS_MAX: i64 = 43_200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -108,7 +105,7 @@ impl Sqs {
 impl FifoQueues {
     fn send_message(&mut self, entry: &SendEntry, now: Timestamp) -> Result<Value, WireFailure> {
         self.send_entry(
-            name_in(entry.queue_url.as_deref().unwrap_or_default()),
+            queue_of_url(entry.queue_url.as_deref().unwrap_or_default()),
             entry,
             now,
         )
@@ -145,7 +142,7 @@ impl FifoQueues {
     }
 
     fn send_batch(&mut self, batch: Batch, now: Timestamp) -> Result<Value, WireFailure> {
-        let queue = name_in(&batch.queue_url).to_owned();
+        let queue = queue_of_url(&batch.queue_url).to_owned();
         let read = |entry: &Value| read::<SendEntry>("SendMessageBatch", entry);
         let entries = batch
             .entries
@@ -157,12 +154,12 @@ impl FifoQueues {
             .iter()
             .map(|entry| entry.message_body.len())
             .sum::<usize>()
-            > BODY_BYTES_MAX
+            > MESSAGE_BYTES_MAX
         {
             return Err(WireFailure::new(
                 400,
                 "BatchRequestTooLong",
-                format!("Batch requests cannot be longer than {BODY_BYTES_MAX} bytes."),
+                format!("Batch requests cannot be longer than {MESSAGE_BYTES_MAX} bytes."),
             ));
         }
         self.named(&queue)?;
@@ -187,7 +184,7 @@ impl FifoQueues {
             )));
         }
         let visibility = request.visibility_timeout.map(visibility).transpose()?;
-        let deliveries = self.receive(name_in(&request.queue_url), max, visibility, now)?;
+        let deliveries = self.receive(queue_of_url(&request.queue_url), max, visibility, now)?;
         if deliveries.is_empty() {
             return Ok(json!({}));
         }
@@ -210,7 +207,7 @@ impl FifoQueues {
         act: fn(&mut Fifo, &Handle, Timestamp) -> Result<(), WireFailure>,
     ) -> Result<Value, WireFailure> {
         let url = handle.queue_url.as_deref().unwrap_or_default();
-        act(self.named(name_in(url))?, handle, now)?;
+        act(self.named(queue_of_url(url))?, handle, now)?;
         Ok(json!({}))
     }
 
@@ -227,7 +224,7 @@ impl FifoQueues {
             .map(read)
             .collect::<Result<Vec<_>, _>>()?;
         check_batch(entries.iter().map(|entry| entry.id.as_deref()))?;
-        let queue = self.named(name_in(&batch.queue_url))?;
+        let queue = self.named(queue_of_url(&batch.queue_url))?;
         let mut results = BatchResults::default();
         for handle in entries {
             let answer = act(queue, &handle, now).map(|()| json!({}));
@@ -249,7 +246,9 @@ impl FifoQueues {
     }
 
     fn attributes(&mut self, request: &NamedQueue, now: Timestamp) -> Result<Value, WireFailure> {
-        let queue = self.named(name_in(request.queue_url.as_deref().unwrap_or_default()))?;
+        let queue = self.named(queue_of_url(
+            request.queue_url.as_deref().unwrap_or_default(),
+        ))?;
         queue.release(now);
         let mut attributes = attributes_of(queue);
         attributes.retain(|name, _| wants(&request.attribute_names, name));
@@ -275,19 +274,16 @@ impl FifoQueues {
     }
 
     fn purge(&mut self, request: &NamedQueue) -> Result<Value, WireFailure> {
-        self.named(name_in(request.queue_url.as_deref().unwrap_or_default()))?
-            .purge();
+        self.named(queue_of_url(
+            request.queue_url.as_deref().unwrap_or_default(),
+        ))?
+        .purge();
         Ok(json!({}))
     }
 }
 
 fn read<T: DeserializeOwned>(operation: &str, body: &Value) -> Result<T, WireFailure> {
     T::deserialize(body).map_err(|error| WireFailure::unreadable(operation, &error))
-}
-
-/// A queue is known by the last part of its URL, whatever address it begins with.
-pub(crate) fn name_in(url: &str) -> &str {
-    url.rsplit('/').next().unwrap_or(url)
 }
 
 fn delete(queue: &mut Fifo, handle: &Handle, now: Timestamp) -> Result<(), WireFailure> {
@@ -301,16 +297,6 @@ fn change_visibility(queue: &mut Fifo, handle: &Handle, now: Timestamp) -> Resul
     queue
         .change_visibility(&handle.receipt_handle, visibility, now)
         .map_err(|why| stale(&handle.receipt_handle, why))
-}
-
-pub(super) fn visibility(seconds: i64) -> Result<SignedDuration, WireFailure> {
-    if (0..=VISIBILITY_SECONDS_MAX).contains(&seconds) {
-        return Ok(SignedDuration::from_secs(seconds));
-    }
-    Err(invalid(format!(
-        "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 \
-         and {VISIBILITY_SECONDS_MAX}, if provided."
-    )))
 }
 
 fn check_batch<'a>(ids: impl Iterator<Item = Option<&'a str>>) -> Result<(), WireFailure> {
@@ -390,8 +376,5 @@ fn wants(wanted: &[String], name: &str) -> bool {
 }
 
 fn md5_of(body: &str) -> String {
-    Md5::digest(body.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    calls::hex(&Md5::digest(body.as_bytes()))
 }

@@ -224,6 +224,29 @@ async fn what_is_damaged_is_refused_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_folder_of_another_layout_is_refused_by_its_name_and_left_as_it_is() {
+    for (layout, said) in [
+        (None, "its layout is 1,"),
+        (Some("3\n"), "its layout is 3,"),
+    ] {
+        let folder = killed("layout").await;
+        let file = folder.join("layout.txt");
+        match layout {
+            None => std::fs::remove_file(&file).expect("it was there"),
+            Some(text) => std::fs::write(&file, text).expect("written"),
+        }
+        let tables = std::fs::read(folder.join("tables.sqlite")).expect("tables");
+        let reason = refused(&folder);
+        assert!(reason.contains(said), "{reason}");
+        assert!(reason.contains(&folder.display().to_string()), "{reason}");
+        assert!(reason.contains("Start the version that wrote it, or give --data an empty folder"));
+        let after = std::fs::read(folder.join("tables.sqlite")).expect("tables");
+        assert_eq!(after, tables);
+        assert_eq!(file.exists(), layout.is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_last_line_that_was_cut_short_spoils_no_other() {
     let folder = killed("cut").await;
     let path = folder.join("mails.jsonl");

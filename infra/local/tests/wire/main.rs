@@ -1,5 +1,6 @@
 //! The stand-ins as the real SDK sees them.
 
+mod callbacks;
 mod errors;
 mod folder;
 mod keys;
@@ -9,7 +10,6 @@ mod port;
 mod queues;
 mod schedules;
 mod tables;
-mod trays;
 
 use std::collections::HashMap;
 

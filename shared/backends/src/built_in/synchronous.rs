@@ -1,8 +1,7 @@
 //! A call whose caller waits: decided and committed chunk by chunk, within the time that there is.
 
 use calls::{AccountId, RequestId};
-use cloud::objects_table::Chunk;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Committed, Error};
 use jiff::SignedDuration;
 use objects::{MailOrder, Overlay, Unit, UnitResult};
 use soap::{CallRequest, ObjectResult};
@@ -56,34 +55,25 @@ pub async fn carry_out(
         let chunk =
             decide_chunk(cloud, &mut overlay, &request, &units[results.len()..], None).await?;
         let (decided, owed) = (chunk.results.clone(), chunk.mails.clone());
-        match commit(cloud, chunk).await? {
-            true => {
+        match Committed::of(cloud.commit_effects(chunk).await)? {
+            Committed::Written(()) => {
                 results.extend(decided);
                 mails.extend(owed);
                 overlay.committed();
             }
-            false if conflicts < CONFLICTS_MAX => {
+            Committed::Conflict if conflicts < CONFLICTS_MAX => {
                 conflicts += 1;
                 overlay = Overlay::new(account);
                 let moment = u64::from(conflicts) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
             }
-            false => return Err(Error::Conflict(CONFLICTS_MAX)),
+            Committed::Conflict => return Err(Error::Conflict(CONFLICTS_MAX)),
         }
     }
     Ok(Done {
         results: merged(&call.objects, &units, results),
         mails,
     })
-}
-
-/// `false`: others were at the same objects, nothing was written.
-async fn commit(cloud: &Cloud, chunk: Chunk) -> Result<bool, Error> {
-    match cloud.commit_effects(chunk).await {
-        Ok(()) => Ok(true),
-        Err(CommitError::Conflict) => Ok(false),
-        Err(CommitError::Cloud(error)) => Err(error),
-    }
 }
 
 fn too_late(call: &CallRequest, unit: &Unit) -> UnitResult {

@@ -4,7 +4,7 @@
 use calls::AccountId;
 
 use crate::accounts::{Account, Accounts, account_in, account_item, account_key};
-use crate::error::{CommitError, Error};
+use crate::error::{Committed, Error};
 use crate::records::item::ItemReader;
 
 /// How often a change is decided again because somebody else changed the same account.
@@ -32,13 +32,13 @@ impl Accounts {
             let mut account = account_in(id, &item)?;
             change(&mut account);
             let changed = account_item(&account, version + 1);
-            match self.table.put_over(changed, Some(version)).await {
-                Ok(()) => {
+            let put = self.table.put_over(changed, Some(version)).await;
+            match Committed::of(put)? {
+                Committed::Written(()) => {
                     self.remembered().accounts.remove(id);
                     return Ok(Some(account));
                 }
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Cloud(error)) => return Err(error),
+                Committed::Conflict => {}
             }
         }
         Err(Error::Conflict(CONFLICTS_MAX))

@@ -1,9 +1,9 @@
 //! Users who may log in by PasswordDigest.
 //!
-//! The proof is made from the password, so theirs is not hashed but sealed (`encrypt_password`). They can log in
-//! by text, too. A nonce is kept only after its digest was found right: strangers cause no write.
+//! The proof is made from the password, so theirs is not hashed but encrypted
+//! (`aws/encrypted_password.rs`). They can log in by text, too. A nonce is kept only after its digest was found right: strangers cause no write.
 
-use calls::AccountId;
+use calls::{AccountId, hex};
 use jiff::Timestamp;
 use soap::PasswordDigest;
 use tracing::error;
@@ -55,7 +55,7 @@ impl Accounts {
         Ok(is_first.then_some(user.caller))
     }
 
-    /// Makes a user whose password is sealed. `false`: the set has no key to seal it with.
+    /// Makes a user whose password is encrypted. `false`: the stack has no key for it.
     pub async fn put_digest_user(
         &self,
         name: &str,
@@ -81,7 +81,7 @@ impl Accounts {
         Ok(user.is_some_and(|user| user.password.is(password)))
     }
 
-    /// The user of a record, if its password is sealed; opened at most once in some minutes.
+    /// The user of a record, if its password is encrypted; decrypted at most once in some minutes.
     async fn opened(
         &self,
         name: &str,
@@ -129,8 +129,7 @@ impl Accounts {
         attempt: &str,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let nonce: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
-        let hash = hashed(&["NONCE", &user.pk, &nonce]);
+        let hash = hashed(&["NONCE", &user.pk, &hex(nonce)]);
         let key = Key::new(format!("NONCE#{hash}"), "NONCE");
         // Created may lie ahead of us by as much as it may lie behind; a second for rounding.
         let fresh_until = now + soap::FRESH + soap::FRESH + jiff::SignedDuration::from_secs(1);

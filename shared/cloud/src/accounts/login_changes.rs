@@ -27,7 +27,7 @@ pub enum KeptAs {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum LoginChange {
     Made,
     /// The name is taken, and nothing is changed.
     IsThere(Caller),
@@ -36,21 +36,21 @@ pub enum Change {
 }
 
 impl Accounts {
-    pub async fn put_new_login(&self, new: &NewLogin<'_>) -> Result<Change, Error> {
+    pub async fn put_new_login(&self, new: &NewLogin<'_>) -> Result<LoginChange, Error> {
         let Some(item) = self.item_of(new).await? else {
-            return Ok(Change::NoKey);
+            return Ok(LoginChange::NoKey);
         };
         let Some(there) = self.table.put_new(item.clone()).await? else {
-            return Ok(Change::Made);
+            return Ok(LoginChange::Made);
         };
         let there = caller_in(&ItemReader(there))?;
         if !new.replace || there.account != new.caller.account {
-            return Ok(Change::IsThere(there));
+            return Ok(LoginChange::IsThere(there));
         }
         let async_by_default = there.async_by_default.to_string();
         let item = ItemWriter::over(item).text("async_by_default", async_by_default);
         self.table.put(item.done()).await?;
-        Ok(Change::Made)
+        Ok(LoginChange::Made)
     }
 
     async fn item_of(&self, new: &NewLogin<'_>) -> Result<Option<Item>, Error> {

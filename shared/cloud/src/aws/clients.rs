@@ -332,7 +332,7 @@ mod tests {
             let base64: String = base64.split_whitespace().collect();
             let der = BASE64_STANDARD.decode(base64).expect("Base64");
             let digest = Sha256::digest(der);
-            digest.iter().map(|byte| format!("{byte:02x}")).collect()
+            calls::hex(&digest)
         };
         let fingerprints: Vec<String> = certificates.map(fingerprint).collect();
         let published = [

@@ -1,8 +1,8 @@
-//! Passwords that must be known again, sealed with a KMS key.
+//! Passwords that must be known again, encrypted with a KMS key.
 //!
-//! Only for users of PasswordDigest, whose proof is made from the password itself. The seal is bound
-//! to account and user by KMS's encryption context: sealed bytes that are moved to another record
-//! cannot be opened there.
+//! Only for users of PasswordDigest, whose proof is made from the password itself. The encryption is
+//! bound to account and user by KMS's encryption context: encrypted bytes that are moved to another
+//! record cannot be decrypted there.
 
 use std::fmt;
 use std::sync::OnceLock;

@@ -1,19 +1,21 @@
 //! Wake-ups: SQS FIFO queues, one per priority and one for replies.
 //!
 //! A message carries a key and a step, never the truth. Its step stands in its body, or the queue
-//! would take a debt that is sent again within five minutes for a repeat and drop it.
+//! would take an action that is sent again within five minutes for a repeat and drop it.
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
-use calls::{AccountId, ConversationKey, QueuePriority, SequenceCode};
+use calls::{ConversationKey, QueuePriority, hex};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::accounts::hashed;
+pub use crate::aws::reply_wake_up::{
+    Lane, ReplyTarget, ReplyWakeUp, SLOW_LANES, read_reply_wake_up,
+};
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -41,7 +43,7 @@ pub const TIME_MIN: SignedDuration = SignedDuration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WakeUp {
     pub conversation: ConversationKey,
-    /// Version of the header that owed it.
+    /// Version of the header whose commit sent it.
     pub step: u64,
     /// The queue of its account that the call stands in: whoever takes one message goes through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,63 +55,6 @@ impl WakeUp {
     pub fn group(&self) -> &ConversationKey {
         self.queue.as_ref().unwrap_or(&self.conversation)
     }
-}
-
-/// Lanes of an account for replies to receivers that are slow. With the one for those that nobody
-/// knows, a quarter of the 20 places that docs/deploying.md advises for the notifier.
-pub const SLOW_LANES: u8 = 4;
-
-/// Where a wake-up for a reply waits. The queue gives the messages of one lane to one invocation at a
-/// time: it is their message group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Lane {
-    /// Its conversation's own.
-    #[default]
-    Conversation,
-    /// That of an account's receivers that nobody knows.
-    FirstContact { account: AccountId },
-    /// One of an account's for receivers that are slow.
-    Slow { account: AccountId, number: u8 },
-}
-
-impl Lane {
-    fn is_conversation(&self) -> bool {
-        *self == Self::Conversation
-    }
-
-    pub fn group(&self, conversation: &ConversationKey) -> String {
-        // An account's id may be longer than a group's.
-        let of = |account: &AccountId| hashed(&["LANE", &account.0]);
-        match self {
-            Self::Conversation => conversation.0.clone(),
-            Self::FirstContact { account } => format!("first-{}", of(account)),
-            Self::Slow { account, number } => format!("slow-{number}-{}", of(account)),
-        }
-    }
-}
-
-/// What a message on the replies queue says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplyWakeUp {
-    pub conversation: ConversationKey,
-    pub sequence: SequenceCode,
-    pub what: ReplyTarget,
-    #[serde(default, skip_serializing_if = "Lane::is_conversation")]
-    pub lane: Lane,
-    /// Version of the record that owed it.
-    pub step: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ReplyTarget {
-    /// The reply to the call's SendResponseTo of that number.
-    Reply(u32),
-    /// The reply that is kept with the outcome it tells of.
-    OutcomeReply,
-    /// The reply that is kept with the header of a call alone.
-    EmbeddedReply,
-    /// Its triggered mails.
-    Mails,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,17 +329,9 @@ pub fn read_wake_up(body: &str) -> Result<WakeUp, serde_json::Error> {
     serde_json::from_str(body)
 }
 
-/// What a message on the replies queue says, read.
-pub fn read_reply_wake_up(body: &str) -> Result<ReplyWakeUp, serde_json::Error> {
-    serde_json::from_str(body)
-}
-
 /// What SQS itself would make of the body: the scheduler sends the same messages without an id.
 fn deduplication_id(body: &str) -> String {
-    Sha256::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(body))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod batch;
 mod by_account;
+pub(crate) mod key;
 mod listing;
 mod taking;
 
@@ -24,6 +25,7 @@ pub(crate) use batch::BATCH_GET_MAX;
 use batch::back_off;
 pub use by_account::ListOrder;
 pub(crate) use by_account::{ListEntries, ListEntry, WantedOfPart};
+pub use key::Key;
 
 use crate::error::{BoxError, CommitError, Error};
 use crate::records::item::{Item, known};
@@ -33,21 +35,6 @@ pub const TRANSACTION_ITEMS_MAX: usize = 100;
 
 /// How often a put is made again in whose way a transaction is.
 const IN_A_TRANSACTION_MAX: u32 = 4;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    pub pk: String,
-    pub sk: String,
-}
-
-impl Key {
-    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self {
-            pk: pk.into(),
-            sk: sk.into(),
-        }
-    }
-}
 
 #[derive(Clone)]
 pub struct Table {

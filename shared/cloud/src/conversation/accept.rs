@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::Cloud;
 use crate::aws::table::Key;
 use crate::conversation::commit::{Before, CONFLICTS_MAX, spread_out};
-use crate::error::{CommitError, Error};
+use crate::error::{Committed, Error};
 use crate::records::call_record::{CallRecord, IDEMPOTENCY_KEPT, Idempotency, Pointer};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
@@ -59,13 +59,15 @@ impl Cloud {
                 Some(seen) => self.decide_acceptance(&seen, &arrived, now).await?,
                 None => self.decide_opening(&arrived, in_queue, now).await?,
             };
-            match self.commit_step(&key, before, step, now).await {
-                Ok(Joined::Accepted | Joined::Repeated) => {
+            let step = self.commit_step(&key, before, step, now).await;
+            match Committed::of(step)? {
+                Committed::Written(Joined::Accepted | Joined::Repeated) => {
                     return Ok(Accepted::Accepted(call.request_id));
                 }
-                Ok(Joined::Refused(refusal)) => return Ok(Accepted::Refused(refusal)),
-                Err(CommitError::Conflict) => spread_out(&arrived.call.request_id, tried).await,
-                Err(CommitError::Cloud(error)) => return Err(error),
+                Committed::Written(Joined::Refused(refusal)) => {
+                    return Ok(Accepted::Refused(refusal));
+                }
+                Committed::Conflict => spread_out(&arrived.call.request_id, tried).await,
             }
         }
         Err(Error::Conflict(CONFLICTS_MAX))
@@ -218,15 +220,9 @@ impl Cloud {
                 return Ok(Accepted::Refused(Refusal::ExpirationPast));
             }
             mine.version = there.version + 1;
-            return match self
-                .calls
-                .put_over(mine.to_item(key), Some(there.version))
-                .await
-            {
-                Ok(()) => self.accept(call, canonical, queues, now).await,
-                Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-                Err(CommitError::Cloud(error)) => Err(error),
-            };
+            let mine = mine.to_item(key);
+            self.calls.put_over(mine, Some(there.version)).await?;
+            return self.accept(call, canonical, queues, now).await;
         }
         if there.digest != call.digest {
             return Ok(Accepted::KeyUsed);

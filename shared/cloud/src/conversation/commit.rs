@@ -1,8 +1,9 @@
-//! The only file that commits conversations: load, decide, commit, then do what is owed.
+//! The only file that commits conversations: load, decide, commit, then act.
 //!
-//! Once committed a step has happened, so trouble after that is only logged: what is still owed
-//! stands in the record, and the timekeeper does it within a minute or two.
+//! Once committed a step has happened, so trouble after that is only logged: the pending action
+//! is in the record, and the timekeeper takes it within a minute or two.
 
+use calls::conversation::LOOK_AGAIN;
 use calls::{
     Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
     ReplyContext, ReplySubject, RequestId, SequenceCode, Step,
@@ -12,16 +13,16 @@ use soap::ObjectResult;
 use tracing::warn;
 
 use crate::Cloud;
-use crate::aws::queues::WakeUp;
+use crate::aws::queues::{ReplyWakeUp, WakeUp};
 use crate::aws::table::Transaction;
 use crate::conversation::ordered_queue::QueueEntry;
 use crate::conversation::outbox::{ReplyAction, count};
-use crate::error::{CommitError, Error};
+use crate::error::{CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd, embedded_reply_wake_up};
+use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd};
 use crate::records::item::Item;
-use crate::records::mail_record::{self, MailsRecord};
+use crate::records::mail_record::MailsRecord;
 use crate::records::outcome_record::{self, OutcomeRecord, Results};
 use crate::records::reply_record::ReplyRecord;
 
@@ -78,7 +79,7 @@ pub struct End<'a> {
     pub results: Option<Vec<ObjectResult>>,
     /// Effects of its last (or only) chunk.
     pub chunk: Chunk,
-    /// How many mails the call owes that earlier chunks have written.
+    /// How many mails of the call earlier chunks have written.
     pub mails_before: u32,
 }
 
@@ -107,12 +108,9 @@ impl Cloud {
             };
             let before = Before::of(&seen);
             let step = decide(seen.conversation);
-            match self.commit_step(key, before, step, now).await {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(CommitError::Conflict) => {
-                    spread_out(&RequestId(key.0.clone()), tried).await;
-                }
-                Err(CommitError::Cloud(error)) => return Err(error),
+            match Committed::of(self.commit_step(key, before, step, now).await)? {
+                Committed::Written(answer) => return Ok(Some(answer)),
+                Committed::Conflict => spread_out(&RequestId(key.0.clone()), tried).await,
             }
         }
         Err(Error::Conflict(CONFLICTS_MAX))
@@ -168,7 +166,7 @@ impl Cloud {
                 (Action::WakeUp, None) => self.queues.wake(priority, &wake).await,
                 (Action::WakeUpAt(at), _) => self.wake_at(at, priority, &wake, now).await,
                 (Action::Reply, _) => {
-                    let wake = embedded_reply_wake_up(key, version);
+                    let wake = ReplyWakeUp::embedded(key, version);
                     self.queues.send_reply_wake_ups_in_order(&[wake]).await
                 }
             };
@@ -249,8 +247,8 @@ impl Cloud {
         transaction.commit(&self.calls).await
     }
 
-    /// Commits the end of the call that was next: effects, outcome, replies and mails owed, and the
-    /// conversation's next state together. Gives back what is owed to callers.
+    /// Commits the end of the call that was next: effects, outcome, pending replies and mails, and
+    /// the conversation's next state together. Gives back what must go to callers.
     pub async fn commit_end(
         &self,
         seen: &ConversationRecord,
@@ -283,7 +281,7 @@ impl Cloud {
                 version: 1,
                 count: mails,
                 done_through: 0,
-                due: Some(now + mail_record::LOOK_AGAIN),
+                due: Some(now + LOOK_AGAIN),
             };
             transaction.put_new(&self.calls, mails.to_item(expires));
             actions.push(ReplyAction::mails(&seen.key, sequence));

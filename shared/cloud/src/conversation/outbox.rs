@@ -1,25 +1,24 @@
-//! What a commit owes: the records of replies and mails, written with it, and the wake-ups for them.
+//! The outbox of a commit: the records of replies and mails, written with it, and the wake-ups for them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use calls::conversation::LOOK_AGAIN;
+use calls::reply::TRIED_MAX;
 use calls::{About, AccountId, ConversationKey, Reply, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 use objects::MailOrder;
 use tracing::warn;
 
 use crate::Cloud;
-use crate::aws::queues::{Lane, ReplyTarget, ReplyWakeUp};
+use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::error::CommitError;
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::mail_record::{self, MailRecord, MailState, MailsRecord};
+use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
 use crate::records::outcome_record::OutcomeRecord;
-use crate::records::reply_record::{self, ReplyLocation, ReplyRecord};
+use crate::records::reply_record::{ReplyLocation, ReplyRecord};
 
-/// The schedule of attempts ends after some three days, Retry-After included.
-pub(crate) const REPLY_TRIED_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
-
-/// What a commit owes to a caller: one reply, or the mails of a call.
+/// What a commit leaves to be sent to a caller: one reply, or the mails of a call.
 #[derive(Clone, Debug)]
 pub struct ReplyAction {
     pub wake: ReplyWakeUp,
@@ -30,7 +29,7 @@ pub struct ReplyAction {
 impl ReplyAction {
     pub(crate) fn mails(conversation: &ConversationKey, sequence: SequenceCode) -> Self {
         Self {
-            wake: reply_wake_up(conversation, sequence, ReplyTarget::Mails, 1),
+            wake: ReplyWakeUp::new(conversation, sequence, ReplyTarget::Mails, 1),
             reply: None,
         }
     }
@@ -43,7 +42,7 @@ impl ReplyAction {
     }
 }
 
-/// Wake-ups for replies that the conversations of one batch owe. While one request is under way,
+/// Wake-ups for pending replies of the conversations of one batch. While one request is under way,
 /// those that come are collected for the next.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
@@ -103,7 +102,7 @@ impl Cloud {
         replies: Vec<Reply>,
         now: Timestamp,
     ) -> Vec<ReplyAction> {
-        let due = now + reply_record::LOOK_AGAIN;
+        let due = now + LOOK_AGAIN;
         let expires = self.reply_expires(now);
         let conversation = &header.conversation;
         match ReplyRecord::with_outcome(conversation, outcome, &replies, due, expires) {
@@ -139,7 +138,7 @@ impl Cloud {
                 conversation_id: header.conversation.conversation_id.clone(),
                 version: 1,
                 reply,
-                due: Some(now + reply_record::LOOK_AGAIN + behind),
+                due: Some(now + LOOK_AGAIN + behind),
                 kept: ReplyLocation::Apart,
             };
             transaction.put_new(&self.calls, record.to_item(self.reply_expires(now)));
@@ -148,7 +147,7 @@ impl Cloud {
         actions
     }
 
-    /// Mails that a synchronous call owes: kept under its RequestID.
+    /// Keeps the mails of a synchronous call, under its RequestID.
     pub async fn enqueue_mails(
         &self,
         account: &AccountId,
@@ -172,17 +171,17 @@ impl Cloud {
             version: 1,
             count: count(orders.len()),
             done_through: 0,
-            due: Some(now + mail_record::LOOK_AGAIN),
+            due: Some(now + LOOK_AGAIN),
         };
         self.calls.put_over(mails.to_item(expires), None).await?;
-        self.send_reply_wake_ups(&[reply_wake_up(key, sequence, ReplyTarget::Mails, 1)])
+        self.send_reply_wake_ups(&[ReplyWakeUp::new(key, sequence, ReplyTarget::Mails, 1)])
             .await;
         Ok(())
     }
 
     /// A reply may be tried for days after the results are gone.
     pub(crate) fn reply_expires(&self, now: Timestamp) -> Timestamp {
-        now + self.results_kept() + REPLY_TRIED_MAX
+        now + self.results_kept() + TRIED_MAX
     }
 
     /// After the commit: what is not sent now, the timekeeper sends.
@@ -190,21 +189,6 @@ impl Cloud {
         if let Err(error) = self.queues.send_reply_wake_ups_in_order(wake_ups).await {
             warn!(error = error.in_full(), "replies left for the timekeeper");
         }
-    }
-}
-
-pub(crate) fn reply_wake_up(
-    key: &ConversationKey,
-    sequence: SequenceCode,
-    what: ReplyTarget,
-    step: u64,
-) -> ReplyWakeUp {
-    ReplyWakeUp {
-        conversation: key.clone(),
-        sequence,
-        what,
-        lane: Lane::Conversation,
-        step,
     }
 }
 

@@ -1,25 +1,22 @@
-//! What happens to replies and mails after the commit that owed them.
+//! What happens to replies and mails after the commit that wrote them.
 //!
 //! One reply, one attempt under way at a time: a reply is leased to whoever may attempt it, until
-//! the time in its `due_at`. The commit that owes it leases it to the run that committed; an attempt
+//! the time in its `due_at`. The commit that writes it leases it to the run that committed; an attempt
 //! of the notifier is claimed, which leases it to the notifier for as long as the attempt can take.
 //! Whoever holds it hands it on by a wake-up with the version that it holds. All others leave it
 //! alone until the lease is over, or the timekeeper has released it.
 
+use calls::conversation::LOOK_AGAIN_LATER;
 use calls::{ConversationKey, ReplyState, SequenceCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Key, Range, key_of};
-use crate::conversation::outbox::reply_wake_up;
 use crate::error::{CommitError, Error};
 use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
 use crate::records::outcome_record::OutcomeRecord;
 use crate::records::reply_record::{ReplyLocation, ReplyRecord, reply_key};
-
-/// When something that was looked at is looked at again: a backlog is not woken every minute.
-const LOOK_AGAIN_LATER: SignedDuration = SignedDuration::from_mins(5);
 
 /// Step of a wake-up for a reply that somebody else may hold: no record has this version.
 const NOT_HANDED_ON: u64 = 0;
@@ -112,7 +109,7 @@ impl Cloud {
     }
 
     /// Wake-ups, in order, for the replies that nobody has attempted of the calls before `next`: the
-    /// run that owed them may have died. What it told, it told in order, so those of earlier calls
+    /// run that wrote them may have died. What it told, it told in order, so those of earlier calls
     /// than a page of others are not looked for. Should it still be at one of them, the notifier
     /// waits until its lease is over.
     pub async fn replies_left(
@@ -225,8 +222,8 @@ impl Cloud {
         Ok(next)
     }
 
-    /// The timekeeper came by a reply or mails that the index says are due `by` then: whoever is
-    /// still owed something is woken. The index lags, so the record is asked whether it is so.
+    /// The timekeeper came by a reply or mails that the index says are due `by` then: the
+    /// notifier is woken for what is still pending. The index lags, so the record is asked whether it is so.
     ///
     /// The wake-up goes out first; should the record not be moved on after that, it goes out again,
     /// which does no harm.
@@ -258,7 +255,7 @@ impl Cloud {
                 return Ok(());
             }
             let (conversation, sequence) = (&mails.conversation, mails.sequence);
-            let wake = reply_wake_up(conversation, sequence, ReplyTarget::Mails, mails.version);
+            let wake = ReplyWakeUp::new(conversation, sequence, ReplyTarget::Mails, mails.version);
             self.queues.send_reply_wake_ups_in_order(&[wake]).await?;
             let due = Some(now + LOOK_AGAIN_LATER);
             self.commit_mails(&mails, mails.done_through, due, now)

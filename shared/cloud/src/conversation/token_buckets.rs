@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
 use crate::aws::table::Key;
-use crate::error::{CommitError, Error};
+use crate::error::{CommitError, Committed, Error};
 use crate::records::item::{ItemReader, ItemWriter};
 
 const SORT: &str = "BUCKET";
@@ -91,10 +91,9 @@ impl Cloud {
                 TokensTaken::NotBefore(at) => return Ok(MailTokens::NotBefore(at)),
                 TokensTaken::Some { tokens, left } => (tokens, left),
             };
-            match self.put_bucket(&key, record, left).await {
-                Ok(()) => return Ok(MailTokens::Some(tokens)),
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Cloud(error)) => return Err(error),
+            match Committed::of(self.put_bucket(&key, record, left).await)? {
+                Committed::Written(()) => return Ok(MailTokens::Some(tokens)),
+                Committed::Conflict => {}
             }
         }
         // Many are at it, so they get on: come again.
@@ -111,10 +110,9 @@ impl Cloud {
         let thousandths = record.rate.map_or(SANDBOX_THOUSANDTHS, |(rate, _)| rate);
         if let Some(rate) = Rate::of_thousandths(thousandths) {
             let emptied = record.bucket.empty_until(rate, until);
-            match self.put_bucket(&key, record, emptied).await {
+            match Committed::of(self.put_bucket(&key, record, emptied).await)? {
                 // Whoever was first is at the same rate, and will be told the same.
-                Ok(()) | Err(CommitError::Conflict) => {}
-                Err(CommitError::Cloud(error)) => return Err(error),
+                Committed::Written(()) | Committed::Conflict => {}
             }
         }
         Ok(until)
@@ -188,10 +186,9 @@ impl Cloud {
                 TokensTaken::NotBefore(at) => return Ok(Some(at)),
                 TokensTaken::Some { left, .. } => left,
             };
-            match self.put_bucket(key, record, left).await {
-                Ok(()) => return Ok(None),
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Cloud(error)) => return Err(error),
+            match Committed::of(self.put_bucket(key, record, left).await)? {
+                Committed::Written(()) => return Ok(None),
+                Committed::Conflict => {}
             }
         }
         Ok(Some(self.now() + SignedDuration::from_secs(1)))

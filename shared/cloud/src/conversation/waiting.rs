@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
 use crate::aws::table::{Key, Range};
-use crate::error::{CommitError, Error};
+use crate::error::{Committed, Error};
 use crate::records::call_record::{CallRecord, KEPT_LONGER, Pointer, call_key};
 use crate::records::conversation_record::ConversationRecord;
 
@@ -91,13 +91,10 @@ impl Cloud {
         if keeping.calls_kept == header.calls_kept {
             return Ok(());
         }
-        match self
-            .commit_header(&keeping, keeping.conversation.clone(), now)
-            .await
-        {
+        let conversation = keeping.conversation.clone();
+        match Committed::of(self.commit_header(&keeping, conversation, now).await)? {
             // Whoever was first is looked at again.
-            Ok(_) | Err(CommitError::Conflict) => Ok(()),
-            Err(CommitError::Cloud(error)) => Err(error),
+            Committed::Written(_) | Committed::Conflict => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@
 //! | key of (account, RequestID)          | `REQUEST`         | ingest       | retrieval            |
 //! | key of (account, `Idempotency-Key`)  | `IDEMPOTENCY`     | ingest       | ingest               |
 //!
-//! The body is written once, deflated, and never changed; past [`BODY_BYTES_MAX`] it lies in the
+//! The body is written once, deflated, and never changed; past [`STORED_BYTES_MAX`] it lies in the
 //! bodies bucket. A call outside any conversation needs no pointer: its conversation is found by
 //! its RequestID; and where it is small, it lies in that one's header, see [`crate::records::embedded_call`].
 
@@ -20,7 +20,7 @@ use crate::records::compression::{Compressed, decompress, pack_measured, unpacke
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// Packed bytes that go into the item itself: an item ends at 400 KB, the rest of it is small.
-pub const BODY_BYTES_MAX: usize = 350_000;
+pub const STORED_BYTES_MAX: usize = 350_000;
 
 /// Kept so much longer than its results could be wanted had it been carried out at once: a usual wait
 /// costs no further write. Who waits for longer is kept for as long as that takes, see
@@ -81,7 +81,7 @@ impl CallRecord {
         canonical: &str,
     ) -> Result<Body, Error> {
         let compressed = pack_measured(canonical);
-        if compressed.len() <= BODY_BYTES_MAX {
+        if compressed.len() <= STORED_BYTES_MAX {
             return Ok(Body::Here(compressed));
         }
         let name = format!("calls/{}/{}", call.conversation_key(), call.request_id);

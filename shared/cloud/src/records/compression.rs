@@ -272,9 +272,9 @@ mod tests {
     #[test]
     fn the_dictionary_stays_as_it_is() {
         let digest = Sha256::digest(DICTIONARY);
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
-            digest, "2ea681aa316adef96557b2efa00480e8a53b4179aa853328255c7adcf464ebb2",
+            calls::hex(&digest),
+            "2ea681aa316adef96557b2efa00480e8a53b4179aa853328255c7adcf464ebb2",
             "records packed with another dictionary cannot be read: add a new one beside this"
         );
     }

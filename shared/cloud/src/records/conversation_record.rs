@@ -8,6 +8,7 @@
 //! long ago. That of a call alone expires with its results, and holds the call and them where they
 //! fit; the notifier, too, writes it for the reply that lies with them.
 
+use calls::reply::TRIED_MAX;
 use calls::{
     AccountId, BackendName, Conversation, ConversationId, ConversationKey, Due, Phase,
     QueuePriority, ReceivedSet,
@@ -16,7 +17,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::table::{Key, Table, key_of};
 use crate::by_account;
-use crate::conversation::outbox::REPLY_TRIED_MAX;
 pub use crate::due::parked_shard;
 use crate::due::{held_by, held_shard};
 use crate::error::Error;
@@ -147,9 +147,9 @@ impl ConversationRecord {
         };
         let ended = matches!(conversation.phase, Phase::Ended(_));
         // Not before the last attempt at a reply.
-        let kept = match self.reply_pending() {
-            Some(_) => results_kept + REPLY_TRIED_MAX,
-            None => results_kept,
+        let kept = match self.only.is_reply_pending() {
+            true => results_kept + TRIED_MAX,
+            false => results_kept,
         };
         let expires = (ended && conversation.conversation_id.is_none()).then(|| now + kept);
         self.only.write(writing.expires(expires)).done()

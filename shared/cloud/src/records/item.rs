@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::aws::table::Key;
+use crate::aws::table::key::Key;
 pub(crate) use crate::due::shard_of as due_shard;
 use crate::error::Error;
 use crate::records::compression::{compress, decompress};

@@ -11,16 +11,13 @@
 //! is not sent again by itself, since twice is worse than a question.
 
 use calls::{AccountId, ConversationKey, SequenceCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::table::{Key, Range, Table};
 use crate::error::Error;
 use crate::records::compression::{compress, decompress};
 use crate::records::item::{Item, ItemReader, ItemWriter, due_shard};
-
-/// When mails whose wake-up was lost are looked at again.
-pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MailState {

@@ -12,19 +12,14 @@
 
 use calls::{Call, ConversationKey, Digest, Method, Outcome, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
-use objects::UnitResult;
 use serde::de::DeserializeOwned;
-use soap::ObjectResult;
 
-use crate::Cloud;
 use crate::aws::large_bodies::LargeBodies;
-use crate::aws::table::{Key, Range, Table};
+use crate::aws::table::Key;
 use crate::error::Error;
-use crate::records::call_record::{BODY_BYTES_MAX, CallRecord};
+use crate::records::call_record::STORED_BYTES_MAX;
 use crate::records::compression::{compress, decompress};
-use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::{Item, ItemReader, ItemWriter};
-use crate::records::reply_record::{ReplyLocation, ReplyRecord};
 
 /// How a call ended, as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +56,7 @@ impl Results {
         text: &str,
     ) -> Result<Self, Error> {
         let compressed = compress(text);
-        if compressed.len() <= BODY_BYTES_MAX {
+        if compressed.len() <= STORED_BYTES_MAX {
             return Ok(Self::Here(compressed));
         }
         let Digest(digest) = Digest::of(&compressed);
@@ -78,7 +73,7 @@ impl Results {
         }
     }
 
-    fn read(item: &ItemReader) -> Self {
+    pub(crate) fn read(item: &ItemReader) -> Self {
         match (item.maybe_text("results_at"), item.bytes("results")) {
             (Some(name), _) => Self::InBucket(name.to_owned()),
             (None, []) => Self::None,
@@ -87,7 +82,10 @@ impl Results {
     }
 
     /// Wherever they lie; `None`: there are none that could be read.
-    async fn load<T: DeserializeOwned>(&self, bodies: &LargeBodies) -> Result<Option<T>, Error> {
+    pub(crate) async fn load<T: DeserializeOwned>(
+        &self,
+        bodies: &LargeBodies,
+    ) -> Result<Option<T>, Error> {
         let text = match self {
             Self::None => None,
             Self::Here(compressed) => decompress(compressed),
@@ -100,11 +98,11 @@ impl Results {
     }
 }
 
-fn outcome_sort(sequence: SequenceCode) -> String {
+pub(crate) fn outcome_sort(sequence: SequenceCode) -> String {
     format!("OUTCOME#{:010}", sequence.get())
 }
 
-fn chunk_prefix(sequence: SequenceCode) -> String {
+pub(crate) fn chunk_prefix(sequence: SequenceCode) -> String {
     format!("RESULTS#{:010}#", sequence.get())
 }
 
@@ -206,156 +204,6 @@ impl OutcomeRecord {
             outcome,
             results,
         }
-    }
-
-    /// One result per object. Those of a call that was not carried out are made of the call: `call`, if
-    /// it is in hand.
-    pub async fn object_results(
-        &self,
-        cloud: &Cloud,
-        call: Option<&CallRecord>,
-    ) -> Result<Vec<ObjectResult>, Error> {
-        if self.results == Results::None {
-            return cloud.results_of_unrun(self, call).await;
-        }
-        let results = self.results.load(&cloud.large_bodies).await?;
-        results.ok_or_else(|| Error::Unreadable {
-            sk: outcome_sort(self.sequence),
-            attribute: "results",
-        })
-    }
-
-    /// How the calls of a conversation ended, as far as it is stored: from one on, in order, at most
-    /// `limit`. Beside them where the rest begins, if there is more to look at.
-    pub(crate) async fn stored_from(
-        table: &Table,
-        header: &ConversationRecord,
-        first: SequenceCode,
-        limit: i32,
-    ) -> Result<(Vec<Self>, Option<SequenceCode>), Error> {
-        let conversation = &header.key;
-        if let Some(end) = &header.only.end {
-            let there = (end.outcome.sequence >= first).then(|| end.outcome.clone());
-            return Ok((there.into_iter().collect(), None));
-        }
-        let last = format!("OUTCOME#{:010}", u32::MAX);
-        let first = outcome_sort(first);
-        let range = Range::Between(&first, &last);
-        let page = table.query(&conversation.0, range, limit, None).await?;
-        let records = page
-            .items
-            .into_iter()
-            .map(|item| Self::from_item(conversation.clone(), item))
-            .collect::<Result<Vec<_>, _>>()?;
-        let last = records.last().map(|record| record.sequence);
-        let rest = page.next.and(last).map(SequenceCode::next);
-        Ok((records, rest))
-    }
-
-    /// The outcome of a call whose conversation has ended before its turn, and that closing has not
-    /// written yet: word for word what it will write.
-    pub fn to_be_written(header: &ConversationRecord, call: &Call) -> Option<Self> {
-        let outcome = header
-            .conversation
-            .outcome_of_unrun(call.place.sequence())?;
-        let key = header.key.clone();
-        Some(Self::of(key, call, outcome, Results::None))
-    }
-}
-
-impl Cloud {
-    /// What the committed chunks of a call came to, in order.
-    pub async fn chunk_results(
-        &self,
-        conversation: &ConversationKey,
-        sequence: SequenceCode,
-    ) -> Result<Vec<UnitResult>, Error> {
-        let prefix = chunk_prefix(sequence);
-        let mut results = Vec::new();
-        let mut start = None;
-        loop {
-            let range = Range::Prefix(&prefix);
-            let page = self
-                .calls
-                .query(&conversation.0, range, 500, start.as_ref())
-                .await?;
-            for item in page.items {
-                let item = ItemReader(item);
-                let chunk: Option<Vec<UnitResult>> =
-                    Results::read(&item).load(&self.large_bodies).await?;
-                results.extend(chunk.ok_or_else(|| item.unreadable("results"))?);
-            }
-            match page.next {
-                Some(next) => start = Some(next),
-                None => return Ok(results),
-            }
-        }
-    }
-
-    /// How one call ended, if it has, and its results are still kept.
-    pub async fn outcome(
-        &self,
-        header: &ConversationRecord,
-        sequence: SequenceCode,
-        now: Timestamp,
-    ) -> Result<Option<OutcomeRecord>, Error> {
-        let record = match &header.only.end {
-            Some(end) => Some(end.outcome.clone()),
-            None => self.outcome_apart(&header.key, sequence).await?,
-        };
-        Ok(record.filter(|record| self.is_kept(record, now)))
-    }
-
-    /// The outcome that a reply tells of, as long as its results are kept.
-    pub async fn outcome_told(
-        &self,
-        reply: &ReplyRecord,
-        now: Timestamp,
-    ) -> Result<Option<OutcomeRecord>, Error> {
-        let record = match &reply.kept {
-            ReplyLocation::InHeader(header) => {
-                header.only.end.as_ref().map(|end| end.outcome.clone())
-            }
-            ReplyLocation::WithOutcome(outcome) => Some(outcome.as_ref().clone()),
-            ReplyLocation::Apart => {
-                self.outcome_apart(&reply.conversation, reply.reply.sequence)
-                    .await?
-            }
-        };
-        Ok(record.filter(|record| self.is_kept(record, now)))
-    }
-
-    async fn outcome_apart(
-        &self,
-        conversation: &ConversationKey,
-        sequence: SequenceCode,
-    ) -> Result<Option<OutcomeRecord>, Error> {
-        let key = OutcomeRecord::key(conversation, sequence);
-        let item = self.calls.get(&key).await?;
-        item.map(|item| OutcomeRecord::from_item(conversation.clone(), item))
-            .transpose()
-    }
-
-    /// How the calls of a conversation ended, from one on, in order; at most `limit`. Beside them
-    /// where the rest begins, if there is more to look at.
-    pub async fn outcomes_from(
-        &self,
-        header: &ConversationRecord,
-        first: SequenceCode,
-        limit: i32,
-        now: Timestamp,
-    ) -> Result<(Vec<OutcomeRecord>, Option<SequenceCode>), Error> {
-        let found = OutcomeRecord::stored_from(&self.calls, header, first, limit).await?;
-        // Where the rest begins is known before those are left out that are kept no longer: a page
-        // may hold nothing else.
-        let (mut records, rest) = found;
-        records.retain(|record| self.is_kept(record, now));
-        Ok((records, rest))
-    }
-
-    /// The table's TTL takes records late; what is promised is exact.
-    fn is_kept(&self, record: &OutcomeRecord, now: Timestamp) -> bool {
-        record.outcome.ended_at + self.results_kept() >= now
     }
 }
 

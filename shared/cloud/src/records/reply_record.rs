@@ -1,4 +1,4 @@
-//! One reply: owed by the commit that ended its call, until it is delivered or given up.
+//! One reply: pending from the commit that ended its call, until it is delivered or given up.
 //!
 //! | pk                      | sk                             | written by                      | read by              |
 //! |-------------------------|--------------------------------|---------------------------------|----------------------|
@@ -8,22 +8,18 @@
 //! the outcome's record, or with it in the header of a call alone, see [`crate::records::embedded_call`].
 
 use calls::{
-    About, AccountId, Call, Conversation, ConversationId, ConversationKey, Due, Reply, ReplyState,
-    SequenceCode, Subscription,
+    About, AccountId, Conversation, ConversationId, ConversationKey, Due, Reply, ReplyState,
+    SequenceCode,
 };
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
 
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Key, Table};
-use crate::conversation::outbox::reply_wake_up;
 use crate::error::Error;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::{Item, ItemReader, ItemWriter, due_shard, size_of};
 use crate::records::outcome_record::OutcomeRecord;
-
-/// When a reply whose wake-up was lost is looked at again.
-pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+use crate::records::stored_reply::{BYTES_WITH_REPLY_MAX, StoredReply};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyRecord {
@@ -33,14 +29,10 @@ pub struct ReplyRecord {
     pub version: u64,
     pub reply: Reply,
     /// `due_at`: when the timekeeper looks for somebody who attempts it. Until then whoever holds it
-    /// has it alone, see [`crate::conversation::replies`]. `None`: it is no longer owed.
+    /// has it alone, see [`crate::conversation::replies`]. `None`: it is no longer pending.
     pub due: Option<Timestamp>,
     pub kept: ReplyLocation,
 }
-
-/// Most bytes of a record that holds an outcome and its reply: one write unit, less what an attempt
-/// at the reply adds.
-pub(crate) const BYTES_WITH_REPLY_MAX: usize = 1_024 - 96;
 
 /// Where a reply lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,63 +54,6 @@ pub(crate) fn reply_key(
         &conversation.0,
         format!("REPLY#{:010}#{number:02}", sequence.get()),
     )
-}
-
-/// A reply without what lies beside it: the outcome says the rest, or the outcome and the call.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct StoredReply {
-    number: u32,
-    /// `None`: the call says it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    subscription: Option<Subscription>,
-    pending_since: Timestamp,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attempts: Vec<calls::Attempt>,
-    state: ReplyState,
-    #[serde(default, skip_serializing_if = "calls::reply::is_false")]
-    released: bool,
-}
-
-impl StoredReply {
-    pub(crate) fn beside_outcome(reply: &Reply) -> Self {
-        Self {
-            subscription: Some(reply.subscription.clone()),
-            ..Self::beside_call(reply)
-        }
-    }
-
-    pub(crate) fn beside_call(reply: &Reply) -> Self {
-        Self {
-            number: reply.number,
-            subscription: None,
-            pending_since: reply.pending_since,
-            attempts: reply.attempts.clone(),
-            state: reply.state,
-            released: reply.released,
-        }
-    }
-
-    /// `None`: nothing says whom it is for.
-    pub(crate) fn told_of(self, outcome: &OutcomeRecord, call: Option<&Call>) -> Option<Reply> {
-        let in_call = || {
-            let number = usize::try_from(self.number).ok()?;
-            call?.options.subscriptions.get(number).cloned()
-        };
-        Some(Reply {
-            request_id: outcome.request_id.clone(),
-            sequence: outcome.sequence,
-            number: self.number,
-            about: About::Call,
-            subscription: self.subscription.or_else(in_call)?,
-            overall_status: outcome.outcome.overall_status,
-            status_message: outcome.outcome.status_message.clone(),
-            error_code: outcome.outcome.error_code,
-            pending_since: self.pending_since,
-            attempts: self.attempts,
-            state: self.state,
-            released: self.released,
-        })
-    }
 }
 
 impl ReplyRecord {
@@ -167,10 +102,10 @@ impl ReplyRecord {
             ReplyLocation::WithOutcome(_) => ReplyTarget::OutcomeReply,
             ReplyLocation::InHeader(_) => ReplyTarget::EmbeddedReply,
         };
-        reply_wake_up(&self.conversation, self.reply.sequence, what, self.version)
+        ReplyWakeUp::new(&self.conversation, self.reply.sequence, what, self.version)
     }
 
-    /// The next version, due then if it is still owed.
+    /// The next version, due then if it is still pending.
     #[must_use]
     pub(crate) fn next(&self, reply: Reply, due: Timestamp) -> Self {
         let owed = matches!(reply.state, ReplyState::Pending(_));
@@ -269,11 +204,13 @@ impl ReplyRecord {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::records::outcome_record::Results;
     use calls::{
         AsyncResponseType, Attempt, DeliveryResult, EndReason, Ended, Method, Outcome,
-        OverallStatus, Phase, QueuePriority, ReceivedSet, RequestId, RespondWhen,
+        OverallStatus, Phase, QueuePriority, ReceivedSet, RequestId, RespondWhen, Subscription,
     };
 
     const STATES: [ReplyState; 3] = [

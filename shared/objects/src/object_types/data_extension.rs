@@ -8,13 +8,13 @@ use calls::Method;
 use soap::{Detail, Element, ObjectResult};
 
 use crate::alias;
+use crate::columns::{SYSTEM_COLUMNS, VALIDATION};
 use crate::context::DecisionContext;
 use crate::field::{self, Field};
 use crate::key;
 use crate::keyed::{self, KeyKind};
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::data_extension_object::SYSTEM_COLUMNS;
 use crate::object_types::kept;
 use crate::saving::Intent;
 use crate::tree;
@@ -26,8 +26,6 @@ const FIELDS_MAX: usize = 1000;
 
 /// Where a definition says which partition its rows lie in. Ours, so it has no name of the protocol.
 pub(crate) const ROWS: &str = "_Rows";
-
-const VALIDATION: u32 = 310_007;
 
 const KIND: KeyKind<'static> = KeyKind {
     type_name: "DataExtension",

@@ -5,7 +5,8 @@ use soap::{Element, FieldError, ObjectResult};
 
 use crate::alias::PARTNER_KEY;
 use crate::columns::{
-    ColumnError, Given, detail, error_of, is_moved, key_values, pair, pairs, required, stored_value,
+    ColumnError, Given, SYSTEM_COLUMNS, VALIDATION, detail, error_of, is_moved, key_values, pair,
+    pairs, required, stored_value,
 };
 use crate::context::DecisionContext;
 use crate::data_extension_keys;
@@ -29,7 +30,7 @@ const UNKNOWN_FIELD: u32 = 20;
 
 const NO_DATA_EXTENSION: u32 = 310_001;
 const NOTHING_TO_DELETE: u32 = 310_002;
-const VALIDATION: u32 = 310_007;
+
 /// A SaveOption (AddOnly is the default of Create) forbids what is asked for.
 const NOT_TO_BE_ADDED: u32 = 68_000;
 const NOT_TO_BE_UPDATED: u32 = 68_001;
@@ -62,7 +63,7 @@ fn address_in(object: &Element) -> Result<&str, Refused> {
 fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let address = address_in(context.object)?;
     let found = data_extension_keys::find_named(context.overlay, context.object)?;
-    let Some((definition_key, definition)) = found else {
+    let Some((_, definition)) = found else {
         return Err(refused(
             NO_DATA_EXTENSION,
             format!("There is no data extension [{address}]"),
@@ -83,8 +84,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         RowKey::Primary(key) => context.overlay.get(key)?,
         RowKey::Made(_) => None,
     };
-    let decision = table.carry_out(key, stored, given)?;
-    Ok(decision.relying_on(definition_key))
+    table.carry_out(key, stored, given)
 }
 
 fn refused(code: u32, message: impl Into<String>) -> Refused {
@@ -96,10 +96,6 @@ fn refused(code: u32, message: impl Into<String>) -> Refused {
         detail,
     }
 }
-
-/// Columns that every row has, whatever its data extension says: its number, never given to another
-/// row, and the time when it was made. They stand behind its own.
-pub(crate) const SYSTEM_COLUMNS: [&str; 2] = ["_CustomObjectKey", "_CreatedDate"];
 
 fn add_column(row: &mut Element, name: &str, value: String) {
     let mut children = row.children.iter_mut();

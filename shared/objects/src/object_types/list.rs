@@ -5,7 +5,6 @@ use soap::Element;
 use crate::context::DecisionContext;
 use crate::key;
 use crate::keyed::{self, KeyKind};
-use crate::membership::MEMBERS;
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
@@ -15,6 +14,10 @@ use crate::verdict::{Decision, Refused, Stop};
 
 /// Longest ListName. The protocol's figure (13010).
 const NAME_CHARS_MAX: usize = 50;
+
+/// Where a list, and each of its memberships, says whose they are: a list that is made again under the
+/// key of one that was deleted begins without members. Ours, so it has no name of the protocol.
+pub(crate) const MEMBERS: &str = "_Members";
 
 const KIND: KeyKind<'static> = KeyKind {
     type_name: "List",

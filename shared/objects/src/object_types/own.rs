@@ -4,7 +4,7 @@
 use calls::Method;
 use soap::Element;
 
-use crate::object_type::{CallRecord, Cancellation, ObjectType, Retrieval, Work};
+use crate::object_type::{CallView, Cancellation, ObjectType, Retrieval, Work};
 use crate::object_types::kept;
 use crate::saving::Intent;
 use crate::tree;
@@ -20,18 +20,18 @@ const READ_ONLY: ObjectType = ObjectType {
 /// What is asked for by name, in the order of the registry.
 pub(crate) const TYPES: [ObjectType; 5] = [
     ObjectType {
-        name: CallRecord::Message.type_name(),
-        retrieval: Retrieval::Calls(CallRecord::Message),
+        name: CallView::Message.type_name(),
+        retrieval: Retrieval::Calls(CallView::Message),
         ..READ_ONLY
     },
     ObjectType {
-        name: CallRecord::Item.type_name(),
-        retrieval: Retrieval::Calls(CallRecord::Item),
+        name: CallView::Item.type_name(),
+        retrieval: Retrieval::Calls(CallView::Item),
         ..READ_ONLY
     },
     ObjectType {
-        name: CallRecord::Request.type_name(),
-        retrieval: Retrieval::Calls(CallRecord::Request),
+        name: CallView::Request.type_name(),
+        retrieval: Retrieval::Calls(CallView::Request),
         ..READ_ONLY
     },
     ObjectType {

@@ -6,11 +6,11 @@ use soap::{Detail, Element, MailAddress, ObjectResult};
 use crate::addressee::{self, Addressee, Failure};
 use crate::context::DecisionContext;
 use crate::key;
+use crate::missing::Missing;
 use crate::object_type::{InParts, ObjectType, Retrieval, Sending, Work};
 use crate::object_types::kept;
 use crate::object_types::subscriber;
 use crate::outgoing::{Send, named_definition};
-use crate::overlay::Missing;
 use crate::saving::Intent;
 use crate::unit::{Sends, Unit, UnitResult};
 use crate::verdict::{Decision, Refused, Stop};
@@ -155,7 +155,7 @@ fn slice_of(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop
             stored: done.or(addressee.stored),
             ..addressee
         };
-        match send.to(context, &addressee) {
+        match send.to(&addressee) {
             Err(failure) => sends.failures.push(failure.of(&addressee)),
             Ok(mail) => {
                 decision.mails.push(mail);

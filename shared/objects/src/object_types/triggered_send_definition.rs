@@ -4,10 +4,11 @@ use soap::{Element, Mailbox};
 
 use crate::context::{DecisionContext, account_of};
 use crate::keyed::{self, KeyKind};
+use crate::missing::Missing;
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
-use crate::overlay::{Missing, View};
+use crate::overlay::View;
 use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};

@@ -1,7 +1,8 @@
 //! Where objects lie for Retrieve.
 
 use calls::AccountId;
-use objects::{Missing, Overlay, property, retrieve_from};
+use objects::{Missing, Overlay, retrieve_from};
+use soap::Element;
 
 use crate::world::{World, now, written};
 
@@ -44,7 +45,7 @@ fn check(object_type: &str, filter: Option<(&str, &str)>, expected: &[&str]) {
                             "Hat",
                         ];
                         let known = names.iter().filter_map(|name| {
-                            Some(format!("{name}={}", property(&object, name)?))
+                            Some(format!("{name}={}", value_of(&object, name)?))
                         });
                         known.collect::<Vec<_>>().join(" ")
                     })
@@ -53,6 +54,18 @@ fn check(object_type: &str, filter: Option<(&str, &str)>, expected: &[&str]) {
                 return;
             }
         }
+    }
+}
+
+/// Of a row its column, of everything else the field.
+fn value_of<'a>(object: &'a Element, name: &str) -> Option<&'a str> {
+    match object.child("Properties") {
+        Some(columns) => {
+            let mut columns = columns.children.iter();
+            let column = columns.find(|column| column.text_of("Name") == Some(name))?;
+            column.text_of("Value")
+        }
+        None => object.text_of(name),
     }
 }
 

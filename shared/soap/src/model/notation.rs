@@ -12,7 +12,7 @@
 //! elements Subscriber List
 //! ```
 
-use super::{Content, Definition, Field};
+use super::{Content, Definition, FieldDefinition};
 
 /// What the texts define, in their order.
 pub(super) fn read(texts: &[&'static str]) -> Vec<Definition> {
@@ -75,7 +75,7 @@ fn definitions_of(statement: &'static str) -> Vec<Definition> {
     }]
 }
 
-fn fields_of(text: &'static str) -> Vec<Field> {
+fn fields_of(text: &'static str) -> Vec<FieldDefinition> {
     split_outside(text).into_iter().map(field_of).collect()
 }
 
@@ -103,8 +103,8 @@ fn split_outside(text: &'static str) -> Vec<&'static str> {
         .collect()
 }
 
-fn field_of(text: &'static str) -> Field {
-    let nameless = |content: Content, is_optional: bool, is_repeated: bool| Field {
+fn field_of(text: &'static str) -> FieldDefinition {
+    let nameless = |content: Content, is_optional: bool, is_repeated: bool| FieldDefinition {
         name: "",
         content,
         is_optional,
@@ -123,7 +123,7 @@ fn field_of(text: &'static str) -> Field {
     let name_end = text.find(['?', '*', '+', ':', '{']).unwrap_or(text.len());
     let (name, rest) = text.split_at(name_end);
     let behind = rest.trim_start_matches(['?', '*', '+']);
-    Field {
+    FieldDefinition {
         name,
         is_optional: rest.starts_with(['?', '*']),
         is_repeated: rest.starts_with(['*', '+']),

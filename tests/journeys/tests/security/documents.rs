@@ -1,6 +1,6 @@
 //! X1 to X10: documents that are no envelope, or would do harm to who reads them.
 
-use crate::{API, Door, SOAP, XSI, a_door, post, with_header};
+use super::{API, Door, SOAP, XSI, a_door, post, with_header};
 
 /// An envelope without credentials around this payload; what is wrong must be found before anybody
 /// asks who sent it.

@@ -3,7 +3,7 @@
 
 use ingest::{Request, Response};
 
-use crate::{Door, a_door, fault_of, post, with_header};
+use super::{Door, a_door, fault_of, post, with_header};
 
 fn to(method: &str, path: &str, query: &str) -> Request {
     Request {

@@ -3,7 +3,7 @@
 
 use journeys::{Node, look_for, subscriber};
 
-use crate::{API, Door, SOAP, XSI, a_door, fault_of, has_written, post, text_of, with_header};
+use super::{API, Door, SOAP, XSI, a_door, fault_of, has_written, post, text_of, with_header};
 
 const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";
 const SECURITY: &str =

@@ -9,7 +9,7 @@ use cloud::accounts::{Caller, Login};
 use journeys::{Call, Story, a_caller, call, look_for, part, subscriber};
 use local::{Counts, Service};
 
-use crate::{API, Door, SOAP, a_door, fault_of, has_written, post};
+use super::{API, Door, SOAP, a_door, fault_of, has_written, post};
 
 /// Callers of two accounts, and calls of the first that nobody else may see.
 async fn two_callers() -> (Story, Story, String) {

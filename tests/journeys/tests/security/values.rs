@@ -2,7 +2,7 @@
 
 use journeys::{Node, part};
 
-use crate::{API, a_door, fault_of, post, text_of, with_header};
+use super::{API, a_door, fault_of, post, text_of, with_header};
 
 #[tokio::test(start_paused = true)]
 async fn x11_a_value_in_pieces_is_one_value_everywhere() {

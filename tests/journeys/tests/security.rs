@@ -5,8 +5,7 @@
 //! Some have their tests where the rest of their subject is: S7 with the other ways to log in
 //! (`callers.rs`), H3 with the reading of API Gateway's events (`functions/ingest/src/gateway.rs`),
 //! H6 with the other limits (`limits.rs`), T2 and T4 with the template (`tests/lanes/template/check.py`),
-//! T8 with the rules of the house (`tests/tidy/dependencies.rs`). `tests/tidy` also sees to it that
-//! no number is without a test.
+//! T8 with the rules of the house (`tests/tidy/dependencies.rs`).
 //!
 //! How much memory and how many instructions the worst of it costs is counted elsewhere: in
 //! `shared/soap/tests/bounded.rs` and by `tests/measure/instructions`.

@@ -1,0 +1,12 @@
+//! What a SOAP operation comes to.
+
+use calls::Refusal;
+use soap::{CallRequest, Fault};
+
+/// A payload, or a fault.
+pub type Answer = Result<String, Fault>;
+
+/// One Results per object, each with the refusal.
+pub fn refused(request: &CallRequest, refusal: &Refusal) -> String {
+    soap::write_refused(request.method, request.objects.len().max(1), refusal, None)
+}

@@ -1,0 +1,43 @@
+//! What a wake-up leads to: its conversation or, for a call that stands in its account's queue, the
+//! queue.
+
+use calls::ConversationKey;
+use cloud::{Cloud, Error, Outbox};
+use jiff::Timestamp;
+
+use crate::conversation::{self, Disposition, Ran};
+use crate::in_order;
+use crate::memory::Budget;
+use crate::reply::replies;
+
+/// Goes on with the conversation, or with the queue, as far as it goes.
+pub(crate) async fn carry_on(
+    cloud: &Cloud,
+    key: &ConversationKey,
+    deadline: Timestamp,
+    outbox: Outbox,
+    budget: &Budget,
+) -> Result<Disposition, Error> {
+    let Some((header, prefetched)) = cloud.begin_run(key).await? else {
+        return Ok(Disposition::Nothing);
+    };
+    if let Some(queue) = header.conversation.queue() {
+        // Boxed, or the future of every run were as large as that of a queue.
+        let queue = in_order::carry_on(cloud, &header, queue, deadline, outbox, budget);
+        return Box::pin(queue).await;
+    }
+    let (replies, telling) = replies(deadline, outbox);
+    let running = conversation::run(cloud, header, prefetched, deadline, replies, budget);
+    // The run lets go of its replies however it ends, and they are settled to the last.
+    let (ran, ()) = tokio::join!(running, telling.settle(cloud));
+    Ok(match ran? {
+        Ran::Ended => Disposition::Nothing,
+        Ran::Stopped(left) => left,
+    })
+}
+
+/// Ends the call that invocations die with, and its conversation with it.
+pub(crate) async fn give_up(cloud: &Cloud, woken: &ConversationKey) -> Result<(), Error> {
+    let key = in_order::at_fault(cloud, woken).await?;
+    conversation::fail_next(cloud, &key).await
+}

@@ -1,0 +1,60 @@
+//! What this process knows of the switch for maintenance.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::RwLock;
+
+/// How long a warm function goes by what it has read.
+pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
+
+/// What this process knows of the switch.
+#[derive(Default)]
+pub(crate) struct Switch {
+    known: Mutex<KnownSwitch>,
+    pub(crate) carrying_out: Arc<RwLock<()>>,
+}
+
+#[derive(Default)]
+struct KnownSwitch {
+    /// On or off, and when it was read.
+    read: Option<(bool, Timestamp)>,
+    /// How often it was turned here: what was read before that is not remembered.
+    turned: u64,
+}
+
+/// A look at the switch that has begun.
+#[derive(Clone, Copy)]
+pub(crate) struct Look(u64);
+
+impl Switch {
+    fn known(&self) -> MutexGuard<'_, KnownSwitch> {
+        // A panic while it was held leaves at worst a switch unremembered.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it was a moment ago; `None`: it has to be read.
+    pub(crate) fn recall(&self, now: Timestamp) -> Option<bool> {
+        let (on, read_at) = self.known().read?;
+        let age = now.duration_since(read_at);
+        (age >= SignedDuration::ZERO && age < REMEMBERED).then_some(on)
+    }
+
+    pub(crate) fn look(&self) -> Look {
+        Look(self.known().turned)
+    }
+
+    /// It was read; whoever turned it since then is not forgotten.
+    pub(crate) fn saw(&self, look: Look, on: bool, now: Timestamp) {
+        let mut known = self.known();
+        if known.turned == look.0 {
+            known.read = Some((on, now));
+        }
+    }
+
+    pub(crate) fn forget(&self) {
+        let mut known = self.known();
+        known.read = None;
+        known.turned += 1;
+    }
+}

@@ -1,0 +1,69 @@
+//! A reply that lies beside the outcome that it tells of, in the outcome's record or in the header of
+//! a call alone.
+
+use calls::{About, Call, Reply, ReplyState, Subscription};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::records::outcome_record::OutcomeRecord;
+
+/// Most bytes of a record that holds an outcome and its reply: one write unit, less what an attempt
+/// at the reply adds.
+pub(crate) const BYTES_WITH_REPLY_MAX: usize = 1_024 - 96;
+
+/// A reply without what lies beside it: the outcome says the rest, or the outcome and the call.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredReply {
+    number: u32,
+    /// `None`: the call says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subscription: Option<Subscription>,
+    pending_since: Timestamp,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<calls::Attempt>,
+    state: ReplyState,
+    #[serde(default, skip_serializing_if = "calls::reply::is_false")]
+    released: bool,
+}
+
+impl StoredReply {
+    pub(crate) fn beside_outcome(reply: &Reply) -> Self {
+        Self {
+            subscription: Some(reply.subscription.clone()),
+            ..Self::beside_call(reply)
+        }
+    }
+
+    pub(crate) fn beside_call(reply: &Reply) -> Self {
+        Self {
+            number: reply.number,
+            subscription: None,
+            pending_since: reply.pending_since,
+            attempts: reply.attempts.clone(),
+            state: reply.state,
+            released: reply.released,
+        }
+    }
+
+    /// `None`: nothing says whom it is for.
+    pub(crate) fn told_of(self, outcome: &OutcomeRecord, call: Option<&Call>) -> Option<Reply> {
+        let in_call = || {
+            let number = usize::try_from(self.number).ok()?;
+            call?.options.subscriptions.get(number).cloned()
+        };
+        Some(Reply {
+            request_id: outcome.request_id.clone(),
+            sequence: outcome.sequence,
+            number: self.number,
+            about: About::Call,
+            subscription: self.subscription.or_else(in_call)?,
+            overall_status: outcome.outcome.overall_status,
+            status_message: outcome.outcome.status_message.clone(),
+            error_code: outcome.outcome.error_code,
+            pending_since: self.pending_since,
+            attempts: self.attempts,
+            state: self.state,
+            released: self.released,
+        })
+    }
+}

@@ -1,0 +1,47 @@
+//! All stories, in one program: each program of its own would link the AWS SDK and the database once
+//! more, which takes longer than to compile them all.
+//!
+//! `cargo test -p journeys replies::` tells the stories of `replies.rs`. A file that is not named
+//! here is not told; `cargo test -p tidy` fails for it.
+
+mod addresses;
+mod agreement;
+mod ahead;
+mod answers;
+mod by_time;
+mod callers;
+mod ceilings;
+mod children;
+mod conversations;
+mod cost;
+mod cut;
+mod documents;
+mod doubles;
+mod first_attempts;
+mod idempotency;
+mod kept;
+mod lagging;
+mod large;
+mod layout;
+mod lifecycle;
+mod limits;
+mod logs;
+mod maintenance;
+mod memory;
+mod neighbours;
+mod not_read;
+mod operations;
+mod poison;
+mod poison_replies;
+mod priority;
+mod queue_order;
+mod refusals;
+mod replies;
+mod replies_beside;
+mod resending;
+mod rest;
+mod retrieving;
+mod security;
+mod silence;
+mod time;
+mod triggered;
