@@ -18,6 +18,7 @@ mod cut;
 mod documents;
 mod doubles;
 mod first_attempts;
+mod forwarding;
 mod idempotency;
 mod kept;
 mod lagging;
