@@ -1,6 +1,6 @@
 //! A call for later: checked, kept, given its place, answered.
 
-use calls::{AddressRule, AsyncResponseType, Call, Digest, QueueSettings, Refusal};
+use calls::{AddressRule, AsyncResponseType, BackendName, Call, Digest, QueueSettings, Refusal};
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
 use cloud::{Cloud, Error, OwnHosts};
@@ -42,9 +42,10 @@ pub async fn accept(
     kept: CanonicalPayload,
     idempotency_key: Option<&str>,
     own: &OwnHosts,
+    backend: Option<&BackendName>,
 ) -> Result<Answer, Error> {
     let now = cloud.now();
-    let call = match check(cloud, caller, request, &kept, own) {
+    let call = match check(cloud, caller, request, &kept, own, backend) {
         Ok(call) => call,
         Err(refusal) => return Ok(Ok(refused(request, &refusal))),
     };
@@ -130,6 +131,7 @@ fn check(
     request: &CallRequest,
     kept: &CanonicalPayload,
     own: &OwnHosts,
+    backend: Option<&BackendName>,
 ) -> Result<Call, Refusal> {
     let now = cloud.now();
     let allow_http = cloud.settings.allow_http_callbacks;
@@ -144,12 +146,15 @@ fn check(
                 .map_err(|rule| number.bad_address(&subscription.address, rule))?;
         }
     }
-    objects::check(
-        request.method,
-        request.action.as_deref(),
-        &request.options,
-        &request.objects,
-    )?;
+    // What a backend's own objects may be is for it to judge.
+    if backend.is_none() {
+        objects::check(
+            request.method,
+            request.action.as_deref(),
+            &request.options,
+            &request.objects,
+        )?;
+    }
     Ok(Call {
         request_id: cloud.random.request_id(),
         account: caller.account.clone(),
@@ -165,6 +170,7 @@ fn check(
             .and_then(|object| object.type_name.clone())
             .unwrap_or_default(),
         arrived_at: now,
+        backend: backend.cloned(),
     })
 }
 

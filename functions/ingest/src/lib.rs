@@ -3,7 +3,8 @@
 //! Read in this order: this file (which path leads where), [`soap_endpoint`] (one SOAP request, from
 //! its bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a
 //! call for later), [`synchronous`] (a call for now), [`retrieve`] with its [`page`]s (looking at what
-//! there is), [`not_read`] (what was sent and counts for nothing), [`object_query`], [`results`],
+//! there is), [`not_read`] (what was sent and counts for nothing), [`forwarded`] (what is for a
+//! backend), [`object_query`], [`results`],
 //! [`result_message`] and [`request_state`] (what became of calls), [`system`] (the service itself),
 //! [`tokens`] (access tokens), [`rest`] (what became of a call, as JSON), [`documents`] (WSDL and
 //! schema), [`unsubscribing`] (the link in triggered mails). [`gateway`] is what `main.rs` needs of API Gateway.
@@ -13,6 +14,7 @@ pub mod answer;
 pub mod caller;
 pub mod documents;
 pub mod extract;
+pub mod forwarded;
 pub mod gateway;
 pub mod http;
 pub mod not_read;

@@ -98,7 +98,7 @@ fn status(cloud: &Cloud, call: &Call, outcome: Option<&calls::Outcome>, state: &
     let request_status = match outcome.map(|outcome| outcome.how) {
         None => "Pending",
         Some(Ended::CarriedOut) => "Complete",
-        Some(Ended::Expired | Ended::Cancelled | Ended::NotProcessed) => "Error",
+        Some(Ended::Expired | Ended::Cancelled | Ended::NotProcessed | Ended::Unknown) => "Error",
     };
     let failed = |outcome: &calls::Outcome| outcome.overall_status != OverallStatus::Ok;
     Response::json(

@@ -1,14 +1,14 @@
 //! One SOAP request, from its bytes to its answer.
 
-use calls::{Refusal, Warning};
+use calls::{BackendName, Refusal, Warning};
 use cloud::{Cloud, Error};
-use soap::{Answering, Fault, Opened, Operation, SoapVersion};
+use soap::{Answering, CallRequest, Fault, Opened, Operation, SoapVersion};
 use tracing::error;
 
 use crate::answer::{self, Answer};
 use crate::caller::{self, Caller};
 use crate::http::{Request, Response, service_url};
-use crate::{accept, extract, not_read, retrieve, synchronous, system};
+use crate::{accept, extract, forwarded, not_read, retrieve, synchronous, system};
 
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let message_id = cloud.random.guid();
@@ -118,13 +118,28 @@ async fn carry_through(
             Err(fault) => return Ok(("", Err(fault))),
         };
     let name = operation.name();
-    if let Err(refusal) = caller::may_act_for(cloud, &caller, &named).await? {
+    let backend = forwarded::backend_of(cloud, &caller).await?;
+    let may_act = match &backend {
+        None => caller::may_act_for(cloud, &caller, &named).await?,
+        Some(backend) => forwarded::may_name(cloud, &caller, backend, &named).await?,
+    };
+    if let Err(refusal) = may_act {
         return Ok((name, refused(cloud, &operation, &refusal)));
     }
-    Ok((
-        name,
-        operate(cloud, request, &caller, operation, kept, warnings).await?,
-    ))
+    let backend = match backend {
+        Some(_) if forwarded::is_ours(&operation) => None,
+        Some(name) => forwarded::unless_continued(cloud, &caller, &operation, name).await?,
+        None => None,
+    };
+    let answer = match (operation, backend) {
+        (Operation::Call(call), backend) => {
+            let backend = backend.as_ref();
+            carry_out_call(cloud, request, &caller, call, kept, warnings, backend).await?
+        }
+        (_, Some(backend)) => forwarded::pass_through(cloud, &backend, name, &kept).await?,
+        (operation, None) => operate(cloud, &caller, operation, &kept, warnings).await?,
+    };
+    Ok((name, answer))
 }
 
 /// The answer to a request for an account that is not the caller's.
@@ -152,34 +167,48 @@ fn refused(cloud: &Cloud, operation: &Operation, refusal: &Refusal) -> Answer {
     }
 }
 
-async fn operate(
+/// Create, Update, Delete and Perform: for later, or for now.
+async fn carry_out_call(
     cloud: &Cloud,
     request: &Request,
     caller: &Caller,
-    operation: Operation,
+    mut call: CallRequest,
     kept: accept::CanonicalPayload,
+    warnings: &mut Vec<Warning>,
+    backend: Option<&BackendName>,
+) -> Result<Answer, Error> {
+    if call.request_type.is_none() && caller::is_async_by_default(cloud, caller).await? {
+        call.request_type = Some(calls::RequestType::Asynchronous);
+    }
+    warnings.extend(call.warnings());
+    if let Some(refusal) = not_read::refusal(cloud, caller, warnings).await? {
+        return Ok(Ok(answer::refused(&call, &refusal)));
+    }
+    let idempotency_key = request.header("idempotency-key");
+    if call.is_asynchronous() {
+        let own = request.own_hosts(cloud);
+        call.options.warnings = soap::bounded(warnings.clone());
+        return accept::accept(cloud, caller, &call, kept, idempotency_key, &own, backend).await;
+    }
+    if idempotency_key.is_some() {
+        return Ok(Err(not_once()));
+    }
+    match backend {
+        None => synchronous::carry_out(cloud, caller, &call).await,
+        Some(backend) => forwarded::carry_out(cloud, backend, &call, &kept).await,
+    }
+}
+
+async fn operate(
+    cloud: &Cloud,
+    caller: &Caller,
+    operation: Operation,
+    kept: &accept::CanonicalPayload,
     warnings: &mut Vec<Warning>,
 ) -> Result<Answer, Error> {
     match operation {
-        Operation::Call(mut call) => {
-            if call.request_type.is_none() && caller::is_async_by_default(cloud, caller).await? {
-                call.request_type = Some(calls::RequestType::Asynchronous);
-            }
-            warnings.extend(call.warnings());
-            if let Some(refusal) = not_read::refusal(cloud, caller, warnings).await? {
-                return Ok(Ok(answer::refused(&call, &refusal)));
-            }
-            let idempotency_key = request.header("idempotency-key");
-            if call.is_asynchronous() {
-                let own = request.own_hosts(cloud);
-                call.options.warnings = soap::bounded(warnings.clone());
-                accept::accept(cloud, caller, &call, kept, idempotency_key, &own).await
-            } else if idempotency_key.is_some() {
-                Ok(Err(not_once()))
-            } else {
-                synchronous::carry_out(cloud, caller, &call).await
-            }
-        }
+        // Taken by `carry_out_call`.
+        Operation::Call(call) => synchronous::carry_out(cloud, caller, &call).await,
         Operation::Retrieve(wanted) => {
             warnings.extend(wanted.warnings.iter().cloned());
             retrieve::retrieve(cloud, caller, wanted, kept.canonical())

@@ -28,11 +28,7 @@ pub async fn carry_out(
     // Whoever turns the switch in this process waits until what is begun here is committed.
     let _carrying_out = cloud.carrying_out().await;
     if cloud.in_maintenance().await? {
-        return Ok(Err(Fault::server(
-            9,
-            "In Maintenance. Synchronous requests are not carried out at present; \
-             asynchronous ones are queued",
-        )));
+        return Ok(Err(in_maintenance()));
     }
     let request_id = cloud.random.request_id();
     let account = &caller.account;
@@ -51,4 +47,13 @@ pub async fn carry_out(
         Some(&request_id.0),
         overall_status.text(),
     )))
+}
+
+/// The answer to a call that is not carried out now.
+pub fn in_maintenance() -> Fault {
+    Fault::server(
+        9,
+        "In Maintenance. Synchronous requests are not carried out at present; \
+         asynchronous ones are queued",
+    )
 }

@@ -1,7 +1,9 @@
 //! One conversation, call after call, for as long as time allows.
 
+use backends::Backend;
 use backends::built_in;
 use backends::built_in::queued::{self, CarriedOut};
+use backends::forward::{self, queued::Forwarded};
 use calls::{
     Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress,
     SequenceCode,
@@ -12,6 +14,7 @@ use cloud::conversation::commit::{End, HELD_MAX};
 use cloud::conversation::prefetch::Prefetched;
 use cloud::conversation::waiting::LONG;
 use cloud::objects_table::Chunk;
+use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, ReplyAction};
 use jiff::Timestamp;
@@ -201,11 +204,11 @@ async fn run_next(
             };
             // Boxed, so that a run takes no more of the stack than it must: it is polled within its
             // batch, not as a task of its own.
-            let ran = queued::carry_out(cloud, header, progress, &call, body, slice.ends);
-            let next = match Box::pin(ran).await? {
-                CarriedOut::InMaintenance => return park(cloud, header).await,
-                CarriedOut::Committed(next, owed) => RunStep::On(next, owed),
-            };
+            let at = (header, progress);
+            let ran = Box::pin(carry_out(cloud, at, &call, body, slice)).await?;
+            if matches!(ran, RunStep::Stopped(_)) {
+                return Ok(ran);
+            }
             info!(
                 request_id = %call.request_id,
                 conversation = %header.key,
@@ -213,7 +216,39 @@ async fn run_next(
                 waited_ms = now.duration_since(call.arrived_at).as_millis(),
                 "call was carried out"
             );
-            Ok(next)
+            Ok(ran)
+        }
+    }
+}
+
+/// The call whose turn it is, by the backend that it was accepted for.
+async fn carry_out(
+    cloud: &Cloud,
+    (header, progress): (&ConversationRecord, Progress),
+    call: &Call,
+    body: PackedBody,
+    slice: Slice,
+) -> Result<RunStep, CommitError> {
+    match Backend::of(call) {
+        Backend::BuiltIn => {
+            match queued::carry_out(cloud, header, progress, call, body, slice.ends).await? {
+                CarriedOut::InMaintenance => park(cloud, header).await,
+                CarriedOut::Committed(next, owed) => Ok(RunStep::On(next, owed)),
+            }
+        }
+        Backend::Forward(name) => {
+            let at = (header, progress);
+            let sent = forward::queued::carry_out(cloud, at, call, &name, body, slice.deadline);
+            match Box::pin(sent).await? {
+                Forwarded::InMaintenance => park(cloud, header).await,
+                Forwarded::Held => Ok(RunStep::Stopped(Disposition::Nothing)),
+                Forwarded::NotBefore(at) => wait(cloud, header, at, cloud.now()).await,
+                Forwarded::OutOfTime(header) => {
+                    send_next_wake_up(cloud, &header, lane_of(&header.conversation)).await?;
+                    Ok(RunStep::Stopped(Disposition::Nothing))
+                }
+                Forwarded::Committed(next, owed) => Ok(RunStep::On(next, owed)),
+            }
         }
     }
 }
@@ -293,8 +328,12 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
         // Not its body: to read that may be what it dies of.
         let call = cloud.call_in_turn(&header, progress.next).await?;
         let now = cloud.now();
+        let (how, error_code) = match progress.begun {
+            None => (Ended::CarriedOut, 2),
+            Some(_) => (Ended::Unknown, forward::ending::UNKNOWN),
+        };
         let outcome = Outcome {
-            how: Ended::CarriedOut,
+            how,
             overall_status: OverallStatus::Error,
             status_message: format!(
                 "Exception occurred during [{}] ErrorID: {}. The call was given up: whoever carried it \
@@ -302,7 +341,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
                 call.method.name(),
                 call.request_id
             ),
-            error_code: Some(2),
+            error_code: Some(error_code),
             ended_at: now,
         };
         let chunk = Chunk::of_results(Vec::new());

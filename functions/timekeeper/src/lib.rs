@@ -4,6 +4,7 @@
 //!
 //! What it finds twice does no harm: it only wakes, and moves the time of the next look.
 
+mod breakers;
 mod release;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
+
+use crate::release::Waiting;
 
 /// Entries that are read in one request.
 const PAGE: i32 = 100;
@@ -78,12 +81,14 @@ pub async fn look_ahead(
     let looking = looking.collect::<Vec<_>>();
     let releasing = async {
         match may_go_on(switch, now) {
-            true => Some(Box::pin(release::release(round)).await),
+            true => Some(Box::pin(release::release(round, Waiting::ForMaintenance)).await),
             false => None,
         }
     };
-    let (mut went, released) = futures_util::join!(looking, releasing);
+    let asking = Box::pin(breakers::look_at_all(round));
+    let (mut went, released, asked) = futures_util::join!(looking, releasing, asking);
     went.extend(released);
+    went.push(asked);
     let mut minute = Minute::default();
     let mut first_error = None;
     for (looked, error) in went {
@@ -232,7 +237,7 @@ fn look_or_park(
     by: Timestamp,
     now: Timestamp,
 ) -> Step<()> {
-    let is_parked = matches!(conversation.due, Due::Parked(_));
+    let is_parked = matches!(conversation.due, Due::Parked(_) | Due::Held(_));
     if !conversation.is_due(by) || (maintenance && is_parked) {
         return Step {
             conversation: None,

@@ -3,7 +3,9 @@
 //! The parts of the index are read side by side and merged: only what comes before the end of every
 //! page that was read may go on, since a part may hold more before that.
 
+use calls::BackendName;
 use cloud::aws::table::DueEntry;
+use cloud::due::held_shard;
 use cloud::records::conversation_record::{parked_priority, parked_shard};
 use cloud::{Cloud, Error};
 use futures_util::stream::{self, StreamExt};
@@ -21,14 +23,44 @@ const AT_ONCE: usize = 8;
 /// How often the parts are read in one minute: an index that lags shows again what went on already.
 const ROUNDS_MAX: usize = 400;
 
+/// What is waited for.
+#[derive(Clone, Copy)]
+pub(crate) enum Waiting<'a> {
+    /// The end of maintenance: all may go on.
+    ForMaintenance,
+    /// A backend, which takes so many conversations this minute.
+    ForBackend {
+        name: &'a BackendName,
+        at_most: usize,
+    },
+}
+
+impl Waiting<'_> {
+    const fn at_most(self) -> usize {
+        match self {
+            Self::ForMaintenance => usize::MAX,
+            Self::ForBackend { at_most, .. } => at_most,
+        }
+    }
+
+    /// The part of the index where those of a shard wait.
+    fn part(self, shard: &str) -> String {
+        match self {
+            Self::ForMaintenance => parked_shard(shard),
+            Self::ForBackend { name, .. } => held_shard(name.as_str(), shard),
+        }
+    }
+}
+
 /// Lets go on what was held back, until nothing is left or the minute is over.
-pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
+pub(crate) async fn release(round: Round<'_>, waiting: Waiting<'_>) -> (Minute, Option<Error>) {
     let mut minute = Minute::default();
     for _ in 0..ROUNDS_MAX {
-        if round.cloud.now() >= round.deadline {
+        let left = waiting.at_most().saturating_sub(minute.looked_at);
+        if round.cloud.now() >= round.deadline || left == 0 {
             break;
         }
-        let (entries, all_read) = match first_parked(round.cloud).await {
+        let (mut entries, all_read) = match first_parked(round.cloud, waiting).await {
             Ok(found) => found,
             Err(error) => {
                 warn!(
@@ -38,6 +70,7 @@ pub(crate) async fn release(round: Round<'_>) -> (Minute, Option<Error>) {
                 return (minute, Some(error));
             }
         };
+        entries.truncate(left);
         let found = entries.len();
         let mut errors = 0;
         for entries in by_priority(entries) {
@@ -74,9 +107,9 @@ async fn let_go_on(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
 }
 
 /// Those that come before all others, in their order; and whether they are all.
-async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), Error> {
+async fn first_parked(cloud: &Cloud, waiting: Waiting<'_>) -> Result<(Vec<DueEntry>, bool), Error> {
     let shards = cloud.shards.list().into_iter();
-    let reading = shards.map(|shard| page(cloud, shard));
+    let reading = shards.map(|shard| page(cloud, waiting.part(&shard)));
     let pages: Vec<_> = stream::iter(reading)
         .buffer_unordered(PARTS_AT_ONCE)
         .collect()
@@ -88,8 +121,7 @@ async fn first_parked(cloud: &Cloud) -> Result<(Vec<DueEntry>, bool), Error> {
     Ok((merged(pages, end), end.is_none()))
 }
 
-async fn page(cloud: &Cloud, shard: String) -> Result<Vec<DueEntry>, Error> {
-    let part = parked_shard(&shard);
+async fn page(cloud: &Cloud, part: String) -> Result<Vec<DueEntry>, Error> {
     cloud.calls.due(&part, Timestamp::MAX, PAGE).await
 }
 

@@ -60,11 +60,21 @@ pub(crate) async fn carry_out(
             change(access, id, |account| account.queue.order = order).await
         }
         AccountVerb::Rate { id, priority, rate } => set_rate(access, id, *priority, rate).await,
+        AccountVerb::Backend { id, backend } => set_backend(access, id, backend).await,
         AccountVerb::Limit { id, calls } => {
             let calls = calls_per_second(calls)?;
             change(access, id, |account| account.calls_per_second = calls).await
         }
     }
+}
+
+/// Of calls that are accepted from now on, within the minutes that functions remember an account.
+async fn set_backend(access: &Access, id: &str, backend: &str) -> Result<Output, CommandFailure> {
+    let backend = match backend {
+        "built-in" => None,
+        name => Some(crate::backends::existing(access, name).await?.0),
+    };
+    change(access, id, |account| account.backend.clone_from(&backend)).await
 }
 
 pub(crate) async fn account(
@@ -125,6 +135,8 @@ async fn change(
 /// All but its secret, which is shown when it is made.
 fn shown(account: &Account) -> Record {
     let owns: Vec<Value> = account.owns.iter().map(|id| id.0.clone().into()).collect();
+    let backend = account.backend.as_ref();
+    let backend = backend.map_or("built-in", |name| name.as_str());
     Record::of("account", account.id.0.as_str())
         .and("name", account.name.as_str())
         .and("async_by_default", account.async_by_default)
@@ -139,6 +151,7 @@ fn shown(account: &Account) -> Record {
             },
         )
         .and("queue_rates", rates(account))
+        .and("backend", backend)
 }
 
 async fn set_rate(

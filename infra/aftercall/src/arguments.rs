@@ -15,6 +15,7 @@ Examples:
   aftercall --stack aftercall --output json accounts list
   aftercall --stack aftercall accounts order 7001 received
   aftercall --stack aftercall accounts rate 7001 low 30/minute
+  aftercall --stack aftercall accounts backend 7001 marketing-cloud
   aftercall --stack aftercall calls list 7001 --day 2026-11-28 --state failed
   aftercall --stack aftercall --output json calls show 7001 order-1
   aftercall --stack aftercall mails list --state unknown
@@ -59,6 +60,9 @@ pub(crate) enum Noun {
     /// API clients, who get tokens by id and secret (POST /v2/token)
     #[command(subcommand)]
     Clients(ClientVerb),
+    /// Backends that the calls of accounts are forwarded to
+    #[command(subcommand)]
+    Backends(BackendVerb),
     /// Calls that were queued, by account and day
     #[command(subcommand)]
     Calls(CallVerb),
@@ -128,11 +132,72 @@ pub(crate) enum AccountVerb {
         /// 5/second or 30/minute, or none
         rate: String,
     },
+    /// Where its calls are forwarded to from now on; those that were accepted stay where they are
+    Backend {
+        id: String,
+        #[arg(value_name = "NAME|built-in")]
+        backend: String,
+    },
     /// Calls that it may make in a second: a number, 0 for no limit, or default
     Limit {
         id: String,
         #[arg(value_name = "N|default")]
         calls: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackendVerb {
+    /// Make a backend; the password or secret is one line of standard input
+    Create {
+        /// Small letters, digits and hyphens
+        name: String,
+        /// Its SOAP endpoint: https://SUBDOMAIN.soap.marketingcloudapis.com/Service.asmx
+        #[arg(long)]
+        url: String,
+        /// Log in as this user (WS-Security UsernameToken)
+        #[arg(
+            long,
+            value_name = "NAME",
+            conflicts_with = "client",
+            required_unless_present = "client"
+        )]
+        user: Option<String>,
+        /// Fetch tokens for this API client
+        #[arg(long, value_name = "ID", requires = "token_url")]
+        client: Option<String>,
+        /// Where its tokens are: https://SUBDOMAIN.auth.marketingcloudapis.com/v2/token
+        #[arg(long, value_name = "URL")]
+        token_url: Option<String>,
+        /// The business unit that tokens are for
+        #[arg(long, value_name = "MID")]
+        account_id: Option<String>,
+        /// Business units that calls may name as Client
+        #[arg(long, value_name = "MID", value_delimiter = ',')]
+        clients: Vec<String>,
+        /// Longest wait for an answer, in seconds: 1 to 25
+        #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=25))]
+        timeout: u32,
+        /// Calls a second, over all functions
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        per_second: Option<u32>,
+        /// Objects in one call to it: larger calls are sent in pieces
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        objects: u32,
+        /// The KMS key that the secret is kept encrypted with (output PasswordKey)
+        #[arg(long, value_name = "KEY")]
+        key: String,
+    },
+    /// All backends, and whether they are ready
+    List,
+    /// One backend
+    Show { name: String },
+    /// Log in to it with another password or secret: one line of standard input
+    Rotate {
+        name: String,
+        /// The KMS key that the secret is kept encrypted with (output PasswordKey)
+        #[arg(long, value_name = "KEY")]
+        key: String,
     },
 }
 
@@ -303,7 +368,11 @@ impl Noun {
     pub(crate) fn password_key(&self) -> Option<&str> {
         match self {
             Self::Users(UserVerb::Create { digest, .. }) => digest.as_deref(),
+            Self::Backends(BackendVerb::Create { key, .. } | BackendVerb::Rotate { key, .. }) => {
+                Some(key)
+            }
             Self::Accounts(_)
+            | Self::Backends(_)
             | Self::Clients(_)
             | Self::Calls(_)
             | Self::Mails(_)

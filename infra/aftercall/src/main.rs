@@ -2,7 +2,7 @@
 //! `aftercall --endpoint http://127.0.0.1:8080 accounts create 7001 "Shop"`.
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
-//! [`accounts`], [`logins`], [`conversations`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
+//! [`accounts`], [`backends`], [`logins`], [`conversations`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
 //! users, which are encrypted with the stack's KMS key, and the secrets that sign callbacks.
@@ -11,6 +11,7 @@
 mod access;
 mod accounts;
 mod arguments;
+mod backends;
 mod conversations;
 mod failure;
 mod logins;
@@ -62,6 +63,7 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Accounts(verb) => accounts::carry_out(&access, &random, &clock, verb).await,
         Noun::Users(verb) => logins::users(&access, &random, &clock, verb).await,
         Noun::Clients(verb) => logins::clients(&access, &random, &clock, verb).await,
+        Noun::Backends(verb) => backends::carry_out(&access, verb).await,
         Noun::Maintenance { switch } => maintenance(&access, *switch).await,
         // Answered above: they need another table, or none.
         Noun::Calls(_) | Noun::Mails(_) | Noun::Unpack { .. } => Ok(Output::Text(String::new())),

@@ -152,7 +152,10 @@ impl LocalCloud {
                 }
                 Ok(response(status, &headers, body))
             }
-            CallbackAnswer::ConnectionFails => Err(ConnectorError::io("connection refused".into())),
+            CallbackAnswer::ConnectionFails => {
+                let refused = std::io::ErrorKind::ConnectionRefused;
+                Err(ConnectorError::io(std::io::Error::from(refused).into()))
+            }
             CallbackAnswer::NoAnswer => std::future::pending().await,
         }
     }

@@ -23,6 +23,7 @@ pub mod event_source;
 mod failure;
 pub mod faults;
 mod folder;
+mod forwarding;
 pub mod functions;
 pub mod kms;
 pub mod lifecycle;

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use anyhow::Context;
 use aws_smithy_types::retry::RetryConfig;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use cloud::accounts::backends::{BackendLogin, BackendSettings};
 use cloud::{Random, Settings};
 use local::callback_log::CallbackLog;
 use local::functions::{Endpoint, Functions};
 use local::settings::settings;
 use local::{Durability, LocalClock, LocalCloud, Stack, site};
 use mimalloc::MiMalloc;
+use url::Url;
 
 /// Every request to the cloud is read and written as JSON twice, in small pieces of memory: with it a
 /// call takes a fifth less time.
@@ -25,6 +27,13 @@ struct Arguments {
     expose_every_secret: bool,
     data: Option<PathBuf>,
     lambda: Option<String>,
+    backend: Option<Backend>,
+}
+
+/// Where calls are forwarded to, and the secret that it is logged in with.
+struct Backend {
+    settings: BackendSettings,
+    secret: String,
 }
 
 const ABOUT: &str = "\
@@ -69,6 +78,64 @@ fn command() -> Command {
                 "Where `cargo lambda watch` serves the functions; only the cloud is here then",
             ),
         )
+        .args(backend_arguments())
+}
+
+fn backend_arguments() -> [Arg; 5] {
+    let argument = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    let url =
+        "Forward the calls of account `local` to this SOAP endpoint: another local server, say";
+    [
+        argument("backend", "URL", url),
+        argument("backend-user", "NAME", "User that it is logged in as")
+            .requires("backend-password")
+            .conflicts_with("backend-client"),
+        argument("backend-password", "PASSWORD", "The user's password").requires("backend-user"),
+        argument(
+            "backend-client",
+            "ID",
+            "API client that tokens are fetched for",
+        )
+        .requires("backend-secret"),
+        argument("backend-secret", "SECRET", "The API client's secret").requires("backend-client"),
+    ]
+}
+
+/// The endpoint as it was given, with the service's path where there is none.
+fn backend(found: &mut ArgMatches) -> anyhow::Result<Option<Backend>> {
+    let Some(url) = found.remove_one::<String>("backend") else {
+        return Ok(None);
+    };
+    let mut address = Url::parse(&url).with_context(|| format!("--backend {url}"))?;
+    if address.path() == "/" {
+        address.set_path("/Service.asmx");
+    }
+    let (login, secret) = match found.remove_one::<String>("backend-user") {
+        Some(name) => (
+            BackendLogin::User { name },
+            found.remove_one::<String>("backend-password"),
+        ),
+        None => {
+            let id = found.remove_one::<String>("backend-client").context(
+                "--backend needs --backend-user and --backend-password, or --backend-client and \
+                 --backend-secret",
+            )?;
+            let token_url = address.join("/v2/token")?.to_string();
+            let account_id = None;
+            let login = BackendLogin::Client {
+                id,
+                token_url,
+                account_id,
+            };
+            (login, found.remove_one::<String>("backend-secret"))
+        }
+    };
+    Ok(Some(Backend {
+        settings: BackendSettings::new(address.as_str(), login),
+        secret: secret.context("a login has a secret")?,
+    }))
 }
 
 impl Arguments {
@@ -80,6 +147,7 @@ impl Arguments {
             expose_every_secret: found.get_flag("expose-every-secret"),
             data: found.remove_one("data"),
             lambda: found.remove_one("lambda"),
+            backend: backend(&mut found)?,
         })
     }
 }
@@ -109,6 +177,9 @@ async fn main() -> anyhow::Result<()> {
     let (connector, random) = (callback_log.connector(), Random::system());
     let mut stack = Stack::with_settings(local, settings, connector, random, retry);
     stack.open_account().await?;
+    if let Some(backend) = &arguments.backend {
+        stack.forward_to(&backend.settings, &backend.secret).await?;
+    }
     if arguments.data.is_some() {
         stack.recover().await?;
     }

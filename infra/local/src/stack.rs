@@ -202,6 +202,7 @@ impl Stack {
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
+            backend: None,
         };
         self.cloud.accounts.put_account(&account).await?;
         Ok(())

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::backend::BackendName;
 use crate::hash::{hash_parts, hex};
 use crate::options::{Options, QueuePriority};
 use crate::refusal::Refusal;
@@ -232,6 +233,9 @@ pub struct Call {
     /// Type of the first object, for results and logs.
     pub object_type: String,
     pub arrived_at: Timestamp,
+    /// Where it is forwarded to, fixed when it was accepted. `None`: the built-in objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<BackendName>,
 }
 
 impl Call {

@@ -7,6 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::backend::{BackendName, Begun};
 use crate::call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Place, SequenceCode,
 };
@@ -41,6 +42,8 @@ pub struct Conversation {
     pub priority: QueuePriority,
     pub phase: Phase,
     pub due: Due,
+    /// The backend that it waits for, where [`Due::Held`] says so.
+    pub waits_for: Option<BackendName>,
     /// Of a call alone that stands in its account's queue.
     pub queue_place: Option<QueuePlace>,
 }
@@ -97,6 +100,9 @@ pub struct Progress {
     /// Chunks of results committed with them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub chunks: u32,
+    /// What comes next of it has been begun at a backend, and nobody has said what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
 }
 
 #[expect(
@@ -113,6 +119,7 @@ impl Progress {
             next,
             done_through: 0,
             chunks: 0,
+            begun: None,
         }
     }
 }
@@ -125,6 +132,8 @@ pub enum Due {
     /// apart, so that a backlog of maintenance does
     /// not stand in the way of what is due by its time.
     Parked(Timestamp),
+    /// As soon as the backend that it waits for is ready, in the same order.
+    Held(Timestamp),
     Never,
 }
 
@@ -179,6 +188,7 @@ impl Conversation {
             priority: call.options.queue_priority,
             phase: Phase::Gathering,
             due: Due::At(now + LOOK_AGAIN),
+            waits_for: None,
             queue_place: None,
         };
         conversation.accept(call, now)
@@ -369,7 +379,7 @@ impl Due {
     fn no_later_than(self, at: Timestamp) -> Self {
         match self {
             Self::At(due) if due <= at => self,
-            Self::At(_) | Self::Parked(_) | Self::Never => Self::At(at),
+            Self::At(_) | Self::Parked(_) | Self::Held(_) | Self::Never => Self::At(at),
         }
     }
 }

@@ -23,6 +23,7 @@ fn call(sequence: i64, calls: i64) -> Call {
         objects: 1,
         object_type: "Subscriber".to_owned(),
         arrived_at: at(0),
+        backend: None,
     }
 }
 
@@ -589,4 +590,36 @@ fn an_end_says_why() {
         Refusal::CallsInConversationChanged.to_string()
     );
     assert_eq!(invalidated(214), Refusal::SequenceCodeUsed.to_string());
+}
+
+#[test]
+fn what_was_begun_at_a_backend_stays_begun_until_somebody_says_what_became_of_it() {
+    let opened = Conversation::open(&call(1, 1), at(0));
+    let running = opened.conversation.expect("opened");
+    let begun = Begun {
+        until: at(30),
+        by: 7,
+    };
+    let in_progress = |conversation: &Conversation| match conversation.phase {
+        Phase::Running(progress) => progress.begun,
+        Phase::Gathering | Phase::Closing { .. } | Phase::Ended(_) => None,
+    };
+    let sent = running.begin(begun);
+    assert_eq!(in_progress(&sent), Some(begun));
+    let cancelled = sent.clone().cancel(at(1));
+    assert_eq!(
+        cancelled.answer,
+        Cancelled::TooLate,
+        "it may be done already"
+    );
+    let looked = sent.clone().look(at(60)).conversation.expect("woken");
+    assert_eq!(in_progress(&looked), Some(begun));
+    assert_eq!(in_progress(&sent.clone().chunk_done(50)), None);
+
+    let name = crate::BackendName::parse("mc").expect("a name");
+    let held = sent.hold(&name, at(9));
+    assert_eq!(in_progress(&held), None, "it certainly did not happen");
+    assert_eq!((held.due, &held.waits_for), (Due::Held(at(0)), &Some(name)));
+    assert!(held.is_due(at(0)), "as soon as the backend is ready");
+    assert_eq!(held.cancel(at(10)).answer, Cancelled::Yes);
 }

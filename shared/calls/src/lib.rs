@@ -4,11 +4,12 @@
 //! [`conversation`] and [`lifecycle`] (every step of a conversation's life), [`end_reason`] and
 //! [`outcome`] (how it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its
 //! code), [`rate_limit`] (how many calls an account may make), [`queue_order`] (in which order and how
-//! often its calls alone are begun), [`token_bucket`] (how often something is begun).
+//! often its calls alone X (how often something is begun).
 //!
 //! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
 //! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
 
+pub mod backend;
 pub mod call;
 pub mod conversation;
 pub mod end_reason;
@@ -23,6 +24,7 @@ pub mod refusal;
 pub mod reply;
 pub mod token_bucket;
 
+pub use backend::{BackendName, Begun, Breaker, BreakerState, Release};
 pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
     RequestId, SequenceCode,

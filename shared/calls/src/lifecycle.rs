@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::backend::{BackendName, Begun};
 use crate::call::{RequestId, SequenceCode};
 use crate::conversation::{
     Action, ClosingStep, Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Phase, Progress,
@@ -83,7 +84,7 @@ impl Conversation {
     pub fn target_of_reply(mut self, before: Due, now: Timestamp) -> Self {
         self.due = match before {
             Due::At(at) if at >= now + LOOK_AGAIN / 2 => before,
-            Due::At(_) | Due::Parked(_) | Due::Never => Due::At(now + LOOK_AGAIN),
+            Due::At(_) | Due::Parked(_) | Due::Held(_) | Due::Never => Due::At(now + LOOK_AGAIN),
         };
         self
     }
@@ -99,6 +100,7 @@ impl Conversation {
         if let Phase::Running(progress) = &mut self.phase {
             progress.done_through = done_through;
             progress.chunks += 1;
+            progress.begun = None;
         }
         self
     }
@@ -116,11 +118,30 @@ impl Conversation {
         self
     }
 
+    /// What comes next of the next call is about to be sent to a backend.
+    pub fn begin(mut self, begun: Begun) -> Self {
+        if let Phase::Running(progress) = &mut self.phase {
+            progress.begun = Some(begun);
+        }
+        self
+    }
+
+    /// The backend is not ready, and what was begun has certainly not happened: found again when it is,
+    /// in the order in which calls were accepted.
+    pub fn hold(mut self, backend: &BackendName, now: Timestamp) -> Self {
+        if let Phase::Running(progress) = &mut self.phase {
+            progress.begun = None;
+        }
+        self.waits_for = Some(backend.clone());
+        self.due = Due::Held(self.last_arrival.min(now));
+        self
+    }
+
     /// Whether somebody must look at it by then.
     pub fn is_due(&self, by: Timestamp) -> bool {
         match self.due {
             Due::At(at) => at <= by,
-            Due::Parked(_) => true,
+            Due::Parked(_) | Due::Held(_) => true,
             Due::Never => false,
         }
     }
@@ -170,7 +191,9 @@ impl Conversation {
     pub fn cancel(mut self, now: Timestamp) -> Step<Cancelled> {
         let from = match &self.phase {
             Phase::Gathering => SequenceCode::FIRST,
-            Phase::Running(progress) if progress.done_through == 0 => progress.next,
+            Phase::Running(progress) if progress.done_through == 0 && progress.begun.is_none() => {
+                progress.next
+            }
             Phase::Running(_) => return unchanged(Cancelled::TooLate),
             Phase::Closing {
                 end_reason: EndReason::Cancelled { .. },

@@ -43,6 +43,8 @@ pub enum Ended {
     Cancelled,
     /// Its conversation ended before its turn came.
     NotProcessed,
+    /// It was sent to a backend, and nobody knows what became of it.
+    Unknown,
 }
 
 /// What is known of a call for good. Written once, together with the call's effect.
@@ -64,7 +66,8 @@ impl Outcome {
     pub const fn state(&self) -> &'static str {
         match (self.how, self.overall_status) {
             (Ended::CarriedOut, OverallStatus::Ok) => "Complete",
-            (Ended::CarriedOut, OverallStatus::HasErrors | OverallStatus::Error) => "Error",
+            (Ended::CarriedOut, OverallStatus::HasErrors | OverallStatus::Error)
+            | (Ended::Unknown, _) => "Error",
             (Ended::Expired, _) => "Expired",
             (Ended::Cancelled, _) => "Cancelled",
             (Ended::NotProcessed, _) => "NotProcessed",

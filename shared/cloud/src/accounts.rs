@@ -9,6 +9,7 @@
 //! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default                |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
 //! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default                   |
+//! | `BACKEND#<name>`    | `BACKEND`     | where calls are forwarded to, see `backends`                 |
 //! | `NONCE#<hash>`      | `NONCE`       | that it was used, for some minutes                           |
 //! | `RATE_LIMIT#<id>`   | `RATE_LIMIT`  | calls in the present ten seconds, see `rate_limit`           |
 //!
@@ -21,20 +22,22 @@
 //! function.
 
 pub(crate) mod account_changes;
+pub mod backends;
 pub(crate) mod digest_users;
 pub mod login_changes;
 pub mod rate_limit;
+pub(crate) mod remembered;
 pub(crate) mod switch;
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{AccountId, QueueSettings, RateLimit, hash_parts, hex};
+use calls::{AccountId, BackendName, QueueSettings, RateLimit, hash_parts, hex};
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
 use crate::accounts::digest_users::DigestUser;
+use crate::accounts::remembered::{recall, remember};
 use crate::accounts::switch::Switch;
 use crate::aws::encrypted_password::PasswordEncryption;
 use crate::aws::table::{Key, Table};
@@ -46,9 +49,6 @@ pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(1_080);
 
 /// How long a verified password, or a looked-up account, is believed without looking again.
 pub(crate) const REMEMBERED: SignedDuration = SignedDuration::from_mins(3);
-
-/// Most entries of each kind that a warm function remembers.
-pub(crate) const REMEMBERED_MAX: usize = 10_000;
 
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Account {
     pub calls_per_second: Option<u32>,
     /// In which order and how often its calls alone are begun.
     pub queue: QueueSettings,
+    /// Where its calls are forwarded to; `None`: the built-in objects.
+    pub backend: Option<BackendName>,
 }
 
 impl Account {
@@ -89,6 +91,7 @@ impl Account {
             owns: Vec::new(),
             calls_per_second: None,
             queue: QueueSettings::default(),
+            backend: None,
         }
     }
 }
@@ -132,6 +135,7 @@ pub(crate) struct Remembered {
     pub(crate) accounts: HashMap<AccountId, (Account, Timestamp)>,
     pub(crate) digest_users: HashMap<String, (DigestUser, Timestamp)>,
     pub(crate) permits: HashMap<AccountId, RateLimit>,
+    pub(crate) backends: HashMap<BackendName, (backends::Backend, Timestamp)>,
 }
 
 impl Accounts {
@@ -286,29 +290,6 @@ impl Accounts {
     }
 }
 
-pub(crate) fn recall<V: Clone>(
-    entries: &HashMap<String, (V, Timestamp)>,
-    key: &str,
-    now: Timestamp,
-) -> Option<V> {
-    entries
-        .get(key)
-        .filter(|(_, until)| *until > now)
-        .map(|(value, _)| value.clone())
-}
-
-pub(crate) fn remember<K: Hash + Eq, V>(
-    entries: &mut HashMap<K, (V, Timestamp)>,
-    key: K,
-    value: V,
-    until: Timestamp,
-) {
-    if entries.len() >= REMEMBERED_MAX {
-        entries.clear();
-    }
-    entries.insert(key, (value, until));
-}
-
 /// Whom a user, an API client or a token stands for.
 pub(crate) fn caller_in(item: &ItemReader) -> Result<Caller, Error> {
     Ok(Caller {
@@ -348,6 +329,7 @@ pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, E
             true => item.json("queue")?,
             false => QueueSettings::default(),
         },
+        backend: item.maybe_text("backend").and_then(BackendName::parse),
     })
 }
 
@@ -367,7 +349,8 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
         true => item,
         false => item.json("queue", &account.queue),
     };
-    item.done()
+    item.maybe_text("backend", account.backend.as_ref().map(BackendName::as_str))
+        .done()
 }
 
 pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller) -> Item {

@@ -123,6 +123,7 @@ mod tests {
             priority: calls::QueuePriority::Medium,
             phase: calls::Phase::Gathering,
             due: calls::Due::Never,
+            waits_for: None,
             queue_place: None,
         }
     }

@@ -48,9 +48,26 @@ pub fn parked_shard(shard: &str) -> String {
     format!("{PARKED}{shard}")
 }
 
-/// The part that a part of parked conversations lies beside; any other is itself.
+const HELD: &str = "held-";
+
+/// The part beside it where conversations wait for a backend.
+pub fn held_shard(backend: &str, shard: &str) -> String {
+    format!("{HELD}{backend}-{shard}")
+}
+
+/// The backend that those of a part wait for, if it is such a part.
+pub(crate) fn held_by(shard: &str) -> Option<&str> {
+    let (backend, _) = shard.strip_prefix(HELD)?.rsplit_once('-')?;
+    Some(backend)
+}
+
+/// The part that a part of parked or held conversations lies beside; any other is itself.
 pub fn beside_parked(shard: &str) -> &str {
-    shard.strip_prefix(PARKED).unwrap_or(shard)
+    let held = held_by(shard).and_then(|_| shard.rsplit_once('-'));
+    match held {
+        Some((_, beside)) => beside,
+        None => shard.strip_prefix(PARKED).unwrap_or(shard),
+    }
 }
 
 fn named(shard: u8) -> String {

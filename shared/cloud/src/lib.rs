@@ -13,6 +13,7 @@
 
 pub mod accounts;
 pub mod aws;
+pub mod breakers;
 pub(crate) mod by_account;
 pub mod clock;
 pub mod conversation;
@@ -31,6 +32,7 @@ pub mod tracking;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
+pub use breakers::KnownBreakers;
 pub use clock::Clock;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Committed, Error};
@@ -55,6 +57,9 @@ pub struct Cloud {
     pub mail: aws::mail::MailService,
     pub callback: outbound::callback::Callback,
     pub receivers: outbound::receiver_health::ReceiverHealth,
+    pub forwarding: outbound::forward::Forwarding,
+    pub backend_tokens: outbound::forward::BackendTokens,
+    pub known_breakers: KnownBreakers,
     pub shards: due::Shards,
 }
 
@@ -70,6 +75,7 @@ impl Cloud {
             &settings.mail_configuration_set,
             aws::mail::Connections::New,
         );
+        let forwarding = outbound::forward::Forwarding::guarded(settings.allow_http_callbacks);
         let cloud = Self::new(
             settings,
             &config,
@@ -77,7 +83,11 @@ impl Cloud {
             Clock::system(),
             Random::system(),
         );
-        Ok(Self { mail, ..cloud })
+        Ok(Self {
+            mail,
+            forwarding,
+            ..cloud
+        })
     }
 
     /// For the functions that post callbacks: what they are posted with is made at its start, while
@@ -125,11 +135,14 @@ impl Cloud {
                 aws::mail::Connections::Configured,
             ),
             callback: outbound::callback::Callback::new(
-                callbacks,
+                callbacks.clone(),
                 settings.allow_http_callbacks,
                 settings.own_hosts.clone(),
             ),
             receivers: outbound::receiver_health::ReceiverHealth::default(),
+            forwarding: outbound::forward::Forwarding::through(callbacks),
+            backend_tokens: outbound::forward::BackendTokens::default(),
+            known_breakers: KnownBreakers::default(),
             shards: due::Shards::default(),
             clock,
             random,

@@ -2,6 +2,7 @@
 //! which receivers are quick.
 
 pub mod callback;
+pub mod forward;
 pub mod own_hosts;
 pub mod public_address;
 pub mod receiver_health;

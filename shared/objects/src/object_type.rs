@@ -117,6 +117,11 @@ impl ObjectType {
         }
     }
 
+    /// Whether the server makes objects of it itself: they are never a backend's.
+    pub const fn is_servers_own(&self) -> bool {
+        matches!(self.retrieval, Retrieval::Calls(_)) || matches!(self.work, Work::Cancel(_))
+    }
+
     /// Whether it has a method, and for a Perform the action.
     pub(crate) fn supports(&self, method: Method, action: Option<&str>) -> Result<(), Refused> {
         let name = self.name;

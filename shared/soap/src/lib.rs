@@ -22,6 +22,7 @@ mod extract;
 mod fault;
 mod fields;
 mod filter;
+mod forwarding;
 mod header;
 mod listings;
 mod mail_address;
@@ -64,6 +65,10 @@ pub use envelope::{Envelope, Opened, open_envelope, read_envelope};
 pub use extract::{Execute, ExecuteRequest, Extract, ExtractRequest};
 pub use fault::{Fault, FaultCode, echo};
 pub use filter::{Filter, Operator};
+pub use forwarding::{
+    BackendAnswer, BackendFault, CallAnswer, Identity, objects_in, piece_of, read_backend_answer,
+    read_results, without_own_options, write_forwarded,
+};
 pub use listings::{
     RequestResult, SystemStatus, Version, write_configured, write_executed, write_extracted,
     write_found, write_queried, write_retrieved, write_scheduled, write_system_status,

@@ -27,6 +27,9 @@ pub struct ObjectResult {
     pub object: Option<Element>,
     #[serde(default, skip_serializing_if = "Detail::is_plain")]
     pub detail: Detail,
+    /// The whole of it as a backend gave it, which is what is given on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Box<Element>>,
 }
 
 /// What the typed results add to the plain ones.

@@ -8,6 +8,7 @@ use calls::{Method, Refusal};
 use crate::answer::{PAYLOAD_BYTES_MAX, carried_bytes};
 use crate::element::Element;
 use crate::objects::{self, ObjectDetail};
+use crate::payload;
 use crate::result::{Detail, FieldError, ObjectResult, SubscriberFailure};
 use crate::write::Writer;
 
@@ -174,6 +175,9 @@ fn write_result(
     } else {
         "Results"
     };
+    if let Some(received) = &result.received {
+        return write_received(writer, name, received, detail);
+    }
     writer.open_typed(name, result_type(method, result));
     writer.leaf("StatusCode", if result.ok { "OK" } else { "Error" });
     writer.leaf("StatusMessage", &result.status_message);
@@ -190,6 +194,21 @@ fn write_result(
         write_task(writer, result);
     }
     write_detail(writer, method, &result.detail);
+    writer.close(name);
+}
+
+/// What a backend gave, as it gave it, with as much of its object as is asked for.
+fn write_received(writer: &mut Writer, name: &str, received: &Element, detail: ObjectDetail) {
+    writer.open_typed(name, received.type_name.as_deref());
+    for child in &received.children {
+        match (child.name.as_str(), detail) {
+            ("Object", ObjectDetail::None) => {}
+            ("Object", ObjectDetail::Correlation | ObjectDetail::Base) => {
+                objects::write_object(writer, child, "Object", ObjectDetail::Base);
+            }
+            (_, _) => payload::write_element(writer, child, &child.name),
+        }
+    }
     writer.close(name);
 }
 

@@ -5,9 +5,10 @@
 //! [`answer`] (what it hears), [`look`] (what it retrieves),
 //! [`running`] (a world that runs by itself), [`record`] (what lies in the tables,
 //! for what no caller can see), [`cut`] (the same story with the world stopped anywhere in it),
-//! [`kept_answers`] (answers put aside for a validator).
+//! [`backend`] (what calls are forwarded to), [`kept_answers`] (answers put aside for a validator).
 
 pub mod answer;
+pub mod backend;
 pub mod call;
 pub mod cut;
 pub mod kept_answers;

@@ -158,6 +158,7 @@ impl Story {
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
+            backend: None,
         }
     }
 
@@ -226,6 +227,15 @@ impl Story {
         let children = children.iter().map(|id| AccountId((*id).to_owned()));
         let account = Account {
             owns: children.collect(),
+            ..self.account_record()
+        };
+        self.puts(&account).await;
+    }
+
+    /// From now on its account's calls are forwarded there; `None`: they are carried out here.
+    pub async fn has_backend(&mut self, backend: Option<calls::BackendName>) {
+        let account = Account {
+            backend,
             ..self.account_record()
         };
         self.puts(&account).await;

@@ -279,3 +279,29 @@ async fn a_triggered_send_costs_a_mail_and_three_calls_at_most() {
     let rest = used.price_per_million() - local::prices::MAIL;
     assert!(rest <= 3.0 * single.price_per_million(), "{rest}");
 }
+
+/// What a million forwarded calls with a callback may cost in batches of ten, in cents; the backend's
+/// own time is beside it, and so is the unit that lists of calls take.
+const FORWARDED_TARGET: f64 = 650.0 + 62.5;
+
+#[tokio::test(start_paused = true)]
+async fn forwarded_calls_in_batches_of_ten_cost_this() {
+    const CALLS: u32 = 10;
+    let mut caller = a_caller().await;
+    let backend = caller.forwards().await;
+    let one = |key: &str| call().creating(subscriber(key)).calling_back(ADDRESS);
+    caller.queues(one("warm")).await;
+    caller.settles().await;
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
+    for number in 0..CALLS {
+        caller.queues(one(&format!("k{number}"))).await;
+    }
+    caller.settles().await;
+    assert_eq!(backend.log().len(), 11);
+    assert!(caller.due().is_empty());
+    let used = with_invocations(usage.since(&mark), 1.0);
+    let cents = in_cents(&used) / f64::from(CALLS);
+    println!("Ten forwarded calls with a callback: {cents} cents a million\n{used}\n");
+    assert!(cents <= FORWARDED_TARGET, "{cents}: {used}");
+}

@@ -19,6 +19,7 @@ mod documents;
 mod doubles;
 mod extracts;
 mod first_attempts;
+mod forwarding;
 mod idempotency;
 mod kept;
 mod lagging;

@@ -373,14 +373,25 @@ class Roles(unittest.TestCase):
 
     def test_only_ingest_opens_passwords_and_only_where_there_is_a_key(self):
         opens = [(role, it) for role, it in self.statements() if any("kms:" in a for a in many(it["Action"]))]
-        [(role, statement)] = [(role, it) for role, it in opens if it.get("Sid") != "TablesKey"]
+        secrets = [(role, it) for role, it in opens if it.get("Sid") == "BackendSecrets"]
+        self.assertEqual({"ProcessorRole", "TimekeeperRole"}, {role for role, _ in secrets})
+        for _, statement in secrets:
+            self.assertEqual(["kms:Decrypt"], many(statement["Action"]))
+            self.assertEqual({"Fn::GetAtt": ["PasswordKey", "Arn"]}, statement["Resource"])
+            # What shared/cloud/src/accounts/backends.rs binds a secret to.
+            bound = {"StringEquals": {"kms:EncryptionContext:account": "BACKEND"}}
+            self.assertEqual(bound, statement["Condition"])
+        [(role, statement)] = [
+            (role, it) for role, it in opens if it.get("Sid") not in ("TablesKey", "BackendSecrets")
+        ]
         self.assertEqual(("IngestRole", ["kms:Decrypt"]), (role, many(statement["Action"])))
         self.assertEqual({"Fn::GetAtt": ["PasswordKey", "Arn"]}, statement["Resource"])
         # What shared/cloud/src/aws/encrypted_password.rs binds a password to.
         context = set(re.findall(r'encryption_context\("(\w+)"', (ROOT / "shared/cloud/src/aws/encrypted_password.rs").read_text()))
         self.assertEqual({f"kms:EncryptionContext:{it}": "false" for it in context}, statement["Condition"]["Null"])
         conditional = {name for name, it in TRANSLATED["Resources"].items() if it.get("Condition") == "HasPasswordKey"}
-        self.assertEqual({"PasswordKey", "IngestPasswordKey"}, conditional)
+        made = {"PasswordKey", "IngestPasswordKey", "ProcessorBackendSecrets", "TimekeeperBackendSecrets"}
+        self.assertEqual(made, conditional)
         self.assertEqual("false", TEMPLATE["Parameters"]["PasswordDigest"]["Default"])
         for function in FUNCTIONS.values():
             self.assertEqual(

@@ -23,7 +23,7 @@ pub fn is_found(world: &World, plan: &Plan, conversation: usize) -> bool {
     match header.conversation.due {
         Due::At(at) if plan.last_instant() == world.instant => in_the_end && at < Timestamp::MAX,
         Due::At(at) => at <= plan.time(world.instant),
-        Due::Parked(_) => {
+        Due::Parked(_) | Due::Held(_) => {
             world.maintenance != Switch::On && (world.instant < plan.last_instant() || in_the_end)
         }
         Due::Never => false,

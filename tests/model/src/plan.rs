@@ -138,6 +138,7 @@ impl Sent {
             objects: 1,
             object_type: String::new(),
             arrived_at: now,
+            backend: None,
         }
     }
 }

@@ -84,6 +84,7 @@ pub enum How {
     Expired,
     Cancelled,
     NotProcessed,
+    Unknown,
 }
 
 impl From<Ended> for How {
@@ -93,6 +94,7 @@ impl From<Ended> for How {
             Ended::Expired => Self::Expired,
             Ended::Cancelled => Self::Cancelled,
             Ended::NotProcessed => Self::NotProcessed,
+            Ended::Unknown => Self::Unknown,
         }
     }
 }
@@ -157,6 +159,7 @@ impl Hash for Header {
         match due {
             Due::At(at) => (0, Some(at)).hash(state),
             Due::Parked(at) => (1, Some(at)).hash(state),
+            Due::Held(at) => (3, Some(at)).hash(state),
             Due::Never => 2.hash(state),
         }
         match phase {

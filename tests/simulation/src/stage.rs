@@ -83,6 +83,7 @@ impl Stage {
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
+            backend: None,
         };
         stack.cloud.accounts.put_account(&account).await?;
         // Good for as long as any world lasts.

@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use soap::PasswordDigest;
 use tracing::error;
 
-use crate::accounts::{
-    Accounts, Caller, Login, REMEMBERED, caller_in, hashed, login_key, recall, remember,
-};
+use crate::accounts::remembered::{recall, remember};
+use crate::accounts::{Accounts, Caller, Login, REMEMBERED, caller_in, hashed, login_key};
 use crate::aws::encrypted_password::{Owner, Password};
 use crate::aws::table::Key;
 use crate::error::Error;

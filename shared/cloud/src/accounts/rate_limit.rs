@@ -9,7 +9,8 @@
 use calls::{AccountId, Limit, RateLimitAnswer};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accounts::{Accounts, REMEMBERED_MAX};
+use crate::accounts::Accounts;
+use crate::accounts::remembered::REMEMBERED_MAX;
 use crate::aws::table::Key;
 use crate::error::Error;
 

@@ -4,6 +4,7 @@
 //! |------------------------|----------|--------------------------------------------|
 //! | `BUCKET#mails`         | `BUCKET` | version, when full again, SES's rate, since when |
 //! | key of an order queue  | `BUCKET` | version, when full again                   |
+//! | `BUCKET#backend-<name>` | `BUCKET` | the same                                  |
 
 use calls::{Rate, TokenBucket, TokensTaken};
 use jiff::{SignedDuration, Timestamp};
@@ -159,15 +160,31 @@ impl Cloud {
         queue: &calls::ConversationKey,
         rate: Rate,
     ) -> Result<Option<Timestamp>, Error> {
-        let key = Key::new(&queue.0, SORT);
+        self.take_token(&Key::new(&queue.0, SORT), rate).await
+    }
+
+    /// Asks to send one call to a backend that is asked so often a second. `None`: it may be sent now.
+    pub async fn take_backend_token(
+        &self,
+        backend: &calls::BackendName,
+        per_second: u32,
+    ) -> Result<Option<Timestamp>, Error> {
+        let key = Key::new(format!("BUCKET#backend-{backend}"), SORT);
+        match Rate::of_thousandths(per_second.saturating_mul(1_000)) {
+            Some(rate) => self.take_token(&key, rate).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn take_token(&self, key: &Key, rate: Rate) -> Result<Option<Timestamp>, Error> {
         for _ in 0..CONFLICTS_MAX {
             let now = self.now();
-            let record = self.bucket(&key, now).await?;
+            let record = self.bucket(key, now).await?;
             let left = match record.bucket.take(rate, 1, now) {
                 TokensTaken::NotBefore(at) => return Ok(Some(at)),
                 TokensTaken::Some { left, .. } => left,
             };
-            match Committed::of(self.put_bucket(&key, record, left).await)? {
+            match Committed::of(self.put_bucket(key, record, left).await)? {
                 Committed::Written(()) => return Ok(None),
                 Committed::Conflict => {}
             }

@@ -13,7 +13,8 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -50,6 +51,18 @@ pub(crate) fn guarded_connector_made(allow_private: bool) -> SharedHttpConnector
     let connector = GuardedConnector::new(allow_private);
     connector.made();
     SharedHttpConnector::new(connector)
+}
+
+/// The same for a caller with time limits of its own.
+pub(crate) fn guarded_connector_within(
+    allow_private: bool,
+    settings: HttpConnectorSettings,
+) -> SharedHttpConnector {
+    let builder = Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .tls_provider(TLS);
+    SharedHttpConnector::new(builder.build_with_resolver(GuardedResolver { allow_private }))
 }
 
 #[derive(Debug)]

@@ -12,7 +12,7 @@ pub enum ConversationState {
     Gathering,
     /// All are there, and being carried out or waiting for their time.
     Running,
-    /// It waits for the end of maintenance.
+    /// It waits for the end of maintenance, or for its backend.
     Parked,
     Complete,
     Failed,
@@ -28,7 +28,7 @@ impl ConversationState {
     pub fn of(conversation: &Conversation) -> Self {
         match (&conversation.phase, conversation.due) {
             (Phase::Gathering, _) => Self::Gathering,
-            (Phase::Running(_), Due::Parked(_)) => Self::Parked,
+            (Phase::Running(_), Due::Parked(_) | Due::Held(_)) => Self::Parked,
             (Phase::Running(_), Due::At(_) | Due::Never) => Self::Running,
             (Phase::Closing { end_reason, .. } | Phase::Ended(end_reason), _) => {
                 Self::ended(end_reason)
@@ -85,7 +85,10 @@ fn state_of_call_without_outcome(
         Phase::Gathering => Some("Gathering"),
         // A call outlives its outcome by half a year, and its turn is over.
         Phase::Running(progress) if sequence < progress.next => None,
-        Phase::Running(progress) if progress.next == sequence && progress.done_through > 0 => {
+        Phase::Running(progress)
+            if progress.next == sequence
+                && (progress.done_through > 0 || progress.begun.is_some()) =>
+        {
             Some("Processing")
         }
         Phase::Running(_) if call.options.scheduled_time.is_some_and(|at| at > now) => {

@@ -238,6 +238,7 @@ mod tests {
             objects: 7,
             object_type: "Subscriber".to_owned(),
             arrived_at: "2026-11-20T10:00:00Z".parse().expect("a time"),
+            backend: None,
         }
     }
 

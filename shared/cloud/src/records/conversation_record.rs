@@ -10,14 +10,15 @@
 
 use calls::reply::TRIED_MAX;
 use calls::{
-    AccountId, Conversation, ConversationId, ConversationKey, Due, Phase, QueuePriority,
-    ReceivedSet,
+    AccountId, BackendName, Conversation, ConversationId, ConversationKey, Due, Phase,
+    QueuePriority, ReceivedSet,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::table::{Key, Table, key_of};
 use crate::by_account;
 pub use crate::due::parked_shard;
+use crate::due::{held_by, held_shard};
 use crate::error::Error;
 use crate::records::compression::{compress_bytes, decompress_bytes};
 use crate::records::embedded_call::EmbeddedCall;
@@ -137,6 +138,11 @@ impl ConversationRecord {
             Due::Parked(at) => {
                 writing.due(&parked_shard(&shard), parked_at(conversation.priority, at))
             }
+            Due::Held(at) => {
+                let backend = conversation.waits_for.as_ref();
+                let shard = held_shard(backend.map_or("", BackendName::as_str), &shard);
+                writing.due(&shard, parked_at(conversation.priority, at))
+            }
             Due::Never => writing,
         };
         let ended = matches!(conversation.phase, Phase::Ended(_));
@@ -170,6 +176,9 @@ impl ConversationRecord {
             (Some(shard), Ok(at)) if shard.starts_with("parked-") => {
                 Due::Parked(at - before_parked(priority))
             }
+            (Some(shard), Ok(at)) if held_by(shard).is_some() => {
+                Due::Held(at - before_parked(priority))
+            }
             (Some(_), Ok(at)) => Due::At(at),
             (Some(_) | None, _) => Due::Never,
         };
@@ -189,6 +198,10 @@ impl ConversationRecord {
                 priority,
                 phase: item.json("phase")?,
                 due,
+                waits_for: item
+                    .maybe_text("due_shard")
+                    .and_then(held_by)
+                    .and_then(BackendName::parse),
                 queue_place: match item.has("queue_place") {
                     true => Some(item.json("queue_place")?),
                     false => None,
@@ -221,7 +234,7 @@ fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error>
 mod tests {
     use super::*;
     use calls::{
-        ClosingStep, EndReason, OverallStatus, Progress, QueuePlace, RequestId, SequenceCode,
+        Begun, ClosingStep, EndReason, OverallStatus, Progress, QueuePlace, RequestId, SequenceCode,
     };
     use proptest::prelude::*;
 
@@ -283,6 +296,10 @@ mod tests {
                     next,
                     done_through,
                     chunks,
+                    begun: (chunks % 2 == 1).then_some(Begun {
+                        until: Timestamp::UNIX_EPOCH,
+                        by: u64::MAX,
+                    }),
                 })
             }),
             (sequences(), end_reasons(), any::<bool>(), times()).prop_map(
@@ -313,6 +330,7 @@ mod tests {
                 Just(Due::Never),
                 times().prop_map(Due::At),
                 times().prop_map(Due::Parked),
+                times().prop_map(Due::Held),
             ],
             version in any::<u64>(),
             place in proptest::option::of(places()),
@@ -335,6 +353,8 @@ mod tests {
                     priority: QueuePriority::High,
                     phase,
                     due,
+                    waits_for: matches!(due, Due::Held(_))
+                        .then(|| BackendName::parse("mc-1").expect("a name")),
                     queue_place: place,
                 },
             };

@@ -103,6 +103,7 @@ mod tests {
                 priority: QueuePriority::Medium,
                 phase: Phase::Ended(EndReason::Complete),
                 due: Due::Never,
+                waits_for: None,
                 queue_place: None,
             },
             only: EmbeddedCall::default(),
@@ -127,6 +128,7 @@ mod tests {
             objects: 1,
             object_type: "Subscriber".to_owned(),
             arrived_at: at(0),
+            backend: None,
         };
         let body = Body::Here(vec![7; 330]);
         let call = Compressed::of(call);

@@ -201,7 +201,7 @@ impl ReplyRecord {
             class: LaneClass::of(header.conversation.priority),
             due: match header.conversation.due {
                 Due::At(at) => Some(at),
-                Due::Parked(_) | Due::Never => None,
+                Due::Parked(_) | Due::Held(_) | Due::Never => None,
             },
             reply,
             kept: ReplyLocation::InHeader(Box::new(header)),
@@ -293,6 +293,7 @@ mod tests {
             priority: QueuePriority::Medium,
             phase: Phase::Ended(EndReason::Complete),
             due: Due::Never,
+            waits_for: None,
             queue_place: None,
         }
     }

@@ -1,0 +1,128 @@
+//! Requests of accounts whose calls are forwarded: what is for the backend, and what stays here.
+
+use calls::{BackendName, Refusal};
+use cloud::{Cloud, Error};
+use soap::{CallRequest, ClientContext, Element, Fault, Operation};
+
+use crate::accept::CanonicalPayload;
+use crate::answer::{self, Answer};
+use crate::caller::Caller;
+use crate::page;
+
+/// Where the calls of a caller's account are forwarded to. The account is remembered for some minutes.
+pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<BackendName>, Error> {
+    let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
+    Ok(account.and_then(|account| account.backend))
+}
+
+/// Whether a caller may name these accounts to its backend: those that the operator has listed for it
+/// (4). Nobody is asked about a request that names none.
+pub async fn may_name(
+    cloud: &Cloud,
+    caller: &Caller,
+    backend: &BackendName,
+    named: &[ClientContext],
+) -> Result<Result<(), Refusal>, Error> {
+    let mut listed = None;
+    for client in named {
+        let account = match client.account() {
+            Ok(Some(account)) => account,
+            Ok(None) => continue,
+            Err(several) => return Ok(Err(several)),
+        };
+        if account == caller.account {
+            continue;
+        }
+        if listed.is_none() {
+            let settings = cloud.accounts.backend_settings(backend).await?;
+            listed = Some(settings.map(|found| found.clients).unwrap_or_default());
+        }
+        if !listed.as_ref().is_some_and(|it| it.contains(&account)) {
+            return Ok(Err(soap::no_access(&account)));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// What is answered here whatever backend an account has: what became of calls, what has not started,
+/// and how the server itself is.
+pub fn is_ours(operation: &Operation) -> bool {
+    let is_own = |name: &str| objects::object_type(name).is_some_and(|it| it.is_servers_own());
+    match operation {
+        Operation::GetSystemStatus => true,
+        Operation::Retrieve(wanted) => is_own(&wanted.object_type),
+        Operation::Query(wanted) => is_own(&wanted.object_type),
+        Operation::Call(call) => {
+            let own = |object: &Element| object.type_name.as_deref().is_some_and(is_own);
+            !call.objects.is_empty() && call.objects.iter().all(own)
+        }
+        Operation::Describe(_)
+        | Operation::VersionInfo { .. }
+        | Operation::Extract(_)
+        | Operation::Execute(_)
+        | Operation::Schedule(_)
+        | Operation::Configure(_) => false,
+    }
+}
+
+/// The backend, unless a Retrieve asks for the next page of something that was answered here.
+pub async fn unless_continued(
+    cloud: &Cloud,
+    caller: &Caller,
+    operation: &Operation,
+    backend: BackendName,
+) -> Result<Option<BackendName>, Error> {
+    let before = match operation {
+        Operation::Retrieve(wanted) => wanted.continue_request.as_ref(),
+        Operation::Query(wanted) => wanted.continue_request.as_ref(),
+        Operation::Call(_)
+        | Operation::Describe(_)
+        | Operation::GetSystemStatus
+        | Operation::VersionInfo { .. }
+        | Operation::Extract(_)
+        | Operation::Execute(_)
+        | Operation::Schedule(_)
+        | Operation::Configure(_) => None,
+    };
+    let Some(before) = before else {
+        return Ok(Some(backend));
+    };
+    let continued = page::continued(cloud, &caller.account, before).await?;
+    Ok(match continued {
+        Some(_) => None,
+        None => Some(backend),
+    })
+}
+
+/// A call for now.
+pub async fn carry_out(
+    cloud: &Cloud,
+    backend: &BackendName,
+    call: &CallRequest,
+    kept: &CanonicalPayload,
+) -> Result<Answer, Error> {
+    let allow_http = cloud.settings.allow_http_callbacks;
+    if let Err(refusal) = call.place().and_then(|_| call.check(allow_http)) {
+        return Ok(Ok(answer::refused(call, &refusal)));
+    }
+    // Whoever turns the switch in this process waits until what is begun here has ended.
+    let _carrying_out = cloud.carrying_out().await;
+    if cloud.in_maintenance().await? {
+        return Ok(Err(crate::synchronous::in_maintenance()));
+    }
+    pass_through(cloud, backend, call.method.name(), kept).await
+}
+
+/// A request as it came, but for who sends it.
+pub async fn pass_through(
+    cloud: &Cloud,
+    backend: &BackendName,
+    action: &str,
+    kept: &CanonicalPayload,
+) -> Result<Answer, Error> {
+    let request = match soap::read_canonical(kept.canonical()) {
+        Ok(request) => request,
+        Err(fault) => return Ok(Err::<String, Fault>(fault)),
+    };
+    backends::forward::pass_through::pass_through(cloud, backend, action, request).await
+}

@@ -1,0 +1,73 @@
+//! Backends that were not ready: asked once a minute, and what waited for one goes on when it is.
+
+use backends::forward::probe::probe;
+use calls::{BackendName, Breaker};
+use cloud::Error;
+use futures_util::future::join_all;
+use tracing::warn;
+
+use crate::release::{Waiting, release};
+use crate::{Minute, Round};
+
+/// Looks at every backend that was ever not ready.
+pub(crate) async fn look_at_all(round: Round<'_>) -> (Minute, Option<Error>) {
+    match look(round).await {
+        Ok(minute) => (minute, None),
+        Err(error) => {
+            warn!(
+                error = error.in_full(),
+                "backends are left for the next minute"
+            );
+            (Minute::default(), Some(error))
+        }
+    }
+}
+
+async fn look(round: Round<'_>) -> Result<Minute, Error> {
+    let cloud = round.cloud;
+    let now = cloud.now();
+    let breakers = cloud.breakers().await?;
+    let to_be_asked = breakers.iter().filter(|(_, it)| it.is_to_be_asked(now));
+    let asking = to_be_asked.map(|(name, _)| probe(cloud, name));
+    let asked = join_all(asking).await;
+    let mut minute = Minute::default();
+    // Those that have just been closed, too.
+    let breakers = match asked.is_empty() {
+        true => breakers,
+        false => cloud.breakers().await?,
+    };
+    for (name, breaker) in breakers {
+        if !round.maintenance {
+            let released = Box::pin(let_go_on(round, &name, &breaker)).await?;
+            minute.looked_at += released.looked_at;
+            minute.error += released.error;
+        }
+    }
+    asked.into_iter().collect::<Result<Vec<()>, Error>>()?;
+    Ok(minute)
+}
+
+async fn let_go_on(
+    round: Round<'_>,
+    name: &BackendName,
+    breaker: &Breaker,
+) -> Result<Minute, Error> {
+    // Once an hour it is looked all the same, as for what maintenance has parked.
+    let is_hourly = round.cloud.now().as_second().rem_euclid(3_600) < 60;
+    let share = match breaker.release() {
+        Some(share) => share,
+        None if is_hourly && !breaker.is_open() => calls::Release::default(),
+        None => return Ok(Minute::default()),
+    };
+    let at_most = usize::try_from(share.conversations()).unwrap_or(usize::MAX);
+    let (minute, error) = release(round, Waiting::ForBackend { name, at_most }).await;
+    if let Some(error) = error {
+        return Err(error);
+    }
+    if breaker.release().is_some() {
+        let left = minute.looked_at > 0;
+        let released = |breaker: Breaker| breaker.released(left);
+        round.cloud.change_breaker(name, released).await?;
+    }
+    Ok(minute)
+}

@@ -1,0 +1,37 @@
+//! The calls of the account `local` forwarded to another endpoint, as `--backend` says.
+
+use anyhow::Context;
+use calls::{AccountId, BackendName};
+use cloud::accounts::Account;
+use cloud::accounts::backends::{BackendChange, BackendSettings};
+use cloud::outbound::forward::Forwarding;
+
+use crate::functions::Functions;
+use crate::stack::{LOCAL, Stack};
+
+/// The backend that `--backend` makes.
+const LOCAL_BACKEND: &str = "backend";
+
+impl Stack {
+    /// From now on the calls of the account `local` are forwarded there.
+    pub async fn forward_to(
+        &mut self,
+        settings: &BackendSettings,
+        secret: &str,
+    ) -> anyhow::Result<()> {
+        // Not through what callbacks go out with, which writes down what they say.
+        let forwarding = Forwarding::guarded(true);
+        self.cloud.forwarding = forwarding.clone();
+        if let Functions::Here(here) = &mut self.functions {
+            here.cloud.forwarding = forwarding;
+        }
+        let name = BackendName::parse(LOCAL_BACKEND).context("it is a name")?;
+        let accounts = &self.cloud.accounts;
+        let put = accounts.put_backend(&name, settings, secret).await?;
+        anyhow::ensure!(put == BackendChange::Done, "the local cloud has a key");
+        let id = AccountId(LOCAL.to_owned());
+        let to = |account: &mut Account| account.backend = Some(name.clone());
+        accounts.change_account(&id, to).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! What the answer of a backend means. Pure, and the only place that decides it.
+//!
+//! The question is always the same: is it certain that the call was not carried out? Then it waits and
+//! is sent later, or fails where sending it again would find the same. Is it certain that it was? Then
+//! the answer is its outcome. Everything else is unknown.
+
+use cloud::outbound::forward::Posted;
+use jiff::SignedDuration;
+use soap::{BackendAnswer, BackendFault, Element};
+
+/// How long a backend is left alone that asks for less, and does not say for how long.
+const PAUSE_AFTER_TOO_MUCH: SignedDuration = SignedDuration::from_secs(30);
+
+/// What an answer means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Judgement {
+    /// The payload of an answer; whether it answers this call is for the reader of its results.
+    Answered(Element),
+    /// Certainly not carried out, and nothing is wrong with the call: it is sent later. Nobody is asked
+    /// within the pause.
+    NotReady {
+        reason: &'static str,
+        pause: SignedDuration,
+    },
+    /// Certainly not carried out: what the server logged in with is not good any more.
+    TokenExpired,
+    /// Certainly not carried out, now or later.
+    Refused { message: String, code: Option<u32> },
+    /// Nobody knows.
+    Unknown(&'static str),
+}
+
+impl Judgement {
+    const fn not_ready(reason: &'static str) -> Self {
+        Self::NotReady {
+            reason,
+            pause: SignedDuration::ZERO,
+        }
+    }
+}
+
+/// Judges what a request came to.
+pub fn judge(posted: Posted) -> Judgement {
+    let (status, retry_after_s, body) = match posted {
+        Posted::NotSent(reason) => return Judgement::not_ready(reason),
+        Posted::NoAnswer(reason) => return Judgement::Unknown(reason),
+        Posted::Answered {
+            status,
+            retry_after_s,
+            body,
+        } => (status, retry_after_s, body),
+    };
+    let pause = retry_after_s.map(|seconds| SignedDuration::from_secs(seconds.into()));
+    match status {
+        429 => {
+            return Judgement::NotReady {
+                reason: "it says that it is asked too often (HTTP 429)",
+                pause: pause.unwrap_or(PAUSE_AFTER_TOO_MUCH),
+            };
+        }
+        503 if pause.is_some() => {
+            return Judgement::NotReady {
+                reason: "it says when it will be there again (HTTP 503)",
+                pause: pause.unwrap_or_default(),
+            };
+        }
+        _ => {}
+    }
+    match (status, soap::read_backend_answer(&body)) {
+        (200 | 500, Ok(BackendAnswer::Fault(fault))) => judge_fault(fault),
+        (200, Ok(BackendAnswer::Payload(payload))) => Judgement::Answered(payload),
+        (200, Err(_)) => Judgement::Unknown("the answer is no SOAP answer"),
+        (300..=399, _) => Judgement::not_ready("its address leads elsewhere (HTTP 3xx)"),
+        (401 | 403, _) => Judgement::not_ready("it does not let the server in (HTTP 401, 403)"),
+        (404 | 405 | 410, _) => Judgement::not_ready("nothing is at its address (HTTP 404)"),
+        (413, _) => Judgement::Refused {
+            message: "The backend refused the call as too large (HTTP 413)".to_owned(),
+            code: None,
+        },
+        (_, _) => Judgement::Unknown("the answer is no SOAP answer"),
+    }
+}
+
+fn judge_fault(fault: BackendFault) -> Judgement {
+    match (fault.code.as_str(), fault.api_code) {
+        ("Security", _) if fault.text.contains("Token Expired") => Judgement::TokenExpired,
+        ("Security", _) | (_, Some(11 | 12)) => {
+            Judgement::not_ready("it does not let the server in (Login Failed)")
+        }
+        (_, Some(9)) => Judgement::not_ready("it is in maintenance (fault 9)"),
+        (_, Some(1 | 10 | 13)) => Judgement::not_ready("it is out of service (fault 1, 10, 13)"),
+        (_, Some(17)) => Judgement::NotReady {
+            reason: "it says that it is asked too often (fault 17)",
+            pause: PAUSE_AFTER_TOO_MUCH,
+        },
+        ("Client" | "MustUnderstand" | "VersionMismatch", code) | (_, code @ Some(8)) => {
+            Judgement::Refused {
+                message: fault.text,
+                code,
+            }
+        }
+        (_, _) => Judgement::Unknown("a fault that does not say whether anything was done"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, body: &str) -> Posted {
+        Posted::Answered {
+            status,
+            retry_after_s: None,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn fault(code: &str, text: &str, api_code: &str) -> Posted {
+        let detail = match api_code {
+            "" => String::new(),
+            code => format!(
+                "<detail><apifault xmlns='urn:fault.partner.exacttarget.com'><Code>{code}</Code>\
+                 <Message>m</Message></apifault></detail>"
+            ),
+        };
+        answered(
+            500,
+            &format!(
+                "<soap:Envelope xmlns:soap='http://schemas.xmlsoap.org/soap/envelope/'><soap:Body>\
+                 <soap:Fault><faultcode xmlns:q='urn:q'>{code}</faultcode><faultstring>{text}\
+                 </faultstring>{detail}</soap:Fault></soap:Body></soap:Envelope>"
+            ),
+        )
+    }
+
+    #[track_caller]
+    fn check(posted: Posted, expected: &str) {
+        let kind = match judge(posted.clone()) {
+            Judgement::Answered(_) => "answered",
+            Judgement::NotReady { .. } => "not ready",
+            Judgement::TokenExpired => "token expired",
+            Judgement::Refused { .. } => "refused",
+            Judgement::Unknown(_) => "unknown",
+        };
+        assert_eq!(kind, expected, "{posted:?}");
+    }
+
+    #[test]
+    fn what_was_certainly_not_carried_out_waits() {
+        check(Posted::NotSent("no connection"), "not ready");
+        check(answered(429, ""), "not ready");
+        for code in ["1", "9", "10", "13", "17", "11", "12"] {
+            check(fault("soap:Server", "x", code), "not ready");
+        }
+        check(fault("q:Security", "Login Failed", ""), "not ready");
+        check(fault("q:Security", "Token Expired", ""), "token expired");
+        let later = Posted::Answered {
+            status: 503,
+            retry_after_s: Some(120),
+            body: Vec::new(),
+        };
+        let Judgement::NotReady { pause, .. } = judge(later) else {
+            panic!("it says when it is there again");
+        };
+        assert_eq!(pause, SignedDuration::from_secs(120));
+        for status in [301, 401, 403, 404] {
+            check(answered(status, "<html/>"), "not ready");
+        }
+    }
+
+    #[test]
+    fn what_would_be_refused_again_fails() {
+        check(fault("soap:Client", "SOAPAction is unknown", ""), "refused");
+        check(fault("soap:Server", "not supported", "8"), "refused");
+        check(answered(413, ""), "refused");
+    }
+
+    #[test]
+    fn everything_else_is_unknown_and_never_ok() {
+        check(Posted::NoAnswer("no answer in time"), "unknown");
+        for body in [
+            "",
+            "<html><body>Sorry</body></html>",
+            "<soap:Envelope xmlns:soap='http://schemas.xmlsoap.org/soap/envelope/'><soap:Body>",
+            "<Envelope><Body><CreateResponse/></Body></Envelope>",
+            "{\"status\":\"ok\"}",
+        ] {
+            check(answered(200, body), "unknown");
+            check(answered(500, body), "unknown");
+        }
+        for status in [502, 503, 504] {
+            check(answered(status, ""), "unknown");
+        }
+        for code in ["", "2", "18003"] {
+            check(fault("soap:Server", "Exception occurred", code), "unknown");
+        }
+    }
+}

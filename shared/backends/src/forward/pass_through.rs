@@ -1,0 +1,75 @@
+//! A request whose caller waits, passed on with the identity replaced.
+
+use std::time::Duration;
+
+use calls::BackendName;
+use cloud::{Cloud, Error};
+use soap::{Element, Fault, PAYLOAD_BYTES_MAX, carried_bytes};
+use tracing::warn;
+
+use super::exchange::exchange;
+use super::judge::Judgement;
+
+/// Longest wait: the front door gives up after 29 s.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24);
+
+/// The backend's answer, or a fault. `action`: the operation's name.
+pub async fn pass_through(
+    cloud: &Cloud,
+    name: &BackendName,
+    action: &str,
+    request: Element,
+) -> Result<Result<String, Fault>, Error> {
+    if cloud.breaker(name).await?.is_open() {
+        return Ok(Err(not_ready()));
+    }
+    let Some(backend) = cloud.accounts.backend(name, cloud.now()).await? else {
+        return Ok(Err(not_ready()));
+    };
+    let timeout = Duration::from_secs(backend.settings.timeout_s.into()).min(TIMEOUT_MAX);
+    let payload = soap::canonical(&soap::without_own_options(request));
+    let judged = exchange(cloud, &backend, action, &payload, timeout).await;
+    let now = cloud.now();
+    Ok(match judged {
+        Judgement::Answered(answer) => {
+            let answer = soap::canonical(&answer);
+            match carried_bytes(&answer) <= PAYLOAD_BYTES_MAX {
+                true => Ok(answer),
+                false => Err(Fault::server(
+                    13,
+                    "The backend's answer is larger than can be passed on. It was carried out; ask \
+                     for less at a time: a smaller BatchSize, fewer properties or objects",
+                )),
+            }
+        }
+        // Not the breaker's business: whoever faces the internet writes no such record, and the
+        // next asynchronous call finds the same.
+        Judgement::NotReady { reason, .. } => {
+            warn!(backend = %name, reason, "a request could not be passed on");
+            Err(not_ready())
+        }
+        Judgement::TokenExpired => Err(not_ready()),
+        Judgement::Refused { message, code } => Err(match code {
+            Some(code) => Fault::client(message.clone()).because(code, &message),
+            None => Fault::client(message),
+        }),
+        Judgement::Unknown(reason) => {
+            warn!(backend = %name, reason, at = %now, "nobody knows what became of a request");
+            Err(Fault::server(
+                2,
+                format!(
+                    "No answer of the backend says what became of the request: {reason}. It may have \
+                     been carried out: look before you send it again"
+                ),
+            ))
+        }
+    })
+}
+
+fn not_ready() -> Fault {
+    Fault::server(
+        13,
+        "The backend is not ready. The request was not carried out; send it later, or with \
+         RequestType Asynchronous, then it waits until the backend is ready",
+    )
+}

@@ -1,0 +1,214 @@
+//! Requests to the backends that calls are forwarded to: guarded like callbacks, with connections that
+//! are kept for as long as they are certain to be good.
+//!
+//! What a request came to is told in three kinds, since everything depends on it: it certainly never
+//! reached the backend, it was answered, or nobody knows.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use calls::BackendName;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::outbound::callback::guarded_connector_within;
+
+/// Largest answer that is read: a function itself answers with at most 6 MB.
+pub const ANSWER_BYTES_MAX: usize = 6_000_000;
+
+/// Longest wait for a connection. Without one nothing was sent, which must be told apart from an
+/// answer that does not come.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// A connection that has not been used for so long is not used again: the backend may have closed it,
+/// and while an environment is frozen nobody hears of that.
+const IDLE_MAX: SignedDuration = SignedDuration::from_secs(4);
+
+/// One request. It holds credentials, and is never shown.
+pub struct ForwardPost<'a> {
+    pub url: &'a str,
+    pub content_type: &'a str,
+    pub soap_action: Option<&'a str>,
+    pub body: String,
+    pub timeout: Duration,
+}
+
+/// What a request came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    Answered {
+        status: u16,
+        retry_after_s: Option<u32>,
+        body: Vec<u8>,
+    },
+    /// It certainly never reached anybody.
+    NotSent(&'static str),
+    /// It may have arrived, and no whole answer came.
+    NoAnswer(&'static str),
+}
+
+/// A backend's access token, as an environment knows it.
+#[derive(Clone)]
+pub struct KnownToken {
+    pub token: String,
+    /// When it is to be renewed.
+    pub until: Timestamp,
+}
+
+/// The tokens of all backends: whoever fetches one holds the lock, so that others wait for it.
+pub type BackendTokens = Arc<tokio::sync::Mutex<HashMap<BackendName, KnownToken>>>;
+
+/// What backends are spoken to with. Clones share its connections.
+#[derive(Clone)]
+pub struct Forwarding {
+    connections: Connections,
+}
+
+#[derive(Clone)]
+enum Connections {
+    /// Somebody else's, as in the local cloud.
+    Given(SharedHttpConnector),
+    Own {
+        allow_private: bool,
+        kept: Arc<Mutex<Option<Kept>>>,
+    },
+}
+
+struct Kept {
+    connector: SharedHttpConnector,
+    used_at: Timestamp,
+}
+
+impl Forwarding {
+    pub(crate) fn through(connector: SharedHttpConnector) -> Self {
+        Self {
+            connections: Connections::Given(connector),
+        }
+    }
+
+    /// With connections of its own, to public addresses only unless it is told otherwise.
+    pub fn guarded(allow_private: bool) -> Self {
+        Self {
+            connections: Connections::Own {
+                allow_private,
+                kept: Arc::default(),
+            },
+        }
+    }
+
+    fn connector(&self, now: Timestamp) -> SharedHttpConnector {
+        match &self.connections {
+            Connections::Given(connector) => connector.clone(),
+            Connections::Own {
+                allow_private,
+                kept,
+            } => {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_fresh = |kept: &Kept| now.duration_since(kept.used_at).abs() < IDLE_MAX;
+                let connector = match kept.take().filter(is_fresh) {
+                    Some(kept) => kept.connector,
+                    None => {
+                        let settings = HttpConnectorSettings::builder();
+                        let settings = settings.connect_timeout(CONNECT_MAX).build();
+                        guarded_connector_within(*allow_private, settings)
+                    }
+                };
+                *kept = Some(Kept {
+                    connector: connector.clone(),
+                    used_at: now,
+                });
+                connector
+            }
+        }
+    }
+
+    /// Sends one request, once.
+    pub async fn post(&self, post: ForwardPost<'_>, now: Timestamp) -> Posted {
+        let timeout = post.timeout;
+        let Some(request) = request_of(post) else {
+            return Posted::NotSent("no request can be made of its address");
+        };
+        let connector = self.connector(now);
+        let exchange = async {
+            match connector.call(request).await {
+                Ok(answer) => read(answer).await,
+                Err(error) if was_not_sent(&error) => Posted::NotSent("no connection"),
+                Err(error) if error.is_timeout() => Posted::NoAnswer("no answer in time"),
+                Err(_) => Posted::NoAnswer("the connection broke"),
+            }
+        };
+        match tokio::time::timeout(timeout, exchange).await {
+            Ok(posted) => posted,
+            Err(_) => Posted::NoAnswer("no answer in time"),
+        }
+    }
+}
+
+fn request_of(post: ForwardPost<'_>) -> Option<HttpRequest> {
+    let length = post.body.len();
+    let mut request = HttpRequest::new(SdkBody::from(post.body));
+    request.set_method("POST").ok()?;
+    request.set_uri(post.url).ok()?;
+    let headers = request.headers_mut();
+    headers.insert("content-type", post.content_type.to_owned());
+    headers.insert("content-length", length.to_string());
+    headers.insert("accept-encoding", "identity");
+    headers.insert("user-agent", "Aftercall");
+    if let Some(action) = post.soap_action {
+        headers.insert("soapaction", format!("\"{action}\""));
+    }
+    Some(request)
+}
+
+async fn read(answer: HttpResponse) -> Posted {
+    let status = answer.status().as_u16();
+    let retry_after_s = answer.headers().get("retry-after");
+    let retry_after_s = retry_after_s.and_then(|after| after.trim().parse().ok());
+    let mut stream = ByteStream::new(answer.into_body());
+    let mut body = Vec::new();
+    loop {
+        match stream.next().await {
+            None => break,
+            Some(Ok(bytes)) if body.len() + bytes.len() > ANSWER_BYTES_MAX => {
+                return Posted::NoAnswer("the answer is too large");
+            }
+            Some(Ok(bytes)) => body.extend_from_slice(&bytes),
+            Some(Err(_)) => return Posted::NoAnswer("the answer broke off"),
+        }
+    }
+    Posted::Answered {
+        status,
+        retry_after_s,
+        body,
+    }
+}
+
+/// Whether there never was a connection.
+fn was_not_sent(error: &ConnectorError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>()
+            && error.is_connect()
+        {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::ConnectionRefused
+        {
+            return true;
+        }
+        if error.is::<ResolveDnsError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
