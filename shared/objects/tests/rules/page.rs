@@ -27,7 +27,7 @@ fn is_retrieved(name: &str) -> bool {
     let of_one = format!("{name}[x]");
     let overlay = Overlay::new(&AccountId("acme".to_owned()));
     let has_source = |name: &str| !matches!(retrieve_from(&overlay, name), Ok(Err(_)));
-    found.call_record().is_some() || has_source(name) || has_source(&of_one)
+    found.call_view().is_some() || has_source(name) || has_source(&of_one)
 }
 
 /// What is wrong with a row, of one of the types that it stands for.
