@@ -130,7 +130,7 @@ pub async fn continued(
     let body = soap::read_canonical(&kept.request).map_err(|_| unreadable())?;
     match soap::take_operation(body, None, None) {
         Ok(Operation::Retrieve(request)) => Ok(Some((request, kept.request, kept.cursor))),
-        Ok(Operation::Query(query)) => Ok(Some((query.as_retrieve(), kept.request, kept.cursor))),
+        Ok(Operation::Query(query)) => Ok(Some((query.into_retrieve(), kept.request, kept.cursor))),
         Ok(_) | Err(_) => Err(unreadable()),
     }
 }

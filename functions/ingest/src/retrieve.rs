@@ -35,7 +35,7 @@ pub async fn query(
     canonical: &str,
 ) -> Result<String, Error> {
     let request_id = cloud.random.request_id();
-    let wanted = request.as_retrieve();
+    let wanted = request.into_retrieve();
     let (status, results) = page_of(cloud, caller, wanted, canonical, &request_id).await?;
     Ok(soap::write_queried(&status, &request_id.0, &results))
 }

@@ -24,7 +24,7 @@ pub struct QueryRequest {
 
 impl QueryRequest {
     /// The Retrieve that asks for the same.
-    pub fn as_retrieve(self) -> RetrieveRequest {
+    pub fn into_retrieve(self) -> RetrieveRequest {
         RetrieveRequest {
             object_type: self.object_type,
             properties: self.properties,

@@ -110,10 +110,8 @@ impl Cloud {
         let thousandths = record.rate.map_or(SANDBOX_THOUSANDTHS, |(rate, _)| rate);
         if let Some(rate) = Rate::of_thousandths(thousandths) {
             let emptied = record.bucket.empty_until(rate, until);
-            match Committed::of(self.put_bucket(&key, record, emptied).await)? {
-                // Whoever was first is at the same rate, and will be told the same.
-                Committed::Written(()) | Committed::Conflict => {}
-            }
+            // Whoever was first is at the same rate, and will be told the same.
+            let _whoever = Committed::of(self.put_bucket(&key, record, emptied).await)?;
         }
         Ok(until)
     }

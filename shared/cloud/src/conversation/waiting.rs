@@ -92,10 +92,9 @@ impl Cloud {
             return Ok(());
         }
         let conversation = keeping.conversation.clone();
-        match Committed::of(self.commit_header(&keeping, conversation, now).await)? {
-            // Whoever was first is looked at again.
-            Committed::Written(_) | Committed::Conflict => Ok(()),
-        }
+        // Whoever was first is looked at again.
+        let _whoever = Committed::of(self.commit_header(&keeping, conversation, now).await)?;
+        Ok(())
     }
 
     /// Before the end of a call is committed whose record does not expire.
