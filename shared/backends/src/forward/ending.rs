@@ -30,7 +30,7 @@ impl Ends<'_> {
         let failed: Vec<&ObjectResult> = results.iter().filter(|result| !result.ok).collect();
         let overall_status = match OverallStatus::of(results.len(), failed.len()) {
             OverallStatus::Ok => last,
-            of_results => of_results,
+            of_results @ (OverallStatus::HasErrors | OverallStatus::Error) => of_results,
         };
         let outcome = Outcome {
             how: Ended::CarriedOut,

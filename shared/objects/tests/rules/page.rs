@@ -119,7 +119,9 @@ fn what_would_act_is_refused_at_the_door_by_name() {
             .typed(name)
             .with(soap::Element::of("CustomerKey", "a"));
         let options = calls::Options::default();
-        let check = |method, action| objects::check(method, action, &options, &[object.clone()]);
+        let check = |method, action| {
+            objects::check(method, action, &options, std::slice::from_ref(&object))
+        };
         assert!(check(Method::Create, None).is_ok(), "{name} is kept");
         let refusal = check(Method::Perform, Some("start")).expect_err("refused");
         assert!(refusal.to_string().contains(name), "{refusal}");
