@@ -23,7 +23,7 @@ use tracing::info;
 use crate::call::{self, Turn};
 use crate::memory::Budget;
 use crate::reply::Replies;
-use crate::slice::{Slice, lane_of};
+use crate::slice::Slice;
 
 /// How often we look again because others were at the same records.
 const CONFLICTS_MAX: u32 = 40;
@@ -113,7 +113,7 @@ pub(crate) async fn run(
             && let Some(header) = &in_hand
             && !matches!(header.conversation.phase, Phase::Ended(_))
         {
-            send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
+            send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
             return Ok(Ran::Stopped(Disposition::Nothing));
         }
     }
@@ -193,13 +193,13 @@ async fn run_next(
             Ok(RunStep::Stopped(Disposition::Nothing))
         }
         Turn::Now if slice.is_too_short_for(&header.conversation, &call) => {
-            send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
+            send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
             Ok(RunStep::Stopped(Disposition::Nothing))
         }
         Turn::Now => {
             let bytes = body.unpacked_bytes();
             let Some(_room) = run.budget.room_for(cloud, bytes, slice.deadline).await else {
-                send_next_wake_up(cloud, header, lane_of(&header.conversation)).await?;
+                send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
                 return Ok(RunStep::Stopped(Disposition::Nothing));
             };
             // Boxed, so that a run takes no more of the stack than it must: it is polled within its
@@ -244,7 +244,7 @@ async fn carry_out(
                 Forwarded::Held => Ok(RunStep::Stopped(Disposition::Nothing)),
                 Forwarded::NotBefore(at) => wait(cloud, header, at, cloud.now()).await,
                 Forwarded::OutOfTime(header) => {
-                    send_next_wake_up(cloud, &header, lane_of(&header.conversation)).await?;
+                    send_next_wake_up(cloud, &header, RunLane::long(&header.conversation)).await?;
                     Ok(RunStep::Stopped(Disposition::Nothing))
                 }
                 Forwarded::Committed(next, owed) => Ok(RunStep::On(next, owed)),

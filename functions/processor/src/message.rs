@@ -83,7 +83,8 @@ impl Batch<'_> {
         }
         // A bug in one call does not take the others down. No task of its own: all that an
         // invocation does must end with it.
-        let slice = Slice::of(&message.wake.lane, cloud.now(), self.deadline);
+        let has_waited = message.delivery.handed_back > 0;
+        let slice = Slice::of(&message.wake.lane, has_waited, cloud.now(), self.deadline);
         let running = wake_up::carry_on(cloud, key, slice, self.outbox.clone(), &self.budget);
         match AssertUnwindSafe(Box::pin(running)).catch_unwind().await {
             Ok(Ok(Disposition::Nothing)) => None,

@@ -14,23 +14,26 @@ const LONG_SLICE: SignedDuration = SignedDuration::from_secs(15);
 /// A call of more objects takes long: that are three transactions or more.
 const MANY_OBJECTS: u32 = 200;
 
-/// A conversation of more calls takes long. One of so many is carried out within half a second.
-const MANY_CALLS: u32 = 20;
-
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slice {
     /// When the invocation has to be done, replies included.
     pub(crate) deadline: Timestamp,
     /// When the run leaves its place to others.
     pub(crate) ends: Timestamp,
-    /// Whether its place is one for what takes long.
+    /// Whether it does not go to a lane before it begins: it is in one, or has been.
     is_long: bool,
 }
 
 impl Slice {
-    pub(crate) fn of(lane: &RunLane, now: Timestamp, deadline: Timestamp) -> Self {
+    /// `has_waited`: it has left its lane to wait. Sent there again, it would be taken for a repeat.
+    pub(crate) fn of(
+        lane: &RunLane,
+        has_waited: bool,
+        now: Timestamp,
+        deadline: Timestamp,
+    ) -> Self {
         let (is_long, slice) = match lane {
-            RunLane::Own => (false, SLICE),
+            RunLane::Own => (has_waited, SLICE),
             RunLane::Long { .. } => (true, LONG_SLICE),
         };
         Self {
@@ -43,18 +46,7 @@ impl Slice {
     /// Whether a call waits in a lane until it is carried out, and what is behind it in its
     /// conversation. What stands in its account's queue has one place for all of it.
     pub(crate) fn is_too_short_for(self, conversation: &Conversation, call: &Call) -> bool {
-        let takes_long =
-            call.objects > MANY_OBJECTS || conversation.calls_in_conversation.get() > MANY_CALLS;
+        let takes_long = call.objects > MANY_OBJECTS || RunLane::of(conversation) != RunLane::Own;
         takes_long && !self.is_long && conversation.queue().is_none()
-    }
-}
-
-/// Where a run goes on that has come to the end of its slice.
-pub(crate) fn lane_of(conversation: &Conversation) -> RunLane {
-    match conversation.queue() {
-        Some(_) => RunLane::Own,
-        None => RunLane::Long {
-            account: conversation.account.clone(),
-        },
     }
 }

@@ -5,8 +5,11 @@
 //! An account has as many lanes of a queue as make up its share, a quarter of the queue's places, and
 //! one at least: so nobody has to count, and where there are two places, the other one stays free.
 
-use calls::{AccountId, ConversationKey, QueuePriority, hash_parts, hex};
+use calls::{AccountId, Conversation, ConversationKey, QueuePriority, hash_parts, hex};
 use serde::{Deserialize, Serialize};
+
+/// A conversation of more calls takes long. One of so many is carried out within half a second.
+const MANY_CALLS: u32 = 20;
 
 /// Invocations that may run side by side for each queue, as the template says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,24 @@ pub enum RunLane {
 }
 
 impl RunLane {
+    /// Where a conversation waits from the start.
+    pub fn of(conversation: &Conversation) -> Self {
+        match conversation.calls_in_conversation.get() > MANY_CALLS {
+            true => Self::long(conversation),
+            false => Self::Own,
+        }
+    }
+
+    /// Where one waits that takes long. What stands in its account's queue has one place for all of it.
+    pub fn long(conversation: &Conversation) -> Self {
+        match conversation.queue() {
+            Some(_) => Self::Own,
+            None => Self::Long {
+                account: conversation.account.clone(),
+            },
+        }
+    }
+
     pub(crate) fn is_own(&self) -> bool {
         *self == Self::Own
     }

@@ -43,6 +43,7 @@ pub(crate) struct Before {
     priority: QueuePriority,
     only: EmbeddedCall,
     queue: Option<ConversationKey>,
+    lane: RunLane,
     calls_kept: u32,
     opened_at: Timestamp,
 }
@@ -54,6 +55,7 @@ impl Before {
             priority: header.conversation.priority,
             only: header.only.clone(),
             queue: header.conversation.queue(),
+            lane: RunLane::of(&header.conversation),
             calls_kept: header.calls_kept,
             opened_at: header.opened_at,
         }
@@ -66,6 +68,7 @@ impl Before {
             priority: QueuePriority::default(),
             only,
             queue: None,
+            lane: RunLane::Own,
             calls_kept: 0,
             opened_at: now,
         }
@@ -127,11 +130,13 @@ impl Cloud {
         let mut version = seen.version;
         let mut priority = seen.priority;
         let mut queue = seen.queue;
+        let mut lane = seen.lane;
         if let Some(conversation) = step.conversation {
             let over = (version > 0).then_some(version);
             version += 1;
             priority = conversation.priority;
             queue = conversation.queue();
+            lane = RunLane::of(&conversation);
             let mut only = seen.only;
             if step.actions.contains(&Action::Reply) {
                 only.release_reply();
@@ -161,12 +166,16 @@ impl Cloud {
                 conversation: key.clone(),
                 step: version,
                 queue: queue.clone(),
-                lane: RunLane::Own,
+                lane: lane.clone(),
             };
             let settled = match (actions, &queue) {
                 (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,
                 (Action::WakeUp, None) => self.queues.wake(priority, &wake).await,
-                (Action::WakeUpAt(at), _) => self.wake_at(at, priority, &wake, now).await,
+                (Action::WakeUpAt(at), _) => {
+                    let lane = RunLane::Own;
+                    let wake = WakeUp { lane, ..wake };
+                    self.wake_at(at, priority, &wake, now).await
+                }
                 (Action::Reply, _) => {
                     let wake = ReplyWakeUp::embedded(key, version);
                     self.queues.send_reply_wake_ups_in_order(&[wake]).await
