@@ -136,12 +136,35 @@ pub fn write_extracted(results: &[RequestResult], request_id: &str) -> String {
         write_status(&mut writer, result, at);
         writer.leaf_if("RequestID", result.request_id.as_deref());
         if let Some(request) = &result.object {
-            payload::write_element(&mut writer, request, "Request");
+            payload::write_element(&mut writer, &as_declared(request), "Request");
         }
         writer.close("Results");
     }
     writer.close("ExtractResponseMsg");
     writer.finish()
+}
+
+/// A request for an extract with the children that its type declares, in its order, and with those
+/// that it requires: what is given back is valid even where what came was not.
+fn as_declared(request: &Element) -> Element {
+    const CHILDREN: [&str; 6] = [
+        "Client",
+        "ID",
+        "Options",
+        "Parameters",
+        "Description",
+        "Definition",
+    ];
+    const REQUIRED: [&str; 2] = ["ID", "Options"];
+    let mut declared = Element::new("Request");
+    for name in CHILDREN {
+        match request.child(name) {
+            Some(child) => declared.children.push(child.clone()),
+            None if REQUIRED.contains(&name) => declared.children.push(Element::new(name)),
+            None => {}
+        }
+    }
+    declared
 }
 
 /// The answer to an Execute: a result per request.

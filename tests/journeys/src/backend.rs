@@ -17,6 +17,9 @@ pub const BACKEND: &str = "https://backend.example.com/Service.asmx";
 pub const BACKEND_USER: &str = "integration";
 pub const BACKEND_PASSWORD: &str = "s3cret-of-the-backend";
 
+/// Begins an element of its results that no WSDL of ours declares.
+pub const UNHEARD: &str = "<Unheard>";
+
 /// What it does with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Does {
@@ -160,7 +163,7 @@ fn results(received: &Received, status: &str, objects: usize) -> String {
         };
         format!(
             "<Results><StatusCode>{status}</StatusCode><StatusMessage>Said of {key}</StatusMessage>\
-             <OrdinalID>{ordinal}</OrdinalID>{code}<NewID>4711</NewID><Unheard>of {key}</Unheard>\
+             <OrdinalID>{ordinal}</OrdinalID>{code}<NewID>4711</NewID>{UNHEARD}of {key}</Unheard>\
              </Results>"
         )
     };

@@ -8,10 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ingest::Response;
 use sha2::{Digest, Sha256};
 
-/// Puts the answer aside, if it is of SOAP and there is none like it yet.
+use crate::backend::UNHEARD;
+
+/// Puts the answer aside, if it is of SOAP and there is none like it yet. What a backend answered with
+/// an element of its own goes on as it came, so that it is not to be held against our WSDL.
 pub fn keep(answer: &Response) {
     let is_soap = answer.body.contains("<soap:Envelope");
-    let Some(folder) = folder().filter(|_| is_soap) else {
+    let is_a_backends = answer.body.contains(UNHEARD);
+    let Some(folder) = folder().filter(|_| is_soap && !is_a_backends) else {
         return;
     };
     let file = folder.join(format!("{}.xml", shape(&answer.body)));
