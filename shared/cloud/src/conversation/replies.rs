@@ -21,6 +21,11 @@ use crate::records::reply_record::{ReplyLocation, ReplyRecord, reply_key};
 /// Step of a wake-up for a reply that somebody else may hold: no record has this version.
 const NOT_HANDED_ON: u64 = 0;
 
+/// The same, another one for each version: a queue would drop a wake-up like one before it.
+const fn not_handed_on(version: u64) -> u64 {
+    u64::MAX - version
+}
+
 /// Records that are looked through in one request for what a run has left behind, and how often: a
 /// run that died had told all but its last calls.
 const LEFT_PAGE: i32 = 100;
@@ -237,9 +242,13 @@ impl Cloud {
                 return Ok(());
             }
             let next = record.next(record.reply.clone().released(), now + LOOK_AGAIN_LATER);
-            self.queues
-                .send_reply_wake_ups_in_order(&[next.wake()])
-                .await?;
+            // Whoever claims it meanwhile has the next version, too, and must not be taken for one who
+            // has handed it on.
+            let wake = ReplyWakeUp {
+                step: not_handed_on(next.version),
+                ..next.wake()
+            };
+            self.queues.send_reply_wake_ups_in_order(&[wake]).await?;
             let item = next.to_item(self.reply_expires(now));
             return self.calls.put_over(item, Some(record.version)).await;
         }
