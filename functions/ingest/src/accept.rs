@@ -84,7 +84,8 @@ pub async fn accept(
     })
 }
 
-/// Takes in a call that the server makes of a request of its caller.
+/// Takes in a call that the server makes of a request of its caller, and carries out itself whatever
+/// backend the account has.
 pub async fn take_in(
     cloud: &Cloud,
     caller: &Caller,
@@ -92,7 +93,7 @@ pub async fn take_in(
     kept: &CanonicalPayload,
     own: &OwnHosts,
 ) -> Result<Accepted, Error> {
-    let call = match check(cloud, caller, request, kept, own) {
+    let call = match check(cloud, caller, request, kept, own, None) {
         Ok(call) => call,
         Err(refusal) => return Ok(Accepted::Refused(refusal)),
     };

@@ -64,19 +64,27 @@ async fn start(
     Ok(echoed(result))
 }
 
+/// Whether it is of the results of calls, which lie here whatever backend the account has.
+pub fn is_ours(extract: &Extract) -> bool {
+    let known = [ASYNC_RESULTS, ASYNC_RESULTS_ID];
+    let named = named(extract);
+    known.iter().any(|known| known.eq_ignore_ascii_case(named))
+}
+
+/// What it says it is of: its ID, or the name of its description.
+fn named(extract: &Extract) -> &str {
+    match extract.id.as_str() {
+        "" => extract.name.as_deref().unwrap_or_default(),
+        id => id,
+    }
+}
+
 /// What can be said against it before it is taken in.
 fn check(cloud: &Cloud, caller: &Caller, extract: &Extract) -> Result<(), String> {
-    let names = [
-        extract.id.as_str(),
-        extract.name.as_deref().unwrap_or_default(),
-    ];
-    let named = names.into_iter().find(|name| !name.is_empty());
-    let named = named.unwrap_or_default();
-    let known = [ASYNC_RESULTS, ASYNC_RESULTS_ID];
-    if !known.iter().any(|known| known.eq_ignore_ascii_case(named)) {
+    if !is_ours(extract) {
         return Err(format!(
             "The extract '{}' is not supported, only {ASYNC_RESULTS} (ID {ASYNC_RESULTS_ID})",
-            soap::echo(named)
+            soap::echo(named(extract))
         ));
     }
     let client = extract.client.as_ref();

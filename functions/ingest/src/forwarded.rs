@@ -7,6 +7,7 @@ use soap::{CallRequest, ClientContext, Element, Fault, Operation};
 use crate::accept::CanonicalPayload;
 use crate::answer::{self, Answer};
 use crate::caller::Caller;
+use crate::extract;
 use crate::page;
 
 /// Where the calls of a caller's account are forwarded to. The account is remembered for some minutes.
@@ -56,9 +57,11 @@ pub fn is_ours(operation: &Operation) -> bool {
             let own = |object: &Element| object.type_name.as_deref().is_some_and(is_own);
             !call.objects.is_empty() && call.objects.iter().all(own)
         }
+        Operation::Extract(wanted) => {
+            !wanted.extracts.is_empty() && wanted.extracts.iter().all(extract::is_ours)
+        }
         Operation::Describe(_)
         | Operation::VersionInfo { .. }
-        | Operation::Extract(_)
         | Operation::Execute(_)
         | Operation::Schedule(_)
         | Operation::Configure(_) => false,

@@ -137,7 +137,7 @@ async fn carry_through(
             carry_out_call(cloud, request, &caller, call, kept, warnings, backend).await?
         }
         (_, Some(backend)) => forwarded::pass_through(cloud, &backend, name, &kept).await?,
-        (operation, None) => operate(cloud, &caller, operation, &kept, warnings).await?,
+        (operation, None) => operate(cloud, request, &caller, operation, &kept, warnings).await?,
     };
     Ok((name, answer))
 }
@@ -201,6 +201,7 @@ async fn carry_out_call(
 
 async fn operate(
     cloud: &Cloud,
+    request: &Request,
     caller: &Caller,
     operation: Operation,
     kept: &accept::CanonicalPayload,

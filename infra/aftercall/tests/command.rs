@@ -249,9 +249,8 @@ fn a_secret_on_the_command_line_is_for_local_servers_only() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_are_listed_by_account_and_day_and_shown_with_what_became_of_them() {
-    let server = Server::start().await;
+/// One that fails its conversation, the one behind it, one whose second part is missing, and one alone.
+async fn take_in_four_calls(server: &Server) {
     let send = async |conversation: &str, sequence: u32, method: &str, key: &str| {
         let options = match conversation {
             "" => String::new(),
@@ -281,6 +280,12 @@ async fn calls_are_listed_by_account_and_day_and_shown_with_what_became_of_them(
         assert!(left > 0, "they are carried out");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_listed_by_account_and_day_and_shown_with_what_became_of_them() {
+    let server = Server::start().await;
+    take_in_four_calls(&server).await;
     let names = |list: &Value| -> Vec<String> {
         let list = list.as_array().into_iter().flatten();
         list.map(|it| it["conversation"].as_str().unwrap_or("-").to_owned())

@@ -616,7 +616,7 @@ fn what_was_begun_at_a_backend_stays_begun_until_somebody_says_what_became_of_it
     assert_eq!(in_progress(&looked), Some(begun));
     assert_eq!(in_progress(&sent.clone().chunk_done(50)), None);
 
-    let name = crate::BackendName::parse("mc").expect("a name");
+    let name = BackendName::parse("mc").expect("a name");
     let held = sent.hold(&name, at(9));
     assert_eq!(in_progress(&held), None, "it certainly did not happen");
     assert_eq!((held.due, &held.waits_for), (Due::Held(at(0)), &Some(name)));

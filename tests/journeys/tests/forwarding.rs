@@ -3,7 +3,7 @@
 
 use journeys::backend::{BACKEND_PASSWORD, BACKEND_USER, Backend, Does, settings};
 use journeys::story::ADDRESS;
-use journeys::{Story, a_caller, call, hours, look_for, minutes, part, seconds, subscriber};
+use journeys::{Story, a_caller, call, hours, look_for, minutes, part, subscriber};
 use local::faults::InjectedFault;
 
 async fn a_forwarding_caller() -> (Story, Backend) {

@@ -162,10 +162,10 @@ async fn the_local_page_shows_what_was_not_read_of_calls_for_later_and_for_now_a
         "<h2>Not read</h2>",
         "<td>Create<td>",
         "<td>Retrieve<td>",
-        "<td>Element 'ScheduleTime' of Options is not read. Is ScheduledTime meant?",
-        "<td>Element 'ConversationId' of Options is not read. Is ConversationID meant?",
+        "<td>Element &#39;ScheduleTime&#39; of Options is not read. Is ScheduledTime meant?",
+        "<td>Element &#39;ConversationId&#39; of Options is not read. Is ConversationID meant?",
         "<td>QueuePriority is not read in a synchronous call. It counts with RequestType Asynchronous",
-        "<td>Element 'IncludeObjects' of Options is not read",
+        "<td>Element &#39;IncludeObjects&#39; of Options is not read",
     ] {
         assert!(page.contains(shown), "{shown}: {page}");
     }

@@ -30,7 +30,7 @@ impl Ends<'_> {
         let failed: Vec<&ObjectResult> = results.iter().filter(|result| !result.ok).collect();
         let overall_status = match OverallStatus::of(results.len(), failed.len()) {
             OverallStatus::Ok => last,
-            of_results => of_results,
+            of_results @ (OverallStatus::HasErrors | OverallStatus::Error) => of_results,
         };
         let outcome = Outcome {
             how: Ended::CarriedOut,
@@ -124,7 +124,7 @@ impl Ends<'_> {
 pub(super) fn whole(units: Vec<UnitResult>) -> Vec<ObjectResult> {
     let whole = units.into_iter().filter_map(|unit| match unit {
         UnitResult::Whole(result) => Some(*result),
-        UnitResult::Sends(_) => None,
+        UnitResult::Sends(_) | UnitResult::Progress(_) => None,
     });
     whole.collect()
 }

@@ -164,10 +164,11 @@ fn upload_error<E>(operation: &'static str, error: SdkError<E>) -> UploadError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    match &error {
-        SdkError::ServiceError(refused) if refused.err().code() == Some("NoSuchUpload") => {
-            UploadError::Gone
-        }
+    match error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+    {
+        Some("NoSuchUpload") => UploadError::Gone,
         _ => UploadError::Cloud(out_of_reach(operation, error)),
     }
 }

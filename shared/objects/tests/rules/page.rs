@@ -27,7 +27,7 @@ fn is_retrieved(name: &str) -> bool {
     let of_one = format!("{name}[x]");
     let overlay = Overlay::new(&AccountId("acme".to_owned()));
     let has_source = |name: &str| !matches!(retrieve_from(&overlay, name), Ok(Err(_)));
-    found.call_record().is_some() || has_source(name) || has_source(&of_one)
+    found.call_view().is_some() || has_source(name) || has_source(&of_one)
 }
 
 /// What is wrong with a row, of one of the types that it stands for.
@@ -119,7 +119,9 @@ fn what_would_act_is_refused_at_the_door_by_name() {
             .typed(name)
             .with(soap::Element::of("CustomerKey", "a"));
         let options = calls::Options::default();
-        let check = |method, action| objects::check(method, action, &options, &[object.clone()]);
+        let check = |method, action| {
+            objects::check(method, action, &options, std::slice::from_ref(&object))
+        };
         assert!(check(Method::Create, None).is_ok(), "{name} is kept");
         let refusal = check(Method::Perform, Some("start")).expect_err("refused");
         assert!(refusal.to_string().contains(name), "{refusal}");
