@@ -7,11 +7,13 @@
 
 import http.client
 import http.server
+import json
 import threading
 import urllib.parse
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "te", "upgrade"}
 SEND_MAIL = "/v2/email/"
+KEEPERS_CONFIGURATION_SET = "aftercall"
 
 
 class Front:
@@ -31,7 +33,7 @@ class Front:
                 if self.path.startswith(SEND_MAIL):
                     answer = send(front.emulator, self.command, self.path, headers, body)
                     if answer[0] == 200:
-                        answer = send(front.keeper, self.command, self.path, headers, body)
+                        answer = send(front.keeper, self.command, self.path, headers, at_the_keeper(body))
                 else:
                     headers = {name: value for name, value in headers.items() if name.lower() != "host"}
                     answer = send(front.emulator, self.command, self.path, {**headers, "Host": front.api_host}, body)
@@ -54,6 +56,16 @@ class Front:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def at_the_keeper(body):
+    """The same mail with the one configuration set that the local server has."""
+    if not body:
+        return body
+    mail = json.loads(body)
+    if "ConfigurationSetName" in mail:
+        mail["ConfigurationSetName"] = KEEPERS_CONFIGURATION_SET
+    return json.dumps(mail).encode()
 
 
 def send(to, method, path, headers, body):

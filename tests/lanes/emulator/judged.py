@@ -39,7 +39,14 @@ class Deployed:
         told = [it["Environment"]["Variables"] for it in self.functions.values()]
         # But for the names of the front door, which ingest is told by each request.
         hosts = {name: it["Environment"]["Variables"].pop("OWN_HOSTS", "") for name, it in self.functions.items()}
+        # And for the link in mails, which the notifier alone writes.
+        links = {name: it["Environment"]["Variables"].pop("UNSUBSCRIBE_URL", "") for name, it in self.functions.items()}
         self.must(all(it == told[0] for it in told), "all functions are told the same")
+        link = links["NotifierFunction"]
+        self.must(
+            link.startswith("https://") and ".execute-api." in link and link.endswith("/unsubscribe/"),
+            f"mails have a link to the front door, not {link!r}",
+        )
         for name, own in hosts.items():
             self.must((".execute-api." in own) != (name == "IngestFunction"), f"{name} is told OWN_HOSTS {own!r}")
         for look in (self.tables, self.queues, self.schedules, self.bucket, self.functions_themselves):
