@@ -17,6 +17,10 @@ use crate::{LocalCloud, held};
 /// Most attempts that are remembered.
 const ATTEMPTS_MAX: usize = 10_000;
 
+/// Most bytes of attempts that are remembered: the callback of a call of 32,766 objects has 15 MB, and
+/// it is kept as it went out and by its fields.
+const REMEMBERED_BYTES_MAX: usize = 128_000_000;
+
 /// One attempt at one callback.
 #[derive(Clone, Debug, Serialize)]
 pub struct PostedCallback {
@@ -40,7 +44,36 @@ pub struct PostedCallback {
 pub struct CallbackLog {
     inner: SharedHttpConnector,
     local: LocalCloud,
-    posted: Arc<Mutex<VecDeque<PostedCallback>>>,
+    posted: Arc<Mutex<PostedCallbacks>>,
+}
+
+/// The latest attempts, the last of them in any case, and how many bytes they have.
+#[derive(Debug, Default)]
+struct PostedCallbacks {
+    attempts: VecDeque<PostedCallback>,
+    bytes: usize,
+}
+
+impl PostedCallbacks {
+    fn push(&mut self, posted: PostedCallback) {
+        self.bytes += posted.bytes();
+        self.attempts.push_back(posted);
+        while self.attempts.len() > ATTEMPTS_MAX
+            || (self.bytes > REMEMBERED_BYTES_MAX && self.attempts.len() > 1)
+        {
+            let oldest = self.attempts.pop_front();
+            self.bytes -= oldest.map_or(0, |oldest| oldest.bytes());
+        }
+    }
+}
+
+impl PostedCallback {
+    /// What it holds in memory, but for a few hundred bytes.
+    fn bytes(&self) -> usize {
+        let pairs = self.headers.iter().chain(&self.fields);
+        let pairs: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+        self.url.len() + self.body.len() + pairs
+    }
 }
 
 impl CallbackLog {
@@ -57,15 +90,11 @@ impl CallbackLog {
     }
 
     pub fn posted(&self) -> Vec<PostedCallback> {
-        held(&self.posted).iter().cloned().collect()
+        held(&self.posted).attempts.iter().cloned().collect()
     }
 
     fn remember(&self, posted: PostedCallback) {
-        let mut all = held(&self.posted);
-        if all.len() >= ATTEMPTS_MAX {
-            all.pop_front();
-        }
-        all.push_back(posted);
+        held(&self.posted).push(posted);
     }
 }
 
@@ -170,7 +199,55 @@ fn in_full(error: &ConnectorError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{ATTEMPTS_MAX, PostedCallback, PostedCallbacks, REMEMBERED_BYTES_MAX, shown};
+
+    fn posted(body: &str) -> PostedCallback {
+        PostedCallback {
+            url: "http://127.0.0.1:1/".to_owned(),
+            method: "POST".to_owned(),
+            headers: [("a".to_owned(), "b".to_owned())].into(),
+            fields: [("ResultDetailXML".to_owned(), body.to_owned())].into(),
+            body: body.to_owned(),
+            status: None,
+            cause: None,
+            at: String::new(),
+            took_ms: 0,
+        }
+    }
+
+    #[test]
+    fn the_latest_callbacks_are_remembered_within_so_many_bytes() {
+        let mut callbacks = PostedCallbacks::default();
+        let large = "x".repeat(15_500_000);
+        for number in 0..40 {
+            let mut one = posted(&large);
+            one.at = number.to_string();
+            callbacks.push(one);
+        }
+        assert_eq!(callbacks.attempts.len(), REMEMBERED_BYTES_MAX / 31_000_000);
+        let latest = callbacks.attempts.back().map(|one| one.at.as_str());
+        assert_eq!(latest, Some("39"));
+        assert!(callbacks.bytes <= REMEMBERED_BYTES_MAX);
+
+        for _ in 0..ATTEMPTS_MAX + 5 {
+            callbacks.push(posted("small"));
+        }
+        assert_eq!(callbacks.attempts.len(), ATTEMPTS_MAX);
+        let counted: usize = callbacks.attempts.iter().map(PostedCallback::bytes).sum();
+        assert_eq!(
+            callbacks.bytes, counted,
+            "what is let go is no longer counted"
+        );
+    }
+
+    #[test]
+    fn one_that_is_larger_than_all_that_may_be_is_remembered_alone() {
+        let mut callbacks = PostedCallbacks::default();
+        callbacks.push(posted("small"));
+        callbacks.push(posted(&"x".repeat(REMEMBERED_BYTES_MAX)));
+        assert_eq!(callbacks.attempts.len(), 1);
+        assert!(callbacks.bytes > REMEMBERED_BYTES_MAX);
+    }
 
     #[test]
     fn credentials_are_not_shown_but_that_there_are_some_is() {
