@@ -1,6 +1,8 @@
 //! The clients of AWS, and everything that knows a wire format of theirs: tables with all condition
 //! expressions, queues, schedules, large bodies, mail, encrypted passwords.
 
+use aws_smithy_runtime_api::client::auth::AuthSchemeId;
+
 pub(crate) mod clients;
 pub(crate) mod encrypted_password;
 pub mod files;
@@ -16,3 +18,7 @@ pub mod schedules;
 pub mod stack;
 pub mod table;
 pub(crate) mod trust;
+
+/// The SDK's name for requests without signatures, which a configuration may prefer to signed ones
+/// where no request leaves the process.
+pub const UNSIGNED: AuthSchemeId = AuthSchemeId::new("noAuth");

@@ -27,6 +27,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::endpoint::Endpoint;
 use aws_types::SdkConfig;
 
+use crate::aws::UNSIGNED;
+
 const USER_AGENT: &str = "user-agent";
 
 pub(crate) fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
@@ -36,6 +38,9 @@ pub(crate) fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     builder.set_endpoint_resolver(Some(one_endpoint(default.into_shared_resolver())));
     if bounds_attempts(config) {
         builder.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
+    }
+    if is_unsigned(config) {
+        builder.set_allow_no_auth();
     }
     aws_sdk_dynamodb::Client::from_conf(builder.build())
 }
@@ -48,6 +53,9 @@ pub(crate) fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
     if bounds_attempts(config) {
         builder.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
     }
+    if is_unsigned(config) {
+        builder.set_allow_no_auth();
+    }
     aws_sdk_sqs::Client::from_conf(builder.build())
 }
 
@@ -57,6 +65,13 @@ pub(crate) fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
 fn bounds_attempts(config: &SdkConfig) -> bool {
     let timeouts = config.timeout_config();
     timeouts.is_some_and(|timeouts| timeouts.operation_attempt_timeout().is_some())
+}
+
+/// Whether the configuration would rather have requests without signatures: the local cloud's, whose
+/// requests leave no process. The SDK knows that way of authentication only where it is told of it.
+fn is_unsigned(config: &SdkConfig) -> bool {
+    let preference = config.auth_scheme_preference().cloned();
+    preference.is_some_and(|preferred| preferred.into_iter().any(|it| it == UNSIGNED))
 }
 
 /// The endpoint that the SDK's own rules find, asked once. The SDK remembers one answer as well, but

@@ -155,3 +155,20 @@ async fn who_never_answers_is_given_up_and_asked_again() {
     let waiting = start.elapsed() - 3 * ATTEMPT_MAX;
     assert!(waiting < Duration::from_secs(4), "{waiting:?} between them");
 }
+
+#[tokio::test]
+async fn requests_are_signed_unless_the_configuration_prefers_them_unsigned() {
+    let recorder = Recorder::answering();
+    let signed = recorder.config("us-east-1", &[]);
+    let unsigned = signed
+        .to_builder()
+        .auth_scheme_preference([UNSIGNED])
+        .build();
+    for config in [signed, unsigned] {
+        look_up(&dynamodb(&config), "calls").await;
+        count(&sqs(&config)).await.expect("answered");
+    }
+    let signatures = recorder.headers("authorization");
+    let signatures: Vec<usize> = signatures.iter().map(Vec::len).collect();
+    assert_eq!(signatures, [1, 1, 0, 0]);
+}
