@@ -15,7 +15,7 @@ pub const RESULTS_MAX: usize = 2_500;
 pub const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
 
 /// A page, or Marketing Cloud's words for why there is none.
-pub type Looked = Result<Page, String>;
+pub type PageResult = Result<Page, String>;
 
 /// What one look came to.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Page {
         if self.count >= self.size {
             return false;
         }
-        let written = soap::write_found(std::slice::from_ref(result));
+        let written = soap::write_selected(std::slice::from_ref(result));
         let bytes = soap::carried_bytes(&written);
         if self.count > 0 && self.bytes + bytes > PAYLOAD_BYTES_MAX {
             return false;
@@ -126,11 +126,13 @@ pub async fn continued(
         sk: "CONTINUE".to_owned(),
         attribute: "continuation",
     };
-    let kept: Continuation = serde_json::from_str(&text).map_err(|_| unreadable())?;
-    let body = soap::read_canonical(&kept.request).map_err(|_| unreadable())?;
+    let stored: Continuation = serde_json::from_str(&text).map_err(|_| unreadable())?;
+    let body = soap::read_canonical(&stored.request).map_err(|_| unreadable())?;
     match soap::take_operation(body, None, None) {
-        Ok(Operation::Retrieve(request)) => Ok(Some((request, kept.request, kept.cursor))),
-        Ok(Operation::Query(query)) => Ok(Some((query.into_retrieve(), kept.request, kept.cursor))),
+        Ok(Operation::Retrieve(request)) => Ok(Some((request, stored.request, stored.cursor))),
+        Ok(Operation::Query(query)) => {
+            Ok(Some((query.into_retrieve(), stored.request, stored.cursor)))
+        }
         Ok(_) | Err(_) => Err(unreadable()),
     }
 }

@@ -9,7 +9,7 @@ use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
 use crate::object_query::{CreatedRange, ObjectQuery, ResultKind, Subjects};
-use crate::page::{Cursor, LOOK_MAX, Looked, Page};
+use crate::page::{Cursor, LOOK_MAX, Page, PageResult};
 use crate::request_state;
 use crate::result_message;
 
@@ -27,41 +27,41 @@ pub async fn look(
     request: &RetrieveRequest,
     cursor: Cursor,
     size: usize,
-) -> Result<Looked, Error> {
+) -> Result<PageResult, Error> {
     if let Err(refused) = kind.check_properties(request) {
         return Ok(Err(refused.to_string()));
     }
-    let Some(asked) = ObjectQuery::of(request) else {
+    let Some(object_query) = ObjectQuery::of(request) else {
         return Ok(Err(format!(
             "{} is retrieved by a filter with RequestID or ConversationID equals or IN, or with the \
              CreatedDate from which on it is looked for",
             request.object_type
         )));
     };
-    let looking = Looking {
+    let search = Search {
         cloud,
         accounts,
         kind,
         request,
-        asked: &asked,
+        object_query: &object_query,
     };
     let mut page = Page::of(size);
-    page.next = match &asked.subjects {
+    page.next = match &object_query.subjects {
         Subjects::Calls(ids) | Subjects::Conversations(ids) => {
-            looking.take_ids(ids, cursor, &mut page).await?
+            search.take_ids(ids, cursor, &mut page).await?
         }
-        Subjects::Created(range) => looking.take_created(*range, cursor, &mut page).await?,
+        Subjects::Created(range) => search.take_created(*range, cursor, &mut page).await?,
     };
     Ok(Ok(page))
 }
 
-struct Looking<'a> {
+struct Search<'a> {
     cloud: &'a Cloud,
     /// Whose calls they may be, in the order in which they are looked for.
     accounts: &'a [AccountId],
     kind: ResultKind,
     request: &'a RetrieveRequest,
-    asked: &'a ObjectQuery,
+    object_query: &'a ObjectQuery,
 }
 
 /// One call of a conversation, as far as it is known.
@@ -71,7 +71,7 @@ struct CallEntry {
     outcome: Option<OutcomeRecord>,
 }
 
-impl Looking<'_> {
+impl Search<'_> {
     /// Where to go on, if the page does not take all.
     async fn take_ids(
         &self,
@@ -167,7 +167,7 @@ impl Looking<'_> {
         id: &str,
     ) -> Result<Option<(ConversationRecord, Option<SequenceCode>)>, Error> {
         for account in self.accounts {
-            if matches!(self.asked.subjects, Subjects::Conversations(_)) {
+            if matches!(self.object_query.subjects, Subjects::Conversations(_)) {
                 if let Some(header) = self.cloud.conversation_named(account, id).await? {
                     return Ok(Some((header, None)));
                 }
@@ -185,8 +185,8 @@ impl Looking<'_> {
     /// Takes what is asked for of one call's elements; `false`: the page takes no more.
     fn take(&self, elements: Vec<Element>, cursor: &mut Cursor, page: &mut Page) -> bool {
         for element in elements.into_iter().skip(cursor.object) {
-            let is_asked_for = self.asked.filter.admits(&element);
-            if is_asked_for && !page.take(&soap::project(&element, &self.properties())) {
+            let is_selected = self.object_query.filter.admits(&element);
+            if is_selected && !page.take(&soap::project(&element, &self.properties())) {
                 return false;
             }
             cursor.object += 1;
@@ -245,14 +245,14 @@ impl Looking<'_> {
     /// Whether outcomes alone do not say all that is asked for: of calls that have none yet, or none
     /// that is written, and of the objects of those that were not carried out.
     fn needs_calls(&self, header: &ConversationRecord, outcomes: &[OutcomeRecord]) -> bool {
-        let tells_objects = match self.kind {
+        let shows_objects = match self.kind {
             ResultKind::Request => return true,
             ResultKind::Item => true,
             ResultKind::Message => self.with_detail(),
         };
         let is_closing = matches!(header.conversation.phase, Phase::Closing { .. });
         let mut outcomes = outcomes.iter();
-        is_closing || (tells_objects && outcomes.any(|it| it.results == Results::None))
+        is_closing || (shows_objects && outcomes.any(|it| it.results == Results::None))
     }
 
     fn with_detail(&self) -> bool {
@@ -308,7 +308,7 @@ impl Looking<'_> {
     fn conversation_id(&self, header: &ConversationRecord, request_id: &RequestId) -> String {
         match &header.conversation.conversation_id {
             Some(id) => id.as_str().to_owned(),
-            None if self.asked.names_conversations => request_id.0.clone(),
+            None if self.object_query.names_conversations => request_id.0.clone(),
             None => String::new(),
         }
     }

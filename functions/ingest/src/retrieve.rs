@@ -9,7 +9,7 @@ use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
 use crate::caller::{self, Caller};
 use crate::object_query::ResultKind;
-use crate::page::{self, Cursor, LOOK_MAX, Looked, Page, RESULTS_MAX};
+use crate::page::{self, Cursor, LOOK_MAX, Page, PageResult, RESULTS_MAX};
 use crate::results;
 
 /// Stored objects that are read in one request.
@@ -116,7 +116,7 @@ async fn look(
     accounts: &[AccountId],
     request: &RetrieveRequest,
     cursor: Cursor,
-) -> Result<Looked, Error> {
+) -> Result<PageResult, Error> {
     let size = request
         .batch_size
         .and_then(|size| usize::try_from(size).ok())
@@ -139,7 +139,7 @@ async fn stored(
     request: &RetrieveRequest,
     mut cursor: Cursor,
     mut page: Page,
-) -> Result<Looked, Error> {
+) -> Result<PageResult, Error> {
     let mut lacking = 0;
     while let Some(account) = accounts.get(cursor.account) {
         let number = cursor.account;
@@ -183,7 +183,7 @@ async fn stored_of(
     if let Err(refused) = source.check_properties(request) {
         return Ok(Err(refused));
     }
-    let wanted = Wanted {
+    let wanted = Selection {
         account,
         source: &source,
         request,
@@ -205,8 +205,7 @@ async fn stored_of(
 fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Element> {
     let is_client = |path: &str| path == "Client" || path.starts_with("Client.");
     let filtered_by = request.filtered_by();
-    let is_asked_for =
-        request.properties().any(is_client) || filtered_by.into_iter().any(is_client);
+    let is_selected = request.properties().any(is_client) || filtered_by.into_iter().any(is_client);
     let number = account.0.parse::<i32>().ok();
     let key = Element::of("CustomerKey", &account.0);
     let ids = number.map(|id| Element::of("ID", id.to_string()));
@@ -214,18 +213,18 @@ fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Elemen
         children: ids.into_iter().chain([key]).collect(),
         ..Element::new("Client")
     };
-    is_asked_for.then_some(client)
+    is_selected.then_some(client)
 }
 
 /// What of the stored objects goes into the answer.
-struct Wanted<'a> {
+struct Selection<'a> {
     account: &'a AccountId,
     source: &'a Source<'a>,
     request: &'a RetrieveRequest,
     client: Option<Element>,
 }
 
-impl Wanted<'_> {
+impl Selection<'_> {
     /// What lies at these keys, from where the cursor is on.
     async fn at(
         &self,
@@ -327,8 +326,8 @@ impl Wanted<'_> {
                 None => object,
             };
             let filter = self.request.filter.as_ref();
-            let is_asked_for = filter.is_none_or(|filter| filter.admits(&object));
-            if is_asked_for && !page.take(&soap::project(&object, &self.request.properties)) {
+            let is_selected = filter.is_none_or(|filter| filter.admits(&object));
+            if is_selected && !page.take(&soap::project(&object, &self.request.properties)) {
                 return Some(number);
             }
         }

@@ -12,7 +12,7 @@ use cloud::outbound::receiver_health::{Pace, QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
 
-use crate::reply::{Attempted, Turn};
+use crate::reply::{AttemptEnd, Turn};
 use crate::{Batch, Disposition, Message, record_of, reply};
 
 /// A lane that goes on without an attempt holds another place. With fewer lanes than these an account's
@@ -154,8 +154,8 @@ async fn attempt(batch: &Batch<'_>, waiting: Waiting) {
         return batch.end(message, Ok(Disposition::WaitsUntil(now))).await;
     }
     let settled = match reply::attempt(batch.cloud, &record).await {
-        Ok(Attempted::Over) => Ok(Disposition::Nothing),
-        Ok(Attempted::Failed { next, step }) => {
+        Ok(AttemptEnd::Over) => Ok(Disposition::Nothing),
+        Ok(AttemptEnd::Failed { next, step }) => {
             message.wake.step = step;
             Ok(match reply::wait(next, batch.cloud.now()) {
                 Disposition::WaitsUntil(_) => Disposition::Moves(Lane::Conversation),

@@ -22,7 +22,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Disposition;
-use sending::Stands;
+use sending::MailProgress;
 
 /// Mails that are on their way to the mail service at the same time.
 const AT_ONCE: usize = 8;
@@ -39,7 +39,7 @@ const UNVERIFIED_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why a run stops before the last mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
+enum StopReason {
     /// Its time is up.
     OutOfTime,
     /// No more may be sent before that: the rate of the mail service.
@@ -95,7 +95,7 @@ pub async fn settle(
         // Boxed: what it awaits is deeper than a compiler likes to lay out in one piece.
         stop = Box::pin(run.look_at(page)).await?;
         if stop.is_none() && !run.has_time() && next < run.mails.count {
-            stop = Some(Stop::OutOfTime);
+            stop = Some(StopReason::OutOfTime);
         }
     }
     Box::pin(run.leave(stop)).await
@@ -107,7 +107,7 @@ impl Run<'_> {
         has_time(self.cloud, self.deadline)
     }
 
-    async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<Stop>, Error> {
+    async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<StopReason>, Error> {
         let mut wanted = 0;
         for mail in &page {
             if mail.state == MailState::Pending && !self.is_held(mail).await? {
@@ -117,49 +117,49 @@ impl Run<'_> {
         let mut stop = None;
         let mut may_be_sent = 0;
         if wanted > 0 && !self.has_time() {
-            stop = Some(Stop::OutOfTime);
+            stop = Some(StopReason::OutOfTime);
         } else if wanted > 0 {
             match self.cloud.take_mail_tokens(wanted).await? {
                 MailTokens::Some(tokens) => may_be_sent = tokens,
-                MailTokens::NotBefore(at) => stop = Some(Stop::NotBefore(at)),
+                MailTokens::NotBefore(at) => stop = Some(StopReason::NotBefore(at)),
             }
         }
-        let stands = self.send(page, may_be_sent).await;
+        let progress = self.send(page, may_be_sent).await;
         let now = self.cloud.now();
         if self.all_done {
-            let done = stands.iter().take_while(|it| **it == Stands::Done);
+            let done = progress.iter().take_while(|it| **it == MailProgress::Done);
             let done = done.count();
             self.done_through += u32::try_from(done).unwrap_or(0);
-            self.all_done = done == stands.len();
+            self.all_done = done == progress.len();
         }
-        let more_are_owed = wanted > may_be_sent && stop.is_none();
-        if stands.contains(&Stands::Throttled) {
-            return Ok(Some(Stop::NotBefore(self.cloud.pause_mails().await?)));
+        let more_are_pending = wanted > may_be_sent && stop.is_none();
+        if progress.contains(&MailProgress::Throttled) {
+            return Ok(Some(StopReason::NotBefore(self.cloud.pause_mails().await?)));
         }
-        if stands.contains(&Stands::SenderUnverified) {
-            return Ok(Some(Stop::Until(now + UNVERIFIED_AGAIN)));
+        if progress.contains(&MailProgress::SenderUnverified) {
+            return Ok(Some(StopReason::Until(now + UNVERIFIED_AGAIN)));
         }
-        if stands.contains(&Stands::Error) {
-            return Ok(Some(Stop::Until(now + SERVICE_AGAIN)));
+        if progress.contains(&MailProgress::Error) {
+            return Ok(Some(StopReason::Until(now + SERVICE_AGAIN)));
         }
-        if stands.contains(&Stands::OutOfTime) {
-            return Ok(Some(Stop::OutOfTime));
+        if progress.contains(&MailProgress::OutOfTime) {
+            return Ok(Some(StopReason::OutOfTime));
         }
-        Ok(match more_are_owed {
+        Ok(match more_are_pending {
             // A token is there again in a moment; the queue counts in seconds.
-            true => Some(Stop::NotBefore(now + SignedDuration::from_secs(1))),
+            true => Some(StopReason::NotBefore(now + SignedDuration::from_secs(1))),
             false => stop,
         })
     }
 
     /// Each mail of a page, the first `may_be_sent` of those that are owed sent.
-    async fn send(&mut self, page: Vec<MailRecord>, may_be_sent: u32) -> Vec<Stands> {
-        let mut left = may_be_sent;
+    async fn send(&mut self, page: Vec<MailRecord>, may_be_sent: u32) -> Vec<MailProgress> {
+        let mut remaining = may_be_sent;
         let mut sending = Vec::with_capacity(page.len());
         for mail in page {
             let held = self.holding.get(&sending::definition_of(&mail)) == Some(&true);
-            let is_sent = mail.state == MailState::Pending && !held && left > 0;
-            left -= u32::from(is_sent);
+            let is_sent = mail.state == MailState::Pending && !held && remaining > 0;
+            remaining -= u32::from(is_sent);
             self.sent_any |= is_sent;
             let (cloud, session, deadline) = (self.cloud, &self.session, self.deadline);
             let looked_at = self.mails.looked_at;
@@ -184,22 +184,24 @@ impl Run<'_> {
     }
 
     /// Commits how far it has come, and sees to it that somebody goes on.
-    async fn leave(self, stop: Option<Stop>) -> Result<Disposition, Error> {
+    async fn leave(self, stop: Option<StopReason>) -> Result<Disposition, Error> {
         let now = self.cloud.now();
         let (due, goes_on) = match stop {
             None => ((!self.all_done).then(|| now + HELD_AGAIN), false),
-            Some(Stop::OutOfTime) => (Some(now + LOOK_AGAIN), true),
-            Some(Stop::Until(at)) => (Some(at), false),
-            Some(Stop::NotBefore(at)) if at.duration_since(now) > HELD_MAX => (Some(at), false),
+            Some(StopReason::OutOfTime) => (Some(now + LOOK_AGAIN), true),
+            Some(StopReason::Until(at)) => (Some(at), false),
+            Some(StopReason::NotBefore(at)) if at.duration_since(now) > HELD_MAX => {
+                (Some(at), false)
+            }
             // Others take all there is: no message is held again and again, and so given up.
-            Some(Stop::NotBefore(_)) if !self.sent_any && self.has_waited => {
+            Some(StopReason::NotBefore(_)) if !self.sent_any && self.has_waited => {
                 (Some(now + SERVICE_AGAIN), false)
             }
-            Some(Stop::NotBefore(at)) if !self.sent_any => {
+            Some(StopReason::NotBefore(at)) if !self.sent_any => {
                 self.commit(Some(at + LOOK_AGAIN)).await?;
                 return Ok(Disposition::WaitsUntil(at));
             }
-            Some(Stop::NotBefore(at)) => (Some(at + LOOK_AGAIN), true),
+            Some(StopReason::NotBefore(at)) => (Some(at + LOOK_AGAIN), true),
         };
         let mails = self.commit(due).await?;
         if goes_on {

@@ -17,7 +17,7 @@ use crate::{Batch, Disposition, Message, mails, record_of};
 
 /// The messages of one lane, by what is done about them now.
 #[derive(Default)]
-pub(crate) struct Sorted {
+pub(crate) struct LaneMessages {
     /// Side by side with those of other lanes.
     pub(crate) together: Vec<Message>,
     /// One that is done alone, when nothing else is under way.
@@ -26,7 +26,7 @@ pub(crate) struct Sorted {
     pub(crate) behind: VecDeque<Message>,
 }
 
-impl Sorted {
+impl LaneMessages {
     /// In the order of their lane.
     pub(crate) fn of(messages: Vec<Message>) -> Self {
         let mut sorted = Self::default();

@@ -92,8 +92,8 @@ pub async fn settle(
         return Ok(Disposition::AllWaitUntil(at + spread(cloud)));
     }
     Ok(match attempt(cloud, &record).await? {
-        Attempted::Failed { next, .. } => wait(next, cloud.now()),
-        Attempted::Over => Disposition::Nothing,
+        AttemptEnd::Failed { next, .. } => wait(next, cloud.now()),
+        AttemptEnd::Over => Disposition::Nothing,
     })
 }
 
@@ -117,7 +117,7 @@ pub fn wait(at: Timestamp, now: Timestamp) -> Disposition {
 
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempted {
+pub enum AttemptEnd {
     /// Nothing is left to do, or somebody else is at it.
     Over,
     /// It is tried again then. `step`: the version that was committed.
@@ -125,7 +125,7 @@ pub enum Attempted {
 }
 
 /// Claims a reply, makes one attempt and commits it.
-pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Attempted, Error> {
+pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<AttemptEnd, Error> {
     let prepared = match record.reply.subscription.response_type {
         AsyncResponseType::HttpPost => Some(replies::prepare(cloud, record).await?),
         AsyncResponseType::Email | AsyncResponseType::None => None,
@@ -134,7 +134,7 @@ pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Attempted, E
     let until = now + replies::ATTEMPT_MAX;
     let claimed = match cloud.claim_reply(record, until, now).await {
         Ok(claimed) => claimed,
-        Err(CommitError::Conflict) => return Ok(Attempted::Over),
+        Err(CommitError::Conflict) => return Ok(AttemptEnd::Over),
         Err(CommitError::Cloud(error)) => return Err(error),
     };
     let found = match prepared {
@@ -143,13 +143,13 @@ pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Attempted, E
     };
     match replies::commit(cloud, &claimed, found).await {
         Ok(attempted) => Ok(match attempted.state {
-            ReplyState::Pending(next) => Attempted::Failed {
+            ReplyState::Pending(next) => AttemptEnd::Failed {
                 next,
                 step: claimed.version + 1,
             },
-            ReplyState::Delivered | ReplyState::GivenUp => Attempted::Over,
+            ReplyState::Delivered | ReplyState::GivenUp => AttemptEnd::Over,
         }),
-        Err(CommitError::Conflict) => Ok(Attempted::Over),
+        Err(CommitError::Conflict) => Ok(AttemptEnd::Over),
         Err(CommitError::Cloud(error)) => Err(error),
     }
 }

@@ -10,7 +10,7 @@ use calls::{
 };
 use cloud::aws::lanes::RunLane;
 use cloud::aws::queues::{ReplyWakeUp, WakeUp};
-use cloud::conversation::commit::{End, HELD_MAX};
+use cloud::conversation::commit::{CallEnd, HELD_MAX};
 use cloud::conversation::prefetch::Prefetched;
 use cloud::conversation::waiting::LONG;
 use cloud::objects_table::Chunk;
@@ -51,7 +51,7 @@ struct Run<'a> {
 
 /// How a run of a conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ran {
+pub(crate) enum RunEnd {
     /// Its conversation has ended, too.
     Ended,
     Stopped(Disposition),
@@ -66,7 +66,7 @@ pub(crate) async fn run(
     slice: Slice,
     replies: Replies,
     budget: &Budget,
-) -> Result<Ran, Error> {
+) -> Result<RunEnd, Error> {
     let key = &header.key.clone();
     let mut run = Run {
         prefetched,
@@ -75,7 +75,7 @@ pub(crate) async fn run(
     };
     if let Some(next) = goes_on_from(&header.conversation) {
         run.replies
-            .go_on_behind(cloud.replies_left(key, next).await?);
+            .go_on_behind(cloud.pending_replies(key, next).await?);
     }
     let mut in_hand = Some(header);
     let mut conflicts = 0;
@@ -84,21 +84,21 @@ pub(crate) async fn run(
             Some(header) => header,
             None => match cloud.conversation_record(key).await? {
                 Some(header) => header,
-                None => return Ok(Ran::Ended),
+                None => return Ok(RunEnd::Ended),
             },
         };
-        let went = match &header.conversation.phase {
-            Phase::Gathering => return Ok(Ran::Stopped(Disposition::Nothing)),
-            Phase::Ended(_) => return Ok(Ran::Ended),
+        let ran_step = match &header.conversation.phase {
+            Phase::Gathering => return Ok(RunEnd::Stopped(Disposition::Nothing)),
+            Phase::Ended(_) => return Ok(RunEnd::Ended),
             Phase::Closing { .. } => close(cloud, &header).await,
             Phase::Running(progress) => run_next(cloud, &header, *progress, slice, &mut run).await,
         };
-        match went {
+        match ran_step {
             Ok(RunStep::On(next, actions)) => {
                 in_hand = Some(*next);
                 run.replies.add(actions);
             }
-            Ok(RunStep::Stopped(left)) => return Ok(Ran::Stopped(left)),
+            Ok(RunStep::Stopped(disposition)) => return Ok(RunEnd::Stopped(disposition)),
             Err(CommitError::Conflict) if conflicts < CONFLICTS_MAX => {
                 conflicts += 1;
                 run.replies.send_all();
@@ -114,7 +114,7 @@ pub(crate) async fn run(
             && !matches!(header.conversation.phase, Phase::Ended(_))
         {
             send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
-            return Ok(Ran::Stopped(Disposition::Nothing));
+            return Ok(RunEnd::Stopped(Disposition::Nothing));
         }
     }
 }
@@ -233,7 +233,7 @@ async fn carry_out(
         Backend::BuiltIn => {
             match queued::carry_out(cloud, header, progress, call, body, slice.ends).await? {
                 CarriedOut::InMaintenance => park(cloud, header).await,
-                CarriedOut::Committed(next, owed) => Ok(RunStep::On(next, owed)),
+                CarriedOut::Committed(next, reply_actions) => Ok(RunStep::On(next, reply_actions)),
             }
         }
         Backend::Forward(name) => {
@@ -247,14 +247,14 @@ async fn carry_out(
                     send_next_wake_up(cloud, &header, RunLane::long(&header.conversation)).await?;
                     Ok(RunStep::Stopped(Disposition::Nothing))
                 }
-                Forwarded::Committed(next, owed) => Ok(RunStep::On(next, owed)),
+                Forwarded::Committed(next, reply_actions) => Ok(RunStep::On(next, reply_actions)),
             }
         }
     }
 }
 
 /// How a call ends whose turn came too late.
-fn expired(call: &Call, now: Timestamp) -> End<'_> {
+fn expired(call: &Call, now: Timestamp) -> CallEnd<'_> {
     let outcome = Outcome {
         how: Ended::Expired,
         overall_status: OverallStatus::Error,
@@ -263,7 +263,7 @@ fn expired(call: &Call, now: Timestamp) -> End<'_> {
         error_code: Some(EXPIRED),
         ended_at: now,
     };
-    End {
+    CallEnd {
         call,
         outcome,
         results: None,
@@ -295,14 +295,14 @@ async fn wait(
     }
     let waiting: Conversation = header.conversation.clone().wait_until(at);
     // The calls behind it wait as well.
-    let kept = match at.duration_since(now) > LONG {
+    let keeping = match at.duration_since(now) > LONG {
         true => cloud.keep_calls(header).await?,
         false => header.clone(),
     };
-    let header = if waiting == header.conversation && kept == *header {
-        kept
+    let header = if waiting == header.conversation && keeping == *header {
+        keeping
     } else {
-        cloud.commit_header(&kept, waiting, now).await?
+        cloud.commit_header(&keeping, waiting, now).await?
     };
     let wake = WakeUp {
         conversation: header.key.clone(),
@@ -330,7 +330,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
         let now = cloud.now();
         let (how, error_code) = match progress.begun {
             None => (Ended::CarriedOut, 2),
-            Some(_) => (Ended::Unknown, forward::ending::UNKNOWN),
+            Some(_) => (Ended::Unknown, forward::forward_end::UNKNOWN),
         };
         let outcome = Outcome {
             how,
@@ -346,7 +346,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
         };
         let chunk = Chunk::of_results(Vec::new());
         let mails_before = built_in::mails_in(&cloud.chunk_results(key, progress.next).await?);
-        let end = End {
+        let end = CallEnd {
             call: &call,
             outcome,
             results: None,

@@ -4,7 +4,7 @@
 use calls::ConversationKey;
 use cloud::{Cloud, Error, Outbox};
 
-use crate::conversation::{self, Disposition, Ran};
+use crate::conversation::{self, Disposition, RunEnd};
 use crate::in_order;
 use crate::memory::Budget;
 use crate::reply::replies;
@@ -26,13 +26,13 @@ pub(crate) async fn carry_on(
         let queue = in_order::carry_on(cloud, &header, queue, slice, outbox, budget);
         return Box::pin(queue).await;
     }
-    let (replies, telling) = replies(slice.deadline, outbox);
+    let (replies, reply_sender) = replies(slice.deadline, outbox);
     let running = conversation::run(cloud, header, prefetched, slice, replies, budget);
     // The run lets go of its replies however it ends, and they are settled to the last.
-    let (ran, ()) = tokio::join!(running, telling.settle(cloud));
+    let (ran, ()) = tokio::join!(running, reply_sender.settle(cloud));
     Ok(match ran? {
-        Ran::Ended => Disposition::Nothing,
-        Ran::Stopped(left) => left,
+        RunEnd::Ended => Disposition::Nothing,
+        RunEnd::Stopped(disposition) => disposition,
     })
 }
 

@@ -36,7 +36,7 @@ const AT_ONCE: usize = 3;
 
 /// What a minute came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Minute {
+pub struct MinuteReport {
     pub looked_at: usize,
     pub error: usize,
     /// How long ago the oldest of them was due, in seconds.
@@ -53,17 +53,17 @@ struct Round<'a> {
 }
 
 /// Looks at all that is due. `deadline`: when to leave the rest to the next minute.
-pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<Minute, Error> {
-    look_ahead(cloud, SignedDuration::ZERO, deadline).await
+pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<MinuteReport, Error> {
+    tick_ahead(cloud, SignedDuration::ZERO, deadline).await
 }
 
 /// The same for all that will be due within a time: for a cloud whose queues have lost everything.
 /// A part that cannot be read fails the whole, but only after all others were looked through.
-pub async fn look_ahead(
+pub async fn tick_ahead(
     cloud: &Cloud,
     prefetched: SignedDuration,
     deadline: Timestamp,
-) -> Result<Minute, Error> {
+) -> Result<MinuteReport, Error> {
     let switch = cloud.accounts.maintenance_switch().await?;
     let now = cloud.now();
     let round = Round {
@@ -86,18 +86,18 @@ pub async fn look_ahead(
         }
     };
     let asking = Box::pin(breakers::look_at_all(round));
-    let (mut went, released, asked) = futures_util::join!(looking, releasing, asking);
-    went.extend(released);
-    went.push(asked);
-    let mut minute = Minute::default();
+    let (mut scanned, released, probed) = futures_util::join!(looking, releasing, asking);
+    scanned.extend(released);
+    scanned.push(probed);
+    let mut minute = MinuteReport::default();
     let mut first_error = None;
-    for (looked, error) in went {
+    for (looked, error) in scanned {
         minute.looked_at += looked.looked_at;
         minute.error += looked.error;
         minute.oldest_due_s = minute.oldest_due_s.max(looked.oldest_due_s);
         first_error = first_error.or(error);
     }
-    if minute != Minute::default() {
+    if minute != MinuteReport::default() {
         info!(
             looked_at = minute.looked_at,
             error = minute.error,
@@ -117,8 +117,8 @@ fn may_go_on(switch: Option<bool>, now: Timestamp) -> bool {
 }
 
 /// What was looked at in one part, and what kept the rest of it from being read.
-async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Error>) {
-    let mut minute = Minute::default();
+async fn look_through(round: Round<'_>, part: String) -> (MinuteReport, Option<Error>) {
+    let mut minute = MinuteReport::default();
     let mut last = None;
     for _ in 0..PAGES_MAX {
         if round.cloud.now() >= round.deadline {

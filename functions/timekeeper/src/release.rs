@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::{Minute, PAGE, Round, look_at};
+use crate::{MinuteReport, PAGE, Round, look_at};
 
 /// Parts that are read at the same time.
 const PARTS_AT_ONCE: usize = 4;
@@ -53,11 +53,14 @@ impl Waiting<'_> {
 }
 
 /// Lets go on what was held back, until nothing is left or the minute is over.
-pub(crate) async fn release(round: Round<'_>, waiting: Waiting<'_>) -> (Minute, Option<Error>) {
-    let mut minute = Minute::default();
+pub(crate) async fn release(
+    round: Round<'_>,
+    waiting: Waiting<'_>,
+) -> (MinuteReport, Option<Error>) {
+    let mut minute = MinuteReport::default();
     for _ in 0..ROUNDS_MAX {
-        let left = waiting.at_most().saturating_sub(minute.looked_at);
-        if round.cloud.now() >= round.deadline || left == 0 {
+        let remaining = waiting.at_most().saturating_sub(minute.looked_at);
+        if round.cloud.now() >= round.deadline || remaining == 0 {
             break;
         }
         let (mut entries, all_read) = match first_parked(round.cloud, waiting).await {
@@ -70,7 +73,7 @@ pub(crate) async fn release(round: Round<'_>, waiting: Waiting<'_>) -> (Minute, 
                 return (minute, Some(error));
             }
         };
-        entries.truncate(left);
+        entries.truncate(remaining);
         let found = entries.len();
         let mut errors = 0;
         for entries in by_priority(entries) {

@@ -94,7 +94,7 @@ impl Folder {
 
     /// An engine that finds no tables makes new ones, and throws their log away.
     fn check_tables(&self) -> anyhow::Result<()> {
-        let bytes = |name| std::fs::metadata(self.file(name)).map_or(0, |about| about.len());
+        let bytes = |name| std::fs::metadata(self.file(name)).map_or(0, |head| head.len());
         if bytes(TABLES) == 0 {
             let beside: Vec<_> = BESIDE.into_iter().filter(|name| bytes(name) > 0).collect();
             if !beside.is_empty() {

@@ -345,7 +345,7 @@ fn the_end_is_told_once_all_have_their_outcome() {
     assert_eq!(phase(&late), "closing timed out (1 2)");
     let second = SequenceCode::FIRST.next();
     let ended_at = |closing: &Conversation| {
-        let outcome = closing.outcome_of_unrun(second).expect("an outcome");
+        let outcome = closing.outcome_of_skipped(second).expect("an outcome");
         outcome.ended_at
     };
     assert_eq!(ended_at(&late), at(400));
@@ -396,7 +396,7 @@ fn the_unrun_are_told_why() {
         .expect("opened");
     let late = opened.look(at(301)).conversation.expect("timed out");
     let outcome = late
-        .outcome_of_unrun(SequenceCode::FIRST)
+        .outcome_of_skipped(SequenceCode::FIRST)
         .expect("an outcome");
     assert_eq!(
         (outcome.how, outcome.error_code),
@@ -467,9 +467,9 @@ fn whoever_has_work_to_do_is_looked_at_in_time() {
         Due::At(at(130)),
         "nearer than the end of the silence"
     );
-    let kept = opened(1).cancel(at(30)).conversation.expect("cancelled");
+    let after_cancel = opened(1).cancel(at(30)).conversation.expect("cancelled");
     assert_eq!(
-        kept.due, minute,
+        after_cancel.due, minute,
         "an entry is written only if the time moves nearer"
     );
     let last = call(2, 2);
@@ -496,13 +496,13 @@ fn what_has_ended_is_looked_at_only_while_its_reply_is_owed() {
     let ended = opened(1).call_ended(&RequestId("r".to_owned()), &outcome, at(1));
     assert_eq!(ended.due, Due::Never);
     assert_eq!(ended.clone().look(at(60)), unchanged(()));
-    let owing = ended.target_of_reply(Due::At(at(60)), at(1));
-    assert_eq!(owing.due, Due::At(at(60)), "as it was");
-    let looked = owing.clone().look(at(60));
+    let pending = ended.target_of_reply(Due::At(at(60)), at(1));
+    assert_eq!(pending.due, Due::At(at(60)), "as it was");
+    let looked = pending.clone().look(at(60));
     assert_eq!(looked.actions, [Action::Reply]);
     let looked = looked.conversation.expect("a change");
     assert_eq!(looked.due, Due::At(at(60) + LOOK_AGAIN_LATER));
-    assert_eq!(looked.phase, owing.phase);
+    assert_eq!(looked.phase, pending.phase);
     let again = looked.reply_due(Some(at(70)));
     assert_eq!(again.due, Due::At(at(70)));
     assert_eq!(again.reply_due(None).due, Due::Never);
@@ -560,16 +560,16 @@ fn only_the_unrun_get_their_outcome_from_the_end() {
         ended_at: at(1),
     };
     let failed = running.call_ended(&RequestId("r-1".to_owned()), &outcome, at(1));
-    let unrun = |number: u32| {
+    let skipped = |number: u32| {
         let sequence = SequenceCode::new(number).expect("not zero");
         failed
-            .outcome_of_unrun(sequence)
+            .outcome_of_skipped(sequence)
             .map(|outcome| outcome.status_message)
     };
     let why = "Not carried out. Conversation failed at SequenceCode 1 (RequestID r-1): no";
-    assert_eq!(unrun(1), None);
-    assert_eq!(unrun(2).as_deref(), Some(why));
-    assert_eq!(unrun(3).as_deref(), Some(why));
+    assert_eq!(skipped(1), None);
+    assert_eq!(skipped(2).as_deref(), Some(why));
+    assert_eq!(skipped(3).as_deref(), Some(why));
 }
 
 #[test]

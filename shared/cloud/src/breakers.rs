@@ -28,9 +28,9 @@ type Breakers = BTreeMap<BackendName, Breaker>;
 
 /// What this process knows of the breakers, and since when.
 #[derive(Clone, Default)]
-pub struct KnownBreakers(Arc<Mutex<Option<(Breakers, Timestamp)>>>);
+pub struct CachedBreakers(Arc<Mutex<Option<(Breakers, Timestamp)>>>);
 
-impl KnownBreakers {
+impl CachedBreakers {
     fn recall(&self, now: Timestamp) -> Option<Breakers> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (breakers, read_at) = known.as_ref()?;

@@ -10,6 +10,6 @@ pub(crate) mod outbox;
 mod outcomes;
 pub mod prefetch;
 pub mod replies;
+mod skipped;
 pub mod token_buckets;
-mod unrun;
 pub mod waiting;

@@ -36,7 +36,7 @@ impl Cloud {
         at: Timestamp,
     ) -> Result<(), Error> {
         let (key, event) = objects::sent_event(recipient, &tag.to_string(), at);
-        let expires = Some(at + self.results_kept());
+        let expires = Some(at + self.results_retention());
         let item = object_item(table_key(&key), 1, &event, expires);
         self.objects.put_new(item).await.map(drop)
     }
@@ -55,7 +55,7 @@ impl Cloud {
         let events = self.events_of(recipient, &seen.tag(), event, now).await?;
         let next = seen.next(state, reason);
         let mut transaction = Transaction::default();
-        let item = next.to_item(now + self.results_kept());
+        let item = next.to_item(now + self.results_retention());
         transaction.put_over(&self.calls, item, seen.version);
         events.write(&mut transaction, &self.objects);
         transaction.commit(&self.calls).await?;
@@ -98,6 +98,6 @@ impl Cloud {
         while let Err(missing) = objects::track(&mut overlay, recipient, &tag, event, now) {
             self.load_objects(&mut overlay, missing.0).await?;
         }
-        Ok(Chunk::of_events(&overlay, now + self.results_kept()))
+        Ok(Chunk::of_events(&overlay, now + self.results_retention()))
     }
 }

@@ -85,7 +85,7 @@ pub fn carry_out(
 pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<ObjectKey> {
     let mut keys = BTreeSet::new();
     for unit in units {
-        if let Err(Missing(more)) = look_ahead(overlay, request, unit) {
+        if let Err(Missing(more)) = require_records(overlay, request, unit) {
             keys.extend(more);
         }
     }
@@ -93,7 +93,7 @@ pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<
 }
 
 /// Whether a unit can be decided.
-fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
+fn require_records(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
     let object = request.objects.get(unit.object);
     let sliced = object.and_then(|object| {
         let in_parts = in_parts(request.method, object)?;
@@ -109,7 +109,7 @@ fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(
                 object,
                 ordinal: unit.object,
             };
-            (in_parts.look_ahead)(&context, unit)
+            (in_parts.require_records)(&context, unit)
         }
         None => decide(overlay, request, unit).map(|_decision| ()),
     }

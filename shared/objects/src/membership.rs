@@ -102,7 +102,7 @@ pub(crate) fn lay_over(
         return Ok(());
     }
     let mut lists: Vec<Element> = becomes.all("Lists").cloned().collect();
-    for Wanted { wanted, list } in lists_of(overlay, incoming)? {
+    for MembershipOfList { wanted, list } in lists_of(overlay, incoming)? {
         change(&mut lists, wanted, list?, now)?;
     }
     tree::replace(becomes, "Lists", lists);
@@ -110,18 +110,21 @@ pub(crate) fn lay_over(
 }
 
 /// A membership that is wanted, and its list.
-struct Wanted<'a> {
+struct MembershipOfList<'a> {
     wanted: &'a Element,
     list: Result<&'a Element, Refused>,
 }
 
 /// Each membership that is wanted; all lists are asked for at once.
-fn lists_of<'a>(overlay: View<'a, '_>, incoming: &'a Element) -> Result<Vec<Wanted<'a>>, Missing> {
+fn lists_of<'a>(
+    overlay: View<'a, '_>,
+    incoming: &'a Element,
+) -> Result<Vec<MembershipOfList<'a>>, Missing> {
     let mut missing = Vec::new();
     let mut found = Vec::new();
     for wanted in wanted_in(incoming) {
         match list_of(overlay, wanted) {
-            Ok(list) => found.push(Wanted { wanted, list }),
+            Ok(list) => found.push(MembershipOfList { wanted, list }),
             Err(Missing(more)) => missing.extend(more),
         }
     }
@@ -176,7 +179,7 @@ fn change(
     list: &Element,
     now: &str,
 ) -> Result<(), Refused> {
-    lists.retain(|other| !is_left_over(other, list));
+    lists.retain(|other| !is_stale_membership(other, list));
     let place = lists.iter().position(|other| is_same_list(other, list));
     let named = list.text_of("ListName").unwrap_or_default();
     let is_no_member = || {
@@ -242,7 +245,7 @@ pub(crate) fn is_same_list(one: &Element, other: &Element) -> bool {
 }
 
 /// Whether a membership is of a list that was deleted, and made again since then.
-fn is_left_over(membership: &Element, list: &Element) -> bool {
+fn is_stale_membership(membership: &Element, list: &Element) -> bool {
     has_same_key(membership, list) && has_other_members(membership, list)
 }
 
@@ -276,7 +279,7 @@ pub(crate) fn lists_in(account: &AccountId, subscriber: &Element) -> Vec<ObjectK
 
 /// A subscriber without the memberships of lists that were deleted: these stay with the subscriber
 /// until its lists change, since a list does not know its members.
-pub(crate) fn without_left_over(overlay: &Overlay, mut subscriber: Element) -> Element {
+pub(crate) fn without_stale_memberships(overlay: &Overlay, mut subscriber: Element) -> Element {
     let account = overlay.caller();
     let is_there = |membership: &Element| {
         let Some(named) = tree::filled(membership, "CustomerKey") else {
@@ -284,7 +287,7 @@ pub(crate) fn without_left_over(overlay: &Overlay, mut subscriber: Element) -> E
         };
         let key = key::object(account, list::TYPE.name, named);
         match overlay.get(&key) {
-            Ok(Some(list)) => !is_left_over(membership, list),
+            Ok(Some(list)) => !is_stale_membership(membership, list),
             Ok(None) => false,
             Err(Missing(_)) => true,
         }

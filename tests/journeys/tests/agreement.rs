@@ -51,16 +51,16 @@ async fn nobody_is_told_of_an_end_before_every_call_has_its_outcome_and_its_repl
             .calling_back(ADDRESS)
             .creating(subscriber(&key));
         if [1, 2, 70, count].contains(&number) {
-            part = part.telling(post_to(END).when("OnConversationComplete"));
+            part = part.replying_to(post_to(END).when("OnConversationComplete"));
         }
         caller.queues(part).await;
     }
     caller.settles().await;
-    let told = caller.told();
+    let replies = caller.replies();
     let mut expected = vec!["done 1 OK".to_owned(), "done 2 Error 12014".to_owned()];
     expected.extend((3..=count).map(|number| format!("done {number} Error 213")));
     expected.extend([1, 2, 70, count].map(|number| format!("end {number} Error 12014")));
-    assert_eq!(told, expected);
+    assert_eq!(replies, expected);
 }
 
 /// An invalidated conversation whose closing has not been begun, and the RequestIDs of its calls.
@@ -172,7 +172,7 @@ fn telling_all(call: Call) -> Call {
         .with_objects();
     call.creating(correlated("ann", "first"))
         .and(r#"<Objects xsi:type="List"><ListName>news</ListName></Objects>"#)
-        .telling(all)
+        .replying_to(all)
 }
 
 async fn items_and_details(caller: &mut Story, request: &str) -> (Vec<String>, Vec<String>) {
@@ -185,8 +185,8 @@ async fn items_and_details(caller: &mut Story, request: &str) -> (Vec<String>, V
         .of("ResultDetailXML")
         .by("RequestID", request);
     let mut details = caller.retrieves(look).await.lines("ResultDetailXML");
-    let told = caller.callbacks();
-    let of_call = told
+    let replies = caller.callbacks();
+    let of_call = replies
         .iter()
         .filter(|callback| callback.field("RequestID") == Some(request));
     details.extend(of_call.map(|callback| {
@@ -271,17 +271,17 @@ async fn a_post_about_a_conversation_has_the_status_of_the_call_that_ended_it() 
     };
     let first = part("partly", 1, 3)
         .creating(subscriber("fine"))
-        .telling(end());
+        .replying_to(end());
     caller.queues(first).await;
     let second = part("partly", 2, 3)
         .creating(subscriber("taken"))
         .and(subscriber("fresh"))
-        .telling(end());
+        .replying_to(end());
     caller.queues(second).await;
     caller.queues(part("partly", 3, 3)).await;
     caller.settles().await;
     assert_eq!(
-        caller.told(),
+        caller.replies(),
         ["end 1 Has Errors 12014", "end 2 Has Errors 12014"]
     );
     // The results are those of the call whose option it is.
@@ -333,14 +333,14 @@ async fn a_triggered_send_comes_back_with_its_subscribers() {
     let send = format!(
         r#"<Objects xsi:type="TriggeredSend"><CorrelationID>send</CorrelationID><TriggeredSendDefinition><CustomerKey>t</CustomerKey></TriggeredSendDefinition>{subscribers}</Objects>"#
     );
-    let told = |objects: bool| {
+    let replies = |objects: bool| {
         let to = post_to(ADDRESS).with_results();
         if objects { to.with_objects() } else { to }
     };
     let sent = call()
         .creating(send.clone())
-        .telling(told(true))
-        .telling(told(false));
+        .replying_to(replies(true))
+        .replying_to(replies(false));
     caller.queues(sent).await;
     caller.settles().await;
     let mut details: Vec<String> = caller
@@ -425,11 +425,11 @@ async fn a_send_names_its_definition_by_any_of_its_keys() {
 #[tokio::test(start_paused = true)]
 async fn without_include_objects_there_is_no_object() {
     let mut caller = a_caller().await;
-    let told = call()
+    let replies = call()
         .creating(correlated("ann", "mine"))
         .and(correlated("bob", "41"))
-        .telling(post_to(ADDRESS).with_results());
-    let request = caller.queues(told).await;
+        .replying_to(post_to(ADDRESS).with_results());
+    let request = caller.queues(replies).await;
     caller.settles().await;
     let callbacks = caller.callbacks();
     let detail = callbacks[0].field("ResultDetailXML").unwrap_or_default();

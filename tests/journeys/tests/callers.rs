@@ -290,7 +290,7 @@ async fn a_password_is_opened_once_in_some_minutes_and_a_new_one_at_once() {
 async fn an_answer_that_is_lost_is_no_second_use_of_a_nonce() {
     let caller = a_known_caller().await;
     caller.local().faults().once(
-        |asked| asked.operation == "PutItem",
+        |aws_request| aws_request.operation == "PutItem",
         local::InjectedFault::LoseAnswer,
     );
     let good = good_digest(b"n");
@@ -301,8 +301,8 @@ async fn an_answer_that_is_lost_is_no_second_use_of_a_nonce() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_out_of_reach_is_no_failed_login() {
     let caller = a_known_caller().await;
-    caller.local().faults().by(|_, asked| {
-        (asked.service == Service::Kms).then_some(local::InjectedFault::LoseRequest)
+    caller.local().faults().by(|_, aws_request| {
+        (aws_request.service == Service::Kms).then_some(local::InjectedFault::LoseRequest)
     });
     let refused = says(&caller, &good_digest(b"n")).await;
     assert_eq!(refused.http_status, 500);

@@ -125,7 +125,7 @@ async fn who_is_not_owned_is_refused_wherever_the_name_stands() {
         "<ID>7001</ID><ClientID>7002</ClientID>",
         "<ID>1001</ID><PartnerClientKey>9009</PartnerClientKey>",
     ] {
-        for asked in [
+        for request in [
             call().creating(of(named, &subscriber("x"))),
             call().creating(subscriber("y")).and(of(named, &subscriber("x"))),
             call().updating(of(named, &subscriber("x"))),
@@ -134,7 +134,7 @@ async fn who_is_not_owned_is_refused_wherever_the_name_stands() {
             call().with("Client", named).creating(subscriber("x")),
             call().creating(nested(named)),
         ] {
-            for call in [asked.clone(), asked.at_once()] {
+            for call in [request.clone(), request.at_once()] {
                 let answer = parent.sends(call).await;
                 assert_eq!(answer.error_code(), 4, "{named}: {}", answer.body);
             }

@@ -17,7 +17,7 @@ fn one(key: &str) -> journeys::Call {
 }
 
 /// Callbacks to the caller alone, without what its backend was sent.
-fn told(caller: &Story) -> Vec<String> {
+fn replies(caller: &Story) -> Vec<String> {
     let callbacks = caller.callbacks();
     let to_caller = callbacks.iter().filter(|it| it.url == ADDRESS);
     let said = to_caller.map(|it| it.field("OverallStatusCode").unwrap_or("none").to_owned());
@@ -46,7 +46,7 @@ async fn a_call_reaches_its_backend_once_as_the_operators_user_and_comes_back_wh
         assert!(!received.body.contains(cut), "{cut} in {}", received.body);
     }
     assert_eq!(caller.outcome(&sent).await, "OK");
-    assert_eq!(told(&caller), ["OK"]);
+    assert_eq!(replies(&caller), ["OK"]);
     let look = look_for("ResultMessage")
         .of("ResultDetailXML")
         .by("RequestID", &sent);
@@ -174,7 +174,7 @@ async fn what_nobody_knows_is_unknown_and_never_sent_again() {
             "{outcomes:?}"
         );
         assert!(outcomes[1].starts_with("2 Error 213"), "{outcomes:?}");
-        assert_eq!(told(&caller), ["Error"]);
+        assert_eq!(replies(&caller), ["Error"]);
         caller.queues(one("later")).await;
         caller.settles().await;
         assert_eq!(backend.keys(), ["a", "later"], "one failure is no outage");

@@ -40,10 +40,10 @@ async fn nothing_is_lost_or_doubled_where_the_index_lags() {
         // Whatever was woken is lost, so that all depends on the index.
         caller.queues_are_lost();
         caller.passes(hours(3)).await;
-        let told = caller.told();
+        let replies = caller.replies();
         for line in ["done 1 OK", "done 2 OK", "done 3 OK", "done OK"] {
-            let times = told.iter().filter(|told| *told == line).count();
-            assert_eq!(times, 1, "{line} with a lag of {lag:?}: {told:?}");
+            let times = replies.iter().filter(|replies| *replies == line).count();
+            assert_eq!(times, 1, "{line} with a lag of {lag:?}: {replies:?}");
         }
         assert_eq!(caller.states("silent").await.len(), 1, "{lag:?}");
         assert_eq!(caller.states("c").await, ["Complete"; 3], "{lag:?}");
@@ -113,8 +113,8 @@ async fn a_put_in_whose_way_a_transaction_is_is_made_again() {
     for sort in ["/CONVERSATION", "/CALL#0000000002", "/REQUEST"] {
         let mut caller = Story::with_retries(RetryConfig::disabled()).await;
         caller.queues(part("c", 1, 2)).await;
-        let is_it = move |asked: &local::AwsRequest| {
-            asked.operation == "PutItem" && asked.key.ends_with(sort)
+        let is_it = move |aws_request: &local::AwsRequest| {
+            aws_request.operation == "PutItem" && aws_request.key.ends_with(sort)
         };
         caller.local().faults().once(is_it, InjectedFault::Conflict);
         caller.queues(part("c", 2, 2)).await;

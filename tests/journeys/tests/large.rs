@@ -23,7 +23,7 @@ async fn a_call_may_have_32766_objects() {
         .await;
     caller.passes(minutes(10)).await;
     assert_eq!(caller.state(&sent).await, "Complete");
-    assert_eq!(caller.told(), ["done OK"]);
+    assert_eq!(caller.replies(), ["done OK"]);
     assert_eq!(caller.stored().len(), 32_766);
     let look = look_for("ResultItem").by("RequestID", &sent);
     let pages = all_pages(&mut caller, look, "OrdinalID StatusCode").await;

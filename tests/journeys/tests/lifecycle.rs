@@ -10,8 +10,8 @@ use local::faults::InjectedFault;
 use local::names::{HIGH_QUEUE, MEDIUM_QUEUE, RECEIVE_COUNT_MAX, VISIBILITY_SECONDS};
 
 /// What the processor does first with a conversation.
-fn begins_run(asked: &AwsRequest) -> bool {
-    asked.operation == "Query" && asked.json["ScanIndexForward"] == false
+fn begins_run(aws_request: &AwsRequest) -> bool {
+    aws_request.operation == "Query" && aws_request.json["ScanIndexForward"] == false
 }
 
 async fn with_a_call() -> (Story, String) {
@@ -59,7 +59,7 @@ async fn nothing_of_an_invocation_happens_after_it_was_killed() {
 async fn what_kills_every_time_fills_the_dead_letter_queue() {
     let (caller, _) = with_a_call().await;
     caller.local().faults().when(
-        |asked| asked.resource.ends_with("calls"),
+        |aws_request| aws_request.resource.ends_with("calls"),
         InjectedFault::AbortAfter,
     );
     let sqs = caller.local().sqs();

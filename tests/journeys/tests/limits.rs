@@ -148,8 +148,8 @@ async fn what_the_set_allows_holds_for_accounts_that_say_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_lost_makes_no_call_too_many() {
     let caller = a_caller_limited_to(2).await;
-    caller.local().faults().by(|number, asked| {
-        (asked.operation == "UpdateItem" && number % 3 == 0)
+    caller.local().faults().by(|number, aws_request| {
+        (aws_request.operation == "UpdateItem" && number % 3 == 0)
             .then_some(local::InjectedFault::LoseAnswer)
     });
     let mut answered = 0;

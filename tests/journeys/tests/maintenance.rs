@@ -30,13 +30,13 @@ async fn calls_are_taken_in_and_run_in_order_afterwards() {
     caller.passes(hours(8)).await;
     assert_eq!(caller.states("c").await, ["Queued", "Queued", "Queued"]);
     assert_eq!(caller.state(&alone).await, "Queued");
-    assert!(caller.stored().is_empty() && caller.told().is_empty());
+    assert!(caller.stored().is_empty() && caller.replies().is_empty());
     caller.goes_into_maintenance(false).await;
     caller.passes(seconds(60)).await;
-    let told = caller.told();
-    let of_c: Vec<&String> = told.iter().filter(|line| *line != "done OK").collect();
+    let replies = caller.replies();
+    let of_c: Vec<&String> = replies.iter().filter(|line| *line != "done OK").collect();
     assert_eq!(of_c, ["done 1 OK", "done 2 OK", "done 3 OK"]);
-    assert_eq!(told.len(), 4);
+    assert_eq!(replies.len(), 4);
     caller.passes(hours(1)).await;
     assert!(caller.due().is_empty());
     for queue in local::names::QUEUES {
@@ -111,7 +111,7 @@ async fn silence_is_silence_in_maintenance_too() {
     caller.queues(part("c", 1, 2).calling_back(ADDRESS)).await;
     caller.passes(minutes(7)).await;
     assert_eq!(caller.states("c").await, ["NotProcessed"]);
-    assert_eq!(caller.told(), ["done 1 Error 203"]);
+    assert_eq!(caller.replies(), ["done 1 Error 203"]);
 }
 
 /// Each part of the index is a request, every minute.

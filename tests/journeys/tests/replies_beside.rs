@@ -24,7 +24,7 @@ async fn the_only_reply_of_a_call_lies_with_its_outcome() {
     caller.queues(part("c", 2, 2)).await;
     caller.settles().await;
     assert_eq!(holders(&caller), ["OUTCOME"]);
-    assert_eq!(caller.told().len(), 1);
+    assert_eq!(caller.replies().len(), 1);
     assert_eq!(caller.outcomes("c").await.len(), 2, "both can be read");
     assert!(caller.due().is_empty());
 }
@@ -38,18 +38,18 @@ async fn others_lie_in_records_of_their_own() {
     for (call, replies) in [
         (
             part("two", 1, 1)
-                .telling(post_to(ADDRESS))
-                .telling(post_to(ADDRESS)),
+                .replying_to(post_to(ADDRESS))
+                .replying_to(post_to(ADDRESS)),
             2,
         ),
-        (part("end", 1, 1).telling(end()), 1),
+        (part("end", 1, 1).replying_to(end()), 1),
         (large.calling_back(ADDRESS), 1),
     ] {
         let mut caller = a_caller().await;
         caller.queues(call).await;
         caller.settles().await;
         assert_eq!(holders(&caller), vec!["REPLY"; replies]);
-        assert_eq!(caller.told().len(), replies);
+        assert_eq!(caller.replies().len(), replies);
     }
 }
 
@@ -62,8 +62,8 @@ async fn it_is_tried_again_and_its_results_come_each_time() {
             .callbacks()
             .answer_next(ADDRESS, CallbackAnswer::status(status));
     }
-    let told = post_to(ADDRESS).with_results();
-    caller.queues(part("c", 1, 1).telling(told)).await;
+    let replies = post_to(ADDRESS).with_results();
+    caller.queues(part("c", 1, 1).replying_to(replies)).await;
     caller.passes(minutes(6)).await;
     let callbacks = caller.callbacks();
     assert_eq!(callbacks.len(), 3);
@@ -96,10 +96,10 @@ async fn one_whose_wake_up_was_lost_is_found_within_two_minutes() {
         .answer_next(ADDRESS, CallbackAnswer::status(500));
     caller.queues(part("c", 1, 1).calling_back(ADDRESS)).await;
     caller.settles().await;
-    assert_eq!(caller.told(), ["done 1 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK"]);
     caller.local().faults().clear();
     caller.passes(minutes(2)).await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 1 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 1 OK"]);
     assert!(caller.due().is_empty());
 }
 
@@ -113,7 +113,7 @@ async fn results_are_there_for_thirty_days_whatever_becomes_of_the_reply() {
         .answer_next(ADDRESS, CallbackAnswer::status(500));
     caller.queues(part("c", 1, 1).calling_back(ADDRESS)).await;
     caller.passes(seconds(10)).await;
-    assert_eq!(caller.told().len(), 2);
+    assert_eq!(caller.replies().len(), 2);
     caller.passes(days(30) - minutes(1)).await;
     assert_eq!(caller.outcomes("c").await.len(), 1);
     caller.passes(minutes(2)).await;
@@ -138,11 +138,11 @@ async fn replies_to_earlier_calls_do_not_wait_for_one_in_trouble() {
         (read > 2).then_some(InjectedFault::Throttle)
     });
     caller.settles().await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 2 OK"]);
     caller.local().faults().clear();
     caller.passes(minutes(10)).await;
     let all = ["done 1 OK", "done 2 OK", "done 3 OK"];
-    assert_eq!(caller.told(), all);
+    assert_eq!(caller.replies(), all);
 }
 
 /// The wake-ups of a run go in one request; should it be lost, each is found by itself.
@@ -155,7 +155,7 @@ async fn replies_of_a_run_that_were_lost_together_are_all_found() {
         .when(is_of_replies, InjectedFault::LoseRequest);
     // A mail is the notifier's, and so are the replies behind it.
     let mail = mail_to("ann@example.com");
-    caller.queues(part("c", 1, 4).telling(mail)).await;
+    caller.queues(part("c", 1, 4).replying_to(mail)).await;
     for number in 2..=4 {
         caller
             .queues(part("c", number, 4).calling_back(ADDRESS))
@@ -163,12 +163,12 @@ async fn replies_of_a_run_that_were_lost_together_are_all_found() {
     }
     caller.settles().await;
     assert_eq!(caller.outcomes("c").await.len(), 4);
-    assert!(caller.told().is_empty() && caller.mails().is_empty());
+    assert!(caller.replies().is_empty() && caller.mails().is_empty());
     caller.local().faults().clear();
     caller.passes(minutes(3)).await;
     assert_eq!(caller.mails().len(), 1);
     let all = ["done 2 OK", "done 3 OK", "done 4 OK"];
-    let mut told = caller.told();
-    told.sort();
-    assert_eq!(told, all);
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(replies, all);
 }

@@ -181,9 +181,9 @@ async fn each_object_of_a_call_that_was_not_carried_out_shares_its_fate() {
     let two = part("c", 2, 2)
         .creating(subscriber("ann"))
         .and(subscriber("bob"));
-    let unrun = caller.queues(two).await;
+    let skipped = caller.queues(two).await;
     caller.settles().await;
-    let found = results(&caller, &unrun, "").await;
+    let found = results(&caller, &skipped, "").await;
     assert_eq!(found["count"], 2);
     assert_eq!(found["items"][0], found["items"][1]);
     assert_eq!(found["items"][0]["status"], "Error");

@@ -95,13 +95,13 @@ async fn in_a_conversation_those_behind_wait_too() {
         .queues(part("order-1", 1, 3).calling_back(ADDRESS))
         .await;
     caller.passes(seconds(29 * 60 + 59)).await;
-    assert_eq!(caller.told(), ["done 1 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK"]);
     assert_eq!(
         caller.states("order-1").await,
         ["Complete", "Scheduled", "Queued"]
     );
     caller.passes(seconds(1)).await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
     let look = look_for("AsyncRequestResult")
         .of("CompleteDate")
         .by("ConversationID", "order-1");
@@ -188,8 +188,10 @@ async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     let when =
         |place: &str, when| post_to(&format!("https://client.example.com/{place}")).when(when);
     let until = |name: &str, time: &str| {
-        let call = make(name).until(time).telling(when("expired", "OnExpired"));
-        call.telling(when("conversation", "OnConversationError"))
+        let call = make(name)
+            .until(time)
+            .replying_to(when("expired", "OnExpired"));
+        call.replying_to(when("conversation", "OnConversationError"))
     };
     caller.goes_into_maintenance(true).await;
     let late = caller.queues(until("late", "2026-03-02T09:10:00Z")).await;
@@ -203,9 +205,9 @@ async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     let outcome = caller.outcome(&late).await;
     assert!(outcome.starts_with("Error 228 Expired."), "{outcome}");
     assert_eq!(caller.stored(), ["soon"]);
-    let mut told = caller.told();
-    told.sort();
-    assert_eq!(told, ["conversation Error 228", "expired Error 228"]);
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(replies, ["conversation Error 228", "expired Error 228"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,9 +255,9 @@ async fn a_call_that_is_held_is_ended_as_soon_as_it_is_cancelled() {
     assert!(caller.now().to_string().starts_with("2026-03-02T09:01"));
     let outcome = caller.outcome(&sent).await;
     assert!(outcome.starts_with("Error 204 Cancelled"), "{outcome}");
-    assert_eq!(caller.told().len(), 1);
+    assert_eq!(caller.replies().len(), 1);
     caller.passes(minutes(10)).await;
-    assert_eq!(caller.told().len(), 1, "told once");
+    assert_eq!(caller.replies().len(), 1, "told once");
     assert_eq!(caller.stored(), [""; 0]);
 }
 
@@ -357,7 +359,7 @@ async fn deleting_can_be_asynchronous_too() {
 async fn what_has_run_stays_when_the_rest_is_deleted() {
     let mut caller = a_caller().await;
     let conversation = post_to("https://client.example.com/conversation");
-    let first = part("order-1", 1, 3).telling(conversation.when("OnConversationComplete"));
+    let first = part("order-1", 1, 3).replying_to(conversation.when("OnConversationComplete"));
     caller.queues(first).await;
     caller
         .queues(part("order-1", 2, 3).at("2026-03-02T09:30:00Z"))
@@ -373,7 +375,7 @@ async fn what_has_run_stays_when_the_rest_is_deleted() {
         ["Complete", "Cancelled", "Cancelled"]
     );
     assert_eq!(caller.stored(), ["order-1-1"]);
-    assert_eq!(caller.told(), ["conversation 1 Error 204"]);
+    assert_eq!(caller.replies(), ["conversation 1 Error 204"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,8 +82,11 @@ async fn close_cancelled(cloud: &Cloud, key: &ConversationKey, now: Timestamp) {
         Err(error) => Err(CommitError::Cloud(error)),
     };
     match closed {
-        Ok((_, owed)) => {
-            let wake_ups: Vec<ReplyWakeUp> = owed.into_iter().map(|action| action.wake).collect();
+        Ok((_, reply_actions)) => {
+            let wake_ups: Vec<ReplyWakeUp> = reply_actions
+                .into_iter()
+                .map(|action| action.wake)
+                .collect();
             cloud.send_reply_wake_ups(&wake_ups).await;
         }
         // The processor is at it already.

@@ -6,7 +6,7 @@
 
 use calls::{Call, Ended, Outcome, OverallStatus, Progress, SequenceCode};
 use cloud::aws::files::{PART_BYTES_MIN, UploadError, UploadedPart, extract_key};
-use cloud::conversation::commit::End;
+use cloud::conversation::commit::CallEnd;
 use cloud::objects_table::Chunk;
 use cloud::read::conversation_list::{
     ConversationFilter, ListCursor, ListOrder, ListQuery, LookBack,
@@ -329,14 +329,14 @@ impl ExtractRun<'_> {
             error_code,
             ended_at: now,
         };
-        let end = End {
+        let end = CallEnd {
             call: self.call,
             outcome,
             results: Some(vec![result]),
             chunk: Chunk::of_results(Vec::new()),
             mails_before: 0,
         };
-        let (header, owed) = self.cloud.commit_end(header, end, now).await?;
-        Ok(CarriedOut::Committed(Box::new(header), owed))
+        let (header, reply_actions) = self.cloud.commit_end(header, end, now).await?;
+        Ok(CarriedOut::Committed(Box::new(header), reply_actions))
     }
 }

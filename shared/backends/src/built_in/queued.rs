@@ -1,7 +1,7 @@
 //! A call that was queued, chunk by chunk, each committed with its results.
 
 use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress};
-use cloud::conversation::commit::End;
+use cloud::conversation::commit::CallEnd;
 use cloud::objects_table::{Chunk, READ_AHEAD};
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
@@ -92,15 +92,15 @@ async fn end(
     (results, chunk, mails_before): (Vec<ObjectResult>, Chunk, u32),
     now: Timestamp,
 ) -> Result<CarriedOut, CommitError> {
-    let end = End {
+    let end = CallEnd {
         call,
         outcome: outcome_of(&results, now),
         results: Some(results),
         chunk,
         mails_before,
     };
-    let (header, owed) = cloud.commit_end(header, end, now).await?;
-    Ok(CarriedOut::Committed(Box::new(header), owed))
+    let (header, reply_actions) = cloud.commit_end(header, end, now).await?;
+    Ok(CarriedOut::Committed(Box::new(header), reply_actions))
 }
 
 /// What the chunks that are committed came to.

@@ -54,11 +54,11 @@ pub async fn carry_out(
         }
         let chunk =
             decide_chunk(cloud, &mut overlay, &request, &units[results.len()..], None).await?;
-        let (decided, owed) = (chunk.results.clone(), chunk.mails.clone());
+        let (decided, ordered) = (chunk.results.clone(), chunk.mails.clone());
         match Committed::of(cloud.commit_effects(chunk).await)? {
             Committed::Written(()) => {
                 results.extend(decided);
-                mails.extend(owed);
+                mails.extend(ordered);
                 overlay.committed();
             }
             Committed::Conflict if conflicts < CONFLICTS_MAX => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use calls::{BackendName, Begun, Call, Phase, Progress};
 use cloud::accounts::backends::Backend;
-use cloud::conversation::commit::End;
+use cloud::conversation::commit::CallEnd;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
@@ -18,8 +18,8 @@ use objects::UnitResult;
 use soap::{CallAnswer, Element, ObjectResult};
 use tracing::warn;
 
-use super::ending::{Ending, Ends, whole};
 use super::exchange::exchange;
+use super::forward_end::{EndContext, ForwardEnd, whole};
 use super::judge::Judgement;
 
 /// How much longer than its timeout a call that was begun is left alone: whoever sent it may still be
@@ -44,7 +44,7 @@ pub enum Forwarded {
 }
 
 /// What became of a piece.
-enum Sent {
+enum PieceResult {
     Answered(CallAnswer),
     NotReady {
         reason: &'static str,
@@ -144,12 +144,12 @@ impl Forwarding<'_> {
             let until = now + answered_within + ANSWER_COMMITTED;
             header = self.begin(&header, until).await?;
             let answer = match self.send(backend, first, count).await {
-                Sent::Answered(answer) => answer,
-                Sent::Lost(reason) => return self.lost(&header, results, reason).await,
-                Sent::NotReady { reason, pause } => {
+                PieceResult::Answered(answer) => answer,
+                PieceResult::Lost(reason) => return self.lost(&header, results, reason).await,
+                PieceResult::NotReady { reason, pause } => {
                     return self.not_ready(&header, reason, pause).await;
                 }
-                Sent::Refused { message, code } => {
+                PieceResult::Refused { message, code } => {
                     let end = self.ends().refused(results, &message, code);
                     return self.end(&header, end).await;
                 }
@@ -173,29 +173,29 @@ impl Forwarding<'_> {
     }
 
     /// Sends a piece, and reads what came back as the answer to it.
-    async fn send(&self, backend: &Backend, first: usize, count: usize) -> Sent {
+    async fn send(&self, backend: &Backend, first: usize, count: usize) -> PieceResult {
         let method = self.call.method;
         let payload = soap::canonical(&soap::piece_of(&self.body, method, first, count));
         let timeout = Duration::from_secs(backend.settings.timeout_s.into());
         match exchange(self.cloud, backend, method.name(), &payload, timeout).await {
             Judgement::Answered(payload) => {
                 match soap::read_results(method, &payload, first, count) {
-                    Some(answer) => Sent::Answered(answer),
-                    None => Sent::Lost("it answers something else than the call"),
+                    Some(answer) => PieceResult::Answered(answer),
+                    None => PieceResult::Lost("it answers something else than the call"),
                 }
             }
-            Judgement::Unknown(reason) => Sent::Lost(reason),
-            Judgement::NotReady { reason, pause } => Sent::NotReady { reason, pause },
-            Judgement::TokenExpired => Sent::NotReady {
+            Judgement::Unknown(reason) => PieceResult::Lost(reason),
+            Judgement::NotReady { reason, pause } => PieceResult::NotReady { reason, pause },
+            Judgement::TokenExpired => PieceResult::NotReady {
                 reason: "its token has expired",
                 pause: SignedDuration::ZERO,
             },
-            Judgement::Refused { message, code } => Sent::Refused { message, code },
+            Judgement::Refused { message, code } => PieceResult::Refused { message, code },
         }
     }
 
-    fn ends(&self) -> Ends<'_> {
-        Ends {
+    fn ends(&self) -> EndContext<'_> {
+        EndContext {
             call: self.call,
             name: self.name,
             body: &self.body,
@@ -226,7 +226,7 @@ impl Forwarding<'_> {
 
     /// The header as it is now, if it still stands where it stood: others change when it is looked at,
     /// and what came of a call must not be lost over that.
-    async fn standing(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
+    async fn reload(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
         match self.cloud.conversation_record(&seen.key).await? {
             Some(found) if found.conversation.phase == seen.conversation.phase => Ok(found),
             Some(_) | None => Err(CommitError::Conflict),
@@ -250,7 +250,7 @@ impl Forwarding<'_> {
                 .commit_chunk(&header, progress.next, chunk, committed, now)
                 .await
             {
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
+                Err(CommitError::Conflict) => header = self.reload(&header).await?,
                 done => return done,
             }
         }
@@ -263,15 +263,15 @@ impl Forwarding<'_> {
         let mut header = header.clone();
         for _ in 0..CONFLICTS_MAX {
             // Nobody knows for how long.
-            let kept = cloud.keep_calls(&header).await?;
+            let keeping = cloud.keep_calls(&header).await?;
             let now = cloud.now();
-            let held = kept.conversation.clone().hold(self.name, now);
+            let held = keeping.conversation.clone().hold(self.name, now);
             if held == header.conversation {
                 return Ok(Forwarded::Held);
             }
-            match cloud.commit_header(&kept, held, now).await {
+            match cloud.commit_header(&keeping, held, now).await {
                 Ok(_) => return Ok(Forwarded::Held),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
+                Err(CommitError::Conflict) => header = self.reload(&header).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -316,21 +316,23 @@ impl Forwarding<'_> {
     async fn end(
         &self,
         header: &ConversationRecord,
-        ending: Ending,
+        end: ForwardEnd,
     ) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
         for _ in 0..CONFLICTS_MAX {
-            let end = End {
+            let end = CallEnd {
                 call: self.call,
-                outcome: ending.outcome.clone(),
-                results: ending.results.clone(),
+                outcome: end.outcome.clone(),
+                results: end.results.clone(),
                 chunk: Chunk::of_results(Vec::new()),
                 mails_before: 0,
             };
             match cloud.commit_end(&header, end, cloud.now()).await {
-                Ok((next, owed)) => return Ok(Forwarded::Committed(Box::new(next), owed)),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
+                Ok((next, reply_actions)) => {
+                    return Ok(Forwarded::Committed(Box::new(next), reply_actions));
+                }
+                Err(CommitError::Conflict) => header = self.reload(&header).await?,
                 Err(error) => return Err(error),
             }
         }

@@ -17,7 +17,7 @@ pub(crate) fn new() -> SharedHttpClient {
 /// Whether it is certain that no byte of the request was sent: it could not be built, its host has
 /// no address, or there was no connection (refused, timed out, no TLS). Everything else may have
 /// arrived, whatever went wrong after that.
-pub(crate) fn never_left<E>(error: &SdkError<E>) -> bool {
+pub(crate) fn was_not_sent<E>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => true,
         SdkError::DispatchFailure(failure) => failure

@@ -46,7 +46,8 @@ impl Cloud {
                 actions.extend(match step {
                     ClosingStep::Outcomes => {
                         self.let_expire(seen, &call, now).await?;
-                        self.write_unrun(&mut transaction, seen, &call, now).await?
+                        self.write_skipped(&mut transaction, seen, &call, now)
+                            .await?
                     }
                     ClosingStep::LastReplies => {
                         let replies =
@@ -74,13 +75,13 @@ impl Cloud {
             return Ok((seen.clone(), actions));
         }
         let next = seen.next(conversation);
-        let header = next.to_item(self.results_kept(), now);
+        let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
         Ok((next, actions))
     }
 
     /// The outcome of a call that was not carried out, and the replies that tell of it.
-    async fn write_unrun(
+    async fn write_skipped(
         &self,
         transaction: &mut Transaction,
         seen: &ConversationRecord,
@@ -88,7 +89,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<Vec<ReplyAction>, Error> {
         let sequence = call.place.sequence();
-        let Some(outcome) = seen.conversation.outcome_of_unrun(sequence) else {
+        let Some(outcome) = seen.conversation.outcome_of_skipped(sequence) else {
             return Ok(Vec::new());
         };
         let replies = reply_context(call, ReplySubject::Call(&outcome), now).replies();

@@ -37,7 +37,7 @@ pub const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a step needs to know of the header it was decided on.
 #[derive(Clone, Debug)]
-pub(crate) struct Before {
+pub(crate) struct PreviousHeader {
     /// 0: there is none.
     version: u64,
     priority: QueuePriority,
@@ -48,7 +48,7 @@ pub(crate) struct Before {
     opened_at: Timestamp,
 }
 
-impl Before {
+impl PreviousHeader {
     pub(crate) fn of(header: &ConversationRecord) -> Self {
         Self {
             version: header.version,
@@ -76,7 +76,7 @@ impl Before {
 }
 
 /// How a call ended, to be committed together with its effect.
-pub struct End<'a> {
+pub struct CallEnd<'a> {
     pub call: &'a Call,
     pub outcome: Outcome,
     /// One per object; `None`: it was not carried out.
@@ -95,7 +95,7 @@ impl Cloud {
         ConversationRecord::load(&self.calls, key).await
     }
 
-    pub(crate) fn results_kept(&self) -> SignedDuration {
+    pub(crate) fn results_retention(&self) -> SignedDuration {
         SignedDuration::from_hours(24 * self.settings.results_days)
     }
 
@@ -110,7 +110,7 @@ impl Cloud {
             let Some(seen) = self.conversation_record(key).await? else {
                 return Ok(None);
             };
-            let before = Before::of(&seen);
+            let before = PreviousHeader::of(&seen);
             let step = decide(seen.conversation);
             match Committed::of(self.commit_step(key, before, step, now).await)? {
                 Committed::Written(answer) => return Ok(Some(answer)),
@@ -123,7 +123,7 @@ impl Cloud {
     pub(crate) async fn commit_step<A>(
         &self,
         key: &ConversationKey,
-        seen: Before,
+        seen: PreviousHeader,
         step: Step<A>,
         now: Timestamp,
     ) -> Result<A, CommitError> {
@@ -149,7 +149,7 @@ impl Cloud {
                 only,
                 conversation,
             };
-            let item = next.to_item(self.results_kept(), now);
+            let item = next.to_item(self.results_retention(), now);
             match QueueEntry::of(&next).filter(|_| over.is_none()) {
                 None => self.calls.put_over(item, over).await?,
                 // It has its place as soon as it is there, and not before.
@@ -211,7 +211,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<ConversationRecord, CommitError> {
         let next = seen.next(conversation);
-        let item = next.to_item(self.results_kept(), now);
+        let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }
@@ -226,7 +226,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<ConversationRecord, CommitError> {
         let (chunk_number, done_through, mails_before) = progress;
-        let expires = now + self.results_kept();
+        let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let results = serde_json::to_string(&chunk.results).unwrap_or_default();
         let results = Results::keep(&self.large_bodies, &seen.key, sequence, &results).await?;
@@ -242,7 +242,7 @@ impl Cloud {
         let item = outcome_record::chunk_item(&seen.key, sequence, chunk_number, &results, expires);
         transaction.put_new(&self.calls, item);
         let next = seen.next(seen.conversation.clone().chunk_done(done_through));
-        let header = next.to_item(self.results_kept(), now);
+        let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
         Ok(next)
     }
@@ -263,7 +263,7 @@ impl Cloud {
     pub async fn commit_end(
         &self,
         seen: &ConversationRecord,
-        end: End<'_>,
+        end: CallEnd<'_>,
         now: Timestamp,
     ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
         let sequence = end.call.place.sequence();
@@ -272,7 +272,7 @@ impl Cloud {
             seen.conversation
                 .clone()
                 .call_ended(&end.call.request_id, &end.outcome, now);
-        let expires = now + self.results_kept();
+        let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let mut actions = Vec::new();
         let mails = end.mails_before + count(end.chunk.mails.len());
@@ -308,19 +308,25 @@ impl Cloud {
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
         let before = seen.conversation.due;
-        let kept = self.results_kept();
-        let (next, header) = match EmbeddedEnd::within(&next, before, &record, &replies, kept, now)
-        {
-            Some((next, header)) => {
-                actions.extend(ReplyRecord::of_header(next.clone()).map(ReplyAction::reply));
-                (next, header)
-            }
-            None => {
-                actions.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
-                let header = next.to_item(kept, now);
-                (next, header)
-            }
-        };
+        let retention = self.results_retention();
+        let (next, header) =
+            match EmbeddedEnd::within(&next, before, &record, &replies, retention, now) {
+                Some((next, header)) => {
+                    actions.extend(ReplyRecord::of_header(next.clone()).map(ReplyAction::reply));
+                    (next, header)
+                }
+                None => {
+                    actions.extend(self.write_outcome(
+                        &mut transaction,
+                        seen,
+                        &record,
+                        replies,
+                        now,
+                    ));
+                    let header = next.to_item(retention, now);
+                    (next, header)
+                }
+            };
         self.commit_with(seen, header, transaction).await?;
         Ok((next, actions))
     }
@@ -337,7 +343,7 @@ impl Cloud {
         if let Some(end) = &mut next.only.end {
             end.reply = Some(reply);
         }
-        let item = next.to_item(self.results_kept(), now);
+        let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }

@@ -23,7 +23,7 @@ impl OutcomeRecord {
         call: Option<&CallRecord>,
     ) -> Result<Vec<ObjectResult>, Error> {
         if self.results == Results::None {
-            return cloud.results_of_unrun(self, call).await;
+            return cloud.results_of_skipped(self, call).await;
         }
         let results = self.results.load(&cloud.large_bodies).await?;
         results.ok_or_else(|| Error::Unreadable {
@@ -64,7 +64,7 @@ impl OutcomeRecord {
     pub fn to_be_written(header: &ConversationRecord, call: &Call) -> Option<Self> {
         let outcome = header
             .conversation
-            .outcome_of_unrun(call.place.sequence())?;
+            .outcome_of_skipped(call.place.sequence())?;
         let key = header.key.clone();
         Some(Self::of(key, call, outcome, Results::None))
     }
@@ -114,12 +114,12 @@ impl Cloud {
     }
 
     /// The outcome that a reply tells of, as long as its results are kept.
-    pub async fn outcome_told(
+    pub async fn outcome_for_reply(
         &self,
         reply: &ReplyRecord,
         now: Timestamp,
     ) -> Result<Option<OutcomeRecord>, Error> {
-        let record = match &reply.kept {
+        let record = match &reply.location {
             ReplyLocation::InHeader(header) => {
                 header.only.end.as_ref().map(|end| end.outcome.clone())
             }
@@ -162,6 +162,6 @@ impl Cloud {
 
     /// The table's TTL takes records late; what is promised is exact.
     fn is_kept(&self, record: &OutcomeRecord, now: Timestamp) -> bool {
-        record.outcome.ended_at + self.results_kept() >= now
+        record.outcome.ended_at + self.results_retention() >= now
     }
 }

@@ -87,11 +87,11 @@ impl Cloud {
             let Some(rate) = Rate::of_thousandths(thousandths) else {
                 return Ok(MailTokens::NotBefore(now + RATE_KNOWN));
             };
-            let (tokens, left) = match record.bucket.take(rate, wanted, now) {
+            let (tokens, remaining) = match record.bucket.take(rate, wanted, now) {
                 TokensTaken::NotBefore(at) => return Ok(MailTokens::NotBefore(at)),
-                TokensTaken::Some { tokens, left } => (tokens, left),
+                TokensTaken::Some { tokens, remaining } => (tokens, remaining),
             };
-            match Committed::of(self.put_bucket(&key, record, left).await)? {
+            match Committed::of(self.put_bucket(&key, record, remaining).await)? {
                 Committed::Written(()) => return Ok(MailTokens::Some(tokens)),
                 Committed::Conflict => {}
             }
@@ -138,12 +138,12 @@ impl Cloud {
         &self,
         key: &Key,
         record: BucketRecord,
-        left: TokenBucket,
+        remaining: TokenBucket,
     ) -> Result<(), CommitError> {
         let item = ItemWriter::new(key.clone())
             .number("version", record.version + 1)
             // Exactly: rounded, a token would come back too early each time.
-            .number("full_at", left.full_at.as_microsecond());
+            .number("full_at", remaining.full_at.as_microsecond());
         let item = match record.rate {
             Some((thousandths, since)) => item
                 .number("thousandths", thousandths)
@@ -180,11 +180,11 @@ impl Cloud {
         for _ in 0..CONFLICTS_MAX {
             let now = self.now();
             let record = self.bucket(key, now).await?;
-            let left = match record.bucket.take(rate, 1, now) {
+            let remaining = match record.bucket.take(rate, 1, now) {
                 TokensTaken::NotBefore(at) => return Ok(Some(at)),
-                TokensTaken::Some { left, .. } => left,
+                TokensTaken::Some { remaining, .. } => remaining,
             };
-            match Committed::of(self.put_bucket(key, record, left).await)? {
+            match Committed::of(self.put_bucket(key, record, remaining).await)? {
                 Committed::Written(()) => return Ok(None),
                 Committed::Conflict => {}
             }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Cloud;
 use crate::aws::table::{Key, Range};
 use crate::error::{Committed, Error};
-use crate::records::call_record::{CallRecord, KEPT_LONGER, Pointer, call_key};
+use crate::records::call_record::{CallRecord, EXTRA_RETENTION, Pointer, call_key};
 use crate::records::conversation_record::ConversationRecord;
 
 /// A conversation that waits for longer than this has its calls kept until they have had their turn:
@@ -38,8 +38,8 @@ pub fn has_waited_long(conversation: &calls::Conversation, now: Timestamp) -> bo
 
 impl Cloud {
     /// When a call's record and the pointer to it expire, if it is carried out or ended about then.
-    pub(crate) fn call_expires(&self, about: Timestamp) -> Timestamp {
-        about + self.results_kept() + KEPT_LONGER
+    pub(crate) fn call_expires(&self, ended_at: Timestamp) -> Timestamp {
+        ended_at + self.results_retention() + EXTRA_RETENTION
     }
 
     /// Keeps the calls of a conversation that is going to wait, or has waited, for as long as that

@@ -53,7 +53,7 @@ const SLOW_ORIGINS_MAX: usize = 60;
 const ANY: &str = "*";
 
 /// After this time a record says nothing any more. Longer than the longest that one counts as slow.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// How quickly a receiver answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,11 +244,11 @@ impl Cloud {
         if let Some(known) = self.receivers.recall(receiver, now) {
             return Ok(known);
         }
-        let health = self.kept_health(receiver).await?;
+        let health = self.cached_health(receiver).await?;
         let is_unknown = health.pace_at(now) == Pace::Unknown;
         let any = match is_unknown {
             true => {
-                self.kept_health(&Receiver::any_of(&receiver.account))
+                self.cached_health(&Receiver::any_of(&receiver.account))
                     .await?
             }
             false => Health::NONE,
@@ -265,7 +265,7 @@ impl Cloud {
         Ok(remembered)
     }
 
-    async fn kept_health(&self, receiver: &Receiver) -> Result<Health, Error> {
+    async fn cached_health(&self, receiver: &Receiver) -> Result<Health, Error> {
         let item = self.calls.get(&receiver.key()).await?;
         item.map_or(Ok(Health::NONE), read)
     }
@@ -347,8 +347,8 @@ impl Cloud {
             .calls
             .query(&receiver.key().pk, Range::Prefix("RECEIVER#"), 100, None)
             .await?;
-        let kept = page.items.into_iter().filter_map(|item| read(item).ok());
-        if kept.filter(|health| health.is_slow(now)).count() >= SLOW_ORIGINS_MAX {
+        let readable = page.items.into_iter().filter_map(|item| read(item).ok());
+        if readable.filter(|health| health.is_slow(now)).count() >= SLOW_ORIGINS_MAX {
             let any = Receiver::any_of(&receiver.account);
             self.calls.put(write(&any, &health, now)).await?;
         }
@@ -361,7 +361,7 @@ fn write(receiver: &Receiver, health: &Health, now: Timestamp) -> Item {
         .text("account", &receiver.account.0)
         .text("origin", &receiver.origin)
         .json("health", health)
-        .expires(Some(now + KEPT))
+        .expires(Some(now + RETENTION))
         .done()
 }
 
