@@ -9,7 +9,7 @@ use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
 use crate::caller::{self, Caller};
 use crate::object_query::ResultKind;
-use crate::page::{self, Cursor, LOOK_MAX, Page, PageResult, RESULTS_MAX};
+use crate::page::{self, Continued, Cursor, LOOK_MAX, Page, PageFit, PageResult, RESULTS_MAX};
 use crate::results;
 
 /// Stored objects that are read in one request.
@@ -52,8 +52,16 @@ async fn page_of(
     // A page belongs to the caller, whosever objects are on it: the next one is asked for without
     // saying that again.
     let own = &caller.account;
-    let (request, canonical, cursor) = match &request.continue_request {
-        None => (request, canonical.to_owned(), Cursor::default()),
+    let Continued {
+        request,
+        canonical,
+        cursor,
+    } = match &request.continue_request {
+        None => Continued {
+            request,
+            canonical: canonical.to_owned(),
+            cursor: Cursor::default(),
+        },
         Some(before) => match page::continued(cloud, own, before).await? {
             Some(continued) => continued,
             None => {
@@ -280,10 +288,10 @@ impl Selection<'_> {
         let mut after = cursor.after.or(range.after);
         loop {
             let partition = &self.source.partition;
-            let (found, more) = cloud
+            let found = cloud
                 .objects_after(partition, after.as_deref(), READ_AT_ONCE)
                 .await?;
-            let (sorts, objects): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+            let (sorts, objects): (Vec<_>, Vec<_>) = found.objects.into_iter().unzip();
             let objects = self.with_lists(cloud, objects).await?;
             for (sort, object) in sorts.into_iter().zip(objects) {
                 if is_behind(&sort) {
@@ -302,10 +310,10 @@ impl Selection<'_> {
                 }
                 after = Some(sort);
             }
-            if more.is_none() {
+            if found.next.is_none() {
                 return Ok(());
             }
-            after = more;
+            after = found.next;
             if cloud.now().duration_since(began) > LOOK_MAX {
                 page.next = Some(Cursor {
                     after,
@@ -327,8 +335,11 @@ impl Selection<'_> {
             };
             let filter = self.request.filter.as_ref();
             let is_selected = filter.is_none_or(|filter| filter.admits(&object));
-            if is_selected && !page.take(&soap::project(&object, &self.request.properties)) {
-                return Some(number);
+            if is_selected {
+                let shown = soap::project(&object, &self.request.properties);
+                if page.take(&shown) == PageFit::Full {
+                    return Some(number);
+                }
             }
         }
         None

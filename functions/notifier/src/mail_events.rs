@@ -4,15 +4,13 @@
 //! An event names its mail by the tag that the mail was sent with. It may come twice, in any order,
 //! and before the notifier has noted that the mail was taken; whatever it makes is made once.
 
+use cloud::error::FEW_CONFLICTS_MAX;
 use cloud::records::mail_record::{MailRecord, MailState, MailTag};
-use cloud::{Cloud, CommitError, Error, aws::mail};
+use cloud::{Cloud, CommitError, Committed, Error, aws::mail};
 use jiff::Timestamp;
 use objects::{Bounce, BounceKind, MailEvent, MailOrder, Recipient};
 use serde_json::Value;
 use tracing::{info, warn};
-
-/// How often a mail is looked at anew because the notifier was at it at the same time.
-const CONFLICTS_MAX: u32 = 10;
 
 /// Longest text of a receiving server that is kept.
 const SMTP_REASON_CHARS_MAX: usize = 1_000;
@@ -80,7 +78,7 @@ async fn settled(
     cloud: &Cloud,
     report: &MailReport,
 ) -> Result<Option<(MailOrder, Recipient)>, Error> {
-    for _ in 0..CONFLICTS_MAX {
+    for _ in 0..FEW_CONFLICTS_MAX {
         let Some(mail) = cloud.mail_tagged(&report.tag).await? else {
             return Ok(None);
         };
@@ -88,13 +86,13 @@ async fn settled(
             return Ok(None);
         };
         let recipient = order.recipient();
-        match settle(cloud, &mail, &recipient, &report.reported).await {
-            Ok(()) => return Ok(Some((order, recipient))),
-            Err(CommitError::Conflict) => {}
-            Err(CommitError::Cloud(error)) => return Err(error),
+        let settled = settle(cloud, &mail, &recipient, &report.reported).await;
+        match Committed::of(settled)? {
+            Committed::Written(()) => return Ok(Some((order, recipient))),
+            Committed::Conflict => {}
         }
     }
-    Err(Error::Conflict(CONFLICTS_MAX))
+    Err(Error::Conflict(FEW_CONFLICTS_MAX))
 }
 
 async fn settle(
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_a_mail_without_our_tag_is_left_out() {
+    fn an_event_without_our_tag_is_ignored() {
         for tags in [
             json!({}),
             json!({ "aftercall-mail": [] }),

@@ -17,7 +17,7 @@ use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
 use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
@@ -223,16 +223,11 @@ impl Run<'_> {
 
     async fn commit(&self, due: Option<Timestamp>) -> Result<MailsRecord, Error> {
         let (mails, through) = (&self.mails, self.done_through);
-        let committed = self
-            .cloud
-            .commit_mails(mails, through, due, self.cloud.now())
-            .await;
-        match committed {
-            Ok(next) => Ok(next),
-            // The timekeeper came by, or another wake-up: the mails themselves say how they stand.
-            Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-            Err(CommitError::Cloud(error)) => Err(error),
-        }
+        let now = self.cloud.now();
+        let committed = self.cloud.commit_mails(mails, through, due, now).await;
+        // After a conflict (the timekeeper, another wake-up) the message comes again: the state of
+        // each mail is in its own record.
+        Ok(committed?)
     }
 }
 

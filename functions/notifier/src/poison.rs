@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 
 use calls::DeliveryResult;
+use cloud::Error;
 use cloud::aws::queues::ReplyTarget;
 use cloud::redelivery::{DEATHS_MAX, DEATHS_TOGETHER};
-use cloud::{CommitError, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
@@ -132,10 +132,7 @@ impl Batch<'_> {
         let Some(record) = record_of(self.cloud, &message.wake).await? else {
             return Ok(Disposition::Nothing);
         };
-        match replies::commit(self.cloud, &record, DeliveryResult::GivenUp).await {
-            Ok(_) => Ok(Disposition::Nothing),
-            Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-            Err(CommitError::Cloud(error)) => Err(error),
-        }
+        replies::commit(self.cloud, &record, DeliveryResult::GivenUp).await?;
+        Ok(Disposition::Nothing)
     }
 }

@@ -7,7 +7,7 @@ use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
@@ -132,25 +132,23 @@ pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<AttemptEnd, 
     };
     let now = cloud.now();
     let until = now + replies::ATTEMPT_MAX;
-    let claimed = match cloud.claim_reply(record, until, now).await {
-        Ok(claimed) => claimed,
-        Err(CommitError::Conflict) => return Ok(AttemptEnd::Over),
-        Err(CommitError::Cloud(error)) => return Err(error),
+    let claimed = match Committed::of(cloud.claim_reply(record, until, now).await)? {
+        Committed::Written(claimed) => claimed,
+        Committed::Conflict => return Ok(AttemptEnd::Over),
     };
     let found = match prepared {
         Some(prepared) => replies::post(cloud, &claimed, prepared).await,
         None => send(cloud, &claimed).await?,
     };
-    match replies::commit(cloud, &claimed, found).await {
-        Ok(attempted) => Ok(match attempted.state {
+    match Committed::of(replies::commit(cloud, &claimed, found).await)? {
+        Committed::Written(attempted) => Ok(match attempted.state {
             ReplyState::Pending(next) => AttemptEnd::Failed {
                 next,
                 step: claimed.version + 1,
             },
             ReplyState::Delivered | ReplyState::GivenUp => AttemptEnd::Over,
         }),
-        Err(CommitError::Conflict) => Ok(AttemptEnd::Over),
-        Err(CommitError::Cloud(error)) => Err(error),
+        Committed::Conflict => Ok(AttemptEnd::Over),
     }
 }
 

@@ -11,12 +11,13 @@ use calls::{
 use cloud::aws::lanes::RunLane;
 use cloud::aws::queues::{ReplyWakeUp, WakeUp};
 use cloud::conversation::commit::{CallEnd, HELD_MAX};
-use cloud::conversation::prefetch::Prefetched;
+use cloud::conversation::prefetch::{NextCall, Prefetched, RunStart};
 use cloud::conversation::waiting::LONG;
+use cloud::error::CONFLICTS_MAX;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error, ReplyAction};
+use cloud::{Cloud, CommitError, Committed, CommittedStep, Error};
 use jiff::Timestamp;
 use tracing::info;
 
@@ -24,9 +25,6 @@ use crate::call::{self, Turn};
 use crate::memory::Budget;
 use crate::reply::Replies;
 use crate::slice::Slice;
-
-/// How often we look again because others were at the same records.
-const CONFLICTS_MAX: u32 = 40;
 
 /// A call of more objects may take its time, and replies that are owed do not wait for it.
 const FEW_OBJECTS: u32 = 20;
@@ -61,12 +59,12 @@ pub(crate) enum RunEnd {
 /// the deadline, at which it sends itself the next wake-up. Its callers are told elsewhere.
 pub(crate) async fn run(
     cloud: &Cloud,
-    header: ConversationRecord,
-    prefetched: Prefetched,
+    start: RunStart,
     slice: Slice,
     replies: Replies,
     budget: &Budget,
 ) -> Result<RunEnd, Error> {
+    let RunStart { header, prefetched } = start;
     let key = &header.key.clone();
     let mut run = Run {
         prefetched,
@@ -93,21 +91,22 @@ pub(crate) async fn run(
             Phase::Closing { .. } => close(cloud, &header).await,
             Phase::Running(progress) => run_next(cloud, &header, *progress, slice, &mut run).await,
         };
-        match ran_step {
-            Ok(RunStep::On(next, actions)) => {
-                in_hand = Some(*next);
-                run.replies.add(actions);
+        match Committed::of(ran_step)? {
+            Committed::Written(RunStep::On(step)) => {
+                in_hand = Some(step.header);
+                run.replies.add(step.replies);
             }
-            Ok(RunStep::Stopped(disposition)) => return Ok(RunEnd::Stopped(disposition)),
-            Err(CommitError::Conflict) if conflicts < CONFLICTS_MAX => {
+            Committed::Written(RunStep::Stopped(disposition)) => {
+                return Ok(RunEnd::Stopped(disposition));
+            }
+            Committed::Conflict if conflicts < CONFLICTS_MAX => {
                 conflicts += 1;
                 run.replies.send_all();
                 // Others are at the same objects; give them a moment, and more each time.
                 let moment = u64::from(conflicts) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
             }
-            Err(CommitError::Conflict) => return Err(Error::Conflict(CONFLICTS_MAX)),
-            Err(CommitError::Cloud(error)) => return Err(error),
+            Committed::Conflict => return Err(Error::Conflict(CONFLICTS_MAX)),
         }
         if cloud.now() >= slice.ends
             && let Some(header) = &in_hand
@@ -132,15 +131,8 @@ fn goes_on_from(conversation: &Conversation) -> Option<SequenceCode> {
 }
 
 enum RunStep {
-    /// With what is owed to callers now.
-    On(Box<ConversationRecord>, Vec<ReplyAction>),
+    On(Box<CommittedStep>),
     Stopped(Disposition),
-}
-
-impl RunStep {
-    fn on((next, actions): (ConversationRecord, Vec<ReplyAction>)) -> Self {
-        Self::On(Box::new(next), actions)
-    }
 }
 
 /// The message in hand is deleted only after this has been sent.
@@ -159,7 +151,8 @@ async fn send_next_wake_up(
 }
 
 async fn close(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
-    Ok(RunStep::on(cloud.close_some(header, cloud.now()).await?))
+    let step = cloud.close_some(header, cloud.now()).await?;
+    Ok(RunStep::On(Box::new(step)))
 }
 
 /// The call whose turn it is: it may have to wait, or be too late; otherwise it is carried out.
@@ -171,7 +164,7 @@ async fn run_next(
     run: &mut Run<'_>,
 ) -> Result<RunStep, CommitError> {
     let prefetched = &mut run.prefetched;
-    let (call, body) = cloud.next_call(prefetched, header, progress.next).await?;
+    let NextCall { call, body } = cloud.next_call(prefetched, header, progress.next).await?;
     if call.objects > FEW_OBJECTS {
         run.replies.send_all();
     }
@@ -185,7 +178,8 @@ async fn run_next(
         Turn::WaitsUntil(at) => wait(cloud, header, at, now).await,
         Turn::Expired => {
             let end = expired(&call, now);
-            Ok(RunStep::on(cloud.commit_end(header, end, now).await?))
+            let step = cloud.commit_end(header, end, now).await?;
+            Ok(RunStep::On(Box::new(step)))
         }
         Turn::Now if header.conversation.is_to_enter() => {
             let header = cloud.enter_queue(header, now).await?;
@@ -233,7 +227,7 @@ async fn carry_out(
         Backend::BuiltIn => {
             match queued::carry_out(cloud, header, progress, call, body, slice.ends).await? {
                 CarriedOut::InMaintenance => park(cloud, header).await,
-                CarriedOut::Committed(next, reply_actions) => Ok(RunStep::On(next, reply_actions)),
+                CarriedOut::Committed(step) => Ok(RunStep::On(step)),
             }
         }
         Backend::Forward(name) => {
@@ -247,7 +241,7 @@ async fn carry_out(
                     send_next_wake_up(cloud, &header, RunLane::long(&header.conversation)).await?;
                     Ok(RunStep::Stopped(Disposition::Nothing))
                 }
-                Forwarded::Committed(next, reply_actions) => Ok(RunStep::On(next, reply_actions)),
+                Forwarded::Committed(step) => Ok(RunStep::On(step)),
             }
         }
     }
@@ -353,19 +347,18 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
             chunk,
             mails_before,
         };
-        match cloud.commit_end(&header, end, now).await {
-            Ok((next, actions)) => {
+        match Committed::of(cloud.commit_end(&header, end, now).await)? {
+            Committed::Written(CommittedStep { header, replies }) => {
                 let wake_ups: Vec<ReplyWakeUp> =
-                    actions.into_iter().map(|action| action.wake).collect();
+                    replies.into_iter().map(|action| action.wake).collect();
                 cloud.send_reply_wake_ups(&wake_ups).await;
-                return if matches!(next.conversation.phase, Phase::Ended(_)) {
+                return if matches!(header.conversation.phase, Phase::Ended(_)) {
                     Ok(())
                 } else {
-                    send_next_wake_up(cloud, &next, RunLane::Own).await
+                    send_next_wake_up(cloud, &header, RunLane::Own).await
                 };
             }
-            Err(CommitError::Conflict) => {}
-            Err(CommitError::Cloud(error)) => return Err(error),
+            Committed::Conflict => {}
         }
     }
     Err(Error::Conflict(CONFLICTS_MAX))

@@ -101,7 +101,7 @@ impl Turn<'_> {
         first: &QueueEntry,
         reply_tasks: &mut JoinSet<()>,
     ) -> Result<RunEnd, Error> {
-        let Some((header, prefetched)) = self.cloud.begin_run(&first.conversation).await? else {
+        let Some(start) = self.cloud.begin_run(&first.conversation).await? else {
             // It has outlived its retention.
             return Ok(RunEnd::Ended);
         };
@@ -109,15 +109,7 @@ impl Turn<'_> {
         let (replies, settling) = crate::reply::replies(self.slice.deadline, outbox);
         let cloud = self.cloud.clone();
         reply_tasks.spawn(async move { settling.settle(&cloud).await });
-        run(
-            self.cloud,
-            header,
-            prefetched,
-            self.slice,
-            replies,
-            self.budget,
-        )
-        .await
+        run(self.cloud, start, self.slice, replies, self.budget).await
     }
 
     /// `None`: now.

@@ -12,7 +12,7 @@ use cloud::aws::lanes::Lane;
 use cloud::aws::queues::{BATCH_MAX, ReplyWakeUp};
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
-use cloud::{Cloud, CommitError, Outbox, ReplyAction};
+use cloud::{Cloud, Committed, Outbox, ReplyAction};
 use jiff::Timestamp;
 use replies::Prepared;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -196,17 +196,17 @@ async fn post(
     wake: ReplyWakeUp,
 ) -> Option<ReplyWakeUp> {
     let found = replies::post(cloud, record, prepared).await;
-    match replies::commit(cloud, record, found).await {
-        Ok(attempted) => match attempted.state {
+    match Committed::of(replies::commit(cloud, record, found).await) {
+        Ok(Committed::Written(attempted)) => match attempted.state {
             ReplyState::Pending(_) => Some(ReplyWakeUp {
                 step: record.version + 1,
                 ..wake
             }),
             ReplyState::Delivered | ReplyState::GivenUp => None,
         },
-        Err(CommitError::Conflict) => None,
+        Ok(Committed::Conflict) => None,
         // Nobody knows whether it is committed: the notifier looks.
-        Err(CommitError::Cloud(error)) => {
+        Err(error) => {
             warn!(error = error.in_full(), "reply left to the notifier");
             Some(wake)
         }

@@ -14,7 +14,7 @@ use calls::{Action, ConversationKey, Due, Phase, Step};
 use cloud::aws::table::DueEntry;
 use cloud::conversation::waiting::has_waited_long;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Committed, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
@@ -185,11 +185,9 @@ async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
     let looked = if ConversationRecord::is_at(&entry.key) {
         look_at_conversation(round, &ConversationKey(entry.key.pk.clone()), now).await
     } else {
-        match cloud.look_at_pending(&entry.key, by, now).await {
-            // Whoever was first has done it.
-            Ok(()) | Err(CommitError::Conflict) => Ok(()),
-            Err(CommitError::Cloud(error)) => Err(error),
-        }
+        let done = cloud.look_at_pending(&entry.key, by, now).await;
+        // After a conflict whoever was first has done it.
+        Committed::of(done).map(drop)
     };
     looked.map_err(|error| {
         warn!(

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_is_asked_for_is_kept_and_bounded() {
+    fn a_requested_pause_is_kept_and_bounded() {
         let pause = SignedDuration::from_secs(120);
         let open = Breaker::closed().out_of_service("429", pause, at(0));
         assert!(!open.is_probe_due(at(119)) && open.is_probe_due(at(120)));

@@ -290,7 +290,7 @@ fn what_has_not_started_can_be_cancelled() {
 }
 
 #[test]
-fn the_end_is_told_to_those_who_asked() {
+fn end_replies_go_to_their_subscribers() {
     let mut first = call(1, 2);
     first.options.subscriptions.push(Subscription {
         response_type: crate::AsyncResponseType::HttpPost,
@@ -325,7 +325,7 @@ fn the_end_is_told_to_those_who_asked() {
 }
 
 #[test]
-fn the_end_is_told_once_all_have_their_outcome() {
+fn end_replies_follow_the_last_outcome() {
     let told = |sequence| {
         let mut call = call(sequence, 3);
         call.options.subscriptions.push(Subscription {
@@ -390,7 +390,7 @@ fn a_call_alone_is_woken_at_its_time() {
 }
 
 #[test]
-fn the_unrun_are_told_why() {
+fn skipped_calls_get_the_reason() {
     let opened = Conversation::open(&call(1, 2), at(0))
         .conversation
         .expect("opened");
@@ -485,7 +485,7 @@ fn whoever_has_work_to_do_is_looked_at_in_time() {
 }
 
 #[test]
-fn what_has_ended_is_looked_at_only_while_its_reply_is_owed() {
+fn an_ended_conversation_is_due_only_while_its_reply_is_pending() {
     let outcome = Outcome {
         how: Ended::CarriedOut,
         overall_status: OverallStatus::Ok,

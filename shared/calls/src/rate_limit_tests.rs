@@ -210,7 +210,7 @@ fn the_first_call_of_each_of_a_hundred_functions_is_made() {
 }
 
 #[test]
-fn who_is_refused_is_told_when_the_next_window_begins() {
+fn a_refusal_names_the_start_of_the_next_window() {
     let (mut permits, mut record) = (RateLimit::default(), Record::default());
     let now = noon() + SignedDuration::from_millis(3_500);
     while calls(&mut permits, &mut record, limit(1), now) {}

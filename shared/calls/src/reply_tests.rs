@@ -40,7 +40,7 @@ fn outcome(how: Ended, overall_status: OverallStatus) -> Outcome {
 }
 
 #[test]
-fn a_call_tells_those_who_asked_for_its_end() {
+fn call_replies_follow_respond_when() {
     use OverallStatus::{Error, HasErrors, Ok};
     check_call(
         Ended::CarriedOut,
@@ -93,7 +93,7 @@ fn moments_of(subject: ReplySubject<'_>) -> Vec<RespondWhen> {
 }
 
 #[test]
-fn a_conversation_tells_those_who_asked_for_its_end() {
+fn conversation_replies_follow_respond_when() {
     let good = moments_of(ReplySubject::Conversation(&EndReason::Complete));
     assert_eq!(good, [RespondWhen::OnConversationComplete]);
     for bad in [
@@ -149,7 +149,7 @@ fn a_conversation_has_the_status_of_the_call_that_ended_it() {
 }
 
 #[test]
-fn response_type_none_is_told_nothing() {
+fn response_type_none_gets_no_reply() {
     let mut silent = subscription(RespondWhen::Always);
     silent.response_type = AsyncResponseType::None;
     let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
@@ -199,7 +199,7 @@ fn attempts_follow_the_schedule_and_end() {
 }
 
 #[test]
-fn what_is_found_decides_what_follows() {
+fn the_delivery_result_decides_the_next_attempt() {
     let status = |status, retry_after_s| DeliveryResult::Status {
         status,
         retry_after_s,

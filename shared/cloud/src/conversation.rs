@@ -7,7 +7,7 @@ pub mod commit;
 pub mod find;
 pub mod ordered_queue;
 pub(crate) mod outbox;
-mod outcomes;
+pub mod outcomes;
 pub mod prefetch;
 pub mod replies;
 mod skipped;

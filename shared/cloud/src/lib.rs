@@ -34,6 +34,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 pub use breakers::CachedBreakers;
 pub use clock::Clock;
+pub use conversation::commit::CommittedStep;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Committed, Error};
 pub use outbound::own_hosts::OwnHosts;

@@ -15,12 +15,9 @@ use objects::{MailEvent, Overlay, Recipient};
 
 use crate::Cloud;
 use crate::aws::table::Transaction;
-use crate::error::{CommitError, Error};
+use crate::error::{CommitError, Committed, Error, FEW_CONFLICTS_MAX};
 use crate::objects_table::{Chunk, object_item, table_key};
 use crate::records::mail_record::{MailRecord, MailState, MailTag};
-
-/// How often an event is decided anew because somebody else was at the same subscriber.
-const CONFLICTS_MAX: u32 = 10;
 
 impl Cloud {
     pub async fn mail_tagged(&self, tag: &MailTag) -> Result<Option<MailRecord>, Error> {
@@ -70,20 +67,19 @@ impl Cloud {
         tag: &MailTag,
         event: &MailEvent,
     ) -> Result<(), Error> {
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let events = self.events_of(recipient, tag, event, self.now()).await?;
             if events.is_empty() {
                 return Ok(());
             }
             let mut transaction = Transaction::default();
             events.write(&mut transaction, &self.objects);
-            match transaction.commit(&self.objects).await {
-                Ok(()) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Cloud(error)) => return Err(error),
+            match Committed::of(transaction.commit(&self.objects).await)? {
+                Committed::Written(()) => return Ok(()),
+                Committed::Conflict => {}
             }
         }
-        Err(Error::Conflict(CONFLICTS_MAX))
+        Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 
     async fn events_of(

@@ -38,7 +38,7 @@ async fn rest(story: &Story, request: &str, what: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_told_of_an_end_before_every_call_has_its_outcome_and_its_replies() {
+async fn end_replies_are_sent_after_every_call_has_its_outcome() {
     let mut caller = a_caller().await;
     caller.does(call().creating(subscriber("taken"))).await;
     let count = 150;

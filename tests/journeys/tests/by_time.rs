@@ -149,7 +149,7 @@ async fn results_are_found_by_the_time_at_which_their_calls_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_first_date_it_is_said_what_to_filter_by() {
+async fn a_query_without_a_first_date_names_the_filter_it_needs() {
     let mut caller = a_caller().await;
     for filter in [
         simple("Status", "equals", &["Error"]),

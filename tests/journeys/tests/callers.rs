@@ -103,7 +103,7 @@ async fn tokens_come_in_each_shape() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn why_a_login_failed_is_told_apart_by_its_detail() {
+async fn a_failed_login_names_its_reason_in_the_detail() {
     const NOTHING: &str = "The envelope holds no credentials. Its Header must have a wsse:Security with a UsernameToken, or a fueloauth with a token of /v2/token";
     const IN_HTTP: &str = "The envelope holds no credentials, and the HTTP header Authorization is not read here. Put the token into a fueloauth of the envelope's Header";
     const UNKNOWN: &str = "The token in fueloauth is not one of this service. Ask for one at /v2/token of the same address";
@@ -350,7 +350,7 @@ async fn a_set_without_a_key_lets_no_digest_in_and_makes_no_such_user() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sealed_passwords_are_nowhere_in_the_open() {
+async fn encrypted_passwords_are_stored_nowhere_in_plain_text() {
     let caller = a_known_caller().await;
     let records = journeys::record::accounts_table(caller.local());
     let of = |name: &str| {
@@ -370,7 +370,7 @@ async fn sealed_passwords_are_nowhere_in_the_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sealed_password_that_is_moved_to_another_user_opens_nothing() {
+async fn an_encrypted_password_of_another_user_is_refused() {
     let caller = a_known_caller().await;
     let is_made = caller
         .stack
@@ -522,7 +522,7 @@ async fn a_token_is_got_by_json_or_form_and_used_until_it_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_gets_no_token_hears_the_originals_words() {
+async fn a_refused_token_request_has_the_originals_words() {
     let caller = a_known_caller().await;
     let ask = |field: &str, value: &str| {
         let mut body = json!({

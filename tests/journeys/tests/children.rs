@@ -109,7 +109,7 @@ async fn one_call_holds_objects_of_several_accounts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_not_owned_is_refused_wherever_the_name_stands() {
+async fn accounts_that_are_not_owned_are_refused_everywhere() {
     let (mut parent, _, _) = a_family().await;
     let nested = |client: &str| {
         format!(

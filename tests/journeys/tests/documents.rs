@@ -36,7 +36,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn documents_are_packed_for_who_takes_that() {
+async fn documents_are_compressed_where_accepted() {
     let caller = a_caller().await;
     for path in [WSDL, SCHEMA] {
         let plain = got(&caller, path, &[]).await;
@@ -77,7 +77,7 @@ async fn documents_are_packed_for_who_takes_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_a_document_is_not_sent_it_again() {
+async fn a_cached_document_is_answered_not_modified() {
     let caller = a_caller().await;
     for path in [WSDL, SCHEMA] {
         let first = got(&caller, path, &[]).await;

@@ -34,7 +34,7 @@ fn each_is_told_once(caller: &Story, calls: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_due_at_one_instant_are_told_of_once() {
+async fn calls_due_at_one_instant_get_one_reply_each() {
     let mut caller = a_caller_in_time().await;
     answers_after(&caller, Duration::from_millis(80));
     let running = Running::functions_of(&caller);
@@ -48,7 +48,7 @@ async fn calls_due_at_one_instant_are_told_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_waited_for_the_end_of_maintenance_are_told_of_once() {
+async fn calls_after_maintenance_get_one_reply_each() {
     let mut caller = a_caller_in_time().await;
     answers_after(&caller, Duration::from_millis(80));
     let running = Running::functions_of(&caller);
@@ -65,7 +65,7 @@ async fn calls_that_waited_for_the_end_of_maintenance_are_told_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_is_told_of_once() {
+async fn calls_of_a_flood_get_one_reply_each() {
     let mut caller = a_caller_in_time().await;
     answers_after(&caller, Duration::from_millis(300));
     let running = Running::functions_of(&caller);

@@ -38,7 +38,7 @@ async fn calls_back(caller: &mut Story, key: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_posts_what_it_owes_without_a_message() {
+async fn a_run_posts_its_replies_without_a_message() {
     let mut caller = a_caller().await;
     for number in [3, 1, 2] {
         caller
@@ -52,7 +52,7 @@ async fn a_run_posts_what_it_owes_without_a_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_whose_receiver_hangs_is_left_to_the_notifier_for_ten_minutes() {
+async fn replies_to_a_hanging_receiver_go_to_the_notifier_for_ten_minutes() {
     let mut caller = a_caller().await;
     answers_after(&caller, Duration::from_millis(1_500));
     calls_back(&mut caller, "slow").await;
@@ -95,7 +95,7 @@ async fn calls_are_carried_out_while_a_receiver_hangs() {
 
 /// A mail is the notifier's, and what comes after it must not overtake it.
 #[tokio::test(start_paused = true)]
-async fn what_comes_after_a_reply_by_mail_does_not_overtake_it() {
+async fn a_reply_does_not_overtake_a_reply_by_mail() {
     let mut caller = a_caller().await;
     caller
         .queues(part("c", 1, 4).replying_to(mail_to("ann@example.com")))
@@ -121,7 +121,7 @@ async fn what_comes_after_a_reply_by_mail_does_not_overtake_it() {
 
 /// A later run does not know whether the earlier ones have told everything.
 #[tokio::test(start_paused = true)]
-async fn a_run_that_goes_on_where_another_stopped_leaves_its_replies_to_the_notifier() {
+async fn a_continued_run_hands_its_replies_to_the_notifier() {
     let mut caller = a_caller().await;
     let later = caller.now() + minutes(2);
     caller.queues(part("c", 1, 2).calling_back(ADDRESS)).await;
@@ -170,7 +170,7 @@ fn each_in_order(caller: &Story) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_run_that_goes_on_after_a_crash_first_sees_to_what_is_left_behind() {
+async fn a_run_after_a_crash_sends_the_pending_replies_first() {
     let mut caller = a_run_dies_in_the_middle().await;
     // Whoever had no answer sends its part again, which wakes the conversation.
     caller.queues(part("c", 12, 12).calling_back(ADDRESS)).await;
@@ -209,7 +209,7 @@ async fn a_reply_that_was_refused_is_tried_again_after_five_seconds() {
 
 /// The answer to the commit is lost: the notifier looks, and has nothing to do.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_whose_commit_nobody_heard_of_is_not_made_again() {
+async fn an_attempt_with_a_lost_commit_answer_is_not_repeated() {
     let mut caller = Story::with_retries(RetryConfig::disabled()).await;
     let mut puts = 0;
     caller.local().faults().by(move |_, aws_request| {

@@ -135,7 +135,7 @@ async fn calls_wait_while_the_backend_is_not_ready_and_go_on_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_knows_is_unknown_and_never_sent_again() {
+async fn a_call_of_unknown_outcome_is_never_sent_again() {
     for unknown in [
         Does::AndHangs,
         Does::Says(200, "<html><body>Sorry</body></html>"),
@@ -247,7 +247,7 @@ async fn large_calls_are_sent_in_pieces_and_stop_at_the_unknown_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_passed_through_and_what_is_ours_stays_here() {
+async fn synchronous_requests_are_passed_through_and_our_own_answered_here() {
     let (mut caller, backend) = a_forwarding_caller().await;
     let answer = caller.sends(one("now").at_once()).await;
     assert_eq!(answer.overall_status(), "OK");
@@ -339,7 +339,7 @@ async fn play(fault: Option<(u64, InjectedFault)>) -> (Vec<String>, Vec<String>,
 }
 
 #[tokio::test(start_paused = true)]
-async fn cut_anywhere_no_call_is_sent_twice_or_lost_or_out_of_order() {
+async fn forwarded_calls_survive_every_cut() {
     let (keys, outcomes, requests) = play(None).await;
     assert_eq!(keys, ["c1", "c2", "c3"]);
     assert_eq!(outcomes, ["1 OK", "2 OK", "3 OK"]);

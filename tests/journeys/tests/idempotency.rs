@@ -111,7 +111,7 @@ async fn keys_belong_to_their_account_and_to_calls_outside_conversations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_asynchronous_by_default_need_not_say_so() {
+async fn an_asynchronous_default_needs_no_request_type() {
     let mut client = a_caller().await;
     client.is_async_by_default().await;
     need_not_say_so(client).await;

@@ -36,7 +36,7 @@ async fn a_record_of_a_later_version_is_neither_carried_out_nor_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_holds_up_nobody_else() {
+async fn an_unreadable_record_delays_no_other_conversation() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     caller.queues(call().creating(subscriber("ann"))).await;

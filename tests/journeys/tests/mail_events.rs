@@ -66,7 +66,7 @@ async fn fails_with(caller: &mut Story, key: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_is_told_by_its_day_its_send_and_its_subscriber() {
+async fn sent_events_are_retrieved_by_day_send_and_subscriber() {
     let mut caller = a_shop().await;
     caller.queues(to(&["ann", "bob"])).await;
     caller.settles().await;
@@ -184,7 +184,7 @@ async fn an_address_that_bounced_is_not_mailed_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_a_new_address_is_not_marked_by_the_old_one() {
+async fn a_bounce_of_an_old_address_does_not_mark_the_new_one() {
     let mut caller = a_shop().await;
     caller
         .local()
@@ -237,7 +237,7 @@ fn bounce(tag: &str, at: &str) -> serde_json::Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_complained_is_unsubscribed_once_in_whatever_order_it_is_told() {
+async fn a_complaint_unsubscribes_once_in_any_order_of_events() {
     for delivery in [
         EventDelivery::Once,
         EventDelivery::Twice,
@@ -258,7 +258,7 @@ async fn who_complained_is_unsubscribed_once_in_whatever_order_it_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mail_that_is_rejected_after_it_was_taken_was_not_sent() {
+async fn a_mail_rejected_after_acceptance_counts_as_not_sent() {
     let mut caller = a_shop().await;
     caller
         .local()
@@ -279,7 +279,7 @@ fn is_mail(aws_request: &AwsRequest) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_unknown_is_known_once_its_delivery_is_told() {
+async fn a_delivery_event_settles_an_unknown_mail() {
     let mut caller = a_shop().await;
     caller
         .local()
@@ -295,7 +295,7 @@ async fn what_was_unknown_is_known_once_its_delivery_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_tells_of_stays_unknown_and_says_so() {
+async fn a_mail_without_an_event_stays_unknown() {
     let mut caller = a_shop().await;
     caller
         .local()
@@ -313,7 +313,7 @@ async fn what_nobody_tells_of_stays_unknown_and_says_so() {
 
 /// The function is slow to note that SES has taken the mail; SES has told more by then.
 #[tokio::test(start_paused = true)]
-async fn what_is_told_before_our_own_commit_counts_and_is_not_told_twice() {
+async fn an_event_before_our_commit_counts_once() {
     for fate in [MailFate::Delivered, MailFate::Bounces, MailFate::IsRejected] {
         let mut caller = a_shop().await;
         caller.local().ses().mails_to("ann@example.com", fate);
@@ -347,7 +347,7 @@ async fn what_is_told_before_our_own_commit_counts_and_is_not_told_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_cannot_be_taken_in_comes_again() {
+async fn an_event_that_fails_is_delivered_again() {
     let mut caller = a_shop().await;
     caller
         .local()
@@ -424,7 +424,7 @@ async fn one_click_unsubscribes_its_reader_however_often_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_deleted_and_then_unsubscribes_is_not_mailed_as_somebody_new() {
+async fn an_unsubscribe_of_a_deleted_subscriber_holds_for_its_successor() {
     let mut caller = a_shop().await;
     caller.queues(to(&["ann"])).await;
     caller.settles().await;
@@ -443,7 +443,7 @@ async fn who_was_deleted_and_then_unsubscribes_is_not_mailed_as_somebody_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_is_only_opened_or_was_made_up_does_nothing() {
+async fn an_opened_or_forged_link_does_nothing() {
     let mut caller = a_shop().await;
     caller.queues(to(&["ann"])).await;
     caller.settles().await;

@@ -65,7 +65,7 @@ async fn a_conversation_stops_between_two_calls_and_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_synchronous_call_hears_of_it() {
+async fn a_synchronous_call_is_refused_in_maintenance() {
     let mut caller = a_caller().await;
     assert_eq!(system_status(&mut caller).await, "OK");
     caller.goes_into_maintenance(true).await;
@@ -105,7 +105,7 @@ async fn replies_and_retrievals_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_silence_in_maintenance_too() {
+async fn conversations_time_out_in_maintenance_too() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     caller.queues(part("c", 1, 2).calling_back(ADDRESS)).await;

@@ -281,22 +281,22 @@ async fn holds_up_nobody(neighbour: Neighbour) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_hangs_holds_up_nobody() {
+async fn a_hanging_receiver_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(hangs())).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_answers_after_fourteen_seconds_holds_up_nobody() {
+async fn a_receiver_of_fourteen_seconds_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(answers_after(14_000))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_dawdles_holds_up_nobody() {
+async fn a_slow_receiver_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(answers_after(900))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_wants_ten_replies_to_each_call_from_a_receiver_that_dawdles_holds_up_nobody() {
+async fn ten_replies_per_call_to_a_slow_receiver_delay_no_other_account() {
     let ten = Neighbour {
         receivers: |_| vec!["https://bad.neighbour.example/done".to_owned(); 10],
         at_once: 60,
@@ -307,17 +307,17 @@ async fn one_who_wants_ten_replies_to_each_call_from_a_receiver_that_dawdles_hol
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_closes_connections_holds_up_nobody() {
+async fn a_receiver_that_closes_connections_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(CallbackAnswer::ConnectionFails)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_is_in_trouble_holds_up_nobody() {
+async fn a_failing_receiver_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(CallbackAnswer::status(503))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_with_fifty_host_names_holds_up_nobody() {
+async fn fifty_host_names_delay_no_other_account() {
     let fifty = Neighbour {
         receivers: |number| {
             vec![format!(
@@ -332,7 +332,7 @@ async fn one_with_fifty_host_names_holds_up_nobody() {
 
 /// Known as quick to all functions, and then it hangs.
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_hangs_all_of_a_sudden_holds_up_nobody_for_long() {
+async fn a_receiver_that_begins_to_hang_delays_others_only_briefly() {
     let neighbour = Neighbour::answering(hangs());
     let beside = {
         let mut quiet = a_caller_in_time().await;

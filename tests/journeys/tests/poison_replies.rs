@@ -42,7 +42,7 @@ fn address(name: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_kills_four_times_is_given_up_and_its_nine_neighbours_are_told() {
+async fn a_reply_that_kills_four_times_is_given_up_and_its_nine_neighbours_are_sent() {
     let mut caller = a_caller().await;
     caller
         .local()

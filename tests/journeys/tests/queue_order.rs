@@ -34,7 +34,7 @@ fn all_well(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_run_as_they_were_accepted() {
+async fn queued_calls_run_as_they_were_accepted() {
     let mut caller = a_caller_in_order().await;
     for number in 0..40 {
         caller.queues(in_turn(number)).await;
@@ -46,7 +46,7 @@ async fn they_run_as_they_were_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_do_so_after_maintenance_too() {
+async fn queued_calls_keep_their_order_after_maintenance() {
     let mut caller = a_caller_in_order().await;
     caller.goes_into_maintenance(true).await;
     for number in 0..20 {
@@ -63,7 +63,7 @@ async fn they_do_so_after_maintenance_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_do_so_when_the_queues_have_lost_everything() {
+async fn queued_calls_keep_their_order_when_queues_lose_messages() {
     let mut caller = a_caller_in_order().await;
     for number in 0..20 {
         caller.queues(in_turn(number)).await;
@@ -74,7 +74,7 @@ async fn they_do_so_when_the_queues_have_lost_everything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_fails_does_not_hold_up_the_next() {
+async fn a_failed_queued_call_does_not_delay_the_next() {
     let mut caller = a_caller_in_order().await;
     caller.queues(numbered(0)).await;
     caller.queues(alone(1).deleting(subscriber("nobody"))).await;
@@ -90,7 +90,7 @@ async fn one_that_fails_does_not_hold_up_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deferred_one_takes_its_place_when_it_is_due() {
+async fn a_deferred_call_joins_the_queue_when_it_is_due() {
     let mut caller = a_caller_in_order().await;
     caller.queues(numbered(0).at("2026-03-02T09:10:00Z")).await;
     caller.queues(numbered(1)).await;

@@ -384,7 +384,7 @@ fn keys(caller: &Story) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_call_says_it_for_each_object() {
+async fn a_refused_call_has_a_result_for_each_object() {
     let mut caller = a_caller().await;
     let two = part("c", 5, 3)
         .creating(subscriber("ann"))
@@ -410,7 +410,7 @@ async fn a_conversation_of_one_may_expire() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_can_be_corrected_and_sent_again() {
+async fn a_refused_call_can_be_corrected_and_sent_again() {
     let mut caller = a_caller().await;
     caller.queues(part("c", 1, 2)).await;
     let wrong = part("c", 2, 2).calling_back("http://client.example.com/cb");

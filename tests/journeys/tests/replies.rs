@@ -48,7 +48,7 @@ fn places(caller: &Story) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_goes_well_tells_these() {
+async fn a_successful_call_sends_these_replies() {
     let mut caller = a_caller().await;
     caller.queues(curious(make("ann"))).await;
     caller.passes(hours(1)).await;
@@ -64,7 +64,7 @@ async fn a_call_that_goes_well_tells_these() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_tells_these() {
+async fn a_failed_call_sends_these_replies() {
     let mut caller = a_caller().await;
     caller.does(make("ann")).await;
     caller.queues(curious(make("ann"))).await;
@@ -81,7 +81,7 @@ async fn a_call_that_fails_tells_these() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_expires_tells_of_it_too() {
+async fn an_expired_call_sends_a_reply() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     caller
@@ -95,7 +95,7 @@ async fn a_call_that_expires_tells_of_it_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_conversation_is_told_after_its_last_call() {
+async fn the_reply_of_a_conversations_end_follows_its_last_call() {
     let mut caller = a_caller().await;
     let end = |place| to(place).when("OnConversationComplete");
     caller
@@ -154,7 +154,7 @@ async fn the_form_has_its_ten_fields_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_form_tells_of_what_went_wrong() {
+async fn the_form_names_the_error() {
     let mut caller = a_caller().await;
     caller.does(make("ann")).await;
     let sent = make("bob")

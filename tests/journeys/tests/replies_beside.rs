@@ -30,7 +30,7 @@ async fn the_only_reply_of_a_call_lies_with_its_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn others_lie_in_records_of_their_own() {
+async fn several_replies_lie_in_records_of_their_own() {
     let end = || post_to(ADDRESS).when("OnConversationComplete");
     let large = (0..60).fold(part("large", 1, 1), |call, number| {
         call.and(subscriber(&format!("person-{number}")))
@@ -54,7 +54,7 @@ async fn others_lie_in_records_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_tried_again_and_its_results_come_each_time() {
+async fn a_retried_reply_has_its_results_each_time() {
     let mut caller = a_caller().await;
     for status in [500, 503] {
         caller
@@ -83,7 +83,7 @@ async fn it_is_tried_again_and_its_results_come_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_wake_up_was_lost_is_found_within_two_minutes() {
+async fn a_reply_with_a_lost_wake_up_is_sent_within_two_minutes() {
     let mut caller = a_caller().await;
     caller
         .local()
@@ -121,7 +121,7 @@ async fn results_are_there_for_thirty_days_whatever_becomes_of_the_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_to_earlier_calls_do_not_wait_for_one_in_trouble() {
+async fn a_failing_reply_delays_no_earlier_reply() {
     let mut caller = a_caller().await;
     for number in 1..=3 {
         caller

@@ -82,7 +82,7 @@ async fn a_call_whose_time_has_passed_gets_its_first_answer_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_expired_before_its_turn_does_so_too() {
+async fn an_expired_call_sent_again_gets_its_first_answer() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     let named = || part("order-1", 1, 1).until("2026-03-02T09:00:05Z");

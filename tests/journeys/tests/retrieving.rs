@@ -390,7 +390,7 @@ async fn results_come_in_pages_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_is_found_behind_whatever_is_kept_no_longer() {
+async fn results_behind_expired_ones_are_found() {
     let mut caller = a_caller().await;
     for sequence in 1..=260 {
         caller.queues(part("c", sequence, 261)).await;
@@ -402,7 +402,7 @@ async fn what_is_kept_is_found_behind_whatever_is_kept_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_a_call_stands_is_told_at_every_moment() {
+async fn request_states_are_answered_at_every_moment() {
     let mut caller = a_caller().await;
     let late = caller.queues(make("late").at("2026-03-02T10:00:00Z")).await;
     caller.queues(part("c", 1, 2)).await;
@@ -453,7 +453,7 @@ async fn a_call_that_is_half_done_is_processing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_became_of_a_call_is_found_under_either_name() {
+async fn results_are_found_by_either_id_property() {
     let mut caller = a_caller().await;
     let one = caller.queues(part("c", 1, 2)).await;
     let two = caller.queues(part("c", 2, 2)).await;
@@ -689,7 +689,7 @@ async fn rows_are_retrieved_by_the_key_of_their_data_extension() {
 
 /// A few of those that have no meaning of their own here, each with what is nested in it.
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_of_any_type_comes_back() {
+async fn objects_of_every_type_come_back() {
     let mut caller = a_caller().await;
     for (object_type, inside, path, expected) in [
         (
@@ -743,7 +743,7 @@ async fn what_is_kept_of_any_type_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_field_has_what_goes_without_saying_and_can_be_deleted_by_its_id() {
+async fn a_field_has_its_defaults_and_can_be_deleted_by_its_id() {
     let mut caller = a_caller().await;
     let fields = "<Field><Name>Id</Name><IsPrimaryKey>true</IsPrimaryKey><MaxLength>9</MaxLength></Field>\
         <Field><Name>Born</Name><FieldType>Date</FieldType></Field>\
@@ -782,7 +782,7 @@ async fn a_field_has_what_goes_without_saying_and_can_be_deleted_by_its_id() {
 
 /// What follows the members of a list asks for those that changed since it asked last.
 #[tokio::test(start_paused = true)]
-async fn members_tell_when_they_changed() {
+async fn memberships_have_their_dates() {
     let mut caller = a_caller().await;
     let list = r#"<Objects xsi:type="List"><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#;
     caller.does(call().creating(list)).await;

@@ -74,7 +74,7 @@ async fn a_millisecond_more_is_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_another_part_it_is_found_within_a_minute() {
+async fn a_silent_conversation_times_out_within_a_minute() {
     let mut caller = a_caller_who_has_begun().await;
     caller.passes(seconds(300)).await;
     assert!(caller.replies().is_empty(), "not before its time");

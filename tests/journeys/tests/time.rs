@@ -262,7 +262,7 @@ async fn a_call_that_is_held_is_ended_as_soon_as_it_is_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_scheduled_can_be_deleted() {
+async fn a_scheduled_call_can_be_cancelled() {
     let mut caller = a_caller().await;
     let half_past = "2026-03-02T09:30:00Z";
     let alone = caller.queues(make("alone").at(half_past)).await;
@@ -294,7 +294,7 @@ async fn what_is_scheduled_can_be_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_run_or_was_never_there_cannot_be_deleted() {
+async fn calls_that_ran_or_never_existed_cannot_be_cancelled() {
     let mut caller = a_caller().await;
     let done = caller.queues(make("done")).await;
     caller.queues(part("order-1", 1, 1)).await;
@@ -336,7 +336,7 @@ async fn what_has_run_or_was_never_there_cannot_be_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deleting_can_be_asynchronous_too() {
+async fn cancelling_can_be_asynchronous() {
     let mut caller = a_caller().await;
     let alone = caller
         .queues(make("alone").at("2026-03-02T09:30:00Z"))
@@ -356,7 +356,7 @@ async fn deleting_can_be_asynchronous_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_run_stays_when_the_rest_is_deleted() {
+async fn calls_that_ran_stay_when_the_rest_is_cancelled() {
     let mut caller = a_caller().await;
     let conversation = post_to("https://client.example.com/conversation");
     let first = part("order-1", 1, 3).replying_to(conversation.when("OnConversationComplete"));
@@ -379,7 +379,7 @@ async fn what_has_run_stays_when_the_rest_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_that_comes_after_its_conversation_was_deleted_is_refused() {
+async fn a_part_after_its_conversation_was_cancelled_is_refused() {
     let mut caller = a_caller().await;
     let first = caller.queues(part("order-1", 1, 3)).await;
     caller.queues(part("order-1", 3, 3)).await;

@@ -3,7 +3,7 @@
 use cloud::aws::mail::{Mail, MailSession, Sent};
 use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, CommitError, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
 use objects::{MailEvent, MailOrder, Recipient};
 use tracing::{error, info, warn};
@@ -124,11 +124,7 @@ pub(super) async fn give_up(cloud: &Cloud, mail: &MailRecord) -> Result<(), Erro
         Some(order) => not_sent(cloud, mail, state, GIVEN_UP, &order.recipient()).await,
         None => note(cloud, mail, state, Some(GIVEN_UP)).await.map(drop),
     };
-    match given_up {
-        Ok(()) => Ok(()),
-        Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-        Err(CommitError::Cloud(error)) => Err(error),
-    }
+    Ok(given_up?)
 }
 
 /// One that is owed, and may be sent.
@@ -142,10 +138,10 @@ pub(super) async fn send(
 }
 
 fn settled(progress: Result<MailProgress, CommitError>) -> MailProgress {
-    match progress {
-        Ok(progress) => progress,
-        Err(CommitError::Conflict) => MailProgress::Open,
-        Err(CommitError::Cloud(error)) => {
+    match Committed::of(progress) {
+        Ok(Committed::Written(progress)) => progress,
+        Ok(Committed::Conflict) => MailProgress::Open,
+        Err(error) => {
             warn!(error = error.in_full(), "mail is left for later");
             MailProgress::Error
         }
@@ -200,14 +196,15 @@ async fn taken(
     claimed: &MailRecord,
     recipient: &Recipient,
 ) -> Result<MailProgress, CommitError> {
-    match note(cloud, claimed, MailState::Sent(cloud.now()), None).await {
-        Ok(sent) => {
+    let noted = note(cloud, claimed, MailState::Sent(cloud.now()), None).await;
+    match Committed::of(noted)? {
+        Committed::Written(sent) => {
             note_sent(cloud, &sent, recipient).await?;
             Ok(MailProgress::Done)
         }
         // An event of the mail service was here first; or it was this very commit, whose answer was
         // lost and which was made again. What is noted twice is noted once.
-        Err(CommitError::Conflict) => {
+        Committed::Conflict => {
             let Some(mail) = cloud.mail_tagged(&claimed.tag()).await? else {
                 return Ok(MailProgress::Done);
             };
@@ -220,7 +217,6 @@ async fn taken(
                 MailState::Pending | MailState::Sending(_) => Ok(MailProgress::Open),
             }
         }
-        Err(error) => Err(error),
     }
 }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use calls::{BackendName, Begun, Call, Phase, Progress};
 use cloud::accounts::backends::Backend;
-use cloud::conversation::commit::CallEnd;
+use cloud::conversation::commit::{CallEnd, ChunkPosition};
+use cloud::error::FEW_CONFLICTS_MAX;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error, ReplyAction};
+use cloud::{Cloud, CommitError, CommittedStep, Error};
 use jiff::{SignedDuration, Timestamp};
 use objects::UnitResult;
 use soap::{CallAnswer, Element, ObjectResult};
@@ -26,9 +27,6 @@ use super::judge::Judgement;
 /// committing what came of it.
 const ANSWER_COMMITTED: SignedDuration = SignedDuration::from_secs(10);
 
-/// How often a commit is tried again because others changed when the conversation is looked at.
-const CONFLICTS_MAX: u32 = 10;
-
 /// How far a call was taken.
 pub enum Forwarded {
     /// Maintenance is on: nothing was done.
@@ -39,8 +37,7 @@ pub enum Forwarded {
     NotBefore(Timestamp),
     /// The invocation has no time left for a backend's answer.
     OutOfTime(Box<ConversationRecord>),
-    /// What is committed is the header, and what is owed to callers.
-    Committed(Box<ConversationRecord>, Vec<ReplyAction>),
+    Committed(Box<CommittedStep>),
 }
 
 /// What became of a piece.
@@ -163,10 +160,13 @@ impl Forwarding<'_> {
                 let end = self.ends().incomplete(results);
                 return self.end(&header, end).await;
             }
-            let done_through = u32::try_from(first + count).unwrap_or(u32::MAX);
-            let piece = (chunks, done_through, 0);
+            let position = ChunkPosition {
+                number: chunks,
+                done_through: u32::try_from(first + count).unwrap_or(u32::MAX),
+                mails_before: 0,
+            };
             header = self
-                .commit_piece(header, progress, &answer.results, piece)
+                .commit_piece(header, progress, &answer.results, position)
                 .await?;
             chunks += 1;
         }
@@ -238,16 +238,16 @@ impl Forwarding<'_> {
         mut header: ConversationRecord,
         progress: Progress,
         results: &[ObjectResult],
-        committed: (u32, u32, u32),
+        position: ChunkPosition,
     ) -> Result<ConversationRecord, CommitError> {
         let cloud = self.cloud;
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let units = results.iter().cloned();
             let units = units.map(|result| UnitResult::Whole(Box::new(result)));
             let chunk = Chunk::of_results(units.collect());
             let now = cloud.now();
             match cloud
-                .commit_chunk(&header, progress.next, chunk, committed, now)
+                .commit_chunk(&header, progress.next, chunk, position, now)
                 .await
             {
                 Err(CommitError::Conflict) => header = self.reload(&header).await?,
@@ -261,7 +261,7 @@ impl Forwarding<'_> {
     async fn hold(&self, header: &ConversationRecord) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             // Nobody knows for how long.
             let keeping = cloud.keep_calls(&header).await?;
             let now = cloud.now();
@@ -320,7 +320,7 @@ impl Forwarding<'_> {
     ) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let end = CallEnd {
                 call: self.call,
                 outcome: end.outcome.clone(),
@@ -329,9 +329,7 @@ impl Forwarding<'_> {
                 mails_before: 0,
             };
             match cloud.commit_end(&header, end, cloud.now()).await {
-                Ok((next, reply_actions)) => {
-                    return Ok(Forwarded::Committed(Box::new(next), reply_actions));
-                }
+                Ok(step) => return Ok(Forwarded::Committed(Box::new(step))),
                 Err(CommitError::Conflict) => header = self.reload(&header).await?,
                 Err(error) => return Err(error),
             }

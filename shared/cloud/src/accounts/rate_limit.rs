@@ -59,7 +59,7 @@ impl Accounts {
             let permits = permits.entry(account.clone()).or_default();
             match taken {
                 Ok(count) => permits.took(taking, count),
-                Err(found) => permits.found(found),
+                Err(found) => permits.observe(found),
             }
         }
         Ok(next_window)

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_never_answers_is_given_up() {
+    async fn a_request_without_an_answer_times_out() {
         let hung = SharedHttpConnector::new(Hung);
         let client = http_client_fn(move |_, _| hung.clone());
         let config = read(variables).expect("all there").into_builder();

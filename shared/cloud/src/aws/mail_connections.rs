@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_found_no_connection_never_left() {
+    async fn a_request_without_a_connection_was_not_sent() {
         let closed = {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             listener.local_addr().expect("an address").port()

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::table::Key;
-use crate::conversation::commit::{CONFLICTS_MAX, PreviousHeader, spread_out};
-use crate::error::{Committed, Error};
+use crate::conversation::commit::{PreviousHeader, spread_out};
+use crate::error::{CONFLICTS_MAX, Committed, Error};
 use crate::records::call_record::{CallRecord, IDEMPOTENCY_RETENTION, Idempotency, Pointer};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;

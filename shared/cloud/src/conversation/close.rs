@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
-use crate::conversation::commit::reply_context;
+use crate::conversation::commit::{CommittedStep, reply_context};
 use crate::conversation::outbox::ReplyAction;
 use crate::error::{CommitError, Error};
 use crate::records::conversation_record::ConversationRecord;
@@ -21,7 +21,7 @@ impl Cloud {
         &self,
         seen: &ConversationRecord,
         now: Timestamp,
-    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+    ) -> Result<CommittedStep, CommitError> {
         let mut transaction = Transaction::default();
         let mut actions = Vec::new();
         let mut conversation = seen.conversation.clone();
@@ -70,14 +70,20 @@ impl Cloud {
         transaction: Transaction,
         actions: Vec<ReplyAction>,
         now: Timestamp,
-    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+    ) -> Result<CommittedStep, CommitError> {
         if conversation == seen.conversation {
-            return Ok((seen.clone(), actions));
+            return Ok(CommittedStep {
+                header: seen.clone(),
+                replies: actions,
+            });
         }
         let next = seen.next(conversation);
         let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
-        Ok((next, actions))
+        Ok(CommittedStep {
+            header: next,
+            replies: actions,
+        })
     }
 
     /// The outcome of a call that was not carried out, and the replies that tell of it.

@@ -18,7 +18,7 @@ use crate::aws::queues::{ReplyWakeUp, WakeUp};
 use crate::aws::table::Transaction;
 use crate::conversation::ordered_queue::QueueEntry;
 use crate::conversation::outbox::{ReplyAction, count};
-use crate::error::{CommitError, Committed, Error};
+use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd};
@@ -26,10 +26,6 @@ use crate::records::item::Item;
 use crate::records::mail_record::MailsRecord;
 use crate::records::outcome_record::{self, OutcomeRecord, Results};
 use crate::records::reply_record::ReplyRecord;
-
-/// How often a step is decided again because others were first. Parts of one conversation that
-/// arrive all at once meet here; each time one of them gets through.
-pub(crate) const CONFLICTS_MAX: u32 = 40;
 
 /// A wake-up that is due within this time waits in its queue rather than with the scheduler, whose
 /// precision is a minute. Never longer: a queue holds 120,000 messages in flight.
@@ -85,6 +81,24 @@ pub struct CallEnd<'a> {
     pub chunk: Chunk,
     /// How many mails of the call earlier chunks have written.
     pub mails_before: u32,
+}
+
+/// Where the results of a chunk belong among those of its call.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkPosition {
+    /// Chunks of results committed before it.
+    pub number: u32,
+    /// Units of work whose effects are committed with it.
+    pub done_through: u32,
+    /// How many mails of the call earlier chunks have written.
+    pub mails_before: u32,
+}
+
+/// A step that was committed: the header as it is stored, and what must go to callers.
+#[derive(Debug)]
+pub struct CommittedStep {
+    pub header: ConversationRecord,
+    pub replies: Vec<ReplyAction>,
 }
 
 impl Cloud {
@@ -222,10 +236,9 @@ impl Cloud {
         seen: &ConversationRecord,
         sequence: SequenceCode,
         chunk: Chunk,
-        progress: (u32, u32, u32),
+        position: ChunkPosition,
         now: Timestamp,
     ) -> Result<ConversationRecord, CommitError> {
-        let (chunk_number, done_through, mails_before) = progress;
         let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let results = serde_json::to_string(&chunk.results).unwrap_or_default();
@@ -235,13 +248,14 @@ impl Cloud {
             &seen.key,
             sequence,
             &chunk.mails,
-            mails_before,
+            position.mails_before,
             expires,
         );
         chunk.write(&mut transaction, &self.objects);
-        let item = outcome_record::chunk_item(&seen.key, sequence, chunk_number, &results, expires);
+        let item =
+            outcome_record::chunk_item(&seen.key, sequence, position.number, &results, expires);
         transaction.put_new(&self.calls, item);
-        let next = seen.next(seen.conversation.clone().chunk_done(done_through));
+        let next = seen.next(seen.conversation.clone().chunk_done(position.done_through));
         let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
         Ok(next)
@@ -259,13 +273,13 @@ impl Cloud {
     }
 
     /// Commits the end of the call that was next: effects, outcome, pending replies and mails, and
-    /// the conversation's next state together. Gives back what must go to callers.
+    /// the conversation's next state together.
     pub async fn commit_end(
         &self,
         seen: &ConversationRecord,
         end: CallEnd<'_>,
         now: Timestamp,
-    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+    ) -> Result<CommittedStep, CommitError> {
         let sequence = end.call.place.sequence();
         self.let_expire(seen, end.call, now).await?;
         let conversation =
@@ -328,7 +342,10 @@ impl Cloud {
                 }
             };
         self.commit_with(seen, header, transaction).await?;
-        Ok((next, actions))
+        Ok(CommittedStep {
+            header: next,
+            replies: actions,
+        })
     }
 
     /// Commits what becomes of the reply in a header.

@@ -27,12 +27,22 @@ const AT_ONCE: u32 = 10;
 #[derive(Debug, Default)]
 pub struct Prefetched(BTreeMap<SequenceCode, CallRecord>);
 
+/// A conversation as a run begins with it.
+#[derive(Debug)]
+pub struct RunStart {
+    pub header: ConversationRecord,
+    pub prefetched: Prefetched,
+}
+
+/// The call whose turn it is, with its body as it is stored.
+pub struct NextCall {
+    pub call: Call,
+    pub body: PackedBody,
+}
+
 impl Cloud {
     /// A conversation as a run begins with it; `None`: it is not there.
-    pub async fn begin_run(
-        &self,
-        key: &ConversationKey,
-    ) -> Result<Option<(ConversationRecord, Prefetched)>, Error> {
+    pub async fn begin_run(&self, key: &ConversationKey) -> Result<Option<RunStart>, Error> {
         let header = ConversationRecord::table_key(key);
         // The header comes after its calls, so that it is read first from behind.
         let range = Range::Down(&header.sk, "CALL#");
@@ -51,19 +61,22 @@ impl Cloud {
         let header = ConversationRecord::from_item(key.clone(), first.0)?;
         let mut prefetched = Prefetched::default();
         prefetched.put_readable(items);
-        Ok(Some((header, prefetched)))
+        Ok(Some(RunStart { header, prefetched }))
     }
 
-    /// The call that is next, with its body as it is kept.
+    /// The call that is next.
     pub async fn next_call(
         &self,
         prefetched: &mut Prefetched,
         header: &ConversationRecord,
         sequence: SequenceCode,
-    ) -> Result<(Call, PackedBody), Error> {
+    ) -> Result<NextCall, Error> {
         if let Some(record) = &header.only.call {
             let body = record.packed_body(&self.large_bodies).await?;
-            return Ok((Call::clone(&record.call), body));
+            return Ok(NextCall {
+                call: Call::clone(&record.call),
+                body,
+            });
         }
         let key = &header.key;
         prefetched.0.retain(|read, _| *read >= sequence);
@@ -84,7 +97,10 @@ impl Cloud {
         let record = prefetched.0.get(&sequence);
         let record = record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {key}")))?;
         let body = record.packed_body(&self.large_bodies).await?;
-        Ok((Call::clone(&record.call), body))
+        Ok(NextCall {
+            call: Call::clone(&record.call),
+            body,
+        })
     }
 
     /// The call that is next, without its body.

@@ -11,13 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
 use crate::aws::table::Key;
-use crate::error::{CommitError, Committed, Error};
+use crate::error::{CommitError, Committed, Error, SHARED_RECORD_CONFLICTS_MAX};
 use crate::records::item::{ItemReader, ItemWriter};
 
 const SORT: &str = "BUCKET";
-
-/// How often tokens are asked for again because others took some of the same bucket.
-const CONFLICTS_MAX: u32 = 20;
 
 /// How long what SES said of its rate is believed, by all functions together: `GetAccount` may be
 /// called once a second by a whole AWS account.
@@ -62,7 +59,7 @@ impl Cloud {
     /// Asks for tokens to send mails with: at most SES's rate, over all functions together.
     pub async fn take_mail_tokens(&self, wanted: u32) -> Result<MailTokens, Error> {
         let key = mails_key();
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
             let now = self.now();
             let mut record = self.bucket(&key, now).await?;
             let known = record
@@ -177,7 +174,7 @@ impl Cloud {
     }
 
     async fn take_token(&self, key: &Key, rate: Rate) -> Result<Option<Timestamp>, Error> {
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
             let now = self.now();
             let record = self.bucket(key, now).await?;
             let remaining = match record.bucket.take(rate, 1, now) {

@@ -23,6 +23,9 @@ use crate::records::conversation_record::ConversationRecord;
 /// takes, and somewhat more.
 const OF_PART: i32 = 12;
 
+/// Conversations that are asked for in one go by those who go through a whole list.
+pub const LISTED_AT_ONCE: usize = 100;
+
 /// Most conversations that a page looks at: a second of work, and less than a thousandth of a dollar.
 const EXAMINED_MAX: usize = 2_000;
 

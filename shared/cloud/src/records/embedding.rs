@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_could_want_to_have_apart_lies_apart() {
+    fn records_that_are_read_apart_lie_apart() {
         let pending = reply(ReplyState::Pending(at(1)));
         assert!(
             within(

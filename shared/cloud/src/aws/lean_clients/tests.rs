@@ -145,7 +145,7 @@ async fn every_request_says_once_who_asks_as_the_sdk_words_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_never_answers_is_given_up_and_asked_again() {
+async fn a_request_without_an_answer_times_out_and_is_retried() {
     let recorder = Recorder::default();
     let config = recorder.config("eu-west-1", &[]);
     let start = tokio::time::Instant::now();
