@@ -21,8 +21,7 @@ async fn with_a_call() -> (Story, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hanging_invocation_is_killed_at_its_deadline_and_its_batch_comes_again()
- {
+async fn a_hanging_invocation_is_killed_at_its_deadline_and_its_batch_comes_again() {
     let (mut caller, sent) = with_a_call().await;
     let began = caller.now();
     caller

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use calls::{BackendName, Begun, Call, Phase, Progress};
-use cloud::accounts::backends::Backend;
+use cloud::accounts::backends::ConfiguredBackend;
 use cloud::conversation::commit::{CallEnd, ChunkPosition};
 use cloud::error::FEW_CONFLICTS_MAX;
 use cloud::objects_table::Chunk;
@@ -56,7 +56,7 @@ enum PieceResult {
 }
 
 /// A call on its way to its backend.
-struct Forwarding<'a> {
+struct ForwardedCall<'a> {
     cloud: &'a Cloud,
     call: &'a Call,
     name: &'a BackendName,
@@ -77,7 +77,7 @@ pub async fn carry_out(
     if let Some(begun) = progress.begun.filter(|begun| begun.until > now) {
         return Ok(Forwarded::NotBefore(begun.until));
     }
-    let forwarding = Forwarding {
+    let forwarding = ForwardedCall {
         cloud,
         call,
         name,
@@ -113,11 +113,11 @@ pub async fn carry_out(
         .await
 }
 
-impl Forwarding<'_> {
+impl ForwardedCall<'_> {
     async fn send_pieces(
         &self,
         mut header: ConversationRecord,
-        backend: &Backend,
+        backend: &ConfiguredBackend,
         progress: Progress,
         mut results: Vec<ObjectResult>,
         deadline: Timestamp,
@@ -173,7 +173,7 @@ impl Forwarding<'_> {
     }
 
     /// Sends a piece, and reads what came back as the answer to it.
-    async fn send(&self, backend: &Backend, first: usize, count: usize) -> PieceResult {
+    async fn send(&self, backend: &ConfiguredBackend, first: usize, count: usize) -> PieceResult {
         let method = self.call.method;
         let payload = soap::canonical(&soap::piece_of(&self.body, method, first, count));
         let timeout = Duration::from_secs(backend.settings.timeout_s.into());
