@@ -166,7 +166,7 @@ impl ReplyBatch<'_> {
         let wake = &message.wake;
         if wake.what == ReplyTarget::Mails {
             let page = match message.deaths {
-                0 => mails::PAGE,
+                0 => mails::MAILS_IN_PAGE,
                 // The one that invocations die with is the first that is not done.
                 _ => 1,
             };

@@ -25,10 +25,10 @@ use crate::ReplyDisposition;
 use sending::MailProgress;
 
 /// Mails that are on their way to the mail service at the same time.
-const AT_ONCE: usize = 8;
+const MAILS_AT_ONCE: usize = 8;
 
 /// Mails that are read in one request, and sent side by side.
-pub const PAGE: i32 = 50;
+pub const MAILS_IN_PAGE: i32 = 50;
 
 /// When mails that are held, or claimed by somebody, are looked at again.
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(15);
@@ -170,7 +170,10 @@ impl MailRun<'_> {
                 }
             });
         }
-        stream::iter(sending).buffered(AT_ONCE).collect().await
+        stream::iter(sending)
+            .buffered(MAILS_AT_ONCE)
+            .collect()
+            .await
     }
 
     async fn is_held(&mut self, mail: &MailRecord) -> Result<bool, Error> {
@@ -237,7 +240,7 @@ pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<ReplyDisp
     };
     let mut next = mails.done_through;
     while next < mails.count {
-        let page = cloud.mails_from(&mails, next, PAGE).await?;
+        let page = cloud.mails_from(&mails, next, MAILS_IN_PAGE).await?;
         let Some(last) = page.last() else { break };
         next = last.number + 1;
         for mail in &page {

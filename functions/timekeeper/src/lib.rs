@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use crate::release::WaitingFor;
 
 /// Entries that are read in one request.
-const PAGE: i32 = 100;
+const ENTRIES_AT_ONCE: i32 = 100;
 
 /// Pages of one part that are looked at in one minute: what is left waits for the next.
 const PAGES_MAX: usize = 20;
@@ -32,7 +32,7 @@ const PAGES_MAX: usize = 20;
 const PARTS_AT_ONCE: usize = 3;
 
 /// Conversations of one part that are looked at at the same time.
-const AT_ONCE: usize = 3;
+const CONVERSATIONS_AT_ONCE: usize = 3;
 
 /// What a minute came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,7 +125,9 @@ async fn look_through(round: Round<'_>, part: String) -> (MinuteReport, Option<E
             break;
         }
         let calls = &round.cloud.calls;
-        let found = calls.due_behind(&part, round.by, PAGE, last.as_ref()).await;
+        let found = calls
+            .due_behind(&part, round.by, ENTRIES_AT_ONCE, last.as_ref())
+            .await;
         let entries = match found {
             Ok(entries) => entries,
             Err(error) => {
@@ -142,12 +144,12 @@ async fn look_through(round: Round<'_>, part: String) -> (MinuteReport, Option<E
         let looking = by_conversation(entries).into_iter();
         let looking = looking.map(|entries| look_at_all(round, entries));
         let errors: usize = stream::iter(looking)
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(CONVERSATIONS_AT_ONCE)
             .fold(0, |all, errors| async move { all + errors })
             .await;
         minute.looked_at += found;
         minute.error += errors;
-        if found < usize::try_from(PAGE).unwrap_or(0) {
+        if found < usize::try_from(ENTRIES_AT_ONCE).unwrap_or(0) {
             break;
         }
     }

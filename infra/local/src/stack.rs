@@ -18,7 +18,7 @@ pub use crate::settings::settings;
 use crate::{LocalCloud, names};
 
 /// The account, user, password, API client id and secret that are there from the start.
-pub const LOCAL: &str = "local";
+pub const LOCAL: &str = cloud::aws::files::LOCAL_ACCOUNT;
 
 /// The user of the same account and password that may log in by PasswordDigest.
 pub const LOCAL_DIGEST_USER: &str = "local-digest";

@@ -326,7 +326,7 @@ fn end_replies_go_to_their_subscribers() {
 
 #[test]
 fn end_replies_follow_the_last_outcome() {
-    let told = |sequence| {
+    let with_end_reply = |sequence| {
         let mut call = call(sequence, 3);
         call.options.subscriptions.push(Subscription {
             response_type: crate::AsyncResponseType::HttpPost,
@@ -338,8 +338,10 @@ fn end_replies_follow_the_last_outcome() {
         });
         call
     };
-    let opened = opened_with(&told(1));
-    let joined = opened.join(&told(2), Seen::Never, at(1)).conversation;
+    let opened = opened_with(&with_end_reply(1));
+    let joined = opened
+        .join(&with_end_reply(2), Seen::Never, at(1))
+        .conversation;
     let joined = joined.expect("joined");
     let late = joined.look(at(400)).conversation.expect("timed out");
     assert_eq!(phase(&late), "closing timed out (1 2)");
@@ -358,9 +360,9 @@ fn end_replies_follow_the_last_outcome() {
     );
     let written = half.closed_through(second);
     assert_eq!(phase(&written), "telling of timed out (1 2)");
-    let told = written.closed_through(SequenceCode::FIRST);
-    assert_eq!(phase(&told), "telling of timed out (2)");
-    assert_eq!(phase(&told.closed_through(second)), "timed out");
+    let with_end_reply = written.closed_through(SequenceCode::FIRST);
+    assert_eq!(phase(&with_end_reply), "telling of timed out (2)");
+    assert_eq!(phase(&with_end_reply.closed_through(second)), "timed out");
 }
 
 #[test]
@@ -543,7 +545,7 @@ fn an_arrival_never_sets_the_last_one_back() {
 }
 
 #[test]
-fn only_the_unrun_get_their_outcome_from_the_end() {
+fn only_skipped_calls_get_their_outcome_from_the_end() {
     let gathered = opened(3)
         .join(&call(2, 3), Seen::Never, at(0))
         .conversation

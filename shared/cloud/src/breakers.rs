@@ -14,12 +14,10 @@ use calls::{BackendName, Breaker};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
+use crate::accounts::switch::REMEMBERED;
 use crate::aws::table::Key;
 use crate::error::{Committed, Error, SHARED_RECORD_CONFLICTS_MAX};
 use crate::records::item::{ItemReader, ItemWriter};
-
-/// How long a warm function goes by what it has read.
-const REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 
 type Breakers = BTreeMap<BackendName, Breaker>;
 

@@ -377,7 +377,7 @@ fn only_the_base_of_an_object_is_still_an_object_of_its_type() {
 }
 
 #[test]
-fn what_is_asked_about_the_service_is_answered() {
+fn status_version_and_description_are_answered() {
     assert_eq!(
         bare(&soap::write_system_status(
             soap::SystemStatus::InMaintenance,

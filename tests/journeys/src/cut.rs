@@ -282,7 +282,7 @@ impl Ended {
 
     /// The same in the order in which each came first, unless one of them had to be tried again:
     /// that one does not hold up those behind it.
-    pub fn told_in_order(&self) -> Vec<String> {
+    pub fn replies_in_order(&self) -> Vec<String> {
         let is_troubled =
             |entry: &JournalEntry| entry.service == Service::Callback && entry.fault.is_some();
         if self.journal.iter().any(is_troubled) {
@@ -319,7 +319,7 @@ impl Ended {
 
     /// Each mail is told of by one event; by so many more if it went out, since it bounced or its
     /// reader complained.
-    pub fn told_of_mails(&self, addresses: &[&str], more: usize) -> Result<(), String> {
+    pub fn mails_have_events(&self, addresses: &[&str], more: usize) -> Result<(), String> {
         for (number, address) in addresses.iter().enumerate() {
             let tag = format!("_1_{number}");
             let replies = self.stored.iter().filter(|key| key.ends_with(&tag)).count();

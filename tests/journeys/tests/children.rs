@@ -389,7 +389,7 @@ async fn asks_token(story: &Story, path: &str, body: Value) -> (u16, Value) {
     clippy::too_many_lines,
     reason = "one story, told from its beginning to its end"
 )]
-async fn a_token_is_of_the_account_that_is_asked_for() {
+async fn a_token_is_of_the_requested_account() {
     let (parent, mut child, _) = a_family().await;
     let accounts = &parent.stack.cloud.accounts;
     accounts

@@ -27,7 +27,7 @@ fn of_three() -> Plot {
             ended.is("effects", &ended.stored, &["ann"])?;
             ended.is(
                 "told, in their order",
-                &ended.told_in_order(),
+                &ended.replies_in_order(),
                 &["done 1 OK", "done 2 OK", "done 3 OK"],
             )
         },
@@ -144,7 +144,7 @@ fn triggered_send() -> Plot {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
             ended.replied_by_mail("caller@example.net")?;
             ended.sent_at_most_once(&["ann@example.com", "bob@example.com"])?;
-            ended.told_of_mails(&["ann@example.com", "bob@example.com"], 0)
+            ended.mails_have_events(&["ann@example.com", "bob@example.com"], 0)
         },
     }
 }
@@ -170,7 +170,7 @@ fn mails_that_come_back() -> Plot {
             ];
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
             ended.sent_at_most_once(&addresses)?;
-            ended.told_of_mails(&addresses, 1)
+            ended.mails_have_events(&addresses, 1)
         },
         ..triggered_send()
     }

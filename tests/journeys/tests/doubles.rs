@@ -25,7 +25,7 @@ fn answers_after(caller: &Story, time: Duration) {
 }
 
 #[track_caller]
-fn each_is_told_once(caller: &Story, calls: usize) {
+fn each_is_replied_to_once(caller: &Story, calls: usize) {
     let posted = by_id(&caller.callbacks());
     let twice: Vec<_> = posted.iter().filter(|(_, times)| times.len() > 1).collect();
     assert!(twice.is_empty(), "{} twice: {twice:?}", twice.len());
@@ -43,7 +43,7 @@ async fn calls_due_at_one_instant_get_one_reply_each() {
         caller.queues(low(number).at(at)).await;
     }
     time_passes(minutes(10)).await;
-    each_is_told_once(&caller, CALLS);
+    each_is_replied_to_once(&caller, CALLS);
     drop(running);
 }
 
@@ -60,7 +60,7 @@ async fn calls_after_maintenance_get_one_reply_each() {
     assert!(caller.callbacks().is_empty());
     caller.goes_into_maintenance(false).await;
     time_passes(minutes(10)).await;
-    each_is_told_once(&caller, CALLS);
+    each_is_replied_to_once(&caller, CALLS);
     drop(running);
 }
 
@@ -76,6 +76,6 @@ async fn calls_of_a_flood_get_one_reply_each() {
         }
     }
     time_passes(minutes(10)).await;
-    each_is_told_once(&caller, CALLS);
+    each_is_replied_to_once(&caller, CALLS);
     drop(running);
 }

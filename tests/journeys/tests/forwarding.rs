@@ -182,7 +182,7 @@ async fn a_call_of_unknown_outcome_is_never_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_an_answer_to_a_call_that_went_well_is_unknown() {
+async fn half_an_answer_of_a_successful_call_is_unknown() {
     let (mut caller, backend) = a_forwarding_caller().await;
     backend.does_next(&[Does::AndAnswersHalf]);
     let sent = caller.queues(one("a").and(subscriber("b"))).await;

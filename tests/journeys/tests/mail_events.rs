@@ -452,9 +452,9 @@ async fn an_opened_or_forged_link_does_nothing() {
     let requests = caller.local().usage().counts();
     let opened = request_of(&caller, "GET", &path, "").await;
     let other = request_of(&caller, "GET", "/unsubscribe/x", "").await;
-    let asked_of_aws = caller.local().usage().since(&requests);
+    let aws_requests = caller.local().usage().since(&requests);
     assert_eq!(
-        asked_of_aws.operations().count(),
+        aws_requests.operations().count(),
         0,
         "a GET looks nothing up"
     );

@@ -364,7 +364,7 @@ async fn each_address_is_a_subscription_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_and_objects_come_only_where_they_are_asked_for() {
+async fn results_and_objects_come_only_where_requested() {
     let bare = detail(to("done")).await;
     assert_eq!(bare, None, "a bare notification");
     assert_eq!(

@@ -13,8 +13,8 @@ fn holders(caller: &Story) -> Vec<String> {
     kinds
 }
 
-fn is_of_replies(asked: &AwsRequest) -> bool {
-    asked.operation == "SendMessageBatch"
+fn is_of_replies(aws_request: &AwsRequest) -> bool {
+    aws_request.operation == "SendMessageBatch"
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,8 +130,8 @@ async fn a_failing_reply_delays_no_earlier_reply() {
     }
     // Each call that is carried out reads its objects in one such request.
     let mut read = 0;
-    caller.local().faults().by(move |_, asked| {
-        if asked.operation != "BatchGetItem" {
+    caller.local().faults().by(move |_, aws_request| {
+        if aws_request.operation != "BatchGetItem" {
             return None;
         }
         read += 1;

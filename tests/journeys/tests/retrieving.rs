@@ -438,9 +438,9 @@ async fn a_call_that_is_half_done_is_processing() {
         .collect();
     let sent = caller.queues(call().doing("Create", objects)).await;
     let mut transactions = 0;
-    caller.local().faults().by(move |_, asked| {
-        transactions += u32::from(asked.operation == "TransactWriteItems");
-        (asked.operation == "TransactWriteItems" && transactions > 1)
+    caller.local().faults().by(move |_, aws_request| {
+        transactions += u32::from(aws_request.operation == "TransactWriteItems");
+        (aws_request.operation == "TransactWriteItems" && transactions > 1)
             .then_some(InjectedFault::LoseRequest)
     });
     caller.settles().await;

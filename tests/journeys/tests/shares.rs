@@ -34,7 +34,7 @@ async fn ended(caller: &mut Story, request_id: &str) -> Timestamp {
 }
 
 /// When a call's reply was first posted.
-fn told_at(caller: &Story, request_id: &str) -> Timestamp {
+fn replied_at(caller: &Story, request_id: &str) -> Timestamp {
     let callbacks = caller.callbacks();
     let reply_took = callbacks
         .iter()
@@ -64,10 +64,10 @@ async fn quiet_beside(flood: Option<Floods>, places: Concurrency) -> Vec<SignedD
     let mut quiet = a_caller_in_time().await;
     quiet.runs_with(places);
     let mut other = quiet.another_caller("2002").await;
-    let takes = |asked: &AwsRequest| asked.service != Service::Callback;
+    let takes = |aws_request: &AwsRequest| aws_request.service != Service::Callback;
     let faults = quiet.local().faults();
     faults.clear();
-    faults.by(move |_, asked| takes(asked).then_some(InjectedFault::Delay(SLOW_AWS)));
+    faults.by(move |_, aws_request| takes(aws_request).then_some(InjectedFault::Delay(SLOW_AWS)));
     let running = Running::functions_of(&quiet);
     let mut sent = Vec::new();
     for round in 0..6 {
@@ -184,7 +184,7 @@ async fn high_beside_low(low: bool, receiver: fn(usize) -> String) -> Vec<Signed
     time_passes(seconds(60)).await;
     running.stops().await;
     sent.iter()
-        .map(|(request_id, from)| told_at(&caller, request_id).duration_since(*from))
+        .map(|(request_id, from)| replied_at(&caller, request_id).duration_since(*from))
         .collect()
 }
 
@@ -270,7 +270,7 @@ async fn hanging_receivers_leave_one_of_two_places_to_others() {
         running.stops().await;
         let took = sent
             .iter()
-            .map(|(request_id, from)| told_at(&quiet, request_id).duration_since(*from));
+            .map(|(request_id, from)| replied_at(&quiet, request_id).duration_since(*from));
         took.collect::<Vec<_>>()
     };
     let (alone, beside) = (reply_took(false).await, reply_took(true).await);

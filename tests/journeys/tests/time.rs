@@ -135,7 +135,7 @@ async fn a_conversation_waits_for_its_first_call_whoever_comes_last() {
 #[tokio::test(start_paused = true)]
 async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
     let mut caller = a_caller().await;
-    let is_create = |asked: &local::AwsRequest| asked.operation == "CreateSchedule";
+    let is_create = |aws_request: &local::AwsRequest| aws_request.operation == "CreateSchedule";
     caller
         .local()
         .faults()
@@ -154,7 +154,7 @@ async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
 #[tokio::test(start_paused = true)]
 async fn a_part_of_the_index_that_cannot_be_read_keeps_no_other_waiting() {
     let mut caller = a_caller().await;
-    let is_create = |asked: &local::AwsRequest| asked.operation == "CreateSchedule";
+    let is_create = |aws_request: &local::AwsRequest| aws_request.operation == "CreateSchedule";
     caller
         .local()
         .faults()
@@ -163,8 +163,8 @@ async fn a_part_of_the_index_that_cannot_be_read_keeps_no_other_waiting() {
     for name in &names {
         caller.queues(make(name).at("2026-03-02T09:30:00Z")).await;
     }
-    let asks_first_half = |asked: &local::AwsRequest| {
-        let part = asked.json["ExpressionAttributeValues"][":shard"]["S"].as_str();
+    let asks_first_half = |aws_request: &local::AwsRequest| {
+        let part = aws_request.json["ExpressionAttributeValues"][":shard"]["S"].as_str();
         part.is_some_and(|part| part < "20")
     };
     let faults = caller.local().faults();

@@ -175,8 +175,8 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
     }
 }
 
-fn is_mail(asked: &AwsRequest) -> bool {
-    asked.service == Service::Ses && asked.operation == "SendEmail"
+fn is_mail(aws_request: &AwsRequest) -> bool {
+    aws_request.service == Service::Ses && aws_request.operation == "SendEmail"
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use calls::hex;
+use cloud::aws::files::PART_BYTES_MIN;
 use http::{Request, Response};
 use jiff::Timestamp;
 use md5::{Digest, Md5};
@@ -16,9 +17,6 @@ use crate::chunked::body_of;
 use crate::failure::WireFailure;
 
 const HIDDEN: char = '\0';
-
-/// Least bytes of a part that is not the last one. AWS's figure.
-const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 
 pub(super) fn is_hidden(key: &str) -> bool {
     key.starts_with(HIDDEN)

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fips_and_dual_stack_endpoints_are_asked_where_they_are_wanted() {
+    async fn fips_and_dual_stack_endpoints_are_used_where_configured() {
         let plain = requested_hosts(&[("AWS_USE_FIPS_ENDPOINT", "false")]).await;
         let expected = [
             "dynamodb.eu-west-1.amazonaws.com",

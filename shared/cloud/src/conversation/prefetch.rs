@@ -21,7 +21,7 @@ const WITH_HEADER: i32 = 3;
 
 /// Calls that are read in one request after that: two or three units of reading, where each alone
 /// would take one.
-const AT_ONCE: u32 = 10;
+const CALLS_AT_ONCE: u32 = 10;
 
 /// Calls of a conversation that were read and have not had their turn.
 #[derive(Debug, Default)]
@@ -82,11 +82,11 @@ impl Cloud {
         prefetched.0.retain(|read, _| *read >= sequence);
         if !prefetched.0.contains_key(&sequence) {
             let first = call_key(key, sequence).sk;
-            let last = sequence.get().saturating_add(AT_ONCE - 1);
+            let last = sequence.get().saturating_add(CALLS_AT_ONCE - 1);
             let last = SequenceCode::new(last)
                 .map_or_else(|| first.clone(), |last| call_key(key, last).sk);
             let range = Range::Between(&first, &last);
-            let limit = i32::try_from(AT_ONCE).unwrap_or(i32::MAX);
+            let limit = i32::try_from(CALLS_AT_ONCE).unwrap_or(i32::MAX);
             let page = self.calls.query(&key.0, range, limit, None).await?;
             let mut items = page.items.into_iter();
             if let Some(item) = items.next() {

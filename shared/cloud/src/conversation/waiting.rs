@@ -24,8 +24,8 @@ pub const LONG: SignedDuration = SignedDuration::from_hours(24 * 3);
 const SLOWLY_GATHERED: u32 = 864;
 
 /// Calls that are read at once, and records that are written side by side.
-const PAGE: i32 = 100;
-const AT_ONCE: usize = 8;
+const CALLS_IN_PAGE: i32 = 100;
+const WRITES_AT_ONCE: usize = 8;
 
 /// Whether a conversation has waited so long, or can have, that its calls must be kept.
 pub fn has_waited_long(conversation: &calls::Conversation, now: Timestamp) -> bool {
@@ -64,7 +64,7 @@ impl Cloud {
             let range = Range::Between(&first, last);
             let page = self
                 .calls
-                .query(&header.key.0, range, PAGE, start.as_ref())
+                .query(&header.key.0, range, CALLS_IN_PAGE, start.as_ref())
                 .await?;
             let mut keys = Vec::new();
             for item in page.items {
@@ -116,7 +116,7 @@ impl Cloud {
             .into_iter()
             .map(|key| async move { self.calls.set_expiry(&key, expires).await });
         stream::iter(all)
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(WRITES_AT_ONCE)
             .try_collect::<Vec<()>>()
             .await
             .map(drop)

@@ -43,7 +43,7 @@ const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 const UNKNOWN_REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 
 /// Most receivers that a function remembers.
-const REMEMBERED_MAX: usize = 10_000;
+const RECEIVERS_MAX: usize = 10_000;
 
 /// Slow receivers of an account from which on those that nobody knows are taken for slow, too. The
 /// first attempts at ten of them hold a place; by more host names than these an account gets no more.
@@ -214,10 +214,10 @@ impl ReceiverHealth {
 
     fn remember(&self, receiver: &Receiver, remembered: CachedHealth, now: Timestamp) {
         let mut known = self.known();
-        if known.len() >= REMEMBERED_MAX {
+        if known.len() >= RECEIVERS_MAX {
             known.retain(|_, known| known.until > now);
         }
-        if known.len() < REMEMBERED_MAX {
+        if known.len() < RECEIVERS_MAX {
             known.insert(receiver.clone(), remembered);
         }
     }
@@ -459,9 +459,9 @@ mod tests {
             };
             receivers.remember(&receiver, remembered, now);
         };
-        (0..=REMEMBERED_MAX).for_each(|number| remember(number, at(0)));
-        assert_eq!(receivers.known().len(), REMEMBERED_MAX);
-        remember(REMEMBERED_MAX, at(1));
+        (0..=RECEIVERS_MAX).for_each(|number| remember(number, at(0)));
+        assert_eq!(receivers.known().len(), RECEIVERS_MAX);
+        remember(RECEIVERS_MAX, at(1));
         assert_eq!(receivers.known().len(), 1);
     }
 }

@@ -152,7 +152,7 @@ fn a_row_that_is_not_there_now_is_not_said_to_be_saved() {
 }
 
 #[test]
-fn what_is_wrong_with_a_row_is_told_by_field() {
+fn an_invalid_row_names_each_field() {
     check_rows(
         &[
             ("Create", "", "Name=Ann"),

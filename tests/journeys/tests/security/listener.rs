@@ -106,7 +106,7 @@ async fn h05_a_slow_body_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn h05_a_slow_head_is_given_up() {
     let address = a_server().await;
-    let asked = "GET /etframework.wsdl HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let request = "GET /etframework.wsdl HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for (said, answered) in [
         ("", 0),
         ("POST /Serv", 0),
@@ -114,8 +114,8 @@ async fn h05_a_slow_head_is_given_up() {
             "POST /Service.asmx HTTP/1.1\r\nhost: localhost\r\ncontent-le",
             0,
         ),
-        (asked, 1),
-        (&format!("{asked}GET /"), 1),
+        (request, 1),
+        (&format!("{request}GET /"), 1),
     ] {
         let began = tokio::time::Instant::now();
         let answer = answer_to(&address, said).await;
