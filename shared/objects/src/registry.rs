@@ -16,7 +16,7 @@ use crate::object_types::{
 };
 use crate::verdict::Refused;
 
-/// Types with a meaning of their own. The rest is in `own` and `kept`.
+/// Types with a meaning of their own. The rest is in `own`, `mail_event` and `stored_only`.
 const TYPES: [ObjectType; 7] = [
     subscriber::TYPE,
     list::TYPE,

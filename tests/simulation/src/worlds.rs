@@ -89,7 +89,7 @@ fn live_here(seed: u64, history: &[Happening]) -> Result<(Account, Vec<String>)>
         }
         promises::hold(&mut world).await?;
         account.requests = world.stage.requests_made();
-        account.seen = std::mem::take(&mut world.report);
+        account.seen = std::mem::take(&mut world.counts);
         let mut log = std::mem::take(&mut world.log);
         log.extend(world.stage.journal());
         Ok((account, log))
