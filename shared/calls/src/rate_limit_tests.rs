@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Count, Limit, Over, RateLimit, RateLimitAnswer, Reservation, Window};
+use super::{Count, Limit, CountCondition, RateLimit, RateLimitAnswer, Reservation, Window};
 
 const NOON: &str = "2026-11-21T12:00:00Z";
 
@@ -27,15 +27,15 @@ impl Record {
     /// The new count, or the one that stood in the way.
     fn change(&mut self, taking: Reservation) -> Result<u32, Count> {
         self.writes += 1;
-        let before = match (taking.over, self.count) {
-            (Over::Nothing, Some(found)) if found.window >= taking.window => return Err(found),
-            (Over::Nothing, _) => 0,
-            (Over::AtMost(most), Some(found))
+        let before = match (taking.condition, self.count) {
+            (CountCondition::Nothing, Some(found)) if found.window >= taking.window => return Err(found),
+            (CountCondition::Nothing, _) => 0,
+            (CountCondition::AtMost(most), Some(found))
                 if found.window == taking.window && found.taken <= most =>
             {
                 found.taken
             }
-            (Over::AtMost(_), found) => return Err(found.expect("it was there before")),
+            (CountCondition::AtMost(_), found) => return Err(found.expect("it was there before")),
         };
         let taken = before + taking.permits;
         let window = taking.window;
@@ -47,7 +47,7 @@ impl Record {
 fn settle(permits: &mut RateLimit, record: &mut Record, taking: Reservation) {
     match record.change(taking) {
         Ok(count) => permits.took(taking, count),
-        Err(found) => permits.found(found),
+        Err(found) => permits.observe(found),
     }
 }
 

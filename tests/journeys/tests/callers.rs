@@ -13,7 +13,7 @@ use crate::password_digests::digest;
 
 const SECURITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
-const PROFILE: &str =
+pub(crate) const PROFILE: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
 const LOGIN_FAILED: &str = "q0:Security 12 Login Failed";
 

@@ -6,10 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use journeys::minutes;
 use journeys::story::BEGINNING;
 use local::Service;
-use serde_json::json;
 use sha1::{Digest, Sha1};
 
-use crate::callers::{a_known_caller, is_let_in, is_refused, says, text, username_token, writes};
+use crate::callers::{
+    PROFILE, a_known_caller, is_let_in, is_refused, says, text, username_token, writes,
+};
 
 /// A UsernameToken with PasswordDigest, made from that password.
 pub(crate) fn digest(user: &str, password: &str, nonce: &[u8], created: &str) -> String {

@@ -1,7 +1,7 @@
 //! Retrieve of stored objects: what filters find, and which properties are answered.
 
 use journeys::look::{both, simple};
-use journeys::{Call, Story, a_caller, attribute, call, hours, look_for, part, subscriber};
+use journeys::{Call, Story, a_caller, attribute, call, hours, look_for, subscriber};
 
 pub(crate) fn make(name: &str) -> Call {
     call().creating(subscriber(name))

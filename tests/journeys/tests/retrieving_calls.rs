@@ -4,7 +4,7 @@ use journeys::look::{both, simple};
 use journeys::{Story, a_caller, call, hours, look_for, part, subscriber};
 use local::faults::InjectedFault;
 
-use crate::retrieving::{found, make};
+use crate::retrieving::make;
 
 #[tokio::test(start_paused = true)]
 async fn request_states_are_answered_at_every_moment() {

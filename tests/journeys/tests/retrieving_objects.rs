@@ -1,9 +1,7 @@
 //! Retrieve of rows, fields, memberships and every other type that is stored.
 
-use journeys::look::{both, simple};
-use journeys::{Story, a_caller, call, hours, look_for, minutes, subscriber};
-
-use crate::retrieving::found;
+use journeys::look::simple;
+use journeys::{Story, a_caller, call, hours, look_for, minutes};
 
 fn row(key: &str, number: &str) -> String {
     let pair = |name: &str, value: &str| format!("<Name>{name}</Name><Value>{value}</Value>");

@@ -182,7 +182,10 @@ fn is_mail(aws_request: &AwsRequest) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_mail_whose_answer_is_lost_is_unknown_and_not_sent_twice() {
     let mut caller = a_caller_with_a_definition().await;
-    caller.local().ses().tells(EventDelivery::Never);
+    caller
+        .local()
+        .ses()
+        .set_event_delivery(EventDelivery::Never);
     caller
         .local()
         .faults()
