@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Count, Limit, CountCondition, RateLimit, RateLimitAnswer, Reservation, Window};
+use super::{Count, CountCondition, Limit, RateLimit, RateLimitAnswer, Reservation, Window};
 
 const NOON: &str = "2026-11-21T12:00:00Z";
 
@@ -28,7 +28,9 @@ impl Record {
     fn change(&mut self, taking: Reservation) -> Result<u32, Count> {
         self.writes += 1;
         let before = match (taking.condition, self.count) {
-            (CountCondition::Nothing, Some(found)) if found.window >= taking.window => return Err(found),
+            (CountCondition::Nothing, Some(found)) if found.window >= taking.window => {
+                return Err(found);
+            }
             (CountCondition::Nothing, _) => 0,
             (CountCondition::AtMost(most), Some(found))
                 if found.window == taking.window && found.taken <= most =>
