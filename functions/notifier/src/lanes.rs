@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cloud::aws::lanes::{Lane, Queue};
+use cloud::aws::lanes::{Lane, LaneClass, Queue};
 use cloud::outbound::receiver_health::{Pace, QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
@@ -51,6 +51,7 @@ async fn look(batch: &Batch<'_>, message: Message) -> Option<Waiting> {
     let record = match record_of(batch.cloud, &message.wake).await {
         Ok(Some(record)) => record,
         Ok(None) => {
+            batch.had_its_turn(&message.wake).await;
             batch.end(message, Ok(Disposition::Nothing)).await;
             return None;
         }
@@ -62,6 +63,7 @@ async fn look(batch: &Batch<'_>, message: Message) -> Option<Waiting> {
     match reply::turn(&record, message.wake.step, batch.cloud.now()) {
         Turn::Now => Some(Waiting { record, message }),
         Turn::WaitsUntil(_) | Turn::Never => {
+            batch.had_its_turn(&message.wake).await;
             batch.end(message, Ok(Disposition::Nothing)).await;
             None
         }
@@ -149,11 +151,15 @@ async fn attempt(batch: &Batch<'_>, waiting: Waiting) {
         record,
         mut message,
     } = waiting;
-    if !reply::has_time(batch.cloud, batch.deadline) {
+    if record.class != LaneClass::High {
+        batch.post_high_first(&record.account).await;
+    }
+    if !reply::has_time(batch.cloud, batch.means.deadline) {
         let now = batch.cloud.now();
         return batch.end(message, Ok(Disposition::WaitsUntil(now))).await;
     }
-    let settled = match reply::attempt(batch.cloud, &record).await {
+    let settled = match reply::attempt(batch.cloud, &record, &batch.means).await {
+        Ok(Attempted::NoRoom) => Ok(Disposition::WaitsUntil(batch.cloud.now())),
         Ok(Attempted::Over) => Ok(Disposition::Nothing),
         Ok(Attempted::Failed { next, step }) => {
             message.wake.step = step;
@@ -166,5 +172,6 @@ async fn attempt(batch: &Batch<'_>, waiting: Waiting) {
         }
         Err(error) => Err(error),
     };
+    batch.had_its_turn(&message.wake).await;
     batch.end(message, settled).await;
 }

@@ -210,6 +210,7 @@ impl Run<'_> {
                 what: ReplyTarget::Mails,
                 lane: Lane::Conversation,
                 step: mails.version,
+                again_at: None,
             };
             self.cloud
                 .queues
@@ -252,6 +253,7 @@ pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<Dispositi
             sending::give_up(cloud, mail).await?;
             let wake = ReplyWakeUp {
                 step: mails.version,
+                again_at: None,
                 ..wake.clone()
             };
             // A new message: nobody has died with it.

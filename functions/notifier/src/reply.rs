@@ -9,6 +9,7 @@ use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Error};
 use jiff::{SignedDuration, Timestamp};
+use replies::{Means, Preparation, ResultsXml};
 use tracing::warn;
 
 use crate::{Disposition, reply_mail};
@@ -51,7 +52,7 @@ pub async fn settle(
     cloud: &Cloud,
     record: Option<ReplyRecord>,
     wake: &ReplyWakeUp,
-    deadline: Timestamp,
+    means: &Means,
 ) -> Result<Disposition, Error> {
     let Some(record) = record else {
         return Ok(Disposition::Nothing);
@@ -82,7 +83,7 @@ pub async fn settle(
             )));
         }
     }
-    if !has_time(cloud, deadline) {
+    if !has_time(cloud, means.deadline) {
         return Ok(Disposition::WaitsUntil(now));
     }
     if record.reply.subscription.response_type == AsyncResponseType::Email
@@ -91,7 +92,8 @@ pub async fn settle(
         // Those behind it wait as well, so that mails of a conversation come in its order.
         return Ok(Disposition::AllWaitUntil(at + spread(cloud)));
     }
-    Ok(match attempt(cloud, &record).await? {
+    Ok(match attempt(cloud, &record, means).await? {
+        Attempted::NoRoom => Disposition::WaitsUntil(cloud.now()),
         Attempted::Failed { next, .. } => wait(next, cloud.now()),
         Attempted::Over => Disposition::Nothing,
     })
@@ -120,16 +122,24 @@ pub fn wait(at: Timestamp, now: Timestamp) -> Disposition {
 pub enum Attempted {
     /// Nothing is left to do, or somebody else is at it.
     Over,
+    /// Others hold the memory that it needs: it was not made.
+    NoRoom,
     /// It is tried again then. `step`: the version that was committed.
     Failed { next: Timestamp, step: u64 },
 }
 
 /// Claims a reply, makes one attempt and commits it.
-pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Attempted, Error> {
-    let prepared = match record.reply.subscription.response_type {
-        AsyncResponseType::HttpPost => Some(replies::prepare(cloud, record).await?),
-        AsyncResponseType::Email | AsyncResponseType::None => None,
+pub async fn attempt(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    means: &Means,
+) -> Result<Attempted, Error> {
+    let Preparation::Ready(prepared) = prepare(cloud, record, means).await? else {
+        return Ok(Attempted::NoRoom);
     };
+    if !has_time(cloud, means.deadline) {
+        return Ok(Attempted::NoRoom);
+    }
     let now = cloud.now();
     let until = now + replies::ATTEMPT_MAX;
     let claimed = match cloud.claim_reply(record, until, now).await {
@@ -138,8 +148,9 @@ pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Attempted, E
         Err(CommitError::Cloud(error)) => return Err(error),
     };
     let found = match prepared {
-        Some(prepared) => replies::post(cloud, &claimed, prepared).await,
-        None => send(cloud, &claimed).await?,
+        PreparedReply::Post(prepared) => replies::post(cloud, &claimed, prepared).await,
+        PreparedReply::Mail(results) => mail(cloud, &claimed, results.text.as_deref()).await?,
+        PreparedReply::Nothing => DeliveryResult::Taken,
     };
     match replies::commit(cloud, &claimed, found).await {
         Ok(attempted) => Ok(match attempted.state {
@@ -154,15 +165,31 @@ pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Attempted, E
     }
 }
 
-async fn send(cloud: &Cloud, record: &ReplyRecord) -> Result<DeliveryResult, Error> {
-    match record.reply.subscription.response_type {
-        AsyncResponseType::None | AsyncResponseType::HttpPost => Ok(DeliveryResult::Taken),
-        AsyncResponseType::Email => {
-            let results = replies::results_xml(cloud, record).await?;
-            mail(cloud, record, results.as_deref()).await
-        }
-    }
+/// What an attempt needs, by the way that the reply goes.
+enum PreparedReply {
+    Post(replies::Prepared),
+    Mail(ResultsXml),
+    Nothing,
 }
+
+async fn prepare(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    means: &Means,
+) -> Result<Preparation<PreparedReply>, Error> {
+    Ok(match record.reply.subscription.response_type {
+        AsyncResponseType::None => Preparation::Ready(PreparedReply::Nothing),
+        AsyncResponseType::HttpPost => match replies::prepare(cloud, record, means).await? {
+            Preparation::Ready(prepared) => Preparation::Ready(PreparedReply::Post(prepared)),
+            Preparation::NoRoom => Preparation::NoRoom,
+        },
+        AsyncResponseType::Email => match replies::results_xml(cloud, record, means).await? {
+            Preparation::Ready(results) => Preparation::Ready(PreparedReply::Mail(results)),
+            Preparation::NoRoom => Preparation::NoRoom,
+        },
+    })
+}
+
 async fn mail(
     cloud: &Cloud,
     record: &ReplyRecord,

@@ -13,6 +13,7 @@ use cloud::aws::queues::{ReplyWakeUp, WakeUp};
 use cloud::conversation::commit::{End, HELD_MAX};
 use cloud::conversation::prefetch::Prefetched;
 use cloud::conversation::waiting::LONG;
+use cloud::memory::Budget;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
@@ -21,7 +22,6 @@ use jiff::Timestamp;
 use tracing::info;
 
 use crate::call::{self, Turn};
-use crate::memory::Budget;
 use crate::reply::Replies;
 use crate::slice::Slice;
 
@@ -198,7 +198,7 @@ async fn run_next(
         }
         Turn::Now => {
             let bytes = body.unpacked_bytes();
-            let Some(_room) = run.budget.room_for(cloud, bytes, slice.deadline).await else {
+            let Some(_room) = run.budget.room_for_call(cloud, bytes, slice.deadline).await else {
                 send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
                 return Ok(RunStep::Stopped(Disposition::Nothing));
             };

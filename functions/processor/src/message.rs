@@ -8,6 +8,7 @@ use std::time::Duration;
 use calls::QueuePriority;
 use cloud::aws::lanes::{Queue, RunLane};
 use cloud::aws::queues::{Delivery, WakeUp};
+use cloud::memory::Budget;
 use cloud::redelivery::{DEATHS_MAX, DEATHS_TOGETHER, HandedBack};
 use cloud::{Cloud, Error, Outbox};
 use futures_util::future::FutureExt;
@@ -15,7 +16,6 @@ use jiff::Timestamp;
 use tracing::{error, warn};
 
 use crate::conversation::Disposition;
-use crate::memory::Budget;
 use crate::slice::Slice;
 use crate::wake_up;
 

@@ -7,7 +7,7 @@
 //! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
 //! mails), [`accounts`] (who may call, and how
-//! often) and [`maintenance`] (whether anything is carried out).
+//! often), [`maintenance`] (whether anything is carried out) and [`memory`] (what an invocation takes on).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -21,6 +21,7 @@ pub mod due;
 pub mod error;
 pub mod logs;
 pub mod maintenance;
+pub mod memory;
 pub mod objects_table;
 pub mod outbound;
 pub mod random;

@@ -212,6 +212,65 @@ async fn replies_of_high_do_not_stand_behind_those_of_low_to_a_good_receiver() {
     high_does_not_stand_behind(|_| GOOD.to_owned()).await;
 }
 
+/// Longest that a post is under way: the receiver does not answer, and what was found is committed.
+const POST_MAX: SignedDuration = SignedDuration::from_secs(16);
+
+/// With two places an account has one lane, in which its replies of Low wait in hundreds.
+#[tokio::test(start_paused = true)]
+async fn with_two_places_a_reply_of_high_waits_for_the_posts_under_way_and_no_longer() {
+    const SLOW: &str = "https://slow.example.org/done";
+    let told = async |low: usize| {
+        let mut caller = a_caller_in_time().await;
+        caller.runs_with(NEW_ACCOUNT);
+        caller.local().callbacks().answer_by(|callback| {
+            let late = match callback.url.contains("slow") {
+                true => Duration::from_secs(60),
+                false => Duration::from_millis(200),
+            };
+            Some(CallbackAnswer::status(200).late_by(late))
+        });
+        let running = Running::functions_of(&caller);
+        for number in 0..low {
+            let low = make(&format!("low-{number}")).priority("Low");
+            caller
+                .queues(low.calling_back(SLOW).calling_back(GOOD))
+                .await;
+        }
+        time_passes(seconds(30)).await;
+        let mut sent = Vec::new();
+        for number in 0..6 {
+            for to in [
+                GOOD.to_owned(),
+                format!("https://new-{number}.example.org/done"),
+            ] {
+                let now = caller.now();
+                let high = make(&format!("high-{number}")).priority("High");
+                sent.push((caller.queues(high.calling_back(&to)).await, now));
+            }
+            time_passes(seconds(7)).await;
+        }
+        time_passes(seconds(60)).await;
+        running.stops().await;
+        let took = sent
+            .iter()
+            .map(|(request_id, from)| told_at(&caller, request_id).duration_since(*from));
+        let posted = by_id(&caller.callbacks());
+        let high = sent
+            .iter()
+            .filter_map(|(request_id, _)| posted.get(request_id));
+        assert!(high.into_iter().all(|times| times.len() == 1), "each once");
+        took.collect::<Vec<_>>()
+    };
+    let (alone, beside) = (told(0).await, told(500).await);
+    let longest = alone.iter().max().copied().expect("some");
+    for took in &beside {
+        assert!(
+            *took <= longest * 2 + POST_MAX,
+            "{beside:?}, alone {alone:?}"
+        );
+    }
+}
+
 /// Mails are the AWS account's: those of replies keep to its rate, too.
 #[tokio::test(start_paused = true)]
 async fn replies_by_mail_keep_to_the_rate_of_the_mail_service() {

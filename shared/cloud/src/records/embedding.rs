@@ -53,7 +53,7 @@ impl EmbeddedEnd {
     ) -> Option<(ConversationRecord, Item)> {
         let alone = next.conversation.conversation_id.is_none()
             && matches!(next.conversation.phase, Phase::Ended(_));
-        if !alone || replies.len() > 1 || matches!(outcome.results, Results::InBucket(_)) {
+        if !alone || replies.len() > 1 || matches!(outcome.results, Results::InBucket { .. }) {
             return None;
         }
         let mut header = next.clone();
@@ -328,7 +328,10 @@ mod tests {
         assert!(within(&unfinished, Due::Never, 100, &[]).is_none());
         assert!(within(&ended(), Due::Never, 5_000, &[]).is_none(), "large");
         let in_bucket = OutcomeRecord {
-            results: Results::InBucket("results/r".to_owned()),
+            results: Results::InBucket {
+                name: "results/r".to_owned(),
+                bytes: 1_000_000,
+            },
             ..outcome(0)
         };
         assert!(EmbeddedEnd::within(&ended(), Due::Never, &in_bucket, &[], KEPT, at(1)).is_none());

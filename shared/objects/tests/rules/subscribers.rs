@@ -372,7 +372,7 @@ fn what_is_wrong_with_a_list_has_a_code() {
 fn a_membership_stays_when_another_list_gets_the_partner_key() {
     let mut world = World::new();
     for call in [
-        "Create List{CustomerKey=five PartnerKey=p} List{CustomerKey=six}",
+        "Create List{CustomerKey=five ListName=five PartnerKey=p} List{CustomerKey=six ListName=six}",
         "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com Lists{PartnerKey=p}}",
         "Update List{CustomerKey=five PartnerKey=q}",
         "Update List{CustomerKey=six PartnerKey=p}",

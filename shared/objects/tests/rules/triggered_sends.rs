@@ -362,7 +362,7 @@ fn sends_after(calls: &[&str]) -> [String; 2] {
 /// A PartnerKey is looked up when it is used: what was so when a subscriber joined does not count.
 #[test]
 fn who_has_left_a_list_gets_nothing_though_its_partner_key_has_changed_since() {
-    let made = "Create List{CustomerKey=five PartnerKey=p1}";
+    let made = "Create List{CustomerKey=five ListName=five PartnerKey=p1}";
     let by_p2 = definition("Active", "List{PartnerKey=p2}");
     for joining in ["CustomerKey=five", "PartnerKey=p1"] {
         let [ann, ben] = sends_after(&[
@@ -380,7 +380,7 @@ fn who_has_left_a_list_gets_nothing_though_its_partner_key_has_changed_since() {
 #[test]
 fn a_definition_stays_with_its_list_when_the_partner_key_goes_to_another() {
     let [ann, ben] = sends_after(&[
-        "Create List{CustomerKey=five PartnerKey=p} List{CustomerKey=six}",
+        "Create List{CustomerKey=five ListName=five PartnerKey=p} List{CustomerKey=six ListName=six}",
         &definition("Active", "List{PartnerKey=p}"),
         "Update List{CustomerKey=five PartnerKey=q}",
         "Update List{CustomerKey=six PartnerKey=p}",
@@ -413,7 +413,7 @@ fn a_definition_stays_with_its_email_when_the_partner_key_goes_to_another() {
 #[test]
 fn who_has_left_a_list_that_is_gone_gets_nothing_and_one_that_was_made_again_has_no_members() {
     let by_key = definition("Active", "List{CustomerKey=five}");
-    let made = "Create List{CustomerKey=five}";
+    let made = "Create List{CustomerKey=five ListName=five}";
     let gone = [
         made,
         &leaving("ann", "CustomerKey=five"),
