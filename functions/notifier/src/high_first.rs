@@ -12,16 +12,16 @@ use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
 use tracing::warn;
 
-use crate::reply::{Attempted, Turn};
-use crate::{Batch, Disposition, record_of, reply};
+use crate::reply::{Attempted, ReplyTurn};
+use crate::{ReplyBatch, ReplyDisposition, record_of, reply};
 
 /// A reply of High whose turn it is.
-struct Waiting {
+struct WaitingHigh {
     record: ReplyRecord,
     wake: ReplyWakeUp,
 }
 
-impl Batch<'_> {
+impl ReplyBatch<'_> {
     /// Posts those of High that wait in the lane of an account.
     pub(crate) async fn post_high_first(&self, account: &AccountId) {
         if !self.cloud.replies_share_a_lane() || !self.may_take_on_others {
@@ -36,7 +36,7 @@ impl Batch<'_> {
                 return;
             }
         };
-        let mut by_receiver: BTreeMap<Receiver, Vec<Waiting>> = BTreeMap::new();
+        let mut by_receiver: BTreeMap<Receiver, Vec<WaitingHigh>> = BTreeMap::new();
         for high in waiting {
             if let Some(waiting) = self.look_at_high(high.wake).await
                 && let Some(receiver) = reply::receiver(&waiting.record)
@@ -50,10 +50,12 @@ impl Batch<'_> {
         join_all(posting).await;
     }
 
-    async fn look_at_high(&self, wake: ReplyWakeUp) -> Option<Waiting> {
+    async fn look_at_high(&self, wake: ReplyWakeUp) -> Option<WaitingHigh> {
         match record_of(self.cloud, &wake).await {
-            Ok(Some(record)) if reply::turn(&record, wake.step, self.cloud.now()) == Turn::Now => {
-                Some(Waiting { record, wake })
+            Ok(Some(record))
+                if reply::turn(&record, wake.step, self.cloud.now()) == ReplyTurn::Now =>
+            {
+                Some(WaitingHigh { record, wake })
             }
             // Posted, or somebody is at it.
             Ok(Some(_) | None) => {
@@ -72,12 +74,12 @@ impl Batch<'_> {
 
     /// One at a time of those to a receiver that hangs or that nobody knows, so that the others go on,
     /// too; to another conversations side by side, within one in order.
-    async fn post_high_to(&self, receiver: Receiver, waiting: Vec<Waiting>) {
+    async fn post_high_to(&self, receiver: Receiver, waiting: Vec<WaitingHigh>) {
         let at_once = match self.cloud.pace(&receiver).await {
             Pace::Quick | Pace::Dawdling => waiting.len(),
             Pace::Unknown | Pace::Hanging => 1,
         };
-        let mut by_conversation: BTreeMap<_, Vec<Waiting>> = BTreeMap::new();
+        let mut by_conversation: BTreeMap<_, Vec<WaitingHigh>> = BTreeMap::new();
         for one in waiting.into_iter().take(at_once) {
             let key = one.record.conversation.clone();
             by_conversation.entry(key).or_default().push(one);
@@ -90,7 +92,7 @@ impl Batch<'_> {
         join_all(posting).await;
     }
 
-    async fn post_high(&self, Waiting { record, wake }: Waiting) {
+    async fn post_high(&self, WaitingHigh { record, wake }: WaitingHigh) {
         if !reply::has_time(self.cloud, self.means.deadline) {
             return;
         }
@@ -99,7 +101,7 @@ impl Batch<'_> {
             // Its own message, or the next look, comes to it.
             Ok(Attempted::NoRoom) => return,
             Ok(Attempted::Failed { next, step }) => {
-                if let Disposition::WaitsUntil(_) = reply::wait(next, self.cloud.now()) {
+                if let ReplyDisposition::WaitsUntil(_) = reply::wait(next, self.cloud.now()) {
                     let again = ReplyWakeUp {
                         lane: Lane::Conversation,
                         step,

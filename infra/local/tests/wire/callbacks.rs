@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cloud::Random;
 use cloud::outbound::callback::Post;
-use local::callback_log::{CallbackLog, Posted};
+use local::callback_log::{CallbackLog, PostedCallback};
 use local::stack::LOCAL_WEBHOOK_SECRET;
 use local::{LocalClock, LocalCloud, Stack, site};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,7 +45,7 @@ async fn post(stack: &Stack, url: &str) {
 }
 
 /// What the list says of one attempt at this address.
-async fn listed(url: &str) -> Posted {
+async fn listed(url: &str) -> PostedCallback {
     let (stack, callback_log) = posting();
     post(&stack, url).await;
     let [posted] = callback_log.posted().try_into().expect("one attempt");
