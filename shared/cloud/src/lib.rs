@@ -19,6 +19,7 @@ pub mod clock;
 pub mod conversation;
 pub mod due;
 pub mod error;
+pub(crate) mod floods;
 pub mod logs;
 pub mod maintenance;
 pub mod memory;
@@ -52,6 +53,7 @@ pub struct Cloud {
     pub objects: aws::table::Table,
     pub accounts: accounts::Accounts,
     pub queues: aws::queues::Queues,
+    pub(crate) floods: floods::Floods,
     pub schedules: aws::schedules::Schedules,
     pub large_bodies: aws::large_bodies::LargeBodies,
     pub files: aws::files::Files,
@@ -127,6 +129,7 @@ impl Cloud {
             ),
             queues: aws::queues::Queues::new(aws::lean_clients::sqs(config), &settings),
             schedules: aws::schedules::Schedules::new(config, &settings, &region),
+            floods: floods::Floods::default(),
             large_bodies: aws::large_bodies::LargeBodies::new(config, &settings.bodies_bucket),
             files: aws::files::Files::new(config, &settings.bodies_bucket),
             mail: aws::mail::MailService::new(

@@ -20,7 +20,7 @@ const TARGET: f64 = 888.0;
 /// than a single call costs: each part is kept by itself, found by its RequestID and told of by itself,
 /// so that none is lost that comes before the others.
 const THREE_TARGET: f64 = 1_044.0;
-const HUNDRED_TARGET: f64 = 939.0;
+const HUNDRED_TARGET: f64 = 940.0;
 
 /// The price of a million, in whole cents.
 fn in_cents(used: &Counts) -> f64 {

@@ -203,17 +203,6 @@ async fn a_body_in_the_bucket_lasts_as_long_as_its_call_waits() {
     let alone = caller.queues(large(call())).await;
     caller.passes(minutes(5)).await;
     assert_eq!(bodies_left(&caller), 3);
-    for record in caller.records() {
-        if record.has("body_at") {
-            eprintln!(
-                "{} {} {}",
-                record.kind(),
-                record.text("body_at"),
-                record.has("expires_at")
-            );
-        }
-    }
-    eprintln!("{:#?}", caller.local().s3());
     days_pass(&caller, EXPIRES_DAYS + 20);
     assert_eq!(bodies_left(&caller), 2, "what nothing points at is gone");
     left(&caller);
@@ -244,7 +233,7 @@ async fn a_body_in_the_bucket_costs_no_further_request_where_nothing_waits() {
 /// Maintenance begins in the middle of a call: what it has done so far lasts until it goes on.
 #[tokio::test(start_paused = true)]
 async fn what_a_call_has_done_in_part_lasts_as_long_as_it_waits() {
-    const OBJECTS: usize = 1_200;
+    const OBJECTS: usize = 2_400;
     let mut caller = a_caller_in_time().await;
     let faults = caller.local().faults();
     faults.by(|_, _| Some(InjectedFault::Delay(std::time::Duration::from_millis(50))));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloud::aws::lanes::Concurrency;
 use jiff::{SignedDuration, Timestamp};
 use journeys::running::{Running, a_caller_in_time, by_id, time_passes};
-use journeys::{Call, Story, call, look_for, mail_to, part, seconds, subscriber};
+use journeys::{Call, Story, call, look_for, mail_to, minutes, part, seconds, subscriber};
 use local::{AwsRequest, CallbackAnswer, InjectedFault, Service};
 
 /// What a new AWS account has.
@@ -112,6 +112,58 @@ async fn large_calls_leave_one_of_two_places_to_others() {
 #[tokio::test(start_paused = true)]
 async fn long_conversations_leave_one_of_two_places_to_others() {
     holds_up_nobody(a_long_conversation, NEW_ACCOUNT).await;
+}
+
+/// As many small calls of one account at one instant, and a quiet account's calls behind them: how long
+/// these take.
+async fn quiet_behind(flood: usize, places: Concurrency) -> Vec<SignedDuration> {
+    let mut quiet = a_caller_in_time().await;
+    quiet.runs_with(places);
+    let mut other = quiet.another_caller("2002").await;
+    other.is_limited_to(10_000).await;
+    other.runs_with(places);
+    let mut flooded = Vec::new();
+    for number in 0..flood {
+        flooded.push(other.queues(make(&format!("flood-{number}"))).await);
+    }
+    let takes = |asked: &AwsRequest| asked.service != Service::Callback;
+    let faults = quiet.local().faults();
+    faults.by(move |_, asked| takes(asked).then_some(InjectedFault::Delay(SLOW_AWS)));
+    let running = Running::functions_of(&quiet);
+    let mut sent = Vec::new();
+    for round in 0..6 {
+        let now = quiet.now();
+        sent.push((quiet.queues(make(&format!("quiet-{round}"))).await, now));
+        time_passes(seconds(2)).await;
+    }
+    time_passes(minutes(5)).await;
+    quiet.local().faults().clear();
+    let mut took = Vec::new();
+    for (request_id, from) in sent {
+        took.push(ended(&mut quiet, &request_id).await.duration_since(from));
+    }
+    running.stops().await;
+    assert_eq!(quiet.stored().len(), flood + 6, "all are carried out");
+    took
+}
+
+async fn flood_holds_up_nobody(places: Concurrency) {
+    let alone = quiet_behind(0, places).await;
+    let beside = quiet_behind(3_000, places).await;
+    let longest = alone.iter().max().copied().expect("some");
+    for took in &beside {
+        assert!(*took <= longest * 2, "{beside:?}, alone {alone:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_thousand_small_calls_of_one_account_hold_up_no_other() {
+    flood_holds_up_nobody(local::lifecycle::CONCURRENCY).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_thousand_small_calls_leave_one_of_two_places_to_others() {
+    flood_holds_up_nobody(NEW_ACCOUNT).await;
 }
 
 /// Whatever waits in a lane is carried out once, in order and to its end.

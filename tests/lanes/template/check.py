@@ -33,6 +33,7 @@ WILDCARDS = {
     ("IngestRole", "Bodies"): "an object is named after its call, within our own bucket",
     ("ProcessorRole", "Bodies"): "as above",
     ("NotifierRole", "Bodies"): "as above",
+    ("TimekeeperRole", "Bodies"): "as above",
     ("NotifierRole", "MailRate"): "what may be sent at all is asked of the account, which has no name",
 }
 

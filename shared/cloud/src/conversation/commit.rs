@@ -5,7 +5,7 @@
 
 use calls::conversation::LOOK_AGAIN;
 use calls::{
-    Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
+    AccountId, Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
     ReplyContext, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -131,7 +131,9 @@ impl Cloud {
         let mut priority = seen.priority;
         let mut queue = seen.queue;
         let mut lane = seen.lane;
+        let mut account = None;
         if let Some(conversation) = step.conversation {
+            account = Some(conversation.account.clone());
             let over = (version > 0).then_some(version);
             version += 1;
             priority = conversation.priority;
@@ -170,7 +172,10 @@ impl Cloud {
             };
             let settled = match (actions, &queue) {
                 (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,
-                (Action::WakeUp, None) => self.queues.wake(priority, &wake).await,
+                (Action::WakeUp, None) => {
+                    let lane = self.lane_in_flood(wake.lane, account.as_ref(), now);
+                    self.queues.wake(priority, &WakeUp { lane, ..wake }).await
+                }
                 (Action::WakeUpAt(at), _) => {
                     let lane = RunLane::Own;
                     let wake = WakeUp { lane, ..wake };
@@ -186,6 +191,20 @@ impl Cloud {
             }
         }
         Ok(step.answer)
+    }
+
+    /// Where a wake-up waits that goes out now: others do not wait behind very many of one account.
+    fn lane_in_flood(&self, lane: RunLane, account: Option<&AccountId>, now: Timestamp) -> RunLane {
+        let (RunLane::Own, Some(account)) = (&lane, account) else {
+            return lane;
+        };
+        let calls_per_second = self.accounts.calls_per_second(account, now);
+        match self.floods.is_flooding(account, calls_per_second, now) {
+            true => RunLane::Flood {
+                account: account.clone(),
+            },
+            false => lane,
+        }
     }
 
     /// Far ones by the scheduler, near ones by the queue itself, where the processor holds them.

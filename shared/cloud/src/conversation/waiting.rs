@@ -14,7 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Cloud;
 use crate::aws::table::{Key, Range, key_of};
 use crate::error::{Committed, Error};
-use crate::records::call_record::{CallRecord, KEPT_LONGER, Pointer, call_key, large_body_of};
+use crate::records::call_record::{
+    Body, CallRecord, KEPT_LONGER, Pointer, call_key, large_body_of,
+};
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::mail_record::mail_prefix;
 use crate::records::outcome_record::chunk_prefix;
@@ -60,9 +62,19 @@ impl Cloud {
         // Of each pause anew: it may have come further since the last.
         self.set_expiry(self.done_in_part(header).await?, None)
             .await?;
-        // One that lies in its header lasts as long as that.
-        if header.calls_kept == arrived || header.only.call.is_some() {
+        if header.calls_kept == arrived {
             return Ok(header.clone());
+        }
+        if header.only.call.is_some() {
+            // It lies in its header and lasts as long as that, but for its body.
+            let Some(name) = only_large_body(header) else {
+                return Ok(header.clone());
+            };
+            self.large_bodies.keep(name).await?;
+            return Ok(ConversationRecord {
+                calls_kept: arrived,
+                ..header.clone()
+            });
         }
         let (first, last) = (call_key(&header.key, from).sk, "CALL$");
         let mut start = None;
@@ -114,7 +126,12 @@ impl Cloud {
             return Ok(());
         }
         let mut keys = self.done_in_part(header).await?;
-        keys.extend(keys_of(call));
+        if header.only.call.is_none() {
+            keys.extend(keys_of(call));
+        }
+        if let Some(name) = only_large_body(header) {
+            self.large_bodies.let_expire(name).await?;
+        }
         let expires = self.call_expires(now);
         self.set_expiry(keys, Some(expires)).await
     }
@@ -160,6 +177,14 @@ impl Cloud {
             .try_collect::<Vec<()>>()
             .await
             .map(drop)
+    }
+}
+
+/// The object of the bucket that holds the body of a call in its header.
+fn only_large_body(header: &ConversationRecord) -> Option<&str> {
+    match &header.only.call.as_ref()?.body {
+        Body::InBucket(name) => Some(name),
+        Body::Here(_) | Body::None => None,
     }
 }
 
