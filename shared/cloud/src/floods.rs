@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use calls::AccountId;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::Cloud;
+use crate::aws::lanes::RunLane;
+
 /// Wake-ups in a second: two batches, which two places carry out in a fraction of one.
 const MANY: u32 = 20;
 
@@ -54,6 +57,27 @@ impl Floods {
             gauge.until = Some(now + LASTS);
         }
         gauge.until.is_some_and(|until| now < until)
+    }
+}
+
+impl Cloud {
+    /// Where a wake-up waits that goes out now: others do not wait behind very many of one account.
+    pub(crate) fn lane_in_flood(
+        &self,
+        lane: RunLane,
+        account: Option<&AccountId>,
+        now: Timestamp,
+    ) -> RunLane {
+        let (RunLane::Own, Some(account)) = (&lane, account) else {
+            return lane;
+        };
+        let calls_per_second = self.accounts.calls_per_second(account, now);
+        match self.floods.is_flooding(account, calls_per_second, now) {
+            true => RunLane::Flood {
+                account: account.clone(),
+            },
+            false => lane,
+        }
     }
 }
 

@@ -179,8 +179,11 @@ async fn only_calls_that_wait_cost_further_writes() {
 }
 
 /// With a body that its record cannot hold, however it is deflated.
-fn large(call: Call) -> Call {
-    let all = ["ann", "ben", "eve"].map(|name| attribute(name, "Notes", &noise(300_000)));
+fn large(call: Call, whose: &str) -> Call {
+    let all = [1, 2, 3].map(|number| {
+        let name = format!("{whose}-{number}");
+        attribute(&name, "Notes", &noise(300_000))
+    });
     call.doing("Create", all.to_vec())
 }
 
@@ -196,11 +199,11 @@ fn bodies_left(caller: &Story) -> usize {
 async fn a_body_in_the_bucket_lasts_as_long_as_its_call_waits() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
-    caller.queues(large(part("c", 1, 2))).await;
+    caller.queues(large(part("c", 1, 2), "part")).await;
     // Sent again, its body is kept once more, and no record ever points there.
-    caller.queues(large(part("c", 1, 2))).await;
+    caller.queues(large(part("c", 1, 2), "part")).await;
     caller.queues(part("c", 2, 2)).await;
-    let alone = caller.queues(large(call())).await;
+    let alone = caller.queues(large(call(), "alone")).await;
     caller.passes(minutes(5)).await;
     assert_eq!(bodies_left(&caller), 3);
     days_pass(&caller, EXPIRES_DAYS + 20);
@@ -220,7 +223,7 @@ async fn a_body_in_the_bucket_lasts_as_long_as_its_call_waits() {
 #[tokio::test(start_paused = true)]
 async fn a_body_in_the_bucket_costs_no_further_request_where_nothing_waits() {
     let mut caller = a_caller().await;
-    caller.queues(large(call())).await;
+    caller.queues(large(call(), "alone")).await;
     caller.settles().await;
     let used = caller.local().usage().counts();
     let requests = used
@@ -236,13 +239,14 @@ async fn what_a_call_has_done_in_part_lasts_as_long_as_it_waits() {
     const OBJECTS: usize = 2_400;
     let mut caller = a_caller_in_time().await;
     let faults = caller.local().faults();
-    faults.by(|_, _| Some(InjectedFault::Delay(std::time::Duration::from_millis(50))));
+    faults.by(|_, _| Some(InjectedFault::Delay(std::time::Duration::from_millis(400))));
     let running = Running::functions_of(&caller);
     let all = (0..OBJECTS).map(|number| subscriber(&format!("s{number:04}")));
     let request_id = caller.queues(call().doing("Create", all.collect())).await;
-    time_passes(SignedDuration::from_millis(700)).await;
+    // Its run goes on until its time is up, and is over before the call is done.
+    time_passes(SignedDuration::from_millis(2_500)).await;
     caller.goes_into_maintenance(true).await;
-    time_passes(seconds(10)).await;
+    time_passes(seconds(60)).await;
     let done = caller.stored().len();
     assert!(done > 0 && done < OBJECTS, "{done}");
     running.stops().await;

@@ -5,7 +5,7 @@
 
 use calls::conversation::LOOK_AGAIN;
 use calls::{
-    AccountId, Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
+    Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
     ReplyContext, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -191,20 +191,6 @@ impl Cloud {
             }
         }
         Ok(step.answer)
-    }
-
-    /// Where a wake-up waits that goes out now: others do not wait behind very many of one account.
-    fn lane_in_flood(&self, lane: RunLane, account: Option<&AccountId>, now: Timestamp) -> RunLane {
-        let (RunLane::Own, Some(account)) = (&lane, account) else {
-            return lane;
-        };
-        let calls_per_second = self.accounts.calls_per_second(account, now);
-        match self.floods.is_flooding(account, calls_per_second, now) {
-            true => RunLane::Flood {
-                account: account.clone(),
-            },
-            false => lane,
-        }
     }
 
     /// Far ones by the scheduler, near ones by the queue itself, where the processor holds them.
