@@ -12,7 +12,7 @@ use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
 use tracing::warn;
 
-use crate::reply::{Attempted, ReplyTurn};
+use crate::reply::{AttemptEnd, ReplyTurn};
 use crate::{ReplyBatch, ReplyDisposition, record_of, reply};
 
 /// A reply of High whose turn it is.
@@ -97,10 +97,10 @@ impl ReplyBatch<'_> {
             return;
         }
         match reply::attempt(self.cloud, &record, &self.means).await {
-            Ok(Attempted::Over) => {}
+            Ok(AttemptEnd::Over) => {}
             // Its own message, or the next look, comes to it.
-            Ok(Attempted::NoRoom) => return,
-            Ok(Attempted::Failed { next, step }) => {
+            Ok(AttemptEnd::NoRoom) => return,
+            Ok(AttemptEnd::Failed { next, step }) => {
                 if let ReplyDisposition::WaitsUntil(_) = reply::wait(next, self.cloud.now()) {
                     let again = ReplyWakeUp {
                         lane: Lane::Conversation,

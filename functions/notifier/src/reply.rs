@@ -7,7 +7,7 @@ use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
 use replies::{Means, Preparation, ResultsXml};
 use tracing::warn;
@@ -93,9 +93,9 @@ pub async fn settle(
         return Ok(ReplyDisposition::AllWaitUntil(at + spread(cloud)));
     }
     Ok(match attempt(cloud, &record, means).await? {
-        Attempted::NoRoom => ReplyDisposition::WaitsUntil(cloud.now()),
-        Attempted::Failed { next, .. } => wait(next, cloud.now()),
-        Attempted::Over => ReplyDisposition::Nothing,
+        AttemptEnd::NoRoom => ReplyDisposition::WaitsUntil(cloud.now()),
+        AttemptEnd::Failed { next, .. } => wait(next, cloud.now()),
+        AttemptEnd::Over => ReplyDisposition::Nothing,
     })
 }
 
@@ -119,7 +119,7 @@ pub fn wait(at: Timestamp, now: Timestamp) -> ReplyDisposition {
 
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempted {
+pub enum AttemptEnd {
     /// Nothing is left to do, or somebody else is at it.
     Over,
     /// Others hold the memory that it needs: it was not made.
@@ -133,35 +133,33 @@ pub async fn attempt(
     cloud: &Cloud,
     record: &ReplyRecord,
     means: &Means,
-) -> Result<Attempted, Error> {
+) -> Result<AttemptEnd, Error> {
     let Preparation::Ready(prepared) = prepare(cloud, record, means).await? else {
-        return Ok(Attempted::NoRoom);
+        return Ok(AttemptEnd::NoRoom);
     };
     if !has_time(cloud, means.deadline) {
-        return Ok(Attempted::NoRoom);
+        return Ok(AttemptEnd::NoRoom);
     }
     let now = cloud.now();
     let until = now + replies::ATTEMPT_MAX;
-    let claimed = match cloud.claim_reply(record, until, now).await {
-        Ok(claimed) => claimed,
-        Err(CommitError::Conflict) => return Ok(Attempted::Over),
-        Err(CommitError::Cloud(error)) => return Err(error),
+    let claimed = match Committed::of(cloud.claim_reply(record, until, now).await)? {
+        Committed::Written(claimed) => claimed,
+        Committed::Conflict => return Ok(AttemptEnd::Over),
     };
     let found = match prepared {
         PreparedReply::Post(prepared) => replies::post(cloud, &claimed, prepared).await,
         PreparedReply::Mail(results) => mail(cloud, &claimed, results.text.as_deref()).await?,
         PreparedReply::Nothing => DeliveryResult::Taken,
     };
-    match replies::commit(cloud, &claimed, found).await {
-        Ok(attempted) => Ok(match attempted.state {
-            ReplyState::Pending(next) => Attempted::Failed {
+    match Committed::of(replies::commit(cloud, &claimed, found).await)? {
+        Committed::Written(attempted) => Ok(match attempted.state {
+            ReplyState::Pending(next) => AttemptEnd::Failed {
                 next,
                 step: claimed.version + 1,
             },
-            ReplyState::Delivered | ReplyState::GivenUp => Attempted::Over,
+            ReplyState::Delivered | ReplyState::GivenUp => AttemptEnd::Over,
         }),
-        Err(CommitError::Conflict) => Ok(Attempted::Over),
-        Err(CommitError::Cloud(error)) => Err(error),
+        Committed::Conflict => Ok(AttemptEnd::Over),
     }
 }
 

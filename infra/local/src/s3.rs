@@ -65,7 +65,7 @@ impl S3 {
                 if path.extension().is_some_and(|extension| extension == "new") {
                     continue;
                 }
-                let (about, _) = read_file(&path).with_context(|| {
+                let (head, _) = read_file(&path).with_context(|| {
                     format!(
                         "{} is no object of the bucket: it is damaged. Put it back from a copy, \
                          or take it out if it is not needed",
@@ -73,10 +73,10 @@ impl S3 {
                     )
                 })?;
                 let object = Object {
-                    about,
+                    head,
                     body: StoredBody::File(path),
                 };
-                objects.insert(object.about.key.clone(), object);
+                objects.insert(object.head.key.clone(), object);
             }
             store
                 .buckets
@@ -113,8 +113,8 @@ impl S3 {
         let lasts = SignedDuration::from_hours(24 * EXPIRES_DAYS);
         if let Some(objects) = held(&self.store).buckets.get_mut(bucket) {
             objects.retain(|_, object| {
-                let expires = object.about.tags.split('&').any(|tag| tag == EXPIRES);
-                !expires || now.duration_since(object.about.modified_at) < lasts
+                let expires = object.head.tags.split('&').any(|tag| tag == EXPIRES);
+                !expires || now.duration_since(object.head.modified_at) < lasts
             });
         }
     }
@@ -173,7 +173,7 @@ impl S3 {
             }
             "CopyObject" => {
                 let copy = copied(objects, aws_request, request, self.clock.now())?;
-                let etag = copy.about.etag.clone();
+                let etag = copy.head.etag.clone();
                 object::put(aws_request.key.clone(), copy, objects, folder.as_deref())?;
                 Ok(Response::new(Bytes::from(format!(
                     "<CopyObjectResult><ETag>{}</ETag></CopyObjectResult>",
@@ -182,7 +182,7 @@ impl S3 {
             }
             "DeleteObjectTagging" => {
                 let mut object = there(objects, &aws_request.key)?.clone();
-                object.about.tags.clear();
+                object.head.tags.clear();
                 // Its file says what tags it has.
                 object.body = StoredBody::Here(object.bytes().ok_or_else(missing)?);
                 object::put(aws_request.key.clone(), object, objects, folder.as_deref())?;
@@ -229,9 +229,9 @@ fn copied(
     }
     let mut object = there(objects, &aws_request.key)?.clone();
     object.body = StoredBody::Here(object.bytes().ok_or_else(missing)?);
-    object.about.modified_at = now;
-    object.about.headers.clear();
-    object.about.tags = header(request, "x-amz-tagging")
+    object.head.modified_at = now;
+    object.head.headers.clear();
+    object.head.tags = header(request, "x-amz-tagging")
         .unwrap_or_default()
         .to_owned();
     Ok(object)
@@ -243,11 +243,11 @@ fn found(
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, WireFailure> {
     let object = there(objects, &aws_request.key)?;
-    let mut headers = object.about.headers.clone();
-    headers.push(("etag".to_owned(), object.about.etag.clone()));
-    headers.push(("content-length".to_owned(), object.about.size.to_string()));
+    let mut headers = object.head.headers.clone();
+    headers.push(("etag".to_owned(), object.head.etag.clone()));
+    headers.push(("content-length".to_owned(), object.head.size.to_string()));
     let modified_at = object
-        .about
+        .head
         .modified_at
         .strftime("%a, %d %b %Y %H:%M:%S GMT")
         .to_string();
@@ -270,9 +270,9 @@ fn listed(
     let max = max.unwrap_or(KEYS_MAX).min(KEYS_MAX);
     let after = after.unwrap_or_default();
     let mut wanted = objects.values().filter(|object| {
-        !uploads::is_hidden(&object.about.key)
-            && object.about.key.starts_with(&prefix)
-            && (after.is_empty() || object.about.key > after)
+        !uploads::is_hidden(&object.head.key)
+            && object.head.key.starts_with(&prefix)
+            && (after.is_empty() || object.head.key > after)
     });
     let page: Vec<_> = wanted.by_ref().take(max).collect();
     let more = wanted.next().is_some();
@@ -294,17 +294,17 @@ fn listed(
         xml += "<EncodingType>url</EncodingType>";
     }
     if let (true, Some(last)) = (more, page.last()) {
-        let token = escaped(&last.about.key);
+        let token = escaped(&last.head.key);
         xml += &format!("<NextContinuationToken>{token}</NextContinuationToken>");
     }
-    for Object { about, .. } in page {
+    for Object { head, .. } in page {
         xml += &format!(
             "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag>\
              <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
-            shown(&about.key),
-            about.modified_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-            escaped(&about.etag),
-            about.size,
+            shown(&head.key),
+            head.modified_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            escaped(&head.etag),
+            head.size,
         );
     }
     xml.push_str("</ListBucketResult>");

@@ -34,11 +34,11 @@ pub struct Budget(Arc<Semaphore>);
 
 /// A part of the budget, which goes back when it is dropped.
 #[derive(Debug)]
-pub struct Room {
+pub struct MemoryShare {
     permit: OwnedSemaphorePermit,
 }
 
-impl Room {
+impl MemoryShare {
     /// So many bytes are still held of what there was room for.
     pub fn keep(&mut self, bytes: usize) {
         let kept = 1 + bytes / 1_000;
@@ -62,7 +62,7 @@ impl Budget {
         cloud: &Cloud,
         bytes: usize,
         deadline: Timestamp,
-    ) -> Option<Room> {
+    ) -> Option<MemoryShare> {
         self.room(cloud, needed_kb(bytes), deadline).await
     }
 
@@ -72,17 +72,17 @@ impl Budget {
         cloud: &Cloud,
         bytes: usize,
         deadline: Timestamp,
-    ) -> Option<Room> {
+    ) -> Option<MemoryShare> {
         let needed = u32::try_from(1 + bytes / 1_000 * PER_BYTE_OF_RESULTS);
         let needed = needed.unwrap_or(BUDGET_KB).min(BUDGET_KB);
         self.room(cloud, needed, deadline).await
     }
 
-    async fn room(&self, cloud: &Cloud, needed: u32, deadline: Timestamp) -> Option<Room> {
+    async fn room(&self, cloud: &Cloud, needed: u32, deadline: Timestamp) -> Option<MemoryShare> {
         let waits = Duration::try_from(deadline.duration_since(cloud.now())).unwrap_or_default();
         let acquired = self.0.clone().acquire_many_owned(needed);
         let permit = tokio::time::timeout(waits, acquired).await.ok()?.ok()?;
-        Some(Room { permit })
+        Some(MemoryShare { permit })
     }
 }
 

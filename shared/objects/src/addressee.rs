@@ -74,7 +74,7 @@ impl Addressee<'_> {
             Some("Unsubscribed") => Err(Failure::UNSUBSCRIBED),
             Some("Held" | "Bounced") => Err(Failure::HELD),
             Some("Deleted") => Err(Failure::DELETED),
-            Some(_) | None if has_left(list, stored) => Err(Failure::LEFT_LIST),
+            Some(_) | None if has_unsubscribed(list, stored) => Err(Failure::LIST_UNSUBSCRIBED),
             Some(_) | None => Ok(address),
         }
     }
@@ -87,7 +87,7 @@ fn left(stored: &Element) -> impl Iterator<Item = &Element> {
 }
 
 /// Whether the subscriber has unsubscribed from the list of the definition.
-fn has_left(list: Option<&NamedList<'_>>, stored: &Element) -> bool {
+fn has_unsubscribed(list: Option<&NamedList<'_>>, stored: &Element) -> bool {
     list.is_some_and(|list| left(stored).any(|membership| list.has(membership)))
 }
 
@@ -109,7 +109,7 @@ impl Failure {
     const UNKNOWN: Self = Self::new(11, "Subscriber is not on the All Subscribers list.");
     pub(crate) const NO_BODY: Self = Self::new(26, "The email has neither HTML nor text.");
     const KEY_TOO_LONG: Self = Self::new(30, "The Subscriber Key for this subscriber is too long.");
-    const LEFT_LIST: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
+    const LIST_UNSUBSCRIBED: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
     pub(crate) const BAD_SENDER: Self =
         Self::new(140, "The From or Reply-To address has invalid syntax.");
     const DELETED: Self = Self::new(40, "Subscriber is deleted.");

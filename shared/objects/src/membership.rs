@@ -182,7 +182,7 @@ fn change(
     list: &Element,
     now: &str,
 ) -> Result<(), Refused> {
-    lists.retain(|other| !is_left_over(other, list));
+    lists.retain(|other| !is_stale_membership(other, list));
     let place = lists.iter().position(|other| is_of(other, list));
     let named = list.text_of("ListName").unwrap_or_default();
     let is_no_member = || {
@@ -283,7 +283,7 @@ fn is_of(membership: &Element, list: &Element) -> bool {
 }
 
 /// Whether a membership is of a list that was deleted, and made again since then.
-fn is_left_over(membership: &Element, list: &Element) -> bool {
+fn is_stale_membership(membership: &Element, list: &Element) -> bool {
     has_same_key(membership, list) && has_other_members(membership, list)
 }
 
@@ -313,14 +313,14 @@ pub(crate) fn lists_in(account: &AccountId, subscriber: &Element) -> Vec<ObjectK
 /// A subscriber without the memberships of lists that were deleted: these stay with the subscriber
 /// until its lists change, since a list does not know its members. Each with the PartnerKey that its
 /// list has now.
-pub(crate) fn without_left_over(overlay: &Overlay, mut subscriber: Element) -> Element {
+pub(crate) fn without_stale_memberships(overlay: &Overlay, mut subscriber: Element) -> Element {
     let account = overlay.caller();
     let shown = |mut membership: Element| {
         let Some(named) = tree::filled(&membership, "CustomerKey") else {
             return Some(membership);
         };
         match overlay.get(&key::object(account, list::TYPE.name, named)) {
-            Ok(Some(list)) if is_left_over(&membership, list) => None,
+            Ok(Some(list)) if is_stale_membership(&membership, list) => None,
             Ok(Some(list)) => {
                 if let Some(partner_key) = tree::filled(list, PARTNER_KEY) {
                     tree::set(&mut membership, PARTNER_KEY, partner_key);

@@ -9,7 +9,7 @@ pub mod form;
 use std::time::Duration;
 
 use calls::{DeliveryResult, Reply, ReplyState};
-use cloud::memory::{Budget, Room};
+use cloud::memory::{Budget, MemoryShare};
 use cloud::outbound::callback::{Post, TIMEOUT};
 use cloud::outbound::receiver_health::{QUICK_MAX, Receiver};
 use cloud::records::reply_record::{ReplyLocation, ReplyRecord};
@@ -31,7 +31,7 @@ pub struct Prepared {
     body: String,
     secret: String,
     /// What it takes of the invocation's memory.
-    room: Option<Room>,
+    room: Option<MemoryShare>,
 }
 
 /// What came of preparing a reply.
@@ -134,7 +134,7 @@ fn note(reply: &Reply) {
 pub struct ResultsXml {
     pub text: Option<String>,
     /// What it takes of the invocation's memory.
-    pub room: Option<Room>,
+    pub room: Option<MemoryShare>,
 }
 
 pub async fn results_xml(
@@ -147,7 +147,7 @@ pub async fn results_xml(
         return Ok(Preparation::Ready(ResultsXml::default()));
     }
     let now = cloud.now();
-    let outcome = cloud.outcome_told(record, now).await?;
+    let outcome = cloud.outcome_for_reply(record, now).await?;
     let Some(outcome) = outcome else {
         return Ok(Preparation::Ready(ResultsXml::default()));
     };
@@ -157,7 +157,7 @@ pub async fn results_xml(
     let Some(room) = room.await else {
         return Ok(Preparation::NoRoom);
     };
-    let call = match &record.kept {
+    let call = match &record.location {
         ReplyLocation::InHeader(header) => header.only.call.as_deref(),
         ReplyLocation::Apart | ReplyLocation::WithOutcome(_) => None,
     };

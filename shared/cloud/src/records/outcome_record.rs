@@ -41,7 +41,7 @@ pub enum Results {
     /// It was not carried out.
     None,
     /// Packed.
-    Here(Vec<u8>),
+    Inline(Vec<u8>),
     InBucket {
         name: String,
         /// Unpacked.
@@ -68,7 +68,7 @@ impl Results {
             false => pack_measured(text),
         };
         if compressed.len() <= STORED_BYTES_MAX {
-            return Ok(Self::Here(compressed));
+            return Ok(Self::Inline(compressed));
         }
         let Digest(digest) = Digest::of(&compressed);
         let name = format!("results/{conversation}/{sequence}-{digest}");
@@ -89,7 +89,7 @@ impl Results {
     fn write(&self, writing: ItemWriter) -> ItemWriter {
         match self {
             Self::None => writing,
-            Self::Here(compressed) => writing.bytes("results", compressed),
+            Self::Inline(compressed) => writing.bytes("results", compressed),
             Self::InBucket { name, bytes } => writing
                 .text("results_at", name)
                 .number("results_bytes", *bytes),
@@ -103,7 +103,7 @@ impl Results {
                 bytes: item.maybe_number("results_bytes").unwrap_or(usize::MAX),
             },
             (None, []) => Self::None,
-            (None, compressed) => Self::Here(compressed.to_vec()),
+            (None, compressed) => Self::Inline(compressed.to_vec()),
         }
     }
 
@@ -114,7 +114,7 @@ impl Results {
     ) -> Result<Option<T>, Error> {
         let text = match self {
             Self::None => None,
-            Self::Here(compressed) => decompress(compressed),
+            Self::Inline(compressed) => decompress(compressed),
             Self::InBucket { name, .. } => {
                 let compressed = bodies.get(name).await?;
                 decompress(&compressed.ok_or_else(|| Error::Missing(name.clone()))?)
@@ -154,10 +154,10 @@ impl OutcomeRecord {
         Key::new(&conversation.0, outcome_sort(sequence))
     }
 
-    pub(crate) fn to_item(&self, results_kept: SignedDuration) -> Item {
+    pub(crate) fn to_item(&self, results_retention: SignedDuration) -> Item {
         let writing = ItemWriter::new(Self::key(&self.conversation, self.sequence));
         self.write(writing)
-            .expires(Some(self.outcome.ended_at + results_kept))
+            .expires(Some(self.outcome.ended_at + results_retention))
             .done()
     }
 
@@ -242,7 +242,7 @@ mod tests {
     fn a_record_comes_back_as_it_was() {
         for results in [
             Results::None,
-            Results::Here(compress("[]")),
+            Results::Inline(compress("[]")),
             Results::InBucket {
                 name: "results/r".to_owned(),
                 bytes: 1_000_000,
