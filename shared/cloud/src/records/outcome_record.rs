@@ -81,7 +81,7 @@ impl Results {
     pub fn unpacked_bytes(&self) -> Option<usize> {
         match self {
             Self::None => None,
-            Self::Here(compressed) => Some(unpacked_bytes(compressed)),
+            Self::Inline(compressed) => Some(unpacked_bytes(compressed)),
             Self::InBucket { bytes, .. } => Some(*bytes),
         }
     }
