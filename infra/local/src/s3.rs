@@ -184,7 +184,7 @@ impl S3 {
                 let mut object = there(objects, &aws_request.key)?.clone();
                 object.head.tags.clear();
                 // Its file says what tags it has.
-                object.body = StoredBody::Inline(object.bytes().ok_or_else(missing)?);
+                object.body = StoredBody::InMemory(object.bytes().ok_or_else(missing)?);
                 object::put(aws_request.key.clone(), object, objects, folder.as_deref())?;
                 let mut response = Response::new(Bytes::new());
                 *response.status_mut() = StatusCode::NO_CONTENT;
@@ -228,7 +228,7 @@ fn copied(
         return Err(WireFailure::new(400, "InvalidRequest", message));
     }
     let mut object = there(objects, &aws_request.key)?.clone();
-    object.body = StoredBody::Inline(object.bytes().ok_or_else(missing)?);
+    object.body = StoredBody::InMemory(object.bytes().ok_or_else(missing)?);
     object.head.modified_at = now;
     object.head.headers.clear();
     object.head.tags = header(request, "x-amz-tagging")
