@@ -167,11 +167,9 @@ fn is_decided_by(line: &str, name: &str) -> bool {
     .any(|pattern| line.contains(pattern))
 }
 
-/// `soap` makes objects that are part of an answer's form; it is held to the rest.
 fn may_not_name_types(file: &str) -> bool {
-    const FORMS: &str = "shared/soap/src/listings.rs";
     let is_product = file.starts_with("functions/") || file.starts_with("shared/");
-    is_product && !file.starts_with("shared/objects/") && file != FORMS
+    is_product && !file.starts_with("shared/objects/")
 }
 
 /// All that is derived from the protocol's APIObject, as the model tells.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cloud::aws::lanes::{Lane, Queue};
+use cloud::aws::lanes::{Lane, LaneClass, Queue};
 use cloud::outbound::receiver_health::{Pace, QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
@@ -54,6 +54,7 @@ async fn look(batch: &ReplyBatch<'_>, message: ReplyMessage) -> Option<WaitingRe
     let record = match record_of(batch.cloud, &message.wake).await {
         Ok(Some(record)) => record,
         Ok(None) => {
+            batch.had_its_turn(&message.wake).await;
             batch.end(message, Ok(ReplyDisposition::Nothing)).await;
             return None;
         }
@@ -65,6 +66,7 @@ async fn look(batch: &ReplyBatch<'_>, message: ReplyMessage) -> Option<WaitingRe
     match reply::turn(&record, message.wake.step, batch.cloud.now()) {
         ReplyTurn::Now => Some(WaitingReply { record, message }),
         ReplyTurn::WaitsUntil(_) | ReplyTurn::Never => {
+            batch.had_its_turn(&message.wake).await;
             batch.end(message, Ok(ReplyDisposition::Nothing)).await;
             None
         }
@@ -161,13 +163,17 @@ async fn attempt(batch: &ReplyBatch<'_>, waiting: WaitingReply) {
         record,
         mut message,
     } = waiting;
-    if !reply::has_time(batch.cloud, batch.deadline) {
+    if record.class != LaneClass::High {
+        batch.post_high_first(&record.account).await;
+    }
+    if !reply::has_time(batch.cloud, batch.means.deadline) {
         let now = batch.cloud.now();
         return batch
             .end(message, Ok(ReplyDisposition::WaitsUntil(now)))
             .await;
     }
-    let settled = match reply::attempt(batch.cloud, &record).await {
+    let settled = match reply::attempt(batch.cloud, &record, &batch.means).await {
+        Ok(AttemptEnd::NoRoom) => Ok(ReplyDisposition::WaitsUntil(batch.cloud.now())),
         Ok(AttemptEnd::Over) => Ok(ReplyDisposition::Nothing),
         Ok(AttemptEnd::Failed { next, step }) => {
             message.wake.step = step;
@@ -180,5 +186,6 @@ async fn attempt(batch: &ReplyBatch<'_>, waiting: WaitingReply) {
         }
         Err(error) => Err(error),
     };
+    batch.had_its_turn(&message.wake).await;
     batch.end(message, settled).await;
 }

@@ -2,13 +2,14 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`reply`] (one reply: what is due, and the
 //! attempt at it; what is posted is in the crate `replies`), [`lanes`] (receivers that are slow, or
-//! that nobody knows), [`reply_mail`] (what is mailed), [`mails`] (triggered mails), [`mail_events`]
+//! that nobody knows), `high_first` (those of High in them), [`reply_mail`] (what is mailed), [`mails`] (triggered mails), [`mail_events`]
 //! (what the mail service tells of them), `poison` (what invocations die with).
 //!
 //! A wake-up in the lane of its conversation is looked at and, if its receiver is quick, settled. One
 //! whose receiver is not goes on to a lane of its account, which the queue gives to one invocation at
 //! a time: so an account's slow receivers never hold more places than it has lanes.
 
+mod high_first;
 pub mod lanes;
 pub mod mail_events;
 pub mod mails;
@@ -22,11 +23,13 @@ use std::time::Duration;
 
 use cloud::aws::lanes::{Lane, Queue};
 use cloud::aws::queues::{Delivery, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
+use cloud::memory::Budget;
 use cloud::records::reply_record::ReplyRecord;
 use cloud::redelivery::{HandedBack, REPLACED_AT};
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use replies::Means;
 use tracing::{error, warn};
 
 use poison::LaneMessages;
@@ -59,7 +62,12 @@ pub struct ReplyMessage {
 /// A batch on its way.
 pub struct ReplyBatch<'a> {
     pub cloud: &'a Cloud,
-    pub deadline: Timestamp,
+    pub means: Means,
+    /// Nobody has died with a message of it, so that it may see to replies of others, too: a death with
+    /// one of those would count against its own.
+    may_take_on_others: bool,
+    /// Of whoever posts replies of High.
+    high_turn: tokio::sync::Mutex<()>,
     done: Mutex<BatchOutcome>,
 }
 
@@ -76,15 +84,21 @@ struct BatchOutcome {
 /// must come again.
 pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp) -> Vec<String> {
     let messages = read(batch);
-    let batch = ReplyBatch {
+    let mut batch = ReplyBatch {
         cloud,
-        deadline,
+        means: Means {
+            budget: Budget::default(),
+            deadline,
+        },
+        may_take_on_others: true,
+        high_turn: tokio::sync::Mutex::default(),
         done: Mutex::default(),
     };
     let known = messages.into_iter().map(|message| batch.look_up(message));
-    let known = join_all(known).await.into_iter().flatten();
+    let known: Vec<ReplyMessage> = join_all(known).await.into_iter().flatten().collect();
+    batch.may_take_on_others = known.iter().all(|message| message.deaths == 0);
     let (mut together, mut alone, mut behind) = (Vec::new(), Vec::new(), Vec::new());
-    for messages in by_lane(cloud, known) {
+    for messages in by_lane(cloud, known.into_iter()) {
         let sorted = LaneMessages::of(messages);
         together.push(sorted.together);
         alone.extend(sorted.alone);
@@ -170,10 +184,10 @@ impl ReplyBatch<'_> {
                 // The one that invocations die with is the first that is not done.
                 _ => 1,
             };
-            return mails::settle(self.cloud, wake, self.deadline, page).await;
+            return mails::settle(self.cloud, wake, self.means.deadline, page).await;
         }
         let record = record_of(self.cloud, wake).await?;
-        reply::settle(self.cloud, record, wake, self.deadline).await
+        reply::settle(self.cloud, record, wake, &self.means).await
     }
 
     /// Does what is left to do about a wake-up.
@@ -208,11 +222,7 @@ impl ReplyBatch<'_> {
             ..message.wake.clone()
         };
         let wake_ups: Vec<ReplyWakeUp> = messages.iter().map(to_lane).collect();
-        let sent = self
-            .cloud
-            .queues
-            .send_reply_wake_ups_in_order(&wake_ups)
-            .await;
+        let sent = self.cloud.send_to_lanes(&wake_ups).await;
         if let Err(error) = &sent {
             warn!(error = error.in_full(), "replies handed back");
         }

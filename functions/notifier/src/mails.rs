@@ -213,6 +213,7 @@ impl MailRun<'_> {
                 what: ReplyTarget::Mails,
                 lane: Lane::Conversation,
                 step: mails.version,
+                again_at: None,
             };
             self.cloud
                 .queues
@@ -250,6 +251,7 @@ pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<ReplyDisp
             sending::give_up(cloud, mail).await?;
             let wake = ReplyWakeUp {
                 step: mails.version,
+                again_at: None,
                 ..wake.clone()
             };
             // A new message: nobody has died with it.

@@ -9,6 +9,7 @@ use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
+use replies::{Means, Preparation, ResultsXml};
 use tracing::warn;
 
 use crate::{ReplyDisposition, reply_mail};
@@ -51,7 +52,7 @@ pub async fn settle(
     cloud: &Cloud,
     record: Option<ReplyRecord>,
     wake: &ReplyWakeUp,
-    deadline: Timestamp,
+    means: &Means,
 ) -> Result<ReplyDisposition, Error> {
     let Some(record) = record else {
         return Ok(ReplyDisposition::Nothing);
@@ -82,7 +83,7 @@ pub async fn settle(
             )));
         }
     }
-    if !has_time(cloud, deadline) {
+    if !has_time(cloud, means.deadline) {
         return Ok(ReplyDisposition::WaitsUntil(now));
     }
     if record.reply.subscription.response_type == AsyncResponseType::Email
@@ -91,7 +92,8 @@ pub async fn settle(
         // Those behind it wait as well, so that mails of a conversation come in its order.
         return Ok(ReplyDisposition::AllWaitUntil(at + spread(cloud)));
     }
-    Ok(match attempt(cloud, &record).await? {
+    Ok(match attempt(cloud, &record, means).await? {
+        AttemptEnd::NoRoom => ReplyDisposition::WaitsUntil(cloud.now()),
         AttemptEnd::Failed { next, .. } => wait(next, cloud.now()),
         AttemptEnd::Over => ReplyDisposition::Nothing,
     })
@@ -120,16 +122,24 @@ pub fn wait(at: Timestamp, now: Timestamp) -> ReplyDisposition {
 pub enum AttemptEnd {
     /// Nothing is left to do, or somebody else is at it.
     Over,
+    /// Others hold the memory that it needs: it was not made.
+    NoRoom,
     /// It is tried again then. `step`: the version that was committed.
     Failed { next: Timestamp, step: u64 },
 }
 
 /// Claims a reply, makes one attempt and commits it.
-pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<AttemptEnd, Error> {
-    let prepared = match record.reply.subscription.response_type {
-        AsyncResponseType::HttpPost => Some(replies::prepare(cloud, record).await?),
-        AsyncResponseType::Email | AsyncResponseType::None => None,
+pub async fn attempt(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    means: &Means,
+) -> Result<AttemptEnd, Error> {
+    let Preparation::Ready(prepared) = prepare(cloud, record, means).await? else {
+        return Ok(AttemptEnd::NoRoom);
     };
+    if !has_time(cloud, means.deadline) {
+        return Ok(AttemptEnd::NoRoom);
+    }
     let now = cloud.now();
     let until = now + replies::ATTEMPT_MAX;
     let claimed = match Committed::of(cloud.claim_reply(record, until, now).await)? {
@@ -137,8 +147,9 @@ pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<AttemptEnd, 
         Committed::Conflict => return Ok(AttemptEnd::Over),
     };
     let found = match prepared {
-        Some(prepared) => replies::post(cloud, &claimed, prepared).await,
-        None => send(cloud, &claimed).await?,
+        PreparedReply::Post(prepared) => replies::post(cloud, &claimed, prepared).await,
+        PreparedReply::Mail(results) => mail(cloud, &claimed, results.text.as_deref()).await?,
+        PreparedReply::Nothing => DeliveryResult::Taken,
     };
     match Committed::of(replies::commit(cloud, &claimed, found).await)? {
         Committed::Written(attempted) => Ok(match attempted.state {
@@ -152,15 +163,31 @@ pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<AttemptEnd, 
     }
 }
 
-async fn send(cloud: &Cloud, record: &ReplyRecord) -> Result<DeliveryResult, Error> {
-    match record.reply.subscription.response_type {
-        AsyncResponseType::None | AsyncResponseType::HttpPost => Ok(DeliveryResult::Taken),
-        AsyncResponseType::Email => {
-            let results = replies::results_xml(cloud, record).await?;
-            mail(cloud, record, results.as_deref()).await
-        }
-    }
+/// What an attempt needs, by the way that the reply goes.
+enum PreparedReply {
+    Post(replies::Prepared),
+    Mail(ResultsXml),
+    Nothing,
 }
+
+async fn prepare(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    means: &Means,
+) -> Result<Preparation<PreparedReply>, Error> {
+    Ok(match record.reply.subscription.response_type {
+        AsyncResponseType::None => Preparation::Ready(PreparedReply::Nothing),
+        AsyncResponseType::HttpPost => match replies::prepare(cloud, record, means).await? {
+            Preparation::Ready(prepared) => Preparation::Ready(PreparedReply::Post(prepared)),
+            Preparation::NoRoom => Preparation::NoRoom,
+        },
+        AsyncResponseType::Email => match replies::results_xml(cloud, record, means).await? {
+            Preparation::Ready(results) => Preparation::Ready(PreparedReply::Mail(results)),
+            Preparation::NoRoom => Preparation::NoRoom,
+        },
+    })
+}
+
 async fn mail(
     cloud: &Cloud,
     record: &ReplyRecord,

@@ -14,6 +14,7 @@ use cloud::conversation::commit::{CallEnd, HELD_MAX};
 use cloud::conversation::prefetch::{NextCall, Prefetched, RunStart};
 use cloud::conversation::waiting::LONG;
 use cloud::error::CONFLICTS_MAX;
+use cloud::memory::Budget;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
@@ -22,7 +23,6 @@ use jiff::Timestamp;
 use tracing::info;
 
 use crate::call::{self, CallTurn};
-use crate::memory::Budget;
 use crate::reply::Replies;
 use crate::slice::Slice;
 
@@ -192,7 +192,7 @@ async fn run_next(
         }
         CallTurn::Now => {
             let bytes = body.unpacked_bytes();
-            let Some(_room) = run.budget.room_for(cloud, bytes, slice.deadline).await else {
+            let Some(_room) = run.budget.room_for_call(cloud, bytes, slice.deadline).await else {
                 send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
                 return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
             };

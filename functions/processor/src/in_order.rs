@@ -8,6 +8,7 @@ use calls::{AccountId, ConversationKey, QueuePriority};
 use cloud::aws::lanes::RunLane;
 use cloud::aws::queues::WakeUp;
 use cloud::conversation::ordered_queue::QueueEntry;
+use cloud::memory::Budget;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, Error, Outbox};
 use jiff::Timestamp;
@@ -15,7 +16,6 @@ use tokio::task::JoinSet;
 use tracing::error;
 
 use crate::conversation::{RunEnd, WakeUpDisposition, run};
-use crate::memory::Budget;
 use crate::slice::Slice;
 
 /// Calls whose callers are being told while the next ones are carried out: a receiver that takes
@@ -106,7 +106,8 @@ impl QueueTurn<'_> {
             return Ok(RunEnd::Ended);
         };
         let outbox = self.outbox.clone();
-        let (replies, settling) = crate::reply::replies(self.slice.deadline, outbox);
+        let (replies, settling) =
+            crate::reply::replies(self.slice.deadline, outbox, self.budget.clone());
         let cloud = self.cloud.clone();
         reply_tasks.spawn(async move { settling.settle(&cloud).await });
         run(self.cloud, start, self.slice, replies, self.budget).await

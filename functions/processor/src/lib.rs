@@ -3,12 +3,11 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
 //! its message), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
-//! [`memory`] (what it may need), `slice` (how long it keeps its place), [`reply`] (telling callers).
+//! `slice` (how long it keeps its place), [`reply`] (telling callers).
 
 pub mod call;
 pub mod conversation;
 mod in_order;
-mod memory;
 mod message;
 pub mod reply;
 mod slice;
@@ -18,12 +17,12 @@ use std::collections::BTreeSet;
 
 use calls::QueuePriority;
 use cloud::aws::queues::Delivery;
+use cloud::memory::Budget;
 use cloud::{Cloud, Outbox};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::error;
 
-use memory::Budget;
 use message::{CallBatch, WakeUpMessage};
 
 /// Goes on with the conversations of a batch, all of them at once. Gives back the ids of the
@@ -42,7 +41,7 @@ pub async fn run_batch(
         priority,
         deadline,
         outbox: Outbox::default(),
-        budget: Budget::new(),
+        budget: Budget::default(),
     };
     let known = join_all(read(deliveries).into_iter().map(|it| batch.look_up(it))).await;
     let mut handed_back = Vec::new();

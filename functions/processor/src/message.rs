@@ -8,6 +8,7 @@ use std::time::Duration;
 use calls::QueuePriority;
 use cloud::aws::lanes::{Queue, RunLane};
 use cloud::aws::queues::{Delivery, WakeUp};
+use cloud::memory::Budget;
 use cloud::redelivery::{DEATHS_MAX, DEATHS_TOGETHER, HandedBack};
 use cloud::{Cloud, Error, Outbox};
 use futures_util::future::FutureExt;
@@ -15,7 +16,6 @@ use jiff::Timestamp;
 use tracing::{error, warn};
 
 use crate::conversation::WakeUpDisposition;
-use crate::memory::Budget;
 use crate::slice::Slice;
 use crate::wake_up;
 
@@ -139,6 +139,14 @@ impl CallBatch<'_> {
     async fn hand_back(&self, message: WakeUpMessage, error: &Error) -> Option<String> {
         let (key, delivery) = (&message.wake.conversation, &message.delivery);
         warn!(conversation = %key, error = error.in_full(), "handed back");
+        if let RunLane::Flood { .. } = message.wake.lane {
+            // All others of its lane would wait as long.
+            let queues = &self.cloud.queues;
+            let left = queues.leave_lane(self.priority, &message.wake, delivery);
+            if left.await.is_ok() {
+                return None;
+            }
+        }
         let group = self.cloud.queues.group(self.priority, &message.wake);
         let queue = Queue::Calls(self.priority);
         match self.cloud.hand_back(queue, &group, delivery).await {

@@ -10,11 +10,12 @@ use std::time::Duration;
 use calls::{AsyncResponseType, ReplyState};
 use cloud::aws::lanes::Lane;
 use cloud::aws::queues::{BATCH_MAX, ReplyWakeUp};
+use cloud::memory::Budget;
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, Committed, Outbox, ReplyAction};
 use jiff::Timestamp;
-use replies::Prepared;
+use replies::{Means, Preparation, Prepared};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tracing::warn;
@@ -37,7 +38,7 @@ pub struct Replies(UnboundedSender<OutboxCommand>);
 /// Settles what a run owes, in order, until the run has let go of its [`Replies`].
 pub struct ReplySender {
     commands: UnboundedReceiver<OutboxCommand>,
-    deadline: Timestamp,
+    means: Means,
     /// Something earlier was, or may have been.
     handed_to_notifier: bool,
     /// Receivers that are the notifier's, and where replies to them wait.
@@ -70,11 +71,11 @@ impl Replies {
     }
 }
 
-pub fn replies(deadline: Timestamp, outbox: Outbox) -> (Replies, ReplySender) {
+pub fn replies(deadline: Timestamp, outbox: Outbox, budget: Budget) -> (Replies, ReplySender) {
     let (sender, commands) = unbounded_channel();
     let reply_sender = ReplySender {
         commands,
-        deadline,
+        means: Means { budget, deadline },
         handed_to_notifier: false,
         lanes: BTreeMap::new(),
         waits_since: None,
@@ -156,7 +157,7 @@ impl ReplySender {
     /// waited long for its turn is the notifier's.
     fn has_time(&self, record: &ReplyRecord, now: Timestamp) -> bool {
         let over = now + replies::ATTEMPT_MAX;
-        over <= self.deadline && record.leased_until().is_some_and(|until| over <= until)
+        over <= self.means.deadline && record.leased_until().is_some_and(|until| over <= until)
     }
 
     async fn send_waiting(&mut self, cloud: &Cloud) {
@@ -171,11 +172,11 @@ impl ReplySender {
         record: &ReplyRecord,
         wake: ReplyWakeUp,
     ) -> Option<ReplyWakeUp> {
-        match replies::prepare(cloud, record).await {
-            Ok(prepared) if self.has_time(record, cloud.now()) => {
+        match replies::prepare(cloud, record, &self.means).await {
+            Ok(Preparation::Ready(prepared)) if self.has_time(record, cloud.now()) => {
                 post(cloud, record, prepared, wake).await
             }
-            Ok(_) => Some(wake),
+            Ok(Preparation::Ready(_) | Preparation::NoRoom) => Some(wake),
             Err(error) => {
                 warn!(error = error.in_full(), "reply left to the notifier");
                 Some(wake)

@@ -2,11 +2,11 @@
 //! queue.
 
 use calls::ConversationKey;
+use cloud::memory::Budget;
 use cloud::{Cloud, Error, Outbox};
 
 use crate::conversation::{self, RunEnd, WakeUpDisposition};
 use crate::in_order;
-use crate::memory::Budget;
 use crate::reply::replies;
 use crate::slice::Slice;
 
@@ -26,7 +26,7 @@ pub(crate) async fn carry_on(
         let queue = in_order::carry_on(cloud, &start.header, queue, slice, outbox, budget);
         return Box::pin(queue).await;
     }
-    let (replies, reply_sender) = replies(slice.deadline, outbox);
+    let (replies, reply_sender) = replies(slice.deadline, outbox, budget.clone());
     let running = conversation::run(cloud, start, slice, replies, budget);
     // The run lets go of its replies however it ends, and they are settled to the last.
     let (ran, ()) = tokio::join!(running, reply_sender.settle(cloud));

@@ -187,7 +187,14 @@ impl AwsRequest {
                 .iter()
                 .all(|(name, _)| known.contains(&name.as_str()));
         let has = |name: &str| query(request, name).is_some();
+        let copies = request.headers().contains_key("x-amz-copy-source");
+        let only = |wanted: &str| {
+            let mut asked = queries(request).into_iter();
+            asked.all(|(name, _)| name == wanted || name == "x-id")
+        };
         let operation = match (request.method().as_str(), key.is_empty()) {
+            ("PUT", false) if copies && only("x-id") => "CopyObject",
+            ("DELETE", false) if has("tagging") && only("tagging") => "DeleteObjectTagging",
             ("POST", false) if has("uploads") => "CreateMultipartUpload",
             ("POST", false) if has("uploadId") => "CompleteMultipartUpload",
             ("PUT", false) if has("uploadId") && has("partNumber") => "UploadPart",

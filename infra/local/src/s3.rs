@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use anyhow::Context;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use soap::escaped;
 
-use crate::aws_request::{AwsRequest, query};
+use crate::aws_request::{AwsRequest, header, query};
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
 use crate::held;
@@ -24,7 +25,11 @@ use object::{Object, Objects, StoredBody, read_file, with_headers};
 const KEYS_MAX: usize = 1000;
 
 /// Headers that ask for what is not built here.
-const REFUSED_HEADERS: [&str; 4] = ["range", "if-match", "if-modified-since", "x-amz-tagging"];
+const REFUSED_HEADERS: [&str; 3] = ["range", "if-match", "if-modified-since"];
+
+/// What the bucket's rule goes by, and after how many days; the template says the same.
+const EXPIRES: &str = "expires=yes";
+pub const EXPIRES_DAYS: i64 = 300;
 
 /// All buckets. Clones share them.
 #[derive(Clone, Debug)]
@@ -102,6 +107,18 @@ impl S3 {
             .unwrap_or_default()
     }
 
+    /// Deletes what the bucket's rule says is to go, as AWS does some time each day.
+    pub fn sweep_expired(&self, bucket: &str) {
+        let now = self.clock.now();
+        let lasts = SignedDuration::from_hours(24 * EXPIRES_DAYS);
+        if let Some(objects) = held(&self.store).buckets.get_mut(bucket) {
+            objects.retain(|_, object| {
+                let expires = object.head.tags.split('&').any(|tag| tag == EXPIRES);
+                !expires || now.duration_since(object.head.modified_at) < lasts
+            });
+        }
+    }
+
     /// An object's bytes.
     pub fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
         held(&self.store).buckets.get(bucket)?.get(key)?.bytes()
@@ -154,6 +171,25 @@ impl S3 {
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 Ok(response)
             }
+            "CopyObject" => {
+                let copy = copied(objects, aws_request, request, self.clock.now())?;
+                let etag = copy.head.etag.clone();
+                object::put(aws_request.key.clone(), copy, objects, folder.as_deref())?;
+                Ok(Response::new(Bytes::from(format!(
+                    "<CopyObjectResult><ETag>{}</ETag></CopyObjectResult>",
+                    escaped(&etag)
+                ))))
+            }
+            "DeleteObjectTagging" => {
+                let mut object = there(objects, &aws_request.key)?.clone();
+                object.head.tags.clear();
+                // Its file says what tags it has.
+                object.body = StoredBody::InMemory(object.bytes().ok_or_else(missing)?);
+                object::put(aws_request.key.clone(), object, objects, folder.as_deref())?;
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                Ok(response)
+            }
             "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => {
                 let now = self.clock.now();
                 uploads::answer(aws_request, request, objects, folder.as_deref(), now)
@@ -164,13 +200,49 @@ impl S3 {
     }
 }
 
+fn missing() -> WireFailure {
+    WireFailure::new(404, "NoSuchKey", "The specified key does not exist.")
+}
+
+fn there<'a>(objects: &'a Objects, key: &str) -> Result<&'a Object, WireFailure> {
+    objects.get(key).ok_or_else(missing)
+}
+
+/// An object over itself, with the headers and tags of the request: nothing else is copied here.
+fn copied(
+    objects: &Objects,
+    aws_request: &AwsRequest,
+    request: &Request<Bytes>,
+    now: Timestamp,
+) -> Result<Object, WireFailure> {
+    let source = header(request, "x-amz-copy-source").unwrap_or_default();
+    let own = format!("{}/{}", aws_request.resource, aws_request.key);
+    if source.trim_start_matches('/') != own {
+        return Err(WireFailure::not_built("S3 CopyObject of another object"));
+    }
+    let replaces = |name| header(request, name) == Some("REPLACE");
+    if !replaces("x-amz-metadata-directive") || !replaces("x-amz-tagging-directive") {
+        let message = "This copy request is illegal because it is trying to copy an object to itself \
+                       without changing the object's metadata, storage class, website redirect \
+                       location or encryption attributes.";
+        return Err(WireFailure::new(400, "InvalidRequest", message));
+    }
+    let mut object = there(objects, &aws_request.key)?.clone();
+    object.body = StoredBody::InMemory(object.bytes().ok_or_else(missing)?);
+    object.head.modified_at = now;
+    object.head.headers.clear();
+    object.head.tags = header(request, "x-amz-tagging")
+        .unwrap_or_default()
+        .to_owned();
+    Ok(object)
+}
+
 fn found(
     objects: &Objects,
     aws_request: &AwsRequest,
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, WireFailure> {
-    let missing = || WireFailure::new(404, "NoSuchKey", "The specified key does not exist.");
-    let object = objects.get(&aws_request.key).ok_or_else(missing)?;
+    let object = there(objects, &aws_request.key)?;
     let mut headers = object.head.headers.clone();
     headers.push(("etag".to_owned(), object.head.etag.clone()));
     headers.push(("content-length".to_owned(), object.head.size.to_string()));

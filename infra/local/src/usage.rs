@@ -172,6 +172,8 @@ impl Used {
             (
                 Service::S3,
                 "PutObject"
+                | "CopyObject"
+                | "DeleteObjectTagging"
                 | "ListObjectsV2"
                 | "CreateMultipartUpload"
                 | "UploadPart"

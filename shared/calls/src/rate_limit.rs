@@ -167,6 +167,17 @@ impl RateLimit {
         })
     }
 
+    /// How many calls a second there were of late, over all functions, as far as is known.
+    pub fn calls_per_second(&self, now: Timestamp) -> u32 {
+        let present = Window::at(now);
+        let (taken, before) = match self.window {
+            Some(window) if window >= present => (self.seen.unwrap_or_default(), self.seen_before),
+            Some(window) if window.0 + 1 == present.0 => (0, self.seen.unwrap_or_default()),
+            Some(_) | None => (0, 0),
+        };
+        taken.max(before) / u32::try_from(WINDOW_SECONDS).unwrap_or(1)
+    }
+
     /// Counts from now on in this window.
     fn enter(&mut self, window: Window) {
         if self.window == Some(window) {

@@ -5,6 +5,7 @@ pub mod accept;
 pub(crate) mod close;
 pub mod commit;
 pub mod find;
+pub mod high_replies;
 pub mod ordered_queue;
 pub(crate) mod outbox;
 pub mod outcomes;

@@ -7,7 +7,7 @@
 //! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
 //! mails), [`accounts`] (who may call, and how
-//! often) and [`maintenance`] (whether anything is carried out).
+//! often), [`maintenance`] (whether anything is carried out) and [`memory`] (what an invocation takes on).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -19,8 +19,10 @@ pub mod clock;
 pub mod conversation;
 pub mod due;
 pub mod error;
+pub(crate) mod floods;
 pub mod logs;
 pub mod maintenance;
+pub mod memory;
 pub mod objects_table;
 pub mod outbound;
 pub mod random;
@@ -52,6 +54,7 @@ pub struct Cloud {
     pub objects: aws::table::Table,
     pub accounts: accounts::Accounts,
     pub queues: aws::queues::Queues,
+    pub(crate) floods: floods::Floods,
     pub schedules: aws::schedules::Schedules,
     pub large_bodies: aws::large_bodies::LargeBodies,
     pub files: aws::files::Files,
@@ -127,6 +130,7 @@ impl Cloud {
             ),
             queues: aws::queues::Queues::new(aws::lean_clients::sqs(config), &settings),
             schedules: aws::schedules::Schedules::new(config, &settings, &region),
+            floods: floods::Floods::default(),
             large_bodies: aws::large_bodies::LargeBodies::new(config, &settings.bodies_bucket),
             files: aws::files::Files::new(config, &settings.bodies_bucket),
             mail: aws::mail::MailService::new(

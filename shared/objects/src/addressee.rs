@@ -4,7 +4,7 @@ use calls::AccountId;
 use soap::{Element, MailAddress, SubscriberFailure};
 
 use crate::key::ObjectKey;
-use crate::membership;
+use crate::membership::NamedList;
 use crate::object_types::subscriber;
 use crate::tree;
 
@@ -36,6 +36,12 @@ pub(crate) fn address_in(subscriber: &Element) -> Option<&str> {
 }
 
 impl Addressee<'_> {
+    /// Whether it has unsubscribed from any list, so that the definition's matters.
+    pub(crate) fn has_left_a_list(&self) -> bool {
+        self.stored
+            .is_some_and(|stored| left(stored).next().is_some())
+    }
+
     /// A field of the subscriber: as the call says, else as it is stored.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         tree::filled(self.subscriber, name).or_else(|| tree::filled(self.stored?, name))
@@ -47,7 +53,12 @@ impl Addressee<'_> {
     }
 
     /// The address to send to, unless this subscriber must not get the mail.
-    pub(crate) fn check(&self, definition: &Element) -> Result<MailAddress, Failure> {
+    /// `list`: that of the definition, where one has left any list.
+    pub(crate) fn check(
+        &self,
+        definition: &Element,
+        list: Option<&NamedList<'_>>,
+    ) -> Result<MailAddress, Failure> {
         if self.name.chars().count() > subscriber::KEY_CHARS_MAX {
             return Err(Failure::KEY_TOO_LONG);
         }
@@ -63,23 +74,21 @@ impl Addressee<'_> {
             Some("Unsubscribed") => Err(Failure::UNSUBSCRIBED),
             Some("Held" | "Bounced") => Err(Failure::HELD),
             Some("Deleted") => Err(Failure::DELETED),
-            Some(_) | None if has_unsubscribed(definition, stored) => {
-                Err(Failure::LIST_UNSUBSCRIBED)
-            }
+            Some(_) | None if has_unsubscribed(list, stored) => Err(Failure::LIST_UNSUBSCRIBED),
             Some(_) | None => Ok(address),
         }
     }
 }
 
+/// Memberships that have been given up by the subscriber.
+fn left(stored: &Element) -> impl Iterator<Item = &Element> {
+    let lists = stored.all("Lists");
+    lists.filter(|membership| membership.text_of("Status") == Some("Unsubscribed"))
+}
+
 /// Whether the subscriber has unsubscribed from the list of the definition.
-fn has_unsubscribed(definition: &Element, stored: &Element) -> bool {
-    let Some(list) = definition.child("List") else {
-        return false;
-    };
-    stored.all("Lists").any(|membership| {
-        membership.text_of("Status") == Some("Unsubscribed")
-            && membership::is_same_list(membership, list)
-    })
+fn has_unsubscribed(list: Option<&NamedList<'_>>, stored: &Element) -> bool {
+    list.is_some_and(|list| left(stored).any(|membership| list.has(membership)))
 }
 
 /// Why a subscriber gets no mail: a number of the protocol's list of send failures, and its text.

@@ -1,12 +1,15 @@
 //! Which lists a subscriber is on: what the `Lists` of a call ask for, by the rules of lists.
 //!
-//! A membership stands at the subscriber. It names its list by every number and key the list has,
-//! whichever of them the caller wrote.
+//! A membership stands at the subscriber. It names its list by the CustomerKey and the numbers that the
+//! list has for good, whichever of its keys the caller wrote. A PartnerKey can change and go over to
+//! another list, so it is not kept here: it is looked up when somebody names a list by it, and shown as
+//! the list has it then.
 
 use calls::AccountId;
 use soap::Element;
 
 use crate::alias::PARTNER_KEY;
+use crate::context::account_of;
 use crate::key::{self, ObjectKey};
 use crate::keyed::{self, Located};
 use crate::missing::Missing;
@@ -180,7 +183,7 @@ fn change(
     now: &str,
 ) -> Result<(), Refused> {
     lists.retain(|other| !is_stale_membership(other, list));
-    let place = lists.iter().position(|other| is_same_list(other, list));
+    let place = lists.iter().position(|other| is_of(other, list));
     let named = list.text_of("ListName").unwrap_or_default();
     let is_no_member = || {
         let message = format!("The subscriber is not on the list {}", soap::echo(named));
@@ -217,11 +220,13 @@ fn change(
 
 /// Fields of a membership that are not said stay as they are.
 fn lay_fields(membership: &mut Element, wanted: &Element, list: &Element) {
-    const OF_THE_CALL: [&str; 6] = [
+    const OF_THE_CALL: [&str; 7] = [
         "Action",
         "Subscriber",
         "Client",
         "List",
+        // Of the list, which may get another one.
+        PARTNER_KEY,
         // Ours to say.
         "CreatedDate",
         "ModifiedDate",
@@ -232,16 +237,49 @@ fn lay_fields(membership: &mut Element, wanted: &Element, list: &Element) {
             tree::replace(membership, &field.name, vec![field.clone()]);
         }
     }
-    for name in ["ID", "ObjectID", "CustomerKey", PARTNER_KEY, MEMBERS] {
+    tree::remove(membership, PARTNER_KEY);
+    for name in ["ID", "ObjectID", "CustomerKey", MEMBERS] {
         if let Some(text) = tree::filled(list, name) {
             tree::set(membership, name, text);
         }
     }
 }
 
-/// Whether a membership is of a list, or of the list that another element names.
-pub(crate) fn is_same_list(one: &Element, other: &Element) -> bool {
-    has_same_key(one, other) && !has_other_members(one, other)
+/// The list that a definition names.
+pub(crate) enum NamedList<'a> {
+    Is(&'a Element),
+    /// There is none of that name, or none any more.
+    Unknown(&'a Element),
+}
+
+impl<'a> NamedList<'a> {
+    pub(crate) fn find(lists: View<'a, '_>, named: &'a Element) -> Result<Self, Missing> {
+        let Some(account) = account_of(named, lists.account()) else {
+            return Ok(Self::Unknown(named));
+        };
+        let found = keyed::find_by_key(lists.of(&account), list::TYPE.name, named)?;
+        Ok(match found.and_then(|found| found.object) {
+            Some(list) => Self::Is(list),
+            None => Self::Unknown(named),
+        })
+    }
+
+    /// Whether a membership is of it. Of a list that is gone it is if it is written so: who has
+    /// unsubscribed gets nothing because a list was renamed.
+    pub(crate) fn has(&self, membership: &Element) -> bool {
+        match self {
+            Self::Is(list) => is_of(membership, list),
+            Self::Unknown(named) => ["ID", "CustomerKey", "ObjectID"].iter().any(|name| {
+                let text = |of: &Element| tree::filled(of, name).map(str::to_lowercase);
+                text(named).is_some_and(|text_named| Some(text_named) == text(membership))
+            }),
+        }
+    }
+}
+
+/// Whether a membership is of that list, as it is stored.
+fn is_of(membership: &Element, list: &Element) -> bool {
+    has_same_key(membership, list) && !has_other_members(membership, list)
 }
 
 /// Whether a membership is of a list that was deleted, and made again since then.
@@ -257,15 +295,10 @@ fn has_other_members(one: &Element, other: &Element) -> bool {
     }
 }
 
-fn has_same_key(one: &Element, other: &Element) -> bool {
-    let field = |list: &'_ Element, name: &str| {
-        tree::filled(list, name)
-            .or_else(|| tree::filled_at(list, &format!("List.{name}")))
-            .map(str::to_lowercase)
-    };
-    ["ID", "CustomerKey", "ObjectID", PARTNER_KEY]
-        .iter()
-        .any(|name| field(one, name).is_some_and(|found| Some(found) == field(other, name)))
+/// By the key that a list has for good.
+fn has_same_key(membership: &Element, list: &Element) -> bool {
+    let key = |of: &Element| tree::filled(of, "CustomerKey").map(str::to_lowercase);
+    key(membership).is_some_and(|found| Some(found) == key(list))
 }
 
 /// Where the lists lie that a subscriber is on, or was when they were deleted.
@@ -278,22 +311,32 @@ pub(crate) fn lists_in(account: &AccountId, subscriber: &Element) -> Vec<ObjectK
 }
 
 /// A subscriber without the memberships of lists that were deleted: these stay with the subscriber
-/// until its lists change, since a list does not know its members.
+/// until its lists change, since a list does not know its members. Each with the PartnerKey that its
+/// list has now.
 pub(crate) fn without_stale_memberships(overlay: &Overlay, mut subscriber: Element) -> Element {
     let account = overlay.caller();
-    let is_there = |membership: &Element| {
-        let Some(named) = tree::filled(membership, "CustomerKey") else {
-            return true;
+    let shown = |mut membership: Element| {
+        let Some(named) = tree::filled(&membership, "CustomerKey") else {
+            return Some(membership);
         };
-        let key = key::object(account, list::TYPE.name, named);
-        match overlay.get(&key) {
-            Ok(Some(list)) => !is_stale_membership(membership, list),
-            Ok(None) => false,
-            Err(Missing(_)) => true,
+        match overlay.get(&key::object(account, list::TYPE.name, named)) {
+            Ok(Some(list)) if is_stale_membership(&membership, list) => None,
+            Ok(Some(list)) => {
+                if let Some(partner_key) = tree::filled(list, PARTNER_KEY) {
+                    tree::set(&mut membership, PARTNER_KEY, partner_key);
+                }
+                Some(membership)
+            }
+            Ok(None) => None,
+            Err(Missing(_)) => Some(membership),
         }
     };
-    subscriber
-        .children
-        .retain(|child| child.name != "Lists" || is_there(child));
+    let children = std::mem::take(&mut subscriber.children).into_iter();
+    subscriber.children = children
+        .filter_map(|child| match child.name.as_str() {
+            "Lists" => shown(child),
+            _ => Some(child),
+        })
+        .collect();
     subscriber
 }

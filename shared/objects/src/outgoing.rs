@@ -7,6 +7,8 @@ use crate::addressee::{self, Addressee, Failure};
 use crate::context::DecisionContext;
 use crate::keyed::{self, Located};
 use crate::mail::MailOrder;
+use crate::membership::NamedList;
+use crate::missing::Missing;
 use crate::object_types::subscriber;
 use crate::object_types::triggered_send_definition::{
     Email, FROM, REPLY_TO, SenderFields, Status, email_of,
@@ -37,6 +39,8 @@ pub(crate) struct Send<'a> {
     /// Whose definition it is.
     account: AccountId,
     email: Email<'a>,
+    /// The definition's, where one of those that it goes to has left a list.
+    list: Option<NamedList<'a>>,
     /// Attributes of the TriggeredSend itself.
     values: Values<'a>,
     is_held: bool,
@@ -80,14 +84,32 @@ impl<'a> Send<'a> {
             definition_key,
             account,
             email,
+            list: None,
             values,
             is_held,
         })
     }
 
+    /// With the list of the definition, by which those who have left it get nothing. Hardly anybody has
+    /// left a list, so it is read for those only.
+    pub(crate) fn with_list(
+        mut self,
+        context: &DecisionContext<'a>,
+        addressees: &[Addressee<'_>],
+    ) -> Result<Self, Missing> {
+        let named = self.definition.child("List").filter(|list| !list.nil);
+        if let Some(named) = named
+            && addressees.iter().any(Addressee::has_left_a_list)
+        {
+            let lists = context.overlay.of(&self.account);
+            self.list = Some(NamedList::find(lists, named)?);
+        }
+        Ok(self)
+    }
+
     /// The mail to one subscriber, or why there is none.
     pub(crate) fn to(&self, to: &Addressee<'_>) -> Result<MailOrder, Failure> {
-        let address = to.check(self.definition)?;
+        let address = to.check(self.definition, self.list.as_ref())?;
         let written = to.written_address().unwrap_or_default();
         let mut own = Values::default();
         own.or("emailaddr", written);

@@ -9,10 +9,12 @@ pub mod form;
 use std::time::Duration;
 
 use calls::{DeliveryResult, Reply, ReplyState};
+use cloud::memory::{Budget, MemoryShare};
 use cloud::outbound::callback::{Post, TIMEOUT};
 use cloud::outbound::receiver_health::{QUICK_MAX, Receiver};
 use cloud::records::reply_record::{ReplyLocation, ReplyRecord};
 use cloud::{Cloud, CommitError, Error};
+use jiff::Timestamp;
 use soap::ObjectDetail;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -21,22 +23,54 @@ use tracing::{info, warn};
 /// a lease lasts as long, and nothing is posted with less time to its end.
 pub const ATTEMPT_MAX: Duration = Duration::from_secs(TIMEOUT.as_secs() + 5);
 
+/// Copies that are held of a body beside itself while it is posted.
+const BYTES_WHILE_POSTING: usize = 1;
+
 /// What is posted, and what it is signed with.
 pub struct Prepared {
     body: String,
     secret: String,
+    /// What it takes of the invocation's memory.
+    room: Option<MemoryShare>,
+}
+
+/// What came of preparing a reply.
+pub enum Preparation<T> {
+    Ready(T),
+    /// Other replies and calls hold the memory that it needs, until the deadline.
+    NoRoom,
+}
+
+/// The memory and the time that an invocation has.
+#[derive(Clone)]
+pub struct Means {
+    pub budget: Budget,
+    pub deadline: Timestamp,
 }
 
 /// Reads all that a post needs.
-pub async fn prepare(cloud: &Cloud, record: &ReplyRecord) -> Result<Prepared, Error> {
-    let results = results_xml(cloud, record).await?;
+pub async fn prepare(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    means: &Means,
+) -> Result<Preparation<Prepared>, Error> {
+    let Preparation::Ready(ResultsXml { text, mut room }) =
+        results_xml(cloud, record, means).await?
+    else {
+        return Ok(Preparation::NoRoom);
+    };
     let now = cloud.now();
     let account = cloud.accounts.account(&record.account, now).await?;
     let account = account.ok_or_else(|| Error::Missing(format!("ACCOUNT {}", record.account)))?;
-    Ok(Prepared {
-        body: form::body(record, results.as_deref()),
+    let body = form::body(record, text.as_deref());
+    if let Some(room) = &mut room {
+        room.keep(body.capacity() + BYTES_WHILE_POSTING * body.len());
+    }
+    Ok(Preparation::Ready(Prepared {
+        body,
         secret: account.webhook_secret,
-    })
+        room,
+    }))
 }
 
 /// Posts a reply to its address, and notes how quickly its receiver answers; that it is late is
@@ -57,6 +91,7 @@ pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> De
 
 async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
     let reply = &record.reply;
+    let _held = prepared.room;
     let post = Post {
         url: &reply.subscription.address,
         id: &reply.id(),
@@ -95,15 +130,32 @@ fn note(reply: &Reply) {
 }
 
 /// The method's response element with its results, if they are asked for and there are any.
-pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<String>, Error> {
+#[derive(Default)]
+pub struct ResultsXml {
+    pub text: Option<String>,
+    /// What it takes of the invocation's memory.
+    pub room: Option<MemoryShare>,
+}
+
+pub async fn results_xml(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    means: &Means,
+) -> Result<Preparation<ResultsXml>, Error> {
     let reply = &record.reply;
     if !reply.subscription.include_results {
-        return Ok(None);
+        return Ok(Preparation::Ready(ResultsXml::default()));
     }
     let now = cloud.now();
     let outcome = cloud.outcome_for_reply(record, now).await?;
     let Some(outcome) = outcome else {
-        return Ok(None);
+        return Ok(Preparation::Ready(ResultsXml::default()));
+    };
+    let bytes = outcome.results.unpacked_bytes();
+    let bytes = bytes.unwrap_or(soap::ENVELOPE_BYTES_MAX);
+    let room = means.budget.room_for_results(cloud, bytes, means.deadline);
+    let Some(room) = room.await else {
+        return Ok(Preparation::NoRoom);
     };
     let call = match &record.location {
         ReplyLocation::InHeader(header) => header.only.call.as_deref(),
@@ -111,7 +163,7 @@ pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<S
     };
     let results = outcome.object_results(cloud, call).await?;
     if results.is_empty() {
-        return Ok(None);
+        return Ok(Preparation::Ready(ResultsXml::default()));
     }
     let detail = match (
         reply.subscription.include_objects,
@@ -123,11 +175,9 @@ pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<S
     };
     let request_id = Some(outcome.request_id.0.as_str());
     let overall_status = outcome.outcome.overall_status.text();
-    Ok(Some(soap::write_results(
-        outcome.method,
-        &results,
-        request_id,
-        overall_status,
-        detail,
-    )))
+    let text = soap::write_results(outcome.method, &results, request_id, overall_status, detail);
+    Ok(Preparation::Ready(ResultsXml {
+        text: Some(text),
+        room: Some(room),
+    }))
 }

@@ -189,15 +189,26 @@ pub fn write_executed(results: &[RequestResult], request_id: &str) -> String {
 
 /// The answer to a Schedule: a result per interaction.
 pub fn write_scheduled(results: &[RequestResult], request_id: &str) -> String {
-    write_listed("ScheduleResponseMsg", results, request_id, true)
+    write_listed("ScheduleResponseMsg", "ScheduleResult", results, request_id)
 }
 
 /// The answer to a Configure: a result per configuration.
 pub fn write_configured(results: &[RequestResult], request_id: &str) -> String {
-    write_listed("ConfigureResponseMsg", results, request_id, false)
+    write_listed(
+        "ConfigureResponseMsg",
+        "ConfigureResult",
+        results,
+        request_id,
+    )
 }
 
-fn write_listed(root: &str, results: &[RequestResult], request_id: &str, has_task: bool) -> String {
+/// `result_type`: what the schema says is in each result.
+fn write_listed(
+    root: &str,
+    result_type: &str,
+    results: &[RequestResult],
+    request_id: &str,
+) -> String {
     let mut writer = Writer::new();
     writer.open_root(root, None, false);
     writer.open("Results");
@@ -208,14 +219,9 @@ fn write_listed(root: &str, results: &[RequestResult], request_id: &str, has_tas
             Some(object) => {
                 objects::write_object(&mut writer, object, "Object", ObjectDetail::Whole);
             }
-            // A ScheduleDefinition is none without.
-            None if has_task => {
-                let object = Element::new("Object").typed("ScheduleDefinition");
-                objects::write_object(&mut writer, &object, "Object", ObjectDetail::Base);
-            }
-            None => writer.empty("Object", None, false),
+            None => objects::write_required(&mut writer, result_type, "Object"),
         }
-        if has_task {
+        if objects::has_child(result_type, "Task") {
             writer.open("Task");
             writer.leaf("StatusCode", if result.ok { "OK" } else { "Error" });
             writer.leaf("StatusMessage", &result.status_message);

@@ -188,6 +188,22 @@ fn write_value(writer: &mut Writer, child: &Element, type_name: Option<&str>) {
     }
 }
 
+/// Whether the schema has such an element in a type.
+pub(crate) fn has_child(type_name: &str, name: &str) -> bool {
+    let complex = model::model().complex(type_name);
+    complex.is_some_and(|complex| complex.position(name).is_some())
+}
+
+/// Writes an element that a type is not without, unset, as the schema declares it there.
+pub(crate) fn write_required(writer: &mut Writer, type_name: &str, name: &str) {
+    let complex = model::model().complex(type_name);
+    let position = complex.and_then(|complex| complex.position(name));
+    match complex.zip(position) {
+        Some((complex, position)) => write_unset(writer, name, complex, position),
+        None => writer.empty(name, None, false),
+    }
+}
+
 fn write_unset(writer: &mut Writer, name: &str, parent: &Complex, position: usize) {
     let unset = Element::new(name);
     match (parent.child(position), parent.child_type(position)) {

@@ -16,6 +16,12 @@ const SECONDS: f64 = 0.06;
 /// What a million single calls with a callback may cost, in cents.
 const TARGET: f64 = 888.0;
 
+/// The same of a million calls in conversations of three, and of a hundred, each with a callback. More
+/// than a single call costs: each part is kept by itself, found by its RequestID and told of by itself,
+/// so that none is lost that comes before the others.
+const THREE_TARGET: f64 = 1_044.0;
+const HUNDRED_TARGET: f64 = 940.0;
+
 /// The price of a million, in whole cents.
 fn in_cents(used: &Counts) -> f64 {
     (100.0 * used.price_per_million()).round()
@@ -180,6 +186,9 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
         "SQS SendMessage: 1",
     ];
     assert_eq!(lines(&used), expected);
+    let cents = in_cents(&each);
+    println!("{cents} cents a million");
+    assert!(cents <= THREE_TARGET, "{cents}: {each}");
 }
 
 /// A conversation is listed by account and time from its first call on, whatever becomes of it.
@@ -253,6 +262,9 @@ async fn a_call_in_a_conversation_of_a_hundred_costs_no_more_than_in_one_of_thre
     };
     let hundred = each(100).await;
     println!("A call in a conversation of 100 with callbacks\n{hundred}\n");
+    let cents = in_cents(&hundred);
+    println!("{cents} cents a million");
+    assert!(cents <= HUNDRED_TARGET, "{cents}: {hundred}");
     let (hundred, three) = (
         hundred.price_per_million(),
         each(3).await.price_per_million(),

@@ -139,7 +139,7 @@ async fn a_refusal_of_very_many_objects_is_said_as_often_as_an_answer_can_carry(
 }
 
 /// Text that no compression makes much shorter, and always the same.
-fn noise(bytes: usize) -> String {
+pub(crate) fn noise(bytes: usize) -> String {
     let mut state: u64 = 88_172_645_463_325_252;
     let reply_mail = |_| {
         state ^= state << 13;

@@ -1,9 +1,12 @@
 //! What invocations may hold is bounded by what their environment has, whatever callers send.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use journeys::{Story, a_caller, attribute, call, minutes, subscriber};
-use local::names::MEDIUM_QUEUE;
+use journeys::story::ADDRESS;
+use journeys::{Story, a_caller, attribute, call, minutes, post_to, subscriber};
+use local::CallbackAnswer;
+use local::names::{MEDIUM_QUEUE, REPLIES_QUEUE};
 
 /// A call whose one object has so many elements without content.
 fn hollow(elements: usize) -> String {
@@ -24,8 +27,10 @@ async fn queues_hollow(caller: &mut Story, elements: usize) -> String {
 /// An invocation that held more than there is would have been killed, and its messages be in flight.
 #[track_caller]
 fn nobody_was_killed(caller: &Story) {
-    assert_eq!(caller.local().sqs().in_flight(MEDIUM_QUEUE), 0);
-    assert_eq!(caller.local().sqs().depth(MEDIUM_QUEUE), 0);
+    for queue in [MEDIUM_QUEUE, REPLIES_QUEUE] {
+        assert_eq!(caller.local().sqs().in_flight(queue), 0);
+        assert_eq!(caller.local().sqs().depth(queue), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,4 +82,40 @@ async fn calls_of_very_many_objects_in_one_batch_pass() {
     for request_id in sent {
         assert_eq!(caller.state(&request_id).await, "Complete");
     }
+}
+
+/// Replies with results of megabytes, of which each byte is three in a form, to a receiver that takes
+/// its time: those under way hold what they post.
+async fn replies_of_megabytes_pass(to: &str) {
+    const CALLS: usize = 10;
+    let mut caller = a_caller().await;
+    caller
+        .local()
+        .callbacks()
+        .answer_by(|_| Some(CallbackAnswer::status(200).late_by(Duration::from_millis(400))));
+    let notes = ";".repeat(200_000);
+    for of in 0..CALLS {
+        let all = (0..22).map(|number| attribute(&format!("s{of}-{number}"), "Notes", &notes));
+        let told = post_to(to).with_results().with_objects();
+        let call = call().doing("Create", all.collect()).telling(told);
+        caller.queues(call).await;
+    }
+    caller.passes(minutes(1)).await;
+    nobody_was_killed(&caller);
+    let told = caller.callbacks();
+    assert_eq!(told.len(), CALLS, "each once");
+    for callback in told {
+        let results = callback.field("ResultDetailXML").unwrap_or_default();
+        assert!(results.len() > 4_400_000, "{}", results.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_replies_of_megabytes_that_a_run_posts_pass() {
+    replies_of_megabytes_pass(ADDRESS).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_replies_of_megabytes_that_the_notifier_posts_pass() {
+    replies_of_megabytes_pass("https://nobody-knows.example.org/done").await;
 }

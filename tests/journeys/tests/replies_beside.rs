@@ -1,7 +1,9 @@
 //! Replies that lie beside the outcome they tell of, and wake-ups for replies that go together.
 
+use calls::{ConversationKey, SequenceCode};
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, days, mail_to, minutes, part, post_to, seconds, subscriber};
+use local::names::REPLIES_QUEUE;
 use local::{AwsRequest, CallbackAnswer, InjectedFault};
 
 /// The kinds of records that hold a reply, in the order of their keys.
@@ -171,4 +173,36 @@ async fn replies_of_a_run_that_were_lost_together_are_all_found() {
     let mut replies = caller.replies();
     replies.sort();
     assert_eq!(replies, all);
+}
+
+/// Whoever goes on with a conversation wakes the notifier for what an earlier run has left, each time:
+/// a queue that took the second wake-up for a repeat of the first would leave it to the timekeeper.
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_was_left_is_woken_for_each_time_it_is_found() {
+    let mut caller = a_caller().await;
+    let faults = caller.local().faults();
+    faults.when(is_of_replies, InjectedFault::LoseRequest);
+    let mail = mail_to("ann@example.com");
+    caller.queues(part("c", 1, 2).telling(mail)).await;
+    caller.queues(part("c", 2, 2)).await;
+    caller.settles().await;
+    caller.local().faults().clear();
+    let records = caller.records();
+    let header = records.iter().find(|it| it.kind() == "CONVERSATION");
+    let key = ConversationKey(header.expect("a header").text("pk").to_owned());
+    let next = SequenceCode::new(2).expect("a number");
+    // The run that wrote it may still be at it; then its lease is over.
+    for (found, waits) in [seconds(1), minutes(2), seconds(1), seconds(1)]
+        .iter()
+        .enumerate()
+    {
+        let cloud = &caller.stack.cloud;
+        let left = cloud.replies_left(&key, next).await.expect("an answer");
+        assert_eq!(left.len(), 1);
+        cloud.send_reply_wake_ups(&left).await;
+        assert_eq!(caller.local().sqs().depth(REPLIES_QUEUE), found + 1);
+        caller.local().clock().advance(*waits);
+    }
+    caller.passes(minutes(2)).await;
+    assert_eq!(caller.mails().len(), 1, "and it goes out once");
 }

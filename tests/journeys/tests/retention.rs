@@ -1,8 +1,16 @@
 //! How long what is kept of a call lasts: with its results, and never less long than it waits.
 
+use jiff::SignedDuration;
+use journeys::running::{Running, a_caller_in_time, time_passes};
 use journeys::story::ADDRESS;
-use journeys::{Story, a_caller, call, hours, minutes, part, subscriber};
-use local::Service;
+use journeys::{
+    Call, Story, a_caller, attribute, call, hours, look_for, minutes, part, seconds, subscriber,
+};
+use local::names::BODIES_BUCKET;
+use local::s3::EXPIRES_DAYS;
+use local::{InjectedFault, Service};
+
+use crate::large::noise;
 
 /// Days that results are kept, in these stories.
 const RESULTS_DAYS: i64 = 30;
@@ -168,4 +176,92 @@ async fn only_calls_that_wait_cost_further_writes() {
         "{}",
         updates(&caller)
     );
+}
+
+/// With a body that its record cannot hold, however it is deflated.
+fn large(call: Call, whose: &str) -> Call {
+    let all = [1, 2, 3].map(|number| {
+        let name = format!("{whose}-{number}");
+        attribute(&name, "Notes", &noise(300_000))
+    });
+    call.doing("Create", all.to_vec())
+}
+
+/// Bodies of calls in the bucket once AWS has deleted what has expired.
+fn bodies_left(caller: &Story) -> usize {
+    let s3 = caller.local().s3();
+    s3.sweep_expired(BODIES_BUCKET);
+    let keys = s3.keys(BODIES_BUCKET);
+    keys.iter().filter(|key| key.starts_with("calls/")).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_in_the_bucket_lasts_as_long_as_its_call_waits() {
+    let mut caller = a_caller().await;
+    caller.goes_into_maintenance(true).await;
+    caller.queues(large(part("c", 1, 2), "part")).await;
+    // Sent again, its body is kept once more, and no record ever points there.
+    caller.queues(large(part("c", 1, 2), "part")).await;
+    caller.queues(part("c", 2, 2)).await;
+    let alone = caller.queues(large(call(), "alone")).await;
+    caller.passes(minutes(5)).await;
+    assert_eq!(bodies_left(&caller), 3);
+    days_pass(&caller, EXPIRES_DAYS + 20);
+    assert_eq!(bodies_left(&caller), 2, "what nothing points at is gone");
+    left(&caller);
+    caller.goes_into_maintenance(false).await;
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.states("c").await, ["Complete"; 2]);
+    assert_eq!(caller.state(&alone).await, "Complete");
+    // And then it lasts as long as those of other calls.
+    days_pass(&caller, EXPIRES_DAYS - 1);
+    assert_eq!(bodies_left(&caller), 2);
+    days_pass(&caller, 1);
+    assert_eq!(bodies_left(&caller), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_in_the_bucket_costs_no_further_request_where_nothing_waits() {
+    let mut caller = a_caller().await;
+    caller.queues(large(call(), "alone")).await;
+    caller.settles().await;
+    let used = caller.local().usage().counts();
+    let requests = used
+        .operations()
+        .filter(|(service, ..)| *service == Service::S3);
+    let kinds: Vec<&str> = requests.map(|(_, operation, _)| operation).collect();
+    assert_eq!(kinds, ["GetObject", "PutObject"]);
+}
+
+/// Maintenance begins in the middle of a call: what it has done so far lasts until it goes on.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_has_done_in_part_lasts_as_long_as_it_waits() {
+    const OBJECTS: usize = 2_400;
+    let mut caller = a_caller_in_time().await;
+    let faults = caller.local().faults();
+    faults.by(|_, _| Some(InjectedFault::Delay(std::time::Duration::from_millis(400))));
+    let running = Running::functions_of(&caller);
+    let all = (0..OBJECTS).map(|number| subscriber(&format!("s{number:04}")));
+    let request_id = caller.queues(call().doing("Create", all.collect())).await;
+    // Its run goes on until its time is up, and is over before the call is done.
+    time_passes(SignedDuration::from_millis(2_500)).await;
+    caller.goes_into_maintenance(true).await;
+    time_passes(seconds(60)).await;
+    let done = caller.stored().len();
+    assert!(done > 0 && done < OBJECTS, "{done}");
+    running.stops().await;
+    caller.local().faults().clear();
+    for _ in 0..2 {
+        days_pass(&caller, RESULTS_DAYS);
+        left(&caller);
+    }
+    caller.goes_into_maintenance(false).await;
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.stored().len(), OBJECTS);
+    let look = look_for("ResultItem").of("OrdinalID StatusCode");
+    let found = caller.retrieves(look.by("RequestID", &request_id)).await;
+    assert_eq!(found.rows.len(), OBJECTS, "{}", found.status);
+    assert!(found.rows.iter().all(|row| row.at("StatusCode") == "OK"));
+    days_pass(&caller, RESULTS_DAYS + 8);
+    assert_eq!(left(&caller), Vec::<String>::new(), "and no longer");
 }

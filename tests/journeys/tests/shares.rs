@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloud::aws::lanes::Concurrency;
 use jiff::{SignedDuration, Timestamp};
 use journeys::running::{Running, a_caller_in_time, by_id, time_passes};
-use journeys::{Call, Story, call, look_for, mail_to, part, seconds, subscriber};
+use journeys::{Call, Story, call, look_for, mail_to, minutes, part, seconds, subscriber};
 use local::{AwsRequest, CallbackAnswer, InjectedFault, Service};
 
 /// What a new AWS account has.
@@ -114,6 +114,58 @@ async fn long_conversations_leave_one_of_two_places_to_others() {
     holds_up_nobody(a_long_conversation, NEW_ACCOUNT).await;
 }
 
+/// As many small calls of one account at one instant, and a quiet account's calls behind them: how long
+/// these take.
+async fn quiet_behind(flood: usize, places: Concurrency) -> Vec<SignedDuration> {
+    let mut quiet = a_caller_in_time().await;
+    quiet.runs_with(places);
+    let mut other = quiet.another_caller("2002").await;
+    other.is_limited_to(10_000).await;
+    other.runs_with(places);
+    let mut flooded = Vec::new();
+    for number in 0..flood {
+        flooded.push(other.queues(make(&format!("flood-{number}"))).await);
+    }
+    let takes = |asked: &AwsRequest| asked.service != Service::Callback;
+    let faults = quiet.local().faults();
+    faults.by(move |_, asked| takes(asked).then_some(InjectedFault::Delay(SLOW_AWS)));
+    let running = Running::functions_of(&quiet);
+    let mut sent = Vec::new();
+    for round in 0..6 {
+        let now = quiet.now();
+        sent.push((quiet.queues(make(&format!("quiet-{round}"))).await, now));
+        time_passes(seconds(2)).await;
+    }
+    time_passes(minutes(5)).await;
+    quiet.local().faults().clear();
+    let mut took = Vec::new();
+    for (request_id, from) in sent {
+        took.push(ended(&mut quiet, &request_id).await.duration_since(from));
+    }
+    running.stops().await;
+    assert_eq!(quiet.stored().len(), flood + 6, "all are carried out");
+    took
+}
+
+async fn flood_holds_up_nobody(places: Concurrency) {
+    let alone = quiet_behind(0, places).await;
+    let beside = quiet_behind(3_000, places).await;
+    let longest = alone.iter().max().copied().expect("some");
+    for took in &beside {
+        assert!(*took <= longest * 2, "{beside:?}, alone {alone:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_thousand_small_calls_of_one_account_hold_up_no_other() {
+    flood_holds_up_nobody(local::lifecycle::CONCURRENCY).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_thousand_small_calls_leave_one_of_two_places_to_others() {
+    flood_holds_up_nobody(NEW_ACCOUNT).await;
+}
+
 /// Whatever waits in a lane is carried out once, in order and to its end.
 #[tokio::test(start_paused = true)]
 async fn what_takes_long_is_carried_out_once_and_to_its_end() {
@@ -210,6 +262,65 @@ async fn replies_of_high_do_not_stand_behind_those_of_low_to_receivers_that_nobo
 #[tokio::test(start_paused = true)]
 async fn replies_of_high_do_not_stand_behind_those_of_low_to_a_good_receiver() {
     high_does_not_stand_behind(|_| GOOD.to_owned()).await;
+}
+
+/// Longest that a post is under way: the receiver does not answer, and what was found is committed.
+const POST_MAX: SignedDuration = SignedDuration::from_secs(16);
+
+/// With two places an account has one lane, in which its replies of Low wait in hundreds.
+#[tokio::test(start_paused = true)]
+async fn with_two_places_a_reply_of_high_waits_for_the_posts_under_way_and_no_longer() {
+    const SLOW: &str = "https://slow.example.org/done";
+    let told = async |low: usize| {
+        let mut caller = a_caller_in_time().await;
+        caller.runs_with(NEW_ACCOUNT);
+        caller.local().callbacks().answer_by(|callback| {
+            let late = match callback.url.contains("slow") {
+                true => Duration::from_secs(60),
+                false => Duration::from_millis(200),
+            };
+            Some(CallbackAnswer::status(200).late_by(late))
+        });
+        let running = Running::functions_of(&caller);
+        for number in 0..low {
+            let low = make(&format!("low-{number}")).priority("Low");
+            caller
+                .queues(low.calling_back(SLOW).calling_back(GOOD))
+                .await;
+        }
+        time_passes(seconds(30)).await;
+        let mut sent = Vec::new();
+        for number in 0..6 {
+            for to in [
+                GOOD.to_owned(),
+                format!("https://new-{number}.example.org/done"),
+            ] {
+                let now = caller.now();
+                let high = make(&format!("high-{number}")).priority("High");
+                sent.push((caller.queues(high.calling_back(&to)).await, now));
+            }
+            time_passes(seconds(7)).await;
+        }
+        time_passes(seconds(60)).await;
+        running.stops().await;
+        let took = sent
+            .iter()
+            .map(|(request_id, from)| told_at(&caller, request_id).duration_since(*from));
+        let posted = by_id(&caller.callbacks());
+        let high = sent
+            .iter()
+            .filter_map(|(request_id, _)| posted.get(request_id));
+        assert!(high.into_iter().all(|times| times.len() == 1), "each once");
+        took.collect::<Vec<_>>()
+    };
+    let (alone, beside) = (told(0).await, told(500).await);
+    let longest = alone.iter().max().copied().expect("some");
+    for took in &beside {
+        assert!(
+            *took <= longest * 2 + POST_MAX,
+            "{beside:?}, alone {alone:?}"
+        );
+    }
 }
 
 /// Mails are the AWS account's: those of replies keep to its rate, too.

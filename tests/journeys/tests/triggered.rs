@@ -313,3 +313,29 @@ async fn sending_the_call_again_sends_no_mail_again() {
     caller.passes(hours(1)).await;
     assert_eq!(sent(&caller).len(), 2);
 }
+
+/// The definition names its list by a PartnerKey that the list got after the subscriber had left it.
+#[tokio::test(start_paused = true)]
+async fn who_has_left_a_list_gets_no_mail_though_the_list_has_another_partner_key_now() {
+    let list = |partner_key: &str| {
+        format!(
+            r#"<Objects xsi:type="List"><PartnerKey>{partner_key}</PartnerKey><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#
+        )
+    };
+    let leaves = r#"<Objects xsi:type="Subscriber"><EmailAddress>ann@example.com</EmailAddress><SubscriberKey>Ann</SubscriberKey><Lists><PartnerKey>p1</PartnerKey><Status>Unsubscribed</Status></Lists></Objects>"#;
+    let mut caller = a_caller().await;
+    caller.does(call().creating(list("p1"))).await;
+    caller.does(call().creating(leaves)).await;
+    caller.does(call().updating(list("p2"))).await;
+    let by_partner_key = "<List><PartnerKey>p2</PartnerKey></List></Objects>";
+    let definition = definition("Active").replace("</Objects>", by_partner_key);
+    caller.does(call().creating(definition)).await;
+    caller.queues(to_ann_and_bob()).await;
+    caller.settles().await;
+    assert_eq!(recipients(&caller), ["bob@example.com"]);
+    let look = look_for("Subscriber")
+        .of("Lists")
+        .by("SubscriberKey", "Ann");
+    let found = caller.retrieves(look).await;
+    assert_eq!(found.rows[0].at("Lists.PartnerKey"), "p2", "as it is now");
+}

@@ -33,6 +33,7 @@ WILDCARDS = {
     ("IngestRole", "Bodies"): "an object is named after its call, within our own bucket",
     ("ProcessorRole", "Bodies"): "as above",
     ("NotifierRole", "Bodies"): "as above",
+    ("TimekeeperRole", "Bodies"): "as above",
     ("NotifierRole", "MailRate"): "what may be sent at all is asked of the account, which has no name",
 }
 
@@ -62,6 +63,10 @@ ACTIONS = {
     "get_object()": "s3:GetObject",
     "put_object()": "s3:PutObject",
     "delete_object()": "s3:DeleteObject",
+    "delete_object_tagging()": "s3:DeleteObjectTagging",
+    "copy_object()": "s3:PutObject",
+    # Of what is put or copied.
+    "tagging(EXPIRES)": "s3:PutObjectTagging",
     "head_object()": "s3:GetObject",
     "create_multipart_upload()": "s3:PutObject",
     "upload_part()": "s3:PutObject",
@@ -582,6 +587,16 @@ class Records(unittest.TestCase):
         bucket = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]
         self.assertEqual({True}, set(bucket["PublicAccessBlockConfiguration"].values()))
         self.assertEqual(4, len(bucket["PublicAccessBlockConfiguration"]))
+
+    def test_the_bucket_drops_what_has_the_tag_that_the_code_writes(self):
+        source = (ROOT / "shared/cloud/src/aws/large_bodies.rs").read_text()
+        [(name, value)] = re.findall(r'const EXPIRES: &str = "(\w+)=(\w+)"', source)
+        bucket = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]
+        expiring = [it for it in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in it]
+        tagged = [it["TagFilters"] for it in expiring if "TagFilters" in it]
+        self.assertEqual([[{"Key": name, "Value": value}]], tagged)
+        others = [it for it in expiring if "TagFilters" not in it]
+        self.assertEqual(["extract/"], [it["Prefix"] for it in others], "nothing else expires by its age alone")
 
     def test_t04_queues_and_buckets_are_there_only_over_tls(self):
         denied = {}

@@ -196,6 +196,11 @@ def bodies_go_before_their_results(template):
     properties(template, "BodiesBucket")["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] = 90
 
 
+@fault("test_the_bucket_drops_what_has_the_tag_that_the_code_writes")
+def what_waits_expires_by_its_age(template):
+    del properties(template, "BodiesBucket")["LifecycleConfiguration"]["Rules"][0]["TagFilters"]
+
+
 @fault("test_t04_the_bucket_is_private")
 def a_bucket_for_everybody(template):
     properties(template, "BodiesBucket")["PublicAccessBlockConfiguration"]["BlockPublicPolicy"] = False

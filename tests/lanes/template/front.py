@@ -32,7 +32,7 @@ def leading(asked):
     return " " + pk.split("#")[0] + "#" if "#" in pk else ""
 
 
-def asked_for(service, method, path, target, body):
+def asked_for(service, method, path, target, body, tags=None):
     """Pairs of an action and what it is done to, with the beginning of a record's key."""
     if service == "dynamodb":
         operation, asked = target.split(".")[1], json.loads(body)
@@ -60,6 +60,11 @@ def asked_for(service, method, path, target, body):
             yield "SendEmail", json.loads(body)["FromEmailAddress"]
     elif service == "s3":
         bucket = urllib.parse.urlsplit(path).path.split("/")[1]
+        if tags:
+            yield "PutObjectTagging", bucket
+        if method == "DELETE" and "tagging" in urllib.parse.urlsplit(path).query:
+            yield "DeleteObjectTagging", bucket
+            return
         yield {"GET": "GetObject", "PUT": "PutObject", "POST": "PutObject", "HEAD": "GetObject"}.get(method, method), bucket
     else:
         yield target or method, path
@@ -95,7 +100,9 @@ class Front(http.server.BaseHTTPRequestHandler):
         who, service = signed.groups()
         target = self.headers.get("X-Amz-Target") or ""
         with recording:
-            for action, what in asked_for(service, self.command, self.path, target, body):
+            for action, what in asked_for(
+                service, self.command, self.path, target, body, self.headers.get("x-amz-tagging")
+            ):
                 record.write(f"{who} {service}:{action} {what}\n")
         return CLOUD + self.path
 

@@ -2,9 +2,10 @@
 second attempts and mails take alone and with each neighbour, and how many replies are doubled.
 
 `neighbours.py --target target [--short] [--port 18130] [--doubles 20000]`. Prints the neighbour table
-and writes it as JSON beside what was built. Fails when something was lost or doubled, never for a
-time; a time beyond the promise (median at most twice or 100 ms longer, p99 at most 2 s longer) is
-marked with `!`.
+and writes it as JSON beside what was built. Fails when something was lost or doubled, or when a part
+takes longer than its bound, by which a server that hangs is found; never for a time that is measured:
+one beyond the promise (median at most twice or 100 ms longer, p99 at most 2 s longer) is marked with
+`!`.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import hashlib
 import http.client
 import http.server
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -43,6 +45,42 @@ NEIGHBOURS = {
     "answers 503": ("status/503", 1),
     "fifty hosts hang": ("wait/60000", 1),
 }
+
+
+# Exit status of a part that did not end in time.
+OUT_OF_TIME = 3
+
+
+def bound_of_rounds(rounds):
+    """Seconds that a neighbour's part takes at most: half a second a round and a tenth for each of its
+    calls, ten times over for a machine that does other things, and a minute to begin and to end."""
+    return 60 + 9 * rounds
+
+
+def bound_of_doubles(calls):
+    """As long as `doubles` waits itself, with a minute to begin and to end."""
+    return 60 + calls / 250 + 120 + calls / 50 + 90 + 60
+
+
+class Bound:
+    """Ends the whole measurement, and the server with it, when its block takes longer."""
+
+    def __init__(self, name, seconds):
+        self.name, self.seconds = name, seconds
+        self.timer = threading.Timer(seconds, self.over)
+        self.timer.daemon = True
+
+    def over(self):
+        print(f"{self.name}: not done within {self.seconds:.0f} s, given up", file=sys.stderr, flush=True)
+        for server in Server.running:
+            server.process.kill()
+        os._exit(OUT_OF_TIME)
+
+    def __enter__(self):
+        self.timer.start()
+
+    def __exit__(self, *_):
+        self.timer.cancel()
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -167,11 +205,14 @@ def seconds(text):
 
 
 class Server:
+    running = set()
+
     def __init__(self, binary, port):
         self.port = port
         self.process = subprocess.Popen(
             [binary, "--listen", f"127.0.0.1:{port}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
+        self.running.add(self)
         if not self.process.stdout.readline().startswith("listening on"):
             raise SystemExit("the server does not start")
 
@@ -206,7 +247,12 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(30)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(30)
+        self.running.discard(self)
 
 
 def flood(caller, receivers, neighbour, rounds, at_once, stop):
@@ -356,14 +402,18 @@ def main():
     found, problems = {}, []
     everything = ("alone", "hangs", "ten each after 0.6 s") if arguments.short else NEIGHBOURS
     for neighbour in arguments.only.split(",") if arguments.only else everything:
-        times, lost, doubled = measure(binary, arguments.port, port, neighbour, rounds, at_once)
+        with Bound(neighbour, bound_of_rounds(rounds)):
+            times, lost, doubled = measure(binary, arguments.port, port, neighbour, rounds, at_once)
         problems += [f"{neighbour}: lost {one}" for one in lost] + [f"{neighbour}: doubled {one}" for one in doubled]
         found[neighbour] = {kind: figures(times[kind] or [0.0]) for kind in KINDS}
         print(f"{neighbour}: {len(lost)} lost, {len(doubled)} doubled", flush=True)
     if "alone" in found:
         table(found)
     calls = arguments.doubles if arguments.doubles is not None else 0 if arguments.short else 20_000
-    twice = doubles(binary, arguments.port, port, calls) if calls else {}
+    twice = {}
+    if calls:
+        with Bound(f"{calls} calls due at one instant", bound_of_doubles(calls)):
+            twice = doubles(binary, arguments.port, port, calls)
     if twice:
         print(f"\n{twice['calls']} calls due at one instant: {twice['told']} told within {twice['seconds']} s, {twice['doubled']} doubled")
         if twice["doubled"] or twice["told"] != twice["calls"]:

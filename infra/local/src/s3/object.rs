@@ -48,6 +48,9 @@ pub(super) struct ObjectHead {
     pub(super) etag: String,
     pub(super) modified_at: Timestamp,
     pub(super) headers: Vec<(String, String)>,
+    /// As a request writes them: `name=value&other=value`.
+    #[serde(default)]
+    pub(super) tags: String,
 }
 
 impl Object {
@@ -94,6 +97,9 @@ impl Object {
             etag: format!("\"{}\"", hex(&Md5::digest(&body))),
             modified_at: now,
             headers,
+            tags: header(request, "x-amz-tagging")
+                .unwrap_or_default()
+                .to_owned(),
         };
         Ok(Self {
             head,

@@ -22,6 +22,13 @@ const TAKEN_TRIES_MAX: u32 = 8;
 const RETENTION: SignedDuration = SignedDuration::from_hours(1);
 
 impl Accounts {
+    /// How many calls an account has made of late, as far as its rate limit has told us.
+    pub(crate) fn calls_per_second(&self, account: &AccountId, now: Timestamp) -> u32 {
+        let remembered = self.remembered();
+        let permits = remembered.permits.get(account);
+        permits.map_or(0, |permits| permits.calls_per_second(now))
+    }
+
     /// Whether an account may make a call now: `Some`: not before that time. `calls_per_second` is
     /// what counts for accounts that have no limit of their own, 0 for none.
     pub async fn not_before(

@@ -40,6 +40,25 @@ impl Concurrency {
     pub fn lanes(self, queue: Queue) -> u32 {
         (self.of(queue) / 4).max(1)
     }
+
+    /// How many flood lanes an account has: it may use what others leave idle, but for a quarter of the
+    /// places, and one at least, that stays free for their next calls.
+    fn flood_lanes(self, queue: Queue) -> u32 {
+        self.of(queue).saturating_sub(self.lanes(queue)).max(1)
+    }
+
+    /// The message group of a wake-up: no two messages of it are in flight at once.
+    pub(crate) fn group(self, queue: Queue, lane: &RunLane, target: &ConversationKey) -> String {
+        let in_one_of = |kind: &str, account: &AccountId, lanes: u32| {
+            let number = number_of(&target.0) % lanes.max(1);
+            format!("{kind}-{number}-{}", of_account(account))
+        };
+        match lane {
+            RunLane::Own => target.0.clone(),
+            RunLane::Long { account } => in_one_of("long", account, self.lanes(queue)),
+            RunLane::Flood { account } => in_one_of("flood", account, self.flood_lanes(queue)),
+        }
+    }
 }
 
 /// Where a wake-up for a conversation waits.
@@ -50,6 +69,8 @@ pub enum RunLane {
     Own,
     /// In one of its account's for what takes long.
     Long { account: AccountId },
+    /// In one of its account's while its calls come very fast.
+    Flood { account: AccountId },
 }
 
 impl RunLane {
@@ -74,16 +95,6 @@ impl RunLane {
     pub(crate) fn is_own(&self) -> bool {
         *self == Self::Own
     }
-}
-
-/// The group of what takes long of an account.
-pub(crate) fn long_group(
-    account: &AccountId,
-    conversation: &ConversationKey,
-    lanes: u32,
-) -> String {
-    let number = number_of(&conversation.0) % lanes.max(1);
-    format!("long-{number}-{}", of_account(account))
 }
 
 /// Where a wake-up for a reply waits.
@@ -220,10 +231,27 @@ mod tests {
         }
     }
 
+    /// The groups that wake-ups of an account wait in.
+    fn run_groups(places: u32, lane: &RunLane) -> usize {
+        let queue = Queue::Calls(QueuePriority::Medium);
+        let keys = (0..2_000).map(|number| ConversationKey(number.to_string()));
+        let groups = keys.map(|key| concurrency(places).group(queue, lane, &key));
+        groups.collect::<BTreeSet<_>>().len()
+    }
+
     #[test]
     fn what_takes_long_waits_in_as_many_groups_as_there_are_lanes() {
-        let keys = (0..500).map(|number| ConversationKey(number.to_string()));
-        let groups: BTreeSet<_> = keys.map(|key| long_group(&account(), &key, 5)).collect();
-        assert_eq!(groups.len(), 5);
+        let account = account();
+        assert_eq!(run_groups(20, &RunLane::Long { account }), 5);
+    }
+
+    #[test]
+    fn a_flood_leaves_a_quarter_of_the_places_to_others_and_one_at_least() {
+        for (places, groups) in [(1, 1), (2, 1), (4, 3), (5, 4), (20, 15)] {
+            let account = account();
+            let lane = RunLane::Flood { account };
+            assert_eq!(run_groups(places, &lane), groups, "{places} places");
+        }
+        assert_eq!(run_groups(2, &RunLane::Own), 2_000);
     }
 }

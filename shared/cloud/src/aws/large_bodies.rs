@@ -1,10 +1,19 @@
 //! What an item of a table cannot hold: bodies and results past 350 KB, deflated, in S3.
+//!
+//! Each has a tag by which the bucket drops it 300 days after it was written, so that what no record
+//! points at goes as well. A body whose call waits loses the tag, and gets it again, with the age of
+//! a new one, when the call ends: see [`crate::conversation::waiting`].
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
 
 use crate::aws::lazy_client::LazyClient;
 use crate::error::Error;
+
+/// What the rule of the bucket goes by; the template says the same.
+const EXPIRES: &str = "expires=yes";
 
 #[derive(Clone)]
 pub struct LargeBodies {
@@ -29,6 +38,7 @@ impl LargeBodies {
             .bucket(&self.bucket)
             .key(name)
             .body(ByteStream::from(bytes))
+            .tagging(EXPIRES)
             .send()
             .await
             .map_err(|error| Error::LargeBodies {
@@ -36,6 +46,53 @@ impl LargeBodies {
                 source: error.into(),
             })?;
         Ok(())
+    }
+
+    /// It stays until somebody has it expire. Done twice, it does nothing.
+    pub(crate) async fn keep(&self, name: &str) -> Result<(), Error> {
+        let untagged = self
+            .s3
+            .get()
+            .delete_object_tagging()
+            .bucket(&self.bucket)
+            .key(name)
+            .send()
+            .await;
+        match untagged {
+            Ok(_) => Ok(()),
+            // Nobody can keep what is gone; whoever reads it says so.
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => Err(Error::LargeBodies {
+                operation: "DeleteObjectTagging",
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// From now on it is as old as one that is written now, and expires as such.
+    pub(crate) async fn let_expire(&self, name: &str) -> Result<(), Error> {
+        let copied = self
+            .s3
+            .get()
+            .copy_object()
+            .bucket(&self.bucket)
+            .key(name)
+            // Names are of letters, digits, `-` and `/`.
+            .copy_source(format!("{}/{name}", self.bucket))
+            // Or S3 refuses to copy an object to where it is.
+            .metadata_directive(MetadataDirective::Replace)
+            .tagging_directive(TaggingDirective::Replace)
+            .tagging(EXPIRES)
+            .send()
+            .await;
+        match copied {
+            Ok(_) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => Err(Error::LargeBodies {
+                operation: "CopyObject",
+                source: error.into(),
+            }),
+        }
     }
 
     /// `None`: there is no such object.
@@ -70,4 +127,9 @@ impl LargeBodies {
             .map_err(|error| out_of_reach(error.into()))?;
         Ok(Some(bytes.to_vec()))
     }
+}
+
+/// Whether there is no such object: these operations have no error of their own for it.
+fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code() == Some("NoSuchKey")
 }

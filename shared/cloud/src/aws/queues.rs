@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::aws::lanes::{self, Concurrency, RunLane};
+use crate::aws::lanes::{Concurrency, RunLane};
 pub use crate::aws::lanes::{Lane, Queue};
 pub use crate::aws::reply_wake_up::{ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use crate::error::Error;
@@ -134,13 +134,8 @@ impl Queues {
 
     /// The message group of a wake-up: no two messages of it are in flight at once.
     pub fn group(&self, priority: QueuePriority, wake: &WakeUp) -> String {
-        match &wake.lane {
-            RunLane::Own => wake.target().0.clone(),
-            RunLane::Long { account } => {
-                let lanes = self.concurrency.lanes(Queue::Calls(priority));
-                lanes::long_group(account, wake.target(), lanes)
-            }
-        }
+        let queue = Queue::Calls(priority);
+        self.concurrency.group(queue, &wake.lane, wake.target())
     }
 
     /// The same of a wake-up for a reply.

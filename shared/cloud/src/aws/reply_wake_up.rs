@@ -1,6 +1,7 @@
 //! What a message on the replies queue says, and in which lane it waits.
 
 use calls::{ConversationKey, SequenceCode};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::lanes::Lane;
@@ -15,7 +16,14 @@ pub struct ReplyWakeUp {
     pub lane: Lane,
     /// Version of the record that it is for.
     pub step: u64,
+    /// In ms, of one that is sent because an earlier one may have been lost or in vain: the queue would
+    /// take it for a repeat of that one, and drop it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<i64>,
 }
+
+/// Step of a wake-up for a reply that somebody else may hold: no record has this version.
+const NOT_HANDED_ON: u64 = 0;
 
 impl ReplyWakeUp {
     /// In the lane of its conversation, where each of them begins.
@@ -31,6 +39,25 @@ impl ReplyWakeUp {
             what,
             lane: Lane::Conversation,
             step,
+            again_at: None,
+        }
+    }
+
+    /// The same once more.
+    #[must_use]
+    pub(crate) fn again(self, now: Timestamp) -> Self {
+        Self {
+            again_at: Some(now.as_millisecond()),
+            ..self
+        }
+    }
+
+    /// For whoever must not be taken for one to whom the reply was handed on.
+    #[must_use]
+    pub(crate) fn not_handed_on(self) -> Self {
+        Self {
+            step: NOT_HANDED_ON,
+            ..self
         }
     }
 

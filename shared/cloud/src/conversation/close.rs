@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
-use crate::conversation::commit::{CommittedStep, reply_context};
+use crate::conversation::commit::CommittedStep;
 use crate::conversation::outbox::ReplyAction;
+use crate::conversation::outbox::reply_context;
 use crate::error::{CommitError, Error};
 use crate::records::conversation_record::ConversationRecord;
 

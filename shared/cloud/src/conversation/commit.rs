@@ -6,7 +6,7 @@
 use calls::conversation::LOOK_AGAIN;
 use calls::{
     Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
-    ReplyContext, ReplySubject, RequestId, SequenceCode, Step,
+    ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -17,7 +17,7 @@ use crate::aws::lanes::RunLane;
 use crate::aws::queues::{ReplyWakeUp, WakeUp};
 use crate::aws::table::Transaction;
 use crate::conversation::ordered_queue::QueueEntry;
-use crate::conversation::outbox::{ReplyAction, count};
+use crate::conversation::outbox::{ReplyAction, count, reply_context};
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
@@ -145,7 +145,9 @@ impl Cloud {
         let mut priority = seen.priority;
         let mut queue = seen.queue;
         let mut lane = seen.lane;
+        let mut account = None;
         if let Some(conversation) = step.conversation {
+            account = Some(conversation.account.clone());
             let over = (version > 0).then_some(version);
             version += 1;
             priority = conversation.priority;
@@ -184,7 +186,10 @@ impl Cloud {
             };
             let settled = match (actions, &queue) {
                 (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,
-                (Action::WakeUp, None) => self.queues.wake(priority, &wake).await,
+                (Action::WakeUp, None) => {
+                    let lane = self.lane_in_flood(wake.lane, account.as_ref(), now);
+                    self.queues.wake(priority, &WakeUp { lane, ..wake }).await
+                }
                 (Action::WakeUpAt(at), _) => {
                     let lane = RunLane::Own;
                     let wake = WakeUp { lane, ..wake };
@@ -380,20 +385,6 @@ impl Cloud {
             }
         };
         Ok(OutcomeRecord::of(key.clone(), call, outcome, results))
-    }
-}
-
-pub(crate) fn reply_context<'a>(
-    call: &'a Call,
-    subject: ReplySubject<'a>,
-    now: Timestamp,
-) -> ReplyContext<'a> {
-    ReplyContext {
-        request_id: &call.request_id,
-        sequence: call.place.sequence(),
-        subscriptions: &call.options.subscriptions,
-        subject,
-        now,
     }
 }
 

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use calls::conversation::LOOK_AGAIN;
 use calls::reply::TRIED_MAX;
-use calls::{AccountId, ConversationKey, Reply, RequestId, SequenceCode, SubjectKind};
+use calls::{
+    AccountId, Call, ConversationKey, Reply, ReplyContext, ReplySubject, RequestId, SequenceCode,
+    SubjectKind,
+};
 use jiff::{SignedDuration, Timestamp};
 use objects::MailOrder;
 use tracing::warn;
@@ -190,7 +193,7 @@ impl Cloud {
 
     /// After the commit: what is not sent now, the timekeeper sends.
     pub async fn send_reply_wake_ups(&self, wake_ups: &[ReplyWakeUp]) {
-        if let Err(error) = self.queues.send_reply_wake_ups_in_order(wake_ups).await {
+        if let Err(error) = self.send_to_lanes(wake_ups).await {
             warn!(error = error.in_full(), "replies left for the timekeeper");
         }
     }
@@ -198,4 +201,18 @@ impl Cloud {
 
 pub(crate) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn reply_context<'a>(
+    call: &'a Call,
+    subject: ReplySubject<'a>,
+    now: Timestamp,
+) -> ReplyContext<'a> {
+    ReplyContext {
+        request_id: &call.request_id,
+        sequence: call.place.sequence(),
+        subscriptions: &call.options.subscriptions,
+        subject,
+        now,
+    }
 }

@@ -18,14 +18,6 @@ use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
 use crate::records::outcome_record::OutcomeRecord;
 use crate::records::reply_record::{ReplyLocation, ReplyRecord, reply_key};
 
-/// Step of a wake-up for a reply that somebody else may hold: no record has this version.
-const NOT_HANDED_ON: u64 = 0;
-
-/// The same, another one for each version: a queue would drop a wake-up like one before it.
-const fn not_handed_on(version: u64) -> u64 {
-    u64::MAX - version
-}
-
 /// Records that are looked through in one request for what a run has left behind, and how often: a
 /// run that died had told all but its last calls.
 const PENDING_PAGE: i32 = 100;
@@ -140,11 +132,8 @@ impl Cloud {
         });
         let now = self.now();
         let wake = |record: &ReplyRecord| match record.is_leased(now) {
-            true => ReplyWakeUp {
-                step: NOT_HANDED_ON,
-                ..record.wake()
-            },
-            false => record.wake(),
+            true => record.wake().again(now).not_handed_on(),
+            false => record.wake().again(now),
         };
         Ok(pending.iter().map(wake).collect())
     }
@@ -248,10 +237,7 @@ impl Cloud {
             let next = record.next(record.reply.clone().released(), now + LOOK_AGAIN_LATER);
             // Whoever claims it meanwhile has the next version, too, and must not be taken for one who
             // has handed it on.
-            let wake = ReplyWakeUp {
-                step: not_handed_on(next.version),
-                ..next.wake()
-            };
+            let wake = next.wake().again(now).not_handed_on();
             self.queues.send_reply_wake_ups_in_order(&[wake]).await?;
             let item = next.to_item(self.reply_expires(now));
             return self.calls.put_over(item, Some(record.version)).await;
@@ -265,6 +251,7 @@ impl Cloud {
             }
             let (conversation, sequence) = (&mails.conversation, mails.sequence);
             let wake = ReplyWakeUp::new(conversation, sequence, ReplyTarget::Mails, mails.version);
+            let wake = wake.again(now);
             self.queues.send_reply_wake_ups_in_order(&[wake]).await?;
             let due = Some(now + LOOK_AGAIN_LATER);
             self.commit_mails(&mails, mails.done_through, due, now)

@@ -4,17 +4,22 @@
 //! results that came at once, so that a call of usual patience costs no further write. A conversation
 //! that waits for longer has it taken from them, and its header says so (`calls_kept`); each of its
 //! calls is given one again before its end is committed. Whatever happens in between, a call that has
-//! not had its turn is there.
+//! not had its turn is there. The same holds for what its records point at in the bucket, and for what
+//! a call has left that is carried out in part: results of its chunks, and mails.
 
 use calls::{Call, ConversationKey, Phase, SequenceCode};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
-use crate::aws::table::{Key, Range};
+use crate::aws::table::{Key, Range, key_of};
 use crate::error::{Committed, Error};
-use crate::records::call_record::{CallRecord, EXTRA_RETENTION, Pointer, call_key};
+use crate::records::call_record::{
+    Body, CallRecord, EXTRA_RETENTION, Pointer, call_key, large_body_of,
+};
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::mail_record::mail_prefix;
+use crate::records::outcome_record::chunk_prefix;
 
 /// A conversation that waits for longer than this has its calls kept until they have had their turn:
 /// well before they would expire, so that there is time to meet failures.
@@ -54,9 +59,22 @@ impl Cloud {
             Phase::Closing { .. } | Phase::Ended(_) => return Ok(header.clone()),
         };
         let arrived = header.conversation.arrived.count();
-        // One that lies in its header lasts as long as that.
-        if header.calls_kept == arrived || header.only.call.is_some() {
+        // Of each pause anew: it may have come further since the last.
+        self.set_expiry(self.done_in_part(header).await?, None)
+            .await?;
+        if header.calls_kept == arrived {
             return Ok(header.clone());
+        }
+        if header.only.call.is_some() {
+            // It lies in its header and lasts as long as that, but for its body.
+            let Some(name) = only_large_body(header) else {
+                return Ok(header.clone());
+            };
+            self.large_bodies.keep(name).await?;
+            return Ok(ConversationRecord {
+                calls_kept: arrived,
+                ..header.clone()
+            });
         }
         let (first, last) = (call_key(&header.key, from).sk, "CALL$");
         let mut start = None;
@@ -107,19 +125,66 @@ impl Cloud {
         if header.calls_kept == 0 {
             return Ok(());
         }
+        let mut keys = self.done_in_part(header).await?;
+        if header.only.call.is_none() {
+            keys.extend(keys_of(call));
+        }
+        if let Some(name) = only_large_body(header) {
+            self.large_bodies.let_expire(name).await?;
+        }
         let expires = self.call_expires(now);
-        self.set_expiry(keys_of(call), Some(expires)).await
+        self.set_expiry(keys, Some(expires)).await
+    }
+
+    /// What the call whose turn it is has left so far: results of its chunks, and mails.
+    async fn done_in_part(&self, header: &ConversationRecord) -> Result<Vec<Key>, Error> {
+        let mut keys = Vec::new();
+        let Phase::Running(progress) = &header.conversation.phase else {
+            return Ok(keys);
+        };
+        if progress.chunks == 0 {
+            return Ok(keys);
+        }
+        for prefix in [chunk_prefix(progress.next), mail_prefix(progress.next)] {
+            let mut start = None;
+            loop {
+                let range = Range::Prefix(&prefix);
+                let page = self
+                    .calls
+                    .query(&header.key.0, range, CALLS_IN_PAGE, start.as_ref())
+                    .await?;
+                keys.extend(page.items.iter().filter_map(key_of));
+                start = page.next;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(keys)
     }
 
     async fn set_expiry(&self, keys: Vec<Key>, expires: Option<Timestamp>) -> Result<(), Error> {
-        let all = keys
-            .into_iter()
-            .map(|key| async move { self.calls.set_expiry(&key, expires).await });
+        let all = keys.into_iter().map(|key| async move {
+            let item = self.calls.set_expiry(&key, expires).await?;
+            match (item.as_ref().and_then(large_body_of), expires) {
+                (None, _) => Ok(()),
+                (Some(name), None) => self.large_bodies.keep(name).await,
+                (Some(name), Some(_)) => self.large_bodies.let_expire(name).await,
+            }
+        });
         stream::iter(all)
             .buffer_unordered(WRITES_AT_ONCE)
             .try_collect::<Vec<()>>()
             .await
             .map(drop)
+    }
+}
+
+/// The object of the bucket that holds the body of a call in its header.
+fn only_large_body(header: &ConversationRecord) -> Option<&str> {
+    match &header.only.call.as_ref()?.body {
+        Body::InBucket(name) => Some(name),
+        Body::Inline(_) | Body::None => None,
     }
 }
 

@@ -73,6 +73,12 @@ pub(crate) fn call_key(conversation: &ConversationKey, sequence: SequenceCode) -
     Key::new(&conversation.0, format!("CALL#{:010}", sequence.get()))
 }
 
+/// The object of the bucket that a record points at: the body of a call, or results.
+pub(crate) fn large_body_of(item: &Item) -> Option<&str> {
+    let name = item.get("body_at").or_else(|| item.get("results_at"))?;
+    name.as_s().ok().map(String::as_str)
+}
+
 impl CallRecord {
     /// Packs the body, and puts a large one into the bucket.
     pub(crate) async fn keep_body(

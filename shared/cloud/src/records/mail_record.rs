@@ -100,7 +100,7 @@ pub struct MailsRecord {
     pub due: Option<Timestamp>,
 }
 
-fn mail_prefix(sequence: SequenceCode) -> String {
+pub(crate) fn mail_prefix(sequence: SequenceCode) -> String {
     format!("MAIL#{:010}#", sequence.get())
 }
 

@@ -18,7 +18,7 @@ use crate::aws::large_bodies::LargeBodies;
 use crate::aws::table::Key;
 use crate::error::Error;
 use crate::records::call_record::STORED_BYTES_MAX;
-use crate::records::compression::{compress, decompress};
+use crate::records::compression::{compress, decompress, pack_measured, unpacked_bytes};
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How a call ended, as kept.
@@ -42,8 +42,16 @@ pub enum Results {
     None,
     /// Packed.
     Inline(Vec<u8>),
-    InBucket(String),
+    InBucket {
+        name: String,
+        /// Unpacked.
+        bytes: usize,
+    },
 }
+
+/// Shorter results are small however well they are packed: four bytes more would take a write unit of
+/// some calls.
+const WORTH_MEASURING: usize = 4_000;
 
 impl Results {
     /// Packs them, and puts large ones into the bucket. Their name there is made from what they
@@ -55,27 +63,45 @@ impl Results {
         sequence: SequenceCode,
         text: &str,
     ) -> Result<Self, Error> {
-        let compressed = compress(text);
+        let compressed = match text.len() < WORTH_MEASURING {
+            true => compress(text),
+            false => pack_measured(text),
+        };
         if compressed.len() <= STORED_BYTES_MAX {
             return Ok(Self::Inline(compressed));
         }
         let Digest(digest) = Digest::of(&compressed);
         let name = format!("results/{conversation}/{sequence}-{digest}");
         bodies.put(&name, compressed).await?;
-        Ok(Self::InBucket(name))
+        let bytes = text.len();
+        Ok(Self::InBucket { name, bytes })
+    }
+
+    /// How long they are unpacked; `None`: nobody has measured it.
+    pub fn unpacked_bytes(&self) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::Inline(compressed) => Some(unpacked_bytes(compressed)),
+            Self::InBucket { bytes, .. } => Some(*bytes),
+        }
     }
 
     fn write(&self, writing: ItemWriter) -> ItemWriter {
         match self {
             Self::None => writing,
             Self::Inline(compressed) => writing.bytes("results", compressed),
-            Self::InBucket(name) => writing.text("results_at", name),
+            Self::InBucket { name, bytes } => writing
+                .text("results_at", name)
+                .number("results_bytes", *bytes),
         }
     }
 
     pub(crate) fn read(item: &ItemReader) -> Self {
         match (item.maybe_text("results_at"), item.bytes("results")) {
-            (Some(name), _) => Self::InBucket(name.to_owned()),
+            (Some(name), _) => Self::InBucket {
+                name: name.to_owned(),
+                bytes: item.maybe_number("results_bytes").unwrap_or(usize::MAX),
+            },
             (None, []) => Self::None,
             (None, compressed) => Self::Inline(compressed.to_vec()),
         }
@@ -89,7 +115,7 @@ impl Results {
         let text = match self {
             Self::None => None,
             Self::Inline(compressed) => decompress(compressed),
-            Self::InBucket(name) => {
+            Self::InBucket { name, .. } => {
                 let compressed = bodies.get(name).await?;
                 decompress(&compressed.ok_or_else(|| Error::Missing(name.clone()))?)
             }
@@ -217,7 +243,10 @@ mod tests {
         for results in [
             Results::None,
             Results::Inline(compress("[]")),
-            Results::InBucket("results/r".to_owned()),
+            Results::InBucket {
+                name: "results/r".to_owned(),
+                bytes: 1_000_000,
+            },
         ] {
             let record = OutcomeRecord {
                 conversation: ConversationKey("c".to_owned()),

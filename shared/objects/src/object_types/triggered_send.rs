@@ -94,7 +94,7 @@ fn decide(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> 
 
 /// Whether all is known that the decision on a unit needs.
 fn require_records(context: &DecisionContext<'_>, unit: &Unit) -> Result<(), Missing> {
-    match Send::prepare(context).and_then(|_send| addressees(context, unit)) {
+    match prepare(context, unit) {
         Err(Stop::Missing(missing)) => Err(missing),
         Ok(_) | Err(Stop::Refused(_)) => Ok(()),
     }
@@ -132,9 +132,18 @@ fn subscribers<'a>(
     (unit.first_subscriber..).zip(subscribers)
 }
 
-fn slice_of(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> {
+/// What is sent by a unit, and to whom.
+fn prepare<'a>(
+    context: &DecisionContext<'a>,
+    unit: &Unit,
+) -> Result<(Send<'a>, Vec<Addressee<'a>>), Stop> {
     let send = Send::prepare(context)?;
     let addressees = addressees(context, unit)?;
+    Ok((send.with_list(context, &addressees)?, addressees))
+}
+
+fn slice_of(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> {
+    let (send, addressees) = prepare(context, unit)?;
     let mut sends = Sends {
         object_type: TYPE.name.to_owned(),
         correlation_id: context.correlation_id(),

@@ -2,6 +2,7 @@
 
 use soap::{Element, Mailbox};
 
+use crate::alias::PARTNER_KEY;
 use crate::context::{DecisionContext, account_of};
 use crate::keyed::{self, KeyKind};
 use crate::missing::Missing;
@@ -200,6 +201,8 @@ fn check(
         ) => {}
         (_, Status::Active) => {}
     }
+    pin(context.overlay, becomes, "List")?;
+    pin(context.overlay, becomes, "Email")?;
     let email = email_of(context.overlay, becomes)?;
     match (email, wanted) {
         (Email::NotFound, _) => Err(Refused::new(
@@ -210,6 +213,31 @@ fn check(
         (Email::None, Status::Active) => Err(no_email().into()),
         (Email::None | Email::Is { .. }, _) => Ok(()),
     }
+}
+
+/// What a definition names by its PartnerKey is that object for good, although another one may have the
+/// PartnerKey later: its CustomerKey is kept beside it.
+fn pin(overlay: View<'_, '_>, definition: &mut Element, type_name: &str) -> Result<(), Missing> {
+    let by_partner_key = |named: &&mut Element| {
+        let is_said = |name: &str| tree::filled(named, name).is_some();
+        named.name == type_name
+            && is_said(PARTNER_KEY)
+            && !["CustomerKey", "ObjectID", "ID"]
+                .iter()
+                .any(|name| is_said(name))
+    };
+    let Some(named) = definition.children.iter_mut().find(by_partner_key) else {
+        return Ok(());
+    };
+    let Some(account) = account_of(named, overlay.account()) else {
+        return Ok(());
+    };
+    let found = keyed::find_by_key(overlay.of(&account), type_name, named)?;
+    let customer_key = found.and_then(|found| found.object.is_some().then_some(found.customer_key));
+    if let Some(customer_key) = customer_key {
+        tree::set(named, "CustomerKey", customer_key);
+    }
+    Ok(())
 }
 
 /// The Email of a definition.

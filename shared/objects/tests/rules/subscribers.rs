@@ -366,3 +366,25 @@ fn what_is_wrong_with_a_list_has_a_code() {
         ],
     );
 }
+
+/// A membership does not end because another list has got the PartnerKey that its own had.
+#[test]
+fn a_membership_stays_when_another_list_gets_the_partner_key() {
+    let mut world = World::new();
+    for call in [
+        "Create List{CustomerKey=five ListName=five PartnerKey=p} List{CustomerKey=six ListName=six}",
+        "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com Lists{PartnerKey=p}}",
+        "Update List{CustomerKey=five PartnerKey=q}",
+        "Update List{CustomerKey=six PartnerKey=p}",
+        "Update Subscriber{SubscriberKey=ann Lists{PartnerKey=p Status=Unsubscribed}}",
+    ] {
+        let results = world.call(call);
+        assert!(
+            results.iter().all(|result| result.ok),
+            "{call}: {results:?}"
+        );
+    }
+    assert_eq!(memberships(&world), "five Active, six Unsubscribed");
+    world.call("Update Subscriber{SubscriberKey=ann Lists{PartnerKey=q Action=delete}}");
+    assert_eq!(memberships(&world), "six Unsubscribed");
+}

@@ -337,6 +337,98 @@ fn settings_of_a_definition_are_honoured() {
     }
 }
 
+const LEFT: &str = "[0: Error Code: 31 - Subscriber is unsubscribed from the list.]";
+
+fn leaving(name: &str, list: &str) -> String {
+    format!(
+        "Create Subscriber{{SubscriberKey={name} EmailAddress={name}@example.com Lists{{{list} Status=Unsubscribed}}}}"
+    )
+}
+
+/// What becomes of sends to ann and to ben, after all these calls have gone well.
+#[track_caller]
+fn sends_after(calls: &[&str]) -> [String; 2] {
+    let mut world = World::new();
+    for call in calls {
+        let results = world.call(call);
+        assert!(
+            results.iter().all(|result| result.ok),
+            "{call}: {results:?}"
+        );
+    }
+    ["ann", "ben"].map(|name| {
+        let to = format!("Subscribers{{SubscriberKey={name} EmailAddress={name}@example.com}}");
+        told(&world.call(&send(&to))[0])
+    })
+}
+
+/// A PartnerKey is looked up when it is used: what was so when a subscriber joined does not count.
+#[test]
+fn who_has_left_a_list_gets_nothing_though_its_partner_key_has_changed_since() {
+    let made = "Create List{CustomerKey=five ListName=five PartnerKey=p1}";
+    let by_p2 = definition("Active", "List{PartnerKey=p2}");
+    for joining in ["CustomerKey=five", "PartnerKey=p1"] {
+        let [ann, ben] = sends_after(&[
+            made,
+            &leaving("ann", joining),
+            "Update List{CustomerKey=five PartnerKey=p2}",
+            &by_p2,
+        ]);
+        assert!(ann.ends_with(LEFT), "{joining}: {ann}");
+        assert_eq!(ben, "OK Created TriggeredSend");
+    }
+}
+
+/// What a definition names is that list for good, whoever has the PartnerKey later.
+#[test]
+fn a_definition_stays_with_its_list_when_the_partner_key_goes_to_another() {
+    let [ann, ben] = sends_after(&[
+        "Create List{CustomerKey=five ListName=five PartnerKey=p} List{CustomerKey=six ListName=six}",
+        &definition("Active", "List{PartnerKey=p}"),
+        "Update List{CustomerKey=five PartnerKey=q}",
+        "Update List{CustomerKey=six PartnerKey=p}",
+        &leaving("ann", "CustomerKey=five"),
+        &leaving("ben", "CustomerKey=six"),
+    ]);
+    assert!(ann.ends_with(LEFT), "{ann}");
+    assert_eq!(ben, "OK Created TriggeredSend");
+}
+
+#[test]
+fn a_definition_stays_with_its_email_when_the_partner_key_goes_to_another() {
+    let mut world = World::new();
+    for call in [
+        "Create Email{CustomerKey=e Name=e PartnerKey=p Subject=Right TextBody=x} Email{CustomerKey=f Name=f Subject=Wrong TextBody=x}",
+        "Create TriggeredSendDefinition{CustomerKey=welcome TriggeredSendStatus=Active Email{PartnerKey=p}}",
+        "Update Email{CustomerKey=e PartnerKey=q}",
+        "Update Email{CustomerKey=f PartnerKey=p}",
+    ] {
+        let results = world.call(call);
+        assert!(
+            results.iter().all(|result| result.ok),
+            "{call}: {results:?}"
+        );
+    }
+    assert!(world.call(&send(ANN))[0].ok);
+    assert_eq!(world.mails[0].subject, "Right");
+}
+
+#[test]
+fn who_has_left_a_list_that_is_gone_gets_nothing_and_one_that_was_made_again_has_no_members() {
+    let by_key = definition("Active", "List{CustomerKey=five}");
+    let made = "Create List{CustomerKey=five ListName=five}";
+    let gone = [
+        made,
+        &leaving("ann", "CustomerKey=five"),
+        &by_key,
+        "Delete List{CustomerKey=five}",
+    ];
+    let [ann, _] = sends_after(&gone);
+    assert!(ann.ends_with(LEFT), "{ann}");
+    let [ann, _] = sends_after(&[&gone[..], &[made]].concat());
+    assert_eq!(ann, "OK Created TriggeredSend");
+}
+
 #[test]
 fn an_address_with_a_name_before_it_is_split() {
     let from = |settings: &str| {

@@ -42,17 +42,18 @@ impl Table {
         Ok(())
     }
 
-    /// Has a record expire then, or not at all. One that is not there stays so.
+    /// Has a record expire then, or not at all. The record; `None`: it is not there, and stays so.
     pub(crate) async fn set_expiry(
         &self,
         key: &Key,
         expires: Option<Timestamp>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Item>, Error> {
         let update = self
             .dynamodb
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key_item(key)))
+            .return_values(ReturnValue::AllNew)
             .condition_expression("attribute_exists(pk)");
         let update = match expires {
             None => update.update_expression("REMOVE expires_at"),
@@ -64,11 +65,11 @@ impl Table {
                 ),
         };
         match update.send().await {
-            Ok(_) => Ok(()),
+            Ok(answer) => Ok(answer.attributes),
             Err(SdkError::ServiceError(refused))
                 if refused.err().is_conditional_check_failed_exception() =>
             {
-                Ok(())
+                Ok(None)
             }
             Err(error) => Err(self.out_of_reach("UpdateItem", error)),
         }

@@ -1,15 +1,17 @@
 //! How much memory one invocation takes on: calls that need much are carried out one after the other,
-//! although their conversations run side by side.
+//! although their conversations run side by side, and what replies hold while they are made and
+//! posted counts as well.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud::Cloud;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::Cloud;
+
 /// What the calls of one invocation may need together. An environment has 256 MB; the rest of them is
-/// for the process itself, for calls that were read before their turn, and for replies.
+/// for the process itself, and for calls that were read before their turn.
 const BUDGET_KB: u32 = 180_000;
 
 /// Bytes that a call's tree needs for each byte of its canonical form. The worst there is are elements
@@ -22,34 +24,65 @@ const TREE_KB_MAX: usize = soap::ELEMENTS_MAX * 220 / 1_000;
 /// Bytes of everything else for each byte: the text itself, objects, results and what is written.
 const PER_BYTE: usize = 15;
 
+/// Bytes that results take for each byte that they are kept as, unpacked: their text, the results that
+/// are read of it, and what is written of these.
+const PER_BYTE_OF_RESULTS: usize = 25;
+
 /// Memory that an invocation has left. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<Semaphore>);
+pub struct Budget(Arc<Semaphore>);
 
-/// A call's part of the budget, which goes back when it is dropped.
-pub(crate) struct MemoryShare {
-    _permit: OwnedSemaphorePermit,
+/// A part of the budget, which goes back when it is dropped.
+#[derive(Debug)]
+pub struct MemoryShare {
+    permit: OwnedSemaphorePermit,
 }
 
-impl Budget {
-    pub(crate) fn new() -> Self {
+impl MemoryShare {
+    /// So many bytes are still held of what there was room for.
+    pub fn keep(&mut self, bytes: usize) {
+        let kept = 1 + bytes / 1_000;
+        let free = self.permit.num_permits().saturating_sub(kept);
+        drop(self.permit.split(free));
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
         Self(Arc::new(Semaphore::new(
             usize::try_from(BUDGET_KB).unwrap_or(usize::MAX),
         )))
     }
+}
 
+impl Budget {
     /// Waits until there is room for a call of so many bytes. `None`: not before the deadline.
-    pub(crate) async fn room_for(
+    pub async fn room_for_call(
         &self,
         cloud: &Cloud,
         bytes: usize,
         deadline: Timestamp,
     ) -> Option<MemoryShare> {
-        let needed = needed_kb(bytes);
+        self.room(cloud, needed_kb(bytes), deadline).await
+    }
+
+    /// The same for a reply with results of so many bytes.
+    pub async fn room_for_results(
+        &self,
+        cloud: &Cloud,
+        bytes: usize,
+        deadline: Timestamp,
+    ) -> Option<MemoryShare> {
+        let needed = u32::try_from(1 + bytes / 1_000 * PER_BYTE_OF_RESULTS);
+        let needed = needed.unwrap_or(BUDGET_KB).min(BUDGET_KB);
+        self.room(cloud, needed, deadline).await
+    }
+
+    async fn room(&self, cloud: &Cloud, needed: u32, deadline: Timestamp) -> Option<MemoryShare> {
         let waits = Duration::try_from(deadline.duration_since(cloud.now())).unwrap_or_default();
         let acquired = self.0.clone().acquire_many_owned(needed);
         let permit = tokio::time::timeout(waits, acquired).await.ok()?.ok()?;
-        Some(MemoryShare { _permit: permit })
+        Some(MemoryShare { permit })
     }
 }
 

@@ -1,0 +1,113 @@
+//! Accounts whose calls come so fast that others would wait behind them in the queues.
+//!
+//! Their wake-ups go to the account's flood lanes, which never hold all places of a queue, see
+//! [`crate::aws::lanes`]. An environment counts what it sends itself, and takes into account what the
+//! account's rate limit has told it of all others: that costs nothing, and one that has just started
+//! sends no more than [`MANY`] before it knows.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use calls::AccountId;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Cloud;
+use crate::aws::lanes::RunLane;
+
+/// Wake-ups in a second: two batches, which two places carry out in a fraction of one.
+const MANY: u32 = 20;
+
+/// How long an account counts as one that floods after it was seen to.
+const LASTS: SignedDuration = SignedDuration::from_secs(10);
+
+/// Accounts that are counted. What is forgotten begins anew.
+const COUNTED_MAX: usize = 10_000;
+
+/// What one environment has sent, by account. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Floods(Arc<Mutex<BTreeMap<AccountId, FloodGauge>>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct FloodGauge {
+    /// A second, and what was sent in it.
+    second: i64,
+    sent: u32,
+    until: Option<Timestamp>,
+}
+
+impl Floods {
+    /// Counts one more wake-up of an account; whether it goes to a flood lane. `calls_per_second`: what
+    /// all environments together were seen to take in.
+    pub(crate) fn is_flooding(
+        &self,
+        account: &AccountId,
+        calls_per_second: u32,
+        now: Timestamp,
+    ) -> bool {
+        let mut gauges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if gauges.len() >= COUNTED_MAX && !gauges.contains_key(account) {
+            gauges.clear();
+        }
+        let gauge = gauges.entry(account.clone()).or_default();
+        if gauge.second != now.as_second() {
+            (gauge.second, gauge.sent) = (now.as_second(), 0);
+        }
+        gauge.sent = gauge.sent.saturating_add(1);
+        if gauge.sent > MANY || calls_per_second > MANY {
+            gauge.until = Some(now + LASTS);
+        }
+        gauge.until.is_some_and(|until| now < until)
+    }
+}
+
+impl Cloud {
+    /// Where a wake-up waits that goes out now: others do not wait behind very many of one account.
+    pub(crate) fn lane_in_flood(
+        &self,
+        lane: RunLane,
+        account: Option<&AccountId>,
+        now: Timestamp,
+    ) -> RunLane {
+        let (RunLane::Own, Some(account)) = (&lane, account) else {
+            return lane;
+        };
+        let calls_per_second = self.accounts.calls_per_second(account, now);
+        match self.floods.is_flooding(account, calls_per_second, now) {
+            true => RunLane::Flood {
+                account: account.clone(),
+            },
+            false => lane,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sends_more_than_two_batches_a_second_floods_and_nobody_else_does() {
+        let floods = Floods::default();
+        let (one, other) = (AccountId("1".to_owned()), AccountId("2".to_owned()));
+        let begins = Timestamp::from_second(1_800_000_000).expect("a time");
+        let sends = |times: u32, now: Timestamp| {
+            let sent = (0..times).filter(|_| floods.is_flooding(&one, 0, now));
+            sent.count()
+        };
+        for second in 0..5 {
+            let now = begins + SignedDuration::from_secs(second);
+            assert_eq!(
+                sends(MANY, now),
+                0,
+                "as fast as that for as long as it likes"
+            );
+        }
+        let now = begins + SignedDuration::from_secs(5);
+        assert_eq!(sends(MANY + 30, now), 30);
+        assert!(!floods.is_flooding(&other, 0, now));
+        assert_eq!(sends(1, now + LASTS - SignedDuration::from_millis(1)), 1);
+        assert_eq!(sends(1, now + LASTS), 0, "and then no more");
+        // What other environments take in counts as well.
+        assert!(floods.is_flooding(&other, MANY + 1, now));
+    }
+}
