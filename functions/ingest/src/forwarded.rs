@@ -1,6 +1,6 @@
 //! Requests of accounts whose calls are forwarded: what is for the backend, and what stays here.
 
-use calls::{BackendName, Refusal};
+use calls::{BackendName, Refusal, SafeToRepeat};
 use cloud::{Cloud, Error};
 use soap::{CallRequest, ClientContext, Element, Fault, Operation};
 
@@ -10,10 +10,21 @@ use crate::caller::Caller;
 use crate::extract;
 use crate::page;
 
+/// Where the calls of an account are forwarded to, and which of them are safe to repeat.
+pub struct ForwardsTo {
+    pub name: BackendName,
+    pub safe_to_repeat: Vec<SafeToRepeat>,
+}
+
 /// Where the calls of a caller's account are forwarded to. The account is remembered for some minutes.
-pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<BackendName>, Error> {
+pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<ForwardsTo>, Error> {
     let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
-    Ok(account.and_then(|account| account.backend))
+    Ok(account.and_then(|account| {
+        Some(ForwardsTo {
+            name: account.backend?,
+            safe_to_repeat: account.safe_to_repeat,
+        })
+    }))
 }
 
 /// Whether a caller may name these accounts to its backend: those that the operator has listed for it
@@ -73,8 +84,8 @@ pub async fn unless_continued(
     cloud: &Cloud,
     caller: &Caller,
     operation: &Operation,
-    backend: BackendName,
-) -> Result<Option<BackendName>, Error> {
+    backend: ForwardsTo,
+) -> Result<Option<ForwardsTo>, Error> {
     let before = match operation {
         Operation::Retrieve(wanted) => wanted.continue_request.as_ref(),
         Operation::Query(wanted) => wanted.continue_request.as_ref(),

@@ -14,7 +14,7 @@ pub enum Turn {
 /// Never before its ScheduledTime, never begun after its RequestExpirationTime. What was begun in
 /// time is finished: part of its effects is there already.
 pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> Turn {
-    if progress.chunks > 0 || progress.begun.is_some() {
+    if progress.chunks > 0 || progress.may_be_out() {
         return Turn::Now;
     }
     if let Some(at) = call.options.scheduled_time.filter(|at| *at > now) {

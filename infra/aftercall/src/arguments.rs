@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::output::Format;
+use crate::unknown_arguments::UnknownVerb;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,8 +17,11 @@ Examples:
   aftercall --stack aftercall accounts order 7001 received
   aftercall --stack aftercall accounts rate 7001 low 30/minute
   aftercall --stack aftercall accounts backend 7001 marketing-cloud
+  aftercall --stack aftercall accounts safe-to-repeat 7001 Delete Update/Subscriber
   aftercall --stack aftercall calls list 7001 --day 2026-11-28 --state failed
   aftercall --stack aftercall --output json calls show 7001 order-1
+  aftercall --stack aftercall unknown list
+  aftercall --stack aftercall unknown resend 7001 REQUESTID --why "not there"
   aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
@@ -39,6 +43,9 @@ pub(crate) struct Arguments {
     /// The table of calls, as the stack's output CallsTable names it
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) calls_table: Option<String>,
+    /// The bucket, as the stack's output BodiesBucket names it: where a large call is sent again
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) bucket: Option<String>,
     /// A local server, http://127.0.0.1:8080 say, instead of AWS
     #[arg(long, value_name = "URL", conflicts_with = "stack")]
     pub(crate) endpoint: Option<String>,
@@ -66,6 +73,9 @@ pub(crate) enum Noun {
     /// Calls that were queued, by account and day
     #[command(subcommand)]
     Calls(CallVerb),
+    /// Forwarded calls of which nobody knows what became: list them, say it, send them again
+    #[command(subcommand)]
+    Unknown(UnknownVerb),
     /// Triggered mails, by what became of them
     #[command(subcommand)]
     Mails(MailVerb),
@@ -137,6 +147,14 @@ pub(crate) enum AccountVerb {
         id: String,
         #[arg(value_name = "NAME|built-in")]
         backend: String,
+    },
+    /// Which of its forwarded calls may be sent again when nobody knows what became of them, instead
+    /// of those that it had declared so far; without any: none
+    SafeToRepeat {
+        id: String,
+        /// A method, a type of objects, or both: Delete, DataExtensionObject, Update/Subscriber
+        #[arg(value_name = "WHAT")]
+        what: Vec<String>,
     },
     /// Calls that it may make in a second: a number, 0 for no limit, or default
     Limit {
@@ -376,6 +394,7 @@ impl Noun {
             | Self::Clients(_)
             | Self::Calls(_)
             | Self::Mails(_)
+            | Self::Unknown(_)
             | Self::Maintenance { .. }
             | Self::Unpack { .. } => None,
         }

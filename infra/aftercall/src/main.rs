@@ -2,7 +2,7 @@
 //! `aftercall --endpoint http://127.0.0.1:8080 accounts create 7001 "Shop"`.
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
-//! [`accounts`], [`backends`], [`logins`], [`conversations`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
+//! [`accounts`], [`backends`], [`logins`], [`conversations`], [`unknown`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
 //! users, which are encrypted with the stack's KMS key, and the secrets that sign callbacks.
@@ -17,6 +17,8 @@ mod failure;
 mod logins;
 mod mails;
 mod output;
+mod unknown;
+mod unknown_arguments;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,9 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
         let list = access::conversations(arguments).await?;
         return conversations::carry_out(&list, &Clock::system(), verb).await;
     }
+    if let Noun::Unknown(verb) = &arguments.noun {
+        return unknown::carry_out(&access::cloud(arguments).await?, verb).await;
+    }
     let access = Access::open(arguments, arguments.noun.password_key()).await?;
     let (random, clock) = (Random::system(), Clock::system());
     match &arguments.noun {
@@ -66,7 +71,7 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Backends(verb) => backends::carry_out(&access, verb).await,
         Noun::Maintenance { switch } => maintenance(&access, *switch).await,
         // Answered above: they need another table, or none.
-        Noun::Calls(_) | Noun::Mails(_) | Noun::Unpack { .. } => Ok(Output::Text(String::new())),
+        Noun::Calls(_) | Noun::Mails(_) | Noun::Unknown(_) | Noun::Unpack { .. } => Ok(Output::Text(String::new())),
     }
 }
 

@@ -203,6 +203,7 @@ impl Stack {
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
             backend: None,
+            safe_to_repeat: Vec::new(),
         };
         self.cloud.accounts.put_account(&account).await?;
         Ok(())

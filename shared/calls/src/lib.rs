@@ -22,6 +22,7 @@ pub mod rate_limit;
 pub mod received_set;
 pub mod refusal;
 pub mod reply;
+pub mod safe_to_repeat;
 pub mod token_bucket;
 
 pub use backend::{BackendName, Begun, Breaker, BreakerState, Release};
@@ -47,4 +48,5 @@ pub use rate_limit::{
 pub use received_set::ReceivedSet;
 pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
 pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject};
+pub use safe_to_repeat::{SafeToRepeat, is_safe_to_repeat};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

@@ -11,5 +11,6 @@ mod outcomes;
 pub mod prefetch;
 pub mod replies;
 pub mod token_buckets;
+pub mod unknown;
 mod unrun;
 pub mod waiting;

@@ -90,6 +90,20 @@ impl Cloud {
         })
     }
 
+    /// For a person's command, which knows a table of calls and, where it needs it, the bucket: what
+    /// it leaves to be done is found by the timekeeper.
+    pub fn for_command(config: &aws_types::SdkConfig, calls: &str, bucket: &str) -> Self {
+        let settings = Settings::of_command(calls, bucket);
+        let callbacks = outbound::callback::guarded_connector(false);
+        Self::new(
+            settings,
+            config,
+            callbacks,
+            Clock::system(),
+            Random::system(),
+        )
+    }
+
     /// For the functions that post callbacks: what they are posted with is made at its start, while
     /// it has a whole processor, rather than with the first of them.
     #[must_use]

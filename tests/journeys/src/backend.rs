@@ -27,6 +27,8 @@ pub enum Does {
     Well,
     /// Refuses every object, and says so.
     Badly,
+    /// Says of every object that it is not there.
+    NotThere,
     /// Nobody listens.
     Down,
     /// Carries it out, and the answer never comes.
@@ -120,9 +122,10 @@ impl Backend {
         match does {
             Does::Well if received.action == "Retrieve" => ok(ONE_ROW),
             Does::Well if received.action == "GetSystemStatus" => ok(READY),
-            Does::Well => ok(&results(&received, "OK", received.keys.len())),
-            Does::Badly => ok(&results(&received, "Error", received.keys.len())),
-            Does::AndAnswersHalf => ok(&results(&received, "OK", received.keys.len() / 2)),
+            Does::Well => ok(&results(&received, None, received.keys.len())),
+            Does::Badly => ok(&results(&received, Some(12_012), received.keys.len())),
+            Does::NotThere => ok(&results(&received, Some(12_015), received.keys.len())),
+            Does::AndAnswersHalf => ok(&results(&received, None, received.keys.len() / 2)),
             Does::AnswersAnother => ok(ONE_ROW),
             Does::Down => CallbackAnswer::ConnectionFails,
             Does::AndHangs => CallbackAnswer::status(200).late_by(Duration::from_secs(3_600)),
@@ -153,14 +156,13 @@ fn fault(code: &str, api_code: u32) -> String {
     ))
 }
 
-fn results(received: &Received, status: &str, objects: usize) -> String {
+/// `error`: of every object.
+fn results(received: &Received, error: Option<u32>, objects: usize) -> String {
+    let status = if error.is_some() { "Error" } else { "OK" };
     let method = &received.action;
     let keys = received.keys.iter().take(objects).enumerate();
     let one = |(ordinal, key): (usize, &String)| {
-        let code = match status {
-            "OK" => "",
-            _ => "<ErrorCode>12012</ErrorCode>",
-        };
+        let code = error.map_or_else(String::new, |code| format!("<ErrorCode>{code}</ErrorCode>"));
         format!(
             "<Results><StatusCode>{status}</StatusCode><StatusMessage>Said of {key}</StatusMessage>\
              <OrdinalID>{ordinal}</OrdinalID>{code}<NewID>4711</NewID>{UNHEARD}of {key}</Unheard>\
@@ -179,6 +181,11 @@ fn texts(xml: &str, name: &str) -> Vec<String> {
     let found = xml.split(&open).skip(1);
     let found = found.filter_map(|rest| rest.split(&close).next());
     found.map(str::to_owned).collect()
+}
+
+/// What it is called by the operator.
+pub fn backend_name() -> BackendName {
+    BackendName::parse("mc").expect("a name")
 }
 
 /// Settings of the backend as the operator would make them.
@@ -207,7 +214,7 @@ impl Story {
             (request.url == BACKEND).then(|| answering.answer(request))
         };
         self.local().callbacks().answer_by(answer);
-        let name = BackendName::parse("mc").expect("a name");
+        let name = backend_name();
         let accounts = &self.stack.cloud.accounts;
         let put = accounts.put_backend(&name, settings, BACKEND_PASSWORD);
         put.await.expect("a backend");

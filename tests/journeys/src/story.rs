@@ -159,6 +159,7 @@ impl Story {
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
             backend: None,
+            safe_to_repeat: Vec::new(),
         }
     }
 
@@ -236,6 +237,17 @@ impl Story {
     pub async fn has_backend(&mut self, backend: Option<calls::BackendName>) {
         let account = Account {
             backend,
+            ..self.account_record()
+        };
+        self.puts(&account).await;
+    }
+
+    /// From now on its account declares these safe to repeat, and is forwarded to that backend.
+    pub async fn declares_safe(&mut self, backend: calls::BackendName, what: &[&str]) {
+        let declared = what.iter().filter_map(|text| calls::SafeToRepeat::parse(text));
+        let account = Account {
+            backend: Some(backend),
+            safe_to_repeat: declared.collect(),
             ..self.account_record()
         };
         self.puts(&account).await;

@@ -139,6 +139,7 @@ impl Sent {
             object_type: String::new(),
             arrived_at: now,
             backend: None,
+            safe_to_repeat: false,
         }
     }
 }

@@ -84,6 +84,7 @@ impl Stage {
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
             backend: None,
+            safe_to_repeat: Vec::new(),
         };
         stack.cloud.accounts.put_account(&account).await?;
         // Good for as long as any world lasts.

@@ -27,7 +27,16 @@ pub enum Judgement {
     /// Certainly not carried out, now or later.
     Refused { message: String, code: Option<u32> },
     /// Nobody knows.
-    Unknown(&'static str),
+    Unknown { reason: &'static str, fate: Fate },
+}
+
+/// Whether what nobody knows of may still be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Whoever has it may still be at it.
+    MayStillHappen,
+    /// The backend itself has said that it is done with it.
+    Over,
 }
 
 impl Judgement {
@@ -37,13 +46,21 @@ impl Judgement {
             pause: SignedDuration::ZERO,
         }
     }
+
+    /// No word of the backend itself.
+    pub(super) const fn unknown(reason: &'static str) -> Self {
+        Self::Unknown {
+            reason,
+            fate: Fate::MayStillHappen,
+        }
+    }
 }
 
 /// Judges what a request came to.
 pub fn judge(posted: Posted) -> Judgement {
     let (status, retry_after_s, body) = match posted {
         Posted::NotSent(reason) => return Judgement::not_ready(reason),
-        Posted::NoAnswer(reason) => return Judgement::Unknown(reason),
+        Posted::NoAnswer(reason) => return Judgement::unknown(reason),
         Posted::Answered {
             status,
             retry_after_s,
@@ -69,7 +86,7 @@ pub fn judge(posted: Posted) -> Judgement {
     match (status, soap::read_backend_answer(&body)) {
         (200 | 500, Ok(BackendAnswer::Fault(fault))) => judge_fault(fault),
         (200, Ok(BackendAnswer::Payload(payload))) => Judgement::Answered(payload),
-        (200, Err(_)) => Judgement::Unknown("the answer is no SOAP answer"),
+        (200, Err(_)) => Judgement::unknown("the answer is no SOAP answer"),
         (300..=399, _) => Judgement::not_ready("its address leads elsewhere (HTTP 3xx)"),
         (401 | 403, _) => Judgement::not_ready("it does not let the server in (HTTP 401, 403)"),
         (404 | 405 | 410, _) => Judgement::not_ready("nothing is at its address (HTTP 404)"),
@@ -77,7 +94,7 @@ pub fn judge(posted: Posted) -> Judgement {
             message: "The backend refused the call as too large (HTTP 413)".to_owned(),
             code: None,
         },
-        (_, _) => Judgement::Unknown("the answer is no SOAP answer"),
+        (_, _) => Judgement::unknown("the answer is no SOAP answer"),
     }
 }
 
@@ -99,7 +116,10 @@ fn judge_fault(fault: BackendFault) -> Judgement {
                 code,
             }
         }
-        (_, _) => Judgement::Unknown("a fault that does not say whether anything was done"),
+        (_, _) => Judgement::Unknown {
+            reason: "a fault that does not say whether anything was done",
+            fate: Fate::Over,
+        },
     }
 }
 
@@ -140,7 +160,7 @@ mod tests {
             Judgement::NotReady { .. } => "not ready",
             Judgement::TokenExpired => "token expired",
             Judgement::Refused { .. } => "refused",
-            Judgement::Unknown(_) => "unknown",
+            Judgement::Unknown { .. } => "unknown",
         };
         assert_eq!(kind, expected, "{posted:?}");
     }

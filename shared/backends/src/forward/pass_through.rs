@@ -53,7 +53,7 @@ pub async fn pass_through(
             Some(code) => Fault::client(message.clone()).because(code, &message),
             None => Fault::client(message),
         }),
-        Judgement::Unknown(reason) => {
+        Judgement::Unknown { reason, .. } => {
             warn!(backend = %name, reason, at = %now, "nobody knows what became of a request");
             Err(Fault::server(
                 2,

@@ -6,28 +6,23 @@
 
 use std::time::Duration;
 
-use calls::{BackendName, Begun, Call, Phase, Progress};
+use calls::{BackendName, Call, Phase, Progress};
 use cloud::accounts::backends::Backend;
-use cloud::conversation::commit::End;
-use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, ReplyAction};
 use jiff::{SignedDuration, Timestamp};
-use objects::UnitResult;
 use soap::{CallAnswer, Element, ObjectResult};
 use tracing::warn;
 
-use super::ending::{Ending, Ends, whole};
+use super::ending::{Ends, whole};
 use super::exchange::exchange;
-use super::judge::Judgement;
+use super::judge::{Fate, Judgement};
+use super::repeating::{read_as_repeated, repeated_after};
 
 /// How much longer than its timeout a call that was begun is left alone: whoever sent it may still be
 /// committing what came of it.
 const ANSWER_COMMITTED: SignedDuration = SignedDuration::from_secs(10);
-
-/// How often a commit is tried again because others changed when the conversation is looked at.
-const CONFLICTS_MAX: u32 = 10;
 
 /// How far a call was taken.
 pub enum Forwarded {
@@ -55,14 +50,21 @@ enum Sent {
         code: Option<u32>,
     },
     /// Nobody knows.
-    Lost(&'static str),
+    Lost(Lost),
+}
+
+/// Why nobody knows what became of a piece.
+#[derive(Clone, Copy)]
+struct Lost {
+    reason: &'static str,
+    fate: Fate,
 }
 
 /// A call on its way to its backend.
-struct Forwarding<'a> {
-    cloud: &'a Cloud,
-    call: &'a Call,
-    name: &'a BackendName,
+pub(super) struct Forwarding<'a> {
+    pub(super) cloud: &'a Cloud,
+    pub(super) call: &'a Call,
+    pub(super) name: &'a BackendName,
     body: Element,
     objects: usize,
 }
@@ -92,9 +94,15 @@ pub async fn carry_out(
         _ => whole(cloud.chunk_results(&header.key, progress.next).await?),
     };
     if progress.begun.is_some() {
-        let end = forwarding
-            .ends()
-            .unknown(results, "whoever sent it ended before the answer came");
+        let lost = Lost {
+            reason: "whoever sent it ended before the answer came",
+            fate: Fate::MayStillHappen,
+        };
+        return forwarding.repeat_or_end(header, results, lost).await;
+    }
+    if progress.repeats > 0 && call.options.is_past(now) {
+        let reason = "its RequestExpirationTime passed before it could be sent again";
+        let end = forwarding.ends().unknown(results, reason);
         return forwarding.end(header, end).await;
     }
     // Whoever turns the switch in this process waits until what is begun here is committed.
@@ -144,8 +152,11 @@ impl Forwarding<'_> {
             let until = now + answered_within + ANSWER_COMMITTED;
             header = self.begin(&header, until).await?;
             let answer = match self.send(backend, first, count).await {
+                Sent::Answered(answer) if is_repeated(&header) => {
+                    read_as_repeated(self.call.method, answer)
+                }
                 Sent::Answered(answer) => answer,
-                Sent::Lost(reason) => return self.lost(&header, results, reason).await,
+                Sent::Lost(lost) => return self.lost(&header, results, lost).await,
                 Sent::NotReady { reason, pause } => {
                     return self.not_ready(&header, reason, pause).await;
                 }
@@ -181,10 +192,13 @@ impl Forwarding<'_> {
             Judgement::Answered(payload) => {
                 match soap::read_results(method, &payload, first, count) {
                     Some(answer) => Sent::Answered(answer),
-                    None => Sent::Lost("it answers something else than the call"),
+                    None => Sent::Lost(Lost {
+                        reason: "it answers something else than the call",
+                        fate: Fate::MayStillHappen,
+                    }),
                 }
             }
-            Judgement::Unknown(reason) => Sent::Lost(reason),
+            Judgement::Unknown { reason, fate } => Sent::Lost(Lost { reason, fate }),
             Judgement::NotReady { reason, pause } => Sent::NotReady { reason, pause },
             Judgement::TokenExpired => Sent::NotReady {
                 reason: "its token has expired",
@@ -201,81 +215,6 @@ impl Forwarding<'_> {
             body: &self.body,
             now: self.cloud.now(),
         }
-    }
-
-    /// Commits that the next piece is begun, before it is sent.
-    async fn begin(
-        &self,
-        header: &ConversationRecord,
-        until: Timestamp,
-    ) -> Result<ConversationRecord, CommitError> {
-        let cloud = self.cloud;
-        let by = cloud.random.below(u64::MAX);
-        let begun = Begun { until, by };
-        let begins = header.conversation.clone().begin(begun);
-        let error = match cloud.commit_header(header, begins, cloud.now()).await {
-            Ok(header) => return Ok(header),
-            Err(error) => error,
-        };
-        // The answer may have been lost, and not the commit: then nobody else sends it.
-        match cloud.conversation_record(&header.key).await? {
-            Some(found) if begun_in(&found.conversation.phase) == Some(begun) => Ok(found),
-            Some(_) | None => Err(error),
-        }
-    }
-
-    /// The header as it is now, if it still stands where it stood: others change when it is looked at,
-    /// and what came of a call must not be lost over that.
-    async fn standing(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
-        match self.cloud.conversation_record(&seen.key).await? {
-            Some(found) if found.conversation.phase == seen.conversation.phase => Ok(found),
-            Some(_) | None => Err(CommitError::Conflict),
-        }
-    }
-
-    async fn commit_piece(
-        &self,
-        mut header: ConversationRecord,
-        progress: Progress,
-        results: &[ObjectResult],
-        committed: (u32, u32, u32),
-    ) -> Result<ConversationRecord, CommitError> {
-        let cloud = self.cloud;
-        for _ in 0..CONFLICTS_MAX {
-            let units = results.iter().cloned();
-            let units = units.map(|result| UnitResult::Whole(Box::new(result)));
-            let chunk = Chunk::of_results(units.collect());
-            let now = cloud.now();
-            match cloud
-                .commit_chunk(&header, progress.next, chunk, committed, now)
-                .await
-            {
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
-                done => return done,
-            }
-        }
-        Err(CommitError::Conflict)
-    }
-
-    /// The call waits for its backend, which is known not to be ready.
-    async fn hold(&self, header: &ConversationRecord) -> Result<Forwarded, CommitError> {
-        let cloud = self.cloud;
-        let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
-            // Nobody knows for how long.
-            let kept = cloud.keep_calls(&header).await?;
-            let now = cloud.now();
-            let held = kept.conversation.clone().hold(self.name, now);
-            if held == header.conversation {
-                return Ok(Forwarded::Held);
-            }
-            match cloud.commit_header(&kept, held, now).await {
-                Ok(_) => return Ok(Forwarded::Held),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(CommitError::Conflict)
     }
 
     /// The backend was found not to be ready. The breaker first: what waits is found when it closes.
@@ -300,12 +239,11 @@ impl Forwarding<'_> {
         &self,
         header: &ConversationRecord,
         results: Vec<ObjectResult>,
-        reason: &'static str,
+        lost: Lost,
     ) -> Result<Forwarded, CommitError> {
-        let (cloud, now) = (self.cloud, self.cloud.now());
+        let (cloud, now, reason) = (self.cloud, self.cloud.now(), lost.reason);
         warn!(backend = %self.name, request_id = %self.call.request_id, reason, "nobody knows what became of a call");
-        let end = self.ends().unknown(results, reason);
-        let ended = self.end(header, end).await?;
+        let ended = self.repeat_or_end(header, results, lost).await?;
         let counted = cloud.change_breaker(self.name, |breaker| breaker.failed(reason, now));
         if let Err(error) = counted.await {
             warn!(backend = %self.name, error = error.in_full(), "a failure was not counted");
@@ -313,35 +251,30 @@ impl Forwarding<'_> {
         Ok(ended)
     }
 
-    async fn end(
+    /// Sent once more where that is safe; otherwise its fate is its outcome.
+    async fn repeat_or_end(
         &self,
         header: &ConversationRecord,
-        ending: Ending,
+        results: Vec<ObjectResult>,
+        lost: Lost,
     ) -> Result<Forwarded, CommitError> {
-        let cloud = self.cloud;
-        let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
-            let end = End {
-                call: self.call,
-                outcome: ending.outcome.clone(),
-                results: ending.results.clone(),
-                chunk: Chunk::of_results(Vec::new()),
-                mails_before: 0,
-            };
-            match cloud.commit_end(&header, end, cloud.now()).await {
-                Ok((next, owed)) => return Ok(Forwarded::Committed(Box::new(next), owed)),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(CommitError::Conflict)
+        let Phase::Running(progress) = header.conversation.phase else {
+            return Err(CommitError::Conflict);
+        };
+        let conversation = &header.conversation;
+        let Some(pause) = repeated_after(self.call, conversation, progress, lost.fate) else {
+            let end = self.ends().unknown(results, lost.reason);
+            return self.end(header, end).await;
+        };
+        self.repeat(header, pause).await
     }
 }
 
-fn begun_in(phase: &Phase) -> Option<Begun> {
-    match phase {
-        Phase::Running(progress) => progress.begun,
-        Phase::Gathering | Phase::Closing { .. } | Phase::Ended(_) => None,
+/// Whether the next piece was sent before, and may have been carried out then.
+const fn is_repeated(header: &ConversationRecord) -> bool {
+    match &header.conversation.phase {
+        Phase::Running(progress) => progress.repeats > 0,
+        Phase::Gathering | Phase::Closing { .. } | Phase::Ended(_) => false,
     }
 }
 

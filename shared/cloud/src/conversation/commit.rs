@@ -5,7 +5,7 @@
 
 use calls::conversation::LOOK_AGAIN;
 use calls::{
-    Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
+    Action, Call, Conversation, ConversationKey, Digest, Ended, Outcome, QueuePriority, Reply,
     ReplyContext, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +26,7 @@ use crate::records::item::Item;
 use crate::records::mail_record::MailsRecord;
 use crate::records::outcome_record::{self, OutcomeRecord, Results};
 use crate::records::reply_record::ReplyRecord;
+use crate::records::unknown_record::UnknownRecord;
 
 /// How often a step is decided again because others were first. Parts of one conversation that
 /// arrive all at once meet here; each time one of them gets through.
@@ -300,8 +301,14 @@ impl Cloud {
         }
         end.chunk.write(&mut transaction, &self.objects);
         let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
+        let is_unknown = end.outcome.how == Ended::Unknown;
+        if is_unknown {
+            let unknown = UnknownRecord::of(&seen.key, end.call, &end.outcome, expires);
+            transaction.put_new(&self.calls, unknown.to_item());
+        }
         let mut next = seen.next(conversation);
-        if end.results.is_some() {
+        // One of unknown fate may be sent again, by a person.
+        if end.results.is_some() && !is_unknown {
             next.only = next.only.carried_out();
         }
         let record = self
