@@ -224,7 +224,7 @@ async fn operate(
                 .map(Ok)
         }
         Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),
-        Operation::GetSystemStatus => system::status(cloud).await.map(Ok),
+        Operation::GetSystemStatus => system::status(cloud, caller).await.map(Ok),
         Operation::VersionInfo { include_history } => {
             Ok(Ok(system::version(cloud, include_history)))
         }

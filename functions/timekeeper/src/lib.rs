@@ -66,6 +66,7 @@ pub async fn look_ahead(
 ) -> Result<Minute, Error> {
     let switch = cloud.accounts.maintenance_switch().await?;
     let now = cloud.now();
+    let switch = switch.map(|it| it.holds_at(now));
     let round = Round {
         cloud,
         by: now + prefetched,

@@ -185,7 +185,11 @@ fn shown(account: &Account) -> Record {
         .and("backend", backend)
         .and(
             "safe_to_repeat",
-            account.safe_to_repeat.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            account
+                .safe_to_repeat
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
         )
 }
 

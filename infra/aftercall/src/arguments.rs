@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
 use crate::unknown_arguments::UnknownVerb;
 
@@ -21,9 +22,11 @@ Examples:
   aftercall --stack aftercall calls list 7001 --day 2026-11-28 --state failed
   aftercall --stack aftercall --output json calls show 7001 order-1
   aftercall --stack aftercall unknown list
-  aftercall --stack aftercall unknown resend 7001 REQUESTID --why "not there"
+  aftercall --stack aftercall unknown resend 7001 REQUESTID --why \"not there\"
   aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
+  aftercall --stack aftercall maintenance --from 2026-12-05T04:00:00Z --to 2026-12-05T08:00:00Z \\
+    --backend marketing-cloud --reason \"release 262\"
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
   aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
 
@@ -79,11 +82,8 @@ pub(crate) enum Noun {
     /// Triggered mails, by what became of them
     #[command(subcommand)]
     Mails(MailVerb),
-    /// Hold calls back, let them go on, or say how it stands
-    Maintenance {
-        #[arg(value_enum)]
-        switch: MaintenanceCommand,
-    },
+    /// Hold calls back, let them go on, say how it stands, or plan it for a time
+    Maintenance(MaintenanceArguments),
     /// What a packed attribute of a record says: call, body, results, reply
     Unpack {
         /// The attribute, as the console or the command line of AWS show it
@@ -358,13 +358,6 @@ pub(crate) enum OnOff {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MaintenanceCommand {
-    On,
-    Off,
-    Show,
-}
-
 impl From<Priority> for QueuePriority {
     fn from(priority: Priority) -> Self {
         match priority {
@@ -395,7 +388,7 @@ impl Noun {
             | Self::Calls(_)
             | Self::Mails(_)
             | Self::Unknown(_)
-            | Self::Maintenance { .. }
+            | Self::Maintenance(_)
             | Self::Unpack { .. } => None,
         }
     }

@@ -43,7 +43,10 @@ pub(crate) async fn carry_out(cloud: &Cloud, verb: &UnknownVerb) -> Result<Outpu
 }
 
 fn named(act: &ActArguments) -> (AccountId, RequestId) {
-    (AccountId(act.account.clone()), RequestId(act.request.clone()))
+    (
+        AccountId(act.account.clone()),
+        RequestId(act.request.clone()),
+    )
 }
 
 fn of<'a>(act: &'a ActArguments, account: &'a AccountId, request_id: &'a RequestId) -> Act<'a> {
@@ -104,7 +107,10 @@ fn shown(record: &UnknownRecord) -> Record {
         .and("sequence", about.sequence.get())
         .and("method", about.method.as_str())
         .and("type", about.object_type.as_str())
-        .and("backend", maybe(about.backend.as_ref().map(calls::BackendName::as_str)))
+        .and(
+            "backend",
+            maybe(about.backend.as_ref().map(calls::BackendName::as_str)),
+        )
         .and("ended", about.ended_at.to_string())
         .and("message", about.message.as_str())
         .and("settled", of_said(|said| verdict(&said.verdict).into()))

@@ -176,9 +176,10 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
             .stack
             .cloud
             .accounts
-            .maintenance()
+            .maintenance_switch()
             .await
             .expect("the switch")
+            .is_some_and(|it| it.on)
     );
     assert_eq!(server.says("maintenance show").await["maintenance"], true);
     server.says("maintenance off").await;
@@ -187,9 +188,10 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
             .stack
             .cloud
             .accounts
-            .maintenance()
+            .maintenance_switch()
             .await
             .expect("the switch")
+            .is_some_and(|it| it.on)
     );
 }
 

@@ -19,7 +19,10 @@ pub enum SafeToRepeat {
     Method(Method),
     /// Whatever is done with objects of this type.
     Type(String),
-    MethodOfType { method: Method, object_type: String },
+    MethodOfType {
+        method: Method,
+        object_type: String,
+    },
 }
 
 impl SafeToRepeat {
@@ -103,9 +106,20 @@ mod tests {
             let declared = SafeToRepeat::parse(text).expect("a declaration");
             assert_eq!(declared.to_string(), text);
             let kept = serde_json::to_string(&declared).expect("it is text");
-            assert_eq!(serde_json::from_str::<SafeToRepeat>(&kept).ok(), Some(declared));
+            assert_eq!(
+                serde_json::from_str::<SafeToRepeat>(&kept).ok(),
+                Some(declared)
+            );
         }
-        for wrong in ["", "a b", "Update/", "/X", "delete/X", "Update/Delete", "A/B/C"] {
+        for wrong in [
+            "",
+            "a b",
+            "Update/",
+            "/X",
+            "delete/X",
+            "Update/Delete",
+            "A/B/C",
+        ] {
             assert_eq!(SafeToRepeat::parse(wrong), None, "{wrong}");
         }
     }

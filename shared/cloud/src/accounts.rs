@@ -238,18 +238,6 @@ impl Accounts {
         Ok(Some(account))
     }
 
-    /// Whether calls are held back at present, for people; functions go by
-    /// [`crate::Cloud::in_maintenance`].
-    pub async fn maintenance(&self) -> Result<bool, Error> {
-        Ok(self.maintenance_switch().await? == Some(true))
-    }
-
-    /// The switch itself; `None`: nobody has ever touched it.
-    pub async fn maintenance_switch(&self) -> Result<Option<bool>, Error> {
-        let (table, key) = self.switch_record();
-        Ok(table.get(&key).await?.map(|item| is_on(&ItemReader(item))))
-    }
-
     /// Where the switch is, for whoever reads it together with other records.
     pub(crate) fn switch_record(&self) -> (&Table, Key) {
         (&self.table, Key::new("SWITCH", "MAINTENANCE"))
@@ -312,11 +300,6 @@ pub(crate) fn login_key(login: Login, name: &str) -> Key {
 
 fn token_key(token: &str) -> Key {
     Key::new(format!("TOKEN#{}", hashed(&["TOKEN", token])), "TOKEN")
-}
-
-/// Whether the switch, as it was read, is on.
-pub(crate) fn is_on(switch: &ItemReader) -> bool {
-    switch.maybe_text("on") == Some("true")
 }
 
 pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, Error> {

@@ -167,7 +167,7 @@ impl Cloud {
     /// Opens the connections that a first call will need, while a cold function still has a whole
     /// processor. What it finds does not matter.
     pub async fn warm_up(&self) {
-        let looked_up = self.accounts.maintenance().await;
+        let looked_up = self.accounts.maintenance_switch().await;
         if let Err(error) = looked_up {
             tracing::debug!(%error, "connection was not opened ahead of time");
         }

@@ -142,7 +142,7 @@ impl Cloud {
             .get_many_and(&wanted, accounts, &switch)
             .await?;
         know(overlay, keys, found)?;
-        Ok(self.accounts.saw_switch(look, switch, self.now()))
+        self.accounts.saw_switch(look, switch, self.now())
     }
 
     /// Commits the effects of a synchronous call's chunk.

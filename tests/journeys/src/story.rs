@@ -244,7 +244,9 @@ impl Story {
 
     /// From now on its account declares these safe to repeat, and is forwarded to that backend.
     pub async fn declares_safe(&mut self, backend: calls::BackendName, what: &[&str]) {
-        let declared = what.iter().filter_map(|text| calls::SafeToRepeat::parse(text));
+        let declared = what
+            .iter()
+            .filter_map(|text| calls::SafeToRepeat::parse(text));
         let account = Account {
             backend: Some(backend),
             safe_to_repeat: declared.collect(),
@@ -278,6 +280,15 @@ impl Story {
         self.stack.cloud.settings.results_days = days;
         let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
         self.stack.functions = Functions::Here(Box::new(Here { cloud, lifecycle }));
+    }
+
+    /// What a person's command acts through.
+    pub fn cloud(&self) -> &cloud::Cloud {
+        &self.stack.cloud
+    }
+
+    pub fn account_id(&self) -> String {
+        self.account.clone()
     }
 
     pub fn token(&self) -> &str {
@@ -430,7 +441,7 @@ impl Story {
         self.stack
             .cloud
             .accounts
-            .set_maintenance(on)
+            .set_maintenance(on, self.now())
             .await
             .expect("a switch");
     }

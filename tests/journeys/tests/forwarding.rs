@@ -2,6 +2,8 @@
 //! never sent again when nobody knows what became of them. Counted by the backend's own log.
 
 mod repeating;
+mod unknown;
+mod windows;
 
 use journeys::backend::{BACKEND_PASSWORD, BACKEND_USER, Backend, Does, settings};
 use journeys::story::ADDRESS;

@@ -328,7 +328,8 @@ impl Stage {
     }
 
     pub async fn maintenance(&self, on: bool) -> anyhow::Result<()> {
-        Ok(self.stack.cloud.accounts.set_maintenance(on).await?)
+        let cloud = &self.stack.cloud;
+        Ok(cloud.accounts.set_maintenance(on, cloud.now()).await?)
     }
 
     /// The next so many replies fail; those that were to fail before do not count any more.

@@ -104,7 +104,7 @@ fn judge_fault(fault: BackendFault) -> Judgement {
         ("Security", _) | (_, Some(11 | 12)) => {
             Judgement::not_ready("it does not let the server in (Login Failed)")
         }
-        (_, Some(9)) => Judgement::not_ready("it is in maintenance (fault 9)"),
+        (_, Some(9)) => Judgement::not_ready(calls::backend::IN_MAINTENANCE),
         (_, Some(1 | 10 | 13)) => Judgement::not_ready("it is out of service (fault 1, 10, 13)"),
         (_, Some(17)) => Judgement::NotReady {
             reason: "it says that it is asked too often (fault 17)",

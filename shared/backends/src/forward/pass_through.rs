@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use calls::BackendName;
+use calls::backend::IN_MAINTENANCE;
+use calls::{BackendName, Readiness};
 use cloud::{Cloud, Error};
 use soap::{Element, Fault, PAYLOAD_BYTES_MAX, carried_bytes};
 use tracing::warn;
@@ -20,8 +21,10 @@ pub async fn pass_through(
     action: &str,
     request: Element,
 ) -> Result<Result<String, Fault>, Error> {
-    if cloud.breaker(name).await?.is_open() {
-        return Ok(Err(not_ready()));
+    match cloud.breaker(name).await?.readiness(cloud.now()) {
+        Readiness::Ready => {}
+        Readiness::InMaintenance => return Ok(Err(in_maintenance())),
+        Readiness::OutOfService => return Ok(Err(not_ready())),
     }
     let Some(backend) = cloud.accounts.backend(name, cloud.now()).await? else {
         return Ok(Err(not_ready()));
@@ -46,7 +49,10 @@ pub async fn pass_through(
         // next asynchronous call finds the same.
         Judgement::NotReady { reason, .. } => {
             warn!(backend = %name, reason, "a request could not be passed on");
-            Err(not_ready())
+            Err(match reason {
+                IN_MAINTENANCE => in_maintenance(),
+                _ => not_ready(),
+            })
         }
         Judgement::TokenExpired => Err(not_ready()),
         Judgement::Refused { message, code } => Err(match code {
@@ -64,6 +70,13 @@ pub async fn pass_through(
             ))
         }
     })
+}
+
+fn in_maintenance() -> Fault {
+    Fault::server(
+        9,
+        "In Maintenance. The backend does not carry out requests at present; asynchronous ones are queued",
+    )
 }
 
 fn not_ready() -> Fault {

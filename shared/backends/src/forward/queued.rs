@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use calls::{BackendName, Call, Phase, Progress};
+use calls::{BackendName, Call, Phase, Progress, Readiness};
 use cloud::accounts::backends::Backend;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
@@ -110,7 +110,7 @@ pub async fn carry_out(
     if cloud.in_maintenance().await? {
         return Ok(Forwarded::InMaintenance);
     }
-    if cloud.breaker(name).await?.is_open() {
+    if cloud.breaker(name).await?.readiness(now) != Readiness::Ready {
         return forwarding.hold(header).await;
     }
     let Some(backend) = cloud.accounts.backend(name, now).await? else {

@@ -10,7 +10,7 @@ use soap::{CallAnswer, ObjectResult};
 use super::judge::Fate;
 
 /// Most repetitions of a call, or of a piece of one: what the protocol's own documentation advises.
-pub const REPEATS_MAX: u32 = 3;
+const REPEATS_MAX: u32 = 3;
 
 /// Before the first repetition; before each further one twice as long.
 const PAUSE_FIRST: SignedDuration = SignedDuration::from_secs(2);
@@ -57,8 +57,10 @@ fn as_deleted(mut result: ObjectResult) -> ObjectResult {
     }
     result.ok = true;
     result.error_code = None;
-    result.status_message =
-        format!("Deleted by the first of two sendings: {}", result.status_message);
+    result.status_message = format!(
+        "Deleted by the first of two sendings: {}",
+        result.status_message
+    );
     if let Some(received) = &mut result.received {
         received.children.retain(|child| child.name != "ErrorCode");
         for child in &mut received.children {
@@ -75,7 +77,9 @@ fn as_deleted(mut result: ObjectResult) -> ObjectResult {
 fn is_not_there(result: &ObjectResult) -> bool {
     let text = result.status_message.to_lowercase();
     let says = ["not found", "does not exist", "notfound"];
-    result.error_code.is_some_and(|code| NOT_THERE.contains(&code))
+    result
+        .error_code
+        .is_some_and(|code| NOT_THERE.contains(&code))
         || says.iter().any(|it| text.contains(it))
 }
 

@@ -36,7 +36,12 @@ async fn after_three_repetitions_it_is_unknown() {
     let sent = caller.queues(one("a")).await;
     caller.passes(hours(1)).await;
     assert_eq!(backend.keys(), ["a", "a", "a", "a"]);
-    assert!(caller.outcome(&sent).await.starts_with("Error 298 Unknown."));
+    assert!(
+        caller
+            .outcome(&sent)
+            .await
+            .starts_with("Error 298 Unknown.")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +95,7 @@ async fn a_repeated_delete_that_finds_nothing_has_deleted() {
         .of("StatusCode ErrorCode")
         .by("RequestID", &sent);
     let lines = caller.retrieves(look).await.lines("StatusCode ErrorCode");
-    assert_eq!(lines, ["OK "], "{lines:?}");
+    assert_eq!(lines, ["OK"], "{lines:?}");
     backend.does_next(&[Does::NotThere]);
     let first = caller.queues(call().deleting(subscriber("b"))).await;
     caller.settles().await;
@@ -134,7 +139,10 @@ async fn play(fault: Option<(u64, InjectedFault)>) -> (Vec<String>, Vec<String>,
         faults.at(first + at, fault);
     }
     let mut ids = Vec::new();
-    for (number, call) in [call().deleting(subscriber("safe")), one("once")].into_iter().enumerate() {
+    for (number, call) in [call().deleting(subscriber("safe")), one("once")]
+        .into_iter()
+        .enumerate()
+    {
         let call = call.keyed(&format!("key-{number}"));
         let mut answer = caller.sends(call.clone()).await;
         if !answer.is_queued() {
