@@ -32,7 +32,7 @@ pub async fn carry_out(
     }
     let request_id = cloud.random.request_id();
     let account = &caller.account;
-    let synchronous::Done { results, mails } =
+    let synchronous::SynchronousOutcome { results, mails } =
         synchronous::carry_out(cloud, account, call, &client, &request_id).await?;
     if !mails.is_empty() {
         cloud

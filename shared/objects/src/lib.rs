@@ -56,5 +56,5 @@ pub use object_types::mail_event::{Bounce, BounceKind, MailEvent, is_event, sent
 pub use overlay::{Change, Overlay, Stored};
 pub use recipient::Recipient;
 pub use registry::{names, object_type};
-pub use retrieve::{RetrieveError, Source, retrieve_from};
-pub use unit::{Request, Sends, Unit, UnitResult};
+pub use retrieve::{ObjectSource, RetrieveError, retrieve_from};
+pub use unit::{MethodCall, Sends, Unit, UnitResult};

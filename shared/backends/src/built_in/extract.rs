@@ -14,7 +14,7 @@ use cloud::read::conversation_list::{
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::{EXTRACT_REFUSED, ExtractOrder, Overlay, Request, UnitResult};
+use objects::{EXTRACT_REFUSED, ExtractOrder, MethodCall, Overlay, UnitResult};
 use serde::{Deserialize, Serialize};
 use soap::{Detail, ObjectResult};
 
@@ -28,7 +28,7 @@ const LISTED_AT_ONCE: usize = 100;
 pub(super) struct ExtractRun<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) call: &'a Call,
-    pub(super) request: &'a Request<'a>,
+    pub(super) request: &'a MethodCall<'a>,
     pub(super) deadline: Timestamp,
 }
 
@@ -54,7 +54,7 @@ struct Upload {
 }
 
 /// What a step came to.
-enum Step {
+enum ExtractStep {
     /// To be committed, and gone on from.
     More(ExtractState),
     Written(u64),
@@ -83,10 +83,10 @@ impl ExtractRun<'_> {
         let mut state = self.state(&header, progress).await?;
         loop {
             state = match self.step(&order, &key, state, chunks).await? {
-                Step::Written(rows) => {
+                ExtractStep::Written(rows) => {
                     return self.end(&header, Ok((rows, &key))).await;
                 }
-                Step::More(state) => state,
+                ExtractStep::More(state) => state,
             };
             let text = serde_json::to_string(&state).unwrap_or_default();
             let chunk = Chunk::of_results(vec![UnitResult::Progress(text)]);
@@ -137,7 +137,7 @@ impl ExtractRun<'_> {
         key: &str,
         state: ExtractState,
         number: u32,
-    ) -> Result<Step, Error> {
+    ) -> Result<ExtractStep, Error> {
         let stepped = match state.is_uploaded {
             true => self.complete(key, &state).await,
             false => self.write(order, key, state, number).await,
@@ -145,13 +145,13 @@ impl ExtractRun<'_> {
         match stepped {
             Ok(step) => Ok(step),
             // Given up by the bucket's lifecycle: nothing of it is left to go on from.
-            Err(UploadError::Gone) => Ok(Step::More(ExtractState::default())),
+            Err(UploadError::Gone) => Ok(ExtractStep::More(ExtractState::default())),
             Err(UploadError::Cloud(error)) => Err(error),
         }
     }
 
     /// Makes the file of its parts. Done before, its upload is not there any more, and the file is.
-    async fn complete(&self, key: &str, state: &ExtractState) -> Result<Step, UploadError> {
+    async fn complete(&self, key: &str, state: &ExtractState) -> Result<ExtractStep, UploadError> {
         let files = &self.cloud.files;
         let Some(upload) = &state.upload else {
             return Err(UploadError::Gone);
@@ -160,7 +160,7 @@ impl ExtractRun<'_> {
             Err(UploadError::Gone) if files.is_there(key).await? => {}
             completed => completed?,
         }
-        Ok(Step::Written(state.rows))
+        Ok(ExtractStep::Written(state.rows))
     }
 
     /// Writes rows until a part is full, the list at its end, or the time over.
@@ -170,7 +170,7 @@ impl ExtractRun<'_> {
         key: &str,
         mut state: ExtractState,
         number: u32,
-    ) -> Result<Step, UploadError> {
+    ) -> Result<ExtractStep, UploadError> {
         let files = &self.cloud.files;
         let is_begin = state.upload.is_none() && state.rest.is_none();
         let begun = match &state.rest {
@@ -200,14 +200,14 @@ impl ExtractRun<'_> {
         let bytes = rows.into_bytes();
         if state.upload.is_none() {
             files.put(key, bytes).await?;
-            return Ok(Step::Written(state.rows));
+            return Ok(ExtractStep::Written(state.rows));
         }
         if !bytes.is_empty() {
             self.upload(key, bytes, &mut state).await?;
         }
         state.rest = None;
         state.is_uploaded = true;
-        Ok(Step::More(state))
+        Ok(ExtractStep::More(state))
     }
 
     /// Takes the calls of a conversation from where the state is on. `false`: it is time to put aside
@@ -246,7 +246,7 @@ impl ExtractRun<'_> {
         rows: Rows<'_>,
         mut state: ExtractState,
         number: u32,
-    ) -> Result<Step, UploadError> {
+    ) -> Result<ExtractStep, UploadError> {
         let bytes = rows.into_bytes();
         state.rest = None;
         if bytes.len() >= PART_BYTES_MIN {
@@ -257,7 +257,7 @@ impl ExtractRun<'_> {
             self.cloud.files.put(&name, bytes).await?;
             state.rest = Some(name);
         }
-        Ok(Step::More(state))
+        Ok(ExtractStep::More(state))
     }
 
     async fn upload(

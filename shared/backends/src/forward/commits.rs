@@ -14,12 +14,12 @@ use objects::UnitResult;
 use soap::ObjectResult;
 
 use super::ending::Ending;
-use super::queued::{Forwarded, Forwarding};
+use super::queued::{Forwarded, ForwardedCall};
 
 /// How often a commit is tried again because others changed when the conversation is looked at.
 const CONFLICTS_MAX: u32 = 10;
 
-impl Forwarding<'_> {
+impl ForwardedCall<'_> {
     /// Commits that the next piece is begun, before it is sent.
     pub(super) async fn begin(
         &self,

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use calls::{BackendName, Call, Phase, Progress, Readiness};
-use cloud::accounts::backends::Backend;
+use cloud::accounts::backends::ConfiguredBackend;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, ReplyAction};
@@ -39,7 +39,7 @@ pub enum Forwarded {
 }
 
 /// What became of a piece.
-enum Sent {
+enum PieceResult {
     Answered(CallAnswer),
     NotReady {
         reason: &'static str,
@@ -61,7 +61,7 @@ struct Lost {
 }
 
 /// A call on its way to its backend.
-pub(super) struct Forwarding<'a> {
+pub(super) struct ForwardedCall<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) call: &'a Call,
     pub(super) name: &'a BackendName,
@@ -82,7 +82,7 @@ pub async fn carry_out(
     if let Some(begun) = progress.begun.filter(|begun| begun.until > now) {
         return Ok(Forwarded::NotBefore(begun.until));
     }
-    let forwarding = Forwarding {
+    let forwarding = ForwardedCall {
         cloud,
         call,
         name,
@@ -124,11 +124,11 @@ pub async fn carry_out(
         .await
 }
 
-impl Forwarding<'_> {
+impl ForwardedCall<'_> {
     async fn send_pieces(
         &self,
         mut header: ConversationRecord,
-        backend: &Backend,
+        backend: &ConfiguredBackend,
         progress: Progress,
         mut results: Vec<ObjectResult>,
         deadline: Timestamp,
@@ -152,15 +152,15 @@ impl Forwarding<'_> {
             let until = now + answered_within + ANSWER_COMMITTED;
             header = self.begin(&header, until).await?;
             let answer = match self.send(backend, first, count).await {
-                Sent::Answered(answer) if is_repeated(&header) => {
+                PieceResult::Answered(answer) if is_repeated(&header) => {
                     read_as_repeated(self.call.method, answer)
                 }
-                Sent::Answered(answer) => answer,
-                Sent::Lost(lost) => return self.lost(&header, results, lost).await,
-                Sent::NotReady { reason, pause } => {
+                PieceResult::Answered(answer) => answer,
+                PieceResult::Lost(lost) => return self.lost(&header, results, lost).await,
+                PieceResult::NotReady { reason, pause } => {
                     return self.not_ready(&header, reason, pause).await;
                 }
-                Sent::Refused { message, code } => {
+                PieceResult::Refused { message, code } => {
                     let end = self.ends().refused(results, &message, code);
                     return self.end(&header, end).await;
                 }
@@ -184,27 +184,27 @@ impl Forwarding<'_> {
     }
 
     /// Sends a piece, and reads what came back as the answer to it.
-    async fn send(&self, backend: &Backend, first: usize, count: usize) -> Sent {
+    async fn send(&self, backend: &ConfiguredBackend, first: usize, count: usize) -> PieceResult {
         let method = self.call.method;
         let payload = soap::canonical(&soap::piece_of(&self.body, method, first, count));
         let timeout = Duration::from_secs(backend.settings.timeout_s.into());
         match exchange(self.cloud, backend, method.name(), &payload, timeout).await {
             Judgement::Answered(payload) => {
                 match soap::read_results(method, &payload, first, count) {
-                    Some(answer) => Sent::Answered(answer),
-                    None => Sent::Lost(Lost {
+                    Some(answer) => PieceResult::Answered(answer),
+                    None => PieceResult::Lost(Lost {
                         reason: "it answers something else than the call",
                         fate: Fate::MayStillHappen,
                     }),
                 }
             }
-            Judgement::Unknown { reason, fate } => Sent::Lost(Lost { reason, fate }),
-            Judgement::NotReady { reason, pause } => Sent::NotReady { reason, pause },
-            Judgement::TokenExpired => Sent::NotReady {
+            Judgement::Unknown { reason, fate } => PieceResult::Lost(Lost { reason, fate }),
+            Judgement::NotReady { reason, pause } => PieceResult::NotReady { reason, pause },
+            Judgement::TokenExpired => PieceResult::NotReady {
                 reason: "its token has expired",
                 pause: SignedDuration::ZERO,
             },
-            Judgement::Refused { message, code } => Sent::Refused { message, code },
+            Judgement::Refused { message, code } => PieceResult::Refused { message, code },
         }
     }
 
