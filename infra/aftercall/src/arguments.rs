@@ -199,6 +199,9 @@ pub(crate) enum BackendVerb {
         /// Calls a second, over all functions
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         per_second: Option<u32>,
+        /// Queued calls in flight at a time, over all functions
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        concurrency: Option<u32>,
         /// Objects in one call to it: larger calls are sent in pieces
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         objects: u32,

@@ -3,7 +3,7 @@
 //! Read in this order: [`judge`] (what an answer means: the table of `docs/forwarding.md`),
 //! `exchange` (one request and its answer, logged in to the backend), [`queued`] (a call that was kept), `commits`
 //! (what is committed of it),
-//! [`ending`] (how it ends), `repeating` (whether it is sent once more),
+//! [`ending`] (how it ends), `repeating` (what is said of one that was sent once more),
 //! [`pass_through`] (a request whose caller waits), [`probe`] (whether a backend is ready again),
 //! [`unknown`] (what people do about calls that nobody knows of).
 //!

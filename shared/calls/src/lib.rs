@@ -50,5 +50,5 @@ pub use rate_limit::{
 pub use received_set::ReceivedSet;
 pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
 pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject};
-pub use safe_to_repeat::{SafeToRepeat, is_safe_to_repeat};
+pub use safe_to_repeat::{CallFate, SafeToRepeat, is_safe_to_repeat, repeated_after};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

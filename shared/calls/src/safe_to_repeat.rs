@@ -1,15 +1,35 @@
-//! Which forwarded calls may be sent once more when nobody knows what became of them: what their
-//! account has declared. Nothing is, unless somebody says so.
+//! Which forwarded calls may be sent once more when nobody knows what became of them, and when: what
+//! their account has declared. Nothing is, unless somebody says so.
+//!
+//! Where the first copy may still be carried out, a later call could land before it: then only calls
+//! outside any order are repeated.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::call::Method;
+use crate::call::{Call, Method};
+use crate::conversation::{Conversation, Progress};
 
 /// Most declarations of an account: more than the protocol has types, and a record that stays small.
 pub const DECLARED_MAX: usize = 100;
 
 /// Longest name of an object type that is declared.
 const TYPE_CHARS_MAX: usize = 80;
+
+/// Most repetitions of a call, or of a piece of one: what the protocol's own documentation advises.
+pub const REPEATS_MAX: u32 = 3;
+
+/// Before the first repetition; before each further one twice as long.
+const PAUSE_FIRST: SignedDuration = SignedDuration::from_secs(2);
+
+/// Whether what nobody knows of may still be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallFate {
+    /// Whoever has it may still be at it.
+    MayStillHappen,
+    /// The backend itself has said that it is done with it.
+    Over,
+}
 
 /// One declaration: `Delete`, `DataExtensionObject` or `Update/Subscriber`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -67,6 +87,22 @@ pub fn is_safe_to_repeat<'a>(
     let mut types = object_types.into_iter().peekable();
     let is_safe = |object_type| declared.iter().any(|it| it.holds_for(method, object_type));
     types.peek().is_some() && types.all(is_safe)
+}
+
+/// How long to wait before a call of unknown fate is sent again; `None`: it is not.
+pub fn repeated_after(
+    call: &Call,
+    conversation: &Conversation,
+    progress: Progress,
+    fate: CallFate,
+) -> Option<SignedDuration> {
+    let has_order = call.conversation_id.is_some() || conversation.queue_place.is_some();
+    let is_in_order = match fate {
+        CallFate::Over => true,
+        CallFate::MayStillHappen => !has_order,
+    };
+    let may = call.safe_to_repeat && is_in_order && progress.repeats < REPEATS_MAX;
+    may.then(|| PAUSE_FIRST * (1 << progress.repeats.min(REPEATS_MAX)))
 }
 
 impl From<SafeToRepeat> for String {

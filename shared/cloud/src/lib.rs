@@ -7,12 +7,14 @@
 //! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
 //! mails), [`accounts`] (who may call, and how
-//! often) and [`maintenance`] (whether anything is carried out).
+//! often), [`breakers`], [`backend_slots`] and [`backend_tokens`] (what functions share of a backend) and [`maintenance`] (whether anything is carried out).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
 pub mod accounts;
 pub mod aws;
+pub mod backend_slots;
+pub mod backend_tokens;
 pub mod breakers;
 pub(crate) mod by_account;
 pub mod clock;
@@ -59,6 +61,7 @@ pub struct Cloud {
     pub receivers: outbound::receiver_health::ReceiverHealth,
     pub forwarding: outbound::forward::BackendClient,
     pub backend_tokens: outbound::forward::BackendTokens,
+    pub backend_slots: backend_slots::BackendSlots,
     pub known_breakers: KnownBreakers,
     pub shards: due::Shards,
 }
@@ -156,6 +159,7 @@ impl Cloud {
             receivers: outbound::receiver_health::ReceiverHealth::default(),
             forwarding: outbound::forward::BackendClient::through(callbacks),
             backend_tokens: outbound::forward::BackendTokens::default(),
+            backend_slots: backend_slots::BackendSlots::default(),
             known_breakers: KnownBreakers::default(),
             shards: due::Shards::default(),
             clock,

@@ -25,6 +25,8 @@ pub const UNHEARD: &str = "<Unheard>";
 pub enum Does {
     /// Carries it out, and says so.
     Well,
+    /// The same, after a while.
+    WellAfter(Duration),
     /// Refuses every object, and says so.
     Badly,
     /// Says of every object that it is not there.
@@ -64,6 +66,8 @@ pub struct Received {
     pub body: String,
     /// SubscriberKeys of its objects.
     pub keys: Vec<String>,
+    /// When it arrived.
+    pub at: tokio::time::Instant,
 }
 
 impl Backend {
@@ -101,12 +105,18 @@ impl Backend {
         self.0.lock().expect("nobody panicked")
     }
 
+    /// What it answers; `None`: the request is for somebody else.
+    pub fn answers(&self, request: &CapturedCallback) -> Option<CallbackAnswer> {
+        (request.url == BACKEND).then(|| self.answer(request))
+    }
+
     fn answer(&self, request: &CapturedCallback) -> CallbackAnswer {
         let action = request.header("soapaction").unwrap_or_default();
         let received = Received {
             action: action.trim_matches('"').to_owned(),
             keys: texts(&request.body, "SubscriberKey"),
             body: request.body.clone(),
+            at: tokio::time::Instant::now(),
         };
         let mut state = self.state();
         let does = match state.next.is_empty() {
@@ -123,6 +133,9 @@ impl Backend {
             Does::Well if received.action == "Retrieve" => ok(ONE_ROW),
             Does::Well if received.action == "GetSystemStatus" => ok(READY),
             Does::Well => ok(&results(&received, None, received.keys.len())),
+            Does::WellAfter(time) => {
+                ok(&results(&received, None, received.keys.len())).late_by(time)
+            }
             Does::Badly => ok(&results(&received, Some(12_012), received.keys.len())),
             Does::NotThere => ok(&results(&received, Some(12_015), received.keys.len())),
             Does::AndAnswersHalf => ok(&results(&received, None, received.keys.len() / 2)),
@@ -210,9 +223,7 @@ impl Story {
     pub async fn forwards_as(&mut self, settings: &BackendSettings) -> Backend {
         let backend = Backend::default();
         let answering = backend.clone();
-        let answer = move |request: &CapturedCallback| {
-            (request.url == BACKEND).then(|| answering.answer(request))
-        };
+        let answer = move |request: &CapturedCallback| answering.answers(request);
         self.local().callbacks().answer_by(answer);
         let name = backend_name();
         let accounts = &self.stack.cloud.accounts;

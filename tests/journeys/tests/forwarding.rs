@@ -2,6 +2,7 @@
 //! never sent again when nobody knows what became of them. Counted by the backend's own log.
 
 mod repeating;
+mod shared_limits;
 mod unknown;
 mod windows;
 

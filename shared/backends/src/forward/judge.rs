@@ -4,6 +4,7 @@
 //! is sent later, or fails where sending it again would find the same. Is it certain that it was? Then
 //! the answer is its outcome. Everything else is unknown.
 
+use calls::CallFate;
 use cloud::outbound::forward::BackendResponse;
 use jiff::SignedDuration;
 use soap::{BackendAnswer, BackendFault, Element};
@@ -27,16 +28,10 @@ pub enum Judgement {
     /// Certainly not carried out, now or later.
     Refused { message: String, code: Option<u32> },
     /// Nobody knows.
-    Unknown { reason: &'static str, fate: Fate },
-}
-
-/// Whether what nobody knows of may still be carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Whoever has it may still be at it.
-    MayStillHappen,
-    /// The backend itself has said that it is done with it.
-    Over,
+    Unknown {
+        reason: &'static str,
+        fate: CallFate,
+    },
 }
 
 impl Judgement {
@@ -51,7 +46,7 @@ impl Judgement {
     pub(super) const fn unknown(reason: &'static str) -> Self {
         Self::Unknown {
             reason,
-            fate: Fate::MayStillHappen,
+            fate: CallFate::MayStillHappen,
         }
     }
 }
@@ -118,7 +113,7 @@ fn judge_fault(fault: BackendFault) -> Judgement {
         }
         (_, _) => Judgement::Unknown {
             reason: "a fault that does not say whether anything was done",
-            fate: Fate::Over,
+            fate: CallFate::Over,
         },
     }
 }

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use calls::{BackendName, Call, Phase, Progress, Readiness};
+use calls::{BackendName, Call, CallFate, Phase, Progress, Readiness, repeated_after};
 use cloud::accounts::backends::ConfiguredBackend;
+use cloud::backend_slots::BackendSlot;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error, ReplyAction};
@@ -17,12 +18,20 @@ use tracing::warn;
 
 use super::ending::{Ends, whole};
 use super::exchange::exchange;
-use super::judge::{Fate, Judgement};
-use super::repeating::{read_as_repeated, repeated_after};
+use super::judge::Judgement;
+use super::repeating::read_as_repeated;
 
 /// How much longer than its timeout a call that was begun is left alone: whoever sent it may still be
 /// committing what came of it.
 const ANSWER_COMMITTED: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often it is looked for room at a backend before the call is handed back, and how long apart:
+/// most requests end within that.
+const SLOT_LOOKS: u32 = 8;
+const SLOT_LOOKS_APART: Duration = Duration::from_millis(50);
+
+/// When it is looked again after that.
+const SLOT_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// How far a call was taken.
 pub enum Forwarded {
@@ -57,7 +66,13 @@ enum PieceResult {
 #[derive(Clone, Copy)]
 struct Lost {
     reason: &'static str,
-    fate: Fate,
+    fate: CallFate,
+}
+
+/// Room for one request at a backend.
+enum Slot {
+    Unbounded,
+    Taken { _held: BackendSlot },
 }
 
 /// A call on its way to its backend.
@@ -96,7 +111,7 @@ pub async fn carry_out(
     if progress.begun.is_some() {
         let lost = Lost {
             reason: "whoever sent it ended before the answer came",
-            fate: Fate::MayStillHappen,
+            fate: CallFate::MayStillHappen,
         };
         return forwarding.repeat_or_end(header, results, lost).await;
     }
@@ -119,9 +134,15 @@ pub async fn carry_out(
             .not_ready(header, reason, SignedDuration::ZERO)
             .await;
     };
-    forwarding
+    let sent = forwarding
         .send_pieces(header.clone(), &backend, progress, results, deadline)
-        .await
+        .await;
+    if backend.settings.concurrency.is_some()
+        && let Err(error) = cloud.give_back_slots(name).await
+    {
+        warn!(backend = %name, error = error.in_full(), "slots come back when their lease ends");
+    }
+    sent
 }
 
 impl ForwardedCall<'_> {
@@ -147,11 +168,16 @@ impl ForwardedCall<'_> {
             {
                 return Ok(Forwarded::NotBefore(at));
             }
+            let Some(slot) = self.slot(backend, now).await? else {
+                return Ok(Forwarded::NotBefore(cloud.now() + SLOT_AGAIN));
+            };
             let first = results.len();
             let count = size.min(self.objects.saturating_sub(first));
             let until = now + answered_within + ANSWER_COMMITTED;
             header = self.begin(&header, until).await?;
-            let answer = match self.send(backend, first, count).await {
+            let sent = self.send(backend, first, count).await;
+            drop(slot);
+            let answer = match sent {
                 PieceResult::Answered(answer) if is_repeated(&header) => {
                     read_as_repeated(self.call.method, answer)
                 }
@@ -183,6 +209,27 @@ impl ForwardedCall<'_> {
         }
     }
 
+    /// Room for one more request at the backend, if it has a bound. `None`: there is none at present.
+    async fn slot(
+        &self,
+        backend: &ConfiguredBackend,
+        now: Timestamp,
+    ) -> Result<Option<Slot>, CommitError> {
+        let Some(at_most) = backend.settings.concurrency else {
+            return Ok(Some(Slot::Unbounded));
+        };
+        let answered_within = SignedDuration::from_secs(backend.settings.timeout_s.into());
+        let ends = now + answered_within + ANSWER_COMMITTED;
+        for _ in 0..SLOT_LOOKS {
+            let taken = self.cloud.take_backend_slot(self.name, at_most, ends);
+            if let Some(slot) = taken.await? {
+                return Ok(Some(Slot::Taken { _held: slot }));
+            }
+            tokio::time::sleep(SLOT_LOOKS_APART).await;
+        }
+        Ok(None)
+    }
+
     /// Sends a piece, and reads what came back as the answer to it.
     async fn send(&self, backend: &ConfiguredBackend, first: usize, count: usize) -> PieceResult {
         let method = self.call.method;
@@ -194,7 +241,7 @@ impl ForwardedCall<'_> {
                     Some(answer) => PieceResult::Answered(answer),
                     None => PieceResult::Lost(Lost {
                         reason: "it answers something else than the call",
-                        fate: Fate::MayStillHappen,
+                        fate: CallFate::MayStillHappen,
                     }),
                 }
             }

@@ -1,38 +1,10 @@
-//! Whether a call of unknown fate is sent once more, and what is said of one that was. Pure.
-//!
-//! Only what its account has declared safe to repeat, and only so often. Where the first copy may still
-//! be carried out, a later call could land before it: then only calls outside any order are repeated.
+//! What is said of a call that was sent once more. Pure.
 
-use calls::{Call, Conversation, Method, OverallStatus, Progress};
-use jiff::SignedDuration;
+use calls::{Method, OverallStatus};
 use soap::{CallAnswer, ObjectResult};
-
-use super::judge::Fate;
-
-/// Most repetitions of a call, or of a piece of one: what the protocol's own documentation advises.
-const REPEATS_MAX: u32 = 3;
-
-/// Before the first repetition; before each further one twice as long.
-const PAUSE_FIRST: SignedDuration = SignedDuration::from_secs(2);
 
 /// Codes of objects that are not there to be deleted.
 const NOT_THERE: [u32; 5] = [12_015, 13_000, 13_004, 43_010, 310_002];
-
-/// How long to wait before a call of unknown fate is sent again; `None`: it is not.
-pub(super) fn repeated_after(
-    call: &Call,
-    conversation: &Conversation,
-    progress: Progress,
-    fate: Fate,
-) -> Option<SignedDuration> {
-    let has_order = call.conversation_id.is_some() || conversation.queue_place.is_some();
-    let is_in_order = match fate {
-        Fate::Over => true,
-        Fate::MayStillHappen => !has_order,
-    };
-    let may = call.safe_to_repeat && is_in_order && progress.repeats < REPEATS_MAX;
-    may.then(|| PAUSE_FIRST * (1 << progress.repeats.min(REPEATS_MAX)))
-}
 
 /// The answer to a repeated Delete: what is not there any more was deleted the first time.
 pub(super) fn read_as_repeated(method: Method, answer: CallAnswer) -> CallAnswer {

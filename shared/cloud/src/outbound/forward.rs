@@ -61,6 +61,8 @@ pub struct KnownToken {
     pub token: String,
     /// When it is to be renewed.
     pub until: Timestamp,
+    /// When it ends.
+    pub good_until: Timestamp,
 }
 
 /// The tokens of all backends: whoever fetches one holds the lock, so that others wait for it.
