@@ -1,6 +1,7 @@
 //! Calls that are forwarded: they reach their backend once, wait for it while it is not ready, and are
 //! never sent again when nobody knows what became of them. Counted by the backend's own log.
 
+mod bounds;
 mod repeating;
 mod shared_limits;
 mod unknown;

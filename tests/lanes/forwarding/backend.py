@@ -33,7 +33,7 @@ class Log:
 
     def arrived(self, key, mode):
         with self.lock:
-            line = {"key": key, "mode": mode, "at": time.monotonic(), "done": False}
+            line = {"key": key, "mode": mode, "at": time.monotonic(), "done": False, "answered": None}
             self.lines.append(line)
             return line
 
@@ -111,7 +111,8 @@ class Backend:
             return send(request, 200, "<html><body>Sorry</body></html>")
         if mode == "half an answer":
             return send(request, 200, results(action, keys[: len(keys) // 2], "OK"))
-        return send(request, 200, results(action, keys, "OK"))
+        if send(request, 200, results(action, keys, "OK")):
+            line["answered"] = time.monotonic()
 
     def do(self, line, keys):
         with self.log.lock:
@@ -149,8 +150,9 @@ def send(request, status, body, *headers):
         request.send_header("content-length", str(len(body)))
         request.end_headers()
         request.wfile.write(body)
+        return True
     except OSError:
-        pass  # Whoever asked is dead.
+        return False  # Whoever asked is dead.
 
 
 def cut(request):

@@ -4,6 +4,8 @@
 //! Others change when the conversation is looked at, and what came of a call must not be lost over that:
 //! each commit is tried again as long as the call stands where it stood.
 
+use std::time::Duration;
+
 use calls::{Begun, Phase, Progress};
 use cloud::CommitError;
 use cloud::conversation::commit::End;
@@ -12,12 +14,18 @@ use cloud::records::conversation_record::ConversationRecord;
 use jiff::{SignedDuration, Timestamp};
 use objects::UnitResult;
 use soap::ObjectResult;
+use tracing::warn;
 
 use super::ending::Ending;
 use super::queued::{Forwarded, ForwardedCall};
 
 /// How often a commit is tried again because others changed when the conversation is looked at.
 const CONFLICTS_MAX: u32 = 10;
+
+/// How often the same is done because the table is out of reach, and after which pause: a second and a
+/// half in all, which whoever finds the call begun leaves it.
+const FAILURES_MAX: u32 = 5;
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl ForwardedCall<'_> {
     /// Commits that the next piece is begun, before it is sent.
@@ -50,6 +58,25 @@ impl ForwardedCall<'_> {
         }
     }
 
+    /// The header that a commit is tried again over. A table that is out of reach for a moment must not
+    /// make unknown what is known; whether that commit was made all the same shows by a conflict.
+    async fn again(
+        &self,
+        header: ConversationRecord,
+        error: CommitError,
+        tried: u32,
+    ) -> Result<ConversationRecord, CommitError> {
+        match error {
+            CommitError::Conflict => self.standing(&header).await,
+            CommitError::Cloud(error) if tried < FAILURES_MAX => {
+                warn!(backend = %self.name, error = error.in_full(), "what came of a call is committed again");
+                tokio::time::sleep(AGAIN_AFTER * (tried + 1)).await;
+                Ok(header)
+            }
+            CommitError::Cloud(error) => Err(CommitError::Cloud(error)),
+        }
+    }
+
     pub(super) async fn commit_piece(
         &self,
         mut header: ConversationRecord,
@@ -58,7 +85,7 @@ impl ForwardedCall<'_> {
         committed: (u32, u32, u32),
     ) -> Result<ConversationRecord, CommitError> {
         let cloud = self.cloud;
-        for _ in 0..CONFLICTS_MAX {
+        for tried in 0..CONFLICTS_MAX {
             let units = results.iter().cloned();
             let units = units.map(|result| UnitResult::Whole(Box::new(result)));
             let chunk = Chunk::of_results(units.collect());
@@ -67,7 +94,7 @@ impl ForwardedCall<'_> {
                 .commit_chunk(&header, progress.next, chunk, committed, now)
                 .await
             {
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
+                Err(error) => header = self.again(header, error, tried).await?,
                 done => return done,
             }
         }
@@ -78,18 +105,23 @@ impl ForwardedCall<'_> {
     pub(super) async fn hold(&self, header: &ConversationRecord) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
+        for tried in 0..CONFLICTS_MAX {
             // Nobody knows for how long.
-            let kept = cloud.keep_calls(&header).await?;
+            let kept = match cloud.keep_calls(&header).await {
+                Ok(kept) => kept,
+                Err(error) => {
+                    header = self.again(header, error.into(), tried).await?;
+                    continue;
+                }
+            };
             let now = cloud.now();
             let held = kept.conversation.clone().hold(self.name, now);
-            if held == header.conversation {
+            if held == kept.conversation {
                 return Ok(Forwarded::Held);
             }
             match cloud.commit_header(&kept, held, now).await {
                 Ok(_) => return Ok(Forwarded::Held),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
-                Err(error) => return Err(error),
+                Err(error) => header = self.again(header, error, tried).await?,
             }
         }
         Err(CommitError::Conflict)
@@ -122,7 +154,7 @@ impl ForwardedCall<'_> {
     ) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
+        for tried in 0..CONFLICTS_MAX {
             let end = End {
                 call: self.call,
                 outcome: ending.outcome.clone(),
@@ -132,8 +164,7 @@ impl ForwardedCall<'_> {
             };
             match cloud.commit_end(&header, end, cloud.now()).await {
                 Ok((next, owed)) => return Ok(Forwarded::Committed(Box::new(next), owed)),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
-                Err(error) => return Err(error),
+                Err(error) => header = self.again(header, error, tried).await?,
             }
         }
         Err(CommitError::Conflict)

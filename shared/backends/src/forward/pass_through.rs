@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use calls::backend::IN_MAINTENANCE;
 use calls::{BackendName, Readiness};
+use cloud::outbound::forward::ANSWER_TOO_LARGE;
 use cloud::{Cloud, Error};
 use soap::{Element, Fault, PAYLOAD_BYTES_MAX, carried_bytes};
 use tracing::warn;
@@ -38,11 +39,7 @@ pub async fn pass_through(
             let answer = soap::canonical(&answer);
             match carried_bytes(&answer) <= PAYLOAD_BYTES_MAX {
                 true => Ok(answer),
-                false => Err(Fault::server(
-                    13,
-                    "The backend's answer is larger than can be passed on. It was carried out; ask \
-                     for less at a time: a smaller BatchSize, fewer properties or objects",
-                )),
+                false => Err(too_large()),
             }
         }
         // Not the breaker's business: whoever faces the internet writes no such record, and the
@@ -59,6 +56,10 @@ pub async fn pass_through(
             Some(code) => Fault::client(message.clone()).because(code, &message),
             None => Fault::client(message),
         }),
+        Judgement::Unknown {
+            reason: ANSWER_TOO_LARGE,
+            ..
+        } => Err(too_large()),
         Judgement::Unknown { reason, .. } => {
             warn!(backend = %name, reason, at = %now, "nobody knows what became of a request");
             Err(Fault::server(
@@ -70,6 +71,14 @@ pub async fn pass_through(
             ))
         }
     })
+}
+
+fn too_large() -> Fault {
+    Fault::server(
+        13,
+        "The backend's answer is larger than can be passed on. It was carried out; ask for less at a \
+         time: a smaller BatchSize, fewer properties or objects",
+    )
 }
 
 fn in_maintenance() -> Fault {

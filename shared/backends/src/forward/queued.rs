@@ -273,11 +273,14 @@ impl ForwardedCall<'_> {
     ) -> Result<Forwarded, CommitError> {
         let (cloud, now) = (self.cloud, self.cloud.now());
         warn!(backend = %self.name, request_id = %self.call.request_id, reason, "the backend is not ready");
-        cloud
-            .change_breaker(self.name, |breaker| {
-                breaker.out_of_service(reason, pause, now)
-            })
-            .await?;
+        let opened = cloud.change_breaker(self.name, |breaker| {
+            breaker.out_of_service(reason, pause, now)
+        });
+        // The call has certainly not been carried out, and this must be kept all the same: the next one
+        // finds the backend as it is, and once an hour it is looked for what waits.
+        if let Err(error) = opened.await {
+            warn!(backend = %self.name, error = error.in_full(), "a breaker was not opened");
+        }
         self.hold(header).await
     }
 

@@ -286,30 +286,21 @@ impl Cloud {
             expires,
         );
         if mails > 0 {
-            let mails = MailsRecord {
-                conversation: seen.key.clone(),
-                account: seen.conversation.account.clone(),
-                sequence,
-                version: 1,
-                count: mails,
-                done_through: 0,
-                looked_at: now,
-                due: Some(now + LOOK_AGAIN),
-            };
+            let mails = mails_record(seen, sequence, mails, now);
             transaction.put_new(&self.calls, mails.to_item(expires));
             actions.push(ReplyAction::mails(&seen.key, sequence));
         }
         end.chunk.write(&mut transaction, &self.objects);
         let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
-        let is_unknown = end.outcome.how == Ended::Unknown;
-        if is_unknown {
-            let unknown = UnknownRecord::of(&seen.key, end.call, &end.outcome, expires);
-            transaction.put_new(&self.calls, unknown.to_item());
-        }
         let mut next = seen.next(conversation);
-        // One of unknown fate may be sent again, by a person.
-        if end.results.is_some() && !is_unknown {
-            next.only = next.only.carried_out();
+        match end.outcome.how {
+            // It may be sent again, by a person.
+            Ended::Unknown => {
+                let unknown = UnknownRecord::of(&seen.key, end.call, &end.outcome, expires);
+                transaction.put_new(&self.calls, unknown.to_item());
+            }
+            _ if end.results.is_some() => next.only = next.only.carried_out(),
+            _ => {}
         }
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
@@ -364,6 +355,25 @@ impl Cloud {
             }
         };
         Ok(OutcomeRecord::of(key.clone(), call, outcome, results))
+    }
+}
+
+/// So many mails of a call that are to be sent.
+fn mails_record(
+    seen: &ConversationRecord,
+    sequence: SequenceCode,
+    count: u32,
+    now: Timestamp,
+) -> MailsRecord {
+    MailsRecord {
+        conversation: seen.key.clone(),
+        account: seen.conversation.account.clone(),
+        sequence,
+        version: 1,
+        count,
+        done_through: 0,
+        looked_at: now,
+        due: Some(now + LOOK_AGAIN),
     }
 }
 
