@@ -3,7 +3,6 @@
 //! Once committed a step has happened, so trouble after that is only logged: the pending action
 //! is in the record, and the timekeeper takes it within a minute or two.
 
-use calls::conversation::LOOK_AGAIN;
 use calls::{
     Action, Call, Conversation, ConversationKey, Digest, Ended, Outcome, QueuePriority, Reply,
     ReplyContext, ReplySubject, RequestId, SequenceCode, Step,
@@ -286,7 +285,8 @@ impl Cloud {
             expires,
         );
         if mails > 0 {
-            let mails = mails_record(seen, sequence, mails, now);
+            let of = (&seen.key, &seen.conversation.account);
+            let mails = MailsRecord::new(of, sequence, mails, now);
             transaction.put_new(&self.calls, mails.to_item(expires));
             actions.push(ReplyAction::mails(&seen.key, sequence));
         }
@@ -355,25 +355,6 @@ impl Cloud {
             }
         };
         Ok(OutcomeRecord::of(key.clone(), call, outcome, results))
-    }
-}
-
-/// So many mails of a call that are to be sent.
-fn mails_record(
-    seen: &ConversationRecord,
-    sequence: SequenceCode,
-    count: u32,
-    now: Timestamp,
-) -> MailsRecord {
-    MailsRecord {
-        conversation: seen.key.clone(),
-        account: seen.conversation.account.clone(),
-        sequence,
-        version: 1,
-        count,
-        done_through: 0,
-        looked_at: now,
-        due: Some(now + LOOK_AGAIN),
     }
 }
 
