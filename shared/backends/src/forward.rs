@@ -3,7 +3,7 @@
 //! Read in this order: [`judge`] (what an answer means: the table of `docs/forwarding.md`),
 //! `exchange` (one request and its answer, logged in to the backend), [`queued`] (a call that was kept), `commits`
 //! (what is committed of it),
-//! [`ending`] (how it ends), `repeating` (what is said of one that was sent once more),
+//! [`forward_end`] (how it ends), `repeating` (what is said of one that was sent once more),
 //! [`pass_through`] (a request whose caller waits), [`probe`] (whether a backend is ready again),
 //! [`unknown`] (what people do about calls that nobody knows of).
 //!
@@ -12,8 +12,8 @@
 //! itself, unless its account has declared that safe.
 
 mod commits;
-pub mod ending;
 mod exchange;
+pub mod forward_end;
 pub mod judge;
 pub mod pass_through;
 pub mod probe;

@@ -203,7 +203,7 @@ impl Breaker {
     }
 
     /// Whether it is time to ask the backend if it is ready.
-    pub fn is_to_be_asked(&self, now: Timestamp) -> bool {
+    pub fn is_probe_due(&self, now: Timestamp) -> bool {
         let is_time = matches!(self.state, BreakerState::Open { ask_from, .. } if ask_from <= now);
         is_time && !self.is_in_window(now)
     }
@@ -227,14 +227,18 @@ impl Breaker {
         }
     }
 
-    /// A minute's share has gone on; `left`: more than nothing was found.
+    /// A minute's share has gone on; `is_waiting`: more than nothing was found.
     #[must_use]
-    pub fn released(mut self, left: bool) -> Self {
+    pub fn released(mut self, is_waiting: bool) -> Self {
         if let BreakerState::Closed {
             release: Some(release),
         } = self.state
         {
-            let empty_looks = if left { 0 } else { release.empty_looks + 1 };
+            let empty_looks = if is_waiting {
+                0
+            } else {
+                release.empty_looks + 1
+            };
             let next = Release {
                 minutes: release.minutes + 1,
                 empty_looks,
@@ -266,7 +270,7 @@ mod tests {
     #[test]
     fn an_outage_opens_at_once_and_single_failures_do_not() {
         let open = Breaker::closed().out_of_service("refused", SignedDuration::ZERO, at(100));
-        assert!(is_open(&open) && open.is_to_be_asked(at(100)));
+        assert!(is_open(&open) && open.is_probe_due(at(100)));
         let mut breaker = Breaker::closed();
         for second in 1..5 {
             breaker = breaker.failed("timeout", at(1_000 + second));
@@ -278,12 +282,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_is_asked_for_is_kept_and_bounded() {
+    fn a_requested_pause_is_kept_and_bounded() {
         let pause = SignedDuration::from_secs(120);
         let open = Breaker::closed().out_of_service("429", pause, at(0));
-        assert!(!open.is_to_be_asked(at(119)) && open.is_to_be_asked(at(120)));
+        assert!(!open.is_probe_due(at(119)) && open.is_probe_due(at(120)));
         let long = Breaker::closed().out_of_service("429", SignedDuration::MAX, at(0));
-        assert!(long.is_to_be_asked(at(3_600)));
+        assert!(long.is_probe_due(at(3_600)));
     }
 
     #[test]
@@ -292,14 +296,14 @@ mod tests {
             .out_of_service("refused", SignedDuration::ZERO, at(0))
             .answered();
         let mut shares = Vec::new();
-        for left in [true, true, false, true, false, false] {
+        for is_waiting in [true, true, false, true, false, false] {
             shares.push(
                 breaker
                     .release(at(0))
                     .expect("some may wait")
                     .conversations(),
             );
-            breaker = breaker.released(left);
+            breaker = breaker.released(is_waiting);
         }
         assert_eq!(shares, [100, 200, 400, 800, 1_600, 3_200]);
         assert_eq!(breaker.release(at(0)), None);
@@ -321,11 +325,11 @@ mod tests {
         let stands = [9, 10, 19, 25].map(|second| breaker.readiness(at(second)));
         let (ready, held) = (Readiness::Ready, Readiness::InMaintenance);
         assert_eq!(stands, [ready, held, held, held]);
-        assert!(!breaker.is_to_be_asked(at(15)));
+        assert!(!breaker.is_probe_due(at(15)));
         assert_eq!(breaker.clone().windows_over(at(15)), breaker);
         let over = breaker.windows_over(at(25));
         assert_eq!(over.readiness(at(25)), held, "it is asked first");
-        assert!(over.is_to_be_asked(at(25)));
+        assert!(over.is_probe_due(at(25)));
         let closed = over.answered();
         assert_eq!(closed.readiness(at(25)), ready);
         assert!(closed.release(at(25)).is_some(), "what waited goes on");
@@ -337,10 +341,10 @@ mod tests {
             .planned(window(10, 20), at(0))
             .expect("it is planned")
             .out_of_service("refused", SignedDuration::ZERO, at(5));
-        assert!(down.is_to_be_asked(at(9)) && !down.is_to_be_asked(at(15)));
+        assert!(down.is_probe_due(at(9)) && !down.is_probe_due(at(15)));
         let over = down.windows_over(at(20));
         assert_eq!(over.readiness(at(20)), Readiness::OutOfService);
-        assert!(over.is_to_be_asked(at(20)));
+        assert!(over.is_probe_due(at(20)));
     }
 
     #[test]
@@ -349,6 +353,6 @@ mod tests {
             .planned(window(10, 20), at(0))
             .expect("it is planned");
         assert_eq!(breaker.clone().unplanned(at(5)), Breaker::closed());
-        assert!(breaker.unplanned(at(15)).is_to_be_asked(at(15)));
+        assert!(breaker.unplanned(at(15)).is_probe_due(at(15)));
     }
 }

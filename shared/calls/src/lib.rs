@@ -49,6 +49,8 @@ pub use rate_limit::{
 };
 pub use received_set::ReceivedSet;
 pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
-pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject};
+pub use reply::{
+    Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject, SubjectKind,
+};
 pub use safe_to_repeat::{CallFate, SafeToRepeat, is_safe_to_repeat, repeated_after};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

@@ -18,15 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 use crate::aws::table::Key;
-use crate::error::{Committed, Error};
+use crate::error::{Committed, Error, SHARED_RECORD_CONFLICTS_MAX};
 use crate::records::item::{ItemReader, ItemWriter};
 
 /// How long a lease holds, unless it is renewed: longer than any request, and not much longer than
 /// whoever waits for the slots of a process that ended should have to.
 const LEASED: SignedDuration = SignedDuration::from_secs(90);
-
-/// How often a lease is decided again because other processes changed theirs.
-const CONFLICTS_MAX: u32 = 20;
 
 /// What this process has leased, by backend.
 #[derive(Clone, Default)]
@@ -141,7 +138,7 @@ impl Cloud {
         if own.id.is_empty() {
             own.id = self.random.guid();
         }
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
             let now = self.now();
             let item = self.calls.get(&key(name)).await?.map(ItemReader);
             let (version, mut leases): (u64, BTreeMap<String, Lease>) = match &item {
@@ -176,6 +173,6 @@ impl Cloud {
                 Committed::Conflict => {}
             }
         }
-        Err(Error::Conflict(CONFLICTS_MAX))
+        Err(Error::Conflict(SHARED_RECORD_CONFLICTS_MAX))
     }
 }

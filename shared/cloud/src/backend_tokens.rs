@@ -13,23 +13,20 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Cloud;
 use crate::accounts::backends::owner;
 use crate::aws::table::Key;
-use crate::error::{Committed, Error};
-use crate::outbound::forward::KnownToken;
+use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
+use crate::outbound::forward::CachedToken;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How long whoever renews a token has for it. It may have ended: then another one does it.
 const RENEWED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 
-/// How often a look is taken again because another process was first.
-const CONFLICTS_MAX: u32 = 10;
-
 /// What is to be done about a token.
 pub enum SharedToken {
-    Good(KnownToken),
+    Good(CachedToken),
     /// Whoever asked is to fetch one, and keep it over this version. The old one may still be good.
     Renew {
         over: TokenVersion,
-        old: Option<KnownToken>,
+        old: Option<CachedToken>,
     },
     /// Another process is fetching one.
     Wait,
@@ -43,7 +40,7 @@ pub struct TokenVersion(u64);
 #[derive(Default)]
 struct TokenRecord {
     version: u64,
-    known: Option<KnownToken>,
+    known: Option<CachedToken>,
     renewing_until: Option<Timestamp>,
     item: Option<Item>,
 }
@@ -59,11 +56,11 @@ impl Cloud {
         name: &BackendName,
         expired: Option<&str>,
     ) -> Result<SharedToken, Error> {
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let now = self.now();
             let record = self.read_token(name).await?;
             let is_good =
-                |known: &KnownToken| known.good_until > now && Some(&*known.token) != expired;
+                |known: &CachedToken| known.good_until > now && Some(&*known.token) != expired;
             let known = record.known.filter(is_good);
             let is_being_renewed = record.renewing_until.is_some_and(|until| until > now);
             match known {
@@ -99,7 +96,7 @@ impl Cloud {
         &self,
         name: &BackendName,
         over: TokenVersion,
-        known: &KnownToken,
+        known: &CachedToken,
     ) -> Result<(), Error> {
         let encrypt = &self.accounts.encrypt_password;
         let Some(encrypted) = encrypt.close(owner(name), &known.token).await? else {
@@ -129,7 +126,7 @@ impl Cloud {
         };
         let known = match token {
             None => None,
-            Some(token) => Some(KnownToken {
+            Some(token) => Some(CachedToken {
                 token: token.text().to_owned(),
                 until: item.time("renew_at")?,
                 good_until: item.time("good_until")?,

@@ -34,8 +34,9 @@ pub mod tracking;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-pub use breakers::KnownBreakers;
+pub use breakers::CachedBreakers;
 pub use clock::Clock;
+pub use conversation::commit::CommittedStep;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Committed, Error};
 pub use outbound::own_hosts::OwnHosts;
@@ -62,7 +63,7 @@ pub struct Cloud {
     pub forwarding: outbound::forward::BackendClient,
     pub backend_tokens: outbound::forward::BackendTokens,
     pub backend_slots: backend_slots::BackendSlots,
-    pub known_breakers: KnownBreakers,
+    pub known_breakers: CachedBreakers,
     pub shards: due::Shards,
 }
 
@@ -160,7 +161,7 @@ impl Cloud {
             forwarding: outbound::forward::BackendClient::through(callbacks),
             backend_tokens: outbound::forward::BackendTokens::default(),
             backend_slots: backend_slots::BackendSlots::default(),
-            known_breakers: KnownBreakers::default(),
+            known_breakers: CachedBreakers::default(),
             shards: due::Shards::default(),
             clock,
             random,

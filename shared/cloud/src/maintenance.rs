@@ -15,11 +15,8 @@ use crate::accounts::Accounts;
 use crate::accounts::switch::Look;
 pub use crate::accounts::switch::REMEMBERED;
 use crate::aws::table::Key;
-use crate::error::{Committed, Error};
+use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
 use crate::records::item::{Item, ItemReader, ItemWriter};
-
-/// How often a change is decided again because another operator was first.
-const CONFLICTS_MAX: u32 = 10;
 
 /// Held by whoever carries something out, from before the look at the switch until it is committed.
 #[derive(Debug)]
@@ -131,7 +128,7 @@ impl Accounts {
     ) -> Result<Result<(), BadWindow>, Error> {
         let (table, key) = self.switch_record();
         let _nobody = self.switch.carrying_out.write().await;
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let before = self.maintenance_switch().await?;
             let mut after = before.clone().unwrap_or_default();
             if let Err(bad) = change(&mut after) {
@@ -151,7 +148,7 @@ impl Accounts {
                 Committed::Conflict => {}
             }
         }
-        Err(Error::Conflict(CONFLICTS_MAX))
+        Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 }
 

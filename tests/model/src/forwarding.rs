@@ -75,10 +75,10 @@ fn send(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, c
     let back = if world.outage == Switch::On {
         Back::NotReady
     } else {
-        let kept = &mut world.conversations[carrying.wake.conversation];
+        let stored = &mut world.conversations[carrying.wake.conversation];
         let sequence = call.place.sequence().get();
-        let before = kept.sent.contains(&sequence);
-        kept.sent.push(sequence);
+        let before = stored.sent.contains(&sequence);
+        stored.sent.push(sequence);
         match plan.sends[number_of(call)].does {
             Does::Well | Does::WellInTwo => Back::Well,
             Does::Badly => Back::Badly,

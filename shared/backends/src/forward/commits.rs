@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use calls::{Begun, Phase, Progress};
 use cloud::CommitError;
-use cloud::conversation::commit::End;
+use cloud::conversation::commit::{CallEnd, ChunkPosition};
+use cloud::error::FEW_CONFLICTS_MAX;
 use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
 use jiff::{SignedDuration, Timestamp};
@@ -16,11 +17,8 @@ use objects::UnitResult;
 use soap::ObjectResult;
 use tracing::warn;
 
-use super::ending::Ending;
+use super::forward_end::ForwardEnd;
 use super::queued::{Forwarded, ForwardedCall};
-
-/// How often a commit is tried again because others changed when the conversation is looked at.
-const CONFLICTS_MAX: u32 = 10;
 
 /// How often the same is done because the table is out of reach, and after which pause: a second and a
 /// half in all, which whoever finds the call begun leaves it.
@@ -51,7 +49,7 @@ impl ForwardedCall<'_> {
 
     /// The header as it is now, if it still stands where it stood: others change when it is looked at,
     /// and what came of a call must not be lost over that.
-    async fn standing(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
+    async fn reload(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
         match self.cloud.conversation_record(&seen.key).await? {
             Some(found) if found.conversation.phase == seen.conversation.phase => Ok(found),
             Some(_) | None => Err(CommitError::Conflict),
@@ -67,7 +65,7 @@ impl ForwardedCall<'_> {
         tried: u32,
     ) -> Result<ConversationRecord, CommitError> {
         match error {
-            CommitError::Conflict => self.standing(&header).await,
+            CommitError::Conflict => self.reload(&header).await,
             CommitError::Cloud(error) if tried < FAILURES_MAX => {
                 warn!(backend = %self.name, error = error.in_full(), "what came of a call is committed again");
                 tokio::time::sleep(AGAIN_AFTER * (tried + 1)).await;
@@ -82,16 +80,16 @@ impl ForwardedCall<'_> {
         mut header: ConversationRecord,
         progress: Progress,
         results: &[ObjectResult],
-        committed: (u32, u32, u32),
+        position: ChunkPosition,
     ) -> Result<ConversationRecord, CommitError> {
         let cloud = self.cloud;
-        for tried in 0..CONFLICTS_MAX {
+        for tried in 0..FEW_CONFLICTS_MAX {
             let units = results.iter().cloned();
             let units = units.map(|result| UnitResult::Whole(Box::new(result)));
             let chunk = Chunk::of_results(units.collect());
             let now = cloud.now();
             match cloud
-                .commit_chunk(&header, progress.next, chunk, committed, now)
+                .commit_chunk(&header, progress.next, chunk, position, now)
                 .await
             {
                 Err(error) => header = self.again(header, error, tried).await?,
@@ -105,21 +103,21 @@ impl ForwardedCall<'_> {
     pub(super) async fn hold(&self, header: &ConversationRecord) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for tried in 0..CONFLICTS_MAX {
+        for tried in 0..FEW_CONFLICTS_MAX {
             // Nobody knows for how long.
-            let kept = match cloud.keep_calls(&header).await {
-                Ok(kept) => kept,
+            let keeping = match cloud.keep_calls(&header).await {
+                Ok(keeping) => keeping,
                 Err(error) => {
                     header = self.again(header, error.into(), tried).await?;
                     continue;
                 }
             };
             let now = cloud.now();
-            let held = kept.conversation.clone().hold(self.name, now);
-            if held == kept.conversation {
+            let held = keeping.conversation.clone().hold(self.name, now);
+            if held == keeping.conversation {
                 return Ok(Forwarded::Held);
             }
-            match cloud.commit_header(&kept, held, now).await {
+            match cloud.commit_header(&keeping, held, now).await {
                 Ok(_) => return Ok(Forwarded::Held),
                 Err(error) => header = self.again(header, error, tried).await?,
             }
@@ -135,12 +133,12 @@ impl ForwardedCall<'_> {
     ) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let now = cloud.now();
             let again = header.conversation.clone().repeat();
             match cloud.commit_header(&header, again, now).await {
                 Ok(_) => return Ok(Forwarded::NotBefore(now + pause)),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
+                Err(CommitError::Conflict) => header = self.reload(&header).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -150,20 +148,20 @@ impl ForwardedCall<'_> {
     pub(super) async fn end(
         &self,
         header: &ConversationRecord,
-        ending: Ending,
+        ended: ForwardEnd,
     ) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for tried in 0..CONFLICTS_MAX {
-            let end = End {
+        for tried in 0..FEW_CONFLICTS_MAX {
+            let end = CallEnd {
                 call: self.call,
-                outcome: ending.outcome.clone(),
-                results: ending.results.clone(),
+                outcome: ended.outcome.clone(),
+                results: ended.results.clone(),
                 chunk: Chunk::of_results(Vec::new()),
                 mails_before: 0,
             };
             match cloud.commit_end(&header, end, cloud.now()).await {
-                Ok((next, owed)) => return Ok(Forwarded::Committed(Box::new(next), owed)),
+                Ok(step) => return Ok(Forwarded::Committed(Box::new(step))),
                 Err(error) => header = self.again(header, error, tried).await?,
             }
         }

@@ -9,15 +9,16 @@ use std::time::Duration;
 use calls::{BackendName, Call, CallFate, Phase, Progress, Readiness, repeated_after};
 use cloud::accounts::backends::ConfiguredBackend;
 use cloud::backend_slots::BackendSlot;
+use cloud::conversation::commit::ChunkPosition;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error, ReplyAction};
+use cloud::{Cloud, CommitError, CommittedStep, Error};
 use jiff::{SignedDuration, Timestamp};
 use soap::{CallAnswer, Element, ObjectResult};
 use tracing::warn;
 
-use super::ending::{Ends, whole};
 use super::exchange::exchange;
+use super::forward_end::{EndContext, whole};
 use super::judge::Judgement;
 use super::repeating::read_as_repeated;
 
@@ -43,8 +44,7 @@ pub enum Forwarded {
     NotBefore(Timestamp),
     /// The invocation has no time left for a backend's answer.
     OutOfTime(Box<ConversationRecord>),
-    /// What is committed is the header, and what is owed to callers.
-    Committed(Box<ConversationRecord>, Vec<ReplyAction>),
+    Committed(Box<CommittedStep>),
 }
 
 /// What became of a piece.
@@ -200,10 +200,13 @@ impl ForwardedCall<'_> {
                 let end = self.ends().incomplete(results);
                 return self.end(&header, end).await;
             }
-            let done_through = u32::try_from(first + count).unwrap_or(u32::MAX);
-            let piece = (chunks, done_through, 0);
+            let position = ChunkPosition {
+                number: chunks,
+                done_through: u32::try_from(first + count).unwrap_or(u32::MAX),
+                mails_before: 0,
+            };
             header = self
-                .commit_piece(header, progress, &answer.results, piece)
+                .commit_piece(header, progress, &answer.results, position)
                 .await?;
             chunks += 1;
         }
@@ -255,8 +258,8 @@ impl ForwardedCall<'_> {
         }
     }
 
-    fn ends(&self) -> Ends<'_> {
-        Ends {
+    fn ends(&self) -> EndContext<'_> {
+        EndContext {
             call: self.call,
             name: self.name,
             body: &self.body,

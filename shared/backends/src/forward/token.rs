@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloud::Cloud;
 use cloud::accounts::backends::{BackendLogin, ConfiguredBackend};
 use cloud::backend_tokens::SharedToken;
-use cloud::outbound::forward::{BackendResponse, ForwardPost, KnownToken};
+use cloud::outbound::forward::{BackendResponse, CachedToken, ForwardPost};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use tracing::warn;
@@ -56,7 +56,7 @@ async fn shared(
     cloud: &Cloud,
     backend: &ConfiguredBackend,
     expired: Option<&str>,
-) -> Result<KnownToken, NoToken> {
+) -> Result<CachedToken, NoToken> {
     let name = &backend.name;
     for _ in 0..LOOKS_MAX {
         match cloud.shared_token(name, expired).await {
@@ -84,7 +84,7 @@ async fn shared(
     Err(NoToken("its token endpoint keeps another one waiting"))
 }
 
-async fn fetched(cloud: &Cloud, backend: &ConfiguredBackend) -> Result<KnownToken, NoToken> {
+async fn fetched(cloud: &Cloud, backend: &ConfiguredBackend) -> Result<CachedToken, NoToken> {
     let now = cloud.now();
     let BackendLogin::Client {
         id,
@@ -121,7 +121,7 @@ async fn fetched(cloud: &Cloud, backend: &ConfiguredBackend) -> Result<KnownToke
     let answer: TokenAnswer = serde_json::from_slice(&body)
         .map_err(|_| NoToken("its token endpoint answers with no token"))?;
     let life = SignedDuration::from_secs(answer.expires_in.into());
-    Ok(KnownToken {
+    Ok(CachedToken {
         token: answer.access_token,
         until: now + life.saturating_sub(RENEWED_BEFORE).max(life / 2),
         good_until: now + life,

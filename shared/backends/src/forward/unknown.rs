@@ -6,11 +6,9 @@
 
 use calls::{AccountId, BackendName, Call, Digest, Options, Place, RequestId};
 use cloud::conversation::unknown::{FoundUnknown, UnknownCall};
+use cloud::error::FEW_CONFLICTS_MAX;
 use cloud::records::unknown_record::{Settlement, UnknownRecord, Verdict};
 use cloud::{Cloud, Committed, Error};
-
-/// How often an act is decided again because somebody else was at the same call.
-const CONFLICTS_MAX: u32 = 10;
 
 /// Who acts, and why.
 #[derive(Clone, Copy)]
@@ -38,7 +36,7 @@ pub enum Acted {
 
 /// Says what became of a call.
 pub async fn settle(cloud: &Cloud, act: Act<'_>, verdict: Verdict) -> Result<Acted, Error> {
-    for _ in 0..CONFLICTS_MAX {
+    for _ in 0..FEW_CONFLICTS_MAX {
         let found = match found(cloud, act).await? {
             Ok(found) => found,
             Err(missing) => return Ok(missing),
@@ -52,12 +50,12 @@ pub async fn settle(cloud: &Cloud, act: Act<'_>, verdict: Verdict) -> Result<Act
             return Ok(Acted::Done(record));
         }
     }
-    Err(Error::Conflict(CONFLICTS_MAX))
+    Err(Error::Conflict(FEW_CONFLICTS_MAX))
 }
 
 /// Sends a call once more, as another one.
 pub async fn resend(cloud: &Cloud, act: Act<'_>) -> Result<Acted, Error> {
-    for _ in 0..CONFLICTS_MAX {
+    for _ in 0..FEW_CONFLICTS_MAX {
         let found = match found(cloud, act).await? {
             Ok(found) => found,
             Err(missing) => return Ok(missing),
@@ -83,7 +81,7 @@ pub async fn resend(cloud: &Cloud, act: Act<'_>) -> Result<Acted, Error> {
             false => Ok(Acted::NothingToSend),
         };
     }
-    Err(Error::Conflict(CONFLICTS_MAX))
+    Err(Error::Conflict(FEW_CONFLICTS_MAX))
 }
 
 async fn found(cloud: &Cloud, act: Act<'_>) -> Result<Result<Box<UnknownCall>, Acted>, Error> {
