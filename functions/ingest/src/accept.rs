@@ -11,7 +11,7 @@ use tracing::info;
 
 use crate::answer::{Answer, refused};
 use crate::caller::Caller;
-use crate::forwarded::ForwardsTo;
+use crate::forwards_to::ForwardsTo;
 
 /// What is kept of a payload: its text without the passwords of callback addresses, and the digest that tells a resend from another call.
 pub struct CanonicalPayload {

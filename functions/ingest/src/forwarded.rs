@@ -1,6 +1,6 @@
 //! Requests of accounts whose calls are forwarded: what is for the backend, and what stays here.
 
-use calls::{BackendName, Refusal, SafeToRepeat};
+use calls::{BackendName, Refusal};
 use cloud::{Cloud, Error};
 use soap::{CallRequest, ClientContext, Element, Fault, Operation};
 
@@ -8,13 +8,8 @@ use crate::accept::CanonicalPayload;
 use crate::answer::{self, Answer};
 use crate::caller::Caller;
 use crate::extract;
+use crate::forwards_to::ForwardsTo;
 use crate::page;
-
-/// Where the calls of an account are forwarded to, and which of them are safe to repeat.
-pub struct ForwardsTo {
-    pub name: BackendName,
-    pub safe_to_repeat: Vec<SafeToRepeat>,
-}
 
 /// Where the calls of a caller's account are forwarded to. The account is remembered for some minutes.
 pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<ForwardsTo>, Error> {

@@ -7,7 +7,7 @@ use tracing::error;
 
 use crate::answer::{self, Answer};
 use crate::caller::{self, Caller};
-use crate::forwarded::ForwardsTo;
+use crate::forwards_to::ForwardsTo;
 use crate::http::{Request, Response, service_url};
 use crate::{accept, extract, forwarded, not_read, retrieve, synchronous, system};
 

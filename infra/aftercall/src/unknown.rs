@@ -28,7 +28,7 @@ pub(crate) async fn carry_out(cloud: &Cloud, verb: &UnknownVerb) -> Result<Outpu
         }
         UnknownVerb::Resend { act } => {
             let (account, request_id) = named(act);
-            told(resend(cloud, of(act, &account, &request_id)).await?, act)
+            reported(resend(cloud, of(act, &account, &request_id)).await?, act)
         }
         UnknownVerb::Settle { act, fate } => {
             let verdict = match fate {
@@ -37,7 +37,7 @@ pub(crate) async fn carry_out(cloud: &Cloud, verb: &UnknownVerb) -> Result<Outpu
             };
             let (account, request_id) = named(act);
             let settled = settle(cloud, of(act, &account, &request_id), verdict).await?;
-            told(settled, act)
+            reported(settled, act)
         }
     }
 }
@@ -58,7 +58,7 @@ fn of<'a>(act: &'a ActArguments, account: &'a AccountId, request_id: &'a Request
     }
 }
 
-fn told(acted: Acted, act: &ActArguments) -> Result<Output, CommandFailure> {
+fn reported(acted: Acted, act: &ActArguments) -> Result<Output, CommandFailure> {
     let request = &act.request;
     match acted {
         Acted::Done(record) => Ok(Output::One(shown(&record))),

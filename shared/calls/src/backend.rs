@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_within_a_window_is_asked_about_after_it() {
+    fn an_outage_within_a_window_is_probed_after_it() {
         let down = Breaker::closed()
             .planned(window(10, 20), at(0))
             .expect("it is planned")

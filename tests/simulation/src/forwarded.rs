@@ -138,7 +138,7 @@ struct Sent {
 
 /// How a call ended, as its caller is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
+struct Report {
     status: String,
     message: String,
 }
@@ -336,7 +336,7 @@ impl ForwardedWorld {
         anyhow::bail!("it does not come to rest: {due:?}")
     }
 
-    async fn told(&self, request_id: &str) -> Result<Told> {
+    async fn report(&self, request_id: &str) -> Result<Report> {
         let properties = ["Status", "CallMessage"]
             .map(|name| format!("<Properties>{name}</Properties>"))
             .concat();
@@ -349,7 +349,7 @@ impl ForwardedWorld {
         );
         let (status, answer) = self.stage.ask(envelope(&body), None).await;
         ensure!(status == 200, "a retrieval is answered {status}: {answer}");
-        Ok(Told {
+        Ok(Report {
             status: texts(&answer, "Status").concat(),
             message: texts(&answer, "CallMessage").concat(),
         })
@@ -364,8 +364,8 @@ impl ForwardedWorld {
                 ensure!(self.times(&log, call) == 0, "{call:?} was refused and done");
                 continue;
             };
-            let told = self.told(request_id).await?;
-            let ending = self.judge_call(&log, call, &told)?;
+            let report = self.report(request_id).await?;
+            let ending = self.judge_call(&log, call, &report)?;
             *endings.entry(ending.to_owned()).or_default() += 1;
         }
         for conversation in 0..self.conversations {
@@ -390,21 +390,26 @@ impl ForwardedWorld {
         done.count()
     }
 
-    fn judge_call(&self, log: &[(String, Mode)], call: &Sent, told: &Told) -> Result<&'static str> {
+    fn judge_call(
+        &self,
+        log: &[(String, Mode)],
+        call: &Sent,
+        report: &Report,
+    ) -> Result<&'static str> {
         let times = self.times(log, call);
         let modes: Vec<Mode> = log
             .iter()
             .filter(|(key, _)| *key == call.key)
             .map(|(_, mode)| *mode)
             .collect();
-        let what = format!("{call:?} {told:?} {modes:?}, {} deaths", self.deaths);
+        let what = format!("{call:?} {report:?} {modes:?}, {} deaths", self.deaths);
         ensure!(times <= 1 || call.is_safe, "done twice: {what}");
-        match told.status.as_str() {
+        match report.status.as_str() {
             "Complete" => {
                 ensure!(times > 0, "told to be done: {what}");
                 Ok("done")
             }
-            "Error" if told.message.starts_with("Unknown.") => {
+            "Error" if report.message.starts_with("Unknown.") => {
                 let cut = modes.iter().any(|mode| mode.is_ambiguous());
                 ensure!(cut || self.deaths > 0, "nothing was in flight: {what}");
                 // Whoever may repeat it does so, unless that fails as often as it may.

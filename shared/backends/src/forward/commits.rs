@@ -22,7 +22,7 @@ use super::queued::{Forwarded, ForwardedCall};
 
 /// How often the same is done because the table is out of reach, and after which pause: a second and a
 /// half in all, which whoever finds the call begun leaves it.
-const FAILURES_MAX: u32 = 5;
+const COMMIT_FAILURES_MAX: u32 = 5;
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl ForwardedCall<'_> {
@@ -66,12 +66,12 @@ impl ForwardedCall<'_> {
     ) -> Result<ConversationRecord, CommitError> {
         match error {
             CommitError::Conflict => self.reload(&header).await,
-            CommitError::Cloud(error) if tried < FAILURES_MAX => {
-                warn!(backend = %self.name, error = error.in_full(), "what came of a call is committed again");
+            error if tried < COMMIT_FAILURES_MAX => {
+                warn!(backend = %self.name, %error, "what came of a call is committed again");
                 tokio::time::sleep(AGAIN_AFTER * (tried + 1)).await;
                 Ok(header)
             }
-            CommitError::Cloud(error) => Err(CommitError::Cloud(error)),
+            error => Err(error),
         }
     }
 

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_backend_at_a_private_address_is_not_asked_unless_that_is_allowed() {
+    async fn a_backend_at_a_private_address_is_reached_only_where_that_is_allowed() {
         let (url, opened) = backend().await;
         let answer = ask(&BackendClient::guarded(false), &url, 0).await;
         assert!(matches!(answer, BackendResponse::NotSent(_)), "{answer:?}");

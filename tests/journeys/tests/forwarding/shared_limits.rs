@@ -83,7 +83,7 @@ async fn no_more_calls_are_at_a_backend_than_it_takes() {
 
 const TOKENS: &str = "https://auth.example.com/v2/token";
 
-/// A caller whose backend wants tokens, and how many were asked for.
+/// A caller whose backend wants tokens, and how many were requested for.
 async fn with_tokens() -> (Story, journeys::backend::Backend, Arc<Mutex<u32>>) {
     let mut caller = a_caller().await;
     let login = BackendLogin::Client {
@@ -96,40 +96,40 @@ async fn with_tokens() -> (Story, journeys::backend::Backend, Arc<Mutex<u32>>) {
         ..settings()
     };
     let backend = caller.forwards_as(&settings).await;
-    let asked = Arc::new(Mutex::new(0_u32));
-    let counted = Arc::clone(&asked);
+    let requested = Arc::new(Mutex::new(0_u32));
+    let counted = Arc::clone(&requested);
     let answering = backend.clone();
     let answer = move |request: &CapturedCallback| {
         if request.url != TOKENS {
             return answering.answers(request);
         }
-        let mut asked = counted.lock().expect("nobody panicked");
-        *asked += 1;
-        let body = format!(r#"{{"access_token":"token-{asked}","expires_in":1080}}"#);
+        let mut requested = counted.lock().expect("nobody panicked");
+        *requested += 1;
+        let body = format!(r#"{{"access_token":"token-{requested}","expires_in":1080}}"#);
         Some(CallbackAnswer::status(200).with_body(&body))
     };
     caller.local().callbacks().answer_by(answer);
-    (caller, backend, asked)
+    (caller, backend, requested)
 }
 
-fn count(asked: &Mutex<u32>) -> u32 {
-    *asked.lock().expect("nobody panicked")
+fn count(requested: &Mutex<u32>) -> u32 {
+    *requested.lock().expect("nobody panicked")
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_token_is_fetched_for_all_functions_and_renewed_before_it_ends() {
-    let (mut caller, backend, asked) = with_tokens().await;
+    let (mut caller, backend, requested) = with_tokens().await;
     caller.queues(one("a")).await;
     caller.settles().await;
     let mut other = caller.at_another_function();
     other.queues(one("b")).await;
     other.settles().await;
-    assert_eq!(count(&asked), 1, "the other one has it from the table");
+    assert_eq!(count(&requested), 1, "the other one has it from the table");
     assert!(backend.log()[1].body.contains("token-1"));
     caller.passes(minutes(17)).await;
     caller.queues(one("c")).await;
     caller.settles().await;
-    assert_eq!(count(&asked), 2, "a minute before it ends");
+    assert_eq!(count(&requested), 2, "a minute before it ends");
     assert!(backend.log()[2].body.contains("token-2"));
     let stored = caller.records();
     assert!(!stored.is_empty());
@@ -143,7 +143,7 @@ async fn one_token_is_fetched_for_all_functions_and_renewed_before_it_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_has_expired_is_renewed_once_for_all() {
-    let (mut caller, backend, asked) = with_tokens().await;
+    let (mut caller, backend, requested) = with_tokens().await;
     caller.queues(one("a")).await;
     caller.settles().await;
     let mut other = caller.at_another_function();
@@ -154,6 +154,6 @@ async fn a_token_that_has_expired_is_renewed_once_for_all() {
     caller.settles().await;
     other.queues(one("d")).await;
     other.settles().await;
-    assert_eq!(count(&asked), 2, "the other one takes the new one");
+    assert_eq!(count(&requested), 2, "the other one takes the new one");
     assert_eq!(backend.keys(), ["a", "b", "c", "c", "d", "d"]);
 }

@@ -77,12 +77,12 @@ async fn what_nobody_knows_is_listed_newest_first_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_of_a_call_is_kept_and_changes_nothing_that_was_told() {
+async fn what_is_said_of_a_call_is_kept_and_changes_no_outcome() {
     let (mut caller, backend) = a_forwarding_caller().await;
     backend.does_next(&[LOST]);
     let sent = caller.queues(one("a")).await;
     caller.settles().await;
-    let told = caller.outcome(&sent).await;
+    let before = caller.outcome(&sent).await;
     let said = acts(&caller, &sent, Some(Verdict::Done)).await;
     assert!(matches!(said, Acted::Done(_)), "{said:?}");
     let again = acts(&caller, &sent, Some(Verdict::Done)).await;
@@ -91,7 +91,7 @@ async fn what_is_said_of_a_call_is_kept_and_changes_nothing_that_was_told() {
         let other = acts(&caller, &sent, other).await;
         assert!(matches!(other, Acted::Otherwise(_)), "{other:?}");
     }
-    assert_eq!(caller.outcome(&sent).await, told);
+    assert_eq!(caller.outcome(&sent).await, before);
     assert!(listed(&caller, false).await.is_empty());
     let all = listed(&caller, true).await;
     let said = all[0].settlement.as_ref().expect("it was settled");
@@ -115,7 +115,7 @@ async fn a_call_is_sent_again_once_as_a_new_one() {
         .queues(part("c", 1, 2).creating(subscriber("a")))
         .await;
     caller.settles().await;
-    let told = caller.outcomes("c").await;
+    let before = caller.outcomes("c").await;
     let again = resent_as(acts(&caller, &sent, None).await);
     assert_eq!(
         resent_as(acts(&caller, &sent, None).await),
@@ -132,7 +132,7 @@ async fn a_call_is_sent_again_once_as_a_new_one() {
     assert_eq!(backend.keys(), ["a", "a"]);
     assert_ne!(again, sent);
     assert_eq!(caller.outcome(&again).await, "OK");
-    assert_eq!(caller.outcomes("c").await, told, "what was told stays");
+    assert_eq!(caller.outcomes("c").await, before, "what was before stays");
     assert!(caller.due().is_empty());
     assert!(matches!(acts(&caller, &again, None).await, Acted::Known));
     let nobody = acts(&caller, "nobody", None).await;
