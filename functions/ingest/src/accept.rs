@@ -1,6 +1,8 @@
 //! A call for later: checked, kept, given its place, answered.
 
-use calls::{AddressRule, AsyncResponseType, BackendName, Call, Digest, QueueSettings, Refusal};
+use calls::{
+    AddressRule, AsyncResponseType, Call, Digest, QueueSettings, Refusal, is_safe_to_repeat,
+};
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
 use cloud::{Cloud, Error, OwnHosts};
@@ -9,6 +11,7 @@ use tracing::info;
 
 use crate::answer::{Answer, refused};
 use crate::caller::Caller;
+use crate::forwards_to::ForwardsTo;
 
 /// What is kept of a payload: its text without the passwords of callback addresses, and the digest that tells a resend from another call.
 pub struct CanonicalPayload {
@@ -42,7 +45,7 @@ pub async fn accept(
     payload: CanonicalPayload,
     idempotency_key: Option<&str>,
     own: &OwnHosts,
-    backend: Option<&BackendName>,
+    backend: Option<&ForwardsTo>,
 ) -> Result<Answer, Error> {
     let now = cloud.now();
     let call = match check(cloud, caller, request, &payload, own, backend) {
@@ -132,7 +135,7 @@ fn check(
     request: &CallRequest,
     payload: &CanonicalPayload,
     own: &OwnHosts,
-    backend: Option<&BackendName>,
+    backend: Option<&ForwardsTo>,
 ) -> Result<Call, Refusal> {
     let now = cloud.now();
     let allow_http = cloud.settings.allow_http_callbacks;
@@ -171,7 +174,11 @@ fn check(
             .and_then(|object| object.type_name.clone())
             .unwrap_or_default(),
         arrived_at: now,
-        backend: backend.cloned(),
+        backend: backend.map(|to| to.name.clone()),
+        safe_to_repeat: backend.is_some_and(|to| {
+            let types = request.objects.iter().map(|it| it.type_name.as_deref());
+            is_safe_to_repeat(&to.safe_to_repeat, request.method, types)
+        }),
     })
 }
 

@@ -8,12 +8,18 @@ use crate::accept::CanonicalPayload;
 use crate::answer::{self, Answer};
 use crate::caller::Caller;
 use crate::extract;
+use crate::forwards_to::ForwardsTo;
 use crate::page;
 
 /// Where the calls of a caller's account are forwarded to. The account is remembered for some minutes.
-pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<BackendName>, Error> {
+pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<ForwardsTo>, Error> {
     let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
-    Ok(account.and_then(|account| account.backend))
+    Ok(account.and_then(|account| {
+        Some(ForwardsTo {
+            name: account.backend?,
+            safe_to_repeat: account.safe_to_repeat,
+        })
+    }))
 }
 
 /// Whether a caller may name these accounts to its backend: those that the operator has listed for it
@@ -73,8 +79,8 @@ pub async fn unless_continued(
     cloud: &Cloud,
     caller: &Caller,
     operation: &Operation,
-    backend: BackendName,
-) -> Result<Option<BackendName>, Error> {
+    backend: ForwardsTo,
+) -> Result<Option<ForwardsTo>, Error> {
     let before = match operation {
         Operation::Retrieve(wanted) => wanted.continue_request.as_ref(),
         Operation::Query(wanted) => wanted.continue_request.as_ref(),

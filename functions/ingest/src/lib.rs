@@ -3,7 +3,7 @@
 //! Read in this order: this file (which path leads where), [`soap_endpoint`] (one SOAP request, from
 //! its bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a
 //! call for later), [`synchronous`] (a call for now), [`retrieve`] with its [`page`]s (looking at what
-//! there is), [`not_read`] (what was sent and counts for nothing), [`forwarded`] (what is for a
+//! there is), [`not_read`] (what was sent and counts for nothing), [`forwarded`] and [`forwards_to`] (what is for a
 //! backend), [`object_query`], [`results`],
 //! [`result_message`] and [`request_state`] (what became of calls), [`system`] (the service itself),
 //! [`tokens`] (access tokens), [`rest`] (what became of a call, as JSON), [`documents`] (WSDL and
@@ -15,6 +15,7 @@ pub mod caller;
 pub mod documents;
 pub mod extract;
 pub mod forwarded;
+pub mod forwards_to;
 pub mod gateway;
 pub mod http;
 pub mod not_read;

@@ -1,12 +1,13 @@
 //! One SOAP request, from its bytes to its answer.
 
-use calls::{BackendName, Refusal, Warning};
+use calls::{Refusal, Warning};
 use cloud::{Cloud, Error};
 use soap::{Answering, CallRequest, Fault, Opened, Operation, SoapVersion};
 use tracing::error;
 
 use crate::answer::{self, Answer};
 use crate::caller::{self, Caller};
+use crate::forwards_to::ForwardsTo;
 use crate::http::{Request, Response, service_url};
 use crate::{accept, extract, forwarded, not_read, retrieve, synchronous, system};
 
@@ -121,14 +122,14 @@ async fn carry_through(
     let backend = forwarded::backend_of(cloud, &caller).await?;
     let may_act = match &backend {
         None => caller::may_act_for(cloud, &caller, &named).await?,
-        Some(backend) => forwarded::may_name(cloud, &caller, backend, &named).await?,
+        Some(backend) => forwarded::may_name(cloud, &caller, &backend.name, &named).await?,
     };
     if let Err(refusal) = may_act {
         return Ok((name, refused(cloud, &operation, &refusal)));
     }
     let backend = match backend {
         Some(_) if forwarded::is_ours(&operation) => None,
-        Some(name) => forwarded::unless_continued(cloud, &caller, &operation, name).await?,
+        Some(to) => forwarded::unless_continued(cloud, &caller, &operation, to).await?,
         None => None,
     };
     let answer = match (operation, backend) {
@@ -146,7 +147,7 @@ async fn carry_through(
             .await?
         }
         (_, Some(backend)) => {
-            forwarded::pass_through(cloud, &backend, name, &canonical_payload).await?
+            forwarded::pass_through(cloud, &backend.name, name, &canonical_payload).await?
         }
         (operation, None) => {
             operate(
@@ -196,7 +197,7 @@ async fn carry_out_call(
     mut call: CallRequest,
     canonical_payload: accept::CanonicalPayload,
     warnings: &mut Vec<Warning>,
-    backend: Option<&BackendName>,
+    backend: Option<&ForwardsTo>,
 ) -> Result<Answer, Error> {
     if call.request_type.is_none() && caller::is_async_by_default(cloud, caller).await? {
         call.request_type = Some(calls::RequestType::Asynchronous);
@@ -225,7 +226,9 @@ async fn carry_out_call(
     }
     match backend {
         None => synchronous::carry_out(cloud, caller, &call).await,
-        Some(backend) => forwarded::carry_out(cloud, backend, &call, &canonical_payload).await,
+        Some(backend) => {
+            forwarded::carry_out(cloud, &backend.name, &call, &canonical_payload).await
+        }
     }
 }
 
@@ -253,7 +256,7 @@ async fn operate(
                 .map(Ok)
         }
         Operation::Describe(described) => Ok(Ok(system::describe(cloud, &described))),
-        Operation::GetSystemStatus => system::status(cloud).await.map(Ok),
+        Operation::GetSystemStatus => system::status(cloud, caller).await.map(Ok),
         Operation::VersionInfo { include_history } => {
             Ok(Ok(system::version(cloud, include_history)))
         }

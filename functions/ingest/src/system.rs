@@ -1,12 +1,16 @@
 //! The service itself: its status and version, what its objects look like, and the operations that
 //! it knows of and does not offer.
 
+use calls::Readiness;
 use cloud::{Cloud, Error};
 use jiff::Timestamp;
 use soap::{
     ConfigureRequest, DescribeRequest, Element, ExecuteRequest, RequestResult, ScheduleRequest,
     SystemStatus, Version,
 };
+
+use crate::caller::Caller;
+use crate::forwarded;
 
 /// When this version was made: `VersionDate`.
 const VERSION_DATE: &str = "2026-11-28T00:00:00Z";
@@ -22,12 +26,19 @@ pub fn last_modified() -> String {
         .to_string()
 }
 
-/// GetSystemStatus.
-pub async fn status(cloud: &Cloud) -> Result<String, Error> {
+/// GetSystemStatus: of the server, and of the backend that the caller's calls are forwarded to.
+pub async fn status(cloud: &Cloud, caller: &Caller) -> Result<String, Error> {
     let status = if cloud.in_maintenance().await? {
         SystemStatus::InMaintenance
     } else {
-        SystemStatus::Ok
+        match forwarded::backend_of(cloud, caller).await? {
+            None => SystemStatus::Ok,
+            Some(to) => match cloud.breaker(&to.name).await?.readiness(cloud.now()) {
+                Readiness::Ready => SystemStatus::Ok,
+                Readiness::InMaintenance => SystemStatus::InMaintenance,
+                Readiness::OutOfService => SystemStatus::UnplannedOutage,
+            },
+        }
     };
     Ok(soap::write_system_status(status, &cloud.random.guid()))
 }

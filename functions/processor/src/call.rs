@@ -14,7 +14,7 @@ pub enum CallTurn {
 /// Never before its ScheduledTime, never begun after its RequestExpirationTime. What was begun in
 /// time is finished: part of its effects is there already.
 pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> CallTurn {
-    if progress.chunks > 0 || progress.begun.is_some() {
+    if progress.chunks > 0 || progress.may_be_out() {
         return CallTurn::Now;
     }
     if let Some(at) = call.options.scheduled_time.filter(|at| *at > now) {

@@ -322,9 +322,9 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
         // Not its body: to read that may be what it dies of.
         let call = cloud.call_in_turn(&header, progress.next).await?;
         let now = cloud.now();
-        let (how, error_code) = match progress.begun {
-            None => (Ended::CarriedOut, 2),
-            Some(_) => (Ended::Unknown, forward::forward_end::UNKNOWN),
+        let (how, error_code) = match progress.may_be_out() {
+            false => (Ended::CarriedOut, 2),
+            true => (Ended::Unknown, forward::forward_end::UNKNOWN),
         };
         let outcome = Outcome {
             how,

@@ -1,7 +1,7 @@
 //! Backends that were not ready: asked once a minute, and what waited for one goes on when it is.
 
 use backends::forward::probe::probe;
-use calls::{BackendName, Breaker};
+use calls::{BackendName, Breaker, Readiness};
 use cloud::Error;
 use futures_util::future::join_all;
 use tracing::warn;
@@ -26,7 +26,14 @@ pub(crate) async fn look_at_all(round: Round<'_>) -> (MinuteReport, Option<Error
 async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
     let cloud = round.cloud;
     let now = cloud.now();
-    let breakers = cloud.breakers().await?;
+    let mut breakers = cloud.breakers().await?;
+    for (name, breaker) in &mut breakers {
+        // Written only where a window is over.
+        if breaker.clone().windows_over(now) != *breaker {
+            let over = |breaker: Breaker| breaker.windows_over(now);
+            *breaker = cloud.change_breaker(name, over).await?;
+        }
+    }
     let due = breakers.iter().filter(|(_, it)| it.is_probe_due(now));
     let probing = due.map(|(name, _)| probe(cloud, name));
     let probed = join_all(probing).await;
@@ -54,9 +61,12 @@ async fn let_go_on(
 ) -> Result<MinuteReport, Error> {
     // Once an hour it is looked all the same, as for what maintenance has parked.
     let is_hourly = round.cloud.now().as_second().rem_euclid(3_600) < 60;
-    let share = match breaker.release() {
+    let now = round.cloud.now();
+    let share = match breaker.release(now) {
         Some(share) => share,
-        None if is_hourly && !breaker.is_open() => calls::Release::default(),
+        None if is_hourly && breaker.readiness(now) == Readiness::Ready => {
+            calls::Release::default()
+        }
         None => return Ok(MinuteReport::default()),
     };
     let at_most = usize::try_from(share.conversations()).unwrap_or(usize::MAX);
@@ -64,7 +74,7 @@ async fn let_go_on(
     if let Some(error) = error {
         return Err(error);
     }
-    if breaker.release().is_some() {
+    if breaker.release(now).is_some() {
         let is_waiting = minute.looked_at > 0;
         let released = |breaker: Breaker| breaker.released(is_waiting);
         round.cloud.change_breaker(name, released).await?;

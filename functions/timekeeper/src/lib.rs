@@ -66,6 +66,7 @@ pub async fn tick_ahead(
 ) -> Result<MinuteReport, Error> {
     let switch = cloud.accounts.maintenance_switch().await?;
     let now = cloud.now();
+    let switch = switch.map(|it| it.holds_at(now));
     let round = Round {
         cloud,
         by: now + prefetched,

@@ -3,6 +3,7 @@
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
+use cloud::Cloud;
 use cloud::accounts::Accounts;
 use cloud::aws::stack;
 use cloud::read::conversation_list::ConversationList;
@@ -51,6 +52,18 @@ pub(crate) async fn conversations(
     let config = config(arguments).await?;
     let name = calls_table(arguments, &config).await?;
     Ok(ConversationList::in_table(&config, &name))
+}
+
+/// The calls themselves, with the bucket where it is known.
+pub(crate) async fn cloud(arguments: &Arguments) -> Result<Cloud, CommandFailure> {
+    let config = config(arguments).await?;
+    let calls = calls_table(arguments, &config).await?;
+    let bucket = match (&arguments.bucket, &arguments.endpoint) {
+        (Some(named), _) => named,
+        (None, Some(_)) => stack::LOCAL_BODIES,
+        (None, None) => "",
+    };
+    Ok(Cloud::for_command(&config, &calls, bucket))
 }
 
 async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, CommandFailure> {

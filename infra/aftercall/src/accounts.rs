@@ -2,7 +2,10 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use calls::{AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod};
+use calls::safe_to_repeat::DECLARED_MAX;
+use calls::{
+    AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod, SafeToRepeat,
+};
 use cloud::accounts::Account;
 use cloud::{Clock, Random};
 use serde_json::Value;
@@ -61,6 +64,13 @@ pub(crate) async fn carry_out(
         }
         AccountVerb::Rate { id, priority, rate } => set_rate(access, id, *priority, rate).await,
         AccountVerb::Backend { id, backend } => set_backend(access, id, backend).await,
+        AccountVerb::SafeToRepeat { id, what } => {
+            let declared = declared(what)?;
+            change(access, id, |account| {
+                account.safe_to_repeat.clone_from(&declared);
+            })
+            .await
+        }
         AccountVerb::Limit { id, calls } => {
             let calls = calls_per_second(calls)?;
             change(access, id, |account| account.calls_per_second = calls).await
@@ -75,6 +85,27 @@ async fn set_backend(access: &Access, id: &str, backend: &str) -> Result<Output,
         name => Some(crate::backends::existing(access, name).await?.0),
     };
     change(access, id, |account| account.backend.clone_from(&backend)).await
+}
+
+/// Each once, in an order of their own.
+fn declared(what: &[String]) -> Result<Vec<SafeToRepeat>, CommandFailure> {
+    let read = what.iter().map(|text| {
+        SafeToRepeat::parse(text).ok_or_else(|| {
+            CommandFailure::Usage(format!(
+                "what is safe to repeat is a method, a type of objects or both, as in Delete, \
+                 DataExtensionObject or Update/Subscriber, not {text}"
+            ))
+        })
+    });
+    let mut declared = read.collect::<Result<Vec<_>, _>>()?;
+    declared.sort();
+    declared.dedup();
+    match declared.len() <= DECLARED_MAX {
+        true => Ok(declared),
+        false => Err(CommandFailure::Usage(format!(
+            "an account declares at most {DECLARED_MAX}"
+        ))),
+    }
 }
 
 pub(crate) async fn account(
@@ -152,6 +183,14 @@ fn shown(account: &Account) -> Record {
         )
         .and("queue_rates", rates(account))
         .and("backend", backend)
+        .and(
+            "safe_to_repeat",
+            account
+                .safe_to_repeat
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+        )
 }
 
 async fn set_rate(

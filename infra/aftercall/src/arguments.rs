@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
+use crate::unknown_arguments::UnknownVerb;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,10 +18,15 @@ Examples:
   aftercall --stack aftercall accounts order 7001 received
   aftercall --stack aftercall accounts rate 7001 low 30/minute
   aftercall --stack aftercall accounts backend 7001 marketing-cloud
+  aftercall --stack aftercall accounts safe-to-repeat 7001 Delete Update/Subscriber
   aftercall --stack aftercall calls list 7001 --day 2026-11-28 --state failed
   aftercall --stack aftercall --output json calls show 7001 order-1
+  aftercall --stack aftercall unknown list
+  aftercall --stack aftercall unknown resend 7001 REQUESTID --why \"not there\"
   aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
+  aftercall --stack aftercall maintenance --from 2026-12-05T04:00:00Z --to 2026-12-05T08:00:00Z \\
+    --backend marketing-cloud --reason \"release 262\"
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
   aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
 
@@ -39,6 +46,9 @@ pub(crate) struct Arguments {
     /// The table of calls, as the stack's output CallsTable names it
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) calls_table: Option<String>,
+    /// The bucket, as the stack's output BodiesBucket names it: where a large call is sent again
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) bucket: Option<String>,
     /// A local server, http://127.0.0.1:8080 say, instead of AWS
     #[arg(long, value_name = "URL", conflicts_with = "stack")]
     pub(crate) endpoint: Option<String>,
@@ -66,14 +76,14 @@ pub(crate) enum Noun {
     /// Calls that were queued, by account and day
     #[command(subcommand)]
     Calls(CallVerb),
+    /// Forwarded calls of which nobody knows what became: list them, say it, send them again
+    #[command(subcommand)]
+    Unknown(UnknownVerb),
     /// Triggered mails, by what became of them
     #[command(subcommand)]
     Mails(MailVerb),
-    /// Hold calls back, let them go on, or say how it stands
-    Maintenance {
-        #[arg(value_enum)]
-        switch: MaintenanceCommand,
-    },
+    /// Hold calls back, let them go on, say how it stands, or plan it for a time
+    Maintenance(MaintenanceArguments),
     /// What a packed attribute of a record says: call, body, results, reply
     Unpack {
         /// The attribute, as the console or the command line of AWS show it
@@ -138,6 +148,14 @@ pub(crate) enum AccountVerb {
         #[arg(value_name = "NAME|built-in")]
         backend: String,
     },
+    /// Which of its forwarded calls may be sent again when nobody knows what became of them, instead
+    /// of those that it had declared so far; without any: none
+    SafeToRepeat {
+        id: String,
+        /// A method, a type of objects, or both: Delete, DataExtensionObject, Update/Subscriber
+        #[arg(value_name = "WHAT")]
+        what: Vec<String>,
+    },
     /// Calls that it may make in a second: a number, 0 for no limit, or default
     Limit {
         id: String,
@@ -181,6 +199,9 @@ pub(crate) enum BackendVerb {
         /// Calls a second, over all functions
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         per_second: Option<u32>,
+        /// Queued calls in flight at a time, over all functions
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        concurrency: Option<u32>,
         /// Objects in one call to it: larger calls are sent in pieces
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         objects: u32,
@@ -340,13 +361,6 @@ pub(crate) enum OnOff {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MaintenanceCommand {
-    On,
-    Off,
-    Show,
-}
-
 impl From<Priority> for QueuePriority {
     fn from(priority: Priority) -> Self {
         match priority {
@@ -376,7 +390,8 @@ impl Noun {
             | Self::Clients(_)
             | Self::Calls(_)
             | Self::Mails(_)
-            | Self::Maintenance { .. }
+            | Self::Unknown(_)
+            | Self::Maintenance(_)
             | Self::Unpack { .. } => None,
         }
     }

@@ -71,6 +71,7 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Comm
         clients,
         timeout,
         per_second,
+        concurrency,
         objects,
         ..
     } = verb
@@ -98,6 +99,7 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Comm
     Ok(BackendSettings {
         timeout_s: *timeout,
         per_second: *per_second,
+        concurrency: *concurrency,
         objects_per_call: *objects,
         clients: clients.iter().cloned().map(AccountId).collect(),
         ..BackendSettings::new(url, login)
@@ -150,6 +152,7 @@ fn shown(name: &BackendName, settings: &BackendSettings) -> Record {
         .and("login", format!("{login} {as_whom}"))
         .and("timeout_s", settings.timeout_s)
         .and("per_second", settings.per_second)
+        .and("concurrency", settings.concurrency)
         .and("objects_per_call", settings.objects_per_call)
         .and("clients", clients.join(","))
 }

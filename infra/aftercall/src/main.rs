@@ -2,7 +2,7 @@
 //! `aftercall --endpoint http://127.0.0.1:8080 accounts create 7001 "Shop"`.
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
-//! [`accounts`], [`backends`], [`logins`], [`conversations`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
+//! [`accounts`], [`backends`], [`logins`], [`conversations`], [`unknown`], [`mails`] and [`maintenance`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
 //! users, which are encrypted with the stack's KMS key, and the secrets that sign callbacks.
@@ -16,7 +16,11 @@ mod conversations;
 mod failure;
 mod logins;
 mod mails;
+mod maintenance;
+mod maintenance_arguments;
 mod output;
+mod unknown;
+mod unknown_arguments;
 
 use std::process::ExitCode;
 
@@ -26,9 +30,9 @@ use clap::Parser;
 use cloud::{Clock, Random};
 
 use access::Access;
-use arguments::{Arguments, MaintenanceCommand, Noun};
+use arguments::{Arguments, Noun};
 use failure::CommandFailure;
-use output::{Output, Record};
+use output::Output;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -57,6 +61,9 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
         let list = access::conversations(arguments).await?;
         return conversations::carry_out(&list, &Clock::system(), verb).await;
     }
+    if let Noun::Unknown(verb) = &arguments.noun {
+        return unknown::carry_out(&access::cloud(arguments).await?, verb).await;
+    }
     let access = Access::open(arguments, arguments.noun.password_key()).await?;
     let (random, clock) = (Random::system(), Clock::system());
     match &arguments.noun {
@@ -64,26 +71,12 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Users(verb) => logins::users(&access, &random, &clock, verb).await,
         Noun::Clients(verb) => logins::clients(&access, &random, &clock, verb).await,
         Noun::Backends(verb) => backends::carry_out(&access, verb).await,
-        Noun::Maintenance { switch } => maintenance(&access, *switch).await,
+        Noun::Maintenance(said) => maintenance::carry_out(arguments, &access, &clock, said).await,
         // Answered above: they need another table, or none.
-        Noun::Calls(_) | Noun::Mails(_) | Noun::Unpack { .. } => Ok(Output::Text(String::new())),
-    }
-}
-
-async fn maintenance(
-    access: &Access,
-    switch: MaintenanceCommand,
-) -> Result<Output, CommandFailure> {
-    let on = match switch {
-        MaintenanceCommand::On => true,
-        MaintenanceCommand::Off => false,
-        MaintenanceCommand::Show => {
-            let on = access.accounts.maintenance().await?;
-            return Ok(Output::One(Record::of("maintenance", on)));
+        Noun::Calls(_) | Noun::Mails(_) | Noun::Unknown(_) | Noun::Unpack { .. } => {
+            Ok(Output::Text(String::new()))
         }
-    };
-    access.accounts.set_maintenance(on).await?;
-    Ok(Output::One(Record::of("maintenance", on)))
+    }
 }
 
 fn unpacked(attribute: &str) -> Result<String, CommandFailure> {

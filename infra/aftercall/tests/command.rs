@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use aws_smithy_types::retry::RetryConfig;
 use cloud::Random;
@@ -39,6 +39,29 @@ impl Server {
             .await
             .expect("no panic")
             .expect("it runs")
+    }
+
+    /// The same with a line on its standard input.
+    async fn run_with(&self, words: &str, line: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aftercall"));
+        command.args(["--endpoint", &self.url, "--output", "json"]);
+        command.args(words.split(' '));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let line = line.to_owned();
+        tokio::task::spawn_blocking(move || {
+            let mut child = command.spawn().expect("it runs");
+            let mut input = child.stdin.take().expect("its input");
+            // A command that refuses before it reads has closed it.
+            let _read = input.write_all(line.as_bytes());
+            drop(input);
+            child.wait_with_output()
+        })
+        .await
+        .expect("no panic")
+        .expect("it runs")
     }
 
     async fn says(&self, words: &str) -> Value {
@@ -176,9 +199,10 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
             .stack
             .cloud
             .accounts
-            .maintenance()
+            .maintenance_switch()
             .await
             .expect("the switch")
+            .is_some_and(|it| it.on)
     );
     assert_eq!(server.says("maintenance show").await["maintenance"], true);
     server.says("maintenance off").await;
@@ -187,9 +211,10 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
             .stack
             .cloud
             .accounts
-            .maintenance()
+            .maintenance_switch()
             .await
             .expect("the switch")
+            .is_some_and(|it| it.on)
     );
 }
 
@@ -348,4 +373,133 @@ async fn post(url: &str, envelope: &str) -> String {
     };
     let answer = tokio::task::spawn_blocking(exchange).await;
     answer.expect("no panic").expect("an answer")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backends_are_made_shown_and_rotated_and_given_to_accounts() {
+    let server = Server::start().await;
+    let key = local::names::password_key_arn();
+    let create = format!(
+        "backends create mc --url https://mc.example.com/Service.asmx --user u --concurrency 5 --clients 7,8 --key {key}"
+    );
+    let made = server.run_with(&create, "first\n").await;
+    assert!(made.status.success(), "{made:?}");
+    assert!(!String::from_utf8_lossy(&made.stdout).contains("first"));
+    let again = server.run_with(&create, "other\n").await;
+    assert_eq!(again.status.code(), Some(4), "the name is taken");
+    let nothing = server.run_with(&create.replace("mc ", "mc-2 "), "\n").await;
+    assert_eq!(nothing.status.code(), Some(2), "no secret");
+    let wrong = create.replace("https://mc.example.com/Service.asmx", "ftp://x");
+    let wrong = server.run_with(&wrong, "s\n").await;
+    assert_eq!(wrong.status.code(), Some(2), "no address");
+
+    let shown = server.says("backends show mc").await;
+    assert_eq!(shown["concurrency"], 5);
+    assert_eq!(shown["clients"], "7,8");
+    assert_eq!(shown["timeout_s"], 20);
+    assert_eq!(server.says("backends list").await[0], shown);
+    server
+        .refuses("backends show none", 3, "no backend none")
+        .await;
+
+    let now = server.stack.cloud.now();
+    let secret = async |now| {
+        let name = calls::BackendName::parse("mc").expect("a name");
+        let found = server.stack.cloud.accounts.backend(&name, now).await;
+        found
+            .expect("it is read")
+            .expect("it is there")
+            .secret()
+            .to_owned()
+    };
+    assert_eq!(secret(now).await, "first");
+    let rotated = server
+        .run_with(&format!("backends rotate mc --key {key}"), "second\n")
+        .await;
+    assert!(rotated.status.success(), "{rotated:?}");
+    let later = now + jiff::SignedDuration::from_secs(61);
+    assert_eq!(secret(later).await, "second", "within a minute");
+
+    assert_eq!(
+        server.says("accounts backend local mc").await["backend"],
+        "mc"
+    );
+    server
+        .refuses("accounts backend local none", 3, "no backend none")
+        .await;
+    let declared = server
+        .says("accounts safe-to-repeat local Update/List Delete Delete")
+        .await;
+    assert_eq!(
+        declared["safe_to_repeat"],
+        serde_json::json!(["Delete", "Update/List"])
+    );
+    server
+        .refuses("accounts safe-to-repeat local a-b", 2, "is safe to repeat")
+        .await;
+    let back = server.says("accounts backend local built-in").await;
+    assert_eq!(back["backend"], "built-in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn maintenance_is_planned_of_the_server_and_of_a_backend() {
+    let server = Server::start().await;
+    let key = local::names::password_key_arn();
+    let create = format!(
+        "backends create mc --url https://mc.example.com/Service.asmx --user u --key {key}"
+    );
+    server.run_with(&create, "s\n").await;
+    let ahead = "--from 2099-01-01T00:00:00Z --to 2099-01-01T01:00:00Z --reason release";
+    let planned = server.says(&format!("maintenance {ahead}")).await;
+    assert_eq!(planned["maintenance"], false);
+    assert_eq!(
+        planned["planned"][0],
+        "2099-01-01T00:00:00Z to 2099-01-01T01:00:00Z: release"
+    );
+    let unplanned = server.says("maintenance unplan").await;
+    assert_eq!(unplanned["planned"], Value::Array(Vec::new()));
+
+    let running = "--from 2020-01-01T00:00:00Z --to 2099-01-01T01:00:00Z --reason release";
+    let of_backend = server
+        .says(&format!("maintenance {running} --backend mc"))
+        .await;
+    assert_eq!(of_backend["stands"], "in maintenance");
+    let off = server.says("maintenance off --backend mc").await;
+    assert_eq!(off["planned"], Value::Array(Vec::new()));
+    server
+        .refuses(
+            &format!("maintenance {ahead} --backend none"),
+            3,
+            "no backend none",
+        )
+        .await;
+    server
+        .refuses("maintenance on --backend mc", 2, "--from")
+        .await;
+    let past = "--from 2020-01-01T00:00:00Z --to 2020-01-01T01:00:00Z --reason x";
+    server
+        .refuses(&format!("maintenance {past}"), 2, "ended already")
+        .await;
+    server
+        .refuses("maintenance --from 2099-01-01T00:00:00Z", 2, "--to")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_calls_are_listed_and_acts_name_what_is_not_there() {
+    let server = Server::start().await;
+    assert_eq!(
+        server.says("unknown list --all").await,
+        Value::Array(Vec::new())
+    );
+    server
+        .refuses(
+            "unknown resend local nobody --why x --by ann",
+            3,
+            "has no call nobody",
+        )
+        .await;
+    server
+        .refuses("unknown settle local nobody done --by ann", 2, "--why")
+        .await;
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use aws_smithy_types::retry::RetryConfig;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use cloud::accounts::backends::{BackendLogin, BackendSettings};
+use cloud::accounts::backends::{BackendLogin, BackendSettings, TIMEOUT_S_MAX};
 use cloud::{Random, Settings};
 use local::callback_log::CallbackLog;
 use local::functions::{Endpoint, Functions};
@@ -81,7 +81,7 @@ fn command() -> Command {
         .args(backend_arguments())
 }
 
-fn backend_arguments() -> [Arg; 5] {
+fn backend_arguments() -> [Arg; 7] {
     let argument = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).help(help)
     };
@@ -100,6 +100,20 @@ fn backend_arguments() -> [Arg; 5] {
         )
         .requires("backend-secret"),
         argument("backend-secret", "SECRET", "The API client's secret").requires("backend-client"),
+        argument(
+            "backend-timeout",
+            "SECONDS",
+            "Longest wait for an answer of it",
+        )
+        .requires("backend")
+        .value_parser(value_parser!(u32).range(1..=i64::from(TIMEOUT_S_MAX))),
+        argument(
+            "backend-concurrency",
+            "N",
+            "Queued calls in flight to it at a time",
+        )
+        .requires("backend")
+        .value_parser(value_parser!(u32).range(1..=1_000)),
     ]
 }
 
@@ -132,8 +146,14 @@ fn backend(found: &mut ArgMatches) -> anyhow::Result<Option<BackendArguments>> {
             (login, found.remove_one::<String>("backend-secret"))
         }
     };
+    let new = BackendSettings::new(address.as_str(), login);
+    let settings = BackendSettings {
+        timeout_s: found.remove_one("backend-timeout").unwrap_or(new.timeout_s),
+        concurrency: found.remove_one("backend-concurrency"),
+        ..new
+    };
     Ok(Some(BackendArguments {
-        settings: BackendSettings::new(address.as_str(), login),
+        settings,
         secret: secret.context("a login has a secret")?,
     }))
 }

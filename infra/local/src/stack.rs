@@ -203,6 +203,7 @@ impl Stack {
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
             backend: None,
+            safe_to_repeat: Vec::new(),
         };
         self.cloud.accounts.put_account(&account).await?;
         Ok(())
@@ -376,7 +377,8 @@ impl Stack {
 
     /// Turns the switch, and waits until it holds everywhere.
     pub async fn set_maintenance(&self, on: bool) -> Result<(), cloud::Error> {
-        self.cloud.accounts.set_maintenance(on).await?;
+        let now = self.cloud.now();
+        self.cloud.accounts.set_maintenance(on, now).await?;
         if let Functions::At(_) = &self.functions {
             // They remember it, as in AWS; and then they may still be at what they had begun.
             tokio::time::sleep(cloud::maintenance::REMEMBERED.unsigned_abs()).await;

@@ -6,6 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::maintenance_window::{BadWindow, MaintenanceWindow};
+
 /// Longest name of a backend.
 pub const BACKEND_NAME_CHARS_MAX: usize = 40;
 
@@ -26,6 +28,9 @@ const EMPTY_LOOKS: u32 = 2;
 
 /// Longest pause that a backend may ask for: then it is asked again whether it is ready.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// Why a breaker is open, where the backend has said so itself.
+pub const IN_MAINTENANCE: &str = "it is in maintenance (fault 9)";
 
 /// The name of a backend that calls are forwarded to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,7 +66,7 @@ pub struct Begun {
 }
 
 /// How a backend stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BreakerState {
     /// Calls go out. `release`: for how many minutes what waited has been going on, if any may wait.
     Closed { release: Option<Release> },
@@ -96,6 +101,18 @@ pub struct Breaker {
     pub failures_since: Timestamp,
     /// Why it was opened last: a kind of trouble, never what a backend said.
     pub reason: String,
+    /// Maintenance that is planned. What has begun holds until [`Breaker::windows_over`] takes it away:
+    /// nothing overtakes what waited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<MaintenanceWindow>,
+}
+
+/// Whether a backend takes calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    Ready,
+    InMaintenance,
+    OutOfService,
 }
 
 impl Breaker {
@@ -105,11 +122,58 @@ impl Breaker {
             failures: 0,
             failures_since: Timestamp::UNIX_EPOCH,
             reason: String::new(),
+            windows: Vec::new(),
         }
     }
 
-    pub const fn is_open(&self) -> bool {
-        matches!(self.state, BreakerState::Open { .. })
+    pub fn readiness(&self, now: Timestamp) -> Readiness {
+        match self.state {
+            _ if self.is_in_window(now) => Readiness::InMaintenance,
+            BreakerState::Open { .. } if self.reason == IN_MAINTENANCE => Readiness::InMaintenance,
+            BreakerState::Open { .. } => Readiness::OutOfService,
+            BreakerState::Closed { .. } => Readiness::Ready,
+        }
+    }
+
+    fn is_in_window(&self, now: Timestamp) -> bool {
+        self.windows.iter().any(|window| window.from <= now)
+    }
+
+    /// Maintenance is planned.
+    pub fn planned(mut self, window: MaintenanceWindow, now: Timestamp) -> Result<Self, BadWindow> {
+        // What is over and still holds is for whoever looks at it each minute.
+        let (over, mut ahead) = self.windows.into_iter().partition(|it| it.is_over(now));
+        window.planned_among(&mut ahead, now)?;
+        self.windows = over;
+        self.windows.extend(ahead);
+        Ok(self)
+    }
+
+    /// No maintenance is planned any more. What waited for one goes on as after an outage.
+    #[must_use]
+    pub fn unplanned(mut self, now: Timestamp) -> Self {
+        let windows = std::mem::take(&mut self.windows);
+        self.after(windows.into_iter().find(|it| it.from <= now), now)
+    }
+
+    /// Takes away what is over. The backend is asked whether it is ready before what waited goes on.
+    #[must_use]
+    pub fn windows_over(mut self, now: Timestamp) -> Self {
+        let windows = std::mem::take(&mut self.windows);
+        let (over, left): (Vec<_>, Vec<_>) = windows.into_iter().partition(|it| it.is_over(now));
+        self.windows = left;
+        self.after(over.into_iter().next(), now)
+    }
+
+    fn after(mut self, window: Option<MaintenanceWindow>, now: Timestamp) -> Self {
+        if let (Some(window), BreakerState::Closed { .. }) = (window, self.state) {
+            self.state = BreakerState::Open {
+                since: window.from,
+                ask_from: now,
+            };
+            IN_MAINTENANCE.clone_into(&mut self.reason);
+        }
+        self
     }
 
     /// The backend does not take calls at present.
@@ -140,7 +204,8 @@ impl Breaker {
 
     /// Whether it is time to ask the backend if it is ready.
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
-        matches!(self.state, BreakerState::Open { ask_from, .. } if ask_from <= now)
+        let is_time = matches!(self.state, BreakerState::Open { ask_from, .. } if ask_from <= now);
+        is_time && !self.is_in_window(now)
     }
 
     /// The probe was answered: calls go out, and what waited goes on.
@@ -154,8 +219,9 @@ impl Breaker {
     }
 
     /// What may go on in this minute, if anything may wait.
-    pub const fn release(&self) -> Option<Release> {
+    pub fn release(&self, now: Timestamp) -> Option<Release> {
         match self.state {
+            _ if self.is_in_window(now) => None,
             BreakerState::Closed { release } => release,
             BreakerState::Open { .. } => None,
         }
@@ -204,15 +270,15 @@ mod tests {
     #[test]
     fn an_outage_opens_at_once_and_single_failures_do_not() {
         let open = Breaker::closed().out_of_service("refused", SignedDuration::ZERO, at(100));
-        assert!(open.is_open() && open.is_probe_due(at(100)));
+        assert!(is_open(&open) && open.is_probe_due(at(100)));
         let mut breaker = Breaker::closed();
         for second in 1..5 {
             breaker = breaker.failed("timeout", at(1_000 + second));
-            assert!(!breaker.is_open());
+            assert!(!is_open(&breaker));
         }
         let slow = breaker.clone().failed("timeout", at(1_100));
-        assert!(!slow.is_open(), "the others are long past");
-        assert!(breaker.failed("timeout", at(1_005)).is_open());
+        assert!(!is_open(&slow), "the others are long past");
+        assert!(is_open(&breaker.failed("timeout", at(1_005))));
     }
 
     #[test]
@@ -231,11 +297,62 @@ mod tests {
             .answered();
         let mut shares = Vec::new();
         for is_waiting in [true, true, false, true, false, false] {
-            shares.push(breaker.release().expect("some may wait").conversations());
+            shares.push(
+                breaker
+                    .release(at(0))
+                    .expect("some may wait")
+                    .conversations(),
+            );
             breaker = breaker.released(is_waiting);
         }
         assert_eq!(shares, [100, 200, 400, 800, 1_600, 3_200]);
-        assert_eq!(breaker.release(), None);
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.release(at(0)), None);
+        assert!(!is_open(&breaker));
+    }
+
+    fn is_open(breaker: &Breaker) -> bool {
+        breaker.readiness(at(2_000)) != Readiness::Ready
+    }
+
+    fn window(from: i64, to: i64) -> MaintenanceWindow {
+        MaintenanceWindow::plan(at(from), at(to), "x", at(0)).expect("a window")
+    }
+
+    #[test]
+    fn a_window_holds_until_somebody_has_looked_at_its_end() {
+        let breaker = Breaker::closed().planned(window(10, 20), at(0));
+        let breaker = breaker.expect("it is planned");
+        let stands = [9, 10, 19, 25].map(|second| breaker.readiness(at(second)));
+        let (ready, held) = (Readiness::Ready, Readiness::InMaintenance);
+        assert_eq!(stands, [ready, held, held, held]);
+        assert!(!breaker.is_probe_due(at(15)));
+        assert_eq!(breaker.clone().windows_over(at(15)), breaker);
+        let over = breaker.windows_over(at(25));
+        assert_eq!(over.readiness(at(25)), held, "it is asked first");
+        assert!(over.is_probe_due(at(25)));
+        let closed = over.answered();
+        assert_eq!(closed.readiness(at(25)), ready);
+        assert!(closed.release(at(25)).is_some(), "what waited goes on");
+    }
+
+    #[test]
+    fn an_outage_within_a_window_is_probed_after_it() {
+        let down = Breaker::closed()
+            .planned(window(10, 20), at(0))
+            .expect("it is planned")
+            .out_of_service("refused", SignedDuration::ZERO, at(5));
+        assert!(down.is_probe_due(at(9)) && !down.is_probe_due(at(15)));
+        let over = down.windows_over(at(20));
+        assert_eq!(over.readiness(at(20)), Readiness::OutOfService);
+        assert!(over.is_probe_due(at(20)));
+    }
+
+    #[test]
+    fn a_window_that_is_called_off_lets_go_what_waited() {
+        let breaker = Breaker::closed()
+            .planned(window(10, 20), at(0))
+            .expect("it is planned");
+        assert_eq!(breaker.clone().unplanned(at(5)), Breaker::closed());
+        assert!(breaker.unplanned(at(15)).is_probe_due(at(15)));
     }
 }

@@ -124,7 +124,7 @@ impl Digest {
 }
 
 /// The methods that can be asynchronous.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Method {
     Create,
     Update,
@@ -133,6 +133,8 @@ pub enum Method {
 }
 
 impl Method {
+    pub const ALL: [Self; 4] = [Self::Create, Self::Update, Self::Delete, Self::Perform];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Create => "Create",
@@ -236,6 +238,10 @@ pub struct Call {
     /// Where it is forwarded to, fixed when it was accepted. `None`: the built-in objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendName>,
+    /// Whether it may be sent to its backend once more when nobody knows what became of it: what its
+    /// account had declared when it was accepted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub safe_to_repeat: bool,
 }
 
 impl Call {

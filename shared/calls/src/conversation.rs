@@ -103,6 +103,10 @@ pub struct Progress {
     /// What comes next of it has been begun at a backend, and nobody has said what became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
+    /// How often it has been given up as unknown and is sent again all the same: its account had
+    /// declared that safe.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeats: u32,
 }
 
 #[expect(
@@ -120,7 +124,13 @@ impl Progress {
             done_through: 0,
             chunks: 0,
             begun: None,
+            repeats: 0,
         }
+    }
+
+    /// Whether what comes next may have reached a backend.
+    pub const fn may_be_out(self) -> bool {
+        self.begun.is_some() || self.repeats > 0
     }
 }
 

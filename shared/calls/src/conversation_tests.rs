@@ -24,6 +24,7 @@ fn call(sequence: i64, calls: i64) -> Call {
         object_type: "Subscriber".to_owned(),
         arrived_at: at(0),
         backend: None,
+        safe_to_repeat: false,
     }
 }
 

@@ -15,6 +15,7 @@ pub mod conversation;
 pub mod end_reason;
 pub mod hash;
 pub mod lifecycle;
+pub mod maintenance_window;
 pub mod options;
 pub mod outcome;
 pub mod queue_order;
@@ -22,9 +23,10 @@ pub mod rate_limit;
 pub mod received_set;
 pub mod refusal;
 pub mod reply;
+pub mod safe_to_repeat;
 pub mod token_bucket;
 
-pub use backend::{BackendName, Begun, Breaker, BreakerState, Release};
+pub use backend::{BackendName, Begun, Breaker, BreakerState, Readiness, Release};
 pub use call::{
     AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
     RequestId, SequenceCode,
@@ -35,6 +37,7 @@ pub use conversation::{
 pub use end_reason::EndReason;
 pub use hash::{hash_parts, hex};
 pub use lifecycle::Cancelled;
+pub use maintenance_window::{BadWindow, MaintenanceWindow};
 pub use options::{
     AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,
     Subscription, Warning,
@@ -49,4 +52,5 @@ pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
 pub use reply::{
     Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject, SubjectKind,
 };
+pub use safe_to_repeat::{CallFate, SafeToRepeat, is_safe_to_repeat, repeated_after};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

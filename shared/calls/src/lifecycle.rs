@@ -101,6 +101,7 @@ impl Conversation {
             progress.done_through = done_through;
             progress.chunks += 1;
             progress.begun = None;
+            progress.repeats = 0;
         }
         self
     }
@@ -122,6 +123,15 @@ impl Conversation {
     pub fn begin(mut self, begun: Begun) -> Self {
         if let Phase::Running(progress) = &mut self.phase {
             progress.begun = Some(begun);
+        }
+        self
+    }
+
+    /// Nobody knows what became of what was begun, and it is safe to send it again.
+    pub fn repeat(mut self) -> Self {
+        if let Phase::Running(progress) = &mut self.phase {
+            progress.begun = None;
+            progress.repeats += 1;
         }
         self
     }
@@ -191,7 +201,7 @@ impl Conversation {
     pub fn cancel(mut self, now: Timestamp) -> Step<Cancelled> {
         let from = match &self.phase {
             Phase::Gathering => SequenceCode::FIRST,
-            Phase::Running(progress) if progress.done_through == 0 && progress.begun.is_none() => {
+            Phase::Running(progress) if progress.done_through == 0 && !progress.may_be_out() => {
                 progress.next
             }
             Phase::Running(_) => return unchanged(Cancelled::TooLate),

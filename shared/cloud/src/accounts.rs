@@ -32,7 +32,7 @@ pub(crate) mod switch;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{AccountId, BackendName, QueueSettings, RateLimit, hash_parts, hex};
+use calls::{AccountId, BackendName, QueueSettings, RateLimit, SafeToRepeat, hash_parts, hex};
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
@@ -77,6 +77,8 @@ pub struct Account {
     pub queue: QueueSettings,
     /// Where its calls are forwarded to; `None`: the built-in objects.
     pub backend: Option<BackendName>,
+    /// Which of its forwarded calls may be sent once more when nobody knows what became of them.
+    pub safe_to_repeat: Vec<SafeToRepeat>,
 }
 
 impl Account {
@@ -92,6 +94,7 @@ impl Account {
             calls_per_second: None,
             queue: QueueSettings::default(),
             backend: None,
+            safe_to_repeat: Vec::new(),
         }
     }
 }
@@ -235,18 +238,6 @@ impl Accounts {
         Ok(Some(account))
     }
 
-    /// Whether calls are held back at present, for people; functions go by
-    /// [`crate::Cloud::in_maintenance`].
-    pub async fn maintenance(&self) -> Result<bool, Error> {
-        Ok(self.maintenance_switch().await? == Some(true))
-    }
-
-    /// The switch itself; `None`: nobody has ever touched it.
-    pub async fn maintenance_switch(&self) -> Result<Option<bool>, Error> {
-        let (table, key) = self.switch_record();
-        Ok(table.get(&key).await?.map(|item| is_on(&ItemReader(item))))
-    }
-
     /// Where the switch is, for whoever reads it together with other records.
     pub(crate) fn switch_record(&self) -> (&Table, Key) {
         (&self.table, Key::new("SWITCH", "MAINTENANCE"))
@@ -311,11 +302,6 @@ fn token_key(token: &str) -> Key {
     Key::new(format!("TOKEN#{}", hashed(&["TOKEN", token])), "TOKEN")
 }
 
-/// Whether the switch, as it was read, is on.
-pub(crate) fn is_on(switch: &ItemReader) -> bool {
-    switch.maybe_text("on") == Some("true")
-}
-
 pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, Error> {
     Ok(Account {
         id: id.clone(),
@@ -330,6 +316,10 @@ pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, E
             false => QueueSettings::default(),
         },
         backend: item.maybe_text("backend").and_then(BackendName::parse),
+        safe_to_repeat: match item.has("safe_to_repeat") {
+            true => item.json("safe_to_repeat")?,
+            false => Vec::new(),
+        },
     })
 }
 
@@ -348,6 +338,10 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
     let item = match account.queue == QueueSettings::default() {
         true => item,
         false => item.json("queue", &account.queue),
+    };
+    let item = match account.safe_to_repeat.is_empty() {
+        true => item,
+        false => item.json("safe_to_repeat", &account.safe_to_repeat),
     };
     item.maybe_text("backend", account.backend.as_ref().map(BackendName::as_str))
         .done()

@@ -13,4 +13,5 @@ pub mod prefetch;
 pub mod replies;
 mod skipped;
 pub mod token_buckets;
+pub mod unknown;
 pub mod waiting;

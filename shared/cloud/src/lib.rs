@@ -7,12 +7,15 @@
 //! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
 //! mails), [`accounts`] (who may call, and how
-//! often), [`maintenance`] (whether anything is carried out) and [`memory`] (what an invocation takes on).
+//! often), [`breakers`], [`backend_slots`] and [`backend_tokens`] (what functions share of a backend),
+//! [`maintenance`] (whether anything is carried out) and [`memory`] (what an invocation takes on).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
 pub mod accounts;
 pub mod aws;
+pub mod backend_slots;
+pub mod backend_tokens;
 pub mod breakers;
 pub(crate) mod by_account;
 pub mod clock;
@@ -63,6 +66,7 @@ pub struct Cloud {
     pub receivers: outbound::receiver_health::ReceiverHealth,
     pub forwarding: outbound::forward::BackendClient,
     pub backend_tokens: outbound::forward::BackendTokens,
+    pub backend_slots: backend_slots::BackendSlots,
     pub known_breakers: CachedBreakers,
     pub shards: due::Shards,
 }
@@ -92,6 +96,20 @@ impl Cloud {
             forwarding,
             ..cloud
         })
+    }
+
+    /// For a person's command, which knows a table of calls and, where it needs it, the bucket: what
+    /// it leaves to be done is found by the timekeeper.
+    pub fn for_command(config: &aws_types::SdkConfig, calls: &str, bucket: &str) -> Self {
+        let settings = Settings::of_command(calls, bucket);
+        let callbacks = outbound::callback::guarded_connector(false);
+        Self::new(
+            settings,
+            config,
+            callbacks,
+            Clock::system(),
+            Random::system(),
+        )
     }
 
     /// For the functions that post callbacks: what they are posted with is made at its start, while
@@ -147,6 +165,7 @@ impl Cloud {
             receivers: outbound::receiver_health::ReceiverHealth::default(),
             forwarding: outbound::forward::BackendClient::through(callbacks),
             backend_tokens: outbound::forward::BackendTokens::default(),
+            backend_slots: backend_slots::BackendSlots::default(),
             known_breakers: CachedBreakers::default(),
             shards: due::Shards::default(),
             clock,
@@ -158,7 +177,7 @@ impl Cloud {
     /// Opens the connections that a first call will need, while a cold function still has a whole
     /// processor. What it finds does not matter.
     pub async fn warm_up(&self) {
-        let looked_up = self.accounts.maintenance().await;
+        let looked_up = self.accounts.maintenance_switch().await;
         if let Err(error) = looked_up {
             tracing::debug!(%error, "connection was not opened ahead of time");
         }

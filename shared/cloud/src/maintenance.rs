@@ -1,23 +1,63 @@
 //! The switch for maintenance, as it is read by whoever carries something out.
 //!
+//! It is on because somebody has turned it on, or for a time that was planned.
 //! Everybody looks at it, and one record gives 3,000 reads a second. So a warm function remembers it
 //! for a second: it takes effect everywhere within that, and is read once a second by each function.
 //! Whoever turns it in the same process, as the local server does, waits for what is being carried
 //! out: when the switch has been turned on, it holds.
 
+use calls::{BadWindow, MaintenanceWindow};
 use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
 
 use crate::Cloud;
+use crate::accounts::Accounts;
 use crate::accounts::switch::Look;
 pub use crate::accounts::switch::REMEMBERED;
-use crate::accounts::{Accounts, is_on};
-use crate::error::Error;
+use crate::aws::table::Key;
+use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// Held by whoever carries something out, from before the look at the switch until it is committed.
 #[derive(Debug)]
 pub struct CarryingOut(#[expect(dead_code, reason = "held, not used")] OwnedRwLockReadGuard<()>);
+
+/// Whether calls are held back: because somebody has said so, or because it was planned.
+///
+/// | pk       | sk            | written by             | holds                      |
+/// |----------|---------------|------------------------|----------------------------|
+/// | `SWITCH` | `MAINTENANCE` | the operator's command | version, on, what is planned |
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MaintenanceSwitch {
+    pub on: bool,
+    pub windows: Vec<MaintenanceWindow>,
+    version: u64,
+}
+
+impl MaintenanceSwitch {
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.on || self.windows.iter().any(|window| window.holds_at(now))
+    }
+
+    fn read(item: &ItemReader) -> Result<Self, Error> {
+        Ok(Self {
+            on: item.maybe_text("on") == Some("true"),
+            windows: match item.has("windows") {
+                true => item.json("windows")?,
+                false => Vec::new(),
+            },
+            version: item.maybe_number("version").unwrap_or_default(),
+        })
+    }
+
+    fn to_item(&self, key: Key) -> Item {
+        ItemWriter::new(key)
+            .number("version", self.version + 1)
+            .text("on", self.on.to_string())
+            .json("windows", &self.windows)
+            .done()
+    }
+}
 
 impl Accounts {
     /// What the switch was a moment ago; `None`: it has to be read.
@@ -30,21 +70,85 @@ impl Accounts {
     }
 
     /// The switch's record was read.
-    pub(crate) fn saw_switch(&self, look: Look, record: Option<Item>, now: Timestamp) -> bool {
-        let on = record.is_some_and(|item| is_on(&ItemReader(item)));
-        self.switch.saw(look, on, now);
-        on
+    pub(crate) fn saw_switch(
+        &self,
+        look: Look,
+        record: Option<Item>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let switch = record.map(|item| MaintenanceSwitch::read(&ItemReader(item)));
+        let holds = switch.transpose()?.is_some_and(|it| it.holds_at(now));
+        self.switch.saw(look, holds, now);
+        Ok(holds)
     }
 
-    /// Turns the switch. In this process nothing is carried out while it is turned.
-    pub async fn set_maintenance(&self, on: bool) -> Result<(), Error> {
+    /// The switch itself; `None`: nobody has ever touched it.
+    pub async fn maintenance_switch(&self) -> Result<Option<MaintenanceSwitch>, Error> {
         let (table, key) = self.switch_record();
-        let item = ItemWriter::new(key).text("on", on.to_string()).done();
+        let item = table.get(&key).await?.map(ItemReader);
+        item.map(|item| MaintenanceSwitch::read(&item)).transpose()
+    }
+
+    /// Turns the switch. In this process nothing is carried out while it is turned. Turned off, it
+    /// ends what was planned and has begun, too.
+    pub async fn set_maintenance(&self, on: bool, now: Timestamp) -> Result<(), Error> {
+        let turned = |switch: &mut MaintenanceSwitch| {
+            switch.on = on;
+            switch
+                .windows
+                .retain(|it| !it.is_over(now) && (on || !it.holds_at(now)));
+            Ok(())
+        };
+        self.change_switch(turned).await.map(drop)
+    }
+
+    /// Calls are held back within that window.
+    pub async fn plan_maintenance(
+        &self,
+        window: &MaintenanceWindow,
+        now: Timestamp,
+    ) -> Result<Result<(), BadWindow>, Error> {
+        let planned =
+            |switch: &mut MaintenanceSwitch| window.clone().planned_among(&mut switch.windows, now);
+        self.change_switch(planned).await
+    }
+
+    /// Nothing is planned any more.
+    pub async fn unplan_maintenance(&self) -> Result<(), Error> {
+        let unplanned = |switch: &mut MaintenanceSwitch| {
+            switch.windows.clear();
+            Ok(())
+        };
+        self.change_switch(unplanned).await.map(drop)
+    }
+
+    async fn change_switch(
+        &self,
+        change: impl Fn(&mut MaintenanceSwitch) -> Result<(), BadWindow>,
+    ) -> Result<Result<(), BadWindow>, Error> {
+        let (table, key) = self.switch_record();
         let _nobody = self.switch.carrying_out.write().await;
-        let put = table.put(item).await;
-        // Whether or not the answer came.
-        self.switch.forget();
-        put
+        for _ in 0..FEW_CONFLICTS_MAX {
+            let before = self.maintenance_switch().await?;
+            let mut after = before.clone().unwrap_or_default();
+            if let Err(bad) = change(&mut after) {
+                return Ok(Err(bad));
+            }
+            // So it is already: or the answer to this very change was lost.
+            if before.as_ref() == Some(&after) {
+                self.switch.forget();
+                return Ok(Ok(()));
+            }
+            let seen = before.map(|it| it.version);
+            let put = table.put_over(after.to_item(key.clone()), seen).await;
+            // Whether or not the answer came.
+            self.switch.forget();
+            match Committed::of(put)? {
+                Committed::Written(()) => return Ok(Ok(())),
+                Committed::Conflict => {}
+            }
+        }
+        Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 }
 
@@ -63,6 +167,6 @@ impl Cloud {
         let look = self.accounts.look_at_switch();
         let (table, key) = self.accounts.switch_record();
         let record = table.get(&key).await?;
-        Ok(self.accounts.saw_switch(look, record, self.now()))
+        self.accounts.saw_switch(look, record, self.now())
     }
 }

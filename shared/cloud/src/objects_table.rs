@@ -169,7 +169,7 @@ impl Cloud {
             .get_many_and(&wanted, accounts, &switch)
             .await?;
         know(overlay, keys, found)?;
-        let in_maintenance = self.accounts.saw_switch(look, switch, self.now());
+        let in_maintenance = self.accounts.saw_switch(look, switch, self.now())?;
         Ok(FirstLoad::of(in_maintenance))
     }
 

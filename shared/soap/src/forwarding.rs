@@ -12,7 +12,7 @@ use crate::namespaces::{OAUTH, SCHEMA_INSTANCE, SECURITY, SOAP_11, SOAP_12};
 use crate::result::ObjectResult;
 use crate::results::response_name;
 use crate::write::Writer;
-use crate::xml::{Expanded, Piece, outline};
+use crate::xml::{Expanded, Piece, walk};
 
 /// Options that are carried out here, and mean nothing to a synchronous call.
 const CARRIED_OUT_HERE: [&str; 9] = [
@@ -146,7 +146,7 @@ pub struct BackendFault {
 
 /// Reads an answer; what is none is refused.
 pub fn read_backend_answer(bytes: &[u8]) -> Result<BackendAnswer, Fault> {
-    let root = tree(outline(bytes)?);
+    let root = tree(bytes)?;
     let no_answer = || Fault::client("the answer holds no SOAP Body");
     let root = root
         .filter(|root| root.name == "Envelope" && root.is_soap)
@@ -218,26 +218,29 @@ impl Node {
     }
 }
 
-fn tree(pieces: Vec<Piece>) -> Option<Node> {
+/// Made while it is read: an answer of six megabytes is not held in pieces beside it.
+fn tree(bytes: &[u8]) -> Result<Option<Node>, Fault> {
     let mut open: Vec<Node> = Vec::new();
-    for piece in pieces {
-        match piece {
-            Piece::Start(name, attributes) => open.push(Node::start(name, attributes)),
-            Piece::Text(text) => {
-                if let Some(node) = open.last_mut() {
-                    node.text.push_str(&text);
-                }
-            }
-            Piece::End => {
-                let node = open.pop()?;
-                match open.last_mut() {
-                    Some(parent) => parent.children.push(node),
-                    None => return Some(node),
-                }
+    let mut root = None;
+    walk(bytes, |piece| match piece {
+        Piece::Start(name, attributes) => open.push(Node::start(name, attributes)),
+        Piece::Text(text) => {
+            if let Some(node) = open.last_mut() {
+                node.text.push_str(&text);
             }
         }
-    }
-    None
+        Piece::End => {
+            let Some(mut node) = open.pop() else {
+                return;
+            };
+            node.children.shrink_to_fit();
+            match open.last_mut() {
+                Some(parent) => parent.children.push(node),
+                None => root = Some(node),
+            }
+        }
+    })?;
+    Ok(root)
 }
 
 fn fault_in(fault: &Node) -> BackendFault {

@@ -35,6 +35,7 @@ mod tag;
 pub(crate) use chars::{is_all_blank, is_ncname, trimmed};
 pub(crate) use encoding::{Encoding, decode};
 pub(crate) use event::{Attribute, Event, Name};
+pub(crate) use outline::walk;
 pub use outline::{Expanded, Piece, outline};
 pub(crate) use reader::Reader;
 

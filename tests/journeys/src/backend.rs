@@ -25,8 +25,12 @@ pub const UNHEARD: &str = "<Unheard>";
 pub enum Does {
     /// Carries it out, and says so.
     Well,
+    /// The same, after a while.
+    WellAfter(Duration),
     /// Refuses every object, and says so.
     Badly,
+    /// Says of every object that it is not there.
+    NotThere,
     /// Nobody listens.
     Down,
     /// Carries it out, and the answer never comes.
@@ -62,6 +66,8 @@ pub struct Received {
     pub body: String,
     /// SubscriberKeys of its objects.
     pub keys: Vec<String>,
+    /// When it arrived.
+    pub at: tokio::time::Instant,
 }
 
 impl Backend {
@@ -99,12 +105,18 @@ impl Backend {
         self.0.lock().expect("nobody panicked")
     }
 
+    /// What it answers; `None`: the request is for somebody else.
+    pub fn answers(&self, request: &CapturedCallback) -> Option<CallbackAnswer> {
+        (request.url == BACKEND).then(|| self.answer(request))
+    }
+
     fn answer(&self, request: &CapturedCallback) -> CallbackAnswer {
         let action = request.header("soapaction").unwrap_or_default();
         let received = Received {
             action: action.trim_matches('"').to_owned(),
             keys: texts(&request.body, "SubscriberKey"),
             body: request.body.clone(),
+            at: tokio::time::Instant::now(),
         };
         let mut state = self.state();
         let does = match state.next.is_empty() {
@@ -120,9 +132,13 @@ impl Backend {
         match does {
             Does::Well if received.action == "Retrieve" => ok(ONE_ROW),
             Does::Well if received.action == "GetSystemStatus" => ok(READY),
-            Does::Well => ok(&results(&received, "OK", received.keys.len())),
-            Does::Badly => ok(&results(&received, "Error", received.keys.len())),
-            Does::AndAnswersHalf => ok(&results(&received, "OK", received.keys.len() / 2)),
+            Does::Well => ok(&results(&received, None, received.keys.len())),
+            Does::WellAfter(time) => {
+                ok(&results(&received, None, received.keys.len())).late_by(time)
+            }
+            Does::Badly => ok(&results(&received, Some(12_012), received.keys.len())),
+            Does::NotThere => ok(&results(&received, Some(12_015), received.keys.len())),
+            Does::AndAnswersHalf => ok(&results(&received, None, received.keys.len() / 2)),
             Does::AnswersAnother => ok(ONE_ROW),
             Does::Down => CallbackAnswer::ConnectionFails,
             Does::AndHangs => CallbackAnswer::status(200).late_by(Duration::from_secs(3_600)),
@@ -153,14 +169,13 @@ fn fault(code: &str, api_code: u32) -> String {
     ))
 }
 
-fn results(received: &Received, status: &str, objects: usize) -> String {
+/// `error`: of every object.
+fn results(received: &Received, error: Option<u32>, objects: usize) -> String {
+    let status = if error.is_some() { "Error" } else { "OK" };
     let method = &received.action;
     let keys = received.keys.iter().take(objects).enumerate();
     let one = |(ordinal, key): (usize, &String)| {
-        let code = match status {
-            "OK" => "",
-            _ => "<ErrorCode>12012</ErrorCode>",
-        };
+        let code = error.map_or_else(String::new, |code| format!("<ErrorCode>{code}</ErrorCode>"));
         format!(
             "<Results><StatusCode>{status}</StatusCode><StatusMessage>Said of {key}</StatusMessage>\
              <OrdinalID>{ordinal}</OrdinalID>{code}<NewID>4711</NewID>{UNHEARD}of {key}</Unheard>\
@@ -179,6 +194,11 @@ fn texts(xml: &str, name: &str) -> Vec<String> {
     let found = xml.split(&open).skip(1);
     let found = found.filter_map(|rest| rest.split(&close).next());
     found.map(str::to_owned).collect()
+}
+
+/// What it is called by the operator.
+pub fn backend_name() -> BackendName {
+    BackendName::parse("mc").expect("a name")
 }
 
 /// Settings of the backend as the operator would make them.
@@ -203,11 +223,9 @@ impl Story {
     pub async fn forwards_as(&mut self, settings: &BackendSettings) -> Backend {
         let backend = Backend::default();
         let answering = backend.clone();
-        let answer = move |request: &CapturedCallback| {
-            (request.url == BACKEND).then(|| answering.answer(request))
-        };
+        let answer = move |request: &CapturedCallback| answering.answers(request);
         self.local().callbacks().answer_by(answer);
-        let name = BackendName::parse("mc").expect("a name");
+        let name = backend_name();
         let accounts = &self.stack.cloud.accounts;
         let put = accounts.put_backend(&name, settings, BACKEND_PASSWORD);
         put.await.expect("a backend");

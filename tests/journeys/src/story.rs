@@ -159,6 +159,7 @@ impl Story {
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
             backend: None,
+            safe_to_repeat: Vec::new(),
         }
     }
 
@@ -241,6 +242,19 @@ impl Story {
         self.puts(&account).await;
     }
 
+    /// From now on its account declares these safe to repeat, and is forwarded to that backend.
+    pub async fn declares_safe(&mut self, backend: calls::BackendName, what: &[&str]) {
+        let declared = what
+            .iter()
+            .filter_map(|text| calls::SafeToRepeat::parse(text));
+        let account = Account {
+            backend: Some(backend),
+            safe_to_repeat: declared.collect(),
+            ..self.account_record()
+        };
+        self.puts(&account).await;
+    }
+
     async fn puts(&mut self, account: &Account) {
         let accounts = &self.stack.cloud.accounts;
         accounts.put_account(account).await.expect("an account");
@@ -266,6 +280,15 @@ impl Story {
         self.stack.cloud.settings.results_days = days;
         let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
         self.stack.functions = Functions::InProcess(Box::new(InProcess { cloud, lifecycle }));
+    }
+
+    /// What a person's command acts through.
+    pub fn cloud(&self) -> &cloud::Cloud {
+        &self.stack.cloud
+    }
+
+    pub fn account_id(&self) -> String {
+        self.account.clone()
     }
 
     pub fn token(&self) -> &str {
@@ -418,7 +441,7 @@ impl Story {
         self.stack
             .cloud
             .accounts
-            .set_maintenance(on)
+            .set_maintenance(on, self.now())
             .await
             .expect("a switch");
     }

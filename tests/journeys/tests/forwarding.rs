@@ -1,6 +1,12 @@
 //! Calls that are forwarded: they reach their backend once, wait for it while it is not ready, and are
 //! never sent again when nobody knows what became of them. Counted by the backend's own log.
 
+mod bounds;
+mod repeating;
+mod shared_limits;
+mod unknown;
+mod windows;
+
 use journeys::backend::{BACKEND_PASSWORD, BACKEND_USER, Backend, Does, settings};
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, call, hours, look_for, minutes, part, subscriber};

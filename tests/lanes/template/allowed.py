@@ -65,7 +65,8 @@ def allowed(resources):
         if resource["Type"] != "AWS::IAM::Role":
             continue
         for policy in resource["Properties"].get("Policies", []):
-            yield from in_policy(name, policy)
+            # Where there is a condition, as if it held.
+            yield from in_policy(name, policy.get("Fn::If", [None, policy])[1])
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::RolePolicy":
             yield from in_policy(resource["Properties"]["RoleName"]["Ref"], resource["Properties"])

@@ -34,8 +34,21 @@ WILDCARDS = {
     ("ProcessorRole", "Bodies"): "as above",
     ("NotifierRole", "Bodies"): "as above",
     ("TimekeeperRole", "Bodies"): "as above",
+    ("IngestRole", "Network"): "network interfaces have no name before Lambda makes them",
+    ("ProcessorRole", "Network"): "as above",
+    ("TimekeeperRole", "Network"): "as above",
     ("NotifierRole", "MailRate"): "what may be sent at all is asked of the account, which has no name",
 }
+
+# What Lambda asks for with the role of a function that is in subnets.
+NETWORK = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
 
 # What only people ask for, with `aftercall` and their own permissions.
 PEOPLE_ONLY = {"dynamodb:Scan"}
@@ -370,24 +383,40 @@ class Roles(unittest.TestCase):
         for name, role in ROLES.items():
             self.assertEqual([], role.get("ManagedPolicyArns", []), f"{name} has permissions that nobody wrote down")
             for policy in role.get("Policies", []):
+                policy = policy.get("Fn::If", [None, policy])[1]
                 for statement in policy["PolicyDocument"]["Statement"]:
                     yield name, statement
         for policy in ADDED.values():
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield target(policy["RoleName"]), statement
 
+    def test_who_reaches_backends_does_so_from_the_subnets_that_were_named(self):
+        for function in ("Ingest", "Processor", "Timekeeper"):
+            network = FUNCTIONS[f"{function}Function"]["VpcConfig"]
+            named = {"SubnetIds": {"Ref": "BackendSubnets"}, "SecurityGroupIds": {"Ref": "BackendSecurityGroups"}}
+            self.assertEqual({"Fn::If": ["HasNetwork", named, {"Ref": "AWS::NoValue"}]}, network, function)
+        # Lambda refuses a network whose interfaces the role may not make.
+        makes = {role for role, it in self.statements() if it.get("Sid") == "Network"}
+        self.assertEqual({"IngestRole", "ProcessorRole", "TimekeeperRole"}, makes)
+        self.assertNotIn("VpcConfig", FUNCTIONS["NotifierFunction"])
+        self.assertEqual("", TEMPLATE["Parameters"]["BackendSubnets"]["Default"])
+
     def test_only_ingest_opens_passwords_and_only_where_there_is_a_key(self):
         opens = [(role, it) for role, it in self.statements() if any("kms:" in a for a in many(it["Action"]))]
         secrets = [(role, it) for role, it in opens if it.get("Sid") == "BackendSecrets"]
         self.assertEqual({"ProcessorRole", "TimekeeperRole"}, {role for role, _ in secrets})
         for _, statement in secrets:
-            self.assertEqual(["kms:Decrypt"], many(statement["Action"]))
+            # The token that it fetches is shared, encrypted in the same way.
+            self.assertEqual(["kms:Decrypt", "kms:Encrypt"], many(statement["Action"]))
             self.assertEqual({"Fn::GetAtt": ["PasswordKey", "Arn"]}, statement["Resource"])
             # What shared/cloud/src/accounts/backends.rs binds a secret to.
             bound = {"StringEquals": {"kms:EncryptionContext:account": "BACKEND"}}
             self.assertEqual(bound, statement["Condition"])
+        [(role, tokens)] = [(role, it) for role, it in opens if it.get("Sid") == "BackendTokens"]
+        self.assertEqual(("IngestRole", ["kms:Encrypt"]), (role, many(tokens["Action"])))
+        self.assertEqual(bound, tokens["Condition"])
         [(role, statement)] = [
-            (role, it) for role, it in opens if it.get("Sid") not in ("TablesKey", "BackendSecrets")
+            (role, it) for role, it in opens if it.get("Sid") not in ("TablesKey", "BackendSecrets", "BackendTokens")
         ]
         self.assertEqual(("IngestRole", ["kms:Decrypt"]), (role, many(statement["Action"])))
         self.assertEqual({"Fn::GetAtt": ["PasswordKey", "Arn"]}, statement["Resource"])
@@ -449,7 +478,7 @@ class Roles(unittest.TestCase):
                     self.assertIn(where, WILDCARDS, f"{resource}")
                     used.add(where)
                     if resource == "*":
-                        self.assertEqual(["ses:GetAccount"], many(statement["Action"]), "knows no resource")
+                        self.assertIn(many(statement["Action"]), (["ses:GetAccount"], NETWORK), "knows no resource")
                         continue
                     self.assertRegex(json.dumps(resource), r"\$\{[A-Za-z.]+\}/\*", "within a thing of our own")
         self.assertEqual(set(WILDCARDS), used, "exceptions that nobody needs any more")
@@ -461,7 +490,7 @@ class Roles(unittest.TestCase):
         allowed = {action for _, statement in self.statements() for action in many(statement["Action"])}
         self.assertEqual(set(), asked - allowed - PEOPLE_ONLY, "asked for by the code, allowed to nobody")
         self.assertEqual(
-            set(), allowed - (asked - PEOPLE_ONLY) - set(WITHOUT_CODE), "allowed, but no function's code asks for it"
+            set(), allowed - (asked - PEOPLE_ONLY) - set(WITHOUT_CODE) - set(NETWORK), "allowed, but no function's code asks for it"
         )
 
     def test_schedules_may_only_wake_conversations_up(self):
@@ -736,7 +765,7 @@ class Alarms(unittest.TestCase):
         expected |= {(name, metric) for name in FUNCTIONS for metric in ("Errors", "Throttles")}
         expected |= {(name, f"{it}ThrottleEvents") for name in (*TABLES, "CallsTable/due") for it in ("Read", "Write")}
         expected |= {("TimekeeperFunction", "Invocations"), ("Api", "Count"), ("Api", "4xx")}
-        expected |= {("", "OldestDueSeconds"), ("", "Unanswered"), ("", "SchedulesFailed")}
+        expected |= {("", "OldestDueSeconds"), ("", "Unanswered"), ("", "SchedulesFailed"), ("", "BackendNotReady")}
         self.assertEqual(expected, watched)
 
     def test_nobody_is_called_for_nothing(self):

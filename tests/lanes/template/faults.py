@@ -143,6 +143,17 @@ def mails_as_anybody(template):
     ]
 
 
+@fault("test_who_reaches_backends_does_so_from_the_subnets_that_were_named")
+def backends_see_another_address_of_the_processor(template):
+    del template["Resources"]["ProcessorFunction"]["Properties"]["VpcConfig"]
+
+
+@fault("test_who_reaches_backends_does_so_from_the_subnets_that_were_named")
+def a_network_is_wanted_that_the_role_may_not_make(template):
+    policies = template["Resources"]["TimekeeperRole"]["Properties"]["Policies"]
+    template["Resources"]["TimekeeperRole"]["Properties"]["Policies"] = [it for it in policies if "Fn::If" not in it]
+
+
 @fault("test_only_ingest_opens_passwords_and_only_where_there_is_a_key")
 def another_function_opens_passwords(template):
     template["Resources"]["IngestPasswordKey"]["Properties"]["RoleName"] = {"Ref": "ProcessorRole"}
@@ -150,7 +161,7 @@ def another_function_opens_passwords(template):
 
 @fault("test_only_ingest_opens_passwords_and_only_where_there_is_a_key")
 def passwords_are_opened_for_nobody_in_particular(template):
-    [it] = template["Resources"]["IngestPasswordKey"]["Properties"]["PolicyDocument"]["Statement"]
+    [it, _] = template["Resources"]["IngestPasswordKey"]["Properties"]["PolicyDocument"]["Statement"]
     del it["Condition"]["Null"]["kms:EncryptionContext:user"]
 
 

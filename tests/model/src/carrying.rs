@@ -8,8 +8,9 @@ use calls::{
 use jiff::Timestamp;
 
 use crate::arriving::wake_at;
-use crate::plan::{Does, Plan};
-use crate::world::{Carrying, Header, StoredConversation, Switch, WakeUp, World};
+use crate::forwarding;
+use crate::plan::{Does, Plan, Where};
+use crate::world::{Carrying, Flight, Header, StoredConversation, Switch, WakeUp, World};
 
 /// A call that is due within this time is held in its queue; a later one is scheduled.
 const HELD_MAX_S: i64 = 60;
@@ -20,7 +21,11 @@ pub fn receive(world: &mut World, processor: usize, wake: WakeUp) {
         world.redeliveries -= 1;
     }
     let seen = world.conversations[wake.conversation].header.clone();
-    world.processors[processor] = Some(Carrying { wake, seen });
+    world.processors[processor] = Some(Carrying {
+        wake,
+        seen,
+        flight: Flight::None,
+    });
 }
 
 /// One commit, or the end of what can be done about the wake-up.
@@ -39,20 +44,23 @@ pub fn go_on(world: &mut World, plan: &Plan, processor: usize) {
 }
 
 /// The message has done its work.
-fn put_down(world: &mut World, processor: usize) {
+pub fn put_down(world: &mut World, processor: usize) {
     if let Some(carrying) = world.processors[processor].take() {
         world.wake_ups.remove(&carrying.wake);
     }
 }
 
 /// Writes if nobody else has; loads again if somebody has. `true`: written.
-fn commit(
+pub fn commit(
     world: &mut World,
     processor: usize,
     wake: WakeUp,
     seen: &Header,
     next: calls::Conversation,
 ) -> bool {
+    let flight = world.processors[processor]
+        .as_ref()
+        .map_or(Flight::None, |it| it.flight);
     let stored = &mut world.conversations[wake.conversation];
     let written = stored.version() == seen.version;
     if written {
@@ -61,9 +69,13 @@ fn commit(
             conversation: next,
         });
     }
+    // What came back is not lost over a change of when it is looked at.
+    let phase = |header: &Header| header.conversation.phase.clone();
+    let stands = !written && stored.header.as_ref().map(phase) == Some(phase(seen));
     world.processors[processor] = Some(Carrying {
         wake,
         seen: stored.header.clone(),
+        flight: if stands { flight } else { Flight::None },
     });
     written
 }
@@ -79,6 +91,12 @@ fn run(
     let wake = carrying.wake;
     let conversation = seen.conversation.clone();
     let now = plan.time(world.instant);
+    let next = call(world, plan, wake.conversation, progress.next);
+    if plan.sends[number_of(&next)].at != Where::Here
+        && (progress.may_be_out() || carrying.flight != Flight::None)
+    {
+        return forwarding::go_on(world, plan, processor, (carrying, &seen), &next);
+    }
     if world.maintenance == Switch::On {
         if matches!(conversation.due, Due::Parked(_))
             || commit(world, processor, wake, &seen, conversation.park(now))
@@ -105,15 +123,38 @@ fn run(
     let begun = progress.done_through > 0;
     let expired = !begun && call.options.expires_at.is_some_and(|at| at <= now);
     let does = plan.sends[number_of(&call)].does;
+    if plan.sends[number_of(&call)].at != Where::Here && !expired {
+        return forwarding::go_on(world, plan, processor, (carrying, &seen), &call);
+    }
     if does == Does::WellInTwo && !begun && !expired {
         commit(world, processor, wake, &seen, conversation.chunk_done(1));
         return;
     }
     let (how, overall_status) = match (expired, does) {
         (true, _) => (Ended::Expired, OverallStatus::Error),
-        (false, Does::Badly) => (Ended::CarriedOut, OverallStatus::HasErrors),
+        (false, Does::Badly | Does::Lost) => (Ended::CarriedOut, OverallStatus::HasErrors),
         (false, Does::Well | Does::WellInTwo) => (Ended::CarriedOut, OverallStatus::Ok),
     };
+    end(
+        world,
+        plan,
+        processor,
+        (carrying, &seen),
+        &call,
+        (how, overall_status),
+    );
+}
+
+/// Commits how the call that is next has ended. `true`: written.
+pub fn end(
+    world: &mut World,
+    plan: &Plan,
+    processor: usize,
+    (carrying, seen): (&Carrying, &Header),
+    call: &Call,
+    (how, overall_status): (Ended, OverallStatus),
+) -> bool {
+    let (wake, now) = (carrying.wake, plan.time(world.instant));
     let outcome = Outcome {
         how,
         overall_status,
@@ -121,21 +162,26 @@ fn run(
         error_code: None,
         ended_at: now,
     };
-    let next = conversation.call_ended(&call.request_id, &outcome, now);
-    if !commit(world, processor, wake, &seen, next) {
-        return;
+    let next = seen
+        .conversation
+        .clone()
+        .call_ended(&call.request_id, &outcome, now);
+    if !commit(world, processor, wake, seen, next) {
+        return false;
     }
     let in_maintenance = world.maintenance == Switch::On;
     let instant = world.instant;
     let stored = &mut world.conversations[wake.conversation];
-    let sequence = progress.next.get();
+    let sequence = call.place.sequence().get();
     if how == Ended::CarriedOut {
         stored.ran.push((sequence, instant));
-        stored.ran_in_maintenance |= in_maintenance;
+        // What was begun before it is finished.
+        stored.ran_in_maintenance |= in_maintenance && call.backend.is_none();
     }
     keep_outcome(stored, sequence, &outcome);
-    let replies = reply_context(&call, ReplySubject::Call(&outcome), outcome.ended_at).replies();
+    let replies = reply_context(call, ReplySubject::Call(&outcome), outcome.ended_at).replies();
     keep_replies(stored, &replies);
+    true
 }
 
 /// Gives one more call of a closing conversation what it lacks.
@@ -194,7 +240,7 @@ fn call(world: &World, plan: &Plan, conversation: usize, sequence: SequenceCode)
     plan.sends[sent].call(sent, plan.time(0))
 }
 
-fn number_of(call: &Call) -> usize {
+pub fn number_of(call: &Call) -> usize {
     call.request_id.0.parse().expect("a number")
 }
 

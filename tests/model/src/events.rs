@@ -45,6 +45,8 @@ pub enum Event {
     IsCancelled {
         conversation: usize,
     },
+    OutageBegins,
+    OutageEnds,
     MaintenanceBegins,
     MaintenanceEnds,
     TimePasses,
@@ -58,6 +60,7 @@ impl Model for Plan {
         vec![World {
             instant: 0,
             maintenance: Switch::NotYet,
+            outage: Switch::NotYet,
             unsent: (0..self.sends.len()).collect(),
             uncancelled: self.cancels.iter().copied().collect(),
             crashes: self.crashes,
@@ -82,6 +85,11 @@ impl Model for Plan {
         match world.maintenance {
             Switch::NotYet if self.maintenance => events.push(Event::MaintenanceBegins),
             Switch::On => events.push(Event::MaintenanceEnds),
+            Switch::NotYet | Switch::OffAgain => {}
+        }
+        match world.outage {
+            Switch::NotYet if self.outage => events.push(Event::OutageBegins),
+            Switch::On => events.push(Event::OutageEnds),
             Switch::NotYet | Switch::OffAgain => {}
         }
         if time_can_pass(self, world) {
@@ -117,6 +125,8 @@ impl Model for Plan {
                 keeping::commit(&mut world, self, wake_up_is_lost)
             }
             Event::IsCancelled { conversation } => keeping::cancel(&mut world, self, conversation),
+            Event::OutageBegins => world.outage = Switch::On,
+            Event::OutageEnds => world.outage = Switch::OffAgain,
             Event::MaintenanceBegins => world.maintenance = Switch::On,
             Event::MaintenanceEnds => world.maintenance = Switch::OffAgain,
             Event::TimePasses => world.instant += 1,
@@ -210,6 +220,8 @@ fn time_can_pass(plan: &Plan, world: &World) -> bool {
         && world.uncancelled.is_empty()
         && world.ingests.iter().all(Option::is_none)
         && world.maintenance != Switch::On
-        && (world.maintenance == Switch::OffAgain || !plan.maintenance);
+        && (world.maintenance == Switch::OffAgain || !plan.maintenance)
+        && world.outage != Switch::On
+        && (world.outage == Switch::OffAgain || !plan.outage);
     world.instant + 1 < last || (world.instant + 1 == last && all_is_said)
 }

@@ -24,7 +24,11 @@ pub fn is_found(world: &World, plan: &Plan, conversation: usize) -> bool {
         Due::At(at) if plan.last_instant() == world.instant => in_the_end && at < Timestamp::MAX,
         Due::At(at) => at <= plan.time(world.instant),
         Due::Parked(_) | Due::Held(_) => {
-            world.maintenance != Switch::On && (world.instant < plan.last_instant() || in_the_end)
+            // The breaker of a backend closes once it answers.
+            let is_held = matches!(header.conversation.due, Due::Held(_));
+            world.maintenance != Switch::On
+                && !(is_held && world.outage == Switch::On)
+                && (world.instant < plan.last_instant() || in_the_end)
         }
         Due::Never => false,
     }

@@ -1,8 +1,8 @@
 //! What may happen in a world: what is sent, how time goes, how much goes wrong.
 
 use calls::{
-    AccountId, AsyncResponseType, Call, ConversationId, Digest, Method, Options, Place,
-    QueuePriority, RequestId, RespondWhen, Subscription,
+    AccountId, AsyncResponseType, BackendName, Call, ConversationId, Digest, Method, Options,
+    Place, QueuePriority, RequestId, RespondWhen, Subscription,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,6 +14,7 @@ pub struct Sent {
     pub calls: u32,
     pub content: u8,
     pub does: Does,
+    pub at: Where,
     pub scheduled_s: Option<i64>,
     pub expires_s: Option<i64>,
     pub priority: QueuePriority,
@@ -27,6 +28,17 @@ pub enum Does {
     /// In two chunks, each committed by itself.
     WellInTwo,
     Badly,
+    /// At a backend, whose answer is lost.
+    Lost,
+}
+
+/// Where a call is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    Here,
+    AtBackend,
+    /// There, and its account has declared it safe to repeat.
+    AtBackendSafely,
 }
 
 /// A small world.
@@ -41,6 +53,8 @@ pub struct Plan {
     pub cancels: Vec<usize>,
     /// Whether calls may be held back for a while.
     pub maintenance: bool,
+    /// Whether the backend may be out of service for a while.
+    pub outage: bool,
     /// Functions that may die on their way.
     pub crashes: u8,
     /// Wake-ups that may be delivered while they are in flight.
@@ -72,7 +86,7 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 /// Reads `0:1/3` (conversation, SequenceCode, CallsInConversation), then words: `other` content,
-/// `fails`, `two` chunks, `high`, `@600` scheduled, `<700` expiring, `replies` to everything.
+/// `fails`, `two` chunks, `sent` to a backend, `safe` to repeat there, its answer `lost`, `high`, `@600` scheduled, `<700` expiring, `replies` to everything.
 pub fn sent(text: &str) -> Sent {
     let mut words = text.split_whitespace();
     let place = words.next().expect("a place");
@@ -84,6 +98,7 @@ pub fn sent(text: &str) -> Sent {
         calls: calls.parse().expect("a number"),
         content: 0,
         does: Does::Well,
+        at: Where::Here,
         scheduled_s: None,
         expires_s: None,
         priority: QueuePriority::Medium,
@@ -94,6 +109,9 @@ pub fn sent(text: &str) -> Sent {
             "other" => sent.content = 1,
             "fails" => sent.does = Does::Badly,
             "two" => sent.does = Does::WellInTwo,
+            "lost" => sent.does = Does::Lost,
+            "sent" => sent.at = Where::AtBackend,
+            "safe" => sent.at = Where::AtBackendSafely,
             "high" => sent.priority = QueuePriority::High,
             "replies" => {
                 sent.respond_when = vec![
@@ -142,9 +160,17 @@ impl Sent {
             objects: 1,
             object_type: String::new(),
             arrived_at: now,
-            backend: None,
+            backend: match self.at {
+                Where::Here => None,
+                Where::AtBackend | Where::AtBackendSafely => Some(backend_name()),
+            },
+            safe_to_repeat: self.at == Where::AtBackendSafely,
         }
     }
+}
+
+pub fn backend_name() -> BackendName {
+    BackendName::parse("mc").expect("a name")
 }
 
 fn subscription(respond_when: RespondWhen) -> Subscription {

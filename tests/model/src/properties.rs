@@ -3,14 +3,20 @@
 use calls::{EndReason, Phase, RespondWhen};
 use stateright::Property;
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Where};
 use crate::world::{How, Status, StoredConversation, World};
 
 /// The contract's longest silence.
 const SILENCE_MAX_S: i64 = 300;
 
 pub fn all() -> Vec<Property<Plan>> {
-    [in_the_end(), of_carrying_out(), of_replying()].concat()
+    [
+        in_the_end(),
+        of_carrying_out(),
+        of_forwarding(),
+        of_replying(),
+    ]
+    .concat()
 }
 
 /// What comes about in the end.
@@ -73,6 +79,53 @@ fn of_carrying_out() -> Vec<Property<Plan>> {
             },
         ),
     ]
+}
+
+/// What holds of what a backend was sent, by its own log.
+fn of_forwarding() -> Vec<Property<Plan>> {
+    vec![
+        Property::always(
+            "a call is sent once, unless it is safe to repeat",
+            |plan: &Plan, world: &World| every(plan, world, sent_once),
+        ),
+        Property::always(
+            "calls are sent in order, and none after one that is not OK",
+            |_, world: &World| {
+                world.conversations.iter().all(|stored| {
+                    let failed = stored
+                        .outcomes
+                        .iter()
+                        .find(|(_, (_, status))| *status == Status::NotOk);
+                    stored.sent.is_sorted()
+                        && failed.is_none_or(|(by, _)| stored.sent.iter().all(|sent| sent <= by))
+                })
+            },
+        ),
+        Property::always(
+            "what is told of a call is what the backend knows of it",
+            |plan: &Plan, world: &World| {
+                every(plan, world, |plan, stored| {
+                    stored.outcomes.iter().all(|(sequence, (how, _))| {
+                        let is_forwarded = plan.sends[stored.calls[sequence]].at != Where::Here;
+                        let was_sent = stored.sent.contains(sequence);
+                        match how {
+                            How::CarriedOut => !is_forwarded || was_sent,
+                            // Whoever begins it may die before it is sent.
+                            How::Unknown => is_forwarded,
+                            How::Expired | How::Cancelled | How::NotProcessed => !was_sent,
+                        }
+                    })
+                })
+            },
+        ),
+    ]
+}
+
+fn sent_once(plan: &Plan, stored: &StoredConversation) -> bool {
+    stored.sent.iter().all(|sequence| {
+        let times = stored.sent.iter().filter(|sent| *sent == sequence).count();
+        times == 1 || plan.sends[stored.calls[sequence]].at == Where::AtBackendSafely
+    })
 }
 
 /// What holds of answers, replies and cancelling, at every moment.
@@ -174,7 +227,7 @@ fn has_all(stored: &StoredConversation) -> bool {
 
 fn stops_at_the_first_error(stored: &StoredConversation) -> bool {
     let failed = stored.outcomes.iter().find(|(_, (how, status))| {
-        matches!(how, How::CarriedOut | How::Expired) && *status == Status::NotOk
+        matches!(how, How::CarriedOut | How::Expired | How::Unknown) && *status == Status::NotOk
     });
     failed.is_none_or(|(failed, _)| stored.ran.iter().all(|(ran, _)| ran <= failed))
 }

@@ -10,6 +10,8 @@ use calls::{Conversation, Due, EndReason, Ended, OverallStatus, Phase};
 pub struct World {
     pub instant: u8,
     pub maintenance: Switch,
+    /// Whether the backend is out of service.
+    pub outage: Switch,
     /// Requests that clients have still to make.
     pub unsent: BTreeSet<usize>,
     pub uncancelled: BTreeSet<usize>,
@@ -49,6 +51,8 @@ pub struct StoredConversation {
     pub replies: BTreeSet<(u32, u32)>,
     /// Which calls were carried out when, in their order.
     pub ran: Vec<(u32, u8)>,
+    /// Which calls the backend was sent, in their order: its own log.
+    pub sent: Vec<u32>,
     /// Carried out while calls were held back.
     pub ran_in_maintenance: bool,
     /// Replies that were written down again.
@@ -121,6 +125,28 @@ pub struct Arriving {
 pub struct Carrying {
     pub wake: WakeUp,
     pub seen: Option<Header>,
+    pub flight: Flight,
+}
+
+/// How far a call is on its way to the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flight {
+    None,
+    /// It is committed that it was begun.
+    Begun,
+    /// What came back is not committed yet.
+    Back(Back),
+}
+
+/// What came back of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Back {
+    Well,
+    Badly,
+    /// It is out of service, and has done nothing.
+    NotReady,
+    /// Nothing.
+    Lost,
 }
 
 /// A conversation that the timekeeper has loaded.
@@ -165,7 +191,9 @@ impl Hash for Header {
         match phase {
             Phase::Gathering => 0.hash(state),
             Phase::Running(progress) => {
+                let begun = progress.begun.map(|begun| (begun.until, begun.by));
                 (1, progress.next, progress.done_through, progress.chunks).hash(state);
+                (begun, progress.repeats).hash(state);
             }
             Phase::Closing {
                 next,

@@ -198,6 +198,45 @@ fn maintenance_holds_everything_back_and_loses_nothing() {
     });
 }
 
+#[test]
+fn what_is_sent_to_a_backend_is_sent_once_whoever_dies() {
+    check(Plan {
+        sends: ["0:1/2 sent replies", "0:2/2 sent lost"].map(sent).to_vec(),
+        instants_s: vec![0, 60, 1_000_000],
+        ingests: 1,
+        processors: 2,
+        crashes: 1,
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn a_backend_that_is_out_of_service_loses_nothing() {
+    check(Plan {
+        sends: ["0:1/1 sent replies"].map(sent).to_vec(),
+        instants_s: vec![0, 60, 1_000_000],
+        ingests: 1,
+        processors: 2,
+        outage: true,
+        crashes: 1,
+        redeliveries: 1,
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn what_is_safe_to_repeat_is_done_in_the_end() {
+    check(Plan {
+        sends: ["0:1/1 safe lost replies"].map(sent).to_vec(),
+        instants_s: vec![0, 60, 1_000_000],
+        ingests: 1,
+        processors: 2,
+        cancels: vec![0],
+        crashes: 1,
+        ..Plan::default()
+    });
+}
+
 #[track_caller]
 fn check(plan: Plan) {
     let checked = plan.checker().threads(2).spawn_bfs().join();

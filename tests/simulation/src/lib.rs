@@ -4,9 +4,11 @@
 //! Read in this order: [`happenings`] (what can happen), [`generators`] (which of it happens in the
 //! world of a seed), [`reference`] (what should come of it), [`requests`] (how it is said to the
 //! server), [`harness`] (both side by side), [`promises`] (what holds in every world), [`worlds`]
-//! (many of them, and the shortest history of one that failed).
+//! (many of them, and the shortest history of one that failed), [`forwarded`] (worlds whose calls go to a
+//! backend).
 
 pub mod dice;
+pub mod forwarded;
 pub mod generators;
 pub mod happenings;
 pub mod harness;

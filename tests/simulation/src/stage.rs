@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_types::retry::RetryConfig;
-use calls::AccountId;
+use calls::{AccountId, BackendName, SafeToRepeat};
 use cloud::Random;
+use cloud::accounts::backends::{BackendLogin, BackendSettings};
 use cloud::accounts::{Account, Caller};
 use jiff::{SignedDuration, Timestamp};
 use local::stack::{EventSource, LOCAL, LOCAL_WEBHOOK_SECRET};
@@ -29,6 +30,9 @@ const NOTIFIER: usize = 3;
 
 /// More rounds than this without coming to rest would be a fault of the product.
 const ROUNDS_MAX: usize = 300;
+
+/// Where the backend is, in worlds that have one.
+const BACKEND: &str = "https://backend.example/Service.asmx";
 
 pub struct Stage {
     stack: Stack,
@@ -84,6 +88,7 @@ impl Stage {
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
             backend: None,
+            safe_to_repeat: Vec::new(),
         };
         stack.cloud.accounts.put_account(&account).await?;
         // Good for as long as any world lasts.
@@ -98,6 +103,10 @@ impl Stage {
         let taken = Arc::new(Mutex::new(BTreeMap::new()));
         let taking = Arc::clone(&taken);
         stack.local.callbacks().answer_by(move |callback| {
+            // What goes to a backend is no reply.
+            if callback.url == BACKEND {
+                return None;
+            }
             let failed = fail(&plan);
             if failed.is_none() {
                 let id = callback.header("webhook-id").unwrap_or_default().to_owned();
@@ -113,6 +122,40 @@ impl Stage {
             taken,
             killed: AtomicU64::new(0),
         })
+    }
+
+    /// From now on calls are forwarded to a backend that answers so; `safe`: what is declared safe to
+    /// repeat.
+    pub async fn forwards(
+        &self,
+        safe: &[&str],
+        mut answer: impl FnMut(&CapturedCallback) -> CallbackAnswer + Send + 'static,
+    ) -> anyhow::Result<()> {
+        self.stack
+            .local
+            .callbacks()
+            .answer_by(move |request| (request.url == BACKEND).then(|| answer(request)));
+        let name = BackendName::parse("backend");
+        let name = name.ok_or_else(|| anyhow::anyhow!("it is a name"))?;
+        let login = BackendLogin::User {
+            name: "user".to_owned(),
+        };
+        let settings = BackendSettings {
+            timeout_s: 10,
+            concurrency: Some(4),
+            ..BackendSettings::new(BACKEND, login)
+        };
+        let accounts = &self.stack.cloud.accounts;
+        accounts.put_backend(&name, &settings, "secret").await?;
+        let account = AccountId(LOCAL.to_owned());
+        let declared = safe.iter().filter_map(|text| SafeToRepeat::parse(text));
+        let declared: Vec<SafeToRepeat> = declared.collect();
+        let forwards = |account: &mut Account| {
+            account.backend = Some(name.clone());
+            account.safe_to_repeat.clone_from(&declared);
+        };
+        accounts.change_account(&account, forwards).await?;
+        Ok(())
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -327,7 +370,8 @@ impl Stage {
     }
 
     pub async fn maintenance(&self, on: bool) -> anyhow::Result<()> {
-        Ok(self.stack.cloud.accounts.set_maintenance(on).await?)
+        let cloud = &self.stack.cloud;
+        Ok(cloud.accounts.set_maintenance(on, cloud.now()).await?)
     }
 
     /// The next so many replies fail; those that were to fail before do not count any more.

@@ -153,3 +153,21 @@ pub fn many(first: u64, worlds: u64, threads: usize) -> Result<Account, Broken> 
         Ok(account)
     })
 }
+
+/// The forwarded worlds of these seeds: how many calls ended in which way.
+pub fn forwarded(seeds: std::ops::Range<u64>) -> Result<crate::forwarded::Endings> {
+    let mut all = crate::forwarded::Endings::new();
+    for seed in seeds {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let live = move || runtime()?.block_on(crate::forwarded::live(seed));
+        let endings = thread
+            .spawn(live)?
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let endings = endings.map_err(|why| anyhow::anyhow!("forwarded world {seed}: {why}"))?;
+        for (ending, times) in endings {
+            *all.entry(ending).or_default() += times;
+        }
+    }
+    Ok(all)
+}

@@ -4,7 +4,7 @@
 
 use simulation::generators;
 use simulation::happenings::Flaw;
-use simulation::worlds::{Account, live, many, of_seed};
+use simulation::worlds::{Account, forwarded, live, many, of_seed};
 
 const WORLDS: u64 = 2_000;
 
@@ -108,5 +108,19 @@ fn the_same_seed_is_the_same_world() {
         let (_, once) = live(seed, &history).expect("a world that keeps its promises");
         let (_, again) = live(seed, &history).expect("a world that keeps its promises");
         assert_eq!(once, again, "seed {seed}");
+    }
+}
+
+/// Worlds whose calls are forwarded.
+const FORWARDED: u64 = 300;
+
+#[test]
+fn forwarded_calls_are_neither_lost_nor_done_twice_nor_out_of_order() {
+    let from = chosen("SIMULATION_SEED").unwrap_or(0);
+    let worlds = chosen("SIMULATION_WORLDS").unwrap_or(FORWARDED);
+    let endings = forwarded(from..from + worlds).unwrap_or_else(|why| panic!("{why}"));
+    println!("{endings:?}");
+    for ending in ["done", "refused", "unknown", "not processed"] {
+        assert!(endings.contains_key(ending), "never seen: {ending}");
     }
 }

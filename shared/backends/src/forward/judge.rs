@@ -4,6 +4,7 @@
 //! is sent later, or fails where sending it again would find the same. Is it certain that it was? Then
 //! the answer is its outcome. Everything else is unknown.
 
+use calls::CallFate;
 use cloud::outbound::forward::BackendResponse;
 use jiff::SignedDuration;
 use soap::{BackendAnswer, BackendFault, Element};
@@ -27,7 +28,10 @@ pub enum Judgement {
     /// Certainly not carried out, now or later.
     Refused { message: String, code: Option<u32> },
     /// Nobody knows.
-    Unknown(&'static str),
+    Unknown {
+        reason: &'static str,
+        fate: CallFate,
+    },
 }
 
 impl Judgement {
@@ -37,13 +41,21 @@ impl Judgement {
             pause: SignedDuration::ZERO,
         }
     }
+
+    /// No word of the backend itself.
+    pub(super) const fn unknown(reason: &'static str) -> Self {
+        Self::Unknown {
+            reason,
+            fate: CallFate::MayStillHappen,
+        }
+    }
 }
 
 /// Judges what a request came to.
 pub fn judge(posted: BackendResponse) -> Judgement {
     let (status, retry_after_s, body) = match posted {
         BackendResponse::NotSent(reason) => return Judgement::not_ready(reason),
-        BackendResponse::NoAnswer(reason) => return Judgement::Unknown(reason),
+        BackendResponse::NoAnswer(reason) => return Judgement::unknown(reason),
         BackendResponse::Answered {
             status,
             retry_after_s,
@@ -69,7 +81,7 @@ pub fn judge(posted: BackendResponse) -> Judgement {
     match (status, soap::read_backend_answer(&body)) {
         (200 | 500, Ok(BackendAnswer::Fault(fault))) => judge_fault(fault),
         (200, Ok(BackendAnswer::Payload(payload))) => Judgement::Answered(payload),
-        (200, Err(_)) => Judgement::Unknown("the answer is no SOAP answer"),
+        (200, Err(_)) => Judgement::unknown("the answer is no SOAP answer"),
         (300..=399, _) => Judgement::not_ready("its address leads elsewhere (HTTP 3xx)"),
         (401 | 403, _) => Judgement::not_ready("it does not let the server in (HTTP 401, 403)"),
         (404 | 405 | 410, _) => Judgement::not_ready("nothing is at its address (HTTP 404)"),
@@ -77,7 +89,7 @@ pub fn judge(posted: BackendResponse) -> Judgement {
             message: "The backend refused the call as too large (HTTP 413)".to_owned(),
             code: None,
         },
-        (_, _) => Judgement::Unknown("the answer is no SOAP answer"),
+        (_, _) => Judgement::unknown("the answer is no SOAP answer"),
     }
 }
 
@@ -87,7 +99,7 @@ fn judge_fault(fault: BackendFault) -> Judgement {
         ("Security", _) | (_, Some(11 | 12)) => {
             Judgement::not_ready("it does not let the server in (Login Failed)")
         }
-        (_, Some(9)) => Judgement::not_ready("it is in maintenance (fault 9)"),
+        (_, Some(9)) => Judgement::not_ready(calls::backend::IN_MAINTENANCE),
         (_, Some(1 | 10 | 13)) => Judgement::not_ready("it is out of service (fault 1, 10, 13)"),
         (_, Some(17)) => Judgement::NotReady {
             reason: "it says that it is asked too often (fault 17)",
@@ -99,7 +111,10 @@ fn judge_fault(fault: BackendFault) -> Judgement {
                 code,
             }
         }
-        (_, _) => Judgement::Unknown("a fault that does not say whether anything was done"),
+        (_, _) => Judgement::Unknown {
+            reason: "a fault that does not say whether anything was done",
+            fate: CallFate::Over,
+        },
     }
 }
 
@@ -140,7 +155,7 @@ mod tests {
             Judgement::NotReady { .. } => "not ready",
             Judgement::TokenExpired => "token expired",
             Judgement::Refused { .. } => "refused",
-            Judgement::Unknown(_) => "unknown",
+            Judgement::Unknown { .. } => "unknown",
         };
         assert_eq!(kind, expected, "{posted:?}");
     }

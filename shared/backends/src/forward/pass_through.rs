@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use calls::BackendName;
+use calls::backend::IN_MAINTENANCE;
+use calls::{BackendName, Readiness};
+use cloud::outbound::forward::ANSWER_TOO_LARGE;
 use cloud::{Cloud, Error};
 use soap::{Element, Fault, PAYLOAD_BYTES_MAX, carried_bytes};
 use tracing::warn;
@@ -20,8 +22,10 @@ pub async fn pass_through(
     action: &str,
     request: Element,
 ) -> Result<Result<String, Fault>, Error> {
-    if cloud.breaker(name).await?.is_open() {
-        return Ok(Err(not_ready()));
+    match cloud.breaker(name).await?.readiness(cloud.now()) {
+        Readiness::Ready => {}
+        Readiness::InMaintenance => return Ok(Err(in_maintenance())),
+        Readiness::OutOfService => return Ok(Err(not_ready())),
     }
     let Some(backend) = cloud.accounts.backend(name, cloud.now()).await? else {
         return Ok(Err(not_ready()));
@@ -35,25 +39,28 @@ pub async fn pass_through(
             let answer = soap::canonical(&answer);
             match carried_bytes(&answer) <= PAYLOAD_BYTES_MAX {
                 true => Ok(answer),
-                false => Err(Fault::server(
-                    13,
-                    "The backend's answer is larger than can be passed on. It was carried out; ask \
-                     for less at a time: a smaller BatchSize, fewer properties or objects",
-                )),
+                false => Err(too_large()),
             }
         }
         // Not the breaker's business: whoever faces the internet writes no such record, and the
         // next asynchronous call finds the same.
         Judgement::NotReady { reason, .. } => {
             warn!(backend = %name, reason, "a request could not be passed on");
-            Err(not_ready())
+            Err(match reason {
+                IN_MAINTENANCE => in_maintenance(),
+                _ => not_ready(),
+            })
         }
         Judgement::TokenExpired => Err(not_ready()),
         Judgement::Refused { message, code } => Err(match code {
             Some(code) => Fault::client(message.clone()).because(code, &message),
             None => Fault::client(message),
         }),
-        Judgement::Unknown(reason) => {
+        Judgement::Unknown {
+            reason: ANSWER_TOO_LARGE,
+            ..
+        } => Err(too_large()),
+        Judgement::Unknown { reason, .. } => {
             warn!(backend = %name, reason, at = %now, "nobody knows what became of a request");
             Err(Fault::server(
                 2,
@@ -64,6 +71,21 @@ pub async fn pass_through(
             ))
         }
     })
+}
+
+fn too_large() -> Fault {
+    Fault::server(
+        13,
+        "The backend's answer is larger than can be passed on. It was carried out; ask for less at a \
+         time: a smaller BatchSize, fewer properties or objects",
+    )
+}
+
+fn in_maintenance() -> Fault {
+    Fault::server(
+        9,
+        "In Maintenance. The backend does not carry out requests at present; asynchronous ones are queued",
+    )
 }
 
 fn not_ready() -> Fault {

@@ -31,7 +31,7 @@ pub async fn probe(cloud: &Cloud, name: &BackendName) -> Result<(), Error> {
                 Judgement::NotReady { reason, pause } => (reason, pause),
                 Judgement::TokenExpired => ("its token has expired", SignedDuration::ZERO),
                 Judgement::Refused { .. } => ("it refuses GetSystemStatus", SignedDuration::ZERO),
-                Judgement::Unknown(reason) => (reason, SignedDuration::ZERO),
+                Judgement::Unknown { reason, .. } => (reason, SignedDuration::ZERO),
             }
         }
     };

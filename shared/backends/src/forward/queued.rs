@@ -6,26 +6,33 @@
 
 use std::time::Duration;
 
-use calls::{BackendName, Begun, Call, Phase, Progress};
+use calls::{BackendName, Call, CallFate, Phase, Progress, Readiness, repeated_after};
 use cloud::accounts::backends::ConfiguredBackend;
-use cloud::conversation::commit::{CallEnd, ChunkPosition};
-use cloud::error::FEW_CONFLICTS_MAX;
-use cloud::objects_table::Chunk;
+use cloud::backend_slots::BackendSlot;
+use cloud::conversation::commit::ChunkPosition;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, CommittedStep, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::UnitResult;
 use soap::{CallAnswer, Element, ObjectResult};
 use tracing::warn;
 
 use super::exchange::exchange;
-use super::forward_end::{EndContext, ForwardEnd, whole};
+use super::forward_end::{EndContext, whole};
 use super::judge::Judgement;
+use super::repeating::read_as_repeated;
 
 /// How much longer than its timeout a call that was begun is left alone: whoever sent it may still be
 /// committing what came of it.
 const ANSWER_COMMITTED: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often it is looked for room at a backend before the call is handed back, and how long apart:
+/// most requests end within that.
+const SLOT_LOOKS: u32 = 8;
+const SLOT_LOOKS_APART: Duration = Duration::from_millis(50);
+
+/// When it is looked again after that.
+const SLOT_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// How far a call was taken.
 pub enum Forwarded {
@@ -52,14 +59,27 @@ enum PieceResult {
         code: Option<u32>,
     },
     /// Nobody knows.
-    Lost(&'static str),
+    Lost(Lost),
+}
+
+/// Why nobody knows what became of a piece.
+#[derive(Clone, Copy)]
+struct Lost {
+    reason: &'static str,
+    fate: CallFate,
+}
+
+/// Room for one request at a backend.
+enum Slot {
+    Unbounded,
+    Taken { _held: BackendSlot },
 }
 
 /// A call on its way to its backend.
-struct ForwardedCall<'a> {
-    cloud: &'a Cloud,
-    call: &'a Call,
-    name: &'a BackendName,
+pub(super) struct ForwardedCall<'a> {
+    pub(super) cloud: &'a Cloud,
+    pub(super) call: &'a Call,
+    pub(super) name: &'a BackendName,
     body: Element,
     objects: usize,
 }
@@ -89,9 +109,15 @@ pub async fn carry_out(
         _ => whole(cloud.chunk_results(&header.key, progress.next).await?),
     };
     if progress.begun.is_some() {
-        let end = forwarding
-            .ends()
-            .unknown(results, "whoever sent it ended before the answer came");
+        let lost = Lost {
+            reason: "whoever sent it ended before the answer came",
+            fate: CallFate::MayStillHappen,
+        };
+        return forwarding.repeat_or_end(header, results, lost).await;
+    }
+    if progress.repeats > 0 && call.options.is_past(now) {
+        let reason = "its RequestExpirationTime passed before it could be sent again";
+        let end = forwarding.ends().unknown(results, reason);
         return forwarding.end(header, end).await;
     }
     // Whoever turns the switch in this process waits until what is begun here is committed.
@@ -99,7 +125,7 @@ pub async fn carry_out(
     if cloud.in_maintenance().await? {
         return Ok(Forwarded::InMaintenance);
     }
-    if cloud.breaker(name).await?.is_open() {
+    if cloud.breaker(name).await?.readiness(now) != Readiness::Ready {
         return forwarding.hold(header).await;
     }
     let Some(backend) = cloud.accounts.backend(name, now).await? else {
@@ -108,9 +134,15 @@ pub async fn carry_out(
             .not_ready(header, reason, SignedDuration::ZERO)
             .await;
     };
-    forwarding
+    let sent = forwarding
         .send_pieces(header.clone(), &backend, progress, results, deadline)
-        .await
+        .await;
+    if backend.settings.concurrency.is_some()
+        && let Err(error) = cloud.give_back_slots(name).await
+    {
+        warn!(backend = %name, error = error.in_full(), "slots come back when their lease ends");
+    }
+    sent
 }
 
 impl ForwardedCall<'_> {
@@ -136,13 +168,21 @@ impl ForwardedCall<'_> {
             {
                 return Ok(Forwarded::NotBefore(at));
             }
+            let Some(slot) = self.slot(backend, now).await? else {
+                return Ok(Forwarded::NotBefore(cloud.now() + SLOT_AGAIN));
+            };
             let first = results.len();
             let count = size.min(self.objects.saturating_sub(first));
             let until = now + answered_within + ANSWER_COMMITTED;
             header = self.begin(&header, until).await?;
-            let answer = match self.send(backend, first, count).await {
+            let sent = self.send(backend, first, count).await;
+            drop(slot);
+            let answer = match sent {
+                PieceResult::Answered(answer) if is_repeated(&header) => {
+                    read_as_repeated(self.call.method, answer)
+                }
                 PieceResult::Answered(answer) => answer,
-                PieceResult::Lost(reason) => return self.lost(&header, results, reason).await,
+                PieceResult::Lost(lost) => return self.lost(&header, results, lost).await,
                 PieceResult::NotReady { reason, pause } => {
                     return self.not_ready(&header, reason, pause).await;
                 }
@@ -172,6 +212,27 @@ impl ForwardedCall<'_> {
         }
     }
 
+    /// Room for one more request at the backend, if it has a bound. `None`: there is none at present.
+    async fn slot(
+        &self,
+        backend: &ConfiguredBackend,
+        now: Timestamp,
+    ) -> Result<Option<Slot>, CommitError> {
+        let Some(at_most) = backend.settings.concurrency else {
+            return Ok(Some(Slot::Unbounded));
+        };
+        let answered_within = SignedDuration::from_secs(backend.settings.timeout_s.into());
+        let ends = now + answered_within + ANSWER_COMMITTED;
+        for _ in 0..SLOT_LOOKS {
+            let taken = self.cloud.take_backend_slot(self.name, at_most, ends);
+            if let Some(slot) = taken.await? {
+                return Ok(Some(Slot::Taken { _held: slot }));
+            }
+            tokio::time::sleep(SLOT_LOOKS_APART).await;
+        }
+        Ok(None)
+    }
+
     /// Sends a piece, and reads what came back as the answer to it.
     async fn send(&self, backend: &ConfiguredBackend, first: usize, count: usize) -> PieceResult {
         let method = self.call.method;
@@ -181,10 +242,13 @@ impl ForwardedCall<'_> {
             Judgement::Answered(payload) => {
                 match soap::read_results(method, &payload, first, count) {
                     Some(answer) => PieceResult::Answered(answer),
-                    None => PieceResult::Lost("it answers something else than the call"),
+                    None => PieceResult::Lost(Lost {
+                        reason: "it answers something else than the call",
+                        fate: CallFate::MayStillHappen,
+                    }),
                 }
             }
-            Judgement::Unknown(reason) => PieceResult::Lost(reason),
+            Judgement::Unknown { reason, fate } => PieceResult::Lost(Lost { reason, fate }),
             Judgement::NotReady { reason, pause } => PieceResult::NotReady { reason, pause },
             Judgement::TokenExpired => PieceResult::NotReady {
                 reason: "its token has expired",
@@ -203,81 +267,6 @@ impl ForwardedCall<'_> {
         }
     }
 
-    /// Commits that the next piece is begun, before it is sent.
-    async fn begin(
-        &self,
-        header: &ConversationRecord,
-        until: Timestamp,
-    ) -> Result<ConversationRecord, CommitError> {
-        let cloud = self.cloud;
-        let by = cloud.random.below(u64::MAX);
-        let begun = Begun { until, by };
-        let begins = header.conversation.clone().begin(begun);
-        let error = match cloud.commit_header(header, begins, cloud.now()).await {
-            Ok(header) => return Ok(header),
-            Err(error) => error,
-        };
-        // The answer may have been lost, and not the commit: then nobody else sends it.
-        match cloud.conversation_record(&header.key).await? {
-            Some(found) if begun_in(&found.conversation.phase) == Some(begun) => Ok(found),
-            Some(_) | None => Err(error),
-        }
-    }
-
-    /// The header as it is now, if it still stands where it stood: others change when it is looked at,
-    /// and what came of a call must not be lost over that.
-    async fn reload(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
-        match self.cloud.conversation_record(&seen.key).await? {
-            Some(found) if found.conversation.phase == seen.conversation.phase => Ok(found),
-            Some(_) | None => Err(CommitError::Conflict),
-        }
-    }
-
-    async fn commit_piece(
-        &self,
-        mut header: ConversationRecord,
-        progress: Progress,
-        results: &[ObjectResult],
-        position: ChunkPosition,
-    ) -> Result<ConversationRecord, CommitError> {
-        let cloud = self.cloud;
-        for _ in 0..FEW_CONFLICTS_MAX {
-            let units = results.iter().cloned();
-            let units = units.map(|result| UnitResult::Whole(Box::new(result)));
-            let chunk = Chunk::of_results(units.collect());
-            let now = cloud.now();
-            match cloud
-                .commit_chunk(&header, progress.next, chunk, position, now)
-                .await
-            {
-                Err(CommitError::Conflict) => header = self.reload(&header).await?,
-                done => return done,
-            }
-        }
-        Err(CommitError::Conflict)
-    }
-
-    /// The call waits for its backend, which is known not to be ready.
-    async fn hold(&self, header: &ConversationRecord) -> Result<Forwarded, CommitError> {
-        let cloud = self.cloud;
-        let mut header = header.clone();
-        for _ in 0..FEW_CONFLICTS_MAX {
-            // Nobody knows for how long.
-            let keeping = cloud.keep_calls(&header).await?;
-            let now = cloud.now();
-            let held = keeping.conversation.clone().hold(self.name, now);
-            if held == header.conversation {
-                return Ok(Forwarded::Held);
-            }
-            match cloud.commit_header(&keeping, held, now).await {
-                Ok(_) => return Ok(Forwarded::Held),
-                Err(CommitError::Conflict) => header = self.reload(&header).await?,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(CommitError::Conflict)
-    }
-
     /// The backend was found not to be ready. The breaker first: what waits is found when it closes.
     async fn not_ready(
         &self,
@@ -287,11 +276,14 @@ impl ForwardedCall<'_> {
     ) -> Result<Forwarded, CommitError> {
         let (cloud, now) = (self.cloud, self.cloud.now());
         warn!(backend = %self.name, request_id = %self.call.request_id, reason, "the backend is not ready");
-        cloud
-            .change_breaker(self.name, |breaker| {
-                breaker.out_of_service(reason, pause, now)
-            })
-            .await?;
+        let opened = cloud.change_breaker(self.name, |breaker| {
+            breaker.out_of_service(reason, pause, now)
+        });
+        // The call has certainly not been carried out, and this must be kept all the same: the next one
+        // finds the backend as it is, and once an hour it is looked for what waits.
+        if let Err(error) = opened.await {
+            warn!(backend = %self.name, error = error.in_full(), "a breaker was not opened");
+        }
         self.hold(header).await
     }
 
@@ -300,12 +292,11 @@ impl ForwardedCall<'_> {
         &self,
         header: &ConversationRecord,
         results: Vec<ObjectResult>,
-        reason: &'static str,
+        lost: Lost,
     ) -> Result<Forwarded, CommitError> {
-        let (cloud, now) = (self.cloud, self.cloud.now());
+        let (cloud, now, reason) = (self.cloud, self.cloud.now(), lost.reason);
         warn!(backend = %self.name, request_id = %self.call.request_id, reason, "nobody knows what became of a call");
-        let end = self.ends().unknown(results, reason);
-        let ended = self.end(header, end).await?;
+        let ended = self.repeat_or_end(header, results, lost).await?;
         let counted = cloud.change_breaker(self.name, |breaker| breaker.failed(reason, now));
         if let Err(error) = counted.await {
             warn!(backend = %self.name, error = error.in_full(), "a failure was not counted");
@@ -313,35 +304,30 @@ impl ForwardedCall<'_> {
         Ok(ended)
     }
 
-    async fn end(
+    /// Sent once more where that is safe; otherwise its fate is its outcome.
+    async fn repeat_or_end(
         &self,
         header: &ConversationRecord,
-        end: ForwardEnd,
+        results: Vec<ObjectResult>,
+        lost: Lost,
     ) -> Result<Forwarded, CommitError> {
-        let cloud = self.cloud;
-        let mut header = header.clone();
-        for _ in 0..FEW_CONFLICTS_MAX {
-            let end = CallEnd {
-                call: self.call,
-                outcome: end.outcome.clone(),
-                results: end.results.clone(),
-                chunk: Chunk::of_results(Vec::new()),
-                mails_before: 0,
-            };
-            match cloud.commit_end(&header, end, cloud.now()).await {
-                Ok(step) => return Ok(Forwarded::Committed(Box::new(step))),
-                Err(CommitError::Conflict) => header = self.reload(&header).await?,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(CommitError::Conflict)
+        let Phase::Running(progress) = header.conversation.phase else {
+            return Err(CommitError::Conflict);
+        };
+        let conversation = &header.conversation;
+        let Some(pause) = repeated_after(self.call, conversation, progress, lost.fate) else {
+            let end = self.ends().unknown(results, lost.reason);
+            return self.end(header, end).await;
+        };
+        self.repeat(header, pause).await
     }
 }
 
-fn begun_in(phase: &Phase) -> Option<Begun> {
-    match phase {
-        Phase::Running(progress) => progress.begun,
-        Phase::Gathering | Phase::Closing { .. } | Phase::Ended(_) => None,
+/// Whether the next piece was sent before, and may have been carried out then.
+const fn is_repeated(header: &ConversationRecord) -> bool {
+    match &header.conversation.phase {
+        Phase::Running(progress) => progress.repeats > 0,
+        Phase::Gathering | Phase::Closing { .. } | Phase::Ended(_) => false,
     }
 }
 

@@ -55,6 +55,9 @@ pub struct BackendSettings {
     pub timeout_s: u32,
     /// Calls a second over all functions; `None`: as many as there are.
     pub per_second: Option<u32>,
+    /// Queued calls that may be in flight at a time, over all functions; `None`: as many as there are.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
     pub objects_per_call: u32,
     /// Business units that its accounts may name as Client.
     pub clients: Vec<AccountId>,
@@ -76,6 +79,7 @@ impl BackendSettings {
             login,
             timeout_s: TIMEOUT_S,
             per_second: None,
+            concurrency: None,
             objects_per_call: OBJECTS_PER_CALL,
             clients: Vec::new(),
         }
@@ -104,7 +108,7 @@ fn key(name: &BackendName) -> Key {
     Key::new(format!("BACKEND#{name}"), "BACKEND")
 }
 
-fn owner(name: &BackendName) -> Owner<'_> {
+pub(crate) fn owner(name: &BackendName) -> Owner<'_> {
     Owner {
         account: "BACKEND",
         user: name.as_str(),

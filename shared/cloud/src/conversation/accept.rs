@@ -131,7 +131,7 @@ impl Cloud {
     }
 
     /// The same for a call that finds no conversation.
-    async fn decide_opening(
+    pub(crate) async fn decide_opening(
         &self,
         arrived: &CallRecord,
         in_queue: bool,

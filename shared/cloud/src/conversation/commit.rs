@@ -3,9 +3,8 @@
 //! Once committed a step has happened, so trouble after that is only logged: the pending action
 //! is in the record, and the timekeeper takes it within a minute or two.
 
-use calls::conversation::LOOK_AGAIN;
 use calls::{
-    Action, Call, Conversation, ConversationKey, Digest, Outcome, QueuePriority, Reply,
+    Action, Call, Conversation, ConversationKey, Digest, Ended, Outcome, QueuePriority, Reply,
     ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +25,7 @@ use crate::records::item::Item;
 use crate::records::mail_record::MailsRecord;
 use crate::records::outcome_record::{self, OutcomeRecord, Results};
 use crate::records::reply_record::ReplyRecord;
+use crate::records::unknown_record::UnknownRecord;
 
 /// A wake-up that is due within this time waits in its queue rather than with the scheduler, whose
 /// precision is a minute. Never longer: a queue holds 120,000 messages in flight.
@@ -304,24 +304,22 @@ impl Cloud {
             expires,
         );
         if mails > 0 {
-            let mails = MailsRecord {
-                conversation: seen.key.clone(),
-                account: seen.conversation.account.clone(),
-                sequence,
-                version: 1,
-                count: mails,
-                done_through: 0,
-                looked_at: now,
-                due: Some(now + LOOK_AGAIN),
-            };
+            let of = (&seen.key, &seen.conversation.account);
+            let mails = MailsRecord::new(of, sequence, mails, now);
             transaction.put_new(&self.calls, mails.to_item(expires));
             actions.push(ReplyAction::mails(&seen.key, sequence));
         }
         end.chunk.write(&mut transaction, &self.objects);
         let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
         let mut next = seen.next(conversation);
-        if end.results.is_some() {
-            next.only = next.only.carried_out();
+        match end.outcome.how {
+            // It may be sent again, by a person.
+            Ended::Unknown => {
+                let unknown = UnknownRecord::of(&seen.key, end.call, &end.outcome, expires);
+                transaction.put_new(&self.calls, unknown.to_item());
+            }
+            _ if end.results.is_some() => next.only = next.only.carried_out(),
+            _ => {}
         }
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)

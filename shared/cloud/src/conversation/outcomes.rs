@@ -118,11 +118,20 @@ impl Cloud {
         sequence: SequenceCode,
         now: Timestamp,
     ) -> Result<Option<OutcomeRecord>, Error> {
-        let record = match &header.only.end {
-            Some(end) => Some(end.outcome.clone()),
-            None => self.outcome_apart(&header.key, sequence).await?,
-        };
+        let record = self.stored_outcome(header, sequence).await?;
         Ok(record.filter(|record| self.is_kept(record, now)))
+    }
+
+    /// The same as long as the table has it.
+    pub(crate) async fn stored_outcome(
+        &self,
+        header: &ConversationRecord,
+        sequence: SequenceCode,
+    ) -> Result<Option<OutcomeRecord>, Error> {
+        match &header.only.end {
+            Some(end) => Ok(Some(end.outcome.clone())),
+            None => self.outcome_apart(&header.key, sequence).await,
+        }
     }
 
     /// The outcome that a reply tells of, as long as its results are kept.

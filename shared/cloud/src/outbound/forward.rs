@@ -24,6 +24,9 @@ use crate::outbound::callback::guarded_connector_within;
 /// Largest answer that is read: a function itself answers with at most 6 MB.
 pub const ANSWER_BYTES_MAX: usize = 6_000_000;
 
+/// What is said of a larger one.
+pub const ANSWER_TOO_LARGE: &str = "the answer is too large";
+
 /// Longest wait for a connection. Without one nothing was sent, which must be told apart from an
 /// answer that does not come.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -61,6 +64,8 @@ pub struct CachedToken {
     pub token: String,
     /// When it is to be renewed.
     pub until: Timestamp,
+    /// When it ends.
+    pub good_until: Timestamp,
 }
 
 /// The tokens of all backends: whoever fetches one holds the lock, so that others wait for it.
@@ -179,7 +184,7 @@ async fn read(answer: HttpResponse) -> BackendResponse {
         match stream.next().await {
             None => break,
             Some(Ok(bytes)) if body.len() + bytes.len() > ANSWER_BYTES_MAX => {
-                return BackendResponse::NoAnswer("the answer is too large");
+                return BackendResponse::NoAnswer(ANSWER_TOO_LARGE);
             }
             Some(Ok(bytes)) => body.extend_from_slice(&bytes),
             Some(Err(_)) => return BackendResponse::NoAnswer("the answer broke off"),
@@ -212,4 +217,75 @@ fn was_not_sent(error: &ConnectorError) -> bool {
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A backend that answers whatever is asked, and how many connections it was opened.
+    async fn backend() -> (String, Arc<AtomicU32>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let opened = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&opened);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut bytes = [0; 4_096];
+                    while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                        if stream.write_all(answer).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        (format!("http://{address}/Service.asmx"), opened)
+    }
+
+    async fn ask(client: &BackendClient, url: &str, second: i64) -> BackendResponse {
+        let post = ForwardPost {
+            url,
+            content_type: "text/xml",
+            soap_action: Some("Create"),
+            body: "x".to_owned(),
+            timeout: Duration::from_secs(5),
+        };
+        let now = Timestamp::from_second(second).expect("a time");
+        client.post(post, now).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_for_as_long_as_it_is_certain_to_be_good() {
+        let (url, opened) = backend().await;
+        let client = BackendClient::guarded(true);
+        for second in [0, 1, 4] {
+            let answer = ask(&client, &url, second).await;
+            assert!(matches!(
+                answer,
+                BackendResponse::Answered { status: 200, .. }
+            ));
+        }
+        assert_eq!(opened.load(Ordering::SeqCst), 1);
+        // The environment was frozen meanwhile: nobody has heard whether it was closed.
+        let answer = ask(&client, &url, 9).await;
+        assert!(matches!(answer, BackendResponse::Answered { .. }));
+        assert_eq!(opened.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_backend_at_a_private_address_is_reached_only_where_that_is_allowed() {
+        let (url, opened) = backend().await;
+        let answer = ask(&BackendClient::guarded(false), &url, 0).await;
+        assert!(matches!(answer, BackendResponse::NotSent(_)), "{answer:?}");
+        assert_eq!(opened.load(Ordering::SeqCst), 0);
+    }
 }

@@ -245,6 +245,7 @@ mod tests {
             object_type: "Subscriber".to_owned(),
             arrived_at: "2026-11-20T10:00:00Z".parse().expect("a time"),
             backend: None,
+            safe_to_repeat: false,
         }
     }
 

@@ -300,6 +300,7 @@ mod tests {
                         until: Timestamp::UNIX_EPOCH,
                         by: u64::MAX,
                     }),
+                    repeats: chunks % 3,
                 })
             }),
             (sequences(), end_reasons(), any::<bool>(), times()).prop_map(

@@ -130,6 +130,7 @@ mod tests {
             object_type: "Subscriber".to_owned(),
             arrived_at: at(0),
             backend: None,
+            safe_to_repeat: false,
         };
         let body = Body::Inline(vec![7; 330]);
         let call = Compressed::of(call);

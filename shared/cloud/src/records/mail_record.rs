@@ -10,6 +10,7 @@
 //! A mail is claimed before the mail service is called. A claim without an answer is *unknown*: it
 //! is not sent again by itself, since twice is worse than a question.
 
+use calls::conversation::LOOK_AGAIN;
 use calls::{AccountId, ConversationKey, SequenceCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -208,6 +209,25 @@ impl MailRecord {
 }
 
 impl MailsRecord {
+    /// So many mails of a call that are to be sent.
+    pub(crate) fn new(
+        (conversation, account): (&ConversationKey, &AccountId),
+        sequence: SequenceCode,
+        count: u32,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            conversation: conversation.clone(),
+            account: account.clone(),
+            sequence,
+            version: 1,
+            count,
+            done_through: 0,
+            looked_at: now,
+            due: Some(now + LOOK_AGAIN),
+        }
+    }
+
     pub fn is_at(key: &Key) -> bool {
         key.sk.starts_with("MAILS#")
     }

@@ -25,27 +25,29 @@ pub enum Piece {
 
 /// The document in pieces. It is refused where [`super::well_formed`] refuses it.
 pub fn outline(bytes: &[u8]) -> Result<Vec<Piece>, Fault> {
+    let mut pieces = Vec::new();
+    walk(bytes, |piece| match (piece, pieces.last_mut()) {
+        (Piece::Text(text), Some(Piece::Text(before))) => before.push_str(&text),
+        (piece, _) => pieces.push(piece),
+    })?;
+    Ok(pieces)
+}
+
+/// Gives each piece to a visitor, one by one: nothing is kept of them. A text may come in several.
+pub(crate) fn walk(bytes: &[u8], mut visit: impl FnMut(Piece)) -> Result<(), Fault> {
     let (text, encoding) = decode(bytes, None)?;
     let mut reader = Reader::new(&text, Some(encoding))?;
-    let mut pieces = Vec::new();
     loop {
         match reader.next()? {
             Event::Start(name) => {
                 let prefix = reader.prefix();
-                pieces.push(Piece::Start(
-                    expanded(&reader, prefix, name.local),
-                    attributes(&reader),
-                ));
+                let name = expanded(&reader, prefix, name.local);
+                visit(Piece::Start(name, attributes(&reader)));
             }
             Event::Text(text) if text.is_empty() => {}
-            Event::Text(text) => match pieces.last_mut() {
-                Some(Piece::Text(before)) => before.push_str(&text),
-                Some(Piece::Start(..) | Piece::End) | None => {
-                    pieces.push(Piece::Text(text.into_owned()));
-                }
-            },
-            Event::End => pieces.push(Piece::End),
-            Event::Done => return Ok(pieces),
+            Event::Text(text) => visit(Piece::Text(text.into_owned())),
+            Event::End => visit(Piece::End),
+            Event::Done => return Ok(()),
         }
     }
 }

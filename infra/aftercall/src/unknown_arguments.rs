@@ -1,0 +1,55 @@
+//! What may be said after `aftercall unknown`.
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UnknownVerb {
+    /// Those of which nobody has said yet what became of them, newest first
+    List {
+        /// Only those of this account
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        /// Those, too, of which somebody has said it, or that were sent again
+        #[arg(long)]
+        all: bool,
+        /// Most that are listed
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+    },
+    /// Send a call once more, as a new one outside any conversation; said again, it is not sent again
+    Resend {
+        #[command(flatten)]
+        act: ActArguments,
+    },
+    /// Say what became of a call; what its caller was told stays as it is
+    Settle {
+        #[command(flatten)]
+        act: ActArguments,
+        #[arg(value_enum)]
+        fate: FateArgument,
+    },
+}
+
+/// Which call, who says so, and why: what is kept of an act.
+#[derive(Debug, Args)]
+pub(crate) struct ActArguments {
+    pub(crate) account: String,
+    /// The RequestID of the call
+    #[arg(value_name = "REQUESTID")]
+    pub(crate) request: String,
+    /// Why, for whoever asks later
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) why: String,
+    /// Who says so
+    #[arg(long, value_name = "NAME", env = "USER", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) by: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FateArgument {
+    /// It was carried out
+    Done,
+    /// It was not
+    NotDone,
+}

@@ -1,0 +1,286 @@
+"""Forwards calls to a scripted backend through ten outages, kills the local server at random, and counts by
+the backend's own log: nothing lost, nothing done twice but what was declared safe, order kept, and unknown
+only what was in flight.
+
+With --throughput: how many calls a second a backend of 300 ms takes at a concurrency of 50.
+"""
+
+import argparse
+import http.client
+import os
+import random
+import signal
+import sys
+import tempfile
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kill"))
+from kill import ENVELOPE, Server, free_port, post, results_of, text_of  # noqa: E402
+
+from backend import MODES, NOBODY_KNOWS, NOT_DONE, Backend  # noqa: E402
+
+CONNECTIONS = 12
+# Whoever began a call says what came of it within its timeout and ten seconds.
+TIMEOUT_S = 2
+# A kill can meet as many calls in flight as the server has places.
+IN_FLIGHT_MAX = 60
+PRIORITIES = ("High", "Medium", "Low")
+
+CALL = """<{method}Request xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options><QueuePriority>{priority}</QueuePriority>{place}\
+<RequestType>Asynchronous</RequestType></Options>{objects}</{method}Request>"""
+OBJECT = """<Objects xsi:type="Subscriber"><SubscriberKey>{key}</SubscriberKey></Objects>"""
+PLACE = """<ConversationID>{name}</ConversationID><SequenceCode>{number}</SequenceCode><CallsInConversation>3</CallsInConversation>"""
+
+
+class Call:
+    """One call: a part of a conversation, one alone, or one alone that is safe to repeat."""
+
+    def __init__(self, name, number, safe):
+        self.name, self.number, self.safe = name, number, safe
+        self.key = f"{name}-{number}"
+        self.request_id = self.outcome = None
+
+    def envelope(self):
+        place = PLACE.format(name=self.name, number=self.number) if self.number else ""
+        objects = "".join(OBJECT.format(key=key) for key in (self.key, self.key + "-b"))
+        method = "Delete" if self.safe else "Create"
+        priority = PRIORITIES[hash(self.name) % 3]
+        return ENVELOPE.format(body=CALL.format(method=method, place=place, objects=objects, priority=priority))
+
+    def send(self, connection):
+        headers = {} if self.number else {"idempotency-key": self.key}
+        try:
+            status, answer = post(connection, "/Service.asmx", self.envelope(), **headers)
+        except (OSError, http.client.HTTPException):
+            return False
+        if status != 200 or text_of("OverallStatus", answer) != "OK":
+            return False
+        self.request_id = text_of("RequestID", answer)
+        return True
+
+
+def calls_of(batch, number):
+    """A third of them in conversations of three, in any order; a sixth safe to repeat."""
+    calls = []
+    for at in range(number // 6):
+        calls += [Call(f"c{batch}-{at}", part, False) for part in (1, 2, 3)]
+        calls += [Call(f"a{batch}-{at}-{one}", 0, False) for one in range(2)]
+        calls.append(Call(f"d{batch}-{at}", 0, True))
+    random.shuffle(calls)
+    return calls
+
+
+def queue(port, calls):
+    """Sends each until it is answered."""
+    left, lock = list(calls), threading.Lock()
+
+    def work():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        while True:
+            with lock:
+                if not left:
+                    return
+                call = left.pop()
+            while not call.send(connection):
+                connection.close()
+                time.sleep(0.1)
+
+    workers = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+def advance(port, seconds):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    post(connection, f"/_local/clock/advance?seconds={seconds}")
+    connection.close()
+
+
+def command(binary, port, words):
+    path = str(Path(binary).with_name("aftercall"))
+    subprocess.run([path, "--endpoint", f"http://127.0.0.1:{port}", *words.split()], check=True, stdout=subprocess.DEVNULL)
+
+
+def start(binary, backend_port, concurrency=50, timeout=TIMEOUT_S):
+    data = tempfile.mkdtemp(prefix="aftercall-forwarding-")
+    server = Server(binary, data, free_port())
+    server.arguments += [
+        "--backend", f"http://127.0.0.1:{backend_port}", "--backend-client", "c", "--backend-secret", "s",
+        "--backend-timeout", str(timeout), "--backend-concurrency", str(concurrency),
+    ]
+    server.start()
+    return server, data
+
+
+def outages(binary, number, kills_each):
+    backend = Backend(free_port())
+    server, data = start(binary, backend.port)
+    command(binary, server.port, "accounts safe-to-repeat local Delete")
+    modes = [mode for mode in MODES]
+    random.shuffle(modes)
+    calls, kills = [], []
+    try:
+        for at, mode in enumerate(modes):
+            began = time.monotonic()
+            batch = calls_of(at, number // len(modes))
+            workers = queue(server.port, batch)
+            time.sleep(random.uniform(0.2, 0.6))
+            backend.does(mode)
+            for _ in range(kills_each):
+                time.sleep(random.uniform(0.3, 1.2))
+                server.kill()
+                kills.append(time.monotonic())
+                server.start()
+            for worker in workers:
+                worker.join()
+            backend.does("well")
+            calls += batch
+            # A few minutes: it is probed, and what waited goes on.
+            for _ in range(4):
+                advance(server.port, 61)
+            print(f"{mode}: {len(batch)} calls, {time.monotonic() - began:.0f} s", flush=True)
+        outcomes_of(server, calls)
+        problems = judge(backend, calls, kills)
+    finally:
+        server.kill()
+        shutil.rmtree(data, ignore_errors=True)
+    told = Counter(kind(call) for call in calls)
+    twice = sum(1 for times in Counter(it["key"] for it in backend.log.lines if it["done"]).values() if times > 1)
+    print(f"{len(calls)} calls over {len(modes)} outages with {len(kills)} kills: {dict(told)}; {twice} that are safe "
+          f"were done twice; {backend.probes} probes, {backend.tokens} tokens; {len(problems)} problems")
+    for problem in problems[:20]:
+        print("  ", problem)
+    return not problems
+
+
+def kind(call):
+    code, message = call.outcome or (None, "lost")
+    if message.startswith("Unknown."):
+        return "unknown"
+    return {"OK": "done", None: "lost"}.get(code, "refused" if "said of" in message else "not processed")
+
+
+def outcomes_of(server, calls):
+    """What became of each, once all have ended."""
+    names = {call.name: "ConversationID" if call.number else "RequestID" for call in calls}
+    by_name = defaultdict(list)
+    for call in calls:
+        by_name[call.name].append(call)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    for _ in range(60):
+        for name, those in list(by_name.items()):
+            value = name if names[name] == "ConversationID" else those[0].request_id
+            for result in results_of(connection, names[name], value):
+                of = {call.request_id: call for call in those}.get(text_of("RequestID", result))
+                if of:
+                    of.outcome = (text_of("OverallStatusCode", result), text_of("StatusMessage", result) or "")
+            if all(call.outcome for call in those):
+                del by_name[name]
+        if not by_name:
+            return
+        advance(server.port, 61)
+
+
+def judge(backend, calls, kills):
+    problems = []
+    lines = defaultdict(list)
+    for place, line in enumerate(backend.log.lines):
+        lines[line["key"]].append((place, line))
+    for call in calls:
+        arrived = lines[call.key]
+        done = [line for _, line in arrived if line["done"]]
+        what = kind(call)
+        said = f"{call.key} ({what}): {[(line['mode'], line['done']) for _, line in arrived]}"
+        if what == "lost":
+            problems.append(f"{said}: it has no outcome")
+        if len(done) > 1 and not call.safe:
+            problems.append(f"{said}: done twice")
+        if what == "done" and not done:
+            problems.append(f"{said}: it is said to be done")
+        if what in ("refused", "not processed") and done:
+            problems.append(f"{said}: it was done")
+        if what == "unknown" and not explained(arrived, kills):
+            problems.append(f"{said}: nothing was in flight")
+    dead = sum(1 for call in calls if kind(call) == "unknown" and not lines[call.key])
+    if dead > IN_FLIGHT_MAX * max(1, len(kills)):
+        problems.append(f"{dead} that were never sent are unknown")
+    for name in {call.name for call in calls if call.number}:
+        places = [place for part in (1, 2, 3) for place, line in lines[f"{name}-{part}"] if line["done"]]
+        if places != sorted(places):
+            problems.append(f"{name}: out of order")
+    if not calls:
+        problems.append("nothing was sent at all")
+    return problems
+
+
+def explained(arrived, kills):
+    """It met a mode in which nobody can know, its answer came too late, or it was in flight when the server was killed."""
+    if not arrived:
+        return bool(kills)
+    _, last = arrived[-1]
+    if last["mode"] in NOBODY_KNOWS or last["mode"] in NOT_DONE:
+        return True
+    if last["answered"] is None or last["answered"] - last["at"] > TIMEOUT_S - 0.5:
+        return True
+    return any(-1.0 <= kill - last["at"] <= TIMEOUT_S + 2.0 for kill in kills)
+
+
+def throughput(binary, number):
+    backend = Backend(free_port(), takes_s=0.3)
+    server, data = start(binary, backend.port, concurrency=50, timeout=20)
+    try:
+        # All of them are there before the first goes out.
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        post(connection, "/_local/maintenance?on=true")
+        calls = [Call(f"t{at}", 0, False) for at in range(number)]
+        for worker in queue(server.port, calls):
+            worker.join()
+        post(connection, "/_local/maintenance?on=false")
+        until = time.monotonic() + 120
+        while sum(1 for it in backend.log.lines if it["done"]) < number and time.monotonic() < until:
+            time.sleep(0.1)
+            advance(server.port, 1)
+    finally:
+        server.kill()
+        shutil.rmtree(data, ignore_errors=True)
+    times = sorted(it["at"] for it in backend.log.lines)
+    # Without the first and the last tenth, in which it starts and ends.
+    inner = times[len(times) // 10 : -len(times) // 10]
+    rate = len(inner) / (inner[-1] - inner[0])
+    most = max(sum(1 for other in times if 0 <= at - other < 0.3) for at in times)
+    print(f"{len(times)} calls, {rate:.0f} a second, {most} in flight at most")
+    return len(times) == number and most <= 50 + 2 and rate >= 140
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("binary")
+    parser.add_argument("--calls", type=int, default=10_000)
+    parser.add_argument("--kills-each", type=int, default=2)
+    parser.add_argument("--seconds", type=int, default=900)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--throughput", action="store_true")
+    arguments = parser.parse_args()
+    random.seed(arguments.seed)
+    # An outage is said of each call that meets it.
+    os.environ.setdefault("RUST_LOG", "error")
+    # Whatever hangs, this ends.
+    late = lambda: (print("took too long"), sys.stdout.flush(), signal.raise_signal(signal.SIGKILL))  # noqa: E731
+    timer = threading.Timer(arguments.seconds, late)
+    timer.daemon = True
+    timer.start()
+    if arguments.throughput:
+        good = throughput(arguments.binary, arguments.calls)
+    else:
+        good = outages(arguments.binary, arguments.calls, arguments.kills_each)
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
