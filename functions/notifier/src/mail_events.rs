@@ -1,5 +1,6 @@
-//! What SES tells of triggered mails: delivered, bounced, complained about, rejected. It settles what
-//! was unknown, marks subscribers, and becomes the events that are retrieved.
+//! What the services tell of triggered sends: of mails delivered, bounced, complained about, rejected;
+//! of texts and calls by voice (`text_events`). It settles what was unknown, marks subscribers, and
+//! becomes the events that are retrieved.
 //!
 //! An event names its mail by the tag that the mail was sent with. It may come twice, in any order,
 //! and before the notifier has noted that the mail was taken; whatever it makes is made once.
@@ -7,9 +8,11 @@
 use cloud::records::mail_record::{MailRecord, MailState, MailTag};
 use cloud::{Cloud, CommitError, Error, aws::mail};
 use jiff::Timestamp;
-use objects::{Bounce, BounceKind, MailEvent, MailOrder, Recipient};
+use objects::{Bounce, BounceKind, MailEvent, Recipient, SendOrder};
 use serde_json::Value;
 use tracing::{info, warn};
+
+use crate::text_events;
 
 /// How often a mail is looked at anew because the notifier was at it at the same time.
 const CONFLICTS_MAX: u32 = 10;
@@ -19,23 +22,23 @@ const SMTP_REASON_CHARS_MAX: usize = 1_000;
 
 /// One event, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
-    tag: MailTag,
-    fate: Fate,
+pub(crate) struct Told {
+    pub(crate) tag: MailTag,
+    pub(crate) fate: Fate,
 }
 
 /// What became of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
+pub(crate) enum Fate {
     Delivered,
-    /// Taken, and then not sent: it holds a virus.
+    /// Taken, and then not sent: a mail holds a virus, a phone was not reached.
     Rejected(String),
     Bounced(BounceTold),
     ComplainedAt(Timestamp),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct BounceTold {
+pub(crate) struct BounceTold {
     at: Timestamp,
     kind: BounceKind,
     category: String,
@@ -45,18 +48,25 @@ struct BounceTold {
 
 /// Takes in one event of EventBridge. An error: it must come again.
 pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
-    let Some(told) = read(event) else {
+    let told = match event["source"].as_str() {
+        Some(text_events::SOURCE) => text_events::read(event),
+        Some(_) | None => read(event),
+    };
+    let Some(told) = told else {
         // Nobody can act on it, now or later.
         warn!(kind = event["detail-type"].as_str(), "mail event left out");
         return Ok(());
     };
-    let Some((mail, recipient)) = settled(cloud, &told).await? else {
+    let Some((order, recipient)) = settled(cloud, &told).await? else {
         info!(tag = %told.tag, "event of a mail that is not kept any more");
         return Ok(());
     };
     let event = match told.fate {
         Fate::Delivered | Fate::Rejected(_) => return Ok(()),
         Fate::Bounced(bounce) => {
+            let SendOrder::Mail(mail) = order else {
+                return Ok(());
+            };
             info!(tag = %told.tag, kind = ?bounce.kind, "mail bounced");
             MailEvent::Bounced(Bounce {
                 at: bounce.at,
@@ -76,12 +86,12 @@ pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
 }
 
 /// Brings the mail to the state that the event proves. `None`: there is no such mail any more.
-async fn settled(cloud: &Cloud, told: &Told) -> Result<Option<(MailOrder, Recipient)>, Error> {
+async fn settled(cloud: &Cloud, told: &Told) -> Result<Option<(SendOrder, Recipient)>, Error> {
     for _ in 0..CONFLICTS_MAX {
         let Some(mail) = cloud.mail_tagged(&told.tag).await? else {
             return Ok(None);
         };
-        let Ok(order) = serde_json::from_str::<MailOrder>(&mail.order) else {
+        let Ok(order) = serde_json::from_str::<SendOrder>(&mail.order) else {
             return Ok(None);
         };
         let recipient = order.recipient();

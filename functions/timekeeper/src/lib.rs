@@ -86,9 +86,11 @@ pub async fn look_ahead(
         }
     };
     let asking = Box::pin(breakers::look_at_all(round));
-    let (mut went, released, asked) = futures_util::join!(looking, releasing, asking);
+    let holding = Box::pin(release_mails(round));
+    let (mut went, released, asked, held) =
+        futures_util::join!(looking, releasing, asking, holding);
     went.extend(released);
-    went.push(asked);
+    went.extend([asked, held]);
     let mut minute = Minute::default();
     let mut first_error = None;
     for (looked, error) in went {
@@ -106,6 +108,26 @@ pub async fn look_ahead(
         );
     }
     first_error.map_or(Ok(minute), Err)
+}
+
+/// Mails that a definition held back go out once it is active.
+async fn release_mails(round: Round<'_>) -> (Minute, Option<Error>) {
+    match round.cloud.release_held_mails(round.deadline).await {
+        Ok(looked_at) => {
+            let minute = Minute {
+                looked_at,
+                ..Minute::default()
+            };
+            (minute, None)
+        }
+        Err(error) => {
+            warn!(
+                error = error.in_full(),
+                "held mails are left for the next minute"
+            );
+            (Minute::default(), Some(error))
+        }
+    }
 }
 
 /// Whether what is parked is looked for: not during maintenance, and not where there never was any,

@@ -320,7 +320,7 @@ impl Stack {
         let waited = tokio::time::timeout(STARTED_WITHIN, async {
             let ready = |fed: &EventSource| self.local.sqs().has_ready(fed.queue());
             let is_told = || {
-                let next = self.local.ses().next_event_at();
+                let next = self.local.next_event_at();
                 next.is_none_or(|at| at > self.local.clock().now())
             };
             while EventSource::ALL.iter().any(ready)
@@ -346,7 +346,7 @@ impl Stack {
         };
         consider(self.local.scheduler().next_due());
         consider(self.local.sqs().next_visible_at());
-        consider(self.local.ses().next_event_at());
+        consider(self.local.next_event_at());
         // What is overdue and could not be done is tried again with the next thing that is due.
         let due = self.local.dynamodb().next_due();
         consider(due.map(|due| due.max(now + SignedDuration::from_secs(1))));

@@ -47,4 +47,4 @@ pub use rate_limit::{
 pub use received_set::ReceivedSet;
 pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
 pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject};
-pub use token_bucket::{Rate, TokenBucket, TokensTaken};
+pub use token_bucket::{Rate, TokenBucket, TokenPriority, TokensTaken};

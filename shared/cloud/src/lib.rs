@@ -36,6 +36,7 @@ pub use breakers::KnownBreakers;
 pub use clock::Clock;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Committed, Error};
+pub use objects::PhoneSenders;
 pub use outbound::own_hosts::OwnHosts;
 pub use random::Random;
 pub use records::compression::{Compressed, decompress};
@@ -55,6 +56,7 @@ pub struct Cloud {
     pub large_bodies: aws::large_bodies::LargeBodies,
     pub files: aws::files::Files,
     pub mail: aws::mail::MailService,
+    pub phone: aws::phone::PhoneService,
     pub callback: outbound::callback::Callback,
     pub receivers: outbound::receiver_health::ReceiverHealth,
     pub forwarding: outbound::forward::BackendClient,
@@ -75,6 +77,11 @@ impl Cloud {
             &settings.mail_configuration_set,
             aws::mail::MailConnections::New,
         );
+        let phone = aws::phone::PhoneService::new(
+            &config,
+            &settings.mail_configuration_set,
+            aws::mail::MailConnections::New,
+        );
         let forwarding = outbound::forward::BackendClient::guarded(settings.allow_http_callbacks);
         let cloud = Self::new(
             settings,
@@ -85,6 +92,7 @@ impl Cloud {
         );
         Ok(Self {
             mail,
+            phone,
             forwarding,
             ..cloud
         })
@@ -131,6 +139,11 @@ impl Cloud {
             mail: aws::mail::MailService::new(
                 config,
                 &settings.mail_sender,
+                &settings.mail_configuration_set,
+                aws::mail::MailConnections::Configured,
+            ),
+            phone: aws::phone::PhoneService::new(
+                config,
                 &settings.mail_configuration_set,
                 aws::mail::MailConnections::Configured,
             ),

@@ -19,6 +19,8 @@ pub(crate) struct Addressee<'a> {
     pub(crate) account: AccountId,
     pub(crate) at: ObjectKey,
     pub(crate) stored: Option<&'a Element>,
+    /// Why nobody is mailed at this address, if it is so.
+    pub(crate) blocked: Option<&'a Element>,
 }
 
 /// What names a subscriber: SubscriberKey, else CustomerKey, else EmailAddress.
@@ -53,7 +55,13 @@ impl Addressee<'_> {
         }
         let address = self.written_address().ok_or(Failure::NO_ADDRESS)?;
         let address = MailAddress::parse(address).map_err(|_| Failure::INVALID_ADDRESS)?;
+        let blocked = || match self.blocked.map(|block| block.text_of("Status")) {
+            None => Ok(()),
+            Some(Some("Unsubscribed")) => Err(Failure::UNSUBSCRIBED),
+            Some(_) => Err(Failure::HELD),
+        };
         let Some(stored) = self.stored else {
+            blocked()?;
             return match tree::is_true(definition, "AutoAddSubscribers") {
                 Some(false) => Err(Failure::UNKNOWN),
                 Some(true) | None => Ok(address),
@@ -63,15 +71,15 @@ impl Addressee<'_> {
             Some("Unsubscribed") => Err(Failure::UNSUBSCRIBED),
             Some("Held" | "Bounced") => Err(Failure::HELD),
             Some("Deleted") => Err(Failure::DELETED),
-            Some(_) | None if has_left(definition, stored) => Err(Failure::LEFT_LIST),
-            Some(_) | None => Ok(address),
+            Some(_) | None if has_left(definition.child("List"), stored) => Err(Failure::LEFT_LIST),
+            Some(_) | None => blocked().map(|()| address),
         }
     }
 }
 
-/// Whether the subscriber has unsubscribed from the list of the definition.
-fn has_left(definition: &Element, stored: &Element) -> bool {
-    let Some(list) = definition.child("List") else {
+/// Whether the subscriber has unsubscribed from the list of a definition, if that has one.
+pub(crate) fn has_left(list: Option<&Element>, stored: &Element) -> bool {
+    let Some(list) = list else {
         return false;
     };
     stored.all("Lists").any(|membership| {
@@ -107,6 +115,11 @@ impl Failure {
 
     const fn new(number: u32, text: &'static str) -> Self {
         Self { number, text }
+    }
+
+    /// As the events tell it.
+    pub(crate) fn reason(self) -> String {
+        format!("Error Code: {} - {}", self.number, self.text)
     }
 
     pub(crate) fn of(self, to: &Addressee<'_>) -> SubscriberFailure {

@@ -47,5 +47,6 @@ mod retrieving;
 mod security;
 mod shares;
 mod silence;
+mod texts;
 mod time;
 mod triggered;

@@ -95,7 +95,7 @@ impl Cloud {
         ConversationRecord::load(&self.calls, key).await
     }
 
-    pub(crate) fn results_kept(&self) -> SignedDuration {
+    pub fn results_kept(&self) -> SignedDuration {
         SignedDuration::from_hours(24 * self.settings.results_days)
     }
 

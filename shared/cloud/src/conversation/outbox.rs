@@ -6,7 +6,7 @@ use calls::conversation::LOOK_AGAIN;
 use calls::reply::TRIED_MAX;
 use calls::{About, AccountId, ConversationKey, Reply, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
-use objects::MailOrder;
+use objects::SendOrder;
 use tracing::warn;
 
 use crate::Cloud;
@@ -76,7 +76,7 @@ impl Cloud {
         transaction: &mut Transaction,
         conversation: &ConversationKey,
         sequence: SequenceCode,
-        orders: &[MailOrder],
+        orders: &[SendOrder],
         before: u32,
         expires: Timestamp,
     ) {
@@ -155,7 +155,7 @@ impl Cloud {
         &self,
         account: &AccountId,
         request_id: &RequestId,
-        orders: &[MailOrder],
+        orders: &[SendOrder],
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let key = &ConversationKey::of_request(account, request_id);
