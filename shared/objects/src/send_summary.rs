@@ -58,10 +58,11 @@ impl SummaryCount {
             EventKind::NotSent => {
                 let reason = event.at("PartnerProperties.Value");
                 let reason = reason.map_or("", |reason| reason.text.as_str());
-                let begins = |with: &&str| reason.starts_with(with);
-                if OPTED_OUT.iter().any(|with| begins(&with)) || reason.starts_with("33300") {
+                let begins =
+                    |numbers: &[&str]| numbers.iter().any(|with| reason.starts_with(*with));
+                if begins(&OPTED_OUT) || reason.starts_with("33300") {
                     Self::NotSentDueToOptOut
-                } else if UNDELIVERABLE.iter().any(|with| begins(&with)) {
+                } else if begins(&UNDELIVERABLE) {
                     Self::NotSentDueToUndeliverable
                 } else {
                     Self::NotSentDueToError

@@ -296,7 +296,7 @@ async fn a_text_that_still_waits_when_the_blackout_begins_leaves_when_it_ends() 
     let [text] = &texts(&caller)[..] else {
         panic!("one text")
     };
-    assert!(text.at.to_string() >= "2026-03-02T12:00:00Z".to_owned());
+    assert!(text.at.to_string().as_str() >= "2026-03-02T12:00:00Z");
     let later = caller.queues(to_ann()).await;
     caller.settles().await;
     assert_eq!(caller.outcome(&later).await, "OK");

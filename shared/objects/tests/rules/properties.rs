@@ -85,8 +85,20 @@ fn compares<T: Ord>(operator: Operator, found: &T, values: &[T]) -> bool {
         Operator::LessThanOrEqual => found <= value,
         Operator::Between => found >= value && found <= &values[1],
         Operator::In => values.contains(found),
+        Operator::IsNull => false,
         Operator::IsNotNull => true,
-        other => panic!("{other:?} is not among these"),
+        Operator::Like
+        | Operator::ExistsInString
+        | Operator::ExistsInStringAsAWord
+        | Operator::NotExistsInString
+        | Operator::BeginsWith
+        | Operator::EndsWith
+        | Operator::Contains
+        | Operator::NotContains
+        | Operator::IsAnniversary
+        | Operator::IsNotAnniversary
+        | Operator::GreaterThanAnniversary
+        | Operator::LessThanAnniversary => panic!("{operator:?} is not among these"),
     }
 }
 
