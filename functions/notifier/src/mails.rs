@@ -18,19 +18,19 @@ use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
 use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use objects::ObjectKey;
 
 use crate::ReplyDisposition;
-use sending::{SendService, Services, Stands};
+use sending::{MailProgress, SendService, Services};
 
 /// Mails that are on their way to the mail service at the same time.
-const AT_ONCE: usize = 8;
+const MAILS_AT_ONCE: usize = 8;
 
 /// Mails that are read in one request, and sent side by side.
-pub const PAGE: i32 = 50;
+pub const MAILS_IN_PAGE: i32 = 50;
 
 /// When mails that are held, or claimed by somebody, are looked at again.
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(15);
@@ -132,15 +132,15 @@ impl MailRun<'_> {
             false if !self.has_time() => (SendCounts::default(), Some(MailStop::OutOfTime)),
             false => self.take_tokens(wanted, priority).await?,
         };
-        let stands = self.send(page, may_be_sent).await;
-        let done = |stands: &&Stands| **stands == Stands::Done;
-        self.open += stands.len() - stands.iter().filter(done).count();
+        let progress = self.send(page, may_be_sent).await;
+        let done = |it: &&MailProgress| **it == MailProgress::Done;
+        self.open += progress.len() - progress.iter().filter(done).count();
         if self.all_done {
-            let done = stands.iter().take_while(done).count();
+            let done = progress.iter().take_while(done).count();
             self.done_through += u32::try_from(done).unwrap_or(0);
-            self.all_done = done == stands.len();
+            self.all_done = done == progress.len();
         }
-        match self.stopped_by(&stands).await? {
+        match self.stopped_by(&progress).await? {
             Some(stopped) => Ok(Some(stopped)),
             None if stop.is_none() && wanted.are_more_than(may_be_sent) => {
                 // A token is there again in a moment; the queue counts in seconds.
@@ -176,27 +176,31 @@ impl MailRun<'_> {
     }
 
     /// Why there is no use in going on.
-    async fn stopped_by(&self, stands: &[Stands]) -> Result<Option<MailStop>, Error> {
+    async fn stopped_by(&self, progress: &[MailProgress]) -> Result<Option<MailStop>, Error> {
         let now = self.cloud.now();
-        let is_throttled = |service| stands.contains(&Stands::Throttled(service));
+        let is_throttled = |service| progress.contains(&MailProgress::Throttled(service));
         if is_throttled(SendService::Phone) {
             return Ok(Some(MailStop::NotBefore(self.cloud.pause_texts().await?)));
         }
         if is_throttled(SendService::Mail) {
             return Ok(Some(MailStop::NotBefore(self.cloud.pause_mails().await?)));
         }
-        if stands.contains(&Stands::SenderUnverified) {
+        if progress.contains(&MailProgress::SenderUnverified) {
             return Ok(Some(MailStop::Until(now + UNVERIFIED_AGAIN)));
         }
-        if stands.contains(&Stands::Error) {
+        if progress.contains(&MailProgress::Error) {
             return Ok(Some(MailStop::Until(now + SERVICE_AGAIN)));
         }
-        let is_late = stands.contains(&Stands::OutOfTime);
+        let is_late = progress.contains(&MailProgress::OutOfTime);
         Ok(is_late.then_some(MailStop::OutOfTime))
     }
 
     /// Each mail of a page, the first `may_be_sent` of those that are owed sent.
-    async fn send(&mut self, page: Vec<MailRecord>, mut may_be_sent: SendCounts) -> Vec<Stands> {
+    async fn send(
+        &mut self,
+        page: Vec<MailRecord>,
+        mut may_be_sent: SendCounts,
+    ) -> Vec<MailProgress> {
         let now = self.cloud.now();
         let mut sending = Vec::with_capacity(page.len());
         for mail in page {
@@ -217,7 +221,10 @@ impl MailRun<'_> {
                 }
             });
         }
-        stream::iter(sending).buffered(AT_ONCE).collect().await
+        stream::iter(sending)
+            .buffered(MAILS_AT_ONCE)
+            .collect()
+            .await
     }
 
     /// Whether neither its definition nor the time of the day holds it back.
@@ -301,16 +308,11 @@ impl MailRun<'_> {
 
     async fn commit(&self, due: Option<Timestamp>) -> Result<MailsRecord, Error> {
         let (mails, through) = (&self.mails, self.done_through);
-        let committed = self
-            .cloud
-            .commit_mails(mails, through, due, self.cloud.now())
-            .await;
-        match committed {
-            Ok(next) => Ok(next),
-            // The timekeeper came by, or another wake-up: the mails themselves say how they stand.
-            Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-            Err(CommitError::Cloud(error)) => Err(error),
-        }
+        let now = self.cloud.now();
+        let committed = self.cloud.commit_mails(mails, through, due, now).await;
+        // After a conflict (the timekeeper, another wake-up) the message comes again: the state of
+        // each mail is in its own record.
+        Ok(committed?)
     }
 }
 
@@ -358,7 +360,7 @@ pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<ReplyDisp
     };
     let mut next = mails.done_through;
     while next < mails.count {
-        let page = cloud.mails_from(&mails, next, PAGE).await?;
+        let page = cloud.mails_from(&mails, next, MAILS_IN_PAGE).await?;
         let Some(last) = page.last() else { break };
         next = last.number + 1;
         for mail in &page {

@@ -7,27 +7,29 @@ use cloud::aws::phone;
 use cloud::records::mail_record::MailTag;
 use serde_json::Value;
 
-use crate::mail_events::{Fate, Told};
+use crate::mail_events::{MailReport, ReportedState};
 
 /// The source of its events.
 pub(crate) const SOURCE: &str = "aws.sms-voice";
 
 /// One event, read. `None`: it is of no text of ours, or tells nothing that is final.
-pub(crate) fn read(event: &Value) -> Option<Told> {
+pub(crate) fn read(event: &Value) -> Option<MailReport> {
     let detail = &event["detail"];
     let tag = detail["context"][phone::TAG_NAME].as_str()?;
-    Some(Told {
+    Some(MailReport {
         tag: MailTag::parse(tag)?,
-        fate: fate_in(detail)?,
+        reported: fate_in(detail)?,
     })
 }
 
-fn fate_in(detail: &Value) -> Option<Fate> {
+fn fate_in(detail: &Value) -> Option<ReportedState> {
     let event_type = detail["eventType"].as_str()?;
     let (channel, fate) = event_type.split_once('_')?;
     match (channel, fate) {
         ("TEXT", "QUEUED" | "PENDING" | "SENT" | "DELIVERED" | "SUCCESSFUL" | "UNKNOWN")
-        | ("VOICE", "INITIATED" | "RINGING" | "ANSWERED" | "COMPLETED") => Some(Fate::Delivered),
+        | ("VOICE", "INITIATED" | "RINGING" | "ANSWERED" | "COMPLETED") => {
+            Some(ReportedState::Delivered)
+        }
         (
             "TEXT",
             "BLOCKED"
@@ -41,7 +43,7 @@ fn fate_in(detail: &Value) -> Option<Fate> {
             | "PROTECT_BLOCKED",
         )
         | ("VOICE", "BUSY" | "NO_ANSWER" | "FAILED" | "TTL_EXPIRED") => {
-            Some(Fate::Rejected(event_type.to_owned()))
+            Some(ReportedState::Rejected(event_type.to_owned()))
         }
         _ => None,
     }
@@ -53,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    fn told(event_type: &str, context: Value) -> Option<Told> {
+    fn told(event_type: &str, context: Value) -> Option<MailReport> {
         read(&json!({
             "version": "0", "detail-type": "Text Message Delivery Status Updated",
             "source": SOURCE, "detail": {
@@ -67,14 +69,14 @@ mod tests {
     #[test]
     fn events_are_read_as_the_service_writes_them() {
         let ours = || json!({ "aftercall-mail": "0a_1_0", "aftercall-stack": "x" });
-        let fate = |event_type: &str| told(event_type, ours()).map(|told| told.fate);
+        let fate = |event_type: &str| told(event_type, ours()).map(|told| told.reported);
         for taken in [
             "TEXT_SUCCESSFUL",
             "TEXT_DELIVERED",
             "TEXT_UNKNOWN",
             "VOICE_COMPLETED",
         ] {
-            assert_eq!(fate(taken), Some(Fate::Delivered), "{taken}");
+            assert_eq!(fate(taken), Some(ReportedState::Delivered), "{taken}");
         }
         for failed in [
             "TEXT_CARRIER_BLOCKED",
@@ -82,7 +84,7 @@ mod tests {
             "TEXT_PROTECT_BLOCKED",
             "VOICE_NO_ANSWER",
         ] {
-            let expected = Some(Fate::Rejected(failed.to_owned()));
+            let expected = Some(ReportedState::Rejected(failed.to_owned()));
             assert_eq!(fate(failed), expected, "{failed}");
         }
         assert_eq!(fate("TEXT_ALL_NEW"), None);

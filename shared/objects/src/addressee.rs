@@ -71,14 +71,16 @@ impl Addressee<'_> {
             Some("Unsubscribed") => Err(Failure::UNSUBSCRIBED),
             Some("Held" | "Bounced") => Err(Failure::HELD),
             Some("Deleted") => Err(Failure::DELETED),
-            Some(_) | None if has_left(definition.child("List"), stored) => Err(Failure::LEFT_LIST),
+            Some(_) | None if has_unsubscribed(definition.child("List"), stored) => {
+                Err(Failure::LIST_UNSUBSCRIBED)
+            }
             Some(_) | None => blocked().map(|()| address),
         }
     }
 }
 
 /// Whether the subscriber has unsubscribed from the list of a definition, if that has one.
-pub(crate) fn has_left(list: Option<&Element>, stored: &Element) -> bool {
+pub(crate) fn has_unsubscribed(list: Option<&Element>, stored: &Element) -> bool {
     let Some(list) = list else {
         return false;
     };
@@ -106,7 +108,7 @@ impl Failure {
     const UNKNOWN: Self = Self::new(11, "Subscriber is not on the All Subscribers list.");
     pub(crate) const NO_BODY: Self = Self::new(26, "The email has neither HTML nor text.");
     const KEY_TOO_LONG: Self = Self::new(30, "The Subscriber Key for this subscriber is too long.");
-    const LEFT_LIST: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
+    const LIST_UNSUBSCRIBED: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
     pub(crate) const BAD_SENDER: Self =
         Self::new(140, "The From or Reply-To address has invalid syntax.");
     const DELETED: Self = Self::new(40, "Subscriber is deleted.");

@@ -81,7 +81,7 @@ impl PhoneRecipient<'_> {
             let message = "The subscriber has unsubscribed from everything";
             return Err(PhoneFault::OptedOutOfAll.refused(channel, message));
         }
-        if addressee::has_left(definition.child("Publication"), stored) {
+        if addressee::has_unsubscribed(definition.child("Publication"), stored) {
             let message = "The subscriber has unsubscribed from the Publication of the definition";
             return Err(PhoneFault::OptedOut.refused(channel, message));
         }

@@ -25,7 +25,7 @@ impl Cloud {
             conversation: mails.conversation.clone(),
             sequence: mails.sequence,
         };
-        let expires = self.now() + self.results_kept();
+        let expires = self.now() + self.results_retention();
         self.calls.put(held.to_item(expires)).await
     }
 

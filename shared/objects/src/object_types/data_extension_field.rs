@@ -10,8 +10,8 @@ use crate::data_extension_keys;
 use crate::field::{self, Field};
 use crate::object_type::{ObjectType, Retrieval, Work};
 use crate::object_types::data_extension::{check_fields, check_widening, fields_in, merge_fields};
-use crate::object_types::kept;
-use crate::saving::{Intent, LEFT};
+use crate::object_types::stored_only;
+use crate::saving::{Intent, NOTHING_DONE};
 use crate::tree;
 use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
@@ -24,7 +24,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     work: Work::Whole(decide),
     retrieval: Retrieval::Fields,
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 fn check(_intent: Intent, field: &Element) -> Result<(), Refused> {
@@ -69,11 +69,11 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let name = context.object.text_of("Name").unwrap_or_default();
     let is_there = fields_in(stored).any(|other| field::is_called(other, name));
     match (context.intent(), is_there) {
-        (Intent::Leave, _) => return Ok(Decision::only(whole(context.done(LEFT)))),
+        (Intent::Leave, _) => return Ok(Decision::only(whole(context.done(NOTHING_DONE)))),
         (_, true) => return Err(invalid(format!("the field [{name}] is there already")).into()),
         (_, false) => {}
     }
-    let mut field = tree::kept(context.object);
+    let mut field = tree::stored_fields(context.object);
     "Field".clone_into(&mut field.name);
     field.type_name = None;
     tree::remove(&mut field, "DataExtension");

@@ -15,7 +15,7 @@ use crate::keyed;
 use crate::missing::Missing;
 use crate::object_type::{InParts, ObjectType, Retrieval, Sending, Work};
 use crate::object_types::phone_send_definition::{self, PhoneDefinition, PhoneFault};
-use crate::object_types::{kept, subscriber};
+use crate::object_types::{stored_only, subscriber};
 use crate::overlay::View;
 use crate::phone_order::{PhoneChannel, PhoneOrder, sender_named};
 use crate::phone_recipient::{PhoneRecipient, check_words, no_words, number_in};
@@ -29,7 +29,7 @@ use crate::verdict::{Decision, Refused, Stop};
 const IN_ONE_PIECE: InParts = InParts {
     plan: |object, _send| vec![Unit::whole(object)],
     decide: |context, _unit| decide(context),
-    look_ahead,
+    require_records,
     merge,
 };
 
@@ -38,7 +38,7 @@ const SEND: ObjectType = ObjectType {
     methods: &[Method::Create],
     work: Work::InParts(IN_ONE_PIECE),
     retrieval: Retrieval::Nothing,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 pub(crate) const TEXT: ObjectType = ObjectType {
@@ -137,7 +137,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     Ok(decision)
 }
 
-fn look_ahead(context: &DecisionContext<'_>, _unit: &Unit) -> Result<(), Missing> {
+fn require_records(context: &DecisionContext<'_>, _unit: &Unit) -> Result<(), Missing> {
     match decide(context) {
         Err(Stop::Missing(missing)) => Err(missing),
         Ok(_) | Err(Stop::Refused(_)) => Ok(()),

@@ -7,7 +7,7 @@ use crate::context::DecisionContext;
 use crate::daily_window::{BadWindow, DailyWindow};
 use crate::keyed;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::overlay::View;
 use crate::phone_number::BadNumber;
 use crate::phone_order::PhoneChannel;
@@ -19,14 +19,14 @@ pub(crate) const TEXT: ObjectType = ObjectType {
     name: "SMSTriggeredSendDefinition",
     work: Work::Whole(|context| decide(PhoneChannel::Text, context)),
     check: |intent, object| check(PhoneChannel::Text, intent, object),
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 pub(crate) const VOICE: ObjectType = ObjectType {
     name: "VoiceTriggeredSendDefinition",
     work: Work::Whole(|context| decide(PhoneChannel::Voice, context)),
     check: |intent, object| check(PhoneChannel::Voice, intent, object),
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 /// Names of the PartnerProperties that a blackout is written in. The type has no field for it.
@@ -99,7 +99,7 @@ pub(crate) const fn type_name(channel: PhoneChannel) -> &'static str {
 }
 
 fn check(channel: PhoneChannel, intent: Intent, object: &Element) -> Result<(), Refused> {
-    (kept::TYPE.check)(intent, object)?;
+    (stored_only::TYPE.check)(intent, object)?;
     match intent {
         Intent::Add | Intent::Save | Intent::Change => blackout_of(channel, object).map(drop),
         Intent::Remove | Intent::Leave => Ok(()),
@@ -108,7 +108,7 @@ fn check(channel: PhoneChannel, intent: Intent, object: &Element) -> Result<(), 
 
 fn decide(channel: PhoneChannel, context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     check(channel, context.intent(), context.object)?;
-    kept::decide(context)
+    stored_only::decide(context)
 }
 
 /// A definition as it is stored.
@@ -122,7 +122,12 @@ pub(crate) fn find<'a>(
     definitions: View<'a, '_>,
     named: &Element,
 ) -> Result<PhoneDefinition<'a>, Stop> {
-    let found = keyed::find(definitions, type_name(channel), kept::NAME_FIELD, named)?;
+    let found = keyed::find(
+        definitions,
+        type_name(channel),
+        stored_only::NAME_FIELD,
+        named,
+    )?;
     match found.and_then(|found| found.object) {
         Some(object) => Ok(PhoneDefinition { object }),
         None => {
