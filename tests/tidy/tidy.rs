@@ -547,7 +547,12 @@ fn dependencies(manifest: &str, section: &str) -> BTreeSet<String> {
 fn codes_of_objects(text: &str) -> Vec<u32> {
     text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
         .filter_map(|word| word.replace('_', "").parse().ok())
-        .filter(|code: &u32| matches!(code / 1_000, 12 | 13 | 17 | 18 | 31 | 43 | 68 | 180 | 310))
+        .filter(|code: &u32| {
+            matches!(
+                code / 1_000,
+                12 | 13 | 17 | 18 | 31 | 32 | 33 | 43 | 68 | 180 | 310
+            )
+        })
         .collect()
 }
 

@@ -27,6 +27,7 @@ pub mod result_message;
 pub mod results;
 pub mod retrieve;
 pub mod soap_endpoint;
+mod summaries;
 pub mod synchronous;
 pub mod system;
 pub mod tokens;

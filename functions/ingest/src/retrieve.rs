@@ -10,7 +10,7 @@ use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 use crate::caller::{self, Caller};
 use crate::object_query::ResultKind;
 use crate::page::{self, Continued, Cursor, LOOK_MAX, Page, PageFit, PageResult, RESULTS_MAX};
-use crate::results;
+use crate::{results, summaries};
 
 /// Stored objects that are read in one request.
 const READ_AT_ONCE: i32 = 500;
@@ -202,7 +202,11 @@ async fn stored_of(
             wanted.take(own, 0, page);
         }
     }
-    match direct_keys(&source, request.filter.as_ref(), cloud) {
+    let keys = direct_keys(&source, request.filter.as_ref(), cloud);
+    if source.is_counted() {
+        return summaries::take(cloud, &wanted, keys, cursor, page).await;
+    }
+    match keys {
         Some(keys) => wanted.at(cloud, &keys, cursor, page).await?,
         None => wanted.after(cloud, cursor, page).await?,
     }
@@ -225,10 +229,10 @@ fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Elemen
 }
 
 /// What of the stored objects goes into the answer.
-struct RetrieveSelection<'a> {
-    account: &'a AccountId,
+pub(crate) struct RetrieveSelection<'a> {
+    pub(crate) account: &'a AccountId,
     source: &'a ObjectSource<'a>,
-    request: &'a RetrieveRequest,
+    pub(crate) request: &'a RetrieveRequest,
     client: Option<Element>,
 }
 
@@ -326,7 +330,7 @@ impl RetrieveSelection<'_> {
 
     /// Takes what is asked for of a stored object, from a number on; the number of the first that the
     /// page does not take.
-    fn take(&self, stored: Element, first: usize, page: &mut Page) -> Option<usize> {
+    pub(crate) fn take(&self, stored: Element, first: usize, page: &mut Page) -> Option<usize> {
         let objects = self.source.objects_in(stored).into_iter().enumerate();
         for (number, object) in objects.skip(first) {
             let object = match &self.client {

@@ -2,8 +2,9 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`reply`] (one reply: what is due, and the
 //! attempt at it; what is posted is in the crate `replies`), [`lanes`] (receivers that are slow, or
-//! that nobody knows), `high_first` (those of High in them), [`reply_mail`] (what is mailed), [`mails`] (triggered mails), [`mail_events`]
-//! (what the mail service tells of them), `poison` (what invocations die with).
+//! that nobody knows), `high_first` (those of High in them), [`reply_mail`] (what is mailed), [`mails`]
+//! (triggered mails), [`mail_events`] and `text_events` (what the services tell of them), `poison`
+//! (what invocations die with).
 //!
 //! A wake-up in the lane of its conversation is looked at and, if its receiver is quick, settled. One
 //! whose receiver is not goes on to a lane of its account, which the queue gives to one invocation at
@@ -16,6 +17,7 @@ pub mod mails;
 mod poison;
 pub mod reply;
 pub mod reply_mail;
+mod text_events;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

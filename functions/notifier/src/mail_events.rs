@@ -1,5 +1,6 @@
-//! What SES tells of triggered mails: delivered, bounced, complained about, rejected. It settles what
-//! was unknown, marks subscribers, and becomes the events that are retrieved.
+//! What the services tell of triggered sends: of mails delivered, bounced, complained about, rejected;
+//! of texts and calls by voice (`text_events`). It settles what was unknown, marks subscribers, and
+//! becomes the events that are retrieved.
 //!
 //! An event names its mail by the tag that the mail was sent with. It may come twice, in any order,
 //! and before the notifier has noted that the mail was taken; whatever it makes is made once.
@@ -8,32 +9,34 @@ use cloud::error::FEW_CONFLICTS_MAX;
 use cloud::records::mail_record::{MailRecord, MailState, MailTag};
 use cloud::{Cloud, CommitError, Committed, Error, aws::mail};
 use jiff::Timestamp;
-use objects::{Bounce, BounceKind, MailEvent, MailOrder, Recipient};
+use objects::{Bounce, BounceKind, MailEvent, Recipient, SendOrder};
 use serde_json::Value;
 use tracing::{info, warn};
+
+use crate::text_events;
 
 /// Longest text of a receiving server that is kept.
 const SMTP_REASON_CHARS_MAX: usize = 1_000;
 
 /// One event, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct MailReport {
-    tag: MailTag,
-    reported: ReportedState,
+pub(crate) struct MailReport {
+    pub(crate) tag: MailTag,
+    pub(crate) reported: ReportedState,
 }
 
 /// What became of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum ReportedState {
+pub(crate) enum ReportedState {
     Delivered,
-    /// Taken, and then not sent: it holds a virus.
+    /// Taken, and then not sent: a mail holds a virus, a phone was not reached.
     Rejected(String),
     Bounced(BounceReport),
     ComplainedAt(Timestamp),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct BounceReport {
+pub(crate) struct BounceReport {
     at: Timestamp,
     kind: BounceKind,
     category: String,
@@ -43,18 +46,25 @@ struct BounceReport {
 
 /// Takes in one event of EventBridge. An error: it must come again.
 pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
-    let Some(report) = read(event) else {
+    let report = match event["source"].as_str() {
+        Some(text_events::SOURCE) => text_events::read(event),
+        Some(_) | None => read(event),
+    };
+    let Some(report) = report else {
         // Nobody can act on it, now or later.
         warn!(kind = event["detail-type"].as_str(), "mail event left out");
         return Ok(());
     };
-    let Some((mail, recipient)) = settled(cloud, &report).await? else {
+    let Some((order, recipient)) = settled(cloud, &report).await? else {
         info!(tag = %report.tag, "event of a mail that is not kept any more");
         return Ok(());
     };
     let event = match report.reported {
         ReportedState::Delivered | ReportedState::Rejected(_) => return Ok(()),
         ReportedState::Bounced(bounce) => {
+            let SendOrder::Mail(mail) = order else {
+                return Ok(());
+            };
             info!(tag = %report.tag, kind = ?bounce.kind, "mail bounced");
             MailEvent::Bounced(Bounce {
                 at: bounce.at,
@@ -77,12 +87,12 @@ pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
 async fn settled(
     cloud: &Cloud,
     report: &MailReport,
-) -> Result<Option<(MailOrder, Recipient)>, Error> {
+) -> Result<Option<(SendOrder, Recipient)>, Error> {
     for _ in 0..FEW_CONFLICTS_MAX {
         let Some(mail) = cloud.mail_tagged(&report.tag).await? else {
             return Ok(None);
         };
-        let Ok(order) = serde_json::from_str::<MailOrder>(&mail.order) else {
+        let Ok(order) = serde_json::from_str::<SendOrder>(&mail.order) else {
             return Ok(None);
         };
         let recipient = order.recipient();

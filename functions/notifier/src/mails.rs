@@ -1,18 +1,19 @@
-//! The mails of triggered sends: each sent at most once, and never more in a second than the mail
-//! service takes of the whole AWS account.
+//! The mails of triggered sends, and their texts and calls by voice: each sent at most once, and never
+//! more in a second than its service takes of the whole AWS account.
 //!
 //! A mail is claimed before the mail service is called, and only while there is time to hear its
 //! answer. What certainly never left is owed as before. Should the power go after the claim, or the
 //! answer never come, nobody knows whether it went out: it is *unknown*, and is not sent again by
-//! itself. Read in this order: this file (the mails of one call), [`sending`] (one mail).
+//! itself. Read in this order: this file (the mails of one call), [`sending`] (one of them).
 
 mod sending;
 
 use std::collections::BTreeMap;
 
+use calls::TokenPriority;
 use calls::conversation::LOOK_AGAIN;
 use cloud::aws::lanes::Lane;
-use cloud::aws::mail::{ANSWER_MAX, MailSession};
+use cloud::aws::mail::ANSWER_MAX;
 use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
 use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
@@ -20,9 +21,10 @@ use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
 use cloud::{Cloud, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
+use objects::ObjectKey;
 
 use crate::ReplyDisposition;
-use sending::MailProgress;
+use sending::{MailProgress, SendService, Services};
 
 /// Mails that are on their way to the mail service at the same time.
 const MAILS_AT_ONCE: usize = 8;
@@ -51,7 +53,7 @@ enum MailStop {
 /// One look at the mails of a call.
 struct MailRun<'a> {
     cloud: &'a Cloud,
-    session: MailSession,
+    services: Services,
     deadline: Timestamp,
     mails: MailsRecord,
     /// Mails up to here need no more looking at.
@@ -62,7 +64,12 @@ struct MailRun<'a> {
     /// The message has been held before, or is older than the last look at these mails.
     has_waited: bool,
     /// Definitions that were looked at, and whether they hold their mails back.
-    holding: BTreeMap<String, bool>,
+    holding: BTreeMap<ObjectKey, bool>,
+    /// Those that are not done.
+    open: usize,
+    /// Those of them that only wait for their time of the day, and when the first may leave.
+    early: usize,
+    first_leaves: Option<Timestamp>,
 }
 
 /// Sends what is owed of a call's mails, as far as time and the mail service's rate allow.
@@ -77,7 +84,7 @@ pub async fn settle(
     };
     let mut run = MailRun {
         cloud,
-        session: cloud.mail.session(),
+        services: Services::of(cloud),
         deadline,
         done_through: mails.done_through,
         has_waited: wake.step < mails.version,
@@ -85,6 +92,9 @@ pub async fn settle(
         all_done: true,
         sent_any: false,
         holding: BTreeMap::new(),
+        open: 0,
+        early: 0,
+        first_leaves: None,
     };
     let mut next = run.mails.done_through;
     let mut stop = None;
@@ -108,32 +118,71 @@ impl MailRun<'_> {
     }
 
     async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<MailStop>, Error> {
-        let mut wanted = 0;
+        let mut wanted = SendCounts::default();
+        // The mails of one call are of one definition, or of few.
+        let mut priority = TokenPriority::Last;
         for mail in &page {
-            if mail.state == MailState::Pending && !self.is_held(mail).await? {
-                wanted += 1;
+            if mail.state == MailState::Pending && self.may_leave(mail).await? {
+                wanted.add(sending::service_of(mail));
+                priority = priority.min(sending::priority_of(mail));
             }
         }
-        let mut stop = None;
-        let mut may_be_sent = 0;
-        if wanted > 0 && !self.has_time() {
-            stop = Some(MailStop::OutOfTime);
-        } else if wanted > 0 {
-            match self.cloud.take_mail_tokens(wanted).await? {
-                MailTokens::Some(tokens) => may_be_sent = tokens,
-                MailTokens::NotBefore(at) => stop = Some(MailStop::NotBefore(at)),
-            }
-        }
+        let (may_be_sent, stop) = match wanted.is_none() {
+            true => (SendCounts::default(), None),
+            false if !self.has_time() => (SendCounts::default(), Some(MailStop::OutOfTime)),
+            false => self.take_tokens(wanted, priority).await?,
+        };
         let progress = self.send(page, may_be_sent).await;
-        let now = self.cloud.now();
+        let done = |it: &&MailProgress| **it == MailProgress::Done;
+        self.open += progress.len() - progress.iter().filter(done).count();
         if self.all_done {
-            let done = progress.iter().take_while(|it| **it == MailProgress::Done);
-            let done = done.count();
+            let done = progress.iter().take_while(done).count();
             self.done_through += u32::try_from(done).unwrap_or(0);
             self.all_done = done == progress.len();
         }
-        let more_are_pending = wanted > may_be_sent && stop.is_none();
-        if progress.contains(&MailProgress::Throttled) {
+        match self.stopped_by(&progress).await? {
+            Some(stopped) => Ok(Some(stopped)),
+            None if stop.is_none() && wanted.are_more_than(may_be_sent) => {
+                // A token is there again in a moment; the queue counts in seconds.
+                let soon = self.cloud.now() + SignedDuration::from_secs(1);
+                Ok(Some(MailStop::NotBefore(soon)))
+            }
+            None => Ok(stop),
+        }
+    }
+
+    /// How many may be sent now. Where there is no token of one service, the other's go out all the
+    /// same.
+    async fn take_tokens(
+        &self,
+        wanted: SendCounts,
+        priority: TokenPriority,
+    ) -> Result<(SendCounts, Option<MailStop>), Error> {
+        let mut may_be_sent = SendCounts::default();
+        let mut stop = None;
+        if wanted.mails > 0 {
+            match self.cloud.take_mail_tokens(wanted.mails, priority).await? {
+                MailTokens::Some(tokens) => may_be_sent.mails = tokens,
+                MailTokens::NotBefore(at) => stop = Some(MailStop::NotBefore(at)),
+            }
+        }
+        if wanted.texts > 0 {
+            match self.cloud.take_text_tokens(wanted.texts).await? {
+                MailTokens::Some(tokens) => may_be_sent.texts = tokens,
+                MailTokens::NotBefore(at) => stop = Some(stop.unwrap_or(MailStop::NotBefore(at))),
+            }
+        }
+        Ok((may_be_sent, stop))
+    }
+
+    /// Why there is no use in going on.
+    async fn stopped_by(&self, progress: &[MailProgress]) -> Result<Option<MailStop>, Error> {
+        let now = self.cloud.now();
+        let is_throttled = |service| progress.contains(&MailProgress::Throttled(service));
+        if is_throttled(SendService::Phone) {
+            return Ok(Some(MailStop::NotBefore(self.cloud.pause_texts().await?)));
+        }
+        if is_throttled(SendService::Mail) {
             return Ok(Some(MailStop::NotBefore(self.cloud.pause_mails().await?)));
         }
         if progress.contains(&MailProgress::SenderUnverified) {
@@ -142,30 +191,32 @@ impl MailRun<'_> {
         if progress.contains(&MailProgress::Error) {
             return Ok(Some(MailStop::Until(now + SERVICE_AGAIN)));
         }
-        if progress.contains(&MailProgress::OutOfTime) {
-            return Ok(Some(MailStop::OutOfTime));
-        }
-        Ok(match more_are_pending {
-            // A token is there again in a moment; the queue counts in seconds.
-            true => Some(MailStop::NotBefore(now + SignedDuration::from_secs(1))),
-            false => stop,
-        })
+        let is_late = progress.contains(&MailProgress::OutOfTime);
+        Ok(is_late.then_some(MailStop::OutOfTime))
     }
 
     /// Each mail of a page, the first `may_be_sent` of those that are owed sent.
-    async fn send(&mut self, page: Vec<MailRecord>, may_be_sent: u32) -> Vec<MailProgress> {
-        let mut remaining = may_be_sent;
+    async fn send(
+        &mut self,
+        page: Vec<MailRecord>,
+        mut may_be_sent: SendCounts,
+    ) -> Vec<MailProgress> {
+        let now = self.cloud.now();
         let mut sending = Vec::with_capacity(page.len());
         for mail in page {
-            let held = self.holding.get(&sending::definition_of(&mail)) == Some(&true);
-            let is_sent = mail.state == MailState::Pending && !held && remaining > 0;
-            remaining -= u32::from(is_sent);
+            let definition = sending::definition_of(&mail);
+            let is_held = definition.is_some_and(|key| self.holding.get(&key) == Some(&true))
+                || sending::not_before(&mail, now).is_some();
+            let is_late = !is_held && sending::is_dropped(&mail, now);
+            let is_owed = mail.state == MailState::Pending && !is_held && !is_late;
+            let is_sent = is_owed && may_be_sent.take(sending::service_of(&mail));
             self.sent_any |= is_sent;
-            let (cloud, session, deadline) = (self.cloud, &self.session, self.deadline);
+            let (cloud, services, deadline) = (self.cloud, &self.services, self.deadline);
             let looked_at = self.mails.looked_at;
             sending.push(async move {
                 match is_sent {
-                    true => sending::send(cloud, session, &mail, deadline).await,
+                    true => sending::send(cloud, services, &mail, deadline).await,
+                    false if is_late => sending::drop_late(cloud, &mail).await,
                     false => sending::look(cloud, &mail, looked_at).await,
                 }
             });
@@ -176,12 +227,35 @@ impl MailRun<'_> {
             .await
     }
 
+    /// Whether neither its definition nor the time of the day holds it back.
+    async fn may_leave(&mut self, mail: &MailRecord) -> Result<bool, Error> {
+        if self.is_held(mail).await? {
+            return Ok(false);
+        }
+        let now = self.cloud.now();
+        if sending::is_dropped(mail, now) {
+            return Ok(false);
+        }
+        let Some(at) = sending::not_before(mail, now) else {
+            return Ok(true);
+        };
+        self.early += 1;
+        self.first_leaves = Some(self.first_leaves.map_or(at, |first| first.min(at)));
+        Ok(false)
+    }
+
     async fn is_held(&mut self, mail: &MailRecord) -> Result<bool, Error> {
-        let definition = sending::definition_of(mail);
+        let Some(definition) = sending::definition_of(mail) else {
+            return Ok(false);
+        };
         if let Some(held) = self.holding.get(&definition) {
             return Ok(*held);
         }
-        let held = sending::is_held(self.cloud, mail).await?;
+        let held = sending::is_held(self.cloud, &definition).await?;
+        if held {
+            // Before it is committed that nobody need look for a while.
+            self.cloud.note_held(&self.mails, &definition).await?;
+        }
         self.holding.insert(definition, held);
         Ok(held)
     }
@@ -190,7 +264,7 @@ impl MailRun<'_> {
     async fn leave(self, stop: Option<MailStop>) -> Result<ReplyDisposition, Error> {
         let now = self.cloud.now();
         let (due, goes_on) = match stop {
-            None => ((!self.all_done).then(|| now + HELD_AGAIN), false),
+            None => ((!self.all_done).then(|| self.again_at(now)), false),
             Some(MailStop::OutOfTime) => (Some(now + LOOK_AGAIN), true),
             Some(MailStop::Until(at)) => (Some(at), false),
             Some(MailStop::NotBefore(at)) if at.duration_since(now) > HELD_MAX => (Some(at), false),
@@ -223,6 +297,16 @@ impl MailRun<'_> {
         Ok(ReplyDisposition::Nothing)
     }
 
+    /// When those that are not done are looked at again.
+    fn again_at(&self, now: Timestamp) -> Timestamp {
+        let again = now + HELD_AGAIN;
+        match self.first_leaves {
+            Some(first) if self.early == self.open => first,
+            Some(first) => again.min(first),
+            None => again,
+        }
+    }
+
     async fn commit(&self, due: Option<Timestamp>) -> Result<MailsRecord, Error> {
         let (mails, through) = (&self.mails, self.done_through);
         let now = self.cloud.now();
@@ -230,6 +314,42 @@ impl MailRun<'_> {
         // After a conflict (the timekeeper, another wake-up) the message comes again: the state of
         // each mail is in its own record.
         Ok(committed?)
+    }
+}
+
+/// How many of each service.
+#[derive(Clone, Copy, Debug, Default)]
+struct SendCounts {
+    mails: u32,
+    texts: u32,
+}
+
+impl SendCounts {
+    const fn of(&mut self, service: SendService) -> &mut u32 {
+        match service {
+            SendService::Mail => &mut self.mails,
+            SendService::Phone => &mut self.texts,
+        }
+    }
+
+    const fn add(&mut self, service: SendService) {
+        *self.of(service) += 1;
+    }
+
+    /// One of them, if any is left.
+    const fn take(&mut self, service: SendService) -> bool {
+        let left = self.of(service);
+        let is_there = *left > 0;
+        *left = left.saturating_sub(1);
+        is_there
+    }
+
+    const fn is_none(self) -> bool {
+        self.mails == 0 && self.texts == 0
+    }
+
+    const fn are_more_than(self, others: Self) -> bool {
+        self.mails > others.mails || self.texts > others.texts
     }
 }
 
@@ -245,7 +365,12 @@ pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<ReplyDisp
         let Some(last) = page.last() else { break };
         next = last.number + 1;
         for mail in &page {
-            if !sending::is_under_way(mail) || sending::is_held(cloud, mail).await? {
+            if !sending::is_under_way(mail) {
+                continue;
+            }
+            if let Some(definition) = sending::definition_of(mail)
+                && sending::is_held(cloud, &definition).await?
+            {
                 continue;
             }
             sending::give_up(cloud, mail).await?;

@@ -1,4 +1,4 @@
-//! Starts `notifier` in AWS Lambda: hands it batches from the replies queue, and what SES tells of mails.
+//! Starts `notifier` in AWS Lambda: hands it batches from the replies queue, and what the services tell of mails, texts and calls.
 
 use aws_lambda_events::sqs::SqsEvent;
 use cloud::Cloud;

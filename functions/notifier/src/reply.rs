@@ -1,6 +1,6 @@
 //! One attempt at one reply, by the way that its subscription names.
 
-use calls::{AsyncResponseType, DeliveryResult, ReplyState};
+use calls::{AsyncResponseType, DeliveryResult, ReplyState, TokenPriority};
 use cloud::aws::mail::SendMailResult;
 use cloud::aws::queues::ReplyWakeUp;
 use cloud::conversation::commit::HELD_MAX;
@@ -87,7 +87,7 @@ pub async fn settle(
         return Ok(ReplyDisposition::WaitsUntil(now));
     }
     if record.reply.subscription.response_type == AsyncResponseType::Email
-        && let MailTokens::NotBefore(at) = cloud.take_mail_tokens(1).await?
+        && let MailTokens::NotBefore(at) = cloud.take_mail_tokens(1, TokenPriority::First).await?
     {
         // Those behind it wait as well, so that mails of a conversation come in its order.
         return Ok(ReplyDisposition::AllWaitUntil(at + spread(cloud)));

@@ -87,9 +87,11 @@ pub async fn tick_ahead(
         }
     };
     let asking = Box::pin(breakers::look_at_all(round));
-    let (mut scanned, released, probed) = futures_util::join!(looking, releasing, asking);
+    let holding = Box::pin(release_mails(round));
+    let (mut scanned, released, probed, held) =
+        futures_util::join!(looking, releasing, asking, holding);
     scanned.extend(released);
-    scanned.push(probed);
+    scanned.extend([probed, held]);
     let mut minute = MinuteReport::default();
     let mut first_error = None;
     for (looked, error) in scanned {
@@ -107,6 +109,26 @@ pub async fn tick_ahead(
         );
     }
     first_error.map_or(Ok(minute), Err)
+}
+
+/// Mails that a definition held back go out once it is active.
+async fn release_mails(round: Round<'_>) -> (MinuteReport, Option<Error>) {
+    match round.cloud.release_held_mails(round.deadline).await {
+        Ok(looked_at) => {
+            let minute = MinuteReport {
+                looked_at,
+                ..MinuteReport::default()
+            };
+            (minute, None)
+        }
+        Err(error) => {
+            warn!(
+                error = error.in_full(),
+                "held mails are left for the next minute"
+            );
+            (MinuteReport::default(), Some(error))
+        }
+    }
 }
 
 /// Whether what is parked is looked for: not during maintenance, and not where there never was any,

@@ -20,6 +20,8 @@ pub enum Service {
     Sqs,
     Scheduler,
     Ses,
+    /// Texts and calls by voice.
+    Phone,
     S3,
     Kms,
     /// Any address that is not of AWS.
@@ -33,6 +35,7 @@ impl fmt::Display for Service {
             Self::Sqs => "SQS",
             Self::Scheduler => "Scheduler",
             Self::Ses => "SES",
+            Self::Phone => "End User Messaging",
             Self::S3 => "S3",
             Self::Kms => "KMS",
             Self::Callback => "callback",
@@ -105,6 +108,21 @@ impl AwsRequest {
                 operation: operation.to_owned(),
                 resource: text(&json, "KeyId").unwrap_or_default().to_owned(),
                 key: shortened(json["EncryptionContext"].to_string()),
+                json,
+            };
+        }
+        if service == "PinpointSMSVoiceV2" {
+            return Self {
+                service: Service::Phone,
+                operation: operation.to_owned(),
+                resource: text(&json, "OriginationIdentity")
+                    .unwrap_or_default()
+                    .to_owned(),
+                key: shortened(
+                    text(&json, "DestinationPhoneNumber")
+                        .unwrap_or_default()
+                        .to_owned(),
+                ),
                 json,
             };
         }

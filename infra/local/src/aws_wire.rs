@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use jiff::SignedDuration;
+use http::{HeaderValue, Method, Request, Response};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::aws_request::{AwsRequest, Service};
@@ -20,11 +20,14 @@ use crate::failure::{NOT_BUILT, WireFailure};
 use crate::faults::Faults;
 use crate::folder::Folder;
 use crate::kms::Kms;
+use crate::mail_events::PendingEvent;
+use crate::phone::Phone;
 use crate::s3::S3;
 use crate::scheduler::Scheduler;
 use crate::ses::Ses;
 use crate::sqs::Sqs;
 use crate::usage::Usage;
+use crate::wire_answer::{json_response, json_type, query_code, xml_response};
 use crate::{held, names};
 
 /// A whole local AWS. Clones share it.
@@ -37,6 +40,7 @@ struct Standins {
     sqs: Sqs,
     scheduler: Scheduler,
     ses: Ses,
+    phone: Phone,
     s3: S3,
     kms: Kms,
     callbacks: Callbacks,
@@ -81,11 +85,13 @@ impl LocalCloud {
         let dynamodb = DynamoDb::in_file(&tables, durability, clock.clone(), usage.clone())
             .with_context(|| format!("reading {}", tables.display()))?;
         let (schedules, mails) = (folder.file("schedules.jsonl"), folder.file("mails.jsonl"));
+        let texts = folder.file("texts.jsonl");
         let (objects, key) = (folder.file("objects"), folder.file("kms.key"));
         let cloud = Self::around(dynamodb, clock, usage, Some(folder));
         cloud.create_product()?;
         cloud.scheduler().keep_in(&schedules)?;
         cloud.ses().keep_in(&mails)?;
+        cloud.phone().keep_in(&texts)?;
         cloud.s3().keep_in(&objects)?;
         cloud.kms().keep_in(&key)?;
         Ok(cloud)
@@ -97,6 +103,7 @@ impl LocalCloud {
             dynamodb,
             scheduler: Scheduler::new(clock.clone(), sqs.clone(), usage.clone()),
             ses: Ses::new(clock.clone()),
+            phone: Phone::new(clock.clone()),
             s3: S3::new(clock.clone()),
             kms: Kms::default(),
             callbacks: Callbacks::new(clock.clone()),
@@ -154,6 +161,30 @@ impl LocalCloud {
 
     pub fn ses(&self) -> &Ses {
         &self.0.ses
+    }
+
+    pub fn phone(&self) -> &Phone {
+        &self.0.phone
+    }
+
+    /// The next event that EventBridge hands to the notifier.
+    pub(crate) fn take_event(&self) -> Option<PendingEvent> {
+        self.ses()
+            .take_event()
+            .or_else(|| self.phone().take_event())
+    }
+
+    /// A function failed at it: it comes again as Lambda brings it.
+    pub(crate) fn event_failed(&self, event: PendingEvent) {
+        match event.event["source"].as_str() {
+            Some("aws.sms-voice") => self.phone().event_failed(event),
+            Some(_) | None => self.ses().event_failed(event),
+        }
+    }
+
+    pub(crate) fn next_event_at(&self) -> Option<Timestamp> {
+        let both = [self.ses().next_event_at(), self.phone().next_event_at()];
+        both.into_iter().flatten().min()
     }
 
     pub fn s3(&self) -> &S3 {
@@ -224,6 +255,11 @@ impl LocalCloud {
                     .count_billed(Service::Ses, operation, recipients(&aws_request.json));
                 json_response(aws_request, 200, &body)
             }),
+            Service::Phone => self.phone().answer(aws_request).map(|(body, parts)| {
+                self.usage()
+                    .count_billed(Service::Phone, operation, f64::from(parts));
+                json_response(aws_request, 200, &body)
+            }),
             Service::S3 => self.s3().answer(aws_request, request).inspect(|_| {
                 self.usage().count_billed(Service::S3, operation, 1.0);
             }),
@@ -252,6 +288,7 @@ impl LocalCloud {
             status,
             code,
             message,
+            reason,
         } = failure;
         if *code == NOT_BUILT {
             held(&self.0.refused).push(format!("{}: {message}", aws_request.service));
@@ -260,6 +297,14 @@ impl LocalCloud {
             Service::DynamoDb | Service::Sqs | Service::Kms => {
                 let body =
                     json!({ "__type": json_type(aws_request.service, code), "message": message });
+                json_response(aws_request, *status, &body)
+            }
+            Service::Phone => {
+                let mut body =
+                    json!({ "__type": json_type(aws_request.service, code), "Message": message });
+                if let Some(reason) = reason {
+                    body["Reason"] = json!(reason);
+                }
                 json_response(aws_request, *status, &body)
             }
             Service::Scheduler | Service::Ses | Service::Callback => json_response(
@@ -272,7 +317,9 @@ impl LocalCloud {
         let named = match aws_request.service {
             Service::Sqs => Some(("x-amzn-query-error", format!("{};Sender", query_code(code)))),
             Service::Scheduler | Service::Ses => Some(("x-amzn-errortype", (*code).to_owned())),
-            Service::DynamoDb | Service::S3 | Service::Kms | Service::Callback => None,
+            Service::DynamoDb | Service::Phone | Service::S3 | Service::Kms | Service::Callback => {
+                None
+            }
         };
         if let Some((name, Ok(value))) = named.map(|(name, code)| (name, code.parse())) {
             response.headers_mut().insert(name, value);
@@ -296,73 +343,6 @@ impl LocalCloud {
 impl fmt::Debug for LocalCloud {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LocalCloud({:?}, {:?})", self.clock(), self.faults())
-    }
-}
-
-fn json_response(aws_request: &AwsRequest, status: u16, body: &Value) -> Response<Bytes> {
-    let content_type = match aws_request.service {
-        Service::DynamoDb | Service::Sqs => "application/x-amz-json-1.0",
-        Service::Kms => "application/x-amz-json-1.1",
-        Service::Scheduler | Service::Ses | Service::S3 | Service::Callback => "application/json",
-    };
-    typed_response(status, content_type, body.to_string())
-}
-
-fn xml_response(aws_request: &AwsRequest, failure: &WireFailure) -> Response<Bytes> {
-    let xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <Error><Code>{}</Code><Message>{}</Message><Resource>/{}/{}</Resource></Error>",
-        failure.code,
-        soap::escaped(&failure.message),
-        soap::escaped(&aws_request.resource),
-        soap::escaped(&aws_request.key),
-    );
-    // An answer to HEAD has no body.
-    let body = if aws_request.operation == "HeadObject" {
-        String::new()
-    } else {
-        xml
-    };
-    typed_response(failure.status, "application/xml", body)
-}
-
-fn typed_response(status: u16, content_type: &'static str, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert("content-type", HeaderValue::from_static(content_type));
-    response
-}
-
-fn json_type(service: Service, code: &str) -> String {
-    match (service, code) {
-        (Service::Sqs, "InvalidParameterValue" | "MissingParameter") => {
-            format!("com.amazon.coral.service#{code}Exception")
-        }
-        (Service::Sqs, _) => format!("com.amazonaws.sqs#{code}"),
-        (Service::DynamoDb, "ThrottlingException") => {
-            format!("com.amazon.coral.availability#{code}")
-        }
-        (Service::Kms, _) => code.to_owned(),
-        (
-            Service::DynamoDb | Service::Scheduler | Service::Ses | Service::S3 | Service::Callback,
-            _,
-        ) => format!("com.amazonaws.dynamodb.v20120810#{code}"),
-    }
-}
-
-/// SQS still calls its errors by the names of its older protocol, and so do SDKs.
-fn query_code(code: &str) -> String {
-    match code {
-        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
-        "EmptyBatchRequest"
-        | "TooManyEntriesInBatchRequest"
-        | "BatchEntryIdsNotDistinct"
-        | "BatchRequestTooLong"
-        | "MessageNotInflight" => format!("AWS.SimpleQueueService.{code}"),
-        other => other.to_owned(),
     }
 }
 

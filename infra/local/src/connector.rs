@@ -113,8 +113,8 @@ impl LocalCloud {
             )
             | None => {}
         }
-        // A mail is gone once it is given away.
-        if aws_request.service == Service::Ses {
+        // A mail or a text is gone once it is given away.
+        if matches!(aws_request.service, Service::Ses | Service::Phone) {
             let durable = self.durable().await;
             durable.map_err(|error| ConnectorError::other(error.into(), None))?;
         }
@@ -240,6 +240,7 @@ fn throttled(service: Service) -> WireFailure {
         Service::Sqs => (403, "RequestThrottled"),
         Service::Scheduler => (429, "ThrottlingException"),
         Service::Ses => (429, "TooManyRequestsException"),
+        Service::Phone => (429, "ThrottlingException"),
         Service::S3 => (503, "SlowDown"),
         Service::Kms => (400, "ThrottlingException"),
         Service::Callback => (429, "TooManyRequests"),

@@ -66,7 +66,7 @@ async fn feed(stack: Stack, event_source: EventSource) {
     }
 }
 
-/// What SES tells of mails, one event after the other.
+/// What is told of mails, texts and calls, one event after the other.
 async fn deliver_mail_events(stack: Stack) {
     loop {
         while stack.deliver_mail_event().await {}
@@ -85,16 +85,16 @@ async fn keep_time(stack: Stack, tick: Duration) {
 }
 
 impl Stack {
-    /// Hands one event of SES to its function. `false`: there was none.
+    /// Hands one event of a mail, a text or a call to its function. `false`: there was none.
     pub async fn deliver_mail_event(&self) -> bool {
         let busy = self.one_more_busy();
-        let Some(event) = self.local.ses().take_event() else {
+        let Some(event) = self.local.take_event() else {
             return false;
         };
         let delivered = self.functions.deliver_mail_event(&event.event).await;
         if delivered.is_err() || self.local.faults().crashed() {
-            tracing::warn!(?delivered, "an event of SES comes again");
-            self.local.ses().event_failed(event);
+            tracing::warn!(?delivered, "an event of a mail or a text comes again");
+            self.local.event_failed(event);
         }
         drop(busy);
         true

@@ -9,6 +9,8 @@ pub(crate) struct WireFailure {
     /// The error's name in the service's own model.
     pub(crate) code: &'static str,
     pub(crate) message: String,
+    /// The member `Reason`, of the services that have one.
+    pub(crate) reason: Option<&'static str>,
 }
 
 /// The code of what the local cloud does not do. It is none of AWS's, so that nobody handles it.
@@ -20,7 +22,13 @@ impl WireFailure {
             status,
             code,
             message: message.to_string(),
+            reason: None,
         }
+    }
+
+    pub(crate) const fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     /// 501, which no SDK tries again.

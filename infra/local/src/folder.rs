@@ -13,10 +13,11 @@ use crate::disk;
 /// The engine's file, its log, and what else is kept beside it.
 const TABLES: &str = "tables.sqlite";
 const TABLES_LOG: &str = "tables.sqlite-wal";
-const BESIDE: [&str; 5] = [
+const BESIDE: [&str; 6] = [
     TABLES_LOG,
     "schedules.jsonl",
     "mails.jsonl",
+    "texts.jsonl",
     "kms.key",
     "clock.txt",
 ];

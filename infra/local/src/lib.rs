@@ -31,6 +31,7 @@ pub mod mail;
 pub mod mail_events;
 pub mod names;
 mod overview;
+pub mod phone;
 pub mod port;
 pub mod prices;
 mod product_tables;
@@ -46,6 +47,7 @@ pub mod sqs;
 pub mod stack;
 pub mod usage;
 mod warning_log;
+mod wire_answer;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -59,6 +61,7 @@ pub use faults::{Faults, InjectedFault};
 pub use lifecycle::{Killed, Lifecycle};
 pub use mail::{Attachment, CapturedMail};
 pub use mail_events::{EventDelivery, MailFate};
+pub use phone::{CapturedText, TextFate, TextFault};
 pub use ses::MailFault;
 pub use stack::Stack;
 pub use usage::{Counts, Usage};

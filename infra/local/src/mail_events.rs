@@ -94,6 +94,21 @@ impl MailEvents {
         self.pending.extend(events);
     }
 
+    /// One event, as it will be told.
+    pub(crate) fn tell(&mut self, event: Value, at: Timestamp) {
+        let times = match self.delivery {
+            EventDelivery::Once | EventDelivery::Backwards => 1,
+            EventDelivery::Twice => 2,
+            EventDelivery::Never => 0,
+        };
+        let event = PendingEvent {
+            event,
+            at,
+            failed: 0,
+        };
+        self.pending.extend(std::iter::repeat_n(event, times));
+    }
+
     /// The first that is due.
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<PendingEvent> {
         let place = self.pending.iter().position(|event| event.at <= now)?;

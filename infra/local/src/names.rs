@@ -37,6 +37,10 @@ pub const SCHEDULE_GROUP: &str = "aftercall";
 /// The SES configuration set of triggered mails.
 pub const MAIL_CONFIGURATION_SET: &str = "aftercall";
 
+/// What texts and calls by voice come from.
+pub const TEXT_SENDER: &str = "+12065550100";
+pub const VOICE_SENDER: &str = "+12065550101";
+
 /// The KMS key of encrypted passwords.
 pub const PASSWORD_KEY: &str = "11111111-2222-3333-4444-555555555555";
 

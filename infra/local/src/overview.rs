@@ -99,7 +99,7 @@ fn outcome(record: &Value) -> Vec<String> {
     what.into_iter().chain([how]).collect()
 }
 
-/// Callbacks and mails, the newest first.
+/// Callbacks, mails, texts and calls by voice, the newest first.
 fn sent_items(html: &mut String, stack: &Stack, callback_log: &CallbackLog) {
     table(
         html,
@@ -123,6 +123,18 @@ fn sent_items(html: &mut String, stack: &Stack, callback_log: &CallbackLog) {
                 .map(|name| plain(&mail[name]))
                 .to_vec()
         }),
+    );
+    table(
+        html,
+        "Texts and calls",
+        &["Kind", "To", "From", "Text"],
+        stack
+            .local
+            .phone()
+            .texts()
+            .into_iter()
+            .rev()
+            .map(|text| vec![text.kind, text.to, text.from, text.text]),
     );
 }
 

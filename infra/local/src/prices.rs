@@ -15,6 +15,13 @@ pub const SCHEDULE_INVOCATION: f64 = 1.00;
 /// One mail to one recipient.
 pub const MAIL: f64 = 100.0;
 
+/// One part of a text to a number of the United States, from a long code: $0.00581, and $0.003 that
+/// most carriers take beside it. Other countries take from $0.01 to $0.30.
+pub const TEXT_PART: f64 = 8_810.0;
+
+/// One minute of a call by voice to a number of the United States.
+pub const VOICE_MINUTE: f64 = 13_000.0;
+
 /// One S3 request that writes or lists.
 pub const S3_WRITE: f64 = 5.00;
 

@@ -1,6 +1,6 @@
 //! What the functions are told here, as the template would tell them.
 
-use cloud::{OwnHosts, Settings};
+use cloud::{OwnHosts, PhoneSenders, Settings};
 
 use crate::lifecycle::CONCURRENCY;
 use crate::names;
@@ -27,6 +27,12 @@ pub fn settings() -> Settings {
         mail_sender: "aftercall@localhost.example".to_owned(),
         mail_configuration_set: names::MAIL_CONFIGURATION_SET.to_owned(),
         unsubscribe_url: "https://aftercall.example.net/unsubscribe/".to_owned(),
+        phone_senders: PhoneSenders {
+            text: vec![names::TEXT_SENDER.to_owned()],
+            voice: vec![names::VOICE_SENDER.to_owned()],
+        },
+        // More than anybody tries.
+        texts_per_second: 1_000,
         results_days: 30,
         calls_per_second: 0,
         concurrency: CONCURRENCY,

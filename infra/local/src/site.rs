@@ -63,6 +63,7 @@ pub async fn serve(
         .route("/_local/", get(page))
         .route("/_local", get(page))
         .route("/_local/mails", get(mails))
+        .route("/_local/texts", get(texts))
         .route("/_local/bucket/", get(files))
         .route("/_local/bucket/{*key}", get(file))
         .route("/_local/callbacks", get(callbacks).post(take_callback))
@@ -100,6 +101,10 @@ async fn page(State(site): State<Site>) -> impl IntoResponse {
 
 async fn mails(State(site): State<Site>) -> Json<Value> {
     Json(json!(site.stack.local.ses().mails()))
+}
+
+async fn texts(State(site): State<Site>) -> Json<Value> {
+    Json(json!(site.stack.local.phone().texts()))
 }
 
 async fn callbacks(State(site): State<Site>) -> Json<Value> {

@@ -334,7 +334,7 @@ impl Stack {
             let ready =
                 |event_source: &EventSource| self.local.sqs().has_ready(event_source.queue());
             let mail_events_are_delivered = || {
-                let next = self.local.ses().next_event_at();
+                let next = self.local.next_event_at();
                 next.is_none_or(|at| at > self.local.clock().now())
             };
             while EventSource::ALL.iter().any(ready)
@@ -360,7 +360,7 @@ impl Stack {
         };
         consider(self.local.scheduler().next_due());
         consider(self.local.sqs().next_visible_at());
-        consider(self.local.ses().next_event_at());
+        consider(self.local.next_event_at());
         // What is overdue and could not be done is tried again with the next thing that is due.
         let due = self.local.dynamodb().next_due();
         consider(due.map(|due| due.max(now + SignedDuration::from_secs(1))));

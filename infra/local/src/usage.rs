@@ -39,7 +39,7 @@ pub struct Used {
     pub table_reads: f64,
     pub index_reads: f64,
     /// What the service counts of its own: SQS requests of 64 KB, schedules fired, mails by
-    /// recipient, S3 and KMS requests.
+    /// recipient, parts of texts, S3 and KMS requests.
     pub billed: f64,
 }
 
@@ -168,6 +168,8 @@ impl Used {
             (Service::Sqs, _) => prices::FIFO_REQUEST,
             (Service::Scheduler, "(fired)") => prices::SCHEDULE_INVOCATION,
             (Service::Ses, "SendEmail") => prices::MAIL,
+            (Service::Phone, "SendTextMessage") => prices::TEXT_PART,
+            (Service::Phone, "SendVoiceMessage") => prices::VOICE_MINUTE,
             (Service::S3, "GetObject" | "HeadObject") => prices::S3_READ,
             (
                 Service::S3,
@@ -184,6 +186,7 @@ impl Used {
                 Service::DynamoDb
                 | Service::Scheduler
                 | Service::Ses
+                | Service::Phone
                 | Service::S3
                 | Service::Callback,
                 _,

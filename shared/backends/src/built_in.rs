@@ -62,7 +62,7 @@ async fn decide_chunk(
             break;
         }
     }
-    chunk.take_effects(overlay);
+    chunk.take_effects(overlay, request.now + cloud.results_retention());
     Ok(chunk)
 }
 

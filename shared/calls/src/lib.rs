@@ -53,4 +53,4 @@ pub use reply::{
     Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject, SubjectKind,
 };
 pub use safe_to_repeat::{CallFate, SafeToRepeat, is_safe_to_repeat, repeated_after};
-pub use token_bucket::{Rate, TokenBucket, TokensTaken};
+pub use token_bucket::{Rate, TokenBucket, TokenPriority, TokensTaken};

@@ -35,6 +35,29 @@ impl Rate {
     }
 }
 
+/// Who goes first where there are not enough tokens for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TokenPriority {
+    /// Takes what there is.
+    First,
+    /// Leaves a quarter of a full bucket to those who go first.
+    #[default]
+    Middle,
+    /// Leaves half of it to all others.
+    Last,
+}
+
+impl TokenPriority {
+    /// Tokens of so many that are left to others.
+    const fn leaves(self, capacity: u32) -> u32 {
+        match self {
+            Self::First => 0,
+            Self::Middle => capacity / 4,
+            Self::Last => capacity / 2,
+        }
+    }
+}
+
 /// What is left in a bucket, said as the time at which it is full again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenBucket {
@@ -65,15 +88,28 @@ impl TokenBucket {
 
     /// As many as there are, up to those that are wanted.
     pub fn take(self, rate: Rate, wanted: u32, now: Timestamp) -> TokensTaken {
+        self.take_as(TokenPriority::First, rate, wanted, now)
+    }
+
+    /// The same for who leaves some to others. In the long run all get the rate; while others take
+    /// all there is, who leaves them some gets none.
+    pub fn take_as(
+        self,
+        priority: TokenPriority,
+        rate: Rate,
+        wanted: u32,
+        now: Timestamp,
+    ) -> TokensTaken {
+        let capacity = rate.capacity - priority.leaves(rate.capacity);
         let full_at = self.full_at.max(now);
         let missing = full_at.duration_since(now).as_nanos();
         let spacing = rate.spacing.as_nanos().max(1);
         // A token that is not whole yet is not there.
         let missing = (missing + spacing - 1) / spacing;
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        let tokens = rate.capacity.saturating_sub(missing).min(wanted.max(1));
+        let tokens = capacity.saturating_sub(missing).min(wanted.max(1));
         if tokens == 0 {
-            let all_but_one = i32::try_from(rate.capacity - 1).unwrap_or(i32::MAX);
+            let all_but_one = i32::try_from(capacity - 1).unwrap_or(i32::MAX);
             return TokensTaken::NotBefore(full_at - rate.spacing * all_but_one);
         }
         let taken = rate.spacing * i32::try_from(tokens).unwrap_or(i32::MAX);
@@ -111,6 +147,33 @@ mod tests {
             }
         }
         taken
+    }
+
+    #[test]
+    fn who_leaves_some_to_others_gets_none_while_they_take_all_and_the_rate_when_alone() {
+        let rate = Rate::of(10, SignedDuration::from_secs(1)).expect("a rate");
+        let full = TokenBucket::full(at(0));
+        for (priority, first) in [
+            (TokenPriority::First, 10),
+            (TokenPriority::Middle, 8),
+            (TokenPriority::Last, 5),
+        ] {
+            let TokensTaken::Some { tokens, left } = full.take_as(priority, rate, 100, at(0))
+            else {
+                panic!("{priority:?} finds tokens in a full bucket")
+            };
+            assert_eq!(tokens, first, "{priority:?}");
+            let then = TokensTaken::NotBefore(at(100));
+            assert_eq!(left.take_as(priority, rate, 1, at(0)), then, "{priority:?}");
+            let TokensTaken::Some { tokens, left } = left.take(rate, 100, at(0)) else {
+                assert_eq!(priority, TokenPriority::First);
+                continue;
+            };
+            assert_eq!(tokens, 10 - first, "the others find what was left");
+            // One token a tenth of a second: who goes first takes it each time.
+            let waits = left.take_as(priority, rate, 1, at(100));
+            assert!(matches!(waits, TokensTaken::NotBefore(_)), "{priority:?}");
+        }
     }
 
     #[test]

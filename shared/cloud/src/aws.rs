@@ -12,6 +12,7 @@ pub(crate) mod lazy_client;
 pub(crate) mod lean_clients;
 pub mod mail;
 pub(crate) mod mail_connections;
+pub mod phone;
 pub mod queues;
 mod reply_wake_up;
 pub mod schedules;

@@ -5,6 +5,7 @@ pub mod accept;
 pub(crate) mod close;
 pub mod commit;
 pub mod find;
+mod held_mails;
 pub mod high_replies;
 pub mod ordered_queue;
 pub(crate) mod outbox;

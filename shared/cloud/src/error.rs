@@ -65,6 +65,17 @@ pub enum Error {
     /// The recipient is not verified, and in SES's sandbox must be.
     #[error("recipient of the mail is not verified with the mail service, which is in its sandbox")]
     MailRecipientUnverified(#[source] BoxError),
+    /// No answer: a text or a call may have gone out.
+    #[error("text and voice service gave no answer")]
+    Phone(#[source] BoxError),
+    /// It answered, and takes nothing at present: spent for the month, not allowed.
+    #[error("text and voice service takes nothing at present")]
+    PhoneRefused(#[source] BoxError),
+    /// The text or the call certainly never left.
+    #[error("text and voice service was not reached")]
+    PhoneNotSent(#[source] BoxError),
+    #[error("text and voice service is asked too often")]
+    PhoneThrottled(#[source] BoxError),
     /// Others changed the same record each time we looked.
     #[error("overtaken {0} times by others at the same record")]
     Conflict(u32),
@@ -95,6 +106,10 @@ impl Error {
             | Self::MailThrottled(_)
             | Self::MailSenderUnverified(_)
             | Self::MailRecipientUnverified(_)
+            | Self::Phone(_)
+            | Self::PhoneRefused(_)
+            | Self::PhoneNotSent(_)
+            | Self::PhoneThrottled(_)
             | Self::Newer { .. }
             | Self::Conflict(_) => false,
         }
@@ -109,6 +124,9 @@ impl Error {
                 | Self::MailThrottled(_)
                 | Self::MailSenderUnverified(_)
                 | Self::MailRecipientUnverified(_)
+                | Self::PhoneRefused(_)
+                | Self::PhoneNotSent(_)
+                | Self::PhoneThrottled(_)
         )
     }
 

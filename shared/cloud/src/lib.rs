@@ -42,6 +42,7 @@ pub use clock::Clock;
 pub use conversation::commit::CommittedStep;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Committed, Error};
+pub use objects::PhoneSenders;
 pub use outbound::own_hosts::OwnHosts;
 pub use random::Random;
 pub use records::compression::{Compressed, decompress};
@@ -62,6 +63,7 @@ pub struct Cloud {
     pub large_bodies: aws::large_bodies::LargeBodies,
     pub files: aws::files::Files,
     pub mail: aws::mail::MailService,
+    pub phone: aws::phone::PhoneService,
     pub callback: outbound::callback::Callback,
     pub receivers: outbound::receiver_health::ReceiverHealth,
     pub forwarding: outbound::forward::BackendClient,
@@ -83,6 +85,11 @@ impl Cloud {
             &settings.mail_configuration_set,
             aws::mail::MailConnections::New,
         );
+        let phone = aws::phone::PhoneService::new(
+            &config,
+            &settings.mail_configuration_set,
+            aws::mail::MailConnections::New,
+        );
         let forwarding = outbound::forward::BackendClient::guarded(settings.allow_http_callbacks);
         let cloud = Self::new(
             settings,
@@ -93,6 +100,7 @@ impl Cloud {
         );
         Ok(Self {
             mail,
+            phone,
             forwarding,
             ..cloud
         })
@@ -154,6 +162,11 @@ impl Cloud {
             mail: aws::mail::MailService::new(
                 config,
                 &settings.mail_sender,
+                &settings.mail_configuration_set,
+                aws::mail::MailConnections::Configured,
+            ),
+            phone: aws::phone::PhoneService::new(
+                config,
                 &settings.mail_configuration_set,
                 aws::mail::MailConnections::Configured,
             ),

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use objects::{MailOrder, ObjectKey, Overlay, Stored, UnitResult};
+use objects::{ObjectKey, Overlay, SendOrder, Stored, UnitResult};
 use soap::Element;
 
 use crate::Cloud;
@@ -33,7 +33,7 @@ const EFFECT_BYTES_MAX: usize = 600_000;
 /// A run of units that are decided, and go into one transaction.
 pub struct Chunk {
     pub results: Vec<UnitResult>,
-    pub mails: Vec<MailOrder>,
+    pub mails: Vec<SendOrder>,
     /// One item per change; `None`: removed.
     effects: Vec<Effect>,
 }
@@ -47,15 +47,9 @@ struct Effect {
 impl Chunk {
     /// What is noted of mails. Events are kept until then.
     pub(crate) fn of_events(overlay: &Overlay, until: Timestamp) -> Self {
-        let effects = overlay.changes().map(|change| {
-            let expires = change.becomes.filter(|object| objects::is_event(object));
-            let expires = expires.map(|_| until);
-            effect(change, expires)
-        });
-        Self {
-            effects: effects.collect(),
-            ..Self::of_results(Vec::new())
-        }
+        let mut chunk = Self::of_results(Vec::new());
+        chunk.take_effects(overlay, until);
+        chunk
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -74,13 +68,17 @@ impl Chunk {
     /// Whether units of so many effects may no longer fit, with what the overlay has changed.
     pub fn is_full_with(&self, overlay: &Overlay, effects_more: usize) -> bool {
         let effects = overlay.changes().count() + self.mails.len();
-        let bytes = bytes_of(overlay) + self.mails.iter().map(mail_bytes).sum::<usize>();
+        let bytes = bytes_of(overlay) + self.mails.iter().map(SendOrder::bytes).sum::<usize>();
         effects + effects_more > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX
     }
 
-    /// Its effects are what the overlay has changed.
-    pub fn take_effects(&mut self, overlay: &Overlay) {
-        let effects = overlay.changes().map(|change| effect(change, None));
+    /// Its effects are what the overlay has changed. Events are kept until then, all else for good.
+    pub fn take_effects(&mut self, overlay: &Overlay, until: Timestamp) {
+        let effects = overlay.changes().map(|change| {
+            let expires = change.becomes.filter(|object| objects::is_event(object));
+            let expires = expires.map(|_| until);
+            effect(change, expires)
+        });
         self.effects = effects.collect();
     }
 
@@ -235,11 +233,6 @@ fn bytes_of(overlay: &Overlay) -> usize {
         .sum()
 }
 
-fn mail_bytes(mail: &MailOrder) -> usize {
-    let long = [mail.html.as_ref(), mail.text.as_ref()];
-    mail.subject.len() + long.into_iter().flatten().map(String::len).sum::<usize>()
-}
-
 pub(crate) fn table_key(key: &ObjectKey) -> Key {
     Key::new(&key.partition, &key.sort)
 }
@@ -264,8 +257,18 @@ pub(crate) fn object_item(
     expires: Option<Timestamp>,
 ) -> Item {
     let json = serde_json::to_string(object).unwrap_or_default();
+    // One that stands in the place of another event does not count there, too.
+    let is_at_home = |_: &objects::SummaryCount| {
+        let type_name = object.type_name.as_deref().unwrap_or_default();
+        key.pk.ends_with(&format!("#{type_name}"))
+    };
+    let counts_as = objects::SummaryCount::of(object).filter(is_at_home);
+    let counts_as = counts_as.map(objects::SummaryCount::name);
     ItemWriter::new(key)
         .number("version", version)
+        // Of an event, so that it is counted without being unpacked.
+        .maybe_text("send", objects::send_of(object))
+        .maybe_text("counts_as", counts_as)
         .bytes("object", &compress(&json))
         .expires(expires)
         .done()

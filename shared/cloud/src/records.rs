@@ -7,6 +7,7 @@ pub mod continuation;
 pub mod conversation_record;
 pub mod embedded_call;
 mod embedding;
+pub mod held_record;
 pub(crate) mod item;
 pub mod mail_list;
 pub mod mail_record;

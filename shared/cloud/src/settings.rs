@@ -1,6 +1,7 @@
 //! What the functions are told by their environment. The template sets each of these but what only
 //! the local server needs; a test holds the two against each other.
 
+use objects::PhoneSenders;
 use thiserror::Error;
 
 use crate::aws::lanes::Concurrency;
@@ -32,6 +33,10 @@ pub struct Settings {
     /// Where the unsubscribe links of triggered mails lead, with a slash at the end; empty: they
     /// have none.
     pub unsubscribe_url: String,
+    /// What texts and calls by voice come from; without one there are none.
+    pub phone_senders: PhoneSenders,
+    /// Texts and calls by voice that are begun in a second, over all functions together.
+    pub texts_per_second: u32,
     /// Days that results are kept after a call has ended.
     pub results_days: i64,
     /// Calls a second that an account may make, unless its own record says otherwise; 0: as many as
@@ -117,6 +122,17 @@ impl Settings {
             mail_sender: needed("MAIL_SENDER")?,
             mail_configuration_set: variable("MAIL_CONFIGURATION_SET").unwrap_or_default(),
             unsubscribe_url: variable("UNSUBSCRIBE_URL").unwrap_or_default(),
+            phone_senders: PhoneSenders {
+                text: list(variable("TEXT_SENDERS")),
+                voice: list(variable("VOICE_SENDERS")),
+            },
+            texts_per_second: match variable("TEXTS_PER_SECOND") {
+                None => 1,
+                Some(texts) => {
+                    let missing = SettingMissing("TEXTS_PER_SECOND");
+                    texts.parse().map_err(|_| missing)?
+                }
+            },
             results_days: match variable("RESULTS_DAYS") {
                 None => RESULTS_DAYS,
                 Some(days) => days.parse().map_err(|_| SettingMissing("RESULTS_DAYS"))?,
@@ -142,6 +158,14 @@ impl Settings {
     }
 }
 
+/// What stands between commas.
+fn list(text: Option<String>) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    let parts = text.split(',').map(str::trim);
+    let parts = parts.filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +182,7 @@ mod tests {
         let numbers = [
             "RESULTS_DAYS",
             "CALLS_PER_SECOND",
+            "TEXTS_PER_SECOND",
             "HIGH_CONCURRENCY",
             "MEDIUM_CONCURRENCY",
             "LOW_CONCURRENCY",
@@ -182,10 +207,38 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_off_where_no_sender_is_named() {
+        let senders = |named: &'static str| {
+            let all = move |name: &str| match name {
+                "TEXT_SENDERS" => Some(named.to_owned()),
+                name if name.ends_with("_TABLE")
+                    || name.ends_with("_URL")
+                    || [
+                        "SCHEDULE_GROUP",
+                        "SCHEDULE_ROLE_ARN",
+                        "BODIES_BUCKET",
+                        "MAIL_SENDER",
+                    ]
+                    .contains(&name) =>
+                {
+                    Some("x".to_owned())
+                }
+                _ => None,
+            };
+            let settings = Settings::read(all).expect("complete");
+            assert!(settings.phone_senders.voice.is_empty());
+            assert_eq!(settings.texts_per_second, 1);
+            settings.phone_senders.text
+        };
+        assert!(senders("").is_empty() && senders(" , ").is_empty());
+        assert_eq!(senders("a, b"), ["a", "b"]);
+    }
+
+    #[test]
     fn an_empty_key_is_none() {
         let key = |key: &'static str| {
             let all = move |name: &str| match name {
-                "RESULTS_DAYS" | "CALLS_PER_SECOND" => None,
+                "RESULTS_DAYS" | "CALLS_PER_SECOND" | "TEXTS_PER_SECOND" => None,
                 places if places.ends_with("_CONCURRENCY") => None,
                 "PASSWORD_KEY" => Some(key.to_owned()),
                 _ => Some("x".to_owned()),

@@ -10,6 +10,9 @@
 //! finds the mail sent and its call not looked through since. All that is rarer is one transaction:
 //! the mail's new state and its events, or an event and what it makes of a subscriber.
 
+use std::collections::BTreeMap;
+
+use calls::AccountId;
 use jiff::Timestamp;
 use objects::{MailEvent, Overlay, Recipient};
 
@@ -80,6 +83,36 @@ impl Cloud {
             }
         }
         Err(Error::Conflict(FEW_CONFLICTS_MAX))
+    }
+
+    /// How many events of a send there are of each kind; `None`: they cannot be counted by then.
+    pub async fn count_events(
+        &self,
+        account: &AccountId,
+        send: &str,
+        deadline: Timestamp,
+    ) -> Result<Option<BTreeMap<String, u64>>, Error> {
+        let mut counts = BTreeMap::new();
+        for partition in objects::event_partitions(account) {
+            let mut after = None;
+            loop {
+                if self.now() > deadline {
+                    return Ok(None);
+                }
+                let page = self
+                    .objects
+                    .marked(&partition, send, after.as_ref())
+                    .await?;
+                for kind in page.counted_as {
+                    *counts.entry(kind).or_default() += 1;
+                }
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+        }
+        Ok(Some(counts))
     }
 
     async fn events_of(

@@ -19,6 +19,8 @@ pub(crate) struct Addressee<'a> {
     pub(crate) account: AccountId,
     pub(crate) at: ObjectKey,
     pub(crate) stored: Option<&'a Element>,
+    /// Why nobody is mailed at this address, if it is so.
+    pub(crate) blocked: Option<&'a Element>,
 }
 
 /// What names a subscriber: SubscriberKey, else CustomerKey, else EmailAddress.
@@ -38,8 +40,7 @@ pub(crate) fn address_in(subscriber: &Element) -> Option<&str> {
 impl Addressee<'_> {
     /// Whether it has unsubscribed from any list, so that the definition's matters.
     pub(crate) fn has_left_a_list(&self) -> bool {
-        self.stored
-            .is_some_and(|stored| left(stored).next().is_some())
+        self.stored.is_some_and(has_left_a_list)
     }
 
     /// A field of the subscriber: as the call says, else as it is stored.
@@ -64,7 +65,13 @@ impl Addressee<'_> {
         }
         let address = self.written_address().ok_or(Failure::NO_ADDRESS)?;
         let address = MailAddress::parse(address).map_err(|_| Failure::INVALID_ADDRESS)?;
+        let blocked = || match self.blocked.map(|block| block.text_of("Status")) {
+            None => Ok(()),
+            Some(Some("Unsubscribed")) => Err(Failure::UNSUBSCRIBED),
+            Some(_) => Err(Failure::HELD),
+        };
         let Some(stored) = self.stored else {
+            blocked()?;
             return match tree::is_true(definition, "AutoAddSubscribers") {
                 Some(false) => Err(Failure::UNKNOWN),
                 Some(true) | None => Ok(address),
@@ -75,7 +82,7 @@ impl Addressee<'_> {
             Some("Held" | "Bounced") => Err(Failure::HELD),
             Some("Deleted") => Err(Failure::DELETED),
             Some(_) | None if has_unsubscribed(list, stored) => Err(Failure::LIST_UNSUBSCRIBED),
-            Some(_) | None => Ok(address),
+            Some(_) | None => blocked().map(|()| address),
         }
     }
 }
@@ -86,8 +93,13 @@ fn left(stored: &Element) -> impl Iterator<Item = &Element> {
     lists.filter(|membership| membership.text_of("Status") == Some("Unsubscribed"))
 }
 
+/// Whether a stored subscriber has unsubscribed from any list.
+pub(crate) fn has_left_a_list(stored: &Element) -> bool {
+    left(stored).next().is_some()
+}
+
 /// Whether the subscriber has unsubscribed from the list of the definition.
-fn has_unsubscribed(list: Option<&NamedList<'_>>, stored: &Element) -> bool {
+pub(crate) fn has_unsubscribed(list: Option<&NamedList<'_>>, stored: &Element) -> bool {
     list.is_some_and(|list| left(stored).any(|membership| list.has(membership)))
 }
 
@@ -118,6 +130,11 @@ impl Failure {
 
     const fn new(number: u32, text: &'static str) -> Self {
         Self { number, text }
+    }
+
+    /// As the events tell it.
+    pub(crate) fn reason(self) -> String {
+        format!("Error Code: {} - {}", self.number, self.text)
     }
 
     pub(crate) fn of(self, to: &Addressee<'_>) -> SubscriberFailure {

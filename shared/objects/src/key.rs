@@ -6,6 +6,7 @@
 //! | `<account>#<type>#ID`            | its ID                      | where the object of an ID is |
 //! | `<account>#<type>#<field>`       | a PartnerKey, or a name     | the keys of the objects that have it |
 //! | `<account>#DataExtension#Name`   | its Name                    | the data extension's key     |
+//! | `<account>#BlockedAddress`       | a mail address              | whose doing it is that it is not mailed |
 //! | `<account>#Row#<hash>`           | its primary key             | a row of a data extension    |
 
 use calls::{AccountId, hash_parts, hex};

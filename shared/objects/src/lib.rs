@@ -12,11 +12,14 @@
 
 mod addressee;
 mod alias;
+mod blocked_address;
 mod carry_out;
 mod check;
 mod columns;
 mod context;
+mod daily_window;
 mod data_extension_keys;
+mod event_keys;
 mod extract_order;
 mod field;
 mod held;
@@ -31,10 +34,16 @@ mod object_types;
 mod outgoing;
 mod overlay;
 mod personalise;
+mod phone_number;
+mod phone_order;
+mod phone_recipient;
 mod recipient;
 mod registry;
 mod retrieve;
 mod saving;
+mod send_order;
+mod send_summary;
+mod text_parts;
 mod tree;
 mod unit;
 mod verdict;
@@ -42,19 +51,25 @@ mod verdict;
 pub use carry_out::{cancellation, carry_out, merge, missing, units};
 pub use check::{check, check_values};
 pub use context::account_of;
+pub use daily_window::DailyWindow;
 pub use extract_order::{ASYNC_RESULTS, ASYNC_RESULTS_ID, ExtractOrder};
 pub use held::{definition_key, holds_mails};
 pub use key::KeyRange;
 pub use key::ObjectKey;
-pub use mail::MailOrder;
+pub use mail::{MailOrder, SendPriority};
 pub use missing::Missing;
 pub use object_type::{CallView, Cancellation, ObjectType, Sending};
 pub use object_types::data_extract_activity::{
     EXTRACT_REFUSED, extract_activity, extract_descriptions, extract_order, is_extract, task_number,
 };
-pub use object_types::mail_event::{Bounce, BounceKind, MailEvent, is_event, sent_event, track};
+pub use object_types::mail_event::{
+    Bounce, BounceKind, MailEvent, event_partitions, is_event, sent_event, track,
+};
 pub use overlay::{Change, Overlay, Stored};
+pub use phone_order::{PhoneChannel, PhoneOrder, PhoneSenders};
 pub use recipient::Recipient;
 pub use registry::{names, object_type};
 pub use retrieve::{ObjectSource, RetrieveError, retrieve_from};
+pub use send_order::SendOrder;
+pub use send_summary::{SummaryCount, send_of};
 pub use unit::{MethodCall, Sends, Unit, UnitResult};

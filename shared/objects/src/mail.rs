@@ -3,7 +3,18 @@
 use calls::AccountId;
 use serde::{Deserialize, Serialize};
 
+use crate::daily_window::DailyWindow;
 use crate::recipient::Recipient;
+
+/// Whether a mail goes before others where the mail service does not take all at once. The protocol's
+/// words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SendPriority {
+    Burst,
+    #[default]
+    Normal,
+    Low,
+}
 
 /// A mail, complete: sending it needs nothing else. Stored together with the outcome of its call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +36,14 @@ pub struct MailOrder {
     /// Its definition is Inactive: kept, and not sent before that changes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+    /// The hours in which it may leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<DailyWindow>,
+    /// Outside these hours it does not wait for them, and is not sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drops_outside_window: bool,
+    #[serde(default)]
+    pub priority: SendPriority,
     /// CustomerKey of its definition.
     pub definition: String,
     /// Whose definition that is: not always the caller's.

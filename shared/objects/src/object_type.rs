@@ -30,6 +30,10 @@ pub enum Sending {
     Nothing,
     /// A mail per subscriber.
     Mails,
+    /// One text.
+    Text,
+    /// One call by voice.
+    Voice,
 }
 
 pub(crate) type Decide = fn(&DecisionContext<'_>) -> Result<Decision, Stop>;
@@ -74,6 +78,8 @@ pub(crate) enum Retrieval {
     Fields,
     /// Members of lists: they stand at the subscribers.
     Members,
+    /// What became of the sends of definitions, counted from the events.
+    Summaries,
     /// What became of mails, from the partition of its type in the order of time.
     Events,
     /// From what became of calls.
@@ -113,6 +119,7 @@ impl ObjectType {
             | Retrieval::Rows
             | Retrieval::Fields
             | Retrieval::Members
+            | Retrieval::Summaries
             | Retrieval::Events => None,
         }
     }

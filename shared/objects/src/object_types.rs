@@ -3,11 +3,14 @@
 //! [`registry`](crate::registry).
 
 pub(crate) mod data_extension;
+pub(crate) mod data_extension_field;
 pub(crate) mod data_extension_object;
 pub(crate) mod data_extract_activity;
 pub(crate) mod list;
 pub(crate) mod mail_event;
 pub(crate) mod own;
+pub(crate) mod phone_send;
+pub(crate) mod phone_send_definition;
 pub(crate) mod stored_only;
 pub(crate) mod subscriber;
 pub(crate) mod triggered_send;

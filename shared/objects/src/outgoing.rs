@@ -5,16 +5,20 @@ use soap::{Element, MailAddress, Mailbox};
 
 use crate::addressee::{self, Addressee, Failure};
 use crate::context::DecisionContext;
+use crate::daily_window::DailyWindow;
+use crate::key::ObjectKey;
 use crate::keyed::{self, Located};
-use crate::mail::MailOrder;
+use crate::mail::{MailOrder, SendPriority};
 use crate::membership::NamedList;
 use crate::missing::Missing;
+use crate::object_types::mail_event::not_sent_event;
 use crate::object_types::subscriber;
 use crate::object_types::triggered_send_definition::{
-    Email, FROM, REPLY_TO, SenderFields, Status, email_of,
+    Email, FROM, REPLY_TO, SenderFields, Status, email_of, window_of,
 };
 use crate::overlay::View;
 use crate::personalise::{ValueContext, Values, one_line, personalise};
+use crate::recipient::Recipient;
 use crate::tree;
 use crate::verdict::{Refused, Stop};
 
@@ -44,6 +48,16 @@ pub(crate) struct Send<'a> {
     /// Attributes of the TriggeredSend itself.
     values: Values<'a>,
     is_held: bool,
+    window: Option<DailyWindow>,
+    classification: Classification,
+}
+
+/// What the SendClassification of a definition says.
+#[derive(Clone, Copy)]
+struct Classification {
+    /// What is sent answers something that its reader did, rather than being bulk mail.
+    is_operational: bool,
+    priority: SendPriority,
 }
 
 impl<'a> Send<'a> {
@@ -77,9 +91,16 @@ impl<'a> Send<'a> {
         if matches!(email, Email::None | Email::NotFound) {
             return Err(not_configured().into());
         }
+        if email.holds_script() {
+            let message = "The Email has AMPscript, which is not run here";
+            return Err(Refused::new(UNABLE_TO_CREATE, message).into());
+        }
         let mut values = Values::default();
         add_attributes(&mut values, context.object);
+        let classification = classification_of(definitions, definition)?;
         Ok(Self {
+            window: window_of(definition)?,
+            classification,
             definition,
             definition_key,
             account,
@@ -154,8 +175,47 @@ impl<'a> Send<'a> {
                 .text_of("ObjectID")
                 .unwrap_or_default()
                 .to_owned(),
-            is_commercial: !is_operational(self.definition),
+            is_commercial: !self.classification.is_operational,
+            window: self.window,
+            drops_outside_window: tree::is_true(self.definition, "SendWindowDelete") == Some(true),
+            priority: self.classification.priority,
         })
+    }
+
+    fn recipient(&self, to: &Addressee<'_>) -> Recipient {
+        Recipient {
+            account: self.account.clone(),
+            subscriber_account: to.account.clone(),
+            subscriber_key: to.name.to_owned(),
+            send_id: self
+                .definition
+                .text_of("ID")
+                .and_then(|id| id.parse().ok())
+                .unwrap_or_default(),
+            definition_object_id: self
+                .definition
+                .text_of("ObjectID")
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+
+    /// The event that tells of somebody who gets no mail, and where it lies. Of whom nobody can say who
+    /// it is, there is none.
+    pub(crate) fn not_sent(
+        &self,
+        context: &DecisionContext<'_>,
+        to: &Addressee<'_>,
+        failure: Failure,
+    ) -> Option<(ObjectKey, Option<Element>)> {
+        if to.name.is_empty() {
+            return None;
+        }
+        let request = context.request;
+        let tag = format!("{}_{}_{}", request.request_id, context.ordinal, to.ordinal);
+        let reason = failure.reason();
+        let (key, event) = not_sent_event(&self.recipient(to), &tag, request.now, &reason);
+        Some((key, Some(event)))
     }
 
     /// HTML and text, of which there is at least one.
@@ -249,16 +309,38 @@ impl<'a> Send<'a> {
     }
 }
 
-/// Whether what a definition sends answers something that its reader did, rather than being bulk
-/// mail: its SendClassification says so, or is the original's own for that.
-fn is_operational(definition: &Element) -> bool {
-    const OPERATIONAL: &str = "Operational";
+/// What a definition says of its SendClassification itself, else what is stored under its name; the
+/// original's own for mail that is no bulk mail has a name of its own.
+fn classification_of(
+    definitions: View<'_, '_>,
+    definition: &Element,
+) -> Result<Classification, Missing> {
+    const TYPE_NAME: &str = "SendClassification";
     const DEFAULT_OPERATIONAL: &str = "Default Transactional";
-    let said = |path: &str, value: &str| {
-        tree::filled_at(definition, path).is_some_and(|found| found.eq_ignore_ascii_case(value))
+    let Some(inline) = definition.child(TYPE_NAME).filter(|inline| !inline.nil) else {
+        return Ok(Classification {
+            is_operational: false,
+            priority: SendPriority::default(),
+        });
     };
-    said("SendClassification.SendClassificationType", OPERATIONAL)
-        || said("SendClassification.CustomerKey", DEFAULT_OPERATIONAL)
+    let stored = keyed::find(definitions, TYPE_NAME, "Name", inline)?;
+    let stored = stored.and_then(|found| found.object);
+    let said = |field: &str| {
+        tree::filled(inline, field)
+            .or_else(|| stored.and_then(|stored| tree::filled(stored, field)))
+    };
+    let is = |field: &str, value: &str| {
+        said(field).is_some_and(|found| found.eq_ignore_ascii_case(value))
+    };
+    Ok(Classification {
+        is_operational: is("SendClassificationType", "Operational")
+            || is("CustomerKey", DEFAULT_OPERATIONAL),
+        priority: match said("SendPriority") {
+            Some("Burst") => SendPriority::Burst,
+            Some("Low") => SendPriority::Low,
+            Some(_) | None => SendPriority::Normal,
+        },
+    })
 }
 
 /// The object that names the definition.
@@ -288,7 +370,8 @@ fn find_definition<'a>(definitions: View<'a, '_>, named: &Element) -> Result<Loc
     })
 }
 
-fn add_attributes<'a>(values: &mut Values<'a>, object: &'a Element) {
+/// Adds the Attributes of an object to the values that words are made of.
+pub(crate) fn add_attributes<'a>(values: &mut Values<'a>, object: &'a Element) {
     for attribute in object.all("Attributes") {
         if let Some(name) = tree::filled(attribute, "Name") {
             values.or(name, attribute.text_of("Value").unwrap_or_default());

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use soap::Element;
 
 use crate::key::ObjectKey;
-use crate::mail::MailOrder;
 use crate::missing::Missing;
+use crate::send_order::SendOrder;
 use crate::unit::UnitResult;
 use crate::verdict::Decision;
 
@@ -48,7 +48,7 @@ pub struct Overlay {
     known: HashMap<ObjectKey, KnownObject>,
     /// In the order of their first change since the last commit.
     changed: Vec<ObjectKey>,
-    mails: Vec<MailOrder>,
+    mails: Vec<SendOrder>,
 }
 
 /// What is known of the table, for objects of one account: the keys that are made here are of that
@@ -160,8 +160,8 @@ impl Overlay {
         })
     }
 
-    /// The mails that the changes owe; they are stored together with them.
-    pub fn mails(&mut self) -> Vec<MailOrder> {
+    /// The mails, texts and calls that the changes owe; they are stored together with them.
+    pub fn mails(&mut self) -> Vec<SendOrder> {
         mem::take(&mut self.mails)
     }
 

@@ -66,12 +66,29 @@ pub(crate) fn personalise(words: &str, values: &[&Values<'_>], place: ValueConte
     }
 }
 
+/// Whether words hold a piece of script, which is not run here.
+pub(crate) fn holds_script(words: &str) -> bool {
+    let opens = |begin: &str, end: &str| {
+        let mut found = words.match_indices(begin);
+        found.any(|(at, _)| words[at + begin.len()..].contains(end))
+    };
+    let lower = words.to_ascii_lowercase();
+    let mut tags = lower.match_indices("<script");
+    let is_servers = |(at, _): (usize, &str)| {
+        let tag = lower[at..].split('>').next().unwrap_or_default();
+        tag.contains("runat") && tag.contains("server")
+    };
+    opens("%%[", "]%%") || opens("%%=", "=%%") || tags.any(is_servers)
+}
+
+fn is_script(name: &str) -> bool {
+    (name.starts_with('=') && name.ends_with('=')) || (name.starts_with('[') && name.ends_with(']'))
+}
+
 /// A name of an attribute, or a piece of script, which is not run and must not be seen either.
 fn is_name(name: &str) -> bool {
-    let is_script = (name.starts_with('=') && name.ends_with('='))
-        || (name.starts_with('[') && name.ends_with(']'));
     let is_plain = |c: char| c.is_alphanumeric() || " _-.:".contains(c);
-    is_script
+    is_script(name)
         || (name.chars().count() <= NAME_CHARS_MAX
             && !name.is_empty()
             && name.trim() == name
@@ -158,6 +175,27 @@ mod tests {
     #[test]
     fn values_are_not_looked_through_for_fields() {
         check("%%nested%%", ValueContext::Text, "%%firstname%%");
+    }
+
+    #[test]
+    fn script_is_known_by_its_marks() {
+        for script in [
+            "%%=v(@x)=%%",
+            "a %%[ set @x = \"%%first%%\" ]%% b",
+            "<SCRIPT language='javascript' runat=\"server\">x</SCRIPT>",
+        ] {
+            assert!(holds_script(script), "{script}");
+        }
+        for words in [
+            "",
+            "100%%",
+            "%%first%% = %%last%%",
+            "<script>x</script>",
+            "%%[",
+            "]%%",
+        ] {
+            assert!(!holds_script(words), "{words}");
+        }
     }
 
     #[track_caller]

@@ -11,20 +11,26 @@ use soap::Element;
 
 use crate::object_type::ObjectType;
 use crate::object_types::{
-    data_extension, data_extension_object, data_extract_activity, list, mail_event, own,
-    stored_only, subscriber, triggered_send, triggered_send_definition,
+    data_extension, data_extension_field, data_extension_object, data_extract_activity, list,
+    mail_event, own, phone_send, phone_send_definition, stored_only, subscriber, triggered_send,
+    triggered_send_definition,
 };
 use crate::verdict::Refused;
 
 /// Types with a meaning of their own. The rest is in `own`, `mail_event` and `stored_only`.
-const TYPES: [ObjectType; 7] = [
+const TYPES: [ObjectType; 12] = [
     subscriber::TYPE,
     list::TYPE,
     data_extension::TYPE,
+    data_extension_field::TYPE,
     data_extension_object::TYPE,
     data_extract_activity::TYPE,
     triggered_send_definition::TYPE,
     triggered_send::TYPE,
+    phone_send_definition::TEXT,
+    phone_send::TEXT,
+    phone_send_definition::VOICE,
+    phone_send::VOICE,
 ];
 
 /// The type of that name. The case of letters counts, as in the original.
@@ -89,6 +95,7 @@ mod tests {
         let sending: Vec<&str> = names()
             .filter(|name| object_type(name).is_some_and(|found| found.sending != Sending::Nothing))
             .collect();
-        assert_eq!(sending, ["TriggeredSend"]);
+        let expected = ["TriggeredSend", "SMSTriggeredSend", "VoiceTriggeredSend"];
+        assert_eq!(sending, expected);
     }
 }

@@ -7,15 +7,17 @@ use thiserror::Error;
 
 use crate::columns::SYSTEM_COLUMNS;
 use crate::data_extension_keys;
+use crate::event_keys;
 use crate::field;
 use crate::key::{self, KeyRange, ObjectKey};
 use crate::membership;
 use crate::missing::Missing;
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
-use crate::object_types::{data_extension_object, mail_event, subscriber};
+use crate::object_types::{data_extension_object, subscriber, triggered_send_definition};
 use crate::overlay::Overlay;
 use crate::registry;
+use crate::send_summary::summary_of;
 use crate::tree;
 
 /// Why a type cannot be retrieved. The text is that of OverallStatus, after `Error: `.
@@ -37,6 +39,12 @@ pub enum RetrieveError {
     },
     #[error("The Filter Property '{0}' is not a retrievable property.")]
     UnknownFilterProperty(String),
+    #[error("a {0} is counted for one definition: filter by CustomerKey equals, or IN, its keys")]
+    NeedsKey(String),
+    #[error(
+        "there are too many events to count a {0} in time; retrieve the events themselves by EventDate"
+    )]
+    TooManyToCount(String),
 }
 
 impl RetrieveError {
@@ -83,6 +91,8 @@ enum SourceKind<'a> {
     Members,
     /// What became of mails, of this type.
     Events(&'a str),
+    /// How many of a definition's mails went where: the counts are not stored with it.
+    Summaries,
 }
 
 /// Where the objects of a type lie. For `DataExtensionObject[Name or key]` the definition is needed
@@ -121,6 +131,7 @@ pub fn retrieve_from<'a>(
         (Retrieval::Members, None) => source(SUBSCRIBERS, SourceKind::Members),
         (Retrieval::Fields, None) => source(DEFINITIONS, SourceKind::Fields),
         (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known.name)),
+        (Retrieval::Summaries, None) => source(SENDS, SourceKind::Summaries),
         (Retrieval::Events, None) => source(known.name, SourceKind::Events(known.name)),
         (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
     }
@@ -128,6 +139,7 @@ pub fn retrieve_from<'a>(
 
 const SUBSCRIBERS: &str = subscriber::TYPE.name;
 const DEFINITIONS: &str = data_extension::TYPE.name;
+const SENDS: &str = triggered_send_definition::TYPE.name;
 
 /// `DataExtensionObject[Name or key]` taken apart.
 fn name_and_address(object_type: &str) -> (&str, Option<&str>) {
@@ -148,6 +160,9 @@ impl ObjectSource<'_> {
             (SourceKind::Objects(type_name), "CustomerKey") => {
                 Some(key::object(self.account, type_name, value))
             }
+            (SourceKind::Summaries, "CustomerKey" | "TriggeredSendDefinition.CustomerKey") => {
+                Some(key::object(self.account, SENDS, value))
+            }
             (SourceKind::Fields, "DataExtension.CustomerKey") => {
                 Some(key::object(self.account, DEFINITIONS, value))
             }
@@ -159,6 +174,7 @@ impl ObjectSource<'_> {
                 | SourceKind::Objects(_)
                 | SourceKind::Fields
                 | SourceKind::Members
+                | SourceKind::Summaries
                 | SourceKind::Events(_),
                 _,
             ) => None,
@@ -169,13 +185,14 @@ impl ObjectSource<'_> {
     /// the order of time, so that a look at a day does not read a month.
     pub fn within(&self, filter: Option<&Filter>) -> KeyRange {
         match (self.kind, filter) {
-            (SourceKind::Events(_), Some(filter)) => mail_event::keys_within(filter),
+            (SourceKind::Events(_), Some(filter)) => event_keys::keys_within(filter),
             (
                 SourceKind::Events(_)
                 | SourceKind::Subscribers
                 | SourceKind::Objects(_)
                 | SourceKind::Fields
                 | SourceKind::Members
+                | SourceKind::Summaries
                 | SourceKind::Rows(_),
                 _,
             ) => KeyRange::default(),
@@ -227,6 +244,7 @@ impl ObjectSource<'_> {
             SourceKind::Objects(_)
             | SourceKind::Rows(_)
             | SourceKind::Fields
+            | SourceKind::Summaries
             | SourceKind::Events(_) => false,
         };
         match shows_lists {
@@ -240,6 +258,12 @@ impl ObjectSource<'_> {
         membership::without_stale_memberships(lists, stored)
     }
 
+    /// Whether its objects are counted when they are asked for, which takes reading all events of the
+    /// account: they are looked up one by one, by their keys.
+    pub const fn is_counted(&self) -> bool {
+        matches!(self.kind, SourceKind::Summaries)
+    }
+
     /// The objects that a stored one stands for: itself, or what stands in it.
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
@@ -251,6 +275,7 @@ impl ObjectSource<'_> {
             SourceKind::Events(_) => vec![stored],
             SourceKind::Fields => fields_of(self.account, &stored),
             SourceKind::Members => memberships_of(&stored),
+            SourceKind::Summaries => vec![summary_of(&stored)],
         }
     }
 }

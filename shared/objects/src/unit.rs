@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use soap::{Element, ObjectResult, SubscriberFailure};
 
+use crate::phone_order::PhoneSenders;
+
 /// A call that is carried out.
 #[derive(Clone, Copy, Debug)]
 pub struct MethodCall<'a> {
@@ -19,6 +21,8 @@ pub struct MethodCall<'a> {
     /// the Options names, else the caller.
     pub client: &'a AccountId,
     pub request_id: &'a RequestId,
+    /// What texts and calls by voice come from.
+    pub phone_senders: &'a PhoneSenders,
     pub now: Timestamp,
 }
 
@@ -62,7 +66,7 @@ pub enum UnitResult {
 pub struct Sends {
     /// Type of the object, for whoever merges.
     pub object_type: String,
-    /// How many mails are owed.
+    /// How many mails are owed; texts and calls by voice, too.
     pub mails: u32,
     /// Code and text, if none of these subscribers was even looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,8 +3,8 @@
 use soap::{Detail, Element};
 
 use crate::key::ObjectKey;
-use crate::mail::MailOrder;
 use crate::missing::Missing;
+use crate::send_order::SendOrder;
 use crate::unit::UnitResult;
 
 /// A decision that is made: the result, and all that comes of it.
@@ -12,7 +12,8 @@ pub(crate) struct Decision {
     pub(crate) result: UnitResult,
     /// What the objects become; `None` removes one.
     pub(crate) changes: Vec<(ObjectKey, Option<Element>)>,
-    pub(crate) mails: Vec<MailOrder>,
+    /// Mails, texts and calls by voice.
+    pub(crate) mails: Vec<SendOrder>,
 }
 
 impl Decision {

@@ -54,6 +54,7 @@ pub struct Ended {
     /// `webhook-id` of each callback, and what it told.
     replies: Vec<(String, String)>,
     mails: Vec<local::CapturedMail>,
+    texts: Vec<local::CapturedText>,
     mail_states: Vec<String>,
     due: Vec<String>,
     /// Messages that were given up, and requests that the local cloud did not know.
@@ -218,6 +219,7 @@ async fn look_at(caller: &mut Story) -> Ended {
         files: files(caller),
         replies,
         mails: caller.mails(),
+        texts: caller.local().phone().texts(),
         mail_states: caller.mail_states(),
         due: caller.due(),
         strange,
@@ -330,6 +332,28 @@ impl Ended {
                 return Err(format!(
                     "{replies} events of {address}, not {expected}: {stored:?}"
                 ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each of these got one text or call at most, each is told of by one event, and nobody got one that
+    /// is not accounted for.
+    pub fn texted_at_most_once(&self, numbers: &[&str]) -> Result<(), String> {
+        let states: Vec<&str> = self.mail_states.iter().map(String::as_str).collect();
+        if states.len() != numbers.len() {
+            return Err(format!("texts are {states:?}"));
+        }
+        for (at, (number, state)) in numbers.iter().zip(states).enumerate() {
+            let sent = self.texts.iter().filter(|text| text.to == *number).count();
+            match (state, sent) {
+                ("Sent" | "Failed", 1) | ("Unknown", 0 | 1) => {}
+                _ => return Err(format!("{sent} texts to {number}, which is {state}")),
+            }
+            let tag = format!("_1_{at}");
+            let told = self.stored.iter().filter(|key| key.ends_with(&tag)).count();
+            if told != 1 {
+                return Err(format!("{told} events of {number}: {:?}", self.stored));
             }
         }
         Ok(())

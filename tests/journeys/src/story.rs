@@ -423,6 +423,18 @@ impl Story {
         self.stack = stack.with_lifecycle(self.lifecycle);
     }
 
+    /// From now on so many texts are begun in a second.
+    pub async fn sends_texts_at(&mut self, texts_per_second: u32) {
+        let settings = Settings {
+            texts_per_second,
+            ..settings()
+        };
+        let (local, random) = (self.local().clone(), self.random.clone());
+        let (callbacks, retries) = (local.http_connector(), self.retries.clone());
+        let stack = Stack::with_settings(local, settings, callbacks, random, retries);
+        self.stack = stack.with_lifecycle(self.lifecycle);
+    }
+
     /// From now on its functions are killed by these bounds.
     pub fn lives(&mut self, lifecycle: Lifecycle) {
         self.lifecycle = lifecycle;

@@ -292,6 +292,31 @@ async fn a_triggered_send_costs_a_mail_and_three_calls_at_most() {
     assert!(rest <= 3.0 * single.price_per_million(), "{rest}");
 }
 
+/// A text is paid for by its parts, and each part costs a thousand times what our own work does.
+#[tokio::test(start_paused = true)]
+async fn a_text_costs_its_parts_and_three_calls_at_most() {
+    let definition = r#"<Objects xsi:type="SMSTriggeredSendDefinition"><CustomerKey>code</CustomerKey></Objects>"#;
+    for (letters, parts) in [(160, 1.0), (161, 2.0)] {
+        let words = "x".repeat(letters);
+        let send = format!(
+            r#"<Objects xsi:type="SMSTriggeredSend"><SMSTriggeredSendDefinition><CustomerKey>code</CustomerKey></SMSTriggeredSendDefinition><Subscriber><SubscriberKey>ann</SubscriberKey></Subscriber><Message>{words}</Message><Number>12065550123</Number></Objects>"#
+        );
+        let mut caller = a_warm_caller().await;
+        caller.does(call().creating(definition)).await;
+        let usage = caller.local().usage().clone();
+        let mark = usage.counts();
+        caller.queues(call().creating(send)).await;
+        caller.settles().await;
+        let used = with_invocations(usage.since(&mark), 0.0);
+        println!("A text of {parts} parts\n{used}\n");
+        let billed = used.used(Service::Phone, "SendTextMessage").billed;
+        assert!((billed - parts).abs() < 1e-9, "{billed} parts");
+        let single = used_by(vec![call().creating(subscriber("ann"))]).await;
+        let rest = used.price_per_million() - parts * local::prices::TEXT_PART;
+        assert!(rest <= 3.0 * single.price_per_million(), "{rest}");
+    }
+}
+
 /// What a million forwarded calls with a callback may cost in batches of ten, in cents; the backend's
 /// own time is beside it, and so is the unit that lists of calls take.
 const FORWARDED_TARGET: f64 = 650.0 + 62.5;

@@ -176,6 +176,32 @@ fn mails_that_come_back() -> Plot {
     }
 }
 
+/// A text and a call by voice in one call, each told of once.
+fn texts() -> Plot {
+    let definition = r#"<Objects xsi:type="SMSTriggeredSendDefinition"><CustomerKey>code</CustomerKey><Content><Content>Hi</Content></Content></Objects>"#;
+    let voice = r#"<Objects xsi:type="VoiceTriggeredSendDefinition"><CustomerKey>code</CustomerKey></Objects>"#;
+    let send = |kind: &str, number: &str| {
+        format!(
+            r#"<Objects xsi:type="{kind}TriggeredSend"><{kind}TriggeredSendDefinition><CustomerKey>code</CustomerKey></{kind}TriggeredSendDefinition><Subscriber><SubscriberKey>ann</SubscriberKey></Subscriber><Message>Hi</Message><Number>{number}</Number></Objects>"#
+        )
+    };
+    let sends = vec![send("SMS", "436601111111"), send("Voice", "436602222222")];
+    Plot {
+        before: vec![call().creating(definition), call().creating(voice)],
+        calls: vec![part("code-1", 1, 1).doing("Create", sends)],
+        promises: |ended| {
+            ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
+            ended.texted_at_most_once(&["+436601111111", "+436602222222"])
+        },
+        ..triggered_send()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn texts_and_calls_by_voice_survive_every_cut() {
+    println!("{} worlds", cut_anywhere(texts()).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_conversation_of_three_survives_every_cut() {
     println!("{} worlds", cut_anywhere(of_three()).await);

@@ -507,3 +507,82 @@ async fn only_bulk_mail_has_a_link() {
         assert_eq!(headers, if has_link { 2 } else { 0 }, "{more}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_complained_or_bounced_is_not_mailed_under_another_key() {
+    for (fate, failure) in [
+        (
+            MailFate::IsComplainedAbout,
+            "Error Code: 1 - Subscriber is unsubscribed.",
+        ),
+        (MailFate::Bounces, "Error Code: 2 - Subscriber is held."),
+    ] {
+        let mut caller = a_shop().await;
+        caller.local().ses().mails_to("ann@example.com", fate);
+        caller.queues(to(&["ann"])).await;
+        caller.settles().await;
+        let other = to(&["ann"]).at_once();
+        let other = other.creating(
+            r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition><Subscribers><EmailAddress>Ann@example.com</EmailAddress><SubscriberKey>other</SubscriberKey></Subscribers></Objects>"#,
+        );
+        let answer = caller.sends(other).await;
+        let result = answer.payload().child("Results").expect("a result");
+        let failures: Vec<String> = result
+            .all("SubscriberFailures")
+            .map(|failure| failure.line(&["ErrorDescription"]))
+            .collect();
+        assert_eq!(failures, [failure], "{fate:?}");
+        caller.settles().await;
+        assert_eq!(caller.mails().len(), 1);
+        let told = events(&mut caller).await;
+        assert!(
+            told.contains(&"NotSentEvent NotSent other".to_owned()),
+            "{told:?}"
+        );
+        let expires = journeys::record::objects_table(caller.local());
+        let lasting = expires.iter().filter(|record| {
+            record.text("pk").ends_with("NotSentEvent") && record.text("expires_at").is_empty()
+        });
+        assert_eq!(lasting.count(), 0, "events go with the results");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_summary_counts_what_became_of_the_sends_of_one_definition() {
+    let mut caller = a_shop().await;
+    let other = definition("").replace("welcome", "other");
+    caller.does(call().creating(other)).await;
+    let ses = caller.local().ses().clone();
+    ses.mails_to("bob@example.com", MailFate::Bounces);
+    ses.mails_to("eve@example.com", MailFate::IsComplainedAbout);
+    ses.mails_to("kim@example.com", MailFate::IsRejected);
+    caller.queues(to(&["ann", "bob", "eve", "kim"])).await;
+    caller.settles().await;
+    caller.queues(to(&["ann", "bob", "eve"])).await;
+    caller.settles().await;
+    let counts =
+        "Sent NotSentDueToOptOut NotSentDueToUndeliverable NotSentDueToError Bounces OptOuts";
+    for key in ["CustomerKey", "TriggeredSendDefinition.CustomerKey"] {
+        let look = look_for("TriggeredSendSummary")
+            .of(counts)
+            .by(key, "welcome");
+        assert_eq!(caller.retrieves(look).await.lines(counts), ["4 1 1 1 1 1"]);
+        let look = look_for("TriggeredSendSummary").of(counts).by(key, "other");
+        assert_eq!(caller.retrieves(look).await.lines(counts), ["0 0 0 0 0 0"]);
+    }
+    let nobody = look_for("TriggeredSendSummary")
+        .of(counts)
+        .by("CustomerKey", "nobody");
+    assert!(caller.retrieves(nobody).await.rows.is_empty());
+    let all = caller
+        .retrieves(look_for("TriggeredSendSummary").of(counts))
+        .await;
+    assert!(
+        all.status.contains("filter by CustomerKey"),
+        "{}",
+        all.status
+    );
+    let own = r#"<Objects xsi:type="TriggeredSendSummary"><CustomerKey>x</CustomerKey></Objects>"#;
+    let made = caller.sends(call().creating(own)).await;
+    assert_eq!(made.overall_status(), "Error", "nobody makes one");
+}

@@ -55,5 +55,6 @@ mod security;
 mod send_results;
 mod shares;
 mod silence;
+mod texts;
 mod time;
 mod triggered;

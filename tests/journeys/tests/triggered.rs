@@ -297,8 +297,45 @@ async fn an_inactive_definition_keeps_its_mails_until_it_is_active() {
     assert_eq!(caller.outcome(&request_id).await, "OK");
     assert!(sent(&caller).is_empty());
     caller.does(call().updating(definition("Active"))).await;
+    caller.passes(minutes(1)).await;
+    let within_a_minute = recipients(&caller);
+    assert_eq!(within_a_minute, ["ann@example.com", "bob@example.com"]);
     caller.passes(hours(1)).await;
-    assert_eq!(recipients(&caller), ["ann@example.com", "bob@example.com"]);
+    assert_eq!(recipients(&caller).len(), 2, "once each");
+    assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_mails_of_the_definition_that_is_active_again_leave() {
+    let mut caller = a_caller().await;
+    let of = |text: String, key: &str| text.replace(">welcome<", &format!(">{key}<"));
+    for key in ["one", "other"] {
+        let inactive = of(definition("Inactive"), key);
+        caller.does(call().creating(inactive)).await;
+        for number in 0..3 {
+            let to = to(key, &format!("{key}{number}@example.com"));
+            let send = format!(
+                r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>{key}</CustomerKey></TriggeredSendDefinition>{to}</Objects>"#
+            );
+            caller.queues(call().creating(send)).await;
+        }
+    }
+    caller.passes(minutes(40)).await;
+    assert!(sent(&caller).is_empty());
+    caller
+        .does(call().updating(of(definition("Active"), "one")))
+        .await;
+    caller.passes(minutes(1)).await;
+    let first = ["one0@example.com", "one1@example.com", "one2@example.com"];
+    assert_eq!(recipients(&caller), first);
+    caller
+        .does(call().updating(of(definition("Active"), "other")))
+        .await;
+    caller.passes(minutes(1)).await;
+    assert_eq!(recipients(&caller).len(), 6);
+    let pointers = caller.records();
+    let left = pointers.iter().filter(|record| record.text("pk") == "HELD");
+    assert_eq!(left.count(), 0, "nobody is waited for any more");
 }
 
 #[tokio::test(start_paused = true)]
@@ -338,4 +375,94 @@ async fn who_has_left_a_list_gets_no_mail_though_the_list_has_another_partner_ke
         .by("SubscriberKey", "Ann");
     let found = caller.retrieves(look).await;
     assert_eq!(found.rows[0].at("Lists.PartnerKey"), "p2", "as it is now");
+}
+
+fn definition_of(key: &str, more: &str) -> String {
+    format!(
+        r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>{key}</CustomerKey>{more}<TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>{key}</Subject><TextBody>x</TextBody></Email><FromAddress>shop@example.com</FromAddress></Objects>"#
+    )
+}
+
+fn send_of(key: &str, subscribers: &[String]) -> Call {
+    call().creating(format!(
+        r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>{key}</CustomerKey></TriggeredSendDefinition>{}</Objects>"#,
+        subscribers.concat()
+    ))
+}
+
+fn many(name: &str, count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| to(name, &format!("{name}{number}@example.com")))
+        .collect()
+}
+
+/// What was ordered later and is urgent goes before what is not, however much of that there is.
+#[tokio::test(start_paused = true)]
+async fn mails_of_a_burst_go_before_those_of_low_priority() {
+    let classified = |priority: &str| {
+        format!(
+            "<SendClassification><CustomerKey>{priority}</CustomerKey><SendPriority>{priority}</SendPriority></SendClassification>"
+        )
+    };
+    let mut caller = a_caller().await;
+    for priority in ["Low", "Burst"] {
+        let definition = definition_of(priority, &classified(priority));
+        caller.does(call().creating(definition)).await;
+    }
+    caller.local().ses().set_rate(10);
+    caller.queues(send_of("Low", &many("low", 300))).await;
+    caller.passes(jiff::SignedDuration::from_secs(5)).await;
+    caller.queues(send_of("Burst", &many("burst", 100))).await;
+    caller.passes(minutes(5)).await;
+    let mails = caller.mails();
+    let last = |subject: &str| {
+        let of = mails.iter().filter(|mail| mail.subject == subject);
+        of.map(|mail| mail.at).max().expect("mails")
+    };
+    assert_eq!(mails.len(), 400, "all of both in the end");
+    let first_low = mails.iter().position(|mail| mail.subject == "Low");
+    assert_eq!(first_low, Some(0), "they had begun");
+    assert!(last("Burst") < last("Low"));
+    let behind = mails
+        .iter()
+        .filter(|mail| mail.subject == "Low" && mail.at > last("Burst"));
+    let behind = behind.count();
+    assert!(
+        behind > 150,
+        "{behind} of 300 waited until the burst was over"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn mails_leave_in_the_hours_of_their_definition_or_not_at_all() {
+    // The story begins at nine o'clock in UTC, three in the morning in the server's time.
+    let hours_of = |delete: &str| {
+        format!(
+            "<SendWindowOpen>08:00:00</SendWindowOpen><SendWindowClose>18:00:00</SendWindowClose><SendWindowDelete>{delete}</SendWindowDelete>"
+        )
+    };
+    let mut caller = a_caller().await;
+    for (key, delete) in [("waits", "false"), ("drops", "true")] {
+        let window = hours_of(delete);
+        let text =
+            definition_of(key, "").replace("</FromAddress>", &format!("</FromAddress>{window}"));
+        caller.does(call().creating(text)).await;
+        caller.queues(send_of(key, &many(key, 2))).await;
+    }
+    caller.passes(minutes(4 * 60 + 50)).await;
+    assert!(caller.mails().is_empty(), "it is ten to eight");
+    let mut states = caller.mail_states();
+    states.sort();
+    assert_eq!(states, ["Failed", "Failed", "Pending", "Pending"]);
+    caller.passes(minutes(12)).await;
+    let subjects: Vec<String> = caller
+        .mails()
+        .into_iter()
+        .map(|mail| mail.subject)
+        .collect();
+    assert_eq!(subjects, ["waits", "waits"]);
+    assert!(caller.due().is_empty());
+    let look = look_for("NotSentEvent").of("SubscriberKey");
+    let found = caller.retrieves(look).await.lines("SubscriberKey");
+    assert_eq!(found, ["drops", "drops"]);
 }

@@ -3,11 +3,12 @@ suds client inside, which is the only way that it offers."""
 
 import os
 import tempfile
+import time
 import unittest
 
 import FuelSDK
 
-from stage import BASE, CLOCK_IS_REAL, Receiver, advance, did, mails_to, new, until
+from stage import BASE, CLOCK_IS_REAL, Receiver, advance, did, mails_to, new, texts_to, until
 
 NAME = "Salesforce-FuelSDK"
 
@@ -196,6 +197,24 @@ class FuelSdk(unittest.TestCase):
         for person in people:
             [mail] = until(f"a mail to {person}", lambda: mails_to(f"{person}@example.com"))
             self.assertEqual("Hello", mail["subject"])
+
+    def test_a_text(self):
+        make, key = self.client.soap_client.factory.create, new("definition")
+        service, number = self.client.soap_client.service, f"+43660{time.time_ns() % 10_000_000:07}"
+        definition = make("SMSTriggeredSendDefinition")
+        definition.CustomerKey = definition.Name = key
+        code, answer = service.Create(make("CreateOptions"), definition)
+        self.assertEqual((200, "OK"), (code, answer.OverallStatus))
+        send, named, subscriber = make("SMSTriggeredSend"), make("SMSTriggeredSendDefinition"), make("Subscriber")
+        named.CustomerKey, subscriber.SubscriberKey = key, key
+        send.SMSTriggeredSendDefinition, send.Subscriber = named, subscriber
+        send.Message, send.Number = "Your code is 42", number
+        options = make("CreateOptions")
+        options.RequestType = "Asynchronous"
+        code, answer = service.Create(options, send)
+        self.assertEqual((200, "OK", "Queued"), (code, answer.OverallStatus, answer.Results[0].StatusMessage))
+        [text] = until("the text", lambda: texts_to(number))
+        self.assertEqual(("text", "Your code is 42"), (text["kind"], text["text"]))
 
     def test_calls_of_every_method_can_be_asynchronous(self):
         make, key = self.client.soap_client.factory.create, new("methods")

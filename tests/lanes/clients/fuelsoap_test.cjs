@@ -226,6 +226,28 @@ test('a triggered send mails each subscriber', async () => {
   }
 });
 
+test('a text goes out once', async () => {
+  const key = fresh('definition');
+  const number = `+43660${String(Date.now()).slice(-7)}`;
+  await ask('create', 'SMSTriggeredSendDefinition', {
+    CustomerKey: key,
+    Name: key,
+    Content: { Content: 'Your code is %%Code%%' },
+  }, null);
+  const answer = await ask('create', 'SMSTriggeredSend', {
+    SMSTriggeredSendDefinition: { CustomerKey: key },
+    Subscriber: { SubscriberKey: key, Attributes: { Name: 'Code', Value: '42' } },
+    Number: number,
+  }, { RequestType: 'Asynchronous' });
+  assert.equal(answer.OverallStatus, 'OK');
+  const [text] = await until('the text', async () => {
+    const texts = await (await fetch(`${BASE}/_local/texts`)).json();
+    const found = texts.filter((it) => it.to === number);
+    return found.length > 0 && found;
+  });
+  assert.deepEqual([text.kind, text.text], ['text', 'Your code is 42']);
+});
+
 test('a conversation is never used twice', async () => {
   const options = { RequestType: 'Asynchronous', ConversationID: fresh('used'), SequenceCode: 1, CallsInConversation: 1 };
   const first = await ask('create', 'Subscriber', subscriber(fresh('first')), { ...options });

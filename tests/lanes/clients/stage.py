@@ -97,6 +97,10 @@ def mails_to(address):
     return [mail for mail in json.loads(get("/_local/mails")) if any(address in it for it in to(mail))]
 
 
+def texts_to(number):
+    return [text for text in json.loads(get("/_local/texts")) if text["to"] == number]
+
+
 def advance(seconds):
     status, _ = post(f"/_local/clock/advance?seconds={seconds}")
     assert status in (200, 204), status

@@ -23,6 +23,8 @@ NAMES = {
     "aftercall-bodies": "BodiesBucket",
     "aftercall": "ScheduleGroup",
     "11111111-2222-3333-4444-555555555555": "PasswordKey",
+    "+12065550100": "TextSenders",
+    "+12065550101": "VoiceSenders",
 }
 
 # Without these, what was seen says too little.
@@ -37,6 +39,8 @@ EXPECTED = {
     ("NotifierRole", "dynamodb:PutItem", "ObjectsTable"),
     ("NotifierRole", "ses:SendEmail", "MailSender"),
     ("NotifierRole", "ses:GetAccount", "account"),
+    ("NotifierRole", "sms-voice:SendTextMessage", "TextSenders"),
+    ("NotifierRole", "sms-voice:SendVoiceMessage", "VoiceSenders"),
     ("TimekeeperRole", "dynamodb:Query", "CallsTable/index/due"),
 }
 
@@ -55,6 +59,8 @@ def names(resource):
         return "MailSender"
     if "ScheduleGroup" in text:
         return "ScheduleGroup"
+    if "Ref" in resource:
+        return resource["Ref"]
     if "Fn::GetAtt" in resource:
         return resource["Fn::GetAtt"][0]
     return text.split("${")[-1].split(".")[0]

@@ -86,6 +86,8 @@ ACTIONS = {
     "complete_multipart_upload()": "s3:PutObject",
     "list_objects_v2()": "s3:ListBucket",
     "send_email()": "ses:SendEmail",
+    "send_text_message()": "sms-voice:SendTextMessage",
+    "send_voice_message()": "sms-voice:SendVoiceMessage",
     "get_account()": "ses:GetAccount",
     # Sealing is for the operator's command, with the operator's own permissions.
     "decrypt()": "kms:Decrypt",
@@ -191,6 +193,7 @@ class Variables(unittest.TestCase):
             "BODIES_BUCKET": "BodiesBucket",
             "MAIL_SENDER": "MailSender",
             "RESULTS_DAYS": "ResultsDays",
+            "TEXTS_PER_SECOND": "TextsPerSecond",
             "CALLS_PER_SECOND": "CallsPerSecond",
             "HIGH_CONCURRENCY": "HighConcurrency",
             "MEDIUM_CONCURRENCY": "MediumConcurrency",
@@ -237,7 +240,8 @@ class Functions(unittest.TestCase):
         self.assertEqual((0, 60), (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]))
 
     def test_what_ses_tells_of_mails_reaches_the_notifier_or_a_person(self):
-        [(rule_name, rule)] = of_type("AWS::Events::Rule").items()
+        rules = of_type("AWS::Events::Rule")
+        [(rule_name, rule)] = [it for it in rules.items() if it[1]["EventPattern"]["source"] == ["aws.ses"]]
         [to] = rule["Targets"]
         self.assertEqual("NotifierFunction", target(to["Arn"]))
         # Only of our own mails: other stacks and programs send through the same account.
@@ -254,7 +258,9 @@ class Functions(unittest.TestCase):
         policy = TRANSLATED["Resources"]["MailEventsDeadLettersPolicy"]["Properties"]
         [allows] = [it for it in policy["PolicyDocument"]["Statement"] if it["Effect"] == "Allow"]
         self.assertEqual({"Service": "events.amazonaws.com"}, allows["Principal"])
-        self.assertEqual(rule_name, target(allows["Condition"]["ArnEquals"]["aws:SourceArn"]))
+        sources = allows["Condition"]["ArnEquals"]["aws:SourceArn"]
+        self.assertEqual(set(rules), {target(it) for it in sources})
+        self.assertIn(rule_name, rules)
         [destination] = of_type("AWS::SES::ConfigurationSetEventDestination").values()
         told = destination["EventDestination"]
         self.assertEqual({"delivery", "bounce", "complaint", "reject"}, set(told["MatchingEventTypes"]))
@@ -263,6 +269,36 @@ class Functions(unittest.TestCase):
         for function in FUNCTIONS.values():
             given = function["Environment"]["Variables"]["MAIL_CONFIGURATION_SET"]
             self.assertEqual("MailConfigurationSet", target(given))
+
+    def test_what_is_told_of_texts_reaches_the_notifier_or_a_person(self):
+        rules = of_type("AWS::Events::Rule").values()
+        [rule] = [it for it in rules if it["EventPattern"]["source"] == ["aws.sms-voice"]]
+        [to] = rule["Targets"]
+        self.assertEqual("NotifierFunction", target(to["Arn"]))
+        self.assertEqual("MailEventsDeadLetters", target(to["DeadLetterConfig"]["Arn"]))
+        self.assertEqual({"Fn::If": ["SendsToPhones", "ENABLED", "DISABLED"]}, rule["State"])
+        # Only of our own, and only what is final: each event costs an invocation.
+        code = (ROOT / "shared/cloud/src/aws/phone.rs").read_text()
+        [mark] = re.findall(r'STACK_NAME: &str = "([a-z-]+)"', code)
+        detail = rule["EventPattern"]["detail"]
+        self.assertEqual({mark: [{"Ref": "MailConfigurationSet"}]}, detail["context"])
+        self.assertEqual([True], detail["isFinal"])
+
+    def test_texts_and_calls_are_off_until_somebody_names_their_senders(self):
+        for kind, action in (("Text", "SendTextMessage"), ("Voice", "SendVoiceMessage")):
+            senders = f"{kind}Senders"
+            self.assertEqual("", TEMPLATE["Parameters"][senders]["Default"])
+            [name] = [
+                name for name, it in ADDED.items()
+                if any(f"sms-voice:{action}" in many(one["Action"]) for one in it["PolicyDocument"]["Statement"])
+            ]
+            self.assertEqual(f"Has{senders}", TRANSLATED["Resources"][name]["Condition"])
+            [statement] = ADDED[name]["PolicyDocument"]["Statement"]
+            self.assertEqual("NotifierRole", target(ADDED[name]["RoleName"]))
+            self.assertEqual({"Ref": senders}, statement["Resource"], "no other number may be used")
+            for function in FUNCTIONS.values():
+                given = function["Environment"]["Variables"][f"{kind.upper()}_SENDERS"]
+                self.assertEqual({"Fn::Join": [",", {"Ref": senders}]}, given)
 
     def test_links_in_mails_lead_to_the_front_door(self):
         link = json.dumps(FUNCTIONS["NotifierFunction"]["Environment"]["Variables"]["UNSUBSCRIBE_URL"])

@@ -425,6 +425,18 @@ def mail_events_that_are_lost(template):
     del properties(template, "NotifierFunction")["EventInvokeConfig"]["DestinationConfig"]
 
 
+@fault("test_what_is_told_of_texts_reaches_the_notifier_or_a_person")
+def text_events_of_everybody(template):
+    events = properties(template, "NotifierFunction")["Events"]["TextEvents"]["Properties"]
+    del events["Pattern"]["detail"]["context"]
+
+
+@fault("test_texts_and_calls_are_off_until_somebody_names_their_senders")
+def texts_from_any_number(template):
+    policy = properties(template, "NotifierTexts")["PolicyDocument"]
+    policy["Statement"][0]["Resource"] = {"Fn::Sub": "arn:${AWS::Partition}:sms-voice:${AWS::Region}:${AWS::AccountId}:phone-number/x"}
+
+
 @fault("test_links_in_mails_lead_to_the_front_door")
 def links_that_lead_nowhere(template):
     del properties(template, "NotifierFunction")["Environment"]["Variables"]["UNSUBSCRIBE_URL"]

@@ -58,6 +58,8 @@ def asked_for(service, method, path, target, body, tags=None):
             yield "GetAccount", "account"
         else:
             yield "SendEmail", json.loads(body)["FromEmailAddress"]
+    elif service == "sms-voice":
+        yield target.split(".")[1], json.loads(body)["OriginationIdentity"]
     elif service == "s3":
         bucket = urllib.parse.urlsplit(path).path.split("/")[1]
         if tags:

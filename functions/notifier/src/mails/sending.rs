@@ -1,11 +1,13 @@
-//! One mail of a triggered send: how it stands, and handing it to the mail service.
+//! One mail, text or call of a triggered send: how it stands, and handing it to its service.
 
+use calls::TokenPriority;
 use cloud::aws::mail::{Mail, MailSession, SendMailResult};
+use cloud::aws::phone::PhoneSession;
 use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailEvent, MailOrder, Recipient};
+use objects::{MailEvent, MailOrder, ObjectKey, Recipient, SendOrder, SendPriority};
 use tracing::{error, info, warn};
 
 use super::has_time;
@@ -14,14 +16,40 @@ use super::has_time;
 const CLAIM_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why a mail is unknown, as the operator reads it.
-const NO_ANSWER: &str = "the mail service was reached and did not answer";
+const NO_ANSWER: &str = "the service was reached and did not answer";
 const STOPPED: &str = "the function stopped between handing it over and noting the answer";
 
 /// Why a mail failed that was never handed over.
 const UNREADABLE: &str = "its record is not readable";
 
+/// Why a mail failed that its definition wants in its hours or not at all.
+const TOO_LATE: &str = "it was outside the hours of its definition, which drops such mails";
+
 /// Why a mail failed, or is unknown, of which invocations have died.
 const GIVEN_UP: &str = "the function ended before it was done with it, each time";
+
+/// What hands it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SendService {
+    Mail,
+    /// Texts and calls by voice.
+    Phone,
+}
+
+/// The services, for as long as an invocation takes.
+pub(super) struct Services {
+    mail: MailSession,
+    phone: PhoneSession,
+}
+
+impl Services {
+    pub(super) fn of(cloud: &Cloud) -> Self {
+        Self {
+            mail: cloud.mail.session(),
+            phone: cloud.phone.session(),
+        }
+    }
+}
 
 /// How one mail stands after it has been looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +57,8 @@ pub(super) enum MailProgress {
     Done,
     /// Not now: owed, held, or in somebody's hands.
     Open,
-    /// The mail service takes fewer mails in a second, or no more on this day.
-    Throttled,
+    /// The service takes fewer in a second, or no more on this day.
+    Throttled(SendService),
     /// Nor will it take any other of this sender, until somebody has verified it.
     SenderUnverified,
     /// The mail service is out of reach, or takes none: no use in going on.
@@ -77,8 +105,48 @@ async fn look_at(
     }
 }
 
-fn order_of(mail: &MailRecord) -> Option<MailOrder> {
+fn order_of(mail: &MailRecord) -> Option<SendOrder> {
     serde_json::from_str(&mail.order).ok()
+}
+
+/// One that cannot be read is failed by whoever would have sent it as a mail.
+pub(super) fn service_of(mail: &MailRecord) -> SendService {
+    match order_of(mail) {
+        Some(SendOrder::Phone(_)) => SendService::Phone,
+        Some(SendOrder::Mail(_)) | None => SendService::Mail,
+    }
+}
+
+/// Whether it goes before others where not all may go.
+pub(super) fn priority_of(mail: &MailRecord) -> TokenPriority {
+    match order_of(mail) {
+        Some(SendOrder::Mail(order)) => match order.priority {
+            SendPriority::Burst => TokenPriority::First,
+            SendPriority::Normal => TokenPriority::Middle,
+            SendPriority::Low => TokenPriority::Last,
+        },
+        Some(SendOrder::Phone(_)) | None => TokenPriority::Middle,
+    }
+}
+
+/// Whether its definition says that it is of no use at this time of the day.
+pub(super) fn is_dropped(mail: &MailRecord, now: Timestamp) -> bool {
+    let order = order_of(mail).filter(|_| mail.state == MailState::Pending);
+    order.is_some_and(|order| order.is_dropped(now))
+}
+
+/// It is not sent, and that is told.
+pub(super) async fn drop_late(cloud: &Cloud, mail: &MailRecord) -> MailProgress {
+    let Some(order) = order_of(mail) else {
+        return MailProgress::Open;
+    };
+    let dropped = not_sent(cloud, mail, MailState::Failed, TOO_LATE, &order.recipient()).await;
+    settled(dropped.map(|()| MailProgress::Done))
+}
+
+/// When it may leave, if not now.
+pub(super) fn not_before(mail: &MailRecord, now: Timestamp) -> Option<Timestamp> {
+    order_of(mail)?.not_before(now)
 }
 
 async fn note_sent(cloud: &Cloud, mail: &MailRecord, recipient: &Recipient) -> Result<(), Error> {
@@ -130,11 +198,11 @@ pub(super) async fn give_up(cloud: &Cloud, mail: &MailRecord) -> Result<(), Erro
 /// One that is owed, and may be sent.
 pub(super) async fn send(
     cloud: &Cloud,
-    session: &MailSession,
+    services: &Services,
     mail: &MailRecord,
     deadline: Timestamp,
 ) -> MailProgress {
-    settled(send_pending(cloud, session, mail, deadline).await)
+    settled(send_pending(cloud, services, mail, deadline).await)
 }
 
 fn settled(progress: Result<MailProgress, CommitError>) -> MailProgress {
@@ -150,7 +218,7 @@ fn settled(progress: Result<MailProgress, CommitError>) -> MailProgress {
 
 async fn send_pending(
     cloud: &Cloud,
-    session: &MailSession,
+    services: &Services,
     mail: &MailRecord,
     deadline: Timestamp,
 ) -> Result<MailProgress, CommitError> {
@@ -162,13 +230,24 @@ async fn send_pending(
     if !has_time(cloud, deadline) {
         return Ok(MailProgress::OutOfTime);
     }
-    let recipient = order.recipient();
-    let link = unsubscribe_link(cloud, &order, &recipient, mail).await?;
+    let (recipient, parts) = (order.recipient(), order.parts());
+    let link = match &order {
+        SendOrder::Mail(order) => unsubscribe_link(cloud, order, &recipient, mail).await?,
+        SendOrder::Phone(_) => None,
+    };
     let claimed = note(cloud, mail, MailState::Sending(cloud.now()), None).await?;
     let (conversation, number) = (&mail.conversation, mail.number);
-    match session.send(&triggered_mail(order, mail, link)).await {
+    let sent = match order {
+        SendOrder::Mail(order) => {
+            let mail = triggered_mail(*order, mail, link);
+            services.mail.send(&mail).await
+        }
+        SendOrder::Phone(order) => services.phone.send(&order, &mail.tag()).await,
+    };
+    match sent {
         Ok(SendMailResult::Taken) => {
-            info!(%conversation, number, "mail sent");
+            // Each part is paid for: whoever sums these up knows what the texts of a day cost.
+            info!(%conversation, number, parts, "mail sent");
             taken(cloud, &claimed, &recipient).await
         }
         Ok(SendMailResult::Rejected(reason)) => {
@@ -239,12 +318,16 @@ async fn unsubscribe_link(
 
 fn not_taken(error: &Error) -> MailProgress {
     match error {
-        Error::MailThrottled(_) => MailProgress::Throttled,
+        Error::MailThrottled(_) => MailProgress::Throttled(SendService::Mail),
+        Error::PhoneThrottled(_) => MailProgress::Throttled(SendService::Phone),
         Error::MailSenderUnverified(_) => MailProgress::SenderUnverified,
         Error::MailRecipientUnverified(_) => MailProgress::Open,
         Error::Mail(_)
         | Error::MailRefused(_)
         | Error::MailNotSent(_)
+        | Error::Phone(_)
+        | Error::PhoneRefused(_)
+        | Error::PhoneNotSent(_)
         | Error::Table { .. }
         | Error::Queue { .. }
         | Error::Schedule { .. }
@@ -266,25 +349,17 @@ async fn note(
     cloud.commit_mail(mail, state, reason, cloud.now()).await
 }
 
-/// The definition that may hold it back, and whose it is; nothing for a mail that none holds.
-pub(super) fn definition_of(mail: &MailRecord) -> String {
-    match held_by(mail) {
-        Some(order) => format!("{} {}", order.account, order.definition),
-        None => String::new(),
+/// Where the definition lies that may hold it back; `None`: none may.
+pub(super) fn definition_of(mail: &MailRecord) -> Option<ObjectKey> {
+    match order_of(mail)? {
+        SendOrder::Mail(order) => order.held.then(|| objects::definition_key(&order)),
+        SendOrder::Phone(_) => None,
     }
 }
 
-fn held_by(mail: &MailRecord) -> Option<MailOrder> {
-    let order = order_of(mail)?;
-    order.held.then_some(order)
-}
-
-/// Whether its definition, which was not active when it was ordered, still is not.
-pub(super) async fn is_held(cloud: &Cloud, mail: &MailRecord) -> Result<bool, Error> {
-    let Some(order) = held_by(mail) else {
-        return Ok(false);
-    };
-    let definition = cloud.object(&objects::definition_key(&order)).await?;
+/// Whether a definition, which was not active when a mail was ordered, still is not.
+pub(super) async fn is_held(cloud: &Cloud, definition: &ObjectKey) -> Result<bool, Error> {
+    let definition = cloud.object(definition).await?;
     Ok(objects::holds_mails(definition.as_ref()))
 }
 

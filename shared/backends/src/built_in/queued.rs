@@ -35,6 +35,7 @@ pub async fn carry_out(
         objects: &request.objects,
         client: &client,
         request_id: &call.request_id,
+        phone_senders: &cloud.settings.phone_senders,
         now,
     };
     if objects::is_extract(call.method, request.objects) {

@@ -4,7 +4,7 @@ use calls::{AccountId, RequestId};
 use cloud::error::SHARED_RECORD_CONFLICTS_MAX;
 use cloud::{Cloud, Committed, Error};
 use jiff::SignedDuration;
-use objects::{MailOrder, Overlay, Unit, UnitResult};
+use objects::{Overlay, SendOrder, Unit, UnitResult};
 use soap::{CallRequest, ObjectResult};
 
 use super::{decide_chunk, merged};
@@ -15,7 +15,7 @@ const TIME_MAX: SignedDuration = SignedDuration::from_secs(24);
 /// What carrying it out came to: a result per object, and the mails that are owed.
 pub struct SynchronousOutcome {
     pub results: Vec<ObjectResult>,
-    pub mails: Vec<MailOrder>,
+    pub mails: Vec<SendOrder>,
 }
 
 /// Carries out the objects of a call, as many as time allows.
@@ -34,6 +34,7 @@ pub async fn carry_out(
         objects: &call.objects,
         client,
         request_id,
+        phone_senders: &cloud.settings.phone_senders,
         now: began,
     };
     let units = objects::units(call.method, &call.objects);

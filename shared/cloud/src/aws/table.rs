@@ -8,6 +8,7 @@ mod batch;
 mod by_account;
 pub(crate) mod key;
 mod listing;
+mod marked;
 mod taking;
 
 use aws_sdk_dynamodb::Client;

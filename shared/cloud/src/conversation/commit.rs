@@ -109,7 +109,7 @@ impl Cloud {
         ConversationRecord::load(&self.calls, key).await
     }
 
-    pub(crate) fn results_retention(&self) -> SignedDuration {
+    pub fn results_retention(&self) -> SignedDuration {
         SignedDuration::from_hours(24 * self.settings.results_days)
     }
 

@@ -9,7 +9,7 @@ use calls::{
     SubjectKind,
 };
 use jiff::{SignedDuration, Timestamp};
-use objects::MailOrder;
+use objects::SendOrder;
 use tracing::warn;
 
 use crate::Cloud;
@@ -79,7 +79,7 @@ impl Cloud {
         transaction: &mut Transaction,
         conversation: &ConversationKey,
         sequence: SequenceCode,
-        orders: &[MailOrder],
+        orders: &[SendOrder],
         before: u32,
         expires: Timestamp,
     ) {
@@ -158,7 +158,7 @@ impl Cloud {
         &self,
         account: &AccountId,
         request_id: &RequestId,
-        orders: &[MailOrder],
+        orders: &[SendOrder],
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let key = &ConversationKey::of_request(account, request_id);

@@ -2,11 +2,12 @@
 //!
 //! | pk                     | sk       | holds                                      |
 //! |------------------------|----------|--------------------------------------------|
+//! | `BUCKET#texts`         | `BUCKET` | version, when full again; texts and calls by voice |
 //! | `BUCKET#mails`         | `BUCKET` | version, when full again, SES's rate, since when |
 //! | key of an order queue  | `BUCKET` | version, when full again                   |
 //! | `BUCKET#backend-<name>` | `BUCKET` | the same                                  |
 
-use calls::{Rate, TokenBucket, TokensTaken};
+use calls::{Rate, TokenBucket, TokenPriority, TokensTaken};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
@@ -57,7 +58,11 @@ pub enum MailTokens {
 
 impl Cloud {
     /// Asks for tokens to send mails with: at most SES's rate, over all functions together.
-    pub async fn take_mail_tokens(&self, wanted: u32) -> Result<MailTokens, Error> {
+    pub async fn take_mail_tokens(
+        &self,
+        wanted: u32,
+        priority: TokenPriority,
+    ) -> Result<MailTokens, Error> {
         let key = mails_key();
         for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
             let now = self.now();
@@ -84,7 +89,7 @@ impl Cloud {
             let Some(rate) = Rate::of_thousandths(thousandths) else {
                 return Ok(MailTokens::NotBefore(now + RATE_KNOWN));
             };
-            let (tokens, remaining) = match record.bucket.take(rate, wanted, now) {
+            let (tokens, remaining) = match record.bucket.take_as(priority, rate, wanted, now) {
                 TokensTaken::NotBefore(at) => return Ok(MailTokens::NotBefore(at)),
                 TokensTaken::Some { tokens, remaining } => (tokens, remaining),
             };
@@ -111,6 +116,46 @@ impl Cloud {
             let _whoever = Committed::of(self.put_bucket(&key, record, emptied).await)?;
         }
         Ok(until)
+    }
+
+    /// Asks for tokens to send texts and calls by voice with, over all functions together.
+    pub async fn take_text_tokens(&self, wanted: u32) -> Result<MailTokens, Error> {
+        let key = texts_key();
+        let now = self.now();
+        let Some(rate) = self.text_rate() else {
+            return Ok(MailTokens::NotBefore(now + RATE_KNOWN));
+        };
+        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
+            let now = self.now();
+            let record = self.bucket(&key, now).await?;
+            let (tokens, remaining) = match record.bucket.take(rate, wanted, now) {
+                TokensTaken::NotBefore(at) => return Ok(MailTokens::NotBefore(at)),
+                TokensTaken::Some { tokens, remaining } => (tokens, remaining),
+            };
+            match Committed::of(self.put_bucket(&key, record, remaining).await)? {
+                Committed::Written(()) => return Ok(MailTokens::Some(tokens)),
+                Committed::Conflict => {}
+            }
+        }
+        Ok(MailTokens::NotBefore(
+            self.now() + SignedDuration::from_secs(1),
+        ))
+    }
+
+    /// The service has said that it is too much: nobody sends a text for a while.
+    pub async fn pause_texts(&self) -> Result<Timestamp, Error> {
+        let (key, now) = (texts_key(), self.now());
+        let until = now + THROTTLED_PAUSE;
+        let record = self.bucket(&key, now).await?;
+        if let Some(rate) = self.text_rate() {
+            let emptied = record.bucket.empty_until(rate, until);
+            let _whoever = Committed::of(self.put_bucket(&key, record, emptied).await)?;
+        }
+        Ok(until)
+    }
+
+    fn text_rate(&self) -> Option<Rate> {
+        Rate::of_thousandths(self.settings.texts_per_second.saturating_mul(1_000))
     }
 
     async fn bucket(&self, key: &Key, now: Timestamp) -> Result<BucketRecord, Error> {
@@ -188,6 +233,10 @@ impl Cloud {
         }
         Ok(Some(self.now() + SignedDuration::from_secs(1)))
     }
+}
+
+fn texts_key() -> Key {
+    Key::new("BUCKET#texts", SORT)
 }
 
 fn mails_key() -> Key {

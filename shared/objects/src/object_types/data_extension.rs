@@ -264,7 +264,7 @@ fn check(
 }
 
 /// Fields that come with an update are laid over those of the same name, or added.
-fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut Element) {
+pub(crate) fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut Element) {
     let mut fields: Vec<Element> = fields_in(stored).cloned().collect();
     for field in fields_in(incoming) {
         let name = field.text_of("Name").unwrap_or_default();
@@ -287,7 +287,7 @@ fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut Element) {
     tree::replace(becomes, "Fields", vec![holder]);
 }
 
-fn check_fields(definition: &Element) -> Result<(), Refused> {
+pub(crate) fn check_fields(definition: &Element) -> Result<(), Refused> {
     let mut names = std::collections::BTreeSet::new();
     for field in fields_in(definition) {
         let field = Field::read(field).map_err(invalid)?;
@@ -317,7 +317,7 @@ fn check_fields(definition: &Element) -> Result<(), Refused> {
 }
 
 /// Rows that are there must go on fitting.
-fn check_widening(stored: &Element, becomes: &Element) -> Result<(), Stop> {
+pub(crate) fn check_widening(stored: &Element, becomes: &Element) -> Result<(), Stop> {
     for field in fields_in(becomes) {
         let field = Field::read(field).map_err(invalid)?;
         let before = fields_in(stored).find(|other| field::is_called(other, field.name));

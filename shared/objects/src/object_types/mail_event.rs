@@ -4,10 +4,13 @@
 //! An event lies in the partition of its type under its time and its mail's tag, so that it is the
 //! same record however often it is told, and a filter by EventDate reads no more than its days.
 
+use calls::AccountId;
 use jiff::Timestamp;
-use soap::{Element, Filter, MailAddress, Operator};
+use soap::{Element, MailAddress};
 
-use crate::key::{self, KeyRange, ObjectKey};
+use crate::blocked_address;
+use crate::event_keys::moment;
+use crate::key::{self, ObjectKey};
 use crate::missing::Missing;
 use crate::object_type::{ObjectType, Retrieval, Work};
 use crate::object_types::{stored_only, subscriber};
@@ -102,16 +105,51 @@ impl BounceKind {
     }
 }
 
+/// Which of the events an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    Sent,
+    NotSent,
+    Bounce,
+    Unsubscribe,
+}
+
+pub(crate) fn kind_of(object: &Element) -> Option<EventKind> {
+    match object.type_name.as_deref()? {
+        SENT => Some(EventKind::Sent),
+        NOT_SENT => Some(EventKind::NotSent),
+        BOUNCE => Some(EventKind::Bounce),
+        UNSUBSCRIBE => Some(EventKind::Unsubscribe),
+        _ => None,
+    }
+}
+
+/// The partitions in which an account's events lie.
+pub fn event_partitions(account: &AccountId) -> [String; 4] {
+    [SENT, NOT_SENT, BOUNCE, UNSUBSCRIBE].map(|name| key::partition(account, name))
+}
+
 /// Whether an object is one of the events, which are kept only as long as results are.
 pub fn is_event(object: &Element) -> bool {
-    let is_one = |name: &str| TYPES.iter().any(|event| event.name == name);
-    object.type_name.as_deref().is_some_and(is_one)
+    kind_of(object).is_some()
 }
 
 /// The SentEvent of a mail, and where it lies. `tag` names the mail.
 pub fn sent_event(recipient: &Recipient, tag: &str, at: Timestamp) -> (ObjectKey, Element) {
     let event = recipient.event(SENT, "Sent", at);
     (recipient.key(SENT, at, tag), event)
+}
+
+/// The NotSentEvent of somebody who is not mailed at all, and where it lies. `tag` names the mail that
+/// there would have been.
+pub(crate) fn not_sent_event(
+    recipient: &Recipient,
+    tag: &str,
+    at: Timestamp,
+    reason: &str,
+) -> (ObjectKey, Element) {
+    let event = recipient.not_sent(at, reason);
+    (recipient.key(NOT_SENT, at, tag), event)
 }
 
 /// Takes in what is told of a mail: its events, and what they make of its subscriber. Told again, it
@@ -157,15 +195,35 @@ pub fn track(
     Ok(())
 }
 
-/// Whether each of two objects is there; both are asked for at once.
-fn all_known(overlay: &Overlay, keys: [&ObjectKey; 2]) -> Result<[bool; 2], Missing> {
-    match keys.map(|key| overlay.get(key).map(|found| found.is_some())) {
-        [Ok(one), Ok(other)] => Ok([one, other]),
-        found => {
-            let missing = found.into_iter().filter_map(Result::err);
-            Err(Missing(missing.flat_map(|Missing(keys)| keys).collect()))
-        }
+/// Whether each of these objects is there; all are asked for at once.
+fn all_known<const N: usize>(
+    overlay: &Overlay,
+    keys: [&ObjectKey; N],
+) -> Result<[bool; N], Missing> {
+    let found = keys.map(|key| overlay.get(key).map(|found| found.is_some()));
+    let unknown = found.iter().filter_map(|found| found.as_ref().err());
+    let missing: Vec<ObjectKey> = unknown.flat_map(|Missing(keys)| keys.clone()).collect();
+    match missing.is_empty() {
+        true => Ok(found.map(|found| found.unwrap_or_default())),
+        false => Err(Missing(missing)),
     }
+}
+
+/// Nobody is mailed at an address any more, unless it was blocked before.
+fn block(
+    overlay: &mut Overlay,
+    recipient: &Recipient,
+    address: Option<ObjectKey>,
+    status: &str,
+    now: Timestamp,
+) -> Result<(), Missing> {
+    if let Some(address) = address
+        && overlay.get(&address)?.is_none()
+    {
+        let block = blocked_address::block(status, &recipient.subscriber_key);
+        overlay.change(address, Some(block), now);
+    }
+    Ok(())
 }
 
 fn bounced(
@@ -179,6 +237,10 @@ fn bounced(
     let subscriber = recipient.subscriber();
     if all_known(overlay, [&key, &subscriber])?[0] {
         return Ok(());
+    }
+    if bounce.kind == BounceKind::Hard {
+        let address = blocked_address::at(&recipient.subscriber_account, &bounce.address);
+        block(overlay, recipient, address, "Bounced", now)?;
     }
     let is_marked = |stored: &&Element| {
         bounce.kind == BounceKind::Hard
@@ -227,6 +289,8 @@ fn unsubscribed(
         let (account, name) = (&recipient.subscriber_account, &recipient.subscriber_key);
         subscriber::new(account, name, &moment)
     });
+    let address = blocked_address::of(&recipient.subscriber_account, &becomes);
+    block(overlay, recipient, address, "Unsubscribed", now)?;
     tree::set(&mut becomes, "Status", "Unsubscribed");
     tree::set(&mut becomes, "UnsubscribedDate", moment.as_str());
     tree::set(&mut becomes, "ModifiedDate", moment.as_str());
@@ -283,69 +347,5 @@ impl Recipient {
                 None => event,
             }
         })
-    }
-}
-
-/// A time as the beginning of a sort key: in milliseconds and of one length, so that the order of the
-/// texts is the order of time.
-fn moment(at: Timestamp) -> String {
-    format!("{:015}", at.as_millisecond().max(0))
-}
-
-/// The keys around what a filter can admit. A part that says nothing of EventDate, or says it in
-/// other words than these, does not narrow them.
-pub(crate) fn keys_within(filter: &Filter) -> KeyRange {
-    match filter {
-        Filter::And(parts) => parts.iter().map(keys_within).fold(
-            KeyRange::default(),
-            |KeyRange { after, before }, part| KeyRange {
-                after: after.max(part.after),
-                before: match (before, part.before) {
-                    (Some(one), Some(other)) => Some(one.min(other)),
-                    (one, other) => one.or(other),
-                },
-            },
-        ),
-        Filter::Or(_) => KeyRange::default(),
-        Filter::Simple {
-            property,
-            operator,
-            dates,
-            ..
-        } if property == "EventDate" => {
-            // Of its own millisecond all is looked at: the filter itself decides to the nanosecond.
-            let from = dates.iter().min().map(|at| moment(*at));
-            let to = dates.iter().max().map(|at| moment(*at) + "$");
-            match operator {
-                Operator::GreaterThan | Operator::GreaterThanOrEqual => KeyRange {
-                    after: from,
-                    before: None,
-                },
-                Operator::LessThan | Operator::LessThanOrEqual => KeyRange {
-                    after: None,
-                    before: to,
-                },
-                Operator::Equals | Operator::Between | Operator::In => KeyRange {
-                    after: from,
-                    before: to,
-                },
-                Operator::NotEquals
-                | Operator::IsNull
-                | Operator::IsNotNull
-                | Operator::Like
-                | Operator::ExistsInString
-                | Operator::ExistsInStringAsAWord
-                | Operator::NotExistsInString
-                | Operator::BeginsWith
-                | Operator::EndsWith
-                | Operator::Contains
-                | Operator::NotContains
-                | Operator::IsAnniversary
-                | Operator::IsNotAnniversary
-                | Operator::GreaterThanAnniversary
-                | Operator::LessThanAnniversary => KeyRange::default(),
-            }
-        }
-        Filter::Simple { .. } => KeyRange::default(),
     }
 }

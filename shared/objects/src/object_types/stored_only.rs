@@ -30,14 +30,13 @@ ObjectExtension OpenEvent Permission PermissionSet PlatformApplication \
 PlatformApplicationPackage Portfolio PrivateDomain PrivateDomainSet PrivateIP \
 ProgramManifestTemplate PropertyDefinition PublicKeyManagement Publication PublicationSubscriber \
 QueryDefinition ReplyMailManagementConfiguration ReportActivity ResourceSpecification Role \
-SMSMOEvent SMSMTEvent SMSSharedKeyword SMSTriggeredSendDefinition SalesforceSendActivity \
+SMSMOEvent SMSMTEvent SMSSharedKeyword SalesforceSendActivity \
 ScheduleDefinition SecurityObject Send SendAdditionalAttribute SendClassification SendDefinition \
 SendDefinitionList SendEmailMOKeyword SendSMSMOKeyword SendSummary SenderProfile \
 SmsSendActivity SsoIdentity SubscriberList SubscriberSendResult SuppressionListContext \
 SuppressionListData SuppressionListDefinition SurveyEvent Template TimeZone TrackingEvent \
-TrackingUser TriggeredSendExclusionList TriggeredSendSummary \
-UnsubscribeFromSMSPublicationMOKeyword UserAccess UsernameAuthentication \
-VoiceTriggeredSendDefinition";
+TrackingUser TriggeredSendExclusionList \
+UnsubscribeFromSMSPublicationMOKeyword UserAccess UsernameAuthentication";
 
 /// Any of them, for want of a name.
 pub(crate) const TYPE: ObjectType = ObjectType {
@@ -53,17 +52,17 @@ pub(crate) const TYPE: ObjectType = ObjectType {
 /// Types that are looked at and not written: their objects stand in others.
 pub(crate) const READ_ONLY: [ObjectType; 2] = [
     ObjectType {
-        name: "DataExtensionField",
-        methods: &[],
-        work: Work::Nothing,
-        retrieval: Retrieval::Fields,
-        ..TYPE
-    },
-    ObjectType {
         name: "ListSubscriber",
         methods: &[],
         work: Work::Nothing,
         retrieval: Retrieval::Members,
+        ..TYPE
+    },
+    ObjectType {
+        name: "TriggeredSendSummary",
+        methods: &[],
+        work: Work::Nothing,
+        retrieval: Retrieval::Summaries,
         ..TYPE
     },
 ];

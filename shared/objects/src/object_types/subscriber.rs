@@ -4,6 +4,7 @@ use calls::{AccountId, Method};
 use soap::{Element, MailAddress, MailAddressError, ObjectResult};
 
 use crate::alias::{self, Named, PARTNER_KEY};
+use crate::blocked_address;
 use crate::context::DecisionContext;
 use crate::key::{self, ObjectKey};
 use crate::membership::{self, STATUSES};
@@ -68,20 +69,56 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
             let becomes = created(context, name)?;
             let result = stored_result(context, saved(context), &becomes);
             let names = names(Some(&becomes))?;
+            let blocks = blocks(context, name, None, &becomes)?;
             Ok(Decision::only(result)
                 .changing(key, Some(becomes))
-                .changing_all(names))
+                .changing_all(names)
+                .changing_all(blocks))
         }
         Write::Change(stored) => {
             check(context.object, false)?;
             let becomes = changed(context, stored.clone())?;
             let result = stored_result(context, saved(context), &becomes);
             let names = names(Some(&becomes))?;
+            let blocks = blocks(context, name, Some(stored), &becomes)?;
             Ok(Decision::only(result)
                 .changing(key, Some(becomes))
-                .changing_all(names))
+                .changing_all(names)
+                .changing_all(blocks))
         }
     }
+}
+
+/// What becomes of the block of a subscriber's address: made with a status that is not mailed, lifted
+/// where the call itself says Active.
+fn blocks(
+    context: &DecisionContext<'_>,
+    name: &str,
+    stored: Option<&Element>,
+    becomes: &Element,
+) -> Result<Vec<(ObjectKey, Option<Element>)>, Missing> {
+    let account = context.overlay.account();
+    let Some(at) = blocked_address::of(account, becomes) else {
+        return Ok(Vec::new());
+    };
+    let is_blocking = |one: &Element| blocked_address::is_blocking(one.text_of("Status"));
+    let was_there = stored.is_some_and(|stored| {
+        is_blocking(stored) && blocked_address::of(account, stored).as_ref() == Some(&at)
+    });
+    if is_blocking(becomes) {
+        let is_made = !was_there && context.overlay.get(&at)?.is_none();
+        let status = becomes.text_of("Status").unwrap_or_default();
+        let block = is_made.then(|| (at, Some(blocked_address::block(status, name))));
+        return Ok(block.into_iter().collect());
+    }
+    let is_said = context.object.text_of("Status") == Some("Active");
+    if !is_said && !was_there {
+        return Ok(Vec::new());
+    }
+    let block = context.overlay.get(&at)?;
+    let is_lifted = block.is_some_and(|block| blocked_address::is_of(block, name));
+    let lifted = is_lifted.then_some((at, None));
+    Ok(lifted.into_iter().collect())
 }
 
 /// The key of the subscriber who has the PartnerKey that is given, where no other key is.

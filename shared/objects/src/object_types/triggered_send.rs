@@ -4,6 +4,7 @@ use calls::Method;
 use soap::{Detail, Element, MailAddress, ObjectResult};
 
 use crate::addressee::{self, Addressee, Failure};
+use crate::blocked_address;
 use crate::context::DecisionContext;
 use crate::key;
 use crate::missing::Missing;
@@ -165,9 +166,14 @@ fn slice_of(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop
             ..addressee
         };
         match send.to(&addressee) {
-            Err(failure) => sends.failures.push(failure.of(&addressee)),
+            Err(failure) => {
+                sends.failures.push(failure.of(&addressee));
+                decision
+                    .changes
+                    .extend(send.not_sent(context, &addressee, failure));
+            }
             Ok(mail) => {
-                decision.mails.push(mail);
+                decision.mails.push(mail.into());
                 sends.mails += 1;
                 match (send.subscriber(context, &addressee), earlier) {
                     (None, _) => {}
@@ -190,20 +196,29 @@ fn addressees<'a>(context: &DecisionContext<'a>, unit: &Unit) -> Result<Vec<Addr
         let account = context.account_of(subscriber)?;
         let at = key::object(&account, subscriber::TYPE.name, name);
         // Who has no name is nobody's record; that becomes a failure later.
-        match if name.is_empty() {
-            Ok(None)
-        } else {
-            context.overlay.get(&at)
-        } {
-            Ok(stored) => addressees.push(Addressee {
+        let stored = match name.is_empty() {
+            true => Ok(None),
+            false => context.overlay.get(&at),
+        };
+        let known = stored.as_ref().ok().copied().flatten();
+        let address = addressee::address_in(subscriber);
+        let address = address.or_else(|| addressee::address_in(known?));
+        let block = address.and_then(|address| blocked_address::at(&account, address));
+        let blocked = block.map_or(Ok(None), |block| context.overlay.get(&block));
+        match (stored, blocked) {
+            (Ok(stored), Ok(blocked)) => addressees.push(Addressee {
                 ordinal,
                 subscriber,
                 name,
                 account,
                 at,
                 stored,
+                blocked,
             }),
-            Err(Missing(more)) => missing.extend(more),
+            (stored, blocked) => {
+                let more = [stored.err(), blocked.err()].into_iter().flatten();
+                missing.extend(more.flat_map(|Missing(keys)| keys));
+            }
         }
     }
     if missing.is_empty() {

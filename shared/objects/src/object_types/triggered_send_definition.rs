@@ -4,12 +4,14 @@ use soap::{Element, Mailbox};
 
 use crate::alias::PARTNER_KEY;
 use crate::context::{DecisionContext, account_of};
+use crate::daily_window::DailyWindow;
 use crate::keyed::{self, KeyKind};
 use crate::missing::Missing;
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::stored_only;
 use crate::overlay::View;
+use crate::personalise::holds_script;
 use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
@@ -89,6 +91,8 @@ fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
     for fields in [&FROM, &REPLY_TO] {
         mailbox_in(object, fields)?;
     }
+    check_words(object)?;
+    window_of(object)?;
     let status = status_in(object)?;
     let has_email = object.child("Email").is_some_and(|email| !email.nil);
     if intent == Intent::Add && status == Some(Status::Active) && !has_email {
@@ -119,6 +123,65 @@ fn mailbox_in(definition: &Element, fields: &SenderFields) -> Result<Option<Mail
         let message = format!("{} of the TriggeredSendDefinition: {error}", fields.address);
         Refused::new(204, message)
     })
+}
+
+/// The hours in which a definition sends; both ends the same are no bound.
+pub(crate) fn window_of(definition: &Element) -> Result<Option<DailyWindow>, Refused> {
+    const OPENS: &str = "SendWindowOpen";
+    const CLOSES: &str = "SendWindowClose";
+    let ends = [OPENS, CLOSES].map(|field| tree::filled(definition, field));
+    match ends {
+        [Some(opens), Some(closes)] if opens != closes => {
+            let window = DailyWindow::parse(opens, closes, None);
+            let wrong = |_| {
+                let message = format!("{OPENS} and {CLOSES} must be times such as 08:00:00");
+                Refused::new(204, message)
+            };
+            window.map(Some).map_err(wrong)
+        }
+        [Some(_), Some(_)] | [None, None] => Ok(None),
+        [Some(_), None] | [None, Some(_)] => {
+            let message = format!("A send window has both {OPENS} and {CLOSES}");
+            Err(Refused::new(204, message))
+        }
+    }
+}
+
+/// Words that a mail is made of, and where they stand.
+struct Words<'a> {
+    place: &'static str,
+    text: &'a str,
+}
+
+impl Words<'_> {
+    /// Code that is not run must never reach a reader, nor silently be taken out.
+    fn script_is_not_run(&self) -> Refused {
+        let place = self.place;
+        let message =
+            format!("{place} has AMPscript, which is not run here: send its values as Attributes");
+        Refused::new(204, message)
+    }
+}
+
+fn check_words(definition: &Element) -> Result<(), Refused> {
+    let mut words = words_in(definition);
+    match words.find(|words| holds_script(words.text)) {
+        Some(words) => Err(words.script_is_not_run()),
+        None => Ok(()),
+    }
+}
+
+/// The words that stand in a definition itself.
+fn words_in(definition: &Element) -> impl Iterator<Item = Words<'_>> {
+    let own = ["EmailSubject", "DynamicEmailSubject", "PreHeader"];
+    let own = own
+        .into_iter()
+        .map(move |place| (place, definition.text_of(place)));
+    let email = definition.child("Email");
+    let of_email = ["Subject", "HTMLBody", "TextBody"].into_iter();
+    let of_email = of_email.map(move |place| (place, email.and_then(|email| email.text_of(place))));
+    let words = own.chain(of_email);
+    words.filter_map(|(place, text)| text.map(|text| Words { place, text }))
 }
 
 /// People write a name and an address into one field; they are kept as the two that they are. A
@@ -170,6 +233,8 @@ fn check(
     becomes: &mut Element,
 ) -> Result<(), Stop> {
     split_senders(context.object, becomes)?;
+    window_of(becomes)?;
+    check_words(becomes)?;
     let wanted = match status_in(becomes)? {
         None => {
             tree::replace(
@@ -211,6 +276,10 @@ fn check(
         )
         .into()),
         (Email::None, Status::Active) => Err(no_email().into()),
+        (email, Status::Active) if email.holds_script() => {
+            let message = "The TriggeredSendDefinition cannot be activated: its Email has AMPscript, which is not run here";
+            Err(Refused::new(NOT_ACTIVATED, message).into())
+        }
         (Email::None | Email::Is { .. }, _) => Ok(()),
     }
 }
@@ -282,6 +351,13 @@ pub(crate) fn email_of<'a>(
 }
 
 impl Email<'_> {
+    /// Whether its words hold script, which is not run here.
+    pub(crate) fn holds_script(&self) -> bool {
+        let words = ["Subject", "HTMLBody", "TextBody"];
+        let mut words = words.into_iter().filter_map(|name| self.field(name));
+        words.any(holds_script)
+    }
+
     /// A field of the Email, wherever it is said.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         match self {

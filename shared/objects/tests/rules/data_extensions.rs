@@ -182,3 +182,55 @@ fn rows_do_not_outlive_their_data_extension() {
         );
     }
 }
+
+#[test]
+fn a_field_is_added_to_its_data_extension() {
+    let made =
+        "Create DataExtension{CustomerKey=k Name=P Fields{Field{Name=Id IsPrimaryKey=true}}}";
+    let row = "Create DataExtensionObject{CustomerKey=k Properties{Property{Name=Id Value=1} Property{Name=Size Value=7}}}";
+    let field =
+        |more: &str| format!("Create DataExtensionField{{DataExtension{{CustomerKey=k}} {more}}}");
+    let validation = "310007 Data Extension validation error:";
+    let world = check(
+        &[
+            made,
+            row,
+            &field("Name=Size FieldType=Number"),
+            row,
+            &field("Name=SIZE"),
+            &field("Name=Other FieldType=Sandwich"),
+            &field("Name=Key IsPrimaryKey=true"),
+            &field("Name=Needed IsRequired=true"),
+            &field("Name=Needed IsRequired=true DefaultValue=x"),
+            &field("FieldType=Text"),
+            "Create DataExtensionField{Name=x}",
+            "Create DataExtensionField{DataExtension{CustomerKey=other} Name=x}",
+            "Create DataExtensionField{DataExtension{Name=P} Name=Named}",
+        ],
+        &[
+            "OK Data Extension created.",
+            "310007 There is no column [Size] [value Size: 20]",
+            "OK DataExtensionField created",
+            "OK Created DataExtensionObject",
+            &format!("{validation} the field [SIZE] is there already"),
+            &format!("{validation} the FieldType [Sandwich] of field [Other] is unknown"),
+            &format!("{validation} a primary key field cannot be added later"),
+            &format!("{validation} a required field added later needs a DefaultValue"),
+            "OK DataExtensionField created",
+            &format!("{validation} every field must have a Name"),
+            "310001 The DataExtension of the field is needed, with its CustomerKey",
+            "310001 There is no such DataExtension to add the field to",
+            "OK DataExtensionField created",
+        ],
+    );
+    let stored = world.stored("DataExtension").join("");
+    let names = [
+        "Name=Id",
+        "Name=Size FieldType=Number",
+        "Name=Needed",
+        "Name=Named",
+    ];
+    for name in names {
+        assert!(stored.contains(name), "{stored}");
+    }
+}

@@ -6,6 +6,7 @@ mod keys;
 mod others;
 mod overlay;
 mod page;
+mod phone_sends;
 mod properties;
 mod retrieving;
 mod rows;

@@ -61,7 +61,7 @@ fn what_cannot_be_kept_is_refused() {
     check(
         &[
             "Create Sandwich{CustomerKey=a}",
-            "Create SMSTriggeredSend{CustomerKey=a}",
+            "Create TriggeredSendSandwich{CustomerKey=a}",
             "Create ResultItem{CustomerKey=a}",
             "Create Email{Subject=x}",
             "Perform(start) QueryDefinition{CustomerKey=a}",
@@ -69,7 +69,7 @@ fn what_cannot_be_kept_is_refused() {
         ],
         &[
             "8 This operation does not support the APIObject of type [Sandwich]",
-            "8 This operation does not support the APIObject of type [SMSTriggeredSend]",
+            "8 This operation does not support the APIObject of type [TriggeredSendSandwich]",
             "5 Cannot perform Create on objects of type ResultItem",
             "204 The object must have a CustomerKey, an ObjectID, an ID or a Name",
             "100 The Perform method is not supported for the QueryDefinition object",

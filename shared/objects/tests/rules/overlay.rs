@@ -1,7 +1,7 @@
 //! What a call sees of its own changes, and what is left of them to be stored.
 
 use calls::{AccountId, RequestId};
-use objects::{MethodCall, Missing, Overlay, carry_out, units};
+use objects::{MethodCall, Missing, Overlay, PhoneSenders, carry_out, units};
 
 use crate::world::{World, check, now, read_call, summary};
 
@@ -37,7 +37,7 @@ fn created_changed_and_deleted_in_one_transaction_is_one_net_change() {
     let mut overlay = Overlay::new(&account);
     for text in [
         "Create Subscriber{EmailAddress=a@b.co}",
-        "Update Subscriber{EmailAddress=a@b.co Status=Held}",
+        "Update Subscriber{EmailAddress=a@b.co EmailTypePreference=Text}",
         "Delete Subscriber{EmailAddress=a@b.co}",
     ] {
         let call = read_call(text);
@@ -48,6 +48,7 @@ fn created_changed_and_deleted_in_one_transaction_is_one_net_change() {
             objects: &call.objects,
             client: &account,
             request_id: &request_id,
+            phone_senders: &PhoneSenders::default(),
             now: now(),
         };
         let unit = units(request.method, request.objects).remove(0);
@@ -101,6 +102,7 @@ fn a_decision_that_misses_a_record_changes_nothing() {
         objects: &call.objects,
         client: &account,
         request_id: &request_id,
+        phone_senders: &PhoneSenders::default(),
         now: now(),
     };
     let unit = units(request.method, request.objects).remove(0);
@@ -119,8 +121,8 @@ fn a_decision_that_misses_a_record_changes_nothing() {
     }
     assert_eq!(
         context,
-        [1, 3],
-        "the definition, then all subscribers at once"
+        [1, 5],
+        "the definition, then all subscribers and their addresses at once"
     );
     assert_eq!((overlay.changes().count(), overlay.mails().len()), (2, 3));
 }
@@ -146,6 +148,7 @@ fn a_read_does_not_undo_a_change() {
         objects: &call.objects,
         client: &account,
         request_id: &request_id,
+        phone_senders: &PhoneSenders::default(),
         now: now(),
     };
     world.load(&mut overlay, vec![key.clone()]);

@@ -57,7 +57,152 @@ fn filter() -> impl Strategy<Value = Filter> {
     })
 }
 
+/// A row as a naive program would keep it: typed, and compared by the language's own rules.
+#[derive(Clone, Debug)]
+struct NaiveRow {
+    number: i64,
+    word: Option<String>,
+}
+
+/// A filter as it is asked, with its value read.
+#[derive(Clone, Debug)]
+enum NaiveFilter {
+    Number(Operator, Vec<i64>),
+    Word(Operator, Vec<String>),
+    Both(Vec<NaiveFilter>),
+    Either(Vec<NaiveFilter>),
+}
+
+/// What an operator says of something that is there.
+fn compares<T: Ord>(operator: Operator, found: &T, values: &[T]) -> bool {
+    let value = &values[0];
+    match operator {
+        Operator::Equals => found == value,
+        Operator::NotEquals => found != value,
+        Operator::GreaterThan => found > value,
+        Operator::GreaterThanOrEqual => found >= value,
+        Operator::LessThan => found < value,
+        Operator::LessThanOrEqual => found <= value,
+        Operator::Between => found >= value && found <= &values[1],
+        Operator::In => values.contains(found),
+        Operator::IsNull => false,
+        Operator::IsNotNull => true,
+        Operator::Like
+        | Operator::ExistsInString
+        | Operator::ExistsInStringAsAWord
+        | Operator::NotExistsInString
+        | Operator::BeginsWith
+        | Operator::EndsWith
+        | Operator::Contains
+        | Operator::NotContains
+        | Operator::IsAnniversary
+        | Operator::IsNotAnniversary
+        | Operator::GreaterThanAnniversary
+        | Operator::LessThanAnniversary => panic!("{operator:?} is not among these"),
+    }
+}
+
+impl NaiveFilter {
+    fn admits(&self, row: &NaiveRow) -> bool {
+        match self {
+            Self::Number(Operator::IsNull, _) => false,
+            Self::Number(operator, values) => compares(*operator, &row.number, values),
+            Self::Word(Operator::IsNull, _) => row.word.is_none(),
+            Self::Word(operator, values) => {
+                let values: Vec<String> = values.iter().map(|word| word.to_lowercase()).collect();
+                let found = row.word.as_ref().map(|word| word.to_lowercase());
+                found.is_some_and(|found| compares(*operator, &found, &values))
+            }
+            Self::Both(parts) => parts.iter().all(|part| part.admits(row)),
+            Self::Either(parts) => parts.iter().any(|part| part.admits(row)),
+        }
+    }
+
+    fn asked(&self) -> Filter {
+        let simple = |property: &str, operator: Operator, values: Vec<String>| Filter::Simple {
+            property: property.to_owned(),
+            operator,
+            values,
+            dates: Vec::new(),
+        };
+        match self {
+            Self::Number(operator, values) => {
+                let values = values.iter().map(i64::to_string).collect();
+                simple("Count", *operator, values)
+            }
+            Self::Word(operator, values) => simple("WORD", *operator, values.clone()),
+            Self::Both(parts) => Filter::And(parts.iter().map(Self::asked).collect()),
+            Self::Either(parts) => Filter::Or(parts.iter().map(Self::asked).collect()),
+        }
+    }
+}
+
+fn naive_filter() -> impl Strategy<Value = NaiveFilter> {
+    let operator = || {
+        proptest::sample::select(vec![
+            Operator::Equals,
+            Operator::NotEquals,
+            Operator::GreaterThan,
+            Operator::GreaterThanOrEqual,
+            Operator::LessThan,
+            Operator::LessThanOrEqual,
+            Operator::Between,
+            Operator::In,
+            Operator::IsNull,
+            Operator::IsNotNull,
+        ])
+    };
+    let numbers = proptest::collection::vec(-12_i64..12, 2..4);
+    let words = proptest::collection::vec("[abAB]{1,2}", 2..4);
+    let simple = prop_oneof![
+        (operator(), numbers).prop_map(|(operator, values)| NaiveFilter::Number(operator, values)),
+        (operator(), words).prop_map(|(operator, values)| NaiveFilter::Word(operator, values)),
+    ];
+    simple.prop_recursive(3, 12, 3, |inner| {
+        let parts = || proptest::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            parts().prop_map(NaiveFilter::Both),
+            parts().prop_map(NaiveFilter::Either)
+        ]
+    })
+}
+
+fn naive_rows() -> impl Strategy<Value = Vec<NaiveRow>> {
+    let word = proptest::option::of("[abAB]{1,2}");
+    let row = (-12_i64..12, word).prop_map(|(number, word)| NaiveRow { number, word });
+    proptest::collection::vec(row, 1..8)
+}
+
 proptest! {
+    /// From the call that stores them to the filter of a Retrieve.
+    #[test]
+    fn a_filter_admits_the_rows_that_a_naive_one_does(rows in naive_rows(), filter in naive_filter()) {
+        let mut world = World::new();
+        world.call("Create DataExtension{CustomerKey=k Name=P Fields{Field{Name=Id FieldType=Number IsPrimaryKey=true} Field{Name=Count FieldType=Number} Field{Name=Word}}}");
+        for (id, row) in rows.iter().enumerate() {
+            let word = row.word.iter().map(|word| format!("Property{{Name=Word Value={word}}}"));
+            let word: String = word.collect();
+            let call = format!("Create DataExtensionObject{{CustomerKey=k Properties{{Property{{Name=Id Value={id}}} Property{{Name=Count Value={}}} {word}}}}}", row.number);
+            prop_assert!(world.call(&call)[0].ok, "{}", call);
+        }
+        let asked = filter.asked();
+        let of_row = |stored: &&objects::Stored| stored.object.type_name.as_deref() == Some("DataExtensionObject");
+        let stored = world.table.values().filter(of_row);
+        let mut found: Vec<String> = stored
+            .filter(|stored| asked.admits(&stored.object))
+            .filter_map(|stored| {
+                let columns = stored.object.child("Properties")?;
+                let mut columns = columns.all("Property");
+                let id = columns.find(|column| column.text_of("Name") == Some("Id"))?;
+                id.text_of("Value").map(str::to_owned)
+            })
+            .collect();
+        found.sort();
+        let admitted = rows.iter().enumerate().filter(|(_, row)| filter.admits(row));
+        let expected: Vec<String> = admitted.map(|(id, _)| id.to_string()).collect();
+        prop_assert_eq!(found, expected, "{:?}", filter);
+    }
+
     #[test]
     fn a_row_gives_back_any_text_that_xml_can_carry(text in text()) {
         let mut world = World::new();

@@ -540,3 +540,207 @@ fn all_subscribers_are_counted_over_all_units() {
     assert!(!found.contains("[33: "));
     assert_eq!(world.mails[0].to, "a@b.co");
 }
+
+#[test]
+fn an_address_that_unsubscribed_or_bounced_is_not_mailed_under_another_key() {
+    let other = "Subscribers{SubscriberKey=other EmailAddress=ANN@example.com}";
+    let no = "180008 Unable to queue Triggered Send request. There are no valid subscribers.";
+    let ann = "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com}";
+    for (status, failure) in [
+        (
+            "Unsubscribed",
+            "Error Code: 1 - Subscriber is unsubscribed.",
+        ),
+        ("Bounced", "Error Code: 2 - Subscriber is held."),
+        ("Held", "Error Code: 2 - Subscriber is held."),
+    ] {
+        let gone = format!("Update Subscriber{{SubscriberKey=ann Status={status}}}");
+        let known =
+            "Create Subscriber{SubscriberKey=other EmailAddress=ann@example.com Status=Active}";
+        let expected = format!("{no} [0: {failure}]");
+        check_send(&[ann, &gone], other, &expected);
+        check_send(&[ann, &gone, known], other, &expected);
+        check_send(
+            &[ann, &gone, known],
+            "Subscribers{SubscriberKey=other}",
+            &expected,
+        );
+        check_send(&[known, ann, &gone], other, &expected);
+        // The same in one send, behind the one whose doing it is.
+        let back = "Update Subscriber{SubscriberKey=ANN Status=Active}";
+        check_send(
+            &[ann, &gone, known, back],
+            other,
+            "OK Created TriggeredSend",
+        );
+        check_send(
+            &[ann, &gone, "Delete Subscriber{SubscriberKey=ann}"],
+            other,
+            &expected,
+        );
+    }
+    check_send(
+        &[
+            ann,
+            "Update Subscriber{SubscriberKey=ann Status=Unsubscribed}",
+        ],
+        "Subscribers{SubscriberKey=other EmailAddress=bob@example.com}",
+        "OK Created TriggeredSend",
+    );
+}
+
+#[test]
+fn whoever_gets_no_mail_is_told_of_by_an_event() {
+    let gone = "Update Subscriber{SubscriberKey=ann Status=Unsubscribed}";
+    let ann = "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com}";
+    let world = check_send(
+        &[ann, gone],
+        &format!(
+            "{ANN} Subscribers{{SubscriberKey=bob EmailAddress=bad}} Subscribers{{EmailAddress=eve@example.com}}"
+        ),
+        "OK Created TriggeredSend [0: Error Code: 1 - Subscriber is unsubscribed.] \
+         [1: Error Code: 5 - The Email Address for this subscriber has invalid syntax.]",
+    );
+    assert_eq!(world.mails.len(), 1);
+    let events = world
+        .table
+        .values()
+        .filter(|stored| objects::is_event(&stored.object));
+    let mut told: Vec<String> = events
+        .map(|stored| {
+            let event = &stored.object;
+            let reason = event.at("PartnerProperties.Value").expect("a reason");
+            let key = event.text_of("SubscriberKey").expect("a key");
+            format!(
+                "{} {key} {}",
+                event.type_name.as_deref().unwrap_or_default(),
+                reason.text
+            )
+        })
+        .collect();
+    told.sort();
+    let unsubscribed = "NotSentEvent ann Error Code: 1 - Subscriber is unsubscribed.";
+    let bad = "NotSentEvent bob Error Code: 5 - The Email Address for this subscriber has invalid syntax.";
+    assert_eq!(told, [unsubscribed, bad]);
+}
+
+#[test]
+fn script_is_refused_wherever_it_stands_and_never_sent() {
+    let own = |field: &str| {
+        format!(
+            "Create TriggeredSendDefinition{{CustomerKey=a TriggeredSendStatus=Active {field}}}"
+        )
+    };
+    let says = |place: &str| {
+        format!("204 {place} has AMPscript, which is not run here: send its values as Attributes")
+    };
+    check(
+        &[
+            &own("EmailSubject='%%=v(@x)=%%' Email{TextBody=x}"),
+            &own("Email{HTMLBody='<p>%%[ set @x = 1 ]%%</p>'}"),
+            &own("Email{Subject=x TextBody='%%=v(@x)=%%'}"),
+        ],
+        &[&says("EmailSubject"), &says("HTMLBody"), &says("TextBody")],
+    );
+    let stored = |words: &str| {
+        format!("Create Email{{CustomerKey=mail Name=x Subject=x TextBody='{words}'}}")
+    };
+    let activate = own("Email{CustomerKey=mail}");
+    check(
+        &[&stored("%%=v(@x)=%%"), &activate],
+        &[
+            "OK Email created",
+            "17000 The TriggeredSendDefinition cannot be activated: its Email has AMPscript, which is not run here",
+        ],
+    );
+    let send = "Create TriggeredSend{TriggeredSendDefinition{CustomerKey=a} Subscribers{EmailAddress=a@b.co}}";
+    let world = check(
+        &[
+            &stored("plain"),
+            &activate,
+            "Update Email{CustomerKey=mail TextBody='%%=v(@x)=%%'}",
+            send,
+        ],
+        &[
+            "OK Email created",
+            "OK TriggeredSendDefinition created",
+            "OK Email updated",
+            "18002 The Email has AMPscript, which is not run here",
+        ],
+    );
+    assert!(world.mails.is_empty());
+}
+
+#[test]
+fn a_classification_counts_where_it_is_said_or_stored() {
+    let stored = "Create SendClassification{CustomerKey=slow Name=Slow SendPriority=Low SendClassificationType=Operational}";
+    for (classification, priority, is_commercial) in [
+        ("", objects::SendPriority::Normal, true),
+        (
+            "SendClassification{CustomerKey=slow}",
+            objects::SendPriority::Low,
+            false,
+        ),
+        (
+            "SendClassification{Name=Slow}",
+            objects::SendPriority::Low,
+            false,
+        ),
+        (
+            "SendClassification{CustomerKey=slow SendPriority=Burst}",
+            objects::SendPriority::Burst,
+            false,
+        ),
+        (
+            "SendClassification{CustomerKey=other}",
+            objects::SendPriority::Normal,
+            true,
+        ),
+    ] {
+        let mut world = World::new();
+        world.call(stored);
+        assert!(world.call(&definition("Active", classification))[0].ok);
+        assert!(world.call(&send(ANN))[0].ok);
+        assert_eq!(world.mails[0].priority, priority, "{classification}");
+        assert_eq!(
+            world.mails[0].is_commercial, is_commercial,
+            "{classification}"
+        );
+    }
+}
+
+#[test]
+fn a_mail_waits_for_its_hours_or_is_dropped_outside_them() {
+    let hours = "SendWindowOpen=08:00:00 SendWindowClose=18:00:00";
+    // It is four in the morning in the server's time.
+    for (more, not_before, is_dropped) in [
+        ("", None, false),
+        (
+            "SendWindowOpen=00:00:00 SendWindowClose=00:00:00",
+            None,
+            false,
+        ),
+        (hours, Some("2026-11-20T14:00:00Z"), false),
+        (&format!("{hours} SendWindowDelete=true"), None, true),
+    ] {
+        let mut world = World::new();
+        assert!(world.call(&definition("Active", more))[0].ok);
+        assert!(world.call(&send(ANN))[0].ok);
+        let order = objects::SendOrder::from(world.mails[0].clone());
+        let at = not_before.map(|at| at.parse().expect("a time"));
+        assert_eq!(order.not_before(world.now), at, "{more}");
+        assert_eq!(order.is_dropped(world.now), is_dropped, "{more}");
+        let noon = "2026-11-20T18:00:00Z".parse().expect("a time");
+        assert!(order.not_before(noon).is_none() && !order.is_dropped(noon));
+    }
+    check(
+        &[
+            &definition("Active", "SendWindowOpen=08:00:00"),
+            &definition("Active", "SendWindowOpen=8am SendWindowClose=18:00:00"),
+        ],
+        &[
+            "204 A send window has both SendWindowOpen and SendWindowClose",
+            "204 SendWindowOpen and SendWindowClose must be times such as 08:00:00",
+        ],
+    );
+}

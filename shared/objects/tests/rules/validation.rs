@@ -36,8 +36,8 @@ fn a_type_that_there_is_not_refuses_the_call_and_names_the_one_that_is_meant() {
         "8 This operation does not support the APIObject of type [Foo]",
     );
     check(
-        "Create SMSTriggeredSend{CustomerKey=x}",
-        "8 This operation does not support the APIObject of type [SMSTriggeredSend]",
+        "Create SMSTriggeredSandwich{CustomerKey=x}",
+        "8 This operation does not support the APIObject of type [SMSTriggeredSandwich]",
     );
     check(
         "Create Subscriber{EmailAddress=a@b.co} Foo{Name=x}",

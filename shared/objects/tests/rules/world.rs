@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use calls::{AccountId, Method, Options, RequestId, SaveAction, SaveOption};
 use jiff::Timestamp;
 use objects::{
-    MailOrder, MethodCall, Missing, ObjectKey, Overlay, Stored, Unit, UnitResult, carry_out, merge,
-    missing, units,
+    MailOrder, MethodCall, Missing, ObjectKey, Overlay, PhoneOrder, PhoneSenders, SendOrder,
+    Stored, Unit, UnitResult, carry_out, merge, missing, units,
 };
 use soap::{Detail, Element, ObjectResult};
 
@@ -21,6 +21,9 @@ pub(crate) type Cut<'a> = &'a dyn Fn(usize) -> bool;
 pub(crate) struct World {
     pub(crate) table: BTreeMap<ObjectKey, Stored>,
     pub(crate) mails: Vec<MailOrder>,
+    pub(crate) phones: Vec<PhoneOrder>,
+    pub(crate) senders: PhoneSenders,
+    pub(crate) now: Timestamp,
     pub(crate) writes: usize,
     calls: usize,
 }
@@ -30,6 +33,9 @@ impl World {
         Self {
             table: BTreeMap::new(),
             mails: Vec::new(),
+            phones: Vec::new(),
+            senders: senders(),
+            now: now(),
             writes: 0,
             calls: 0,
         }
@@ -54,7 +60,8 @@ impl World {
             objects: &call.objects,
             client: &account,
             request_id: &request_id,
-            now: NOW.parse().expect("a time"),
+            phone_senders: &self.senders.clone(),
+            now: self.now,
         };
         let mut overlay = Overlay::new(&account);
         let mut results = Vec::new();
@@ -126,7 +133,12 @@ impl World {
                 None => self.table.remove(&key),
             };
         }
-        self.mails.extend(overlay.mails());
+        for order in overlay.mails() {
+            match order {
+                SendOrder::Mail(order) => self.mails.push(*order),
+                SendOrder::Phone(order) => self.phones.push(*order),
+            }
+        }
         overlay.committed();
         assert_eq!(overlay.changes().count(), 0);
     }
@@ -306,6 +318,17 @@ impl Reader<'_> {
             self.rest = &self.rest[end..];
         }
         Some(element)
+    }
+}
+
+/// A number each for texts and for calls by voice.
+pub(crate) fn senders() -> PhoneSenders {
+    PhoneSenders {
+        text: vec![
+            "+12065550100".to_owned(),
+            "arn:x:sender-id/SHOP/DE".to_owned(),
+        ],
+        voice: vec!["+12065550101".to_owned()],
     }
 }
 

@@ -1,0 +1,218 @@
+//! Texts, and calls by voice, through AWS End User Messaging.
+//!
+//! It takes no token that would tell it of a request that it has seen, so each is made once.
+
+use std::sync::OnceLock;
+
+use aws_sdk_pinpointsmsvoicev2::Client;
+use aws_sdk_pinpointsmsvoicev2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_pinpointsmsvoicev2::operation::send_text_message::SendTextMessageError as TextError;
+use aws_sdk_pinpointsmsvoicev2::operation::send_voice_message::SendVoiceMessageError as VoiceError;
+use aws_sdk_pinpointsmsvoicev2::types::{MessageType, VoiceMessageBodyTextType};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use objects::{PhoneChannel, PhoneOrder};
+
+use crate::aws::mail::{ANSWER_MAX, MailConnections, SendMailResult};
+use crate::aws::mail_connections::{self, never_left};
+use crate::error::Error;
+use crate::records::mail_record::MailTag;
+
+/// Entries of the context of a text or a call. Its events have them: which one it is, and which stack
+/// it is of, which the template's rule goes by.
+pub const TAG_NAME: &str = "aftercall-mail";
+pub const STACK_NAME: &str = "aftercall-stack";
+
+/// For how long the service may try to reach a phone that is off. A day: most of what is sent is of no
+/// use after that.
+const TRIED_MAX_S: i32 = 86_400;
+
+#[derive(Clone)]
+pub struct PhoneService {
+    config: SdkConfig,
+    connections: MailConnections,
+    stack: String,
+}
+
+/// The service for as long as an invocation takes. Its client is made for the first that is sent: most
+/// invocations send none.
+pub struct PhoneSession {
+    service: PhoneService,
+    client: OnceLock<Client>,
+}
+
+impl PhoneService {
+    /// `stack`: what events of this stack are known by.
+    pub(crate) fn new(config: &SdkConfig, stack: &str, connections: MailConnections) -> Self {
+        Self {
+            config: config.clone(),
+            connections,
+            stack: stack.to_owned(),
+        }
+    }
+
+    /// For one invocation: nothing of it outlives that.
+    pub fn session(&self) -> PhoneSession {
+        PhoneSession {
+            service: self.clone(),
+            client: OnceLock::new(),
+        }
+    }
+
+    /// A client that asks once: what was sent and not answered may have gone out.
+    fn client(&self) -> Client {
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_MAX);
+        let once = aws_sdk_pinpointsmsvoicev2::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(patient.build());
+        let once = match self.connections {
+            MailConnections::Configured => once,
+            MailConnections::New => once.http_client(mail_connections::new()),
+        };
+        Client::from_conf(once.build())
+    }
+}
+
+impl PhoneSession {
+    pub async fn send(&self, order: &PhoneOrder, tag: &MailTag) -> Result<SendMailResult, Error> {
+        let client = self.client.get_or_init(|| self.service.client());
+        match order.channel {
+            PhoneChannel::Text => self.send_text(client, order, tag).await,
+            PhoneChannel::Voice => self.call(client, order, tag).await,
+        }
+    }
+
+    async fn send_text(
+        &self,
+        client: &Client,
+        order: &PhoneOrder,
+        tag: &MailTag,
+    ) -> Result<SendMailResult, Error> {
+        let sent = client
+            .send_text_message()
+            .destination_phone_number(&order.to)
+            .origination_identity(&order.from)
+            .message_body(&order.words)
+            .message_type(MessageType::Transactional)
+            .time_to_live(TRIED_MAX_S)
+            .context(TAG_NAME, tag.to_string())
+            .context(STACK_NAME, &self.service.stack)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(SendMailResult::Taken),
+            Err(error) => {
+                let reason = error.as_service_error().and_then(text_reason);
+                said_no(error, reason)
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        client: &Client,
+        order: &PhoneOrder,
+        tag: &MailTag,
+    ) -> Result<SendMailResult, Error> {
+        let called = client
+            .send_voice_message()
+            .destination_phone_number(&order.to)
+            .origination_identity(&order.from)
+            .message_body(&order.words)
+            .message_body_text_type(VoiceMessageBodyTextType::Text)
+            .time_to_live(TRIED_MAX_S)
+            .context(TAG_NAME, tag.to_string())
+            .context(STACK_NAME, &self.service.stack)
+            .send()
+            .await;
+        match called {
+            Ok(_) => Ok(SendMailResult::Taken),
+            Err(error) => {
+                let reason = error.as_service_error().and_then(voice_reason);
+                said_no(error, reason)
+            }
+        }
+    }
+}
+
+/// Why the service will never take a text: by the protocol's code where it has one.
+fn text_reason(error: &TextError) -> Option<String> {
+    if let TextError::ConflictException(conflict) = error {
+        return Some(reason_of(conflict.reason().map(|reason| reason.as_str())));
+    }
+    if let TextError::ValidationException(invalid) = error {
+        return Some(reason_of(invalid.reason().map(|reason| reason.as_str())));
+    }
+    let is_unknown = matches!(error, TextError::ResourceNotFoundException(_));
+    is_unknown.then(|| reason_of(Some("RESOURCE_NOT_FOUND")))
+}
+
+fn voice_reason(error: &VoiceError) -> Option<String> {
+    if let VoiceError::ConflictException(conflict) = error {
+        return Some(reason_of(conflict.reason().map(|reason| reason.as_str())));
+    }
+    if let VoiceError::ValidationException(invalid) = error {
+        return Some(reason_of(invalid.reason().map(|reason| reason.as_str())));
+    }
+    let is_unknown = matches!(error, VoiceError::ResourceNotFoundException(_));
+    is_unknown.then(|| reason_of(Some("RESOURCE_NOT_FOUND")))
+}
+
+fn reason_of(reason: Option<&str>) -> String {
+    let reason = reason.unwrap_or("UNKNOWN_REASON");
+    let code = match reason {
+        "DESTINATION_PHONE_NUMBER_OPTED_OUT" => 33_300,
+        "INVALID_PARAMETER" | "DESTINATION_PHONE_NUMBER_NOT_VERIFIED" => 33_101,
+        "MAXIMUM_SIZE_EXCEEDED" => 33_004,
+        "NO_ORIGINATION_IDENTITIES_FOUND" | "RESOURCE_NOT_FOUND" => 33_006,
+        _ => return reason.to_owned(),
+    };
+    format!("{code} {reason}")
+}
+
+/// What a text or a call that was not taken comes to. `reason`: it will never be.
+fn said_no<E>(error: SdkError<E>, reason: Option<String>) -> Result<SendMailResult, Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    if let Some(reason) = reason {
+        return Ok(SendMailResult::Rejected(reason));
+    }
+    let Some(refused) = error.as_service_error() else {
+        return Err(match never_left(&error) {
+            true => Error::PhoneNotSent(error.into()),
+            false => Error::Phone(error.into()),
+        });
+    };
+    Err(match refused.code() {
+        Some("ThrottlingException") => Error::PhoneThrottled(error.into()),
+        // Spent for this month, not allowed, switched off: whoever runs the stack can mend these.
+        Some("ServiceQuotaExceededException" | "AccessDeniedException") => {
+            Error::PhoneRefused(error.into())
+        }
+        // It may have gone out all the same.
+        Some(_) | None => Error::Phone(error.into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_for_good_has_the_protocols_code() {
+        for (reason, said) in [
+            (
+                Some("DESTINATION_PHONE_NUMBER_OPTED_OUT"),
+                "33300 DESTINATION_PHONE_NUMBER_OPTED_OUT",
+            ),
+            (Some("MAXIMUM_SIZE_EXCEEDED"), "33004 MAXIMUM_SIZE_EXCEEDED"),
+            (Some("RESOURCE_NOT_FOUND"), "33006 RESOURCE_NOT_FOUND"),
+            (Some("COUNTRY_NOT_ENABLED"), "COUNTRY_NOT_ENABLED"),
+            (None, "UNKNOWN_REASON"),
+        ] {
+            assert_eq!(reason_of(reason), said);
+        }
+    }
+}
