@@ -1,11 +1,10 @@
 //! What may be said on the command line. Options of the whole command stand before the noun.
 
-use calls::QueuePriority;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
+use clap::{Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use crate::call_arguments::{CallVerb, Priority};
 use crate::output::Format;
 
 const EXAMPLES: &str = "\
@@ -18,13 +17,19 @@ Examples:
   aftercall --stack aftercall accounts backend 7001 marketing-cloud
   aftercall --stack aftercall calls list 7001 --day 2026-11-28 --state failed
   aftercall --stack aftercall --output json calls show 7001 order-1
+  aftercall --stack aftercall calls watch 7001 order-1
+  aftercall --stack aftercall calls export 7001 --from 2026-11-01T00:00:00Z --format csv > calls.csv
+  aftercall --stack aftercall --dry-run calls resubmit 7001 order-1 --as order-1-again
+  aftercall --stack aftercall --reason \"ticket 7\" calls cancel 7001 order-2
+  aftercall --stack aftercall audit list --day 2026-11-28
   aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
   aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
 
 Exit codes: 0 done; 1 AWS or the local server is out of reach, or refused; 2 said wrongly;
-3 what was named is not there; 4 the name is taken.";
+3 what was named is not there; 4 the name is taken; 5 it stands in a way that does not allow it (too
+late, not ended), or what was watched did not end well.";
 
 /// Who may call an Aftercall stack and how, and its switch for maintenance.
 #[derive(Debug, Parser)]
@@ -39,12 +44,26 @@ pub(crate) struct Arguments {
     /// The table of calls, as the stack's output CallsTable names it
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) calls_table: Option<String>,
+    /// The bucket, as the stack's output BodiesBucket names it: where a large call is sent again
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) bucket: Option<String>,
     /// A local server, http://127.0.0.1:8080 say, instead of AWS
     #[arg(long, value_name = "URL", conflicts_with = "stack")]
     pub(crate) endpoint: Option<String>,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
+    /// Why, for whoever reads the audit later
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) reason: String,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(subcommand)]
     pub(crate) noun: Noun,
 }
@@ -63,7 +82,7 @@ pub(crate) enum Noun {
     /// Backends that the calls of accounts are forwarded to
     #[command(subcommand)]
     Backends(BackendVerb),
-    /// Calls that were queued, by account and day
+    /// Calls that were queued: list, show, watch and export them, cancel, reschedule, resubmit
     #[command(subcommand)]
     Calls(CallVerb),
     /// Triggered mails, by what became of them
@@ -74,6 +93,9 @@ pub(crate) enum Noun {
         #[arg(value_enum)]
         switch: MaintenanceCommand,
     },
+    /// Who did what with this command, when and why
+    #[command(subcommand)]
+    Audit(AuditVerb),
     /// What a packed attribute of a record says: call, body, results, reply
     Unpack {
         /// The attribute, as the console or the command line of AWS show it
@@ -244,60 +266,16 @@ pub(crate) enum ClientVerb {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum CallVerb {
-    /// An account's conversations (a call outside any is one of its own), newest first
-    List(CallList),
-    /// One conversation with its calls
-    Show {
-        account: String,
-        /// Its ConversationID, or the RequestID of one of its calls
-        id: String,
-        /// Most calls that are shown
-        #[arg(long, value_name = "N", default_value_t = 1_000)]
+pub(crate) enum AuditVerb {
+    /// What was done on a day, the last first
+    List {
+        /// The day (UTC); today, if nothing is said
+        #[arg(long, value_name = "DATE")]
+        day: Option<Date>,
+        /// Most that are listed
+        #[arg(long, value_name = "N", default_value_t = 100)]
         limit: usize,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CallList {
-    pub(crate) account: String,
-    /// The day (UTC) on which they were opened; today, if nothing is said
-    #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
-    pub(crate) day: Option<Date>,
-    /// Not opened before this time, 2026-11-28T10:00:00Z say
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<Timestamp>,
-    /// Not opened after this time; now, if nothing is said
-    #[arg(long, value_name = "TIME", requires = "from")]
-    pub(crate) to: Option<Timestamp>,
-    /// Only those that stand so; may be said several times
-    #[arg(long, value_enum)]
-    pub(crate) state: Vec<StateArgument>,
-    #[arg(long, value_enum)]
-    pub(crate) priority: Option<Priority>,
-    /// Only those whose ConversationID begins so
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) prefix: Option<String>,
-    /// Most that are listed
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StateArgument {
-    /// Not all of its calls are there
-    Gathering,
-    /// Being carried out, or waiting for its time
-    Running,
-    /// Waiting for the end of maintenance
-    Parked,
-    Complete,
-    Failed,
-    /// More than five minutes passed between two of its calls
-    TimedOut,
-    /// A part broke the contract
-    Invalidated,
-    Cancelled,
 }
 
 #[derive(Debug, Subcommand)]
@@ -328,13 +306,6 @@ pub(crate) enum Order {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Priority {
-    High,
-    Medium,
-    Low,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnOff {
     On,
     Off,
@@ -347,19 +318,16 @@ pub(crate) enum MaintenanceCommand {
     Show,
 }
 
-impl From<Priority> for QueuePriority {
-    fn from(priority: Priority) -> Self {
-        match priority {
-            Priority::High => Self::High,
-            Priority::Medium => Self::Medium,
-            Priority::Low => Self::Low,
-        }
-    }
-}
-
 impl OnOff {
     pub(crate) fn is_on(self) -> bool {
         self == Self::On
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
     }
 }
 
@@ -376,6 +344,7 @@ impl Noun {
             | Self::Clients(_)
             | Self::Calls(_)
             | Self::Mails(_)
+            | Self::Audit(_)
             | Self::Maintenance { .. }
             | Self::Unpack { .. } => None,
         }

@@ -2,7 +2,8 @@
 //! `aftercall --endpoint http://127.0.0.1:8080 accounts create 7001 "Shop"`.
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
-//! [`accounts`], [`backends`], [`logins`], [`conversations`] and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
+//! [`acts`] (what is recorded of who did what), [`accounts`], [`backends`], [`logins`], [`conversations`], [`call_acts`]
+//! and [`mails`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
 //! users, which are encrypted with the stack's KMS key, and the secrets that sign callbacks.
@@ -10,13 +11,19 @@
 
 mod access;
 mod accounts;
+mod acts;
 mod arguments;
 mod backends;
+mod call_acts;
+mod call_arguments;
+mod call_lines;
 mod conversations;
+mod export;
 mod failure;
 mod logins;
 mod mails;
 mod output;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -27,6 +34,7 @@ use cloud::{Clock, Random};
 
 use access::Access;
 use arguments::{Arguments, MaintenanceCommand, Noun};
+use call_arguments::CallVerb;
 use failure::CommandFailure;
 use output::{Output, Record};
 
@@ -45,29 +53,55 @@ async fn main() -> ExitCode {
     }
 }
 
+/// An act is recorded before it is done, and what came of it after.
 async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
-    if let Noun::Unpack { attribute } = &arguments.noun {
-        let text = unpacked(attribute)?;
-        return Ok(Output::Text(text));
+    let Some(act) = acts::act(&arguments.noun) else {
+        return answer(arguments).await;
+    };
+    if arguments.dry_run {
+        return match act.rehearses {
+            true => answer(arguments).await,
+            false => Err(CommandFailure::Usage(
+                "this changes one setting, and cannot be tried with --dry-run".to_owned(),
+            )),
+        };
     }
-    if let Noun::Mails(verb) = &arguments.noun {
-        return mails::carry_out(&access::mails(arguments).await?, verb).await;
+    let access = Access::open(arguments, None).await?;
+    let record = acts::begin(arguments, &access, &act).await?;
+    let done = answer(arguments).await;
+    if let Err(failure) = acts::finish(&access, record, &done).await {
+        complain(&format!("what came of it is not in the audit: {failure}"));
     }
-    if let Noun::Calls(verb) = &arguments.noun {
-        let list = access::conversations(arguments).await?;
-        return conversations::carry_out(&list, &Clock::system(), verb).await;
-    }
-    let access = Access::open(arguments, arguments.noun.password_key()).await?;
+    done
+}
+
+async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
     let (random, clock) = (Random::system(), Clock::system());
+    let open = async || Access::open(arguments, arguments.noun.password_key()).await;
     match &arguments.noun {
-        Noun::Accounts(verb) => accounts::carry_out(&access, &random, &clock, verb).await,
-        Noun::Users(verb) => logins::users(&access, &random, &clock, verb).await,
-        Noun::Clients(verb) => logins::clients(&access, &random, &clock, verb).await,
-        Noun::Backends(verb) => backends::carry_out(&access, verb).await,
-        Noun::Maintenance { switch } => maintenance(&access, *switch).await,
-        // Answered above: they need another table, or none.
-        Noun::Calls(_) | Noun::Mails(_) | Noun::Unpack { .. } => Ok(Output::Text(String::new())),
+        Noun::Unpack { attribute } => Ok(Output::Text(unpacked(attribute)?)),
+        Noun::Mails(verb) => mails::carry_out(&access::mails(arguments).await?, verb).await,
+        Noun::Calls(verb) => calls_noun(arguments, &clock, verb).await,
+        Noun::Accounts(verb) => accounts::carry_out(&open().await?, &random, &clock, verb).await,
+        Noun::Users(verb) => logins::users(&open().await?, &random, &clock, verb).await,
+        Noun::Clients(verb) => logins::clients(&open().await?, &random, &clock, verb).await,
+        Noun::Backends(verb) => backends::carry_out(&open().await?, verb).await,
+        Noun::Maintenance { switch } => maintenance(&open().await?, *switch).await,
+        Noun::Audit(verb) => acts::audit(&open().await?, verb).await,
     }
+}
+
+async fn calls_noun(
+    arguments: &Arguments,
+    clock: &Clock,
+    verb: &CallVerb,
+) -> Result<Output, CommandFailure> {
+    let cloud = access::cloud(arguments).await?;
+    let list = cloud.conversation_list();
+    if let Some(output) = conversations::look(&list, clock, arguments.output, verb).await? {
+        return Ok(output);
+    }
+    call_acts::carry_out(&cloud, verb, access::run(arguments)).await
 }
 
 async fn maintenance(

@@ -6,12 +6,13 @@
 //! [`conversation`] (accepting a call, prefetching, committing, closing, finding; what a commit leaves
 //! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
-//! mails), [`accounts`] (who may call, and how
+//! mails), [`act`] (what people do about calls, and the record of it), [`accounts`] (who may call, and how
 //! often) and [`maintenance`] (whether anything is carried out).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
 pub mod accounts;
+pub mod act;
 pub mod aws;
 pub mod breakers;
 pub(crate) mod by_account;
@@ -88,6 +89,20 @@ impl Cloud {
             forwarding,
             ..cloud
         })
+    }
+
+    /// For a person's command, which knows a table of calls and, where it needs it, the bucket: what
+    /// it leaves to be done is found by the timekeeper.
+    pub fn for_command(config: &aws_types::SdkConfig, calls: &str, bucket: &str) -> Self {
+        let settings = Settings::of_command(calls, bucket);
+        let callbacks = outbound::callback::guarded_connector(false);
+        Self::new(
+            settings,
+            config,
+            callbacks,
+            Clock::system(),
+            Random::system(),
+        )
     }
 
     /// For the functions that post callbacks: what they are posted with is made at its start, while

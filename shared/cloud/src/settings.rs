@@ -6,6 +6,9 @@ use thiserror::Error;
 use crate::aws::lanes::Concurrency;
 use crate::outbound::own_hosts::OwnHosts;
 
+/// Days that results are kept unless the template says otherwise.
+const RESULTS_DAYS: i64 = 30;
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub calls_table: String,
@@ -61,6 +64,38 @@ impl Settings {
         Self::read(|name| std::env::var(name).ok())
     }
 
+    /// Of a person's command: what it does not name, it does not use.
+    pub(crate) fn of_command(calls: &str, bucket: &str) -> Self {
+        let places = 2;
+        Self {
+            calls_table: calls.to_owned(),
+            objects_table: String::new(),
+            accounts_table: String::new(),
+            high_queue_url: String::new(),
+            medium_queue_url: String::new(),
+            low_queue_url: String::new(),
+            replies_queue_url: String::new(),
+            schedule_group: String::new(),
+            schedule_role_arn: String::new(),
+            bodies_bucket: bucket.to_owned(),
+            mail_sender: String::new(),
+            mail_configuration_set: String::new(),
+            unsubscribe_url: String::new(),
+            results_days: RESULTS_DAYS,
+            calls_per_second: 0,
+            concurrency: Concurrency {
+                high: places,
+                medium: places,
+                low: places,
+                replies: places,
+            },
+            password_key: None,
+            allow_http_callbacks: false,
+            public_url: String::new(),
+            own_hosts: OwnHosts::read(""),
+        }
+    }
+
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingMissing> {
         let needed = |name: &'static str| variable(name).ok_or(SettingMissing(name));
         let places = |name: &'static str| match variable(name) {
@@ -83,7 +118,7 @@ impl Settings {
             mail_configuration_set: variable("MAIL_CONFIGURATION_SET").unwrap_or_default(),
             unsubscribe_url: variable("UNSUBSCRIBE_URL").unwrap_or_default(),
             results_days: match variable("RESULTS_DAYS") {
-                None => 30,
+                None => RESULTS_DAYS,
                 Some(days) => days.parse().map_err(|_| SettingMissing("RESULTS_DAYS"))?,
             },
             calls_per_second: match variable("CALLS_PER_SECOND") {

@@ -4,6 +4,7 @@
 //! `cargo test -p journeys replies::` tells the stories of `replies.rs`. A file that is not named
 //! here is not told; `cargo test -p tidy` fails for it.
 
+mod acts;
 mod addresses;
 mod agreement;
 mod ahead;

@@ -15,6 +15,9 @@ pub const CALLS: &str = "CallsTable";
 pub const LOCAL_ACCOUNTS: &str = "aftercall-accounts";
 pub const LOCAL_CALLS: &str = "aftercall-calls";
 
+/// What the bucket is called by a local server.
+pub const LOCAL_BODIES: &str = "aftercall-bodies";
+
 /// Those that may be meant; several where a table has outlived an earlier stack of that name.
 pub async fn table(
     config: &aws_types::SdkConfig,
