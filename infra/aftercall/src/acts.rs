@@ -63,6 +63,8 @@ pub(crate) fn act(noun: &Noun) -> Option<Act> {
         Noun::Backends(BackendVerb::List | BackendVerb::Show { .. })
         | Noun::Mails(_)
         | Noun::Audit(_)
+        | Noun::Completions { .. }
+        | Noun::Man
         | Noun::Unpack { .. } => None,
     }
 }

@@ -96,6 +96,10 @@ pub(crate) enum Noun {
     /// Who did what with this command, when and why
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// A script that lets a shell complete this command
+    Completions { shell: clap_complete::Shell },
+    /// The manual page: aftercall man > aftercall.1
+    Man,
     /// What a packed attribute of a record says: call, body, results, reply
     Unpack {
         /// The attribute, as the console or the command line of AWS show it
@@ -345,6 +349,8 @@ impl Noun {
             | Self::Calls(_)
             | Self::Mails(_)
             | Self::Audit(_)
+            | Self::Completions { .. }
+            | Self::Man
             | Self::Maintenance { .. }
             | Self::Unpack { .. } => None,
         }

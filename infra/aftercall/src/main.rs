@@ -20,6 +20,7 @@ mod call_lines;
 mod conversations;
 mod export;
 mod failure;
+mod handbook;
 mod logins;
 mod mails;
 mod output;
@@ -80,6 +81,8 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
     let open = async || Access::open(arguments, arguments.noun.password_key()).await;
     match &arguments.noun {
         Noun::Unpack { attribute } => Ok(Output::Text(unpacked(attribute)?)),
+        Noun::Completions { shell } => handbook::completions(*shell),
+        Noun::Man => handbook::man(),
         Noun::Mails(verb) => mails::carry_out(&access::mails(arguments).await?, verb).await,
         Noun::Calls(verb) => calls_noun(arguments, &clock, verb).await,
         Noun::Accounts(verb) => accounts::carry_out(&open().await?, &random, &clock, verb).await,
