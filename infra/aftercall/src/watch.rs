@@ -41,7 +41,7 @@ pub(crate) async fn watch(
 }
 
 #[derive(PartialEq, Eq)]
-struct Stands {
+struct WatchedState {
     state: &'static str,
     arrived: u32,
     calls: u32,
@@ -50,7 +50,7 @@ struct Stands {
     objects_done: u32,
 }
 
-impl Stands {
+impl WatchedState {
     fn record(&self) -> Record {
         let next = self.next.map_or(serde_json::Value::Null, Into::into);
         Record::of("state", self.state)
@@ -61,13 +61,13 @@ impl Stands {
     }
 }
 
-fn stands(record: &ConversationRecord) -> Stands {
+fn stands(record: &ConversationRecord) -> WatchedState {
     let conversation = &record.conversation;
     let (next, objects_done) = match &conversation.phase {
         Phase::Running(progress) => (Some(progress.next.get()), progress.done_through),
         Phase::Gathering | Phase::Closing { .. } | Phase::Ended(_) => (None, 0),
     };
-    Stands {
+    WatchedState {
         state: ConversationState::of(conversation).name(),
         arrived: conversation.arrived.count(),
         calls: conversation.calls_in_conversation.get(),

@@ -79,7 +79,7 @@ pub enum ResubmitAnswer {
 }
 
 /// What to submit, or why not.
-type Plan = Result<Vec<Call>, ResubmitAnswer>;
+type LeftUndone = Result<Vec<Call>, ResubmitAnswer>;
 
 impl Cloud {
     pub async fn resubmit(
@@ -137,7 +137,7 @@ impl Cloud {
         &self,
         source: &ConversationRecord,
         wanted: &Resubmission<'_>,
-    ) -> Result<Plan, Error> {
+    ) -> Result<LeftUndone, Error> {
         let conversation = &source.conversation;
         match conversation.phase {
             Phase::Closing { .. } | Phase::Ended(_) => {}
@@ -183,7 +183,7 @@ impl Cloud {
         &self,
         source: &ConversationRecord,
         left: Vec<Call>,
-    ) -> Result<Plan, Error> {
+    ) -> Result<LeftUndone, Error> {
         if let ([call], Some(_)) = (left.as_slice(), &source.only.call) {
             let sequence = call.place.sequence();
             let record = self.call_record(source, sequence).await?;
