@@ -5,10 +5,10 @@
 pub(crate) mod data_extension;
 pub(crate) mod data_extension_object;
 pub(crate) mod data_extract_activity;
-pub(crate) mod kept;
 pub(crate) mod list;
 pub(crate) mod mail_event;
 pub(crate) mod own;
+pub(crate) mod stored_only;
 pub(crate) mod subscriber;
 pub(crate) mod triggered_send;
 pub(crate) mod triggered_send_definition;

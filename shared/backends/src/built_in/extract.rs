@@ -6,13 +6,13 @@
 
 use calls::{Call, Ended, Outcome, OverallStatus, Progress, SequenceCode};
 use cloud::aws::files::{PART_BYTES_MIN, UploadError, UploadedPart, extract_key};
-use cloud::conversation::commit::End;
+use cloud::conversation::commit::{CallEnd, ChunkPosition};
 use cloud::objects_table::Chunk;
 use cloud::read::conversation_list::{
-    ConversationFilter, ListCursor, ListOrder, ListQuery, LookBack,
+    ConversationFilter, LISTED_AT_ONCE, ListCursor, ListOrder, ListQuery, LookBack,
 };
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, CommitError, CommittedStep, Error};
 use jiff::{SignedDuration, Timestamp};
 use objects::{EXTRACT_REFUSED, ExtractOrder, MethodCall, Overlay, UnitResult};
 use serde::{Deserialize, Serialize};
@@ -20,9 +20,6 @@ use soap::{Detail, ObjectResult};
 
 use super::carried_out::CarriedOut;
 use super::extract_rows::Rows;
-
-/// Conversations that are listed in one go.
-const LISTED_AT_ONCE: usize = 100;
 
 /// What a run of an extract needs.
 pub(super) struct ExtractRun<'a> {
@@ -90,13 +87,20 @@ impl ExtractRun<'_> {
             };
             let text = serde_json::to_string(&state).unwrap_or_default();
             let chunk = Chunk::of_results(vec![UnitResult::Progress(text)]);
-            let progress_now = (chunks, chunks.saturating_add(1), 0);
+            let position = ChunkPosition {
+                number: chunks,
+                done_through: chunks.saturating_add(1),
+                mails_before: 0,
+            };
             header = cloud
-                .commit_chunk(&header, progress.next, chunk, progress_now, cloud.now())
+                .commit_chunk(&header, progress.next, chunk, position, cloud.now())
                 .await?;
             chunks += 1;
             if cloud.now() >= self.deadline {
-                return Ok(CarriedOut::Committed(Box::new(header), Vec::new()));
+                return Ok(CarriedOut::Committed(Box::new(CommittedStep {
+                    header,
+                    replies: Vec::new(),
+                })));
             }
         }
     }
@@ -329,14 +333,14 @@ impl ExtractRun<'_> {
             error_code,
             ended_at: now,
         };
-        let end = End {
+        let end = CallEnd {
             call: self.call,
             outcome,
             results: Some(vec![result]),
             chunk: Chunk::of_results(Vec::new()),
             mails_before: 0,
         };
-        let (header, owed) = self.cloud.commit_end(header, end, now).await?;
-        Ok(CarriedOut::Committed(Box::new(header), owed))
+        let step = self.cloud.commit_end(header, end, now).await?;
+        Ok(CarriedOut::Committed(Box::new(step)))
     }
 }

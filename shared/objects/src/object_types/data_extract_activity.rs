@@ -16,7 +16,7 @@ use crate::key;
 use crate::keyed;
 use crate::missing::Missing;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::overlay::Overlay;
 use crate::saving::Intent;
 use crate::unit::MethodCall;
@@ -27,7 +27,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     actions: &["start"],
     work: Work::Whole(decide),
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 const NAME: &str = "DataExtractActivity";
@@ -74,7 +74,7 @@ pub fn extract_activity(parameters: &[(String, String)]) -> Element {
 pub fn extract_order(
     overlay: &Overlay,
     request: &MethodCall<'_>,
-    asked_at: Timestamp,
+    requested_at: Timestamp,
 ) -> Result<Result<ExtractOrder, String>, Missing> {
     let Some(object) = request.objects.first() else {
         return Ok(Err("No object specified".to_owned()));
@@ -86,7 +86,7 @@ pub fn extract_order(
         let why = "An extract is of the calls that its own account has sent: leave its Client out";
         return Ok(Err(why.to_owned()));
     }
-    let found = keyed::find(overlay.of(&account), NAME, kept::NAME_FIELD, object)?;
+    let found = keyed::find(overlay.of(&account), NAME, stored_only::NAME_FIELD, object)?;
     let stored = found.and_then(|found| found.object);
     if stored.is_none() && properties_of(object).next().is_none() {
         return Ok(Err(format!("The {NAME} was not found")));
@@ -95,7 +95,7 @@ pub fn extract_order(
     for (name, value) in stored.into_iter().chain([object]).flat_map(properties_of) {
         parameters.insert(name.to_lowercase(), (name, value));
     }
-    Ok(ExtractOrder::read(parameters.into_values(), asked_at))
+    Ok(ExtractOrder::read(parameters.into_values(), requested_at))
 }
 
 /// It has a key, or says by itself what it is to do.
@@ -103,7 +103,7 @@ fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
     let says_all = matches!(intent, Intent::Change) && properties_of(object).next().is_some();
     match says_all {
         true => Ok(()),
-        false => (kept::TYPE.check)(intent, object),
+        false => (stored_only::TYPE.check)(intent, object),
     }
 }
 
@@ -113,5 +113,5 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
                        RequestType Asynchronous, and no other object in the same call";
         return Err(Refused::new(EXTRACT_REFUSED, message).into());
     }
-    kept::decide(context)
+    stored_only::decide(context)
 }
