@@ -5,8 +5,8 @@ use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
 use cloud::Cloud;
 use cloud::accounts::Accounts;
+use cloud::act::Run;
 use cloud::aws::stack;
-use cloud::read::conversation_list::ConversationList;
 use cloud::records::mail_list::MailList;
 use url::{Host, Url};
 
@@ -17,6 +17,7 @@ pub(crate) struct Access {
     pub(crate) accounts: Accounts,
     /// A local server: nobody else's secrets are there.
     pub(crate) is_local: bool,
+    pub(crate) run: Run,
 }
 
 impl Access {
@@ -36,22 +37,51 @@ impl Access {
         Ok(Self {
             accounts: Accounts::in_table(&config, &name, password_key),
             is_local: arguments.endpoint.is_some(),
+            run: run(arguments),
         })
     }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Run {
+    match arguments.dry_run {
+        true => Run::Rehearsed,
+        false => Run::Real,
+    }
+}
+
+/// Who acts: the AWS identity whose credentials are used; of a local server the user of the system.
+pub(crate) async fn who(arguments: &Arguments) -> Result<String, CommandFailure> {
+    if arguments.endpoint.is_some() {
+        return Ok(user_of_the_system());
+    }
+    let sts = aws_sdk_sts::Client::new(&config(arguments).await?);
+    let identity = sts.get_caller_identity().send().await;
+    let identity = identity.map_err(|error| {
+        let error = aws_sdk_sts::error::DisplayErrorContext(error);
+        CommandFailure::Cloud(format!(
+            "nothing was done, since AWS does not say who you are, and that is recorded with each \
+             act: {error}"
+        ))
+    })?;
+    Ok(identity.arn.unwrap_or_default())
+}
+
+/// The user of this system, who acts on a server that runs on it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "who runs the command stands in its environment"
+)]
+fn user_of_the_system() -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"].into_iter();
+    let mut named = named.filter_map(|name| std::env::var(name).ok());
+    let name = named.find(|name| !name.is_empty());
+    name.unwrap_or_else(|| "a user without a name".to_owned())
 }
 
 pub(crate) async fn mails(arguments: &Arguments) -> Result<MailList, CommandFailure> {
     let config = config(arguments).await?;
     let name = calls_table(arguments, &config).await?;
     Ok(MailList::in_table(&config, &name))
-}
-
-pub(crate) async fn conversations(
-    arguments: &Arguments,
-) -> Result<ConversationList, CommandFailure> {
-    let config = config(arguments).await?;
-    let name = calls_table(arguments, &config).await?;
-    Ok(ConversationList::in_table(&config, &name))
 }
 
 /// The calls themselves, with the bucket where it is known.

@@ -7,11 +7,13 @@ use calls::{
     AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod, SafeToRepeat,
 };
 use cloud::accounts::Account;
+use cloud::act::Run;
 use cloud::{Clock, Random};
 use serde_json::Value;
 
 use crate::access::Access;
-use crate::arguments::{AccountVerb, Order, Priority};
+use crate::arguments::{AccountVerb, Order};
+use crate::call_arguments::Priority;
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
@@ -53,7 +55,10 @@ pub(crate) async fn carry_out(
             })
             .await?;
             let record = Record::of("account", id.as_str());
-            Ok(Output::One(record.and("webhook_secret", secret.as_str())))
+            Ok(Output::One(match access.run {
+                Run::Real => record.and("webhook_secret", secret.as_str()),
+                Run::Rehearsed => record,
+            }))
         }
         AccountVerb::Order { id, order } => {
             let order = match order {
@@ -135,10 +140,14 @@ async fn create(
         account(access, clock, owner).await?;
     }
     let new = Account::new(AccountId(id.to_owned()), name, webhook_secret(random));
+    if access.run == Run::Rehearsed {
+        return match access.accounts.account(&new.id, clock.now()).await? {
+            None => Ok(Output::One(shown(&new))),
+            Some(_) => Err(is_there(id)),
+        };
+    }
     if !access.accounts.create_account(&new).await? {
-        return Err(CommandFailure::Exists(format!(
-            "account {id} is there already; `aftercall accounts show {id}` shows it"
-        )));
+        return Err(is_there(id));
     }
     if let Some(owner) = owner {
         change(access, owner, |account| {
@@ -152,12 +161,24 @@ async fn create(
     Ok(Output::One(record))
 }
 
+fn is_there(id: &str) -> CommandFailure {
+    CommandFailure::Exists(format!(
+        "account {id} is there already; `aftercall accounts show {id}` shows it"
+    ))
+}
+
 async fn change(
     access: &Access,
     id: &str,
     change: impl Fn(&mut Account),
 ) -> Result<Output, CommandFailure> {
     let id = AccountId(id.to_owned());
+    if access.run == Run::Rehearsed {
+        let found = access.accounts.account(&id, Clock::system().now()).await?;
+        let mut account = found.ok_or_else(|| not_found(&id))?;
+        change(&mut account);
+        return Ok(Output::One(shown(&account)));
+    }
     let changed = access.accounts.change_account(&id, change).await?;
     let changed = changed.ok_or_else(|| not_found(&id))?;
     Ok(Output::One(shown(&changed)))

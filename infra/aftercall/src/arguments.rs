@@ -1,11 +1,10 @@
 //! What may be said on the command line. Options of the whole command stand before the noun.
 
-use calls::QueuePriority;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
+use clap::{Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use crate::call_arguments::{CallVerb, Priority};
 use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
 use crate::unknown_arguments::UnknownVerb;
@@ -21,8 +20,13 @@ Examples:
   aftercall --stack aftercall accounts safe-to-repeat 7001 Delete Update/Subscriber
   aftercall --stack aftercall calls list 7001 --day 2026-11-28 --state failed
   aftercall --stack aftercall --output json calls show 7001 order-1
+  aftercall --stack aftercall calls watch 7001 order-1
+  aftercall --stack aftercall calls export 7001 --from 2026-11-01T00:00:00Z --format csv > calls.csv
+  aftercall --stack aftercall --dry-run calls resubmit 7001 order-1 --as order-1-again
+  aftercall --stack aftercall --reason \"ticket 7\" calls cancel 7001 order-2
   aftercall --stack aftercall unknown list
   aftercall --stack aftercall unknown resend 7001 REQUESTID --why \"not there\"
+  aftercall --stack aftercall audit list --day 2026-11-28
   aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
   aftercall --stack aftercall maintenance --from 2026-12-05T04:00:00Z --to 2026-12-05T08:00:00Z \\
@@ -31,7 +35,8 @@ Examples:
   aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
 
 Exit codes: 0 done; 1 AWS or the local server is out of reach, or refused; 2 said wrongly;
-3 what was named is not there; 4 the name is taken.";
+3 what was named is not there; 4 the name is taken; 5 it stands in a way that does not allow it (too
+late, not ended), or what was watched did not end well.";
 
 /// Who may call an Aftercall stack and how, and its switch for maintenance.
 #[derive(Debug, Parser)]
@@ -55,6 +60,17 @@ pub(crate) struct Arguments {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
+    /// Why, for whoever reads the audit later
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) reason: String,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(subcommand)]
     pub(crate) noun: Noun,
 }
@@ -73,7 +89,7 @@ pub(crate) enum Noun {
     /// Backends that the calls of accounts are forwarded to
     #[command(subcommand)]
     Backends(BackendVerb),
-    /// Calls that were queued, by account and day
+    /// Calls that were queued: list, show, watch and export them, cancel, reschedule, resubmit
     #[command(subcommand)]
     Calls(CallVerb),
     /// Forwarded calls of which nobody knows what became: list them, say it, send them again
@@ -84,6 +100,13 @@ pub(crate) enum Noun {
     Mails(MailVerb),
     /// Hold calls back, let them go on, say how it stands, or plan it for a time
     Maintenance(MaintenanceArguments),
+    /// Who did what with this command, when and why
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// A script that lets a shell complete this command
+    Completions { shell: clap_complete::Shell },
+    /// The manual page: aftercall man > aftercall.1
+    Man,
     /// What a packed attribute of a record says: call, body, results, reply
     Unpack {
         /// The attribute, as the console or the command line of AWS show it
@@ -265,60 +288,16 @@ pub(crate) enum ClientVerb {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum CallVerb {
-    /// An account's conversations (a call outside any is one of its own), newest first
-    List(CallList),
-    /// One conversation with its calls
-    Show {
-        account: String,
-        /// Its ConversationID, or the RequestID of one of its calls
-        id: String,
-        /// Most calls that are shown
-        #[arg(long, value_name = "N", default_value_t = 1_000)]
+pub(crate) enum AuditVerb {
+    /// What was done on a day, the last first
+    List {
+        /// The day (UTC); today, if nothing is said
+        #[arg(long, value_name = "DATE")]
+        day: Option<Date>,
+        /// Most that are listed
+        #[arg(long, value_name = "N", default_value_t = 100)]
         limit: usize,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CallList {
-    pub(crate) account: String,
-    /// The day (UTC) on which they were opened; today, if nothing is said
-    #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
-    pub(crate) day: Option<Date>,
-    /// Not opened before this time, 2026-11-28T10:00:00Z say
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<Timestamp>,
-    /// Not opened after this time; now, if nothing is said
-    #[arg(long, value_name = "TIME", requires = "from")]
-    pub(crate) to: Option<Timestamp>,
-    /// Only those that stand so; may be said several times
-    #[arg(long, value_enum)]
-    pub(crate) state: Vec<StateArgument>,
-    #[arg(long, value_enum)]
-    pub(crate) priority: Option<Priority>,
-    /// Only those whose ConversationID begins so
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) prefix: Option<String>,
-    /// Most that are listed
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StateArgument {
-    /// Not all of its calls are there
-    Gathering,
-    /// Being carried out, or waiting for its time
-    Running,
-    /// Waiting for the end of maintenance
-    Parked,
-    Complete,
-    Failed,
-    /// More than five minutes passed between two of its calls
-    TimedOut,
-    /// A part broke the contract
-    Invalidated,
-    Cancelled,
 }
 
 #[derive(Debug, Subcommand)]
@@ -349,31 +328,38 @@ pub(crate) enum Order {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Priority {
-    High,
-    Medium,
-    Low,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnOff {
     On,
     Off,
 }
 
-impl From<Priority> for QueuePriority {
-    fn from(priority: Priority) -> Self {
-        match priority {
-            Priority::High => Self::High,
-            Priority::Medium => Self::Medium,
-            Priority::Low => Self::Low,
-        }
-    }
+}
 }
 
 impl OnOff {
     pub(crate) fn is_on(self) -> bool {
         self == Self::On
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl Arguments {
+    /// Why it is done: what the noun says of it, else the whole command.
+    pub(crate) fn why(&self) -> &str {
+        let own = match &self.noun {
+            Noun::Maintenance(said) => said.reason.as_deref(),
+            Noun::Unknown(UnknownVerb::Resend { act } | UnknownVerb::Settle { act, .. }) => {
+                Some(act.why.as_str())
+            }
+            _ => None,
+        };
+        own.unwrap_or(&self.reason)
     }
 }
 
@@ -392,6 +378,9 @@ impl Noun {
             | Self::Mails(_)
             | Self::Unknown(_)
             | Self::Maintenance(_)
+            | Self::Audit(_)
+            | Self::Completions { .. }
+            | Self::Man
             | Self::Unpack { .. } => None,
         }
     }

@@ -1,47 +1,68 @@
 //! `aftercall calls`: what was queued, by account and day, and what became of it.
 
+use std::time::Duration;
+
 use calls::{AccountId, ConversationId, QueuePriority, SequenceCode};
 use cloud::Clock;
-use cloud::read::conversation::ReadCall;
 use cloud::read::conversation_list::{
     ConversationFilter, ConversationList, ListCursor, ListOrder, ListQuery, LookBack,
 };
-use cloud::read::state::{ConversationState, state_of_call};
+use cloud::read::state::ConversationState;
 use cloud::records::conversation_record::ConversationRecord;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
-use crate::arguments::{CallList, CallVerb, StateArgument};
+use crate::call_arguments::{CallList, CallVerb, StateArgument};
+use crate::call_lines::{maybe, not_found, one_call, second};
+use crate::export::export;
 use crate::failure::CommandFailure;
-use crate::output::{Output, Record};
+use crate::output::{Format, Output, Record};
+use crate::watch::watch;
 
-pub(crate) async fn carry_out(
+/// Most conversations that are listed, if nothing is said.
+const LISTED_MAX: usize = 50;
+
+/// What only looks at calls; `None`: the verb is an act.
+pub(crate) async fn look(
     conversations: &ConversationList,
     clock: &Clock,
+    format: Format,
     verb: &CallVerb,
-) -> Result<Output, CommandFailure> {
-    match verb {
-        CallVerb::List(wanted) => list(conversations, clock, wanted).await,
+) -> Result<Option<Output>, CommandFailure> {
+    Ok(Some(match verb {
+        CallVerb::List(wanted) => list(conversations, clock, wanted).await?,
         CallVerb::Show { account, id, limit } => {
-            show(conversations, clock, account, id, *limit).await
+            show(conversations, clock, account, id, *limit).await?
         }
-    }
+        CallVerb::Watch { account, id, every } => {
+            let every = Duration::from_secs(*every);
+            watch(conversations, clock, (account, id), every, format).await?;
+            Output::Written
+        }
+        CallVerb::Export {
+            list: wanted,
+            format,
+        } => {
+            let now = clock.now();
+            let query = query(wanted, now)?;
+            let limit = wanted.limit.unwrap_or(usize::MAX);
+            export(conversations, &query, limit, *format, now).await?;
+            Output::Written
+        }
+        CallVerb::Cancel { .. } | CallVerb::Reschedule { .. } | CallVerb::Resubmit { .. } => {
+            return Ok(None);
+        }
+    }))
 }
 
-async fn list(
-    conversations: &ConversationList,
-    clock: &Clock,
-    wanted: &CallList,
-) -> Result<Output, CommandFailure> {
-    let now = clock.now();
+fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure> {
     let (from, to) = match (wanted.day, wanted.from) {
         (_, Some(from)) => (from, wanted.to.unwrap_or(now)),
         (Some(day), None) => bounds(day)?,
         (None, None) => bounds(TimeZone::UTC.to_datetime(now).date())?,
     };
-    let query = ListQuery {
+    Ok(ListQuery {
         account: AccountId(wanted.account.clone()),
         from,
         to,
@@ -52,11 +73,20 @@ async fn list(
             priority: wanted.priority.map(QueuePriority::from),
             name_prefix: wanted.prefix.clone(),
         },
-    };
+    })
+}
+
+async fn list(
+    conversations: &ConversationList,
+    clock: &Clock,
+    wanted: &CallList,
+) -> Result<Output, CommandFailure> {
+    let query = query(wanted, clock.now())?;
+    let limit = wanted.limit.unwrap_or(LISTED_MAX);
     let mut found = Vec::new();
     let mut cursor = ListCursor::default();
-    while found.len() < wanted.limit {
-        let remaining = wanted.limit - found.len();
+    while found.len() < limit {
+        let remaining = limit - found.len();
         let page = conversations.page(&query, cursor, remaining).await?;
         found.extend(page.conversations.iter().map(|it| listed(&it.record)));
         match page.next {
@@ -113,10 +143,7 @@ async fn show(
 ) -> Result<Output, CommandFailure> {
     let account = AccountId(account.to_owned());
     let Some(header) = conversations.find(&account, id).await? else {
-        return Err(CommandFailure::NotFound(format!(
-            "account {} has no conversation and no call of the id {id}, or none that is still kept",
-            account.0
-        )));
+        return Err(not_found(&account, id));
     };
     let now = clock.now();
     let mut shown = Vec::new();
@@ -131,48 +158,6 @@ async fn show(
     }
     shown.truncate(limit);
     Ok(Output::List(shown))
-}
-
-fn one_call(header: &ConversationRecord, read: &ReadCall, now: Timestamp) -> Record {
-    let call = &read.call;
-    let sequence = call.place.sequence();
-    let outcome = read.outcome.as_ref();
-    let state = state_of_call(header, sequence, call, outcome, now);
-    let outcome = outcome.map(|record| &record.outcome);
-    let message = outcome.map(|outcome| outcome.status_message.clone());
-    Record::of("sequence", sequence.get())
-        .and("request", call.request_id.0.as_str())
-        .and("method", call.method.name())
-        .and("type", call.object_type.as_str())
-        .and("objects", call.objects)
-        .and("arrived", second(call.arrived_at))
-        .and("scheduled", maybe(call.options.scheduled_time.map(second)))
-        .and("state", state.unwrap_or("Expired record"))
-        .and(
-            "status",
-            maybe(outcome.map(|outcome| outcome.overall_status.text())),
-        )
-        .and(
-            "code",
-            maybe(outcome.and_then(|outcome| outcome.error_code)),
-        )
-        .and(
-            "message",
-            maybe(message.filter(|message| !message.is_empty())),
-        )
-        .and(
-            "ended",
-            maybe(outcome.map(|outcome| second(outcome.ended_at))),
-        )
-}
-
-/// As people read it, to the millisecond.
-fn second(at: Timestamp) -> String {
-    format!("{at:.3}")
-}
-
-fn maybe(value: Option<impl Into<Value>>) -> Value {
-    value.map_or(Value::Null, Into::into)
 }
 
 fn state(argument: StateArgument) -> ConversationState {

@@ -19,6 +19,9 @@ pub(crate) enum CommandFailure {
     /// The name is taken.
     #[error("{0}")]
     Exists(String),
+    /// It stands in a way that does not allow it, or did not end well.
+    #[error("{0}")]
+    NotAllowed(String),
 }
 
 impl CommandFailure {
@@ -28,6 +31,7 @@ impl CommandFailure {
             Self::Usage(_) => 2,
             Self::NotFound(_) => 3,
             Self::Exists(_) => 4,
+            Self::NotAllowed(_) => 5,
         })
     }
 }

@@ -2,7 +2,9 @@
 //! `aftercall --endpoint http://127.0.0.1:8080 accounts create 7001 "Shop"`.
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
-//! [`accounts`], [`backends`], [`logins`], [`conversations`], [`unknown`], [`mails`] and [`maintenance`] (what is done), [`output`] (how it is told), [`failure`] (exit codes).
+//! [`acts`] (what is recorded of who did what), [`accounts`], [`backends`], [`logins`],
+//! [`conversations`], [`call_acts`], [`unknown`], [`mails`] and [`maintenance`] (what is done),
+//! [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
 //! users, which are encrypted with the stack's KMS key, and the secrets that sign callbacks.
@@ -10,10 +12,16 @@
 
 mod access;
 mod accounts;
+mod acts;
 mod arguments;
 mod backends;
+mod call_acts;
+mod call_arguments;
+mod call_lines;
 mod conversations;
+mod export;
 mod failure;
+mod handbook;
 mod logins;
 mod mails;
 mod maintenance;
@@ -21,6 +29,7 @@ mod maintenance_arguments;
 mod output;
 mod unknown;
 mod unknown_arguments;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -31,6 +40,7 @@ use cloud::{Clock, Random};
 
 use access::Access;
 use arguments::{Arguments, Noun};
+use call_arguments::CallVerb;
 use failure::CommandFailure;
 use output::Output;
 
@@ -49,34 +59,60 @@ async fn main() -> ExitCode {
     }
 }
 
+/// An act is recorded before it is done, and what came of it after.
 async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
-    if let Noun::Unpack { attribute } = &arguments.noun {
-        let text = unpacked(attribute)?;
-        return Ok(Output::Text(text));
+    let Some(act) = acts::act(&arguments.noun) else {
+        return answer(arguments).await;
+    };
+    if arguments.dry_run {
+        return match act.rehearses {
+            true => answer(arguments).await,
+            false => Err(CommandFailure::Usage(
+                "this changes one setting, and cannot be tried with --dry-run".to_owned(),
+            )),
+        };
     }
-    if let Noun::Mails(verb) = &arguments.noun {
-        return mails::carry_out(&access::mails(arguments).await?, verb).await;
+    let access = Access::open(arguments, None).await?;
+    let record = acts::begin(arguments, &access, &act).await?;
+    let done = answer(arguments).await;
+    if let Err(failure) = acts::finish(&access, record, &done).await {
+        complain(&format!("what came of it is not in the audit: {failure}"));
     }
-    if let Noun::Calls(verb) = &arguments.noun {
-        let list = access::conversations(arguments).await?;
-        return conversations::carry_out(&list, &Clock::system(), verb).await;
-    }
-    if let Noun::Unknown(verb) = &arguments.noun {
-        return unknown::carry_out(&access::cloud(arguments).await?, verb).await;
-    }
-    let access = Access::open(arguments, arguments.noun.password_key()).await?;
+    done
+}
+
+async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
     let (random, clock) = (Random::system(), Clock::system());
+    let open = async || Access::open(arguments, arguments.noun.password_key()).await;
     match &arguments.noun {
-        Noun::Accounts(verb) => accounts::carry_out(&access, &random, &clock, verb).await,
-        Noun::Users(verb) => logins::users(&access, &random, &clock, verb).await,
-        Noun::Clients(verb) => logins::clients(&access, &random, &clock, verb).await,
-        Noun::Backends(verb) => backends::carry_out(&access, verb).await,
-        Noun::Maintenance(said) => maintenance::carry_out(arguments, &access, &clock, said).await,
-        // Answered above: they need another table, or none.
-        Noun::Calls(_) | Noun::Mails(_) | Noun::Unknown(_) | Noun::Unpack { .. } => {
-            Ok(Output::Text(String::new()))
+        Noun::Unpack { attribute } => Ok(Output::Text(unpacked(attribute)?)),
+        Noun::Completions { shell } => handbook::completions(*shell),
+        Noun::Man => handbook::man(),
+        Noun::Mails(verb) => mails::carry_out(&access::mails(arguments).await?, verb).await,
+        Noun::Calls(verb) => calls_noun(arguments, &clock, verb).await,
+        Noun::Unknown(verb) => unknown::carry_out(&access::cloud(arguments).await?, verb).await,
+        Noun::Accounts(verb) => accounts::carry_out(&open().await?, &random, &clock, verb).await,
+        Noun::Users(verb) => logins::users(&open().await?, &random, &clock, verb).await,
+        Noun::Clients(verb) => logins::clients(&open().await?, &random, &clock, verb).await,
+        Noun::Backends(verb) => backends::carry_out(&open().await?, verb).await,
+        Noun::Maintenance(said) => {
+            maintenance::carry_out(arguments, &open().await?, &clock, said).await
         }
+        Noun::Audit(verb) => acts::audit(&open().await?, verb).await,
     }
+}
+
+async fn calls_noun(
+    arguments: &Arguments,
+    clock: &Clock,
+    verb: &CallVerb,
+) -> Result<Output, CommandFailure> {
+    let cloud = access::cloud(arguments).await?;
+    let list = cloud.conversation_list();
+    if let Some(output) = conversations::look(&list, clock, arguments.output, verb).await? {
+        return Ok(output);
+    }
+    call_acts::carry_out(&cloud, verb, access::run(arguments)).await
 }
 
 fn unpacked(attribute: &str) -> Result<String, CommandFailure> {

@@ -31,3 +31,14 @@ pub(crate) enum MaintenanceCommand {
     /// Nothing is planned any more
     Unplan,
 }
+
+impl MaintenanceCommand {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Show => "show",
+            Self::Unplan => "unplan",
+        }
+    }
+}

@@ -19,6 +19,8 @@ pub(crate) enum Output {
     One(Record),
     List(Vec<Record>),
     Text(String),
+    /// It was written as it came.
+    Written,
 }
 
 /// Named values, in the order in which people read them.
@@ -35,7 +37,17 @@ impl Record {
         self
     }
 
-    fn json(&self) -> Value {
+    /// The fields of another one behind its own.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    pub(crate) fn json(&self) -> Value {
         let fields = self.0.iter();
         let fields = fields.map(|(name, value)| ((*name).to_owned(), value.clone()));
         Value::Object(fields.collect::<Map<_, _>>())
@@ -45,6 +57,7 @@ impl Record {
 impl Output {
     pub(crate) fn written(&self, format: Format) -> String {
         match (self, format) {
+            (Self::Written, _) => String::new(),
             (Self::Text(text), _) => format!("{text}\n"),
             (Self::One(record), Format::Table) => lines(record),
             (Self::One(record), Format::Json) => format!("{:#}\n", record.json()),
@@ -100,7 +113,7 @@ fn title(name: &str) -> String {
 }
 
 /// One line, whatever is in it.
-fn cell(value: &Value) -> String {
+pub(crate) fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),

@@ -53,3 +53,12 @@ pub(crate) enum FateArgument {
     /// It was not
     NotDone,
 }
+
+impl FateArgument {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NotDone => "not-done",
+        }
+    }
+}

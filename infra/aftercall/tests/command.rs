@@ -357,6 +357,134 @@ async fn calls_are_listed_by_account_and_day_and_shown_with_what_became_of_them(
         .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn acts_are_rehearsed_done_once_and_recorded() {
+    let server = Server::start().await;
+    take_in_four_calls(&server).await;
+    let rehearsed = server
+        .says("--dry-run calls resubmit local order-1 --as order-1b")
+        .await;
+    assert_eq!(rehearsed[0]["result"], "would be submitted");
+    assert_eq!(rehearsed[0]["from"], 2);
+    server
+        .refuses("calls show local order-1b", 3, "no conversation")
+        .await;
+    assert_eq!(server.says("audit list").await, Value::Array(Vec::new()));
+
+    let done = server
+        .says("--reason ticket-7 calls resubmit local order-1 --as order-1b")
+        .await;
+    assert_eq!(done[0]["request"], rehearsed[0]["request"]);
+    let again = server
+        .says("calls resubmit local order-1 --as order-1b")
+        .await;
+    assert_eq!(again[0]["result"], "was submitted before");
+    server
+        .refuses(
+            "calls resubmit local order-1 --as order-1b --with-failed",
+            4,
+            "choose another one",
+        )
+        .await;
+    server
+        .refuses("calls resubmit local other-1 --as x", 5, "is gathering")
+        .await;
+    let cancelled = server.says("calls cancel local other-1").await;
+    assert_eq!(cancelled["calls"], 1);
+    let request = done[0]["request"].as_str().unwrap_or_default().to_owned();
+    let far = format!("calls reschedule local {request} --to 2099-01-01T00:00:00Z");
+    server.refuses(&far, 2, "226").await;
+
+    let audit = server.says("audit list").await;
+    let lines: Vec<String> = audit
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|it| {
+            let text = |name: &str| it[name].as_str().unwrap_or_default().to_owned();
+            let result = text("result");
+            let result = result.split(':').next().unwrap_or_default();
+            format!("{}, {}, {}", text("act"), text("reason"), result)
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "calls reschedule, , not done",
+            "calls cancel, , done",
+            "calls resubmit, , not done",
+            "calls resubmit, , not done",
+            "calls resubmit, , done",
+            "calls resubmit, ticket-7, done",
+        ]
+    );
+    let who = audit[0]["who"].as_str().unwrap_or_default();
+    assert!(!who.is_empty());
+    let yesterday = server.says("audit list --day 2026-01-01").await;
+    assert_eq!(yesterday, Value::Array(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_rehearsed_and_recorded_too() {
+    let server = Server::start().await;
+    let shown = server.says("--dry-run accounts limit local 7").await;
+    assert_eq!(shown["calls_per_second"], 7);
+    let account = server.says("accounts show local").await;
+    assert_eq!(account["calls_per_second"], "default");
+    server.says("--dry-run accounts create 9 Nine").await;
+    server
+        .refuses("accounts show 9", 3, "there is no account 9")
+        .await;
+    let secret = server.says("--dry-run accounts secret local").await;
+    assert_eq!(secret["webhook_secret"], Value::Null);
+    server
+        .refuses("--dry-run maintenance on", 2, "--dry-run")
+        .await;
+    server.says("accounts limit local 7").await;
+    server.says("users create local u --password hush").await;
+    let audit = server.says("audit list").await;
+    assert_eq!(audit[1]["act"], "accounts limit");
+    assert_eq!(audit[1]["target"], "local 7");
+    assert_eq!(audit[0]["target"], "local u");
+    assert!(!audit.to_string().contains("hush"), "{audit}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_exported_and_watched() {
+    let server = Server::start().await;
+    take_in_four_calls(&server).await;
+    let csv = server.run("calls export local").await;
+    let csv = String::from_utf8(csv.stdout).expect("text");
+    let mut read = csv::Reader::from_reader(csv.as_bytes());
+    assert_eq!(&read.headers().expect("a head")[1], "conversation");
+    let lines = read.records().map(|line| line.expect("a line"));
+    let lines: Vec<String> = lines
+        .map(|line| format!("{} {} {}", &line[1], &line[2], &line[9]))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            " 1 Complete",
+            "other-1 1 Gathering",
+            "order-1 1 Error",
+            "order-1 2 NotProcessed"
+        ]
+    );
+    let jsonl = server
+        .run("calls export local --format jsonl --state failed")
+        .await;
+    let jsonl = String::from_utf8(jsonl.stdout).expect("text");
+    assert_eq!(jsonl.lines().count(), 2, "{jsonl}");
+
+    let watched = server.run("calls watch local order-1").await;
+    assert_eq!(watched.status.code(), Some(5), "it failed");
+    let told = String::from_utf8_lossy(&watched.stdout).into_owned();
+    assert!(told.contains("\"state\":\"failed\""), "{told}");
+    server
+        .refuses("calls watch local nobody", 3, "no conversation")
+        .await;
+}
+
 /// What a SOAP client posts, and what it is answered.
 async fn post(url: &str, envelope: &str) -> String {
     let host = url.trim_start_matches("http://").to_owned();

@@ -36,7 +36,7 @@ pub use conversation::{
 };
 pub use end_reason::EndReason;
 pub use hash::{hash_parts, hex};
-pub use lifecycle::Cancelled;
+pub use lifecycle::{Cancelled, Rescheduled};
 pub use maintenance_window::{BadWindow, MaintenanceWindow};
 pub use options::{
     AsyncResponseType, Options, QueuePriority, RequestType, RespondWhen, SaveAction, SaveOption,

@@ -20,6 +20,15 @@ pub enum Cancelled {
     TooLate,
 }
 
+/// What becomes of a wish for another ScheduledTime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rescheduled {
+    /// Its call waits for the new time.
+    Yes,
+    /// The call has begun, has ended, or stands in its account's queue.
+    TooLate,
+}
+
 impl Conversation {
     /// The calls that lack what a closing conversation gives at present, in order.
     pub fn unclosed(&self) -> impl Iterator<Item = SequenceCode> + '_ {
@@ -218,6 +227,36 @@ impl Conversation {
             answer: Cancelled::Yes,
             actions,
         }
+    }
+
+    /// One of its calls gets another ScheduledTime, if it has not begun: whoever looks at it next goes
+    /// by the new one.
+    pub fn reschedule(self, sequence: SequenceCode) -> Step<Rescheduled> {
+        let has_begun = match &self.phase {
+            Phase::Gathering => false,
+            Phase::Running(progress) if progress.next == sequence => {
+                progress.done_through > 0 || progress.chunks > 0 || progress.begun.is_some()
+            }
+            Phase::Running(progress) => sequence < progress.next,
+            Phase::Closing { .. } | Phase::Ended(_) => true,
+        };
+        // In the queue it holds up those behind it, whatever its time.
+        if has_begun || self.queue().is_some() || !self.arrived.contains(sequence) {
+            return unchanged(Rescheduled::TooLate);
+        }
+        Step {
+            conversation: Some(self),
+            answer: Rescheduled::Yes,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Nobody is woken: the timekeeper finds it when it comes by next.
+    pub fn found_next(mut self, now: Timestamp) -> Self {
+        if let Due::At(at) = self.due {
+            self.due = Due::At(at.min(now));
+        }
+        self
     }
 
     /// The outcome of a call that was not carried out because its conversation ended: what the closing

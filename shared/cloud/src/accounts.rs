@@ -8,6 +8,7 @@
 //! | the same            | `USER`        | the password encrypted in place of its hash, `digest_users`  |
 //! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default                |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
+//! | `AUDIT#<day>`       | `<time>#<id>` | what an operator did, see [`crate::act::audit`]              |
 //! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default                   |
 //! | `BACKEND#<name>`    | `BACKEND`     | where calls are forwarded to, see `backends`                 |
 //! | `NONCE#<hash>`      | `NONCE`       | that it was used, for some minutes                           |

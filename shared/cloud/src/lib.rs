@@ -6,13 +6,15 @@
 //! [`conversation`] (accepting a call, prefetching, committing, closing, finding; what a commit leaves
 //! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
-//! mails), [`accounts`] (who may call, and how
-//! often), [`breakers`], [`backend_slots`] and [`backend_tokens`] (what functions share of a backend),
-//! [`maintenance`] (whether anything is carried out) and [`memory`] (what an invocation takes on).
+//! mails), [`act`] (what people do about calls, and the record of it), [`accounts`] (who may call, and
+//! how often), [`breakers`], [`backend_slots`] and [`backend_tokens`] (what functions share of a
+//! backend), [`maintenance`] (whether anything is carried out) and [`memory`] (what an invocation takes
+//! on).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
 pub mod accounts;
+pub mod act;
 pub mod aws;
 pub mod backend_slots;
 pub mod backend_tokens;

@@ -8,7 +8,7 @@ use local::names::{ACCOUNTS_TABLE, CALLS_TABLE, OBJECTS_TABLE};
 use serde_json::{Value, json};
 
 /// One record, attribute by attribute as DynamoDB writes them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Record(Value);
 
 impl Record {

@@ -5,6 +5,7 @@
 //! here is not told; `cargo test -p tidy` fails for it.
 
 mod access_tokens;
+mod acts;
 mod addresses;
 mod agreement;
 mod answers;

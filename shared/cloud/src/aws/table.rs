@@ -285,6 +285,19 @@ impl Transaction {
         );
     }
 
+    /// Over a record that is there: whoever decides it holds the header that goes with it.
+    pub(crate) fn put_there(&mut self, table: &Table, item: Item) {
+        let put = Put::builder()
+            .table_name(&table.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_exists(pk)")
+            .build();
+        self.0.push(
+            put.map(|put| TransactWriteItem::builder().put(put).build())
+                .map_err(Into::into),
+        );
+    }
+
     pub(crate) fn put_over(&mut self, table: &Table, item: Item, seen: u64) {
         let put = Put::builder()
             .table_name(&table.name)

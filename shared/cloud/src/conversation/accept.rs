@@ -172,7 +172,7 @@ impl Cloud {
     }
 
     /// Keeps a call, with the pointer to it. If one with its place is there already, that one.
-    async fn keep(&self, arrived: &CallRecord) -> Result<Option<CallRecord>, Error> {
+    pub(crate) async fn keep(&self, arrived: &CallRecord) -> Result<Option<CallRecord>, Error> {
         let retention = self.results_retention();
         let item = arrived.to_item(retention);
         if arrived.call.conversation_id.is_none() {

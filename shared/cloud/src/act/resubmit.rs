@@ -1,0 +1,317 @@
+//! What a conversation left undone is submitted once more, as a new conversation: its ConversationID is
+//! used up, so that whoever wants the rest needs another one.
+//!
+//! The new RequestIDs are made from the old ones and the new name, so that whoever is cut off and begins
+//! again writes the same. The calls come first and the header last: until it is there, nothing is carried
+//! out, and once it is, all is done.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+
+use calls::{
+    AccountId, Call, Conversation, ConversationId, ConversationKey, Ended, Joined, OverallStatus,
+    Phase, Place, RequestId, Seen, SequenceCode, Step, hash_parts,
+};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+
+use crate::Cloud;
+use crate::act::{Run, found_by_part, unwoken};
+use crate::conversation::commit::Before;
+use crate::error::{Committed, Error};
+use crate::read::conversation::ReadCall;
+use crate::read::state::ConversationState;
+use crate::records::call_record::{Body, CallRecord};
+use crate::records::compression::Compressed;
+use crate::records::conversation_record::ConversationRecord;
+use crate::records::embedded_call::EmbeddedCall;
+
+/// Calls that are written side by side.
+const AT_ONCE: usize = 8;
+
+/// What is to be submitted once more.
+#[derive(Clone, Copy, Debug)]
+pub struct Resubmission<'a> {
+    pub account: &'a AccountId,
+    /// A ConversationID, or the RequestID of a call alone.
+    pub source: &'a str,
+    pub target: &'a ConversationId,
+    /// The call that failed, too, and not only those that were not carried out.
+    pub with_failed: bool,
+    /// Although parts of it never came.
+    pub without_missing: bool,
+}
+
+/// A call and what it is submitted as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResubmittedCall {
+    pub from: SequenceCode,
+    pub from_request: RequestId,
+    pub to: SequenceCode,
+    pub to_request: RequestId,
+    /// `None`: as soon as its turn comes.
+    pub scheduled: Option<Timestamp>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResubmitAnswer {
+    /// So it is, or would be if it was rehearsed.
+    Done(Vec<ResubmittedCall>),
+    /// The same was done before, and nothing is done again.
+    Already(Vec<ResubmittedCall>),
+    /// The account has nothing of that id.
+    Unknown,
+    /// One part is not a conversation.
+    PartOf(ConversationId),
+    /// It may still be carried out.
+    NotEnded(ConversationState),
+    /// Nothing of it was left undone.
+    NothingLeft,
+    /// These parts never came.
+    PartsMissing(Vec<SequenceCode>),
+    /// Nobody knows what became of this call, which is to be submitted.
+    FateUnknown(RequestId),
+    /// What this call was, or what became of it, is not kept any more.
+    NotKept(SequenceCode),
+    /// There is another conversation of that name.
+    NameTaken,
+}
+
+/// What to submit, or why not.
+type LeftUndone = Result<Vec<Call>, ResubmitAnswer>;
+
+impl Cloud {
+    pub async fn resubmit(
+        &self,
+        wanted: &Resubmission<'_>,
+        run: Run,
+    ) -> Result<ResubmitAnswer, Error> {
+        let list = self.conversation_list();
+        let Some(source) = list.find(wanted.account, wanted.source).await? else {
+            return Ok(ResubmitAnswer::Unknown);
+        };
+        if let Some(conversation) = found_by_part(&source, wanted.source) {
+            return Ok(ResubmitAnswer::PartOf(conversation));
+        }
+        let left = match self.left_undone(&source, wanted).await? {
+            Ok(left) => left,
+            Err(answer) => return Ok(answer),
+        };
+        let now = self.now();
+        let new = renamed(&left, wanted.target, now);
+        let told = || told(&left, &new);
+        let key = ConversationKey::named(wanted.account, wanted.target);
+        if let Some(there) = self.conversation_record(&key).await? {
+            return Ok(match self.is_of(&there, &new).await? {
+                true => ResubmitAnswer::Already(told()),
+                false => ResubmitAnswer::NameTaken,
+            });
+        }
+        if run == Run::Rehearsed {
+            return Ok(ResubmitAnswer::Done(told()));
+        }
+        let Some(kept) = self.keep_resubmitted(&source, &left, &new).await? else {
+            return Ok(ResubmitAnswer::NameTaken);
+        };
+        let Some(step) = all_there(&kept, now) else {
+            return Ok(ResubmitAnswer::NameTaken);
+        };
+        let before = Before::nothing(EmbeddedCall::default(), now);
+        let committed = self.commit_step(&key, before, unwoken(step, now), now);
+        match Committed::of(committed.await)? {
+            Committed::Written(_) => Ok(ResubmitAnswer::Done(told())),
+            Committed::Conflict => {
+                let there = self.conversation_record(&key).await?;
+                let there = there.ok_or_else(|| Error::Missing(format!("header of {key}")))?;
+                Ok(match self.is_of(&there, &new).await? {
+                    true => ResubmitAnswer::Already(told()),
+                    false => ResubmitAnswer::NameTaken,
+                })
+            }
+        }
+    }
+
+    /// The calls that are to be submitted, in order.
+    async fn left_undone(
+        &self,
+        source: &ConversationRecord,
+        wanted: &Resubmission<'_>,
+    ) -> Result<LeftUndone, Error> {
+        let conversation = &source.conversation;
+        match conversation.phase {
+            Phase::Closing { .. } | Phase::Ended(_) => {}
+            Phase::Gathering | Phase::Running(_) => {
+                let state = ConversationState::of(conversation);
+                return Ok(Err(ResubmitAnswer::NotEnded(state)));
+            }
+        }
+        let missing = missing(conversation);
+        if !missing.is_empty() && !wanted.without_missing {
+            return Ok(Err(ResubmitAnswer::PartsMissing(missing)));
+        }
+        let list = self.conversation_list();
+        let mut left = Vec::new();
+        let mut lacking: BTreeSet<SequenceCode> = conversation.arrived.iter().collect();
+        let mut first = Some(SequenceCode::FIRST);
+        while let Some(from) = first {
+            let Some(read) = list.calls_from(&source.key, from).await? else {
+                return Ok(Err(ResubmitAnswer::Unknown));
+            };
+            for read in read.calls {
+                lacking.remove(&read.call.place.sequence());
+                match is_wanted(&read, wanted.with_failed) {
+                    Ok(true) => left.push(read.call),
+                    Ok(false) => {}
+                    Err(answer) => return Ok(Err(answer)),
+                }
+            }
+            first = read.next;
+        }
+        // Nothing is submitted with a gap.
+        if let Some(sequence) = lacking.first() {
+            return Ok(Err(ResubmitAnswer::NotKept(*sequence)));
+        }
+        match left.is_empty() {
+            true => Ok(Err(ResubmitAnswer::NothingLeft)),
+            false => Ok(self.bodies_are_kept(source, left).await?),
+        }
+    }
+
+    /// A call alone that was carried out has no body any more.
+    async fn bodies_are_kept(
+        &self,
+        source: &ConversationRecord,
+        left: Vec<Call>,
+    ) -> Result<LeftUndone, Error> {
+        if let ([call], Some(_)) = (left.as_slice(), &source.only.call) {
+            let sequence = call.place.sequence();
+            let record = self.call_record(source, sequence).await?;
+            if record.is_none_or(|record| record.body == Body::None) {
+                return Ok(Err(ResubmitAnswer::NotKept(sequence)));
+            }
+        }
+        Ok(Ok(left))
+    }
+
+    /// Whether a conversation is what these calls were submitted as.
+    async fn is_of(&self, there: &ConversationRecord, new: &[Call]) -> Result<bool, Error> {
+        let calls = usize::try_from(there.conversation.calls_in_conversation.get());
+        let Some(first) = new.first().filter(|_| calls == Ok(new.len())) else {
+            return Ok(false);
+        };
+        let kept = self.call_record(there, first.place.sequence()).await?;
+        Ok(kept.is_some_and(|kept| kept.call.request_id == first.request_id))
+    }
+
+    /// The calls as they are kept, in order; `None`: somebody else has begun to use the name.
+    async fn keep_resubmitted(
+        &self,
+        source: &ConversationRecord,
+        left: &[Call],
+        new: &[Call],
+    ) -> Result<Option<Vec<Call>>, Error> {
+        let each = left.iter().zip(new).map(async |(old, new)| {
+            let sequence = old.place.sequence();
+            let record = self.call_record(source, sequence).await?;
+            let missing = || Error::Missing(format!("CALL#{sequence} of {}", source.key));
+            let record = record.ok_or_else(missing)?;
+            let body = match &record.body {
+                Body::Here(_) => record.body.clone(),
+                Body::InBucket(_) | Body::None => {
+                    let body = record.packed_body(&self.large_bodies).await?;
+                    CallRecord::keep_body(&self.large_bodies, new, &body.decompress()?).await?
+                }
+            };
+            let call = Compressed::of(new.clone());
+            let there = self.keep(&CallRecord { call, body }).await?;
+            Ok::<Call, Error>(there.map_or_else(|| new.clone(), |it| it.call.into_value()))
+        });
+        let kept: Vec<Call> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+        let mut both = kept.iter().zip(new);
+        let is_ours = both.all(|(kept, new)| kept.request_id == new.request_id);
+        Ok(is_ours.then_some(kept))
+    }
+}
+
+fn missing(conversation: &Conversation) -> Vec<SequenceCode> {
+    let all = (1..=conversation.calls_in_conversation.get()).filter_map(SequenceCode::new);
+    all.filter(|sequence| !conversation.arrived.contains(*sequence))
+        .collect()
+}
+
+fn is_wanted(read: &ReadCall, with_failed: bool) -> Result<bool, ResubmitAnswer> {
+    let Some(record) = &read.outcome else {
+        return Err(ResubmitAnswer::NotKept(read.call.place.sequence()));
+    };
+    match record.outcome.how {
+        Ended::NotProcessed | Ended::Cancelled | Ended::Expired => Ok(true),
+        Ended::CarriedOut => Ok(with_failed && record.outcome.overall_status != OverallStatus::Ok),
+        Ended::Unknown if with_failed => {
+            Err(ResubmitAnswer::FateUnknown(read.call.request_id.clone()))
+        }
+        Ended::Unknown => Ok(false),
+    }
+}
+
+/// The calls of the new conversation, from SequenceCode 1. A time that has passed is now.
+fn renamed(left: &[Call], target: &ConversationId, now: Timestamp) -> Vec<Call> {
+    let count = i64::try_from(left.len()).unwrap_or(i64::MAX);
+    let numbered = left.iter().zip(1_i64..);
+    let renamed = numbered.filter_map(|(call, number)| {
+        let mut options = call.options.clone();
+        options.scheduled_time = options.scheduled_time.filter(|at| *at > now);
+        // 231: only a conversation of one may have an end. One that has passed was of the first time.
+        options.expires_at = options.expires_at.filter(|at| count == 1 && *at > now);
+        Some(Call {
+            request_id: new_request_id(call, target),
+            conversation_id: Some(target.clone()),
+            place: Place::parse(number, count).ok()?,
+            options,
+            arrived_at: now,
+            ..call.clone()
+        })
+    });
+    renamed.collect()
+}
+
+/// Known to nobody who does not know the old one.
+fn new_request_id(call: &Call, target: &ConversationId) -> RequestId {
+    let parts = [
+        "resubmitted",
+        &call.account.0,
+        target.as_str(),
+        &call.request_id.0,
+    ];
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash_parts(&parts)[..16]);
+    let guid = uuid::Builder::from_random_bytes(bytes).into_uuid();
+    RequestId(guid.to_string())
+}
+
+/// The conversation with all of its calls.
+fn all_there(calls: &[Call], now: Timestamp) -> Option<Step<Joined>> {
+    let (first, others) = calls.split_first()?;
+    let mut step = Conversation::open(first, now);
+    for call in others {
+        step = step.conversation?.join(call, Seen::Never, now);
+    }
+    let expected = NonZeroU32::new(u32::try_from(calls.len()).ok()?)?;
+    let is_whole = |it: &Conversation| it.arrived.count() == expected.get();
+    step.conversation
+        .as_ref()
+        .is_some_and(is_whole)
+        .then_some(step)
+}
+
+fn told(left: &[Call], new: &[Call]) -> Vec<ResubmittedCall> {
+    let both = left.iter().zip(new);
+    both.map(|(old, new)| ResubmittedCall {
+        from: old.place.sequence(),
+        from_request: old.request_id.clone(),
+        to: new.place.sequence(),
+        to_request: new.request_id.clone(),
+        scheduled: new.options.scheduled_time,
+    })
+    .collect()
+}
