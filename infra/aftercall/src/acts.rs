@@ -54,8 +54,12 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         Noun::Clients(ClientVerb::Async { id, switch }) => {
             RecordedAct::of("clients async", &[id, switch.word()])
         }
-        Noun::Backends(BackendVerb::Create { name, .. }) => RecordedAct::of("backends create", &[name]),
-        Noun::Backends(BackendVerb::Rotate { name, .. }) => RecordedAct::of("backends rotate", &[name]),
+        Noun::Backends(BackendVerb::Create { name, .. }) => {
+            RecordedAct::of("backends create", &[name])
+        }
+        Noun::Backends(BackendVerb::Rotate { name, .. }) => {
+            RecordedAct::of("backends rotate", &[name])
+        }
         Noun::Calls(verb) => of_calls(verb),
         Noun::Maintenance(said) => of_maintenance(said),
         Noun::Unknown(UnknownVerb::Resend { act }) => {
@@ -101,18 +105,24 @@ fn of_accounts(verb: &AccountVerb) -> Option<RecordedAct> {
         }
         AccountVerb::Secret { id } => RecordedAct::rehearsable("accounts secret", &[id]),
         AccountVerb::Order { id, .. } => RecordedAct::rehearsable("accounts order", &[id]),
-        AccountVerb::Rate { id, rate, .. } => RecordedAct::rehearsable("accounts rate", &[id, rate]),
+        AccountVerb::Rate { id, rate, .. } => {
+            RecordedAct::rehearsable("accounts rate", &[id, rate])
+        }
         AccountVerb::Backend { id, backend } => {
             RecordedAct::rehearsable("accounts backend", &[id, backend])
         }
-        AccountVerb::Limit { id, calls } => RecordedAct::rehearsable("accounts limit", &[id, calls]),
+        AccountVerb::Limit { id, calls } => {
+            RecordedAct::rehearsable("accounts limit", &[id, calls])
+        }
         AccountVerb::List | AccountVerb::Show { .. } => None,
     }
 }
 
 fn of_calls(verb: &CallVerb) -> Option<RecordedAct> {
     match verb {
-        CallVerb::Cancel { account, id } => RecordedAct::rehearsable("calls cancel", &[account, id]),
+        CallVerb::Cancel { account, id } => {
+            RecordedAct::rehearsable("calls cancel", &[account, id])
+        }
         CallVerb::Reschedule {
             account,
             request,

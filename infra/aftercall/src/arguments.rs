@@ -333,9 +333,6 @@ pub(crate) enum OnOff {
     Off,
 }
 
-}
-}
-
 impl OnOff {
     pub(crate) fn is_on(self) -> bool {
         self == Self::On
