@@ -631,7 +631,7 @@ class Records(unittest.TestCase):
         rule = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]
         results = TEMPLATE["Parameters"]["ResultsDays"]["MaxValue"]
         record = (ROOT / "shared/cloud/src/records/call_record.rs").read_text()
-        [kept_longer] = re.findall(r"KEPT_LONGER: SignedDuration = SignedDuration::from_hours\(24 \* (\d+)\)", record)
+        [kept_longer] = re.findall(r"EXTRA_RETENTION: SignedDuration = SignedDuration::from_hours\(24 \* (\d+)\)", record)
         self.assertGreaterEqual(rule["ExpirationInDays"], results + int(kept_longer))
 
     def test_t04_what_is_at_rest_is_encrypted(self):
