@@ -97,7 +97,7 @@ async fn replies_of_megabytes_pass(to: &str) {
     for of in 0..CALLS {
         let all = (0..22).map(|number| attribute(&format!("s{of}-{number}"), "Notes", &notes));
         let told = post_to(to).with_results().with_objects();
-        let call = call().doing("Create", all.collect()).telling(told);
+        let call = call().doing("Create", all.collect()).replying_to(told);
         caller.queues(call).await;
     }
     caller.passes(minutes(1)).await;

@@ -183,7 +183,7 @@ async fn a_reply_that_was_left_is_woken_for_each_time_it_is_found() {
     let faults = caller.local().faults();
     faults.when(is_of_replies, InjectedFault::LoseRequest);
     let mail = mail_to("ann@example.com");
-    caller.queues(part("c", 1, 2).telling(mail)).await;
+    caller.queues(part("c", 1, 2).replying_to(mail)).await;
     caller.queues(part("c", 2, 2)).await;
     caller.settles().await;
     caller.local().faults().clear();
