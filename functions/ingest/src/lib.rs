@@ -28,6 +28,7 @@ pub mod retrieve;
 pub mod soap_endpoint;
 pub mod synchronous;
 pub mod system;
+mod task;
 pub mod tokens;
 pub mod unsubscribing;
 

@@ -2,14 +2,18 @@
 //! chunk. A chunk is what one transaction holds.
 //!
 //! [`queued`] carries out a call that was kept, [`synchronous`] one whose caller waits, `cancel` takes
-//! back what has not started, `extract` writes the results of calls to a file.
+//! back what has not started. What goes on piece by piece is a `task`, of which `task_run` commits step
+//! after step: `extract` writes the results of calls to a file, `clear_data` empties a data extension.
 
 mod cancel;
 mod carried_out;
+mod clear_data;
 mod extract;
 mod extract_rows;
 pub mod queued;
 pub mod synchronous;
+mod task;
+pub mod task_run;
 
 use calls::{AccountId, ConversationKey};
 use cloud::objects_table::{Chunk, READ_AHEAD, UNIT_EFFECTS_MAX};
@@ -111,7 +115,8 @@ fn accounts_of(overlay: &Overlay, request: &Request<'_>, object: &Element) -> Ve
 pub fn mails_in(results: &[UnitResult]) -> u32 {
     let of_unit = |result: &UnitResult| match result {
         UnitResult::Sends(sends) => sends.mails,
-        UnitResult::Whole(_) | UnitResult::Progress(_) => 0,
+        UnitResult::Progress(progress) => progress.mails,
+        UnitResult::Whole(_) | UnitResult::Notes(_) => 0,
     };
     results.iter().map(of_unit).sum()
 }

@@ -10,6 +10,7 @@ pub(crate) mod outbox;
 mod outcomes;
 pub mod prefetch;
 pub mod replies;
+pub mod task;
 pub mod token_buckets;
 mod unrun;
 pub mod waiting;

@@ -33,8 +33,11 @@ mod overlay;
 mod personalise;
 mod recipient;
 mod registry;
+mod replaced_rows;
 mod retrieve;
 mod saving;
+mod task;
+mod task_start;
 mod tree;
 mod unit;
 mod verdict;
@@ -50,11 +53,14 @@ pub use mail::MailOrder;
 pub use missing::Missing;
 pub use object_type::{CallView, Cancellation, ObjectType, Sending};
 pub use object_types::data_extract_activity::{
-    EXTRACT_REFUSED, extract_activity, extract_descriptions, extract_order, is_extract, task_number,
+    EXTRACT_REFUSED, extract_activity, extract_descriptions, extract_order,
 };
 pub use object_types::mail_event::{Bounce, BounceKind, MailEvent, is_event, sent_event, track};
 pub use overlay::{Change, Overlay, Stored};
 pub use recipient::Recipient;
 pub use registry::{names, object_type};
+pub use replaced_rows::{ReplacedRows, forget_replaced, replaced_rows};
 pub use retrieve::{RetrieveError, Source, retrieve_from};
+pub use task::{TaskKind, TaskProgress, task_number};
+pub use task_start::{TaskRefused, check_task, task_kind};
 pub use unit::{Request, Sends, Unit, UnitResult};

@@ -45,6 +45,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     methods: &[Method::Create, Method::Update, Method::Delete],
     actions: &[],
     sending: Sending::Nothing,
+    task: None,
     work: Work::Whole(decide),
     retrieval: Retrieval::Partition,
     check,
