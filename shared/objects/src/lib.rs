@@ -20,6 +20,9 @@ mod data_extension_keys;
 mod extract_order;
 mod field;
 mod held;
+mod import_columns;
+mod import_format;
+mod import_row;
 mod key;
 mod keyed;
 mod mail;
@@ -37,6 +40,7 @@ mod replaced_rows;
 mod retrieve;
 mod saving;
 mod task;
+mod task_record;
 mod task_start;
 mod tree;
 mod unit;
@@ -47,6 +51,11 @@ pub use check::{check, check_values};
 pub use context::account_of;
 pub use extract_order::{ASYNC_RESULTS, ASYNC_RESULTS_ID, ExtractOrder};
 pub use held::{definition_key, holds_mails};
+pub use import_columns::ImportColumn;
+pub use import_format::ImportFormat;
+pub use import_row::{
+    ImportRow, ImportRows, ImportedRow, WrongRow, fresh_rows, import_into_fresh_rows, swap_rows,
+};
 pub use key::KeyRange;
 pub use key::ObjectKey;
 pub use mail::MailOrder;
@@ -55,6 +64,8 @@ pub use object_type::{CallView, Cancellation, ObjectType, Sending};
 pub use object_types::data_extract_activity::{
     EXTRACT_REFUSED, extract_activity, extract_descriptions, extract_order,
 };
+pub use object_types::import_definition::{IMPORT_REFUSED, ImportPlan, import_plan};
+pub use object_types::import_results_summary::{ImportCounts, ImportStatus, ImportSummary};
 pub use object_types::mail_event::{Bounce, BounceKind, MailEvent, is_event, sent_event, track};
 pub use overlay::{Change, Overlay, Stored};
 pub use recipient::Recipient;

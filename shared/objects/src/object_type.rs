@@ -21,6 +21,8 @@ pub struct ObjectType {
     pub sending: Sending,
     /// What its action starts, if that goes on by itself.
     pub(crate) task: Option<TaskKind>,
+    /// The field under whose value an object lies: a filter by it is a look at one key.
+    pub(crate) key_field: &'static str,
     pub(crate) work: Work,
     pub(crate) retrieval: Retrieval,
     /// What can be said against an object before anything stored is looked at.

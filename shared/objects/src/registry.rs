@@ -11,18 +11,20 @@ use soap::Element;
 
 use crate::object_type::ObjectType;
 use crate::object_types::{
-    data_extension, data_extension_object, data_extract_activity, kept, list, mail_event, own,
-    subscriber, triggered_send, triggered_send_definition,
+    data_extension, data_extension_object, data_extract_activity, import_definition,
+    import_results_summary, kept, list, mail_event, own, subscriber, triggered_send, triggered_send_definition,
 };
 use crate::verdict::Refused;
 
 /// Types with a meaning of their own. The rest is in `own` and `kept`.
-const TYPES: [ObjectType; 7] = [
+const TYPES: [ObjectType; 9] = [
     subscriber::TYPE,
     list::TYPE,
     data_extension::TYPE,
     data_extension_object::TYPE,
     data_extract_activity::TYPE,
+    import_definition::TYPE,
+    import_results_summary::TYPE,
     triggered_send_definition::TYPE,
     triggered_send::TYPE,
 ];

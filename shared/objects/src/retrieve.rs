@@ -11,7 +11,7 @@ use crate::field;
 use crate::key::{self, KeyRange, ObjectKey};
 use crate::membership;
 use crate::missing::Missing;
-use crate::object_type::Retrieval;
+use crate::object_type::{ObjectType, Retrieval};
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::{data_extension_object, mail_event, subscriber};
 use crate::overlay::Overlay;
@@ -73,7 +73,7 @@ pub struct Source<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SourceKind<'a> {
-    Objects(&'a str),
+    Objects(ObjectType),
     Subscribers,
     /// Rows of this data extension.
     Rows(&'a Element),
@@ -120,7 +120,7 @@ pub fn retrieve_from<'a>(
         (Retrieval::Subscribers, None) => source(SUBSCRIBERS, SourceKind::Subscribers),
         (Retrieval::Members, None) => source(SUBSCRIBERS, SourceKind::Members),
         (Retrieval::Fields, None) => source(DEFINITIONS, SourceKind::Fields),
-        (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known.name)),
+        (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known)),
         (Retrieval::Events, None) => source(known.name, SourceKind::Events(known.name)),
         (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
     }
@@ -145,8 +145,8 @@ impl Source<'_> {
             (SourceKind::Subscribers, "SubscriberKey") | (SourceKind::Members, "SubscriberKey") => {
                 Some(key::object(self.account, SUBSCRIBERS, value))
             }
-            (SourceKind::Objects(type_name), "CustomerKey") => {
-                Some(key::object(self.account, type_name, value))
+            (SourceKind::Objects(known), _) if known.key_field == property => {
+                Some(key::object(self.account, known.name, value))
             }
             (SourceKind::Fields, "DataExtension.CustomerKey") => {
                 Some(key::object(self.account, DEFINITIONS, value))

@@ -14,6 +14,8 @@ pub enum TaskKind {
     Extract,
     /// Gives a data extension fresh rows, and deletes those that it had.
     ClearData,
+    /// Reads a file of the bucket into a list or a data extension.
+    Import,
 }
 
 /// How far a task is: kept from one piece to the next, as the server wrote it.

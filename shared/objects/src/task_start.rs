@@ -3,9 +3,9 @@
 use calls::Method;
 use soap::Element;
 
-use crate::carry_out;
+use crate::carry_out::carry_out;
 use crate::missing::Missing;
-use crate::object_types::data_extract_activity;
+use crate::object_types::{data_extract_activity, import_definition};
 use crate::overlay::Overlay;
 use crate::registry;
 use crate::task::TaskKind;
@@ -50,9 +50,13 @@ pub fn check_task(
                 message,
             }))
         }
+        TaskKind::Import => {
+            let plan = import_definition::import_plan(overlay, request, object)?;
+            Ok(plan.map(drop))
+        }
         TaskKind::ClearData => {
             let mut tried = overlay.clone();
-            let result = carry_out::carry_out(&mut tried, request, &Unit::whole(ordinal))?;
+            let result = carry_out(&mut tried, request, &Unit::whole(ordinal))?;
             Ok(match result {
                 UnitResult::Whole(result) if !result.ok => Err(TaskRefused {
                     code: result.error_code.unwrap_or_default(),

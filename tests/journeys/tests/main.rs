@@ -12,6 +12,7 @@ mod by_time;
 mod callers;
 mod ceilings;
 mod children;
+mod clearing;
 mod conversations;
 mod cost;
 mod cut;

@@ -61,11 +61,6 @@ impl TaskContext<'_> {
         objects::task_number(&self.call.account, &self.call.request_id, self.ordinal)
     }
 
-    /// The time is up: the next step is for the next invocation.
-    pub(super) fn is_late(&self) -> bool {
-        self.cloud.now() >= self.deadline
-    }
-
     /// The result of a task that came to its end.
     pub(super) fn performed(&self, message: String) -> ObjectResult {
         ObjectResult {

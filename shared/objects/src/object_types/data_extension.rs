@@ -223,7 +223,7 @@ fn own_rows(context: &DecisionContext<'_>) -> String {
 }
 
 /// The definition with other rows; those that it has are replaced. `None`: it has these already.
-fn with_fresh_rows(stored: &Element, rows: String) -> Option<Element> {
+pub(crate) fn with_fresh_rows(stored: &Element, rows: String) -> Option<Element> {
     let before = stored.text_of(ROWS).unwrap_or_default();
     if before == rows {
         return None;
