@@ -16,14 +16,14 @@ use crate::system::last_modified;
 /// How long nobody need ask again: an hour, so that a deployment is noticed within one.
 const CACHED: &str = "public, max-age=3600";
 
-struct Document {
+struct PublishedDocument {
     text: String,
     compressed: Vec<u8>,
     /// Weak, since it stands for the text, packed or not.
     tag: String,
 }
 
-impl Document {
+impl PublishedDocument {
     fn of(text: String) -> Self {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         // Into memory, where nothing fails; if it did, the text would go out as it is.
@@ -40,7 +40,7 @@ impl Document {
 }
 
 /// The last address that a WSDL was asked for at, and the WSDL. There is hardly ever another.
-static WSDL: Mutex<Option<(String, Arc<Document>)>> = Mutex::new(None);
+static WSDL: Mutex<Option<(String, Arc<PublishedDocument>)>> = Mutex::new(None);
 
 pub fn wsdl(cloud: &Cloud, request: &Request) -> Response {
     let url = http::service_url(cloud, request);
@@ -48,7 +48,7 @@ pub fn wsdl(cloud: &Cloud, request: &Request) -> Response {
     let document = match kept.as_ref().filter(|(address, _)| *address == url) {
         Some((_, document)) => Arc::clone(document),
         None => {
-            let document = Arc::new(Document::of(soap::wsdl(&url)));
+            let document = Arc::new(PublishedDocument::of(soap::wsdl(&url)));
             *kept = Some((url, Arc::clone(&document)));
             document
         }
@@ -58,10 +58,10 @@ pub fn wsdl(cloud: &Cloud, request: &Request) -> Response {
 }
 
 pub fn fault_schema(request: &Request) -> Response {
-    answer(request, &Document::of(soap::fault_schema()))
+    answer(request, &PublishedDocument::of(soap::fault_schema()))
 }
 
-fn answer(request: &Request, document: &Document) -> Response {
+fn answer(request: &Request, document: &PublishedDocument) -> Response {
     let is_packed = takes_gzip(request) && !document.compressed.is_empty();
     let response = if is_there_already(request, document) {
         Response::new(304, "text/xml; charset=utf-8", String::new())
@@ -91,7 +91,7 @@ fn takes_gzip(request: &Request) -> bool {
 }
 
 /// The tag goes before the time, where a client sends both.
-fn is_there_already(request: &Request, document: &Document) -> bool {
+fn is_there_already(request: &Request, document: &PublishedDocument) -> bool {
     if let Some(tags) = request.header("if-none-match") {
         let strong = document.tag.trim_start_matches("W/");
         let same = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == strong;

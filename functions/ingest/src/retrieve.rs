@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use calls::{AccountId, Refusal, RequestId};
 use cloud::{Cloud, Error};
-use objects::{ObjectKey, Overlay, RetrieveError, Source};
+use objects::{ObjectKey, ObjectSource, Overlay, RetrieveError};
 use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
 use crate::caller::{self, Caller};
@@ -183,7 +183,7 @@ async fn stored_of(
     if let Err(refused) = source.check_properties(request) {
         return Ok(Err(refused));
     }
-    let wanted = Wanted {
+    let wanted = RetrieveSelection {
         account,
         source: &source,
         request,
@@ -218,14 +218,14 @@ fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Elemen
 }
 
 /// What of the stored objects goes into the answer.
-struct Wanted<'a> {
+struct RetrieveSelection<'a> {
     account: &'a AccountId,
-    source: &'a Source<'a>,
+    source: &'a ObjectSource<'a>,
     request: &'a RetrieveRequest,
     client: Option<Element>,
 }
 
-impl Wanted<'_> {
+impl RetrieveSelection<'_> {
     /// What lies at these keys, from where the cursor is on.
     async fn at(
         &self,
@@ -338,7 +338,7 @@ impl Wanted<'_> {
 
 /// The keys that can hold what is asked for, if the filter asks for keys: a look at each is enough.
 fn direct_keys(
-    source: &Source<'_>,
+    source: &ObjectSource<'_>,
     filter: Option<&Filter>,
     cloud: &Cloud,
 ) -> Option<Vec<ObjectKey>> {

@@ -8,7 +8,7 @@ use soap::{CallRequest, Fault};
 use crate::accept::CanonicalPayload;
 use crate::answer::{Answer, refused};
 use crate::caller::Caller;
-use crate::task::Start;
+use crate::task::StartTasks;
 
 pub async fn carry_out(
     cloud: &Cloud,
@@ -35,7 +35,7 @@ pub async fn carry_out(
         return Ok(Err(in_maintenance()));
     }
     if let Some(kind) = objects::task_kind(call.method, call.action.as_deref(), &call.objects) {
-        let start = Start {
+        let start = StartTasks {
             caller,
             call,
             client: &client,
@@ -47,7 +47,7 @@ pub async fn carry_out(
     }
     let request_id = cloud.random.request_id();
     let account = &caller.account;
-    let synchronous::Done { results, mails } =
+    let synchronous::SynchronousOutcome { results, mails } =
         synchronous::carry_out(cloud, account, call, &client, &request_id).await?;
     if !mails.is_empty() {
         cloud

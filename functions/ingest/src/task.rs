@@ -17,7 +17,7 @@ use crate::caller::Caller;
 const NOT_STARTED: u32 = 2;
 
 /// What a caller says who starts tasks.
-pub(crate) struct Start<'a> {
+pub(crate) struct StartTasks<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) call: &'a CallRequest,
     /// Whose objects they are about.
@@ -27,12 +27,12 @@ pub(crate) struct Start<'a> {
     pub(crate) own: &'a OwnHosts,
 }
 
-impl Start<'_> {
+impl StartTasks<'_> {
     pub(crate) async fn answer(self, cloud: &Cloud) -> Result<Answer, Error> {
         let call = self.call;
         let account = &self.caller.account;
         let request_id = cloud.random.request_id();
-        let request = objects::Request {
+        let request = objects::MethodCall {
             method: call.method,
             action: call.action.as_deref(),
             options: &call.options,

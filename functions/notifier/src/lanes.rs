@@ -12,30 +12,33 @@ use cloud::outbound::receiver_health::{Pace, QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
 
-use crate::reply::{Attempted, Turn};
-use crate::{Batch, Disposition, Message, record_of, reply};
+use crate::reply::{Attempted, ReplyTurn};
+use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, record_of, reply};
 
 /// A lane that goes on without an attempt holds another place. With fewer lanes than these an account's
 /// first attempts could hold all places there are.
 const LANES_TO_LET_GO: u32 = 4;
 
 /// A reply whose turn it is, and the message that brought it.
-struct Waiting {
+struct WaitingReply {
     record: ReplyRecord,
-    message: Message,
+    message: ReplyMessage,
 }
 
 /// Settles the wake-ups of one lane, all of one account.
-pub async fn settle(batch: &Batch<'_>, messages: Vec<Message>) {
+pub async fn settle(batch: &ReplyBatch<'_>, messages: Vec<ReplyMessage>) {
     let looking = messages.into_iter().map(|message| look(batch, message));
-    let mut by_receiver: BTreeMap<Receiver, VecDeque<Waiting>> = BTreeMap::new();
+    let mut by_receiver: BTreeMap<Receiver, VecDeque<WaitingReply>> = BTreeMap::new();
     for waiting in join_all(looking).await.into_iter().flatten() {
         match reply::receiver(&waiting.record) {
             Some(receiver) => by_receiver.entry(receiver).or_default().push_back(waiting),
             // No lane is for it but its conversation's.
             None => {
                 batch
-                    .end(waiting.message, Ok(Disposition::Moves(Lane::Conversation)))
+                    .end(
+                        waiting.message,
+                        Ok(ReplyDisposition::Moves(Lane::Conversation)),
+                    )
                     .await
             }
         }
@@ -47,11 +50,11 @@ pub async fn settle(batch: &Batch<'_>, messages: Vec<Message>) {
 }
 
 /// What is not to be attempted now is done with: whoever is at it, or the timekeeper, sees to it.
-async fn look(batch: &Batch<'_>, message: Message) -> Option<Waiting> {
+async fn look(batch: &ReplyBatch<'_>, message: ReplyMessage) -> Option<WaitingReply> {
     let record = match record_of(batch.cloud, &message.wake).await {
         Ok(Some(record)) => record,
         Ok(None) => {
-            batch.end(message, Ok(Disposition::Nothing)).await;
+            batch.end(message, Ok(ReplyDisposition::Nothing)).await;
             return None;
         }
         Err(error) => {
@@ -60,15 +63,19 @@ async fn look(batch: &Batch<'_>, message: Message) -> Option<Waiting> {
         }
     };
     match reply::turn(&record, message.wake.step, batch.cloud.now()) {
-        Turn::Now => Some(Waiting { record, message }),
-        Turn::WaitsUntil(_) | Turn::Never => {
-            batch.end(message, Ok(Disposition::Nothing)).await;
+        ReplyTurn::Now => Some(WaitingReply { record, message }),
+        ReplyTurn::WaitsUntil(_) | ReplyTurn::Never => {
+            batch.end(message, Ok(ReplyDisposition::Nothing)).await;
             None
         }
     }
 }
 
-async fn settle_receiver(batch: &Batch<'_>, receiver: Receiver, mut waiting: VecDeque<Waiting>) {
+async fn settle_receiver(
+    batch: &ReplyBatch<'_>,
+    receiver: Receiver,
+    mut waiting: VecDeque<WaitingReply>,
+) {
     while let Some(first) = waiting.pop_front() {
         let pace = batch.cloud.pace(&receiver).await;
         let is_first_contact = matches!(first.message.wake.lane, Lane::FirstContact { .. });
@@ -92,11 +99,11 @@ async fn settle_receiver(batch: &Batch<'_>, receiver: Receiver, mut waiting: Vec
 /// The first attempt at a receiver that nobody knows. Should it be late, its lane goes on without it,
 /// if there are places for that: others that nobody knows are not to wait for it. Gives back who still waits.
 async fn ask(
-    batch: &Batch<'_>,
+    batch: &ReplyBatch<'_>,
     receiver: &Receiver,
-    first: Waiting,
-    waiting: VecDeque<Waiting>,
-) -> VecDeque<Waiting> {
+    first: WaitingReply,
+    waiting: VecDeque<WaitingReply>,
+) -> VecDeque<WaitingReply> {
     let delivery = first.message.delivery.clone();
     let attempt = attempt(batch, first);
     tokio::pin!(attempt);
@@ -116,9 +123,14 @@ async fn ask(
     VecDeque::new()
 }
 
-async fn move_on(batch: &Batch<'_>, receiver: &Receiver, pace: Pace, waiting: VecDeque<Waiting>) {
-    let mut lanes: BTreeMap<Lane, Vec<Message>> = BTreeMap::new();
-    for Waiting { record, message } in waiting {
+async fn move_on(
+    batch: &ReplyBatch<'_>,
+    receiver: &Receiver,
+    pace: Pace,
+    waiting: VecDeque<WaitingReply>,
+) {
+    let mut lanes: BTreeMap<Lane, Vec<ReplyMessage>> = BTreeMap::new();
+    for WaitingReply { record, message } in waiting {
         let lane = receiver.lane(pace, record.class, &record.conversation);
         lanes.entry(lane).or_default().push(message);
     }
@@ -128,8 +140,8 @@ async fn move_on(batch: &Batch<'_>, receiver: &Receiver, pace: Pace, waiting: Ve
 }
 
 /// Conversations side by side, within one in order.
-async fn side_by_side(batch: &Batch<'_>, waiting: VecDeque<Waiting>) {
-    let mut by_conversation: BTreeMap<_, Vec<Waiting>> = BTreeMap::new();
+async fn side_by_side(batch: &ReplyBatch<'_>, waiting: VecDeque<WaitingReply>) {
+    let mut by_conversation: BTreeMap<_, Vec<WaitingReply>> = BTreeMap::new();
     for one in waiting {
         let key = one.record.conversation.clone();
         by_conversation.entry(key).or_default().push(one);
@@ -144,24 +156,26 @@ async fn side_by_side(batch: &Batch<'_>, waiting: VecDeque<Waiting>) {
 
 /// One attempt, if there is time for it. What is to be tried again soon waits in the lane of its
 /// conversation: here all would wait behind it.
-async fn attempt(batch: &Batch<'_>, waiting: Waiting) {
-    let Waiting {
+async fn attempt(batch: &ReplyBatch<'_>, waiting: WaitingReply) {
+    let WaitingReply {
         record,
         mut message,
     } = waiting;
     if !reply::has_time(batch.cloud, batch.deadline) {
         let now = batch.cloud.now();
-        return batch.end(message, Ok(Disposition::WaitsUntil(now))).await;
+        return batch
+            .end(message, Ok(ReplyDisposition::WaitsUntil(now)))
+            .await;
     }
     let settled = match reply::attempt(batch.cloud, &record).await {
-        Ok(Attempted::Over) => Ok(Disposition::Nothing),
+        Ok(Attempted::Over) => Ok(ReplyDisposition::Nothing),
         Ok(Attempted::Failed { next, step }) => {
             message.wake.step = step;
             Ok(match reply::wait(next, batch.cloud.now()) {
-                Disposition::WaitsUntil(_) => Disposition::Moves(Lane::Conversation),
-                later @ (Disposition::Nothing
-                | Disposition::AllWaitUntil(_)
-                | Disposition::Moves(_)) => later,
+                ReplyDisposition::WaitsUntil(_) => ReplyDisposition::Moves(Lane::Conversation),
+                later @ (ReplyDisposition::Nothing
+                | ReplyDisposition::AllWaitUntil(_)
+                | ReplyDisposition::Moves(_)) => later,
             })
         }
         Err(error) => Err(error),

@@ -37,7 +37,7 @@ const DELETE_EVERY: Duration = Duration::from_secs(1);
 
 /// What is left to do about a wake-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub enum ReplyDisposition {
     Nothing,
     /// The same wake-up must come again then.
     WaitsUntil(Timestamp),
@@ -49,7 +49,7 @@ pub enum Disposition {
 
 /// A wake-up, and the message that brought it.
 #[derive(Clone, Debug)]
-pub struct Message {
+pub struct ReplyMessage {
     pub wake: ReplyWakeUp,
     pub delivery: Delivery,
     /// How many invocations have died with it.
@@ -57,15 +57,15 @@ pub struct Message {
 }
 
 /// A batch on its way.
-pub struct Batch<'a> {
+pub struct ReplyBatch<'a> {
     pub cloud: &'a Cloud,
     pub deadline: Timestamp,
-    done: Mutex<Done>,
+    done: Mutex<BatchOutcome>,
 }
 
 /// What became of the messages of a batch so far.
 #[derive(Default)]
-struct Done {
+struct BatchOutcome {
     /// To be deleted.
     settled: Vec<Delivery>,
     handed_back: BTreeSet<String>,
@@ -76,7 +76,7 @@ struct Done {
 /// must come again.
 pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp) -> Vec<String> {
     let messages = read(batch);
-    let batch = Batch {
+    let batch = ReplyBatch {
         cloud,
         deadline,
         done: Mutex::default(),
@@ -107,11 +107,11 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
     }
 }
 
-fn read(batch: Vec<Delivery>) -> Vec<Message> {
+fn read(batch: Vec<Delivery>) -> Vec<ReplyMessage> {
     let mut messages = Vec::new();
     for delivery in batch {
         match read_reply_wake_up(&delivery.body) {
-            Ok(wake) => messages.push(Message {
+            Ok(wake) => messages.push(ReplyMessage {
                 wake,
                 delivery,
                 deaths: 0,
@@ -126,8 +126,8 @@ fn read(batch: Vec<Delivery>) -> Vec<Message> {
 }
 
 /// Those of each lane, in their order.
-fn by_lane(cloud: &Cloud, messages: impl Iterator<Item = Message>) -> Vec<Vec<Message>> {
-    let mut lanes: BTreeMap<String, Vec<Message>> = BTreeMap::new();
+fn by_lane(cloud: &Cloud, messages: impl Iterator<Item = ReplyMessage>) -> Vec<Vec<ReplyMessage>> {
+    let mut lanes: BTreeMap<String, Vec<ReplyMessage>> = BTreeMap::new();
     for message in messages {
         let ReplyWakeUp {
             lane, conversation, ..
@@ -138,9 +138,9 @@ fn by_lane(cloud: &Cloud, messages: impl Iterator<Item = Message>) -> Vec<Vec<Me
     lanes.into_values().collect()
 }
 
-impl Batch<'_> {
-    async fn settle_lane(&self, messages: Vec<Message>) {
-        let is_shared = |message: &Message| message.wake.lane != Lane::Conversation;
+impl ReplyBatch<'_> {
+    async fn settle_lane(&self, messages: Vec<ReplyMessage>) {
+        let is_shared = |message: &ReplyMessage| message.wake.lane != Lane::Conversation;
         if messages.first().is_some_and(is_shared) {
             lanes::settle(self, messages).await;
         } else {
@@ -148,21 +148,21 @@ impl Batch<'_> {
         }
     }
 
-    async fn in_order(&self, messages: Vec<Message>) {
+    async fn in_order(&self, messages: Vec<ReplyMessage>) {
         let mut all_wait_until = None;
         for message in messages {
             let settled = match all_wait_until {
-                Some(at) => Ok(Disposition::WaitsUntil(at)),
+                Some(at) => Ok(ReplyDisposition::WaitsUntil(at)),
                 None => self.settle(&message).await,
             };
-            if let Ok(Disposition::AllWaitUntil(at)) = settled {
+            if let Ok(ReplyDisposition::AllWaitUntil(at)) = settled {
                 all_wait_until = Some(at);
             }
             self.end(message, settled).await;
         }
     }
 
-    async fn settle(&self, message: &Message) -> Result<Disposition, Error> {
+    async fn settle(&self, message: &ReplyMessage) -> Result<ReplyDisposition, Error> {
         let wake = &message.wake;
         if wake.what == ReplyTarget::Mails {
             let page = match message.deaths {
@@ -177,10 +177,10 @@ impl Batch<'_> {
     }
 
     /// Does what is left to do about a wake-up.
-    pub async fn end(&self, message: Message, settled: Result<Disposition, Error>) {
+    pub async fn end(&self, message: ReplyMessage, settled: Result<ReplyDisposition, Error>) {
         match settled {
-            Ok(Disposition::Nothing) => self.done().settled.push(message.delivery),
-            Ok(Disposition::WaitsUntil(at) | Disposition::AllWaitUntil(at)) => {
+            Ok(ReplyDisposition::Nothing) => self.done().settled.push(message.delivery),
+            Ok(ReplyDisposition::WaitsUntil(at) | ReplyDisposition::AllWaitUntil(at)) => {
                 self.survived(&message).await;
                 if message.delivery.count >= REPLACED_AT {
                     return self.hand_back_for_a_while(message).await;
@@ -188,7 +188,7 @@ impl Batch<'_> {
                 hold(self.cloud, &message.delivery, at).await;
                 self.hand_back(message.delivery);
             }
-            Ok(Disposition::Moves(lane)) => self.send_on(vec![message], &lane).await,
+            Ok(ReplyDisposition::Moves(lane)) => self.send_on(vec![message], &lane).await,
             Err(error) => {
                 warn!(
                     conversation = %message.wake.conversation,
@@ -202,8 +202,8 @@ impl Batch<'_> {
     }
 
     /// Wake-ups go on to another lane, in their order; each that does not comes again.
-    pub async fn send_on(&self, messages: Vec<Message>, lane: &Lane) {
-        let to_lane = |message: &Message| ReplyWakeUp {
+    pub async fn send_on(&self, messages: Vec<ReplyMessage>, lane: &Lane) {
+        let to_lane = |message: &ReplyMessage| ReplyWakeUp {
             lane: lane.clone(),
             ..message.wake.clone()
         };
@@ -228,7 +228,7 @@ impl Batch<'_> {
     }
 
     /// It comes again after a pause, which grows each time.
-    async fn hand_back_for_a_while(&self, message: Message) {
+    async fn hand_back_for_a_while(&self, message: ReplyMessage) {
         let ReplyWakeUp {
             lane, conversation, ..
         } = &message.wake;
@@ -274,7 +274,7 @@ impl Batch<'_> {
         self.done().handed_back.iter().cloned().collect()
     }
 
-    fn done(&self) -> MutexGuard<'_, Done> {
+    fn done(&self) -> MutexGuard<'_, BatchOutcome> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

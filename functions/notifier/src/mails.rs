@@ -21,7 +21,7 @@ use cloud::{Cloud, CommitError, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Disposition;
+use crate::ReplyDisposition;
 use sending::Stands;
 
 /// Mails that are on their way to the mail service at the same time.
@@ -39,7 +39,7 @@ const UNVERIFIED_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why a run stops before the last mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
+enum MailStop {
     /// Its time is up.
     OutOfTime,
     /// No more may be sent before that: the rate of the mail service.
@@ -49,7 +49,7 @@ enum Stop {
 }
 
 /// One look at the mails of a call.
-struct Run<'a> {
+struct MailRun<'a> {
     cloud: &'a Cloud,
     session: MailSession,
     deadline: Timestamp,
@@ -71,11 +71,11 @@ pub async fn settle(
     wake: &ReplyWakeUp,
     deadline: Timestamp,
     page: i32,
-) -> Result<Disposition, Error> {
+) -> Result<ReplyDisposition, Error> {
     let Some(mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
-        return Ok(Disposition::Nothing);
+        return Ok(ReplyDisposition::Nothing);
     };
-    let mut run = Run {
+    let mut run = MailRun {
         cloud,
         session: cloud.mail.session(),
         deadline,
@@ -95,19 +95,19 @@ pub async fn settle(
         // Boxed: what it awaits is deeper than a compiler likes to lay out in one piece.
         stop = Box::pin(run.look_at(page)).await?;
         if stop.is_none() && !run.has_time() && next < run.mails.count {
-            stop = Some(Stop::OutOfTime);
+            stop = Some(MailStop::OutOfTime);
         }
     }
     Box::pin(run.leave(stop)).await
 }
 
-impl Run<'_> {
+impl MailRun<'_> {
     /// Whether an answer of the mail service could still be waited for.
     fn has_time(&self) -> bool {
         has_time(self.cloud, self.deadline)
     }
 
-    async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<Stop>, Error> {
+    async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<MailStop>, Error> {
         let mut wanted = 0;
         for mail in &page {
             if mail.state == MailState::Pending && !self.is_held(mail).await? {
@@ -117,11 +117,11 @@ impl Run<'_> {
         let mut stop = None;
         let mut may_be_sent = 0;
         if wanted > 0 && !self.has_time() {
-            stop = Some(Stop::OutOfTime);
+            stop = Some(MailStop::OutOfTime);
         } else if wanted > 0 {
             match self.cloud.take_mail_tokens(wanted).await? {
                 MailTokens::Some(tokens) => may_be_sent = tokens,
-                MailTokens::NotBefore(at) => stop = Some(Stop::NotBefore(at)),
+                MailTokens::NotBefore(at) => stop = Some(MailStop::NotBefore(at)),
             }
         }
         let stands = self.send(page, may_be_sent).await;
@@ -134,20 +134,20 @@ impl Run<'_> {
         }
         let more_are_owed = wanted > may_be_sent && stop.is_none();
         if stands.contains(&Stands::Throttled) {
-            return Ok(Some(Stop::NotBefore(self.cloud.pause_mails().await?)));
+            return Ok(Some(MailStop::NotBefore(self.cloud.pause_mails().await?)));
         }
         if stands.contains(&Stands::SenderUnverified) {
-            return Ok(Some(Stop::Until(now + UNVERIFIED_AGAIN)));
+            return Ok(Some(MailStop::Until(now + UNVERIFIED_AGAIN)));
         }
         if stands.contains(&Stands::Error) {
-            return Ok(Some(Stop::Until(now + SERVICE_AGAIN)));
+            return Ok(Some(MailStop::Until(now + SERVICE_AGAIN)));
         }
         if stands.contains(&Stands::OutOfTime) {
-            return Ok(Some(Stop::OutOfTime));
+            return Ok(Some(MailStop::OutOfTime));
         }
         Ok(match more_are_owed {
             // A token is there again in a moment; the queue counts in seconds.
-            true => Some(Stop::NotBefore(now + SignedDuration::from_secs(1))),
+            true => Some(MailStop::NotBefore(now + SignedDuration::from_secs(1))),
             false => stop,
         })
     }
@@ -184,22 +184,22 @@ impl Run<'_> {
     }
 
     /// Commits how far it has come, and sees to it that somebody goes on.
-    async fn leave(self, stop: Option<Stop>) -> Result<Disposition, Error> {
+    async fn leave(self, stop: Option<MailStop>) -> Result<ReplyDisposition, Error> {
         let now = self.cloud.now();
         let (due, goes_on) = match stop {
             None => ((!self.all_done).then(|| now + HELD_AGAIN), false),
-            Some(Stop::OutOfTime) => (Some(now + LOOK_AGAIN), true),
-            Some(Stop::Until(at)) => (Some(at), false),
-            Some(Stop::NotBefore(at)) if at.duration_since(now) > HELD_MAX => (Some(at), false),
+            Some(MailStop::OutOfTime) => (Some(now + LOOK_AGAIN), true),
+            Some(MailStop::Until(at)) => (Some(at), false),
+            Some(MailStop::NotBefore(at)) if at.duration_since(now) > HELD_MAX => (Some(at), false),
             // Others take all there is: no message is held again and again, and so given up.
-            Some(Stop::NotBefore(_)) if !self.sent_any && self.has_waited => {
+            Some(MailStop::NotBefore(_)) if !self.sent_any && self.has_waited => {
                 (Some(now + SERVICE_AGAIN), false)
             }
-            Some(Stop::NotBefore(at)) if !self.sent_any => {
+            Some(MailStop::NotBefore(at)) if !self.sent_any => {
                 self.commit(Some(at + LOOK_AGAIN)).await?;
-                return Ok(Disposition::WaitsUntil(at));
+                return Ok(ReplyDisposition::WaitsUntil(at));
             }
-            Some(Stop::NotBefore(at)) => (Some(at + LOOK_AGAIN), true),
+            Some(MailStop::NotBefore(at)) => (Some(at + LOOK_AGAIN), true),
         };
         let mails = self.commit(due).await?;
         if goes_on {
@@ -216,7 +216,7 @@ impl Run<'_> {
                 .send_reply_wake_ups_in_order(&[wake])
                 .await?;
         }
-        Ok(Disposition::Nothing)
+        Ok(ReplyDisposition::Nothing)
     }
 
     async fn commit(&self, due: Option<Timestamp>) -> Result<MailsRecord, Error> {
@@ -236,9 +236,9 @@ impl Run<'_> {
 
 /// Gives up the first mail that is not done, and lets the others go on: whoever was at it ended before
 /// it was done, each time.
-pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<Disposition, Error> {
+pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<ReplyDisposition, Error> {
     let Some(mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
-        return Ok(Disposition::Nothing);
+        return Ok(ReplyDisposition::Nothing);
     };
     let mut next = mails.done_through;
     while next < mails.count {
@@ -257,10 +257,10 @@ pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<Dispositi
             // A new message: nobody has died with it.
             let queues = &cloud.queues;
             queues.send_reply_wake_ups_in_order(&[wake]).await?;
-            return Ok(Disposition::Nothing);
+            return Ok(ReplyDisposition::Nothing);
         }
     }
-    Ok(Disposition::Nothing)
+    Ok(ReplyDisposition::Nothing)
 }
 
 fn has_time(cloud: &Cloud, deadline: Timestamp) -> bool {

@@ -13,22 +13,22 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use crate::{Batch, Disposition, Message, mails, record_of};
+use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, mails, record_of};
 
 /// The messages of one lane, by what is done about them now.
 #[derive(Default)]
 pub(crate) struct Sorted {
     /// Side by side with those of other lanes.
-    pub(crate) together: Vec<Message>,
+    pub(crate) together: Vec<ReplyMessage>,
     /// One that is done alone, when nothing else is under way.
-    pub(crate) alone: Option<Message>,
+    pub(crate) alone: Option<ReplyMessage>,
     /// Those behind it: they come again.
-    pub(crate) behind: VecDeque<Message>,
+    pub(crate) behind: VecDeque<ReplyMessage>,
 }
 
 impl Sorted {
     /// In the order of their lane.
-    pub(crate) fn of(messages: Vec<Message>) -> Self {
+    pub(crate) fn of(messages: Vec<ReplyMessage>) -> Self {
         let mut sorted = Self::default();
         for message in messages {
             if sorted.alone.is_some() {
@@ -43,10 +43,10 @@ impl Sorted {
     }
 }
 
-impl Batch<'_> {
+impl ReplyBatch<'_> {
     /// Asks how many have died with it, where one can have, and writes down that the next one may.
     /// `None`: that could not be done, and it is handed back.
-    pub(crate) async fn look_up(&self, mut message: Message) -> Option<Message> {
+    pub(crate) async fn look_up(&self, mut message: ReplyMessage) -> Option<ReplyMessage> {
         let (conversation, delivery) = (&message.wake.conversation, &message.delivery);
         let deaths = match self.cloud.deaths(conversation, delivery).await {
             Ok(0) => return Some(message),
@@ -64,7 +64,7 @@ impl Batch<'_> {
         self.begin(message).await
     }
 
-    async fn begin(&self, message: Message) -> Option<Message> {
+    async fn begin(&self, message: ReplyMessage) -> Option<ReplyMessage> {
         let (conversation, delivery) = (&message.wake.conversation, &message.delivery);
         let begun = self
             .cloud
@@ -80,7 +80,7 @@ impl Batch<'_> {
     }
 
     /// It is handed back, so nobody died of it.
-    pub(crate) async fn survived(&self, message: &Message) {
+    pub(crate) async fn survived(&self, message: &ReplyMessage) {
         if message.deaths == 0 {
             return;
         }
@@ -96,7 +96,7 @@ impl Batch<'_> {
 
     /// One of those that invocations have died with, when nothing else is under way; the others are
     /// handed back first, or they would die with it once more.
-    pub(crate) async fn run_alone(&self, mut alone: Vec<Message>, behind: Vec<Message>) {
+    pub(crate) async fn run_alone(&self, mut alone: Vec<ReplyMessage>, behind: Vec<ReplyMessage>) {
         alone.sort_by_key(|message| message.deaths);
         let mut alone = alone.into_iter();
         let Some(first) = alone.next() else {
@@ -114,7 +114,7 @@ impl Batch<'_> {
     }
 
     /// It comes again at once, to another invocation.
-    async fn put_back(&self, message: Message) {
+    async fn put_back(&self, message: ReplyMessage) {
         if message.deaths < DEATHS_TOGETHER {
             // It has begun.
             self.survived(&message).await;
@@ -123,17 +123,17 @@ impl Batch<'_> {
         self.hand_back(message.delivery);
     }
 
-    async fn give_up(&self, message: &Message) -> Result<Disposition, Error> {
+    async fn give_up(&self, message: &ReplyMessage) -> Result<ReplyDisposition, Error> {
         let (conversation, deaths) = (&message.wake.conversation, message.deaths);
         error!(%conversation, deaths, "a reply or mail that invocations die with is given up");
         if message.wake.what == ReplyTarget::Mails {
             return mails::give_up_next(self.cloud, &message.wake).await;
         }
         let Some(record) = record_of(self.cloud, &message.wake).await? else {
-            return Ok(Disposition::Nothing);
+            return Ok(ReplyDisposition::Nothing);
         };
         match replies::commit(self.cloud, &record, DeliveryResult::GivenUp).await {
-            Ok(_) => Ok(Disposition::Nothing),
+            Ok(_) => Ok(ReplyDisposition::Nothing),
             Err(CommitError::Conflict) => Err(Error::Conflict(1)),
             Err(CommitError::Cloud(error)) => Err(error),
         }

@@ -1,7 +1,7 @@
 //! One attempt at one reply, by the way that its subscription names.
 
 use calls::{AsyncResponseType, DeliveryResult, ReplyState};
-use cloud::aws::mail::Sent;
+use cloud::aws::mail::SendMailResult;
 use cloud::aws::queues::ReplyWakeUp;
 use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
@@ -11,14 +11,14 @@ use cloud::{Cloud, CommitError, Error};
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
-use crate::{Disposition, reply_mail};
+use crate::{ReplyDisposition, reply_mail};
 
 /// Mails that find no token of the mail service's rate come again within this time.
 const RATE_SPREAD_MS: u64 = 20_000;
 
 /// What is to be done about a reply now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum ReplyTurn {
     Now,
     /// Not due, or somebody else is at it until then.
     WaitsUntil(Timestamp),
@@ -27,15 +27,15 @@ pub enum Turn {
 }
 
 /// `step`: the version that whoever woke us for it handed on.
-pub fn turn(record: &ReplyRecord, step: u64, now: Timestamp) -> Turn {
+pub fn turn(record: &ReplyRecord, step: u64, now: Timestamp) -> ReplyTurn {
     match record.reply.state {
-        ReplyState::Delivered | ReplyState::GivenUp => return Turn::Never,
-        ReplyState::Pending(at) if at > now => return Turn::WaitsUntil(at),
+        ReplyState::Delivered | ReplyState::GivenUp => return ReplyTurn::Never,
+        ReplyState::Pending(at) if at > now => return ReplyTurn::WaitsUntil(at),
         ReplyState::Pending(_) => {}
     }
     let held = record.leased_until().filter(|_| step != record.version);
     held.filter(|until| *until > now)
-        .map_or(Turn::Now, Turn::WaitsUntil)
+        .map_or(ReplyTurn::Now, ReplyTurn::WaitsUntil)
 }
 
 /// Whoever a reply by HTTP POST goes to.
@@ -52,30 +52,30 @@ pub async fn settle(
     record: Option<ReplyRecord>,
     wake: &ReplyWakeUp,
     deadline: Timestamp,
-) -> Result<Disposition, Error> {
+) -> Result<ReplyDisposition, Error> {
     let Some(record) = record else {
-        return Ok(Disposition::Nothing);
+        return Ok(ReplyDisposition::Nothing);
     };
     let now = cloud.now();
     match turn(&record, wake.step, now) {
-        Turn::Never => return Ok(Disposition::Nothing),
-        Turn::WaitsUntil(at) => {
+        ReplyTurn::Never => return Ok(ReplyDisposition::Nothing),
+        ReplyTurn::WaitsUntil(at) => {
             return Ok(match wait(at, now) {
-                Disposition::WaitsUntil(at) if record.reply.is_unattempted() => {
-                    Disposition::AllWaitUntil(at)
+                ReplyDisposition::WaitsUntil(at) if record.reply.is_unattempted() => {
+                    ReplyDisposition::AllWaitUntil(at)
                 }
-                other @ (Disposition::Nothing
-                | Disposition::WaitsUntil(_)
-                | Disposition::AllWaitUntil(_)
-                | Disposition::Moves(_)) => other,
+                other @ (ReplyDisposition::Nothing
+                | ReplyDisposition::WaitsUntil(_)
+                | ReplyDisposition::AllWaitUntil(_)
+                | ReplyDisposition::Moves(_)) => other,
             });
         }
-        Turn::Now => {}
+        ReplyTurn::Now => {}
     }
     if let Some(receiver) = receiver(&record) {
         let pace = cloud.pace(&receiver).await;
         if pace != Pace::Quick {
-            return Ok(Disposition::Moves(receiver.lane(
+            return Ok(ReplyDisposition::Moves(receiver.lane(
                 pace,
                 record.class,
                 &record.conversation,
@@ -83,17 +83,17 @@ pub async fn settle(
         }
     }
     if !has_time(cloud, deadline) {
-        return Ok(Disposition::WaitsUntil(now));
+        return Ok(ReplyDisposition::WaitsUntil(now));
     }
     if record.reply.subscription.response_type == AsyncResponseType::Email
         && let MailTokens::NotBefore(at) = cloud.take_mail_tokens(1).await?
     {
         // Those behind it wait as well, so that mails of a conversation come in its order.
-        return Ok(Disposition::AllWaitUntil(at + spread(cloud)));
+        return Ok(ReplyDisposition::AllWaitUntil(at + spread(cloud)));
     }
     Ok(match attempt(cloud, &record).await? {
         Attempted::Failed { next, .. } => wait(next, cloud.now()),
-        Attempted::Over => Disposition::Nothing,
+        Attempted::Over => ReplyDisposition::Nothing,
     })
 }
 
@@ -108,10 +108,10 @@ pub fn has_time(cloud: &Cloud, deadline: Timestamp) -> bool {
     cloud.now() + replies::ATTEMPT_MAX <= deadline
 }
 
-pub fn wait(at: Timestamp, now: Timestamp) -> Disposition {
+pub fn wait(at: Timestamp, now: Timestamp) -> ReplyDisposition {
     match at.duration_since(now) <= HELD_MAX {
-        true => Disposition::WaitsUntil(at),
-        false => Disposition::Nothing,
+        true => ReplyDisposition::WaitsUntil(at),
+        false => ReplyDisposition::Nothing,
     }
 }
 
@@ -173,8 +173,8 @@ async fn mail(
         return Ok(DeliveryResult::Rejected);
     };
     match cloud.mail.send(&mail).await {
-        Ok(Sent::Taken) => Ok(DeliveryResult::Taken),
-        Ok(Sent::Rejected(reason)) => {
+        Ok(SendMailResult::Taken) => Ok(DeliveryResult::Taken),
+        Ok(SendMailResult::Rejected(reason)) => {
             warn!(%request_id, reason, "mail service rejected a reply");
             Ok(DeliveryResult::Rejected)
         }

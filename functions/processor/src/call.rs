@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 /// What the options of a call say about now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum CallTurn {
     Now,
     WaitsUntil(Timestamp),
     Expired,
@@ -13,15 +13,15 @@ pub enum Turn {
 
 /// Never before its ScheduledTime, never begun after its RequestExpirationTime. What was begun in
 /// time is finished: part of its effects is there already.
-pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> Turn {
+pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> CallTurn {
     if progress.chunks > 0 || progress.begun.is_some() {
-        return Turn::Now;
+        return CallTurn::Now;
     }
     if let Some(at) = call.options.scheduled_time.filter(|at| *at > now) {
-        return Turn::WaitsUntil(at);
+        return CallTurn::WaitsUntil(at);
     }
     if call.options.expires_at.is_some_and(|at| at <= now) {
-        return Turn::Expired;
+        return CallTurn::Expired;
     }
-    Turn::Now
+    CallTurn::Now
 }

@@ -20,7 +20,7 @@ use cloud::{Cloud, CommitError, Error, ReplyAction};
 use jiff::Timestamp;
 use tracing::info;
 
-use crate::call::{self, Turn};
+use crate::call::{self, CallTurn};
 use crate::memory::Budget;
 use crate::reply::Replies;
 use crate::slice::Slice;
@@ -36,14 +36,14 @@ const EXPIRED: u32 = 228;
 
 /// What is left to do about a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub enum WakeUpDisposition {
     Nothing,
     /// The same wake-up must come again then.
     WaitsUntil(Timestamp),
 }
 
 /// What a run has in hand beside the header.
-struct Run<'a> {
+struct ConversationRun<'a> {
     prefetched: Prefetched,
     replies: Replies,
     budget: &'a Budget,
@@ -54,7 +54,7 @@ struct Run<'a> {
 pub(crate) enum Ran {
     /// Its conversation has ended, too.
     Ended,
-    Stopped(Disposition),
+    Stopped(WakeUpDisposition),
 }
 
 /// Takes a conversation that was read as far as it goes: to its end, to a call that must wait, or to
@@ -68,7 +68,7 @@ pub(crate) async fn run(
     budget: &Budget,
 ) -> Result<Ran, Error> {
     let key = &header.key.clone();
-    let mut run = Run {
+    let mut run = ConversationRun {
         prefetched,
         replies,
         budget,
@@ -88,7 +88,7 @@ pub(crate) async fn run(
             },
         };
         let went = match &header.conversation.phase {
-            Phase::Gathering => return Ok(Ran::Stopped(Disposition::Nothing)),
+            Phase::Gathering => return Ok(Ran::Stopped(WakeUpDisposition::Nothing)),
             Phase::Ended(_) => return Ok(Ran::Ended),
             Phase::Closing { .. } => close(cloud, &header).await,
             Phase::Running(progress) => run_next(cloud, &header, *progress, slice, &mut run).await,
@@ -114,7 +114,7 @@ pub(crate) async fn run(
             && !matches!(header.conversation.phase, Phase::Ended(_))
         {
             send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
-            return Ok(Ran::Stopped(Disposition::Nothing));
+            return Ok(Ran::Stopped(WakeUpDisposition::Nothing));
         }
     }
 }
@@ -134,7 +134,7 @@ fn goes_on_from(conversation: &Conversation) -> Option<SequenceCode> {
 enum RunStep {
     /// With what is owed to callers now.
     On(Box<ConversationRecord>, Vec<ReplyAction>),
-    Stopped(Disposition),
+    Stopped(WakeUpDisposition),
 }
 
 impl RunStep {
@@ -168,7 +168,7 @@ async fn run_next(
     header: &ConversationRecord,
     progress: Progress,
     slice: Slice,
-    run: &mut Run<'_>,
+    run: &mut ConversationRun<'_>,
 ) -> Result<RunStep, CommitError> {
     let prefetched = &mut run.prefetched;
     let (call, body) = cloud.next_call(prefetched, header, progress.next).await?;
@@ -178,29 +178,29 @@ async fn run_next(
     let now = cloud.now();
     let turn = call::turn(&call, progress, now);
     // One that is carried out reads the switch together with its objects.
-    if turn != Turn::Now && cloud.in_maintenance().await? {
+    if turn != CallTurn::Now && cloud.in_maintenance().await? {
         return park(cloud, header).await;
     }
     match turn {
-        Turn::WaitsUntil(at) => wait(cloud, header, at, now).await,
-        Turn::Expired => {
+        CallTurn::WaitsUntil(at) => wait(cloud, header, at, now).await,
+        CallTurn::Expired => {
             let end = expired(&call, now);
             Ok(RunStep::on(cloud.commit_end(header, end, now).await?))
         }
-        Turn::Now if header.conversation.is_to_enter() => {
+        CallTurn::Now if header.conversation.is_to_enter() => {
             let header = cloud.enter_queue(header, now).await?;
             send_next_wake_up(cloud, &header, RunLane::Own).await?;
-            Ok(RunStep::Stopped(Disposition::Nothing))
+            Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
         }
-        Turn::Now if slice.is_too_short_for(&header.conversation, &call) => {
+        CallTurn::Now if slice.is_too_short_for(&header.conversation, &call) => {
             send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
-            Ok(RunStep::Stopped(Disposition::Nothing))
+            Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
         }
-        Turn::Now => {
+        CallTurn::Now => {
             let bytes = body.unpacked_bytes();
             let Some(_room) = run.budget.room_for(cloud, bytes, slice.deadline).await else {
                 send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
-                return Ok(RunStep::Stopped(Disposition::Nothing));
+                return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
             };
             // Boxed, so that a run takes no more of the stack than it must: it is polled within its
             // batch, not as a task of its own.
@@ -241,11 +241,11 @@ async fn carry_out(
             let sent = forward::queued::carry_out(cloud, at, call, &name, body, slice.deadline);
             match Box::pin(sent).await? {
                 Forwarded::InMaintenance => park(cloud, header).await,
-                Forwarded::Held => Ok(RunStep::Stopped(Disposition::Nothing)),
+                Forwarded::Held => Ok(RunStep::Stopped(WakeUpDisposition::Nothing)),
                 Forwarded::NotBefore(at) => wait(cloud, header, at, cloud.now()).await,
                 Forwarded::OutOfTime(header) => {
                     send_next_wake_up(cloud, &header, RunLane::long(&header.conversation)).await?;
-                    Ok(RunStep::Stopped(Disposition::Nothing))
+                    Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
                 }
                 Forwarded::Committed(next, owed) => Ok(RunStep::On(next, owed)),
             }
@@ -281,7 +281,7 @@ async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, Com
         let parked = header.conversation.clone().park(now);
         cloud.commit_header(header, parked, now).await?;
     }
-    Ok(RunStep::Stopped(Disposition::Nothing))
+    Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
 }
 
 async fn wait(
@@ -291,7 +291,7 @@ async fn wait(
     now: Timestamp,
 ) -> Result<RunStep, CommitError> {
     if at.duration_since(now) <= HELD_MAX {
-        return Ok(RunStep::Stopped(Disposition::WaitsUntil(at)));
+        return Ok(RunStep::Stopped(WakeUpDisposition::WaitsUntil(at)));
     }
     let waiting: Conversation = header.conversation.clone().wait_until(at);
     // The calls behind it wait as well.
@@ -313,7 +313,7 @@ async fn wait(
     cloud
         .wake_at(at, header.conversation.priority, &wake, now)
         .await?;
-    Ok(RunStep::Stopped(Disposition::Nothing))
+    Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
 }
 
 /// Ends a call that cannot be carried out, whatever is tried, and its conversation with it.

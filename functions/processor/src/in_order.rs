@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tracing::error;
 
-use crate::conversation::{Disposition, Ran, run};
+use crate::conversation::{Ran, WakeUpDisposition, run};
 use crate::memory::Budget;
 use crate::slice::Slice;
 
@@ -23,7 +23,7 @@ use crate::slice::Slice;
 const TELLING_MAX: usize = 20;
 
 /// One look at a queue.
-struct Turn<'a> {
+struct QueueTurn<'a> {
     cloud: &'a Cloud,
     queue: ConversationKey,
     account: AccountId,
@@ -43,8 +43,8 @@ pub(crate) async fn carry_on(
     slice: Slice,
     outbox: Outbox,
     budget: &Budget,
-) -> Result<Disposition, Error> {
-    let turn = Turn {
+) -> Result<WakeUpDisposition, Error> {
+    let turn = QueueTurn {
         cloud,
         account: header.conversation.account.clone(),
         priority: header.conversation.priority,
@@ -67,12 +67,12 @@ pub(crate) async fn carry_on(
     left
 }
 
-impl Turn<'_> {
-    async fn take(&self, telling: &mut JoinSet<()>) -> Result<Disposition, Error> {
+impl QueueTurn<'_> {
+    async fn take(&self, telling: &mut JoinSet<()>) -> Result<WakeUpDisposition, Error> {
         let mut is_first = true;
         loop {
             let Some(first) = self.cloud.first_in_queue(&self.queue).await? else {
-                return Ok(Disposition::Nothing);
+                return Ok(WakeUpDisposition::Nothing);
             };
             if !is_first && self.cloud.now() >= self.slice.ends {
                 return self.go_on_later(&first).await;
@@ -80,7 +80,7 @@ impl Turn<'_> {
             match self.may_begin().await? {
                 None => {}
                 // The same message waits, once; after other calls it has been delivered for them.
-                Some(at) if is_first => return Ok(Disposition::WaitsUntil(at)),
+                Some(at) if is_first => return Ok(WakeUpDisposition::WaitsUntil(at)),
                 Some(_) => return self.go_on_later(&first).await,
             }
             while telling.len() >= TELLING_MAX
@@ -127,11 +127,11 @@ impl Turn<'_> {
         }
     }
 
-    async fn go_on_later(&self, first: &QueueEntry) -> Result<Disposition, Error> {
+    async fn go_on_later(&self, first: &QueueEntry) -> Result<WakeUpDisposition, Error> {
         self.cloud
             .go_on_with_queue(self.priority, &self.wake, first)
             .await?;
-        Ok(Disposition::Nothing)
+        Ok(WakeUpDisposition::Nothing)
     }
 }
 

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use tracing::error;
 
 use memory::Budget;
-use message::{Batch, Message};
+use message::{CallBatch, WakeUpMessage};
 
 /// Goes on with the conversations of a batch, all of them at once. Gives back the ids of the
 /// messages that must come again: one that met trouble, or whose call is held until its second.
@@ -37,7 +37,7 @@ pub async fn run_batch(
     deliveries: Vec<Delivery>,
     deadline: Timestamp,
 ) -> Vec<String> {
-    let batch = Batch {
+    let batch = CallBatch {
         cloud,
         priority,
         deadline,
@@ -62,13 +62,13 @@ pub async fn run_batch(
 
 /// The wake-ups of a batch, one for each conversation or queue: a second one has nothing to add to the first,
 /// and if that is handed back, it comes again.
-fn read(deliveries: Vec<Delivery>) -> Vec<Message> {
+fn read(deliveries: Vec<Delivery>) -> Vec<WakeUpMessage> {
     let mut seen = BTreeSet::new();
     let mut messages = Vec::new();
     for delivery in deliveries {
         match cloud::aws::queues::read_wake_up(&delivery.body) {
             Ok(wake) if seen.insert(wake.target().clone()) => {
-                messages.push(Message::new(delivery, wake));
+                messages.push(WakeUpMessage::new(delivery, wake));
             }
             Ok(_) => {}
             // Nobody can act on it, now or later; the table still knows what is due.
@@ -82,8 +82,8 @@ fn read(deliveries: Vec<Delivery>) -> Vec<Message> {
 
 /// One of those that invocations have died with, when nothing else is under way. The others are
 /// handed back first, or they would die with it once more.
-async fn run_alone(batch: &Batch<'_>, mut messages: Vec<Message>) -> Vec<String> {
-    messages.sort_by_key(Message::deaths);
+async fn run_alone(batch: &CallBatch<'_>, mut messages: Vec<WakeUpMessage>) -> Vec<String> {
+    messages.sort_by_key(WakeUpMessage::deaths);
     let mut rest = messages.into_iter();
     let Some(first) = rest.next() else {
         return Vec::new();

@@ -14,13 +14,13 @@ use futures_util::future::FutureExt;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use crate::conversation::Disposition;
+use crate::conversation::WakeUpDisposition;
 use crate::memory::Budget;
 use crate::slice::Slice;
 use crate::wake_up;
 
 /// What the messages of one invocation have in common.
-pub(crate) struct Batch<'a> {
+pub(crate) struct CallBatch<'a> {
     pub(crate) cloud: &'a Cloud,
     pub(crate) priority: QueuePriority,
     pub(crate) deadline: Timestamp,
@@ -28,14 +28,14 @@ pub(crate) struct Batch<'a> {
     pub(crate) budget: Budget,
 }
 
-pub(crate) struct Message {
+pub(crate) struct WakeUpMessage {
     delivery: Delivery,
     wake: WakeUp,
     /// How many invocations have died with it.
     deaths: u32,
 }
 
-impl Message {
+impl WakeUpMessage {
     pub(crate) fn new(delivery: Delivery, wake: WakeUp) -> Self {
         Self {
             delivery,
@@ -53,10 +53,13 @@ impl Message {
     }
 }
 
-impl Batch<'_> {
+impl CallBatch<'_> {
     /// Asks how many have died with it, where one can have. Without an answer it is handed back: its
     /// id, if it must come again.
-    pub(crate) async fn look_up(&self, mut message: Message) -> Result<Message, Option<String>> {
+    pub(crate) async fn look_up(
+        &self,
+        mut message: WakeUpMessage,
+    ) -> Result<WakeUpMessage, Option<String>> {
         let conversation = &message.wake.conversation;
         match self.cloud.deaths(conversation, &message.delivery).await {
             Ok(deaths) => {
@@ -68,7 +71,7 @@ impl Batch<'_> {
     }
 
     /// Goes on with its conversation. Gives back its id, if it must come again.
-    pub(crate) async fn run(&self, message: Message) -> Option<String> {
+    pub(crate) async fn run(&self, message: WakeUpMessage) -> Option<String> {
         if message.deaths >= DEATHS_MAX {
             return self.fail(message).await;
         }
@@ -87,8 +90,8 @@ impl Batch<'_> {
         let slice = Slice::of(&message.wake.lane, has_waited, cloud.now(), self.deadline);
         let running = wake_up::carry_on(cloud, key, slice, self.outbox.clone(), &self.budget);
         match AssertUnwindSafe(Box::pin(running)).catch_unwind().await {
-            Ok(Ok(Disposition::Nothing)) => None,
-            Ok(Ok(Disposition::WaitsUntil(at))) => {
+            Ok(Ok(WakeUpDisposition::Nothing)) => None,
+            Ok(Ok(WakeUpDisposition::WaitsUntil(at))) => {
                 self.end_attempt(&message).await;
                 if message.wake.lane != RunLane::Own {
                     return self.leave_lane(message).await;
@@ -111,7 +114,7 @@ impl Batch<'_> {
 
     /// Ends the call that is next and its conversation with it. Gives back its id, if that could not
     /// be done.
-    async fn fail(&self, message: Message) -> Option<String> {
+    async fn fail(&self, message: WakeUpMessage) -> Option<String> {
         let key = &message.wake.conversation;
         error!(conversation = %key, deaths = message.deaths, "a call that invocations die with is failed");
         // Boxed, as what is run is: the futures of a batch stay of a size.
@@ -122,7 +125,7 @@ impl Batch<'_> {
     }
 
     /// It did not die, whatever became of it.
-    async fn end_attempt(&self, message: &Message) {
+    async fn end_attempt(&self, message: &WakeUpMessage) {
         if message.deaths == 0 {
             return;
         }
@@ -133,7 +136,7 @@ impl Batch<'_> {
         }
     }
 
-    async fn hand_back(&self, message: Message, error: &Error) -> Option<String> {
+    async fn hand_back(&self, message: WakeUpMessage, error: &Error) -> Option<String> {
         let (key, delivery) = (&message.wake.conversation, &message.delivery);
         warn!(conversation = %key, error = error.in_full(), "handed back");
         let group = self.cloud.queues.group(self.priority, &message.wake);
@@ -150,7 +153,7 @@ impl Batch<'_> {
     }
 
     /// It waits in a group of its own, where nothing waits behind it.
-    async fn leave_lane(&self, message: Message) -> Option<String> {
+    async fn leave_lane(&self, message: WakeUpMessage) -> Option<String> {
         let queues = &self.cloud.queues;
         let left = queues.leave_lane(self.priority, &message.wake, &message.delivery);
         match left.await {
@@ -160,7 +163,7 @@ impl Batch<'_> {
     }
 
     /// Has it come again at once, to another invocation.
-    pub(crate) async fn put_back(&self, message: Message) -> String {
+    pub(crate) async fn put_back(&self, message: WakeUpMessage) -> String {
         self.hold_for(&message.delivery, Duration::ZERO).await;
         message.delivery.message_id
     }

@@ -4,7 +4,7 @@
 use calls::ConversationKey;
 use cloud::{Cloud, Error, Outbox};
 
-use crate::conversation::{self, Disposition, Ran};
+use crate::conversation::{self, Ran, WakeUpDisposition};
 use crate::in_order;
 use crate::memory::Budget;
 use crate::reply::replies;
@@ -17,9 +17,9 @@ pub(crate) async fn carry_on(
     slice: Slice,
     outbox: Outbox,
     budget: &Budget,
-) -> Result<Disposition, Error> {
+) -> Result<WakeUpDisposition, Error> {
     let Some((header, prefetched)) = cloud.begin_run(key).await? else {
-        return Ok(Disposition::Nothing);
+        return Ok(WakeUpDisposition::Nothing);
     };
     if let Some(queue) = header.conversation.queue() {
         // Boxed, or the future of every run were as large as that of a queue.
@@ -31,7 +31,7 @@ pub(crate) async fn carry_on(
     // The run lets go of its replies however it ends, and they are settled to the last.
     let (ran, ()) = tokio::join!(running, telling.settle(cloud));
     Ok(match ran? {
-        Ran::Ended => Disposition::Nothing,
+        Ran::Ended => WakeUpDisposition::Nothing,
         Ran::Stopped(left) => left,
     })
 }

@@ -6,7 +6,7 @@ use cloud::Error;
 use futures_util::future::join_all;
 use tracing::warn;
 
-use crate::release::{Waiting, release};
+use crate::release::{WaitingFor, release};
 use crate::{Minute, Round};
 
 /// Looks at every backend that was ever not ready.
@@ -60,7 +60,7 @@ async fn let_go_on(
         None => return Ok(Minute::default()),
     };
     let at_most = usize::try_from(share.conversations()).unwrap_or(usize::MAX);
-    let (minute, error) = release(round, Waiting::ForBackend { name, at_most }).await;
+    let (minute, error) = release(round, WaitingFor::ForBackend { name, at_most }).await;
     if let Some(error) = error {
         return Err(error);
     }

@@ -19,7 +19,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
-use crate::release::Waiting;
+use crate::release::WaitingFor;
 
 /// Entries that are read in one request.
 const PAGE: i32 = 100;
@@ -81,7 +81,7 @@ pub async fn look_ahead(
     let looking = looking.collect::<Vec<_>>();
     let releasing = async {
         match may_go_on(switch, now) {
-            true => Some(Box::pin(release::release(round, Waiting::ForMaintenance)).await),
+            true => Some(Box::pin(release::release(round, WaitingFor::ForMaintenance)).await),
             false => None,
         }
     };

@@ -25,7 +25,7 @@ const ROUNDS_MAX: usize = 400;
 
 /// What is waited for.
 #[derive(Clone, Copy)]
-pub(crate) enum Waiting<'a> {
+pub(crate) enum WaitingFor<'a> {
     /// The end of maintenance: all may go on.
     ForMaintenance,
     /// A backend, which takes so many conversations this minute.
@@ -35,7 +35,7 @@ pub(crate) enum Waiting<'a> {
     },
 }
 
-impl Waiting<'_> {
+impl WaitingFor<'_> {
     const fn at_most(self) -> usize {
         match self {
             Self::ForMaintenance => usize::MAX,
@@ -53,7 +53,7 @@ impl Waiting<'_> {
 }
 
 /// Lets go on what was held back, until nothing is left or the minute is over.
-pub(crate) async fn release(round: Round<'_>, waiting: Waiting<'_>) -> (Minute, Option<Error>) {
+pub(crate) async fn release(round: Round<'_>, waiting: WaitingFor<'_>) -> (Minute, Option<Error>) {
     let mut minute = Minute::default();
     for _ in 0..ROUNDS_MAX {
         let left = waiting.at_most().saturating_sub(minute.looked_at);
@@ -107,7 +107,10 @@ async fn let_go_on(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
 }
 
 /// Those that come before all others, in their order; and whether they are all.
-async fn first_parked(cloud: &Cloud, waiting: Waiting<'_>) -> Result<(Vec<DueEntry>, bool), Error> {
+async fn first_parked(
+    cloud: &Cloud,
+    waiting: WaitingFor<'_>,
+) -> Result<(Vec<DueEntry>, bool), Error> {
     let shards = cloud.shards.list().into_iter();
     let reading = shards.map(|shard| page(cloud, waiting.part(&shard)));
     let pages: Vec<_> = stream::iter(reading)

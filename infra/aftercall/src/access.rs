@@ -25,7 +25,7 @@ impl Access {
     ) -> Result<Self, CommandFailure> {
         let config = config(arguments).await?;
         let named = arguments.accounts_table.as_deref();
-        let table = Wanted {
+        let table = TableOption {
             named,
             option: "--accounts-table",
             logical_id: stack::ACCOUNTS,
@@ -54,7 +54,7 @@ pub(crate) async fn conversations(
 }
 
 async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, CommandFailure> {
-    let table = Wanted {
+    let table = TableOption {
         named: arguments.calls_table.as_deref(),
         option: "--calls-table",
         logical_id: stack::CALLS,
@@ -74,14 +74,14 @@ async fn config(arguments: &Arguments) -> Result<SdkConfig, CommandFailure> {
 }
 
 /// A table that a command is about.
-struct Wanted<'a> {
+struct TableOption<'a> {
     named: Option<&'a str>,
     option: &'static str,
     logical_id: &'static str,
     local: &'static str,
 }
 
-impl Wanted<'_> {
+impl TableOption<'_> {
     async fn name(
         &self,
         arguments: &Arguments,

@@ -19,7 +19,7 @@ const ATTEMPTS_MAX: usize = 10_000;
 
 /// One attempt at one callback.
 #[derive(Clone, Debug, Serialize)]
-pub struct Posted {
+pub struct PostedCallback {
     pub url: String,
     pub method: String,
     pub headers: BTreeMap<String, String>,
@@ -40,7 +40,7 @@ pub struct Posted {
 pub struct CallbackLog {
     inner: SharedHttpConnector,
     local: LocalCloud,
-    posted: Arc<Mutex<VecDeque<Posted>>>,
+    posted: Arc<Mutex<VecDeque<PostedCallback>>>,
 }
 
 impl CallbackLog {
@@ -56,11 +56,11 @@ impl CallbackLog {
         SharedHttpConnector::new(self.clone())
     }
 
-    pub fn posted(&self) -> Vec<Posted> {
+    pub fn posted(&self) -> Vec<PostedCallback> {
         held(&self.posted).iter().cloned().collect()
     }
 
-    fn remember(&self, posted: Posted) {
+    fn remember(&self, posted: PostedCallback) {
         let mut all = held(&self.posted);
         if all.len() >= ATTEMPTS_MAX {
             all.pop_front();
@@ -86,7 +86,7 @@ impl HttpConnector for CallbackLog {
             .bytes()
             .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let body = body.unwrap_or_default();
-        let posted = Posted {
+        let posted = PostedCallback {
             url: request.uri().to_owned(),
             method: request.method().to_owned(),
             headers: request
@@ -107,7 +107,7 @@ impl HttpConnector for CallbackLog {
         HttpConnectorFuture::new(async move {
             let durable = callback_log.local.durable().await;
             durable.map_err(|error| ConnectorError::other(error.into(), None))?;
-            let attempt = Attempt::begin(&callback_log, posted);
+            let attempt = AttemptUnderWay::begin(&callback_log, posted);
             let answered = callback_log.inner.call(request).await;
             match &answered {
                 Ok(answer) => attempt.end(|posted| posted.status = Some(answer.status().as_u16())),
@@ -119,14 +119,14 @@ impl HttpConnector for CallbackLog {
 }
 
 /// An attempt under way. Whoever waits for its answer gives up by dropping it.
-struct Attempt<'a> {
+struct AttemptUnderWay<'a> {
     callback_log: &'a CallbackLog,
     began: Instant,
-    posted: Option<Posted>,
+    posted: Option<PostedCallback>,
 }
 
-impl<'a> Attempt<'a> {
-    fn begin(callback_log: &'a CallbackLog, posted: Posted) -> Self {
+impl<'a> AttemptUnderWay<'a> {
+    fn begin(callback_log: &'a CallbackLog, posted: PostedCallback) -> Self {
         Self {
             callback_log,
             began: Instant::now(),
@@ -134,11 +134,11 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn end(mut self, found: impl FnOnce(&mut Posted)) {
+    fn end(mut self, found: impl FnOnce(&mut PostedCallback)) {
         self.remember(found);
     }
 
-    fn remember(&mut self, found: impl FnOnce(&mut Posted)) {
+    fn remember(&mut self, found: impl FnOnce(&mut PostedCallback)) {
         if let Some(mut posted) = self.posted.take() {
             let took = self.began.elapsed().as_millis();
             posted.took_ms = u64::try_from(took).unwrap_or(u64::MAX);
@@ -148,7 +148,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-impl Drop for Attempt<'_> {
+impl Drop for AttemptUnderWay<'_> {
     fn drop(&mut self) {
         self.remember(|posted| {
             let waited = posted.took_ms;

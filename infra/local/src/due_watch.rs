@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::names::{CALLS_TABLE, DUE_INDEX};
 
 /// pk and sk.
-pub(crate) type Key = (String, String);
+pub(crate) type ItemKey = (String, String);
 
 /// Where an entry stands in the index: its part, and when it is due in milliseconds.
-pub(crate) type Place = (String, i64);
+pub(crate) type IndexPosition = (String, i64);
 
 /// How often a key was used: records read, records written (those of a transaction twice), as AWS
 /// holds it against the 3,000 and the 1,000 a second that one key has.
@@ -34,7 +34,7 @@ impl AddAssign for KeyUse {
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// The index as it is.
-    entries: BTreeMap<Key, Place>,
+    entries: BTreeMap<ItemKey, IndexPosition>,
     lag: Option<Lag>,
     uses: Option<BTreeMap<String, KeyUse>>,
 }
@@ -43,9 +43,9 @@ pub(crate) struct Watch {
 struct Lag {
     by: SignedDuration,
     /// The index as it is shown.
-    shown: BTreeMap<Key, Place>,
+    shown: BTreeMap<ItemKey, IndexPosition>,
     /// What is not shown yet, in its order.
-    changes: VecDeque<(Timestamp, Key, Option<Place>)>,
+    changes: VecDeque<(Timestamp, ItemKey, Option<IndexPosition>)>,
 }
 
 impl Watch {
@@ -134,7 +134,7 @@ impl Watch {
     }
 
     /// An entry that changes its place is taken out of one part and put into another.
-    fn moved(&mut self, key: Key, to: Option<Place>, now: Timestamp) {
+    fn moved(&mut self, key: ItemKey, to: Option<IndexPosition>, now: Timestamp) {
         let from = match &to {
             Some(place) => self.entries.insert(key.clone(), place.clone()),
             None => self.entries.remove(&key),
@@ -173,7 +173,7 @@ impl Watch {
         let behind = key(start)
             .zip(place(start))
             .map(|(key, (_, due))| (due, key));
-        let mut found: Vec<(i64, Key)> = lag
+        let mut found: Vec<(i64, ItemKey)> = lag
             .shown
             .iter()
             .filter(|(_, (of, due))| Some(of.as_str()) == shard && Some(*due) <= by)
@@ -199,7 +199,7 @@ impl Watch {
 }
 
 /// The index as it is.
-pub(crate) fn entries(engine: &Database) -> anyhow::Result<BTreeMap<Key, Place>> {
+pub(crate) fn entries(engine: &Database) -> anyhow::Result<BTreeMap<ItemKey, IndexPosition>> {
     let mut entries = BTreeMap::new();
     let mut scan = json!({ "TableName": CALLS_TABLE, "IndexName": DUE_INDEX });
     loop {
@@ -229,18 +229,18 @@ pub(crate) fn first_due(engine: &Database, shard: &str) -> Option<i64> {
     millisecond(&found["Items"][0]["due_at"])
 }
 
-fn place_of(engine: &Database, (pk, sk): &Key) -> Option<Place> {
+fn place_of(engine: &Database, (pk, sk): &ItemKey) -> Option<IndexPosition> {
     let get = json!({ "TableName": CALLS_TABLE, "Key": { "pk": { "S": pk }, "sk": { "S": sk } } });
     let found = engine.get_item(serde_json::from_value(get).ok()?).ok()?;
     place(&serde_json::to_value(found).ok()?["Item"])
 }
 
-fn key(item: &Value) -> Option<Key> {
+fn key(item: &Value) -> Option<ItemKey> {
     let part = |name: &str| Some(item[name]["S"].as_str()?.to_owned());
     Some((part("pk")?, part("sk")?))
 }
 
-fn place(item: &Value) -> Option<Place> {
+fn place(item: &Value) -> Option<IndexPosition> {
     Some((
         item["due_shard"]["S"].as_str()?.to_owned(),
         millisecond(&item["due_at"])?,
@@ -252,7 +252,7 @@ fn millisecond(value: &Value) -> Option<i64> {
 }
 
 /// The records that a request reads by their keys, with their tables.
-fn read(operation: &str, request: &Value) -> Vec<(String, Key)> {
+fn read(operation: &str, request: &Value) -> Vec<(String, ItemKey)> {
     match operation {
         "GetItem" => of_table(request, [&request["Key"]]),
         "BatchGetItem" => {
@@ -268,7 +268,7 @@ fn read(operation: &str, request: &Value) -> Vec<(String, Key)> {
 }
 
 /// The records that a request writes, with their tables.
-fn written(operation: &str, request: &Value) -> Vec<(String, Key)> {
+fn written(operation: &str, request: &Value) -> Vec<(String, ItemKey)> {
     match operation {
         "PutItem" => of_table(request, [&request["Item"]]),
         "UpdateItem" | "DeleteItem" => of_table(request, [&request["Key"]]),
@@ -299,7 +299,7 @@ fn written(operation: &str, request: &Value) -> Vec<(String, Key)> {
     }
 }
 
-fn of_table<const N: usize>(request: &Value, items: [&Value; N]) -> Vec<(String, Key)> {
+fn of_table<const N: usize>(request: &Value, items: [&Value; N]) -> Vec<(String, ItemKey)> {
     let table = request["TableName"].as_str().unwrap_or_default();
     let items = items.into_iter();
     items

@@ -4,7 +4,7 @@ use anyhow::Context;
 use calls::{AccountId, BackendName};
 use cloud::accounts::Account;
 use cloud::accounts::backends::{BackendChange, BackendSettings};
-use cloud::outbound::forward::Forwarding;
+use cloud::outbound::forward::BackendClient;
 
 use crate::functions::Functions;
 use crate::stack::{LOCAL, Stack};
@@ -20,7 +20,7 @@ impl Stack {
         secret: &str,
     ) -> anyhow::Result<()> {
         // Not through what callbacks go out with, which writes down what they say.
-        let forwarding = Forwarding::guarded(true);
+        let forwarding = BackendClient::guarded(true);
         self.cloud.forwarding = forwarding.clone();
         if let Functions::Here(here) = &mut self.functions {
             here.cloud.forwarding = forwarding;

@@ -22,16 +22,16 @@ use url::Url;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-struct Arguments {
+struct ServerArguments {
     listen: SocketAddr,
     expose_every_secret: bool,
     data: Option<PathBuf>,
     lambda: Option<String>,
-    backend: Option<Backend>,
+    backend: Option<BackendArguments>,
 }
 
 /// Where calls are forwarded to, and the secret that it is logged in with.
-struct Backend {
+struct BackendArguments {
     settings: BackendSettings,
     secret: String,
 }
@@ -104,7 +104,7 @@ fn backend_arguments() -> [Arg; 5] {
 }
 
 /// The endpoint as it was given, with the service's path where there is none.
-fn backend(found: &mut ArgMatches) -> anyhow::Result<Option<Backend>> {
+fn backend(found: &mut ArgMatches) -> anyhow::Result<Option<BackendArguments>> {
     let Some(url) = found.remove_one::<String>("backend") else {
         return Ok(None);
     };
@@ -132,13 +132,13 @@ fn backend(found: &mut ArgMatches) -> anyhow::Result<Option<Backend>> {
             (login, found.remove_one::<String>("backend-secret"))
         }
     };
-    Ok(Some(Backend {
+    Ok(Some(BackendArguments {
         settings: BackendSettings::new(address.as_str(), login),
         secret: secret.context("a login has a secret")?,
     }))
 }
 
-impl Arguments {
+impl ServerArguments {
     fn of(mut found: ArgMatches) -> anyhow::Result<Self> {
         Ok(Self {
             listen: found
@@ -154,7 +154,7 @@ impl Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::of(command().get_matches())?;
+    let arguments = ServerArguments::of(command().get_matches())?;
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(

@@ -85,12 +85,12 @@ struct Destination {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 enum MailContent {
     Raw(Text),
-    Simple(Box<Simple>),
+    Simple(Box<SimpleContent>),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Simple {
+struct SimpleContent {
     subject: Text,
     body: MailBody,
     #[serde(default)]
@@ -314,7 +314,7 @@ fn raw_mail(data: &str) -> Result<CapturedMail, WireFailure> {
     CapturedMail::parse(&raw).ok_or_else(|| bad_request("Missing required header."))
 }
 
-fn simple_mail(simple: Simple, reply_to: &[String]) -> Result<CapturedMail, WireFailure> {
+fn simple_mail(simple: SimpleContent, reply_to: &[String]) -> Result<CapturedMail, WireFailure> {
     let attachments = simple.attachments.into_iter().map(|attached| {
         let content = BASE64_STANDARD
             .decode(attached.raw_content)

@@ -18,7 +18,7 @@ pub mod task_run;
 use calls::{AccountId, ConversationKey};
 use cloud::objects_table::{Chunk, READ_AHEAD, UNIT_EFFECTS_MAX};
 use cloud::{Cloud, Error};
-use objects::{Overlay, Request, Unit, UnitResult};
+use objects::{MethodCall, Overlay, Unit, UnitResult};
 use soap::{Element, ObjectResult};
 
 /// Decides as many of the units as one transaction can hold, and at least one.
@@ -30,7 +30,7 @@ use soap::{Element, ObjectResult};
 async fn decide_chunk(
     cloud: &Cloud,
     overlay: &mut Overlay,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     units: &[Unit],
     carried_out: Option<&ConversationKey>,
 ) -> Result<Chunk, Error> {
@@ -73,7 +73,7 @@ async fn decide_chunk(
 async fn load_missing(
     cloud: &Cloud,
     overlay: &mut Overlay,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     units: &[Unit],
 ) -> Result<(), Error> {
     loop {
@@ -88,7 +88,7 @@ async fn load_missing(
 async fn decide_unit(
     cloud: &Cloud,
     overlay: &mut Overlay,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     unit: &Unit,
 ) -> Result<UnitResult, Error> {
     loop {
@@ -101,7 +101,7 @@ async fn decide_unit(
 
 /// Where a call that an object stands for may have been sent from: the caller's own account, where
 /// those lie that it sent for others, and the one that the object names.
-fn accounts_of(overlay: &Overlay, request: &Request<'_>, object: &Element) -> Vec<AccountId> {
+fn accounts_of(overlay: &Overlay, request: &MethodCall<'_>, object: &Element) -> Vec<AccountId> {
     let mut accounts = vec![overlay.caller().clone()];
     if let Some(named) = objects::account_of(object, request.client)
         && !accounts.contains(&named)

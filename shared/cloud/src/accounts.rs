@@ -125,17 +125,17 @@ pub struct Accounts {
     pub(crate) table: Table,
     pub(crate) encrypt_password: Arc<PasswordEncryption>,
     pub(crate) switch: Arc<Switch>,
-    remembered: Arc<Mutex<Remembered>>,
+    remembered: Arc<Mutex<AccountCache>>,
 }
 
 #[derive(Default)]
-pub(crate) struct Remembered {
+pub(crate) struct AccountCache {
     logins: HashMap<String, (Caller, Timestamp)>,
     tokens: HashMap<String, (Caller, Timestamp)>,
     pub(crate) accounts: HashMap<AccountId, (Account, Timestamp)>,
     pub(crate) digest_users: HashMap<String, (DigestUser, Timestamp)>,
     pub(crate) permits: HashMap<AccountId, RateLimit>,
-    pub(crate) backends: HashMap<BackendName, (backends::Backend, Timestamp)>,
+    pub(crate) backends: HashMap<BackendName, (backends::ConfiguredBackend, Timestamp)>,
 }
 
 impl Accounts {
@@ -282,7 +282,7 @@ impl Accounts {
         Ok(true)
     }
 
-    pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
+    pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, AccountCache> {
         // A panic while it was held leaves at worst an entry unremembered.
         self.remembered
             .lock()

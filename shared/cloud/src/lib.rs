@@ -57,7 +57,7 @@ pub struct Cloud {
     pub mail: aws::mail::MailService,
     pub callback: outbound::callback::Callback,
     pub receivers: outbound::receiver_health::ReceiverHealth,
-    pub forwarding: outbound::forward::Forwarding,
+    pub forwarding: outbound::forward::BackendClient,
     pub backend_tokens: outbound::forward::BackendTokens,
     pub known_breakers: KnownBreakers,
     pub shards: due::Shards,
@@ -73,9 +73,9 @@ impl Cloud {
             &config,
             &settings.mail_sender,
             &settings.mail_configuration_set,
-            aws::mail::Connections::New,
+            aws::mail::MailConnections::New,
         );
-        let forwarding = outbound::forward::Forwarding::guarded(settings.allow_http_callbacks);
+        let forwarding = outbound::forward::BackendClient::guarded(settings.allow_http_callbacks);
         let cloud = Self::new(
             settings,
             &config,
@@ -132,7 +132,7 @@ impl Cloud {
                 config,
                 &settings.mail_sender,
                 &settings.mail_configuration_set,
-                aws::mail::Connections::Configured,
+                aws::mail::MailConnections::Configured,
             ),
             callback: outbound::callback::Callback::new(
                 callbacks.clone(),
@@ -140,7 +140,7 @@ impl Cloud {
                 settings.own_hosts.clone(),
             ),
             receivers: outbound::receiver_health::ReceiverHealth::default(),
-            forwarding: outbound::forward::Forwarding::through(callbacks),
+            forwarding: outbound::forward::BackendClient::through(callbacks),
             backend_tokens: outbound::forward::BackendTokens::default(),
             known_breakers: KnownBreakers::default(),
             shards: due::Shards::default(),

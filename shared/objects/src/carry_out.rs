@@ -13,7 +13,7 @@ use crate::object_type::{InParts, Work};
 use crate::overlay::Overlay;
 use crate::registry;
 use crate::tree;
-use crate::unit::{Request, Unit, UnitResult, whole};
+use crate::unit::{MethodCall, Unit, UnitResult, whole};
 use crate::verdict::{Decision, Stop};
 
 /// The work of a call, in order. Always the same for the same call.
@@ -73,7 +73,7 @@ pub fn merge(units: Vec<UnitResult>, object: Option<&Element>) -> ObjectResult {
 /// Carries out one unit. Leaves `overlay` as it was when records are missing: load them and ask again.
 pub fn carry_out(
     overlay: &mut Overlay,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     unit: &Unit,
 ) -> Result<UnitResult, Missing> {
     let decision = decide(overlay, request, unit)?;
@@ -82,7 +82,7 @@ pub fn carry_out(
 
 /// The records that are known to be needed for these units and not loaded: to be loaded in one go.
 /// Once they are, there can be more (a data extension leads to its rows): ask until there are none.
-pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<ObjectKey> {
+pub fn missing(overlay: &Overlay, request: &MethodCall<'_>, units: &[Unit]) -> Vec<ObjectKey> {
     let mut keys = BTreeSet::new();
     for unit in units {
         if let Err(Missing(more)) = look_ahead(overlay, request, unit) {
@@ -93,7 +93,7 @@ pub fn missing(overlay: &Overlay, request: &Request<'_>, units: &[Unit]) -> Vec<
 }
 
 /// Whether a unit can be decided.
-fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(), Missing> {
+fn look_ahead(overlay: &Overlay, request: &MethodCall<'_>, unit: &Unit) -> Result<(), Missing> {
     let object = request.objects.get(unit.object);
     let sliced = object.and_then(|object| {
         let in_parts = in_parts(request.method, object)?;
@@ -115,7 +115,7 @@ fn look_ahead(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<(
     }
 }
 
-fn decide(overlay: &Overlay, request: &Request<'_>, unit: &Unit) -> Result<Decision, Missing> {
+fn decide(overlay: &Overlay, request: &MethodCall<'_>, unit: &Unit) -> Result<Decision, Missing> {
     let Some(object) = request.objects.get(unit.object) else {
         let message = format!("No object specified at 0-based index {}", unit.object);
         return Ok(Decision::only(whole(ObjectResult {

@@ -24,7 +24,7 @@ pub fn check(
     let mut first_wrong = None;
     let mut is_any_right = false;
     for (index, object) in objects.iter().enumerate() {
-        let place = ValueContext {
+        let place = ObjectPosition {
             index,
             of: objects.len(),
         };
@@ -55,7 +55,7 @@ pub fn check(
 /// words.
 pub fn check_values(method: Method, options: &Options, objects: &[Element]) -> Result<(), Refusal> {
     for (index, object) in objects.iter().enumerate() {
-        let place = ValueContext {
+        let place = ObjectPosition {
             index,
             of: objects.len(),
         };
@@ -83,7 +83,7 @@ fn type_of(object: &Element) -> Result<ObjectType, Refused> {
 }
 
 /// Which object of how many.
-struct ValueContext {
+struct ObjectPosition {
     index: usize,
     of: usize,
 }
@@ -91,7 +91,7 @@ struct ValueContext {
 /// The protocol's code for an object that fails its validation.
 const NOT_VALID: u32 = 204;
 
-impl ValueContext {
+impl ObjectPosition {
     fn check_values(&self, object: &Element) -> Result<(), Refusal> {
         match soap::unfit_value(object) {
             None => Ok(()),

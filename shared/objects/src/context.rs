@@ -8,7 +8,7 @@ use soap::{Element, ObjectResult};
 use crate::overlay::View;
 use crate::saving::Intent;
 use crate::tree;
-use crate::unit::{Request, UnitResult, whole};
+use crate::unit::{MethodCall, UnitResult, whole};
 use crate::verdict::{Refused, Stop};
 
 /// Largest object that is kept, in bytes as written: a table item holds 400 KB, keys included.
@@ -37,7 +37,7 @@ pub fn account_of<'a>(object: &Element, around: &'a AccountId) -> Option<Cow<'a,
 pub(crate) struct DecisionContext<'a> {
     /// What is known, for objects of the account that this one is for.
     pub(crate) overlay: View<'a, 'a>,
-    pub(crate) request: &'a Request<'a>,
+    pub(crate) request: &'a MethodCall<'a>,
     pub(crate) object: &'a Element,
     pub(crate) ordinal: usize,
 }

@@ -9,7 +9,7 @@ use crate::tree;
 
 /// How a definition maps the columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mapping {
+pub(crate) enum ColumnMapping {
     /// By headings that are called like fields.
     ByHeadings,
     /// By the FieldMaps, or in the order of the fields where there are none.
@@ -34,7 +34,7 @@ enum FieldSource {
 
 /// What the columns go into.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fields {
+pub(crate) struct ImportFields {
     /// The fields that there are; none: any name is an attribute of a subscriber.
     pub(crate) names: Vec<String>,
     /// What the first column is called in a FieldMap: 1 of data extensions, 0 of lists.
@@ -48,7 +48,7 @@ pub struct ImportColumn {
     pub(crate) field: String,
 }
 
-impl Mapping {
+impl ColumnMapping {
     pub(crate) fn read(definition: &Element) -> Result<Self, String> {
         let maps = definition
             .child("FieldMaps")
@@ -81,7 +81,7 @@ impl Mapping {
     pub(crate) fn columns(
         &self,
         headings: &[String],
-        fields: &Fields,
+        fields: &ImportFields,
     ) -> Result<Vec<ImportColumn>, String> {
         let columns = match self {
             Self::ByHeadings => by_headings(headings, fields),
@@ -129,7 +129,7 @@ impl FieldMap {
     }
 }
 
-impl Fields {
+impl ImportFields {
     /// The field as it is called, if there is one that is called like that.
     fn called(&self, name: &str) -> Option<String> {
         if self.names.is_empty() {
@@ -146,7 +146,7 @@ impl Fields {
     }
 }
 
-fn by_headings(headings: &[String], fields: &Fields) -> Vec<ImportColumn> {
+fn by_headings(headings: &[String], fields: &ImportFields) -> Vec<ImportColumn> {
     let columns = headings.iter().enumerate().filter_map(|(at, heading)| {
         let field = fields.called(heading.trim())?;
         Some(ImportColumn { at, field })
@@ -154,7 +154,7 @@ fn by_headings(headings: &[String], fields: &Fields) -> Vec<ImportColumn> {
     columns.collect()
 }
 
-fn in_order(fields: &Fields) -> Result<Vec<ImportColumn>, String> {
+fn in_order(fields: &ImportFields) -> Result<Vec<ImportColumn>, String> {
     if fields.names.is_empty() {
         return Err("MapByOrdinal of a list needs FieldMaps".to_owned());
     }
@@ -165,7 +165,7 @@ fn in_order(fields: &Fields) -> Result<Vec<ImportColumn>, String> {
 fn mapped(
     maps: &[FieldMap],
     headings: &[String],
-    fields: &Fields,
+    fields: &ImportFields,
 ) -> Result<Vec<ImportColumn>, String> {
     let column = |map: &FieldMap| {
         let destination = &map.destination;
@@ -213,11 +213,11 @@ mod tests {
         let list = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let names = list(fields);
         let first_ordinal = usize::from(!names.is_empty());
-        let fields = Fields {
+        let fields = ImportFields {
             names,
             first_ordinal,
         };
-        let columns = Mapping::read(&definition)
+        let columns = ColumnMapping::read(&definition)
             .and_then(|mapping| mapping.columns(&list(headings), &fields));
         let said = match columns {
             Ok(columns) => {

@@ -12,11 +12,11 @@ use crate::membership::is_same_list;
 use crate::missing::Missing;
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::data_extension_object::{self, NOT_TO_BE_ADDED, NOT_TO_BE_UPDATED};
-use crate::object_types::import_definition::{Destination, ImportPlan, Update};
+use crate::object_types::import_definition::{ImportDestination, ImportPlan, ImportUpdate};
 use crate::object_types::subscriber;
 use crate::overlay::{Overlay, Stored};
 use crate::tree;
-use crate::unit::{Request, Unit, UnitResult};
+use crate::unit::{MethodCall, Unit, UnitResult};
 
 /// A row as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,15 +58,15 @@ pub struct ImportRows<'a> {
 }
 
 /// What is asked for, for a row.
-struct Wanted {
+struct WantedObject {
     method: Method,
     save_action: SaveAction,
     object: Element,
 }
 
 /// What a row comes to before its object is looked at.
-enum Asked {
-    Object(Wanted),
+enum RowRequest {
+    Object(WantedObject),
     Known(ImportedRow),
 }
 
@@ -76,13 +76,13 @@ impl ImportRows<'_> {
         let mut keys = Vec::new();
         for row in rows {
             match self.asked(overlay, row) {
-                Ok(Asked::Object(wanted)) => {
-                    let needs = |request: &Request<'_>| {
+                Ok(RowRequest::Object(wanted)) => {
+                    let needs = |request: &MethodCall<'_>| {
                         missing(overlay, request, &[Unit::whole(0)])
                     };
                     keys.extend(self.with_request(row, &wanted, needs));
                 }
-                Ok(Asked::Known(_)) => {}
+                Ok(RowRequest::Known(_)) => {}
                 Err(Missing(more)) => keys.extend(more),
             }
         }
@@ -94,10 +94,10 @@ impl ImportRows<'_> {
     /// Decides a row. Leaves `overlay` as it was when records are missing.
     pub fn take(&self, overlay: &mut Overlay, row: &ImportRow) -> Result<ImportedRow, Missing> {
         let wanted = match self.asked(overlay, row)? {
-            Asked::Known(known) => return Ok(known),
-            Asked::Object(wanted) => wanted,
+            RowRequest::Known(known) => return Ok(known),
+            RowRequest::Object(wanted) => wanted,
         };
-        let decide = |request: &Request<'_>| carry_out(overlay, request, &Unit::whole(0));
+        let decide = |request: &MethodCall<'_>| carry_out(overlay, request, &Unit::whole(0));
         let UnitResult::Whole(result) = self.with_request(row, &wanted, decide)? else {
             return Ok(ImportedRow::Imported);
         };
@@ -116,8 +116,8 @@ impl ImportRows<'_> {
     fn with_request<T>(
         &self,
         row: &ImportRow,
-        wanted: &Wanted,
-        then: impl FnOnce(&Request<'_>) -> T,
+        wanted: &WantedObject,
+        then: impl FnOnce(&MethodCall<'_>) -> T,
     ) -> T {
         let request_id = RequestId(format!("{}.{:010}", self.request_id, row.number));
         let option = SaveOption {
@@ -128,7 +128,7 @@ impl ImportRows<'_> {
             save_options: vec![option],
             ..Options::default()
         };
-        then(&Request {
+        then(&MethodCall {
             method: wanted.method,
             action: None,
             options: &options,
@@ -139,15 +139,15 @@ impl ImportRows<'_> {
         })
     }
 
-    fn asked(&self, overlay: &Overlay, row: &ImportRow) -> Result<Asked, Missing> {
+    fn asked(&self, overlay: &Overlay, row: &ImportRow) -> Result<RowRequest, Missing> {
         if let Some(why) = self.unreadable(row) {
-            return Ok(Asked::Known(ImportedRow::Wrong(why)));
+            return Ok(RowRequest::Known(ImportedRow::Wrong(why)));
         }
         match &self.plan.destination {
-            Destination::DataExtension { customer_key, .. } => {
-                Ok(Asked::Object(self.data_extension_row(customer_key, row)))
+            ImportDestination::DataExtension { customer_key, .. } => {
+                Ok(RowRequest::Object(self.data_extension_row(customer_key, row)))
             }
-            Destination::List { named, .. } => {
+            ImportDestination::List { named, .. } => {
                 let subscriber = self.subscriber(row);
                 self.member(overlay, named, subscriber)
             }
@@ -178,7 +178,7 @@ impl ImportRows<'_> {
         Some(text).filter(|text| !self.plan.format.is_null(text))
     }
 
-    fn data_extension_row(&self, customer_key: &str, row: &ImportRow) -> Wanted {
+    fn data_extension_row(&self, customer_key: &str, row: &ImportRow) -> WantedObject {
         let mut properties = Element::new("Properties");
         for column in self.columns {
             let mut property = Element::new("Property").with(Element::of("Name", &column.field));
@@ -190,18 +190,18 @@ impl ImportRows<'_> {
         let object = Element::new("Objects").typed(data_extension_object::TYPE.name);
         let object = object.with(Element::of("CustomerKey", customer_key));
         let (method, save_action) = match self.plan.update {
-            Update::AddAndUpdate => (Method::Update, SaveAction::UpdateAdd),
-            Update::UpdateButDoNotAdd => (Method::Update, SaveAction::UpdateOnly),
-            Update::AddAndDoNotUpdate => (Method::Create, SaveAction::AddOnly),
+            ImportUpdate::AddAndUpdate => (Method::Update, SaveAction::UpdateAdd),
+            ImportUpdate::UpdateButDoNotAdd => (Method::Update, SaveAction::UpdateOnly),
+            ImportUpdate::AddAndDoNotUpdate => (Method::Create, SaveAction::AddOnly),
             // The last row of a key counts.
-            Update::Overwrite => (Method::Create, SaveAction::UpdateAdd),
+            ImportUpdate::Overwrite => (Method::Create, SaveAction::UpdateAdd),
         };
         // A table without primary key takes rows in, and no more.
         let method = match self.is_keyed() {
             true => method,
             false => Method::Create,
         };
-        Wanted {
+        WantedObject {
             method,
             save_action,
             object: object.with(properties),
@@ -210,8 +210,8 @@ impl ImportRows<'_> {
 
     fn is_keyed(&self) -> bool {
         match &self.plan.destination {
-            Destination::DataExtension { is_keyed, .. } => *is_keyed,
-            Destination::List { .. } => true,
+            ImportDestination::DataExtension { is_keyed, .. } => *is_keyed,
+            ImportDestination::List { .. } => true,
         }
     }
 
@@ -245,7 +245,7 @@ impl ImportRows<'_> {
         overlay: &Overlay,
         list: &Element,
         object: Element,
-    ) -> Result<Asked, Missing> {
+    ) -> Result<RowRequest, Missing> {
         let account = &self.plan.account;
         let stored = match name_in(&object) {
             Some(name) => overlay.get(&subscriber_key(account, name))?,
@@ -256,18 +256,18 @@ impl ImportRows<'_> {
             stored.all("Lists").any(|membership| is_same_list(membership, list))
         });
         let wanted = |save_action, object: Element| {
-            Asked::Object(Wanted {
+            RowRequest::Object(WantedObject {
                 method: Method::Update,
                 save_action,
                 object: object.with(list.clone()),
             })
         };
         Ok(match self.plan.update {
-            Update::AddAndUpdate | Update::Overwrite => wanted(SaveAction::UpdateAdd, object),
-            Update::UpdateButDoNotAdd if is_member => wanted(SaveAction::UpdateOnly, object),
-            Update::UpdateButDoNotAdd => Asked::Known(ImportedRow::Restricted),
-            Update::AddAndDoNotUpdate if is_member => Asked::Known(ImportedRow::Duplicated),
-            Update::AddAndDoNotUpdate => match stored {
+            ImportUpdate::AddAndUpdate | ImportUpdate::Overwrite => wanted(SaveAction::UpdateAdd, object),
+            ImportUpdate::UpdateButDoNotAdd if is_member => wanted(SaveAction::UpdateOnly, object),
+            ImportUpdate::UpdateButDoNotAdd => RowRequest::Known(ImportedRow::Restricted),
+            ImportUpdate::AddAndDoNotUpdate if is_member => RowRequest::Known(ImportedRow::Duplicated),
+            ImportUpdate::AddAndDoNotUpdate => match stored {
                 None => wanted(SaveAction::UpdateAdd, object),
                 // Joins the list, and stays otherwise as it is.
                 Some(stored) => {

@@ -27,7 +27,7 @@ pub(crate) const STATUSES: [&str; 5] = ["Active", "Bounced", "Held", "Unsubscrib
 
 /// What a caller wants of a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
+enum MembershipAction {
     Create,
     Update,
     /// Create or Update, whichever it takes: the default.
@@ -35,7 +35,7 @@ enum Action {
     Delete,
 }
 
-impl Action {
+impl MembershipAction {
     fn of(wanted: &Element) -> Result<Self, Refused> {
         let action = tree::filled(wanted, "Action").unwrap_or_default();
         match action.trim().to_ascii_lowercase().as_str() {
@@ -63,7 +63,7 @@ pub(crate) fn check(subscriber: &Element) -> Result<(), Refused> {
                 "The List ID was not specified. Each Lists needs the ID, the ObjectID, the CustomerKey or the PartnerKey of a List",
             ));
         }
-        Action::of(wanted)?;
+        MembershipAction::of(wanted)?;
         match tree::filled(wanted, "Status") {
             Some(status) if !STATUSES.contains(&status) => {
                 let message = format!("{} is not a status of a list member", soap::echo(status));
@@ -102,7 +102,7 @@ pub(crate) fn lay_over(
         return Ok(());
     }
     let mut lists: Vec<Element> = becomes.all("Lists").cloned().collect();
-    for Wanted { wanted, list } in lists_of(overlay, incoming)? {
+    for RequestedMembership { wanted, list } in lists_of(overlay, incoming)? {
         change(&mut lists, wanted, list?, now)?;
     }
     tree::replace(becomes, "Lists", lists);
@@ -110,18 +110,21 @@ pub(crate) fn lay_over(
 }
 
 /// A membership that is wanted, and its list.
-struct Wanted<'a> {
+struct RequestedMembership<'a> {
     wanted: &'a Element,
     list: Result<&'a Element, Refused>,
 }
 
 /// Each membership that is wanted; all lists are asked for at once.
-fn lists_of<'a>(overlay: View<'a, '_>, incoming: &'a Element) -> Result<Vec<Wanted<'a>>, Missing> {
+fn lists_of<'a>(
+    overlay: View<'a, '_>,
+    incoming: &'a Element,
+) -> Result<Vec<RequestedMembership<'a>>, Missing> {
     let mut missing = Vec::new();
     let mut found = Vec::new();
     for wanted in wanted_in(incoming) {
         match list_of(overlay, wanted) {
-            Ok(list) => found.push(Wanted { wanted, list }),
+            Ok(list) => found.push(RequestedMembership { wanted, list }),
             Err(Missing(more)) => missing.extend(more),
         }
     }
@@ -183,25 +186,25 @@ fn change(
         let message = format!("The subscriber is not on the list {}", soap::echo(named));
         Refused::new(IS_NO_MEMBER, message)
     };
-    match (Action::of(wanted)?, place) {
-        (Action::Create, Some(_)) => {
+    match (MembershipAction::of(wanted)?, place) {
+        (MembershipAction::Create, Some(_)) => {
             let message = format!(
                 "The subscriber is already on the list {}",
                 soap::echo(named)
             );
             Err(Refused::new(IS_MEMBER, message))
         }
-        (Action::Update | Action::Delete, None) => Err(is_no_member()),
-        (Action::Delete, Some(place)) => {
+        (MembershipAction::Update | MembershipAction::Delete, None) => Err(is_no_member()),
+        (MembershipAction::Delete, Some(place)) => {
             lists.remove(place);
             Ok(())
         }
-        (Action::Update | Action::Upsert, Some(place)) => {
+        (MembershipAction::Update | MembershipAction::Upsert, Some(place)) => {
             lay_fields(&mut lists[place], wanted, list);
             tree::set(&mut lists[place], "ModifiedDate", now);
             Ok(())
         }
-        (Action::Create | Action::Upsert, None) => {
+        (MembershipAction::Create | MembershipAction::Upsert, None) => {
             let mut membership = Element::new("Lists").with(Element::of("Status", "Active"));
             lay_fields(&mut membership, wanted, list);
             tree::set(&mut membership, "CreatedDate", now);

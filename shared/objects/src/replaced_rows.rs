@@ -11,7 +11,7 @@ use crate::key::{self, ObjectKey};
 use crate::missing::Missing;
 use crate::object_types::data_extension::REPLACED;
 use crate::overlay::Overlay;
-use crate::unit::Request;
+use crate::unit::MethodCall;
 
 /// Rows that a data extension does not have any more, and that are to be deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct ReplacedRows {
 /// The rows that the data extension which an object names had before it was cleared.
 pub fn replaced_rows(
     overlay: &Overlay,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     object: &Element,
 ) -> Result<ReplacedRows, Missing> {
     let Some(account) = account_of(object, request.client) else {

@@ -64,8 +64,8 @@ impl RetrieveError {
 
 /// Where the objects of a type lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source<'a> {
-    /// To be queried, unless [`Source::direct_key`] makes a look at one key enough.
+pub struct ObjectSource<'a> {
+    /// To be queried, unless [`ObjectSource::direct_key`] makes a look at one key enough.
     pub partition: String,
     account: &'a AccountId,
     kind: SourceKind<'a>,
@@ -90,10 +90,10 @@ enum SourceKind<'a> {
 pub fn retrieve_from<'a>(
     overlay: &'a Overlay,
     object_type: &'a str,
-) -> Result<Result<Source<'a>, RetrieveError>, Missing> {
+) -> Result<Result<ObjectSource<'a>, RetrieveError>, Missing> {
     let account = overlay.caller();
     let source = |type_name: &str, kind| {
-        Ok(Ok(Source {
+        Ok(Ok(ObjectSource {
             partition: key::partition(account, type_name),
             account,
             kind,
@@ -110,7 +110,7 @@ pub fn retrieve_from<'a>(
         };
         let rows = definition.text_of(ROWS).unwrap_or_default();
         let partition = key::rows_partition(account, rows);
-        return Ok(Ok(Source {
+        return Ok(Ok(ObjectSource {
             partition,
             account,
             kind: SourceKind::Rows(definition),
@@ -137,7 +137,7 @@ fn name_and_address(object_type: &str) -> (&str, Option<&str>) {
     bracketed.map_or((object_type, None), |(name, address)| (name, Some(address)))
 }
 
-impl Source<'_> {
+impl ObjectSource<'_> {
     /// The one key that can hold what has `value` for its `property`, if that property is the key.
     pub fn direct_key(&self, property: &str, value: &str, now: Timestamp) -> Option<ObjectKey> {
         match (self.kind, property) {

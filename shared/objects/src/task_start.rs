@@ -9,7 +9,7 @@ use crate::object_types::{data_extract_activity, import_definition};
 use crate::overlay::Overlay;
 use crate::registry;
 use crate::task::TaskKind;
-use crate::unit::{Request, Unit, UnitResult};
+use crate::unit::{MethodCall, Unit, UnitResult};
 
 /// The protocol's "no" to a task, in its words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn task_kind(method: Method, action: Option<&str>, objects: &[Element]) -> O
 /// What can be said against the task that an object starts, before it is started.
 pub fn check_task(
     overlay: &Overlay,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     kind: TaskKind,
     ordinal: usize,
 ) -> Result<Result<(), TaskRefused>, Missing> {

@@ -11,7 +11,7 @@ use crate::task::TaskProgress;
 
 /// A call that is carried out.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct MethodCall<'a> {
     pub method: Method,
     /// Action of a Perform.
     pub action: Option<&'a str>,

@@ -46,12 +46,12 @@ pub struct Opened<'a> {
 #[derive(Debug)]
 enum Rest<'a> {
     Read(Box<Envelope>),
-    Unread(Source<'a>),
+    Unread(RequestBytes<'a>),
 }
 
 /// What came, and what HTTP says of it.
 #[derive(Clone, Copy, Debug)]
-struct Source<'a> {
+struct RequestBytes<'a> {
     bytes: &'a [u8],
     content_type: Option<&'a str>,
 }
@@ -90,7 +90,7 @@ fn open_above<'a>(
             rest: Rest::Read(Box::new(envelope)),
         });
     }
-    let document = Document::of(bytes, content_type)?;
+    let document = DecodedRequest::of(bytes, content_type)?;
     let mut reader = document.reader()?;
     let version = read_root(&mut reader)?;
     let header = read_header_alone(&mut reader, version)?;
@@ -98,7 +98,7 @@ fn open_above<'a>(
         version,
         credentials: security::read_credentials(&header)?,
         message_id: header.addressing("MessageID")?.map(str::to_owned),
-        rest: Rest::Unread(Source {
+        rest: Rest::Unread(RequestBytes {
             bytes,
             content_type,
         }),
@@ -106,13 +106,13 @@ fn open_above<'a>(
 }
 
 /// The bytes of a request as text, and what its Content-Type says.
-struct Document<'a> {
+struct DecodedRequest<'a> {
     text: Cow<'a, str>,
     encoding: Encoding,
     media_type: Option<MediaType>,
 }
 
-impl<'a> Document<'a> {
+impl<'a> DecodedRequest<'a> {
     fn of(bytes: &'a [u8], content_type: Option<&str>) -> Result<Self, Fault> {
         if bytes.len() > ENVELOPE_BYTES_MAX {
             return Err(Fault::client(format!(
@@ -145,7 +145,7 @@ impl<'a> Document<'a> {
 /// Everything that cannot be read in exactly one way is refused with a Client fault: malformed
 /// XML, a DOCTYPE, two Headers, Bodies or payloads. Envelopes beyond [`ENVELOPE_BYTES_MAX`] too.
 pub fn read_envelope(bytes: &[u8], content_type: Option<&str>) -> Result<Envelope, Fault> {
-    let document = Document::of(bytes, content_type)?;
+    let document = DecodedRequest::of(bytes, content_type)?;
     let mut reader = document.reader()?;
     let version = read_root(&mut reader)?;
     let (header, body) = read_parts(&mut reader, version)?;

@@ -45,7 +45,7 @@ pub(crate) struct Model {
     /// In the order of the text.
     pub(crate) definitions: Vec<Definition>,
     by_name: HashMap<&'static str, Complex>,
-    simple: HashMap<&'static str, Simple>,
+    simple: HashMap<&'static str, SimpleType>,
     /// Types that others are derived from.
     extended: HashSet<&'static str>,
 }
@@ -75,7 +75,7 @@ pub(crate) enum Definition {
 }
 
 /// A type of values that are not the schema's own.
-pub(crate) enum Simple {
+pub(crate) enum SimpleType {
     /// One of these.
     Values(Vec<&'static str>),
     Pattern(&'static str),
@@ -282,7 +282,7 @@ impl Model {
     }
 
     /// A type of values, by name; `None`: it is one of the schema's own, or has elements.
-    pub(crate) fn simple(&self, name: &str) -> Option<&Simple> {
+    pub(crate) fn simple(&self, name: &str) -> Option<&SimpleType> {
         self.simple.get(name)
     }
 
@@ -290,8 +290,8 @@ impl Model {
     /// has there that never set it.
     pub(crate) fn unset(&self, type_name: &str) -> &'static str {
         let first = match self.simple(type_name) {
-            Some(Simple::Values(values)) => values.first().copied(),
-            Some(Simple::Pattern(_)) | None => None,
+            Some(SimpleType::Values(values)) => values.first().copied(),
+            Some(SimpleType::Pattern(_)) | None => None,
         };
         match type_name {
             "boolean" => "false",
@@ -320,10 +320,12 @@ impl Model {
     }
 }
 
-fn simple(definition: &Definition) -> Option<(&'static str, Simple)> {
+fn simple(definition: &Definition) -> Option<(&'static str, SimpleType)> {
     match definition {
-        Definition::Enumeration { name, values } => Some((*name, Simple::Values(values.clone()))),
-        Definition::Pattern { name, pattern } => Some((*name, Simple::Pattern(pattern))),
+        Definition::Enumeration { name, values } => {
+            Some((*name, SimpleType::Values(values.clone())))
+        }
+        Definition::Pattern { name, pattern } => Some((*name, SimpleType::Pattern(pattern))),
         Definition::Complex { .. } | Definition::Message { .. } | Definition::Element { .. } => {
             None
         }

@@ -88,7 +88,7 @@ enum Id {
 }
 
 /// The element that is referred to.
-fn target<'a>(ids: &HashMap<&str, Id>, reference: &'a str) -> Result<Target<'a>, Fault> {
+fn target<'a>(ids: &HashMap<&str, Id>, reference: &'a str) -> Result<IdTarget<'a>, Fault> {
     let Some(id) = reference.strip_prefix('#') else {
         return Err(Fault::client(format!(
             "href '{}' leads out of the request; only an id of the request may follow a #",
@@ -96,7 +96,7 @@ fn target<'a>(ids: &HashMap<&str, Id>, reference: &'a str) -> Result<Target<'a>,
         )));
     };
     match ids.get(id) {
-        Some(Id::Of(number)) => Ok(Target {
+        Some(Id::Of(number)) => Ok(IdTarget {
             id,
             number: *number,
         }),
@@ -112,7 +112,7 @@ fn target<'a>(ids: &HashMap<&str, Id>, reference: &'a str) -> Result<Target<'a>,
 }
 
 #[derive(Clone, Copy)]
-struct Target<'a> {
+struct IdTarget<'a> {
     id: &'a str,
     number: usize,
 }
@@ -129,7 +129,7 @@ fn number<'a>(element: &'a Element, next: &mut usize, written: &mut HashMap<usiz
 struct Copying<'a> {
     written: &'a HashMap<usize, &'a Element>,
     /// Where the elements that refer lead.
-    targets: &'a HashMap<usize, Target<'a>>,
+    targets: &'a HashMap<usize, IdTarget<'a>>,
     /// The objects whose copy is being made.
     open: Vec<usize>,
     elements: usize,
@@ -167,7 +167,7 @@ impl Copying<'_> {
     fn copy_of(
         &mut self,
         element: &Element,
-        target: Target<'_>,
+        target: IdTarget<'_>,
         depth: usize,
     ) -> Result<Element, Fault> {
         let id = echo(target.id);

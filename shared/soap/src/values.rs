@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::element::Element;
 use crate::fault::echo;
-use crate::model::{self, Complex, Simple};
+use crate::model::{self, Complex, SimpleType};
 use crate::nearest::nearest_name;
 use crate::time;
 use crate::xml::trimmed;
@@ -85,15 +85,15 @@ fn expected(type_name: &str, text: &str) -> String {
         "time" => "a time like 10:00:00 (xsd:time)".to_owned(),
         "base64Binary" => "Base64 (xsd:base64Binary)".to_owned(),
         named => match model::model().simple(named) {
-            Some(Simple::Values(values)) if values.len() > VALUES_NAMED_MAX => {
+            Some(SimpleType::Values(values)) if values.len() > VALUES_NAMED_MAX => {
                 let meant = nearest_name(text, values.iter().copied());
                 let meant = meant.map_or_else(String::new, |meant| format!(". Is {meant} meant?"));
                 format!("one of the {} values of {named}{meant}", values.len())
             }
-            Some(Simple::Values(values)) => {
+            Some(SimpleType::Values(values)) => {
                 format!("one of {} ({named})", values.join(", "))
             }
-            Some(Simple::Pattern(pattern)) => format!("{pattern} ({named})"),
+            Some(SimpleType::Pattern(pattern)) => format!("{pattern} ({named})"),
             None => named.to_owned(),
         },
     }
@@ -119,9 +119,9 @@ pub(crate) fn canonical<'a>(type_name: &str, text: &'a str) -> Option<Cow<'a, st
         "time" => as_it_is(time::is_time(value)),
         "base64Binary" => as_it_is(is_base64(value)),
         named => match model::model().simple(named) {
-            Some(Simple::Values(values)) => as_it_is(values.contains(&value)),
+            Some(SimpleType::Values(values)) => as_it_is(values.contains(&value)),
             // The one pattern that the protocol has.
-            Some(Simple::Pattern(_)) => as_it_is(is_guid_in_braces(value)),
+            Some(SimpleType::Pattern(_)) => as_it_is(is_guid_in_braces(value)),
             None => Some(Cow::Borrowed(text)),
         },
     }

@@ -186,6 +186,8 @@ async fn extracts_are_started_several_at_a_time_and_by_callers_who_wait() {
     let mut caller = a_caller().await;
     let start = ("StartDate", "1/1/2026 1:00:00 AM");
     let to = |name| definition(&[start, ("OutputFileName", name)], "");
+    caller.does(call().creating(subscriber("bob"))).await;
+    caller.queues(call().creating(subscriber("ann"))).await;
     let two = call().performing("start", to("a.csv")).and(to("b.csv"));
     let two = caller.queues(two).await;
     caller.settles().await;

@@ -1,6 +1,6 @@
 //! One mail of a triggered send: how it stands, and handing it to the mail service.
 
-use cloud::aws::mail::{Mail, MailSession, Sent};
+use cloud::aws::mail::{Mail, MailSession, SendMailResult};
 use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Error};
@@ -169,11 +169,11 @@ async fn send_pending(
     let claimed = note(cloud, mail, MailState::Sending(cloud.now()), None).await?;
     let (conversation, number) = (&mail.conversation, mail.number);
     match session.send(&triggered_mail(order, mail, link)).await {
-        Ok(Sent::Taken) => {
+        Ok(SendMailResult::Taken) => {
             info!(%conversation, number, "mail sent");
             taken(cloud, &claimed, &recipient).await
         }
-        Ok(Sent::Rejected(reason)) => {
+        Ok(SendMailResult::Rejected(reason)) => {
             warn!(%conversation, number, reason, "mail rejected");
             not_sent(cloud, &claimed, MailState::Failed, &reason, &recipient).await?;
             Ok(Stands::Done)

@@ -31,7 +31,7 @@ struct SendEntry {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Batch {
+struct BatchRequest {
     queue_url: String,
     entries: Vec<Value>,
 }
@@ -141,7 +141,7 @@ impl FifoQueues {
         Ok(said(&sent, body))
     }
 
-    fn send_batch(&mut self, batch: Batch, now: Timestamp) -> Result<Value, WireFailure> {
+    fn send_batch(&mut self, batch: BatchRequest, now: Timestamp) -> Result<Value, WireFailure> {
         let queue = queue_of_url(&batch.queue_url).to_owned();
         let read = |entry: &Value| read::<SendEntry>("SendMessageBatch", entry);
         let entries = batch
@@ -213,7 +213,7 @@ impl FifoQueues {
 
     fn handles(
         &mut self,
-        batch: Batch,
+        batch: BatchRequest,
         now: Timestamp,
         act: fn(&mut Fifo, &Handle, Timestamp) -> Result<(), WireFailure>,
     ) -> Result<Value, WireFailure> {

@@ -3,12 +3,12 @@
 use aws_smithy_types::retry::RetryConfig;
 use cloud::Random;
 use cloud::outbound::callback::Post;
-use local::callback_log::{CallbackLog, Posted};
+use local::callback_log::{CallbackLog, PostedCallback};
 use local::stack::LOCAL_WEBHOOK_SECRET;
 use local::{LocalClock, LocalCloud, Stack};
 
 /// What the list says of one attempt at this address.
-async fn listed(url: &str) -> Posted {
+async fn listed(url: &str) -> PostedCallback {
     let local = LocalCloud::with_tables_at(LocalClock::running()).expect("a cloud");
     let callback_log = CallbackLog::new(local.clone());
     let connector = callback_log.connector();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use soap::ObjectResult;
 
 use super::decide_chunk;
-use super::task::{Step, Task, TaskContext, TaskEnd};
+use super::task::{NextStep, Task, TaskContext, TaskEnd};
 
 /// Rows that are deleted in one step: twenty requests, half a second.
 const ROWS_AT_ONCE: i32 = 500;
@@ -36,7 +36,7 @@ impl<'a> ClearTask<'a> {
         Self { context }
     }
 
-    async fn clear(&self) -> Result<Step<ClearState>, Error> {
+    async fn clear(&self) -> Result<NextStep<ClearState>, Error> {
         let TaskContext {
             cloud,
             request,
@@ -49,7 +49,7 @@ impl<'a> ClearTask<'a> {
         let mut chunk = decide_chunk(cloud, &mut overlay, request, &units, None).await?;
         let result = match chunk.results.pop() {
             Some(UnitResult::Whole(result)) if result.ok => result,
-            Some(UnitResult::Whole(refused)) => return Ok(Step::Ended(TaskEnd::of(*refused))),
+            Some(UnitResult::Whole(refused)) => return Ok(NextStep::Ended(TaskEnd::of(*refused))),
             Some(UnitResult::Sends(_) | UnitResult::Progress(_) | UnitResult::Notes(_)) | None => {
                 Box::default()
             }
@@ -61,7 +61,7 @@ impl<'a> ClearTask<'a> {
             emptied: 0,
             result,
         };
-        Ok(Step::More(next, chunk))
+        Ok(NextStep::More(next, chunk))
     }
 
     /// Takes what is deleted out of the definition.
@@ -79,7 +79,7 @@ impl<'a> ClearTask<'a> {
 impl Task for ClearTask<'_> {
     type State = ClearState;
 
-    async fn step(&mut self, state: ClearState, _number: u32) -> Result<Step<ClearState>, Error> {
+    async fn step(&mut self, state: ClearState, _number: u32) -> Result<NextStep<ClearState>, Error> {
         let ClearState::Deleting {
             rows,
             mut emptied,
@@ -95,11 +95,11 @@ impl Task for ClearTask<'_> {
                     emptied,
                     result,
                 };
-                return Ok(Step::More(next, Chunk::of_results(Vec::new())));
+                return Ok(NextStep::More(next, Chunk::of_results(Vec::new())));
             }
             emptied += 1;
         }
-        Ok(Step::Ended(TaskEnd {
+        Ok(NextStep::Ended(TaskEnd {
             chunk: self.forget(&rows).await?,
             ..TaskEnd::of(*result)
         }))

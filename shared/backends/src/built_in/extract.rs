@@ -17,7 +17,7 @@ use objects::{EXTRACT_REFUSED, ExtractOrder, Overlay};
 use serde::{Deserialize, Serialize};
 
 use super::extract_rows::Rows;
-use super::task::{Step, Task, TaskContext, TaskEnd};
+use super::task::{NextStep, Task, TaskContext, TaskEnd};
 
 /// Conversations that are listed in one go.
 const LISTED_AT_ONCE: usize = 100;
@@ -49,7 +49,7 @@ pub(super) struct Upload {
 }
 
 /// What writing came to.
-enum Written {
+enum WrittenExtract {
     /// To be gone on from.
     SoFar(ExtractState),
     All(u64),
@@ -58,12 +58,12 @@ enum Written {
 impl Task for ExtractTask<'_> {
     type State = ExtractState;
 
-    async fn step(&mut self, state: ExtractState, number: u32) -> Result<Step<ExtractState>, Error> {
+    async fn step(&mut self, state: ExtractState, number: u32) -> Result<NextStep<ExtractState>, Error> {
         let order = match self.order().await? {
             Ok(order) => order,
             Err(why) => {
                 let refused = self.context.refused(EXTRACT_REFUSED, why);
-                return Ok(Step::Ended(TaskEnd::of(refused)));
+                return Ok(NextStep::Ended(TaskEnd::of(refused)));
             }
         };
         let key = extract_key(self.context.account(), &order.file_name);
@@ -72,17 +72,17 @@ impl Task for ExtractTask<'_> {
             false => self.write(&order, &key, state, number).await,
         };
         let next = match written {
-            Ok(Written::All(rows)) => {
+            Ok(WrittenExtract::All(rows)) => {
                 let message = format!("DataExtractActivity performed: {rows} rows in {key}");
                 let performed = self.context.performed(message);
-                return Ok(Step::Ended(TaskEnd::of(performed)));
+                return Ok(NextStep::Ended(TaskEnd::of(performed)));
             }
-            Ok(Written::SoFar(next)) => next,
+            Ok(WrittenExtract::SoFar(next)) => next,
             // Given up by the bucket's lifecycle: nothing of it is left to go on from.
             Err(UploadError::Gone) => ExtractState::default(),
             Err(UploadError::Cloud(error)) => return Err(error),
         };
-        Ok(Step::More(next, Chunk::of_results(Vec::new())))
+        Ok(NextStep::More(next, Chunk::of_results(Vec::new())))
     }
 }
 
@@ -105,7 +105,7 @@ impl<'a> ExtractTask<'a> {
     }
 
     /// Makes the file of its parts. Done before, its upload is not there any more, and the file is.
-    async fn complete(&self, key: &str, state: &ExtractState) -> Result<Written, UploadError> {
+    async fn complete(&self, key: &str, state: &ExtractState) -> Result<WrittenExtract, UploadError> {
         let files = &self.context.cloud.files;
         let Some(upload) = &state.upload else {
             return Err(UploadError::Gone);
@@ -114,7 +114,7 @@ impl<'a> ExtractTask<'a> {
             Err(UploadError::Gone) if files.is_there(key).await? => {}
             completed => completed?,
         }
-        Ok(Written::All(state.rows))
+        Ok(WrittenExtract::All(state.rows))
     }
 
     /// Writes rows until a part is full, the list at its end, or the time over.
@@ -124,7 +124,7 @@ impl<'a> ExtractTask<'a> {
         key: &str,
         mut state: ExtractState,
         number: u32,
-    ) -> Result<Written, UploadError> {
+    ) -> Result<WrittenExtract, UploadError> {
         let files = &self.context.cloud.files;
         let is_begin = state.upload.is_none() && state.rest.is_none();
         let begun = match &state.rest {
@@ -154,14 +154,14 @@ impl<'a> ExtractTask<'a> {
         let bytes = rows.into_bytes();
         if state.upload.is_none() {
             files.put(key, bytes).await?;
-            return Ok(Written::All(state.rows));
+            return Ok(WrittenExtract::All(state.rows));
         }
         if !bytes.is_empty() {
             self.upload(key, bytes, &mut state).await?;
         }
         state.rest = None;
         state.is_uploaded = true;
-        Ok(Written::SoFar(state))
+        Ok(WrittenExtract::SoFar(state))
     }
 
     /// Takes the calls of a conversation from where the state is on. `false`: it is time to put aside
@@ -200,7 +200,7 @@ impl<'a> ExtractTask<'a> {
         rows: Rows<'_>,
         mut state: ExtractState,
         number: u32,
-    ) -> Result<Written, UploadError> {
+    ) -> Result<WrittenExtract, UploadError> {
         let bytes = rows.into_bytes();
         state.rest = None;
         if bytes.len() >= PART_BYTES_MIN {
@@ -211,7 +211,7 @@ impl<'a> ExtractTask<'a> {
             self.context.cloud.files.put(&name, bytes).await?;
             state.rest = Some(name);
         }
-        Ok(Written::SoFar(state))
+        Ok(WrittenExtract::SoFar(state))
     }
 
     async fn upload(

@@ -7,7 +7,7 @@ use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error};
 use jiff::Timestamp;
-use objects::{Overlay, Request, UnitResult};
+use objects::{MethodCall, Overlay, UnitResult};
 use soap::{ObjectResult, Operation};
 
 pub use super::carried_out::CarriedOut;
@@ -28,7 +28,7 @@ pub async fn carry_out(
     let request = read_body(call, body)?;
     let now = cloud.now();
     let client = client_of(call, &request)?;
-    let request = Request {
+    let request = MethodCall {
         method: call.method,
         action: request.action.as_deref(),
         options: &call.options,

@@ -15,7 +15,7 @@ const CONFLICTS_MAX: u32 = 20;
 const TIME_MAX: SignedDuration = SignedDuration::from_secs(24);
 
 /// What carrying it out came to: a result per object, and the mails that are owed.
-pub struct Done {
+pub struct SynchronousOutcome {
     pub results: Vec<ObjectResult>,
     pub mails: Vec<MailOrder>,
 }
@@ -27,9 +27,9 @@ pub async fn carry_out(
     call: &CallRequest,
     client: &AccountId,
     request_id: &RequestId,
-) -> Result<Done, Error> {
+) -> Result<SynchronousOutcome, Error> {
     let began = cloud.now();
-    let request = objects::Request {
+    let request = objects::MethodCall {
         method: call.method,
         action: call.action.as_deref(),
         options: &call.options,
@@ -70,7 +70,7 @@ pub async fn carry_out(
             Committed::Conflict => return Err(Error::Conflict(CONFLICTS_MAX)),
         }
     }
-    Ok(Done {
+    Ok(SynchronousOutcome {
         results: merged(&call.objects, &units, results),
         mails,
     })

@@ -7,7 +7,7 @@ use calls::{AccountId, Call, Subscription};
 use cloud::objects_table::Chunk;
 use cloud::{Cloud, Error};
 use jiff::Timestamp;
-use objects::{Overlay, Request};
+use objects::{Overlay, MethodCall};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use soap::{Detail, Element, ObjectResult};
@@ -17,7 +17,7 @@ use soap::{Detail, Element, ObjectResult};
 pub(super) struct TaskContext<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) call: &'a Call,
-    pub(super) request: &'a Request<'a>,
+    pub(super) request: &'a MethodCall<'a>,
     /// What starts it, and which one of the call that is.
     pub(super) object: &'a Element,
     pub(super) ordinal: usize,
@@ -26,7 +26,7 @@ pub(super) struct TaskContext<'a> {
 }
 
 /// What a step came to.
-pub(super) enum Step<S> {
+pub(super) enum NextStep<S> {
     /// To be committed with what it changes, and gone on from. The results of the chunk are notes.
     More(S, Chunk),
     Ended(TaskEnd),
@@ -46,7 +46,7 @@ pub(super) trait Task {
 
     /// One step from there on. `number`: from 1 on, and never the same twice in a call but for a step
     /// that was not committed.
-    async fn step(&mut self, state: Self::State, number: u32) -> Result<Step<Self::State>, Error>;
+    async fn step(&mut self, state: Self::State, number: u32) -> Result<NextStep<Self::State>, Error>;
 
     /// What the last step changes is committed.
     fn committed(&mut self) {}

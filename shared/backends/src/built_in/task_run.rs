@@ -9,27 +9,27 @@ use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error};
 use jiff::Timestamp;
-use objects::{Overlay, Request, TaskKind, TaskProgress, TaskRefused};
+use objects::{Overlay, MethodCall, TaskKind, TaskProgress, TaskRefused};
 use serde::{Deserialize, Serialize};
 use soap::ObjectResult;
 
 use super::carried_out::CarriedOut;
 use super::clear_data::ClearTask;
 use super::extract::ExtractTask;
-use super::task::{Step, Task, TaskContext, TaskEnd};
+use super::task::{NextStep, Task, TaskContext, TaskEnd};
 
 /// What a run of tasks needs.
 pub(super) struct TaskRun<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) call: &'a Call,
-    pub(super) request: &'a Request<'a>,
+    pub(super) request: &'a MethodCall<'a>,
     pub(super) kind: TaskKind,
     pub(super) deadline: Timestamp,
 }
 
 /// How far the tasks of a call are, as it is stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Stored {
+struct StoredTasks {
     /// Which object's task is next, or under way.
     object: usize,
     /// What those before it came to.
@@ -41,9 +41,9 @@ struct Stored {
 }
 
 /// Where a run stands.
-struct Standing {
+struct TaskStanding {
     header: ConversationRecord,
-    stored: Stored,
+    stored: StoredTasks,
     mails: u32,
     /// The number of the step that comes next.
     next_step: u32,
@@ -96,17 +96,17 @@ impl TaskRun<'_> {
         &self,
         header: &ConversationRecord,
         progress: Progress,
-    ) -> Result<Standing, Error> {
+    ) -> Result<TaskStanding, Error> {
         let kept = match progress.chunks {
             0 => None,
             _ => self.cloud.task_progress(&header.key, progress.next).await?,
         };
         let mails = kept.as_ref().map_or(0, |kept| kept.mails);
         let stored = match kept {
-            None => Stored::default(),
+            None => StoredTasks::default(),
             Some(kept) => serde_json::from_str(&kept.state).map_err(|_| self.unreadable())?,
         };
-        Ok(Standing {
+        Ok(TaskStanding {
             header: header.clone(),
             stored,
             mails,
@@ -125,7 +125,7 @@ impl TaskRun<'_> {
     async fn steps<T: Task>(
         &self,
         mut task: T,
-        at: &mut Standing,
+        at: &mut TaskStanding,
     ) -> Result<Option<TaskEnd>, CommitError> {
         let mut state = match &at.stored.state {
             None => T::State::default(),
@@ -133,8 +133,8 @@ impl TaskRun<'_> {
         };
         loop {
             match task.step(state, at.next_step).await? {
-                Step::Ended(ended) => return Ok(Some(ended)),
-                Step::More(next, chunk) => {
+                NextStep::Ended(ended) => return Ok(Some(ended)),
+                NextStep::More(next, chunk) => {
                     at.stored.state = Some(serde_json::to_string(&next).unwrap_or_default());
                     self.commit(at, chunk).await?;
                     task.committed();
@@ -147,7 +147,7 @@ impl TaskRun<'_> {
         }
     }
 
-    async fn commit(&self, at: &mut Standing, chunk: Chunk) -> Result<(), CommitError> {
+    async fn commit(&self, at: &mut TaskStanding, chunk: Chunk) -> Result<(), CommitError> {
         let mails_before = at.mails;
         at.mails += u32::try_from(chunk.mails.len()).unwrap_or(u32::MAX);
         let progress = TaskProgress {
@@ -168,9 +168,9 @@ impl TaskRun<'_> {
     }
 
     /// Commits how the call ended, with the last that its tasks change.
-    async fn end(&self, at: Standing, chunk: Chunk) -> Result<CarriedOut, CommitError> {
+    async fn end(&self, at: TaskStanding, chunk: Chunk) -> Result<CarriedOut, CommitError> {
         let now = self.cloud.now();
-        let Stored {
+        let StoredTasks {
             results, also_told, ..
         } = at.stored;
         let mut call = self.call.clone();
@@ -201,7 +201,7 @@ impl TaskRun<'_> {
 pub async fn check(
     cloud: &Cloud,
     caller: &calls::AccountId,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     kind: TaskKind,
 ) -> Result<Option<(usize, TaskRefused)>, Error> {
     let mut overlay = Overlay::new(caller);

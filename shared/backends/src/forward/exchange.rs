@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloud::Cloud;
-use cloud::accounts::backends::{Backend, BackendLogin};
+use cloud::accounts::backends::{BackendLogin, ConfiguredBackend};
 use cloud::outbound::forward::ForwardPost;
 use jiff::SignedDuration;
 use soap::Identity;
@@ -15,7 +15,7 @@ use super::token::{NoToken, token};
 /// has then certainly done nothing.
 pub(super) async fn exchange(
     cloud: &Cloud,
-    backend: &Backend,
+    backend: &ConfiguredBackend,
     action: &str,
     payload: &str,
     timeout: Duration,

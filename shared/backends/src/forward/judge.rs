@@ -4,7 +4,7 @@
 //! is sent later, or fails where sending it again would find the same. Is it certain that it was? Then
 //! the answer is its outcome. Everything else is unknown.
 
-use cloud::outbound::forward::Posted;
+use cloud::outbound::forward::BackendResponse;
 use jiff::SignedDuration;
 use soap::{BackendAnswer, BackendFault, Element};
 
@@ -40,11 +40,11 @@ impl Judgement {
 }
 
 /// Judges what a request came to.
-pub fn judge(posted: Posted) -> Judgement {
+pub fn judge(posted: BackendResponse) -> Judgement {
     let (status, retry_after_s, body) = match posted {
-        Posted::NotSent(reason) => return Judgement::not_ready(reason),
-        Posted::NoAnswer(reason) => return Judgement::Unknown(reason),
-        Posted::Answered {
+        BackendResponse::NotSent(reason) => return Judgement::not_ready(reason),
+        BackendResponse::NoAnswer(reason) => return Judgement::Unknown(reason),
+        BackendResponse::Answered {
             status,
             retry_after_s,
             body,
@@ -107,15 +107,15 @@ fn judge_fault(fault: BackendFault) -> Judgement {
 mod tests {
     use super::*;
 
-    fn answered(status: u16, body: &str) -> Posted {
-        Posted::Answered {
+    fn answered(status: u16, body: &str) -> BackendResponse {
+        BackendResponse::Answered {
             status,
             retry_after_s: None,
             body: body.as_bytes().to_vec(),
         }
     }
 
-    fn fault(code: &str, text: &str, api_code: &str) -> Posted {
+    fn fault(code: &str, text: &str, api_code: &str) -> BackendResponse {
         let detail = match api_code {
             "" => String::new(),
             code => format!(
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(posted: Posted, expected: &str) {
+    fn check(posted: BackendResponse, expected: &str) {
         let kind = match judge(posted.clone()) {
             Judgement::Answered(_) => "answered",
             Judgement::NotReady { .. } => "not ready",
@@ -147,14 +147,14 @@ mod tests {
 
     #[test]
     fn what_was_certainly_not_carried_out_waits() {
-        check(Posted::NotSent("no connection"), "not ready");
+        check(BackendResponse::NotSent("no connection"), "not ready");
         check(answered(429, ""), "not ready");
         for code in ["1", "9", "10", "13", "17", "11", "12"] {
             check(fault("soap:Server", "x", code), "not ready");
         }
         check(fault("q:Security", "Login Failed", ""), "not ready");
         check(fault("q:Security", "Token Expired", ""), "token expired");
-        let later = Posted::Answered {
+        let later = BackendResponse::Answered {
             status: 503,
             retry_after_s: Some(120),
             body: Vec::new(),
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn everything_else_is_unknown_and_never_ok() {
-        check(Posted::NoAnswer("no answer in time"), "unknown");
+        check(BackendResponse::NoAnswer("no answer in time"), "unknown");
         for body in [
             "",
             "<html><body>Sorry</body></html>",

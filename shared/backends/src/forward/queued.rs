@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use calls::{BackendName, Begun, Call, Phase, Progress};
-use cloud::accounts::backends::Backend;
+use cloud::accounts::backends::ConfiguredBackend;
 use cloud::conversation::commit::End;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
@@ -44,7 +44,7 @@ pub enum Forwarded {
 }
 
 /// What became of a piece.
-enum Sent {
+enum PieceResult {
     Answered(CallAnswer),
     NotReady {
         reason: &'static str,
@@ -59,7 +59,7 @@ enum Sent {
 }
 
 /// A call on its way to its backend.
-struct Forwarding<'a> {
+struct ForwardedCall<'a> {
     cloud: &'a Cloud,
     call: &'a Call,
     name: &'a BackendName,
@@ -80,7 +80,7 @@ pub async fn carry_out(
     if let Some(begun) = progress.begun.filter(|begun| begun.until > now) {
         return Ok(Forwarded::NotBefore(begun.until));
     }
-    let forwarding = Forwarding {
+    let forwarding = ForwardedCall {
         cloud,
         call,
         name,
@@ -116,11 +116,11 @@ pub async fn carry_out(
         .await
 }
 
-impl Forwarding<'_> {
+impl ForwardedCall<'_> {
     async fn send_pieces(
         &self,
         mut header: ConversationRecord,
-        backend: &Backend,
+        backend: &ConfiguredBackend,
         progress: Progress,
         mut results: Vec<ObjectResult>,
         deadline: Timestamp,
@@ -144,12 +144,12 @@ impl Forwarding<'_> {
             let until = now + answered_within + ANSWER_COMMITTED;
             header = self.begin(&header, until).await?;
             let answer = match self.send(backend, first, count).await {
-                Sent::Answered(answer) => answer,
-                Sent::Lost(reason) => return self.lost(&header, results, reason).await,
-                Sent::NotReady { reason, pause } => {
+                PieceResult::Answered(answer) => answer,
+                PieceResult::Lost(reason) => return self.lost(&header, results, reason).await,
+                PieceResult::NotReady { reason, pause } => {
                     return self.not_ready(&header, reason, pause).await;
                 }
-                Sent::Refused { message, code } => {
+                PieceResult::Refused { message, code } => {
                     let end = self.ends().refused(results, &message, code);
                     return self.end(&header, end).await;
                 }
@@ -173,24 +173,24 @@ impl Forwarding<'_> {
     }
 
     /// Sends a piece, and reads what came back as the answer to it.
-    async fn send(&self, backend: &Backend, first: usize, count: usize) -> Sent {
+    async fn send(&self, backend: &ConfiguredBackend, first: usize, count: usize) -> PieceResult {
         let method = self.call.method;
         let payload = soap::canonical(&soap::piece_of(&self.body, method, first, count));
         let timeout = Duration::from_secs(backend.settings.timeout_s.into());
         match exchange(self.cloud, backend, method.name(), &payload, timeout).await {
             Judgement::Answered(payload) => {
                 match soap::read_results(method, &payload, first, count) {
-                    Some(answer) => Sent::Answered(answer),
-                    None => Sent::Lost("it answers something else than the call"),
+                    Some(answer) => PieceResult::Answered(answer),
+                    None => PieceResult::Lost("it answers something else than the call"),
                 }
             }
-            Judgement::Unknown(reason) => Sent::Lost(reason),
-            Judgement::NotReady { reason, pause } => Sent::NotReady { reason, pause },
-            Judgement::TokenExpired => Sent::NotReady {
+            Judgement::Unknown(reason) => PieceResult::Lost(reason),
+            Judgement::NotReady { reason, pause } => PieceResult::NotReady { reason, pause },
+            Judgement::TokenExpired => PieceResult::NotReady {
                 reason: "its token has expired",
                 pause: SignedDuration::ZERO,
             },
-            Judgement::Refused { message, code } => Sent::Refused { message, code },
+            Judgement::Refused { message, code } => PieceResult::Refused { message, code },
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cloud::Cloud;
-use cloud::accounts::backends::{Backend, BackendLogin};
-use cloud::outbound::forward::{ForwardPost, KnownToken, Posted};
+use cloud::accounts::backends::{BackendLogin, ConfiguredBackend};
+use cloud::outbound::forward::{BackendResponse, ForwardPost, KnownToken};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -28,7 +28,7 @@ pub(super) struct NoToken(pub(super) &'static str);
 /// Whoever comes while one is being fetched waits for that one.
 pub(super) async fn token(
     cloud: &Cloud,
-    backend: &Backend,
+    backend: &ConfiguredBackend,
     expired: Option<&str>,
 ) -> Result<String, NoToken> {
     let now = cloud.now();
@@ -63,11 +63,11 @@ pub(super) async fn token(
         timeout: TIMEOUT,
     };
     let body = match cloud.forwarding.post(post, now).await {
-        Posted::Answered {
+        BackendResponse::Answered {
             status: 200, body, ..
         } => body,
-        Posted::Answered { .. } => return Err(NoToken("its token endpoint refuses")),
-        Posted::NotSent(_) | Posted::NoAnswer(_) => {
+        BackendResponse::Answered { .. } => return Err(NoToken("its token endpoint refuses")),
+        BackendResponse::NotSent(_) | BackendResponse::NoAnswer(_) => {
             return Err(NoToken("its token endpoint is out of reach"));
         }
     };

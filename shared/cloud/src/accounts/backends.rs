@@ -62,7 +62,7 @@ pub struct BackendSettings {
 
 /// A backend with what it takes to log in to it.
 #[derive(Clone, Debug)]
-pub struct Backend {
+pub struct ConfiguredBackend {
     pub name: BackendName,
     pub settings: BackendSettings,
     secret: Password,
@@ -82,7 +82,7 @@ impl BackendSettings {
     }
 }
 
-impl Backend {
+impl ConfiguredBackend {
     pub fn secret(&self) -> &str {
         self.secret.text()
     }
@@ -207,7 +207,7 @@ impl Accounts {
         &self,
         name: &BackendName,
         now: Timestamp,
-    ) -> Result<Option<Backend>, Error> {
+    ) -> Result<Option<ConfiguredBackend>, Error> {
         let remembered = self.remembered().backends.get(name).cloned();
         if let Some((backend, _)) = remembered.filter(|(_, until)| *until > now) {
             return Ok(Some(backend));
@@ -220,7 +220,7 @@ impl Accounts {
         let Some(secret) = self.encrypt_password.open(owner(name), encrypted).await? else {
             return Ok(None);
         };
-        let backend = Backend {
+        let backend = ConfiguredBackend {
             name: name.clone(),
             settings: item.json("settings")?,
             secret,

@@ -21,14 +21,14 @@ use crate::records::mail_record::MailTag;
 #[derive(Clone)]
 pub struct MailService {
     config: aws_sdk_sesv2::config::Builder,
-    connections: Connections,
+    connections: MailConnections,
     sender: String,
     configuration_set: String,
 }
 
 /// Which connections a session takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Connections {
+pub(crate) enum MailConnections {
     /// Those of the configuration.
     Configured,
     /// New ones for each session: a function is frozen between two invocations, and a connection
@@ -76,7 +76,7 @@ pub const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// What the mail service said.
 #[derive(Debug)]
-pub enum Sent {
+pub enum SendMailResult {
     Taken,
     /// It will never take this one; why, for the log.
     Rejected(String),
@@ -89,7 +89,7 @@ impl MailService {
         config: &aws_types::SdkConfig,
         sender: &str,
         configuration_set: &str,
-        connections: Connections,
+        connections: MailConnections,
     ) -> Self {
         let patient = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_MAX);
         let once = aws_sdk_sesv2::config::Builder::from(config)
@@ -106,8 +106,8 @@ impl MailService {
     /// For one invocation: nothing of it outlives that.
     pub fn session(&self) -> MailSession {
         let config = match self.connections {
-            Connections::Configured => self.config.clone(),
-            Connections::New => self.config.clone().http_client(mail_connections::new()),
+            MailConnections::Configured => self.config.clone(),
+            MailConnections::New => self.config.clone().http_client(mail_connections::new()),
         };
         MailSession {
             ses: Client::from_conf(config.build()),
@@ -116,7 +116,7 @@ impl MailService {
         }
     }
 
-    pub async fn send(&self, mail: &Mail) -> Result<Sent, Error> {
+    pub async fn send(&self, mail: &Mail) -> Result<SendMailResult, Error> {
         let session = self.session();
         // Boxed: a reply awaits it from deep within.
         Box::pin(session.send(mail)).await
@@ -140,7 +140,7 @@ impl MailService {
 }
 
 impl MailSession {
-    pub async fn send(&self, mail: &Mail) -> Result<Sent, Error> {
+    pub async fn send(&self, mail: &Mail) -> Result<SendMailResult, Error> {
         let raw = RawMessage::builder()
             .data(Blob::new(self.message(mail)))
             .build()
@@ -159,7 +159,7 @@ impl MailSession {
             None => send,
         };
         match send.send().await {
-            Ok(_) => Ok(Sent::Taken),
+            Ok(_) => Ok(SendMailResult::Taken),
             Err(error) => said_no(error, sender),
         }
     }
@@ -226,7 +226,7 @@ fn mailbox(name: Option<&str>, address: &str) -> Address<'static> {
 }
 
 /// What a mail that was not taken comes to.
-fn said_no(error: SdkError<SendEmailError>, sender: &str) -> Result<Sent, Error> {
+fn said_no(error: SdkError<SendEmailError>, sender: &str) -> Result<SendMailResult, Error> {
     let Some(refused) = error.as_service_error() else {
         return Err(match never_left(&error) {
             true => Error::MailNotSent(error.into()),
@@ -248,7 +248,7 @@ fn said_no(error: SdkError<SendEmailError>, sender: &str) -> Result<Sent, Error>
     }
     if refused.is_message_rejected() || refused.is_bad_request_exception() {
         let reason = refused.code().unwrap_or("MessageRejected").to_owned();
-        return Ok(Sent::Rejected(reason));
+        return Ok(SendMailResult::Rejected(reason));
     }
     Err(Error::MailRefused(error.into()))
 }

@@ -59,7 +59,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    use crate::aws::mail::{Connections, Mail, MailService};
+    use crate::aws::mail::{Mail, MailConnections, MailService};
     use crate::error::Error;
 
     /// What comes of a mail to a service at that endpoint, over real connections.
@@ -73,7 +73,7 @@ mod tests {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .endpoint_url(endpoint)
             .build();
-        let service = MailService::new(&config, "a@example.com", "", Connections::Configured);
+        let service = MailService::new(&config, "a@example.com", "", MailConnections::Configured);
         let mail = Mail {
             to: "b@example.com".to_owned(),
             ..Mail::default()

@@ -43,7 +43,7 @@ pub struct ForwardPost<'a> {
 
 /// What a request came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Posted {
+pub enum BackendResponse {
     Answered {
         status: u16,
         retry_after_s: Option<u32>,
@@ -68,36 +68,36 @@ pub type BackendTokens = Arc<tokio::sync::Mutex<HashMap<BackendName, KnownToken>
 
 /// What backends are spoken to with. Clones share its connections.
 #[derive(Clone)]
-pub struct Forwarding {
-    connections: Connections,
+pub struct BackendClient {
+    connections: BackendConnections,
 }
 
 #[derive(Clone)]
-enum Connections {
+enum BackendConnections {
     /// Somebody else's, as in the local cloud.
     Given(SharedHttpConnector),
     Own {
         allow_private: bool,
-        kept: Arc<Mutex<Option<Kept>>>,
+        kept: Arc<Mutex<Option<CachedConnector>>>,
     },
 }
 
-struct Kept {
+struct CachedConnector {
     connector: SharedHttpConnector,
     used_at: Timestamp,
 }
 
-impl Forwarding {
+impl BackendClient {
     pub(crate) fn through(connector: SharedHttpConnector) -> Self {
         Self {
-            connections: Connections::Given(connector),
+            connections: BackendConnections::Given(connector),
         }
     }
 
     /// With connections of its own, to public addresses only unless it is told otherwise.
     pub fn guarded(allow_private: bool) -> Self {
         Self {
-            connections: Connections::Own {
+            connections: BackendConnections::Own {
                 allow_private,
                 kept: Arc::default(),
             },
@@ -106,13 +106,14 @@ impl Forwarding {
 
     fn connector(&self, now: Timestamp) -> SharedHttpConnector {
         match &self.connections {
-            Connections::Given(connector) => connector.clone(),
-            Connections::Own {
+            BackendConnections::Given(connector) => connector.clone(),
+            BackendConnections::Own {
                 allow_private,
                 kept,
             } => {
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                let is_fresh = |kept: &Kept| now.duration_since(kept.used_at).abs() < IDLE_MAX;
+                let is_fresh =
+                    |kept: &CachedConnector| now.duration_since(kept.used_at).abs() < IDLE_MAX;
                 let connector = match kept.take().filter(is_fresh) {
                     Some(kept) => kept.connector,
                     None => {
@@ -121,7 +122,7 @@ impl Forwarding {
                         guarded_connector_within(*allow_private, settings)
                     }
                 };
-                *kept = Some(Kept {
+                *kept = Some(CachedConnector {
                     connector: connector.clone(),
                     used_at: now,
                 });
@@ -131,23 +132,23 @@ impl Forwarding {
     }
 
     /// Sends one request, once.
-    pub async fn post(&self, post: ForwardPost<'_>, now: Timestamp) -> Posted {
+    pub async fn post(&self, post: ForwardPost<'_>, now: Timestamp) -> BackendResponse {
         let timeout = post.timeout;
         let Some(request) = request_of(post) else {
-            return Posted::NotSent("no request can be made of its address");
+            return BackendResponse::NotSent("no request can be made of its address");
         };
         let connector = self.connector(now);
         let exchange = async {
             match connector.call(request).await {
                 Ok(answer) => read(answer).await,
-                Err(error) if was_not_sent(&error) => Posted::NotSent("no connection"),
-                Err(error) if error.is_timeout() => Posted::NoAnswer("no answer in time"),
-                Err(_) => Posted::NoAnswer("the connection broke"),
+                Err(error) if was_not_sent(&error) => BackendResponse::NotSent("no connection"),
+                Err(error) if error.is_timeout() => BackendResponse::NoAnswer("no answer in time"),
+                Err(_) => BackendResponse::NoAnswer("the connection broke"),
             }
         };
         match tokio::time::timeout(timeout, exchange).await {
             Ok(posted) => posted,
-            Err(_) => Posted::NoAnswer("no answer in time"),
+            Err(_) => BackendResponse::NoAnswer("no answer in time"),
         }
     }
 }
@@ -168,7 +169,7 @@ fn request_of(post: ForwardPost<'_>) -> Option<HttpRequest> {
     Some(request)
 }
 
-async fn read(answer: HttpResponse) -> Posted {
+async fn read(answer: HttpResponse) -> BackendResponse {
     let status = answer.status().as_u16();
     let retry_after_s = answer.headers().get("retry-after");
     let retry_after_s = retry_after_s.and_then(|after| after.trim().parse().ok());
@@ -178,13 +179,13 @@ async fn read(answer: HttpResponse) -> Posted {
         match stream.next().await {
             None => break,
             Some(Ok(bytes)) if body.len() + bytes.len() > ANSWER_BYTES_MAX => {
-                return Posted::NoAnswer("the answer is too large");
+                return BackendResponse::NoAnswer("the answer is too large");
             }
             Some(Ok(bytes)) => body.extend_from_slice(&bytes),
-            Some(Err(_)) => return Posted::NoAnswer("the answer broke off"),
+            Some(Err(_)) => return BackendResponse::NoAnswer("the answer broke off"),
         }
     }
-    Posted::Answered {
+    BackendResponse::Answered {
         status,
         retry_after_s,
         body,

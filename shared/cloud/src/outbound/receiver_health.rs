@@ -184,17 +184,17 @@ impl Health {
 
 /// What this function remembers of receivers. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct ReceiverHealth(Arc<Mutex<BTreeMap<Receiver, Remembered>>>);
+pub struct ReceiverHealth(Arc<Mutex<BTreeMap<Receiver, CachedHealth>>>);
 
 #[derive(Clone, Copy, Debug)]
-struct Remembered {
+struct CachedHealth {
     health: Health,
     /// Of one that nobody knows: those of its account are taken for slow.
     is_taken_for_slow: bool,
     until: Timestamp,
 }
 
-impl Remembered {
+impl CachedHealth {
     fn pace_at(&self, now: Timestamp) -> Pace {
         match self.health.pace_at(now) {
             Pace::Unknown if self.is_taken_for_slow => Pace::Hanging,
@@ -204,7 +204,7 @@ impl Remembered {
 }
 
 impl ReceiverHealth {
-    fn recall(&self, receiver: &Receiver, now: Timestamp) -> Option<Remembered> {
+    fn recall(&self, receiver: &Receiver, now: Timestamp) -> Option<CachedHealth> {
         let known = self.known();
         known
             .get(receiver)
@@ -212,7 +212,7 @@ impl ReceiverHealth {
             .copied()
     }
 
-    fn remember(&self, receiver: &Receiver, remembered: Remembered, now: Timestamp) {
+    fn remember(&self, receiver: &Receiver, remembered: CachedHealth, now: Timestamp) {
         let mut known = self.known();
         if known.len() >= REMEMBERED_MAX {
             known.retain(|_, known| known.until > now);
@@ -222,7 +222,7 @@ impl ReceiverHealth {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<Receiver, Remembered>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Receiver, CachedHealth>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -240,7 +240,7 @@ impl Cloud {
         }
     }
 
-    async fn health(&self, receiver: &Receiver, now: Timestamp) -> Result<Remembered, Error> {
+    async fn health(&self, receiver: &Receiver, now: Timestamp) -> Result<CachedHealth, Error> {
         if let Some(known) = self.receivers.recall(receiver, now) {
             return Ok(known);
         }
@@ -253,7 +253,7 @@ impl Cloud {
             }
             false => Health::NONE,
         };
-        let remembered = Remembered {
+        let remembered = CachedHealth {
             health,
             is_taken_for_slow: any.is_slow(now),
             until: match is_unknown {
@@ -323,7 +323,7 @@ impl Cloud {
             return Ok(());
         };
         let was_slow = known.health.is_slow(now);
-        let remembered = Remembered {
+        let remembered = CachedHealth {
             health,
             is_taken_for_slow: false,
             until: now + REMEMBERED,
@@ -452,7 +452,7 @@ mod tests {
         let receivers = ReceiverHealth::default();
         let remember = |number: usize, now| {
             let receiver = Receiver::of(&AccountId(number.to_string()), "https://a.example");
-            let remembered = Remembered {
+            let remembered = CachedHealth {
                 health: Health::NONE,
                 is_taken_for_slow: false,
                 until: now + REMEMBERED,

@@ -66,11 +66,11 @@ pub struct ConversationFilter {
 
 /// Where a list goes on: per part the last entry that has been looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListCursor(BTreeMap<char, Place>);
+pub struct ListCursor(BTreeMap<char, ListPosition>);
 
 /// An entry, as short as it can be said: its part says the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Place(i64, String);
+struct ListPosition(i64, String);
 
 /// A conversation, and where the list goes on behind it.
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ impl ConversationList {
             if page.conversations.len() >= size {
                 return Ok(true);
             }
-            let place = Place(entry.opened_at.as_millisecond(), entry.key.pk.clone());
+            let place = ListPosition(entry.opened_at.as_millisecond(), entry.key.pk.clone());
             cursor.0.insert(share, place);
             // One that is not there has expired since.
             let header = headers.remove(&entry.key.pk);
@@ -211,7 +211,7 @@ impl ConversationList {
         cursor: &ListCursor,
     ) -> Result<(char, ListEntries), Error> {
         let part = part(&query.account, share);
-        let behind = cursor.0.get(&share).and_then(Place::entry);
+        let behind = cursor.0.get(&share).and_then(ListPosition::entry);
         let wanted = WantedOfPart {
             part: &part,
             from,
@@ -258,7 +258,7 @@ impl ListQuery {
     }
 }
 
-impl Place {
+impl ListPosition {
     fn entry(&self) -> Option<ListEntry> {
         Some(ListEntry {
             key: ConversationRecord::table_key(&calls::ConversationKey(self.1.clone())),

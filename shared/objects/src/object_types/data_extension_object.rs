@@ -73,7 +73,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let fields: Vec<Field<'_>> = data_extension::fields_in(definition)
         .filter_map(|field| Field::read(field).ok())
         .collect();
-    let table = Table {
+    let table = RowTable {
         context,
         definition,
         fields,
@@ -113,13 +113,13 @@ enum RowKey {
 }
 
 /// A data extension, and the row that is asked for.
-struct Table<'a> {
+struct RowTable<'a> {
     context: &'a DecisionContext<'a>,
     definition: &'a Element,
     fields: Vec<Field<'a>>,
 }
 
-impl Table<'_> {
+impl RowTable<'_> {
     /// What the caller says of each field, in the order of the fields: Keys and Properties together.
     fn given(&self) -> Result<Vec<Given>, Stop> {
         let mut given = vec![Given::Nothing; self.fields.len()];

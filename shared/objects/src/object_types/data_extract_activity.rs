@@ -19,7 +19,7 @@ use crate::object_types::kept;
 use crate::overlay::Overlay;
 use crate::saving::Intent;
 use crate::task::{self, TaskKind};
-use crate::unit::Request;
+use crate::unit::MethodCall;
 use crate::verdict::{Decision, Refused, Stop};
 
 pub(crate) const TYPE: ObjectType = ObjectType {
@@ -63,7 +63,7 @@ pub fn extract_activity(parameters: &[(String, String)]) -> Element {
 /// What the extract that an object of a call starts is to write; or why it cannot, in words.
 pub fn extract_order(
     overlay: &Overlay,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     object: &Element,
     asked_at: Timestamp,
 ) -> Result<Result<ExtractOrder, String>, Missing> {

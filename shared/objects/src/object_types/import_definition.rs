@@ -7,7 +7,7 @@ use soap::{Element, MailAddress};
 use crate::context::{DecisionContext, account_of};
 use crate::data_extension_keys;
 use crate::field::Field;
-use crate::import_columns::{Fields, ImportColumn, Mapping};
+use crate::import_columns::{ImportFields, ImportColumn, ColumnMapping};
 use crate::import_format::ImportFormat;
 use crate::key::ObjectKey;
 use crate::keyed;
@@ -18,7 +18,7 @@ use crate::overlay::{Overlay, View};
 use crate::saving::Intent;
 use crate::task::{self, TaskKind, TaskRefused};
 use crate::tree;
-use crate::unit::Request;
+use crate::unit::MethodCall;
 use crate::verdict::{Decision, Refused, Stop};
 
 pub(crate) const TYPE: ObjectType = ObjectType {
@@ -55,7 +55,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
 
 /// What an import does with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Update {
+pub(crate) enum ImportUpdate {
     AddAndUpdate,
     AddAndDoNotUpdate,
     UpdateButDoNotAdd,
@@ -64,7 +64,7 @@ pub(crate) enum Update {
 
 /// What the rows go into.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Destination {
+pub(crate) enum ImportDestination {
     DataExtension {
         key: ObjectKey,
         customer_key: String,
@@ -87,9 +87,9 @@ pub struct ImportPlan {
     pub allows_errors: bool,
     /// Who is told of its end.
     pub notifies: Option<Subscription>,
-    pub(crate) update: Update,
-    pub(crate) mapping: Mapping,
-    pub(crate) destination: Destination,
+    pub(crate) update: ImportUpdate,
+    pub(crate) mapping: ColumnMapping,
+    pub(crate) destination: ImportDestination,
 }
 
 impl ImportPlan {
@@ -99,25 +99,25 @@ impl ImportPlan {
 
     /// Whether what was there before goes.
     pub fn overwrites(&self) -> bool {
-        self.update == Update::Overwrite
+        self.update == ImportUpdate::Overwrite
     }
 
     /// The data extension that the rows go into.
     pub fn data_extension(&self) -> Option<&ObjectKey> {
         match &self.destination {
-            Destination::DataExtension { key, .. } => Some(key),
-            Destination::List { .. } => None,
+            ImportDestination::DataExtension { key, .. } => Some(key),
+            ImportDestination::List { .. } => None,
         }
     }
 
     /// The columns that are read; what is wrong otherwise.
     pub fn columns(&self, headings: &[String]) -> Result<Vec<ImportColumn>, String> {
         let fields = match &self.destination {
-            Destination::DataExtension { fields, .. } => Fields {
+            ImportDestination::DataExtension { fields, .. } => ImportFields {
                 names: fields.clone(),
                 first_ordinal: 1,
             },
-            Destination::List { .. } => Fields {
+            ImportDestination::List { .. } => ImportFields {
                 names: Vec::new(),
                 first_ordinal: 0,
             },
@@ -128,15 +128,15 @@ impl ImportPlan {
     /// What a summary names the destination by.
     pub fn destination_id(&self) -> &str {
         match &self.destination {
-            Destination::DataExtension { object_id, .. } => object_id,
-            Destination::List { id, .. } => id,
+            ImportDestination::DataExtension { object_id, .. } => object_id,
+            ImportDestination::List { id, .. } => id,
         }
     }
 
     pub fn import_type(&self) -> &'static str {
         match &self.destination {
-            Destination::DataExtension { .. } => "DataExtension",
-            Destination::List { .. } => "List",
+            ImportDestination::DataExtension { .. } => "DataExtension",
+            ImportDestination::List { .. } => "List",
         }
     }
 }
@@ -144,7 +144,7 @@ impl ImportPlan {
 /// What the import that an object starts is to do, or why it cannot.
 pub fn import_plan(
     overlay: &Overlay,
-    request: &Request<'_>,
+    request: &MethodCall<'_>,
     object: &Element,
 ) -> Result<Result<ImportPlan, TaskRefused>, Missing> {
     let Some(account) = account_of(object, request.client) else {
@@ -178,11 +178,11 @@ fn refused<T>(code: u32, message: impl Into<String>) -> Result<T, TaskRefused> {
 fn read(
     account: &AccountId,
     definition: &Element,
-    destination: Destination,
-    request: &Request<'_>,
+    destination: ImportDestination,
+    request: &MethodCall<'_>,
 ) -> Result<ImportPlan, String> {
     let update = update(definition, &destination)?;
-    let mapping = Mapping::read(definition)?;
+    let mapping = ColumnMapping::read(definition)?;
     if tree::filled(definition, "SubscriberImportType").is_some_and(|kind| kind != "Email") {
         return Err("SubscriberImportType is Email".to_owned());
     }
@@ -200,17 +200,17 @@ fn read(
     })
 }
 
-fn update(definition: &Element, destination: &Destination) -> Result<Update, String> {
+fn update(definition: &Element, destination: &ImportDestination) -> Result<ImportUpdate, String> {
     let name = tree::filled(definition, "UpdateType").unwrap_or("AddAndUpdate");
     let update = match name {
-        "AddAndUpdate" => Update::AddAndUpdate,
-        "AddAndDoNotUpdate" => Update::AddAndDoNotUpdate,
-        "UpdateButDoNotAdd" => Update::UpdateButDoNotAdd,
-        "Overwrite" => Update::Overwrite,
+        "AddAndUpdate" => ImportUpdate::AddAndUpdate,
+        "AddAndDoNotUpdate" => ImportUpdate::AddAndDoNotUpdate,
+        "UpdateButDoNotAdd" => ImportUpdate::UpdateButDoNotAdd,
+        "Overwrite" => ImportUpdate::Overwrite,
         other => return Err(format!("UpdateType {} is not supported", soap::echo(other))),
     };
     match (update, destination) {
-        (Update::Overwrite, Destination::List { .. }) => {
+        (ImportUpdate::Overwrite, ImportDestination::List { .. }) => {
             Err("UpdateType Overwrite is for data extensions".to_owned())
         }
         _ => Ok(update),
@@ -243,7 +243,7 @@ fn notified(definition: &Element) -> Result<Option<Subscription>, String> {
 fn destination(
     view: View<'_, '_>,
     definition: &Element,
-) -> Result<Result<Destination, String>, Missing> {
+) -> Result<Result<ImportDestination, String>, Missing> {
     let Some(named) = definition.child("DestinationObject").filter(|it| !it.nil) else {
         return Ok(Err("The ImportDefinition needs a DestinationObject".to_owned()));
     };
@@ -254,7 +254,7 @@ fn destination(
         };
         let fields = ["ID", "ObjectID", "CustomerKey"].into_iter();
         let fields = fields.filter_map(|name| Some(Element::of(name, list.text_of(name)?)));
-        return Ok(Ok(Destination::List {
+        return Ok(Ok(ImportDestination::List {
             named: fields.fold(Element::new("Lists"), Element::with),
             id: list.text_of("ID").unwrap_or_default().to_owned(),
         }));
@@ -270,7 +270,7 @@ fn destination(
         let why = "UpdateType UpdateButDoNotAdd needs a data extension with a primary key";
         return Ok(Err(why.to_owned()));
     }
-    Ok(Ok(Destination::DataExtension {
+    Ok(Ok(ImportDestination::DataExtension {
         key,
         customer_key: found.text_of("CustomerKey").unwrap_or_default().to_owned(),
         object_id: found.text_of("ObjectID").unwrap_or_default().to_owned(),

@@ -1,7 +1,7 @@
 //! What a call sees of its own changes, and what is left of them to be stored.
 
 use calls::{AccountId, RequestId};
-use objects::{Missing, Overlay, Request, carry_out, units};
+use objects::{MethodCall, Missing, Overlay, carry_out, units};
 
 use crate::world::{World, check, now, read_call, told};
 
@@ -41,7 +41,7 @@ fn created_changed_and_deleted_in_one_transaction_is_one_net_change() {
         "Delete Subscriber{EmailAddress=a@b.co}",
     ] {
         let call = read_call(text);
-        let request = Request {
+        let request = MethodCall {
             method: call.method,
             action: None,
             options: &call.options,
@@ -94,7 +94,7 @@ fn a_decision_that_misses_a_record_changes_nothing() {
     world.call("Create TriggeredSendDefinition{CustomerKey=d TriggeredSendStatus=Active Email{Subject=s TextBody=t}}");
     let account = AccountId("acme".to_owned());
     let request_id = RequestId("call".to_owned());
-    let request = Request {
+    let request = MethodCall {
         method: call.method,
         action: None,
         options: &call.options,
@@ -139,7 +139,7 @@ fn a_read_does_not_undo_a_change() {
     let mut overlay = Overlay::new(&account);
     let call = read_call("Delete Subscriber{EmailAddress=a@b.co}");
     let request_id = RequestId("call".to_owned());
-    let request = Request {
+    let request = MethodCall {
         method: call.method,
         action: None,
         options: &call.options,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use calls::{AccountId, Method, Options, RequestId, SaveAction, SaveOption};
 use jiff::Timestamp;
 use objects::{
-    MailOrder, Missing, ObjectKey, Overlay, Request, Stored, Unit, UnitResult, carry_out, merge,
+    MailOrder, MethodCall, Missing, ObjectKey, Overlay, Stored, Unit, UnitResult, carry_out, merge,
     missing, units,
 };
 use soap::{Detail, Element, ObjectResult};
@@ -47,7 +47,7 @@ impl World {
         self.calls += 1;
         let request_id = RequestId(format!("call-{}", self.calls));
         let account = AccountId("acme".to_owned());
-        let request = Request {
+        let request = MethodCall {
             method: call.method,
             action: call.action.as_deref(),
             options: &call.options,
@@ -77,7 +77,7 @@ impl World {
         results
     }
 
-    fn unit(&self, overlay: &mut Overlay, request: &Request<'_>, unit: &Unit) -> UnitResult {
+    fn unit(&self, overlay: &mut Overlay, request: &MethodCall<'_>, unit: &Unit) -> UnitResult {
         // Even units load what they can at once, odd ones are told what is missing.
         if unit.object.is_multiple_of(2) {
             loop {
