@@ -42,7 +42,9 @@ impl StartTasks<'_> {
             now: cloud.now(),
         };
         if let Some((ordinal, why)) = task_run::check(cloud, account, &request, self.kind).await? {
-            return Ok(Ok(self.answered(&self.not_started(ordinal, &why), &request_id)));
+            return Ok(Ok(
+                self.answered(&self.not_started(ordinal, &why), &request_id)
+            ));
         }
         // Nobody waits for a reply who waits for the answer.
         let mut queued = call.clone();
@@ -61,7 +63,14 @@ impl StartTasks<'_> {
                     .await?
                     .results
             }
-            TaskKind::Extract => self.started(&request_id),
+            TaskKind::Extract | TaskKind::Import => {
+                let started = objects::MethodCall {
+                    request_id: &request_id,
+                    ..request
+                };
+                task_run::announce(cloud, account, &started, self.kind).await?;
+                self.started(&request_id)
+            }
         };
         Ok(Ok(self.answered(&results, &request_id)))
     }
@@ -71,9 +80,13 @@ impl StartTasks<'_> {
         let started = objects.map(|(ordinal, object)| {
             let number = objects::task_number(&self.caller.account, request_id, ordinal);
             let object_type = object.type_name.clone().unwrap_or_default();
+            let status_message = match self.kind {
+                TaskKind::Import => format!("{object_type} performed AsyncID:{number}"),
+                TaskKind::Extract | TaskKind::ClearData => format!("{object_type} performed"),
+            };
             ObjectResult {
                 ok: true,
-                status_message: format!("{object_type} performed"),
+                status_message,
                 object_type,
                 correlation_id: object.text_of("CorrelationID").map(str::to_owned),
                 object: Some(object.clone()),

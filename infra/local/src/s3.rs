@@ -10,7 +10,7 @@ use http::{Method, Request, Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use soap::escaped;
 
-use crate::aws_request::{AwsRequest, query};
+use crate::aws_request::{AwsRequest, header, query};
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
 use crate::held;
@@ -24,7 +24,10 @@ use object::{Object, Objects, StoredBody, read_file, with_headers};
 const KEYS_MAX: usize = 1000;
 
 /// Headers that ask for what is not built here.
-const REFUSED_HEADERS: [&str; 4] = ["range", "if-match", "if-modified-since", "x-amz-tagging"];
+const REFUSED_HEADERS: [&str; 2] = ["if-modified-since", "x-amz-tagging"];
+
+/// Those that only a GetObject may have here.
+const HEADERS_OF_GETS: [&str; 2] = ["range", "if-match"];
 
 /// All buckets. Clones share them.
 #[derive(Clone, Debug)]
@@ -107,14 +110,29 @@ impl S3 {
         held(&self.store).buckets.get(bucket)?.get(key)?.bytes()
     }
 
+    /// Puts an object, as its owner does.
+    pub fn put_object(&self, bucket: &str, key: &str, bytes: Bytes) -> anyhow::Result<()> {
+        let mut store = held(&self.store);
+        let folder = store.folder.as_ref().map(|folder| folder.join(bucket));
+        let objects = store.buckets.entry(bucket.to_owned()).or_default();
+        let object = Object::of_bytes(key, bytes, self.clock.now());
+        object::put(key.to_owned(), object, objects, folder.as_deref())
+            .map(drop)
+            .map_err(|failure| anyhow::anyhow!("{key} was not put: {failure:?}"))
+    }
+
     /// Answers one request of AWS's REST protocol; a failure's body is XML, which the wire writes.
     pub(crate) fn answer(
         &self,
         aws_request: &AwsRequest,
         request: &Request<Bytes>,
     ) -> Result<Response<Bytes>, WireFailure> {
+        let of_gets = HEADERS_OF_GETS
+            .iter()
+            .filter(|_| aws_request.operation != "GetObject");
         if let Some(name) = REFUSED_HEADERS
             .iter()
+            .chain(of_gets)
             .find(|name| request.headers().contains_key(**name))
         {
             return Err(WireFailure::not_built(format!(
@@ -171,9 +189,26 @@ fn found(
 ) -> Result<Response<Bytes>, WireFailure> {
     let missing = || WireFailure::new(404, "NoSuchKey", "The specified key does not exist.");
     let object = objects.get(&aws_request.key).ok_or_else(missing)?;
+    let is_other = |etag: &str| etag != "*" && etag != object.about.etag;
+    if header(request, "if-match").is_some_and(is_other) {
+        let message = "At least one of the pre-conditions you specified did not hold";
+        return Err(WireFailure::new(412, "PreconditionFailed", message));
+    }
+    let range = header(request, "range");
+    let range = range
+        .map(|text| ByteRange::read(text, object.about.size))
+        .transpose()?;
+    let length = range.map_or(object.about.size, ByteRange::len);
     let mut headers = object.about.headers.clone();
     headers.push(("etag".to_owned(), object.about.etag.clone()));
-    headers.push(("content-length".to_owned(), object.about.size.to_string()));
+    headers.push(("content-length".to_owned(), length.to_string()));
+    if let Some(ByteRange { first, last }) = range {
+        let size = object.about.size;
+        headers.push((
+            "content-range".to_owned(),
+            format!("bytes {first}-{last}/{size}"),
+        ));
+    }
     let modified_at = object
         .about
         .modified_at
@@ -184,7 +219,42 @@ fn found(
         true => Bytes::new(),
         false => object.bytes().ok_or_else(missing)?,
     };
-    Ok(with_headers(&headers, body))
+    let Some(ByteRange { first, last }) = range else {
+        return Ok(with_headers(&headers, body));
+    };
+    let mut response = with_headers(&headers, body.slice(first..=last));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    Ok(response)
+}
+
+/// Bytes of an object from the first to the last, both included.
+#[derive(Clone, Copy)]
+struct ByteRange {
+    first: usize,
+    last: usize,
+}
+
+impl ByteRange {
+    /// `bytes=FIRST-LAST`: other forms are not asked for here.
+    fn read(text: &str, size: usize) -> Result<Self, WireFailure> {
+        let unknown = || WireFailure::not_built(format!("S3 GetObject with the range {text}"));
+        let (first, last) = text
+            .strip_prefix("bytes=")
+            .and_then(|range| range.split_once('-'))
+            .ok_or_else(unknown)?;
+        let first: usize = first.parse().map_err(|_| unknown())?;
+        let last: usize = last.parse().map_err(|_| unknown())?;
+        if first >= size || last < first {
+            let message = "The requested range is not satisfiable";
+            return Err(WireFailure::new(416, "InvalidRange", message));
+        }
+        let last = last.min(size - 1);
+        Ok(Self { first, last })
+    }
+
+    const fn len(self) -> usize {
+        self.last - self.first + 1
+    }
 }
 
 fn listed(

@@ -3,13 +3,19 @@
 //!
 //! [`queued`] carries out a call that was kept, [`synchronous`] one whose caller waits, `cancel` takes
 //! back what has not started. What goes on piece by piece is a `task`, of which `task_run` commits step
-//! after step: `extract` writes the results of calls to a file, `clear_data` empties a data extension.
+//! after step: `extract` writes the results of calls to a file, `clear_data` empties a
+//! data extension, `import` reads a file into a list or a data extension.
 
 mod cancel;
 mod carried_out;
 mod clear_data;
+mod error_file;
 mod extract;
 mod extract_rows;
+mod import;
+mod import_end;
+mod import_file;
+mod import_state;
 pub mod queued;
 pub mod synchronous;
 mod task;

@@ -8,7 +8,7 @@ use soap::Element;
 use crate::tree;
 
 /// How a definition maps the columns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ColumnMapping {
     /// By headings that are called like fields.
     ByHeadings,
@@ -19,13 +19,13 @@ pub(crate) enum ColumnMapping {
 }
 
 /// One FieldMap of a definition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FieldMap {
     source: FieldSource,
     destination: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum FieldSource {
     Heading(String),
     /// As written: whether it counts from 0 or from 1 depends on what it goes into.
@@ -103,7 +103,9 @@ impl ColumnMapping {
             }
         }
         if let (Self::Manual(_), Some(unmapped)) = (self, fields.lacking(&columns)) {
-            return Err(format!("ManualMap names every field, and {unmapped} is lacking"));
+            return Err(format!(
+                "ManualMap names every field, and {unmapped} is lacking"
+            ));
         }
         Ok(columns)
     }
@@ -159,7 +161,9 @@ fn in_order(fields: &ImportFields) -> Result<Vec<ImportColumn>, String> {
         return Err("MapByOrdinal of a list needs FieldMaps".to_owned());
     }
     let columns = fields.names.iter().cloned().enumerate();
-    Ok(columns.map(|(at, field)| ImportColumn { at, field }).collect())
+    Ok(columns
+        .map(|(at, field)| ImportColumn { at, field })
+        .collect())
 }
 
 fn mapped(
@@ -174,9 +178,9 @@ fn mapped(
             field.ok_or_else(|| format!("There is no field {}", soap::echo(destination)))?;
         let at = match &map.source {
             FieldSource::Ordinal(ordinal) => ordinal.checked_sub(fields.first_ordinal),
-            FieldSource::Heading(name) => {
-                headings.iter().position(|heading| alike(heading) == alike(name))
-            }
+            FieldSource::Heading(name) => headings
+                .iter()
+                .position(|heading| alike(heading) == alike(name)),
         };
         let at = at.ok_or_else(|| format!("The file has no column for the field {field}"))?;
         Ok(ImportColumn { at, field })
@@ -210,7 +214,11 @@ mod tests {
             });
             definition = definition.with(maps.fold(Element::new("FieldMaps"), Element::with));
         }
-        let list = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let list = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         let names = list(fields);
         let first_ordinal = usize::from(!names.is_empty());
         let fields = ImportFields {
@@ -232,18 +240,48 @@ mod tests {
     #[test]
     fn columns_find_their_fields() {
         let by_headings = "InferFromColumnHeadings";
-        check(by_headings, &[], "NAME e-mail_address X", "EmailAddress Name", "Name=0 EmailAddress=1");
+        check(
+            by_headings,
+            &[],
+            "NAME e-mail_address X",
+            "EmailAddress Name",
+            "Name=0 EmailAddress=1",
+        );
         check(by_headings, &[], "Email City", "", "Email=0 City=1");
         check(by_headings, &[], "X Y", "Name", "No heading");
         check(by_headings, &[], "Name name", "Name", "Two columns");
         check("MapByOrdinal", &[], "", "A B", "A=0 B=1");
         check("MapByOrdinal", &[("2", "A")], "", "A B", "A=1");
         check("MapByOrdinal", &[("0", "Email")], "", "", "Email=0");
-        check("MapByOrdinal", &[("0", "A")], "", "A B", "The file has no column");
+        check(
+            "MapByOrdinal",
+            &[("0", "A")],
+            "",
+            "A B",
+            "The file has no column",
+        );
         check("MapByOrdinal", &[], "", "", "MapByOrdinal of a list");
-        check("ManualMap", &[("one", "A"), ("2", "B")], "x one", "A B", "A=1 B=1");
-        check("ManualMap", &[("one", "A")], "one", "A B", "ManualMap names every field");
-        check("ManualMap", &[("one", "C")], "one", "A B", "There is no field C");
+        check(
+            "ManualMap",
+            &[("one", "A"), ("2", "B")],
+            "x one",
+            "A B",
+            "A=1 B=1",
+        );
+        check(
+            "ManualMap",
+            &[("one", "A")],
+            "one",
+            "A B",
+            "ManualMap names every field",
+        );
+        check(
+            "ManualMap",
+            &[("one", "C")],
+            "one",
+            "A B",
+            "There is no field C",
+        );
         check("ManualMap", &[], "one", "A B", "FieldMappingType ManualMap");
         check("ByMoon", &[], "one", "A B", "FieldMappingType ByMoon");
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+use serde::{Deserialize, Serialize};
 use soap::Element;
 
 use crate::tree;
@@ -17,7 +18,7 @@ const FILE_NAME_CHARS_MAX: usize = 200;
 const LOCATION: &str = "ExactTarget Enhanced FTP";
 
 /// How a file is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportFormat {
     /// Below the account's folder of imports.
     pub file_name: String,
@@ -29,11 +30,15 @@ pub struct ImportFormat {
     /// A Windows code page; `None`: UTF-8, or what the file's byte order mark says.
     pub code_page: Option<u32>,
     /// What stands for null beside an empty field.
-    pub(crate) null: Option<String>,
+    pub null: Option<String>,
 }
 
 impl ImportFormat {
-    pub(crate) fn read(definition: &Element, needs_headings: bool, now: Timestamp) -> Result<Self, String> {
+    pub(crate) fn read(
+        definition: &Element,
+        needs_headings: bool,
+        now: Timestamp,
+    ) -> Result<Self, String> {
         let header_lines = number(definition, "HeaderLines")?.unwrap_or(0);
         let location = definition.child("RetrieveFileTransferLocation");
         let location = location.and_then(|location| {
@@ -49,7 +54,10 @@ impl ImportFormat {
             ("Filter", "rows are not filtered"),
             ("SourceObject", "only files are read"),
         ] {
-            if definition.child(name).is_some_and(|it| !it.nil && (!it.text.is_empty() || !it.children.is_empty())) {
+            if definition
+                .child(name)
+                .is_some_and(|it| !it.nil && (!it.text.is_empty() || !it.children.is_empty()))
+            {
                 return Err(format!("{name} is not supported: {why}"));
             }
         }
@@ -103,7 +111,8 @@ fn delimiter(definition: &Element) -> Result<u8, String> {
 
 /// The FileSpec with its day: `orders-%%Year%%%%Month%%%%Day%%.csv`.
 fn file_name(definition: &Element, now: Timestamp) -> Result<String, String> {
-    let spec = tree::filled(definition, "FileSpec").ok_or("The ImportDefinition needs a FileSpec")?;
+    let spec =
+        tree::filled(definition, "FileSpec").ok_or("The ImportDefinition needs a FileSpec")?;
     let today = ZONE.to_datetime(now);
     let name = with_day(spec.trim(), today);
     let is_plain = |c: char| c.is_alphanumeric() || "._- ()+@".contains(c);
@@ -168,7 +177,11 @@ mod tests {
             ("Other", "ab", Err(())),
             ("XLS", "", Err(())),
         ] {
-            let format = read(&[("FileSpec", "a"), ("FileType", file_type), ("Delimiter", delimiter)]);
+            let format = read(&[
+                ("FileSpec", "a"),
+                ("FileType", file_type),
+                ("Delimiter", delimiter),
+            ]);
             let found = format.map(|format| format.delimiter).map_err(drop);
             assert_eq!(found, expected, "{file_type} {delimiter}");
         }

@@ -77,9 +77,8 @@ impl ImportRows<'_> {
         for row in rows {
             match self.asked(overlay, row) {
                 Ok(RowRequest::Object(wanted)) => {
-                    let needs = |request: &MethodCall<'_>| {
-                        missing(overlay, request, &[Unit::whole(0)])
-                    };
+                    let needs =
+                        |request: &MethodCall<'_>| missing(overlay, request, &[Unit::whole(0)]);
                     keys.extend(self.with_request(row, &wanted, needs));
                 }
                 Ok(RowRequest::Known(_)) => {}
@@ -144,9 +143,9 @@ impl ImportRows<'_> {
             return Ok(RowRequest::Known(ImportedRow::Wrong(why)));
         }
         match &self.plan.destination {
-            ImportDestination::DataExtension { customer_key, .. } => {
-                Ok(RowRequest::Object(self.data_extension_row(customer_key, row)))
-            }
+            ImportDestination::DataExtension { customer_key, .. } => Ok(RowRequest::Object(
+                self.data_extension_row(customer_key, row),
+            )),
             ImportDestination::List { named, .. } => {
                 let subscriber = self.subscriber(row);
                 self.member(overlay, named, subscriber)
@@ -163,9 +162,7 @@ impl ImportRows<'_> {
                 "The row has {count} fields, and none for {field}"
             )));
         }
-        let is_unfit = |column: &&ImportColumn| {
-            !row.fields[column.at].chars().all(is_text)
-        };
+        let is_unfit = |column: &&ImportColumn| !row.fields[column.at].chars().all(is_text);
         let unfit = self.columns.iter().find(is_unfit)?;
         Some(wrong(format!(
             "The value for {} holds a character that no text has",
@@ -253,7 +250,9 @@ impl ImportRows<'_> {
             None => None,
         };
         let is_member = stored.is_some_and(|stored| {
-            stored.all("Lists").any(|membership| is_same_list(membership, list))
+            stored
+                .all("Lists")
+                .any(|membership| is_same_list(membership, list))
         });
         let wanted = |save_action, object: Element| {
             RowRequest::Object(WantedObject {
@@ -263,10 +262,14 @@ impl ImportRows<'_> {
             })
         };
         Ok(match self.plan.update {
-            ImportUpdate::AddAndUpdate | ImportUpdate::Overwrite => wanted(SaveAction::UpdateAdd, object),
+            ImportUpdate::AddAndUpdate | ImportUpdate::Overwrite => {
+                wanted(SaveAction::UpdateAdd, object)
+            }
             ImportUpdate::UpdateButDoNotAdd if is_member => wanted(SaveAction::UpdateOnly, object),
             ImportUpdate::UpdateButDoNotAdd => RowRequest::Known(ImportedRow::Restricted),
-            ImportUpdate::AddAndDoNotUpdate if is_member => RowRequest::Known(ImportedRow::Duplicated),
+            ImportUpdate::AddAndDoNotUpdate if is_member => {
+                RowRequest::Known(ImportedRow::Duplicated)
+            }
             ImportUpdate::AddAndDoNotUpdate => match stored {
                 None => wanted(SaveAction::UpdateAdd, object),
                 // Joins the list, and stays otherwise as it is.

@@ -70,8 +70,8 @@ pub use object_types::mail_event::{Bounce, BounceKind, MailEvent, is_event, sent
 pub use overlay::{Change, Overlay, Stored};
 pub use recipient::Recipient;
 pub use registry::{names, object_type};
-pub use replaced_rows::{ReplacedRows, forget_replaced, replaced_rows};
+pub use replaced_rows::{ReplacedRows, forget_replaced, replaced_rows, replaced_rows_at};
 pub use retrieve::{ObjectSource, RetrieveError, retrieve_from};
-pub use task::{TaskKind, TaskProgress, task_number};
-pub use task_start::{TaskRefused, check_task, task_kind};
+pub use task::{TaskKind, TaskProgress, TaskRefused, task_number};
+pub use task_start::{check_task, task_kind};
 pub use unit::{MethodCall, Sends, Unit, UnitResult};

@@ -12,7 +12,8 @@ use soap::Element;
 use crate::object_type::ObjectType;
 use crate::object_types::{
     data_extension, data_extension_object, data_extract_activity, import_definition,
-    import_results_summary, kept, list, mail_event, own, subscriber, triggered_send, triggered_send_definition,
+    import_results_summary, kept, list, mail_event, own, subscriber, triggered_send,
+    triggered_send_definition,
 };
 use crate::verdict::Refused;
 

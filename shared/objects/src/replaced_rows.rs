@@ -1,6 +1,7 @@
 //! Rows that a data extension had before it was cleared: nobody sees them any more, and they are to be
 //! deleted. The definition names them until they are.
 
+use calls::AccountId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use soap::Element;
@@ -22,6 +23,16 @@ pub struct ReplacedRows {
     names: Vec<String>,
 }
 
+impl ReplacedRows {
+    /// Rows that no data extension has had.
+    pub fn of_partition(partition: String) -> Self {
+        Self {
+            partitions: vec![partition],
+            ..Self::default()
+        }
+    }
+}
+
 /// The rows that the data extension which an object names had before it was cleared.
 pub fn replaced_rows(
     overlay: &Overlay,
@@ -32,13 +43,25 @@ pub fn replaced_rows(
         return Ok(ReplacedRows::default());
     };
     let found = data_extension_keys::find_named(overlay.of(&account), object)?;
-    let Some((definition, stored)) = found else {
+    match found {
+        Some((definition, _)) => replaced_rows_at(overlay, &account, &definition),
+        None => Ok(ReplacedRows::default()),
+    }
+}
+
+/// The same of a data extension of that account that lies there.
+pub fn replaced_rows_at(
+    overlay: &Overlay,
+    account: &AccountId,
+    definition: &ObjectKey,
+) -> Result<ReplacedRows, Missing> {
+    let Some(stored) = overlay.get(definition)? else {
         return Ok(ReplacedRows::default());
     };
     let names: Vec<String> = stored.all(REPLACED).map(|it| it.text.clone()).collect();
-    let partitions = names.iter().map(|rows| key::rows_partition(&account, rows));
+    let partitions = names.iter().map(|rows| key::rows_partition(account, rows));
     Ok(ReplacedRows {
-        definition,
+        definition: definition.clone(),
         partitions: partitions.collect(),
         names,
     })
@@ -50,6 +73,9 @@ pub fn forget_replaced(
     rows: &ReplacedRows,
     now: Timestamp,
 ) -> Result<(), Missing> {
+    if rows.names.is_empty() {
+        return Ok(());
+    }
     let Some(stored) = overlay.get(&rows.definition)? else {
         return Ok(());
     };

@@ -11,7 +11,7 @@ use crate::field;
 use crate::key::{self, KeyRange, ObjectKey};
 use crate::membership;
 use crate::missing::Missing;
-use crate::object_type::{ObjectType, Retrieval};
+use crate::object_type::Retrieval;
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::{data_extension_object, mail_event, subscriber};
 use crate::overlay::Overlay;
@@ -73,7 +73,10 @@ pub struct ObjectSource<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SourceKind<'a> {
-    Objects(ObjectType),
+    Objects {
+        type_name: &'a str,
+        key_field: &'static str,
+    },
     Subscribers,
     /// Rows of this data extension.
     Rows(&'a Element),
@@ -120,7 +123,13 @@ pub fn retrieve_from<'a>(
         (Retrieval::Subscribers, None) => source(SUBSCRIBERS, SourceKind::Subscribers),
         (Retrieval::Members, None) => source(SUBSCRIBERS, SourceKind::Members),
         (Retrieval::Fields, None) => source(DEFINITIONS, SourceKind::Fields),
-        (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known)),
+        (Retrieval::Partition, None) => source(
+            known.name,
+            SourceKind::Objects {
+                type_name: known.name,
+                key_field: known.key_field,
+            },
+        ),
         (Retrieval::Events, None) => source(known.name, SourceKind::Events(known.name)),
         (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
     }
@@ -145,9 +154,13 @@ impl ObjectSource<'_> {
             (SourceKind::Subscribers, "SubscriberKey") | (SourceKind::Members, "SubscriberKey") => {
                 Some(key::object(self.account, SUBSCRIBERS, value))
             }
-            (SourceKind::Objects(known), _) if known.key_field == property => {
-                Some(key::object(self.account, known.name, value))
-            }
+            (
+                SourceKind::Objects {
+                    type_name,
+                    key_field,
+                },
+                _,
+            ) if key_field == property => Some(key::object(self.account, type_name, value)),
             (SourceKind::Fields, "DataExtension.CustomerKey") => {
                 Some(key::object(self.account, DEFINITIONS, value))
             }
@@ -156,7 +169,7 @@ impl ObjectSource<'_> {
             }
             (
                 SourceKind::Subscribers
-                | SourceKind::Objects(_)
+                | SourceKind::Objects { .. }
                 | SourceKind::Fields
                 | SourceKind::Members
                 | SourceKind::Events(_),
@@ -173,7 +186,7 @@ impl ObjectSource<'_> {
             (
                 SourceKind::Events(_)
                 | SourceKind::Subscribers
-                | SourceKind::Objects(_)
+                | SourceKind::Objects { .. }
                 | SourceKind::Fields
                 | SourceKind::Members
                 | SourceKind::Rows(_),
@@ -224,7 +237,7 @@ impl ObjectSource<'_> {
                 request.properties().any(is_asked_for)
                     || request.filtered_by().into_iter().any(is_asked_for)
             }
-            SourceKind::Objects(_)
+            SourceKind::Objects { .. }
             | SourceKind::Rows(_)
             | SourceKind::Fields
             | SourceKind::Events(_) => false,
@@ -243,7 +256,9 @@ impl ObjectSource<'_> {
     /// The objects that a stored one stands for: itself, or what stands in it.
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
-            SourceKind::Objects(_) | SourceKind::Subscribers | SourceKind::Rows(_) => vec![stored],
+            SourceKind::Objects { .. } | SourceKind::Subscribers | SourceKind::Rows(_) => {
+                vec![stored]
+            }
             // One that another one has replaced is none of them any more.
             SourceKind::Events(type_name) if stored.type_name.as_deref() != Some(type_name) => {
                 Vec::new()

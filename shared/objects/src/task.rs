@@ -26,6 +26,13 @@ pub struct TaskProgress {
     pub state: String,
 }
 
+/// The protocol's "no" to a task, in its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskRefused {
+    pub code: u32,
+    pub message: String,
+}
+
 /// The number of the Task that a call starts with one of its objects.
 pub fn task_number(account: &AccountId, request_id: &RequestId, ordinal: usize) -> i32 {
     let attempt = u32::try_from(ordinal).unwrap_or(u32::MAX);

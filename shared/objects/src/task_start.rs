@@ -8,15 +8,8 @@ use crate::missing::Missing;
 use crate::object_types::{data_extract_activity, import_definition};
 use crate::overlay::Overlay;
 use crate::registry;
-use crate::task::TaskKind;
+use crate::task::{TaskKind, TaskRefused};
 use crate::unit::{MethodCall, Unit, UnitResult};
-
-/// The protocol's "no" to a task, in its words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskRefused {
-    pub code: u32,
-    pub message: String,
-}
 
 /// The task that a call starts with each of its objects; `None`: they are decided like any others.
 pub fn task_kind(method: Method, action: Option<&str>, objects: &[Element]) -> Option<TaskKind> {
@@ -44,7 +37,8 @@ pub fn check_task(
     };
     match kind {
         TaskKind::Extract => {
-            let order = data_extract_activity::extract_order(overlay, request, object, request.now)?;
+            let order =
+                data_extract_activity::extract_order(overlay, request, object, request.now)?;
             Ok(order.map(drop).map_err(|message| TaskRefused {
                 code: data_extract_activity::EXTRACT_REFUSED,
                 message,

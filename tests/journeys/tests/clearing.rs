@@ -54,16 +54,23 @@ async fn the_rows_that_a_cleared_data_extension_had_are_deleted_from_the_table()
 #[tokio::test(start_paused = true)]
 async fn rows_that_are_written_after_the_answer_to_a_clear_are_kept() {
     let mut caller = a_caller_with_rows(1_100).await;
-    let clear = call().performing("ClearData", definition("people")).at_once();
+    let clear = call()
+        .performing("ClearData", definition("people"))
+        .at_once();
     let answer = caller.does(clear).await;
     assert!(answer.body.contains("<Task>"), "{}", answer.body);
-    assert!(!rows_in_the_table(&caller).is_empty(), "they are deleted later");
+    assert!(
+        !rows_in_the_table(&caller).is_empty(),
+        "they are deleted later"
+    );
     assert_eq!(rows_seen(&mut caller).await, 0);
     caller.does(call().creating(row("row-0007"))).await;
     caller.settles().await;
     assert_eq!(rows_in_the_table(&caller), ["row-0007"]);
     assert_eq!(rows_seen(&mut caller).await, 1);
-    let lacking = call().performing("ClearData", definition("nothing")).at_once();
+    let lacking = call()
+        .performing("ClearData", definition("nothing"))
+        .at_once();
     let answer = caller.sends(lacking).await;
     assert!(answer.body.contains("310001"), "{}", answer.body);
 }
@@ -83,7 +90,9 @@ async fn each_definition_of_a_perform_is_cleared_in_turn() {
     let outcome = caller.outcome(&cleared).await;
     assert!(outcome.starts_with("Has Errors 310001"), "{outcome}");
     assert_eq!(rows_in_the_table(&caller), [""; 0]);
-    let look = look_for("ResultItem").of("StatusCode").by("RequestID", &cleared);
+    let look = look_for("ResultItem")
+        .of("StatusCode")
+        .by("RequestID", &cleared);
     let told = caller.retrieves(look).await.lines("StatusCode");
     assert_eq!(told, ["OK", "Error", "OK"]);
 }
@@ -92,6 +101,7 @@ async fn each_definition_of_a_perform_is_cleared_in_turn() {
 #[tokio::test(start_paused = true)]
 async fn a_clear_survives_every_cut() {
     let plot = Plot {
+        prepare: |_caller| {},
         before: vec![
             call().creating(PEOPLE),
             call().doing("Create", vec![row("row-1"), row("row-2"), row("row-3")]),

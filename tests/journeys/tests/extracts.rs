@@ -312,6 +312,7 @@ async fn an_extract_survives_every_cut() {
         ("OutputFileName", "a.csv"),
     ];
     let plot = Plot {
+        prepare: |_caller| {},
         before: Vec::new(),
         calls: vec![
             call()

@@ -22,6 +22,7 @@ mod extracts;
 mod first_attempts;
 mod forwarding;
 mod idempotency;
+mod imports;
 mod kept;
 mod lagging;
 mod large;

@@ -49,7 +49,7 @@ impl<'a> ClearTask<'a> {
         let mut chunk = decide_chunk(cloud, &mut overlay, request, &units, None).await?;
         let result = match chunk.results.pop() {
             Some(UnitResult::Whole(result)) if result.ok => result,
-            Some(UnitResult::Whole(refused)) => return Ok(NextStep::Ended(TaskEnd::of(*refused))),
+            Some(UnitResult::Whole(refused)) => return Ok(NextStep::ended(TaskEnd::of(*refused))),
             Some(UnitResult::Sends(_) | UnitResult::Progress(_) | UnitResult::Notes(_)) | None => {
                 Box::default()
             }
@@ -79,7 +79,11 @@ impl<'a> ClearTask<'a> {
 impl Task for ClearTask<'_> {
     type State = ClearState;
 
-    async fn step(&mut self, state: ClearState, _number: u32) -> Result<NextStep<ClearState>, Error> {
+    async fn step(
+        &mut self,
+        state: ClearState,
+        _number: u32,
+    ) -> Result<NextStep<ClearState>, Error> {
         let ClearState::Deleting {
             rows,
             mut emptied,
@@ -89,7 +93,13 @@ impl Task for ClearTask<'_> {
             return self.clear().await;
         };
         while let Some(partition) = rows.partitions.get(emptied) {
-            if self.context.cloud.delete_objects(partition, ROWS_AT_ONCE).await? > 0 {
+            if self
+                .context
+                .cloud
+                .delete_objects(partition, ROWS_AT_ONCE)
+                .await?
+                > 0
+            {
                 let next = ClearState::Deleting {
                     rows,
                     emptied,
@@ -99,7 +109,7 @@ impl Task for ClearTask<'_> {
             }
             emptied += 1;
         }
-        Ok(NextStep::Ended(TaskEnd {
+        Ok(NextStep::ended(TaskEnd {
             chunk: self.forget(&rows).await?,
             ..TaskEnd::of(*result)
         }))

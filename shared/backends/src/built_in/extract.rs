@@ -5,13 +5,13 @@
 //! writes again after a crash: parts by their number, the rest and the file by their names.
 
 use calls::SequenceCode;
+use cloud::Error;
 use cloud::aws::files::{PART_BYTES_MIN, UploadError, UploadedPart, extract_key};
 use cloud::objects_table::Chunk;
 use cloud::read::conversation_list::{
     ConversationFilter, ListCursor, ListOrder, ListQuery, LookBack,
 };
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::Error;
 use jiff::SignedDuration;
 use objects::{EXTRACT_REFUSED, ExtractOrder, Overlay};
 use serde::{Deserialize, Serialize};
@@ -58,12 +58,16 @@ enum WrittenExtract {
 impl Task for ExtractTask<'_> {
     type State = ExtractState;
 
-    async fn step(&mut self, state: ExtractState, number: u32) -> Result<NextStep<ExtractState>, Error> {
+    async fn step(
+        &mut self,
+        state: ExtractState,
+        number: u32,
+    ) -> Result<NextStep<ExtractState>, Error> {
         let order = match self.order().await? {
             Ok(order) => order,
             Err(why) => {
                 let refused = self.context.refused(EXTRACT_REFUSED, why);
-                return Ok(NextStep::Ended(TaskEnd::of(refused)));
+                return Ok(NextStep::ended(TaskEnd::of(refused)));
             }
         };
         let key = extract_key(self.context.account(), &order.file_name);
@@ -75,7 +79,7 @@ impl Task for ExtractTask<'_> {
             Ok(WrittenExtract::All(rows)) => {
                 let message = format!("DataExtractActivity performed: {rows} rows in {key}");
                 let performed = self.context.performed(message);
-                return Ok(NextStep::Ended(TaskEnd::of(performed)));
+                return Ok(NextStep::ended(TaskEnd::of(performed)));
             }
             Ok(WrittenExtract::SoFar(next)) => next,
             // Given up by the bucket's lifecycle: nothing of it is left to go on from.
@@ -99,13 +103,18 @@ impl<'a> ExtractTask<'a> {
             ..
         } = self.context;
         let mut overlay = Overlay::new(&call.account);
-        let read =
-            |overlay: &mut Overlay| objects::extract_order(overlay, request, object, call.arrived_at);
+        let read = |overlay: &mut Overlay| {
+            objects::extract_order(overlay, request, object, call.arrived_at)
+        };
         self.context.ask(&mut overlay, read).await
     }
 
     /// Makes the file of its parts. Done before, its upload is not there any more, and the file is.
-    async fn complete(&self, key: &str, state: &ExtractState) -> Result<WrittenExtract, UploadError> {
+    async fn complete(
+        &self,
+        key: &str,
+        state: &ExtractState,
+    ) -> Result<WrittenExtract, UploadError> {
         let files = &self.context.cloud.files;
         let Some(upload) = &state.upload else {
             return Err(UploadError::Gone);
@@ -184,7 +193,8 @@ impl<'a> ExtractTask<'a> {
                     state.rows += rows.take(self.context.cloud, &read.header, call).await?;
                 }
                 state.sequence = call.call.place.sequence().next().get();
-                if rows.len() >= PART_BYTES_MIN || self.context.cloud.now() >= self.context.deadline {
+                if rows.len() >= PART_BYTES_MIN || self.context.cloud.now() >= self.context.deadline
+                {
                     return Ok(false);
                 }
             }

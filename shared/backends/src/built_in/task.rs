@@ -7,7 +7,7 @@ use calls::{AccountId, Call, Subscription};
 use cloud::objects_table::Chunk;
 use cloud::{Cloud, Error};
 use jiff::Timestamp;
-use objects::{Overlay, MethodCall};
+use objects::{MethodCall, Overlay};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use soap::{Detail, Element, ObjectResult};
@@ -29,7 +29,13 @@ pub(super) struct TaskContext<'a> {
 pub(super) enum NextStep<S> {
     /// To be committed with what it changes, and gone on from. The results of the chunk are notes.
     More(S, Chunk),
-    Ended(TaskEnd),
+    Ended(Box<TaskEnd>),
+}
+
+impl<S> NextStep<S> {
+    pub(super) fn ended(end: TaskEnd) -> Self {
+        Self::Ended(Box::new(end))
+    }
 }
 
 /// How a task ended, with the last that it changes.
@@ -46,7 +52,11 @@ pub(super) trait Task {
 
     /// One step from there on. `number`: from 1 on, and never the same twice in a call but for a step
     /// that was not committed.
-    async fn step(&mut self, state: Self::State, number: u32) -> Result<NextStep<Self::State>, Error>;
+    async fn step(
+        &mut self,
+        state: Self::State,
+        number: u32,
+    ) -> Result<NextStep<Self::State>, Error>;
 
     /// What the last step changes is committed.
     fn committed(&mut self) {}

@@ -2,20 +2,24 @@
 //!
 //! A call can start several of one kind: they are carried out one after the other, in their order.
 
-use calls::{Call, Ended, Outcome, OverallStatus, Progress, Subscription};
+use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress, Subscription};
 use cloud::conversation::commit::End;
 use cloud::conversation::task::TaskStep;
 use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Error};
 use jiff::Timestamp;
-use objects::{Overlay, MethodCall, TaskKind, TaskProgress, TaskRefused};
+use objects::{
+    ImportCounts, ImportStatus, ImportSummary, MethodCall, Missing, Overlay, TaskKind,
+    TaskProgress, TaskRefused,
+};
 use serde::{Deserialize, Serialize};
-use soap::ObjectResult;
+use soap::{Element, ObjectResult};
 
 use super::carried_out::CarriedOut;
 use super::clear_data::ClearTask;
 use super::extract::ExtractTask;
+use super::import::ImportTask;
 use super::task::{NextStep, Task, TaskContext, TaskEnd};
 
 /// What a run of tasks needs.
@@ -74,6 +78,7 @@ impl TaskRun<'_> {
             };
             let ended = match self.kind {
                 TaskKind::Extract => self.steps(ExtractTask::new(context), &mut at).await?,
+                TaskKind::Import => self.steps(ImportTask::new(context), &mut at).await?,
                 TaskKind::ClearData => self.steps(ClearTask::new(context), &mut at).await?,
             };
             let Some(ended) = ended else {
@@ -133,7 +138,7 @@ impl TaskRun<'_> {
         };
         loop {
             match task.step(state, at.next_step).await? {
-                NextStep::Ended(ended) => return Ok(Some(ended)),
+                NextStep::Ended(ended) => return Ok(Some(*ended)),
                 NextStep::More(next, chunk) => {
                     at.stored.state = Some(serde_json::to_string(&next).unwrap_or_default());
                     self.commit(at, chunk).await?;
@@ -162,7 +167,9 @@ impl TaskRun<'_> {
         };
         let (sequence, now) = (self.call.place.sequence(), self.cloud.now());
         let cloud = self.cloud;
-        at.header = cloud.commit_task_step(&at.header, sequence, step, now).await?;
+        at.header = cloud
+            .commit_task_step(&at.header, sequence, step, now)
+            .await?;
         at.next_step += 1;
         Ok(())
     }
@@ -200,7 +207,7 @@ impl TaskRun<'_> {
 /// number of its object.
 pub async fn check(
     cloud: &Cloud,
-    caller: &calls::AccountId,
+    caller: &AccountId,
     request: &MethodCall<'_>,
     kind: TaskKind,
 ) -> Result<Option<(usize, TaskRefused)>, Error> {
@@ -215,4 +222,56 @@ pub async fn check(
         }
     }
     Ok(None)
+}
+
+/// Says of the tasks of a call that they are started, where they tell how far they are: clients look
+/// there at once. A task that was quicker has said more.
+pub async fn announce(
+    cloud: &Cloud,
+    caller: &AccountId,
+    request: &MethodCall<'_>,
+    kind: TaskKind,
+) -> Result<(), Error> {
+    if kind != TaskKind::Import {
+        return Ok(());
+    }
+    let mut overlay = Overlay::new(caller);
+    for (ordinal, object) in request.objects.iter().enumerate() {
+        while let Err(missing) = announce_import(&mut overlay, request, ordinal, object) {
+            cloud.load_objects(&mut overlay, missing.0).await?;
+        }
+    }
+    let mut chunk = Chunk::of_results(Vec::new());
+    chunk.take_effects(&overlay);
+    match cloud.commit_effects(chunk).await {
+        Ok(()) | Err(CommitError::Conflict) => Ok(()),
+        Err(CommitError::Cloud(error)) => Err(error),
+    }
+}
+
+fn announce_import(
+    overlay: &mut Overlay,
+    request: &MethodCall<'_>,
+    ordinal: usize,
+    object: &Element,
+) -> Result<(), Missing> {
+    let Ok(plan) = objects::import_plan(overlay, request, object)? else {
+        return Ok(());
+    };
+    let summary = ImportSummary {
+        account: &plan.account,
+        task: objects::task_number(overlay.caller(), request.request_id, ordinal),
+        request_id: &request.request_id.0,
+        definition_key: &plan.definition_key,
+        destination_id: plan.destination_id(),
+        import_type: plan.import_type(),
+        counts: ImportCounts::default(),
+        status: ImportStatus::New,
+        error_file: None,
+        now: request.now,
+    };
+    match summary.is_noted(overlay)? {
+        true => Ok(()),
+        false => summary.note(overlay),
+    }
 }

@@ -56,7 +56,14 @@ impl Cloud {
         let expires = now + self.results_kept();
         let mut transaction = Transaction::default();
         let (mails, before) = (&step.chunk.mails, step.mails_before);
-        self.write_mails(&mut transaction, &seen.key, sequence, mails, before, expires);
+        self.write_mails(
+            &mut transaction,
+            &seen.key,
+            sequence,
+            mails,
+            before,
+            expires,
+        );
         if !step.chunk.results.is_empty() {
             let notes = serde_json::to_string(&step.chunk.results).unwrap_or_default();
             let notes = Results::keep(&self.large_bodies, &seen.key, sequence, &notes).await?;

@@ -201,7 +201,11 @@ fn clear(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         return Err(Refused::new(TO_CLEAR.0, TO_CLEAR.1).into());
     };
     let request = context.request;
-    let task = task_number(context.overlay.caller(), request.request_id, context.ordinal);
+    let task = task_number(
+        context.overlay.caller(),
+        request.request_id,
+        context.ordinal,
+    );
     let result = ObjectResult {
         object: Some(context.object.clone()),
         detail: Detail::Task {

@@ -2,12 +2,13 @@
 //! Perform reads the file, row by row, as a task.
 
 use calls::{AccountId, AsyncResponseType, Method, RespondWhen, Subscription};
+use serde::{Deserialize, Serialize};
 use soap::{Element, MailAddress};
 
 use crate::context::{DecisionContext, account_of};
 use crate::data_extension_keys;
 use crate::field::Field;
-use crate::import_columns::{ImportFields, ImportColumn, ColumnMapping};
+use crate::import_columns::{ColumnMapping, ImportColumn, ImportFields};
 use crate::import_format::ImportFormat;
 use crate::key::ObjectKey;
 use crate::keyed;
@@ -54,7 +55,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
 }
 
 /// What an import does with a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ImportUpdate {
     AddAndUpdate,
     AddAndDoNotUpdate,
@@ -63,7 +64,7 @@ pub(crate) enum ImportUpdate {
 }
 
 /// What the rows go into.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ImportDestination {
     DataExtension {
         key: ObjectKey,
@@ -77,7 +78,7 @@ pub(crate) enum ImportDestination {
 }
 
 /// What an import is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportPlan {
     /// Whose definition, file and destination they are.
     pub account: AccountId,
@@ -157,7 +158,9 @@ pub fn import_plan(
         return Ok(refused(NOT_FOUND, "The ImportDefinition was not found"));
     }
     // What a Perform says counts before what is stored.
-    let mut definition = stored.cloned().unwrap_or_else(|| Element::new("Definition"));
+    let mut definition = stored
+        .cloned()
+        .unwrap_or_else(|| Element::new("Definition"));
     for field in &object.children {
         let same = object.all(&field.name).cloned().collect();
         tree::replace(&mut definition, &field.name, same);
@@ -245,12 +248,16 @@ fn destination(
     definition: &Element,
 ) -> Result<Result<ImportDestination, String>, Missing> {
     let Some(named) = definition.child("DestinationObject").filter(|it| !it.nil) else {
-        return Ok(Err("The ImportDefinition needs a DestinationObject".to_owned()));
+        return Ok(Err(
+            "The ImportDefinition needs a DestinationObject".to_owned()
+        ));
     };
     if named.type_name.as_deref() == Some(list::TYPE.name) {
         let found = keyed::find(view, list::TYPE.name, "ListName", named)?;
         let Some(list) = found.and_then(|found| found.object) else {
-            return Ok(Err("The List of the DestinationObject was not found".to_owned()));
+            return Ok(Err(
+                "The List of the DestinationObject was not found".to_owned()
+            ));
         };
         let fields = ["ID", "ObjectID", "CustomerKey"].into_iter();
         let fields = fields.filter_map(|name| Some(Element::of(name, list.text_of(name)?)));
@@ -263,8 +270,10 @@ fn destination(
         let why = "The data extension of the DestinationObject was not found";
         return Ok(Err(why.to_owned()));
     };
-    let fields = data_extension::fields_in(found).filter_map(|field| Field::read(field).ok());
-    let is_keyed = fields.clone().any(|field| field.is_key);
+    let fields: Vec<Field<'_>> = data_extension::fields_in(found)
+        .filter_map(|field| Field::read(field).ok())
+        .collect();
+    let is_keyed = fields.iter().any(|field| field.is_key);
     let update = tree::filled(definition, "UpdateType");
     if !is_keyed && update == Some("UpdateButDoNotAdd") {
         let why = "UpdateType UpdateButDoNotAdd needs a data extension with a primary key";
@@ -274,7 +283,7 @@ fn destination(
         key,
         customer_key: found.text_of("CustomerKey").unwrap_or_default().to_owned(),
         object_id: found.text_of("ObjectID").unwrap_or_default().to_owned(),
-        fields: fields.map(|field| field.name.to_owned()).collect(),
+        fields: fields.iter().map(|field| field.name.to_owned()).collect(),
         is_keyed,
     }))
 }

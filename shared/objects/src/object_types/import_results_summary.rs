@@ -2,11 +2,13 @@
 //! import; it is retrieved by its TaskResultID, and cancelled.
 
 use calls::AccountId;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use soap::Element;
 
 use crate::context::DecisionContext;
 use crate::key::{self, ObjectKey};
+use crate::missing::Missing;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::kept;
 use crate::overlay::Overlay;
@@ -77,7 +79,7 @@ pub struct ImportSummary<'a> {
     pub status: ImportStatus<'a>,
     /// Where the rows that were refused are listed.
     pub error_file: Option<&'a str>,
-    pub now: jiff::Timestamp,
+    pub now: Timestamp,
 }
 
 /// Where the summary of an import lies.
@@ -91,20 +93,29 @@ impl ImportSummary<'_> {
     }
 
     /// Whether somebody has cancelled the import.
-    pub fn is_cancelled(&self, overlay: &Overlay) -> Result<bool, crate::missing::Missing> {
+    pub fn is_cancelled(&self, overlay: &Overlay) -> Result<bool, Missing> {
         let stored = task_record::of_call(overlay.get(&self.at())?, self.request_id);
         Ok(stored.is_some_and(|stored| stored.child(task_record::CANCELLED).is_some()))
     }
 
+    /// Whether it is where it is retrieved already.
+    pub fn is_noted(&self, overlay: &Overlay) -> Result<bool, Missing> {
+        let stored = overlay.get(&self.at())?;
+        Ok(task_record::of_call(stored, self.request_id).is_some())
+    }
+
     /// Puts it where it is retrieved.
-    pub fn note(&self, overlay: &mut Overlay) -> Result<(), crate::missing::Missing> {
+    pub fn note(&self, overlay: &mut Overlay) -> Result<(), Missing> {
         let at = self.at();
         let stored = overlay.get(&at)?;
         let now = soap::write_date_time(self.now);
         let mut becomes = match task_record::of_call(stored, self.request_id) {
             Some(stored) => stored.clone(),
             None => task_record::begin(TYPE.name, self.request_id, &self.now.to_string())
-                .with(Element::of("ImportDefinitionCustomerKey", self.definition_key))
+                .with(Element::of(
+                    "ImportDefinitionCustomerKey",
+                    self.definition_key,
+                ))
                 .with(Element::of("StartDate", now.as_str()))
                 .with(Element::of("DestinationID", self.destination_id))
                 .with(Element::of("ImportType", self.import_type)),
@@ -115,7 +126,10 @@ impl ImportSummary<'_> {
             ImportStatus::Completed => ("Completed", None),
             ImportStatus::Error(why) => ("Error", Some(why)),
         };
-        let has_ended = matches!(self.status, ImportStatus::Completed | ImportStatus::Error(_));
+        let has_ended = matches!(
+            self.status,
+            ImportStatus::Completed | ImportStatus::Error(_)
+        );
         let counts = self.counts;
         for (name, text) in [
             ("ModifiedDate", self.now.to_string()),

@@ -103,11 +103,14 @@ impl Table {
     pub(crate) async fn delete_many(&self, keys: &[Key]) -> Result<(), Error> {
         for keys in keys.chunks(BATCH_DELETE_MAX) {
             let deletions = keys.iter().map(|key| {
-                let deletion = DeleteRequest::builder().set_key(Some(key_item(key))).build();
+                let deletion = DeleteRequest::builder()
+                    .set_key(Some(key_item(key)))
+                    .build();
                 deletion.map(|deletion| WriteRequest::builder().delete_request(deletion).build())
             });
             let deletions = deletions.collect::<Result<Vec<_>, _>>();
-            let deletions = deletions.map_err(|error| self.out_of_reach("BatchWriteItem", error))?;
+            let deletions =
+                deletions.map_err(|error| self.out_of_reach("BatchWriteItem", error))?;
             self.delete_batch(deletions).await?;
         }
         Ok(())
