@@ -45,10 +45,10 @@ fn every_file_of_tests_is_part_of_a_program() {
         for path in rust_files_in(&folder) {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_told = stem == "main"
+            let is_listed = stem == "main"
                 || main.lines().any(|line| line == format!("mod {stem};"))
                 || text.contains(&format!("path = \"tests/{name}\""));
-            if !is_told {
+            if !is_listed {
                 let main = folder.join("main.rs");
                 forgotten.push(format!("mod {stem}; is missing in {}", main.display()));
             }

@@ -39,13 +39,13 @@ pub async fn accept(
     cloud: &Cloud,
     caller: &Caller,
     request: &CallRequest,
-    kept: CanonicalPayload,
+    payload: CanonicalPayload,
     idempotency_key: Option<&str>,
     own: &OwnHosts,
     backend: Option<&BackendName>,
 ) -> Result<Answer, Error> {
     let now = cloud.now();
-    let call = match check(cloud, caller, request, &kept, own, backend) {
+    let call = match check(cloud, caller, request, &payload, own, backend) {
         Ok(call) => call,
         Err(refusal) => return Ok(Ok(refused(request, &refusal))),
     };
@@ -59,12 +59,12 @@ pub async fn accept(
         Some(key) => {
             let queues = queues_of(cloud, &call).await?;
             cloud
-                .accept_once(call, &kept.canonical, key, &queues, now)
+                .accept_once(call, &payload.canonical, key, &queues, now)
                 .await?
         }
         None => {
             let queues = queues_of(cloud, &call).await?;
-            cloud.accept(call, &kept.canonical, &queues, now).await?
+            cloud.accept(call, &payload.canonical, &queues, now).await?
         }
     };
     Ok(match accepted {
@@ -90,16 +90,16 @@ pub async fn take_in(
     cloud: &Cloud,
     caller: &Caller,
     request: &CallRequest,
-    kept: &CanonicalPayload,
+    payload: &CanonicalPayload,
     own: &OwnHosts,
 ) -> Result<Accepted, Error> {
-    let call = match check(cloud, caller, request, kept, own, None) {
+    let call = match check(cloud, caller, request, payload, own, None) {
         Ok(call) => call,
         Err(refusal) => return Ok(Accepted::Refused(refusal)),
     };
     let queues = queues_of(cloud, &call).await?;
     let accepted = cloud
-        .accept(call, &kept.canonical, &queues, cloud.now())
+        .accept(call, &payload.canonical, &queues, cloud.now())
         .await?;
     if let Accepted::Accepted(request_id) = &accepted {
         info!(%request_id, account = %caller.account, "call taken in");
@@ -130,7 +130,7 @@ fn check(
     cloud: &Cloud,
     caller: &Caller,
     request: &CallRequest,
-    kept: &CanonicalPayload,
+    payload: &CanonicalPayload,
     own: &OwnHosts,
     backend: Option<&BackendName>,
 ) -> Result<Call, Refusal> {
@@ -163,7 +163,7 @@ fn check(
         place,
         method: request.method,
         options: request.options.clone(),
-        digest: kept.digest.clone(),
+        digest: payload.digest.clone(),
         objects: u32::try_from(request.objects.len()).unwrap_or(u32::MAX),
         object_type: request
             .objects

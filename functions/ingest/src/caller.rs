@@ -1,7 +1,7 @@
 //! Who is calling, and for which account.
 
 use calls::{AccountId, Refusal};
-use cloud::accounts::{Login, TokenFound};
+use cloud::accounts::{Login, TokenState};
 use cloud::{Cloud, Error};
 use jiff::SignedDuration;
 use soap::{ClientContext, Credentials, Fault};
@@ -24,9 +24,9 @@ pub async fn identify(
     match credentials {
         Some(Credentials::Token(token)) => {
             Ok(match cloud.accounts.look_up_token(token, now).await? {
-                TokenFound::Good(caller) => Ok(caller),
-                TokenFound::Expired => Err(Fault::security("Token Expired")),
-                TokenFound::Unknown => Err(login_failed(UNKNOWN_TOKEN)),
+                TokenState::Good(caller) => Ok(caller),
+                TokenState::Expired => Err(Fault::security("Token Expired")),
+                TokenState::Unknown => Err(login_failed(UNKNOWN_TOKEN)),
             })
         }
         Some(Credentials::Password { username, password }) if username != NOBODY => {

@@ -44,16 +44,16 @@ static WSDL: Mutex<Option<(String, Arc<PublishedDocument>)>> = Mutex::new(None);
 
 pub fn wsdl(cloud: &Cloud, request: &Request) -> Response {
     let url = http::service_url(cloud, request);
-    let mut kept = WSDL.lock().unwrap_or_else(PoisonError::into_inner);
-    let document = match kept.as_ref().filter(|(address, _)| *address == url) {
+    let mut cached = WSDL.lock().unwrap_or_else(PoisonError::into_inner);
+    let document = match cached.as_ref().filter(|(address, _)| *address == url) {
         Some((_, document)) => Arc::clone(document),
         None => {
             let document = Arc::new(PublishedDocument::of(soap::wsdl(&url)));
-            *kept = Some((url, Arc::clone(&document)));
+            *cached = Some((url, Arc::clone(&document)));
             document
         }
     };
-    drop(kept);
+    drop(cached);
     answer(request, &document)
 }
 

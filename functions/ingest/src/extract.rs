@@ -42,7 +42,7 @@ async fn start(
         return Ok(echoed(refused(EXTRACT_REFUSED, message)));
     }
     let body = call_of(extract);
-    let kept = CanonicalPayload::of(&body);
+    let payload = CanonicalPayload::of(&body);
     let call = match soap::take_operation(body, None, None) {
         Ok(Operation::Call(call)) => call,
         Ok(_) | Err(_) => {
@@ -50,7 +50,7 @@ async fn start(
             return Ok(echoed(refused(EXTRACT_REFUSED, message)));
         }
     };
-    let result = match accept::take_in(cloud, caller, &call, &kept, own).await? {
+    let result = match accept::take_in(cloud, caller, &call, &payload, own).await? {
         Accepted::Accepted(request_id) => RequestResult {
             ok: true,
             status_message: "Queued".to_owned(),

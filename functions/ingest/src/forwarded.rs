@@ -102,7 +102,7 @@ pub async fn carry_out(
     cloud: &Cloud,
     backend: &BackendName,
     call: &CallRequest,
-    kept: &CanonicalPayload,
+    payload: &CanonicalPayload,
 ) -> Result<Answer, Error> {
     let allow_http = cloud.settings.allow_http_callbacks;
     if let Err(refusal) = call.place().and_then(|_| call.check(allow_http)) {
@@ -113,7 +113,7 @@ pub async fn carry_out(
     if cloud.in_maintenance().await? {
         return Ok(Err(crate::synchronous::in_maintenance()));
     }
-    pass_through(cloud, backend, call.method.name(), kept).await
+    pass_through(cloud, backend, call.method.name(), payload).await
 }
 
 /// A request as it came, but for who sends it.
@@ -121,9 +121,9 @@ pub async fn pass_through(
     cloud: &Cloud,
     backend: &BackendName,
     action: &str,
-    kept: &CanonicalPayload,
+    payload: &CanonicalPayload,
 ) -> Result<Answer, Error> {
-    let request = match soap::read_canonical(kept.canonical()) {
+    let request = match soap::read_canonical(payload.canonical()) {
         Ok(request) => request,
         Err(fault) => return Ok(Err::<String, Fault>(fault)),
     };

@@ -52,9 +52,9 @@ async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
     }
     let path = request.path.to_ascii_lowercase();
     let path = path.trim_end_matches('/');
-    if let Some((request_id, about)) = rest::asked(path) {
+    if let Some((request_id, question)) = rest::parse_path(path) {
         return match method {
-            "GET" => rest::answer(cloud, request, &request_id, about).await,
+            "GET" => rest::answer(cloud, request, &request_id, question).await,
             _ => Response::text(405, "Use GET here.\n").with_header("allow", "GET, HEAD"),
         };
     }

@@ -24,7 +24,7 @@ pub async fn refusal(
 }
 
 /// Says in the head of the answer, and in the log, what was not read: one line per thing.
-pub fn tell(mut response: Response, warnings: Vec<Warning>, message_id: &str) -> Response {
+pub fn with_warnings(mut response: Response, warnings: Vec<Warning>, message_id: &str) -> Response {
     for Warning(text) in soap::bounded(warnings) {
         warn!(message_id, not_read = text, "sent and not read");
         response = response.with_header("aftercall-warning", &quoted(&text));

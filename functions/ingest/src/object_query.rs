@@ -29,15 +29,15 @@ impl ResultKind {
 
     pub fn check_properties(self, request: &RetrieveRequest) -> Result<(), RetrieveError> {
         let object_type = request.object_type.as_str();
-        let mut asked_for = soap::unknown_properties(object_type, request.properties());
+        let mut requested = soap::unknown_properties(object_type, request.properties());
         let mut filtered_by = soap::unknown_properties(object_type, request.filtered_by());
         if self == Self::Request {
             // The original has no such result for calls, so its type does not name these.
             let is_unknown = |path: &&str| !["RequestID", "ConversationID"].contains(path);
-            asked_for.retain(is_unknown);
+            requested.retain(is_unknown);
             filtered_by.retain(is_unknown);
         }
-        RetrieveError::of_unknown(object_type, &asked_for, &filtered_by)
+        RetrieveError::of_unknown(object_type, &requested, &filtered_by)
     }
 }
 

@@ -15,7 +15,7 @@ pub const RESULTS_MAX: usize = 2_500;
 pub const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
 
 /// A page, or Marketing Cloud's words for why there is none.
-pub type Looked = Result<Page, String>;
+pub type PageResult = Result<Page, String>;
 
 /// What one look came to.
 #[derive(Debug)]
@@ -30,6 +30,15 @@ pub struct Page {
     bytes: usize,
 }
 
+/// Whether a page had a place for what it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum PageFit {
+    Taken,
+    /// It belongs to the next page.
+    Full,
+}
+
 impl Page {
     pub fn of(size: usize) -> Self {
         Self {
@@ -41,22 +50,22 @@ impl Page {
         }
     }
 
-    /// Takes one result in. `false`: it is one too many, or would make the answer too long; only then
-    /// is there a next page, so that none is ever empty. The first one has its place whatever it
-    /// takes, or nobody would ever get behind it.
-    pub fn take(&mut self, result: &Element) -> bool {
+    /// Takes one result in, unless it is one too many or would make the answer too long; only then is
+    /// there a next page, so that none is ever empty. The first one is taken whatever its size, or
+    /// nobody would ever get behind it.
+    pub fn take(&mut self, result: &Element) -> PageFit {
         if self.count >= self.size {
-            return false;
+            return PageFit::Full;
         }
-        let written = soap::write_found(std::slice::from_ref(result));
+        let written = soap::write_selected(std::slice::from_ref(result));
         let bytes = soap::carried_bytes(&written);
         if self.count > 0 && self.bytes + bytes > PAYLOAD_BYTES_MAX {
-            return false;
+            return PageFit::Full;
         }
         self.results.push_str(&written);
         self.count += 1;
         self.bytes += bytes;
-        true
+        PageFit::Taken
     }
 }
 
@@ -112,12 +121,21 @@ pub async fn keep(
         .await
 }
 
+/// Where a ContinueRequest goes on.
+#[derive(Debug)]
+pub struct Continued {
+    pub request: RetrieveRequest,
+    /// The same in canonical form, to be kept for the page after this.
+    pub canonical: String,
+    pub cursor: Cursor,
+}
+
 /// The request that a ContinueRequest goes on with; `None`: there is none of that id.
 pub async fn continued(
     cloud: &Cloud,
     account: &AccountId,
     page_before: &str,
-) -> Result<Option<(RetrieveRequest, String, Cursor)>, Error> {
+) -> Result<Option<Continued>, Error> {
     let page_before = RequestId(page_before.trim().to_lowercase());
     let Some(text) = cloud.calls.continuation(account, &page_before).await? else {
         return Ok(None);
@@ -126,11 +144,16 @@ pub async fn continued(
         sk: "CONTINUE".to_owned(),
         attribute: "continuation",
     };
-    let kept: Continuation = serde_json::from_str(&text).map_err(|_| unreadable())?;
-    let body = soap::read_canonical(&kept.request).map_err(|_| unreadable())?;
-    match soap::take_operation(body, None, None) {
-        Ok(Operation::Retrieve(request)) => Ok(Some((request, kept.request, kept.cursor))),
-        Ok(Operation::Query(query)) => Ok(Some((query.into_retrieve(), kept.request, kept.cursor))),
-        Ok(_) | Err(_) => Err(unreadable()),
-    }
+    let stored: Continuation = serde_json::from_str(&text).map_err(|_| unreadable())?;
+    let body = soap::read_canonical(&stored.request).map_err(|_| unreadable())?;
+    let request = match soap::take_operation(body, None, None) {
+        Ok(Operation::Retrieve(request)) => request,
+        Ok(Operation::Query(query)) => query.into_retrieve(),
+        Ok(_) | Err(_) => return Err(unreadable()),
+    };
+    Ok(Some(Continued {
+        request,
+        canonical: stored.request,
+        cursor: stored.cursor,
+    }))
 }

@@ -4,7 +4,7 @@
 //! requests of that name. An id that the account never had is told apart from one that is pending.
 
 use calls::{Call, Ended, OverallStatus, RequestId};
-use cloud::accounts::{Caller, TokenFound};
+use cloud::accounts::{Caller, TokenState};
 use cloud::read::state::state_of_call;
 use cloud::records::outcome_record::OutcomeRecord;
 use cloud::{Cloud, Error};
@@ -27,9 +27,9 @@ pub enum Question {
 }
 
 /// The id and the question in a path, which is in lower case; `None`: it leads somewhere else.
-pub fn asked(path: &str) -> Option<(RequestId, Question)> {
+pub fn parse_path(path: &str) -> Option<(RequestId, Question)> {
     let mut parts = path.rsplit('/');
-    let about = match parts.next()? {
+    let question = match parts.next()? {
         "status" => Question::Status,
         "results" => Question::Results,
         _ => return None,
@@ -37,7 +37,7 @@ pub fn asked(path: &str) -> Option<(RequestId, Question)> {
     let id = parts.next().filter(|id| !id.is_empty())?;
     let is_ours =
         parts.next() == Some("async") && parts.next() == Some("v1") && parts.next() == Some("data");
-    is_ours.then(|| (RequestId(id.to_owned()), about))
+    is_ours.then(|| (RequestId(id.to_owned()), question))
 }
 
 /// Answers what became of a call.
@@ -45,10 +45,10 @@ pub async fn answer(
     cloud: &Cloud,
     request: &Request,
     request_id: &RequestId,
-    about: Question,
+    question: Question,
 ) -> Response {
     let answered = match holder(cloud, request).await {
-        Ok(Ok(caller)) => look(cloud, request, &caller, request_id, about).await,
+        Ok(Ok(caller)) => look(cloud, request, &caller, request_id, question).await,
         Ok(Err(refused)) => Ok(refused),
         Err(error) => Err(error),
     };
@@ -60,9 +60,9 @@ async fn look(
     request: &Request,
     caller: &Caller,
     request_id: &RequestId,
-    about: Question,
+    question: Question,
 ) -> Result<Response, Error> {
-    let page = match about {
+    let page = match question {
         Question::Status => Paging::default(),
         Question::Results => match Paging::read(&request.query) {
             Ok(page) => page,
@@ -82,7 +82,7 @@ async fn look(
         return Ok(unknown(cloud, request_id));
     };
     let outcome = record.as_ref().map(|record| &record.outcome);
-    match about {
+    match question {
         Question::Status => Ok(status(cloud, &found.call, outcome, state)),
         Question::Results => {
             let results = match &record {
@@ -210,9 +210,9 @@ pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, R
         Some(_) | None => return Ok(Err(not_authorized())),
     };
     let caller = match cloud.accounts.look_up_token(token, cloud.now()).await? {
-        TokenFound::Good(caller) => caller,
-        TokenFound::Unknown => return Ok(Err(not_authorized())),
-        TokenFound::Expired => {
+        TokenState::Good(caller) => caller,
+        TokenState::Unknown => return Ok(Err(not_authorized())),
+        TokenState::Expired => {
             let message = "Not Authorized. The token has expired; ask for another at /v2/token";
             return Ok(Err(said(401, 0, message)));
         }
@@ -250,10 +250,10 @@ mod tests {
     fn paths_ask_by_their_end() {
         let id = RequestId("6f0c".to_owned());
         let status = Some((id.clone(), Question::Status));
-        assert_eq!(asked("/data/v1/async/6f0c/status"), status);
-        assert_eq!(asked("/prefix/data/v1/async/6f0c/status"), status);
+        assert_eq!(parse_path("/data/v1/async/6f0c/status"), status);
+        assert_eq!(parse_path("/prefix/data/v1/async/6f0c/status"), status);
         let results = Some((id, Question::Results));
-        assert_eq!(asked("/data/v1/async/6f0c/results"), results);
+        assert_eq!(parse_path("/data/v1/async/6f0c/results"), results);
         for other in [
             "/data/v1/async/6f0c",
             "/data/v1/async//status",
@@ -262,7 +262,7 @@ mod tests {
             "/status",
             "",
         ] {
-            assert_eq!(asked(other), None, "{other}");
+            assert_eq!(parse_path(other), None, "{other}");
         }
     }
 

@@ -2,6 +2,9 @@
 //! ConversationID or time.
 
 use calls::{AccountId, Phase, RequestId, SequenceCode};
+use cloud::conversation::outcomes::OutcomePage;
+use cloud::read::conversation::READ_AT_ONCE;
+use cloud::read::conversation_list::LISTED_AT_ONCE;
 use cloud::records::call_record::CallRecord;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::records::outcome_record::{OutcomeRecord, Results};
@@ -9,15 +12,9 @@ use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
 
 use crate::object_query::{CreatedRange, ObjectQuery, ResultKind, Subjects};
-use crate::page::{Cursor, LOOK_MAX, Looked, Page};
+use crate::page::{Cursor, LOOK_MAX, Page, PageFit, PageResult};
 use crate::request_state;
 use crate::result_message;
-
-/// Records that are read in one request.
-const READ_AT_ONCE: i32 = 250;
-
-/// Conversations that are listed in one go.
-const LISTED_AT_ONCE: usize = 100;
 
 /// Looks at the calls asked for. An id that was never seen gives nothing.
 pub async fn look(
@@ -27,41 +24,41 @@ pub async fn look(
     request: &RetrieveRequest,
     cursor: Cursor,
     size: usize,
-) -> Result<Looked, Error> {
+) -> Result<PageResult, Error> {
     if let Err(refused) = kind.check_properties(request) {
         return Ok(Err(refused.to_string()));
     }
-    let Some(asked) = ObjectQuery::of(request) else {
+    let Some(object_query) = ObjectQuery::of(request) else {
         return Ok(Err(format!(
             "{} is retrieved by a filter with RequestID or ConversationID equals or IN, or with the \
              CreatedDate from which on it is looked for",
             request.object_type
         )));
     };
-    let looking = Looking {
+    let search = Search {
         cloud,
         accounts,
         kind,
         request,
-        asked: &asked,
+        object_query: &object_query,
     };
     let mut page = Page::of(size);
-    page.next = match &asked.subjects {
+    page.next = match &object_query.subjects {
         Subjects::Calls(ids) | Subjects::Conversations(ids) => {
-            looking.take_ids(ids, cursor, &mut page).await?
+            search.take_ids(ids, cursor, &mut page).await?
         }
-        Subjects::Created(range) => looking.take_created(*range, cursor, &mut page).await?,
+        Subjects::Created(range) => search.take_created(*range, cursor, &mut page).await?,
     };
     Ok(Ok(page))
 }
 
-struct Looking<'a> {
+struct Search<'a> {
     cloud: &'a Cloud,
     /// Whose calls they may be, in the order in which they are looked for.
     accounts: &'a [AccountId],
     kind: ResultKind,
     request: &'a RetrieveRequest,
-    asked: &'a ObjectQuery,
+    object_query: &'a ObjectQuery,
 }
 
 /// One call of a conversation, as far as it is known.
@@ -71,7 +68,20 @@ struct CallEntry {
     outcome: Option<OutcomeRecord>,
 }
 
-impl Looking<'_> {
+/// Calls of a conversation, in order.
+struct CallPage {
+    entries: Vec<(SequenceCode, CallEntry)>,
+    /// Where the rest begins, if there is more to look at.
+    rest: Option<SequenceCode>,
+}
+
+/// What an id names: a conversation, or one of its calls.
+struct FoundCalls {
+    header: ConversationRecord,
+    only: Option<SequenceCode>,
+}
+
+impl Search<'_> {
     /// Where to go on, if the page does not take all.
     async fn take_ids(
         &self,
@@ -80,8 +90,8 @@ impl Looking<'_> {
         page: &mut Page,
     ) -> Result<Option<Cursor>, Error> {
         while let Some(id) = ids.get(cursor.id) {
-            if let Some((header, only)) = self.find(id).await?
-                && !self.take_calls(&header, only, &mut cursor, page).await?
+            if let Some(FoundCalls { header, only }) = self.find(id).await?
+                && self.take_calls(&header, only, &mut cursor, page).await? == PageFit::Full
             {
                 return Ok(Some(cursor));
             }
@@ -109,7 +119,8 @@ impl Looking<'_> {
                 let listed = list.page(&query, from, LISTED_AT_ONCE).await?;
                 for conversation in listed.conversations {
                     let header = conversation.record;
-                    if !self.take_calls(&header, None, &mut cursor, page).await? {
+                    let fit = self.take_calls(&header, None, &mut cursor, page).await?;
+                    if fit == PageFit::Full {
                         return Ok(Some(cursor));
                     }
                     cursor = Cursor {
@@ -132,80 +143,85 @@ impl Looking<'_> {
         Ok(None)
     }
 
-    /// Takes the calls of a conversation, or one of them, from where the cursor is on. `false`: the
-    /// page is full, and the cursor says where to go on.
+    /// Takes the calls of a conversation, or one of them, from where the cursor is on. When the page
+    /// is full, the cursor says where to go on.
     async fn take_calls(
         &self,
         header: &ConversationRecord,
         only: Option<SequenceCode>,
         cursor: &mut Cursor,
         page: &mut Page,
-    ) -> Result<bool, Error> {
+    ) -> Result<PageFit, Error> {
         loop {
             let first = SequenceCode::new(cursor.sequence).unwrap_or(SequenceCode::FIRST);
-            let (entries, rest) = self
+            let CallPage { entries, rest } = self
                 .entries(header, only.unwrap_or(first), only.is_some())
                 .await?;
             for (sequence, entry) in entries {
                 cursor.sequence = sequence.get();
                 let elements = self.elements(header, sequence, entry).await?;
-                if !self.take(elements, cursor, page) {
-                    return Ok(false);
+                if self.take(elements, cursor, page) == PageFit::Full {
+                    return Ok(PageFit::Full);
                 }
                 cursor.object = 0;
             }
             let Some(rest) = rest else {
-                return Ok(true);
+                return Ok(PageFit::Taken);
             };
             cursor.sequence = rest.get();
         }
     }
 
-    /// The conversation of that id, and the call, if the id is one's; `None`: nobody has it.
-    async fn find(
-        &self,
-        id: &str,
-    ) -> Result<Option<(ConversationRecord, Option<SequenceCode>)>, Error> {
+    /// What an id names; `None`: nobody has it.
+    async fn find(&self, id: &str) -> Result<Option<FoundCalls>, Error> {
         for account in self.accounts {
-            if matches!(self.asked.subjects, Subjects::Conversations(_)) {
+            if matches!(self.object_query.subjects, Subjects::Conversations(_)) {
                 if let Some(header) = self.cloud.conversation_named(account, id).await? {
-                    return Ok(Some((header, None)));
+                    return Ok(Some(FoundCalls { header, only: None }));
                 }
                 continue;
             }
             let request_id = RequestId(id.to_owned());
             if let Some(found) = self.cloud.call_of_request(account, &request_id).await? {
-                let sequence = found.call.place.sequence();
-                return Ok(Some((found.header, Some(sequence))));
+                return Ok(Some(FoundCalls {
+                    header: found.header,
+                    only: Some(found.call.place.sequence()),
+                }));
             }
         }
         Ok(None)
     }
 
-    /// Takes what is asked for of one call's elements; `false`: the page takes no more.
-    fn take(&self, elements: Vec<Element>, cursor: &mut Cursor, page: &mut Page) -> bool {
+    /// Takes what is asked for of one call's elements.
+    fn take(&self, elements: Vec<Element>, cursor: &mut Cursor, page: &mut Page) -> PageFit {
         for element in elements.into_iter().skip(cursor.object) {
-            let is_asked_for = self.asked.filter.admits(&element);
-            if is_asked_for && !page.take(&soap::project(&element, &self.properties())) {
-                return false;
+            let is_selected = self.object_query.filter.admits(&element);
+            if is_selected {
+                let shown = soap::project(&element, &self.properties());
+                if page.take(&shown) == PageFit::Full {
+                    return PageFit::Full;
+                }
             }
             cursor.object += 1;
         }
-        true
+        PageFit::Taken
     }
 
-    /// Calls from one on, or it alone, and where the rest begins, if there is more to look at.
+    /// Calls from one on, or it alone.
     async fn entries(
         &self,
         header: &ConversationRecord,
         first: SequenceCode,
         only: bool,
-    ) -> Result<(Vec<(SequenceCode, CallEntry)>, Option<SequenceCode>), Error> {
+    ) -> Result<CallPage, Error> {
         let now = self.cloud.now();
         let limit = if only { 1 } else { READ_AT_ONCE };
-        let (outcomes, rest) = if only {
+        let OutcomePage { outcomes, rest } = if only {
             let outcome = self.cloud.outcome(header, first, now).await?;
-            (outcome.into_iter().collect(), None)
+            OutcomePage {
+                outcomes: outcome.into_iter().collect(),
+                rest: None,
+            }
         } else {
             self.cloud.outcomes_from(header, first, limit, now).await?
         };
@@ -219,7 +235,8 @@ impl Looking<'_> {
                     },
                 )
             };
-            return Ok((outcomes.into_iter().map(entry).collect(), rest));
+            let entries = outcomes.into_iter().map(entry).collect();
+            return Ok(CallPage { entries, rest });
         }
         // The header once more, after the outcomes: a call that ended in between is then seen as
         // it was before, which is true of a moment ago, and not as neither.
@@ -239,20 +256,21 @@ impl Looking<'_> {
             let call = Some(call);
             (sequence, CallEntry { call, outcome })
         };
-        Ok((calls.into_iter().map(entry).collect(), rest))
+        let entries = calls.into_iter().map(entry).collect();
+        Ok(CallPage { entries, rest })
     }
 
     /// Whether outcomes alone do not say all that is asked for: of calls that have none yet, or none
     /// that is written, and of the objects of those that were not carried out.
     fn needs_calls(&self, header: &ConversationRecord, outcomes: &[OutcomeRecord]) -> bool {
-        let tells_objects = match self.kind {
+        let shows_objects = match self.kind {
             ResultKind::Request => return true,
             ResultKind::Item => true,
             ResultKind::Message => self.with_detail(),
         };
         let is_closing = matches!(header.conversation.phase, Phase::Closing { .. });
         let mut outcomes = outcomes.iter();
-        is_closing || (tells_objects && outcomes.any(|it| it.results == Results::None))
+        is_closing || (shows_objects && outcomes.any(|it| it.results == Results::None))
     }
 
     fn with_detail(&self) -> bool {
@@ -308,7 +326,7 @@ impl Looking<'_> {
     fn conversation_id(&self, header: &ConversationRecord, request_id: &RequestId) -> String {
         match &header.conversation.conversation_id {
             Some(id) => id.as_str().to_owned(),
-            None if self.asked.names_conversations => request_id.0.clone(),
+            None if self.object_query.names_conversations => request_id.0.clone(),
             None => String::new(),
         }
     }

@@ -9,7 +9,7 @@ use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
 use crate::caller::{self, Caller};
 use crate::object_query::ResultKind;
-use crate::page::{self, Cursor, LOOK_MAX, Looked, Page, RESULTS_MAX};
+use crate::page::{self, Continued, Cursor, LOOK_MAX, Page, PageFit, PageResult, RESULTS_MAX};
 use crate::results;
 
 /// Stored objects that are read in one request.
@@ -52,8 +52,16 @@ async fn page_of(
     // A page belongs to the caller, whosever objects are on it: the next one is asked for without
     // saying that again.
     let own = &caller.account;
-    let (request, canonical, cursor) = match &request.continue_request {
-        None => (request, canonical.to_owned(), Cursor::default()),
+    let Continued {
+        request,
+        canonical,
+        cursor,
+    } = match &request.continue_request {
+        None => Continued {
+            request,
+            canonical: canonical.to_owned(),
+            cursor: Cursor::default(),
+        },
         Some(before) => match page::continued(cloud, own, before).await? {
             Some(continued) => continued,
             None => {
@@ -116,7 +124,7 @@ async fn look(
     accounts: &[AccountId],
     request: &RetrieveRequest,
     cursor: Cursor,
-) -> Result<Looked, Error> {
+) -> Result<PageResult, Error> {
     let size = request
         .batch_size
         .and_then(|size| usize::try_from(size).ok())
@@ -139,7 +147,7 @@ async fn stored(
     request: &RetrieveRequest,
     mut cursor: Cursor,
     mut page: Page,
-) -> Result<Looked, Error> {
+) -> Result<PageResult, Error> {
     let mut lacking = 0;
     while let Some(account) = accounts.get(cursor.account) {
         let number = cursor.account;
@@ -205,8 +213,7 @@ async fn stored_of(
 fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Element> {
     let is_client = |path: &str| path == "Client" || path.starts_with("Client.");
     let filtered_by = request.filtered_by();
-    let is_asked_for =
-        request.properties().any(is_client) || filtered_by.into_iter().any(is_client);
+    let is_selected = request.properties().any(is_client) || filtered_by.into_iter().any(is_client);
     let number = account.0.parse::<i32>().ok();
     let key = Element::of("CustomerKey", &account.0);
     let ids = number.map(|id| Element::of("ID", id.to_string()));
@@ -214,7 +221,7 @@ fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Elemen
         children: ids.into_iter().chain([key]).collect(),
         ..Element::new("Client")
     };
-    is_asked_for.then_some(client)
+    is_selected.then_some(client)
 }
 
 /// What of the stored objects goes into the answer.
@@ -281,10 +288,10 @@ impl RetrieveSelection<'_> {
         let mut after = cursor.after.or(range.after);
         loop {
             let partition = &self.source.partition;
-            let (found, more) = cloud
+            let found = cloud
                 .objects_after(partition, after.as_deref(), READ_AT_ONCE)
                 .await?;
-            let (sorts, objects): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+            let (sorts, objects): (Vec<_>, Vec<_>) = found.objects.into_iter().unzip();
             let objects = self.with_lists(cloud, objects).await?;
             for (sort, object) in sorts.into_iter().zip(objects) {
                 if is_behind(&sort) {
@@ -303,10 +310,10 @@ impl RetrieveSelection<'_> {
                 }
                 after = Some(sort);
             }
-            if more.is_none() {
+            if found.next.is_none() {
                 return Ok(());
             }
-            after = more;
+            after = found.next;
             if cloud.now().duration_since(began) > LOOK_MAX {
                 page.next = Some(Cursor {
                     after,
@@ -327,9 +334,12 @@ impl RetrieveSelection<'_> {
                 None => object,
             };
             let filter = self.request.filter.as_ref();
-            let is_asked_for = filter.is_none_or(|filter| filter.admits(&object));
-            if is_asked_for && !page.take(&soap::project(&object, &self.request.properties)) {
-                return Some(number);
+            let is_selected = filter.is_none_or(|filter| filter.admits(&object));
+            if is_selected {
+                let shown = soap::project(&object, &self.request.properties);
+                if page.take(&shown) == PageFit::Full {
+                    return Some(number);
+                }
             }
         }
         None

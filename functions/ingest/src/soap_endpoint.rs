@@ -52,7 +52,7 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         }
     };
     let response = respond(&answering, name, answered);
-    not_read::tell(response, warnings, &message_id)
+    not_read::with_warnings(response, warnings, &message_id)
 }
 
 /// A packed body is not unpacked: a small one could become a large one.
@@ -109,7 +109,7 @@ async fn carry_through(
     };
     warnings.extend(envelope.unread_attributes.iter().map(soap::of_attribute));
     // Before the payload is taken apart: what is kept of a call is what was read of it.
-    let kept = accept::CanonicalPayload::of(&envelope.body);
+    let canonical_payload = accept::CanonicalPayload::of(&envelope.body);
     let named = soap::clients_in(&envelope.body);
     let soap_action = request.header("soapaction");
     let operation =
@@ -134,10 +134,31 @@ async fn carry_through(
     let answer = match (operation, backend) {
         (Operation::Call(call), backend) => {
             let backend = backend.as_ref();
-            carry_out_call(cloud, request, &caller, call, kept, warnings, backend).await?
+            carry_out_call(
+                cloud,
+                request,
+                &caller,
+                call,
+                canonical_payload,
+                warnings,
+                backend,
+            )
+            .await?
         }
-        (_, Some(backend)) => forwarded::pass_through(cloud, &backend, name, &kept).await?,
-        (operation, None) => operate(cloud, request, &caller, operation, &kept, warnings).await?,
+        (_, Some(backend)) => {
+            forwarded::pass_through(cloud, &backend, name, &canonical_payload).await?
+        }
+        (operation, None) => {
+            operate(
+                cloud,
+                request,
+                &caller,
+                operation,
+                &canonical_payload,
+                warnings,
+            )
+            .await?
+        }
     };
     Ok((name, answer))
 }
@@ -173,7 +194,7 @@ async fn carry_out_call(
     request: &Request,
     caller: &Caller,
     mut call: CallRequest,
-    kept: accept::CanonicalPayload,
+    canonical_payload: accept::CanonicalPayload,
     warnings: &mut Vec<Warning>,
     backend: Option<&BackendName>,
 ) -> Result<Answer, Error> {
@@ -188,7 +209,16 @@ async fn carry_out_call(
     if call.is_asynchronous() {
         let own = request.own_hosts(cloud);
         call.options.warnings = soap::bounded(warnings.clone());
-        return accept::accept(cloud, caller, &call, kept, idempotency_key, &own, backend).await;
+        return accept::accept(
+            cloud,
+            caller,
+            &call,
+            canonical_payload,
+            idempotency_key,
+            &own,
+            backend,
+        )
+        .await;
     }
     if idempotency_key.is_some() {
         return Ok(Err(not_once()));
@@ -196,9 +226,9 @@ async fn carry_out_call(
     match backend {
         None => {
             let own = request.own_hosts(cloud);
-            synchronous::carry_out(cloud, caller, &call, &kept, &own).await
+            synchronous::carry_out(cloud, caller, &call, &canonical_payload, &own).await
         }
-        Some(backend) => forwarded::carry_out(cloud, backend, &call, &kept).await,
+        Some(backend) => forwarded::carry_out(cloud, backend, &call, &canonical_payload).await,
     }
 }
 
@@ -207,24 +237,24 @@ async fn operate(
     request: &Request,
     caller: &Caller,
     operation: Operation,
-    kept: &accept::CanonicalPayload,
+    canonical_payload: &accept::CanonicalPayload,
     warnings: &mut Vec<Warning>,
 ) -> Result<Answer, Error> {
     match operation {
         // Taken by `carry_out_call`.
         Operation::Call(call) => {
             let own = request.own_hosts(cloud);
-            synchronous::carry_out(cloud, caller, &call, kept, &own).await
+            synchronous::carry_out(cloud, caller, &call, canonical_payload, &own).await
         }
         Operation::Retrieve(wanted) => {
             warnings.extend(wanted.warnings.iter().cloned());
-            retrieve::retrieve(cloud, caller, wanted, kept.canonical())
+            retrieve::retrieve(cloud, caller, wanted, canonical_payload.canonical())
                 .await
                 .map(Ok)
         }
         Operation::Query(query) => {
             warnings.extend(query.warnings.iter().cloned());
-            retrieve::query(cloud, caller, query, kept.canonical())
+            retrieve::query(cloud, caller, query, canonical_payload.canonical())
                 .await
                 .map(Ok)
         }

@@ -12,7 +12,7 @@ use cloud::outbound::receiver_health::{Pace, QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
 
-use crate::reply::{Attempted, ReplyTurn};
+use crate::reply::{AttemptEnd, ReplyTurn};
 use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, record_of, reply};
 
 /// A lane that goes on without an attempt holds another place. With fewer lanes than these an account's
@@ -168,8 +168,8 @@ async fn attempt(batch: &ReplyBatch<'_>, waiting: WaitingReply) {
             .await;
     }
     let settled = match reply::attempt(batch.cloud, &record).await {
-        Ok(Attempted::Over) => Ok(ReplyDisposition::Nothing),
-        Ok(Attempted::Failed { next, step }) => {
+        Ok(AttemptEnd::Over) => Ok(ReplyDisposition::Nothing),
+        Ok(AttemptEnd::Failed { next, step }) => {
             message.wake.step = step;
             Ok(match reply::wait(next, batch.cloud.now()) {
                 ReplyDisposition::WaitsUntil(_) => ReplyDisposition::Moves(Lane::Conversation),

@@ -29,7 +29,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use poison::Sorted;
+use poison::LaneMessages;
 
 /// How often messages that are done are deleted while others of the batch are still at work: what
 /// waits behind them in their conversations does not wait for a receiver of somebody else.
@@ -85,7 +85,7 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
     let known = join_all(known).await.into_iter().flatten();
     let (mut together, mut alone, mut behind) = (Vec::new(), Vec::new(), Vec::new());
     for messages in by_lane(cloud, known) {
-        let sorted = Sorted::of(messages);
+        let sorted = LaneMessages::of(messages);
         together.push(sorted.together);
         alone.extend(sorted.alone);
         behind.extend(sorted.behind);
@@ -166,7 +166,7 @@ impl ReplyBatch<'_> {
         let wake = &message.wake;
         if wake.what == ReplyTarget::Mails {
             let page = match message.deaths {
-                0 => mails::PAGE,
+                0 => mails::MAILS_IN_PAGE,
                 // The one that invocations die with is the first that is not done.
                 _ => 1,
             };

@@ -4,38 +4,36 @@
 //! An event names its mail by the tag that the mail was sent with. It may come twice, in any order,
 //! and before the notifier has noted that the mail was taken; whatever it makes is made once.
 
+use cloud::error::FEW_CONFLICTS_MAX;
 use cloud::records::mail_record::{MailRecord, MailState, MailTag};
-use cloud::{Cloud, CommitError, Error, aws::mail};
+use cloud::{Cloud, CommitError, Committed, Error, aws::mail};
 use jiff::Timestamp;
 use objects::{Bounce, BounceKind, MailEvent, MailOrder, Recipient};
 use serde_json::Value;
 use tracing::{info, warn};
-
-/// How often a mail is looked at anew because the notifier was at it at the same time.
-const CONFLICTS_MAX: u32 = 10;
 
 /// Longest text of a receiving server that is kept.
 const SMTP_REASON_CHARS_MAX: usize = 1_000;
 
 /// One event, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
+struct MailReport {
     tag: MailTag,
-    fate: Fate,
+    reported: ReportedState,
 }
 
 /// What became of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
+enum ReportedState {
     Delivered,
     /// Taken, and then not sent: it holds a virus.
     Rejected(String),
-    Bounced(BounceTold),
+    Bounced(BounceReport),
     ComplainedAt(Timestamp),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct BounceTold {
+struct BounceReport {
     at: Timestamp,
     kind: BounceKind,
     category: String,
@@ -45,19 +43,19 @@ struct BounceTold {
 
 /// Takes in one event of EventBridge. An error: it must come again.
 pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
-    let Some(told) = read(event) else {
+    let Some(report) = read(event) else {
         // Nobody can act on it, now or later.
         warn!(kind = event["detail-type"].as_str(), "mail event left out");
         return Ok(());
     };
-    let Some((mail, recipient)) = settled(cloud, &told).await? else {
-        info!(tag = %told.tag, "event of a mail that is not kept any more");
+    let Some((mail, recipient)) = settled(cloud, &report).await? else {
+        info!(tag = %report.tag, "event of a mail that is not kept any more");
         return Ok(());
     };
-    let event = match told.fate {
-        Fate::Delivered | Fate::Rejected(_) => return Ok(()),
-        Fate::Bounced(bounce) => {
-            info!(tag = %told.tag, kind = ?bounce.kind, "mail bounced");
+    let event = match report.reported {
+        ReportedState::Delivered | ReportedState::Rejected(_) => return Ok(()),
+        ReportedState::Bounced(bounce) => {
+            info!(tag = %report.tag, kind = ?bounce.kind, "mail bounced");
             MailEvent::Bounced(Bounce {
                 at: bounce.at,
                 kind: bounce.kind,
@@ -67,44 +65,47 @@ pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
                 smtp_reason: bounce.smtp_reason,
             })
         }
-        Fate::ComplainedAt(at) => {
-            info!(tag = %told.tag, "mail complained about");
+        ReportedState::ComplainedAt(at) => {
+            info!(tag = %report.tag, "mail complained about");
             MailEvent::Complained(at)
         }
     };
-    cloud.track(&recipient, &told.tag, &event).await
+    cloud.track(&recipient, &report.tag, &event).await
 }
 
 /// Brings the mail to the state that the event proves. `None`: there is no such mail any more.
-async fn settled(cloud: &Cloud, told: &Told) -> Result<Option<(MailOrder, Recipient)>, Error> {
-    for _ in 0..CONFLICTS_MAX {
-        let Some(mail) = cloud.mail_tagged(&told.tag).await? else {
+async fn settled(
+    cloud: &Cloud,
+    report: &MailReport,
+) -> Result<Option<(MailOrder, Recipient)>, Error> {
+    for _ in 0..FEW_CONFLICTS_MAX {
+        let Some(mail) = cloud.mail_tagged(&report.tag).await? else {
             return Ok(None);
         };
         let Ok(order) = serde_json::from_str::<MailOrder>(&mail.order) else {
             return Ok(None);
         };
         let recipient = order.recipient();
-        match settle(cloud, &mail, &recipient, &told.fate).await {
-            Ok(()) => return Ok(Some((order, recipient))),
-            Err(CommitError::Conflict) => {}
-            Err(CommitError::Cloud(error)) => return Err(error),
+        let settled = settle(cloud, &mail, &recipient, &report.reported).await;
+        match Committed::of(settled)? {
+            Committed::Written(()) => return Ok(Some((order, recipient))),
+            Committed::Conflict => {}
         }
     }
-    Err(Error::Conflict(CONFLICTS_MAX))
+    Err(Error::Conflict(FEW_CONFLICTS_MAX))
 }
 
 async fn settle(
     cloud: &Cloud,
     mail: &MailRecord,
     recipient: &Recipient,
-    fate: &Fate,
+    reported: &ReportedState,
 ) -> Result<(), CommitError> {
     let now = cloud.now();
     let at = mail.claimed_at.unwrap_or(now);
-    let (state, reason, event) = match (fate, mail.state) {
+    let (state, reason, event) = match (reported, mail.state) {
         (_, MailState::Failed) => return Ok(()),
-        (Fate::Rejected(reason), _) => {
+        (ReportedState::Rejected(reason), _) => {
             let (at, reason) = (at, reason.clone());
             let event = MailEvent::Rejected {
                 at,
@@ -112,12 +113,15 @@ async fn settle(
             };
             (MailState::Failed, Some(reason), event)
         }
-        (Fate::Delivered | Fate::Bounced(_) | Fate::ComplainedAt(_), MailState::Sent(_)) => {
+        (
+            ReportedState::Delivered | ReportedState::Bounced(_) | ReportedState::ComplainedAt(_),
+            MailState::Sent(_),
+        ) => {
             return Ok(());
         }
         // It was taken, whatever is believed of it; so it must not be sent again.
         (
-            Fate::Delivered | Fate::Bounced(_) | Fate::ComplainedAt(_),
+            ReportedState::Delivered | ReportedState::Bounced(_) | ReportedState::ComplainedAt(_),
             MailState::Pending | MailState::Sending(_) | MailState::Unknown,
         ) => (MailState::Sent(now), None, MailEvent::Sent(at)),
     };
@@ -125,29 +129,29 @@ async fn settle(
     settled.await.map(drop)
 }
 
-fn read(event: &Value) -> Option<Told> {
+fn read(event: &Value) -> Option<MailReport> {
     let detail = &event["detail"];
     let tag = detail["mail"]["tags"][mail::TAG_NAME][0].as_str()?;
-    Some(Told {
+    Some(MailReport {
         tag: MailTag::parse(tag)?,
-        fate: fate_in(detail)?,
+        reported: reported_in(detail)?,
     })
 }
 
-fn fate_in(detail: &Value) -> Option<Fate> {
+fn reported_in(detail: &Value) -> Option<ReportedState> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     match detail["eventType"].as_str()? {
-        "Delivery" => Some(Fate::Delivered),
+        "Delivery" => Some(ReportedState::Delivered),
         "Reject" => {
             let reason = text(&detail["reject"]["reason"]);
-            Some(Fate::Rejected(reason.unwrap_or_default()))
+            Some(ReportedState::Rejected(reason.unwrap_or_default()))
         }
         "Bounce" => {
             let bounce = &detail["bounce"];
             // One mail has one recipient.
             let recipient = &bounce["bouncedRecipients"][0];
             let reason = text(&recipient["diagnosticCode"]);
-            Some(Fate::Bounced(BounceTold {
+            Some(ReportedState::Bounced(BounceReport {
                 at: time(&bounce["timestamp"])?,
                 kind: match bounce["bounceType"].as_str()? {
                     "Permanent" => BounceKind::Hard,
@@ -163,8 +167,8 @@ fn fate_in(detail: &Value) -> Option<Fate> {
             let complaint = &detail["complaint"];
             match complaint["complaintFeedbackType"].as_str() {
                 // Its reader took it out of the spam folder: that is none.
-                Some("not-spam") => Some(Fate::Delivered),
-                Some(_) | None => Some(Fate::ComplainedAt(time(&complaint["timestamp"])?)),
+                Some("not-spam") => Some(ReportedState::Delivered),
+                Some(_) | None => Some(ReportedState::ComplainedAt(time(&complaint["timestamp"])?)),
             }
         }
         _ => None,
@@ -181,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    fn told(detail: Value) -> Option<Fate> {
+    fn report(detail: Value) -> Option<ReportedState> {
         let mut detail = detail;
         detail["mail"] = json!({
             "messageId": "0100",
@@ -189,9 +193,9 @@ mod tests {
             "tags": { "ses:configuration-set": ["aftercall"], "aftercall-mail": ["0a_1_0"] },
         });
         let event = json!({ "source": "aws.ses", "detail-type": "Email", "detail": detail });
-        let told = read(&event)?;
-        assert_eq!(Some(told.tag), MailTag::parse("0a_1_0"));
-        Some(told.fate)
+        let report = read(&event)?;
+        assert_eq!(Some(report.tag), MailTag::parse("0a_1_0"));
+        Some(report.reported)
     }
 
     /// As SES's documents show them.
@@ -200,7 +204,7 @@ mod tests {
         let at = "2026-11-20T10:00:00.250Z";
         let time = at.parse().expect("a time");
         let bounce = |kind: &str| {
-            told(json!({ "eventType": "Bounce", "bounce": {
+            report(json!({ "eventType": "Bounce", "bounce": {
                 "bounceType": kind, "bounceSubType": "General", "timestamp": at,
                 "bouncedRecipients": [{ "emailAddress": "ann@example.com", "action": "failed",
                     "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown" }],
@@ -211,7 +215,7 @@ mod tests {
             ("Transient", BounceKind::Soft),
             ("Undetermined", BounceKind::Other),
         ] {
-            let expected = Fate::Bounced(BounceTold {
+            let expected = ReportedState::Bounced(BounceReport {
                 at: time,
                 kind: expected,
                 category: "General".to_owned(),
@@ -221,22 +225,25 @@ mod tests {
             assert_eq!(bounce(kind), Some(expected), "{kind}");
         }
         let complaint = |feedback: &str| {
-            told(json!({ "eventType": "Complaint", "complaint": {
+            report(json!({ "eventType": "Complaint", "complaint": {
                 "complainedRecipients": [{ "emailAddress": "ann@example.com" }],
                 "timestamp": at, "complaintFeedbackType": feedback,
             }}))
         };
-        assert_eq!(complaint("abuse"), Some(Fate::ComplainedAt(time)));
-        assert_eq!(complaint("not-spam"), Some(Fate::Delivered));
+        assert_eq!(complaint("abuse"), Some(ReportedState::ComplainedAt(time)));
+        assert_eq!(complaint("not-spam"), Some(ReportedState::Delivered));
         let delivery = json!({ "eventType": "Delivery", "delivery": { "timestamp": at } });
-        assert_eq!(told(delivery), Some(Fate::Delivered));
+        assert_eq!(report(delivery), Some(ReportedState::Delivered));
         let reject = json!({ "eventType": "Reject", "reject": { "reason": "Bad content" } });
-        assert_eq!(told(reject), Some(Fate::Rejected("Bad content".to_owned())));
-        assert_eq!(told(json!({ "eventType": "Open" })), None);
+        assert_eq!(
+            report(reject),
+            Some(ReportedState::Rejected("Bad content".to_owned()))
+        );
+        assert_eq!(report(json!({ "eventType": "Open" })), None);
     }
 
     #[test]
-    fn an_event_of_a_mail_without_our_tag_is_left_out() {
+    fn an_event_without_our_tag_is_ignored() {
         for tags in [
             json!({}),
             json!({ "aftercall-mail": [] }),

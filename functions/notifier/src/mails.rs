@@ -17,18 +17,18 @@ use cloud::aws::queues::{ReplyTarget, ReplyWakeUp};
 use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ReplyDisposition;
-use sending::Stands;
+use sending::MailProgress;
 
 /// Mails that are on their way to the mail service at the same time.
-const AT_ONCE: usize = 8;
+const MAILS_AT_ONCE: usize = 8;
 
 /// Mails that are read in one request, and sent side by side.
-pub const PAGE: i32 = 50;
+pub const MAILS_IN_PAGE: i32 = 50;
 
 /// When mails that are held, or claimed by somebody, are looked at again.
 const HELD_AGAIN: SignedDuration = SignedDuration::from_mins(15);
@@ -124,28 +124,28 @@ impl MailRun<'_> {
                 MailTokens::NotBefore(at) => stop = Some(MailStop::NotBefore(at)),
             }
         }
-        let stands = self.send(page, may_be_sent).await;
+        let progress = self.send(page, may_be_sent).await;
         let now = self.cloud.now();
         if self.all_done {
-            let done = stands.iter().take_while(|it| **it == Stands::Done);
+            let done = progress.iter().take_while(|it| **it == MailProgress::Done);
             let done = done.count();
             self.done_through += u32::try_from(done).unwrap_or(0);
-            self.all_done = done == stands.len();
+            self.all_done = done == progress.len();
         }
-        let more_are_owed = wanted > may_be_sent && stop.is_none();
-        if stands.contains(&Stands::Throttled) {
+        let more_are_pending = wanted > may_be_sent && stop.is_none();
+        if progress.contains(&MailProgress::Throttled) {
             return Ok(Some(MailStop::NotBefore(self.cloud.pause_mails().await?)));
         }
-        if stands.contains(&Stands::SenderUnverified) {
+        if progress.contains(&MailProgress::SenderUnverified) {
             return Ok(Some(MailStop::Until(now + UNVERIFIED_AGAIN)));
         }
-        if stands.contains(&Stands::Error) {
+        if progress.contains(&MailProgress::Error) {
             return Ok(Some(MailStop::Until(now + SERVICE_AGAIN)));
         }
-        if stands.contains(&Stands::OutOfTime) {
+        if progress.contains(&MailProgress::OutOfTime) {
             return Ok(Some(MailStop::OutOfTime));
         }
-        Ok(match more_are_owed {
+        Ok(match more_are_pending {
             // A token is there again in a moment; the queue counts in seconds.
             true => Some(MailStop::NotBefore(now + SignedDuration::from_secs(1))),
             false => stop,
@@ -153,13 +153,13 @@ impl MailRun<'_> {
     }
 
     /// Each mail of a page, the first `may_be_sent` of those that are owed sent.
-    async fn send(&mut self, page: Vec<MailRecord>, may_be_sent: u32) -> Vec<Stands> {
-        let mut left = may_be_sent;
+    async fn send(&mut self, page: Vec<MailRecord>, may_be_sent: u32) -> Vec<MailProgress> {
+        let mut remaining = may_be_sent;
         let mut sending = Vec::with_capacity(page.len());
         for mail in page {
             let held = self.holding.get(&sending::definition_of(&mail)) == Some(&true);
-            let is_sent = mail.state == MailState::Pending && !held && left > 0;
-            left -= u32::from(is_sent);
+            let is_sent = mail.state == MailState::Pending && !held && remaining > 0;
+            remaining -= u32::from(is_sent);
             self.sent_any |= is_sent;
             let (cloud, session, deadline) = (self.cloud, &self.session, self.deadline);
             let looked_at = self.mails.looked_at;
@@ -170,7 +170,10 @@ impl MailRun<'_> {
                 }
             });
         }
-        stream::iter(sending).buffered(AT_ONCE).collect().await
+        stream::iter(sending)
+            .buffered(MAILS_AT_ONCE)
+            .collect()
+            .await
     }
 
     async fn is_held(&mut self, mail: &MailRecord) -> Result<bool, Error> {
@@ -221,16 +224,11 @@ impl MailRun<'_> {
 
     async fn commit(&self, due: Option<Timestamp>) -> Result<MailsRecord, Error> {
         let (mails, through) = (&self.mails, self.done_through);
-        let committed = self
-            .cloud
-            .commit_mails(mails, through, due, self.cloud.now())
-            .await;
-        match committed {
-            Ok(next) => Ok(next),
-            // The timekeeper came by, or another wake-up: the mails themselves say how they stand.
-            Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-            Err(CommitError::Cloud(error)) => Err(error),
-        }
+        let now = self.cloud.now();
+        let committed = self.cloud.commit_mails(mails, through, due, now).await;
+        // After a conflict (the timekeeper, another wake-up) the message comes again: the state of
+        // each mail is in its own record.
+        Ok(committed?)
     }
 }
 
@@ -242,7 +240,7 @@ pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<ReplyDisp
     };
     let mut next = mails.done_through;
     while next < mails.count {
-        let page = cloud.mails_from(&mails, next, PAGE).await?;
+        let page = cloud.mails_from(&mails, next, MAILS_IN_PAGE).await?;
         let Some(last) = page.last() else { break };
         next = last.number + 1;
         for mail in &page {

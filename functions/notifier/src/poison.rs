@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 
 use calls::DeliveryResult;
+use cloud::Error;
 use cloud::aws::queues::ReplyTarget;
 use cloud::redelivery::{DEATHS_MAX, DEATHS_TOGETHER};
-use cloud::{CommitError, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
@@ -17,7 +17,7 @@ use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, mails, record_of};
 
 /// The messages of one lane, by what is done about them now.
 #[derive(Default)]
-pub(crate) struct Sorted {
+pub(crate) struct LaneMessages {
     /// Side by side with those of other lanes.
     pub(crate) together: Vec<ReplyMessage>,
     /// One that is done alone, when nothing else is under way.
@@ -26,7 +26,7 @@ pub(crate) struct Sorted {
     pub(crate) behind: VecDeque<ReplyMessage>,
 }
 
-impl Sorted {
+impl LaneMessages {
     /// In the order of their lane.
     pub(crate) fn of(messages: Vec<ReplyMessage>) -> Self {
         let mut sorted = Self::default();
@@ -132,10 +132,7 @@ impl ReplyBatch<'_> {
         let Some(record) = record_of(self.cloud, &message.wake).await? else {
             return Ok(ReplyDisposition::Nothing);
         };
-        match replies::commit(self.cloud, &record, DeliveryResult::GivenUp).await {
-            Ok(_) => Ok(ReplyDisposition::Nothing),
-            Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-            Err(CommitError::Cloud(error)) => Err(error),
-        }
+        replies::commit(self.cloud, &record, DeliveryResult::GivenUp).await?;
+        Ok(ReplyDisposition::Nothing)
     }
 }

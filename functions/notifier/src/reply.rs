@@ -7,7 +7,7 @@ use cloud::conversation::commit::HELD_MAX;
 use cloud::conversation::token_buckets::MailTokens;
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
 use tracing::warn;
 
@@ -92,8 +92,8 @@ pub async fn settle(
         return Ok(ReplyDisposition::AllWaitUntil(at + spread(cloud)));
     }
     Ok(match attempt(cloud, &record).await? {
-        Attempted::Failed { next, .. } => wait(next, cloud.now()),
-        Attempted::Over => ReplyDisposition::Nothing,
+        AttemptEnd::Failed { next, .. } => wait(next, cloud.now()),
+        AttemptEnd::Over => ReplyDisposition::Nothing,
     })
 }
 
@@ -117,7 +117,7 @@ pub fn wait(at: Timestamp, now: Timestamp) -> ReplyDisposition {
 
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempted {
+pub enum AttemptEnd {
     /// Nothing is left to do, or somebody else is at it.
     Over,
     /// It is tried again then. `step`: the version that was committed.
@@ -125,32 +125,30 @@ pub enum Attempted {
 }
 
 /// Claims a reply, makes one attempt and commits it.
-pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<Attempted, Error> {
+pub async fn attempt(cloud: &Cloud, record: &ReplyRecord) -> Result<AttemptEnd, Error> {
     let prepared = match record.reply.subscription.response_type {
         AsyncResponseType::HttpPost => Some(replies::prepare(cloud, record).await?),
         AsyncResponseType::Email | AsyncResponseType::None => None,
     };
     let now = cloud.now();
     let until = now + replies::ATTEMPT_MAX;
-    let claimed = match cloud.claim_reply(record, until, now).await {
-        Ok(claimed) => claimed,
-        Err(CommitError::Conflict) => return Ok(Attempted::Over),
-        Err(CommitError::Cloud(error)) => return Err(error),
+    let claimed = match Committed::of(cloud.claim_reply(record, until, now).await)? {
+        Committed::Written(claimed) => claimed,
+        Committed::Conflict => return Ok(AttemptEnd::Over),
     };
     let found = match prepared {
         Some(prepared) => replies::post(cloud, &claimed, prepared).await,
         None => send(cloud, &claimed).await?,
     };
-    match replies::commit(cloud, &claimed, found).await {
-        Ok(attempted) => Ok(match attempted.state {
-            ReplyState::Pending(next) => Attempted::Failed {
+    match Committed::of(replies::commit(cloud, &claimed, found).await)? {
+        Committed::Written(attempted) => Ok(match attempted.state {
+            ReplyState::Pending(next) => AttemptEnd::Failed {
                 next,
                 step: claimed.version + 1,
             },
-            ReplyState::Delivered | ReplyState::GivenUp => Attempted::Over,
+            ReplyState::Delivered | ReplyState::GivenUp => AttemptEnd::Over,
         }),
-        Err(CommitError::Conflict) => Ok(Attempted::Over),
-        Err(CommitError::Cloud(error)) => Err(error),
+        Committed::Conflict => Ok(AttemptEnd::Over),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::io::{Cursor, Write};
 
-use calls::About;
+use calls::SubjectKind;
 use cloud::aws::mail::Mail;
 use cloud::records::reply_record::ReplyRecord;
 use zip::ZipWriter;
@@ -16,8 +16,8 @@ const ATTACHMENT_BYTES_MAX: usize = 28_000_000;
 pub fn write(record: &ReplyRecord, results_xml: Option<&str>) -> Option<Mail> {
     let reply = &record.reply;
     let status = reply.overall_status.text();
-    let what = match (&record.conversation_id, reply.about) {
-        (Some(id), About::Conversation) => format!("Conversation {id}"),
+    let what = match (&record.conversation_id, reply.subject) {
+        (Some(id), SubjectKind::Conversation) => format!("Conversation {id}"),
         (Some(_) | None, _) => format!("Request {}", reply.request_id),
     };
     let attachment = match results_xml {

@@ -10,13 +10,14 @@ use calls::{
 };
 use cloud::aws::lanes::RunLane;
 use cloud::aws::queues::{ReplyWakeUp, WakeUp};
-use cloud::conversation::commit::{End, HELD_MAX};
-use cloud::conversation::prefetch::Prefetched;
+use cloud::conversation::commit::{CallEnd, HELD_MAX};
+use cloud::conversation::prefetch::{NextCall, Prefetched, RunStart};
 use cloud::conversation::waiting::LONG;
+use cloud::error::CONFLICTS_MAX;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error, ReplyAction};
+use cloud::{Cloud, CommitError, Committed, CommittedStep, Error};
 use jiff::Timestamp;
 use tracing::info;
 
@@ -24,9 +25,6 @@ use crate::call::{self, CallTurn};
 use crate::memory::Budget;
 use crate::reply::Replies;
 use crate::slice::Slice;
-
-/// How often we look again because others were at the same records.
-const CONFLICTS_MAX: u32 = 40;
 
 /// A call of more objects may take its time, and replies that are owed do not wait for it.
 const FEW_OBJECTS: u32 = 20;
@@ -51,7 +49,7 @@ struct ConversationRun<'a> {
 
 /// How a run of a conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ran {
+pub(crate) enum RunEnd {
     /// Its conversation has ended, too.
     Ended,
     Stopped(WakeUpDisposition),
@@ -61,12 +59,12 @@ pub(crate) enum Ran {
 /// the deadline, at which it sends itself the next wake-up. Its callers are told elsewhere.
 pub(crate) async fn run(
     cloud: &Cloud,
-    header: ConversationRecord,
-    prefetched: Prefetched,
+    start: RunStart,
     slice: Slice,
     replies: Replies,
     budget: &Budget,
-) -> Result<Ran, Error> {
+) -> Result<RunEnd, Error> {
+    let RunStart { header, prefetched } = start;
     let key = &header.key.clone();
     let mut run = ConversationRun {
         prefetched,
@@ -75,7 +73,7 @@ pub(crate) async fn run(
     };
     if let Some(next) = goes_on_from(&header.conversation) {
         run.replies
-            .go_on_behind(cloud.replies_left(key, next).await?);
+            .go_on_behind(cloud.pending_replies(key, next).await?);
     }
     let mut in_hand = Some(header);
     let mut conflicts = 0;
@@ -84,37 +82,38 @@ pub(crate) async fn run(
             Some(header) => header,
             None => match cloud.conversation_record(key).await? {
                 Some(header) => header,
-                None => return Ok(Ran::Ended),
+                None => return Ok(RunEnd::Ended),
             },
         };
-        let went = match &header.conversation.phase {
-            Phase::Gathering => return Ok(Ran::Stopped(WakeUpDisposition::Nothing)),
-            Phase::Ended(_) => return Ok(Ran::Ended),
+        let ran_step = match &header.conversation.phase {
+            Phase::Gathering => return Ok(RunEnd::Stopped(WakeUpDisposition::Nothing)),
+            Phase::Ended(_) => return Ok(RunEnd::Ended),
             Phase::Closing { .. } => close(cloud, &header).await,
             Phase::Running(progress) => run_next(cloud, &header, *progress, slice, &mut run).await,
         };
-        match went {
-            Ok(RunStep::On(next, actions)) => {
-                in_hand = Some(*next);
-                run.replies.add(actions);
+        match Committed::of(ran_step)? {
+            Committed::Written(RunStep::On(step)) => {
+                in_hand = Some(step.header);
+                run.replies.add(step.replies);
             }
-            Ok(RunStep::Stopped(left)) => return Ok(Ran::Stopped(left)),
-            Err(CommitError::Conflict) if conflicts < CONFLICTS_MAX => {
+            Committed::Written(RunStep::Stopped(disposition)) => {
+                return Ok(RunEnd::Stopped(disposition));
+            }
+            Committed::Conflict if conflicts < CONFLICTS_MAX => {
                 conflicts += 1;
                 run.replies.send_all();
                 // Others are at the same objects; give them a moment, and more each time.
                 let moment = u64::from(conflicts) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
             }
-            Err(CommitError::Conflict) => return Err(Error::Conflict(CONFLICTS_MAX)),
-            Err(CommitError::Cloud(error)) => return Err(error),
+            Committed::Conflict => return Err(Error::Conflict(CONFLICTS_MAX)),
         }
         if cloud.now() >= slice.ends
             && let Some(header) = &in_hand
             && !matches!(header.conversation.phase, Phase::Ended(_))
         {
             send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
-            return Ok(Ran::Stopped(WakeUpDisposition::Nothing));
+            return Ok(RunEnd::Stopped(WakeUpDisposition::Nothing));
         }
     }
 }
@@ -132,15 +131,8 @@ fn goes_on_from(conversation: &Conversation) -> Option<SequenceCode> {
 }
 
 enum RunStep {
-    /// With what is owed to callers now.
-    On(Box<ConversationRecord>, Vec<ReplyAction>),
+    On(Box<CommittedStep>),
     Stopped(WakeUpDisposition),
-}
-
-impl RunStep {
-    fn on((next, actions): (ConversationRecord, Vec<ReplyAction>)) -> Self {
-        Self::On(Box::new(next), actions)
-    }
 }
 
 /// The message in hand is deleted only after this has been sent.
@@ -159,7 +151,8 @@ async fn send_next_wake_up(
 }
 
 async fn close(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
-    Ok(RunStep::on(cloud.close_some(header, cloud.now()).await?))
+    let step = cloud.close_some(header, cloud.now()).await?;
+    Ok(RunStep::On(Box::new(step)))
 }
 
 /// The call whose turn it is: it may have to wait, or be too late; otherwise it is carried out.
@@ -171,7 +164,7 @@ async fn run_next(
     run: &mut ConversationRun<'_>,
 ) -> Result<RunStep, CommitError> {
     let prefetched = &mut run.prefetched;
-    let (call, body) = cloud.next_call(prefetched, header, progress.next).await?;
+    let NextCall { call, body } = cloud.next_call(prefetched, header, progress.next).await?;
     if call.objects > FEW_OBJECTS {
         run.replies.send_all();
     }
@@ -185,7 +178,8 @@ async fn run_next(
         CallTurn::WaitsUntil(at) => wait(cloud, header, at, now).await,
         CallTurn::Expired => {
             let end = expired(&call, now);
-            Ok(RunStep::on(cloud.commit_end(header, end, now).await?))
+            let step = cloud.commit_end(header, end, now).await?;
+            Ok(RunStep::On(Box::new(step)))
         }
         CallTurn::Now if header.conversation.is_to_enter() => {
             let header = cloud.enter_queue(header, now).await?;
@@ -233,7 +227,7 @@ async fn carry_out(
         Backend::BuiltIn => {
             match queued::carry_out(cloud, header, progress, call, body, slice.ends).await? {
                 CarriedOut::InMaintenance => park(cloud, header).await,
-                CarriedOut::Committed(next, owed) => Ok(RunStep::On(next, owed)),
+                CarriedOut::Committed(step) => Ok(RunStep::On(step)),
             }
         }
         Backend::Forward(name) => {
@@ -247,14 +241,14 @@ async fn carry_out(
                     send_next_wake_up(cloud, &header, RunLane::long(&header.conversation)).await?;
                     Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
                 }
-                Forwarded::Committed(next, owed) => Ok(RunStep::On(next, owed)),
+                Forwarded::Committed(step) => Ok(RunStep::On(step)),
             }
         }
     }
 }
 
 /// How a call ends whose turn came too late.
-fn expired(call: &Call, now: Timestamp) -> End<'_> {
+fn expired(call: &Call, now: Timestamp) -> CallEnd<'_> {
     let outcome = Outcome {
         how: Ended::Expired,
         overall_status: OverallStatus::Error,
@@ -263,7 +257,7 @@ fn expired(call: &Call, now: Timestamp) -> End<'_> {
         error_code: Some(EXPIRED),
         ended_at: now,
     };
-    End {
+    CallEnd {
         call,
         outcome,
         results: None,
@@ -295,14 +289,14 @@ async fn wait(
     }
     let waiting: Conversation = header.conversation.clone().wait_until(at);
     // The calls behind it wait as well.
-    let kept = match at.duration_since(now) > LONG {
+    let keeping = match at.duration_since(now) > LONG {
         true => cloud.keep_calls(header).await?,
         false => header.clone(),
     };
-    let header = if waiting == header.conversation && kept == *header {
-        kept
+    let header = if waiting == header.conversation && keeping == *header {
+        keeping
     } else {
-        cloud.commit_header(&kept, waiting, now).await?
+        cloud.commit_header(&keeping, waiting, now).await?
     };
     let wake = WakeUp {
         conversation: header.key.clone(),
@@ -330,7 +324,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
         let now = cloud.now();
         let (how, error_code) = match progress.begun {
             None => (Ended::CarriedOut, 2),
-            Some(_) => (Ended::Unknown, forward::ending::UNKNOWN),
+            Some(_) => (Ended::Unknown, forward::forward_end::UNKNOWN),
         };
         let outcome = Outcome {
             how,
@@ -346,26 +340,25 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
         };
         let chunk = Chunk::of_results(Vec::new());
         let mails_before = built_in::mails_in(&cloud.chunk_results(key, progress.next).await?);
-        let end = End {
+        let end = CallEnd {
             call: &call,
             outcome,
             results: None,
             chunk,
             mails_before,
         };
-        match cloud.commit_end(&header, end, now).await {
-            Ok((next, actions)) => {
+        match Committed::of(cloud.commit_end(&header, end, now).await)? {
+            Committed::Written(CommittedStep { header, replies }) => {
                 let wake_ups: Vec<ReplyWakeUp> =
-                    actions.into_iter().map(|action| action.wake).collect();
+                    replies.into_iter().map(|action| action.wake).collect();
                 cloud.send_reply_wake_ups(&wake_ups).await;
-                return if matches!(next.conversation.phase, Phase::Ended(_)) {
+                return if matches!(header.conversation.phase, Phase::Ended(_)) {
                     Ok(())
                 } else {
-                    send_next_wake_up(cloud, &next, RunLane::Own).await
+                    send_next_wake_up(cloud, &header, RunLane::Own).await
                 };
             }
-            Err(CommitError::Conflict) => {}
-            Err(CommitError::Cloud(error)) => return Err(error),
+            Committed::Conflict => {}
         }
     }
     Err(Error::Conflict(CONFLICTS_MAX))

@@ -14,13 +14,13 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tracing::error;
 
-use crate::conversation::{Ran, WakeUpDisposition, run};
+use crate::conversation::{RunEnd, WakeUpDisposition, run};
 use crate::memory::Budget;
 use crate::slice::Slice;
 
 /// Calls whose callers are being told while the next ones are carried out: a receiver that takes
 /// its time does not hold up the queue, and no run has more under way.
-const TELLING_MAX: usize = 20;
+const REPLY_TASKS_MAX: usize = 20;
 
 /// One look at a queue.
 struct QueueTurn<'a> {
@@ -59,16 +59,16 @@ pub(crate) async fn carry_on(
         outbox,
         budget,
     };
-    let mut telling = JoinSet::new();
-    let left = turn.take(&mut telling).await;
-    while let Some(told) = telling.join_next().await {
-        note(told);
+    let mut reply_tasks = JoinSet::new();
+    let disposition = turn.take(&mut reply_tasks).await;
+    while let Some(joined) = reply_tasks.join_next().await {
+        note(joined);
     }
-    left
+    disposition
 }
 
 impl QueueTurn<'_> {
-    async fn take(&self, telling: &mut JoinSet<()>) -> Result<WakeUpDisposition, Error> {
+    async fn take(&self, reply_tasks: &mut JoinSet<()>) -> Result<WakeUpDisposition, Error> {
         let mut is_first = true;
         loop {
             let Some(first) = self.cloud.first_in_queue(&self.queue).await? else {
@@ -83,37 +83,33 @@ impl QueueTurn<'_> {
                 Some(at) if is_first => return Ok(WakeUpDisposition::WaitsUntil(at)),
                 Some(_) => return self.go_on_later(&first).await,
             }
-            while telling.len() >= TELLING_MAX
-                && let Some(told) = telling.join_next().await
+            while reply_tasks.len() >= REPLY_TASKS_MAX
+                && let Some(joined) = reply_tasks.join_next().await
             {
-                note(told);
+                note(joined);
             }
-            match self.carry_out(&first, telling).await? {
-                Ran::Ended => self.cloud.leave_queue(&first).await?,
-                Ran::Stopped(left) => return Ok(left),
+            match self.carry_out(&first, reply_tasks).await? {
+                RunEnd::Ended => self.cloud.leave_queue(&first).await?,
+                RunEnd::Stopped(disposition) => return Ok(disposition),
             }
             is_first = false;
         }
     }
 
-    async fn carry_out(&self, first: &QueueEntry, telling: &mut JoinSet<()>) -> Result<Ran, Error> {
-        let Some((header, prefetched)) = self.cloud.begin_run(&first.conversation).await? else {
+    async fn carry_out(
+        &self,
+        first: &QueueEntry,
+        reply_tasks: &mut JoinSet<()>,
+    ) -> Result<RunEnd, Error> {
+        let Some(start) = self.cloud.begin_run(&first.conversation).await? else {
             // It has outlived its retention.
-            return Ok(Ran::Ended);
+            return Ok(RunEnd::Ended);
         };
         let outbox = self.outbox.clone();
         let (replies, settling) = crate::reply::replies(self.slice.deadline, outbox);
         let cloud = self.cloud.clone();
-        telling.spawn(async move { settling.settle(&cloud).await });
-        run(
-            self.cloud,
-            header,
-            prefetched,
-            self.slice,
-            replies,
-            self.budget,
-        )
-        .await
+        reply_tasks.spawn(async move { settling.settle(&cloud).await });
+        run(self.cloud, start, self.slice, replies, self.budget).await
     }
 
     /// `None`: now.
@@ -135,8 +131,8 @@ impl QueueTurn<'_> {
     }
 }
 
-fn note(told: Result<(), tokio::task::JoinError>) {
-    if let Err(panic) = told {
+fn note(joined: Result<(), tokio::task::JoinError>) {
+    if let Err(panic) = joined {
         // What was owed stands in the table.
         error!(%panic, "replies left for the timekeeper");
     }

@@ -27,7 +27,7 @@ const PER_BYTE: usize = 15;
 pub(crate) struct Budget(Arc<Semaphore>);
 
 /// A call's part of the budget, which goes back when it is dropped.
-pub(crate) struct Room {
+pub(crate) struct MemoryShare {
     _permit: OwnedSemaphorePermit,
 }
 
@@ -44,12 +44,12 @@ impl Budget {
         cloud: &Cloud,
         bytes: usize,
         deadline: Timestamp,
-    ) -> Option<Room> {
+    ) -> Option<MemoryShare> {
         let needed = needed_kb(bytes);
         let waits = Duration::try_from(deadline.duration_since(cloud.now())).unwrap_or_default();
         let acquired = self.0.clone().acquire_many_owned(needed);
         let permit = tokio::time::timeout(waits, acquired).await.ok()?.ok()?;
-        Some(Room { _permit: permit })
+        Some(MemoryShare { _permit: permit })
     }
 }
 

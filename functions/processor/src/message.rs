@@ -155,8 +155,8 @@ impl CallBatch<'_> {
     /// It waits in a group of its own, where nothing waits behind it.
     async fn leave_lane(&self, message: WakeUpMessage) -> Option<String> {
         let queues = &self.cloud.queues;
-        let left = queues.leave_lane(self.priority, &message.wake, &message.delivery);
-        match left.await {
+        let leaving = queues.leave_lane(self.priority, &message.wake, &message.delivery);
+        match leaving.await {
             Ok(()) => None,
             Err(error) => self.hand_back(message, &error).await,
         }

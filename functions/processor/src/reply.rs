@@ -12,7 +12,7 @@ use cloud::aws::lanes::Lane;
 use cloud::aws::queues::{BATCH_MAX, ReplyWakeUp};
 use cloud::outbound::receiver_health::{Pace, Receiver};
 use cloud::records::reply_record::ReplyRecord;
-use cloud::{Cloud, CommitError, Outbox, ReplyAction};
+use cloud::{Cloud, Committed, Outbox, ReplyAction};
 use jiff::Timestamp;
 use replies::Prepared;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -35,11 +35,11 @@ enum OutboxCommand {
 pub struct Replies(UnboundedSender<OutboxCommand>);
 
 /// Settles what a run owes, in order, until the run has let go of its [`Replies`].
-pub struct Telling {
-    told: UnboundedReceiver<OutboxCommand>,
+pub struct ReplySender {
+    commands: UnboundedReceiver<OutboxCommand>,
     deadline: Timestamp,
     /// Something earlier was, or may have been.
-    left_to_notifier: bool,
+    handed_to_notifier: bool,
     /// Receivers that are the notifier's, and where replies to them wait.
     lanes: BTreeMap<Receiver, Lane>,
     /// Since when the run has nothing else to do.
@@ -51,49 +51,49 @@ pub struct Telling {
 impl Replies {
     pub fn add(&self, actions: Vec<ReplyAction>) {
         for action in actions {
-            self.tell(OutboxCommand::Action(action));
+            self.enqueue(OutboxCommand::Action(action));
         }
     }
 
     pub fn send_all(&self) {
-        self.tell(OutboxCommand::SendAll);
+        self.enqueue(OutboxCommand::SendAll);
     }
 
-    pub fn go_on_behind(&self, left: Vec<ReplyWakeUp>) {
-        self.tell(OutboxCommand::GoesOnBehind(left));
+    pub fn go_on_behind(&self, pending: Vec<ReplyWakeUp>) {
+        self.enqueue(OutboxCommand::GoesOnBehind(pending));
     }
 
-    fn tell(&self, told: OutboxCommand) {
-        if self.0.send(told).is_err() {
+    fn enqueue(&self, command: OutboxCommand) {
+        if self.0.send(command).is_err() {
             warn!("replies left for the timekeeper: nobody settles them");
         }
     }
 }
 
-pub fn replies(deadline: Timestamp, outbox: Outbox) -> (Replies, Telling) {
-    let (sender, told) = unbounded_channel();
-    let telling = Telling {
-        told,
+pub fn replies(deadline: Timestamp, outbox: Outbox) -> (Replies, ReplySender) {
+    let (sender, commands) = unbounded_channel();
+    let reply_sender = ReplySender {
+        commands,
         deadline,
-        left_to_notifier: false,
+        handed_to_notifier: false,
         lanes: BTreeMap::new(),
         waits_since: None,
         waiting: Vec::new(),
         outbox,
     };
-    (Replies(sender), telling)
+    (Replies(sender), reply_sender)
 }
 
-impl Telling {
+impl ReplySender {
     /// If the power goes in the middle, the timekeeper finds what is owed.
     pub async fn settle(mut self, cloud: &Cloud) {
-        while let Some(told) = self.told.recv().await {
-            match told {
+        while let Some(command) = self.commands.recv().await {
+            match command {
                 OutboxCommand::Action(action) => self.settle_one(cloud, action).await,
                 OutboxCommand::SendAll => self.send_waiting(cloud).await,
-                OutboxCommand::GoesOnBehind(left) => {
-                    self.left_to_notifier = true;
-                    self.waiting.extend(left);
+                OutboxCommand::GoesOnBehind(pending) => {
+                    self.handed_to_notifier = true;
+                    self.waiting.extend(pending);
                 }
             }
             if self.waiting.len() >= BATCH_MAX {
@@ -108,8 +108,8 @@ impl Telling {
             // Mails have an order of their own.
             return self.waiting.push(action.wake);
         };
-        if self.left_to_notifier || !is_first_post(&reply) {
-            self.left_to_notifier = true;
+        if self.handed_to_notifier || !is_first_post(&reply) {
+            self.handed_to_notifier = true;
             return self.waiting.push(action.wake);
         }
         if let Some(lane) = self.lane_of(cloud, &reply).await {
@@ -119,7 +119,7 @@ impl Telling {
             });
         }
         if !self.has_time(&reply, cloud.now()) || self.has_waited_long() {
-            self.left_to_notifier = true;
+            self.handed_to_notifier = true;
             return self.waiting.push(action.wake);
         }
         if let Some(wake) = self.attempt(cloud, &reply, action.wake).await {
@@ -130,7 +130,7 @@ impl Telling {
 
     /// A run that has come to its end holds its place for its replies alone.
     fn has_waited_long(&mut self) -> bool {
-        if !self.told.is_closed() {
+        if !self.commands.is_closed() {
             return false;
         }
         let since = self.waits_since.get_or_insert_with(Instant::now);
@@ -196,17 +196,17 @@ async fn post(
     wake: ReplyWakeUp,
 ) -> Option<ReplyWakeUp> {
     let found = replies::post(cloud, record, prepared).await;
-    match replies::commit(cloud, record, found).await {
-        Ok(attempted) => match attempted.state {
+    match Committed::of(replies::commit(cloud, record, found).await) {
+        Ok(Committed::Written(attempted)) => match attempted.state {
             ReplyState::Pending(_) => Some(ReplyWakeUp {
                 step: record.version + 1,
                 ..wake
             }),
             ReplyState::Delivered | ReplyState::GivenUp => None,
         },
-        Err(CommitError::Conflict) => None,
+        Ok(Committed::Conflict) => None,
         // Nobody knows whether it is committed: the notifier looks.
-        Err(CommitError::Cloud(error)) => {
+        Err(error) => {
             warn!(error = error.in_full(), "reply left to the notifier");
             Some(wake)
         }

@@ -4,7 +4,7 @@
 use calls::ConversationKey;
 use cloud::{Cloud, Error, Outbox};
 
-use crate::conversation::{self, Ran, WakeUpDisposition};
+use crate::conversation::{self, RunEnd, WakeUpDisposition};
 use crate::in_order;
 use crate::memory::Budget;
 use crate::reply::replies;
@@ -18,21 +18,21 @@ pub(crate) async fn carry_on(
     outbox: Outbox,
     budget: &Budget,
 ) -> Result<WakeUpDisposition, Error> {
-    let Some((header, prefetched)) = cloud.begin_run(key).await? else {
+    let Some(start) = cloud.begin_run(key).await? else {
         return Ok(WakeUpDisposition::Nothing);
     };
-    if let Some(queue) = header.conversation.queue() {
+    if let Some(queue) = start.header.conversation.queue() {
         // Boxed, or the future of every run were as large as that of a queue.
-        let queue = in_order::carry_on(cloud, &header, queue, slice, outbox, budget);
+        let queue = in_order::carry_on(cloud, &start.header, queue, slice, outbox, budget);
         return Box::pin(queue).await;
     }
-    let (replies, telling) = replies(slice.deadline, outbox);
-    let running = conversation::run(cloud, header, prefetched, slice, replies, budget);
+    let (replies, reply_sender) = replies(slice.deadline, outbox);
+    let running = conversation::run(cloud, start, slice, replies, budget);
     // The run lets go of its replies however it ends, and they are settled to the last.
-    let (ran, ()) = tokio::join!(running, telling.settle(cloud));
+    let (ran, ()) = tokio::join!(running, reply_sender.settle(cloud));
     Ok(match ran? {
-        Ran::Ended => WakeUpDisposition::Nothing,
-        Ran::Stopped(left) => left,
+        RunEnd::Ended => WakeUpDisposition::Nothing,
+        RunEnd::Stopped(disposition) => disposition,
     })
 }
 

@@ -7,10 +7,10 @@ use futures_util::future::join_all;
 use tracing::warn;
 
 use crate::release::{WaitingFor, release};
-use crate::{Minute, Round};
+use crate::{MinuteReport, Round};
 
 /// Looks at every backend that was ever not ready.
-pub(crate) async fn look_at_all(round: Round<'_>) -> (Minute, Option<Error>) {
+pub(crate) async fn look_at_all(round: Round<'_>) -> (MinuteReport, Option<Error>) {
     match look(round).await {
         Ok(minute) => (minute, None),
         Err(error) => {
@@ -18,21 +18,21 @@ pub(crate) async fn look_at_all(round: Round<'_>) -> (Minute, Option<Error>) {
                 error = error.in_full(),
                 "backends are left for the next minute"
             );
-            (Minute::default(), Some(error))
+            (MinuteReport::default(), Some(error))
         }
     }
 }
 
-async fn look(round: Round<'_>) -> Result<Minute, Error> {
+async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
     let cloud = round.cloud;
     let now = cloud.now();
     let breakers = cloud.breakers().await?;
-    let to_be_asked = breakers.iter().filter(|(_, it)| it.is_to_be_asked(now));
-    let asking = to_be_asked.map(|(name, _)| probe(cloud, name));
-    let asked = join_all(asking).await;
-    let mut minute = Minute::default();
+    let due = breakers.iter().filter(|(_, it)| it.is_probe_due(now));
+    let probing = due.map(|(name, _)| probe(cloud, name));
+    let probed = join_all(probing).await;
+    let mut minute = MinuteReport::default();
     // Those that have just been closed, too.
-    let breakers = match asked.is_empty() {
+    let breakers = match probed.is_empty() {
         true => breakers,
         false => cloud.breakers().await?,
     };
@@ -43,7 +43,7 @@ async fn look(round: Round<'_>) -> Result<Minute, Error> {
             minute.error += released.error;
         }
     }
-    asked.into_iter().collect::<Result<Vec<()>, Error>>()?;
+    probed.into_iter().collect::<Result<Vec<()>, Error>>()?;
     Ok(minute)
 }
 
@@ -51,13 +51,13 @@ async fn let_go_on(
     round: Round<'_>,
     name: &BackendName,
     breaker: &Breaker,
-) -> Result<Minute, Error> {
+) -> Result<MinuteReport, Error> {
     // Once an hour it is looked all the same, as for what maintenance has parked.
     let is_hourly = round.cloud.now().as_second().rem_euclid(3_600) < 60;
     let share = match breaker.release() {
         Some(share) => share,
         None if is_hourly && !breaker.is_open() => calls::Release::default(),
-        None => return Ok(Minute::default()),
+        None => return Ok(MinuteReport::default()),
     };
     let at_most = usize::try_from(share.conversations()).unwrap_or(usize::MAX);
     let (minute, error) = release(round, WaitingFor::ForBackend { name, at_most }).await;
@@ -65,8 +65,8 @@ async fn let_go_on(
         return Err(error);
     }
     if breaker.release().is_some() {
-        let left = minute.looked_at > 0;
-        let released = |breaker: Breaker| breaker.released(left);
+        let is_waiting = minute.looked_at > 0;
+        let released = |breaker: Breaker| breaker.released(is_waiting);
         round.cloud.change_breaker(name, released).await?;
     }
     Ok(minute)

@@ -14,7 +14,7 @@ use calls::{Action, ConversationKey, Due, Phase, Step};
 use cloud::aws::table::DueEntry;
 use cloud::conversation::waiting::has_waited_long;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Committed, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use crate::release::WaitingFor;
 
 /// Entries that are read in one request.
-const PAGE: i32 = 100;
+const ENTRIES_AT_ONCE: i32 = 100;
 
 /// Pages of one part that are looked at in one minute: what is left waits for the next.
 const PAGES_MAX: usize = 20;
@@ -32,11 +32,11 @@ const PAGES_MAX: usize = 20;
 const PARTS_AT_ONCE: usize = 3;
 
 /// Conversations of one part that are looked at at the same time.
-const AT_ONCE: usize = 3;
+const CONVERSATIONS_AT_ONCE: usize = 3;
 
 /// What a minute came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Minute {
+pub struct MinuteReport {
     pub looked_at: usize,
     pub error: usize,
     /// How long ago the oldest of them was due, in seconds.
@@ -53,17 +53,17 @@ struct Round<'a> {
 }
 
 /// Looks at all that is due. `deadline`: when to leave the rest to the next minute.
-pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<Minute, Error> {
-    look_ahead(cloud, SignedDuration::ZERO, deadline).await
+pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<MinuteReport, Error> {
+    tick_ahead(cloud, SignedDuration::ZERO, deadline).await
 }
 
 /// The same for all that will be due within a time: for a cloud whose queues have lost everything.
 /// A part that cannot be read fails the whole, but only after all others were looked through.
-pub async fn look_ahead(
+pub async fn tick_ahead(
     cloud: &Cloud,
     prefetched: SignedDuration,
     deadline: Timestamp,
-) -> Result<Minute, Error> {
+) -> Result<MinuteReport, Error> {
     let switch = cloud.accounts.maintenance_switch().await?;
     let now = cloud.now();
     let round = Round {
@@ -86,18 +86,18 @@ pub async fn look_ahead(
         }
     };
     let asking = Box::pin(breakers::look_at_all(round));
-    let (mut went, released, asked) = futures_util::join!(looking, releasing, asking);
-    went.extend(released);
-    went.push(asked);
-    let mut minute = Minute::default();
+    let (mut scanned, released, probed) = futures_util::join!(looking, releasing, asking);
+    scanned.extend(released);
+    scanned.push(probed);
+    let mut minute = MinuteReport::default();
     let mut first_error = None;
-    for (looked, error) in went {
+    for (looked, error) in scanned {
         minute.looked_at += looked.looked_at;
         minute.error += looked.error;
         minute.oldest_due_s = minute.oldest_due_s.max(looked.oldest_due_s);
         first_error = first_error.or(error);
     }
-    if minute != Minute::default() {
+    if minute != MinuteReport::default() {
         info!(
             looked_at = minute.looked_at,
             error = minute.error,
@@ -117,15 +117,17 @@ fn may_go_on(switch: Option<bool>, now: Timestamp) -> bool {
 }
 
 /// What was looked at in one part, and what kept the rest of it from being read.
-async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Error>) {
-    let mut minute = Minute::default();
+async fn look_through(round: Round<'_>, part: String) -> (MinuteReport, Option<Error>) {
+    let mut minute = MinuteReport::default();
     let mut last = None;
     for _ in 0..PAGES_MAX {
         if round.cloud.now() >= round.deadline {
             break;
         }
         let calls = &round.cloud.calls;
-        let found = calls.due_behind(&part, round.by, PAGE, last.as_ref()).await;
+        let found = calls
+            .due_behind(&part, round.by, ENTRIES_AT_ONCE, last.as_ref())
+            .await;
         let entries = match found {
             Ok(entries) => entries,
             Err(error) => {
@@ -142,12 +144,12 @@ async fn look_through(round: Round<'_>, part: String) -> (Minute, Option<Error>)
         let looking = by_conversation(entries).into_iter();
         let looking = looking.map(|entries| look_at_all(round, entries));
         let errors: usize = stream::iter(looking)
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(CONVERSATIONS_AT_ONCE)
             .fold(0, |all, errors| async move { all + errors })
             .await;
         minute.looked_at += found;
         minute.error += errors;
-        if found < usize::try_from(PAGE).unwrap_or(0) {
+        if found < usize::try_from(ENTRIES_AT_ONCE).unwrap_or(0) {
             break;
         }
     }
@@ -185,11 +187,9 @@ async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
     let looked = if ConversationRecord::is_at(&entry.key) {
         look_at_conversation(round, &ConversationKey(entry.key.pk.clone()), now).await
     } else {
-        match cloud.look_at_pending(&entry.key, by, now).await {
-            // Whoever was first has done it.
-            Ok(()) | Err(CommitError::Conflict) => Ok(()),
-            Err(CommitError::Cloud(error)) => Err(error),
-        }
+        let done = cloud.look_at_pending(&entry.key, by, now).await;
+        // After a conflict whoever was first has done it.
+        Committed::of(done).map(drop)
     };
     looked.map_err(|error| {
         warn!(

@@ -12,13 +12,13 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::{Minute, PAGE, Round, look_at};
+use crate::{ENTRIES_AT_ONCE, MinuteReport, Round, look_at};
 
 /// Parts that are read at the same time.
-const PARTS_AT_ONCE: usize = 4;
+const PARKED_PARTS_AT_ONCE: usize = 4;
 
 /// Conversations that are woken at the same time: few, so that they go out nearly in their order.
-const AT_ONCE: usize = 8;
+const WOKEN_AT_ONCE: usize = 8;
 
 /// How often the parts are read in one minute: an index that lags shows again what went on already.
 const ROUNDS_MAX: usize = 400;
@@ -53,11 +53,14 @@ impl WaitingFor<'_> {
 }
 
 /// Lets go on what was held back, until nothing is left or the minute is over.
-pub(crate) async fn release(round: Round<'_>, waiting: WaitingFor<'_>) -> (Minute, Option<Error>) {
-    let mut minute = Minute::default();
+pub(crate) async fn release(
+    round: Round<'_>,
+    waiting: WaitingFor<'_>,
+) -> (MinuteReport, Option<Error>) {
+    let mut minute = MinuteReport::default();
     for _ in 0..ROUNDS_MAX {
-        let left = waiting.at_most().saturating_sub(minute.looked_at);
-        if round.cloud.now() >= round.deadline || left == 0 {
+        let remaining = waiting.at_most().saturating_sub(minute.looked_at);
+        if round.cloud.now() >= round.deadline || remaining == 0 {
             break;
         }
         let (mut entries, all_read) = match first_parked(round.cloud, waiting).await {
@@ -70,7 +73,7 @@ pub(crate) async fn release(round: Round<'_>, waiting: WaitingFor<'_>) -> (Minut
                 return (minute, Some(error));
             }
         };
-        entries.truncate(left);
+        entries.truncate(remaining);
         let found = entries.len();
         let mut errors = 0;
         for entries in by_priority(entries) {
@@ -99,7 +102,7 @@ async fn let_go_on(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
         .into_iter()
         .map(|entry| Box::pin(look_at(round, entry)));
     stream::iter(looking)
-        .buffered(AT_ONCE)
+        .buffered(WOKEN_AT_ONCE)
         .fold(0, |all, looked| async move {
             all + usize::from(looked.is_err())
         })
@@ -114,18 +117,22 @@ async fn first_parked(
     let shards = cloud.shards.list().into_iter();
     let reading = shards.map(|shard| page(cloud, waiting.part(&shard)));
     let pages: Vec<_> = stream::iter(reading)
-        .buffer_unordered(PARTS_AT_ONCE)
+        .buffer_unordered(PARKED_PARTS_AT_ONCE)
         .collect()
         .await;
     let pages = pages.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let is_full = |page: &&Vec<DueEntry>| page.len() >= usize::try_from(PAGE).unwrap_or(1);
+    let is_full =
+        |page: &&Vec<DueEntry>| page.len() >= usize::try_from(ENTRIES_AT_ONCE).unwrap_or(1);
     let ends = pages.iter().filter(is_full);
     let end = ends.filter_map(|page| Some(page.last()?.due_at)).min();
     Ok((merged(pages, end), end.is_none()))
 }
 
 async fn page(cloud: &Cloud, part: String) -> Result<Vec<DueEntry>, Error> {
-    cloud.calls.due(&part, Timestamp::MAX, PAGE).await
+    cloud
+        .calls
+        .due(&part, Timestamp::MAX, ENTRIES_AT_ONCE)
+        .await
 }
 
 fn merged(pages: Vec<Vec<DueEntry>>, end: Option<Timestamp>) -> Vec<DueEntry> {

@@ -56,8 +56,8 @@ async fn list(
     let mut found = Vec::new();
     let mut cursor = ListCursor::default();
     while found.len() < wanted.limit {
-        let left = wanted.limit - found.len();
-        let page = conversations.page(&query, cursor, left).await?;
+        let remaining = wanted.limit - found.len();
+        let page = conversations.page(&query, cursor, remaining).await?;
         found.extend(page.conversations.iter().map(|it| listed(&it.record)));
         match page.next {
             Some(next) => cursor = next,

@@ -1,6 +1,6 @@
 //! `aftercall users` and `aftercall clients`: who may log in.
 
-use cloud::accounts::login_changes::{KeptAs, LoginChange, NewLogin};
+use cloud::accounts::login_changes::{LoginChange, NewLogin, SecretStorage};
 use cloud::accounts::{Caller, Login};
 use cloud::{Clock, Random};
 
@@ -29,9 +29,9 @@ pub(crate) async fn users(
         login: Login::User,
         name,
         secret: &password,
-        kept_as: match digest {
-            Some(_) => KeptAs::Encrypted,
-            None => KeptAs::Hash,
+        secret_storage: match digest {
+            Some(_) => SecretStorage::Encrypted,
+            None => SecretStorage::Hash,
         },
         caller: Caller {
             account: account.id.clone(),
@@ -72,7 +72,7 @@ pub(crate) async fn clients(
                 login: Login::Client,
                 name: &id,
                 secret: &secret,
-                kept_as: KeptAs::Hash,
+                secret_storage: SecretStorage::Hash,
                 caller: Caller {
                     account: account.id.clone(),
                     async_by_default: false,

@@ -43,17 +43,17 @@ impl Server {
 
     async fn says(&self, words: &str) -> Value {
         let output = self.run(words).await;
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{words}: {told}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{words}: {stderr}");
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
     /// With the exit code that says why; nothing is on the standard output.
     async fn refuses(&self, words: &str, code: i32, why: &str) {
         let output = self.run(words).await;
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{words}: {told}");
-        assert!(told.contains(why), "{words}: {told}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{words}: {stderr}");
+        assert!(stderr.contains(why), "{words}: {stderr}");
         assert!(output.stdout.is_empty(), "{words}");
     }
 
@@ -238,8 +238,8 @@ fn a_secret_on_the_command_line_is_for_local_servers_only() {
     assert_eq!(away.status.code(), Some(2));
     let nowhere = command("accounts list");
     assert_eq!(nowhere.status.code(), Some(2));
-    let told = String::from_utf8_lossy(&nowhere.stderr);
-    assert!(told.contains("--stack NAME"), "{told}");
+    let stderr = String::from_utf8_lossy(&nowhere.stderr);
+    assert!(stderr.contains("--stack NAME"), "{stderr}");
     let help = command("--help");
     assert!(help.status.success());
     let help = String::from_utf8_lossy(&help.stdout);
@@ -316,11 +316,11 @@ async fn calls_are_listed_by_account_and_day_and_shown_with_what_became_of_them(
     assert_eq!(names(&server.says("calls list nobody").await).len(), 0);
 
     let shown = server.says("calls show local order-1").await;
-    let told: Vec<_> = ["state", "code"]
+    let shown_parts: Vec<_> = ["state", "code"]
         .iter()
         .flat_map(|name| [&shown[0][*name], &shown[1][*name]])
         .collect();
-    assert_eq!(told[..2], ["Error", "NotProcessed"], "{shown}");
+    assert_eq!(shown_parts[..2], ["Error", "NotProcessed"], "{shown}");
     let request = shown[1]["request"].as_str().unwrap_or_default();
     let by_request = server.says(&format!("calls show local {request}")).await;
     assert_eq!(by_request, shown, "a call shows its conversation");

@@ -195,10 +195,10 @@ impl LocalCloud {
     /// Answers one request to AWS. Signatures are not looked at.
     pub fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
         let aws_request = AwsRequest::of(&request);
-        self.answer_asked(&aws_request, &request)
+        self.answer_parsed(&aws_request, &request)
     }
 
-    pub(crate) fn answer_asked(
+    pub(crate) fn answer_parsed(
         &self,
         aws_request: &AwsRequest,
         request: &Request<Bytes>,

@@ -214,12 +214,12 @@ fn callback_of(request: &Request<Bytes>, at: Timestamp) -> CapturedCallback {
 pub(crate) fn response(status: u16, headers: &[(String, String)], body: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    let kept: HeaderMap = headers
+    let allowed: HeaderMap = headers
         .iter()
         .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)))
         .collect::<Vec<(http::HeaderName, HeaderValue)>>()
         .into_iter()
         .collect();
-    *response.headers_mut() = kept;
+    *response.headers_mut() = allowed;
     response
 }

@@ -78,7 +78,7 @@ mod tests {
     }
 
     impl TokenTable {
-        fn asked(&mut self, request: &Value) -> Result<Value, DynoxideError> {
+        fn transact(&mut self, request: &Value) -> Result<Value, DynoxideError> {
             let done = self.tokens.once(request, || {
                 self.made.push(request["TransactItems"].to_string());
                 Ok::<_, ()>(Ok(json!({ "ConsumedCapacity": [] })))
@@ -91,33 +91,33 @@ mod tests {
     fn what_was_made_is_not_made_again() {
         let mut table = TokenTable::default();
         for _ in 0..3 {
-            table.asked(&request("a", "x")).expect("made");
+            table.transact(&request("a", "x")).expect("made");
         }
         assert_eq!(table.made.len(), 1);
-        table.asked(&request("b", "x")).expect("made");
-        let other = table.asked(&request("a", "y"));
+        table.transact(&request("b", "x")).expect("made");
+        let other = table.transact(&request("a", "y"));
         let mismatch = DynoxideError::IdempotentParameterMismatchException;
         assert!(other.is_err_and(|error| {
             std::mem::discriminant(&error) == std::mem::discriminant(&mismatch(String::new()))
         }));
         assert_eq!(table.made.len(), 2);
         let without = json!({ "TransactItems": [] });
-        table.asked(&without).expect("made");
-        table.asked(&without).expect("made");
+        table.transact(&without).expect("made");
+        table.transact(&without).expect("made");
         assert_eq!(table.made.len(), 4, "without a token each is one");
     }
 
     #[test]
     fn what_was_refused_is_tried_again() {
         let mut tokens = ClientTokens::default();
-        let mut asked = |answer: Result<Value, DynoxideError>| {
+        let mut transact = |answer: Result<Value, DynoxideError>| {
             let done = tokens.once(&request("a", "x"), || Ok::<_, ()>(answer));
             done.expect("it is built").is_ok()
         };
         let refused = || DynoxideError::InternalServerError("no".to_owned());
-        assert!(!asked(Err(refused())));
-        assert!(asked(Ok(json!({}))));
-        assert!(asked(Err(refused())), "it was made");
+        assert!(!transact(Err(refused())));
+        assert!(transact(Ok(json!({}))));
+        assert!(transact(Err(refused())), "it was made");
     }
 
     #[test]
@@ -125,12 +125,12 @@ mod tests {
         let mut table = TokenTable::default();
         for number in 0..=REMEMBERED_MAX {
             table
-                .asked(&request(&number.to_string(), "x"))
+                .transact(&request(&number.to_string(), "x"))
                 .expect("made");
         }
         assert_eq!(table.tokens.digests.len(), REMEMBERED_MAX);
-        table.asked(&request("0", "x")).expect("made again");
-        table.asked(&request("2", "x")).expect("remembered");
+        table.transact(&request("0", "x")).expect("made again");
+        table.transact(&request("2", "x")).expect("remembered");
         assert_eq!(table.made.len(), REMEMBERED_MAX + 2);
     }
 }

@@ -10,10 +10,10 @@ use crate::{disk, held};
 
 /// A clock that all stand-ins share, and that a test can stop and move.
 #[derive(Clone, Debug)]
-pub struct LocalClock(Arc<Mutex<Hands>>);
+pub struct LocalClock(Arc<Mutex<ClockState>>);
 
 #[derive(Debug)]
-struct Hands {
+struct ClockState {
     reading: ClockReading,
     /// Says how far a running clock is ahead, as `PT36H`.
     file: Option<PathBuf>,
@@ -46,7 +46,7 @@ impl LocalClock {
     }
 
     fn showing(reading: ClockReading) -> Self {
-        Self(Arc::new(Mutex::new(Hands {
+        Self(Arc::new(Mutex::new(ClockState {
             reading,
             file: None,
         })))

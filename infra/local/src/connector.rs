@@ -26,7 +26,7 @@ use crate::aws_wire::{LocalCloud, is_to_aws};
 use crate::callbacks::{CallbackAnswer, response};
 use crate::failure::WireFailure;
 use crate::faults::InjectedFault;
-use crate::lifecycle::{Invocation, LeftOut};
+use crate::lifecycle::{Invocation, Unmetered};
 use crate::names::REGION;
 
 impl LocalCloud {
@@ -73,7 +73,7 @@ impl LocalCloud {
         let Some(leave_out) = leave_out else {
             return self.carry(request).await;
         };
-        let answer = LeftOut::new(leave_out, || self.carry(request.clone())).await?;
+        let answer = Unmetered::new(leave_out, || self.carry(request.clone())).await?;
         drop(request);
         let body = Bytes::copy_from_slice(answer.body().bytes().unwrap_or_default());
         Ok(answer.map(|_| SdkBody::from(body.clone())))
@@ -116,7 +116,7 @@ impl LocalCloud {
             durable.map_err(|error| ConnectorError::other(error.into(), None))?;
         }
         let answer = match to_aws {
-            true => self.answer_asked(&aws_request, &request),
+            true => self.answer_parsed(&aws_request, &request),
             false => self.call_back(&request).await?,
         };
         match fault {

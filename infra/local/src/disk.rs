@@ -62,11 +62,11 @@ impl Disk {
         }
         let progress: Arc<Mutex<SyncProgress>> = Arc::default();
         let (wanted, wishes) = mpsc::channel();
-        let (tell_ended, ended) = watch::channel(0);
+        let (ended_sender, ended) = watch::channel(0);
         let shared = progress.clone();
         std::thread::Builder::new()
             .name("disk".to_owned())
-            .spawn(move || sync_whenever(&wishes, &file, &shared, &tell_ended))?;
+            .spawn(move || sync_whenever(&wishes, &file, &shared, &ended_sender))?;
         Ok(Self {
             progress,
             wanted,
@@ -111,7 +111,7 @@ fn sync_whenever(
     wishes: &mpsc::Receiver<()>,
     log: &File,
     progress: &Mutex<SyncProgress>,
-    tell_ended: &watch::Sender<u64>,
+    ended_sender: &watch::Sender<u64>,
 ) {
     while wishes.recv().is_ok() {
         let begun = {
@@ -126,7 +126,7 @@ fn sync_whenever(
             return;
         }
         held(progress).syncing = false;
-        tell_ended.send_replace(begun);
+        ended_sender.send_replace(begun);
     }
 }
 

@@ -196,7 +196,7 @@ impl DynamoDb {
         operation: &str,
         request: &Value,
     ) -> Result<EngineAnswer, WireFailure> {
-        let asked_for = request["ReturnConsumedCapacity"].as_str().unwrap_or("NONE");
+        let requested = request["ReturnConsumedCapacity"].as_str().unwrap_or("NONE");
         let writing = self.disk.as_ref().filter(|_| !only_reads(operation));
         let writing = writing.map(Disk::writing);
         let done = self.carry_out(operation, request)?;
@@ -214,7 +214,7 @@ impl DynamoDb {
                 }
                 let consumed = consumed(&answer)?;
                 self.usage.count_dynamodb(operation, &consumed);
-                trim_capacity(&mut answer, asked_for);
+                trim_capacity(&mut answer, requested);
                 Ok((200, answer))
             }
             Err(error) => {
@@ -339,11 +339,11 @@ fn consumed(answer: &Value) -> Result<Vec<ConsumedCapacity>, WireFailure> {
 }
 
 /// Leaves of the consumed capacity what the caller asked for.
-fn trim_capacity(answer: &mut Value, asked_for: &str) {
+fn trim_capacity(answer: &mut Value, requested: &str) {
     let Some(members) = answer.as_object_mut() else {
         return;
     };
-    match asked_for {
+    match requested {
         "INDEXES" => {}
         "TOTAL" => match members.get_mut("ConsumedCapacity") {
             Some(Value::Array(tables)) => tables.iter_mut().for_each(trim_to_total),

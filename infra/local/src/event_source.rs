@@ -16,8 +16,8 @@ use crate::stack::{EventSource, Stack};
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How many invocations run side by side for a queue, as its functions are told.
-pub fn invocations_max(concurrency: Concurrency, fed: EventSource) -> usize {
-    let places = concurrency.of(match fed {
+pub fn invocations_max(concurrency: Concurrency, event_source: EventSource) -> usize {
+    let places = concurrency.of(match event_source {
         EventSource::Processor(priority) => Queue::Calls(priority),
         EventSource::Notifier => Queue::Replies,
     });
@@ -28,16 +28,16 @@ pub fn invocations_max(concurrency: Concurrency, fed: EventSource) -> usize {
 #[must_use = "nothing happens any more once it is dropped"]
 pub fn drive(stack: &Stack, tick: Duration) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    for fed in EventSource::ALL {
-        tasks.spawn(feed(stack.clone(), fed));
+    for event_source in EventSource::ALL {
+        tasks.spawn(feed(stack.clone(), event_source));
     }
-    tasks.spawn(tell_of_mails(stack.clone()));
+    tasks.spawn(deliver_mail_events(stack.clone()));
     tasks.spawn(keep_time(stack.clone(), tick));
     tasks
 }
 
-async fn feed(stack: Stack, fed: EventSource) {
-    let places = invocations_max(stack.cloud.settings.concurrency, fed);
+async fn feed(stack: Stack, event_source: EventSource) {
+    let places = invocations_max(stack.cloud.settings.concurrency, event_source);
     let places = Arc::new(Semaphore::new(places));
     let is_free = Arc::new(Notify::new());
     let mut invocations = JoinSet::new();
@@ -46,9 +46,9 @@ async fn feed(stack: Stack, fed: EventSource) {
             return;
         };
         while invocations.try_join_next().is_some() {}
-        let Some(batch) = stack.take(fed) else {
+        let Some(batch) = stack.take(event_source) else {
             drop(place);
-            let arrival = stack.local.sqs().arrival(fed.queue());
+            let arrival = stack.local.sqs().arrival(event_source.queue());
             tokio::select! {
                 () = arrival => {}
                 () = is_free.notified() => {}
@@ -67,9 +67,9 @@ async fn feed(stack: Stack, fed: EventSource) {
 }
 
 /// What SES tells of mails, one event after the other.
-async fn tell_of_mails(stack: Stack) {
+async fn deliver_mail_events(stack: Stack) {
     loop {
-        while stack.tell_of_mail().await {}
+        while stack.deliver_mail_event().await {}
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -86,14 +86,14 @@ async fn keep_time(stack: Stack, tick: Duration) {
 
 impl Stack {
     /// Hands one event of SES to its function. `false`: there was none.
-    pub async fn tell_of_mail(&self) -> bool {
+    pub async fn deliver_mail_event(&self) -> bool {
         let busy = self.one_more_busy();
         let Some(event) = self.local.ses().take_event() else {
             return false;
         };
-        let told = self.functions.tell_of_mail(&event.event).await;
-        if told.is_err() || self.local.faults().crashed() {
-            tracing::warn!(?told, "an event of SES comes again");
+        let delivered = self.functions.deliver_mail_event(&event.event).await;
+        if delivered.is_err() || self.local.faults().crashed() {
+            tracing::warn!(?delivered, "an event of SES comes again");
             self.local.ses().event_failed(event);
         }
         drop(busy);

@@ -23,7 +23,7 @@ const BESIDE: [&str; 5] = [
 
 /// How records and files of a folder are laid out. To be raised with each change for which a folder
 /// of an older server is not read as it was meant: such a folder is refused, not changed.
-const LAYOUT: &str = "2";
+const LAYOUT: &str = "3";
 
 /// Where a folder says its layout. The first had no such file.
 const LAYOUT_FILE: &str = "layout.txt";
@@ -94,7 +94,7 @@ impl Folder {
 
     /// An engine that finds no tables makes new ones, and throws their log away.
     fn check_tables(&self) -> anyhow::Result<()> {
-        let bytes = |name| std::fs::metadata(self.file(name)).map_or(0, |about| about.len());
+        let bytes = |name| std::fs::metadata(self.file(name)).map_or(0, |head| head.len());
         if bytes(TABLES) == 0 {
             let beside: Vec<_> = BESIDE.into_iter().filter(|name| bytes(name) > 0).collect();
             if !beside.is_empty() {

@@ -22,8 +22,8 @@ impl Stack {
         // Not through what callbacks go out with, which writes down what they say.
         let forwarding = BackendClient::guarded(true);
         self.cloud.forwarding = forwarding.clone();
-        if let Functions::Here(here) = &mut self.functions {
-            here.cloud.forwarding = forwarding;
+        if let Functions::InProcess(in_process) = &mut self.functions {
+            in_process.cloud.forwarding = forwarding;
         }
         let name = BackendName::parse(LOCAL_BACKEND).context("it is a name")?;
         let accounts = &self.cloud.accounts;

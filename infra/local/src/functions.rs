@@ -18,13 +18,13 @@ use crate::names;
 
 #[derive(Clone)]
 pub enum Functions {
-    Here(Box<Here>),
+    InProcess(Box<InProcess>),
     At(Endpoint),
 }
 
 /// The functions in this process, and what becomes of those that take too much.
 #[derive(Clone)]
-pub struct Here {
+pub struct InProcess {
     pub cloud: Cloud,
     pub lifecycle: Lifecycle,
 }
@@ -118,7 +118,7 @@ fn sqs_event(batch: &[ReceivedMessage]) -> Value {
     json!({ "Records": records })
 }
 
-impl Here {
+impl InProcess {
     /// What a function makes of the deadline that its context names.
     fn deadline(&self, time: Duration) -> Timestamp {
         let now = self.cloud.now();
@@ -137,17 +137,17 @@ impl Functions {
         batch: &[ReceivedMessage],
     ) -> Result<Vec<String>, Killed> {
         match self {
-            Self::Here(here) => {
+            Self::InProcess(in_process) => {
                 let Lifecycle {
                     processor: time,
                     memory,
                     ..
-                } = here.lifecycle;
-                let deadline = here.deadline(time);
+                } = in_process.lifecycle;
+                let deadline = in_process.deadline(time);
                 let batch = deliveries(batch);
                 // Boxed, like those below: all of an invocation is one future, too large for a
                 // test's stack.
-                let run = processor::run_batch(&here.cloud, priority, batch, deadline);
+                let run = processor::run_batch(&in_process.cloud, priority, batch, deadline);
                 invoke(time, memory, Box::pin(run)).await
             }
             Self::At(endpoint) => Ok(endpoint.deliver("processor", batch).await),
@@ -157,14 +157,14 @@ impl Functions {
     /// The same for the notifier.
     pub async fn notify(&self, batch: &[ReceivedMessage]) -> Result<Vec<String>, Killed> {
         match self {
-            Self::Here(here) => {
+            Self::InProcess(in_process) => {
                 let Lifecycle {
                     notifier: time,
                     memory,
                     ..
-                } = here.lifecycle;
-                let deadline = here.deadline(time);
-                let run = notifier::run_batch(&here.cloud, deliveries(batch), deadline);
+                } = in_process.lifecycle;
+                let deadline = in_process.deadline(time);
+                let run = notifier::run_batch(&in_process.cloud, deliveries(batch), deadline);
                 invoke(time, memory, Box::pin(run)).await
             }
             Self::At(endpoint) => Ok(endpoint.deliver("notifier", batch).await),
@@ -172,15 +172,15 @@ impl Functions {
     }
 
     /// EventBridge invokes the notifier with what SES tells of a mail.
-    pub async fn tell_of_mail(&self, event: &Value) -> anyhow::Result<()> {
+    pub async fn deliver_mail_event(&self, event: &Value) -> anyhow::Result<()> {
         match self {
-            Self::Here(here) => {
+            Self::InProcess(in_process) => {
                 let Lifecycle {
                     notifier: time,
                     memory,
                     ..
-                } = here.lifecycle;
-                let taking = notifier::mail_events::take(&here.cloud, event);
+                } = in_process.lifecycle;
+                let taking = notifier::mail_events::take(&in_process.cloud, event);
                 match invoke(time, memory, Box::pin(taking)).await {
                     Ok(taken) => taken?,
                     Err(killed) => anyhow::bail!("the notifier was killed: {killed:?}"),
@@ -196,13 +196,13 @@ impl Functions {
     /// A minute has passed.
     pub async fn tick(&self) -> anyhow::Result<()> {
         match self {
-            Self::Here(here) => {
+            Self::InProcess(in_process) => {
                 let Lifecycle {
                     timekeeper: time,
                     memory,
                     ..
-                } = here.lifecycle;
-                let tick = timekeeper::tick(&here.cloud, here.deadline(time));
+                } = in_process.lifecycle;
+                let tick = timekeeper::tick(&in_process.cloud, in_process.deadline(time));
                 match invoke(time, memory, Box::pin(tick)).await {
                     Ok(minute) => minute.map(|_| ())?,
                     Err(killed) => return Err(anyhow::Error::new(killed).context("timekeeper")),

@@ -69,8 +69,8 @@ impl Kms {
     pub(crate) fn keep_in(&self, file: &Path) -> anyhow::Result<()> {
         let mut key = [0; KEY_BYTES];
         if file.exists() {
-            let kept = std::fs::read(file)?;
-            key = kept
+            let stored = std::fs::read(file)?;
+            key = stored
                 .try_into()
                 .map_err(|_| anyhow::anyhow!("{} holds no key", file.display()))?;
         } else {

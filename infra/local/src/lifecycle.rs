@@ -146,12 +146,12 @@ impl Invocation {
 }
 
 /// What AWS does on its side of a request: none of it is counted as the function's.
-pub(crate) struct LeftOut<F> {
+pub(crate) struct Unmetered<F> {
     leave_out: fn(&mut dyn FnMut()),
     future: Option<Pin<Box<F>>>,
 }
 
-impl<F: Future> LeftOut<F> {
+impl<F: Future> Unmetered<F> {
     pub(crate) fn new(leave_out: fn(&mut dyn FnMut()), make: impl FnOnce() -> F) -> Self {
         let (mut make, mut future) = (Some(make), None);
         leave_out(&mut || future = make.take().map(|make| Box::pin(make())));
@@ -159,7 +159,7 @@ impl<F: Future> LeftOut<F> {
     }
 }
 
-impl<F: Future> Future for LeftOut<F> {
+impl<F: Future> Future for Unmetered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
@@ -171,7 +171,7 @@ impl<F: Future> Future for LeftOut<F> {
     }
 }
 
-impl<F> Drop for LeftOut<F> {
+impl<F> Drop for Unmetered<F> {
     fn drop(&mut self) {
         let leave_out = self.leave_out;
         leave_out(&mut || self.future = None);

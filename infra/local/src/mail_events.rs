@@ -28,7 +28,7 @@ pub enum MailFate {
     /// The mailbox is full.
     BouncesForNow,
     /// Delivered, and then its reader calls it spam.
-    IsComplainedAbout,
+    Complained,
     /// SES finds a virus in it after it has taken it.
     IsRejected,
 }
@@ -120,7 +120,7 @@ impl MailEvents {
 fn simulated(address: &str) -> MailFate {
     match address {
         "bounce@simulator.amazonses.com" => MailFate::Bounces,
-        "complaint@simulator.amazonses.com" => MailFate::IsComplainedAbout,
+        "complaint@simulator.amazonses.com" => MailFate::Complained,
         _ => MailFate::Delivered,
     }
 }
@@ -193,18 +193,18 @@ fn details(fate: MailFate, address: &str, at: Timestamp) -> Vec<(&'static str, V
             "4.2.2",
             "smtp; 452 4.2.2 mailbox full",
         )],
-        MailFate::IsComplainedAbout => {
+        MailFate::Complained => {
             let complaint = json!({
                 "timestamp": at, "complaintFeedbackType": "abuse",
                 "feedbackId": format!("complaint-{address}"),
                 "complainedRecipients": [{ "emailAddress": address }],
             });
-            let told = json!({ "eventType": "Complaint", "complaint": complaint });
-            vec![delivered(), ("Email Complaint Received", told)]
+            let notice = json!({ "eventType": "Complaint", "complaint": complaint });
+            vec![delivered(), ("Email Complaint Received", notice)]
         }
         MailFate::IsRejected => {
-            let told = json!({ "eventType": "Reject", "reject": { "reason": "Bad content" } });
-            vec![("Email Rejected", told)]
+            let notice = json!({ "eventType": "Reject", "reject": { "reason": "Bad content" } });
+            vec![("Email Rejected", notice)]
         }
     }
 }

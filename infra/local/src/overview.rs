@@ -21,7 +21,13 @@ pub(crate) fn page(stack: &Stack, callback_log: &CallbackLog, warning_log: &Warn
     let now = stack.local.clock().now();
     let queues: Vec<String> = EventSource::ALL
         .iter()
-        .map(|fed| format!("{} {}", fed.queue(), stack.local.sqs().depth(fed.queue())))
+        .map(|event_source| {
+            format!(
+                "{} {}",
+                event_source.queue(),
+                stack.local.sqs().depth(event_source.queue())
+            )
+        })
         .collect();
     html.push_str(&format!(
         "<p>{now} &middot; {}</p>",
@@ -60,7 +66,7 @@ pub(crate) fn page(stack: &Stack, callback_log: &CallbackLog, warning_log: &Warn
             .map(outcome),
     );
     not_read(&mut html, warning_log);
-    went_out(&mut html, stack, callback_log);
+    sent_items(&mut html, stack, callback_log);
     html
 }
 
@@ -94,7 +100,7 @@ fn outcome(record: &Value) -> Vec<String> {
 }
 
 /// Callbacks and mails, the newest first.
-fn went_out(html: &mut String, stack: &Stack, callback_log: &CallbackLog) {
+fn sent_items(html: &mut String, stack: &Stack, callback_log: &CallbackLog) {
     table(
         html,
         "Callbacks",

@@ -63,7 +63,7 @@ impl S3 {
                 if path.extension().is_some_and(|extension| extension == "new") {
                     continue;
                 }
-                let (about, _) = read_file(&path).with_context(|| {
+                let (head, _) = read_file(&path).with_context(|| {
                     format!(
                         "{} is no object of the bucket: it is damaged. Put it back from a copy, \
                          or take it out if it is not needed",
@@ -71,10 +71,10 @@ impl S3 {
                     )
                 })?;
                 let object = Object {
-                    about,
+                    head,
                     body: StoredBody::File(path),
                 };
-                objects.insert(object.about.key.clone(), object);
+                objects.insert(object.head.key.clone(), object);
             }
             store
                 .buckets
@@ -189,28 +189,28 @@ fn found(
 ) -> Result<Response<Bytes>, WireFailure> {
     let missing = || WireFailure::new(404, "NoSuchKey", "The specified key does not exist.");
     let object = objects.get(&aws_request.key).ok_or_else(missing)?;
-    let is_other = |etag: &str| etag != "*" && etag != object.about.etag;
+    let is_other = |etag: &str| etag != "*" && etag != object.head.etag;
     if header(request, "if-match").is_some_and(is_other) {
         let message = "At least one of the pre-conditions you specified did not hold";
         return Err(WireFailure::new(412, "PreconditionFailed", message));
     }
     let range = header(request, "range");
     let range = range
-        .map(|text| ByteRange::read(text, object.about.size))
+        .map(|text| ByteRange::read(text, object.head.size))
         .transpose()?;
-    let length = range.map_or(object.about.size, ByteRange::len);
-    let mut headers = object.about.headers.clone();
-    headers.push(("etag".to_owned(), object.about.etag.clone()));
+    let length = range.map_or(object.head.size, ByteRange::len);
+    let mut headers = object.head.headers.clone();
+    headers.push(("etag".to_owned(), object.head.etag.clone()));
     headers.push(("content-length".to_owned(), length.to_string()));
     if let Some(ByteRange { first, last }) = range {
-        let size = object.about.size;
+        let size = object.head.size;
         headers.push((
             "content-range".to_owned(),
             format!("bytes {first}-{last}/{size}"),
         ));
     }
     let modified_at = object
-        .about
+        .head
         .modified_at
         .strftime("%a, %d %b %Y %H:%M:%S GMT")
         .to_string();
@@ -268,9 +268,9 @@ fn listed(
     let max = max.unwrap_or(KEYS_MAX).min(KEYS_MAX);
     let after = after.unwrap_or_default();
     let mut wanted = objects.values().filter(|object| {
-        !uploads::is_hidden(&object.about.key)
-            && object.about.key.starts_with(&prefix)
-            && (after.is_empty() || object.about.key > after)
+        !uploads::is_hidden(&object.head.key)
+            && object.head.key.starts_with(&prefix)
+            && (after.is_empty() || object.head.key > after)
     });
     let page: Vec<_> = wanted.by_ref().take(max).collect();
     let more = wanted.next().is_some();
@@ -292,17 +292,17 @@ fn listed(
         xml += "<EncodingType>url</EncodingType>";
     }
     if let (true, Some(last)) = (more, page.last()) {
-        let token = escaped(&last.about.key);
+        let token = escaped(&last.head.key);
         xml += &format!("<NextContinuationToken>{token}</NextContinuationToken>");
     }
-    for Object { about, .. } in page {
+    for Object { head, .. } in page {
         xml += &format!(
             "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag>\
              <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
-            shown(&about.key),
-            about.modified_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-            escaped(&about.etag),
-            about.size,
+            shown(&head.key),
+            head.modified_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            escaped(&head.etag),
+            head.size,
         );
     }
     xml.push_str("</ListBucketResult>");

@@ -171,7 +171,7 @@ impl Ses {
     }
 
     /// What SES tells of mails from now on.
-    pub fn tells(&self, how: EventDelivery) {
+    pub fn set_event_delivery(&self, how: EventDelivery) {
         held(&self.post).events.delivery = how;
     }
 

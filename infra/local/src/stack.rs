@@ -12,13 +12,13 @@ use cloud::{Clock, Cloud, Random, Settings};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::ReceivedMessage;
-use crate::functions::{Functions, Here};
+use crate::functions::{Functions, InProcess};
 use crate::lifecycle::{self, Lifecycle};
 pub use crate::settings::settings;
 use crate::{LocalCloud, names};
 
 /// The account, user, password, API client id and secret that are there from the start.
-pub const LOCAL: &str = "local";
+pub const LOCAL: &str = cloud::aws::files::LOCAL_ACCOUNT;
 
 /// The user of the same account and password that may log in by PasswordDigest.
 pub const LOCAL_DIGEST_USER: &str = "local-digest";
@@ -73,22 +73,22 @@ pub struct Stack {
 
 /// A batch of a queue on its way through a function.
 pub struct TakenBatch {
-    fed: EventSource,
+    event_source: EventSource,
     batch: Vec<ReceivedMessage>,
-    busy: Busy,
+    busy: InvocationGuard,
 }
 
 /// Counts as a batch in a function's hands for as long as it is there, however that ends.
-pub(crate) struct Busy(Arc<AtomicUsize>);
+pub(crate) struct InvocationGuard(Arc<AtomicUsize>);
 
-impl Busy {
+impl InvocationGuard {
     fn one_more(busy: &Arc<AtomicUsize>) -> Self {
         busy.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(busy))
     }
 }
 
-impl Drop for Busy {
+impl Drop for InvocationGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -124,7 +124,7 @@ impl Stack {
         );
         Self {
             local,
-            functions: Functions::Here(Box::new(Here {
+            functions: Functions::InProcess(Box::new(InProcess {
                 cloud: cloud.clone(),
                 lifecycle: lifecycle::DEPLOYED,
             })),
@@ -141,8 +141,8 @@ impl Stack {
             let sqs = self.local.sqs();
             sqs.set_visibility_timeout(queue, lifecycle.visibility);
         }
-        if let Functions::Here(here) = &mut self.functions {
-            here.lifecycle = lifecycle;
+        if let Functions::InProcess(in_process) = &mut self.functions {
+            in_process.lifecycle = lifecycle;
         }
         self
     }
@@ -157,8 +157,8 @@ impl Stack {
             filled.unwrap_or_else(|_| cloud::due::shards().collect())
         });
         self.cloud.shards = shards.clone();
-        if let Functions::Here(here) = &mut self.functions {
-            here.cloud.shards = shards;
+        if let Functions::InProcess(in_process) = &mut self.functions {
+            in_process.cloud.shards = shards;
         }
         self
     }
@@ -209,8 +209,8 @@ impl Stack {
     }
 
     /// Takes one batch from a queue through its function. `false`: there was none.
-    pub async fn deliver(&self, fed: EventSource) -> bool {
-        match self.take(fed) {
+    pub async fn deliver(&self, event_source: EventSource) -> bool {
+        match self.take(event_source) {
             Some(batch) => {
                 self.carry(batch).await;
                 true
@@ -219,22 +219,30 @@ impl Stack {
         }
     }
 
-    pub(crate) fn one_more_busy(&self) -> Busy {
-        Busy::one_more(&self.busy)
+    pub(crate) fn one_more_busy(&self) -> InvocationGuard {
+        InvocationGuard::one_more(&self.busy)
     }
 
     /// One batch of a queue, if it has any to give.
-    pub fn take(&self, fed: EventSource) -> Option<TakenBatch> {
+    pub fn take(&self, event_source: EventSource) -> Option<TakenBatch> {
         // Counted before it is taken, so that whoever waits for idleness never misses it.
-        let busy = Busy::one_more(&self.busy);
-        let batch = self.local.sqs().receive(fed.queue(), BATCH);
-        (!batch.is_empty()).then_some(TakenBatch { fed, batch, busy })
+        let busy = InvocationGuard::one_more(&self.busy);
+        let batch = self.local.sqs().receive(event_source.queue(), BATCH);
+        (!batch.is_empty()).then_some(TakenBatch {
+            event_source,
+            batch,
+            busy,
+        })
     }
 
     /// Takes a batch through its function, and deletes what is done of it.
     pub async fn carry(&self, batch: TakenBatch) {
-        let TakenBatch { fed, batch, busy } = batch;
-        let ran = match fed {
+        let TakenBatch {
+            event_source,
+            batch,
+            busy,
+        } = batch;
+        let ran = match event_source {
             EventSource::Processor(priority) => self.functions.process(priority, &batch).await,
             EventSource::Notifier => self.functions.notify(&batch).await,
         };
@@ -249,7 +257,11 @@ impl Stack {
             }
             Ok(_) => {}
             Err(killed) => {
-                tracing::warn!(?killed, queue = fed.queue(), "an invocation was killed");
+                tracing::warn!(
+                    ?killed,
+                    queue = event_source.queue(),
+                    "an invocation was killed"
+                );
             }
         }
         drop(busy);
@@ -260,10 +272,10 @@ impl Stack {
         loop {
             self.local.fire_due();
             let mut idle = true;
-            for fed in EventSource::ALL {
-                idle &= !self.deliver(fed).await;
+            for event_source in EventSource::ALL {
+                idle &= !self.deliver(event_source).await;
             }
-            idle &= !self.tell_of_mail().await;
+            idle &= !self.deliver_mail_event().await;
             if idle {
                 return;
             }
@@ -318,13 +330,14 @@ impl Stack {
     /// Waits until every queue is drained and every function is back, but not for ever.
     pub async fn wait_until_idle(&self) {
         let waited = tokio::time::timeout(STARTED_WITHIN, async {
-            let ready = |fed: &EventSource| self.local.sqs().has_ready(fed.queue());
-            let is_told = || {
+            let ready =
+                |event_source: &EventSource| self.local.sqs().has_ready(event_source.queue());
+            let mail_events_are_delivered = || {
                 let next = self.local.ses().next_event_at();
                 next.is_none_or(|at| at > self.local.clock().now())
             };
             while EventSource::ALL.iter().any(ready)
-                || !is_told()
+                || !mail_events_are_delivered()
                 || self.busy.load(Ordering::SeqCst) > 0
             {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -357,7 +370,7 @@ impl Stack {
     pub async fn recover(&self) -> anyhow::Result<()> {
         let prefetched = SignedDuration::from_mins(10);
         let deadline = self.cloud.now() + SignedDuration::from_hours(1);
-        timekeeper::look_ahead(&self.cloud, prefetched, deadline).await?;
+        timekeeper::tick_ahead(&self.cloud, prefetched, deadline).await?;
         Ok(())
     }
 

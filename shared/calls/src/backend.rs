@@ -139,7 +139,7 @@ impl Breaker {
     }
 
     /// Whether it is time to ask the backend if it is ready.
-    pub fn is_to_be_asked(&self, now: Timestamp) -> bool {
+    pub fn is_probe_due(&self, now: Timestamp) -> bool {
         matches!(self.state, BreakerState::Open { ask_from, .. } if ask_from <= now)
     }
 
@@ -161,14 +161,18 @@ impl Breaker {
         }
     }
 
-    /// A minute's share has gone on; `left`: more than nothing was found.
+    /// A minute's share has gone on; `is_waiting`: more than nothing was found.
     #[must_use]
-    pub fn released(mut self, left: bool) -> Self {
+    pub fn released(mut self, is_waiting: bool) -> Self {
         if let BreakerState::Closed {
             release: Some(release),
         } = self.state
         {
-            let empty_looks = if left { 0 } else { release.empty_looks + 1 };
+            let empty_looks = if is_waiting {
+                0
+            } else {
+                release.empty_looks + 1
+            };
             let next = Release {
                 minutes: release.minutes + 1,
                 empty_looks,
@@ -200,7 +204,7 @@ mod tests {
     #[test]
     fn an_outage_opens_at_once_and_single_failures_do_not() {
         let open = Breaker::closed().out_of_service("refused", SignedDuration::ZERO, at(100));
-        assert!(open.is_open() && open.is_to_be_asked(at(100)));
+        assert!(open.is_open() && open.is_probe_due(at(100)));
         let mut breaker = Breaker::closed();
         for second in 1..5 {
             breaker = breaker.failed("timeout", at(1_000 + second));
@@ -212,12 +216,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_is_asked_for_is_kept_and_bounded() {
+    fn a_requested_pause_is_kept_and_bounded() {
         let pause = SignedDuration::from_secs(120);
         let open = Breaker::closed().out_of_service("429", pause, at(0));
-        assert!(!open.is_to_be_asked(at(119)) && open.is_to_be_asked(at(120)));
+        assert!(!open.is_probe_due(at(119)) && open.is_probe_due(at(120)));
         let long = Breaker::closed().out_of_service("429", SignedDuration::MAX, at(0));
-        assert!(long.is_to_be_asked(at(3_600)));
+        assert!(long.is_probe_due(at(3_600)));
     }
 
     #[test]
@@ -226,9 +230,9 @@ mod tests {
             .out_of_service("refused", SignedDuration::ZERO, at(0))
             .answered();
         let mut shares = Vec::new();
-        for left in [true, true, false, true, false, false] {
+        for is_waiting in [true, true, false, true, false, false] {
             shares.push(breaker.release().expect("some may wait").conversations());
-            breaker = breaker.released(left);
+            breaker = breaker.released(is_waiting);
         }
         assert_eq!(shares, [100, 200, 400, 800, 1_600, 3_200]);
         assert_eq!(breaker.release(), None);

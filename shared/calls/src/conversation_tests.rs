@@ -290,7 +290,7 @@ fn what_has_not_started_can_be_cancelled() {
 }
 
 #[test]
-fn the_end_is_told_to_those_who_asked() {
+fn end_replies_go_to_their_subscribers() {
     let mut first = call(1, 2);
     first.options.subscriptions.push(Subscription {
         response_type: crate::AsyncResponseType::HttpPost,
@@ -325,8 +325,8 @@ fn the_end_is_told_to_those_who_asked() {
 }
 
 #[test]
-fn the_end_is_told_once_all_have_their_outcome() {
-    let told = |sequence| {
+fn end_replies_follow_the_last_outcome() {
+    let with_end_reply = |sequence| {
         let mut call = call(sequence, 3);
         call.options.subscriptions.push(Subscription {
             response_type: crate::AsyncResponseType::HttpPost,
@@ -338,14 +338,16 @@ fn the_end_is_told_once_all_have_their_outcome() {
         });
         call
     };
-    let opened = opened_with(&told(1));
-    let joined = opened.join(&told(2), Seen::Never, at(1)).conversation;
+    let opened = opened_with(&with_end_reply(1));
+    let joined = opened
+        .join(&with_end_reply(2), Seen::Never, at(1))
+        .conversation;
     let joined = joined.expect("joined");
     let late = joined.look(at(400)).conversation.expect("timed out");
     assert_eq!(phase(&late), "closing timed out (1 2)");
     let second = SequenceCode::FIRST.next();
     let ended_at = |closing: &Conversation| {
-        let outcome = closing.outcome_of_unrun(second).expect("an outcome");
+        let outcome = closing.outcome_of_skipped(second).expect("an outcome");
         outcome.ended_at
     };
     assert_eq!(ended_at(&late), at(400));
@@ -358,9 +360,9 @@ fn the_end_is_told_once_all_have_their_outcome() {
     );
     let written = half.closed_through(second);
     assert_eq!(phase(&written), "telling of timed out (1 2)");
-    let told = written.closed_through(SequenceCode::FIRST);
-    assert_eq!(phase(&told), "telling of timed out (2)");
-    assert_eq!(phase(&told.closed_through(second)), "timed out");
+    let with_end_reply = written.closed_through(SequenceCode::FIRST);
+    assert_eq!(phase(&with_end_reply), "telling of timed out (2)");
+    assert_eq!(phase(&with_end_reply.closed_through(second)), "timed out");
 }
 
 #[test]
@@ -390,13 +392,13 @@ fn a_call_alone_is_woken_at_its_time() {
 }
 
 #[test]
-fn the_unrun_are_told_why() {
+fn skipped_calls_get_the_reason() {
     let opened = Conversation::open(&call(1, 2), at(0))
         .conversation
         .expect("opened");
     let late = opened.look(at(301)).conversation.expect("timed out");
     let outcome = late
-        .outcome_of_unrun(SequenceCode::FIRST)
+        .outcome_of_skipped(SequenceCode::FIRST)
         .expect("an outcome");
     assert_eq!(
         (outcome.how, outcome.error_code),
@@ -467,9 +469,9 @@ fn whoever_has_work_to_do_is_looked_at_in_time() {
         Due::At(at(130)),
         "nearer than the end of the silence"
     );
-    let kept = opened(1).cancel(at(30)).conversation.expect("cancelled");
+    let after_cancel = opened(1).cancel(at(30)).conversation.expect("cancelled");
     assert_eq!(
-        kept.due, minute,
+        after_cancel.due, minute,
         "an entry is written only if the time moves nearer"
     );
     let last = call(2, 2);
@@ -485,7 +487,7 @@ fn whoever_has_work_to_do_is_looked_at_in_time() {
 }
 
 #[test]
-fn what_has_ended_is_looked_at_only_while_its_reply_is_owed() {
+fn an_ended_conversation_is_due_only_while_its_reply_is_pending() {
     let outcome = Outcome {
         how: Ended::CarriedOut,
         overall_status: OverallStatus::Ok,
@@ -496,13 +498,13 @@ fn what_has_ended_is_looked_at_only_while_its_reply_is_owed() {
     let ended = opened(1).call_ended(&RequestId("r".to_owned()), &outcome, at(1));
     assert_eq!(ended.due, Due::Never);
     assert_eq!(ended.clone().look(at(60)), unchanged(()));
-    let owing = ended.target_of_reply(Due::At(at(60)), at(1));
-    assert_eq!(owing.due, Due::At(at(60)), "as it was");
-    let looked = owing.clone().look(at(60));
+    let pending = ended.target_of_reply(Due::At(at(60)), at(1));
+    assert_eq!(pending.due, Due::At(at(60)), "as it was");
+    let looked = pending.clone().look(at(60));
     assert_eq!(looked.actions, [Action::Reply]);
     let looked = looked.conversation.expect("a change");
     assert_eq!(looked.due, Due::At(at(60) + LOOK_AGAIN_LATER));
-    assert_eq!(looked.phase, owing.phase);
+    assert_eq!(looked.phase, pending.phase);
     let again = looked.reply_due(Some(at(70)));
     assert_eq!(again.due, Due::At(at(70)));
     assert_eq!(again.reply_due(None).due, Due::Never);
@@ -543,7 +545,7 @@ fn an_arrival_never_sets_the_last_one_back() {
 }
 
 #[test]
-fn only_the_unrun_get_their_outcome_from_the_end() {
+fn only_skipped_calls_get_their_outcome_from_the_end() {
     let gathered = opened(3)
         .join(&call(2, 3), Seen::Never, at(0))
         .conversation
@@ -560,16 +562,16 @@ fn only_the_unrun_get_their_outcome_from_the_end() {
         ended_at: at(1),
     };
     let failed = running.call_ended(&RequestId("r-1".to_owned()), &outcome, at(1));
-    let unrun = |number: u32| {
+    let skipped = |number: u32| {
         let sequence = SequenceCode::new(number).expect("not zero");
         failed
-            .outcome_of_unrun(sequence)
+            .outcome_of_skipped(sequence)
             .map(|outcome| outcome.status_message)
     };
     let why = "Not carried out. Conversation failed at SequenceCode 1 (RequestID r-1): no";
-    assert_eq!(unrun(1), None);
-    assert_eq!(unrun(2).as_deref(), Some(why));
-    assert_eq!(unrun(3).as_deref(), Some(why));
+    assert_eq!(skipped(1), None);
+    assert_eq!(skipped(2).as_deref(), Some(why));
+    assert_eq!(skipped(3).as_deref(), Some(why));
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl EndReason {
         }
     }
 
-    pub(crate) fn said_to_the_unrun(&self) -> Option<(Ended, Option<u32>, String)> {
+    pub(crate) fn outcome_for_skipped(&self) -> Option<(Ended, Option<u32>, String)> {
         match self {
             Self::Complete => None,
             Self::Failed { .. } => Some((

@@ -46,5 +46,7 @@ pub use rate_limit::{
 };
 pub use received_set::ReceivedSet;
 pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
-pub use reply::{About, Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject};
+pub use reply::{
+    Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject, SubjectKind,
+};
 pub use token_bucket::{Rate, TokenBucket, TokensTaken};

@@ -33,11 +33,11 @@ impl Conversation {
             Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => None,
         };
         self.arrived.iter().filter(move |sequence| {
-            lacks.is_some_and(|(from, step, first_unrun)| {
+            lacks.is_some_and(|(from, step, first_skipped)| {
                 *sequence >= from
                     && match step {
                         ClosingStep::Outcomes => {
-                            first_unrun.is_some_and(|first| *sequence >= first)
+                            first_skipped.is_some_and(|first| *sequence >= first)
                         }
                         ClosingStep::LastReplies => self.subscribers_at_end.contains(*sequence),
                     }
@@ -212,7 +212,7 @@ impl Conversation {
 
     /// The outcome of a call that was not carried out because its conversation ended: what the closing
     /// writes for it, the same whenever it is asked for. `None` once all are written, too.
-    pub fn outcome_of_unrun(&self, sequence: SequenceCode) -> Option<Outcome> {
+    pub fn outcome_of_skipped(&self, sequence: SequenceCode) -> Option<Outcome> {
         let Phase::Closing { end_reason, at, .. } = &self.phase else {
             return None;
         };
@@ -222,7 +222,7 @@ impl Conversation {
         {
             return None;
         }
-        let (how, error_code, status_message) = end_reason.said_to_the_unrun()?;
+        let (how, error_code, status_message) = end_reason.outcome_for_skipped()?;
         Some(Outcome {
             how,
             overall_status: OverallStatus::Error,

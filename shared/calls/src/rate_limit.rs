@@ -21,7 +21,7 @@ const TAKEN_AT_ONCE_PART: u32 = 20;
 
 /// Where the permits of a window may become scarce, so much of its own need a function takes: what
 /// is lost of it when the window ends is little, and its count costs a write in two seconds.
-const SCARCE_AHEAD: SignedDuration = SignedDuration::from_secs(2);
+const SCARCE_HORIZON: SignedDuration = SignedDuration::from_secs(2);
 
 /// A pace is measured over so long at least: the first calls of a burst say little of those to come.
 const PACE_OVER: SignedDuration = SignedDuration::from_secs(1);
@@ -88,16 +88,16 @@ impl Limit {
 pub struct RateLimit {
     window: Option<Window>,
     /// Not given out yet.
-    left: u32,
+    remaining: u32,
     /// Given out in this window, and in the one before it.
-    given: u32,
-    given_before: u32,
+    granted: u32,
+    granted_before: u32,
     /// What the account's record was seen to count, if it is of this window; and what it came to in
     /// the one before it.
     seen: Option<u32>,
     seen_before: u32,
     /// When the record was asked last: what it counts is of no later time.
-    asked_at: Timestamp,
+    read_at: Timestamp,
 }
 
 /// What a call has to wait for.
@@ -116,11 +116,11 @@ pub enum RateLimitAnswer {
 pub struct Reservation {
     pub window: Window,
     pub permits: u32,
-    pub over: Over,
+    pub condition: CountCondition,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum CountCondition {
     /// No record, or one of an earlier window: the count begins with these.
     Nothing,
     /// A record of this window that counts no more than that.
@@ -141,18 +141,18 @@ impl RateLimit {
         // A window can lie ahead of our clock: another function's goes before it.
         let window = self.window.map_or(present, |counted| counted.max(present));
         self.enter(window);
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
-            self.given = self.given.saturating_add(1);
+        if let Some(remaining) = self.remaining.checked_sub(1) {
+            self.remaining = remaining;
+            self.granted = self.granted.saturating_add(1);
             return RateLimitAnswer::Yes;
         }
         let needed = self.needed(window, limit, now);
-        self.asked_at = now;
+        self.read_at = now;
         let Some(taken) = self.seen else {
             return RateLimitAnswer::After(Reservation {
                 window,
                 permits: needed,
-                over: Over::Nothing,
+                condition: CountCondition::Nothing,
             });
         };
         let free = limit.permits.saturating_sub(taken);
@@ -163,7 +163,7 @@ impl RateLimit {
         RateLimitAnswer::After(Reservation {
             window,
             permits,
-            over: Over::AtMost(limit.permits - permits),
+            condition: CountCondition::AtMost(limit.permits - permits),
         })
     }
 
@@ -176,7 +176,7 @@ impl RateLimit {
         let last = std::mem::take(self);
         self.window = Some(window);
         if is_next {
-            self.given_before = last.given;
+            self.granted_before = last.granted;
             self.seen_before = last.seen.unwrap_or_default();
         }
     }
@@ -185,22 +185,23 @@ impl RateLimit {
     fn needed(&self, window: Window, limit: Limit, now: Timestamp) -> u32 {
         let whole = SignedDuration::from_secs(WINDOW_SECONDS);
         let passed = now.duration_since(window.start()).max(PACE_OVER).min(whole);
-        let left = whole
+        let remaining = whole
             - now
                 .duration_since(window.start())
                 .clamp(SignedDuration::ZERO, whole);
-        let seen_within = self.asked_at.duration_since(window.start());
+        let seen_within = self.read_at.duration_since(window.start());
         let seen_within = seen_within.clamp(PACE_OVER, whole);
         let is_plenty = limit.is_plenty(self.seen_before, whole)
             && limit.is_plenty(self.seen.unwrap_or_default(), seen_within);
-        let ahead = match is_plenty {
-            true => left,
-            false => left.min(SCARCE_AHEAD),
+        let horizon = match is_plenty {
+            true => remaining,
+            false => remaining.min(SCARCE_HORIZON),
         };
-        let by_pace = |given: u32, within: SignedDuration| {
-            u128::from(given) * ahead.as_millis().unsigned_abs() / within.as_millis().unsigned_abs()
+        let by_pace = |granted: u32, within: SignedDuration| {
+            u128::from(granted) * horizon.as_millis().unsigned_abs()
+                / within.as_millis().unsigned_abs()
         };
-        let needed = by_pace(self.given, passed).max(by_pace(self.given_before, whole));
+        let needed = by_pace(self.granted, passed).max(by_pace(self.granted_before, whole));
         u32::try_from(needed)
             .unwrap_or(u32::MAX)
             .clamp(1, limit.at_once_max())
@@ -209,13 +210,13 @@ impl RateLimit {
     /// The record was changed so, and now counts this much.
     pub fn took(&mut self, taking: Reservation, count: u32) {
         if self.window == Some(taking.window) {
-            self.left = self.left.saturating_add(taking.permits);
+            self.remaining = self.remaining.saturating_add(taking.permits);
             self.see(count);
         }
     }
 
     /// The record was not as it should be for the change, but like this.
-    pub fn found(&mut self, count: Count) {
+    pub fn observe(&mut self, count: Count) {
         if self.window < Some(count.window) {
             self.enter(count.window);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Count, Limit, Over, RateLimit, RateLimitAnswer, Reservation, Window};
+use super::{Count, CountCondition, Limit, RateLimit, RateLimitAnswer, Reservation, Window};
 
 const NOON: &str = "2026-11-21T12:00:00Z";
 
@@ -27,15 +27,17 @@ impl Record {
     /// The new count, or the one that stood in the way.
     fn change(&mut self, taking: Reservation) -> Result<u32, Count> {
         self.writes += 1;
-        let before = match (taking.over, self.count) {
-            (Over::Nothing, Some(found)) if found.window >= taking.window => return Err(found),
-            (Over::Nothing, _) => 0,
-            (Over::AtMost(most), Some(found))
+        let before = match (taking.condition, self.count) {
+            (CountCondition::Nothing, Some(found)) if found.window >= taking.window => {
+                return Err(found);
+            }
+            (CountCondition::Nothing, _) => 0,
+            (CountCondition::AtMost(most), Some(found))
                 if found.window == taking.window && found.taken <= most =>
             {
                 found.taken
             }
-            (Over::AtMost(_), found) => return Err(found.expect("it was there before")),
+            (CountCondition::AtMost(_), found) => return Err(found.expect("it was there before")),
         };
         let taken = before + taking.permits;
         let window = taking.window;
@@ -47,7 +49,7 @@ impl Record {
 fn settle(permits: &mut RateLimit, record: &mut Record, taking: Reservation) {
     match record.change(taking) {
         Ok(count) => permits.took(taking, count),
-        Err(found) => permits.found(found),
+        Err(found) => permits.observe(found),
     }
 }
 
@@ -210,7 +212,7 @@ fn the_first_call_of_each_of_a_hundred_functions_is_made() {
 }
 
 #[test]
-fn who_is_refused_is_told_when_the_next_window_begins() {
+fn a_refusal_names_the_start_of_the_next_window() {
     let (mut permits, mut record) = (RateLimit::default(), Record::default());
     let now = noon() + SignedDuration::from_millis(3_500);
     while calls(&mut permits, &mut record, limit(1), now) {}

@@ -32,7 +32,7 @@ pub const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a reply is about; a caller is told of the conversation last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum About {
+pub enum SubjectKind {
     Call,
     Conversation,
 }
@@ -44,7 +44,7 @@ pub struct Reply {
     pub sequence: SequenceCode,
     /// Which SendResponseTo of the call, from 0.
     pub number: u32,
-    pub about: About,
+    pub subject: SubjectKind,
     pub subscription: Subscription,
     pub overall_status: OverallStatus,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -120,7 +120,7 @@ impl Reply {
             request_id: context.request_id.clone(),
             sequence: context.sequence,
             number: u32::try_from(number).unwrap_or(u32::MAX),
-            about: context.subject.about(),
+            subject: context.subject.kind(),
             subscription: subscription.clone(),
             overall_status,
             status_message,
@@ -178,7 +178,7 @@ impl Reply {
         let Some(wait) = WAITS.get(self.attempts.len() + 1) else {
             return ReplyState::GivenUp;
         };
-        let asked = match found {
+        let retry_after = match found {
             DeliveryResult::Status {
                 retry_after_s: Some(seconds),
                 ..
@@ -194,7 +194,7 @@ impl Reply {
             | DeliveryResult::GivenUp
             | DeliveryResult::Rejected => SignedDuration::ZERO,
         };
-        ReplyState::Pending(at + (*wait + self.jitter(*wait)).max(asked))
+        ReplyState::Pending(at + (*wait + self.jitter(*wait)).max(retry_after))
     }
 
     /// Up to a tenth of the wait, so that replies that failed together do not come back together.
@@ -223,10 +223,10 @@ pub enum ReplySubject<'a> {
 }
 
 impl ReplySubject<'_> {
-    const fn about(self) -> About {
+    const fn kind(self) -> SubjectKind {
         match self {
-            Self::Call(_) => About::Call,
-            Self::Conversation(_) => About::Conversation,
+            Self::Call(_) => SubjectKind::Call,
+            Self::Conversation(_) => SubjectKind::Conversation,
         }
     }
 

@@ -40,7 +40,7 @@ fn outcome(how: Ended, overall_status: OverallStatus) -> Outcome {
 }
 
 #[test]
-fn a_call_tells_those_who_asked_for_its_end() {
+fn call_replies_follow_respond_when() {
     use OverallStatus::{Error, HasErrors, Ok};
     check_call(
         Ended::CarriedOut,
@@ -48,14 +48,14 @@ fn a_call_tells_those_who_asked_for_its_end() {
         &[RespondWhen::Always, RespondWhen::OnCallComplete],
     );
     for status in [HasErrors, Error] {
-        let told = [
+        let expected = [
             RespondWhen::OnError,
             RespondWhen::Always,
             RespondWhen::OnCallComplete,
         ];
-        check_call(Ended::CarriedOut, status, &told);
-        check_call(Ended::NotProcessed, status, &told);
-        check_call(Ended::Cancelled, status, &told);
+        check_call(Ended::CarriedOut, status, &expected);
+        check_call(Ended::NotProcessed, status, &expected);
+        check_call(Ended::Cancelled, status, &expected);
     }
     check_call(
         Ended::Expired,
@@ -72,28 +72,29 @@ fn a_call_tells_those_who_asked_for_its_end() {
 #[track_caller]
 fn check_call(how: Ended, status: OverallStatus, expected: &[RespondWhen]) {
     let outcome = outcome(how, status);
-    let told = told_of(ReplySubject::Call(&outcome));
-    assert_eq!(told, expected);
+    let moments = moments_of(ReplySubject::Call(&outcome));
+    assert_eq!(moments, expected);
 }
 
-fn told_of(subject: ReplySubject<'_>) -> Vec<RespondWhen> {
+fn moments_of(subject: ReplySubject<'_>) -> Vec<RespondWhen> {
     let subscriptions = EVERY.map(subscription);
-    let told = ReplyContext {
+    let context = ReplyContext {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &subscriptions,
         subject,
         now: now(),
     };
-    told.replies()
+    context
+        .replies()
         .iter()
         .map(|reply| reply.subscription.respond_when)
         .collect()
 }
 
 #[test]
-fn a_conversation_tells_those_who_asked_for_its_end() {
-    let good = told_of(ReplySubject::Conversation(&EndReason::Complete));
+fn conversation_replies_follow_respond_when() {
+    let good = moments_of(ReplySubject::Conversation(&EndReason::Complete));
     assert_eq!(good, [RespondWhen::OnConversationComplete]);
     for bad in [
         EndReason::TimedOut,
@@ -102,9 +103,9 @@ fn a_conversation_tells_those_who_asked_for_its_end() {
             from: SequenceCode::FIRST,
         },
     ] {
-        let told = told_of(ReplySubject::Conversation(&bad));
+        let moments = moments_of(ReplySubject::Conversation(&bad));
         assert_eq!(
-            told,
+            moments,
             [
                 RespondWhen::OnConversationError,
                 RespondWhen::OnConversationComplete
@@ -117,14 +118,14 @@ fn a_conversation_tells_those_who_asked_for_its_end() {
 fn a_conversation_has_the_status_of_the_call_that_ended_it() {
     let subscriptions = [subscription(RespondWhen::OnConversationComplete)];
     let said = |end_reason: &EndReason| {
-        let told = ReplyContext {
+        let context = ReplyContext {
             request_id: &RequestId("r-1".to_owned()),
             sequence: SequenceCode::FIRST,
             subscriptions: &subscriptions,
             subject: ReplySubject::Conversation(end_reason),
             now: now(),
         };
-        let reply = told.replies().remove(0);
+        let reply = context.replies().remove(0);
         (reply.overall_status, reply.error_code)
     };
     let failed = |overall_status| EndReason::Failed {
@@ -148,30 +149,30 @@ fn a_conversation_has_the_status_of_the_call_that_ended_it() {
 }
 
 #[test]
-fn response_type_none_is_told_nothing() {
+fn response_type_none_gets_no_reply() {
     let mut silent = subscription(RespondWhen::Always);
     silent.response_type = AsyncResponseType::None;
     let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
-    let told = ReplyContext {
+    let context = ReplyContext {
         request_id: &RequestId("r-1".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[silent],
         subject: ReplySubject::Call(&outcome),
         now: now(),
     };
-    assert_eq!(told.replies(), []);
+    assert_eq!(context.replies(), []);
 }
 
 fn a_reply() -> Reply {
     let outcome = outcome(Ended::CarriedOut, OverallStatus::Ok);
-    let told = ReplyContext {
+    let context = ReplyContext {
         request_id: &RequestId("0e1f-2".to_owned()),
         sequence: SequenceCode::FIRST,
         subscriptions: &[subscription(RespondWhen::Always)],
         subject: ReplySubject::Call(&outcome),
         now: now(),
     };
-    told.replies().remove(0)
+    context.replies().remove(0)
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn attempts_follow_the_schedule_and_end() {
 }
 
 #[test]
-fn what_is_found_decides_what_follows() {
+fn the_delivery_result_decides_the_next_attempt() {
     let status = |status, retry_after_s| DeliveryResult::Status {
         status,
         retry_after_s,

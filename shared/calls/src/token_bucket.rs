@@ -45,7 +45,7 @@ pub struct TokenBucket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokensTaken {
     /// At least one, and the bucket without them.
-    Some { tokens: u32, left: TokenBucket },
+    Some { tokens: u32, remaining: TokenBucket },
     /// None before that instant.
     NotBefore(Timestamp),
 }
@@ -79,7 +79,7 @@ impl TokenBucket {
         let taken = rate.spacing * i32::try_from(tokens).unwrap_or(i32::MAX);
         TokensTaken::Some {
             tokens,
-            left: Self {
+            remaining: Self {
                 full_at: full_at + taken,
             },
         }
@@ -100,9 +100,9 @@ mod tests {
         let (mut now, mut taken) = (at(0), 0);
         while now < at(ms) {
             match bucket.take(rate, 1, now) {
-                TokensTaken::Some { tokens, left } => {
+                TokensTaken::Some { tokens, remaining } => {
                     taken += tokens;
-                    bucket = left;
+                    bucket = remaining;
                 }
                 TokensTaken::NotBefore(then) => {
                     assert!(then > now, "it is said when to come again");
@@ -135,10 +135,14 @@ mod tests {
     fn a_bucket_holds_what_a_second_brings() {
         let rate = Rate::of(14, SignedDuration::from_secs(1)).expect("a rate");
         let taken = TokenBucket::full(at(0)).take(rate, 1_000, at(5_000));
-        let TokensTaken::Some { tokens: 14, left } = taken else {
+        let TokensTaken::Some {
+            tokens: 14,
+            remaining,
+        } = taken
+        else {
             panic!("{taken:?}")
         };
-        let TokensTaken::NotBefore(then) = left.take(rate, 1, at(5_000)) else {
+        let TokensTaken::NotBefore(then) = remaining.take(rate, 1, at(5_000)) else {
             panic!("there are more")
         };
         assert!(then > at(5_000) && then <= at(5_072), "{then}");

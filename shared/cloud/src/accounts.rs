@@ -98,7 +98,7 @@ impl Account {
 
 /// What came of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenFound {
+pub enum TokenState {
     Good(Caller),
     Expired,
     Unknown,
@@ -201,23 +201,23 @@ impl Accounts {
         self.table.put(item).await
     }
 
-    pub async fn look_up_token(&self, token: &str, now: Timestamp) -> Result<TokenFound, Error> {
+    pub async fn look_up_token(&self, token: &str, now: Timestamp) -> Result<TokenState, Error> {
         let key = token_key(token);
         if let Some(caller) = recall(&self.remembered().tokens, &key.pk, now) {
-            return Ok(TokenFound::Good(caller));
+            return Ok(TokenState::Good(caller));
         }
         let Some(item) = self.table.get(&key).await? else {
-            return Ok(TokenFound::Unknown);
+            return Ok(TokenState::Unknown);
         };
         let item = ItemReader(item);
         let good_until = item.time("good_until")?;
         if good_until <= now {
-            return Ok(TokenFound::Expired);
+            return Ok(TokenState::Expired);
         }
         let caller = caller_in(&item)?;
         let tokens = &mut self.remembered().tokens;
         remember(tokens, key.pk, caller.clone(), good_until);
-        Ok(TokenFound::Good(caller))
+        Ok(TokenState::Good(caller))
     }
 
     pub async fn account(&self, id: &AccountId, now: Timestamp) -> Result<Option<Account>, Error> {

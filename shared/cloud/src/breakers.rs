@@ -14,23 +14,18 @@ use calls::{BackendName, Breaker};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
+use crate::accounts::switch::REMEMBERED;
 use crate::aws::table::Key;
-use crate::error::{CommitError, Error};
+use crate::error::{Committed, Error, SHARED_RECORD_CONFLICTS_MAX};
 use crate::records::item::{ItemReader, ItemWriter};
-
-/// How long a warm function goes by what it has read.
-const REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
-
-/// How often a change is decided again because others changed the record.
-const CONFLICTS_MAX: u32 = 20;
 
 type Breakers = BTreeMap<BackendName, Breaker>;
 
 /// What this process knows of the breakers, and since when.
 #[derive(Clone, Default)]
-pub struct KnownBreakers(Arc<Mutex<Option<(Breakers, Timestamp)>>>);
+pub struct CachedBreakers(Arc<Mutex<Option<(Breakers, Timestamp)>>>);
 
-impl KnownBreakers {
+impl CachedBreakers {
     fn recall(&self, now: Timestamp) -> Option<Breakers> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (breakers, read_at) = known.as_ref()?;
@@ -79,7 +74,7 @@ impl Cloud {
         name: &BackendName,
         change: impl Fn(Breaker) -> Breaker,
     ) -> Result<Breaker, Error> {
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
             let (version, mut breakers) = self.read_breakers().await?;
             let before = breakers.get(name).cloned().unwrap_or_else(Breaker::closed);
             let after = change(before.clone());
@@ -92,15 +87,14 @@ impl Cloud {
                 .json("breakers", &breakers)
                 .done();
             let seen = (version > 0).then_some(version);
-            match self.calls.put_over(item, seen).await {
-                Ok(()) => {
+            match Committed::of(self.calls.put_over(item, seen).await)? {
+                Committed::Written(()) => {
                     self.known_breakers.learn(breakers, self.now());
                     return Ok(after);
                 }
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Cloud(error)) => return Err(error),
+                Committed::Conflict => {}
             }
         }
-        Err(Error::Conflict(CONFLICTS_MAX))
+        Err(Error::Conflict(SHARED_RECORD_CONFLICTS_MAX))
     }
 }

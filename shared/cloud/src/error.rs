@@ -2,6 +2,16 @@
 
 use thiserror::Error;
 
+/// How often something is decided again where many may be at the same records at once: the parts of a
+/// conversation that arrive together, calls that change the same objects. Each time one gets through.
+pub const CONFLICTS_MAX: u32 = 40;
+
+/// The same where functions share one record that each of them changes seldom.
+pub const SHARED_RECORD_CONFLICTS_MAX: u32 = 20;
+
+/// The same where two or three may meet: an operator and another, a wake-up and an event.
+pub const FEW_CONFLICTS_MAX: u32 = 10;
+
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, Error)]
@@ -115,7 +125,7 @@ impl Error {
     }
 }
 
-/// For those who do not decide again: a conflict is trouble like any other.
+/// For those who do not decide again: a conflict is an error like any other.
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
@@ -125,7 +135,8 @@ impl From<CommitError> for Error {
     }
 }
 
-/// What a conditional write came to, for those who decide again after a conflict and pass trouble on.
+/// What a conditional write came to, for those who decide again after a conflict and pass errors on.
+/// Nobody else takes a [`CommitError`] apart (a test of `tests/tidy` says so).
 #[derive(Debug)]
 pub enum Committed<T> {
     Written(T),

@@ -32,8 +32,9 @@ pub mod tracking;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-pub use breakers::KnownBreakers;
+pub use breakers::CachedBreakers;
 pub use clock::Clock;
+pub use conversation::commit::CommittedStep;
 pub use conversation::outbox::{Outbox, ReplyAction};
 pub use error::{CommitError, Committed, Error};
 pub use outbound::own_hosts::OwnHosts;
@@ -59,7 +60,7 @@ pub struct Cloud {
     pub receivers: outbound::receiver_health::ReceiverHealth,
     pub forwarding: outbound::forward::BackendClient,
     pub backend_tokens: outbound::forward::BackendTokens,
-    pub known_breakers: KnownBreakers,
+    pub known_breakers: CachedBreakers,
     pub shards: due::Shards,
 }
 
@@ -142,7 +143,7 @@ impl Cloud {
             receivers: outbound::receiver_health::ReceiverHealth::default(),
             forwarding: outbound::forward::BackendClient::through(callbacks),
             backend_tokens: outbound::forward::BackendTokens::default(),
-            known_breakers: KnownBreakers::default(),
+            known_breakers: CachedBreakers::default(),
             shards: due::Shards::default(),
             clock,
             random,

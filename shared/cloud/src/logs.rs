@@ -66,9 +66,9 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
-    struct ReplyLocation(Arc<Mutex<Vec<u8>>>);
+    struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for ReplyLocation {
+    impl io::Write for CapturedLog {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().expect("whole").extend_from_slice(bytes);
             Ok(bytes.len())
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn a_line_holds_what_was_said_and_nothing_else() {
-        let kept = ReplyLocation::default();
-        let writer = kept.clone();
+        let captured = CapturedLog::default();
+        let writer = captured.clone();
         let subscriber = json_lines(LevelFilter::INFO, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
             let span = tracing::info_span!("Lambda runtime invoke", requestId = "long and dear");
@@ -90,7 +90,7 @@ mod tests {
             tracing::info!(oldest_due_s = 7, part = "a", "looked");
             tracing::debug!("not asked for");
         });
-        let written = String::from_utf8(kept.0.lock().expect("whole").clone()).expect("text");
+        let written = String::from_utf8(captured.0.lock().expect("whole").clone()).expect("text");
         let expected = r#"{"level":"INFO","message":"looked","oldest_due_s":7,"part":"a"}"#;
         assert_eq!(written, format!("{expected}\n"));
     }

@@ -97,6 +97,33 @@ impl Chunk {
     }
 }
 
+/// Objects of a partition.
+#[derive(Debug)]
+pub struct ObjectPage {
+    /// Each with its sort key.
+    pub objects: Vec<(String, Element)>,
+    /// The sort key to go on after, if there is more.
+    pub next: Option<String>,
+}
+
+/// What came of reading the objects that a call begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstLoad {
+    Loaded,
+    /// The call is not to be carried out.
+    InMaintenance,
+}
+
+impl FirstLoad {
+    const fn of(in_maintenance: bool) -> Self {
+        if in_maintenance {
+            Self::InMaintenance
+        } else {
+            Self::Loaded
+        }
+    }
+}
+
 impl Cloud {
     /// Reads objects into what is known.
     pub async fn load_objects(
@@ -115,23 +142,23 @@ impl Cloud {
     }
 
     /// Reads the objects that a call begins with, together with the switch for maintenance, unless
-    /// that was read a moment ago. `true`: maintenance is on, and the call is not to be carried out.
+    /// that was read a moment ago.
     pub async fn load_first_objects(
         &self,
         overlay: &mut Overlay,
         mut keys: Vec<ObjectKey>,
-    ) -> Result<bool, Error> {
+    ) -> Result<FirstLoad, Error> {
         // What does not fit into this request is asked for when the units are decided.
         keys.truncate(BATCH_GET_MAX - 1);
         if keys.is_empty() {
-            return self.in_maintenance().await;
+            return Ok(FirstLoad::of(self.in_maintenance().await?));
         }
         let wanted: Vec<Key> = keys.iter().map(table_key).collect();
         match self.accounts.recall_switch(self.now()) {
-            Some(true) => return Ok(true),
+            Some(true) => return Ok(FirstLoad::InMaintenance),
             Some(false) => {
                 know(overlay, keys, self.objects.get_many(&wanted).await?)?;
-                return Ok(false);
+                return Ok(FirstLoad::Loaded);
             }
             None => {}
         }
@@ -142,7 +169,8 @@ impl Cloud {
             .get_many_and(&wanted, accounts, &switch)
             .await?;
         know(overlay, keys, found)?;
-        Ok(self.accounts.saw_switch(look, switch, self.now()))
+        let in_maintenance = self.accounts.saw_switch(look, switch, self.now());
+        Ok(FirstLoad::of(in_maintenance))
     }
 
     /// Commits the effects of a synchronous call's chunk.
@@ -166,13 +194,13 @@ impl Cloud {
             .transpose()
     }
 
-    /// Objects of a partition with their keys, in the order of these, and the key to go on after.
+    /// Objects of a partition, in the order of their keys.
     pub async fn objects_after(
         &self,
         partition: &str,
         after: Option<&str>,
         limit: i32,
-    ) -> Result<(Vec<(String, Element)>, Option<String>), Error> {
+    ) -> Result<ObjectPage, Error> {
         let start = after.map(|sort| Key::new(partition, sort));
         let page = self
             .objects
@@ -183,7 +211,10 @@ impl Cloud {
             .into_iter()
             .map(|item| read(ItemReader(item)).map(|(key, stored)| (key.sort, stored.object)))
             .collect::<Result<_, _>>()?;
-        Ok((objects, page.next.map(|key| key.sk)))
+        Ok(ObjectPage {
+            objects,
+            next: page.next.map(|key| key.sk),
+        })
     }
 }
 

@@ -35,7 +35,7 @@ pub const REPLACED_AT: u32 = 20;
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Longer than any queue keeps a message.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 15);
+const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 15);
 
 /// After so many deaths what a message brings is done alone, so that it takes nothing else with it.
 pub const DEATHS_TOGETHER: u32 = 2;
@@ -149,7 +149,7 @@ fn attempts(
 ) -> Item {
     ItemWriter::new(attempts_key(conversation, delivery))
         .number("deaths", deaths)
-        .expires(Some(now + KEPT))
+        .expires(Some(now + RETENTION))
         .done()
 }
 

@@ -15,12 +15,9 @@ use objects::{MailEvent, Overlay, Recipient};
 
 use crate::Cloud;
 use crate::aws::table::Transaction;
-use crate::error::{CommitError, Error};
+use crate::error::{CommitError, Committed, Error, FEW_CONFLICTS_MAX};
 use crate::objects_table::{Chunk, object_item, table_key};
 use crate::records::mail_record::{MailRecord, MailState, MailTag};
-
-/// How often an event is decided anew because somebody else was at the same subscriber.
-const CONFLICTS_MAX: u32 = 10;
 
 impl Cloud {
     pub async fn mail_tagged(&self, tag: &MailTag) -> Result<Option<MailRecord>, Error> {
@@ -36,7 +33,7 @@ impl Cloud {
         at: Timestamp,
     ) -> Result<(), Error> {
         let (key, event) = objects::sent_event(recipient, &tag.to_string(), at);
-        let expires = Some(at + self.results_kept());
+        let expires = Some(at + self.results_retention());
         let item = object_item(table_key(&key), 1, &event, expires);
         self.objects.put_new(item).await.map(drop)
     }
@@ -55,7 +52,7 @@ impl Cloud {
         let events = self.events_of(recipient, &seen.tag(), event, now).await?;
         let next = seen.next(state, reason);
         let mut transaction = Transaction::default();
-        let item = next.to_item(now + self.results_kept());
+        let item = next.to_item(now + self.results_retention());
         transaction.put_over(&self.calls, item, seen.version);
         events.write(&mut transaction, &self.objects);
         transaction.commit(&self.calls).await?;
@@ -70,20 +67,19 @@ impl Cloud {
         tag: &MailTag,
         event: &MailEvent,
     ) -> Result<(), Error> {
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let events = self.events_of(recipient, tag, event, self.now()).await?;
             if events.is_empty() {
                 return Ok(());
             }
             let mut transaction = Transaction::default();
             events.write(&mut transaction, &self.objects);
-            match transaction.commit(&self.objects).await {
-                Ok(()) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Cloud(error)) => return Err(error),
+            match Committed::of(transaction.commit(&self.objects).await)? {
+                Committed::Written(()) => return Ok(()),
+                Committed::Conflict => {}
             }
         }
-        Err(Error::Conflict(CONFLICTS_MAX))
+        Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 
     async fn events_of(
@@ -98,6 +94,6 @@ impl Cloud {
         while let Err(missing) = objects::track(&mut overlay, recipient, &tag, event, now) {
             self.load_objects(&mut overlay, missing.0).await?;
         }
-        Ok(Chunk::of_events(&overlay, now + self.results_kept()))
+        Ok(Chunk::of_events(&overlay, now + self.results_retention()))
     }
 }

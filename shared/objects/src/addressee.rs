@@ -63,14 +63,16 @@ impl Addressee<'_> {
             Some("Unsubscribed") => Err(Failure::UNSUBSCRIBED),
             Some("Held" | "Bounced") => Err(Failure::HELD),
             Some("Deleted") => Err(Failure::DELETED),
-            Some(_) | None if has_left(definition, stored) => Err(Failure::LEFT_LIST),
+            Some(_) | None if has_unsubscribed(definition, stored) => {
+                Err(Failure::LIST_UNSUBSCRIBED)
+            }
             Some(_) | None => Ok(address),
         }
     }
 }
 
 /// Whether the subscriber has unsubscribed from the list of the definition.
-fn has_left(definition: &Element, stored: &Element) -> bool {
+fn has_unsubscribed(definition: &Element, stored: &Element) -> bool {
     let Some(list) = definition.child("List") else {
         return false;
     };
@@ -98,7 +100,7 @@ impl Failure {
     const UNKNOWN: Self = Self::new(11, "Subscriber is not on the All Subscribers list.");
     pub(crate) const NO_BODY: Self = Self::new(26, "The email has neither HTML nor text.");
     const KEY_TOO_LONG: Self = Self::new(30, "The Subscriber Key for this subscriber is too long.");
-    const LEFT_LIST: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
+    const LIST_UNSUBSCRIBED: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
     pub(crate) const BAD_SENDER: Self =
         Self::new(140, "The From or Reply-To address has invalid syntax.");
     const DELETED: Self = Self::new(40, "Subscriber is deleted.");

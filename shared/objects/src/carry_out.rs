@@ -85,7 +85,7 @@ pub fn carry_out(
 pub fn missing(overlay: &Overlay, request: &MethodCall<'_>, units: &[Unit]) -> Vec<ObjectKey> {
     let mut keys = BTreeSet::new();
     for unit in units {
-        if let Err(Missing(more)) = look_ahead(overlay, request, unit) {
+        if let Err(Missing(more)) = require_records(overlay, request, unit) {
             keys.extend(more);
         }
     }
@@ -93,7 +93,11 @@ pub fn missing(overlay: &Overlay, request: &MethodCall<'_>, units: &[Unit]) -> V
 }
 
 /// Whether a unit can be decided.
-fn look_ahead(overlay: &Overlay, request: &MethodCall<'_>, unit: &Unit) -> Result<(), Missing> {
+fn require_records(
+    overlay: &Overlay,
+    request: &MethodCall<'_>,
+    unit: &Unit,
+) -> Result<(), Missing> {
     let object = request.objects.get(unit.object);
     let sliced = object.and_then(|object| {
         let in_parts = in_parts(request.method, object)?;
@@ -109,7 +113,7 @@ fn look_ahead(overlay: &Overlay, request: &MethodCall<'_>, unit: &Unit) -> Resul
                 object,
                 ordinal: unit.object,
             };
-            (in_parts.look_ahead)(&context, unit)
+            (in_parts.require_records)(&context, unit)
         }
         None => decide(overlay, request, unit).map(|_decision| ()),
     }

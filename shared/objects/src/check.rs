@@ -1,7 +1,7 @@
 //! What is said against the objects of a call before it is taken in: all that needs nothing stored.
 
 use calls::{Invalid, Method, Options, Refusal};
-use soap::{Element, UnfitValue, nearest_name};
+use soap::{Element, InvalidValue, nearest_name};
 
 use crate::object_type::ObjectType;
 use crate::registry;
@@ -93,9 +93,9 @@ const NOT_VALID: u32 = 204;
 
 impl ObjectPosition {
     fn check_values(&self, object: &Element) -> Result<(), Refusal> {
-        match soap::unfit_value(object) {
+        match soap::invalid_value(object) {
             None => Ok(()),
-            Some(UnfitValue(message)) => Err(self.refusal(Refused::new(NOT_VALID, message))),
+            Some(InvalidValue(message)) => Err(self.refusal(Refused::new(NOT_VALID, message))),
         }
     }
 

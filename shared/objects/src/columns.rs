@@ -2,7 +2,7 @@
 
 use soap::{Detail, Element, FieldError};
 
-use crate::field::{Field, REQUIRED, Unfit};
+use crate::field::{Field, InvalidFieldValue, REQUIRED};
 use crate::verdict::{Refused, Stop};
 
 /// What is wrong with a value, or with a field. The original's code.
@@ -14,7 +14,7 @@ pub(crate) const SYSTEM_COLUMNS: [&str; 2] = ["_CustomObjectKey", "_CreatedDate"
 
 /// What the caller says of a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Given {
+pub(crate) enum ColumnInput {
     #[default]
     Nothing,
     Null,
@@ -56,38 +56,38 @@ impl ColumnError {
     }
 }
 
-pub(crate) fn error_of(field: &Field<'_>, unfit: Unfit) -> FieldError {
+pub(crate) fn error_of(field: &Field<'_>, invalid: InvalidFieldValue) -> FieldError {
     FieldError {
         name: field.name.to_owned(),
-        error_code: unfit.code,
-        error_message: unfit.message,
+        error_code: invalid.code,
+        error_message: invalid.message,
     }
 }
 
-pub(crate) fn required(field: &Field<'_>) -> Unfit {
+pub(crate) fn required(field: &Field<'_>) -> InvalidFieldValue {
     let message = format!("The value for column [{}] is required", field.name);
-    Unfit {
+    InvalidFieldValue {
         code: REQUIRED,
         message,
     }
 }
 
 /// Whether Keys name another row than Properties do.
-pub(crate) fn is_moved(property: &Given, key: &Given) -> bool {
-    *property != Given::Nothing && property != key
+pub(crate) fn is_moved(property: &ColumnInput, key: &ColumnInput) -> bool {
+    *property != ColumnInput::Nothing && property != key
 }
 
 pub(crate) fn key_values<'a>(
     fields: &'a [Field<'_>],
-    given: &'a [Given],
+    column_input: &'a [ColumnInput],
 ) -> impl Iterator<Item = &'a str> {
     fields
         .iter()
-        .zip(given)
+        .zip(column_input)
         .filter(|(field, _)| field.is_key)
-        .filter_map(|(_, given)| match given {
-            Given::Value(value) => Some(value.as_str()),
-            Given::Nothing | Given::Null => None,
+        .filter_map(|(_, column_input)| match column_input {
+            ColumnInput::Value(value) => Some(value.as_str()),
+            ColumnInput::Nothing | ColumnInput::Null => None,
         })
 }
 
@@ -106,14 +106,14 @@ pub(crate) fn pair(name: &str, value: String) -> Element {
         .with(Element::of("Value", value))
 }
 
-pub(crate) fn stored_value(stored: &Element, name: &str) -> Given {
+pub(crate) fn stored_value(stored: &Element, name: &str) -> ColumnInput {
     let mut all = pairs(stored, "Properties", "Property");
     let same = all.find(|pair| {
         pair.text_of("Name")
             .is_some_and(|n| n.eq_ignore_ascii_case(name))
     });
     match same.and_then(|pair| pair.text_of("Value")) {
-        Some(value) => Given::Value(value.to_owned()),
-        None => Given::Nothing,
+        Some(value) => ColumnInput::Value(value.to_owned()),
+        None => ColumnInput::Nothing,
     }
 }

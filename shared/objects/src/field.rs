@@ -48,7 +48,7 @@ impl FieldType {
 /// What is wrong with the value of a field: a number of the protocol's list of send failures, which
 /// names the same troubles, and a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unfit {
+pub(crate) struct InvalidFieldValue {
     pub(crate) code: u32,
     pub(crate) message: String,
 }
@@ -112,7 +112,11 @@ impl<'a> Field<'a> {
     }
 
     /// The value as it is kept: `None` is null. A value has one spelling, so that keys can be compared.
-    pub(crate) fn take(&self, text: &str, now: Timestamp) -> Result<Option<String>, Unfit> {
+    pub(crate) fn take(
+        &self,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Option<String>, InvalidFieldValue> {
         if text.is_empty() && self.field_type != FieldType::Text {
             return Ok(None);
         }
@@ -136,7 +140,7 @@ impl<'a> Field<'a> {
                 .filter(|text| is_locale(text))
                 .map(str::to_owned),
         };
-        let taken = taken.ok_or_else(|| self.unfit())?;
+        let taken = taken.ok_or_else(|| self.invalid())?;
         let length_max = match self.field_type {
             FieldType::Text => self.max_length.unwrap_or(TEXT_CHARS_MAX),
             FieldType::EmailAddress | FieldType::Phone | FieldType::Locale => {
@@ -147,7 +151,7 @@ impl<'a> Field<'a> {
             }
         };
         if taken.chars().count() > length_max {
-            return Err(Unfit {
+            return Err(InvalidFieldValue {
                 code: TOO_LONG,
                 message: format!(
                     "The value for column [{}] is too long: {length_max} characters at most",
@@ -158,7 +162,7 @@ impl<'a> Field<'a> {
         Ok(Some(taken))
     }
 
-    fn unfit(&self) -> Unfit {
+    fn invalid(&self) -> InvalidFieldValue {
         let (what, code, reason) = match self.field_type {
             FieldType::Text => ("text", INVALID_VALUE, "InvalidText"),
             FieldType::Number => ("number", INVALID_VALUE, "InvalidNumber"),
@@ -172,7 +176,7 @@ impl<'a> Field<'a> {
         let name = self.name;
         let message =
             format!("The value for column [{name}] is not a valid {what}. Parse error [{reason}]");
-        Unfit { code, message }
+        InvalidFieldValue { code, message }
     }
 
     /// Rounds to the scale, half away from zero; refuses what has too many digits before the point.
@@ -200,7 +204,7 @@ impl<'a> Field<'a> {
         if whole.len() + self.scale > precision {
             return None;
         }
-        let kept: String = fraction
+        let retained: String = fraction
             .chars()
             .chain(std::iter::repeat('0'))
             .take(self.scale)
@@ -209,7 +213,7 @@ impl<'a> Field<'a> {
             .chars()
             .nth(self.scale)
             .is_some_and(|next| next >= '5');
-        let number = format!("0{whole}{kept}").parse::<u128>().ok()? + u128::from(is_up);
+        let number = format!("0{whole}{retained}").parse::<u128>().ok()? + u128::from(is_up);
         let number = format!("{number:0>width$}", width = self.scale + 1);
         if number.len() > precision.max(self.scale + 1) {
             return None;
@@ -382,7 +386,7 @@ mod tests {
         let found = match field.take(text, "2026-11-20T10:00:00Z".parse().expect("a time")) {
             Ok(Some(text)) => text,
             Ok(None) => "null".to_owned(),
-            Err(unfit) => unfit.code.to_string(),
+            Err(invalid) => invalid.code.to_string(),
         };
         assert_eq!(found, expected, "{text}");
     }

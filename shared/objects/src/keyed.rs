@@ -10,7 +10,7 @@ use crate::key::{self, ObjectKey};
 use crate::missing::Missing;
 use crate::naming;
 use crate::overlay::View;
-use crate::saving::{self, Intent, LEFT, Write};
+use crate::saving::{self, Intent, NOTHING_DONE, Write};
 use crate::tree;
 use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
@@ -200,13 +200,13 @@ pub(crate) fn decide(
     kind: &KeyKind<'_>,
     check: impl Fn(&DecisionContext<'_>, Option<&Element>, &mut Element) -> Result<(), Stop>,
 ) -> Result<Decision, Stop> {
-    let found = found_or_refused(context, kind)?;
+    let found = find_or_refuse(context, kind)?;
     match context.intent().on(found.object) {
-        Write::Leave => Ok(Decision::only(whole(context.done(LEFT)))),
+        Write::Leave => Ok(Decision::only(whole(context.done(NOTHING_DONE)))),
         Write::Exists => Err(no(kind.exists).into()),
         Write::Lacking => Err(no(kind.lacking).into()),
         Write::Create => {
-            let mut becomes = tree::kept(context.object);
+            let mut becomes = tree::stored_fields(context.object);
             check(context, None, &mut becomes)?;
             create(context, kind, found, becomes)
         }
@@ -224,7 +224,7 @@ pub(crate) fn decide(
                 "ModifiedDate",
                 context.request.now.to_string(),
             );
-            let result = whole(kept(context, saved(context, kind), &becomes));
+            let result = whole(stored_result(context, saved(context, kind), &becomes));
             let names = alias::changes(
                 context,
                 &aliases(kind),
@@ -241,7 +241,7 @@ pub(crate) fn decide(
 }
 
 /// What is meant, or why it cannot be said.
-fn found_or_refused<'a>(
+fn find_or_refuse<'a>(
     context: &DecisionContext<'a>,
     kind: &KeyKind<'_>,
 ) -> Result<Located<'a>, Stop> {
@@ -348,7 +348,7 @@ fn create(
         None,
         Some(&becomes),
     )?;
-    let result = whole(kept(context, saved(context, kind), &becomes));
+    let result = whole(stored_result(context, saved(context, kind), &becomes));
     Ok(Decision::only(result)
         .changing(found.key, Some(becomes))
         .changing(
@@ -376,7 +376,11 @@ fn free_id(
 }
 
 /// The result of an object that is kept: the object as it came, with the numbers and the key it has.
-pub(crate) fn kept(context: &DecisionContext<'_>, message: &str, stored: &Element) -> ObjectResult {
+pub(crate) fn stored_result(
+    context: &DecisionContext<'_>,
+    message: &str,
+    stored: &Element,
+) -> ObjectResult {
     let mut echo = context.object.clone();
     for name in ["ID", "ObjectID", "CustomerKey"] {
         if let Some(text) = stored.text_of(name) {

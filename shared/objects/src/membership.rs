@@ -179,7 +179,7 @@ fn change(
     list: &Element,
     now: &str,
 ) -> Result<(), Refused> {
-    lists.retain(|other| !is_left_over(other, list));
+    lists.retain(|other| !is_stale_membership(other, list));
     let place = lists.iter().position(|other| is_same_list(other, list));
     let named = list.text_of("ListName").unwrap_or_default();
     let is_no_member = || {
@@ -245,7 +245,7 @@ pub(crate) fn is_same_list(one: &Element, other: &Element) -> bool {
 }
 
 /// Whether a membership is of a list that was deleted, and made again since then.
-fn is_left_over(membership: &Element, list: &Element) -> bool {
+fn is_stale_membership(membership: &Element, list: &Element) -> bool {
     has_same_key(membership, list) && has_other_members(membership, list)
 }
 
@@ -279,7 +279,7 @@ pub(crate) fn lists_in(account: &AccountId, subscriber: &Element) -> Vec<ObjectK
 
 /// A subscriber without the memberships of lists that were deleted: these stay with the subscriber
 /// until its lists change, since a list does not know its members.
-pub(crate) fn without_left_over(overlay: &Overlay, mut subscriber: Element) -> Element {
+pub(crate) fn without_stale_memberships(overlay: &Overlay, mut subscriber: Element) -> Element {
     let account = overlay.caller();
     let is_there = |membership: &Element| {
         let Some(named) = tree::filled(membership, "CustomerKey") else {
@@ -287,7 +287,7 @@ pub(crate) fn without_left_over(overlay: &Overlay, mut subscriber: Element) -> E
         };
         let key = key::object(account, list::TYPE.name, named);
         match overlay.get(&key) {
-            Ok(Some(list)) => !is_left_over(membership, list),
+            Ok(Some(list)) => !is_stale_membership(membership, list),
             Ok(None) => false,
             Err(Missing(_)) => true,
         }

@@ -60,7 +60,7 @@ pub(crate) struct InParts {
     pub(crate) plan: fn(usize, &Element) -> Vec<Unit>,
     pub(crate) decide: fn(&DecisionContext<'_>, &Unit) -> Result<Decision, Stop>,
     /// Whether all is known that deciding needs, without the work of deciding.
-    pub(crate) look_ahead: fn(&DecisionContext<'_>, &Unit) -> Result<(), Missing>,
+    pub(crate) require_records: fn(&DecisionContext<'_>, &Unit) -> Result<(), Missing>,
     /// The result of the object from those of its pieces.
     pub(crate) merge: fn(Vec<Sends>, Option<&Element>) -> ObjectResult,
 }

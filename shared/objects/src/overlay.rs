@@ -45,7 +45,7 @@ pub struct Change<'a> {
 #[derive(Clone, Debug)]
 pub struct Overlay {
     account: AccountId,
-    known: HashMap<ObjectKey, Known>,
+    known: HashMap<ObjectKey, KnownObject>,
     /// In the order of their first change since the last commit.
     changed: Vec<ObjectKey>,
     mails: Vec<MailOrder>,
@@ -81,14 +81,14 @@ impl<'w> View<'w, '_> {
 }
 
 #[derive(Clone, Debug)]
-struct Known {
+struct KnownObject {
     seen_version: Option<u64>,
     next_version: u64,
     object: Option<Element>,
     changed: bool,
 }
 
-impl Known {
+impl KnownObject {
     fn read(stored: Option<Stored>) -> Self {
         let (seen_version, object) = match stored {
             Some(stored) if stored.version > 0 => (Some(stored.version), Some(stored.object)),
@@ -136,10 +136,10 @@ impl Overlay {
         match self.known.entry(key) {
             Entry::Occupied(known) if known.get().changed => {}
             Entry::Occupied(mut known) => {
-                known.insert(Known::read(stored));
+                known.insert(KnownObject::read(stored));
             }
             Entry::Vacant(place) => {
-                place.insert(Known::read(stored));
+                place.insert(KnownObject::read(stored));
             }
         }
     }
@@ -203,7 +203,7 @@ impl Overlay {
         let known = self
             .known
             .entry(key.clone())
-            .or_insert_with(|| Known::read(None));
+            .or_insert_with(|| KnownObject::read(None));
         known.object = becomes;
         known.next_version = known
             .seen_version

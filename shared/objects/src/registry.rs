@@ -12,12 +12,12 @@ use soap::Element;
 use crate::object_type::ObjectType;
 use crate::object_types::{
     data_extension, data_extension_object, data_extract_activity, import_definition,
-    import_results_summary, kept, list, mail_event, own, subscriber, triggered_send,
+    import_results_summary, list, mail_event, own, stored_only, subscriber, triggered_send,
     triggered_send_definition,
 };
 use crate::verdict::Refused;
 
-/// Types with a meaning of their own. The rest is in `own` and `kept`.
+/// Types with a meaning of their own. The rest is in `own`, `mail_event` and `stored_only`.
 const TYPES: [ObjectType; 9] = [
     subscriber::TYPE,
     list::TYPE,
@@ -37,10 +37,10 @@ pub fn object_type(name: &str) -> Option<ObjectType> {
         .iter()
         .chain(&own::TYPES)
         .chain(&mail_event::TYPES)
-        .chain(&kept::READ_ONLY)
+        .chain(&stored_only::READ_ONLY)
         .find(is_named)
         .copied();
-    special.or_else(|| kept::named(name))
+    special.or_else(|| stored_only::named(name))
 }
 
 /// The type that an object says it is of.
@@ -55,10 +55,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .iter()
         .chain(&own::TYPES)
         .chain(&mail_event::TYPES)
-        .chain(&kept::READ_ONLY);
+        .chain(&stored_only::READ_ONLY);
     special
         .map(|object_type| object_type.name)
-        .chain(kept::names())
+        .chain(stored_only::names())
 }
 
 /// The refusal of a type that there is not. What would send something and cannot belongs here, too:

@@ -44,14 +44,14 @@ impl RetrieveError {
     /// by, one after the other. Of none there is none.
     pub fn of_unknown(
         object_type: &str,
-        asked_for: &[&str],
+        requested: &[&str],
         filtered_by: &[&str],
     ) -> Result<(), Self> {
         /// Most of them that are named.
         const NAMED_MAX: usize = 20;
-        if !asked_for.is_empty() {
+        if !requested.is_empty() {
             return Err(Self::UnknownProperties {
-                properties: asked_for[..asked_for.len().min(NAMED_MAX)].join(", "),
+                properties: requested[..requested.len().min(NAMED_MAX)].join(", "),
                 object_type: object_type.to_owned(),
             });
         }
@@ -199,9 +199,9 @@ impl ObjectSource<'_> {
     /// columns, of rows.
     pub fn check_properties(&self, request: &RetrieveRequest) -> Result<(), RetrieveError> {
         let object_type = request.object_type.as_str();
-        let asked_for = self.unknown(object_type, request.properties());
+        let requested = self.unknown(object_type, request.properties());
         let filtered_by = self.unknown(object_type, request.filtered_by());
-        RetrieveError::of_unknown(object_type, &asked_for, &filtered_by)
+        RetrieveError::of_unknown(object_type, &requested, &filtered_by)
     }
 
     fn unknown<'p>(
@@ -230,12 +230,12 @@ impl ObjectSource<'_> {
     /// Where the lists lie without which it cannot be said which memberships of a stored object there
     /// still are; none, if memberships are not asked for.
     pub fn lists_needed(&self, request: &RetrieveRequest, stored: &Element) -> Vec<ObjectKey> {
-        let is_asked_for = |path: &str| path.split('.').next() == Some("Lists");
+        let is_selected = |path: &str| path.split('.').next() == Some("Lists");
         let shows_lists = match self.kind {
             SourceKind::Members => true,
             SourceKind::Subscribers => {
-                request.properties().any(is_asked_for)
-                    || request.filtered_by().into_iter().any(is_asked_for)
+                request.properties().any(is_selected)
+                    || request.filtered_by().into_iter().any(is_selected)
             }
             SourceKind::Objects { .. }
             | SourceKind::Rows(_)
@@ -250,7 +250,7 @@ impl ObjectSource<'_> {
 
     /// The stored object as it is now that some lists may be gone: `lists` holds those that are needed.
     pub fn with_lists(&self, stored: Element, lists: &Overlay) -> Element {
-        membership::without_left_over(lists, stored)
+        membership::without_stale_memberships(lists, stored)
     }
 
     /// The objects that a stored one stands for: itself, or what stands in it.

@@ -53,7 +53,7 @@ impl Intent {
 }
 
 /// What is said of an object that was left as it is.
-pub(crate) const LEFT: &str = "Nothing was done, as SaveOptions ask";
+pub(crate) const NOTHING_DONE: &str = "Nothing was done, as SaveOptions ask";
 
 /// What is done with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(crate) fn overlay(stored: &mut Element, incoming: &Element, options: &Option
     let mut done = BTreeSet::new();
     for child in &incoming.children {
         let name = child.name.as_str();
-        if !tree::is_kept(name) || own.contains(&name) || !done.insert(name) {
+        if !tree::is_stored_name(name) || own.contains(&name) || !done.insert(name) {
             continue;
         }
         let is_there = stored.child(name).is_some();

@@ -18,7 +18,7 @@ const BASE: [&str; 11] = [
 ];
 
 /// Fields that belong to one call, or that only we may set: not taken over into what is stored.
-const NOT_KEPT: [&str; 7] = [
+const NOT_STORED: [&str; 7] = [
     "Client",
     "CreatedDate",
     "ModifiedDate",
@@ -35,8 +35,8 @@ fn rank(name: &str) -> usize {
 }
 
 /// Whether a field of an incoming object is stored with it.
-pub(crate) fn is_kept(name: &str) -> bool {
-    !NOT_KEPT.contains(&name)
+pub(crate) fn is_stored_name(name: &str) -> bool {
+    !NOT_STORED.contains(&name)
 }
 
 /// The text of a field, if there is any.
@@ -97,14 +97,14 @@ pub(crate) fn replace(element: &mut Element, name: &str, fields: Vec<Element>) {
 }
 
 /// The fields of an incoming object that are kept, in their order, without those that are nil.
-pub(crate) fn kept(object: &Element) -> Element {
-    let kept = |child: &&Element| is_kept(&child.name) && !child.nil;
+pub(crate) fn stored_fields(object: &Element) -> Element {
+    let is_stored = |child: &&Element| is_stored_name(&child.name) && !child.nil;
     Element {
         name: object.name.clone(),
         type_name: object.type_name.clone(),
         nil: false,
         text: String::new(),
-        children: object.children.iter().filter(kept).cloned().collect(),
+        children: object.children.iter().filter(is_stored).cloned().collect(),
     }
 }
 

@@ -33,8 +33,8 @@ pub fn body(record: &ReplyRecord, results_xml: Option<&str>) -> String {
 mod tests {
     use super::*;
     use calls::{
-        About, AccountId, AsyncResponseType, ConversationId, ConversationKey, OverallStatus, Reply,
-        ReplyState, RequestId, RespondWhen, SequenceCode, Subscription,
+        AccountId, AsyncResponseType, ConversationId, ConversationKey, OverallStatus, Reply,
+        ReplyState, RequestId, RespondWhen, SequenceCode, SubjectKind, Subscription,
     };
     use cloud::aws::lanes::LaneClass;
     use cloud::records::reply_record::ReplyLocation;
@@ -45,7 +45,7 @@ mod tests {
             conversation: ConversationKey("c".to_owned()),
             account: AccountId("1".to_owned()),
             conversation_id: conversation_id.and_then(|id| ConversationId::parse(id).ok()),
-            kept: ReplyLocation::Apart,
+            location: ReplyLocation::Apart,
             version: 1,
             due: None,
             class: LaneClass::Usual,
@@ -53,7 +53,7 @@ mod tests {
                 request_id: RequestId("6f0c-1".to_owned()),
                 sequence: SequenceCode::FIRST,
                 number: 0,
-                about: About::Call,
+                subject: SubjectKind::Call,
                 subscription: Subscription {
                     response_type: AsyncResponseType::HttpPost,
                     address: "https://client.example/cb".to_owned(),

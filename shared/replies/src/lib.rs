@@ -101,11 +101,11 @@ pub async fn results_xml(cloud: &Cloud, record: &ReplyRecord) -> Result<Option<S
         return Ok(None);
     }
     let now = cloud.now();
-    let outcome = cloud.outcome_told(record, now).await?;
+    let outcome = cloud.outcome_for_reply(record, now).await?;
     let Some(outcome) = outcome else {
         return Ok(None);
     };
-    let call = match &record.kept {
+    let call = match &record.location {
         ReplyLocation::InHeader(header) => header.only.call.as_deref(),
         ReplyLocation::Apart | ReplyLocation::WithOutcome(_) => None,
     };

@@ -126,11 +126,11 @@ pub fn without_passwords(request: &Element) -> Option<Element> {
 /// Whether a path or a query is what [`uri`] would make of it. Nearly all are.
 fn is_uri(text: &str) -> bool {
     let bytes = text.as_bytes();
-    (0..bytes.len()).all(|at| stands(bytes, at))
+    (0..bytes.len()).all(|at| is_allowed_at(bytes, at))
 }
 
 /// Whether a byte may stand where it does.
-fn stands(bytes: &[u8], at: usize) -> bool {
+fn is_allowed_at(bytes: &[u8], at: usize) -> bool {
     let is_hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
     match bytes[at] {
         b'%' => is_hex(at + 1) && is_hex(at + 2),
@@ -144,7 +144,7 @@ fn uri(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut written = String::with_capacity(text.len());
     for (at, byte) in bytes.iter().enumerate() {
-        if stands(bytes, at) {
+        if is_allowed_at(bytes, at) {
             written.push(char::from(*byte));
         } else {
             // Writing to a string cannot fail.

@@ -257,11 +257,11 @@ fn compare(
         test(&found.to_lowercase(), &value.to_lowercase())
     };
     let anniversary = |wanted: &[Ordering]| {
-        let asked = dates
+        let instant = dates
             .first()
             .copied()
             .or_else(|| time::read_date_time(values.first()?));
-        let ordering = asked.and_then(|asked| anniversary(found, asked));
+        let ordering = instant.and_then(|instant| anniversary(found, instant));
         ordering.is_some_and(|ordering| wanted.contains(&ordering))
     };
     match operator {
@@ -318,11 +318,11 @@ fn ordering(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Op
 
 /// The order of two times, if both are.
 fn in_time(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Option<Ordering> {
-    let asked = match date {
+    let instant = match date {
         Some(date) => *date,
         None => time::read_date_time(value?)?,
     };
-    time::read_date_time(found).map(|found| found.cmp(&asked))
+    time::read_date_time(found).map(|found| found.cmp(&instant))
 }
 
 /// A plain decimal number; `NaN`, `inf` and `1e5` are text.
@@ -334,10 +334,10 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// Compares month and day alone.
-fn anniversary(found: &str, asked: Timestamp) -> Option<Ordering> {
+fn anniversary(found: &str, instant: Timestamp) -> Option<Ordering> {
     let day = |at: Timestamp| {
         let date = Offset::UTC.to_datetime(at).date();
         (date.month(), date.day())
     };
-    Some(day(time::read_date_time(found)?).cmp(&day(asked)))
+    Some(day(time::read_date_time(found)?).cmp(&day(instant)))
 }

@@ -38,8 +38,8 @@ pub(crate) struct HeaderEntry<'a> {
 
 impl<'a> HeaderEntry<'a> {
     /// Reads the entry that has just begun, to its end.
-    fn read(reader: &mut Reader<'a>, name: Name<'a>, left: &mut usize) -> Result<Self, Fault> {
-        *left = left.checked_sub(1).ok_or_else(|| {
+    fn read(reader: &mut Reader<'a>, name: Name<'a>, remaining: &mut usize) -> Result<Self, Fault> {
+        *remaining = remaining.checked_sub(1).ok_or_else(|| {
             Fault::client(format!(
                 "The request is too complex: more than {HEADER_ELEMENTS_MAX} elements in its Header"
             ))
@@ -57,7 +57,7 @@ impl<'a> HeaderEntry<'a> {
         entry.read_attributes(reader);
         loop {
             match reader.next()? {
-                Event::Start(name) => entry.children.push(Self::read(reader, name, left)?),
+                Event::Start(name) => entry.children.push(Self::read(reader, name, remaining)?),
                 Event::Text(piece) if entry.text.is_empty() => entry.text = piece,
                 Event::Text(piece) => entry.text.to_mut().push_str(&piece),
                 Event::End | Event::Done => return Ok(entry),
@@ -149,10 +149,12 @@ impl<'a> Header<'a> {
     /// Reads Header, which has just begun, to its end.
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Fault> {
         let mut entries = Vec::new();
-        let mut left = HEADER_ELEMENTS_MAX;
+        let mut remaining = HEADER_ELEMENTS_MAX;
         loop {
             match reader.next()? {
-                Event::Start(name) => entries.push(HeaderEntry::read(reader, name, &mut left)?),
+                Event::Start(name) => {
+                    entries.push(HeaderEntry::read(reader, name, &mut remaining)?)
+                }
                 Event::Text(_) => {}
                 Event::End | Event::Done => return Ok(Self { entries }),
             }

@@ -71,7 +71,7 @@ pub use forwarding::{
 };
 pub use listings::{
     RequestResult, SystemStatus, Version, write_configured, write_executed, write_extracted,
-    write_found, write_queried, write_retrieved, write_scheduled, write_system_status,
+    write_queried, write_retrieved, write_scheduled, write_selected, write_system_status,
     write_version_info,
 };
 pub use mail_address::{MailAddress, MailAddressError, Mailbox};
@@ -93,7 +93,7 @@ pub use security::Credentials;
 pub use time::{read_date_time, write_date_time};
 pub use time_range::TimeRange;
 pub use validation::{Number, numbered};
-pub use values::{UnfitValue, unfit_value};
+pub use values::{InvalidValue, invalid_value};
 pub use version::SoapVersion;
 pub use write::escaped;
 pub use wsdl::{fault_schema, wsdl};

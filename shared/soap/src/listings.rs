@@ -39,7 +39,7 @@ pub struct RequestResult {
     pub object: Option<Element>,
 }
 
-/// The payload with retrieved objects, as [`write_found`] wrote them. `overall_status` is `OK`,
+/// The payload with retrieved objects, as [`write_selected`] wrote them. `overall_status` is `OK`,
 /// `MoreDataAvailable` or `Error: text` (with a colon: one client library splits at it).
 pub fn write_retrieved(overall_status: &str, request_id: &str, results: &str) -> String {
     write_objects("RetrieveResponseMsg", overall_status, request_id, results)
@@ -52,7 +52,7 @@ pub fn write_queried(overall_status: &str, request_id: &str, results: &str) -> S
 
 /// Objects as the results of a Retrieve or Query: a part of such a payload, whose size is known
 /// before it goes in.
-pub fn write_found(objects: &[Element]) -> String {
+pub fn write_selected(objects: &[Element]) -> String {
     /// What a small object takes, to save most of the growing.
     const OBJECT_BYTES: usize = 256;
     let mut writer = Writer::with_capacity(objects.len() * OBJECT_BYTES);

@@ -309,12 +309,17 @@ impl Model {
 
     fn parse(texts: &[&'static str]) -> Self {
         let definitions = notation::read(texts);
-        let heirs = heirs(&definitions);
-        let by_name = heirs.keys().map(|name| (*name, whole(&heirs, name)));
+        let declared_types = declared_types(&definitions);
+        let by_name = declared_types
+            .keys()
+            .map(|name| (*name, whole(&declared_types, name)));
         Self {
             by_name: by_name.collect(),
             simple: definitions.iter().filter_map(simple).collect(),
-            extended: heirs.values().filter_map(|heir| heir.base).collect(),
+            extended: declared_types
+                .values()
+                .filter_map(|declared_type| declared_type.base)
+                .collect(),
             definitions,
         }
     }
@@ -334,7 +339,7 @@ fn simple(definition: &Definition) -> Option<(&'static str, SimpleType)> {
 
 /// A type as it is told: what it adds to its base.
 #[derive(Clone, Copy)]
-struct Heir<'a> {
+struct DeclaredType<'a> {
     base: Option<&'static str>,
     is_abstract: bool,
     fields: &'a [FieldDefinition],
@@ -342,7 +347,7 @@ struct Heir<'a> {
     at: usize,
 }
 
-fn heirs(definitions: &[Definition]) -> BTreeMap<&'static str, Heir<'_>> {
+fn declared_types(definitions: &[Definition]) -> BTreeMap<&'static str, DeclaredType<'_>> {
     let numbered = definitions.iter().enumerate();
     let complex = numbered.filter_map(|(at, definition)| match definition {
         Definition::Complex {
@@ -351,13 +356,13 @@ fn heirs(definitions: &[Definition]) -> BTreeMap<&'static str, Heir<'_>> {
             is_abstract,
             fields,
         } => {
-            let heir = Heir {
+            let declared_type = DeclaredType {
                 base: *base,
                 is_abstract: *is_abstract,
                 fields,
                 at,
             };
-            Some((*name, heir))
+            Some((*name, declared_type))
         }
         Definition::Enumeration { .. }
         | Definition::Pattern { .. }
@@ -368,19 +373,28 @@ fn heirs(definitions: &[Definition]) -> BTreeMap<&'static str, Heir<'_>> {
 }
 
 /// A type with all that it inherits.
-fn whole(heirs: &BTreeMap<&'static str, Heir<'_>>, name: &'static str) -> Complex {
-    let mut chain: Vec<(&'static str, Heir<'_>)> = Vec::new();
+fn whole(declared_types: &BTreeMap<&'static str, DeclaredType<'_>>, name: &'static str) -> Complex {
+    let mut chain: Vec<(&'static str, DeclaredType<'_>)> = Vec::new();
     let mut wanted = Some(name);
     while let Some(name) = wanted {
-        let heir = heirs.get(name);
-        chain.extend(heir.map(|heir| (name, *heir)));
-        wanted = heir.and_then(|heir| heir.base);
+        let declared_type = declared_types.get(name);
+        chain.extend(declared_type.map(|declared_type| (name, *declared_type)));
+        wanted = declared_type.and_then(|declared_type| declared_type.base);
     }
-    let fields = chain.iter().rev().flat_map(|(_, heir)| heir.fields);
-    let is_abstract = chain.first().is_some_and(|(_, heir)| heir.is_abstract);
-    let stands_for_it = |heir: &Heir<'_>| heir.base == Some(name) && !heir.is_abstract;
-    let concrete = heirs.iter().filter(|(_, heir)| stands_for_it(heir));
-    let concrete = concrete.min_by_key(|(_, heir)| heir.at);
+    let fields = chain
+        .iter()
+        .rev()
+        .flat_map(|(_, declared_type)| declared_type.fields);
+    let is_abstract = chain
+        .first()
+        .is_some_and(|(_, declared_type)| declared_type.is_abstract);
+    let is_substitute = |declared_type: &DeclaredType<'_>| {
+        declared_type.base == Some(name) && !declared_type.is_abstract
+    };
+    let concrete = declared_types
+        .iter()
+        .filter(|(_, declared_type)| is_substitute(declared_type));
+    let concrete = concrete.min_by_key(|(_, declared_type)| declared_type.at);
     Complex {
         kin: chain.iter().map(|(kin, _)| *kin).collect(),
         concrete: concrete.filter(|_| is_abstract).map(|(name, _)| *name),

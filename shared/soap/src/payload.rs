@@ -72,7 +72,7 @@ fn fill(
     let number = notes.references.begin();
     read_attributes(reader, element, number, notes)?;
     let mut text: Cow<'_, str> = Cow::Borrowed("");
-    let mut left_out = false;
+    let mut is_skipped = false;
     loop {
         match reader.next()? {
             Event::Start(name) => {
@@ -81,13 +81,13 @@ fn fill(
                 }
                 text = Cow::Borrowed("");
                 element.children.push(Element::default());
-                let kept = match element.children.last_mut() {
+                let is_kept = match element.children.last_mut() {
                     Some(child) => fill(reader, name, child, notes)?,
                     None => false,
                 };
-                if !kept {
+                if !is_kept {
                     element.children.pop();
-                    left_out = true;
+                    is_skipped = true;
                 }
             }
             Event::Text(piece) if text.is_empty() => text = piece,
@@ -102,7 +102,7 @@ fn fill(
     }
     let has_text = !is_all_blank(&text);
     let has_children = !element.children.is_empty();
-    if has_text && (has_children || left_out) {
+    if has_text && (has_children || is_skipped) {
         return Err(mixed(element));
     }
     if element.nil && (has_text || has_children) {
@@ -111,10 +111,10 @@ fn fill(
             echo(&element.name)
         )));
     }
-    if !has_children && !left_out && !element.nil {
+    if !has_children && !is_skipped && !element.nil {
         element.text = text.into_owned();
     }
-    let is_stray = left_out && !has_children && element.type_name.is_none();
+    let is_stray = is_skipped && !has_children && element.type_name.is_none();
     if is_stray {
         notes.references.leave_out(number);
     }

@@ -140,10 +140,10 @@ fn leads_on(complex: &Complex, path: &str) -> bool {
 pub fn project(object: &Element, properties: &[String]) -> Element {
     let paths: Vec<&str> = properties.iter().map(String::as_str).collect();
     let type_name = object.type_name.as_deref().unwrap_or(OBJECT);
-    let mut kept = keep(object, &paths, model::model().complex(type_name));
+    let mut projected = keep(object, &paths, model::model().complex(type_name));
     if let Some(columns) = object
         .child("Properties")
-        .filter(|_| kept.child("Properties").is_none())
+        .filter(|_| projected.child("Properties").is_none())
     {
         let mut row = Element::new("Properties");
         let is_named = |column: &&Element| {
@@ -153,14 +153,14 @@ pub fn project(object: &Element, properties: &[String]) -> Element {
         };
         row.children = columns.all("Property").filter(is_named).cloned().collect();
         if !row.children.is_empty() {
-            kept.children.push(row);
+            projected.children.push(row);
         }
     }
-    kept
+    projected
 }
 
 fn keep(object: &Element, paths: &[&str], complex: Option<&Complex>) -> Element {
-    let mut kept = Element {
+    let mut projected = Element {
         name: object.name.clone(),
         type_name: object.type_name.clone(),
         nil: object.nil,
@@ -172,7 +172,7 @@ fn keep(object: &Element, paths: &[&str], complex: Option<&Complex>) -> Element 
     };
     for child in &object.children {
         if paths.contains(&child.name.as_str()) || is_required(&child.name) {
-            kept.children.push(child.clone());
+            projected.children.push(child.clone());
             continue;
         }
         let nested: Vec<&str> = paths
@@ -185,9 +185,9 @@ fn keep(object: &Element, paths: &[&str], complex: Option<&Complex>) -> Element 
             let declared = complex.and_then(|it| it.child(it.position(&child.name)?));
             let child = keep(child, &nested, own.or(declared));
             if !child.children.is_empty() {
-                kept.children.push(child);
+                projected.children.push(child);
             }
         }
     }
-    kept
+    projected
 }

@@ -22,33 +22,37 @@ const VALUES_NAMED_MAX: usize = 8;
 
 /// A value that is not of its type, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnfitValue(pub String);
+pub struct InvalidValue(pub String);
 
 /// The first value of an object that is not of its type. What the model does not know is not judged.
-pub fn unfit_value(object: &Element) -> Option<UnfitValue> {
+pub fn invalid_value(object: &Element) -> Option<InvalidValue> {
     let complex = model::model().complex(object.type_name.as_deref()?)?;
     find(object, complex, &mut Vec::new())
 }
 
-fn find<'a>(parent: &'a Element, complex: &Complex, path: &mut Vec<&'a str>) -> Option<UnfitValue> {
+fn find<'a>(
+    parent: &'a Element,
+    complex: &Complex,
+    path: &mut Vec<&'a str>,
+) -> Option<InvalidValue> {
     for child in parent.children.iter().filter(|child| !child.nil) {
         let Some(position) = complex.position(&child.name) else {
             continue;
         };
         path.push(&child.name);
-        let unfit = match complex.content(position, child.type_name.as_deref()) {
+        let invalid = match complex.content(position, child.type_name.as_deref()) {
             Some(inner) => find(child, inner, path),
             None => check(child, complex.child_type(position), path),
         };
-        if unfit.is_some() {
-            return unfit;
+        if invalid.is_some() {
+            return invalid;
         }
         path.pop();
     }
     None
 }
 
-fn check(element: &Element, type_name: Option<&str>, path: &[&str]) -> Option<UnfitValue> {
+fn check(element: &Element, type_name: Option<&str>, path: &[&str]) -> Option<InvalidValue> {
     let type_name = type_name?;
     // An empty element is what many programs write for nothing.
     let is_judged = element.children.is_empty() && !trimmed(&element.text).is_empty();
@@ -57,7 +61,7 @@ fn check(element: &Element, type_name: Option<&str>, path: &[&str]) -> Option<Un
     }
     let name = echo(&path.join("."));
     let expected = expected(type_name, trimmed(&element.text));
-    Some(UnfitValue(match is_secret(path) {
+    Some(InvalidValue(match is_secret(path) {
         true => format!("The value of element '{name}' is not shown, expected {expected}"),
         false => format!(
             "Element '{name}' is '{}', expected {expected}",
@@ -288,7 +292,7 @@ mod tests {
 
     #[test]
     fn the_value_its_element_and_the_type_are_named() {
-        let said = |object: &Element| unfit_value(object).map_or_else(String::new, |it| it.0);
+        let said = |object: &Element| invalid_value(object).map_or_else(String::new, |it| it.0);
         for (field, expected) in [
             (
                 Element::of("ID", "c"),
@@ -326,7 +330,7 @@ mod tests {
         let user = Element::new("Objects")
             .typed("AccountUser")
             .with(Element::of("MustChangePassword", "s3cr3t"));
-        let said = unfit_value(&user).expect("no boolean").0;
+        let said = invalid_value(&user).expect("no boolean").0;
         assert_eq!(
             said,
             "The value of element 'MustChangePassword' is not shown, expected true or false"

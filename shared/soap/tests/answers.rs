@@ -256,7 +256,7 @@ fn retrieved_objects_say_their_type() {
         bare(&soap::write_retrieved(
             "OK",
             ID,
-            &soap::write_found(&[item, open])
+            &soap::write_selected(&[item, open])
         )),
         format!(
             "<RetrieveResponseMsg><OverallStatus>OK</OverallStatus><RequestID>{ID}</RequestID><Results xsi:type=\"ResultItem\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CorrelationID>c</CorrelationID><RequestID>{ID}</RequestID><StatusCode>OK</StatusCode><StatusMessage /></Results><Results xsi:type=\"Automation\"><PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" /><CustomerKey>k</CustomerKey><Name>n</Name></Results></RetrieveResponseMsg>"
@@ -271,7 +271,7 @@ fn check_written(type_name: &str, children: &str, expected: &str) {
         "<Objects xmlns=\"{}\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"{type_name}\">{children}</Objects>",
         soap::API
     ));
-    let written = soap::write_found(&[object.expect("an object")]);
+    let written = soap::write_selected(&[object.expect("an object")]);
     let nil = "<PartnerKey xsi:nil=\"true\" /><ObjectID xsi:nil=\"true\" />";
     let expected = format!("<Results xsi:type=\"{type_name}\">{nil}{expected}</Results>");
     assert!(written.contains(&expected), "{written}\nhas no {expected}");
@@ -377,7 +377,7 @@ fn only_the_base_of_an_object_is_still_an_object_of_its_type() {
 }
 
 #[test]
-fn what_is_asked_about_the_service_is_answered() {
+fn status_version_and_description_are_answered() {
     assert_eq!(
         bare(&soap::write_system_status(
             soap::SystemStatus::InMaintenance,

@@ -219,7 +219,7 @@ fn addresses_are_checked_by_their_kind() {
 }
 
 #[test]
-fn objects_are_there_typed_and_told_apart() {
+fn objects_need_a_type_and_distinct_correlation_ids() {
     let with_correlation = |id: &str| {
         format!("<Objects xsi:type=\"List\"><CorrelationID>{id}</CorrelationID></Objects>")
     };

@@ -194,7 +194,7 @@ fn row() -> Element {
 }
 
 #[test]
-fn rows_are_asked_for_by_their_columns() {
+fn rows_are_filtered_by_their_columns() {
     let age = filter(&part("Filter", "age", "greaterThan", &["6"])).expect("a filter");
     assert!(age.admits(&row()));
     let kept = soap::project(&row(), &["City".to_owned()]);

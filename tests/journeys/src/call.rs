@@ -109,14 +109,14 @@ impl Call {
     }
 
     #[must_use]
-    pub fn telling(self, to: SendTo) -> Self {
+    pub fn replying_to(self, to: SendTo) -> Self {
         self.with("SendResponseTo", to.markup())
     }
 
     /// A callback to this address when the call is done.
     #[must_use]
     pub fn calling_back(self, url: &str) -> Self {
-        self.telling(post_to(url))
+        self.replying_to(post_to(url))
     }
 
     #[must_use]

@@ -54,7 +54,7 @@ pub struct Ended {
     /// The files that people fetch: their keys, and what is in them.
     pub files: Vec<(String, String)>,
     /// `webhook-id` of each callback, and what it told.
-    told: Vec<(String, String)>,
+    replies: Vec<(String, String)>,
     mails: Vec<local::CapturedMail>,
     mail_states: Vec<String>,
     due: Vec<String>,
@@ -199,11 +199,11 @@ async fn look_at(caller: &mut Story) -> Ended {
     let id = |callback: &local::CapturedCallback| {
         callback.header("webhook-id").unwrap_or("none").to_owned()
     };
-    let told = caller
+    let replies = caller
         .callbacks()
         .iter()
         .map(id)
-        .zip(caller.told())
+        .zip(caller.replies())
         .collect();
     let mut strange = caller.local().refused();
     for queue in local::names::QUEUES {
@@ -219,7 +219,7 @@ async fn look_at(caller: &mut Story) -> Ended {
         outcomes: lines,
         stored: caller.stored(),
         files: files(caller),
-        told,
+        replies,
         mails: caller.mails(),
         mail_states: caller.mail_states(),
         due: caller.due(),
@@ -285,23 +285,26 @@ impl Ended {
 
     /// The same in the order in which each came first, unless one of them had to be tried again:
     /// that one does not hold up those behind it.
-    pub fn told_in_order(&self) -> Vec<String> {
+    pub fn replies_in_order(&self) -> Vec<String> {
         let is_troubled =
             |entry: &JournalEntry| entry.service == Service::Callback && entry.fault.is_some();
         if self.journal.iter().any(is_troubled) {
-            return self.told_of();
+            return self.distinct_replies();
         }
         let mut seen = BTreeSet::new();
-        let first = self.told.iter().filter(|(id, _)| seen.insert(id));
-        first.map(|(_, told)| told.clone()).collect()
+        let first = self.replies.iter().filter(|(id, _)| seen.insert(id));
+        first.map(|(_, replies)| replies.clone()).collect()
     }
 
     /// What was told, each of it once: a reply that came twice has one id.
-    pub fn told_of(&self) -> Vec<String> {
-        let once: BTreeSet<&(String, String)> = self.told.iter().collect();
-        let mut told: Vec<String> = once.into_iter().map(|(_, told)| told.clone()).collect();
-        told.sort();
-        told
+    pub fn distinct_replies(&self) -> Vec<String> {
+        let once: BTreeSet<&(String, String)> = self.replies.iter().collect();
+        let mut replies: Vec<String> = once
+            .into_iter()
+            .map(|(_, replies)| replies.clone())
+            .collect();
+        replies.sort();
+        replies
     }
 
     pub fn replied_by_mail(&self, address: &str) -> Result<(), String> {
@@ -319,16 +322,16 @@ impl Ended {
 
     /// Each mail is told of by one event; by so many more if it went out, since it bounced or its
     /// reader complained.
-    pub fn told_of_mails(&self, addresses: &[&str], more: usize) -> Result<(), String> {
+    pub fn mails_have_events(&self, addresses: &[&str], more: usize) -> Result<(), String> {
         for (number, address) in addresses.iter().enumerate() {
             let tag = format!("_1_{number}");
-            let told = self.stored.iter().filter(|key| key.ends_with(&tag)).count();
+            let replies = self.stored.iter().filter(|key| key.ends_with(&tag)).count();
             let sent = self.mails.iter().any(|mail| mail.to == [*address]);
             let expected = if sent { 1 + more } else { 1 };
-            if told != expected {
+            if replies != expected {
                 let stored = &self.stored;
                 return Err(format!(
-                    "{told} events of {address}, not {expected}: {stored:?}"
+                    "{replies} events of {address}, not {expected}: {stored:?}"
                 ));
             }
         }

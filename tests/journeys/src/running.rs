@@ -25,8 +25,8 @@ pub struct Running(JoinSet<()>);
 /// A caller in a world whose clock is tokio's, and where requests to AWS take some milliseconds.
 pub async fn a_caller_in_time() -> Story {
     let caller = Story::in_time_of_tokio().await;
-    caller.local().faults().by(|_, asked| {
-        (asked.service != local::Service::Callback).then_some(InjectedFault::Delay(AWS_TAKES))
+    caller.local().faults().by(|_, aws_request| {
+        (aws_request.service != local::Service::Callback).then_some(InjectedFault::Delay(AWS_TAKES))
     });
     caller
 }

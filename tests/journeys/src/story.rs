@@ -13,7 +13,7 @@ use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use local::functions::{Functions, Here};
+use local::functions::{Functions, InProcess};
 use local::{CapturedCallback, CapturedMail, Lifecycle, LocalClock, LocalCloud, Stack};
 use sha2::{Digest, Sha256};
 
@@ -169,12 +169,12 @@ impl Story {
             .put_account(&self.account_record())
             .await
             .expect("an account");
-        self.is_told_quickly_at(ADDRESS).await;
+        self.is_answered_quickly_at(ADDRESS).await;
         self.fetches_token().await;
     }
 
     /// Its receiver has been called before, and answered at once.
-    pub async fn is_told_quickly_at(&self, address: &str) {
+    pub async fn is_answered_quickly_at(&self, address: &str) {
         let receiver = Receiver::of(&AccountId(self.account.clone()), address);
         let cloud = &self.stack.cloud;
         cloud
@@ -265,7 +265,7 @@ impl Story {
     pub fn keeps_results(&mut self, days: i64) {
         self.stack.cloud.settings.results_days = days;
         let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
-        self.stack.functions = Functions::Here(Box::new(Here { cloud, lifecycle }));
+        self.stack.functions = Functions::InProcess(Box::new(InProcess { cloud, lifecycle }));
     }
 
     pub fn token(&self) -> &str {
@@ -428,8 +428,8 @@ impl Story {
     }
 
     /// Each callback in a line: where to, SequenceCode, OverallStatusCode, ErrorCode.
-    pub fn told(&self) -> Vec<String> {
-        self.callbacks().iter().map(told).collect()
+    pub fn replies(&self) -> Vec<String> {
+        self.callbacks().iter().map(replies).collect()
     }
 
     pub fn mails(&self) -> Vec<CapturedMail> {
@@ -510,7 +510,7 @@ fn first_word(json: &str) -> String {
     words.filter(|word| !word.is_empty()).take(1).collect()
 }
 
-fn told(callback: &CapturedCallback) -> String {
+fn replies(callback: &CapturedCallback) -> String {
     let place = callback.url.rsplit('/').next().unwrap_or_default();
     let field = |name| callback.field(name).unwrap_or_default();
     let fields = [

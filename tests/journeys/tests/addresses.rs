@@ -69,7 +69,7 @@ impl io::Write for Log {
 }
 
 /// Whether a text holds the password, as it is or as it is sent.
-fn tells(text: &str) -> bool {
+fn names_secret(text: &str) -> bool {
     text.contains(PASSWORD) || text.contains("dXNAZXI6czNjcjN0")
 }
 
@@ -82,8 +82,8 @@ async fn the_password_of_an_address_is_in_no_answer_mail_or_log_line_at_any_leve
     let mut caller = a_caller().await;
     let address = format!("https://us%40er:{PASSWORD}@client.example.com/cb");
     let send = |call: Call| {
-        call.telling(post_to(&address).with_results().with_objects())
-            .telling(mail_to("ops@example.com").with_results())
+        call.replying_to(post_to(&address).with_results().with_objects())
+            .replying_to(mail_to("ops@example.com").with_results())
     };
     // One receiver that has trouble: its attempts are told of, and tried again.
     caller
@@ -124,20 +124,20 @@ async fn the_password_of_an_address_is_in_no_answer_mail_or_log_line_at_any_leve
     }
     drop(writing);
     for text in shown {
-        assert!(!tells(&text), "{text}");
+        assert!(!names_secret(&text), "{text}");
     }
     let log = String::from_utf8(log.0.lock().expect("whole").clone()).expect("text");
     assert!(log.contains("TRACE"), "it was written at every level");
-    let told = log.lines().find(|line| tells(line));
-    assert_eq!(told, None);
+    let reply_to = log.lines().find(|line| names_secret(line));
+    assert_eq!(reply_to, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn results_are_mailed_to_the_punycode_of_an_international_domain() {
     let mut caller = a_caller().await;
-    let told = mail_to("ann@b\u{fc}cher.example");
+    let reply_to = mail_to("ann@b\u{fc}cher.example");
     caller
-        .queues(call().creating(subscriber("ann")).telling(told))
+        .queues(call().creating(subscriber("ann")).replying_to(reply_to))
         .await;
     caller.settles().await;
     let mails = caller.mails();
@@ -152,9 +152,9 @@ async fn a_mail_without_a_name_has_no_empty_one() {
     caller.does(call().at_once().creating(definition)).await;
     let send = r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>t</CustomerKey></TriggeredSendDefinition><Subscribers><EmailAddress>a@b&#252;cher.example</EmailAddress><SubscriberKey>k</SubscriberKey></Subscribers></Objects>"#;
     caller.does(call().at_once().creating(send)).await;
-    let told = mail_to("ops@example.com");
+    let reply_to = mail_to("ops@example.com");
     caller
-        .queues(call().creating(subscriber("ann")).telling(told))
+        .queues(call().creating(subscriber("ann")).replying_to(reply_to))
         .await;
     caller.settles().await;
     let mut lines: Vec<String> = caller

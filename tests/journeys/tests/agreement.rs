@@ -1,14 +1,11 @@
-//! Answers that agree with themselves: whoever is told of an end can read it, once and for all; what was
-//! not carried out is told of as fully as what was; a full page is not followed by an empty one.
+//! What replies, Retrieve and REST say of one call agrees, at every moment.
 
 use std::collections::BTreeMap;
 
 use ingest::Request;
-use journeys::look::{both, simple};
 use journeys::story::ADDRESS;
 use journeys::{
-    Call, Look, Story, a_caller, attribute, call, look_for, minutes, part, post_to, seconds,
-    subscriber,
+    Call, Story, a_caller, call, look_for, minutes, part, post_to, seconds, subscriber,
 };
 use serde_json::Value;
 
@@ -38,7 +35,7 @@ async fn rest(story: &Story, request: &str, what: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_told_of_an_end_before_every_call_has_its_outcome_and_its_replies() {
+async fn end_replies_are_sent_after_every_call_has_its_outcome() {
     let mut caller = a_caller().await;
     caller.does(call().creating(subscriber("taken"))).await;
     let count = 150;
@@ -51,16 +48,16 @@ async fn nobody_is_told_of_an_end_before_every_call_has_its_outcome_and_its_repl
             .calling_back(ADDRESS)
             .creating(subscriber(&key));
         if [1, 2, 70, count].contains(&number) {
-            part = part.telling(post_to(END).when("OnConversationComplete"));
+            part = part.replying_to(post_to(END).when("OnConversationComplete"));
         }
         caller.queues(part).await;
     }
     caller.settles().await;
-    let told = caller.told();
+    let replies = caller.replies();
     let mut expected = vec!["done 1 OK".to_owned(), "done 2 Error 12014".to_owned()];
     expected.extend((3..=count).map(|number| format!("done {number} Error 213")));
     expected.extend([1, 2, 70, count].map(|number| format!("end {number} Error 12014")));
-    assert_eq!(told, expected);
+    assert_eq!(replies, expected);
 }
 
 /// An invalidated conversation whose closing has not been begun, and the RequestIDs of its calls.
@@ -172,7 +169,7 @@ fn telling_all(call: Call) -> Call {
         .with_objects();
     call.creating(correlated("ann", "first"))
         .and(r#"<Objects xsi:type="List"><ListName>news</ListName></Objects>"#)
-        .telling(all)
+        .replying_to(all)
 }
 
 async fn items_and_details(caller: &mut Story, request: &str) -> (Vec<String>, Vec<String>) {
@@ -185,8 +182,8 @@ async fn items_and_details(caller: &mut Story, request: &str) -> (Vec<String>, V
         .of("ResultDetailXML")
         .by("RequestID", request);
     let mut details = caller.retrieves(look).await.lines("ResultDetailXML");
-    let told = caller.callbacks();
-    let of_call = told
+    let replies = caller.callbacks();
+    let of_call = replies
         .iter()
         .filter(|callback| callback.field("RequestID") == Some(request));
     details.extend(of_call.map(|callback| {
@@ -271,17 +268,17 @@ async fn a_post_about_a_conversation_has_the_status_of_the_call_that_ended_it() 
     };
     let first = part("partly", 1, 3)
         .creating(subscriber("fine"))
-        .telling(end());
+        .replying_to(end());
     caller.queues(first).await;
     let second = part("partly", 2, 3)
         .creating(subscriber("taken"))
         .and(subscriber("fresh"))
-        .telling(end());
+        .replying_to(end());
     caller.queues(second).await;
     caller.queues(part("partly", 3, 3)).await;
     caller.settles().await;
     assert_eq!(
-        caller.told(),
+        caller.replies(),
         ["end 1 Has Errors 12014", "end 2 Has Errors 12014"]
     );
     // The results are those of the call whose option it is.
@@ -312,124 +309,14 @@ async fn a_conversation_does_not_cancel_itself_once_it_has_begun() {
     assert!(outcomes[1].starts_with("2 Error 213"), "{outcomes:?}");
 }
 
-const DEFINITION: &str = r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>t</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>s</Subject><TextBody>x</TextBody></Email></Objects>"#;
-
-#[tokio::test(start_paused = true)]
-#[expect(
-    clippy::too_many_lines,
-    reason = "one story, told from its beginning to its end"
-)]
-async fn a_triggered_send_comes_back_with_its_subscribers() {
-    let mut caller = a_caller().await;
-    caller.does(call().creating(DEFINITION)).await;
-    let to = |number: u32, address: &str| {
-        format!(
-            "<Subscribers><CorrelationID>sub-{number}</CorrelationID><EmailAddress>{address}</EmailAddress><SubscriberKey>k{number}</SubscriberKey></Subscribers>"
-        )
-    };
-    // More than one unit of work takes.
-    let mut subscribers: String = (0..20).map(|number| to(number, "a@example.com")).collect();
-    subscribers.push_str(&to(20, "nobody"));
-    let send = format!(
-        r#"<Objects xsi:type="TriggeredSend"><CorrelationID>send</CorrelationID><TriggeredSendDefinition><CustomerKey>t</CustomerKey></TriggeredSendDefinition>{subscribers}</Objects>"#
-    );
-    let told = |objects: bool| {
-        let to = post_to(ADDRESS).with_results();
-        if objects { to.with_objects() } else { to }
-    };
-    let sent = call()
-        .creating(send.clone())
-        .telling(told(true))
-        .telling(told(false));
-    caller.queues(sent).await;
-    caller.settles().await;
-    let mut details: Vec<String> = caller
-        .callbacks()
-        .iter()
-        .map(|callback| {
-            callback
-                .field("ResultDetailXML")
-                .unwrap_or_default()
-                .to_owned()
-        })
-        .collect();
-    // The two are told beside one another.
-    details.sort_by_key(|detail| std::cmp::Reverse(detail.len()));
-    let [whole, none] = details.as_slice() else {
-        panic!("two callbacks: {details:?}");
-    };
-    assert!(
-        whole.contains(r#"<Object xsi:type="TriggeredSend">"#),
-        "{whole}"
-    );
-    for number in 0..=20 {
-        assert!(whole.contains(&format!("<CorrelationID>sub-{number}</CorrelationID>")));
-    }
-    assert!(
-        whole.contains("<CorrelationID>send</CorrelationID>"),
-        "{whole}"
-    );
-    assert!(
-        !none.contains("<Object ") && !none.contains("<Object>"),
-        "{none}"
-    );
-    // The one who failed is told of either way.
-    for detail in &details {
-        assert_eq!(
-            detail.matches("<SubscriberFailures>").count(),
-            1,
-            "{detail}"
-        );
-        assert!(
-            detail.contains("<CorrelationID>sub-20</CorrelationID>"),
-            "{detail}"
-        );
-    }
-    let at_once = caller.does(call().creating(send)).await;
-    assert!(
-        at_once
-            .body
-            .contains("<CorrelationID>sub-7</CorrelationID>"),
-        "{}",
-        at_once.body
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_send_names_its_definition_by_any_of_its_keys() {
-    let mut caller = a_caller().await;
-    let definition = DEFINITION.replacen(
-        "<CustomerKey>",
-        "<PartnerKey>partner</PartnerKey><CustomerKey>",
-        1,
-    );
-    let made = caller.does(call().creating(definition)).await;
-    let result = made.results()[0];
-    let keys = [
-        "<CustomerKey>t</CustomerKey>".to_owned(),
-        "<PartnerKey>partner</PartnerKey>".to_owned(),
-        format!("<ID>{}</ID>", result.at("NewID")),
-        format!("<ObjectID>{}</ObjectID>", result.at("NewObjectID")),
-    ];
-    for key in &keys {
-        let send = format!(
-            r#"<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition>{key}</TriggeredSendDefinition><Subscribers><EmailAddress>a@example.com</EmailAddress><SubscriberKey>a</SubscriberKey></Subscribers></Objects>"#
-        );
-        let request = caller.queues(call().creating(send)).await;
-        caller.settles().await;
-        assert_eq!(caller.outcome(&request).await, "OK", "{key}");
-    }
-    assert_eq!(caller.mails().len(), keys.len());
-}
-
 #[tokio::test(start_paused = true)]
 async fn without_include_objects_there_is_no_object() {
     let mut caller = a_caller().await;
-    let told = call()
+    let replies = call()
         .creating(correlated("ann", "mine"))
         .and(correlated("bob", "41"))
-        .telling(post_to(ADDRESS).with_results());
-    let request = caller.queues(told).await;
+        .replying_to(post_to(ADDRESS).with_results());
+    let request = caller.queues(replies).await;
     caller.settles().await;
     let callbacks = caller.callbacks();
     let detail = callbacks[0].field("ResultDetailXML").unwrap_or_default();
@@ -444,195 +331,4 @@ async fn without_include_objects_there_is_no_object() {
         caller.retrieves(look).await.lines("CorrelationID"),
         ["mine", "41"]
     );
-}
-
-/// Looks page after page; no page is empty, and all but the last say that there is more.
-async fn pages(caller: &mut Story, look: Look, size: u32) -> Vec<usize> {
-    let mut counts = Vec::new();
-    let mut page = caller.retrieves(look.in_pages_of(size)).await;
-    loop {
-        assert!(!page.status.starts_with("Error"), "{}", page.status);
-        counts.push(page.rows.len());
-        if page.status != "MoreDataAvailable" {
-            assert_eq!(page.status, "OK");
-            return counts;
-        }
-        let next = look_for("").continuing(&page.request_id);
-        page = caller.retrieves(next).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-#[expect(
-    clippy::too_many_lines,
-    reason = "one story, told from its beginning to its end"
-)]
-async fn a_page_that_is_full_and_the_last_says_so_whatever_is_retrieved() {
-    let mut caller = a_caller().await;
-    let definition = r#"<Objects xsi:type="DataExtension"><CustomerKey>d</CustomerKey><Name>d</Name><Fields><Field><Name>Id</Name><IsPrimaryKey>true</IsPrimaryKey></Field><Field><Name>A</Name></Field><Field><Name>B</Name></Field><Field><Name>C</Name></Field></Fields></Objects>"#;
-    caller.does(call().creating(definition)).await;
-    let list = |number: u32| {
-        format!(
-            r#"<Objects xsi:type="List"><CustomerKey>l{number}</CustomerKey><ListName>list {number}</ListName></Objects>"#
-        )
-    };
-    let row = |number: u32| {
-        format!(
-            r#"<Objects xsi:type="DataExtensionObject"><CustomerKey>d</CustomerKey><Properties><Property><Name>Id</Name><Value>{number}</Value></Property></Properties></Objects>"#
-        )
-    };
-    let mut ids = Vec::new();
-    for number in 0..4 {
-        let made = caller.does(call().creating(list(number))).await;
-        ids.push(made.results()[0].at("NewID").to_owned());
-        caller.does(call().creating(row(number))).await;
-    }
-    let mut four = call();
-    for number in 0..4 {
-        let member = subscriber(&format!("s{number}"));
-        four = match number {
-            0 => four.creating(member),
-            _ => four.and(member),
-        };
-    }
-    let request = caller.queues(four).await;
-    for number in 1..=4 {
-        let part = part("c", number, 4).updating(attribute("s0", "N", &number.to_string()));
-        caller.queues(part).await;
-    }
-    caller.settles().await;
-    let memberships: String = ids
-        .iter()
-        .map(|id| format!("<Lists><ID>{id}</ID></Lists>"))
-        .collect();
-    let member = subscriber("s0").replacen(
-        "<SubscriberKey>",
-        &format!("{memberships}<SubscriberKey>"),
-        1,
-    );
-    caller.does(call().updating(member)).await;
-    let some = |names: &[&str], property: &str| simple(property, "IN", names);
-    let looks = [
-        look_for("List").of("CustomerKey"),
-        look_for("List")
-            .of("CustomerKey")
-            .filtered(&some(&["l0", "l1", "l2", "l3", "none"], "CustomerKey")),
-        look_for("List").of("CustomerKey").filtered(&both(
-            &simple("ListName", "beginsWith", &["list"]),
-            "AND",
-            &simple("CustomerKey", "isNotNull", &[]),
-        )),
-        look_for("Subscriber").of("SubscriberKey"),
-        look_for("ListSubscriber").of("ListID"),
-        look_for("DataExtensionField").of("Name"),
-        look_for("DataExtensionObject[d]").of("Id"),
-        look_for("ResultItem")
-            .of("StatusCode")
-            .by("RequestID", &request),
-        look_for("ResultItem")
-            .of("StatusCode")
-            .by("ConversationID", "c"),
-        look_for("ResultMessage")
-            .of("StatusCode")
-            .by("ConversationID", "c"),
-        look_for("AsyncRequestResult")
-            .of("Status")
-            .by("ConversationID", "c"),
-    ];
-    for look in looks {
-        for (size, expected) in [
-            (4, vec![4]),
-            (2, vec![2, 2]),
-            (1, vec![1, 1, 1, 1]),
-            (3, vec![3, 1]),
-            (5, vec![4]),
-        ] {
-            assert_eq!(
-                pages(&mut caller, look.clone(), size).await,
-                expected,
-                "{look:?} in pages of {size}"
-            );
-        }
-    }
-    // Of what is full, what comes behind it may not be asked for.
-    let none_behind = simple("SubscriberKey", "IN", &["s0", "none", "nobody"]);
-    let look = look_for("Subscriber")
-        .of("SubscriberKey")
-        .filtered(&none_behind);
-    assert_eq!(pages(&mut caller, look, 1).await, [1]);
-    let first_only = simple("ListName", "equals", &["list 0"]);
-    let look = look_for("List").of("CustomerKey").filtered(&first_only);
-    assert_eq!(pages(&mut caller, look, 1).await, [1]);
-}
-
-#[tokio::test(start_paused = true)]
-#[expect(
-    clippy::too_many_lines,
-    reason = "one story, told from its beginning to its end"
-)]
-async fn every_row_has_a_number_and_a_time_of_its_own() {
-    let mut caller = a_caller().await;
-    let definition = r#"<Objects xsi:type="DataExtension"><CustomerKey>d</CustomerKey><Name>d</Name><Fields><Field><Name>Id</Name><IsPrimaryKey>true</IsPrimaryKey></Field><Field><Name>Hat</Name></Field></Fields></Objects>"#;
-    caller.does(call().creating(definition)).await;
-    let row = |id: &str, hat: &str| {
-        format!(
-            r#"<Objects xsi:type="DataExtensionObject"><CustomerKey>d</CustomerKey><Properties><Property><Name>Id</Name><Value>{id}</Value></Property><Property><Name>Hat</Name><Value>{hat}</Value></Property></Properties></Objects>"#
-        )
-    };
-    caller
-        .does(call().creating(row("1", "red")).and(row("2", "blue")))
-        .await;
-    caller.passes(minutes(2)).await;
-    caller.does(call().creating(row("3", "red"))).await;
-    caller.does(call().updating(row("1", "green"))).await;
-    let read = async |caller: &mut Story, look: Look| {
-        let look = look.of("Id _CustomObjectKey _createddate Hat");
-        let found = caller.retrieves(look).await;
-        assert_eq!(found.status, "OK");
-        let rows: Vec<Vec<String>> = found
-            .rows
-            .iter()
-            .map(|row| {
-                let columns = row.child("Properties").expect("columns").all("Property");
-                columns
-                    .map(|column| column.at("Value").to_owned())
-                    .collect()
-            })
-            .collect();
-        rows
-    };
-    let all = look_for("DataExtensionObject[d]");
-    let rows = read(&mut caller, all.clone()).await;
-    let numbers: std::collections::BTreeSet<i64> = rows
-        .iter()
-        .map(|row| row[2].parse().expect("a number"))
-        .collect();
-    assert_eq!((rows.len(), numbers.len()), (3, 3), "{rows:?}");
-    assert!(numbers.iter().all(|number| *number > 0));
-    let seen: Vec<[&str; 3]> = rows
-        .iter()
-        .map(|row| [&*row[0], &*row[1], &*row[3]])
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            ["1", "green", "2026-03-02T03:00:00"],
-            ["2", "blue", "2026-03-02T03:00:00"],
-            ["3", "red", "2026-03-02T03:02:00"],
-        ]
-    );
-    for row in &rows {
-        let by_number = all.clone().by("_CustomObjectKey", &row[2]);
-        assert_eq!(
-            read(&mut caller, by_number).await,
-            std::slice::from_ref(row)
-        );
-    }
-    // A row that is made again is another one.
-    let key = r#"<Objects xsi:type="DataExtensionObject"><CustomerKey>d</CustomerKey><Keys><Key><Name>Id</Name><Value>3</Value></Key></Keys></Objects>"#;
-    caller.does(call().deleting(key)).await;
-    caller.does(call().creating(row("3", "red"))).await;
-    let again = read(&mut caller, all).await;
-    assert_ne!(again[2][2], rows[2][2]);
-    assert_eq!(again[..2], rows[..2]);
 }

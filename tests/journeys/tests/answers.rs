@@ -146,10 +146,10 @@ async fn every_fault_is_one_in_both_versions() {
 }
 
 async fn got(caller: &Story, path: &str, query: &str) -> Response {
-    asked(caller, "GET", path, query).await
+    request_of(caller, "GET", path, query).await
 }
 
-async fn asked(caller: &Story, method: &str, path: &str, query: &str) -> Response {
+async fn request_of(caller: &Story, method: &str, path: &str, query: &str) -> Response {
     let request = Request {
         method: method.to_owned(),
         path: path.to_owned(),
@@ -205,7 +205,7 @@ async fn a_head_is_that_of_the_answer_without_the_answer() {
         ("/nothing", ""),
     ] {
         let whole = got(&caller, path, query).await;
-        let head = asked(&caller, "HEAD", path, query).await;
+        let head = request_of(&caller, "HEAD", path, query).await;
         let length = whole.body.len().to_string();
         let expected = Response {
             body: String::new(),

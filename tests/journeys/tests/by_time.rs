@@ -78,21 +78,21 @@ async fn calls_of_a_time_are_found_without_an_id_each_once() {
     for (from, to) in windows {
         for size in [7, 2_500] {
             let kind = "AsyncRequestResult";
-            let mut told = found(&mut caller, kind, "ObjectID", &between(from, to), size).await;
-            told.sort();
+            let mut listed = found(&mut caller, kind, "ObjectID", &between(from, to), size).await;
+            listed.sort();
             let is_within = |(_, at): &(&String, &Timestamp)| (from..=to).contains(*at);
             let expected: Vec<&String> =
                 arrived.iter().filter(is_within).map(|(id, _)| id).collect();
             assert_eq!(
-                told.iter().collect::<Vec<_>>(),
+                listed.iter().collect::<Vec<_>>(),
                 expected,
                 "{from} {to} {size}"
             );
         }
     }
     let all = simple("CreatedDate", "greaterThan", &["2020-01-01T00:00:00Z"]);
-    let told = found(&mut other, "AsyncRequestResult", "ObjectID", &all, 5).await;
-    assert_eq!(told, [theirs], "nobody else's");
+    let listed = found(&mut other, "AsyncRequestResult", "ObjectID", &all, 5).await;
+    assert_eq!(listed, [theirs], "nobody else's");
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,11 +102,11 @@ async fn calls_of_a_day_that_did_not_complete_are_found() {
     let all = simple("CreatedDate", "greaterThan", &["2020-01-01T00:00:00Z"]);
     for (status, expected) in [("Error", 12), ("Scheduled", 12), ("Gathering", 0)] {
         let filter = both(&all, "AND", &simple("Status", "equals", &[status]));
-        let told = found(&mut caller, "AsyncRequestResult", "Status", &filter, 5).await;
-        assert_eq!(told, vec![status; expected]);
+        let listed = found(&mut caller, "AsyncRequestResult", "Status", &filter, 5).await;
+        assert_eq!(listed, vec![status; expected]);
     }
     let incomplete = both(&all, "AND", &simple("Status", "notEquals", &["Complete"]));
-    let told = found(
+    let listed = found(
         &mut caller,
         "AsyncRequestResult",
         "Status",
@@ -114,19 +114,19 @@ async fn calls_of_a_day_that_did_not_complete_are_found() {
         100,
     )
     .await;
-    assert_eq!(told.len(), 24);
+    assert_eq!(listed.len(), 24);
     let failed = both(&all, "AND", &simple("StatusCode", "equals", &["Error"]));
     for kind in ["ResultMessage", "ResultItem"] {
-        let told = found(&mut caller, kind, "StatusCode", &failed, 5).await;
-        assert_eq!(told, vec!["Error"; 12], "{kind}");
+        let listed = found(&mut caller, kind, "StatusCode", &failed, 5).await;
+        assert_eq!(listed, vec!["Error"; 12], "{kind}");
     }
     let named = both(
         &all,
         "AND",
         &simple("ConversationID", "beginsWith", &["long-"]),
     );
-    let told = found(&mut caller, "ResultMessage", "ConversationID", &named, 11).await;
-    assert_eq!(told.len(), 60);
+    let listed = found(&mut caller, "ResultMessage", "ConversationID", &named, 11).await;
+    assert_eq!(listed.len(), 60);
 }
 
 /// A result is created when its call ends.
@@ -139,17 +139,17 @@ async fn results_are_found_by_the_time_at_which_their_calls_ended() {
         .await;
     caller.passes(hours(21)).await;
     let window = between(at - minutes(1), at + minutes(2));
-    let told = found(&mut caller, "ResultMessage", "RequestID", &window, 5).await;
-    assert_eq!(told, [deferred.as_str()]);
+    let listed = found(&mut caller, "ResultMessage", "RequestID", &window, 5).await;
+    assert_eq!(listed, [deferred.as_str()]);
     let before = between(at - hours(20), at - minutes(1));
-    let told = found(&mut caller, "ResultMessage", "RequestID", &before, 5).await;
-    assert!(told.is_empty(), "{told:?}");
-    let told = found(&mut caller, "AsyncRequestResult", "ObjectID", &before, 5).await;
-    assert_eq!(told, [deferred.as_str()]);
+    let listed = found(&mut caller, "ResultMessage", "RequestID", &before, 5).await;
+    assert!(listed.is_empty(), "{listed:?}");
+    let listed = found(&mut caller, "AsyncRequestResult", "ObjectID", &before, 5).await;
+    assert_eq!(listed, [deferred.as_str()]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_first_date_it_is_said_what_to_filter_by() {
+async fn a_query_without_a_first_date_names_the_filter_it_needs() {
     let mut caller = a_caller().await;
     for filter in [
         simple("Status", "equals", &["Error"]),

@@ -109,7 +109,7 @@ async fn one_call_holds_objects_of_several_accounts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_not_owned_is_refused_wherever_the_name_stands() {
+async fn accounts_that_are_not_owned_are_refused_everywhere() {
     let (mut parent, _, _) = a_family().await;
     let nested = |client: &str| {
         format!(
@@ -125,7 +125,7 @@ async fn who_is_not_owned_is_refused_wherever_the_name_stands() {
         "<ID>7001</ID><ClientID>7002</ClientID>",
         "<ID>1001</ID><PartnerClientKey>9009</PartnerClientKey>",
     ] {
-        for asked in [
+        for request in [
             call().creating(of(named, &subscriber("x"))),
             call().creating(subscriber("y")).and(of(named, &subscriber("x"))),
             call().updating(of(named, &subscriber("x"))),
@@ -134,7 +134,7 @@ async fn who_is_not_owned_is_refused_wherever_the_name_stands() {
             call().with("Client", named).creating(subscriber("x")),
             call().creating(nested(named)),
         ] {
-            for call in [asked.clone(), asked.at_once()] {
+            for call in [request.clone(), request.at_once()] {
                 let answer = parent.sends(call).await;
                 assert_eq!(answer.error_code(), 4, "{named}: {}", answer.body);
             }
@@ -389,7 +389,7 @@ async fn asks_token(story: &Story, path: &str, body: Value) -> (u16, Value) {
     clippy::too_many_lines,
     reason = "one story, told from its beginning to its end"
 )]
-async fn a_token_is_of_the_account_that_is_asked_for() {
+async fn a_token_is_of_the_requested_account() {
     let (parent, mut child, _) = a_family().await;
     let accounts = &parent.stack.cloud.accounts;
     accounts

@@ -28,12 +28,12 @@ async fn parts_come_in_any_order_and_run_in_theirs() {
         "nothing runs before all are there"
     );
     assert!(
-        caller.told().is_empty(),
+        caller.replies().is_empty(),
         "nobody is told before anything has run"
     );
     caller.queues(of_three(2).deleting(subscriber("ann"))).await;
     caller.settles().await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
     let ann = look_for("Subscriber")
         .of("Attributes")
         .by("SubscriberKey", "ann");
@@ -65,8 +65,8 @@ async fn message_and_item_tell_the_same() {
     let messages = caller.retrieves(messages).await.lines(properties);
     assert_eq!(messages.len(), 3);
     assert_eq!(messages, caller.retrieves(items).await.lines(properties));
-    let told = caller.callbacks();
-    for (callback, message) in told.iter().zip(messages) {
+    let replies = caller.callbacks();
+    for (callback, message) in replies.iter().zip(messages) {
         let request_id = callback.field("RequestID").expect("it is named");
         assert_eq!(message, format!("{request_id} order-1 OK Asynchronous"));
     }
@@ -81,7 +81,7 @@ async fn a_call_that_fails_stops_those_behind_it() {
     let second = caller
         .queues(of_three(2).creating(subscriber("taken")))
         .await;
-    caller.queues(of_three(1).telling(errors)).await;
+    caller.queues(of_three(1).replying_to(errors)).await;
     caller.settles().await;
     caller.passes(minutes(20)).await;
     let named = format!(
@@ -105,15 +105,15 @@ async fn a_call_that_fails_stops_those_behind_it() {
         ["order-1-1", "taken"],
         "the third was not carried out"
     );
-    let mut told = caller.told();
-    told.sort();
+    let mut replies = caller.replies();
+    replies.sort();
     let expected = [
         "done 1 OK",
         "done 2 Error 12014",
         "done 3 Error 213",
         "failed 1 Error 12014",
     ];
-    assert_eq!(told, expected, "and each of it once");
+    assert_eq!(replies, expected, "and each of it once");
     let callbacks = caller.callbacks();
     let failed = callbacks
         .iter()
@@ -158,9 +158,9 @@ async fn a_conversation_can_be_of_one() {
         .queues(call().creating(subscriber("ann")).calling_back(ADDRESS))
         .await;
     caller.settles().await;
-    let mut told = caller.told();
-    told.sort();
-    assert_eq!(told, ["done 1 OK", "done 1 OK", "done OK"]);
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(replies, ["done 1 OK", "done 1 OK", "done OK"]);
     assert_eq!(caller.outcomes("alone").await, ["1 OK"]);
     assert_eq!(caller.outcomes("bare").await, ["1 OK"]);
     assert_eq!(caller.outcome(&unnamed).await, "OK");

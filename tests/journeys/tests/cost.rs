@@ -46,7 +46,7 @@ async fn used_by(calls: Vec<Call>) -> Counts {
     let mut caller = a_warm_caller().await;
     let usage = caller.local().usage().clone();
     let mark = usage.counts();
-    let told = caller.callbacks().len();
+    let posted = caller.callbacks().len();
     for call in calls {
         caller.queues(call).await;
     }
@@ -56,7 +56,7 @@ async fn used_by(calls: Vec<Call>) -> Counts {
         caller.due().is_empty(),
         "nothing is left that would cost more"
     );
-    with_invocations(used, in_a_row(&caller.callbacks()[told..]))
+    with_invocations(used, in_a_row(&caller.callbacks()[posted..]))
 }
 
 /// The replies of a conversation go out one after the other, those of others beside them.
@@ -237,10 +237,10 @@ async fn one_more_call_costs_no_more_in_a_long_conversation() {
 async fn a_callback_costs_no_more_than_what_is_called_back_for() {
     let alone = used_by(vec![call().creating(subscriber("ann"))]).await;
     println!("A single call without a callback\n{alone}\n");
-    let told = call().creating(subscriber("ann")).calling_back(ADDRESS);
-    let told = used_by(vec![told]).await.price_per_million();
+    let posted = call().creating(subscriber("ann")).calling_back(ADDRESS);
+    let posted = used_by(vec![posted]).await.price_per_million();
     let alone = alone.price_per_million();
-    assert!(alone < told && told < 2.0 * alone, "{alone}, {told}");
+    assert!(alone < posted && posted < 2.0 * alone, "{alone}, {posted}");
 }
 
 #[tokio::test(start_paused = true)]

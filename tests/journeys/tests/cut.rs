@@ -28,7 +28,7 @@ fn of_three() -> Plot {
             ended.is("effects", &ended.stored, &["ann"])?;
             ended.is(
                 "told, in their order",
-                &ended.told_in_order(),
+                &ended.replies_in_order(),
                 &["done 1 OK", "done 2 OK", "done 3 OK"],
             )
         },
@@ -43,7 +43,7 @@ fn of_three_that_fails() -> Plot {
         prepare: |_caller| {},
         before: vec![call().creating(subscriber("taken"))],
         calls: vec![
-            part(1).telling(failed),
+            part(1).replying_to(failed),
             part(2).creating(subscriber("taken")),
             part(3),
         ],
@@ -67,13 +67,13 @@ fn of_three_that_fails() -> Plot {
                 &["1 OK", "2 Error 12014", "3 Error 213"],
             )?;
             ended.is("effects", &ended.stored, &["order-1-1", "taken"])?;
-            let told = [
+            let replies = [
                 "done 1 OK",
                 "done 2 Error 12014",
                 "done 3 Error 213",
                 "failed 1 Error 12014",
             ];
-            ended.is("told", &ended.told_of(), &told)
+            ended.is("told", &ended.distinct_replies(), &replies)
         },
     }
 }
@@ -98,7 +98,7 @@ fn of_many_objects() -> Plot {
             let expected: Vec<String> = (10..80).map(|number| number.to_string()).collect();
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
             ended.is("effects", &ended.stored, &expected)?;
-            ended.is("told", &ended.told_of(), &["done 1 OK"])
+            ended.is("told", &ended.distinct_replies(), &["done 1 OK"])
         },
     }
 }
@@ -120,7 +120,7 @@ fn alone() -> Plot {
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
             ended.is("effects", &ended.stored, &["ann"])?;
-            ended.is("told", &ended.told_of(), &["done OK"])
+            ended.is("told", &ended.distinct_replies(), &["done OK"])
         },
     }
 }
@@ -141,7 +141,7 @@ fn triggered_send() -> Plot {
     Plot {
         prepare: |_caller| {},
         before: vec![call().creating(definition)],
-        calls: vec![part("welcome-1", 1, 1).creating(send).telling(reply)],
+        calls: vec![part("welcome-1", 1, 1).creating(send).replying_to(reply)],
         is_found: false,
         in_order: false,
         after: hours(2),
@@ -149,7 +149,7 @@ fn triggered_send() -> Plot {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
             ended.replied_by_mail("caller@example.net")?;
             ended.sent_at_most_once(&["ann@example.com", "bob@example.com"])?;
-            ended.told_of_mails(&["ann@example.com", "bob@example.com"], 0)
+            ended.mails_have_events(&["ann@example.com", "bob@example.com"], 0)
         },
     }
 }
@@ -175,7 +175,7 @@ fn mails_that_come_back() -> Plot {
             ];
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
             ended.sent_at_most_once(&addresses)?;
-            ended.told_of_mails(&addresses, 1)
+            ended.mails_have_events(&addresses, 1)
         },
         ..triggered_send()
     }
@@ -249,7 +249,11 @@ fn alone_in_order() -> Plot {
         after: minutes(20),
         promises: |ended| {
             ended.is("effects", &ended.stored, &["ann"])?;
-            ended.is("told", &ended.told_of(), &["n1 OK", "n2 OK", "n3 OK"])
+            ended.is(
+                "told",
+                &ended.distinct_replies(),
+                &["n1 OK", "n2 OK", "n3 OK"],
+            )
         },
     }
 }

@@ -10,7 +10,12 @@ use journeys::{Story, a_caller};
 const WSDL: &str = "/etframework.wsdl";
 const SCHEMA: &str = "/ETFrameworkFault.xsd";
 
-async fn asked(caller: &Story, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+async fn request_of(
+    caller: &Story,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Response {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let request = Request {
         method: method.to_owned(),
@@ -22,7 +27,7 @@ async fn asked(caller: &Story, method: &str, path: &str, headers: &[(&str, &str)
 }
 
 async fn got(caller: &Story, path: &str, headers: &[(&str, &str)]) -> Response {
-    asked(caller, "GET", path, headers).await
+    request_of(caller, "GET", path, headers).await
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> &'a str {
@@ -31,7 +36,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn documents_are_packed_for_who_takes_that() {
+async fn documents_are_compressed_where_accepted() {
     let caller = a_caller().await;
     for path in [WSDL, SCHEMA] {
         let plain = got(&caller, path, &[]).await;
@@ -72,7 +77,7 @@ async fn documents_are_packed_for_who_takes_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_a_document_is_not_sent_it_again() {
+async fn a_cached_document_is_answered_not_modified() {
     let caller = a_caller().await;
     for path in [WSDL, SCHEMA] {
         let first = got(&caller, path, &[]).await;
@@ -143,7 +148,7 @@ async fn the_head_of_a_packed_document_is_that_of_the_packed_one() {
     let caller = a_caller().await;
     let packed = [("accept-encoding", "gzip")];
     let whole = got(&caller, WSDL, &packed).await;
-    let head = asked(&caller, "HEAD", WSDL, &packed).await;
+    let head = request_of(&caller, "HEAD", WSDL, &packed).await;
     let length = whole.compressed.as_ref().expect("packed").len().to_string();
     assert_eq!(header(&head, "content-length"), length);
     assert_eq!(header(&head, "content-encoding"), "gzip");

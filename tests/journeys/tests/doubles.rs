@@ -25,7 +25,7 @@ fn answers_after(caller: &Story, time: Duration) {
 }
 
 #[track_caller]
-fn each_is_told_once(caller: &Story, calls: usize) {
+fn each_is_replied_to_once(caller: &Story, calls: usize) {
     let posted = by_id(&caller.callbacks());
     let twice: Vec<_> = posted.iter().filter(|(_, times)| times.len() > 1).collect();
     assert!(twice.is_empty(), "{} twice: {twice:?}", twice.len());
@@ -34,7 +34,7 @@ fn each_is_told_once(caller: &Story, calls: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_due_at_one_instant_are_told_of_once() {
+async fn calls_due_at_one_instant_get_one_reply_each() {
     let mut caller = a_caller_in_time().await;
     answers_after(&caller, Duration::from_millis(80));
     let running = Running::functions_of(&caller);
@@ -43,12 +43,12 @@ async fn calls_due_at_one_instant_are_told_of_once() {
         caller.queues(low(number).at(at)).await;
     }
     time_passes(minutes(10)).await;
-    each_is_told_once(&caller, CALLS);
+    each_is_replied_to_once(&caller, CALLS);
     drop(running);
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_waited_for_the_end_of_maintenance_are_told_of_once() {
+async fn calls_after_maintenance_get_one_reply_each() {
     let mut caller = a_caller_in_time().await;
     answers_after(&caller, Duration::from_millis(80));
     let running = Running::functions_of(&caller);
@@ -60,12 +60,12 @@ async fn calls_that_waited_for_the_end_of_maintenance_are_told_of_once() {
     assert!(caller.callbacks().is_empty());
     caller.goes_into_maintenance(false).await;
     time_passes(minutes(10)).await;
-    each_is_told_once(&caller, CALLS);
+    each_is_replied_to_once(&caller, CALLS);
     drop(running);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_is_told_of_once() {
+async fn calls_of_a_flood_get_one_reply_each() {
     let mut caller = a_caller_in_time().await;
     answers_after(&caller, Duration::from_millis(300));
     let running = Running::functions_of(&caller);
@@ -76,6 +76,6 @@ async fn a_flood_is_told_of_once() {
         }
     }
     time_passes(minutes(10)).await;
-    each_is_told_once(&caller, CALLS);
+    each_is_replied_to_once(&caller, CALLS);
     drop(running);
 }

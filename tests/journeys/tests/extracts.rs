@@ -88,7 +88,7 @@ async fn an_extract_writes_a_row_for_each_object_of_the_calls_of_a_time() {
     let two = caller.queues(two).await;
     let part_1 = part("order-1", 1, 2).deleting(subscriber("nobody"));
     let failed = caller.queues(part_1).await;
-    let unrun = caller.queues(part("order-1", 2, 2)).await;
+    let skipped = caller.queues(part("order-1", 2, 2)).await;
     caller.settles().await;
     let later = call().creating(subscriber("cid")).at(from + days(2));
     let later = caller.queues(later).await;
@@ -105,7 +105,7 @@ async fn an_extract_writes_a_row_for_each_object_of_the_calls_of_a_time() {
     assert_eq!(caller.state(&request_id).await, "Complete");
 
     let found = rows(&caller, "extract/1001/results.csv");
-    let mut told = lines(
+    let mut rows = lines(
         &found,
         "RequestID ConversationID SequenceCode OrdinalID CorrelationID Method RequestObjectType Status StatusCode ErrorCode",
     );
@@ -113,22 +113,22 @@ async fn an_extract_writes_a_row_for_each_object_of_the_calls_of_a_time() {
         format!("{two}||1|0|first, \"of two\"|Create|Subscriber|Complete|OK|"),
         format!("{two}||1|1|\u{e9}\nsecond|Create|Subscriber|Complete|OK|"),
         format!("{failed}|order-1|1|0||Delete|Subscriber|Error|Error|12015"),
-        format!("{unrun}|order-1|2|0||Create|Subscriber|NotProcessed|Error|213"),
+        format!("{skipped}|order-1|2|0||Create|Subscriber|NotProcessed|Error|213"),
         format!("{later}||1|||Create|Subscriber|Scheduled||"),
     ];
-    told.sort();
+    rows.sort();
     expected.sort();
-    assert_eq!(told, expected);
+    assert_eq!(rows, expected);
     for row in &found {
         let created: Timestamp = row["CreatedDate"].parse().expect("a time");
         assert!(created >= from.parse().expect("a time"), "{row:?}");
         assert_eq!(row["CompleteDate"].is_empty(), row["Status"] == "Scheduled");
     }
     let look = look_for("ResultItem").of("StatusMessage");
-    let told = caller.retrieves(look.by("RequestID", &request_id)).await;
-    let told = told.lines("StatusMessage");
+    let rows = caller.retrieves(look.by("RequestID", &request_id)).await;
+    let rows = rows.lines("StatusMessage");
     assert_eq!(
-        told,
+        rows,
         ["DataExtractActivity performed: 5 rows in extract/1001/results.csv"]
     );
 }
@@ -256,14 +256,14 @@ async fn an_extract_goes_on_in_as_many_invocations_as_it_takes() {
         .used(local::Service::DynamoDb, "TransactWriteItems")
         .requests;
     assert!(commits >= 24.0, "{commits} steps");
-    let mut told = lines(
+    let mut rows = lines(
         &rows(&caller, "extract/1001/a.csv"),
         "RequestID SequenceCode",
     );
-    assert_eq!(told.len(), 24);
-    told.sort();
-    told.dedup();
-    assert_eq!(told.len(), 24, "each once");
+    assert_eq!(rows.len(), 24);
+    rows.sort();
+    rows.dedup();
+    assert_eq!(rows.len(), 24, "each once");
 }
 
 /// A file of more than one part: 5 MiB each, but for the last.
@@ -349,9 +349,9 @@ async fn an_extract_survives_every_cut() {
 async fn the_extract_is_found_by_its_name() {
     let mut caller = a_caller().await;
     let look = look_for("ExtractDescription").of("ObjectID Name");
-    let told = caller.retrieves(look.by("Name", ASYNC_RESULTS)).await;
+    let rows = caller.retrieves(look.by("Name", ASYNC_RESULTS)).await;
     let line = format!("{ASYNC_RESULTS_ID} {ASYNC_RESULTS}");
-    assert_eq!(told.lines("ObjectID Name"), [line]);
+    assert_eq!(rows.lines("ObjectID Name"), [line]);
     let other = look_for("ExtractDescription")
         .of("ObjectID")
         .by("Name", "Tracking Extract");

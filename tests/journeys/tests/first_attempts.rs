@@ -9,8 +9,8 @@ use journeys::{Story, a_caller, call, days, mail_to, minutes, part, post_to, sec
 use local::{AwsRequest, CallbackAnswer, InjectedFault, Service};
 
 /// Sent to the queue of replies, from a run.
-fn is_of_replies(asked: &AwsRequest) -> bool {
-    asked.operation == "SendMessageBatch"
+fn is_of_replies(aws_request: &AwsRequest) -> bool {
+    aws_request.operation == "SendMessageBatch"
 }
 
 /// How many requests a story has made that wake the notifier.
@@ -38,7 +38,7 @@ async fn calls_back(caller: &mut Story, key: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_posts_what_it_owes_without_a_message() {
+async fn a_run_posts_its_replies_without_a_message() {
     let mut caller = a_caller().await;
     for number in [3, 1, 2] {
         caller
@@ -46,13 +46,13 @@ async fn a_run_posts_what_it_owes_without_a_message() {
             .await;
     }
     caller.settles().await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
     assert!(wake_ups(&caller) < 1.0);
     assert!(caller.due().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_account_whose_receiver_hangs_is_left_to_the_notifier_for_ten_minutes() {
+async fn replies_to_a_hanging_receiver_go_to_the_notifier_for_ten_minutes() {
     let mut caller = a_caller().await;
     answers_after(&caller, Duration::from_millis(1_500));
     calls_back(&mut caller, "slow").await;
@@ -67,7 +67,7 @@ async fn an_account_whose_receiver_hangs_is_left_to_the_notifier_for_ten_minutes
     );
     calls_back(&mut caller, "at last").await;
     assert!((wake_ups(&caller) - 2.0).abs() < 0.1, "it is quick again");
-    assert_eq!(caller.told().len(), 4, "each is told once");
+    assert_eq!(caller.replies().len(), 4, "each is told once");
     assert!(caller.due().is_empty());
 }
 
@@ -88,17 +88,17 @@ async fn calls_are_carried_out_while_a_receiver_hangs() {
     );
     assert_eq!(caller.outcomes("c").await.len(), 20);
     let all: Vec<String> = (1..=20).map(|number| format!("done {number} OK")).collect();
-    assert_eq!(caller.told(), all, "in order, each once");
+    assert_eq!(caller.replies(), all, "in order, each once");
     let sent = wake_ups(&caller);
     assert!((sent - 2.0).abs() < 0.1, "ten at once, not {sent}");
 }
 
 /// A mail is the notifier's, and what comes after it must not overtake it.
 #[tokio::test(start_paused = true)]
-async fn what_comes_after_a_reply_by_mail_does_not_overtake_it() {
+async fn a_reply_does_not_overtake_a_reply_by_mail() {
     let mut caller = a_caller().await;
     caller
-        .queues(part("c", 1, 4).telling(mail_to("ann@example.com")))
+        .queues(part("c", 1, 4).replying_to(mail_to("ann@example.com")))
         .await;
     for number in 2..=4 {
         caller
@@ -110,28 +110,28 @@ async fn what_comes_after_a_reply_by_mail_does_not_overtake_it() {
         .faults()
         .when(is_of_replies, InjectedFault::Throttle);
     caller.settles().await;
-    assert!(caller.told().is_empty());
+    assert!(caller.replies().is_empty());
     caller.local().faults().clear();
     caller.passes(minutes(3)).await;
     assert_eq!(caller.mails().len(), 1);
-    let mut told = caller.told();
-    told.sort();
-    assert_eq!(told, ["done 2 OK", "done 3 OK", "done 4 OK"]);
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(replies, ["done 2 OK", "done 3 OK", "done 4 OK"]);
 }
 
 /// A later run does not know whether the earlier ones have told everything.
 #[tokio::test(start_paused = true)]
-async fn a_run_that_goes_on_where_another_stopped_leaves_its_replies_to_the_notifier() {
+async fn a_continued_run_hands_its_replies_to_the_notifier() {
     let mut caller = a_caller().await;
     let later = caller.now() + minutes(2);
     caller.queues(part("c", 1, 2).calling_back(ADDRESS)).await;
     let second = part("c", 2, 2).calling_back(ADDRESS).at(later);
     caller.queues(second).await;
     caller.settles().await;
-    assert_eq!(caller.told(), ["done 1 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK"]);
     assert!(wake_ups(&caller) < 1.0);
     caller.passes(minutes(3)).await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 2 OK"]);
     assert!((wake_ups(&caller) - 1.0).abs() < 0.1);
 }
 
@@ -143,16 +143,17 @@ async fn a_run_dies_in_the_middle() -> Story {
             .queues(part("c", number, 12).calling_back(ADDRESS))
             .await;
     }
-    let is_sixth = |asked: &AwsRequest| {
-        asked.operation == "TransactWriteItems" && asked.key.contains("OUTCOME#0000000006")
+    let is_sixth = |aws_request: &AwsRequest| {
+        aws_request.operation == "TransactWriteItems"
+            && aws_request.key.contains("OUTCOME#0000000006")
     };
     caller
         .local()
         .faults()
         .once(is_sixth, InjectedFault::CrashAfter);
     caller.settles().await;
-    let told = caller.told().len();
-    assert!(told < 6, "the sixth was not told: {told}");
+    let replies = caller.replies().len();
+    assert!(replies < 6, "the sixth was not told: {replies}");
     // A local server that is killed loses its queues; on AWS the message would come again.
     caller.queues_are_lost();
     caller.restarts();
@@ -162,14 +163,14 @@ async fn a_run_dies_in_the_middle() -> Story {
 /// Each once, but for the one that was posted and not noted when the process died.
 fn each_in_order(caller: &Story) {
     let all: Vec<String> = (1..=12).map(|number| format!("done {number} OK")).collect();
-    let mut told = caller.told();
-    assert!(told.len() <= all.len() + 1, "{told:?}");
-    told.dedup();
-    assert_eq!(told, all);
+    let mut replies = caller.replies();
+    assert!(replies.len() <= all.len() + 1, "{replies:?}");
+    replies.dedup();
+    assert_eq!(replies, all);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_run_that_goes_on_after_a_crash_first_sees_to_what_is_left_behind() {
+async fn a_run_after_a_crash_sends_the_pending_replies_first() {
     let mut caller = a_run_dies_in_the_middle().await;
     // Whoever had no answer sends its part again, which wakes the conversation.
     caller.queues(part("c", 12, 12).calling_back(ADDRESS)).await;
@@ -198,8 +199,8 @@ async fn a_reply_that_was_refused_is_tried_again_after_five_seconds() {
     }
     caller.settles().await;
     caller.passes(seconds(7)).await;
-    let told = caller.told();
-    assert_eq!(told, ["done 1 OK", "done 2 OK", "done 1 OK"]);
+    let replies = caller.replies();
+    assert_eq!(replies, ["done 1 OK", "done 2 OK", "done 1 OK"]);
     let callbacks = caller.callbacks();
     let id = |number: usize| callbacks[number].header("webhook-id").map(str::to_owned);
     assert_eq!(id(0), id(2), "the receiver can tell the repeat");
@@ -208,19 +209,24 @@ async fn a_reply_that_was_refused_is_tried_again_after_five_seconds() {
 
 /// The answer to the commit is lost: the notifier looks, and has nothing to do.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_whose_commit_nobody_heard_of_is_not_made_again() {
+async fn an_attempt_with_a_lost_commit_answer_is_not_repeated() {
     let mut caller = Story::with_retries(RetryConfig::disabled()).await;
     let mut puts = 0;
-    caller.local().faults().by(move |_, asked| {
-        let of_reply = asked.operation == "PutItem" && asked.json["Item"]["outcome"].is_object();
+    caller.local().faults().by(move |_, aws_request| {
+        let of_reply =
+            aws_request.operation == "PutItem" && aws_request.json["Item"]["outcome"].is_object();
         puts += u32::from(of_reply);
         (of_reply && puts == 1).then_some(InjectedFault::LoseAnswer)
     });
     caller
-        .queues(call().creating(subscriber("ann")).telling(post_to(ADDRESS)))
+        .queues(
+            call()
+                .creating(subscriber("ann"))
+                .replying_to(post_to(ADDRESS)),
+        )
         .await;
     caller.settles().await;
     caller.passes(days(1)).await;
-    assert_eq!(caller.told().len(), 1);
+    assert_eq!(caller.replies().len(), 1);
     assert!(caller.due().is_empty());
 }

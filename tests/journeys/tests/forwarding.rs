@@ -17,7 +17,7 @@ fn one(key: &str) -> journeys::Call {
 }
 
 /// Callbacks to the caller alone, without what its backend was sent.
-fn told(caller: &Story) -> Vec<String> {
+fn replies(caller: &Story) -> Vec<String> {
     let callbacks = caller.callbacks();
     let to_caller = callbacks.iter().filter(|it| it.url == ADDRESS);
     let said = to_caller.map(|it| it.field("OverallStatusCode").unwrap_or("none").to_owned());
@@ -46,7 +46,7 @@ async fn a_call_reaches_its_backend_once_as_the_operators_user_and_comes_back_wh
         assert!(!received.body.contains(cut), "{cut} in {}", received.body);
     }
     assert_eq!(caller.outcome(&sent).await, "OK");
-    assert_eq!(told(&caller), ["OK"]);
+    assert_eq!(replies(&caller), ["OK"]);
     let look = look_for("ResultMessage")
         .of("ResultDetailXML")
         .by("RequestID", &sent);
@@ -135,7 +135,7 @@ async fn calls_wait_while_the_backend_is_not_ready_and_go_on_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_knows_is_unknown_and_never_sent_again() {
+async fn a_call_of_unknown_outcome_is_never_sent_again() {
     for unknown in [
         Does::AndHangs,
         Does::Says(200, "<html><body>Sorry</body></html>"),
@@ -174,7 +174,7 @@ async fn what_nobody_knows_is_unknown_and_never_sent_again() {
             "{outcomes:?}"
         );
         assert!(outcomes[1].starts_with("2 Error 213"), "{outcomes:?}");
-        assert_eq!(told(&caller), ["Error"]);
+        assert_eq!(replies(&caller), ["Error"]);
         caller.queues(one("later")).await;
         caller.settles().await;
         assert_eq!(backend.keys(), ["a", "later"], "one failure is no outage");
@@ -182,7 +182,7 @@ async fn what_nobody_knows_is_unknown_and_never_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_an_answer_to_a_call_that_went_well_is_unknown() {
+async fn half_an_answer_of_a_successful_call_is_unknown() {
     let (mut caller, backend) = a_forwarding_caller().await;
     backend.does_next(&[Does::AndAnswersHalf]);
     let sent = caller.queues(one("a").and(subscriber("b"))).await;
@@ -247,7 +247,7 @@ async fn large_calls_are_sent_in_pieces_and_stop_at_the_unknown_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_passed_through_and_what_is_ours_stays_here() {
+async fn synchronous_requests_are_passed_through_and_our_own_answered_here() {
     let (mut caller, backend) = a_forwarding_caller().await;
     let answer = caller.sends(one("now").at_once()).await;
     assert_eq!(answer.overall_status(), "OK");
@@ -339,7 +339,7 @@ async fn play(fault: Option<(u64, InjectedFault)>) -> (Vec<String>, Vec<String>,
 }
 
 #[tokio::test(start_paused = true)]
-async fn cut_anywhere_no_call_is_sent_twice_or_lost_or_out_of_order() {
+async fn forwarded_calls_survive_every_cut() {
     let (keys, outcomes, requests) = play(None).await;
     assert_eq!(keys, ["c1", "c2", "c3"]);
     assert_eq!(outcomes, ["1 OK", "2 OK", "3 OK"]);

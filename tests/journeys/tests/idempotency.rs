@@ -21,7 +21,7 @@ async fn the_same_key_gets_the_same_answer_and_the_call_runs_once() {
         "within 24 hours"
     );
     caller.passes(hours(1)).await;
-    assert_eq!(caller.told(), ["done OK"]);
+    assert_eq!(caller.replies(), ["done OK"]);
     assert_eq!(caller.stored(), ["ann"]);
 }
 
@@ -31,9 +31,9 @@ async fn without_a_key_a_call_is_another_call() {
     let sent = caller.queues(make("ann")).await;
     assert_ne!(caller.queues(make("ann")).await, sent);
     caller.settles().await;
-    let mut told = caller.told();
-    told.sort();
-    assert_eq!(told, ["done Error 12014", "done OK"]);
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(replies, ["done Error 12014", "done OK"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +111,7 @@ async fn keys_belong_to_their_account_and_to_calls_outside_conversations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_asynchronous_by_default_need_not_say_so() {
+async fn an_asynchronous_default_needs_no_request_type() {
     let mut client = a_caller().await;
     client.is_async_by_default().await;
     need_not_say_so(client).await;

@@ -40,10 +40,10 @@ async fn nothing_is_lost_or_doubled_where_the_index_lags() {
         // Whatever was woken is lost, so that all depends on the index.
         caller.queues_are_lost();
         caller.passes(hours(3)).await;
-        let told = caller.told();
+        let replies = caller.replies();
         for line in ["done 1 OK", "done 2 OK", "done 3 OK", "done OK"] {
-            let times = told.iter().filter(|told| *told == line).count();
-            assert_eq!(times, 1, "{line} with a lag of {lag:?}: {told:?}");
+            let times = replies.iter().filter(|replies| *replies == line).count();
+            assert_eq!(times, 1, "{line} with a lag of {lag:?}: {replies:?}");
         }
         assert_eq!(caller.states("silent").await.len(), 1, "{lag:?}");
         assert_eq!(caller.states("c").await, ["Complete"; 3], "{lag:?}");
@@ -53,7 +53,7 @@ async fn nothing_is_lost_or_doubled_where_the_index_lags() {
 
 /// A header says when it is due; an entry that says otherwise is of an earlier state.
 #[tokio::test(start_paused = true)]
-async fn what_its_header_no_longer_owes_is_skipped() {
+async fn index_entries_without_pending_work_are_skipped() {
     let mut caller = a_caller_whose_index_lags(minutes(10)).await;
     // A part that waits: the entry of its first minute stays in the index.
     caller.queues(part("gathers", 1, 2)).await;
@@ -85,7 +85,7 @@ fn acted(caller: &Story) -> [f64; 3] {
 
 /// The same of mails: those of a definition that is not active were looked at, and wait.
 #[tokio::test(start_paused = true)]
-async fn mails_that_their_record_no_longer_owes_are_skipped() {
+async fn index_entries_of_settled_mails_are_skipped() {
     let mut caller = a_caller_whose_index_lags(minutes(10)).await;
     let definition = r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>welcome</CustomerKey><TriggeredSendStatus>Inactive</TriggeredSendStatus><Email><Subject>Welcome</Subject><TextBody>Welcome.</TextBody></Email><FromName>The Shop</FromName><FromAddress>shop@example.com</FromAddress></Objects>"#;
     caller.does(call().creating(definition)).await;
@@ -108,13 +108,13 @@ async fn mails_that_their_record_no_longer_owes_are_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_put_in_whose_way_a_transaction_is_is_made_again() {
+async fn a_put_that_meets_a_transaction_is_retried() {
     // The header of a conversation, its call, and the pointer to it.
     for sort in ["/CONVERSATION", "/CALL#0000000002", "/REQUEST"] {
         let mut caller = Story::with_retries(RetryConfig::disabled()).await;
         caller.queues(part("c", 1, 2)).await;
-        let is_it = move |asked: &local::AwsRequest| {
-            asked.operation == "PutItem" && asked.key.ends_with(sort)
+        let is_it = move |aws_request: &local::AwsRequest| {
+            aws_request.operation == "PutItem" && aws_request.key.ends_with(sort)
         };
         caller.local().faults().once(is_it, InjectedFault::Conflict);
         caller.queues(part("c", 2, 2)).await;

@@ -23,7 +23,7 @@ async fn a_call_may_have_32766_objects() {
         .await;
     caller.passes(minutes(10)).await;
     assert_eq!(caller.state(&sent).await, "Complete");
-    assert_eq!(caller.told(), ["done OK"]);
+    assert_eq!(caller.replies(), ["done OK"]);
     assert_eq!(caller.stored().len(), 32_766);
     let look = look_for("ResultItem").by("RequestID", &sent);
     let pages = all_pages(&mut caller, look, "OrdinalID StatusCode").await;
@@ -187,7 +187,7 @@ async fn a_body_that_no_record_holds_goes_to_the_bucket() {
 /// The table gives no more than a megabyte at once: all calls of this conversation come in one
 /// answer, their outcomes in several.
 #[tokio::test(start_paused = true)]
-async fn where_calls_stand_is_told_however_long_their_results_are() {
+async fn request_states_are_answered_however_long_the_results_are() {
     let mut caller = a_caller().await;
     for sequence in 1..=5 {
         caller.queues(part("c", sequence, 5)).await;

@@ -27,16 +27,16 @@ async fn a_record_of_a_later_version_is_neither_carried_out_nor_failed() {
     // Long enough for every delivery of every wake-up, and for the timekeeper to come by 600 times.
     caller.passes(hours(10)).await;
     assert_eq!(header(&caller), later, "nothing of it was changed");
-    assert!(caller.stored().is_empty() && caller.told().is_empty());
+    assert!(caller.stored().is_empty() && caller.replies().is_empty());
     // The later version is back.
     put_call_record(caller.local(), &known);
     caller.passes(minutes(2)).await;
     assert_eq!(caller.state(&request_id).await, "Complete");
-    assert_eq!(caller.told(), ["done OK"]);
+    assert_eq!(caller.replies(), ["done OK"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_holds_up_nobody_else() {
+async fn an_unreadable_record_delays_no_other_conversation() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     caller.queues(call().creating(subscriber("ann"))).await;

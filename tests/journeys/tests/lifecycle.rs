@@ -10,8 +10,8 @@ use local::faults::InjectedFault;
 use local::names::{HIGH_QUEUE, MEDIUM_QUEUE, RECEIVE_COUNT_MAX, VISIBILITY_SECONDS};
 
 /// What the processor does first with a conversation.
-fn begins_run(asked: &AwsRequest) -> bool {
-    asked.operation == "Query" && asked.json["ScanIndexForward"] == false
+fn begins_run(aws_request: &AwsRequest) -> bool {
+    aws_request.operation == "Query" && aws_request.json["ScanIndexForward"] == false
 }
 
 async fn with_a_call() -> (Story, String) {
@@ -21,8 +21,7 @@ async fn with_a_call() -> (Story, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_hangs_is_killed_at_the_deadline_and_its_batch_comes_again_after_the_visibility_timeout()
- {
+async fn a_hanging_invocation_is_killed_at_its_deadline_and_its_batch_comes_again() {
     let (mut caller, sent) = with_a_call().await;
     let began = caller.now();
     caller
@@ -56,10 +55,10 @@ async fn nothing_of_an_invocation_happens_after_it_was_killed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_kills_every_time_fills_the_dead_letter_queue() {
+async fn a_message_that_always_kills_reaches_the_dead_letter_queue() {
     let (caller, _) = with_a_call().await;
     caller.local().faults().when(
-        |asked| asked.resource.ends_with("calls"),
+        |aws_request| aws_request.resource.ends_with("calls"),
         InjectedFault::AbortAfter,
     );
     let sqs = caller.local().sqs();
@@ -76,7 +75,7 @@ async fn what_kills_every_time_fills_the_dead_letter_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_more_memory_than_there_is_is_killed_before_anything_comes_of_it() {
+async fn an_invocation_over_its_memory_is_killed_before_it_commits() {
     let mut caller = a_caller().await;
     caller.lives(with_memory(3_000_000));
     let small = caller.queues(call().creating(subscriber("ann"))).await;
@@ -95,7 +94,7 @@ async fn who_takes_more_memory_than_there_is_is_killed_before_anything_comes_of_
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_one_invocation_waits_others_go_on_beside_it() {
+async fn invocations_run_side_by_side() {
     let (mut caller, sent) = with_a_call().await;
     caller
         .local()

@@ -43,7 +43,7 @@ fn retry_after(response: &Response) -> Option<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn h06_who_calls_too_often_is_told_so_and_when_to_come_again() {
+async fn h06_calls_over_the_limit_are_refused_with_retry_after() {
     let mut caller = a_caller_limited_to(1).await;
     caller.local().clock().advance(seconds(3));
     for _ in 0..10 {
@@ -135,7 +135,7 @@ async fn no_limit_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_set_allows_holds_for_accounts_that_say_nothing() {
+async fn the_default_limit_holds_for_accounts_without_their_own() {
     let mut caller = a_caller().await;
     caller.stack.cloud.settings.calls_per_second = 2;
     let mut answered = 0;
@@ -146,10 +146,10 @@ async fn what_the_set_allows_holds_for_accounts_that_say_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_lost_makes_no_call_too_many() {
+async fn a_lost_answer_does_not_exceed_the_limit() {
     let caller = a_caller_limited_to(2).await;
-    caller.local().faults().by(|number, asked| {
-        (asked.operation == "UpdateItem" && number % 3 == 0)
+    caller.local().faults().by(|number, aws_request| {
+        (aws_request.operation == "UpdateItem" && number % 3 == 0)
             .then_some(local::InjectedFault::LoseAnswer)
     });
     let mut answered = 0;

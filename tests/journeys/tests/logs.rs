@@ -41,7 +41,7 @@ async fn a_call_with_a_callback_says_little() {
         .await;
     caller.settles().await;
     drop(writing);
-    assert_eq!(caller.told(), ["done OK"]);
+    assert_eq!(caller.replies(), ["done OK"]);
     let text = String::from_utf8(log.0.lock().expect("whole").clone()).expect("text");
     let bytes = text.len() + text.lines().count() * OF_EACH_LINE;
     println!("{bytes} bytes\n{text}");

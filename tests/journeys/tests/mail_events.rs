@@ -66,7 +66,7 @@ async fn fails_with(caller: &mut Story, key: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_is_told_by_its_day_its_send_and_its_subscriber() {
+async fn sent_events_are_retrieved_by_day_send_and_subscriber() {
     let mut caller = a_shop().await;
     caller.queues(to(&["ann", "bob"])).await;
     caller.settles().await;
@@ -156,7 +156,7 @@ async fn an_address_that_bounced_is_not_mailed_again() {
     for delivery in [EventDelivery::Once, EventDelivery::Twice] {
         let mut caller = a_shop().await;
         let ses = caller.local().ses().clone();
-        ses.tells(delivery);
+        ses.set_event_delivery(delivery);
         ses.mails_to("ann@example.com", MailFate::Bounces);
         ses.mails_to("bob@example.com", MailFate::BouncesForNow);
         caller.queues(to(&["ann", "bob", "eve"])).await;
@@ -184,7 +184,7 @@ async fn an_address_that_bounced_is_not_mailed_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_a_new_address_is_not_marked_by_the_old_one() {
+async fn a_bounce_of_an_old_address_does_not_mark_the_new_one() {
     let mut caller = a_shop().await;
     caller
         .local()
@@ -197,7 +197,10 @@ async fn who_has_a_new_address_is_not_marked_by_the_old_one() {
     caller.settles().await;
     assert_eq!(status(&mut caller, "ann").await, "Bounced");
     // The same again, with the address changed before the mail comes back.
-    caller.local().ses().tells(EventDelivery::Never);
+    caller
+        .local()
+        .ses()
+        .set_event_delivery(EventDelivery::Never);
     let active = r#"<Objects xsi:type="Subscriber"><SubscriberKey>ann</SubscriberKey><Status>Active</Status></Objects>"#;
     caller.does(call().updating(active)).await;
     caller.does(call().updating(moved)).await;
@@ -206,8 +209,8 @@ async fn who_has_a_new_address_is_not_marked_by_the_old_one() {
         .into_iter()
         .find(|record| record.kind() == "MAIL");
     let tag = tag_of(&record.expect("a mail"));
-    let told = bounce(&tag, "2026-11-20T10:00:00Z");
-    let taken = notifier::mail_events::take(&caller.stack.cloud, &told).await;
+    let notified = bounce(&tag, "2026-11-20T10:00:00Z");
+    let taken = notifier::mail_events::take(&caller.stack.cloud, &notified).await;
     taken.expect("taken");
     assert_eq!(status(&mut caller, "ann").await, "Active");
 }
@@ -234,7 +237,7 @@ fn bounce(tag: &str, at: &str) -> serde_json::Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_complained_is_unsubscribed_once_in_whatever_order_it_is_told() {
+async fn a_complaint_unsubscribes_once_in_any_order_of_events() {
     for delivery in [
         EventDelivery::Once,
         EventDelivery::Twice,
@@ -242,8 +245,8 @@ async fn who_complained_is_unsubscribed_once_in_whatever_order_it_is_told() {
     ] {
         let mut caller = a_shop().await;
         let ses = caller.local().ses().clone();
-        ses.tells(delivery);
-        ses.mails_to("ann@example.com", MailFate::IsComplainedAbout);
+        ses.set_event_delivery(delivery);
+        ses.mails_to("ann@example.com", MailFate::Complained);
         caller.queues(to(&["ann"])).await;
         caller.settles().await;
         let expected = ["SentEvent Sent ann", "UnsubEvent Unsubscribe ann"];
@@ -255,7 +258,7 @@ async fn who_complained_is_unsubscribed_once_in_whatever_order_it_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mail_that_is_rejected_after_it_was_taken_was_not_sent() {
+async fn a_mail_rejected_after_acceptance_counts_as_not_sent() {
     let mut caller = a_shop().await;
     caller
         .local()
@@ -271,12 +274,12 @@ async fn a_mail_that_is_rejected_after_it_was_taken_was_not_sent() {
     assert_eq!(reason.line(&["Name", "Value"]), "Reason Bad content");
 }
 
-fn is_mail(asked: &AwsRequest) -> bool {
-    asked.service == Service::Ses && asked.operation == "SendEmail"
+fn is_mail(aws_request: &AwsRequest) -> bool {
+    aws_request.service == Service::Ses && aws_request.operation == "SendEmail"
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_unknown_is_known_once_its_delivery_is_told() {
+async fn a_delivery_event_settles_an_unknown_mail() {
     let mut caller = a_shop().await;
     caller
         .local()
@@ -292,9 +295,12 @@ async fn what_was_unknown_is_known_once_its_delivery_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_tells_of_stays_unknown_and_says_so() {
+async fn a_mail_without_an_event_stays_unknown() {
     let mut caller = a_shop().await;
-    caller.local().ses().tells(EventDelivery::Never);
+    caller
+        .local()
+        .ses()
+        .set_event_delivery(EventDelivery::Never);
     caller
         .local()
         .faults()
@@ -307,29 +313,29 @@ async fn what_nobody_tells_of_stays_unknown_and_says_so() {
 
 /// The function is slow to note that SES has taken the mail; SES has told more by then.
 #[tokio::test(start_paused = true)]
-async fn what_is_told_before_our_own_commit_counts_and_is_not_told_twice() {
+async fn an_event_before_our_commit_counts_once() {
     for fate in [MailFate::Delivered, MailFate::Bounces, MailFate::IsRejected] {
         let mut caller = a_shop().await;
         caller.local().ses().mails_to("ann@example.com", fate);
         caller.queues(to(&["ann"])).await;
-        let is_noted = |asked: &AwsRequest| {
-            asked.service == Service::DynamoDb
-                && asked.operation == "PutItem"
-                && asked.json.to_string().contains(r#"{\"Sent\":"#)
+        let is_noted = |aws_request: &AwsRequest| {
+            aws_request.service == Service::DynamoDb
+                && aws_request.operation == "PutItem"
+                && aws_request.json.to_string().contains(r#"{\"Sent\":"#)
         };
         let slow = InjectedFault::Delay(Duration::from_secs(5));
         caller.local().faults().once(is_noted, slow);
         let (stack, settling) = (caller.stack.clone(), caller.stack.clone());
-        let told = async {
+        let notified = async {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            assert!(stack.tell_of_mail().await, "SES has told");
+            assert!(stack.deliver_mail_event().await, "SES has told");
         };
-        tokio::join!(settling.settle(), told);
+        tokio::join!(settling.settle(), notified);
         caller.passes(hours(1)).await;
         let (state, expected) = match fate {
             MailFate::Delivered => ("Sent", vec!["SentEvent Sent ann"]),
             MailFate::IsRejected => ("Failed", vec!["NotSentEvent NotSent ann"]),
-            MailFate::Bounces | MailFate::BouncesForNow | MailFate::IsComplainedAbout => (
+            MailFate::Bounces | MailFate::BouncesForNow | MailFate::Complained => (
                 "Sent",
                 vec!["BounceEvent HardBounce ann", "SentEvent Sent ann"],
             ),
@@ -341,14 +347,15 @@ async fn what_is_told_before_our_own_commit_counts_and_is_not_told_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_cannot_be_taken_in_comes_again() {
+async fn an_event_that_fails_is_delivered_again() {
     let mut caller = a_shop().await;
     caller
         .local()
         .ses()
         .mails_to("ann@example.com", MailFate::Bounces);
-    let is_marking = |asked: &AwsRequest| {
-        asked.operation == "TransactWriteItems" && asked.json.to_string().contains("BounceEvent")
+    let is_marking = |aws_request: &AwsRequest| {
+        aws_request.operation == "TransactWriteItems"
+            && aws_request.json.to_string().contains("BounceEvent")
     };
     caller
         .local()
@@ -382,7 +389,7 @@ fn link(caller: &Story) -> String {
     path.expect("one https address").to_owned()
 }
 
-async fn asked(caller: &Story, method: &str, path: &str, body: &str) -> Response {
+async fn request_of(caller: &Story, method: &str, path: &str, body: &str) -> Response {
     let request = Request {
         method: method.to_owned(),
         path: path.to_owned(),
@@ -405,7 +412,7 @@ async fn one_click_unsubscribes_its_reader_however_often_it_comes() {
     caller.settles().await;
     let path = link(&caller);
     for _ in 0..3 {
-        let answer = asked(&caller, "POST", &path, ONE_CLICK).await;
+        let answer = request_of(&caller, "POST", &path, ONE_CLICK).await;
         assert_eq!(answer.status, 200);
         caller.passes(minutes(1)).await;
     }
@@ -417,14 +424,17 @@ async fn one_click_unsubscribes_its_reader_however_often_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_deleted_and_then_unsubscribes_is_not_mailed_as_somebody_new() {
+async fn an_unsubscribe_of_a_deleted_subscriber_holds_for_its_successor() {
     let mut caller = a_shop().await;
     caller.queues(to(&["ann"])).await;
     caller.settles().await;
     let path = link(&caller);
     let ann = r#"<Objects xsi:type="Subscriber"><SubscriberKey>ann</SubscriberKey></Objects>"#;
     caller.does(call().deleting(ann)).await;
-    assert_eq!(asked(&caller, "POST", &path, ONE_CLICK).await.status, 200);
+    assert_eq!(
+        request_of(&caller, "POST", &path, ONE_CLICK).await.status,
+        200
+    );
     assert!(
         fails_with(&mut caller, "ann")
             .await
@@ -433,18 +443,18 @@ async fn who_was_deleted_and_then_unsubscribes_is_not_mailed_as_somebody_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_is_only_opened_or_was_made_up_does_nothing() {
+async fn an_opened_or_forged_link_does_nothing() {
     let mut caller = a_shop().await;
     caller.queues(to(&["ann"])).await;
     caller.settles().await;
     let path = link(&caller);
     let forged = format!("{}A", &path[..path.len() - 1]);
     let requests = caller.local().usage().counts();
-    let opened = asked(&caller, "GET", &path, "").await;
-    let other = asked(&caller, "GET", "/unsubscribe/x", "").await;
-    let asked_of_aws = caller.local().usage().since(&requests);
+    let opened = request_of(&caller, "GET", &path, "").await;
+    let other = request_of(&caller, "GET", "/unsubscribe/x", "").await;
+    let aws_requests = caller.local().usage().since(&requests);
     assert_eq!(
-        asked_of_aws.operations().count(),
+        aws_requests.operations().count(),
         0,
         "a GET looks nothing up"
     );
@@ -460,7 +470,7 @@ async fn a_link_that_is_only_opened_or_was_made_up_does_nothing() {
         ("POST", forged.as_str(), ONE_CLICK, 404),
         ("PUT", path.as_str(), ONE_CLICK, 405),
     ] {
-        let answer = asked(&caller, method, path, body).await;
+        let answer = request_of(&caller, method, path, body).await;
         assert_eq!(answer.status, status, "{method} {path} {body}");
     }
     assert_eq!(status(&mut caller, "ann").await, "Active");

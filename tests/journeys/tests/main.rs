@@ -4,12 +4,13 @@
 //! `cargo test -p journeys replies::` tells the stories of `replies.rs`. A file that is not named
 //! here is not told; `cargo test -p tidy` fails for it.
 
+mod access_tokens;
 mod addresses;
 mod agreement;
-mod ahead;
 mod answers;
 mod by_time;
 mod callers;
+mod cancelling;
 mod ceilings;
 mod children;
 mod clearing;
@@ -23,7 +24,6 @@ mod first_attempts;
 mod forwarding;
 mod idempotency;
 mod imports;
-mod kept;
 mod lagging;
 mod large;
 mod layout;
@@ -36,8 +36,11 @@ mod memory;
 mod neighbours;
 mod not_read;
 mod operations;
+mod page_states;
+mod password_digests;
 mod poison;
 mod poison_replies;
+mod prefetching;
 mod priority;
 mod queue_order;
 mod refusals;
@@ -45,8 +48,13 @@ mod replies;
 mod replies_beside;
 mod resending;
 mod rest;
+mod retention;
 mod retrieving;
+mod retrieving_calls;
+mod retrieving_objects;
+mod retrieving_pages;
 mod security;
+mod send_results;
 mod shares;
 mod silence;
 mod time;

@@ -30,13 +30,13 @@ async fn calls_are_taken_in_and_run_in_order_afterwards() {
     caller.passes(hours(8)).await;
     assert_eq!(caller.states("c").await, ["Queued", "Queued", "Queued"]);
     assert_eq!(caller.state(&alone).await, "Queued");
-    assert!(caller.stored().is_empty() && caller.told().is_empty());
+    assert!(caller.stored().is_empty() && caller.replies().is_empty());
     caller.goes_into_maintenance(false).await;
     caller.passes(seconds(60)).await;
-    let told = caller.told();
-    let of_c: Vec<&String> = told.iter().filter(|line| *line != "done OK").collect();
+    let replies = caller.replies();
+    let of_c: Vec<&String> = replies.iter().filter(|line| *line != "done OK").collect();
     assert_eq!(of_c, ["done 1 OK", "done 2 OK", "done 3 OK"]);
-    assert_eq!(told.len(), 4);
+    assert_eq!(replies.len(), 4);
     caller.passes(hours(1)).await;
     assert!(caller.due().is_empty());
     for queue in local::names::QUEUES {
@@ -65,7 +65,7 @@ async fn a_conversation_stops_between_two_calls_and_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_synchronous_call_hears_of_it() {
+async fn a_synchronous_call_is_refused_in_maintenance() {
     let mut caller = a_caller().await;
     assert_eq!(system_status(&mut caller).await, "OK");
     caller.goes_into_maintenance(true).await;
@@ -105,13 +105,13 @@ async fn replies_and_retrievals_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_silence_in_maintenance_too() {
+async fn conversations_time_out_in_maintenance_too() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     caller.queues(part("c", 1, 2).calling_back(ADDRESS)).await;
     caller.passes(minutes(7)).await;
     assert_eq!(caller.states("c").await, ["NotProcessed"]);
-    assert_eq!(caller.told(), ["done 1 Error 203"]);
+    assert_eq!(caller.replies(), ["done 1 Error 203"]);
 }
 
 /// Each part of the index is a request, every minute.

@@ -100,38 +100,46 @@ type Sent = Vec<(String, Timestamp)>;
 
 /// What the quiet account has sent.
 #[derive(Default)]
-struct AwsRequest {
+struct QuietRequests {
     calls: Sent,
     deferred: Sent,
-    told: Sent,
-    told_again: Sent,
+    replied: Sent,
+    replied_again: Sent,
     mailed: Sent,
 }
 
-async fn quiet_rounds(caller: &mut Story) -> AwsRequest {
-    let mut asked = AwsRequest::default();
+async fn quiet_rounds(caller: &mut Story) -> QuietRequests {
+    let mut sent_by_quiet = QuietRequests::default();
     for round in 0..ROUNDS {
         time_passes(PAUSE).await;
         let name = |what: &str| format!("quiet-{what}-{round}");
         let now = caller.now();
-        asked
+        sent_by_quiet
             .calls
             .push((caller.queues(make(&name("call"))).await, now));
         let now = caller.now();
-        let told = make(&name("told")).calling_back(GOOD);
-        asked.told.push((caller.queues(told).await, now));
+        let replied = make(&name("told")).calling_back(GOOD);
+        sent_by_quiet
+            .replied
+            .push((caller.queues(replied).await, now));
         let now = caller.now();
         let again = make(&name("again")).calling_back(BUSY_ONCE);
-        asked.told_again.push((caller.queues(again).await, now));
+        sent_by_quiet
+            .replied_again
+            .push((caller.queues(again).await, now));
         let now = caller.now();
         let mail = format!("quietmail{round}");
         caller.queues(send_to(&mail)).await;
-        asked.mailed.push((format!("{mail}@example.com"), now));
+        sent_by_quiet
+            .mailed
+            .push((format!("{mail}@example.com"), now));
         let at = caller.now() + seconds(20);
         let deferred = make(&name("later")).at(at);
-        asked.deferred.push((caller.queues(deferred).await, at));
+        sent_by_quiet
+            .deferred
+            .push((caller.queues(deferred).await, at));
     }
-    asked
+    sent_by_quiet
 }
 
 /// When a call ended.
@@ -144,35 +152,35 @@ async fn ended(caller: &mut Story, request_id: &str) -> Timestamp {
 }
 
 /// When each call was called back, by its RequestID.
-fn told(caller: &Story) -> BTreeMap<String, Vec<Timestamp>> {
-    let mut told: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
+fn replied(caller: &Story) -> BTreeMap<String, Vec<Timestamp>> {
+    let mut replied: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
     for callback in caller.callbacks() {
         let id = callback.field("RequestID").unwrap_or_default().to_owned();
-        told.entry(id).or_default().push(callback.at);
+        replied.entry(id).or_default().push(callback.at);
     }
-    told
+    replied
 }
 
-async fn measure(caller: &mut Story, asked: AwsRequest) -> Took {
+async fn measure(caller: &mut Story, sent_by_quiet: QuietRequests) -> Took {
     let mut took = Took::default();
-    for (id, from) in asked.calls {
+    for (id, from) in sent_by_quiet.calls {
         took.note("calls", from, ended(caller, &id).await);
     }
-    for (id, from) in asked.deferred {
+    for (id, from) in sent_by_quiet.deferred {
         took.note("deferred calls", from, ended(caller, &id).await);
     }
-    let told = told(caller);
-    for (id, from) in asked.told {
-        took.note("first replies", from, told[&id][0]);
+    let replied = replied(caller);
+    for (id, from) in sent_by_quiet.replied {
+        took.note("first replies", from, replied[&id][0]);
     }
-    for (id, from) in asked.told_again {
-        let [_, second] = told[&id][..] else {
-            panic!("tried {:?}", told[&id])
+    for (id, from) in sent_by_quiet.replied_again {
+        let [_, second] = replied[&id][..] else {
+            panic!("tried {:?}", replied[&id])
         };
         took.note("second attempts", from, second);
     }
     let mails = caller.mails();
-    for (address, from) in asked.mailed {
+    for (address, from) in sent_by_quiet.mailed {
         let mail = mails.iter().find(|mail| mail.to.contains(&address));
         took.note("mails", from, mail.expect("it is sent").at);
     }
@@ -229,12 +237,13 @@ async fn beside(neighbour: Option<&Neighbour>) -> Took {
         ..Neighbour::answering(hangs())
     };
     let neighbour = neighbour.unwrap_or(&alone);
-    let (asked, own) = tokio::join!(quiet_rounds(&mut quiet), misbehaves(&mut other, neighbour));
+    let (sent_by_quiet, own) =
+        tokio::join!(quiet_rounds(&mut quiet), misbehaves(&mut other, neighbour));
     time_passes(REST).await;
-    let mut took = measure(&mut quiet, asked).await;
-    let told = told(&quiet);
+    let mut took = measure(&mut quiet, sent_by_quiet).await;
+    let replied = replied(&quiet);
     for (id, from) in own {
-        took.note("own good receiver", from, told[&id][0]);
+        took.note("own good receiver", from, replied[&id][0]);
     }
     let posted = by_id(&quiet.callbacks());
     let good = posted.values().filter(|times| times.len() > 10);
@@ -272,22 +281,22 @@ async fn holds_up_nobody(neighbour: Neighbour) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_hangs_holds_up_nobody() {
+async fn a_hanging_receiver_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(hangs())).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_answers_after_fourteen_seconds_holds_up_nobody() {
+async fn a_receiver_of_fourteen_seconds_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(answers_after(14_000))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_dawdles_holds_up_nobody() {
+async fn a_slow_receiver_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(answers_after(900))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_wants_ten_replies_to_each_call_from_a_receiver_that_dawdles_holds_up_nobody() {
+async fn ten_replies_per_call_to_a_slow_receiver_delay_no_other_account() {
     let ten = Neighbour {
         receivers: |_| vec!["https://bad.neighbour.example/done".to_owned(); 10],
         at_once: 60,
@@ -298,17 +307,17 @@ async fn one_who_wants_ten_replies_to_each_call_from_a_receiver_that_dawdles_hol
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_closes_connections_holds_up_nobody() {
+async fn a_receiver_that_closes_connections_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(CallbackAnswer::ConnectionFails)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_is_in_trouble_holds_up_nobody() {
+async fn a_failing_receiver_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(CallbackAnswer::status(503))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_with_fifty_host_names_holds_up_nobody() {
+async fn fifty_host_names_delay_no_other_account() {
     let fifty = Neighbour {
         receivers: |number| {
             vec![format!(
@@ -323,14 +332,14 @@ async fn one_with_fifty_host_names_holds_up_nobody() {
 
 /// Known as quick to all functions, and then it hangs.
 #[tokio::test(start_paused = true)]
-async fn one_whose_receiver_hangs_all_of_a_sudden_holds_up_nobody_for_long() {
+async fn a_receiver_that_begins_to_hang_delays_others_only_briefly() {
     let neighbour = Neighbour::answering(hangs());
     let beside = {
         let mut quiet = a_caller_in_time().await;
         let mut other = quiet.another_caller("2002").await;
         defines_a_send(&mut quiet).await;
         other
-            .is_told_quickly_at("https://bad.neighbour.example/done")
+            .is_answered_quickly_at("https://bad.neighbour.example/done")
             .await;
         let answers = neighbour.answers.clone();
         let mut refused = std::collections::BTreeSet::new();
@@ -342,10 +351,11 @@ async fn one_whose_receiver_hangs_all_of_a_sudden_holds_up_nobody_for_long() {
             answers.clone().filter(|_| is_bad(&callback.url))
         });
         let running = Running::functions_of(&quiet);
-        let (asked, _) = tokio::join!(quiet_rounds(&mut quiet), misbehaves(&mut other, &neighbour));
+        let (sent_by_quiet, _) =
+            tokio::join!(quiet_rounds(&mut quiet), misbehaves(&mut other, &neighbour));
         time_passes(REST).await;
         drop(running);
-        measure(&mut quiet, asked).await
+        measure(&mut quiet, sent_by_quiet).await
     };
     // One attempt of fifteen seconds in each place that was taken before it was known.
     assert!(beside.longest("calls") <= seconds(16), "{beside:?}");

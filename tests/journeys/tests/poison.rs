@@ -11,8 +11,9 @@ use local::{AwsRequest, Service};
 use serde_json::json;
 
 /// Whoever stores this subscriber dies of it.
-fn stores_poison(asked: &AwsRequest) -> bool {
-    asked.operation == "TransactWriteItems" && asked.json.to_string().contains("\"poison\"")
+fn stores_poison(aws_request: &AwsRequest) -> bool {
+    aws_request.operation == "TransactWriteItems"
+        && aws_request.json.to_string().contains("\"poison\"")
 }
 
 fn deaths(caller: &Story) -> usize {
@@ -55,7 +56,7 @@ async fn a_call_that_kills_four_times_is_failed_and_its_nine_neighbours_go_on() 
     let expected = "Error 2 Exception occurred during [Create] ErrorID: ";
     assert!(outcome.starts_with(expected), "{outcome}");
     assert!(outcome.contains("given up"), "{outcome}");
-    assert_eq!(caller.told().len(), names.len());
+    assert_eq!(caller.replies().len(), names.len());
     assert!(!caller.stored().contains(&"poison".to_owned()));
     nothing_is_given_up_by_queues(&caller);
     assert!(caller.due().is_empty(), "{:?}", caller.due());
@@ -66,8 +67,8 @@ async fn a_call_that_killed_three_times_may_still_end_well() {
     let mut caller = a_caller().await;
     let sent = caller.queues(call().creating(subscriber("poison"))).await;
     let mut left = 3;
-    caller.local().faults().by(move |_, asked| {
-        let dies = stores_poison(asked) && left > 0;
+    caller.local().faults().by(move |_, aws_request| {
+        let dies = stores_poison(aws_request) && left > 0;
         left -= usize::from(dies);
         dies.then_some(InjectedFault::AbortBefore)
     });
@@ -78,8 +79,9 @@ async fn a_call_that_killed_three_times_may_still_end_well() {
 
 #[tokio::test(start_paused = true)]
 async fn a_throttle_of_ten_minutes_fails_nobody() {
-    let table_alone = |asked: &AwsRequest| asked.service == Service::DynamoDb;
-    let queues_too = |asked: &AwsRequest| matches!(asked.service, Service::DynamoDb | Service::Sqs);
+    let table_alone = |aws_request: &AwsRequest| aws_request.service == Service::DynamoDb;
+    let queues_too =
+        |aws_request: &AwsRequest| matches!(aws_request.service, Service::DynamoDb | Service::Sqs);
     let both: [fn(&AwsRequest) -> bool; 2] = [table_alone, queues_too];
     for throttled in both {
         let mut caller = a_caller().await;
@@ -93,13 +95,13 @@ async fn a_throttle_of_ten_minutes_fails_nobody() {
             .faults()
             .when(throttled, InjectedFault::Throttle);
         caller.passes(minutes(10)).await;
-        assert!(caller.stored().is_empty() && caller.told().is_empty());
+        assert!(caller.stored().is_empty() && caller.replies().is_empty());
         caller.local().faults().clear();
         caller.passes(minutes(2)).await;
         for request_id in &sent {
             assert_eq!(caller.state(request_id).await, "Complete");
         }
-        assert_eq!(caller.told(), vec!["done OK"; 12]);
+        assert_eq!(caller.replies(), vec!["done OK"; 12]);
         nothing_is_given_up_by_queues(&caller);
     }
 }
@@ -110,17 +112,17 @@ async fn a_throttle_of_ten_minutes_fails_nobody() {
 async fn ten_minutes_of_every_second_request_fail_nobody() {
     let mut caller = Story::with_retries(RetryConfig::disabled()).await;
     let sent = caller.queues(call().creating(subscriber("ann"))).await;
-    let stores = |asked: &AwsRequest| asked.operation == "TransactWriteItems";
+    let stores = |aws_request: &AwsRequest| aws_request.operation == "TransactWriteItems";
     caller
         .local()
         .faults()
         .when(stores, InjectedFault::Throttle);
-    let is_odd =
-        |number: u64, asked: &AwsRequest| number % 2 == 1 && asked.service != Service::Callback;
-    caller
-        .local()
-        .faults()
-        .by(move |number, asked| is_odd(number, asked).then_some(InjectedFault::Throttle));
+    let is_odd = |number: u64, aws_request: &AwsRequest| {
+        number % 2 == 1 && aws_request.service != Service::Callback
+    };
+    caller.local().faults().by(move |number, aws_request| {
+        is_odd(number, aws_request).then_some(InjectedFault::Throttle)
+    });
     caller.passes(minutes(10)).await;
     caller.local().faults().clear();
     caller.passes(minutes(2)).await;
@@ -153,7 +155,7 @@ async fn a_record_that_cannot_be_read_yet_fails_nobody() {
 async fn what_is_handed_back_comes_again_after_a_second_and_then_after_twice_as_long() {
     let mut caller = Story::with_retries(RetryConfig::disabled()).await;
     let sent = caller.queues(call().creating(subscriber("ann"))).await;
-    let stores = |asked: &AwsRequest| asked.operation == "TransactWriteItems";
+    let stores = |aws_request: &AwsRequest| aws_request.operation == "TransactWriteItems";
     caller
         .local()
         .faults()

@@ -9,8 +9,8 @@ use local::{AwsRequest, Service};
 const NAMES: [&str; 10] = ["a", "b", "c", "d", "poison", "f", "g", "h", "i", "j"];
 
 /// Whoever posts to this receiver dies of it.
-fn posts_to_poison(asked: &AwsRequest) -> bool {
-    asked.service == Service::Callback && asked.resource.contains("poison")
+fn posts_to_poison(aws_request: &AwsRequest) -> bool {
+    aws_request.service == Service::Callback && aws_request.resource.contains("poison")
 }
 
 fn deaths(caller: &Story) -> usize {
@@ -29,12 +29,12 @@ fn nothing_is_given_up_by_queues(caller: &Story) {
 }
 
 /// Who was told, each once, though maybe several times.
-fn told(caller: &Story) -> Vec<String> {
+fn replies(caller: &Story) -> Vec<String> {
     let callbacks = caller.callbacks().into_iter();
-    let mut told: Vec<String> = callbacks.map(|callback| callback.url).collect();
-    told.sort();
-    told.dedup();
-    told
+    let mut replies: Vec<String> = callbacks.map(|callback| callback.url).collect();
+    replies.sort();
+    replies.dedup();
+    replies
 }
 
 fn address(name: &str) -> String {
@@ -42,7 +42,7 @@ fn address(name: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_kills_four_times_is_given_up_and_its_nine_neighbours_are_told() {
+async fn a_reply_that_kills_four_times_is_given_up_and_its_nine_neighbours_are_sent() {
     let mut caller = a_caller().await;
     caller
         .local()
@@ -58,10 +58,10 @@ async fn a_reply_that_kills_four_times_is_given_up_and_its_nine_neighbours_are_t
         .filter(|name| **name != "poison")
         .map(|name| address(name))
         .collect();
-    assert_eq!(told(&caller), others);
+    assert_eq!(replies(&caller), others);
     caller.passes(minutes(20)).await;
     assert_eq!(deaths(&caller), 4);
-    assert_eq!(told(&caller), others);
+    assert_eq!(replies(&caller), others);
     nothing_is_given_up_by_queues(&caller);
     assert!(caller.due().is_empty(), "{:?}", caller.due());
 }
@@ -70,8 +70,8 @@ async fn a_reply_that_kills_four_times_is_given_up_and_its_nine_neighbours_are_t
 async fn a_reply_that_killed_three_times_may_still_be_delivered() {
     let mut caller = a_caller().await;
     let mut left = 3;
-    caller.local().faults().by(move |_, asked| {
-        let dies = posts_to_poison(asked) && left > 0;
+    caller.local().faults().by(move |_, aws_request| {
+        let dies = posts_to_poison(aws_request) && left > 0;
         left -= usize::from(dies);
         dies.then_some(InjectedFault::AbortBefore)
     });
@@ -79,7 +79,7 @@ async fn a_reply_that_killed_three_times_may_still_be_delivered() {
     caller.queues(call.calling_back(&address("poison"))).await;
     caller.passes(minutes(20)).await;
     assert_eq!(deaths(&caller), 3);
-    assert_eq!(told(&caller), [address("poison")]);
+    assert_eq!(replies(&caller), [address("poison")]);
     assert!(caller.due().is_empty(), "{:?}", caller.due());
 }
 
@@ -97,7 +97,10 @@ async fn a_mail_that_kills_four_times_is_given_up_and_those_beside_it_are_sent()
         .collect();
     // Whoever claims this one dies of it.
     caller.local().faults().when(
-        |asked| asked.operation == "PutItem" && asked.key.ends_with("/MAIL#0000000001#00000015"),
+        |aws_request| {
+            aws_request.operation == "PutItem"
+                && aws_request.key.ends_with("/MAIL#0000000001#00000015")
+        },
         InjectedFault::AbortBefore,
     );
     caller

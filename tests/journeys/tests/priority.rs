@@ -14,8 +14,8 @@ fn make(name: &str, priority: &str) -> Call {
 
 /// Each queue has a function of its own, which takes a batch at a time.
 async fn one_round(caller: &Story) {
-    for fed in EventSource::ALL {
-        caller.stack.deliver(fed).await;
+    for event_source in EventSource::ALL {
+        caller.stack.deliver(event_source).await;
     }
     caller.local().clock().advance(BATCH_TIME);
 }

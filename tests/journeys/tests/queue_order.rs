@@ -34,19 +34,19 @@ fn all_well(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_run_as_they_were_accepted() {
+async fn queued_calls_run_as_they_were_accepted() {
     let mut caller = a_caller_in_order().await;
     for number in 0..40 {
         caller.queues(in_turn(number)).await;
     }
     caller.settles().await;
-    assert_eq!(caller.told(), all_well(0..40));
+    assert_eq!(caller.replies(), all_well(0..40));
     caller.passes(minutes(10)).await;
     assert!(caller.due().is_empty(), "{:?}", caller.due());
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_do_so_after_maintenance_too() {
+async fn queued_calls_keep_their_order_after_maintenance() {
     let mut caller = a_caller_in_order().await;
     caller.goes_into_maintenance(true).await;
     for number in 0..20 {
@@ -56,50 +56,61 @@ async fn they_do_so_after_maintenance_too() {
     for number in 20..40 {
         caller.queues(in_turn(number)).await;
     }
-    assert!(caller.told().is_empty());
+    assert!(caller.replies().is_empty());
     caller.goes_into_maintenance(false).await;
     caller.passes(seconds(60)).await;
-    assert_eq!(caller.told(), all_well(0..40));
+    assert_eq!(caller.replies(), all_well(0..40));
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_do_so_when_the_queues_have_lost_everything() {
+async fn queued_calls_keep_their_order_when_queues_lose_messages() {
     let mut caller = a_caller_in_order().await;
     for number in 0..20 {
         caller.queues(in_turn(number)).await;
     }
     caller.queues_are_lost();
     caller.passes(minutes(3)).await;
-    assert_eq!(caller.told(), all_well(0..20));
+    assert_eq!(caller.replies(), all_well(0..20));
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_fails_does_not_hold_up_the_next() {
+async fn a_failed_queued_call_does_not_delay_the_next() {
     let mut caller = a_caller_in_order().await;
     caller.queues(numbered(0)).await;
     caller.queues(alone(1).deleting(subscriber("nobody"))).await;
     caller.queues(numbered(2)).await;
     caller.settles().await;
-    let told = caller.told();
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[1].starts_with("n1 Error"), "{told:?}");
-    assert_eq!((told[0].as_str(), told[2].as_str()), ("n0 OK", "n2 OK"));
+    let replies = caller.replies();
+    assert_eq!(replies.len(), 3, "{replies:?}");
+    assert!(replies[1].starts_with("n1 Error"), "{replies:?}");
+    assert_eq!(
+        (replies[0].as_str(), replies[2].as_str()),
+        ("n0 OK", "n2 OK")
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deferred_one_takes_its_place_when_it_is_due() {
+async fn a_deferred_call_joins_the_queue_when_it_is_due() {
     let mut caller = a_caller_in_order().await;
     caller.queues(numbered(0).at("2026-03-02T09:10:00Z")).await;
     caller.queues(numbered(1)).await;
     caller.settles().await;
-    assert_eq!(caller.told(), all_well([1]), "it does not hold up others");
+    assert_eq!(
+        caller.replies(),
+        all_well([1]),
+        "it does not hold up others"
+    );
     caller.passes(minutes(5)).await;
     caller.goes_into_maintenance(true).await;
     caller.queues(numbered(2)).await;
     caller.passes(minutes(10)).await;
     caller.goes_into_maintenance(false).await;
     caller.passes(minutes(2)).await;
-    assert_eq!(caller.told(), all_well([1, 0, 2]), "it was accepted before");
+    assert_eq!(
+        caller.replies(),
+        all_well([1, 0, 2]),
+        "it was accepted before"
+    );
     assert!(caller.due().is_empty());
 }
 
@@ -114,7 +125,7 @@ async fn each_priority_has_an_order_of_its_own() {
     caller.passes(minutes(2)).await;
     caller.goes_into_maintenance(false).await;
     caller.passes(seconds(60)).await;
-    assert_eq!(caller.told(), all_well((5..10).chain(0..5)));
+    assert_eq!(caller.replies(), all_well((5..10).chain(0..5)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,21 +146,21 @@ async fn a_rate_bounds_how_often_they_are_begun() {
     caller.queues(numbered(99)).await;
     caller.passes(seconds(5)).await;
     assert_eq!(
-        caller.told().len(),
+        caller.replies().len(),
         2,
         "one of Low, and the other: {:?}",
-        caller.told()
+        caller.replies()
     );
     let mut begun = 1;
     for _ in 0..8 {
         caller.passes(minutes(1)).await;
-        let low = caller.told().len() - 1;
+        let low = caller.replies().len() - 1;
         assert!((1..=3).contains(&(low - begun)), "{begun}, then {low}");
         begun = low;
     }
     caller.passes(minutes(5)).await;
     let low: Vec<String> = caller
-        .told()
+        .replies()
         .into_iter()
         .filter(|it| it != "n99 OK")
         .collect();
@@ -192,5 +203,5 @@ async fn after_maintenance_high_goes_first() {
     let low = queues.iter().skip(10).all(|queue| queue.contains("low"));
     assert!(high && low, "{queues:?}");
     caller.settles().await;
-    assert_eq!(caller.told().len(), 70);
+    assert_eq!(caller.replies().len(), 70);
 }

@@ -214,29 +214,31 @@ fn of_replies() -> Vec<Case> {
     .collect();
     let third = alone()
         .calling_back("https://client.example.com/cb")
-        .telling(mail_to("a@example.com"))
+        .replying_to(mail_to("a@example.com"))
         .calling_back("https://user:secret@10.0.0.1/cb");
     cases.push(case(
         227,
         format!("{UNSECURE} ResponseAddress 'https://10.0.0.1/cb' (3 of 3) {private}"),
         third,
     ));
-    let eleven = (0..11).fold(alone(), |call, _| call.telling(mail_to("a@example.com")));
+    let eleven = (0..11).fold(alone(), |call, _| {
+        call.replying_to(mail_to("a@example.com"))
+    });
     cases.extend([
         case(
             204,
             "ResponseType FTP is reserved and not supported. Use HTTPPost or email in SendResponseTo",
-            alone().telling(SendTo::of("FTP", "ftp.example.com")),
+            alone().replying_to(SendTo::of("FTP", "ftp.example.com")),
         ),
-        case(204, address("nobody"), alone().telling(mail_to("nobody"))),
+        case(204, address("nobody"), alone().replying_to(mail_to("nobody"))),
         case(
             204,
             "ResponseAddress of SendResponseTo: mail cannot be sent to 'j\u{fc}rgen@example.com': of \
              an address only the part behind the @ may be outside ASCII",
-            alone().telling(mail_to("j\u{fc}rgen@example.com")),
+            alone().replying_to(mail_to("j\u{fc}rgen@example.com")),
         ),
-        case(204, address("a@b@"), alone().telling(mail_to("a@b@"))),
-        case(204, "ResponseAddress is missing in SendResponseTo", alone().telling(post_to(""))),
+        case(204, address("a@b@"), alone().replying_to(mail_to("a@b@"))),
+        case(204, "ResponseAddress is missing in SendResponseTo", alone().replying_to(post_to(""))),
         case(204, "At most 10 SendResponseTo are supported in a request", eleven),
     ]);
     cases
@@ -382,7 +384,7 @@ fn keys(caller: &Story) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_call_says_it_for_each_object() {
+async fn a_refused_call_has_a_result_for_each_object() {
     let mut caller = a_caller().await;
     let two = part("c", 5, 3)
         .creating(subscriber("ann"))
@@ -408,7 +410,7 @@ async fn a_conversation_of_one_may_expire() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_can_be_corrected_and_sent_again() {
+async fn a_refused_call_can_be_corrected_and_sent_again() {
     let mut caller = a_caller().await;
     caller.queues(part("c", 1, 2)).await;
     let wrong = part("c", 2, 2).calling_back("http://client.example.com/cb");

@@ -30,8 +30,8 @@ fn to(place: &str) -> SendTo {
 fn curious(call: Call) -> Call {
     let all = WHENS
         .into_iter()
-        .fold(call, |call, when| call.telling(to(when).when(when)));
-    all.telling(to("absent"))
+        .fold(call, |call, when| call.replying_to(to(when).when(when)));
+    all.replying_to(to("absent"))
 }
 
 fn make(name: &str) -> Call {
@@ -48,7 +48,7 @@ fn places(caller: &Story) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_goes_well_tells_these() {
+async fn a_successful_call_sends_these_replies() {
     let mut caller = a_caller().await;
     caller.queues(curious(make("ann"))).await;
     caller.passes(hours(1)).await;
@@ -64,7 +64,7 @@ async fn a_call_that_goes_well_tells_these() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_tells_these() {
+async fn a_failed_call_sends_these_replies() {
     let mut caller = a_caller().await;
     caller.does(make("ann")).await;
     caller.queues(curious(make("ann"))).await;
@@ -81,7 +81,7 @@ async fn a_call_that_fails_tells_these() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_expires_tells_of_it_too() {
+async fn an_expired_call_sends_a_reply() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     caller
@@ -95,19 +95,27 @@ async fn a_call_that_expires_tells_of_it_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_conversation_is_told_after_its_last_call() {
+async fn the_reply_of_a_conversations_end_follows_its_last_call() {
     let mut caller = a_caller().await;
     let end = |place| to(place).when("OnConversationComplete");
     caller
-        .queues(part("c", 1, 3).telling(end("end")).telling(to("done")))
+        .queues(
+            part("c", 1, 3)
+                .replying_to(end("end"))
+                .replying_to(to("done")),
+        )
         .await;
     caller
-        .queues(part("c", 2, 3).telling(to("done")).telling(end("end")))
+        .queues(
+            part("c", 2, 3)
+                .replying_to(to("done"))
+                .replying_to(end("end")),
+        )
         .await;
-    caller.queues(part("c", 3, 3).telling(to("done"))).await;
+    caller.queues(part("c", 3, 3).replying_to(to("done"))).await;
     caller.settles().await;
     assert_eq!(
-        caller.told(),
+        caller.replies(),
         [
             "done 1 OK",
             "done 2 OK",
@@ -146,13 +154,15 @@ async fn the_form_has_its_ten_fields_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_form_tells_of_what_went_wrong() {
+async fn the_form_names_the_error() {
     let mut caller = a_caller().await;
     caller.does(make("ann")).await;
     let sent = make("bob")
         .and(subscriber("ann"))
         .and("<Objects xsi:type=\"Subscriber\"><EmailAddress>bad</EmailAddress></Objects>");
-    caller.queues(sent.telling(to("done").with_results())).await;
+    caller
+        .queues(sent.replying_to(to("done").with_results()))
+        .await;
     caller.settles().await;
     let callback = &caller.callbacks()[0];
     assert_eq!(callback.field("OverallStatusCode"), Some("Has Errors"));
@@ -321,7 +331,7 @@ async fn a_reply_that_is_tried_again_does_not_hold_up_those_behind_it() {
     }
     caller.passes(minutes(1)).await;
     assert_eq!(
-        caller.told(),
+        caller.replies(),
         ["done 1 OK", "done 2 OK", "done 3 OK", "done 1 OK"]
     );
 }
@@ -335,12 +345,12 @@ async fn each_address_is_a_subscription_of_its_own() {
         .answer_next(ADDRESS, CallbackAnswer::status(500));
     let call = make("ann")
         .calling_back(ADDRESS)
-        .telling(to("other"))
-        .telling(mail_to("a@b.example"));
+        .replying_to(to("other"))
+        .replying_to(mail_to("a@b.example"));
     caller
         .queues(
-            call.telling(to("never").when("Never"))
-                .telling(SendTo::of("None", "none")),
+            call.replying_to(to("never").when("Never"))
+                .replying_to(SendTo::of("None", "none")),
         )
         .await;
     caller.passes(minutes(10)).await;
@@ -354,7 +364,7 @@ async fn each_address_is_a_subscription_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_and_objects_come_only_where_they_are_asked_for() {
+async fn results_and_objects_come_only_where_requested() {
     let bare = detail(to("done")).await;
     assert_eq!(bare, None, "a bare notification");
     assert_eq!(
@@ -395,7 +405,7 @@ async fn results_and_objects_come_only_where_they_are_asked_for() {
 async fn detail(to: SendTo) -> Option<Node> {
     let mut caller = a_caller().await;
     let call = call().creating(journeys::attribute("ann", "Step", "1"));
-    caller.queues(call.telling(to)).await;
+    caller.queues(call.replying_to(to)).await;
     caller.settles().await;
     let callback = caller.callbacks().pop().expect("a callback");
     let xml = callback
@@ -411,7 +421,7 @@ async fn a_mail_brings_its_results_in_a_zip() {
     let plain = mail_to("plain@example.com");
     let full = mail_to("full@example.com").with_results();
     let sent = caller
-        .queues(part("order-1", 1, 1).telling(plain).telling(full))
+        .queues(part("order-1", 1, 1).replying_to(plain).replying_to(full))
         .await;
     caller.settles().await;
     let mails = caller.mails();
@@ -454,7 +464,7 @@ async fn a_mail_that_the_service_does_not_take_is_tried_again() {
         .ses()
         .set_fault(Some(MailFault::TooManyRequests));
     caller
-        .queues(make("ann").telling(mail_to("a@example.com")))
+        .queues(make("ann").replying_to(mail_to("a@example.com")))
         .await;
     caller.passes(hours(1)).await;
     caller.local().ses().set_fault(None);
@@ -471,7 +481,7 @@ async fn a_mail_that_the_service_will_never_take_is_given_up() {
         .ses()
         .set_fault(Some(MailFault::MessageRejected));
     caller
-        .queues(make("ann").telling(mail_to("a@example.com")))
+        .queues(make("ann").replying_to(mail_to("a@example.com")))
         .await;
     caller.passes(days(1)).await;
     assert!(caller.mails().is_empty());

@@ -13,8 +13,8 @@ fn holders(caller: &Story) -> Vec<String> {
     kinds
 }
 
-fn is_of_replies(asked: &AwsRequest) -> bool {
-    asked.operation == "SendMessageBatch"
+fn is_of_replies(aws_request: &AwsRequest) -> bool {
+    aws_request.operation == "SendMessageBatch"
 }
 
 #[tokio::test(start_paused = true)]
@@ -24,13 +24,13 @@ async fn the_only_reply_of_a_call_lies_with_its_outcome() {
     caller.queues(part("c", 2, 2)).await;
     caller.settles().await;
     assert_eq!(holders(&caller), ["OUTCOME"]);
-    assert_eq!(caller.told().len(), 1);
+    assert_eq!(caller.replies().len(), 1);
     assert_eq!(caller.outcomes("c").await.len(), 2, "both can be read");
     assert!(caller.due().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn others_lie_in_records_of_their_own() {
+async fn several_replies_lie_in_records_of_their_own() {
     let end = || post_to(ADDRESS).when("OnConversationComplete");
     let large = (0..60).fold(part("large", 1, 1), |call, number| {
         call.and(subscriber(&format!("person-{number}")))
@@ -38,23 +38,23 @@ async fn others_lie_in_records_of_their_own() {
     for (call, replies) in [
         (
             part("two", 1, 1)
-                .telling(post_to(ADDRESS))
-                .telling(post_to(ADDRESS)),
+                .replying_to(post_to(ADDRESS))
+                .replying_to(post_to(ADDRESS)),
             2,
         ),
-        (part("end", 1, 1).telling(end()), 1),
+        (part("end", 1, 1).replying_to(end()), 1),
         (large.calling_back(ADDRESS), 1),
     ] {
         let mut caller = a_caller().await;
         caller.queues(call).await;
         caller.settles().await;
         assert_eq!(holders(&caller), vec!["REPLY"; replies]);
-        assert_eq!(caller.told().len(), replies);
+        assert_eq!(caller.replies().len(), replies);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_tried_again_and_its_results_come_each_time() {
+async fn a_retried_reply_has_its_results_each_time() {
     let mut caller = a_caller().await;
     for status in [500, 503] {
         caller
@@ -62,8 +62,8 @@ async fn it_is_tried_again_and_its_results_come_each_time() {
             .callbacks()
             .answer_next(ADDRESS, CallbackAnswer::status(status));
     }
-    let told = post_to(ADDRESS).with_results();
-    caller.queues(part("c", 1, 1).telling(told)).await;
+    let replies = post_to(ADDRESS).with_results();
+    caller.queues(part("c", 1, 1).replying_to(replies)).await;
     caller.passes(minutes(6)).await;
     let callbacks = caller.callbacks();
     assert_eq!(callbacks.len(), 3);
@@ -83,7 +83,7 @@ async fn it_is_tried_again_and_its_results_come_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_wake_up_was_lost_is_found_within_two_minutes() {
+async fn a_reply_with_a_lost_wake_up_is_sent_within_two_minutes() {
     let mut caller = a_caller().await;
     caller
         .local()
@@ -96,10 +96,10 @@ async fn one_whose_wake_up_was_lost_is_found_within_two_minutes() {
         .answer_next(ADDRESS, CallbackAnswer::status(500));
     caller.queues(part("c", 1, 1).calling_back(ADDRESS)).await;
     caller.settles().await;
-    assert_eq!(caller.told(), ["done 1 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK"]);
     caller.local().faults().clear();
     caller.passes(minutes(2)).await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 1 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 1 OK"]);
     assert!(caller.due().is_empty());
 }
 
@@ -113,7 +113,7 @@ async fn results_are_there_for_thirty_days_whatever_becomes_of_the_reply() {
         .answer_next(ADDRESS, CallbackAnswer::status(500));
     caller.queues(part("c", 1, 1).calling_back(ADDRESS)).await;
     caller.passes(seconds(10)).await;
-    assert_eq!(caller.told().len(), 2);
+    assert_eq!(caller.replies().len(), 2);
     caller.passes(days(30) - minutes(1)).await;
     assert_eq!(caller.outcomes("c").await.len(), 1);
     caller.passes(minutes(2)).await;
@@ -121,7 +121,7 @@ async fn results_are_there_for_thirty_days_whatever_becomes_of_the_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_to_earlier_calls_do_not_wait_for_one_in_trouble() {
+async fn a_failing_reply_delays_no_earlier_reply() {
     let mut caller = a_caller().await;
     for number in 1..=3 {
         caller
@@ -130,19 +130,19 @@ async fn replies_to_earlier_calls_do_not_wait_for_one_in_trouble() {
     }
     // Each call that is carried out reads its objects in one such request.
     let mut read = 0;
-    caller.local().faults().by(move |_, asked| {
-        if asked.operation != "BatchGetItem" {
+    caller.local().faults().by(move |_, aws_request| {
+        if aws_request.operation != "BatchGetItem" {
             return None;
         }
         read += 1;
         (read > 2).then_some(InjectedFault::Throttle)
     });
     caller.settles().await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 2 OK"]);
     caller.local().faults().clear();
     caller.passes(minutes(10)).await;
     let all = ["done 1 OK", "done 2 OK", "done 3 OK"];
-    assert_eq!(caller.told(), all);
+    assert_eq!(caller.replies(), all);
 }
 
 /// The wake-ups of a run go in one request; should it be lost, each is found by itself.
@@ -155,7 +155,7 @@ async fn replies_of_a_run_that_were_lost_together_are_all_found() {
         .when(is_of_replies, InjectedFault::LoseRequest);
     // A mail is the notifier's, and so are the replies behind it.
     let mail = mail_to("ann@example.com");
-    caller.queues(part("c", 1, 4).telling(mail)).await;
+    caller.queues(part("c", 1, 4).replying_to(mail)).await;
     for number in 2..=4 {
         caller
             .queues(part("c", number, 4).calling_back(ADDRESS))
@@ -163,12 +163,12 @@ async fn replies_of_a_run_that_were_lost_together_are_all_found() {
     }
     caller.settles().await;
     assert_eq!(caller.outcomes("c").await.len(), 4);
-    assert!(caller.told().is_empty() && caller.mails().is_empty());
+    assert!(caller.replies().is_empty() && caller.mails().is_empty());
     caller.local().faults().clear();
     caller.passes(minutes(3)).await;
     assert_eq!(caller.mails().len(), 1);
     let all = ["done 2 OK", "done 3 OK", "done 4 OK"];
-    let mut told = caller.told();
-    told.sort();
-    assert_eq!(told, all);
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(replies, all);
 }

@@ -38,7 +38,7 @@ async fn the_same_part_gets_the_same_answer_and_runs_once() {
     assert_eq!(caller.queues(second()).await, last, "long after");
     caller.passes(minutes(60)).await;
     assert_eq!(caller.stored(), ["order-1-1", "order-1-2"]);
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 2 OK"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +82,7 @@ async fn a_call_whose_time_has_passed_gets_its_first_answer_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_expired_before_its_turn_does_so_too() {
+async fn an_expired_call_sent_again_gets_its_first_answer() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     let named = || part("order-1", 1, 1).until("2026-03-02T09:00:05Z");
@@ -191,7 +191,7 @@ async fn is_invalidated(caller: &mut Story, code: &str, parts: &[Call]) {
         caller.passes(seconds(90)).await;
     }
     assert_eq!(caller.states("order-1").await, ["NotProcessed"]);
-    assert_eq!(caller.told(), [format!("done 2 Error {code}")]);
+    assert_eq!(caller.replies(), [format!("done 2 Error {code}")]);
     assert!(caller.stored().is_empty());
     assert!(caller.due().is_empty());
 }

@@ -90,7 +90,7 @@ async fn renewed(mut caller: Story) -> Story {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_state_is_told() {
+async fn every_status_is_answered() {
     let mut caller = a_caller().await;
     let good = caller.queues(make("ann")).await;
     let bad = caller.queues(make("ann")).await;
@@ -171,7 +171,7 @@ async fn results_come_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_object_of_a_call_that_was_not_carried_out_shares_its_fate() {
+async fn skipped_calls_have_a_result_for_each_object() {
     let mut caller = a_caller().await;
     caller
         .queues(part("c", 1, 2).updating(
@@ -181,16 +181,16 @@ async fn each_object_of_a_call_that_was_not_carried_out_shares_its_fate() {
     let two = part("c", 2, 2)
         .creating(subscriber("ann"))
         .and(subscriber("bob"));
-    let unrun = caller.queues(two).await;
+    let skipped = caller.queues(two).await;
     caller.settles().await;
-    let found = results(&caller, &unrun, "").await;
+    let found = results(&caller, &skipped, "").await;
     assert_eq!(found["count"], 2);
     assert_eq!(found["items"][0], found["items"][1]);
     assert_eq!(found["items"][0]["status"], "Error");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_never_there_and_what_is_anothers_is_not_found() {
+async fn unknown_and_foreign_ids_are_not_found() {
     let mut caller = a_caller().await;
     let id = caller.queues(make("ann")).await;
     caller.settles().await;

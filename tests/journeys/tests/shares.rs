@@ -34,12 +34,12 @@ async fn ended(caller: &mut Story, request_id: &str) -> Timestamp {
 }
 
 /// When a call's reply was first posted.
-fn told_at(caller: &Story, request_id: &str) -> Timestamp {
+fn replied_at(caller: &Story, request_id: &str) -> Timestamp {
     let callbacks = caller.callbacks();
-    let told = callbacks
+    let reply_took = callbacks
         .iter()
         .find(|callback| callback.field("RequestID") == Some(request_id));
-    told.expect("it was told").at
+    reply_took.expect("it was told").at
 }
 
 /// What one account does to the places.
@@ -64,10 +64,10 @@ async fn quiet_beside(flood: Option<Floods>, places: Concurrency) -> Vec<SignedD
     let mut quiet = a_caller_in_time().await;
     quiet.runs_with(places);
     let mut other = quiet.another_caller("2002").await;
-    let takes = |asked: &AwsRequest| asked.service != Service::Callback;
+    let takes = |aws_request: &AwsRequest| aws_request.service != Service::Callback;
     let faults = quiet.local().faults();
     faults.clear();
-    faults.by(move |_, asked| takes(asked).then_some(InjectedFault::Delay(SLOW_AWS)));
+    faults.by(move |_, aws_request| takes(aws_request).then_some(InjectedFault::Delay(SLOW_AWS)));
     let running = Running::functions_of(&quiet);
     let mut sent = Vec::new();
     for round in 0..6 {
@@ -154,7 +154,7 @@ const GOOD: &str = "https://good.example.org/done";
 /// An account owes many replies of Low and some of High; how long those of High take.
 async fn high_beside_low(low: bool, receiver: fn(usize) -> String) -> Vec<SignedDuration> {
     let mut caller = a_caller_in_time().await;
-    caller.is_told_quickly_at(GOOD).await;
+    caller.is_answered_quickly_at(GOOD).await;
     caller.local().callbacks().answer_by(|callback| {
         let late = match callback.url.contains("slow") {
             true => Duration::from_millis(14_000),
@@ -184,7 +184,7 @@ async fn high_beside_low(low: bool, receiver: fn(usize) -> String) -> Vec<Signed
     time_passes(seconds(60)).await;
     running.stops().await;
     sent.iter()
-        .map(|(request_id, from)| told_at(&caller, request_id).duration_since(*from))
+        .map(|(request_id, from)| replied_at(&caller, request_id).duration_since(*from))
         .collect()
 }
 
@@ -223,7 +223,7 @@ async fn replies_by_mail_keep_to_the_rate_of_the_mail_service() {
     for number in 0..MAILS {
         let call = make(&format!("s-{number}"));
         caller
-            .queues(call.telling(mail_to(&format!("s-{number}@example.com"))))
+            .queues(call.replying_to(mail_to(&format!("s-{number}@example.com"))))
             .await;
     }
     time_passes(seconds(240)).await;
@@ -243,7 +243,7 @@ async fn replies_by_mail_keep_to_the_rate_of_the_mail_service() {
 /// One account's hanging receivers leave one of two places of the notifier to others.
 #[tokio::test(start_paused = true)]
 async fn hanging_receivers_leave_one_of_two_places_to_others() {
-    let told = async |hostile: bool| {
+    let reply_took = async |hostile: bool| {
         let mut quiet = a_caller_in_time().await;
         quiet.runs_with(NEW_ACCOUNT);
         let mut other = quiet.another_caller("2002").await;
@@ -270,10 +270,10 @@ async fn hanging_receivers_leave_one_of_two_places_to_others() {
         running.stops().await;
         let took = sent
             .iter()
-            .map(|(request_id, from)| told_at(&quiet, request_id).duration_since(*from));
+            .map(|(request_id, from)| replied_at(&quiet, request_id).duration_since(*from));
         took.collect::<Vec<_>>()
     };
-    let (alone, beside) = (told(false).await, told(true).await);
+    let (alone, beside) = (reply_took(false).await, reply_took(true).await);
     let longest = alone.iter().max().copied().expect("some");
     for took in &beside {
         assert!(*took <= longest * 2, "{beside:?}, alone {alone:?}");

@@ -13,9 +13,9 @@ async fn a_caller_who_has_begun() -> Story {
     let wrong = post_to("https://client.example.com/wrong").when("OnError");
     let done = post_to("https://client.example.com/right").when("OnExpired");
     let first = part("order-1", 1, 2)
-        .telling(failed)
-        .telling(wrong)
-        .telling(done);
+        .replying_to(failed)
+        .replying_to(wrong)
+        .replying_to(done);
     caller.queues(first).await;
     caller
 }
@@ -74,10 +74,10 @@ async fn a_millisecond_more_is_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_another_part_it_is_found_within_a_minute() {
+async fn a_silent_conversation_times_out_within_a_minute() {
     let mut caller = a_caller_who_has_begun().await;
     caller.passes(seconds(300)).await;
-    assert!(caller.told().is_empty(), "not before its time");
+    assert!(caller.replies().is_empty(), "not before its time");
     caller.passes(seconds(60)).await;
     ended_for_silence(&mut caller).await;
     let callbacks = caller.callbacks();
@@ -88,9 +88,9 @@ async fn without_another_part_it_is_found_within_a_minute() {
 }
 
 async fn ended_for_silence(caller: &mut Story) {
-    let mut told = caller.told();
-    told.sort();
-    assert_eq!(told, ["failed 1 Error 203", "wrong 1 Error 203"]);
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(replies, ["failed 1 Error 203", "wrong 1 Error 203"]);
     let outcome = format!("1 Error 203 Not carried out. {TIMED_OUT}");
     assert_eq!(caller.outcomes("order-1").await, [outcome]);
     assert_eq!(caller.states("order-1").await, ["NotProcessed"]);

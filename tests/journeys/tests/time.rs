@@ -1,4 +1,4 @@
-//! Not before its ScheduledTime, not after its RequestExpirationTime, and not at all once deleted.
+//! Calls that are scheduled, that expire, and whose results expire.
 
 use journeys::story::ADDRESS;
 use journeys::{
@@ -7,7 +7,7 @@ use journeys::{
 use local::faults::InjectedFault;
 
 /// Creates a subscriber of that name.
-fn make(name: &str) -> Call {
+pub(crate) fn make(name: &str) -> Call {
     call().creating(subscriber(name))
 }
 
@@ -95,13 +95,13 @@ async fn in_a_conversation_those_behind_wait_too() {
         .queues(part("order-1", 1, 3).calling_back(ADDRESS))
         .await;
     caller.passes(seconds(29 * 60 + 59)).await;
-    assert_eq!(caller.told(), ["done 1 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK"]);
     assert_eq!(
         caller.states("order-1").await,
         ["Complete", "Scheduled", "Queued"]
     );
     caller.passes(seconds(1)).await;
-    assert_eq!(caller.told(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
+    assert_eq!(caller.replies(), ["done 1 OK", "done 2 OK", "done 3 OK"]);
     let look = look_for("AsyncRequestResult")
         .of("CompleteDate")
         .by("ConversationID", "order-1");
@@ -135,7 +135,7 @@ async fn a_conversation_waits_for_its_first_call_whoever_comes_last() {
 #[tokio::test(start_paused = true)]
 async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
     let mut caller = a_caller().await;
-    let is_create = |asked: &local::AwsRequest| asked.operation == "CreateSchedule";
+    let is_create = |aws_request: &local::AwsRequest| aws_request.operation == "CreateSchedule";
     caller
         .local()
         .faults()
@@ -154,7 +154,7 @@ async fn a_schedule_that_was_lost_makes_a_call_at_most_a_minute_late() {
 #[tokio::test(start_paused = true)]
 async fn a_part_of_the_index_that_cannot_be_read_keeps_no_other_waiting() {
     let mut caller = a_caller().await;
-    let is_create = |asked: &local::AwsRequest| asked.operation == "CreateSchedule";
+    let is_create = |aws_request: &local::AwsRequest| aws_request.operation == "CreateSchedule";
     caller
         .local()
         .faults()
@@ -163,8 +163,8 @@ async fn a_part_of_the_index_that_cannot_be_read_keeps_no_other_waiting() {
     for name in &names {
         caller.queues(make(name).at("2026-03-02T09:30:00Z")).await;
     }
-    let asks_first_half = |asked: &local::AwsRequest| {
-        let part = asked.json["ExpressionAttributeValues"][":shard"]["S"].as_str();
+    let asks_first_half = |aws_request: &local::AwsRequest| {
+        let part = aws_request.json["ExpressionAttributeValues"][":shard"]["S"].as_str();
         part.is_some_and(|part| part < "20")
     };
     let faults = caller.local().faults();
@@ -188,8 +188,10 @@ async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     let when =
         |place: &str, when| post_to(&format!("https://client.example.com/{place}")).when(when);
     let until = |name: &str, time: &str| {
-        let call = make(name).until(time).telling(when("expired", "OnExpired"));
-        call.telling(when("conversation", "OnConversationError"))
+        let call = make(name)
+            .until(time)
+            .replying_to(when("expired", "OnExpired"));
+        call.replying_to(when("conversation", "OnConversationError"))
     };
     caller.goes_into_maintenance(true).await;
     let late = caller.queues(until("late", "2026-03-02T09:10:00Z")).await;
@@ -203,9 +205,9 @@ async fn a_call_whose_time_has_passed_when_its_turn_comes_is_not_carried_out() {
     let outcome = caller.outcome(&late).await;
     assert!(outcome.starts_with("Error 228 Expired."), "{outcome}");
     assert_eq!(caller.stored(), ["soon"]);
-    let mut told = caller.told();
-    told.sort();
-    assert_eq!(told, ["conversation Error 228", "expired Error 228"]);
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(replies, ["conversation Error 228", "expired Error 228"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,191 +221,11 @@ async fn a_scheduled_call_runs_before_it_expires() {
     assert_eq!(caller.state(&sent).await, "Complete");
 }
 
-fn scheduled_request(request_id: &str) -> String {
-    let id = format!("<RequestID>{request_id}</RequestID>");
-    format!(r#"<Objects xsi:type="ScheduledRequest">{id}</Objects>"#)
-}
-
-fn scheduled_conversation(name: &str) -> String {
-    let id = format!("<ConversationID>{name}</ConversationID>");
-    format!(r#"<Objects xsi:type="ScheduledConversation">{id}</Objects>"#)
-}
-
-const NOT_FOUND: &str = "Error 220 AsyncAPI_Item_Not_Found";
-const TOO_LATE: &str = "Error 222 AsyncAPI_Invalid_Status_To_Delete_Item";
-
 /// Each result of a Delete in a line.
-fn lines(answer: &journeys::Answer) -> Vec<String> {
+pub(crate) fn lines(answer: &journeys::Answer) -> Vec<String> {
     let results = answer.results();
     let fields = ["StatusCode", "ErrorCode", "StatusMessage", "OrdinalID"];
     results.iter().map(|result| result.line(&fields)).collect()
-}
-
-/// Its wake-up is held in the queue until its second, and keeps any other waiting.
-#[tokio::test(start_paused = true)]
-async fn a_call_that_is_held_is_ended_as_soon_as_it_is_cancelled() {
-    let mut caller = a_caller().await;
-    let soon = make("ann").at("2026-03-02T09:04:00Z");
-    let sent = caller.queues(soon.calling_back(ADDRESS)).await;
-    caller.passes(minutes(1)).await;
-    let delete = call().deleting(scheduled_request(&sent));
-    let answer = caller.does(delete).await;
-    assert_eq!(lines(&answer), ["OK Deleted 0"]);
-    caller.settles().await;
-    assert!(caller.now().to_string().starts_with("2026-03-02T09:01"));
-    let outcome = caller.outcome(&sent).await;
-    assert!(outcome.starts_with("Error 204 Cancelled"), "{outcome}");
-    assert_eq!(caller.told().len(), 1);
-    caller.passes(minutes(10)).await;
-    assert_eq!(caller.told().len(), 1, "told once");
-    assert_eq!(caller.stored(), [""; 0]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_scheduled_can_be_deleted() {
-    let mut caller = a_caller().await;
-    let half_past = "2026-03-02T09:30:00Z";
-    let alone = caller.queues(make("alone").at(half_past)).await;
-    let kept = caller.queues(make("kept").at(half_past)).await;
-    caller.queues(part("order-1", 1, 2).at(half_past)).await;
-    caller.queues(part("order-1", 2, 2)).await;
-    caller.passes(minutes(20)).await;
-    let both = call()
-        .deleting(scheduled_request(&alone))
-        .and(scheduled_conversation("order-1"));
-    let answer = caller.does(both.clone()).await;
-    assert_eq!(lines(&answer), ["OK Deleted 0", "OK Deleted 1"]);
-    caller.settles().await;
-    assert_eq!(caller.state(&alone).await, "Cancelled");
-    assert_eq!(caller.states("order-1").await, ["Cancelled", "Cancelled"]);
-    assert_eq!(
-        lines(&caller.does(both).await),
-        ["OK Deleted 0", "OK Deleted 1"],
-        "again"
-    );
-    caller.passes(minutes(20)).await;
-    assert_eq!(caller.state(&kept).await, "Complete");
-    assert_eq!(caller.stored(), ["kept"]);
-    assert_eq!(
-        caller.outcome(&alone).await,
-        "Error 204 Cancelled by its caller"
-    );
-    assert!(caller.due().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_has_run_or_was_never_there_cannot_be_deleted() {
-    let mut caller = a_caller().await;
-    let done = caller.queues(make("done")).await;
-    caller.queues(part("order-1", 1, 1)).await;
-    caller
-        .queues(part("order-2", 1, 2).at("2026-03-02T09:30:00Z"))
-        .await;
-    let second = caller.queues(part("order-2", 2, 2)).await;
-    caller.settles().await;
-    let mut other = caller.another_caller("1002").await;
-    let others = other.queues(make("other").at("2026-03-02T09:30:00Z")).await;
-    let call = call()
-        .deleting(scheduled_request(&done))
-        .and(scheduled_conversation("order-1"))
-        .and(scheduled_request("6f0c2f6e-0000-4000-8000-000000000000"))
-        .and(scheduled_conversation("order-3"))
-        .and(scheduled_request(&others))
-        .and(scheduled_request(&second));
-    let answer = caller.sends(call.at_once()).await;
-    let part_of = "Error 204 AsyncAPI_Error. The request is part of a conversation: delete the \
-                   ScheduledConversation 5";
-    assert_eq!(
-        lines(&answer),
-        [
-            format!("{TOO_LATE} 0"),
-            format!("{TOO_LATE} 1"),
-            format!("{NOT_FOUND} 2"),
-            format!("{NOT_FOUND} 3"),
-            format!("{NOT_FOUND} 4"),
-            part_of.to_owned(),
-        ]
-    );
-    caller.passes(minutes(31)).await;
-    assert_eq!(
-        other.state(&others).await,
-        "Complete",
-        "another account's is left alone"
-    );
-    assert_eq!(caller.states("order-2").await, ["Complete", "Complete"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn deleting_can_be_asynchronous_too() {
-    let mut caller = a_caller().await;
-    let alone = caller
-        .queues(make("alone").at("2026-03-02T09:30:00Z"))
-        .await;
-    let delete = call()
-        .deleting(scheduled_request(&alone))
-        .and(scheduled_conversation("order-3"));
-    let deleting = caller.queues(delete.calling_back(ADDRESS)).await;
-    caller.settles().await;
-    assert_eq!(caller.state(&alone).await, "Cancelled");
-    assert_eq!(
-        caller.outcome(&deleting).await,
-        "Has Errors 220 AsyncAPI_Item_Not_Found"
-    );
-    caller.passes(minutes(60)).await;
-    assert!(caller.stored().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_has_run_stays_when_the_rest_is_deleted() {
-    let mut caller = a_caller().await;
-    let conversation = post_to("https://client.example.com/conversation");
-    let first = part("order-1", 1, 3).telling(conversation.when("OnConversationComplete"));
-    caller.queues(first).await;
-    caller
-        .queues(part("order-1", 2, 3).at("2026-03-02T09:30:00Z"))
-        .await;
-    caller.queues(part("order-1", 3, 3)).await;
-    caller.settles().await;
-    caller
-        .does(call().deleting(scheduled_conversation("order-1")))
-        .await;
-    caller.passes(minutes(40)).await;
-    assert_eq!(
-        caller.states("order-1").await,
-        ["Complete", "Cancelled", "Cancelled"]
-    );
-    assert_eq!(caller.stored(), ["order-1-1"]);
-    assert_eq!(caller.told(), ["conversation 1 Error 204"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_part_that_comes_after_its_conversation_was_deleted_is_refused() {
-    let mut caller = a_caller().await;
-    let first = caller.queues(part("order-1", 1, 3)).await;
-    caller.queues(part("order-1", 3, 3)).await;
-    caller
-        .does(call().deleting(scheduled_conversation("order-1")))
-        .await;
-    // At once, and when all that the end brings with it is done.
-    for _ in 0..2 {
-        let late = caller.sends(part("order-1", 2, 3)).await;
-        assert_eq!(
-            late.said(),
-            "Error 211 Invalid ConversationID. ConversationID has already been used"
-        );
-        let other = caller
-            .sends(part("order-1", 1, 3).creating(subscriber("other")))
-            .await;
-        assert_eq!(other.error_code(), 211);
-        let again = caller.sends(part("order-1", 1, 3)).await;
-        assert!(again.is_queued(), "{}", again.said());
-        assert_eq!(again.request_id(), first, "the first answer again");
-        caller.settles().await;
-    }
-    assert_eq!(caller.states("order-1").await, ["Cancelled", "Cancelled"]);
-    caller.passes(minutes(10)).await;
-    assert!(caller.stored().is_empty());
-    assert!(caller.due().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,17 +58,17 @@ fn recipients(caller: &Story) -> Vec<String> {
 async fn two_subscribers_get_a_mail_of_their_own() {
     let mut caller = a_caller_with_a_definition().await;
     let reply = mail_to("caller@example.com").with_results();
-    let request_id = caller.queues(to_ann_and_bob().telling(reply)).await;
+    let request_id = caller.queues(to_ann_and_bob().replying_to(reply)).await;
     assert!(caller.mails().is_empty(), "it is only queued");
     caller.settles().await;
     let mails = sent(&caller);
-    let told: Vec<_> = mails
+    let replied: Vec<_> = mails
         .iter()
         .map(|mail| (mail.subject.as_str(), mail.text.as_deref()))
         .collect();
     let (ann, bob) = ("Dear Ann, your code is 3.", "Dear Robert, your code is 6.");
     assert_eq!(
-        told,
+        replied,
         [("Welcome, Ann", Some(ann)), ("Welcome, Robert", Some(bob))]
     );
     assert_eq!(
@@ -175,14 +175,17 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
     }
 }
 
-fn is_mail(asked: &AwsRequest) -> bool {
-    asked.service == Service::Ses && asked.operation == "SendEmail"
+fn is_mail(aws_request: &AwsRequest) -> bool {
+    aws_request.service == Service::Ses && aws_request.operation == "SendEmail"
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mail_whose_answer_is_lost_is_unknown_and_not_sent_twice() {
     let mut caller = a_caller_with_a_definition().await;
-    caller.local().ses().tells(EventDelivery::Never);
+    caller
+        .local()
+        .ses()
+        .set_event_delivery(EventDelivery::Never);
     caller
         .local()
         .faults()

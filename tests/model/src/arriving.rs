@@ -28,7 +28,7 @@ pub fn keep(world: &mut World, plan: &Plan, ingest: usize) {
         return;
     };
     let call = call_of(plan, &arriving, arriving.sent);
-    let kept = &mut world.conversations[plan.sends[arriving.sent].conversation];
+    let stored = &mut world.conversations[plan.sends[arriving.sent].conversation];
     let sequence = call.place.sequence().get();
     let refused = !is_counted(&arriving, &call)
         && arriving.seen.as_ref().is_some_and(|seen| {
@@ -41,7 +41,7 @@ pub fn keep(world: &mut World, plan: &Plan, ingest: usize) {
     let first = if refused {
         arriving.sent
     } else {
-        *kept.calls.entry(sequence).or_insert(arriving.sent)
+        *stored.calls.entry(sequence).or_insert(arriving.sent)
     };
     arriving.first = Some(first);
     world.ingests[ingest] = Some(arriving);
@@ -54,22 +54,23 @@ pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_up_is_lost: bo
     };
     let (step, first) = decide(plan, &arriving);
     let conversation = plan.sends[arriving.sent].conversation;
-    let kept = &mut world.conversations[conversation];
+    let stored = &mut world.conversations[conversation];
     let seen = arriving.seen.as_ref().map_or(0, |seen| seen.version);
     let mut version = seen;
     if let Some(next) = step.conversation {
-        if kept.version() != seen {
-            arriving.seen.clone_from(&kept.header);
+        if stored.version() != seen {
+            arriving.seen.clone_from(&stored.header);
             arriving.first = None;
             world.ingests[ingest] = Some(arriving);
             return;
         }
         version += 1;
         if step.answer == Joined::Accepted {
-            kept.arrivals_s
+            stored
+                .arrivals_s
                 .push(plan.time(arriving.instant).as_second());
         }
-        kept.header = Some(Header {
+        stored.header = Some(Header {
             version,
             conversation: next,
         });
@@ -78,9 +79,9 @@ pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_up_is_lost: bo
     match step.answer {
         Joined::Accepted | Joined::Repeated => {
             let given: usize = first.request_id.0.parse().expect("a number");
-            kept.answered.insert((sequence, given));
+            stored.answered.insert((sequence, given));
             let (mine, theirs) = (&plan.sends[arriving.sent], &plan.sends[given]);
-            kept.answered_wrong |= (mine.content, mine.calls) != (theirs.content, theirs.calls);
+            stored.answered_wrong |= (mine.content, mine.calls) != (theirs.content, theirs.calls);
         }
         Joined::Refused(_) => {}
     }

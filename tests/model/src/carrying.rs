@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::arriving::wake_at;
 use crate::plan::{Does, Plan};
-use crate::world::{Carrying, Header, ReplyLocation, Switch, WakeUp, World};
+use crate::world::{Carrying, Header, StoredConversation, Switch, WakeUp, World};
 
 /// A call that is due within this time is held in its queue; a later one is scheduled.
 const HELD_MAX_S: i64 = 60;
@@ -53,17 +53,17 @@ fn commit(
     seen: &Header,
     next: calls::Conversation,
 ) -> bool {
-    let kept = &mut world.conversations[wake.conversation];
-    let written = kept.version() == seen.version;
+    let stored = &mut world.conversations[wake.conversation];
+    let written = stored.version() == seen.version;
     if written {
-        kept.header = Some(Header {
+        stored.header = Some(Header {
             version: seen.version + 1,
             conversation: next,
         });
     }
     world.processors[processor] = Some(Carrying {
         wake,
-        seen: kept.header.clone(),
+        seen: stored.header.clone(),
     });
     written
 }
@@ -127,15 +127,15 @@ fn run(
     }
     let in_maintenance = world.maintenance == Switch::On;
     let instant = world.instant;
-    let kept = &mut world.conversations[wake.conversation];
+    let stored = &mut world.conversations[wake.conversation];
     let sequence = progress.next.get();
     if how == Ended::CarriedOut {
-        kept.ran.push((sequence, instant));
-        kept.ran_in_maintenance |= in_maintenance;
+        stored.ran.push((sequence, instant));
+        stored.ran_in_maintenance |= in_maintenance;
     }
-    keep_outcome(kept, sequence, &outcome);
+    keep_outcome(stored, sequence, &outcome);
     let replies = reply_context(&call, ReplySubject::Call(&outcome), outcome.ended_at).replies();
-    keep_replies(kept, &replies);
+    keep_replies(stored, &replies);
 }
 
 /// Gives one more call of a closing conversation what it lacks.
@@ -154,11 +154,11 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
         return;
     };
     let call = call(world, plan, wake.conversation, sequence);
-    let unrun = match step {
-        ClosingStep::Outcomes => seen.conversation.outcome_of_unrun(sequence),
+    let skipped = match step {
+        ClosingStep::Outcomes => seen.conversation.outcome_of_skipped(sequence),
         ClosingStep::LastReplies => None,
     };
-    let of = match &unrun {
+    let of = match &skipped {
         Some(outcome) => ReplySubject::Call(outcome),
         None => ReplySubject::Conversation(end_reason),
     };
@@ -167,25 +167,25 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
     if !commit(world, processor, wake, &seen, next) {
         return;
     }
-    let kept = &mut world.conversations[wake.conversation];
-    if let Some(outcome) = unrun {
-        keep_outcome(kept, sequence.get(), &outcome);
+    let stored = &mut world.conversations[wake.conversation];
+    if let Some(outcome) = skipped {
+        keep_outcome(stored, sequence.get(), &outcome);
     }
-    keep_replies(kept, &replies);
+    keep_replies(stored, &replies);
 }
 
-fn keep_outcome(kept: &mut ReplyLocation, sequence: u32, outcome: &Outcome) {
+fn keep_outcome(stored: &mut StoredConversation, sequence: u32, outcome: &Outcome) {
     let entry = (outcome.how.into(), outcome.overall_status.into());
     // Its record is new, or the whole transaction would fail.
     assert!(
-        kept.outcomes.insert(sequence, entry).is_none(),
+        stored.outcomes.insert(sequence, entry).is_none(),
         "an outcome is written once"
     );
 }
 
-fn keep_replies(kept: &mut ReplyLocation, replies: &[Reply]) {
+fn keep_replies(stored: &mut StoredConversation, replies: &[Reply]) {
     for reply in replies {
-        kept.told_twice |= !kept.replies.insert((reply.sequence.get(), reply.number));
+        stored.replied_twice |= !stored.replies.insert((reply.sequence.get(), reply.number));
     }
 }
 

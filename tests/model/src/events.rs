@@ -6,7 +6,7 @@ use stateright::{Model, Property};
 
 use crate::plan::Plan;
 use crate::properties;
-use crate::world::{ReplyLocation, Switch, WakeUp, World};
+use crate::world::{StoredConversation, Switch, WakeUp, World};
 use crate::{arriving, carrying, keeping};
 
 /// One thing that happens; the numbers say at which function.
@@ -63,7 +63,7 @@ impl Model for Plan {
             crashes: self.crashes,
             redeliveries: self.redeliveries,
             losses: self.losses,
-            conversations: vec![ReplyLocation::default(); self.conversations()],
+            conversations: vec![StoredConversation::default(); self.conversations()],
             wake_ups: BTreeSet::new(),
             ingests: vec![None; self.ingests],
             processors: vec![None; self.processors],

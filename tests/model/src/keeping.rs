@@ -48,19 +48,19 @@ pub fn commit(world: &mut World, plan: &Plan, wake_up_is_lost: bool) {
     let Some(mut looking) = world.timekeeper.take() else {
         return;
     };
-    let kept = &mut world.conversations[looking.conversation];
-    if kept.version() != looking.seen.version {
-        if let Some(header) = &kept.header {
+    let stored = &mut world.conversations[looking.conversation];
+    if stored.version() != looking.seen.version {
+        if let Some(header) = &stored.header {
             looking.seen = header.clone();
         }
         world.timekeeper = Some(looking);
         return;
     }
     let step = decide(plan, &looking);
-    let mut version = kept.version();
+    let mut version = stored.version();
     if let Some(conversation) = step.conversation {
         version += 1;
-        kept.header = Some(Header {
+        stored.header = Some(Header {
             version,
             conversation,
         });
@@ -97,16 +97,16 @@ fn decide(plan: &Plan, looking: &Looking) -> Step<()> {
 pub fn cancel(world: &mut World, plan: &Plan, conversation: usize) {
     world.uncancelled.remove(&conversation);
     let now = plan.time(world.instant);
-    let kept = &mut world.conversations[conversation];
-    let Some(header) = kept.header.clone() else {
+    let stored = &mut world.conversations[conversation];
+    let Some(header) = stored.header.clone() else {
         return;
     };
     let step = header.conversation.cancel(now);
-    kept.cancelled |= step.answer == Cancelled::Yes;
+    stored.cancelled |= step.answer == Cancelled::Yes;
     let mut version = header.version;
     if let Some(conversation) = step.conversation {
         version += 1;
-        kept.header = Some(Header {
+        stored.header = Some(Header {
             version,
             conversation,
         });

@@ -17,7 +17,7 @@ pub struct Sent {
     pub scheduled_s: Option<i64>,
     pub expires_s: Option<i64>,
     pub priority: QueuePriority,
-    pub told: Vec<RespondWhen>,
+    pub respond_when: Vec<RespondWhen>,
 }
 
 /// What comes of a call that is carried out.
@@ -72,7 +72,7 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 /// Reads `0:1/3` (conversation, SequenceCode, CallsInConversation), then words: `other` content,
-/// `fails`, `two` chunks, `high`, `@600` scheduled, `<700` expiring, `told` of everything.
+/// `fails`, `two` chunks, `high`, `@600` scheduled, `<700` expiring, `replies` to everything.
 pub fn sent(text: &str) -> Sent {
     let mut words = text.split_whitespace();
     let place = words.next().expect("a place");
@@ -87,7 +87,7 @@ pub fn sent(text: &str) -> Sent {
         scheduled_s: None,
         expires_s: None,
         priority: QueuePriority::Medium,
-        told: Vec::new(),
+        respond_when: Vec::new(),
     };
     for word in words {
         match word {
@@ -95,8 +95,8 @@ pub fn sent(text: &str) -> Sent {
             "fails" => sent.does = Does::Badly,
             "two" => sent.does = Does::WellInTwo,
             "high" => sent.priority = QueuePriority::High,
-            "told" => {
-                sent.told = vec![
+            "replies" => {
+                sent.respond_when = vec![
                     RespondWhen::OnError,
                     RespondWhen::OnCallComplete,
                     RespondWhen::OnExpired,
@@ -127,7 +127,11 @@ impl Sent {
             place,
             method: Method::Create,
             options: Options {
-                subscriptions: self.told.iter().map(|when| subscription(*when)).collect(),
+                subscriptions: self
+                    .respond_when
+                    .iter()
+                    .map(|when| subscription(*when))
+                    .collect(),
                 queue_priority: self.priority,
                 scheduled_time: self.scheduled_s.map(at),
                 expires_at: self.expires_s.map(at),

@@ -4,13 +4,13 @@ use calls::{EndReason, Phase, RespondWhen};
 use stateright::Property;
 
 use crate::plan::Plan;
-use crate::world::{How, ReplyLocation, Status, World};
+use crate::world::{How, Status, StoredConversation, World};
 
 /// The contract's longest silence.
 const SILENCE_MAX_S: i64 = 300;
 
 pub fn all() -> Vec<Property<Plan>> {
-    [in_the_end(), of_carrying_out(), of_telling()].concat()
+    [in_the_end(), of_carrying_out(), of_replying()].concat()
 }
 
 /// What comes about in the end.
@@ -26,8 +26,8 @@ fn in_the_end() -> Vec<Property<Plan>> {
             "whoever wants to know is told",
             |plan: &Plan, world: &World| {
                 is_over(plan, world)
-                    && every(plan, world, |plan, kept| {
-                        kept.replies == actions(plan, kept)
+                    && every(plan, world, |plan, stored| {
+                        stored.replies == actions(plan, stored)
                     })
             },
         ),
@@ -51,12 +51,12 @@ fn of_carrying_out() -> Vec<Property<Plan>> {
                 world
                     .conversations
                     .iter()
-                    .all(|kept| kept.ran.is_empty() || longest_gap_s(kept) <= SILENCE_MAX_S)
+                    .all(|stored| stored.ran.is_empty() || longest_gap_s(stored) <= SILENCE_MAX_S)
             },
         ),
         Property::always("nobody is timed out who was in time", |_, world: &World| {
-            world.conversations.iter().all(|kept| {
-                !is_timed_out(kept) || !has_all(kept) || longest_gap_s(kept) > SILENCE_MAX_S
+            world.conversations.iter().all(|stored| {
+                !is_timed_out(stored) || !has_all(stored) || longest_gap_s(stored) > SILENCE_MAX_S
             })
         }),
         Property::always(
@@ -69,23 +69,23 @@ fn of_carrying_out() -> Vec<Property<Plan>> {
                 world
                     .conversations
                     .iter()
-                    .all(|kept| !kept.ran_in_maintenance)
+                    .all(|stored| !stored.ran_in_maintenance)
             },
         ),
     ]
 }
 
 /// What holds of answers, replies and cancelling, at every moment.
-fn of_telling() -> Vec<Property<Plan>> {
+fn of_replying() -> Vec<Property<Plan>> {
     vec![
         Property::always(
             "a conversation has the priority of its highest part",
             |plan: &Plan, world: &World| {
-                every(plan, world, |plan, kept| {
-                    kept.header.as_ref().is_none_or(|header| {
+                every(plan, world, |plan, stored| {
+                    stored.header.as_ref().is_none_or(|header| {
                         let arrived = header.conversation.arrived.iter();
                         let highest = arrived
-                            .map(|sequence| plan.sends[kept.calls[&sequence.get()]].priority)
+                            .map(|sequence| plan.sends[stored.calls[&sequence.get()]].priority)
                             .max();
                         highest == Some(header.conversation.priority)
                     })
@@ -95,31 +95,31 @@ fn of_telling() -> Vec<Property<Plan>> {
         Property::always(
             "a reply is written once, with or after its outcome",
             |plan: &Plan, world: &World| {
-                every(plan, world, |plan, kept| {
-                    !kept.told_twice && kept.replies.is_subset(&actions(plan, kept))
+                every(plan, world, |plan, stored| {
+                    !stored.replied_twice && stored.replies.is_subset(&actions(plan, stored))
                 })
             },
         ),
         Property::always(
             "nobody is told of an end while a call of the conversation has no outcome",
-            |plan: &Plan, world: &World| every(plan, world, told_last),
+            |plan: &Plan, world: &World| every(plan, world, replied_last),
         ),
         Property::always(
             "a call that is sent again gets its first RequestID",
             |_, world: &World| {
-                world.conversations.iter().all(|kept| {
-                    let calls = kept.answered.iter().map(|(sequence, _)| sequence);
+                world.conversations.iter().all(|stored| {
+                    let calls = stored.answered.iter().map(|(sequence, _)| sequence);
                     let different: std::collections::BTreeSet<_> = calls.collect();
-                    different.len() == kept.answered.len() && !kept.answered_wrong
+                    different.len() == stored.answered.len() && !stored.answered_wrong
                 })
             },
         ),
         Property::always(
             "what was cancelled before it began is not carried out",
             |_, world: &World| {
-                world.conversations.iter().all(|kept| {
-                    kept.outcomes.iter().all(|(sequence, (how, _))| {
-                        *how != How::Cancelled || kept.ran.iter().all(|(ran, _)| ran < sequence)
+                world.conversations.iter().all(|stored| {
+                    stored.outcomes.iter().all(|(sequence, (how, _))| {
+                        *how != How::Cancelled || stored.ran.iter().all(|(ran, _)| ran < sequence)
                     })
                 })
             },
@@ -128,13 +128,13 @@ fn of_telling() -> Vec<Property<Plan>> {
             world
                 .conversations
                 .iter()
-                .any(|kept| end_reason(kept).is_some())
+                .any(|stored| end_reason(stored).is_some())
         }),
     ]
 }
 
-fn every(plan: &Plan, world: &World, holds: impl Fn(&Plan, &ReplyLocation) -> bool) -> bool {
-    world.conversations.iter().all(|kept| holds(plan, kept))
+fn every(plan: &Plan, world: &World, holds: impl Fn(&Plan, &StoredConversation) -> bool) -> bool {
+    world.conversations.iter().all(|stored| holds(plan, stored))
 }
 
 /// Nothing will happen any more.
@@ -145,44 +145,44 @@ fn is_over(plan: &Plan, world: &World) -> bool {
         && world.timekeeper.is_none()
 }
 
-fn is_settled(kept: &ReplyLocation) -> bool {
-    let answered = kept.answered.iter().map(|(sequence, _)| sequence);
-    let Some(header) = &kept.header else {
-        return kept.answered.is_empty();
+fn is_settled(stored: &StoredConversation) -> bool {
+    let answered = stored.answered.iter().map(|(sequence, _)| sequence);
+    let Some(header) = &stored.header else {
+        return stored.answered.is_empty();
     };
     matches!(header.conversation.phase, Phase::Ended(_))
         && answered
             .into_iter()
-            .all(|sequence| kept.outcomes.contains_key(sequence))
+            .all(|sequence| stored.outcomes.contains_key(sequence))
 }
 
-fn ran_in_order(kept: &ReplyLocation) -> bool {
-    let in_order = kept
+fn ran_in_order(stored: &StoredConversation) -> bool {
+    let in_order = stored
         .ran
         .iter()
         .map(|(sequence, _)| *sequence)
-        .eq((1..).take(kept.ran.len()));
-    in_order && (kept.ran.is_empty() || has_all(kept))
+        .eq((1..).take(stored.ran.len()));
+    in_order && (stored.ran.is_empty() || has_all(stored))
 }
 
-fn has_all(kept: &ReplyLocation) -> bool {
-    kept.header.as_ref().is_some_and(|header| {
+fn has_all(stored: &StoredConversation) -> bool {
+    stored.header.as_ref().is_some_and(|header| {
         let conversation = &header.conversation;
         conversation.arrived.count() == conversation.calls_in_conversation.get()
     })
 }
 
-fn stops_at_the_first_error(kept: &ReplyLocation) -> bool {
-    let failed = kept.outcomes.iter().find(|(_, (how, status))| {
+fn stops_at_the_first_error(stored: &StoredConversation) -> bool {
+    let failed = stored.outcomes.iter().find(|(_, (how, status))| {
         matches!(how, How::CarriedOut | How::Expired) && *status == Status::NotOk
     });
-    failed.is_none_or(|(failed, _)| kept.ran.iter().all(|(ran, _)| ran <= failed))
+    failed.is_none_or(|(failed, _)| stored.ran.iter().all(|(ran, _)| ran <= failed))
 }
 
 /// Between a part and the latest of those that were counted before it.
-fn longest_gap_s(kept: &ReplyLocation) -> i64 {
+fn longest_gap_s(stored: &StoredConversation) -> i64 {
     let mut last = None;
-    let gaps = kept.arrivals_s.iter().map(|at| {
+    let gaps = stored.arrivals_s.iter().map(|at| {
         let gap = last.map_or(0, |last: i64| at - last);
         last = last.max(Some(*at));
         gap
@@ -190,39 +190,39 @@ fn longest_gap_s(kept: &ReplyLocation) -> i64 {
     gaps.max().unwrap_or(0)
 }
 
-fn is_timed_out(kept: &ReplyLocation) -> bool {
-    end_reason(kept).is_some_and(|(end_reason, _)| *end_reason == EndReason::TimedOut)
+fn is_timed_out(stored: &StoredConversation) -> bool {
+    end_reason(stored).is_some_and(|(end_reason, _)| *end_reason == EndReason::TimedOut)
 }
 
-fn told_last(plan: &Plan, kept: &ReplyLocation) -> bool {
+fn replied_last(plan: &Plan, stored: &StoredConversation) -> bool {
     let is_of_the_end = |(sequence, number): &(u32, u32)| {
-        let told = &plan.sends[kept.calls[sequence]].told;
+        let respond_when = &plan.sends[stored.calls[sequence]].respond_when;
         let when = usize::try_from(*number)
             .ok()
-            .and_then(|number| told.get(number));
+            .and_then(|number| respond_when.get(number));
         matches!(
             when,
             Some(RespondWhen::OnConversationComplete | RespondWhen::OnConversationError)
         )
     };
-    let arrived = |kept: &ReplyLocation| {
-        let header = kept.header.as_ref();
+    let arrived = |stored: &StoredConversation| {
+        let header = stored.header.as_ref();
         header.map_or(0, |header| header.conversation.arrived.count())
     };
-    !kept.replies.iter().any(is_of_the_end)
-        || u32::try_from(kept.outcomes.len()) == Ok(arrived(kept))
+    !stored.replies.iter().any(is_of_the_end)
+        || u32::try_from(stored.outcomes.len()) == Ok(arrived(stored))
 }
 
-fn never_early(plan: &Plan, kept: &ReplyLocation) -> bool {
-    kept.ran.iter().all(|(sequence, instant)| {
-        let scheduled = plan.sends[kept.calls[sequence]].scheduled_s;
+fn never_early(plan: &Plan, stored: &StoredConversation) -> bool {
+    stored.ran.iter().all(|(sequence, instant)| {
+        let scheduled = plan.sends[stored.calls[sequence]].scheduled_s;
         scheduled.is_none_or(|at| plan.instants_s[usize::from(*instant)] >= at)
     })
 }
 
 /// How a conversation ends, and whether that is well.
-fn end_reason(kept: &ReplyLocation) -> Option<(&EndReason, bool)> {
-    match &kept.header.as_ref()?.conversation.phase {
+fn end_reason(stored: &StoredConversation) -> Option<(&EndReason, bool)> {
+    match &stored.header.as_ref()?.conversation.phase {
         Phase::Gathering | Phase::Running(_) => None,
         Phase::Closing { end_reason, .. } | Phase::Ended(end_reason) => {
             Some((end_reason, *end_reason == EndReason::Complete))
@@ -231,11 +231,11 @@ fn end_reason(kept: &ReplyLocation) -> Option<(&EndReason, bool)> {
 }
 
 /// The replies that what is known of the calls makes due.
-fn actions(plan: &Plan, kept: &ReplyLocation) -> std::collections::BTreeSet<(u32, u32)> {
-    let ended = end_reason(kept);
+fn actions(plan: &Plan, stored: &StoredConversation) -> std::collections::BTreeSet<(u32, u32)> {
+    let ended = end_reason(stored);
     let mut actions = std::collections::BTreeSet::new();
-    for (sequence, (how, status)) in &kept.outcomes {
-        for (number, when) in (0..).zip(&plan.sends[kept.calls[sequence]].told) {
+    for (sequence, (how, status)) in &stored.outcomes {
+        for (number, when) in (0..).zip(&plan.sends[stored.calls[sequence]].respond_when) {
             let is_pending = match when {
                 RespondWhen::Never => false,
                 RespondWhen::Always | RespondWhen::OnCallComplete => true,

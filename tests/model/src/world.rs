@@ -16,7 +16,7 @@ pub struct World {
     pub crashes: u8,
     pub redeliveries: u8,
     pub losses: u8,
-    pub conversations: Vec<ReplyLocation>,
+    pub conversations: Vec<StoredConversation>,
     pub wake_ups: BTreeSet<WakeUp>,
     pub ingests: Vec<Option<Arriving>>,
     pub processors: Vec<Option<Carrying>>,
@@ -40,7 +40,7 @@ pub struct WakeUp {
 
 /// The records of one conversation, and what is to be told of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ReplyLocation {
+pub struct StoredConversation {
     pub header: Option<Header>,
     /// The request that each call record was made by.
     pub calls: BTreeMap<u32, usize>,
@@ -52,7 +52,7 @@ pub struct ReplyLocation {
     /// Carried out while calls were held back.
     pub ran_in_maintenance: bool,
     /// Replies that were written down again.
-    pub told_twice: bool,
+    pub replied_twice: bool,
     /// When calls were counted, by their time at the door.
     pub arrivals_s: Vec<i64>,
     /// The RequestIDs that were given for a call.
@@ -132,7 +132,7 @@ pub struct Looking {
     pub maintenance: bool,
 }
 
-impl ReplyLocation {
+impl StoredConversation {
     pub fn version(&self) -> u64 {
         self.header.as_ref().map_or(0, |header| header.version)
     }

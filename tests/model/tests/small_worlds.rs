@@ -11,11 +11,11 @@ use stateright::{Checker, Model};
 fn parts_come_in_any_order_and_again() {
     check(Plan {
         sends: [
-            "0:1/3 told",
+            "0:1/3 replies",
             "0:2/3 high",
             "0:3/3",
             "0:2/3 high",
-            "0:1/3 told",
+            "0:1/3 replies",
         ]
         .map(sent)
         .to_vec(),
@@ -29,9 +29,14 @@ fn parts_come_in_any_order_and_again() {
 #[test]
 fn parts_come_with_other_content_or_in_other_number() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told", "0:1/2 other", "0:1/3 other"]
-            .map(sent)
-            .to_vec(),
+        sends: [
+            "0:1/2 replies",
+            "0:2/2 replies",
+            "0:1/2 other",
+            "0:1/3 other",
+        ]
+        .map(sent)
+        .to_vec(),
         instants_s: vec![0, 1_000_000],
         ingests: 2,
         processors: 1,
@@ -42,7 +47,7 @@ fn parts_come_with_other_content_or_in_other_number() {
 #[test]
 fn the_door_dies_and_the_call_comes_again() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2", "0:1/2 told", "0:2/2 other"]
+        sends: ["0:1/2 replies", "0:2/2", "0:1/2 replies", "0:2/2 other"]
             .map(sent)
             .to_vec(),
         instants_s: vec![0, 1_000_000],
@@ -56,7 +61,9 @@ fn the_door_dies_and_the_call_comes_again() {
 #[test]
 fn silence_ends_a_conversation_and_nothing_else_does() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2", "0:1/2 told"].map(sent).to_vec(),
+        sends: ["0:1/2 replies", "0:2/2", "0:1/2 replies"]
+            .map(sent)
+            .to_vec(),
         instants_s: vec![0, 300, 601, 1_000_000],
         ingests: 2,
         processors: 1,
@@ -67,7 +74,7 @@ fn silence_ends_a_conversation_and_nothing_else_does() {
 #[test]
 fn silence_among_three() {
     check(Plan {
-        sends: ["0:1/3 told", "0:2/3", "0:3/3"].map(sent).to_vec(),
+        sends: ["0:1/3 replies", "0:2/3", "0:3/3"].map(sent).to_vec(),
         instants_s: vec![0, 300, 601, 1_000_000],
         ingests: 1,
         processors: 1,
@@ -78,7 +85,7 @@ fn silence_among_three() {
 #[test]
 fn wake_ups_are_lost_and_come_twice() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told two"].map(sent).to_vec(),
+        sends: ["0:1/2 replies", "0:2/2 replies two"].map(sent).to_vec(),
         instants_s: vec![0, 60, 1_000_000],
         ingests: 1,
         processors: 2,
@@ -91,7 +98,7 @@ fn wake_ups_are_lost_and_come_twice() {
 #[test]
 fn processors_die_anywhere() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told two"].map(sent).to_vec(),
+        sends: ["0:1/2 replies", "0:2/2 replies two"].map(sent).to_vec(),
         instants_s: vec![0, 60, 1_000_000],
         ingests: 1,
         processors: 2,
@@ -104,7 +111,7 @@ fn processors_die_anywhere() {
 #[test]
 fn two_conversations_side_by_side() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told two", "1:1/1 told"]
+        sends: ["0:1/2 replies", "0:2/2 replies two", "1:1/1 replies"]
             .map(sent)
             .to_vec(),
         instants_s: vec![0, 1_000_000],
@@ -120,7 +127,7 @@ fn two_conversations_side_by_side() {
 #[test]
 fn the_first_error_ends_it_whoever_dies() {
     check(Plan {
-        sends: ["0:1/3", "0:2/3 fails told", "0:3/3 told"]
+        sends: ["0:1/3", "0:2/3 fails replies", "0:3/3 replies"]
             .map(sent)
             .to_vec(),
         instants_s: vec![0, 60, 1_000_000],
@@ -136,7 +143,7 @@ fn the_first_error_ends_it_whoever_dies() {
 #[test]
 fn what_has_not_begun_is_cancelled() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told two", "0:1/2 told"]
+        sends: ["0:1/2 replies", "0:2/2 replies two", "0:1/2 replies"]
             .map(sent)
             .to_vec(),
         instants_s: vec![0, 1_000_000],
@@ -153,7 +160,7 @@ fn what_has_not_begun_is_cancelled() {
 #[test]
 fn calls_wait_for_their_time() {
     check(Plan {
-        sends: ["0:1/2", "0:2/2 @400 told"].map(sent).to_vec(),
+        sends: ["0:1/2", "0:2/2 @400 replies"].map(sent).to_vec(),
         instants_s: vec![0, 60, 400, 1_000_000],
         ingests: 1,
         processors: 2,
@@ -166,7 +173,7 @@ fn calls_wait_for_their_time() {
 #[test]
 fn calls_wait_and_expire() {
     check(Plan {
-        sends: ["0:1/1 @60 <400 told"].map(sent).to_vec(),
+        sends: ["0:1/1 @60 <400 replies"].map(sent).to_vec(),
         instants_s: vec![0, 60, 400, 1_000_000],
         ingests: 1,
         processors: 2,
@@ -180,7 +187,7 @@ fn calls_wait_and_expire() {
 #[test]
 fn maintenance_holds_everything_back_and_loses_nothing() {
     check(Plan {
-        sends: ["0:1/2 told", "0:2/2 told"].map(sent).to_vec(),
+        sends: ["0:1/2 replies", "0:2/2 replies"].map(sent).to_vec(),
         instants_s: vec![0, 60, 1_000_000],
         ingests: 1,
         processors: 2,

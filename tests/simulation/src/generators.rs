@@ -131,22 +131,22 @@ impl Maker {
         let expires_ms = (calls == 1 && self.dice.one_in(4)).then(|| {
             scheduled_ms.unwrap_or(self.now_ms) + self.dice.pick(&[1_000, 60_000, 400_000])
         });
-        let told = (0..self.dice.below(3)).map(|_| self.when()).collect();
+        let respond_when = (0..self.dice.below(3)).map(|_| self.when()).collect();
         let priority = self.dice.pick(&[
             QueuePriority::Medium,
             QueuePriority::Medium,
             QueuePriority::High,
             QueuePriority::Low,
         ]);
-        let deed = Write { method, objects };
+        let change = Write { method, objects };
         Part {
             sequence,
             calls,
-            deed,
+            change,
             scheduled_ms,
             expires_ms,
             priority,
-            told,
+            respond_when,
             variant: 0,
         }
     }

@@ -9,12 +9,12 @@ use local::InjectedFault;
 pub struct Part {
     pub sequence: u32,
     pub calls: u32,
-    pub deed: Write,
+    pub change: Write,
     /// Milliseconds of the world's clock.
     pub scheduled_ms: Option<i64>,
     pub expires_ms: Option<i64>,
     pub priority: QueuePriority,
-    pub told: Vec<RespondWhen>,
+    pub respond_when: Vec<RespondWhen>,
     /// Tells apart what would be the same otherwise.
     pub variant: u8,
 }

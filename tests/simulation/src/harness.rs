@@ -27,7 +27,7 @@ pub struct World {
     /// What happened and what was answered, line by line.
     pub log: Vec<String>,
     /// How often each code and each status was seen.
-    pub told: BTreeMap<String, u64>,
+    pub counts: BTreeMap<String, u64>,
 }
 
 impl World {
@@ -41,7 +41,7 @@ impl World {
             replies: BTreeMap::new(),
             callbacks_seen: 0,
             log: Vec::new(),
-            told: BTreeMap::new(),
+            counts: BTreeMap::new(),
         })
     }
 
@@ -65,7 +65,7 @@ impl World {
                     said == Some(Answer::Refused(code)) || in_maintenance,
                     "{flaw:?} is answered {said:?}: {body}"
                 );
-                self.tell(&format!("code {code}"));
+                self.note(&format!("code {code}"));
             }
             Happening::Works { queue, .. } => {
                 let (received, done) = self.stage.work(*queue).await;
@@ -95,7 +95,7 @@ impl World {
         }
         self.stage.all_clear();
         if self.stage.killed_at_deadline() > killed {
-            self.tell("killed at its deadline");
+            self.note("killed at its deadline");
         }
         let touched = happening.touches();
         let strict = self.calm && *happening == Happening::Settles;
@@ -110,8 +110,8 @@ impl World {
             .or_insert_with(|| Possible::new(name))
     }
 
-    pub fn tell(&mut self, what: &str) {
-        *self.told.entry(what.to_owned()).or_default() += 1;
+    pub fn note(&mut self, what: &str) {
+        *self.counts.entry(what.to_owned()).or_default() += 1;
     }
 
     async fn say(&self, to: Name, part: &Part) -> (u16, String) {
@@ -135,7 +135,7 @@ impl World {
         );
         let answer = self.heard(to, part, heard)?;
         if answer == Some(Answer::Accepted) && is_past(part, now_ms) {
-            self.tell("sent again past its time");
+            self.note("sent again past its time");
         }
         self.of(to).sent(part, now_ms, answer);
         self.is_possible(to, &format!("is answered {answer:?}"))
@@ -169,8 +169,8 @@ impl World {
         self.log.push(format!("{answer:?} {request_id}"));
         match answer {
             Answer::Accepted => self.is_known_as(to, part.sequence, &request_id)?,
-            Answer::Refused(code) => self.tell(&format!("code {code}")),
-            Answer::KeyUsed => self.tell("key used"),
+            Answer::Refused(code) => self.note(&format!("code {code}")),
+            Answer::KeyUsed => self.note("key used"),
         }
         Ok(Some(answer))
     }
@@ -252,7 +252,7 @@ impl World {
         let code = requests::texts(&body, "ErrorCode")
             .first()
             .and_then(|code| code.parse().ok());
-        self.tell(&code.map_or("cancelled".to_owned(), |code: u32| format!("code {code}")));
+        self.note(&code.map_or("cancelled".to_owned(), |code: u32| format!("code {code}")));
         self.log.push(format!("deleted {code:?}"));
         Ok(Deleted::Said(code))
     }
@@ -308,7 +308,7 @@ impl World {
         }
         for (sequence, seen) in sequences.into_iter().zip(seen) {
             self.is_known_as(name, sequence, &seen.request_id)?;
-            self.tell(&seen.status);
+            self.note(&seen.status);
             let scheduled = state.parts[&sequence].scheduled_ms;
             let ran = matches!(seen.status.as_str(), "Complete" | "Error");
             let at = seen.ended.map(Timestamp::as_millisecond);

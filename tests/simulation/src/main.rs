@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         let some = AT_ONCE.min(worlds - lived);
         match many(seed + lived, some, threads) {
             Err(broken) => {
-                println!("{}", broken.told());
+                println!("{}", broken.report());
                 return ExitCode::FAILURE;
             }
             Ok(Account {

@@ -62,8 +62,8 @@ async fn later(world: &mut World, ms: i64) -> Result<()> {
 
 /// Every conversation has come to its end, and whoever was to be told has been told.
 fn ends(world: &World, name: Name) -> Result<()> {
-    let told = world.replies.values().filter(|of| of.0 == name);
-    let told: Vec<(u32, usize)> = told.map(|of| (of.1, of.3)).collect();
+    let replied = world.replies.values().filter(|of| of.0 == name);
+    let replied: Vec<(u32, usize)> = replied.map(|of| (of.1, of.3)).collect();
     let possible = &world.possible[&name].states;
     for state in possible {
         let over = matches!(state.phase, Phase::Absent | Phase::Over(_));
@@ -71,9 +71,9 @@ fn ends(world: &World, name: Name) -> Result<()> {
     }
     let agrees = possible.iter().any(|state| {
         let actions = state.actions();
-        actions.len() == told.len() && actions.iter().all(|actions| told.contains(actions))
+        actions.len() == replied.len() && actions.iter().all(|actions| replied.contains(actions))
     });
-    ensure!(agrees, "{name:?}: told {told:?}, of {possible:#?}");
+    ensure!(agrees, "{name:?}: told {replied:?}, of {possible:#?}");
     Ok(())
 }
 

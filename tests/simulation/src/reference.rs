@@ -248,7 +248,7 @@ impl State {
         let part = self.parts.get(&next)?;
         let waits = maintenance || part.scheduled_ms.is_some_and(|at| at > now_ms);
         let expired = is_past(part, now_ms);
-        (!waits && !expired && part.deed.objects.len() > AT_ONCE).then(|| {
+        (!waits && !expired && part.change.objects.len() > AT_ONCE).then(|| {
             let phase = Phase::Running { next, begun: true };
             Self {
                 phase,
@@ -261,12 +261,12 @@ impl State {
     fn closes(&self) -> Option<Self> {
         let mut after = self.clone();
         for sequence in self.parts.keys() {
-            after.outcomes.entry(*sequence).or_insert(self.unrun());
+            after.outcomes.entry(*sequence).or_insert(self.skipped());
         }
         (after.outcomes != self.outcomes).then_some(after)
     }
 
-    fn unrun(&self) -> Outcome {
+    fn skipped(&self) -> Outcome {
         match self.phase {
             Phase::Over(End::Cancelled) => Outcome::Cancelled,
             Phase::Over(_) | Phase::Absent | Phase::Gathering | Phase::Running { .. } => {
@@ -286,7 +286,7 @@ impl State {
                     self.status(*sequence, part, now_ms) == status
                         || (matches!(self.phase, Phase::Over(_))
                             && !self.outcomes.contains_key(sequence)
-                            && self.unrun().status() == status)
+                            && self.skipped().status() == status)
                 })
     }
 
@@ -314,7 +314,7 @@ impl State {
             let Some(part) = self.parts.get(sequence) else {
                 continue;
             };
-            for (number, when) in part.told.iter().enumerate() {
+            for (number, when) in part.respond_when.iter().enumerate() {
                 let is_pending = match when {
                     RespondWhen::Never => false,
                     RespondWhen::Always | RespondWhen::OnCallComplete => true,
@@ -340,7 +340,7 @@ pub fn written(part: &Part) -> String {
 }
 
 fn carried_out(part: &Part, store: &mut BTreeMap<u8, String>) -> Outcome {
-    let Write { method, objects } = &part.deed;
+    let Write { method, objects } = &part.change;
     let mut all_well = true;
     for object in objects {
         let is_there = store.contains_key(object);

@@ -39,7 +39,7 @@ fn time(ms: i64) -> Timestamp {
 
 pub fn part(to: Name, part: &Part) -> String {
     let mut options = String::new();
-    for (number, when) in part.told.iter().enumerate() {
+    for (number, when) in part.respond_when.iter().enumerate() {
         let address = address(to, part.sequence, part.variant, number);
         options.push_str(&format!(
             "<SendResponseTo><ResponseType>HTTPPost</ResponseType><ResponseAddress>{address}\
@@ -70,7 +70,7 @@ pub fn part(to: Name, part: &Part) -> String {
             "<RequestExpirationTime>{at}</RequestExpirationTime>"
         ));
     }
-    let Write { method, objects } = &part.deed;
+    let Write { method, objects } = &part.change;
     let objects: String = objects
         .iter()
         .map(|object| {
@@ -82,7 +82,7 @@ pub fn part(to: Name, part: &Part) -> String {
             )
         })
         .collect();
-    asked(*method, &options, &objects)
+    envelope_of(*method, &options, &objects)
 }
 
 /// The key of an object that only this conversation's calls touch.
@@ -94,7 +94,7 @@ pub fn object_key(of: Name, object: u8) -> String {
     }
 }
 
-fn asked(method: Method, options: &str, objects: &str) -> String {
+fn envelope_of(method: Method, options: &str, objects: &str) -> String {
     let request = match method {
         Method::Create => "CreateRequest",
         Method::Update => "UpdateRequest",
@@ -211,7 +211,7 @@ pub fn flawed(flaw: Flaw, now_ms: i64) -> String {
     } else {
         object.to_owned()
     };
-    asked(Method::Create, &options, &objects)
+    envelope_of(Method::Create, &options, &objects)
 }
 
 const ASYNCHRONOUS: &str = "<RequestType>Asynchronous</RequestType>";
@@ -222,7 +222,7 @@ pub fn cancel(type_name: &str, field: &str, value: &str) -> String {
         "<Objects xsi:type=\"{type_name}\"><{field}>{}</{field}></Objects>",
         escaped(value)
     );
-    asked(Method::Delete, "", &objects)
+    envelope_of(Method::Delete, "", &objects)
 }
 
 pub fn retrieve(type_name: &str, properties: &[&str], field: &str, value: &str) -> String {

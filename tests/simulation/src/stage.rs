@@ -354,7 +354,7 @@ impl Stage {
     pub fn left_in_queues(&self) -> usize {
         EventSource::ALL
             .iter()
-            .map(|fed| self.stack.local.sqs().depth(fed.queue()))
+            .map(|event_source| self.stack.local.sqs().depth(event_source.queue()))
             .sum()
     }
 

@@ -42,12 +42,12 @@ pub struct Broken {
 }
 
 impl Broken {
-    pub fn told(&self) -> String {
-        let mut told = format!("seed {} breaks a promise: {}\n", self.seed, self.why);
+    pub fn report(&self) -> String {
+        let mut report = format!("seed {} breaks a promise: {}\n", self.seed, self.why);
         for happening in &self.history {
-            writeln!(told, "  {happening:?}").expect("a string takes everything");
+            writeln!(report, "  {happening:?}").expect("a string takes everything");
         }
-        told
+        report
     }
 }
 
@@ -83,13 +83,13 @@ fn live_here(seed: u64, history: &[Happening]) -> Result<(Account, Vec<String>)>
         };
         for happening in history {
             account.happenings += 1;
-            world.tell(&happening.kind());
+            world.note(&happening.kind());
             world.log.push(format!("{happening:?}"));
             world.goes_on(happening).await?;
         }
         promises::hold(&mut world).await?;
         account.requests = world.stage.requests_made();
-        account.seen = std::mem::take(&mut world.told);
+        account.seen = std::mem::take(&mut world.counts);
         let mut log = std::mem::take(&mut world.log);
         log.extend(world.stage.journal());
         Ok((account, log))

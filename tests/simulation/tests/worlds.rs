@@ -21,7 +21,7 @@ fn every_world_keeps_its_promises() {
     let worlds = chosen("SIMULATION_WORLDS").unwrap_or(WORLDS);
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     match many(chosen("SIMULATION_SEED").unwrap_or(0), worlds, threads) {
-        Err(broken) => panic!("{}", broken.told()),
+        Err(broken) => panic!("{}", broken.report()),
         Ok(account) => {
             println!("{account:#?}");
             if worlds >= WORLDS {
@@ -96,7 +96,7 @@ fn what_failed_once_does_not_fail_again() {
             .next()
             .and_then(|seed| seed.parse().ok());
         if let Err(broken) = of_seed(seed.expect("a seed")) {
-            panic!("{}", broken.told());
+            panic!("{}", broken.report());
         }
     }
 }

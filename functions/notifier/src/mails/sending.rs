@@ -3,7 +3,7 @@
 use cloud::aws::mail::{Mail, MailSession, SendMailResult};
 use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, CommitError, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
 use objects::{MailEvent, MailOrder, Recipient};
 use tracing::{error, info, warn};
@@ -25,7 +25,7 @@ const GIVEN_UP: &str = "the function ended before it was done with it, each time
 
 /// How one mail stands after it has been looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stands {
+pub(super) enum MailProgress {
     Done,
     /// Not now: owed, held, or in somebody's hands.
     Open,
@@ -40,7 +40,7 @@ pub(super) enum Stands {
 }
 
 /// One that is not sent now. `looked_at`: when the mails of its call were last looked through.
-pub(super) async fn look(cloud: &Cloud, mail: &MailRecord, looked_at: Timestamp) -> Stands {
+pub(super) async fn look(cloud: &Cloud, mail: &MailRecord, looked_at: Timestamp) -> MailProgress {
     settled(look_at(cloud, mail, looked_at).await)
 }
 
@@ -48,7 +48,7 @@ async fn look_at(
     cloud: &Cloud,
     mail: &MailRecord,
     looked_at: Timestamp,
-) -> Result<Stands, CommitError> {
+) -> Result<MailProgress, CommitError> {
     let now = cloud.now();
     match mail.state {
         // Whoever sent it may have died before its event was written. Nobody runs longer than a claim
@@ -57,10 +57,12 @@ async fn look_at(
             if let Some(order) = order_of(mail) {
                 note_sent(cloud, mail, &order.recipient()).await?;
             }
-            Ok(Stands::Done)
+            Ok(MailProgress::Done)
         }
-        MailState::Sent(_) | MailState::Failed | MailState::Unknown => Ok(Stands::Done),
-        MailState::Sending(since) if now.duration_since(since) < CLAIM_MAX => Ok(Stands::Open),
+        MailState::Sent(_) | MailState::Failed | MailState::Unknown => Ok(MailProgress::Done),
+        MailState::Sending(since) if now.duration_since(since) < CLAIM_MAX => {
+            Ok(MailProgress::Open)
+        }
         MailState::Sending(_) => {
             match order_of(mail) {
                 Some(order) => {
@@ -69,9 +71,9 @@ async fn look_at(
                 }
                 None => drop(note(cloud, mail, MailState::Unknown, Some(STOPPED)).await?),
             }
-            Ok(Stands::Done)
+            Ok(MailProgress::Done)
         }
-        MailState::Pending => Ok(Stands::Open),
+        MailState::Pending => Ok(MailProgress::Open),
     }
 }
 
@@ -122,11 +124,7 @@ pub(super) async fn give_up(cloud: &Cloud, mail: &MailRecord) -> Result<(), Erro
         Some(order) => not_sent(cloud, mail, state, GIVEN_UP, &order.recipient()).await,
         None => note(cloud, mail, state, Some(GIVEN_UP)).await.map(drop),
     };
-    match given_up {
-        Ok(()) => Ok(()),
-        Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-        Err(CommitError::Cloud(error)) => Err(error),
-    }
+    Ok(given_up?)
 }
 
 /// One that is owed, and may be sent.
@@ -135,17 +133,17 @@ pub(super) async fn send(
     session: &MailSession,
     mail: &MailRecord,
     deadline: Timestamp,
-) -> Stands {
+) -> MailProgress {
     settled(send_pending(cloud, session, mail, deadline).await)
 }
 
-fn settled(stands: Result<Stands, CommitError>) -> Stands {
-    match stands {
-        Ok(stands) => stands,
-        Err(CommitError::Conflict) => Stands::Open,
-        Err(CommitError::Cloud(error)) => {
+fn settled(progress: Result<MailProgress, CommitError>) -> MailProgress {
+    match Committed::of(progress) {
+        Ok(Committed::Written(progress)) => progress,
+        Ok(Committed::Conflict) => MailProgress::Open,
+        Err(error) => {
             warn!(error = error.in_full(), "mail is left for later");
-            Stands::Error
+            MailProgress::Error
         }
     }
 }
@@ -155,14 +153,14 @@ async fn send_pending(
     session: &MailSession,
     mail: &MailRecord,
     deadline: Timestamp,
-) -> Result<Stands, CommitError> {
+) -> Result<MailProgress, CommitError> {
     let Some(order) = order_of(mail) else {
         error!(conversation = %mail.conversation, number = mail.number, "mail is not readable");
         note(cloud, mail, MailState::Failed, Some(UNREADABLE)).await?;
-        return Ok(Stands::Done);
+        return Ok(MailProgress::Done);
     };
     if !has_time(cloud, deadline) {
-        return Ok(Stands::OutOfTime);
+        return Ok(MailProgress::OutOfTime);
     }
     let recipient = order.recipient();
     let link = unsubscribe_link(cloud, &order, &recipient, mail).await?;
@@ -176,7 +174,7 @@ async fn send_pending(
         Ok(SendMailResult::Rejected(reason)) => {
             warn!(%conversation, number, reason, "mail rejected");
             not_sent(cloud, &claimed, MailState::Failed, &reason, &recipient).await?;
-            Ok(Stands::Done)
+            Ok(MailProgress::Done)
         }
         // Certain not to have been taken: it is owed as before.
         Err(error) if error.was_refused() => {
@@ -187,7 +185,7 @@ async fn send_pending(
         Err(error) => {
             error!(%conversation, number, error = error.in_full(), "mail is unknown");
             not_sent(cloud, &claimed, MailState::Unknown, NO_ANSWER, &recipient).await?;
-            Ok(Stands::Done)
+            Ok(MailProgress::Done)
         }
     }
 }
@@ -197,28 +195,28 @@ async fn taken(
     cloud: &Cloud,
     claimed: &MailRecord,
     recipient: &Recipient,
-) -> Result<Stands, CommitError> {
-    match note(cloud, claimed, MailState::Sent(cloud.now()), None).await {
-        Ok(sent) => {
+) -> Result<MailProgress, CommitError> {
+    let noted = note(cloud, claimed, MailState::Sent(cloud.now()), None).await;
+    match Committed::of(noted)? {
+        Committed::Written(sent) => {
             note_sent(cloud, &sent, recipient).await?;
-            Ok(Stands::Done)
+            Ok(MailProgress::Done)
         }
         // An event of the mail service was here first; or it was this very commit, whose answer was
         // lost and which was made again. What is noted twice is noted once.
-        Err(CommitError::Conflict) => {
+        Committed::Conflict => {
             let Some(mail) = cloud.mail_tagged(&claimed.tag()).await? else {
-                return Ok(Stands::Done);
+                return Ok(MailProgress::Done);
             };
             match mail.state {
                 MailState::Sent(_) => {
                     note_sent(cloud, &mail, recipient).await?;
-                    Ok(Stands::Done)
+                    Ok(MailProgress::Done)
                 }
-                MailState::Failed | MailState::Unknown => Ok(Stands::Done),
-                MailState::Pending | MailState::Sending(_) => Ok(Stands::Open),
+                MailState::Failed | MailState::Unknown => Ok(MailProgress::Done),
+                MailState::Pending | MailState::Sending(_) => Ok(MailProgress::Open),
             }
         }
-        Err(error) => Err(error),
     }
 }
 
@@ -239,11 +237,11 @@ async fn unsubscribe_link(
     }))
 }
 
-fn not_taken(error: &Error) -> Stands {
+fn not_taken(error: &Error) -> MailProgress {
     match error {
-        Error::MailThrottled(_) => Stands::Throttled,
-        Error::MailSenderUnverified(_) => Stands::SenderUnverified,
-        Error::MailRecipientUnverified(_) => Stands::Open,
+        Error::MailThrottled(_) => MailProgress::Throttled,
+        Error::MailSenderUnverified(_) => MailProgress::SenderUnverified,
+        Error::MailRecipientUnverified(_) => MailProgress::Open,
         Error::Mail(_)
         | Error::MailRefused(_)
         | Error::MailNotSent(_)
@@ -255,7 +253,7 @@ fn not_taken(error: &Error) -> Stands {
         | Error::Conflict(_)
         | Error::Unreadable { .. }
         | Error::Newer { .. }
-        | Error::Missing(_) => Stands::Error,
+        | Error::Missing(_) => MailProgress::Error,
     }
 }
 

@@ -29,13 +29,13 @@ pub(super) type Objects = BTreeMap<String, Object>;
 
 #[derive(Clone, Debug)]
 pub(super) struct Object {
-    pub(super) about: ObjectHead,
+    pub(super) head: ObjectHead,
     pub(super) body: StoredBody,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum StoredBody {
-    Here(Bytes),
+    InMemory(Bytes),
     /// In this file, behind its first line.
     File(PathBuf),
 }
@@ -73,10 +73,10 @@ impl Object {
                 "The request body terminated unexpectedly",
             )
         })?;
-        let kept = request.headers().iter().filter(|(name, _)| {
+        let allowed = request.headers().iter().filter(|(name, _)| {
             KEPT_HEADERS.contains(&name.as_str()) || name.as_str().starts_with("x-amz-meta-")
         });
-        let mut headers: Vec<_> = kept
+        let mut headers: Vec<_> = allowed
             .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
             .collect();
         let encoding = header(request, "content-encoding").unwrap_or_default();
@@ -88,7 +88,7 @@ impl Object {
         if !encodings.is_empty() {
             headers.push(("content-encoding".to_owned(), encodings.join(", ")));
         }
-        let about = ObjectHead {
+        let head = ObjectHead {
             key: aws_request.key.clone(),
             size: body.len(),
             etag: format!("\"{}\"", hex(&Md5::digest(&body))),
@@ -96,14 +96,14 @@ impl Object {
             headers,
         };
         Ok(Self {
-            about,
-            body: StoredBody::Here(body),
+            head,
+            body: StoredBody::InMemory(body),
         })
     }
 
     /// One that nobody says more of than its bytes.
     pub(super) fn of_bytes(key: &str, bytes: Bytes, now: Timestamp) -> Self {
-        let about = ObjectHead {
+        let head = ObjectHead {
             key: key.to_owned(),
             size: bytes.len(),
             etag: format!("\"{}\"", hex(&Md5::digest(&bytes))),
@@ -111,34 +111,33 @@ impl Object {
             headers: Vec::new(),
         };
         Self {
-            about,
-            body: StoredBody::Here(bytes),
+            head,
+            body: StoredBody::InMemory(bytes),
         }
     }
 
     pub(super) fn bytes(&self) -> Option<Bytes> {
         match &self.body {
-            StoredBody::Here(bytes) => Some(bytes.clone()),
+            StoredBody::InMemory(bytes) => Some(bytes.clone()),
             StoredBody::File(path) => Some(read_file(path)?.1),
         }
     }
 
     /// On the disk when it returns: records in the tables point at what is here.
     pub(super) fn into_file(self, folder: &Path) -> Result<Self, WireFailure> {
-        let StoredBody::Here(bytes) = &self.body else {
+        let StoredBody::InMemory(bytes) = &self.body else {
             return Ok(self);
         };
         // A key can be longer than a file's name, or hold anything.
-        let path = folder.join(hex(&Sha256::digest(self.about.key.as_bytes())));
-        let mut text =
-            serde_json::to_vec(&self.about).map_err(|error| broken_disk(error.into()))?;
+        let path = folder.join(hex(&Sha256::digest(self.head.key.as_bytes())));
+        let mut text = serde_json::to_vec(&self.head).map_err(|error| broken_disk(error.into()))?;
         text.push(b'\n');
         text.extend_from_slice(bytes);
         std::fs::create_dir_all(folder)
             .and_then(|()| disk::replace(&path, &text))
             .map_err(broken_disk)?;
         Ok(Self {
-            about: self.about,
+            head: self.head,
             body: StoredBody::File(path),
         })
     }
@@ -147,8 +146,8 @@ impl Object {
 pub(super) fn read_file(path: &Path) -> Option<(ObjectHead, Bytes)> {
     let content = Bytes::from(std::fs::read(path).ok()?);
     let end = content.iter().position(|byte| *byte == b'\n')?;
-    let about = serde_json::from_slice(&content[..end]).ok()?;
-    Some((about, content.slice(end + 1..)))
+    let head = serde_json::from_slice(&content[..end]).ok()?;
+    Some((head, content.slice(end + 1..)))
 }
 
 fn broken_disk(error: std::io::Error) -> WireFailure {
@@ -166,7 +165,7 @@ pub(super) fn put(
         Some(folder) => object.into_file(folder)?,
         None => object,
     };
-    let etag = object.about.etag.clone();
+    let etag = object.head.etag.clone();
     objects.insert(key, object);
     Ok(etag)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use calls::hex;
+use cloud::aws::files::PART_BYTES_MIN;
 use http::{Request, Response};
 use jiff::Timestamp;
 use md5::{Digest, Md5};
@@ -16,9 +17,6 @@ use crate::chunked::body_of;
 use crate::failure::WireFailure;
 
 const HIDDEN: char = '\0';
-
-/// Least bytes of a part that is not the last one. AWS's figure.
-const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 
 pub(super) fn is_hidden(key: &str) -> bool {
     key.starts_with(HIDDEN)
@@ -101,7 +99,7 @@ fn complete(
     let mut whole = Vec::new();
     for (at, (number, etag)) in named.iter().enumerate() {
         let part = objects.get(&part_key(id, *number));
-        let part = part.filter(|part| part.about.etag == *etag);
+        let part = part.filter(|part| part.head.etag == *etag);
         let bytes = part.and_then(Object::bytes).ok_or_else(|| {
             let message = "One or more of the specified parts could not be found.";
             WireFailure::new(400, "InvalidPart", message)
@@ -113,15 +111,15 @@ fn complete(
         whole.extend_from_slice(&bytes);
     }
     let upload = objects.get(&upload_key(id));
-    let mut about = upload
-        .map(|upload| upload.about.clone())
+    let mut head = upload
+        .map(|upload| upload.head.clone())
         .ok_or_else(|| WireFailure::new(404, "NoSuchUpload", "The upload does not exist."))?;
-    about.key.clone_from(&aws_request.key);
-    about.size = whole.len();
-    about.etag = format!("\"{}-{}\"", hex(&Md5::digest(&whole)), named.len());
-    about.modified_at = now;
-    let body = StoredBody::Here(Bytes::from(whole));
-    let object = Object { about, body };
+    head.key.clone_from(&aws_request.key);
+    head.size = whole.len();
+    head.etag = format!("\"{}-{}\"", hex(&Md5::digest(&whole)), named.len());
+    head.modified_at = now;
+    let body = StoredBody::InMemory(Bytes::from(whole));
+    let object = Object { head, body };
     let etag = put(aws_request.key.clone(), object, objects, folder)?;
     let prefix = upload_key(id);
     let done: Vec<String> = objects

@@ -1,5 +1,6 @@
 //! SQS requests as they come over the wire: JSON in, JSON out.
 
+use cloud::aws::queues::BATCH_MAX;
 use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde::Deserialize;
@@ -13,9 +14,6 @@ use crate::failure::WireFailure;
 use crate::held;
 use crate::names::{ACCOUNT, queue_of_url};
 use crate::queue::{Fifo, SentMessage};
-
-/// Most messages in one request. AWS's figure.
-const BATCH_MAX: usize = 10;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -6,7 +6,7 @@
 use calls::{AccountId, Cancelled, ConversationId, ConversationKey, RequestId};
 use cloud::aws::queues::ReplyWakeUp;
 use cloud::conversation::find::SingleCall;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, Committed, Error};
 use jiff::Timestamp;
 use objects::{Cancellation, UnitResult};
 use soap::{Element, ObjectResult};
@@ -79,16 +79,17 @@ async fn close_cancelled(cloud: &Cloud, key: &ConversationKey, now: Timestamp) {
     let closed = match cloud.conversation_record(key).await {
         Ok(Some(header)) => cloud.close_some(&header, now).await,
         Ok(None) => return,
-        Err(error) => Err(CommitError::Cloud(error)),
+        Err(error) => Err(error.into()),
     };
-    match closed {
-        Ok((_, owed)) => {
-            let wake_ups: Vec<ReplyWakeUp> = owed.into_iter().map(|action| action.wake).collect();
+    match Committed::of(closed) {
+        Ok(Committed::Written(step)) => {
+            let wake_ups: Vec<ReplyWakeUp> =
+                step.replies.into_iter().map(|action| action.wake).collect();
             cloud.send_reply_wake_ups(&wake_ups).await;
         }
         // The processor is at it already.
-        Err(CommitError::Conflict) => {}
-        Err(CommitError::Cloud(error)) => {
+        Ok(Committed::Conflict) => {}
+        Err(error) => {
             warn!(conversation = %key, error = error.in_full(), "left for the processor");
         }
     }

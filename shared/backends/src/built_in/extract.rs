@@ -9,7 +9,7 @@ use cloud::Error;
 use cloud::aws::files::{PART_BYTES_MIN, UploadError, UploadedPart, extract_key};
 use cloud::objects_table::Chunk;
 use cloud::read::conversation_list::{
-    ConversationFilter, ListCursor, ListOrder, ListQuery, LookBack,
+    ConversationFilter, LISTED_AT_ONCE, ListCursor, ListOrder, ListQuery, LookBack,
 };
 use cloud::records::conversation_record::ConversationRecord;
 use jiff::SignedDuration;
@@ -18,9 +18,6 @@ use serde::{Deserialize, Serialize};
 
 use super::extract_rows::Rows;
 use super::task::{NextStep, Task, TaskContext, TaskEnd};
-
-/// Conversations that are listed in one go.
-const LISTED_AT_ONCE: usize = 100;
 
 /// An extract in the hands of one invocation.
 pub(super) struct ExtractTask<'a> {

@@ -1,11 +1,11 @@
 //! A call that was queued, chunk by chunk, each committed with its results.
 
 use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress};
-use cloud::conversation::commit::End;
-use cloud::objects_table::{Chunk, READ_AHEAD};
+use cloud::conversation::commit::{CallEnd, ChunkPosition};
+use cloud::objects_table::{FirstLoad, READ_AHEAD};
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, CommitError, CommittedStep, Error};
 use jiff::Timestamp;
 use objects::{MethodCall, Overlay, UnitResult};
 use soap::{ObjectResult, Operation};
@@ -56,52 +56,49 @@ pub async fn carry_out(
     let _carrying_out = cloud.carrying_out().await;
     let first = &units[done..units.len().min(done + READ_AHEAD)];
     let first = objects::missing(&overlay, &request, first);
-    if cloud.load_first_objects(&mut overlay, first).await? {
-        return Ok(CarriedOut::InMaintenance);
+    match cloud.load_first_objects(&mut overlay, first).await? {
+        FirstLoad::Loaded => {}
+        FirstLoad::InMaintenance => return Ok(CarriedOut::InMaintenance),
     }
     let mut chunks = progress.chunks;
     let mut results = results_so_far(cloud, header, progress).await?;
     let mut header = header.clone();
     loop {
-        let left = &units[done..];
-        let chunk = decide_chunk(cloud, &mut overlay, &request, left, Some(&header.key)).await?;
+        let remaining = &units[done..];
+        let chunk =
+            decide_chunk(cloud, &mut overlay, &request, remaining, Some(&header.key)).await?;
         let mails_before = mails_in(&results);
         results.extend(chunk.results.iter().cloned());
         done += chunk.results.len();
         if done == units.len() {
             let results = merged(request.objects, &units, results);
-            return end(cloud, &header, call, (results, chunk, mails_before), now).await;
+            let end = CallEnd {
+                call,
+                outcome: outcome_of(&results, now),
+                results: Some(results),
+                chunk,
+                mails_before,
+            };
+            let step = cloud.commit_end(&header, end, now).await?;
+            return Ok(CarriedOut::Committed(Box::new(step)));
         }
-        let done_through = u32::try_from(done).unwrap_or(u32::MAX);
-        let progress_now = (chunks, done_through, mails_before);
+        let position = ChunkPosition {
+            number: chunks,
+            done_through: u32::try_from(done).unwrap_or(u32::MAX),
+            mails_before,
+        };
         header = cloud
-            .commit_chunk(&header, progress.next, chunk, progress_now, now)
+            .commit_chunk(&header, progress.next, chunk, position, now)
             .await?;
         chunks += 1;
         overlay.committed();
         if cloud.now() >= deadline {
-            return Ok(CarriedOut::Committed(Box::new(header), Vec::new()));
+            return Ok(CarriedOut::Committed(Box::new(CommittedStep {
+                header,
+                replies: Vec::new(),
+            })));
         }
     }
-}
-
-/// Commits the last chunk together with the outcome.
-async fn end(
-    cloud: &Cloud,
-    header: &ConversationRecord,
-    call: &Call,
-    (results, chunk, mails_before): (Vec<ObjectResult>, Chunk, u32),
-    now: Timestamp,
-) -> Result<CarriedOut, CommitError> {
-    let end = End {
-        call,
-        outcome: outcome_of(&results, now),
-        results: Some(results),
-        chunk,
-        mails_before,
-    };
-    let (header, owed) = cloud.commit_end(header, end, now).await?;
-    Ok(CarriedOut::Committed(Box::new(header), owed))
 }
 
 /// What the chunks that are committed came to.

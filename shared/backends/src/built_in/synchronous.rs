@@ -1,15 +1,13 @@
 //! A call whose caller waits: decided and committed chunk by chunk, within the time that there is.
 
 use calls::{AccountId, RequestId};
+use cloud::error::SHARED_RECORD_CONFLICTS_MAX;
 use cloud::{Cloud, Committed, Error};
 use jiff::SignedDuration;
 use objects::{MailOrder, Overlay, Unit, UnitResult};
 use soap::{CallRequest, ObjectResult};
 
 use super::{decide_chunk, merged};
-
-/// How often a chunk is decided again because others were at the same objects.
-const CONFLICTS_MAX: u32 = 20;
 
 /// The front door waits 30 s for an answer; what is not begun by then is refused, object by object.
 const TIME_MAX: SignedDuration = SignedDuration::from_secs(24);
@@ -54,20 +52,20 @@ pub async fn carry_out(
         }
         let chunk =
             decide_chunk(cloud, &mut overlay, &request, &units[results.len()..], None).await?;
-        let (decided, owed) = (chunk.results.clone(), chunk.mails.clone());
+        let (decided, ordered) = (chunk.results.clone(), chunk.mails.clone());
         match Committed::of(cloud.commit_effects(chunk).await)? {
             Committed::Written(()) => {
                 results.extend(decided);
-                mails.extend(owed);
+                mails.extend(ordered);
                 overlay.committed();
             }
-            Committed::Conflict if conflicts < CONFLICTS_MAX => {
+            Committed::Conflict if conflicts < SHARED_RECORD_CONFLICTS_MAX => {
                 conflicts += 1;
                 overlay = Overlay::new(account);
                 let moment = u64::from(conflicts) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
             }
-            Committed::Conflict => return Err(Error::Conflict(CONFLICTS_MAX)),
+            Committed::Conflict => return Err(Error::Conflict(SHARED_RECORD_CONFLICTS_MAX)),
         }
     }
     Ok(SynchronousOutcome {

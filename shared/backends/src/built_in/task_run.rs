@@ -3,7 +3,7 @@
 //! A call can start several of one kind: they are carried out one after the other, in their order.
 
 use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress, Subscription};
-use cloud::conversation::commit::End;
+use cloud::conversation::commit::{CallEnd, CommittedStep};
 use cloud::conversation::task::TaskStep;
 use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
@@ -82,7 +82,10 @@ impl TaskRun<'_> {
                 TaskKind::ClearData => self.steps(ClearTask::new(context), &mut at).await?,
             };
             let Some(ended) = ended else {
-                return Ok(CarriedOut::Committed(Box::new(at.header), Vec::new()));
+                return Ok(CarriedOut::Committed(Box::new(CommittedStep {
+                    header: at.header,
+                    replies: Vec::new(),
+                })));
             };
             at.stored.object += 1;
             at.stored.state = None;
@@ -191,15 +194,15 @@ impl TaskRun<'_> {
             error_code: first.and_then(|it| it.error_code),
             ended_at: now,
         };
-        let end = End {
+        let end = CallEnd {
             call: &call,
             outcome,
             results: Some(results),
             chunk,
             mails_before: at.mails,
         };
-        let (header, owed) = self.cloud.commit_end(&at.header, end, now).await?;
-        Ok(CarriedOut::Committed(Box::new(header), owed))
+        let step = self.cloud.commit_end(&at.header, end, now).await?;
+        Ok(CarriedOut::Committed(Box::new(step)))
     }
 }
 

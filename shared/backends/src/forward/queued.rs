@@ -8,26 +8,24 @@ use std::time::Duration;
 
 use calls::{BackendName, Begun, Call, Phase, Progress};
 use cloud::accounts::backends::ConfiguredBackend;
-use cloud::conversation::commit::End;
+use cloud::conversation::commit::{CallEnd, ChunkPosition};
+use cloud::error::FEW_CONFLICTS_MAX;
 use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error, ReplyAction};
+use cloud::{Cloud, CommitError, CommittedStep, Error};
 use jiff::{SignedDuration, Timestamp};
 use objects::UnitResult;
 use soap::{CallAnswer, Element, ObjectResult};
 use tracing::warn;
 
-use super::ending::{Ending, Ends, whole};
 use super::exchange::exchange;
+use super::forward_end::{EndContext, ForwardEnd, whole};
 use super::judge::Judgement;
 
 /// How much longer than its timeout a call that was begun is left alone: whoever sent it may still be
 /// committing what came of it.
 const ANSWER_COMMITTED: SignedDuration = SignedDuration::from_secs(10);
-
-/// How often a commit is tried again because others changed when the conversation is looked at.
-const CONFLICTS_MAX: u32 = 10;
 
 /// How far a call was taken.
 pub enum Forwarded {
@@ -39,8 +37,7 @@ pub enum Forwarded {
     NotBefore(Timestamp),
     /// The invocation has no time left for a backend's answer.
     OutOfTime(Box<ConversationRecord>),
-    /// What is committed is the header, and what is owed to callers.
-    Committed(Box<ConversationRecord>, Vec<ReplyAction>),
+    Committed(Box<CommittedStep>),
 }
 
 /// What became of a piece.
@@ -163,10 +160,13 @@ impl ForwardedCall<'_> {
                 let end = self.ends().incomplete(results);
                 return self.end(&header, end).await;
             }
-            let done_through = u32::try_from(first + count).unwrap_or(u32::MAX);
-            let piece = (chunks, done_through, 0);
+            let position = ChunkPosition {
+                number: chunks,
+                done_through: u32::try_from(first + count).unwrap_or(u32::MAX),
+                mails_before: 0,
+            };
             header = self
-                .commit_piece(header, progress, &answer.results, piece)
+                .commit_piece(header, progress, &answer.results, position)
                 .await?;
             chunks += 1;
         }
@@ -194,8 +194,8 @@ impl ForwardedCall<'_> {
         }
     }
 
-    fn ends(&self) -> Ends<'_> {
-        Ends {
+    fn ends(&self) -> EndContext<'_> {
+        EndContext {
             call: self.call,
             name: self.name,
             body: &self.body,
@@ -226,7 +226,7 @@ impl ForwardedCall<'_> {
 
     /// The header as it is now, if it still stands where it stood: others change when it is looked at,
     /// and what came of a call must not be lost over that.
-    async fn standing(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
+    async fn reload(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
         match self.cloud.conversation_record(&seen.key).await? {
             Some(found) if found.conversation.phase == seen.conversation.phase => Ok(found),
             Some(_) | None => Err(CommitError::Conflict),
@@ -238,19 +238,19 @@ impl ForwardedCall<'_> {
         mut header: ConversationRecord,
         progress: Progress,
         results: &[ObjectResult],
-        committed: (u32, u32, u32),
+        position: ChunkPosition,
     ) -> Result<ConversationRecord, CommitError> {
         let cloud = self.cloud;
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let units = results.iter().cloned();
             let units = units.map(|result| UnitResult::Whole(Box::new(result)));
             let chunk = Chunk::of_results(units.collect());
             let now = cloud.now();
             match cloud
-                .commit_chunk(&header, progress.next, chunk, committed, now)
+                .commit_chunk(&header, progress.next, chunk, position, now)
                 .await
             {
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
+                Err(CommitError::Conflict) => header = self.reload(&header).await?,
                 done => return done,
             }
         }
@@ -261,17 +261,17 @@ impl ForwardedCall<'_> {
     async fn hold(&self, header: &ConversationRecord) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             // Nobody knows for how long.
-            let kept = cloud.keep_calls(&header).await?;
+            let keeping = cloud.keep_calls(&header).await?;
             let now = cloud.now();
-            let held = kept.conversation.clone().hold(self.name, now);
+            let held = keeping.conversation.clone().hold(self.name, now);
             if held == header.conversation {
                 return Ok(Forwarded::Held);
             }
-            match cloud.commit_header(&kept, held, now).await {
+            match cloud.commit_header(&keeping, held, now).await {
                 Ok(_) => return Ok(Forwarded::Held),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
+                Err(CommitError::Conflict) => header = self.reload(&header).await?,
                 Err(error) => return Err(error),
             }
         }
@@ -316,21 +316,21 @@ impl ForwardedCall<'_> {
     async fn end(
         &self,
         header: &ConversationRecord,
-        ending: Ending,
+        end: ForwardEnd,
     ) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
-        for _ in 0..CONFLICTS_MAX {
-            let end = End {
+        for _ in 0..FEW_CONFLICTS_MAX {
+            let end = CallEnd {
                 call: self.call,
-                outcome: ending.outcome.clone(),
-                results: ending.results.clone(),
+                outcome: end.outcome.clone(),
+                results: end.results.clone(),
                 chunk: Chunk::of_results(Vec::new()),
                 mails_before: 0,
             };
             match cloud.commit_end(&header, end, cloud.now()).await {
-                Ok((next, owed)) => return Ok(Forwarded::Committed(Box::new(next), owed)),
-                Err(CommitError::Conflict) => header = self.standing(&header).await?,
+                Ok(step) => return Ok(Forwarded::Committed(Box::new(step))),
+                Err(CommitError::Conflict) => header = self.reload(&header).await?,
                 Err(error) => return Err(error),
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloud::Cloud;
 use cloud::accounts::backends::{BackendLogin, ConfiguredBackend};
-use cloud::outbound::forward::{BackendResponse, ForwardPost, KnownToken};
+use cloud::outbound::forward::{BackendResponse, CachedToken, ForwardPost};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -74,7 +74,7 @@ pub(super) async fn token(
     let answer: TokenAnswer = serde_json::from_slice(&body)
         .map_err(|_| NoToken("its token endpoint answers with no token"))?;
     let life = SignedDuration::from_secs(answer.expires_in.into());
-    let known = KnownToken {
+    let known = CachedToken {
         token: answer.access_token.clone(),
         until: now + life.saturating_sub(RENEWED_BEFORE).max(life / 2),
     };

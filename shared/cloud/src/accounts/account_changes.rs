@@ -4,11 +4,8 @@
 use calls::AccountId;
 
 use crate::accounts::{Account, Accounts, account_in, account_item, account_key};
-use crate::error::{Committed, Error};
+use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
 use crate::records::item::ItemReader;
-
-/// How often a change is decided again because somebody else changed the same account.
-const CONFLICTS_MAX: u32 = 10;
 
 impl Accounts {
     /// `false`: there is one of that id, which stays as it is.
@@ -23,7 +20,7 @@ impl Accounts {
         id: &AccountId,
         change: impl Fn(&mut Account),
     ) -> Result<Option<Account>, Error> {
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..FEW_CONFLICTS_MAX {
             let Some(item) = self.table.get(&account_key(id)).await? else {
                 return Ok(None);
             };
@@ -41,7 +38,7 @@ impl Accounts {
                 Committed::Conflict => {}
             }
         }
-        Err(Error::Conflict(CONFLICTS_MAX))
+        Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 
     /// By their ids. Reads the whole table, so it is for people.

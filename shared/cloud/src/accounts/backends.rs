@@ -14,7 +14,7 @@ use crate::accounts::Accounts;
 use crate::accounts::remembered::remember;
 use crate::aws::encrypted_password::{Owner, Password};
 use crate::aws::table::Key;
-use crate::error::{CommitError, Error};
+use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How long a warm function goes by what it has read: a new password is used within that.
@@ -168,14 +168,9 @@ impl Accounts {
         let item = ItemWriter::over(item)
             .number("version", version + 1)
             .bytes("secret", &encrypted);
-        match self.table.put_over(item.done(), Some(version)).await {
-            Ok(()) => {
-                self.remembered().backends.remove(name);
-                Ok(BackendChange::Done)
-            }
-            Err(CommitError::Conflict) => Err(Error::Conflict(1)),
-            Err(CommitError::Cloud(error)) => Err(error),
-        }
+        self.table.put_over(item.done(), Some(version)).await?;
+        self.remembered().backends.remove(name);
+        Ok(BackendChange::Done)
     }
 
     /// A backend's settings alone, for people.

@@ -12,14 +12,14 @@ pub struct NewLogin<'a> {
     pub name: &'a str,
     /// Which nobody has chosen: see [`crate::random::Random::token`].
     pub secret: &'a str,
-    pub kept_as: KeptAs,
+    pub secret_storage: SecretStorage,
     pub caller: Caller,
     /// It may be there already, if it is of the same account, and gets a new secret.
     pub replace: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeptAs {
+pub enum SecretStorage {
     Hash,
     /// By the stack's key, so that a PasswordDigest can be checked.
     Encrypted,
@@ -61,9 +61,9 @@ impl Accounts {
             caller,
             ..
         } = new;
-        match new.kept_as {
-            KeptAs::Hash => Ok(Some(login_item(*login, name, secret, caller))),
-            KeptAs::Encrypted => self.digest_user_item(name, secret, caller).await,
+        match new.secret_storage {
+            SecretStorage::Hash => Ok(Some(login_item(*login, name, secret, caller))),
+            SecretStorage::Encrypted => self.digest_user_item(name, secret, caller).await,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::error::Error;
 const TAKEN_TRIES_MAX: u32 = 8;
 
 /// How long the count of a caller who has gone is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(1);
+const RETENTION: SignedDuration = SignedDuration::from_hours(1);
 
 impl Accounts {
     /// Whether an account may make a call now: `Some`: not before that time. `calls_per_second` is
@@ -40,7 +40,7 @@ impl Accounts {
         let key = Key::new(format!("RATE_LIMIT#{account}"), "RATE_LIMIT");
         let mut next_window = None;
         for _ in 0..TAKEN_TRIES_MAX {
-            let asked = {
+            let answer = {
                 let permits = &mut self.remembered().permits;
                 if permits.len() >= REMEMBERED_MAX && !permits.contains_key(account) {
                     permits.clear();
@@ -48,18 +48,18 @@ impl Accounts {
                 let permits = permits.entry(account.clone()).or_default();
                 permits.ask(limit, now)
             };
-            let taking = match asked {
+            let taking = match answer {
                 RateLimitAnswer::Yes => return Ok(None),
                 RateLimitAnswer::NotBefore(time) => return Ok(Some(time)),
                 RateLimitAnswer::After(taking) => taking,
             };
             next_window = Some(taking.window.end());
-            let taken = self.table.take(&key, taking, now + KEPT).await?;
+            let taken = self.table.take(&key, taking, now + RETENTION).await?;
             let permits = &mut self.remembered().permits;
             let permits = permits.entry(account.clone()).or_default();
             match taken {
                 Ok(count) => permits.took(taking, count),
-                Err(found) => permits.found(found),
+                Err(found) => permits.observe(found),
             }
         }
         Ok(next_window)

@@ -11,12 +11,12 @@ pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 /// What this process knows of the switch.
 #[derive(Default)]
 pub(crate) struct Switch {
-    known: Mutex<KnownSwitch>,
+    known: Mutex<CachedSwitch>,
     pub(crate) carrying_out: Arc<RwLock<()>>,
 }
 
 #[derive(Default)]
-struct KnownSwitch {
+struct CachedSwitch {
     /// On or off, and when it was read.
     read: Option<(bool, Timestamp)>,
     /// How often it was turned here: what was read before that is not remembered.
@@ -28,7 +28,7 @@ struct KnownSwitch {
 pub(crate) struct Look(u64);
 
 impl Switch {
-    fn known(&self) -> MutexGuard<'_, KnownSwitch> {
+    fn known(&self) -> MutexGuard<'_, CachedSwitch> {
         // A panic while it was held leaves at worst a switch unremembered.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_never_answers_is_given_up() {
+    async fn a_request_without_an_answer_times_out() {
         let hung = SharedHttpConnector::new(Hung);
         let client = http_client_fn(move |_, _| hung.clone());
         let config = read(variables).expect("all there").into_builder();
@@ -240,9 +240,9 @@ mod tests {
 
     /// Says which host was asked.
     #[derive(Debug, Clone, Default)]
-    struct AskedHosts(Arc<Mutex<Vec<String>>>);
+    struct RequestedHosts(Arc<Mutex<Vec<String>>>);
 
-    impl HttpConnector for AskedHosts {
+    impl HttpConnector for RequestedHosts {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
             let host = request.uri().split('/').nth(2).unwrap_or_default();
             self.0.lock().expect("whole").push(host.to_owned());
@@ -250,14 +250,14 @@ mod tests {
         }
     }
 
-    async fn hosts_asked(set: &'static [(&'static str, &'static str)]) -> Vec<String> {
-        let asked = AskedHosts::default();
+    async fn requested_hosts(set: &'static [(&'static str, &'static str)]) -> Vec<String> {
+        let requested = RequestedHosts::default();
         let variable = move |name: &str| {
             let found = set.iter().find(|(set, _)| *set == name);
             let found = found.map(|(_, value)| (*value).to_owned());
             found.or_else(|| variables(name).filter(|_| !name.starts_with("AWS_ENDPOINT")))
         };
-        let connector = SharedHttpConnector::new(asked.clone());
+        let connector = SharedHttpConnector::new(requested.clone());
         let client = http_client_fn(move |_, _| connector.clone());
         let config = read(variable).expect("all there").into_builder();
         let config = config.http_client(client).build();
@@ -266,20 +266,20 @@ mod tests {
         let queue = crate::aws::lean_clients::sqs(&config);
         let queue = queue.receive_message().queue_url("q").send().await;
         assert!(table.is_err() && queue.is_err(), "they were only asked");
-        asked.0.lock().expect("whole").clone()
+        requested.0.lock().expect("whole").clone()
     }
 
     #[tokio::test]
-    async fn fips_and_dual_stack_endpoints_are_asked_where_they_are_wanted() {
-        let plain = hosts_asked(&[("AWS_USE_FIPS_ENDPOINT", "false")]).await;
+    async fn fips_and_dual_stack_endpoints_are_used_where_configured() {
+        let plain = requested_hosts(&[("AWS_USE_FIPS_ENDPOINT", "false")]).await;
         let expected = [
             "dynamodb.eu-west-1.amazonaws.com",
             "sqs.eu-west-1.amazonaws.com",
         ];
         assert_eq!(plain, expected);
-        let fips = hosts_asked(&[("AWS_USE_FIPS_ENDPOINT", "true")]).await;
+        let fips = requested_hosts(&[("AWS_USE_FIPS_ENDPOINT", "true")]).await;
         assert!(fips.iter().all(|host| host.contains("-fips.")), "{fips:?}");
-        let both = hosts_asked(&[("AWS_USE_DUALSTACK_ENDPOINT", "TRUE")]).await;
+        let both = requested_hosts(&[("AWS_USE_DUALSTACK_ENDPOINT", "TRUE")]).await;
         assert!(
             both.iter().all(|host| host.ends_with(".api.aws")),
             "{both:?}"

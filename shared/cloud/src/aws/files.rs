@@ -16,7 +16,7 @@ use crate::error::{BoxError, Error};
 pub const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 
 /// The account of a local server, whose files lie in no folder of their own.
-const LOCAL: &str = "local";
+pub const LOCAL_ACCOUNT: &str = "local";
 
 #[derive(Clone)]
 pub struct Files {
@@ -45,7 +45,7 @@ pub struct UploadedPart {
 /// Where an extract of that name lies.
 pub fn extract_key(account: &AccountId, file_name: &str) -> String {
     match account.0.as_str() {
-        LOCAL => format!("extract/{file_name}"),
+        LOCAL_ACCOUNT => format!("extract/{file_name}"),
         account => format!("extract/{account}/{file_name}"),
     }
 }
@@ -53,7 +53,7 @@ pub fn extract_key(account: &AccountId, file_name: &str) -> String {
 /// Where a file to be imported lies.
 pub fn import_key(account: &AccountId, file_name: &str) -> String {
     match account.0.as_str() {
-        LOCAL => format!("import/{file_name}"),
+        LOCAL_ACCOUNT => format!("import/{file_name}"),
         account => format!("import/{account}/{file_name}"),
     }
 }

@@ -14,7 +14,7 @@ use mail_builder::headers::address::Address;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::url::URL;
 
-use crate::aws::mail_connections::{self, never_left};
+use crate::aws::mail_connections::{self, was_not_sent};
 use crate::error::Error;
 use crate::records::mail_record::MailTag;
 
@@ -228,7 +228,7 @@ fn mailbox(name: Option<&str>, address: &str) -> Address<'static> {
 /// What a mail that was not taken comes to.
 fn said_no(error: SdkError<SendEmailError>, sender: &str) -> Result<SendMailResult, Error> {
     let Some(refused) = error.as_service_error() else {
-        return Err(match never_left(&error) {
+        return Err(match was_not_sent(&error) {
             true => Error::MailNotSent(error.into()),
             false => Error::Mail(error.into()),
         });

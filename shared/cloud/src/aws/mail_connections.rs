@@ -17,7 +17,7 @@ pub(crate) fn new() -> SharedHttpClient {
 /// Whether it is certain that no byte of the request was sent: it could not be built, its host has
 /// no address, or there was no connection (refused, timed out, no TLS). Everything else may have
 /// arrived, whatever went wrong after that.
-pub(crate) fn never_left<E>(error: &SdkError<E>) -> bool {
+pub(crate) fn was_not_sent<E>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => true,
         SdkError::DispatchFailure(failure) => failure
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_found_no_connection_never_left() {
+    async fn a_request_without_a_connection_was_not_sent() {
         let closed = {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             listener.local_addr().expect("an address").port()

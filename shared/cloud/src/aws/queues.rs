@@ -380,8 +380,8 @@ mod tests {
         assert!(HEAD_ROOM > commit + SignedDuration::from_secs(3));
         let now = Timestamp::from_second(1_800_000_000).expect("a time");
         let ends = u64::try_from(now.as_millisecond()).expect("after 1970") + 60_000;
-        let left = deadline(ends, now).duration_since(now);
-        assert_eq!(left, SignedDuration::from_secs(40));
+        let remaining = deadline(ends, now).duration_since(now);
+        assert_eq!(remaining, SignedDuration::from_secs(40));
     }
 
     #[test]

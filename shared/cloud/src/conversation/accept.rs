@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::table::Key;
-use crate::conversation::commit::{Before, CONFLICTS_MAX, spread_out};
-use crate::error::{Committed, Error};
-use crate::records::call_record::{CallRecord, IDEMPOTENCY_KEPT, Idempotency, Pointer};
+use crate::conversation::commit::{PreviousHeader, spread_out};
+use crate::error::{CONFLICTS_MAX, Committed, Error};
+use crate::records::call_record::{CallRecord, IDEMPOTENCY_RETENTION, Idempotency, Pointer};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedded_call::EmbeddedCall;
@@ -94,9 +94,9 @@ impl Cloud {
         seen: &ConversationRecord,
         arrived: &CallRecord,
         now: Timestamp,
-    ) -> Result<(Before, Call, Step<Joined>), Error> {
+    ) -> Result<(PreviousHeader, Call, Step<Joined>), Error> {
         let call: &Call = &arrived.call;
-        let before = Before::of(seen);
+        let before = PreviousHeader::of(seen);
         let join = |call: &Call, seen_before| {
             let conversation = seen.conversation.clone();
             conversation.join(call, seen_before, now)
@@ -136,7 +136,7 @@ impl Cloud {
         arrived: &CallRecord,
         in_queue: bool,
         now: Timestamp,
-    ) -> Result<(Before, Call, Step<Joined>), Error> {
+    ) -> Result<(PreviousHeader, Call, Step<Joined>), Error> {
         let call: &Call = &arrived.call;
         // Given while its caller waits: whoever sends after the answer gets a larger one.
         let number = match in_queue {
@@ -152,13 +152,13 @@ impl Cloud {
             None => opened,
         };
         let opened = placed(Conversation::open(call, now));
-        let kept = self.results_kept();
+        let retention = self.results_retention();
         if let Some(conversation) = &opened.conversation
-            && let Some(only) = EmbeddedCall::opening(conversation, arrived, kept, now)
+            && let Some(only) = EmbeddedCall::opening(conversation, arrived, retention, now)
         {
-            return Ok((Before::nothing(only, now), call.clone(), opened));
+            return Ok((PreviousHeader::nothing(only, now), call.clone(), opened));
         }
-        let before = Before::nothing(EmbeddedCall::default(), now);
+        let before = PreviousHeader::nothing(EmbeddedCall::default(), now);
         let Some(first) = self.keep(arrived).await? else {
             return Ok((before, call.clone(), opened));
         };
@@ -173,18 +173,20 @@ impl Cloud {
 
     /// Keeps a call, with the pointer to it. If one with its place is there already, that one.
     async fn keep(&self, arrived: &CallRecord) -> Result<Option<CallRecord>, Error> {
-        let kept = self.results_kept();
-        let item = arrived.to_item(kept);
+        let retention = self.results_retention();
+        let item = arrived.to_item(retention);
         if arrived.call.conversation_id.is_none() {
             let there = self.calls.put_new(item).await?;
             return there.map(CallRecord::from_item).transpose();
         }
-        let pointer = self.calls.put(Pointer::item_for(&arrived.call, kept));
+        let pointer = self.calls.put(Pointer::item_for(&arrived.call, retention));
         let (there, ()) = tokio::try_join!(self.calls.put_new(item), pointer)?;
         let there = there.map(CallRecord::from_item).transpose()?;
         if let Some(first) = &there {
             // Whoever kept it may not have come to keeping the pointer.
-            self.calls.put(Pointer::item_for(&first.call, kept)).await?;
+            self.calls
+                .put(Pointer::item_for(&first.call, retention))
+                .await?;
         }
         Ok(there)
     }
@@ -215,7 +217,7 @@ impl Cloud {
         let Some(there) = there.map(Idempotency::from_item).transpose()? else {
             return self.accept(call, canonical, queues, now).await;
         };
-        if now.duration_since(there.at) > IDEMPOTENCY_KEPT {
+        if now.duration_since(there.at) > IDEMPOTENCY_RETENTION {
             if is_past {
                 return Ok(Accepted::Refused(Refusal::ExpirationPast));
             }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
-use crate::conversation::commit::reply_context;
+use crate::conversation::commit::{CommittedStep, reply_context};
 use crate::conversation::outbox::ReplyAction;
 use crate::error::{CommitError, Error};
 use crate::records::conversation_record::ConversationRecord;
@@ -21,7 +21,7 @@ impl Cloud {
         &self,
         seen: &ConversationRecord,
         now: Timestamp,
-    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+    ) -> Result<CommittedStep, CommitError> {
         let mut transaction = Transaction::default();
         let mut actions = Vec::new();
         let mut conversation = seen.conversation.clone();
@@ -46,7 +46,8 @@ impl Cloud {
                 actions.extend(match step {
                     ClosingStep::Outcomes => {
                         self.let_expire(seen, &call, now).await?;
-                        self.write_unrun(&mut transaction, seen, &call, now).await?
+                        self.write_skipped(&mut transaction, seen, &call, now)
+                            .await?
                     }
                     ClosingStep::LastReplies => {
                         let replies =
@@ -69,18 +70,24 @@ impl Cloud {
         transaction: Transaction,
         actions: Vec<ReplyAction>,
         now: Timestamp,
-    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+    ) -> Result<CommittedStep, CommitError> {
         if conversation == seen.conversation {
-            return Ok((seen.clone(), actions));
+            return Ok(CommittedStep {
+                header: seen.clone(),
+                replies: actions,
+            });
         }
         let next = seen.next(conversation);
-        let header = next.to_item(self.results_kept(), now);
+        let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
-        Ok((next, actions))
+        Ok(CommittedStep {
+            header: next,
+            replies: actions,
+        })
     }
 
     /// The outcome of a call that was not carried out, and the replies that tell of it.
-    async fn write_unrun(
+    async fn write_skipped(
         &self,
         transaction: &mut Transaction,
         seen: &ConversationRecord,
@@ -88,7 +95,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<Vec<ReplyAction>, Error> {
         let sequence = call.place.sequence();
-        let Some(outcome) = seen.conversation.outcome_of_unrun(sequence) else {
+        let Some(outcome) = seen.conversation.outcome_of_skipped(sequence) else {
             return Ok(Vec::new());
         };
         let replies = reply_context(call, ReplySubject::Call(&outcome), now).replies();

@@ -18,7 +18,7 @@ use crate::aws::queues::{ReplyWakeUp, WakeUp};
 use crate::aws::table::Transaction;
 use crate::conversation::ordered_queue::QueueEntry;
 use crate::conversation::outbox::{ReplyAction, count};
-use crate::error::{CommitError, Committed, Error};
+use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd};
@@ -27,17 +27,13 @@ use crate::records::mail_record::MailsRecord;
 use crate::records::outcome_record::{self, OutcomeRecord, Results};
 use crate::records::reply_record::ReplyRecord;
 
-/// How often a step is decided again because others were first. Parts of one conversation that
-/// arrive all at once meet here; each time one of them gets through.
-pub(crate) const CONFLICTS_MAX: u32 = 40;
-
 /// A wake-up that is due within this time waits in its queue rather than with the scheduler, whose
 /// precision is a minute. Never longer: a queue holds 120,000 messages in flight.
 pub const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a step needs to know of the header it was decided on.
 #[derive(Clone, Debug)]
-pub(crate) struct Before {
+pub(crate) struct PreviousHeader {
     /// 0: there is none.
     version: u64,
     priority: QueuePriority,
@@ -48,7 +44,7 @@ pub(crate) struct Before {
     opened_at: Timestamp,
 }
 
-impl Before {
+impl PreviousHeader {
     pub(crate) fn of(header: &ConversationRecord) -> Self {
         Self {
             version: header.version,
@@ -76,7 +72,7 @@ impl Before {
 }
 
 /// How a call ended, to be committed together with its effect.
-pub struct End<'a> {
+pub struct CallEnd<'a> {
     pub call: &'a Call,
     pub outcome: Outcome,
     /// One per object; `None`: it was not carried out.
@@ -87,6 +83,24 @@ pub struct End<'a> {
     pub mails_before: u32,
 }
 
+/// Where the results of a chunk belong among those of its call.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkPosition {
+    /// Chunks of results committed before it.
+    pub number: u32,
+    /// Units of work whose effects are committed with it.
+    pub done_through: u32,
+    /// How many mails of the call earlier chunks have written.
+    pub mails_before: u32,
+}
+
+/// A step that was committed: the header as it is stored, and what must go to callers.
+#[derive(Debug)]
+pub struct CommittedStep {
+    pub header: ConversationRecord,
+    pub replies: Vec<ReplyAction>,
+}
+
 impl Cloud {
     pub async fn conversation_record(
         &self,
@@ -95,7 +109,7 @@ impl Cloud {
         ConversationRecord::load(&self.calls, key).await
     }
 
-    pub(crate) fn results_kept(&self) -> SignedDuration {
+    pub(crate) fn results_retention(&self) -> SignedDuration {
         SignedDuration::from_hours(24 * self.settings.results_days)
     }
 
@@ -110,7 +124,7 @@ impl Cloud {
             let Some(seen) = self.conversation_record(key).await? else {
                 return Ok(None);
             };
-            let before = Before::of(&seen);
+            let before = PreviousHeader::of(&seen);
             let step = decide(seen.conversation);
             match Committed::of(self.commit_step(key, before, step, now).await)? {
                 Committed::Written(answer) => return Ok(Some(answer)),
@@ -123,7 +137,7 @@ impl Cloud {
     pub(crate) async fn commit_step<A>(
         &self,
         key: &ConversationKey,
-        seen: Before,
+        seen: PreviousHeader,
         step: Step<A>,
         now: Timestamp,
     ) -> Result<A, CommitError> {
@@ -149,7 +163,7 @@ impl Cloud {
                 only,
                 conversation,
             };
-            let item = next.to_item(self.results_kept(), now);
+            let item = next.to_item(self.results_retention(), now);
             match QueueEntry::of(&next).filter(|_| over.is_none()) {
                 None => self.calls.put_over(item, over).await?,
                 // It has its place as soon as it is there, and not before.
@@ -211,7 +225,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<ConversationRecord, CommitError> {
         let next = seen.next(conversation);
-        let item = next.to_item(self.results_kept(), now);
+        let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }
@@ -222,11 +236,10 @@ impl Cloud {
         seen: &ConversationRecord,
         sequence: SequenceCode,
         chunk: Chunk,
-        progress: (u32, u32, u32),
+        position: ChunkPosition,
         now: Timestamp,
     ) -> Result<ConversationRecord, CommitError> {
-        let (chunk_number, done_through, mails_before) = progress;
-        let expires = now + self.results_kept();
+        let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let results = serde_json::to_string(&chunk.results).unwrap_or_default();
         let results = Results::keep(&self.large_bodies, &seen.key, sequence, &results).await?;
@@ -235,14 +248,15 @@ impl Cloud {
             &seen.key,
             sequence,
             &chunk.mails,
-            mails_before,
+            position.mails_before,
             expires,
         );
         chunk.write(&mut transaction, &self.objects);
-        let item = outcome_record::chunk_item(&seen.key, sequence, chunk_number, &results, expires);
+        let item =
+            outcome_record::chunk_item(&seen.key, sequence, position.number, &results, expires);
         transaction.put_new(&self.calls, item);
-        let next = seen.next(seen.conversation.clone().chunk_done(done_through));
-        let header = next.to_item(self.results_kept(), now);
+        let next = seen.next(seen.conversation.clone().chunk_done(position.done_through));
+        let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
         Ok(next)
     }
@@ -259,20 +273,20 @@ impl Cloud {
     }
 
     /// Commits the end of the call that was next: effects, outcome, pending replies and mails, and
-    /// the conversation's next state together. Gives back what must go to callers.
+    /// the conversation's next state together.
     pub async fn commit_end(
         &self,
         seen: &ConversationRecord,
-        end: End<'_>,
+        end: CallEnd<'_>,
         now: Timestamp,
-    ) -> Result<(ConversationRecord, Vec<ReplyAction>), CommitError> {
+    ) -> Result<CommittedStep, CommitError> {
         let sequence = end.call.place.sequence();
         self.let_expire(seen, end.call, now).await?;
         let conversation =
             seen.conversation
                 .clone()
                 .call_ended(&end.call.request_id, &end.outcome, now);
-        let expires = now + self.results_kept();
+        let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let mut actions = Vec::new();
         let mails = end.mails_before + count(end.chunk.mails.len());
@@ -308,21 +322,30 @@ impl Cloud {
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
         let before = seen.conversation.due;
-        let kept = self.results_kept();
-        let (next, header) = match EmbeddedEnd::within(&next, before, &record, &replies, kept, now)
-        {
-            Some((next, header)) => {
-                actions.extend(ReplyRecord::of_header(next.clone()).map(ReplyAction::reply));
-                (next, header)
-            }
-            None => {
-                actions.extend(self.write_outcome(&mut transaction, seen, &record, replies, now));
-                let header = next.to_item(kept, now);
-                (next, header)
-            }
-        };
+        let retention = self.results_retention();
+        let (next, header) =
+            match EmbeddedEnd::within(&next, before, &record, &replies, retention, now) {
+                Some((next, header)) => {
+                    actions.extend(ReplyRecord::of_header(next.clone()).map(ReplyAction::reply));
+                    (next, header)
+                }
+                None => {
+                    actions.extend(self.write_outcome(
+                        &mut transaction,
+                        seen,
+                        &record,
+                        replies,
+                        now,
+                    ));
+                    let header = next.to_item(retention, now);
+                    (next, header)
+                }
+            };
         self.commit_with(seen, header, transaction).await?;
-        Ok((next, actions))
+        Ok(CommittedStep {
+            header: next,
+            replies: actions,
+        })
     }
 
     /// Commits what becomes of the reply in a header.
@@ -337,7 +360,7 @@ impl Cloud {
         if let Some(end) = &mut next.only.end {
             end.reply = Some(reply);
         }
-        let item = next.to_item(self.results_kept(), now);
+        let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }

@@ -96,7 +96,7 @@ impl Cloud {
         if let Some(entry) = QueueEntry::of(&next) {
             transaction.put_new(&self.calls, entry.to_item());
         }
-        let header = next.to_item(self.results_kept(), now);
+        let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
         Ok(next)
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use calls::conversation::LOOK_AGAIN;
 use calls::reply::TRIED_MAX;
-use calls::{About, AccountId, ConversationKey, Reply, RequestId, SequenceCode};
+use calls::{AccountId, ConversationKey, Reply, RequestId, SequenceCode, SubjectKind};
 use jiff::{SignedDuration, Timestamp};
 use objects::MailOrder;
 use tracing::warn;
@@ -113,7 +113,7 @@ impl Cloud {
                 vec![ReplyAction::reply(both)]
             }
             None => {
-                transaction.put_new(&self.calls, outcome.to_item(self.results_kept()));
+                transaction.put_new(&self.calls, outcome.to_item(self.results_retention()));
                 self.write_replies(transaction, header, replies, now)
             }
         }
@@ -130,9 +130,9 @@ impl Cloud {
         for reply in replies {
             // Those of the conversation a moment later, so that the timekeeper, too, finds them behind
             // those of its calls.
-            let behind = match reply.about {
-                About::Call => SignedDuration::ZERO,
-                About::Conversation => SignedDuration::from_millis(1),
+            let behind = match reply.subject {
+                SubjectKind::Call => SignedDuration::ZERO,
+                SubjectKind::Conversation => SignedDuration::from_millis(1),
             };
             let record = ReplyRecord {
                 conversation: header.key.clone(),
@@ -142,7 +142,7 @@ impl Cloud {
                 reply,
                 due: Some(now + LOOK_AGAIN + behind),
                 class: LaneClass::of(header.conversation.priority),
-                kept: ReplyLocation::Apart,
+                location: ReplyLocation::Apart,
             };
             transaction.put_new(&self.calls, record.to_item(self.reply_expires(now)));
             actions.push(ReplyAction::reply(record));
@@ -159,7 +159,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let key = &ConversationKey::of_request(account, request_id);
-        let expires = now + self.results_kept();
+        let expires = now + self.results_retention();
         let sequence = SequenceCode::FIRST;
         for (number, orders) in orders.chunks(TRANSACTION_ITEMS_MAX - 1).enumerate() {
             let before = count(number * (TRANSACTION_ITEMS_MAX - 1));
@@ -185,7 +185,7 @@ impl Cloud {
 
     /// A reply may be tried for days after the results are gone.
     pub(crate) fn reply_expires(&self, now: Timestamp) -> Timestamp {
-        now + self.results_kept() + TRIED_MAX
+        now + self.results_retention() + TRIED_MAX
     }
 
     /// After the commit: what is not sent now, the timekeeper sends.

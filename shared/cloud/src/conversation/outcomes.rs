@@ -14,6 +14,15 @@ use crate::records::item::ItemReader;
 use crate::records::outcome_record::{OutcomeRecord, Results, chunk_prefix, outcome_sort};
 use crate::records::reply_record::{ReplyLocation, ReplyRecord};
 
+/// How some calls of a conversation ended.
+#[derive(Debug)]
+pub struct OutcomePage {
+    /// In the order of their calls.
+    pub outcomes: Vec<OutcomeRecord>,
+    /// Where the rest begins, if there is more to look at.
+    pub rest: Option<SequenceCode>,
+}
+
 impl OutcomeRecord {
     /// One result per object. Those of a call that was not carried out are made of the call: `call`, if
     /// it is in hand.
@@ -23,7 +32,7 @@ impl OutcomeRecord {
         call: Option<&CallRecord>,
     ) -> Result<Vec<ObjectResult>, Error> {
         if self.results == Results::None {
-            return cloud.results_of_unrun(self, call).await;
+            return cloud.results_of_skipped(self, call).await;
         }
         let results = self.results.load(&cloud.large_bodies).await?;
         results.ok_or_else(|| Error::Unreadable {
@@ -33,30 +42,33 @@ impl OutcomeRecord {
     }
 
     /// How the calls of a conversation ended, as far as it is stored: from one on, in order, at most
-    /// `limit`. Beside them where the rest begins, if there is more to look at.
+    /// `limit`.
     pub(crate) async fn stored_from(
         table: &Table,
         header: &ConversationRecord,
         first: SequenceCode,
         limit: i32,
-    ) -> Result<(Vec<Self>, Option<SequenceCode>), Error> {
+    ) -> Result<OutcomePage, Error> {
         let conversation = &header.key;
         if let Some(end) = &header.only.end {
             let there = (end.outcome.sequence >= first).then(|| end.outcome.clone());
-            return Ok((there.into_iter().collect(), None));
+            return Ok(OutcomePage {
+                outcomes: there.into_iter().collect(),
+                rest: None,
+            });
         }
         let last = format!("OUTCOME#{:010}", u32::MAX);
         let first = outcome_sort(first);
         let range = Range::Between(&first, &last);
         let page = table.query(&conversation.0, range, limit, None).await?;
-        let records = page
+        let outcomes = page
             .items
             .into_iter()
             .map(|item| Self::from_item(conversation.clone(), item))
             .collect::<Result<Vec<_>, _>>()?;
-        let last = records.last().map(|record| record.sequence);
+        let last = outcomes.last().map(|record| record.sequence);
         let rest = page.next.and(last).map(SequenceCode::next);
-        Ok((records, rest))
+        Ok(OutcomePage { outcomes, rest })
     }
 
     /// The outcome of a call whose conversation has ended before its turn, and that closing has not
@@ -64,7 +76,7 @@ impl OutcomeRecord {
     pub fn to_be_written(header: &ConversationRecord, call: &Call) -> Option<Self> {
         let outcome = header
             .conversation
-            .outcome_of_unrun(call.place.sequence())?;
+            .outcome_of_skipped(call.place.sequence())?;
         let key = header.key.clone();
         Some(Self::of(key, call, outcome, Results::None))
     }
@@ -114,12 +126,12 @@ impl Cloud {
     }
 
     /// The outcome that a reply tells of, as long as its results are kept.
-    pub async fn outcome_told(
+    pub async fn outcome_for_reply(
         &self,
         reply: &ReplyRecord,
         now: Timestamp,
     ) -> Result<Option<OutcomeRecord>, Error> {
-        let record = match &reply.kept {
+        let record = match &reply.location {
             ReplyLocation::InHeader(header) => {
                 header.only.end.as_ref().map(|end| end.outcome.clone())
             }
@@ -143,25 +155,23 @@ impl Cloud {
             .transpose()
     }
 
-    /// How the calls of a conversation ended, from one on, in order; at most `limit`. Beside them
-    /// where the rest begins, if there is more to look at.
+    /// How the calls of a conversation ended, from one on, in order; at most `limit`.
     pub async fn outcomes_from(
         &self,
         header: &ConversationRecord,
         first: SequenceCode,
         limit: i32,
         now: Timestamp,
-    ) -> Result<(Vec<OutcomeRecord>, Option<SequenceCode>), Error> {
-        let found = OutcomeRecord::stored_from(&self.calls, header, first, limit).await?;
+    ) -> Result<OutcomePage, Error> {
+        let mut page = OutcomeRecord::stored_from(&self.calls, header, first, limit).await?;
         // Where the rest begins is known before those are left out that are kept no longer: a page
         // may hold nothing else.
-        let (mut records, rest) = found;
-        records.retain(|record| self.is_kept(record, now));
-        Ok((records, rest))
+        page.outcomes.retain(|record| self.is_kept(record, now));
+        Ok(page)
     }
 
     /// The table's TTL takes records late; what is promised is exact.
     fn is_kept(&self, record: &OutcomeRecord, now: Timestamp) -> bool {
-        record.outcome.ended_at + self.results_kept() >= now
+        record.outcome.ended_at + self.results_retention() >= now
     }
 }

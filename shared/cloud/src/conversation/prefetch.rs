@@ -21,18 +21,28 @@ const WITH_HEADER: i32 = 3;
 
 /// Calls that are read in one request after that: two or three units of reading, where each alone
 /// would take one.
-const AT_ONCE: u32 = 10;
+const CALLS_AT_ONCE: u32 = 10;
 
 /// Calls of a conversation that were read and have not had their turn.
 #[derive(Debug, Default)]
 pub struct Prefetched(BTreeMap<SequenceCode, CallRecord>);
 
+/// A conversation as a run begins with it.
+#[derive(Debug)]
+pub struct RunStart {
+    pub header: ConversationRecord,
+    pub prefetched: Prefetched,
+}
+
+/// The call whose turn it is, with its body as it is stored.
+pub struct NextCall {
+    pub call: Call,
+    pub body: PackedBody,
+}
+
 impl Cloud {
     /// A conversation as a run begins with it; `None`: it is not there.
-    pub async fn begin_run(
-        &self,
-        key: &ConversationKey,
-    ) -> Result<Option<(ConversationRecord, Prefetched)>, Error> {
+    pub async fn begin_run(&self, key: &ConversationKey) -> Result<Option<RunStart>, Error> {
         let header = ConversationRecord::table_key(key);
         // The header comes after its calls, so that it is read first from behind.
         let range = Range::Down(&header.sk, "CALL#");
@@ -51,29 +61,32 @@ impl Cloud {
         let header = ConversationRecord::from_item(key.clone(), first.0)?;
         let mut prefetched = Prefetched::default();
         prefetched.put_readable(items);
-        Ok(Some((header, prefetched)))
+        Ok(Some(RunStart { header, prefetched }))
     }
 
-    /// The call that is next, with its body as it is kept.
+    /// The call that is next.
     pub async fn next_call(
         &self,
         prefetched: &mut Prefetched,
         header: &ConversationRecord,
         sequence: SequenceCode,
-    ) -> Result<(Call, PackedBody), Error> {
+    ) -> Result<NextCall, Error> {
         if let Some(record) = &header.only.call {
             let body = record.packed_body(&self.large_bodies).await?;
-            return Ok((Call::clone(&record.call), body));
+            return Ok(NextCall {
+                call: Call::clone(&record.call),
+                body,
+            });
         }
         let key = &header.key;
         prefetched.0.retain(|read, _| *read >= sequence);
         if !prefetched.0.contains_key(&sequence) {
             let first = call_key(key, sequence).sk;
-            let last = sequence.get().saturating_add(AT_ONCE - 1);
+            let last = sequence.get().saturating_add(CALLS_AT_ONCE - 1);
             let last = SequenceCode::new(last)
                 .map_or_else(|| first.clone(), |last| call_key(key, last).sk);
             let range = Range::Between(&first, &last);
-            let limit = i32::try_from(AT_ONCE).unwrap_or(i32::MAX);
+            let limit = i32::try_from(CALLS_AT_ONCE).unwrap_or(i32::MAX);
             let page = self.calls.query(&key.0, range, limit, None).await?;
             let mut items = page.items.into_iter();
             if let Some(item) = items.next() {
@@ -84,7 +97,10 @@ impl Cloud {
         let record = prefetched.0.get(&sequence);
         let record = record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {key}")))?;
         let body = record.packed_body(&self.large_bodies).await?;
-        Ok((Call::clone(&record.call), body))
+        Ok(NextCall {
+            call: Call::clone(&record.call),
+            body,
+        })
     }
 
     /// The call that is next, without its body.

@@ -28,8 +28,8 @@ const fn not_handed_on(version: u64) -> u64 {
 
 /// Records that are looked through in one request for what a run has left behind, and how often: a
 /// run that died had told all but its last calls.
-const LEFT_PAGE: i32 = 100;
-const LEFT_PAGES_MAX: usize = 4;
+const PENDING_PAGE: i32 = 100;
+const PENDING_PAGES_MAX: usize = 4;
 
 impl Cloud {
     pub async fn reply(
@@ -66,7 +66,7 @@ impl Cloud {
         reply: calls::Reply,
         now: Timestamp,
     ) -> Result<(), CommitError> {
-        if let ReplyLocation::InHeader(header) = &seen.kept {
+        if let ReplyLocation::InHeader(header) = &seen.location {
             let due = match reply.state {
                 ReplyState::Pending(at) => Some(at),
                 ReplyState::Delivered | ReplyState::GivenUp => None,
@@ -78,10 +78,10 @@ impl Cloud {
             ReplyState::Pending(at) => at,
             ReplyState::Delivered | ReplyState::GivenUp => now,
         };
-        let expires = match (&seen.kept, reply.state) {
+        let expires = match (&seen.location, reply.state) {
             // The results were kept longer only for this.
             (ReplyLocation::WithOutcome(with), ReplyState::Delivered | ReplyState::GivenUp) => {
-                with.outcome.ended_at + self.results_kept()
+                with.outcome.ended_at + self.results_retention()
             }
             (
                 ReplyLocation::WithOutcome(_) | ReplyLocation::Apart | ReplyLocation::InHeader(_),
@@ -100,7 +100,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<ReplyRecord, CommitError> {
         let reply = seen.reply.clone().claimed();
-        if let ReplyLocation::InHeader(header) = &seen.kept {
+        if let ReplyLocation::InHeader(header) = &seen.location {
             let next = self
                 .commit_only_reply(header, reply, Some(until), now)
                 .await?;
@@ -117,7 +117,7 @@ impl Cloud {
     /// run that wrote them may have died. What it told, it told in order, so those of earlier calls
     /// than a page of others are not looked for. Should it still be at one of them, the notifier
     /// waits until its lease is over.
-    pub async fn replies_left(
+    pub async fn pending_replies(
         &self,
         conversation: &ConversationKey,
         next: SequenceCode,
@@ -125,12 +125,14 @@ impl Cloud {
         let first = SequenceCode::FIRST;
         let apart = [first, next].map(|sequence| reply_key(conversation, sequence, 0));
         let with_outcome = [first, next].map(|sequence| OutcomeRecord::key(conversation, sequence));
-        let (mut left, with_outcome) =
-            tokio::try_join!(self.left_between(apart), self.left_between(with_outcome))?;
-        left.extend(with_outcome);
-        left.sort_by_key(|ReplyRecord { reply, .. }| {
+        let (mut pending, with_outcome) = tokio::try_join!(
+            self.pending_between(apart),
+            self.pending_between(with_outcome)
+        )?;
+        pending.extend(with_outcome);
+        pending.sort_by_key(|ReplyRecord { reply, .. }| {
             (
-                reply.about,
+                reply.subject,
                 reply.pending_since,
                 reply.sequence,
                 reply.number,
@@ -144,31 +146,33 @@ impl Cloud {
             },
             false => record.wake(),
         };
-        Ok(left.iter().map(wake).collect())
+        Ok(pending.iter().map(wake).collect())
     }
 
     /// From behind; the second key is not one of them.
-    async fn left_between(&self, [first, next]: [Key; 2]) -> Result<Vec<ReplyRecord>, Error> {
-        let mut left = Vec::new();
+    async fn pending_between(&self, [first, next]: [Key; 2]) -> Result<Vec<ReplyRecord>, Error> {
+        let mut pending = Vec::new();
         let mut start = None;
-        for _ in 0..LEFT_PAGES_MAX {
+        for _ in 0..PENDING_PAGES_MAX {
             let range = Range::Down(&next.sk, &first.sk);
-            let page = self.calls.query(&next.pk, range, LEFT_PAGE, start.as_ref());
+            let page = self
+                .calls
+                .query(&next.pk, range, PENDING_PAGE, start.as_ref());
             let page = page.await?;
-            let before = left.len();
+            let before = pending.len();
             for item in page.items {
                 let Some(key) = key_of(&item).filter(|key| *key != next) else {
                     continue;
                 };
                 let record = ReplyRecord::from_item(&key, item)?;
-                left.extend(record.filter(|record| record.reply.is_unattempted()));
+                pending.extend(record.filter(|record| record.reply.is_unattempted()));
             }
             start = page.next;
-            if start.is_none() || left.len() == before {
+            if start.is_none() || pending.len() == before {
                 break;
             }
         }
-        Ok(left)
+        Ok(pending)
     }
 
     pub async fn mails(
@@ -198,7 +202,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<MailRecord, CommitError> {
         let next = seen.next(state, reason);
-        let item = next.to_item(now + self.results_kept());
+        let item = next.to_item(now + self.results_retention());
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }
@@ -218,7 +222,7 @@ impl Cloud {
             due,
             ..seen.clone()
         };
-        let item = next.to_item(now + self.results_kept());
+        let item = next.to_item(now + self.results_retention());
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }

@@ -53,7 +53,7 @@ impl Cloud {
         step: TaskStep,
         now: Timestamp,
     ) -> Result<ConversationRecord, CommitError> {
-        let expires = now + self.results_kept();
+        let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let (mails, before) = (&step.chunk.mails, step.mails_before);
         self.write_mails(
@@ -78,7 +78,7 @@ impl Cloud {
         let item = outcome_record::chunk_item(&seen.key, sequence, 0, &progress, expires);
         transaction.put(&self.calls, item);
         let next = seen.next(seen.conversation.clone().chunk_done(0));
-        let header = next.to_item(self.results_kept(), now);
+        let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
         Ok(next)
     }

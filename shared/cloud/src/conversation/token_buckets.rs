@@ -11,13 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
 use crate::aws::table::Key;
-use crate::error::{CommitError, Committed, Error};
+use crate::error::{CommitError, Committed, Error, SHARED_RECORD_CONFLICTS_MAX};
 use crate::records::item::{ItemReader, ItemWriter};
 
 const SORT: &str = "BUCKET";
-
-/// How often tokens are asked for again because others took some of the same bucket.
-const CONFLICTS_MAX: u32 = 20;
 
 /// How long what SES said of its rate is believed, by all functions together: `GetAccount` may be
 /// called once a second by a whole AWS account.
@@ -62,7 +59,7 @@ impl Cloud {
     /// Asks for tokens to send mails with: at most SES's rate, over all functions together.
     pub async fn take_mail_tokens(&self, wanted: u32) -> Result<MailTokens, Error> {
         let key = mails_key();
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
             let now = self.now();
             let mut record = self.bucket(&key, now).await?;
             let known = record
@@ -87,11 +84,11 @@ impl Cloud {
             let Some(rate) = Rate::of_thousandths(thousandths) else {
                 return Ok(MailTokens::NotBefore(now + RATE_KNOWN));
             };
-            let (tokens, left) = match record.bucket.take(rate, wanted, now) {
+            let (tokens, remaining) = match record.bucket.take(rate, wanted, now) {
                 TokensTaken::NotBefore(at) => return Ok(MailTokens::NotBefore(at)),
-                TokensTaken::Some { tokens, left } => (tokens, left),
+                TokensTaken::Some { tokens, remaining } => (tokens, remaining),
             };
-            match Committed::of(self.put_bucket(&key, record, left).await)? {
+            match Committed::of(self.put_bucket(&key, record, remaining).await)? {
                 Committed::Written(()) => return Ok(MailTokens::Some(tokens)),
                 Committed::Conflict => {}
             }
@@ -138,12 +135,12 @@ impl Cloud {
         &self,
         key: &Key,
         record: BucketRecord,
-        left: TokenBucket,
+        remaining: TokenBucket,
     ) -> Result<(), CommitError> {
         let item = ItemWriter::new(key.clone())
             .number("version", record.version + 1)
             // Exactly: rounded, a token would come back too early each time.
-            .number("full_at", left.full_at.as_microsecond());
+            .number("full_at", remaining.full_at.as_microsecond());
         let item = match record.rate {
             Some((thousandths, since)) => item
                 .number("thousandths", thousandths)
@@ -177,14 +174,14 @@ impl Cloud {
     }
 
     async fn take_token(&self, key: &Key, rate: Rate) -> Result<Option<Timestamp>, Error> {
-        for _ in 0..CONFLICTS_MAX {
+        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
             let now = self.now();
             let record = self.bucket(key, now).await?;
-            let left = match record.bucket.take(rate, 1, now) {
+            let remaining = match record.bucket.take(rate, 1, now) {
                 TokensTaken::NotBefore(at) => return Ok(Some(at)),
-                TokensTaken::Some { left, .. } => left,
+                TokensTaken::Some { remaining, .. } => remaining,
             };
-            match Committed::of(self.put_bucket(key, record, left).await)? {
+            match Committed::of(self.put_bucket(key, record, remaining).await)? {
                 Committed::Written(()) => return Ok(None),
                 Committed::Conflict => {}
             }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Cloud;
 use crate::aws::table::{Key, Range};
 use crate::error::{Committed, Error};
-use crate::records::call_record::{CallRecord, KEPT_LONGER, Pointer, call_key};
+use crate::records::call_record::{CallRecord, EXTRA_RETENTION, Pointer, call_key};
 use crate::records::conversation_record::ConversationRecord;
 
 /// A conversation that waits for longer than this has its calls kept until they have had their turn:
@@ -24,8 +24,8 @@ pub const LONG: SignedDuration = SignedDuration::from_hours(24 * 3);
 const SLOWLY_GATHERED: u32 = 864;
 
 /// Calls that are read at once, and records that are written side by side.
-const PAGE: i32 = 100;
-const AT_ONCE: usize = 8;
+const CALLS_IN_PAGE: i32 = 100;
+const WRITES_AT_ONCE: usize = 8;
 
 /// Whether a conversation has waited so long, or can have, that its calls must be kept.
 pub fn has_waited_long(conversation: &calls::Conversation, now: Timestamp) -> bool {
@@ -38,8 +38,8 @@ pub fn has_waited_long(conversation: &calls::Conversation, now: Timestamp) -> bo
 
 impl Cloud {
     /// When a call's record and the pointer to it expire, if it is carried out or ended about then.
-    pub(crate) fn call_expires(&self, about: Timestamp) -> Timestamp {
-        about + self.results_kept() + KEPT_LONGER
+    pub(crate) fn call_expires(&self, ended_at: Timestamp) -> Timestamp {
+        ended_at + self.results_retention() + EXTRA_RETENTION
     }
 
     /// Keeps the calls of a conversation that is going to wait, or has waited, for as long as that
@@ -64,7 +64,7 @@ impl Cloud {
             let range = Range::Between(&first, last);
             let page = self
                 .calls
-                .query(&header.key.0, range, PAGE, start.as_ref())
+                .query(&header.key.0, range, CALLS_IN_PAGE, start.as_ref())
                 .await?;
             let mut keys = Vec::new();
             for item in page.items {
@@ -116,7 +116,7 @@ impl Cloud {
             .into_iter()
             .map(|key| async move { self.calls.set_expiry(&key, expires).await });
         stream::iter(all)
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(WRITES_AT_ONCE)
             .try_collect::<Vec<()>>()
             .await
             .map(drop)

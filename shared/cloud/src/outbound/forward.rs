@@ -57,14 +57,14 @@ pub enum BackendResponse {
 
 /// A backend's access token, as an environment knows it.
 #[derive(Clone)]
-pub struct KnownToken {
+pub struct CachedToken {
     pub token: String,
     /// When it is to be renewed.
     pub until: Timestamp,
 }
 
 /// The tokens of all backends: whoever fetches one holds the lock, so that others wait for it.
-pub type BackendTokens = Arc<tokio::sync::Mutex<HashMap<BackendName, KnownToken>>>;
+pub type BackendTokens = Arc<tokio::sync::Mutex<HashMap<BackendName, CachedToken>>>;
 
 /// What backends are spoken to with. Clones share its connections.
 #[derive(Clone)]
@@ -75,10 +75,10 @@ pub struct BackendClient {
 #[derive(Clone)]
 enum BackendConnections {
     /// Somebody else's, as in the local cloud.
-    Given(SharedHttpConnector),
+    Borrowed(SharedHttpConnector),
     Own {
         allow_private: bool,
-        kept: Arc<Mutex<Option<CachedConnector>>>,
+        idle: Arc<Mutex<Option<CachedConnector>>>,
     },
 }
 
@@ -90,7 +90,7 @@ struct CachedConnector {
 impl BackendClient {
     pub(crate) fn through(connector: SharedHttpConnector) -> Self {
         Self {
-            connections: BackendConnections::Given(connector),
+            connections: BackendConnections::Borrowed(connector),
         }
     }
 
@@ -99,30 +99,30 @@ impl BackendClient {
         Self {
             connections: BackendConnections::Own {
                 allow_private,
-                kept: Arc::default(),
+                idle: Arc::default(),
             },
         }
     }
 
     fn connector(&self, now: Timestamp) -> SharedHttpConnector {
         match &self.connections {
-            BackendConnections::Given(connector) => connector.clone(),
+            BackendConnections::Borrowed(connector) => connector.clone(),
             BackendConnections::Own {
                 allow_private,
-                kept,
+                idle,
             } => {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_fresh =
-                    |kept: &CachedConnector| now.duration_since(kept.used_at).abs() < IDLE_MAX;
-                let connector = match kept.take().filter(is_fresh) {
-                    Some(kept) => kept.connector,
+                    |idle: &CachedConnector| now.duration_since(idle.used_at).abs() < IDLE_MAX;
+                let connector = match idle.take().filter(is_fresh) {
+                    Some(idle) => idle.connector,
                     None => {
                         let settings = HttpConnectorSettings::builder();
                         let settings = settings.connect_timeout(CONNECT_MAX).build();
                         guarded_connector_within(*allow_private, settings)
                     }
                 };
-                *kept = Some(CachedConnector {
+                *idle = Some(CachedConnector {
                     connector: connector.clone(),
                     used_at: now,
                 });

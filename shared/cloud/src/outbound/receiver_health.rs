@@ -43,7 +43,7 @@ const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 const UNKNOWN_REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 
 /// Most receivers that a function remembers.
-const REMEMBERED_MAX: usize = 10_000;
+const RECEIVERS_MAX: usize = 10_000;
 
 /// Slow receivers of an account from which on those that nobody knows are taken for slow, too. The
 /// first attempts at ten of them hold a place; by more host names than these an account gets no more.
@@ -53,7 +53,7 @@ const SLOW_ORIGINS_MAX: usize = 60;
 const ANY: &str = "*";
 
 /// After this time a record says nothing any more. Longer than the longest that one counts as slow.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// How quickly a receiver answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,10 +214,10 @@ impl ReceiverHealth {
 
     fn remember(&self, receiver: &Receiver, remembered: CachedHealth, now: Timestamp) {
         let mut known = self.known();
-        if known.len() >= REMEMBERED_MAX {
+        if known.len() >= RECEIVERS_MAX {
             known.retain(|_, known| known.until > now);
         }
-        if known.len() < REMEMBERED_MAX {
+        if known.len() < RECEIVERS_MAX {
             known.insert(receiver.clone(), remembered);
         }
     }
@@ -244,11 +244,11 @@ impl Cloud {
         if let Some(known) = self.receivers.recall(receiver, now) {
             return Ok(known);
         }
-        let health = self.kept_health(receiver).await?;
+        let health = self.cached_health(receiver).await?;
         let is_unknown = health.pace_at(now) == Pace::Unknown;
         let any = match is_unknown {
             true => {
-                self.kept_health(&Receiver::any_of(&receiver.account))
+                self.cached_health(&Receiver::any_of(&receiver.account))
                     .await?
             }
             false => Health::NONE,
@@ -265,7 +265,7 @@ impl Cloud {
         Ok(remembered)
     }
 
-    async fn kept_health(&self, receiver: &Receiver) -> Result<Health, Error> {
+    async fn cached_health(&self, receiver: &Receiver) -> Result<Health, Error> {
         let item = self.calls.get(&receiver.key()).await?;
         item.map_or(Ok(Health::NONE), read)
     }
@@ -347,8 +347,8 @@ impl Cloud {
             .calls
             .query(&receiver.key().pk, Range::Prefix("RECEIVER#"), 100, None)
             .await?;
-        let kept = page.items.into_iter().filter_map(|item| read(item).ok());
-        if kept.filter(|health| health.is_slow(now)).count() >= SLOW_ORIGINS_MAX {
+        let readable = page.items.into_iter().filter_map(|item| read(item).ok());
+        if readable.filter(|health| health.is_slow(now)).count() >= SLOW_ORIGINS_MAX {
             let any = Receiver::any_of(&receiver.account);
             self.calls.put(write(&any, &health, now)).await?;
         }
@@ -361,7 +361,7 @@ fn write(receiver: &Receiver, health: &Health, now: Timestamp) -> Item {
         .text("account", &receiver.account.0)
         .text("origin", &receiver.origin)
         .json("health", health)
-        .expires(Some(now + KEPT))
+        .expires(Some(now + RETENTION))
         .done()
 }
 
@@ -459,9 +459,9 @@ mod tests {
             };
             receivers.remember(&receiver, remembered, now);
         };
-        (0..=REMEMBERED_MAX).for_each(|number| remember(number, at(0)));
-        assert_eq!(receivers.known().len(), REMEMBERED_MAX);
-        remember(REMEMBERED_MAX, at(1));
+        (0..=RECEIVERS_MAX).for_each(|number| remember(number, at(0)));
+        assert_eq!(receivers.known().len(), RECEIVERS_MAX);
+        remember(RECEIVERS_MAX, at(1));
         assert_eq!(receivers.known().len(), 1);
     }
 }

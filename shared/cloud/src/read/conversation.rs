@@ -3,14 +3,15 @@
 use calls::{AccountId, Call, ConversationKey, RequestId, SequenceCode};
 
 use crate::aws::table::Key;
+use crate::conversation::outcomes::OutcomePage;
 use crate::error::Error;
 use crate::read::conversation_list::ConversationList;
 use crate::records::call_record::{CallRecord, Pointer};
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::outcome_record::OutcomeRecord;
 
-/// Calls that are read in one request.
-const READ_AT_ONCE: i32 = 250;
+/// Calls, or their outcomes, that are read in one request.
+pub const READ_AT_ONCE: i32 = 250;
 
 /// A call, and how it ended, if it has.
 #[derive(Clone, Debug)]
@@ -55,7 +56,7 @@ impl ConversationList {
         let Some(header) = ConversationRecord::load(&self.calls, key).await? else {
             return Ok(None);
         };
-        let (outcomes, rest) =
+        let OutcomePage { outcomes, rest } =
             OutcomeRecord::stored_from(&self.calls, &header, first, READ_AT_ONCE).await?;
         // The header once more, after the outcomes: a call that ended in between is then seen as it
         // was before, which is true of a moment ago, and not as neither.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 pub use crate::aws::table::ListOrder;
-use crate::aws::table::{BATCH_GET_MAX, Key, ListEntries, ListEntry, Table, WantedOfPart};
+use crate::aws::table::{BATCH_GET_MAX, Key, ListEntries, ListEntry, PartQuery, Table};
 use crate::by_account::{Gathering, part};
 use crate::error::Error;
 use crate::read::state::ConversationState;
@@ -22,6 +22,9 @@ use crate::records::conversation_record::ConversationRecord;
 /// Entries of a part that are read in one request: those of all parts are what one batch of headers
 /// takes, and somewhat more.
 const OF_PART: i32 = 12;
+
+/// Conversations that are asked for in one go by those who go through a whole list.
+pub const LISTED_AT_ONCE: usize = 100;
 
 /// Most conversations that a page looks at: a second of work, and less than a thousandth of a dollar.
 const EXAMINED_MAX: usize = 2_000;
@@ -87,7 +90,7 @@ pub struct ListPage {
 }
 
 /// An entry, and the share of its part.
-struct Shared {
+struct EntryOfShare {
     share: char,
     entry: ListEntry,
 }
@@ -138,7 +141,7 @@ impl ConversationList {
     async fn take(
         &self,
         query: &ListQuery,
-        entries: Vec<Shared>,
+        entries: Vec<EntryOfShare>,
         cursor: &mut ListCursor,
         page: &mut ListPage,
         size: usize,
@@ -146,10 +149,10 @@ impl ConversationList {
         let keys: Vec<Key> = entries.iter().map(|it| it.entry.key.clone()).collect();
         let mut headers = HashMap::new();
         for item in self.calls.get_many(&keys).await? {
-            let header = ConversationRecord::read_found(item)?;
+            let header = ConversationRecord::from_keyed_item(item)?;
             headers.insert(header.key.0.clone(), header);
         }
-        for Shared { share, entry } in entries {
+        for EntryOfShare { share, entry } in entries {
             if page.conversations.len() >= size {
                 return Ok(true);
             }
@@ -167,7 +170,11 @@ impl ConversationList {
     }
 
     /// The next entries over all parts, in order; at most a batch of headers.
-    async fn entries(&self, query: &ListQuery, cursor: &ListCursor) -> Result<Vec<Shared>, Error> {
+    async fn entries(
+        &self,
+        query: &ListQuery,
+        cursor: &ListCursor,
+    ) -> Result<Vec<EntryOfShare>, Error> {
         let parts = [Gathering::Quick, Gathering::Long].into_iter();
         let parts = parts.flat_map(|gathering| {
             let from = query.begin_for(gathering);
@@ -186,7 +193,7 @@ impl ConversationList {
                 let last = last.opened_at;
                 known_to = Some(known_to.map_or(last, |known_to| first(known_to, last)));
             }
-            let shared = |entry| Shared { share, entry };
+            let shared = |entry| EntryOfShare { share, entry };
             entries.extend(found.entries.into_iter().map(shared));
         }
         // Stable: those of one part keep their order among those of one time.
@@ -212,7 +219,7 @@ impl ConversationList {
     ) -> Result<(char, ListEntries), Error> {
         let part = part(&query.account, share);
         let behind = cursor.0.get(&share).and_then(ListPosition::entry);
-        let wanted = WantedOfPart {
+        let wanted = PartQuery {
             part: &part,
             from,
             to: query.to,

@@ -25,16 +25,16 @@ pub const STORED_BYTES_MAX: usize = 350_000;
 /// Kept so much longer than its results could be wanted had it been carried out at once: a usual wait
 /// costs no further write. Who waits for longer is kept for as long as that takes, see
 /// [`crate::conversation::waiting`].
-pub(crate) const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24 * 7);
+pub(crate) const EXTRA_RETENTION: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// How long an `Idempotency-Key` is remembered.
-pub const IDEMPOTENCY_KEPT: SignedDuration = SignedDuration::from_hours(24);
+pub const IDEMPOTENCY_RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where the body of a call lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Packed.
-    Here(Vec<u8>),
+    Inline(Vec<u8>),
     InBucket(String),
     /// Not kept any more: the call has had its turn.
     None,
@@ -82,7 +82,7 @@ impl CallRecord {
     ) -> Result<Body, Error> {
         let compressed = pack_measured(canonical);
         if compressed.len() <= STORED_BYTES_MAX {
-            return Ok(Body::Here(compressed));
+            return Ok(Body::Inline(compressed));
         }
         let name = format!("calls/{}/{}", call.conversation_key(), call.request_id);
         bodies.put(&name, compressed).await?;
@@ -92,7 +92,7 @@ impl CallRecord {
     pub(crate) async fn packed_body(&self, bodies: &LargeBodies) -> Result<PackedBody, Error> {
         let sk = call_key(&self.call.conversation_key(), self.call.place.sequence()).sk;
         let compressed = match &self.body {
-            Body::Here(compressed) => compressed.clone(),
+            Body::Inline(compressed) => compressed.clone(),
             Body::None => {
                 return Err(Error::Unreadable {
                     sk,
@@ -107,10 +107,10 @@ impl CallRecord {
         Ok(PackedBody { compressed, sk })
     }
 
-    pub(crate) fn to_item(&self, results_kept: SignedDuration) -> Item {
+    pub(crate) fn to_item(&self, results_retention: SignedDuration) -> Item {
         let call = &self.call;
         let waits_until = call.options.scheduled_time.unwrap_or(call.arrived_at);
-        let expires = waits_until.max(call.arrived_at) + results_kept + KEPT_LONGER;
+        let expires = waits_until.max(call.arrived_at) + results_retention + EXTRA_RETENTION;
         let key = call_key(&call.conversation_key(), call.place.sequence());
         self.write(ItemWriter::new(key))
             .expires(Some(expires))
@@ -121,7 +121,7 @@ impl CallRecord {
     pub(crate) fn write(&self, writing: ItemWriter) -> ItemWriter {
         let writing = writing.bytes("call", self.call.bytes());
         match &self.body {
-            Body::Here(compressed) => writing.bytes("body", compressed),
+            Body::Inline(compressed) => writing.bytes("body", compressed),
             Body::InBucket(name) => writing.text("body_at", name),
             Body::None => writing,
         }
@@ -135,7 +135,7 @@ impl CallRecord {
         let body = match (item.maybe_text("body_at"), item.bytes("body")) {
             (Some(name), _) => Body::InBucket(name.to_owned()),
             (None, []) => Body::None,
-            (None, compressed) => Body::Here(compressed.to_vec()),
+            (None, compressed) => Body::Inline(compressed.to_vec()),
         };
         Ok(Self {
             call: Compressed::read(item.bytes("call")).ok_or_else(|| item.unreadable("call"))?,
@@ -166,13 +166,13 @@ impl Pointer {
         Key::new(key.0, "REQUEST")
     }
 
-    pub(crate) fn item_for(call: &Call, results_kept: SignedDuration) -> Item {
+    pub(crate) fn item_for(call: &Call, results_retention: SignedDuration) -> Item {
         let waits_until = call.options.scheduled_time.unwrap_or(call.arrived_at);
         ItemWriter::new(Self::key_of(call))
             .text("conversation", call.conversation_key().0)
             .number("sequence", call.place.sequence())
             .expires(Some(
-                waits_until.max(call.arrived_at) + results_kept + KEPT_LONGER,
+                waits_until.max(call.arrived_at) + results_retention + EXTRA_RETENTION,
             ))
             .done()
     }
@@ -203,7 +203,7 @@ impl Idempotency {
             .text("request_id", &self.request_id.0)
             .number("at", self.at.as_millisecond())
             .number("version", self.version)
-            .expires(Some(self.at + IDEMPOTENCY_KEPT))
+            .expires(Some(self.at + IDEMPOTENCY_RETENTION))
             .done()
     }
 
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was() {
         for body in [
-            Body::Here(pack_measured("<a/>")),
+            Body::Inline(pack_measured("<a/>")),
             Body::InBucket("calls/x".to_owned()),
         ] {
             let call = Compressed::of(call());

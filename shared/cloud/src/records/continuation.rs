@@ -13,7 +13,7 @@ use crate::records::compression::{compress, decompress};
 use crate::records::item::{ItemReader, ItemWriter};
 
 /// How long the next page can be asked for.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 fn key(account: &AccountId, page_before: &RequestId) -> Key {
     Key::new(
@@ -33,7 +33,7 @@ impl Table {
     ) -> Result<(), Error> {
         let item = ItemWriter::new(key(account, page))
             .bytes("continuation", &compress(text))
-            .expires(Some(now + KEPT))
+            .expires(Some(now + RETENTION))
             .done();
         self.put(item).await
     }

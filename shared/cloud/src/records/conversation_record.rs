@@ -102,7 +102,7 @@ impl ConversationRecord {
     }
 
     /// Expires once it has ended, for a call alone.
-    pub(crate) fn to_item(&self, results_kept: SignedDuration, now: Timestamp) -> Item {
+    pub(crate) fn to_item(&self, results_retention: SignedDuration, now: Timestamp) -> Item {
         let conversation = &self.conversation;
         let writing = ItemWriter::new(Self::table_key(&self.key))
             .number("version", self.version)
@@ -130,7 +130,7 @@ impl ConversationRecord {
         };
         let writing = match self.calls_kept {
             0 => writing,
-            kept => writing.number("calls_kept", kept),
+            retention => writing.number("calls_kept", retention),
         };
         let shard = due_shard(&self.key);
         let writing = match conversation.due {
@@ -147,16 +147,16 @@ impl ConversationRecord {
         };
         let ended = matches!(conversation.phase, Phase::Ended(_));
         // Not before the last attempt at a reply.
-        let kept = match self.only.is_reply_pending() {
-            true => results_kept + TRIED_MAX,
-            false => results_kept,
+        let retention = match self.only.is_reply_pending() {
+            true => results_retention + TRIED_MAX,
+            false => results_retention,
         };
-        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + kept);
+        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + retention);
         self.only.write(writing.expires(expires)).done()
     }
 
     /// One that was found by its record.
-    pub(crate) fn read_found(item: Item) -> Result<Self, Error> {
+    pub(crate) fn from_keyed_item(item: Item) -> Result<Self, Error> {
         let key = key_of(&item).unwrap_or_else(|| Key::new("", SORT));
         Self::from_item(ConversationKey(key.pk), item)
     }

@@ -86,7 +86,7 @@ impl EmbeddedCall {
             true => {
                 let call = call.as_ref().map(|record| &*record.call);
                 let reply = item.compressed_json::<StoredReply>("reply")?;
-                let reply = reply.told_of(&outcome, call);
+                let reply = reply.into_reply(&outcome, call);
                 Some(reply.ok_or_else(|| item.unreadable("reply"))?)
             }
             false => None,

@@ -18,7 +18,7 @@ impl EmbeddedCall {
     pub(crate) fn opening(
         opened: &Conversation,
         call: &CallRecord,
-        results_kept: SignedDuration,
+        results_retention: SignedDuration,
         now: Timestamp,
     ) -> Option<Self> {
         if opened.conversation_id.is_some() {
@@ -35,7 +35,7 @@ impl EmbeddedCall {
             calls_kept: 0,
             opened_at: now,
         };
-        let bytes = size_of(&header.to_item(results_kept, now));
+        let bytes = size_of(&header.to_item(results_retention, now));
         (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
     }
 }
@@ -48,7 +48,7 @@ impl EmbeddedEnd {
         before: Due,
         outcome: &OutcomeRecord,
         replies: &[Reply],
-        results_kept: SignedDuration,
+        results_retention: SignedDuration,
         now: Timestamp,
     ) -> Option<(ConversationRecord, Item)> {
         let alone = next.conversation.conversation_id.is_none()
@@ -65,7 +65,7 @@ impl EmbeddedEnd {
             outcome: outcome.clone(),
             reply,
         });
-        let item = header.to_item(results_kept, now);
+        let item = header.to_item(results_retention, now);
         (size_of(&item) <= BYTES_WITH_REPLY_MAX).then_some((header, item))
     }
 }
@@ -76,12 +76,13 @@ mod tests {
     use crate::records::call_record::Body;
     use crate::records::compression::Compressed;
     use calls::{
-        About, AccountId, AsyncResponseType, Attempt, Call, ConversationId, ConversationKey,
+        AccountId, AsyncResponseType, Attempt, Call, ConversationId, ConversationKey,
         DeliveryResult, Digest, EndReason, Ended, Method, Options, Outcome, OverallStatus, Place,
-        QueuePriority, ReceivedSet, ReplyState, RequestId, RespondWhen, SequenceCode, Subscription,
+        QueuePriority, ReceivedSet, ReplyState, RequestId, RespondWhen, SequenceCode, SubjectKind,
+        Subscription,
     };
 
-    const KEPT: SignedDuration = SignedDuration::from_hours(720);
+    const RETENTION: SignedDuration = SignedDuration::from_hours(720);
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).expect("a time")
@@ -130,7 +131,7 @@ mod tests {
             arrived_at: at(0),
             backend: None,
         };
-        let body = Body::Here(vec![7; 330]);
+        let body = Body::Inline(vec![7; 330]);
         let call = Compressed::of(call);
         CallRecord { call, body }
     }
@@ -151,7 +152,7 @@ mod tests {
 
     /// The header of a call that was in it from the start, and has been carried out.
     fn ended_with_call() -> ConversationRecord {
-        let only = EmbeddedCall::opening(&open(), &call(), KEPT, at(0)).expect("it fits");
+        let only = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
         let only = only.carried_out();
         let opened = ConversationRecord {
             key: call().call.conversation_key(),
@@ -179,7 +180,7 @@ mod tests {
                 error_code: None,
                 ended_at: at(1),
             },
-            results: Results::Here(vec![7; results]),
+            results: Results::Inline(vec![7; results]),
         }
     }
 
@@ -188,7 +189,7 @@ mod tests {
             request_id: outcome(0).request_id,
             sequence: SequenceCode::FIRST,
             number: 0,
-            about: About::Call,
+            subject: SubjectKind::Call,
             subscription: Subscription {
                 response_type: AsyncResponseType::HttpPost,
                 address: "https://shop.example.com/aftercall/callback".to_owned(),
@@ -217,7 +218,7 @@ mod tests {
             conversation: next.key.clone(),
             ..outcome(results)
         };
-        let (within, _) = EmbeddedEnd::within(next, before, &outcome, replies, KEPT, at(1))?;
+        let (within, _) = EmbeddedEnd::within(next, before, &outcome, replies, RETENTION, at(1))?;
         Some(within)
     }
 
@@ -231,11 +232,11 @@ mod tests {
 
     #[test]
     fn a_small_call_alone_comes_back_with_its_header() {
-        let only = EmbeddedCall::opening(&open(), &call(), KEPT, at(0)).expect("it fits");
+        let only = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
         let mut header = ended_with_call();
         header.conversation = open();
         header.only = only;
-        let item = header.to_item(KEPT, at(0));
+        let item = header.to_item(RETENTION, at(0));
         assert!(size_of(&item) <= BYTES_WITH_CALL_MAX);
         let read = ConversationRecord::from_item(header.key.clone(), item).expect("readable");
         assert_eq!(read, header);
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn its_body_is_there_until_it_is_carried_out() {
-        let only = EmbeddedCall::opening(&open(), &call(), KEPT, at(0)).expect("it fits");
+        let only = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
         let record = only.carried_out().call.expect("there");
         assert_eq!((record.call, record.body), (call().call, Body::None));
         let mut header = ended_with_call();
@@ -259,11 +260,17 @@ mod tests {
     #[test]
     fn a_call_that_is_large_or_has_a_conversation_lies_apart() {
         let mut large = call();
-        large.body = Body::Here(vec![7; 1_000]);
-        assert_eq!(EmbeddedCall::opening(&open(), &large, KEPT, at(0)), None);
+        large.body = Body::Inline(vec![7; 1_000]);
+        assert_eq!(
+            EmbeddedCall::opening(&open(), &large, RETENTION, at(0)),
+            None
+        );
         let mut named = open();
         named.conversation_id = ConversationId::parse("order-1").ok();
-        assert_eq!(EmbeddedCall::opening(&named, &call(), KEPT, at(0)), None);
+        assert_eq!(
+            EmbeddedCall::opening(&named, &call(), RETENTION, at(0)),
+            None
+        );
     }
 
     #[test]
@@ -287,7 +294,7 @@ mod tests {
             .flat_map(|reply| [(reply, ended()), (reply, ended_with_call())])
         {
             let next = within(&header, Due::Never, 150, reply.as_slice()).expect("it fits");
-            let item = next.to_item(KEPT, at(1));
+            let item = next.to_item(RETENTION, at(1));
             let read = ConversationRecord::from_item(next.key.clone(), item).expect("readable");
             assert_eq!(read, next);
         }
@@ -295,15 +302,15 @@ mod tests {
 
     #[test]
     fn it_stays_within_one_write_unit_with_its_delivery() {
-        let owed = [reply(ReplyState::Pending(at(1)))];
+        let pending = [reply(ReplyState::Pending(at(1)))];
         for header in [ended(), ended_with_call()] {
-            let longest = longest_results(&header, &owed);
-            let mut next = within(&header, Due::Never, longest, &owed).expect("it fits");
+            let longest = longest_results(&header, &pending);
+            let mut next = within(&header, Due::Never, longest, &pending).expect("it fits");
             let end = next.only.end.as_mut().expect("there");
             end.reply =
                 Some(reply(ReplyState::Pending(at(1))).attempted(DeliveryResult::Taken, at(2)));
             next.conversation = next.conversation.reply_due(None);
-            let bytes = size_of(&next.to_item(KEPT, at(2)));
+            let bytes = size_of(&next.to_item(RETENTION, at(2)));
             // While it is owed it stands in the index, whose parts have two digits: what is left then is
             // a byte less than it was with sixteen parts.
             assert!((899..=1_024).contains(&bytes), "{bytes}");
@@ -313,9 +320,17 @@ mod tests {
     }
 
     #[test]
-    fn what_others_could_want_to_have_apart_lies_apart() {
-        let owed = reply(ReplyState::Pending(at(1)));
-        assert!(within(&ended(), Due::Never, 100, &[owed.clone(), owed.clone()]).is_none());
+    fn records_that_are_read_apart_lie_apart() {
+        let pending = reply(ReplyState::Pending(at(1)));
+        assert!(
+            within(
+                &ended(),
+                Due::Never,
+                100,
+                &[pending.clone(), pending.clone()]
+            )
+            .is_none()
+        );
         let mut named = ended();
         named.conversation.conversation_id = ConversationId::parse("order-1").ok();
         assert!(
@@ -330,14 +345,16 @@ mod tests {
             results: Results::InBucket("results/r".to_owned()),
             ..outcome(0)
         };
-        assert!(EmbeddedEnd::within(&ended(), Due::Never, &in_bucket, &[], KEPT, at(1)).is_none());
+        assert!(
+            EmbeddedEnd::within(&ended(), Due::Never, &in_bucket, &[], RETENTION, at(1)).is_none()
+        );
     }
 
     #[test]
     fn it_is_looked_at_again_until_the_reply_is_settled() {
-        let owed = [reply(ReplyState::Pending(at(1)))];
+        let pending = [reply(ReplyState::Pending(at(1)))];
         let due = |before| {
-            let next = within(&ended(), before, 100, &owed).expect("it fits");
+            let next = within(&ended(), before, 100, &pending).expect("it fits");
             assert!(next.only.is_reply_pending());
             next.conversation.due
         };

@@ -41,7 +41,7 @@ pub enum Results {
     /// It was not carried out.
     None,
     /// Packed.
-    Here(Vec<u8>),
+    Inline(Vec<u8>),
     InBucket(String),
 }
 
@@ -57,7 +57,7 @@ impl Results {
     ) -> Result<Self, Error> {
         let compressed = compress(text);
         if compressed.len() <= STORED_BYTES_MAX {
-            return Ok(Self::Here(compressed));
+            return Ok(Self::Inline(compressed));
         }
         let Digest(digest) = Digest::of(&compressed);
         let name = format!("results/{conversation}/{sequence}-{digest}");
@@ -68,7 +68,7 @@ impl Results {
     fn write(&self, writing: ItemWriter) -> ItemWriter {
         match self {
             Self::None => writing,
-            Self::Here(compressed) => writing.bytes("results", compressed),
+            Self::Inline(compressed) => writing.bytes("results", compressed),
             Self::InBucket(name) => writing.text("results_at", name),
         }
     }
@@ -77,7 +77,7 @@ impl Results {
         match (item.maybe_text("results_at"), item.bytes("results")) {
             (Some(name), _) => Self::InBucket(name.to_owned()),
             (None, []) => Self::None,
-            (None, compressed) => Self::Here(compressed.to_vec()),
+            (None, compressed) => Self::Inline(compressed.to_vec()),
         }
     }
 
@@ -88,7 +88,7 @@ impl Results {
     ) -> Result<Option<T>, Error> {
         let text = match self {
             Self::None => None,
-            Self::Here(compressed) => decompress(compressed),
+            Self::Inline(compressed) => decompress(compressed),
             Self::InBucket(name) => {
                 let compressed = bodies.get(name).await?;
                 decompress(&compressed.ok_or_else(|| Error::Missing(name.clone()))?)
@@ -128,10 +128,10 @@ impl OutcomeRecord {
         Key::new(&conversation.0, outcome_sort(sequence))
     }
 
-    pub(crate) fn to_item(&self, results_kept: SignedDuration) -> Item {
+    pub(crate) fn to_item(&self, results_retention: SignedDuration) -> Item {
         let writing = ItemWriter::new(Self::key(&self.conversation, self.sequence));
         self.write(writing)
-            .expires(Some(self.outcome.ended_at + results_kept))
+            .expires(Some(self.outcome.ended_at + results_retention))
             .done()
     }
 
@@ -216,7 +216,7 @@ mod tests {
     fn a_record_comes_back_as_it_was() {
         for results in [
             Results::None,
-            Results::Here(compress("[]")),
+            Results::Inline(compress("[]")),
             Results::InBucket("results/r".to_owned()),
         ] {
             let record = OutcomeRecord {

@@ -8,8 +8,8 @@
 //! the outcome's record, or with it in the header of a call alone, see [`crate::records::embedded_call`].
 
 use calls::{
-    About, AccountId, Conversation, ConversationId, ConversationKey, Due, Reply, ReplyState,
-    SequenceCode,
+    AccountId, Conversation, ConversationId, ConversationKey, Due, Reply, ReplyState, SequenceCode,
+    SubjectKind,
 };
 use jiff::Timestamp;
 
@@ -34,7 +34,7 @@ pub struct ReplyRecord {
     pub due: Option<Timestamp>,
     /// Whether it is one of High, which others of its account do not hold up.
     pub class: LaneClass,
-    pub kept: ReplyLocation,
+    pub location: ReplyLocation,
 }
 
 /// The class of a reply to a call of High, as it is stored.
@@ -81,10 +81,10 @@ impl ReplyRecord {
             reply: reply.clone(),
             due: Some(due),
             class: LaneClass::of(conversation.priority),
-            kept: ReplyLocation::WithOutcome(Box::new(outcome.clone())),
+            location: ReplyLocation::WithOutcome(Box::new(outcome.clone())),
         };
         let item = record.to_item(expires);
-        let fits = reply.about == About::Call && size_of(&item) <= BYTES_WITH_REPLY_MAX;
+        let fits = reply.subject == SubjectKind::Call && size_of(&item) <= BYTES_WITH_REPLY_MAX;
         fits.then_some((record, item))
     }
 
@@ -104,7 +104,7 @@ impl ReplyRecord {
 
     /// The wake-up by which whoever holds it hands it on: the notifier takes the lease over.
     pub(crate) fn wake(&self) -> ReplyWakeUp {
-        let what = match self.kept {
+        let what = match self.location {
             ReplyLocation::Apart => ReplyTarget::Reply(self.reply.number),
             ReplyLocation::WithOutcome(_) => ReplyTarget::OutcomeReply,
             ReplyLocation::InHeader(_) => ReplyTarget::EmbeddedReply,
@@ -115,10 +115,10 @@ impl ReplyRecord {
     /// The next version, due then if it is still pending.
     #[must_use]
     pub(crate) fn next(&self, reply: Reply, due: Timestamp) -> Self {
-        let owed = matches!(reply.state, ReplyState::Pending(_));
+        let is_pending = matches!(reply.state, ReplyState::Pending(_));
         Self {
             version: self.version + 1,
-            due: owed.then_some(due),
+            due: is_pending.then_some(due),
             reply,
             ..self.clone()
         }
@@ -126,7 +126,7 @@ impl ReplyRecord {
 
     pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         let sequence = self.reply.sequence;
-        let writing = match &self.kept {
+        let writing = match &self.location {
             ReplyLocation::WithOutcome(outcome) => outcome
                 .write(ItemWriter::new(OutcomeRecord::key(
                     &self.conversation,
@@ -164,12 +164,12 @@ impl ReplyRecord {
             .map(ConversationId::parse)
             .transpose()
             .map_err(|_| item.unreadable("conversation_id"))?;
-        let (reply, kept) = if !OutcomeRecord::is_at(key) {
+        let (reply, location) = if !OutcomeRecord::is_at(key) {
             (item.compressed_json("reply")?, ReplyLocation::Apart)
         } else if item.has("reply") {
             let outcome = OutcomeRecord::read(conversation.clone(), &item)?;
             let reply = item.compressed_json::<StoredReply>("reply")?;
-            let reply = reply.told_of(&outcome, None);
+            let reply = reply.into_reply(&outcome, None);
             let reply = reply.ok_or_else(|| item.unreadable("reply"))?;
             (reply, ReplyLocation::WithOutcome(Box::new(outcome)))
         } else {
@@ -186,7 +186,7 @@ impl ReplyRecord {
                 Some(_) | None => LaneClass::Usual,
             },
             reply,
-            kept,
+            location,
         }))
     }
 
@@ -204,7 +204,7 @@ impl ReplyRecord {
                 Due::Parked(_) | Due::Held(_) | Due::Never => None,
             },
             reply,
-            kept: ReplyLocation::InHeader(Box::new(header)),
+            location: ReplyLocation::InHeader(Box::new(header)),
         })
     }
 
@@ -233,12 +233,12 @@ mod tests {
         ReplyState::GivenUp,
     ];
 
-    fn reply(about: About, state: ReplyState) -> Reply {
+    fn reply(subject: SubjectKind, state: ReplyState) -> Reply {
         Reply {
             request_id: RequestId("r".to_owned()),
             sequence: SequenceCode::FIRST,
             number: 1,
-            about,
+            subject,
             subscription: Subscription {
                 response_type: AsyncResponseType::Email,
                 address: "a@example.com".to_owned(),
@@ -278,7 +278,7 @@ mod tests {
                 error_code: Some(1),
                 ended_at: Timestamp::UNIX_EPOCH,
             },
-            results: Results::Here(vec![7; results]),
+            results: Results::Inline(vec![7; results]),
         }
     }
 
@@ -298,7 +298,7 @@ mod tests {
         }
     }
 
-    fn record(reply: Reply, kept: ReplyLocation) -> ReplyRecord {
+    fn record(reply: Reply, location: ReplyLocation) -> ReplyRecord {
         ReplyRecord {
             conversation: ConversationKey("c".to_owned()),
             account: conversation().account,
@@ -306,7 +306,7 @@ mod tests {
             version: 3,
             due: matches!(reply.state, ReplyState::Pending(_)).then_some(Timestamp::UNIX_EPOCH),
             class: LaneClass::High,
-            kept,
+            location,
             reply,
         }
     }
@@ -316,8 +316,11 @@ mod tests {
         let with_outcome = || ReplyLocation::WithOutcome(Box::new(outcome(100)));
         let records = STATES.into_iter().flat_map(|state| {
             [
-                record(reply(About::Conversation, state), ReplyLocation::Apart),
-                record(reply(About::Call, state), with_outcome()),
+                record(
+                    reply(SubjectKind::Conversation, state),
+                    ReplyLocation::Apart,
+                ),
+                record(reply(SubjectKind::Call, state), with_outcome()),
             ]
         });
         for record in records {
@@ -326,7 +329,7 @@ mod tests {
                 item.contains_key("due_at"),
                 matches!(record.reply.state, ReplyState::Pending(_))
             );
-            let key = match record.kept {
+            let key = match record.location {
                 ReplyLocation::WithOutcome(_) => {
                     OutcomeRecord::key(&record.conversation, SequenceCode::FIRST)
                 }
@@ -337,7 +340,7 @@ mod tests {
             assert!(ReplyRecord::is_at(&key));
             let read = ReplyRecord::from_item(&key, item.clone()).expect("readable");
             assert_eq!(read, Some(record.clone()));
-            if let ReplyLocation::WithOutcome(outcome) = record.kept {
+            if let ReplyLocation::WithOutcome(outcome) = record.location {
                 let read = OutcomeRecord::from_item(outcome.conversation.clone(), item);
                 assert_eq!(read.expect("readable"), *outcome, "and so does the outcome");
             }
@@ -357,12 +360,12 @@ mod tests {
         let item = |results: usize, replies: &[Reply]| {
             ReplyRecord::with_outcome(&conversation(), &outcome(results), replies, now, now)
         };
-        let one = reply(About::Call, state);
+        let one = reply(SubjectKind::Call, state);
         let (_, item_of_one) = item(100, std::slice::from_ref(&one)).expect("it fits");
         assert!(size_of(&item_of_one) <= BYTES_WITH_REPLY_MAX);
         assert!(item(100, &[]).is_none());
         assert!(item(100, &[one.clone(), one.clone()]).is_none());
-        assert!(item(100, &[reply(About::Conversation, state)]).is_none());
+        assert!(item(100, &[reply(SubjectKind::Conversation, state)]).is_none());
         assert!(
             item(1_000, &[one]).is_none(),
             "each attempt would write it again"

@@ -1,7 +1,7 @@
 //! A reply that lies beside the outcome that it tells of, in the outcome's record or in the header of
 //! a call alone.
 
-use calls::{About, Call, Reply, ReplyState, Subscription};
+use calls::{Call, Reply, ReplyState, SubjectKind, Subscription};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl StoredReply {
     }
 
     /// `None`: nothing says whom it is for.
-    pub(crate) fn told_of(self, outcome: &OutcomeRecord, call: Option<&Call>) -> Option<Reply> {
+    pub(crate) fn into_reply(self, outcome: &OutcomeRecord, call: Option<&Call>) -> Option<Reply> {
         let in_call = || {
             let number = usize::try_from(self.number).ok()?;
             call?.options.subscriptions.get(number).cloned()
@@ -65,7 +65,7 @@ impl StoredReply {
             request_id: outcome.request_id.clone(),
             sequence: outcome.sequence,
             number: self.number,
-            about: About::Call,
+            subject: SubjectKind::Call,
             subscription: self.subscription.or_else(in_call)?,
             overall_status: outcome.outcome.overall_status,
             status_message: outcome.outcome.status_message.clone(),

@@ -15,7 +15,7 @@ use crate::key;
 use crate::keyed::{self, KeyKind};
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::saving::Intent;
 use crate::task::{TaskKind, task_number};
 use crate::tree;
@@ -65,7 +65,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     task: Some(TaskKind::ClearData),
     work: Work::Whole(decide),
     check: check_object,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
@@ -322,11 +322,11 @@ fn check_fields(definition: &Element) -> Result<(), Refused> {
             )));
         }
         let now = jiff::Timestamp::UNIX_EPOCH;
-        if let Some(unfit) = field
+        if let Some(fault) = field
             .default
             .and_then(|default| field.take(default, now).err())
         {
-            return Err(invalid(format!("DefaultValue: {}", unfit.message)));
+            return Err(invalid(format!("DefaultValue: {}", fault.message)));
         }
     }
     match names.len() {

@@ -5,8 +5,8 @@ use soap::{Element, FieldError, ObjectResult};
 
 use crate::alias::PARTNER_KEY;
 use crate::columns::{
-    ColumnError, Given, SYSTEM_COLUMNS, VALIDATION, detail, error_of, is_moved, key_values, pair,
-    pairs, required, stored_value,
+    ColumnError, ColumnInput, SYSTEM_COLUMNS, VALIDATION, detail, error_of, is_moved, key_values,
+    pair, pairs, required, stored_value,
 };
 use crate::context::DecisionContext;
 use crate::data_extension_keys;
@@ -14,8 +14,8 @@ use crate::field::{self, Field};
 use crate::key::{self, ObjectKey};
 use crate::object_type::{ObjectType, Retrieval, Work};
 use crate::object_types::data_extension::{self, ROWS};
-use crate::object_types::kept;
-use crate::saving::{Intent, LEFT, Write};
+use crate::object_types::stored_only;
+use crate::saving::{Intent, NOTHING_DONE, Write};
 use crate::tree;
 use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
@@ -40,10 +40,10 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     work: Work::Whole(decide),
     retrieval: Retrieval::Rows,
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
-fn check(_wish: Intent, object: &Element) -> Result<(), Refused> {
+fn check(_intent: Intent, object: &Element) -> Result<(), Refused> {
     address_in(object).map(|_address| ())
 }
 
@@ -78,13 +78,13 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         definition,
         fields,
     };
-    let mut given = table.given()?;
-    let key = table.key(&mut given)?;
+    let mut column_input = table.column_input()?;
+    let key = table.key(&mut column_input)?;
     let stored = match &key {
         RowKey::Primary(key) => context.overlay.get(key)?,
         RowKey::Made(_) => None,
     };
-    table.carry_out(key, stored, given)
+    table.carry_out(key, stored, column_input)
 }
 
 fn refused(code: u32, message: impl Into<String>) -> Refused {
@@ -121,8 +121,8 @@ struct RowTable<'a> {
 
 impl RowTable<'_> {
     /// What the caller says of each field, in the order of the fields: Keys and Properties together.
-    fn given(&self) -> Result<Vec<Given>, Stop> {
-        let mut given = vec![Given::Nothing; self.fields.len()];
+    fn column_input(&self) -> Result<Vec<ColumnInput>, Stop> {
+        let mut column_input = vec![ColumnInput::Nothing; self.fields.len()];
         let mut wrong = ColumnError::default();
         // Keys come last: they name the row that is meant.
         for (group, property) in [("Properties", "Property"), ("Keys", "Key")] {
@@ -143,24 +143,24 @@ impl RowTable<'_> {
                 };
                 match self.take(&self.fields[place], pair) {
                     Err(error) => errors.push(error),
-                    Ok(value) if group == "Keys" && is_moved(&given[place], &value) => {
+                    Ok(value) if group == "Keys" && is_moved(&column_input[place], &value) => {
                         errors.push(self.moved(&self.fields[place]));
                     }
-                    Ok(value) => given[place] = value,
+                    Ok(value) => column_input[place] = value,
                 }
             }
         }
-        wrong.or(given)
+        wrong.or(column_input)
     }
 
-    fn take(&self, field: &Field<'_>, pair: &Element) -> Result<Given, FieldError> {
+    fn take(&self, field: &Field<'_>, pair: &Element) -> Result<ColumnInput, FieldError> {
         let Some(text) = pair.text_of("Value") else {
-            return Ok(Given::Null);
+            return Ok(ColumnInput::Null);
         };
         match field.take(text, self.context.request.now) {
-            Ok(Some(value)) => Ok(Given::Value(value)),
-            Ok(None) => Ok(Given::Null),
-            Err(unfit) => Err(error_of(field, unfit)),
+            Ok(Some(value)) => Ok(ColumnInput::Value(value)),
+            Ok(None) => Ok(ColumnInput::Null),
+            Err(invalid) => Err(error_of(field, invalid)),
         }
     }
 
@@ -176,7 +176,7 @@ impl RowTable<'_> {
     }
 
     /// The key of the row; a default fills in what is not given of it.
-    fn key(&self, given: &mut [Given]) -> Result<RowKey, Stop> {
+    fn key(&self, column_input: &mut [ColumnInput]) -> Result<RowKey, Stop> {
         let account = self.context.overlay.account();
         let rows = self.definition.text_of(ROWS).unwrap_or_default();
         if !self.fields.iter().any(|field| field.is_key) {
@@ -197,20 +197,20 @@ impl RowTable<'_> {
         }
         let mut wrong = ColumnError::default();
         let may_default = matches!(self.context.intent(), Intent::Add | Intent::Save);
-        for (field, given) in self
+        for (field, column_input) in self
             .fields
             .iter()
-            .zip(given.iter_mut())
+            .zip(column_input.iter_mut())
             .filter(|(field, _)| field.is_key)
         {
-            if *given == Given::Nothing && may_default {
-                self.fill_in(field, given);
+            if *column_input == ColumnInput::Nothing && may_default {
+                self.fill_in(field, column_input);
             }
-            if !matches!(given, Given::Value(value) if !value.is_empty()) {
+            if !matches!(column_input, ColumnInput::Value(value) if !value.is_empty()) {
                 wrong.keys.push(error_of(field, required(field)));
             }
         }
-        let primary = key::row(account, rows, key_values(&self.fields, given));
+        let primary = key::row(account, rows, key_values(&self.fields, column_input));
         wrong.or(RowKey::Primary(primary))
     }
 
@@ -218,28 +218,28 @@ impl RowTable<'_> {
         &self,
         key: RowKey,
         stored: Option<&Element>,
-        given: Vec<Given>,
+        column_input: Vec<ColumnInput>,
     ) -> Result<Decision, Stop> {
         let (RowKey::Primary(at) | RowKey::Made(at)) = key;
         match self.context.intent().on(stored) {
-            Write::Leave => Ok(Decision::only(self.done(LEFT, true))),
+            Write::Leave => Ok(Decision::only(self.done(NOTHING_DONE, true))),
             Write::Create => {
-                let row = self.row(None, given)?;
+                let row = self.row(None, column_input)?;
                 let row = self.numbered(row, &at);
                 Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
             Write::Change(stored) => {
-                let mut row = self.row(Some(stored), given)?;
+                let mut row = self.row(Some(stored), column_input)?;
                 for name in SYSTEM_COLUMNS {
-                    if let Given::Value(value) = stored_value(stored, name) {
+                    if let ColumnInput::Value(value) = stored_value(stored, name) {
                         add_column(&mut row, name, value);
                     }
                 }
                 Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
             Write::Remove(_) => Ok(Decision::only(self.done(DELETED, false)).changing(at, None)),
-            Write::Exists => Err(self.duplicate(&given).into()),
-            Write::Lacking => Err(self.lacking(&given).into()),
+            Write::Exists => Err(self.duplicate(&column_input).into()),
+            Write::Lacking => Err(self.lacking(&column_input).into()),
         }
     }
 
@@ -261,22 +261,26 @@ impl RowTable<'_> {
     }
 
     /// The row as it is stored: its values in the order of the fields, nulls left out.
-    fn row(&self, stored: Option<&Element>, given: Vec<Given>) -> Result<Element, Stop> {
+    fn row(
+        &self,
+        stored: Option<&Element>,
+        column_input: Vec<ColumnInput>,
+    ) -> Result<Element, Stop> {
         let mut wrong = ColumnError::default();
         let mut values = Element::new("Properties");
-        for (field, mut given) in self.fields.iter().zip(given) {
-            if given == Given::Nothing {
+        for (field, mut column_input) in self.fields.iter().zip(column_input) {
+            if column_input == ColumnInput::Nothing {
                 match stored {
-                    Some(stored) => given = stored_value(stored, field.name),
-                    None => self.fill_in(field, &mut given),
+                    Some(stored) => column_input = stored_value(stored, field.name),
+                    None => self.fill_in(field, &mut column_input),
                 }
             }
-            match given {
-                Given::Value(value) => values.children.push(pair(field.name, value)),
-                Given::Nothing | Given::Null if field.is_required => {
+            match column_input {
+                ColumnInput::Value(value) => values.children.push(pair(field.name, value)),
+                ColumnInput::Nothing | ColumnInput::Null if field.is_required => {
                     wrong.values.push(error_of(field, required(field)));
                 }
-                Given::Nothing | Given::Null => {}
+                ColumnInput::Nothing | ColumnInput::Null => {}
             }
         }
         wrong.or(Element::new("Objects")
@@ -295,12 +299,12 @@ impl RowTable<'_> {
         row
     }
 
-    fn fill_in(&self, field: &Field<'_>, given: &mut Given) {
+    fn fill_in(&self, field: &Field<'_>, column_input: &mut ColumnInput) {
         let value = field
             .default
             .map(|default| field.take(default, self.context.request.now));
         if let Some(Ok(Some(value))) = value {
-            *given = Given::Value(value);
+            *column_input = ColumnInput::Value(value);
         }
     }
 
@@ -308,9 +312,9 @@ impl RowTable<'_> {
         self.definition.text_of("CustomerKey").unwrap_or_default()
     }
 
-    fn duplicate(&self, given: &[Given]) -> Refused {
+    fn duplicate(&self, column_input: &[ColumnInput]) -> Refused {
         let name = self.name();
-        let value = key_values(&self.fields, given)
+        let value = key_values(&self.fields, column_input)
             .collect::<Vec<_>>()
             .join(", ");
         let message = format!(
@@ -324,8 +328,8 @@ impl RowTable<'_> {
         }
     }
 
-    fn lacking(&self, given: &[Given]) -> Refused {
-        let value = key_values(&self.fields, given)
+    fn lacking(&self, column_input: &[ColumnInput]) -> Refused {
+        let value = key_values(&self.fields, column_input)
             .collect::<Vec<_>>()
             .join(", ");
         let message = format!("Primary key '{value}' does not exist.");

@@ -15,7 +15,7 @@ use crate::extract_order::{ASYNC_RESULTS, ASYNC_RESULTS_ID, ExtractOrder, proper
 use crate::keyed;
 use crate::missing::Missing;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::overlay::Overlay;
 use crate::saving::Intent;
 use crate::task::{self, TaskKind};
@@ -28,7 +28,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     task: Some(TaskKind::Extract),
     work: Work::Whole(decide),
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 const NAME: &str = "DataExtractActivity";
@@ -65,7 +65,7 @@ pub fn extract_order(
     overlay: &Overlay,
     request: &MethodCall<'_>,
     object: &Element,
-    asked_at: Timestamp,
+    requested_at: Timestamp,
 ) -> Result<Result<ExtractOrder, String>, Missing> {
     let Some(account) = account_of(object, request.client) else {
         return Ok(Err("The object names several accounts".to_owned()));
@@ -74,7 +74,7 @@ pub fn extract_order(
         let why = "An extract is of the calls that its own account has sent: leave its Client out";
         return Ok(Err(why.to_owned()));
     }
-    let found = keyed::find(overlay.of(&account), NAME, kept::NAME_FIELD, object)?;
+    let found = keyed::find(overlay.of(&account), NAME, stored_only::NAME_FIELD, object)?;
     let stored = found.and_then(|found| found.object);
     if stored.is_none() && properties_of(object).next().is_none() {
         return Ok(Err(format!("The {NAME} was not found")));
@@ -83,7 +83,7 @@ pub fn extract_order(
     for (name, value) in stored.into_iter().chain([object]).flat_map(properties_of) {
         parameters.insert(name.to_lowercase(), (name, value));
     }
-    Ok(ExtractOrder::read(parameters.into_values(), asked_at))
+    Ok(ExtractOrder::read(parameters.into_values(), requested_at))
 }
 
 /// It has a key, or says by itself what it is to do.
@@ -91,7 +91,7 @@ fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
     let says_all = matches!(intent, Intent::Change) && properties_of(object).next().is_some();
     match says_all {
         true => Ok(()),
-        false => (kept::TYPE.check)(intent, object),
+        false => (stored_only::TYPE.check)(intent, object),
     }
 }
 
@@ -99,5 +99,5 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     if context.request.method == Method::Perform {
         return Err(task::of_its_own(EXTRACT_REFUSED, NAME).into());
     }
-    kept::decide(context)
+    stored_only::decide(context)
 }

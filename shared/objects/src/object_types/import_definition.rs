@@ -14,7 +14,7 @@ use crate::key::ObjectKey;
 use crate::keyed;
 use crate::missing::Missing;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::{data_extension, kept, list};
+use crate::object_types::{data_extension, list, stored_only};
 use crate::overlay::{Overlay, View};
 use crate::saving::Intent;
 use crate::task::{self, TaskKind, TaskRefused};
@@ -28,7 +28,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     task: Some(TaskKind::Import),
     work: Work::Whole(decide),
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 const NAME: &str = "ImportDefinition";
@@ -43,7 +43,7 @@ fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
     let says_all = matches!(intent, Intent::Change) && tree::filled(object, "FileSpec").is_some();
     match says_all {
         true => Ok(()),
-        false => (kept::TYPE.check)(intent, object),
+        false => (stored_only::TYPE.check)(intent, object),
     }
 }
 
@@ -51,7 +51,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     if context.request.method == Method::Perform {
         return Err(task::of_its_own(IMPORT_REFUSED, NAME).into());
     }
-    kept::decide(context)
+    stored_only::decide(context)
 }
 
 /// What an import does with a row.
@@ -152,7 +152,7 @@ pub fn import_plan(
         return Ok(refused(4, "The object names several accounts"));
     };
     let view = overlay.of(&account);
-    let found = keyed::find(view, NAME, kept::NAME_FIELD, object)?;
+    let found = keyed::find(view, NAME, stored_only::NAME_FIELD, object)?;
     let stored = found.and_then(|found| found.object);
     if stored.is_none() && tree::filled(object, "FileSpec").is_none() {
         return Ok(refused(NOT_FOUND, "The ImportDefinition was not found"));

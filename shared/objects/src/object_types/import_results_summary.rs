@@ -10,7 +10,7 @@ use crate::context::DecisionContext;
 use crate::key::{self, ObjectKey};
 use crate::missing::Missing;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::overlay::Overlay;
 use crate::saving::Intent;
 use crate::task_record;
@@ -26,7 +26,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     key_field: NUMBER,
     work: Work::Whole(decide),
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 fn check(_intent: Intent, object: &Element) -> Result<(), Refused> {

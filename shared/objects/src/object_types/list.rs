@@ -7,7 +7,7 @@ use crate::key;
 use crate::keyed::{self, KeyKind};
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::{Decision, Refused, Stop};
@@ -45,7 +45,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     name: KIND.type_name,
     work: Work::Whole(decide),
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {

@@ -10,7 +10,7 @@ use soap::{Element, Filter, MailAddress, Operator};
 use crate::key::{self, KeyRange, ObjectKey};
 use crate::missing::Missing;
 use crate::object_type::{ObjectType, Retrieval, Work};
-use crate::object_types::{kept, subscriber};
+use crate::object_types::{stored_only, subscriber};
 use crate::overlay::Overlay;
 use crate::recipient::Recipient;
 use crate::tree;
@@ -24,7 +24,7 @@ const READ_ONLY: ObjectType = ObjectType {
     methods: &[],
     work: Work::Nothing,
     retrieval: Retrieval::Events,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 pub(crate) const TYPES: [ObjectType; 4] = [

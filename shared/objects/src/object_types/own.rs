@@ -5,7 +5,7 @@ use calls::Method;
 use soap::Element;
 
 use crate::object_type::{CallView, Cancellation, ObjectType, Retrieval, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::saving::Intent;
 use crate::tree;
 use crate::verdict::Refused;
@@ -14,7 +14,7 @@ const READ_ONLY: ObjectType = ObjectType {
     methods: &[],
     work: Work::Nothing,
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 /// What is asked for by name, in the order of the registry.
@@ -51,7 +51,7 @@ pub(crate) const TYPES: [ObjectType; 5] = [
 ];
 
 /// What is to be cancelled must be named; whether it is there is for the server to find out.
-fn check(_wish: Intent, object: &Element) -> Result<(), Refused> {
+fn check(_intent: Intent, object: &Element) -> Result<(), Refused> {
     let field = match object.type_name.as_deref() {
         Some("ScheduledConversation") => "ConversationID",
         _ => "RequestID",

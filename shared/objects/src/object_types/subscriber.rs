@@ -9,8 +9,8 @@ use crate::key::{self, ObjectKey};
 use crate::membership::{self, STATUSES};
 use crate::missing::Missing;
 use crate::object_type::{ObjectType, Retrieval, Work};
-use crate::object_types::kept;
-use crate::saving::{self, Intent, LEFT, Write};
+use crate::object_types::stored_only;
+use crate::saving::{self, Intent, NOTHING_DONE, Write};
 use crate::tree;
 use crate::unit::{UnitResult, whole};
 use crate::verdict::{Decision, Refused, Stop};
@@ -23,7 +23,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     work: Work::Whole(decide),
     retrieval: Retrieval::Subscribers,
     check: check_object,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
@@ -50,7 +50,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let names =
         |after: Option<&Element>| alias::changes(context, &[PARTNER_KEY], name, stored, after);
     match context.intent().on(stored) {
-        Write::Leave => Ok(Decision::only(whole(context.done(LEFT)))),
+        Write::Leave => Ok(Decision::only(whole(context.done(NOTHING_DONE)))),
         Write::Exists => Err(Refused::new(12014, "The subscriber is already on the list").into()),
         Write::Lacking => Err(lacking(context.object).into()),
         Write::Remove(_) => {
@@ -66,7 +66,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         Write::Create => {
             check(context.object, true)?;
             let becomes = created(context, name)?;
-            let result = kept(context, saved(context), &becomes);
+            let result = stored_result(context, saved(context), &becomes);
             let names = names(Some(&becomes))?;
             Ok(Decision::only(result)
                 .changing(key, Some(becomes))
@@ -75,7 +75,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         Write::Change(stored) => {
             check(context.object, false)?;
             let becomes = changed(context, stored.clone())?;
-            let result = kept(context, saved(context), &becomes);
+            let result = stored_result(context, saved(context), &becomes);
             let names = names(Some(&becomes))?;
             Ok(Decision::only(result)
                 .changing(key, Some(becomes))
@@ -278,7 +278,7 @@ fn date_status(becomes: &mut Element, before: Option<&str>, now: &str) {
     }
 }
 
-fn kept(context: &DecisionContext<'_>, message: &str, stored: &Element) -> UnitResult {
+fn stored_result(context: &DecisionContext<'_>, message: &str, stored: &Element) -> UnitResult {
     let mut echo = context.object.clone();
     let id = stored.text_of("ID").unwrap_or_default();
     tree::set(&mut echo, "ID", id);

@@ -8,7 +8,7 @@ use crate::context::DecisionContext;
 use crate::key;
 use crate::missing::Missing;
 use crate::object_type::{InParts, ObjectType, Retrieval, Sending, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::object_types::subscriber;
 use crate::outgoing::{Send, named_definition};
 use crate::saving::Intent;
@@ -35,17 +35,17 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     work: Work::InParts(InParts {
         plan,
         decide,
-        look_ahead,
+        require_records,
         merge,
     }),
     retrieval: Retrieval::Nothing,
     check,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 /// A triggered send needs its definition and somebody to go to. One bad address among good ones
 /// is that subscriber's failure; only bad ones are refused.
-fn check(_wish: Intent, send: &Element) -> Result<(), Refused> {
+fn check(_intent: Intent, send: &Element) -> Result<(), Refused> {
     named_definition(send)?;
     if send.child("Subscribers").is_none() {
         return Err(Refused::new(NO_SUBSCRIBERS, WITHOUT_SUBSCRIBERS));
@@ -93,7 +93,7 @@ fn decide(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> 
 }
 
 /// Whether all is known that the decision on a unit needs.
-fn look_ahead(context: &DecisionContext<'_>, unit: &Unit) -> Result<(), Missing> {
+fn require_records(context: &DecisionContext<'_>, unit: &Unit) -> Result<(), Missing> {
     match Send::prepare(context).and_then(|_send| addressees(context, unit)) {
         Err(Stop::Missing(missing)) => Err(missing),
         Ok(_) | Err(Stop::Refused(_)) => Ok(()),

@@ -7,7 +7,7 @@ use crate::keyed::{self, KeyKind};
 use crate::missing::Missing;
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
-use crate::object_types::kept;
+use crate::object_types::stored_only;
 use crate::overlay::View;
 use crate::saving::Intent;
 use crate::tree;
@@ -77,7 +77,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     name: KIND.type_name,
     work: Work::Whole(decide),
     check: check_object,
-    ..kept::TYPE
+    ..stored_only::TYPE
 };
 
 fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {

@@ -1,6 +1,6 @@
 //! Definitions of data extensions.
 
-use crate::world::{World, check, told};
+use crate::world::{World, check, summary};
 
 const EXISTS: &str = "310003 Updating an existing Data Extension definition is not allowed when doing an add-only operation.";
 
@@ -26,7 +26,7 @@ fn a_data_extension_is_created_updated_and_deleted() {
     );
     let mut world = world;
     let deleted = world.call("Delete DataExtension{CustomerKey=k}");
-    assert_eq!(told(&deleted[0]), "OK Data Extension deleted.");
+    assert_eq!(summary(&deleted[0]), "OK Data Extension deleted.");
     assert!(world.table.is_empty(), "no pointer is left");
 }
 
@@ -130,8 +130,12 @@ fn fields_only_change_so_that_rows_go_on_fitting() {
             "Update DataExtension{{CustomerKey=k Fields{{{field}}}}}"
         ));
         match expected {
-            None => assert_eq!(told(&updated[0]), "OK Data Extension updated.", "{field}"),
-            Some(expected) => assert!(told(&updated[0]).contains(expected), "{field}"),
+            None => assert_eq!(
+                summary(&updated[0]),
+                "OK Data Extension updated.",
+                "{field}"
+            ),
+            Some(expected) => assert!(summary(&updated[0]).contains(expected), "{field}"),
         }
     }
 }
@@ -172,7 +176,7 @@ fn rows_do_not_outlive_their_data_extension() {
             assert!(world.call(call)[0].ok, "{call}");
         }
         assert_eq!(
-            told(&world.call(add)[0]).split(' ').next(),
+            summary(&world.call(add)[0]).split(' ').next(),
             Some("68000"),
             "{ok} only once"
         );

@@ -3,7 +3,7 @@
 use calls::{AccountId, RequestId};
 use objects::{MethodCall, Missing, Overlay, carry_out, units};
 
-use crate::world::{World, check, now, read_call, told};
+use crate::world::{World, check, now, read_call, summary};
 
 #[test]
 fn later_objects_see_what_earlier_ones_did() {
@@ -131,7 +131,7 @@ fn a_read_does_not_undo_a_change() {
     let results =
         world.call("Create Subscriber{EmailAddress=a@b.co} Subscriber{EmailAddress=a@b.co}");
     assert_eq!(
-        told(&results[1]),
+        summary(&results[1]),
         "12014 The subscriber is already on the list"
     );
     let key = world.table.keys().next().cloned().expect("a key");

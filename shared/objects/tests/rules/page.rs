@@ -64,18 +64,18 @@ fn the_page_tells_what_becomes_of_every_type() {
     let [others] = others.as_slice() else {
         panic!("one row for all others")
     };
-    let mut told = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for row in special {
         let name = row[0].trim_matches('`');
         assert_eq!(check_row(name, row), Ok(()), "{name}");
-        assert!(told.insert(name), "{name} is there twice");
+        assert!(seen.insert(name), "{name} is there twice");
         assert!(
             !row.contains(&"kept"),
             "{name}: what is only kept is one of the others"
         );
     }
     let mut kept = 0;
-    for name in objects::names().filter(|name| !told.contains(name)) {
+    for name in objects::names().filter(|name| !seen.contains(name)) {
         assert_eq!(
             check_row(name, others),
             Ok(()),

@@ -1,6 +1,6 @@
 //! Rows of data extensions.
 
-use crate::world::{World, check, told};
+use crate::world::{World, check, summary};
 
 const PEOPLE: &str = "Create DataExtension{CustomerKey=people Name='The People' Fields{\
     Field{Name=Id FieldType=Number IsPrimaryKey=true} \
@@ -42,9 +42,9 @@ fn check_rows(calls: &[(&str, &str, &str)], expected: &[&str], rows: &[&str]) {
         .collect();
     let mut all = vec![PEOPLE];
     all.extend(calls.iter().map(String::as_str));
-    let mut told = vec!["OK Data Extension created."];
-    told.extend(expected);
-    let world = check(&all, &told);
+    let mut summary = vec!["OK Data Extension created."];
+    summary.extend(expected);
+    let world = check(&all, &summary);
     let found: Vec<String> = world
         .stored("DataExtensionObject")
         .iter()
@@ -152,7 +152,7 @@ fn a_row_that_is_not_there_now_is_not_said_to_be_saved() {
 }
 
 #[test]
-fn what_is_wrong_with_a_row_is_told_by_field() {
+fn an_invalid_row_names_each_field() {
     check_rows(
         &[
             ("Create", "", "Name=Ann"),
@@ -213,7 +213,7 @@ fn the_data_extension_is_found_by_each_of_its_keys() {
         let results = world.call(&format!(
             "Create DataExtensionObject{{{named} {properties}}}"
         ));
-        told(&results[0])
+        summary(&results[0])
     };
     assert_eq!(say(&format!("ObjectID={object_id}"), "1"), CREATED);
     assert_eq!(say("PartnerKey=crm-7", "2"), CREATED);
@@ -286,6 +286,6 @@ fn a_row_relies_on_its_definition() {
     let define = "DataExtension{CustomerKey=k Fields{Field{Name=A IsPrimaryKey=true}}}";
     let add = "DataExtensionObject{CustomerKey=k Properties{Property{Name=A Value=1}}}";
     let results = world.call(&format!("Create {define} {add}"));
-    let told: Vec<String> = results.iter().map(told).collect();
-    assert_eq!(told, ["OK Data Extension created.", CREATED]);
+    let summary: Vec<String> = results.iter().map(summary).collect();
+    assert_eq!(summary, ["OK Data Extension created.", CREATED]);
 }

@@ -1,6 +1,6 @@
 //! Subscribers and lists.
 
-use crate::world::{World, check, read_call, told};
+use crate::world::{World, check, read_call, summary};
 
 const ANN: &str = "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com}";
 
@@ -150,9 +150,9 @@ fn check_membership(lists: &str, expected: &str, after: &str) {
         let made = world.call(&format!(
             "Create Subscriber{{EmailAddress=a@b.co Lists{{CustomerKey=in {before}}}}}"
         ));
-        assert_eq!(told(&made[0]), "OK Created Subscriber.");
+        assert_eq!(summary(&made[0]), "OK Created Subscriber.");
         let changed = world.call(&format!("Update Subscriber{{EmailAddress=a@b.co {lists}}}"));
-        assert_eq!(told(&changed[0]), expected, "{lists}");
+        assert_eq!(summary(&changed[0]), expected, "{lists}");
         let status = if before.is_empty() {
             "Active"
         } else {
@@ -233,7 +233,7 @@ fn a_list_that_is_made_again_begins_without_members() {
         ),
     ] {
         let results = world.call(call);
-        assert_eq!(told(&results[0]), expected, "{call}");
+        assert_eq!(summary(&results[0]), expected, "{call}");
     }
     assert_eq!(memberships(&world), "in Active", "and none is left over");
 }
@@ -301,7 +301,7 @@ fn results_echo_the_object_with_its_new_id() {
     let echo = updated[0].object.as_ref().expect("the object");
     assert_eq!(echo.text_of("ID"), Some(id.to_string().as_str()));
     assert_eq!(
-        told(&world.call("Delete Subscriber{EmailAddress=a@b.co}")[0]),
+        summary(&world.call("Delete Subscriber{EmailAddress=a@b.co}")[0]),
         "OK Subscriber deleted"
     );
 }
@@ -310,7 +310,7 @@ fn results_echo_the_object_with_its_new_id() {
 fn lists_are_found_by_key_name_and_number() {
     let mut world = World::new();
     let created = world.call("Create List{ListName=News Description=old}");
-    assert_eq!(told(&created[0]), "OK Created List.");
+    assert_eq!(summary(&created[0]), "OK Created List.");
     let id = created[0].new_id.expect("an ID");
     let object_id = created[0].new_object_id.clone().expect("an ObjectID");
     for address in [
@@ -320,7 +320,7 @@ fn lists_are_found_by_key_name_and_number() {
         format!("ObjectID={}", object_id.to_uppercase()),
     ] {
         let updated = world.call(&format!("Update List{{{address} Description='{address}'}}"));
-        assert_eq!(told(&updated[0]), "OK Updated List.", "{address}");
+        assert_eq!(summary(&updated[0]), "OK Updated List.", "{address}");
         assert!(
             world.stored("List")[0].contains(&format!("Description={address}")),
             "{address}"
@@ -334,13 +334,13 @@ fn lists_are_found_by_key_name_and_number() {
     ] {
         let updated = world.call(&format!("Update List{{{address}}}"));
         assert_eq!(
-            told(&updated[0]),
+            summary(&updated[0]),
             "13000 The List was not found",
             "{address}"
         );
     }
     let deleted = world.call(&format!("Delete List{{ID={id}}}"));
-    assert_eq!(told(&deleted[0]), "OK List deleted");
+    assert_eq!(summary(&deleted[0]), "OK List deleted");
     assert!(world.table.is_empty(), "the pointer is gone with the list");
 }
 

@@ -1,6 +1,6 @@
 //! Triggered sends and their definitions.
 
-use crate::world::{World, check, told};
+use crate::world::{World, check, summary};
 
 const EMAIL: &str = "Email{Subject='Hi %%First%%' HTMLBody='<b>%%first%%</b>' TextBody='%%FIRST%% <%%emailaddr%%>'}";
 
@@ -24,7 +24,7 @@ fn check_send(before: &[&str], subscribers: &str, expected: &str) -> World {
     for call in before {
         assert!(world.call(call)[0].ok, "{call}");
     }
-    assert_eq!(told(&world.call(&send(subscribers))[0]), expected);
+    assert_eq!(summary(&world.call(&send(subscribers))[0]), expected);
     world
 }
 
@@ -196,7 +196,10 @@ fn a_definition_must_be_able_to_send() {
 fn an_inactive_definition_holds_its_mails() {
     let mut world = World::new();
     world.call(&definition("Inactive", ""));
-    assert_eq!(told(&world.call(&send(ANN))[0]), "OK Created TriggeredSend");
+    assert_eq!(
+        summary(&world.call(&send(ANN))[0]),
+        "OK Created TriggeredSend"
+    );
     assert!(world.mails[0].held);
     assert_eq!(world.mails[0].definition, "welcome");
 }
@@ -219,14 +222,14 @@ fn definitions_refer_to_stored_emails() {
             "Create TriggeredSendDefinition{{CustomerKey=d{number} TriggeredSendStatus=Active Email{{{email}}}}}"
         ));
         assert_eq!(
-            told(&created[0]),
+            summary(&created[0]),
             "OK TriggeredSendDefinition created",
             "{email}"
         );
         let sent = world.call(&format!(
             "Create TriggeredSend{{TriggeredSendDefinition{{CustomerKey=d{number}}} Subscribers{{EmailAddress=a@b.co EmailTypePreference=Text}}}}"
         ));
-        assert_eq!(told(&sent[0]), "OK Created TriggeredSend");
+        assert_eq!(summary(&sent[0]), "OK Created TriggeredSend");
     }
     let found: Vec<(&str, Option<&str>, Option<&str>)> = world
         .mails
@@ -326,7 +329,7 @@ fn settings_of_a_definition_are_honoured() {
         before
             .iter()
             .for_each(|call| assert!(world.call(call)[0].ok));
-        let found = told(&world.call(&send(ANN))[0]);
+        let found = summary(&world.call(&send(ANN))[0]);
         assert!(found.ends_with(expected), "{settings}: {found}");
         if let Some(stored) = stored {
             assert!(world.stored("Subscriber")[0].contains(stored), "{settings}");
@@ -343,11 +346,11 @@ fn an_address_with_a_name_before_it_is_split() {
             "Create TriggeredSendDefinition{{CustomerKey=welcome TriggeredSendStatus=Active {EMAIL} {settings}}}"
         ));
         if !made[0].ok {
-            return told(&made[0]);
+            return summary(&made[0]);
         }
         let sent = world.call(&send(ANN));
         let Some(mail) = world.mails.first() else {
-            return told(&sent[0]);
+            return summary(&sent[0]);
         };
         let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         format!(
@@ -417,7 +420,7 @@ fn a_mail_too_large_for_the_table_is_a_failure() {
     let sent = world.call(&send(&format!(
         "Subscribers{{EmailAddress=a@b.co Attributes{{Name=a Value={body}}}}}"
     )));
-    assert!(told(&sent[0]).ends_with("[0: Error Code: 130 - The email is too large.]"));
+    assert!(summary(&sent[0]).ends_with("[0: Error Code: 130 - The email is too large.]"));
 }
 
 #[test]
@@ -437,7 +440,7 @@ fn all_subscribers_are_counted_over_all_units() {
     let mut world = World::new();
     world.call(&definition("Active", ""));
     let results = world.call(&send(&many.join(" ")));
-    let found = told(&results[0]);
+    let found = summary(&results[0]);
     assert!(
         found.starts_with("OK Created TriggeredSend [0: ") && found.contains("[49: "),
         "{found}"

@@ -80,7 +80,7 @@ fn a_method_that_a_type_has_not_refuses_the_call() {
 }
 
 #[test]
-fn required_fields_are_asked_for_at_the_door() {
+fn required_fields_are_checked_at_the_door() {
     check(
         "Create Subscriber{SubscriberKey=a}",
         "12000 InvalidEmailAddress: the EmailAddress is missing or has invalid syntax",

@@ -177,12 +177,12 @@ pub(crate) fn check(calls: &[&str], expected: &[&str]) -> World {
         .iter()
         .flat_map(|call| world.call(call))
         .collect::<Vec<_>>();
-    let found: Vec<String> = results.iter().map(told).collect();
+    let found: Vec<String> = results.iter().map(summary).collect();
     assert_eq!(found, expected);
     world
 }
 
-pub(crate) fn told(result: &ObjectResult) -> String {
+pub(crate) fn summary(result: &ObjectResult) -> String {
     let code = result
         .error_code
         .map_or("OK".to_owned(), |code| code.to_string());

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blanks_are_told_from_all_else_wherever_it_stands() {
+    fn blanks_are_recognised_at_every_position() {
         for length in 0..40 {
             for (before, behind) in (0..=length).map(|at| (at, length - at)) {
                 let (before, behind) = (" ".repeat(before), " ".repeat(behind));

@@ -26,7 +26,7 @@ async fn a_server() -> String {
 }
 
 /// Sends these bytes, says no more, and hears all that is answered.
-async fn told(address: &str, bytes: &str) -> String {
+async fn answer_to(address: &str, bytes: &str) -> String {
     let mut connection = TcpStream::connect(address).await.expect("a connection");
     connection
         .write_all(bytes.as_bytes())
@@ -62,7 +62,7 @@ async fn h04_a_body_has_one_length() {
         "transfer-encoding: chunked, identity\r\n",
         "bad header: x\r\n",
     ] {
-        let answer = told(&address, &post(headers, "<a/>")).await;
+        let answer = answer_to(&address, &post(headers, "<a/>")).await;
         assert_eq!(statuses(&answer), ["400"], "{headers}: {answer}");
     }
     // With both, the chunks count, and nothing behind them is taken for another request.
@@ -71,7 +71,7 @@ async fn h04_a_body_has_one_length() {
         "content-length: 4\r\ntransfer-encoding: chunked\r\n",
         &format!("4\r\n<a/>\r\n0\r\n\r\n{smuggled}"),
     );
-    let answer = told(&address, &both).await;
+    let answer = answer_to(&address, &both).await;
     assert_eq!(statuses(&answer), ["500"], "{answer}");
     assert!(answer.contains("Envelope expected"), "{answer}");
 }
@@ -98,7 +98,7 @@ async fn h05_a_slow_body_is_given_up() {
     let slow = format!(
         "POST /Service.asmx HTTP/1.1\r\nhost: {address}\r\ncontent-length: 1000\r\nconnection: close\r\n\r\n<a"
     );
-    let answer = told(&address, &slow).await;
+    let answer = answer_to(&address, &slow).await;
     assert_eq!(statuses(&answer), ["408"], "{answer}");
 }
 
@@ -106,7 +106,7 @@ async fn h05_a_slow_body_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn h05_a_slow_head_is_given_up() {
     let address = a_server().await;
-    let asked = "GET /etframework.wsdl HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let request = "GET /etframework.wsdl HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for (said, answered) in [
         ("", 0),
         ("POST /Serv", 0),
@@ -114,11 +114,11 @@ async fn h05_a_slow_head_is_given_up() {
             "POST /Service.asmx HTTP/1.1\r\nhost: localhost\r\ncontent-le",
             0,
         ),
-        (asked, 1),
-        (&format!("{asked}GET /"), 1),
+        (request, 1),
+        (&format!("{request}GET /"), 1),
     ] {
         let began = tokio::time::Instant::now();
-        let answer = told(&address, said).await;
+        let answer = answer_to(&address, said).await;
         assert_eq!(statuses(&answer).len(), answered, "{said}: {answer}");
         let waited = began.elapsed().as_secs();
         assert!((60..70).contains(&waited), "{waited} s for {said}");
@@ -133,7 +133,7 @@ async fn h04_a_body_that_is_declared_too_large_is_refused_before_it_is_sent() {
         let declared = format!(
             "POST /Service.asmx HTTP/1.1\r\nhost: {address}\r\ncontent-length: 99999999\r\n{headers}\r\n<a"
         );
-        let answer = told(&address, &declared).await;
+        let answer = answer_to(&address, &declared).await;
         assert_eq!(statuses(&answer), ["413"], "{answer}");
     }
 }
@@ -148,7 +148,7 @@ async fn h04_broken_chunks_are_a_bad_request() {
         "ffffffffffffffffff\r\n<a/>\r\n0\r\n\r\n",
     ] {
         for headers in ["", "x-amz-target: DynamoDB_20120810.Scan\r\n"] {
-            let answer = told(
+            let answer = answer_to(
                 &address,
                 &format!(
                     "POST /Service.asmx HTTP/1.1\r\nhost: {address}\r\n{headers}connection: close\r\n\
@@ -189,7 +189,7 @@ async fn h07_no_route_answers_to_a_foreign_name_or_another_site() {
             let request = format!(
                 "{first} HTTP/1.1\r\n{host}{headers}connection: close\r\ncontent-length: 0\r\n\r\n"
             );
-            let answer = told(&address, &request).await;
+            let answer = answer_to(&address, &request).await;
             assert_eq!(statuses(&answer), [status], "{first} {host}: {answer}");
             assert!(!answer.contains("access-control"), "{answer}");
         }
@@ -216,7 +216,7 @@ async fn h07_the_page_runs_nothing_and_nobody_else_presses_its_buttons() {
             "{first} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n"
         )
     };
-    let page = told(&address, &ask("GET /_local/", "")).await;
+    let page = answer_to(&address, &ask("GET /_local/", "")).await;
     assert!(
         page.contains("content-security-policy: default-src 'none'"),
         "{page}"
@@ -229,7 +229,7 @@ async fn h07_the_page_runs_nothing_and_nobody_else_presses_its_buttons() {
         ("origin: https://evil.example\r\n", "403"),
         ("origin: null\r\n", "403"),
     ] {
-        let answer = told(&address, &ask(advance, headers)).await;
+        let answer = answer_to(&address, &ask(advance, headers)).await;
         assert_eq!(statuses(&answer), [status], "{headers}: {answer}");
         assert!(!answer.contains("access-control"), "{answer}");
     }

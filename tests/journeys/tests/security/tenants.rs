@@ -230,12 +230,14 @@ async fn t07_a_warm_function_keeps_callers_apart() {
 #[tokio::test(start_paused = true)]
 async fn t09_content_goes_when_its_time_is_up() {
     let mut caller = a_caller().await;
-    let told = |call: Call| call.calling_back(journeys::story::ADDRESS);
-    caller.queues(told(part("c", 1, 1))).await;
+    let with_reply = |call: Call| call.calling_back(journeys::story::ADDRESS);
+    caller.queues(with_reply(part("c", 1, 1))).await;
     // Two replies lie in records of their own.
-    caller.queues(told(told(part("two", 1, 1)))).await;
     caller
-        .queues(told(call().creating(subscriber("alone"))))
+        .queues(with_reply(with_reply(part("two", 1, 1))))
+        .await;
+    caller
+        .queues(with_reply(call().creating(subscriber("alone"))))
         .await;
     caller.settles().await;
     let records = caller.records();

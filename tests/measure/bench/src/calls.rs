@@ -103,10 +103,10 @@ impl Stage {
 
     /// A token of the API client `local`.
     pub async fn token(&mut self) -> anyhow::Result<String> {
-        let asked = json!({
+        let body = json!({
             "grant_type": "client_credentials", "client_id": "local", "client_secret": "local",
         });
-        let event = http_event("/v2/token", "application/json", &asked.to_string());
+        let event = http_event("/v2/token", "application/json", &body.to_string());
         let answer = self.function("ingest", "token", event).await?;
         let answer: Value = serde_json::from_str(&answer)?;
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::percentile::told;
+use crate::percentile::percentiles;
 
 /// Most wrong things that are told one by one.
-const TOLD_MAX: usize = 10;
+const SHOWN_MAX: usize = 10;
 
 #[derive(Debug, Default)]
 struct Conversation {
@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// Everything between two instants as JSON; what is wrong, over the whole run.
-    pub fn told(&self, from: Instant, to: Instant) -> Value {
+    pub fn summary(&self, from: Instant, to: Instant) -> Value {
         let book = self.book();
         let inside = |at: &Instant| *at >= from && *at < to;
         let seconds = to.duration_since(from).as_secs_f64();
@@ -133,8 +133,8 @@ impl Ledger {
             "callbacks_in_all": book.callbacks.len(),
             "answers_per_s": rate(answers.len(), seconds),
             "callbacks_per_s": rate(callbacks, seconds),
-            "answer_ms": told(answers),
-            "whole_ms": told(in_window(&book.wholes)),
+            "answer_ms": percentiles(answers),
+            "whole_ms": percentiles(in_window(&book.wholes)),
             "lost": lost,
             "doubled": book.doubled,
             "reordered": book.reordered,
@@ -153,7 +153,7 @@ impl Conversation {
 
 impl Book {
     fn say(&mut self, wrong: String) {
-        if self.wrong.len() < TOLD_MAX {
+        if self.wrong.len() < SHOWN_MAX {
             self.wrong.push(wrong);
         }
     }
@@ -172,7 +172,7 @@ mod tests {
     use super::Ledger;
 
     #[test]
-    fn what_is_lost_doubled_or_reordered_is_told() {
+    fn lost_doubled_and_reordered_calls_are_reported() {
         let ledger = Ledger::default();
         let from = Instant::now();
         let conversation = ledger.open(3);
@@ -183,11 +183,11 @@ mod tests {
         for sequence in [2, 1, 1] {
             ledger.called_back(conversation, sequence, from);
         }
-        let told = ledger.told(from, from + Duration::from_secs(1));
-        assert_eq!(told["lost"], 1);
-        assert_eq!(told["doubled"], 1);
-        assert_eq!(told["reordered"], 1);
-        assert_eq!(told["callbacks_per_s"], 2.0);
+        let summary = ledger.summary(from, from + Duration::from_secs(1));
+        assert_eq!(summary["lost"], 1);
+        assert_eq!(summary["doubled"], 1);
+        assert_eq!(summary["reordered"], 1);
+        assert_eq!(summary["callbacks_per_s"], 2.0);
         assert_eq!(ledger.under_way(), 1);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// Percentiles in milliseconds, to the microsecond.
-pub fn told(mut times: Vec<Duration>) -> Value {
+pub fn percentiles(mut times: Vec<Duration>) -> Value {
     times.sort_unstable();
     let at = |hundredth: usize| {
         let place = (times.len() * hundredth).div_ceil(100).saturating_sub(1);
@@ -29,14 +29,14 @@ pub fn milliseconds(time: Duration) -> f64 {
 mod tests {
     use std::time::Duration;
 
-    use super::told;
+    use super::percentiles;
 
     #[test]
     fn a_percentile_is_one_of_the_times() {
         let times = (1..=200).map(Duration::from_millis).collect();
-        let told = told(times);
-        assert_eq!(told["p50"], 100.0);
-        assert_eq!(told["p99"], 198.0);
-        assert_eq!(told["max"], 200.0);
+        let summary = percentiles(times);
+        assert_eq!(summary["p50"], 100.0);
+        assert_eq!(summary["p99"], 198.0);
+        assert_eq!(summary["max"], 200.0);
     }
 }

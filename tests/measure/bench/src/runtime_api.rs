@@ -48,13 +48,13 @@ pub struct Function {
     began: Instant,
     serving: JoinHandle<()>,
     events: UnboundedSender<Bytes>,
-    asked: UnboundedReceiver<AwsRequest>,
+    poll: UnboundedReceiver<Poll>,
     answers: UnboundedReceiver<(Instant, Bytes)>,
 }
 
 /// When it asked for an event, and how long its thread had run by then.
 #[derive(Clone, Copy, Debug)]
-struct AwsRequest {
+struct Poll {
     at: Instant,
     cpu: Duration,
 }
@@ -63,7 +63,7 @@ struct AwsRequest {
 #[derive(Debug)]
 pub struct Invoked {
     /// From the start of the process until it asked for this event.
-    pub asked_after: Duration,
+    pub polled_after: Duration,
     /// From then until it had answered.
     pub time: Duration,
     /// How long its thread had run when it asked for this event.
@@ -73,7 +73,7 @@ pub struct Invoked {
 
 #[derive(Debug)]
 struct Desk {
-    asked: UnboundedSender<AwsRequest>,
+    poll: UnboundedSender<Poll>,
     events: Mutex<UnboundedReceiver<Bytes>>,
     answers: UnboundedSender<(Instant, Bytes)>,
     /// Where the kernel says how long the process has run.
@@ -85,11 +85,11 @@ impl Function {
     pub async fn start(mut command: Command) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         command.env("AWS_LAMBDA_RUNTIME_API", listener.local_addr()?.to_string());
-        let (tell_asked, asked) = unbounded_channel();
+        let (poll_sender, poll) = unbounded_channel();
         let (events, waiting) = unbounded_channel();
         let (tell_answer, answers) = unbounded_channel();
         let desk = Arc::new(Desk {
-            asked: tell_asked,
+            poll: poll_sender,
             events: Mutex::new(waiting),
             answers: tell_answer,
             runs: std::sync::OnceLock::new(),
@@ -107,17 +107,15 @@ impl Function {
             began,
             serving,
             events,
-            asked,
+            poll,
             answers,
         })
     }
 
     /// Hands it an event and waits for its answer.
     pub async fn invoke(&mut self, event: Bytes) -> anyhow::Result<Invoked> {
-        let asked = tokio::time::timeout(PATIENCE, self.asked.recv()).await;
-        let asked = asked
-            .context("it asks for nothing")?
-            .context("it is gone")?;
+        let poll = tokio::time::timeout(PATIENCE, self.poll.recv()).await;
+        let poll = poll.context("it asks for nothing")?.context("it is gone")?;
         let handed = Instant::now();
         self.events.send(event)?;
         let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
@@ -125,9 +123,9 @@ impl Function {
             .context("it does not answer")?
             .context("it is gone")?;
         Ok(Invoked {
-            asked_after: asked.at.duration_since(self.began),
+            polled_after: poll.at.duration_since(self.began),
             time: answered.duration_since(handed),
-            cpu_before: asked.cpu,
+            cpu_before: poll.cpu,
             answer,
         })
     }
@@ -147,10 +145,10 @@ impl Function {
 
     /// Asks it to end, so that whoever watches it can write down what he saw.
     pub fn end(&mut self) -> anyhow::Result<()> {
-        let asked = Command::new("kill")
+        let poll = Command::new("kill")
             .arg(self.process.id().to_string())
             .status()?;
-        ensure!(asked.success(), "it has ended by itself");
+        ensure!(poll.success(), "it has ended by itself");
         self.process.wait()?;
         Ok(())
     }
@@ -186,7 +184,7 @@ impl Desk {
         let (status, body) = match request.uri().path().ends_with("/next") {
             true => {
                 let cpu = self.has_run();
-                let listened_to = self.asked.send(AwsRequest { at, cpu }).is_ok();
+                let listened_to = self.poll.send(Poll { at, cpu }).is_ok();
                 match self.events.lock().await.recv().await {
                     Some(event) if listened_to => (StatusCode::OK, event),
                     Some(_) | None => (StatusCode::GONE, Bytes::new()),
@@ -210,9 +208,9 @@ impl Desk {
     }
 
     fn has_run(&self) -> Duration {
-        let told = self.runs.get().map(std::fs::read_to_string);
-        let told = told.and_then(Result::ok).unwrap_or_default();
-        let nanoseconds = told
+        let summary = self.runs.get().map(std::fs::read_to_string);
+        let summary = summary.and_then(Result::ok).unwrap_or_default();
+        let nanoseconds = summary
             .split_whitespace()
             .next()
             .and_then(|text| text.parse().ok());

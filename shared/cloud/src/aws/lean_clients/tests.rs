@@ -84,7 +84,7 @@ async fn count(client: &aws_sdk_sqs::Client) -> Result<(), SdkError<GetQueueAttr
 }
 
 /// Where two requests to tables and two to queues went.
-async fn asked(region: &str, more: &'static [(&str, &str)]) -> Vec<String> {
+async fn requested_hosts(region: &str, more: &'static [(&str, &str)]) -> Vec<String> {
     let recorder = Recorder::answering();
     let config = recorder.config(region, more);
     let dynamodb = dynamodb(&config);
@@ -106,18 +106,18 @@ async fn every_request_goes_to_the_region() {
     ] {
         let of = |service: &str| format!("https://{service}.{region}.{suffix}/");
         let expected = [of("dynamodb"), of("dynamodb"), of("sqs"), of("sqs")];
-        assert_eq!(asked(region, &[]).await, expected);
+        assert_eq!(requested_hosts(region, &[]).await, expected);
     }
 }
 
 #[tokio::test]
 async fn an_endpoint_of_ones_own_is_followed() {
     let one_for_all = &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")];
-    let addresses = asked("eu-west-1", one_for_all).await;
+    let addresses = requested_hosts("eu-west-1", one_for_all).await;
     assert_eq!(addresses, ["http://127.0.0.1:1/"; 4]);
 
     let one_for_queues = &[("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:2")];
-    let addresses = asked("eu-west-1", one_for_queues).await;
+    let addresses = requested_hosts("eu-west-1", one_for_queues).await;
     assert_eq!(addresses[1], "https://dynamodb.eu-west-1.amazonaws.com/");
     assert_eq!(addresses[2..], ["http://127.0.0.1:2/"; 2]);
 }
@@ -145,7 +145,7 @@ async fn every_request_says_once_who_asks_as_the_sdk_words_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_never_answers_is_given_up_and_asked_again() {
+async fn a_request_without_an_answer_times_out_and_is_retried() {
     let recorder = Recorder::default();
     let config = recorder.config("eu-west-1", &[]);
     let start = tokio::time::Instant::now();

@@ -60,13 +60,13 @@ impl Table {
         wanted: HashMap<String, KeysAndAttributes>,
     ) -> Result<HashMap<String, Vec<Item>>, Error> {
         let mut found: HashMap<String, Vec<Item>> = HashMap::new();
-        let mut left = wanted;
+        let mut unprocessed = wanted;
         for tried in 0..BATCH_TRIES_MAX {
             back_off(tried).await;
             let answer = self
                 .dynamodb
                 .batch_get_item()
-                .set_request_items(Some(left))
+                .set_request_items(Some(unprocessed))
                 .send()
                 .await
                 .map_err(|error| self.out_of_reach("BatchGetItem", error))?;
@@ -74,8 +74,8 @@ impl Table {
                 let items: Result<Vec<_>, _> = items.into_iter().map(known).collect();
                 found.entry(table).or_default().extend(items?);
             }
-            left = answer.unprocessed_keys.unwrap_or_default();
-            if left.is_empty() {
+            unprocessed = answer.unprocessed_keys.unwrap_or_default();
+            if unprocessed.is_empty() {
                 return Ok(found);
             }
         }

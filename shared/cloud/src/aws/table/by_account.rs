@@ -20,7 +20,7 @@ pub enum ListOrder {
 }
 
 /// What of a part is wanted: entries from one time to another, both included.
-pub(crate) struct WantedOfPart<'a> {
+pub(crate) struct PartQuery<'a> {
     pub(crate) part: &'a str,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
@@ -46,7 +46,7 @@ pub(crate) struct ListEntries {
 
 impl Table {
     /// Lags behind the records, by less than a second as a rule.
-    pub(crate) async fn of_part(&self, wanted: &WantedOfPart<'_>) -> Result<ListEntries, Error> {
+    pub(crate) async fn of_part(&self, wanted: &PartQuery<'_>) -> Result<ListEntries, Error> {
         let number = |at: Timestamp| AttributeValue::N(at.as_millisecond().to_string());
         let start = wanted.behind.map(|behind| {
             let mut start = key_item(&behind.key);

@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use calls::rate_limit::{Count, Over, Reservation, Window};
+use calls::rate_limit::{Count, CountCondition, Reservation, Window};
 use jiff::Timestamp;
 
 use super::{Key, Table, key_item};
@@ -120,14 +120,14 @@ impl Table {
             .expression_attribute_values(":permits", number(taking.permits.into()))
             .return_values(ReturnValue::UpdatedNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let update = match taking.over {
-            Over::Nothing => update
+        let update = match taking.condition {
+            CountCondition::Nothing => update
                 .update_expression(
                     "SET counted_window = :window, taken = :permits, expires_at = :expires",
                 )
                 .condition_expression("attribute_not_exists(pk) OR counted_window < :window")
                 .expression_attribute_values(":expires", number(expires.as_second())),
-            Over::AtMost(most) => update
+            CountCondition::AtMost(most) => update
                 .update_expression("SET taken = taken + :permits")
                 .condition_expression("counted_window = :window AND taken <= :most")
                 .expression_attribute_values(":most", number(most.into())),

@@ -122,7 +122,7 @@ async fn run(arguments: &BTreeMap<String, String>) -> anyhow::Result<()> {
             (began + warm, began + warm + measured)
         }
     };
-    println!("{}", ledger.told(from, to));
+    println!("{}", ledger.summary(from, to));
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use bench::calls::{Measured, Stage, http_event};
 use bench::ledger::Ledger;
-use bench::percentile::told;
+use bench::percentile::percentiles;
 use bench::{front, invocations, sink};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ async fn run(given: &Given) -> anyhow::Result<()> {
         let file = stage.functions.join(function).metadata();
         measures["bytes"] = json!(file.map(|file| file.len()).ok());
     }
-    said["outcome"] = stage.ledger.told(began, Instant::now());
+    said["outcome"] = stage.ledger.summary(began, Instant::now());
     println!("{said}");
     Ok(())
 }
@@ -158,7 +158,7 @@ fn environment(file: &str, port: u16) -> anyhow::Result<Vec<(String, String)>> {
 /// Of events one after the other. What a kept process ran for one event is known when it asks for
 /// the next; the first two of its events are left out, since the first is not like the others.
 fn summary(all: &[Measured]) -> Value {
-    let of = |time: fn(&Measured) -> Duration| told(all.iter().map(time).collect());
+    let of = |time: fn(&Measured) -> Duration| percentiles(all.iter().map(time).collect());
     let pairs = all.windows(2).skip(1);
     let cpu = pairs.map(|two| {
         two[1]
@@ -169,10 +169,10 @@ fn summary(all: &[Measured]) -> Value {
     let mut memory: Vec<u64> = all.iter().map(|one| one.memory_kb).collect();
     memory.sort_unstable();
     json!({
-        "init_ms": of(|one| one.invoked.asked_after),
+        "init_ms": of(|one| one.invoked.polled_after),
         "event_ms": of(|one| one.invoked.time),
-        "total_ms": of(|one| one.invoked.asked_after + one.invoked.time),
-        "cpu_ms": told(cpu.collect()),
+        "total_ms": of(|one| one.invoked.polled_after + one.invoked.time),
+        "cpu_ms": percentiles(cpu.collect()),
         "memory_kb": memory.get(memory.len() / 2),
     })
 }

@@ -45,7 +45,7 @@ async fn carried_out() -> Story {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_and_pointers_go_with_their_results() {
+async fn calls_and_pointers_expire_with_their_results() {
     let mut caller = carried_out().await;
     days_pass(&caller, RESULTS_DAYS - 1);
     assert_eq!(caller.outcomes("c").await.len(), 3);
@@ -121,7 +121,7 @@ async fn calls_behind_a_deferred_one_wait_as_long() {
 
 /// What fails while it waits is given an end like any other, and that goes with its results, too.
 #[tokio::test(start_paused = true)]
-async fn what_ends_without_having_had_its_turn_expires_as_well() {
+async fn skipped_calls_expire_too() {
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     for number in [1, 2] {

@@ -11,7 +11,7 @@ use crate::saving::Intent;
 use crate::verdict::{Decision, Refused, Stop};
 
 /// Types that are kept without a meaning of their own.
-const KEPT: &str = "Account AccountPrivateLabel AccountUser Asset AttributeSet AudienceItem \
+const STORED_ONLY: &str = "Account AccountPrivateLabel AccountUser Asset AttributeSet AudienceItem \
 Authentication Automation AutomationActivity AutomationActivityInstance AutomationChain \
 AutomationInstance AutomationInstances AutomationNotification AutomationTask \
 AutomationTaskInstance BaseMOKeyword Brand BrandTag BusinessRule BusinessUnit Campaign \
@@ -71,12 +71,12 @@ pub(crate) const READ_ONLY: [ObjectType; 2] = [
 ];
 
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    KEPT.split_ascii_whitespace()
+    STORED_ONLY.split_ascii_whitespace()
 }
 
 /// The type of that name, if objects of it are kept.
 pub(crate) fn named(name: &str) -> Option<ObjectType> {
-    let name = names().find(|kept| *kept == name)?;
+    let name = names().find(|it| *it == name)?;
     Some(ObjectType { name, ..TYPE })
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
 }
 
 fn keep(
-    _asked: &DecisionContext<'_>,
+    _request: &DecisionContext<'_>,
     _stored: Option<&Element>,
     _becomes: &mut Element,
 ) -> Result<(), Stop> {

@@ -12,7 +12,7 @@ use crate::records::outcome_record::OutcomeRecord;
 impl Cloud {
     /// Each object shares the fate of its call, and comes back with its CorrelationID: it may be sent
     /// again.
-    pub(crate) async fn results_of_unrun(
+    pub(crate) async fn results_of_skipped(
         &self,
         record: &OutcomeRecord,
         call: Option<&CallRecord>,
@@ -20,7 +20,7 @@ impl Cloud {
         let found = match call {
             Some(_) => None,
             None => {
-                self.call_kept(&record.conversation, record.sequence)
+                self.load_any_call(&record.conversation, record.sequence)
                     .await?
             }
         };
@@ -38,7 +38,7 @@ impl Cloud {
     }
 
     /// A call, wherever it is kept.
-    async fn call_kept(
+    async fn load_any_call(
         &self,
         key: &ConversationKey,
         sequence: SequenceCode,

@@ -10,23 +10,23 @@ pub const UNKNOWN: u32 = 298;
 
 /// The end of a call, before it is committed.
 #[derive(Clone)]
-pub(super) struct Ending {
+pub(super) struct ForwardEnd {
     pub(super) outcome: Outcome,
     pub(super) results: Option<Vec<ObjectResult>>,
 }
 
 /// The call that ends, and when.
 #[derive(Clone, Copy)]
-pub(super) struct Ends<'a> {
+pub(super) struct EndContext<'a> {
     pub(super) call: &'a Call,
     pub(super) name: &'a BackendName,
     pub(super) body: &'a Element,
     pub(super) now: Timestamp,
 }
 
-impl Ends<'_> {
+impl EndContext<'_> {
     /// With what came back of all its objects.
-    pub(super) fn answered(self, results: Vec<ObjectResult>, last: OverallStatus) -> Ending {
+    pub(super) fn answered(self, results: Vec<ObjectResult>, last: OverallStatus) -> ForwardEnd {
         let failed: Vec<&ObjectResult> = results.iter().filter(|result| !result.ok).collect();
         let overall_status = match OverallStatus::of(results.len(), failed.len()) {
             OverallStatus::Ok => last,
@@ -41,14 +41,14 @@ impl Ends<'_> {
             error_code: failed.iter().find_map(|result| result.error_code),
             ended_at: self.now,
         };
-        Ending {
+        ForwardEnd {
             outcome,
             results: Some(results),
         }
     }
 
     /// Nobody knows what became of what comes after these results.
-    pub(super) fn unknown(self, results: Vec<ObjectResult>, reason: &str) -> Ending {
+    pub(super) fn unknown(self, results: Vec<ObjectResult>, reason: &str) -> ForwardEnd {
         let message = format!(
             "Unknown. The call was sent to the backend {}, and nobody knows what became of it: \
              {reason}. It is not sent again by itself; look there before you send it again",
@@ -63,12 +63,12 @@ impl Ends<'_> {
         results: Vec<ObjectResult>,
         message: &str,
         code: Option<u32>,
-    ) -> Ending {
+    ) -> ForwardEnd {
         self.broken_off(results, Ended::CarriedOut, message, code)
     }
 
     /// The backend answered for fewer objects than were sent: there is no place to go on from.
-    pub(super) fn incomplete(self, results: Vec<ObjectResult>) -> Ending {
+    pub(super) fn incomplete(self, results: Vec<ObjectResult>) -> ForwardEnd {
         let failed = results.iter().find(|result| !result.ok);
         let code = failed.and_then(|result| result.error_code);
         let message = match failed {
@@ -85,7 +85,7 @@ impl Ends<'_> {
         how: Ended,
         message: &str,
         code: Option<u32>,
-    ) -> Ending {
+    ) -> ForwardEnd {
         let outcome = Outcome {
             how,
             overall_status: match results.iter().any(|result| result.ok) {
@@ -97,7 +97,7 @@ impl Ends<'_> {
             ended_at: self.now,
         };
         if results.is_empty() && how == Ended::Unknown {
-            return Ending {
+            return ForwardEnd {
                 outcome,
                 results: None,
             };
@@ -113,7 +113,7 @@ impl Ends<'_> {
         });
         let rest: Vec<ObjectResult> = rest.collect();
         results.extend(rest);
-        Ending {
+        ForwardEnd {
             outcome,
             results: Some(results),
         }
