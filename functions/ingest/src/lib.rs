@@ -30,6 +30,7 @@ pub mod soap_endpoint;
 mod summaries;
 pub mod synchronous;
 pub mod system;
+mod task;
 pub mod tokens;
 pub mod unsubscribing;
 

@@ -225,7 +225,10 @@ async fn carry_out_call(
         return Ok(Err(not_once()));
     }
     match backend {
-        None => synchronous::carry_out(cloud, caller, &call).await,
+        None => {
+            let own = request.own_hosts(cloud);
+            synchronous::carry_out(cloud, caller, &call, &canonical_payload, &own).await
+        }
         Some(backend) => {
             forwarded::carry_out(cloud, &backend.name, &call, &canonical_payload).await
         }
@@ -242,7 +245,10 @@ async fn operate(
 ) -> Result<Answer, Error> {
     match operation {
         // Taken by `carry_out_call`.
-        Operation::Call(call) => synchronous::carry_out(cloud, caller, &call).await,
+        Operation::Call(call) => {
+            let own = request.own_hosts(cloud);
+            synchronous::carry_out(cloud, caller, &call, canonical_payload, &own).await
+        }
         Operation::Retrieve(wanted) => {
             warnings.extend(wanted.warnings.iter().cloned());
             retrieve::retrieve(cloud, caller, wanted, canonical_payload.canonical())

@@ -2,16 +2,20 @@
 
 use backends::built_in::synchronous;
 use calls::OverallStatus;
-use cloud::{Cloud, Error};
+use cloud::{Cloud, Error, OwnHosts};
 use soap::{CallRequest, Fault};
 
+use crate::accept::CanonicalPayload;
 use crate::answer::{Answer, refused};
 use crate::caller::Caller;
+use crate::task::StartTasks;
 
 pub async fn carry_out(
     cloud: &Cloud,
     caller: &Caller,
     call: &CallRequest,
+    kept: &CanonicalPayload,
+    own: &OwnHosts,
 ) -> Result<Answer, Error> {
     let allow_http = cloud.settings.allow_http_callbacks;
     let checked = call.place().and_then(|_| {
@@ -29,6 +33,17 @@ pub async fn carry_out(
     let _carrying_out = cloud.carrying_out().await;
     if cloud.in_maintenance().await? {
         return Ok(Err(in_maintenance()));
+    }
+    if let Some(kind) = objects::task_kind(call.method, call.action.as_deref(), &call.objects) {
+        let start = StartTasks {
+            caller,
+            call,
+            client: &client,
+            kind,
+            kept,
+            own,
+        };
+        return start.answer(cloud).await;
     }
     let request_id = cloud.random.request_id();
     let account = &caller.account;

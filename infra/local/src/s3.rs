@@ -25,7 +25,10 @@ use object::{Object, Objects, StoredBody, read_file, with_headers};
 const KEYS_MAX: usize = 1000;
 
 /// Headers that ask for what is not built here.
-const REFUSED_HEADERS: [&str; 3] = ["range", "if-match", "if-modified-since"];
+const REFUSED_HEADERS: [&str; 1] = ["if-modified-since"];
+
+/// Those that only a GetObject may have here.
+const HEADERS_OF_GETS: [&str; 2] = ["range", "if-match"];
 
 /// What the bucket's rule goes by, and after how many days; the template says the same.
 const EXPIRES: &str = "expires=yes";
@@ -124,14 +127,29 @@ impl S3 {
         held(&self.store).buckets.get(bucket)?.get(key)?.bytes()
     }
 
+    /// Puts an object, as its owner does.
+    pub fn put_object(&self, bucket: &str, key: &str, bytes: Bytes) -> anyhow::Result<()> {
+        let mut store = held(&self.store);
+        let folder = store.folder.as_ref().map(|folder| folder.join(bucket));
+        let objects = store.buckets.entry(bucket.to_owned()).or_default();
+        let object = Object::of_bytes(key, bytes, self.clock.now());
+        object::put(key.to_owned(), object, objects, folder.as_deref())
+            .map(drop)
+            .map_err(|failure| anyhow::anyhow!("{key} was not put: {failure:?}"))
+    }
+
     /// Answers one request of AWS's REST protocol; a failure's body is XML, which the wire writes.
     pub(crate) fn answer(
         &self,
         aws_request: &AwsRequest,
         request: &Request<Bytes>,
     ) -> Result<Response<Bytes>, WireFailure> {
+        let of_gets = HEADERS_OF_GETS
+            .iter()
+            .filter(|_| aws_request.operation != "GetObject");
         if let Some(name) = REFUSED_HEADERS
             .iter()
+            .chain(of_gets)
             .find(|name| request.headers().contains_key(**name))
         {
             return Err(WireFailure::not_built(format!(
@@ -243,9 +261,26 @@ fn found(
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, WireFailure> {
     let object = there(objects, &aws_request.key)?;
+    let is_other = |etag: &str| etag != "*" && etag != object.head.etag;
+    if header(request, "if-match").is_some_and(is_other) {
+        let message = "At least one of the pre-conditions you specified did not hold";
+        return Err(WireFailure::new(412, "PreconditionFailed", message));
+    }
+    let range = header(request, "range");
+    let range = range
+        .map(|text| ByteRange::read(text, object.head.size))
+        .transpose()?;
+    let length = range.map_or(object.head.size, ByteRange::len);
     let mut headers = object.head.headers.clone();
     headers.push(("etag".to_owned(), object.head.etag.clone()));
-    headers.push(("content-length".to_owned(), object.head.size.to_string()));
+    headers.push(("content-length".to_owned(), length.to_string()));
+    if let Some(ByteRange { first, last }) = range {
+        let size = object.head.size;
+        headers.push((
+            "content-range".to_owned(),
+            format!("bytes {first}-{last}/{size}"),
+        ));
+    }
     let modified_at = object
         .head
         .modified_at
@@ -256,7 +291,42 @@ fn found(
         true => Bytes::new(),
         false => object.bytes().ok_or_else(missing)?,
     };
-    Ok(with_headers(&headers, body))
+    let Some(ByteRange { first, last }) = range else {
+        return Ok(with_headers(&headers, body));
+    };
+    let mut response = with_headers(&headers, body.slice(first..=last));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    Ok(response)
+}
+
+/// Bytes of an object from the first to the last, both included.
+#[derive(Clone, Copy)]
+struct ByteRange {
+    first: usize,
+    last: usize,
+}
+
+impl ByteRange {
+    /// `bytes=FIRST-LAST`: other forms are not asked for here.
+    fn read(text: &str, size: usize) -> Result<Self, WireFailure> {
+        let unknown = || WireFailure::not_built(format!("S3 GetObject with the range {text}"));
+        let (first, last) = text
+            .strip_prefix("bytes=")
+            .and_then(|range| range.split_once('-'))
+            .ok_or_else(unknown)?;
+        let first: usize = first.parse().map_err(|_| unknown())?;
+        let last: usize = last.parse().map_err(|_| unknown())?;
+        if first >= size || last < first {
+            let message = "The requested range is not satisfiable";
+            return Err(WireFailure::new(416, "InvalidRange", message));
+        }
+        let last = last.min(size - 1);
+        Ok(Self { first, last })
+    }
+
+    const fn len(self) -> usize {
+        self.last - self.first + 1
+    }
 }
 
 fn listed(

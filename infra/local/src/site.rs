@@ -34,6 +34,9 @@ const BODY_WITHIN: Duration = Duration::from_secs(60);
 /// The page has a style of its own and nothing else; what callers sent must not become more.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// Largest file that is put here: a million rows and more. It is held in memory on its way.
+const FILE_BYTES_MAX: usize = 1_000_000_000;
+
 /// How often the timekeeper comes by. In AWS each minute; here nobody likes to wait.
 const TICK: Duration = Duration::from_secs(5);
 
@@ -65,7 +68,7 @@ pub async fn serve(
         .route("/_local/mails", get(mails))
         .route("/_local/texts", get(texts))
         .route("/_local/bucket/", get(files))
-        .route("/_local/bucket/{*key}", get(file))
+        .route("/_local/bucket/{*key}", get(file).put(put_file))
         .route("/_local/callbacks", get(callbacks).post(take_callback))
         .route("/_local/clock/advance", post(advance))
         .route("/_local/maintenance", post(maintenance))
@@ -111,10 +114,10 @@ async fn callbacks(State(site): State<Site>) -> Json<Value> {
     Json(json!(site.callback_log.posted()))
 }
 
-/// The keys of the files that an extract has written.
+/// The keys of the files that people put and fetch.
 async fn files(State(site): State<Site>) -> Json<Value> {
     let keys = site.stack.local.s3().keys(BODIES_BUCKET);
-    let is_file = |key: &String| key.starts_with("extract/");
+    let is_file = |key: &String| key.starts_with("extract/") || key.starts_with("import/");
     Json(json!(keys.into_iter().filter(is_file).collect::<Vec<_>>()))
 }
 
@@ -128,6 +131,27 @@ async fn file(State(site): State<Site>, Path(key): Path<String>) -> Response {
             StatusCode::NOT_FOUND,
             "There is no such file; GET /_local/bucket/ lists them\n",
         ),
+    }
+}
+
+/// Puts a file to be imported: its body is the file.
+async fn put_file(State(site): State<Site>, Path(key): Path<String>, request: Request) -> Response {
+    if !key.starts_with("import/") {
+        return say(
+            StatusCode::FORBIDDEN,
+            "Files are put below import/, as PUT /_local/bucket/import/NAME\n",
+        );
+    }
+    let (head, body) = request.into_parts();
+    let whole = whole_body(&head.headers, body, FILE_BYTES_MAX);
+    let body = match tokio::time::timeout(BODY_WITHIN, whole).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(refused)) => return refused.into_response(),
+        Err(_) => return say(StatusCode::REQUEST_TIMEOUT, "The body takes too long.\n"),
+    };
+    match site.stack.local.s3().put_object(BODIES_BUCKET, &key, body) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}\n")),
     }
 }
 

@@ -2,14 +2,24 @@
 //! chunk. A chunk is what one transaction holds.
 //!
 //! [`queued`] carries out a call that was kept, [`synchronous`] one whose caller waits, `cancel` takes
-//! back what has not started, `extract` writes the results of calls to a file.
+//! back what has not started. What goes on piece by piece is a `task`, of which `task_run` commits step
+//! after step: `extract` writes the results of calls to a file, `clear_data` empties a
+//! data extension, `import` reads a file into a list or a data extension.
 
 mod cancel;
 mod carried_out;
+mod clear_data;
+mod error_file;
 mod extract;
 mod extract_rows;
+mod import;
+mod import_end;
+mod import_file;
+mod import_state;
 pub mod queued;
 pub mod synchronous;
+mod task;
+pub mod task_run;
 
 use calls::{AccountId, ConversationKey};
 use cloud::objects_table::{Chunk, READ_AHEAD, UNIT_EFFECTS_MAX};
@@ -111,7 +121,8 @@ fn accounts_of(overlay: &Overlay, request: &MethodCall<'_>, object: &Element) ->
 pub fn mails_in(results: &[UnitResult]) -> u32 {
     let of_unit = |result: &UnitResult| match result {
         UnitResult::Sends(sends) => sends.mails,
-        UnitResult::Whole(_) | UnitResult::Progress(_) => 0,
+        UnitResult::Progress(progress) => progress.mails,
+        UnitResult::Whole(_) | UnitResult::Notes(_) => 0,
     };
     results.iter().map(of_unit).sum()
 }

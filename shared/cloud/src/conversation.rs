@@ -13,6 +13,7 @@ pub mod outcomes;
 pub mod prefetch;
 pub mod replies;
 mod skipped;
+pub mod task;
 pub mod token_buckets;
 pub mod unknown;
 pub mod waiting;

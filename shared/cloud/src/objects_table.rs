@@ -178,6 +178,13 @@ impl Cloud {
         transaction.commit(&self.objects).await
     }
 
+    /// Deletes objects of a partition that nobody writes to any more; how many. 0: there are none.
+    pub async fn delete_objects(&self, partition: &str, limit: i32) -> Result<usize, Error> {
+        let keys = self.objects.keys_in(partition, limit).await?;
+        self.objects.delete_many(&keys).await?;
+        Ok(keys.len())
+    }
+
     /// One stored object.
     pub async fn object(&self, key: &ObjectKey) -> Result<Option<Element>, Error> {
         let item = self.objects.get(&table_key(key)).await?;

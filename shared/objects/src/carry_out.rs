@@ -55,7 +55,7 @@ pub fn merge(units: Vec<UnitResult>, object: Option<&Element>) -> ObjectResult {
         match unit {
             UnitResult::Whole(result) => return *result,
             UnitResult::Sends(part) => sends.push(part),
-            UnitResult::Progress(_) => {}
+            UnitResult::Progress(_) | UnitResult::Notes(_) => {}
         }
     }
     let object_type = sends.first().map(|part| part.object_type.clone());

@@ -10,12 +10,13 @@
 //! | `<account>#Row#<hash>`           | its primary key             | a row of a data extension    |
 
 use calls::{AccountId, hash_parts, hex};
+use serde::{Deserialize, Serialize};
 
 /// Longest sort key that is readable; DynamoDB takes 1024 bytes. Longer ones are hashed.
 const SORT_BYTES_MAX: usize = 512;
 
 /// Key of one stored object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectKey {
     /// Account and type; for rows, account and data extension.
     pub partition: String,

@@ -23,6 +23,9 @@ mod event_keys;
 mod extract_order;
 mod field;
 mod held;
+mod import_columns;
+mod import_format;
+mod import_row;
 mod key;
 mod keyed;
 mod mail;
@@ -39,10 +42,14 @@ mod phone_order;
 mod phone_recipient;
 mod recipient;
 mod registry;
+mod replaced_rows;
 mod retrieve;
 mod saving;
 mod send_order;
 mod send_summary;
+mod task;
+mod task_record;
+mod task_start;
 mod text_parts;
 mod tree;
 mod unit;
@@ -54,14 +61,21 @@ pub use context::account_of;
 pub use daily_window::DailyWindow;
 pub use extract_order::{ASYNC_RESULTS, ASYNC_RESULTS_ID, ExtractOrder};
 pub use held::{definition_key, holds_mails};
+pub use import_columns::ImportColumn;
+pub use import_format::ImportFormat;
+pub use import_row::{
+    ImportRow, ImportRows, ImportedRow, WrongRow, fresh_rows, import_into_fresh_rows, swap_rows,
+};
 pub use key::KeyRange;
 pub use key::ObjectKey;
 pub use mail::{MailOrder, SendPriority};
 pub use missing::Missing;
 pub use object_type::{CallView, Cancellation, ObjectType, Sending};
 pub use object_types::data_extract_activity::{
-    EXTRACT_REFUSED, extract_activity, extract_descriptions, extract_order, is_extract, task_number,
+    EXTRACT_REFUSED, extract_activity, extract_descriptions, extract_order,
 };
+pub use object_types::import_definition::{IMPORT_REFUSED, ImportPlan, import_plan};
+pub use object_types::import_results_summary::{ImportCounts, ImportStatus, ImportSummary};
 pub use object_types::mail_event::{
     Bounce, BounceKind, MailEvent, event_partitions, is_event, sent_event, track,
 };
@@ -69,7 +83,10 @@ pub use overlay::{Change, Overlay, Stored};
 pub use phone_order::{PhoneChannel, PhoneOrder, PhoneSenders};
 pub use recipient::Recipient;
 pub use registry::{names, object_type};
+pub use replaced_rows::{ReplacedRows, forget_replaced, replaced_rows, replaced_rows_at};
 pub use retrieve::{ObjectSource, RetrieveError, retrieve_from};
 pub use send_order::SendOrder;
 pub use send_summary::{SummaryCount, send_of};
+pub use task::{TaskKind, TaskProgress, TaskRefused, task_number};
+pub use task_start::{check_task, task_kind};
 pub use unit::{MethodCall, Sends, Unit, UnitResult};

@@ -6,6 +6,7 @@ use soap::{Element, ObjectResult};
 use crate::context::DecisionContext;
 use crate::missing::Missing;
 use crate::saving::Intent;
+use crate::task::TaskKind;
 use crate::unit::{Sends, Unit};
 use crate::verdict::{Decision, Refused, Stop};
 
@@ -18,6 +19,10 @@ pub struct ObjectType {
     /// Actions of Perform that it has, as the documents spell them.
     pub actions: &'static [&'static str],
     pub sending: Sending,
+    /// What its action starts, if that goes on by itself.
+    pub(crate) task: Option<TaskKind>,
+    /// The field under whose value an object lies: a filter by it is a look at one key.
+    pub(crate) key_field: &'static str,
     pub(crate) work: Work,
     pub(crate) retrieval: Retrieval,
     /// What can be said against an object before anything stored is looked at.

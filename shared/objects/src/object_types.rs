@@ -6,6 +6,8 @@ pub(crate) mod data_extension;
 pub(crate) mod data_extension_field;
 pub(crate) mod data_extension_object;
 pub(crate) mod data_extract_activity;
+pub(crate) mod import_definition;
+pub(crate) mod import_results_summary;
 pub(crate) mod list;
 pub(crate) mod mail_event;
 pub(crate) mod own;

@@ -65,6 +65,11 @@ impl<'w> View<'w, '_> {
         self.account
     }
 
+    /// Whose call it is.
+    pub(crate) fn caller(&self) -> &'w AccountId {
+        &self.overlay.account
+    }
+
     pub(crate) fn get(&self, key: &ObjectKey) -> Result<Option<&'w Element>, Missing> {
         self.overlay.get(key)
     }

@@ -11,20 +11,22 @@ use soap::Element;
 
 use crate::object_type::ObjectType;
 use crate::object_types::{
-    data_extension, data_extension_field, data_extension_object, data_extract_activity, list,
-    mail_event, own, phone_send, phone_send_definition, stored_only, subscriber, triggered_send,
-    triggered_send_definition,
+    data_extension, data_extension_field, data_extension_object, data_extract_activity,
+    import_definition, import_results_summary, list, mail_event, own, phone_send,
+    phone_send_definition, stored_only, subscriber, triggered_send, triggered_send_definition,
 };
 use crate::verdict::Refused;
 
 /// Types with a meaning of their own. The rest is in `own`, `mail_event` and `stored_only`.
-const TYPES: [ObjectType; 12] = [
+const TYPES: [ObjectType; 14] = [
     subscriber::TYPE,
     list::TYPE,
     data_extension::TYPE,
     data_extension_field::TYPE,
     data_extension_object::TYPE,
     data_extract_activity::TYPE,
+    import_definition::TYPE,
+    import_results_summary::TYPE,
     triggered_send_definition::TYPE,
     triggered_send::TYPE,
     phone_send_definition::TEXT,

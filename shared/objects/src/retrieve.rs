@@ -81,7 +81,10 @@ pub struct ObjectSource<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SourceKind<'a> {
-    Objects(&'a str),
+    Objects {
+        type_name: &'a str,
+        key_field: &'static str,
+    },
     Subscribers,
     /// Rows of this data extension.
     Rows(&'a Element),
@@ -130,7 +133,13 @@ pub fn retrieve_from<'a>(
         (Retrieval::Subscribers, None) => source(SUBSCRIBERS, SourceKind::Subscribers),
         (Retrieval::Members, None) => source(SUBSCRIBERS, SourceKind::Members),
         (Retrieval::Fields, None) => source(DEFINITIONS, SourceKind::Fields),
-        (Retrieval::Partition, None) => source(known.name, SourceKind::Objects(known.name)),
+        (Retrieval::Partition, None) => source(
+            known.name,
+            SourceKind::Objects {
+                type_name: known.name,
+                key_field: known.key_field,
+            },
+        ),
         (Retrieval::Summaries, None) => source(SENDS, SourceKind::Summaries),
         (Retrieval::Events, None) => source(known.name, SourceKind::Events(known.name)),
         (Retrieval::Nothing | Retrieval::Calls(_) | Retrieval::Rows, _) | (_, Some(_)) => unknown(),
@@ -157,9 +166,13 @@ impl ObjectSource<'_> {
             (SourceKind::Subscribers, "SubscriberKey") | (SourceKind::Members, "SubscriberKey") => {
                 Some(key::object(self.account, SUBSCRIBERS, value))
             }
-            (SourceKind::Objects(type_name), "CustomerKey") => {
-                Some(key::object(self.account, type_name, value))
-            }
+            (
+                SourceKind::Objects {
+                    type_name,
+                    key_field,
+                },
+                _,
+            ) if key_field == property => Some(key::object(self.account, type_name, value)),
             (SourceKind::Summaries, "CustomerKey" | "TriggeredSendDefinition.CustomerKey") => {
                 Some(key::object(self.account, SENDS, value))
             }
@@ -171,7 +184,7 @@ impl ObjectSource<'_> {
             }
             (
                 SourceKind::Subscribers
-                | SourceKind::Objects(_)
+                | SourceKind::Objects { .. }
                 | SourceKind::Fields
                 | SourceKind::Members
                 | SourceKind::Summaries
@@ -189,7 +202,7 @@ impl ObjectSource<'_> {
             (
                 SourceKind::Events(_)
                 | SourceKind::Subscribers
-                | SourceKind::Objects(_)
+                | SourceKind::Objects { .. }
                 | SourceKind::Fields
                 | SourceKind::Members
                 | SourceKind::Summaries
@@ -241,7 +254,7 @@ impl ObjectSource<'_> {
                 request.properties().any(is_selected)
                     || request.filtered_by().into_iter().any(is_selected)
             }
-            SourceKind::Objects(_)
+            SourceKind::Objects { .. }
             | SourceKind::Rows(_)
             | SourceKind::Fields
             | SourceKind::Summaries
@@ -267,7 +280,9 @@ impl ObjectSource<'_> {
     /// The objects that a stored one stands for: itself, or what stands in it.
     pub fn objects_in(&self, stored: Element) -> Vec<Element> {
         match self.kind {
-            SourceKind::Objects(_) | SourceKind::Subscribers | SourceKind::Rows(_) => vec![stored],
+            SourceKind::Objects { .. } | SourceKind::Subscribers | SourceKind::Rows(_) => {
+                vec![stored]
+            }
             // One that another one has replaced is none of them any more.
             SourceKind::Events(type_name) if stored.type_name.as_deref() != Some(type_name) => {
                 Vec::new()

@@ -44,14 +44,6 @@ pub(crate) fn filled<'a>(element: &'a Element, name: &str) -> Option<&'a str> {
     element.text_of(name).filter(|text| !text.is_empty())
 }
 
-/// Likewise, of a path with dots.
-pub(crate) fn filled_at<'a>(element: &'a Element, path: &str) -> Option<&'a str> {
-    element
-        .at(path)
-        .filter(|found| !found.nil && !found.text.is_empty())
-        .map(|f| f.text.as_str())
-}
-
 /// `true` and `1`, as XML Schema writes it.
 pub(crate) fn is_true(element: &Element, name: &str) -> Option<bool> {
     match filled(element, name)?.trim() {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use soap::{Element, ObjectResult, SubscriberFailure};
 
 use crate::phone_order::PhoneSenders;
+use crate::task::TaskProgress;
 
 /// A call that is carried out.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub struct Unit {
 
 impl Unit {
     /// The whole of an object.
-    pub(crate) fn whole(object: usize) -> Self {
+    pub fn whole(object: usize) -> Self {
         Self {
             object,
             part: 0..0,
@@ -57,8 +58,10 @@ pub enum UnitResult {
     Whole(Box<ObjectResult>),
     /// Some subscribers of a triggered send.
     Sends(Sends),
-    /// How far the server is with what it carries out itself, as it wrote it. The last one counts.
-    Progress(String),
+    /// How far a task is, of the calls that start one.
+    Progress(TaskProgress),
+    /// What a piece of a task leaves to a later one.
+    Notes(String),
 }
 
 /// What became of some subscribers of a triggered send.

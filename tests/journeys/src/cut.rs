@@ -16,6 +16,8 @@ const FOUND_WITHIN: SignedDuration = SignedDuration::from_secs(125);
 
 /// What is sent, and what must hold in the end, wherever the world was cut.
 pub struct Plot {
+    /// What is there before the first call, beside what calls make.
+    pub prepare: fn(&Story),
     /// Carried out at once, before anything can go wrong.
     pub before: Vec<Call>,
     pub calls: Vec<Call>,
@@ -119,6 +121,7 @@ fn kept(plot: &Plot, ended: &Ended, world: Option<World>) {
 async fn play(plot: &Plot, world: Option<World>) -> Ended {
     let tries = world.map_or(3, |world| world.tries);
     let mut caller = Story::with_retries(RetryConfig::standard().with_max_attempts(tries)).await;
+    (plot.prepare)(&caller);
     for call in &plot.before {
         caller.does(call.clone()).await;
     }

@@ -342,3 +342,37 @@ async fn forwarded_calls_in_batches_of_ten_cost_this() {
     println!("Ten forwarded calls with a callback: {cents} cents a million\n{used}\n");
     assert!(cents <= FORWARDED_TARGET, "{cents}: {used}");
 }
+
+/// What a million rows of an import may cost, in cents: two write units of a transaction for each, a read,
+/// and for each 75 the header, the place in the file and the summary.
+const IMPORTED_ROWS: f64 = 150.0;
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_an_import_costs_this() {
+    const ROWS: u32 = 750;
+    let mut caller = a_warm_caller().await;
+    let people = r#"<Objects xsi:type="DataExtension"><CustomerKey>people</CustomerKey><Name>People</Name><Fields><Field><Name>Key</Name><FieldType>Text</FieldType><MaxLength>50</MaxLength><IsPrimaryKey>true</IsPrimaryKey></Field><Field><Name>City</Name><FieldType>Text</FieldType><MaxLength>50</MaxLength></Field></Fields></Objects>"#;
+    caller.does(call().creating(people)).await;
+    let rows = (0..ROWS).map(|number| format!("person-{number}@example.com,Newcastle\n"));
+    let file = rows.fold("Key,City\n".to_owned(), |file, row| file + &row);
+    let s3 = caller.local().s3();
+    s3.put_object(
+        local::names::BODIES_BUCKET,
+        "import/1001/people.csv",
+        file.into(),
+    )
+    .expect("put");
+    let definition = r#"<Definition xsi:type="ImportDefinition"><DestinationObject xsi:type="DataExtension"><CustomerKey>people</CustomerKey></DestinationObject><FileSpec>people.csv</FileSpec></Definition>"#;
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
+    caller.queues(call().performing("start", definition)).await;
+    caller.settles().await;
+    let used = with_invocations(usage.since(&mark), 0.0);
+    let each = used.per_call(ROWS);
+    println!("A row of an import\n{each}\n");
+    let writes = used
+        .used(Service::DynamoDb, "TransactWriteItems")
+        .table_writes;
+    assert!(writes / f64::from(ROWS) < 2.15, "{writes} write units");
+    assert!(in_cents(&each) <= IMPORTED_ROWS, "{each}");
+}

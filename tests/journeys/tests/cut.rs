@@ -12,6 +12,7 @@ use journeys::{attribute, call, hours, mail_to, minutes, part, post_to, subscrib
 fn of_three() -> Plot {
     let part = |number| part("order-1", number, 3).calling_back(ADDRESS);
     Plot {
+        prepare: |_caller| {},
         before: Vec::new(),
         calls: vec![
             // Each needs what the one before it did, and fails when it is done twice.
@@ -39,6 +40,7 @@ fn of_three_that_fails() -> Plot {
     let part = |number| part("order-1", number, 3).calling_back(ADDRESS);
     let failed = post_to("https://client.example.com/failed").when("OnConversationError");
     Plot {
+        prepare: |_caller| {},
         before: vec![call().creating(subscriber("taken"))],
         calls: vec![
             part(1).replying_to(failed),
@@ -82,6 +84,7 @@ fn of_many_objects() -> Plot {
         .map(|number| subscriber(&number.to_string()))
         .collect();
     Plot {
+        prepare: |_caller| {},
         before: Vec::new(),
         calls: vec![
             part("order-1", 1, 1)
@@ -103,6 +106,7 @@ fn of_many_objects() -> Plot {
 /// Outside any conversation, a call is known again by its key.
 fn alone() -> Plot {
     Plot {
+        prepare: |_caller| {},
         before: Vec::new(),
         calls: vec![
             call()
@@ -135,6 +139,7 @@ fn triggered_send() -> Plot {
     );
     let reply = mail_to("caller@example.net").with_results();
     Plot {
+        prepare: |_caller| {},
         before: vec![call().creating(definition)],
         calls: vec![part("welcome-1", 1, 1).creating(send).replying_to(reply)],
         is_found: false,
@@ -258,6 +263,7 @@ fn alone_in_order() -> Plot {
             .keyed(&format!("key-{number}"))
     };
     Plot {
+        prepare: |_caller| {},
         before: Vec::new(),
         calls: vec![
             alone(1).creating(attribute("ann", "Step", "1")),

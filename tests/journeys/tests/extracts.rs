@@ -164,32 +164,41 @@ async fn an_extract_that_cannot_be_made_is_refused_with_its_reason() {
     }
     caller.settles().await;
     assert!(caller.local().s3().keys(BODIES_BUCKET).is_empty());
-    let two = call()
-        .performing("start", definition(&[start, file], ""))
-        .and(definition(&[start, file], ""));
-    let two = caller.queues(two).await;
-    let unnamed = call().performing("start", definition(&[start], ""));
-    let unnamed = caller.queues(unnamed).await;
+    let unnamed = || call().performing("start", definition(&[start], ""));
+    let queued = caller.queues(unnamed()).await;
     caller.settles().await;
-    for (id, why) in [(two, "31000"), (unnamed, "OutputFileName")] {
-        let outcome = caller.outcome(&id).await;
-        assert!(
-            outcome.contains("Error") && outcome.contains(why),
-            "{outcome}"
-        );
-    }
-    let at_once = call()
-        .performing("start", definition(&[start, file], ""))
-        .at_once();
-    let answer = caller.sends(at_once).await;
-    assert!(
-        answer.body.contains("RequestType Asynchronous"),
-        "{}",
-        answer.body
-    );
+    let outcome = caller.outcome(&queued).await;
+    assert!(outcome.starts_with("Error 31000"), "{outcome}");
+    assert!(outcome.contains("OutputFileName"), "{outcome}");
+    let before = caller.records().len();
+    let answer = caller.sends(unnamed().at_once()).await;
+    assert!(answer.body.contains("OutputFileName"), "{}", answer.body);
+    assert_eq!(caller.records().len(), before, "nothing is started");
     let stop = call().performing("stop", definition(&[start, file], ""));
     let answer = caller.sends(stop).await;
     assert!(answer.body.contains("only with start"), "{}", answer.body);
+}
+
+/// Those of one call are carried out one after the other; whoever waits for the answer is told the number
+/// of a Task at once.
+#[tokio::test(start_paused = true)]
+async fn extracts_are_started_several_at_a_time_and_by_callers_who_wait() {
+    let mut caller = a_caller().await;
+    let start = ("StartDate", "1/1/2026 1:00:00 AM");
+    let to = |name| definition(&[start, ("OutputFileName", name)], "");
+    caller.does(call().creating(subscriber("bob"))).await;
+    caller.queues(call().creating(subscriber("ann"))).await;
+    let two = call().performing("start", to("a.csv")).and(to("b.csv"));
+    let two = caller.queues(two).await;
+    caller.settles().await;
+    assert_eq!(caller.outcome(&two).await, "OK");
+    let at_once = call().performing("start", to("c.csv")).at_once();
+    let answer = caller.does(at_once).await;
+    assert!(answer.body.contains("<Task>"), "{}", answer.body);
+    caller.settles().await;
+    for key in ["a", "b", "c"] {
+        assert!(!rows(&caller, &format!("extract/1001/{key}.csv")).is_empty());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,6 +312,7 @@ async fn an_extract_survives_every_cut() {
         ("OutputFileName", "a.csv"),
     ];
     let plot = Plot {
+        prepare: |_caller| {},
         before: Vec::new(),
         calls: vec![
             call()

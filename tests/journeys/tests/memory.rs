@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use journeys::memory::with_memory;
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, attribute, call, minutes, post_to, subscriber};
 use local::CallbackAnswer;
-use local::names::{MEDIUM_QUEUE, REPLIES_QUEUE};
+use local::names::{BODIES_BUCKET, MEDIUM_QUEUE, REPLIES_QUEUE};
 
 /// A call whose one object has so many elements without content.
 fn hollow(elements: usize) -> String {
@@ -118,4 +119,27 @@ async fn ten_replies_of_megabytes_that_a_run_posts_pass() {
 #[tokio::test(start_paused = true)]
 async fn ten_replies_of_megabytes_that_the_notifier_posts_pass() {
     replies_of_megabytes_pass("https://nobody-knows.example.org/done").await;
+}
+
+/// Three ranges of a file, one after the other: what is held does not grow with the file.
+#[tokio::test(start_paused = true)]
+async fn an_import_holds_a_range_of_its_file_and_no_more() {
+    let mut caller = a_caller().await;
+    let people = r#"<Objects xsi:type="DataExtension"><CustomerKey>people</CustomerKey><Name>People</Name><Fields><Field><Name>Key</Name><FieldType>Text</FieldType><MaxLength>50</MaxLength><IsPrimaryKey>true</IsPrimaryKey></Field><Field><Name>Note</Name><FieldType>Text</FieldType></Field></Fields></Objects>"#;
+    caller.does(call().creating(people)).await;
+    let note = "n".repeat(3_000);
+    let rows = (0..4_000).map(|number| format!("row-{number},{note}\n"));
+    let file = rows.fold("Key,Note\n".to_owned(), |file, row| file + &row);
+    assert!(file.len() > 12_000_000);
+    caller
+        .local()
+        .s3()
+        .put_object(BODIES_BUCKET, "import/1001/people.csv", file.into())
+        .expect("put");
+    caller.lives(with_memory(40_000_000));
+    let definition = r#"<Definition xsi:type="ImportDefinition"><DestinationObject xsi:type="DataExtension"><CustomerKey>people</CustomerKey></DestinationObject><FileSpec>people.csv</FileSpec></Definition>"#;
+    let started = caller.queues(call().performing("start", definition)).await;
+    caller.passes(minutes(5)).await;
+    nobody_was_killed(&caller);
+    assert_eq!(caller.outcome(&started).await, "OK");
 }

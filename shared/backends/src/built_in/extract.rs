@@ -4,34 +4,29 @@
 //! file that are uploaded and the name of the rest that is too small for one. What a step writes it
 //! writes again after a crash: parts by their number, the rest and the file by their names.
 
-use calls::{Call, Ended, Outcome, OverallStatus, Progress, SequenceCode};
+use calls::SequenceCode;
+use cloud::Error;
 use cloud::aws::files::{PART_BYTES_MIN, UploadError, UploadedPart, extract_key};
-use cloud::conversation::commit::{CallEnd, ChunkPosition};
 use cloud::objects_table::Chunk;
 use cloud::read::conversation_list::{
     ConversationFilter, LISTED_AT_ONCE, ListCursor, ListOrder, ListQuery, LookBack,
 };
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, CommittedStep, Error};
-use jiff::{SignedDuration, Timestamp};
-use objects::{EXTRACT_REFUSED, ExtractOrder, MethodCall, Overlay, UnitResult};
+use jiff::SignedDuration;
+use objects::{EXTRACT_REFUSED, ExtractOrder, Overlay};
 use serde::{Deserialize, Serialize};
-use soap::{Detail, ObjectResult};
 
-use super::carried_out::CarriedOut;
 use super::extract_rows::Rows;
+use super::task::{NextStep, Task, TaskContext, TaskEnd};
 
-/// What a run of an extract needs.
-pub(super) struct ExtractRun<'a> {
-    pub(super) cloud: &'a Cloud,
-    pub(super) call: &'a Call,
-    pub(super) request: &'a MethodCall<'a>,
-    pub(super) deadline: Timestamp,
+/// An extract in the hands of one invocation.
+pub(super) struct ExtractTask<'a> {
+    context: TaskContext<'a>,
 }
 
 /// How far an extract is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct ExtractState {
+pub(super) struct ExtractState {
     /// Before the conversation that is in hand.
     cursor: ListCursor,
     /// The next call of that conversation.
@@ -45,118 +40,79 @@ struct ExtractState {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Upload {
+pub(super) struct Upload {
     id: String,
     parts: Vec<UploadedPart>,
 }
 
-/// What a step came to.
-enum ExtractStep {
-    /// To be committed, and gone on from.
-    More(ExtractState),
-    Written(u64),
+/// What writing came to.
+enum WrittenExtract {
+    /// To be gone on from.
+    SoFar(ExtractState),
+    All(u64),
 }
 
-impl ExtractRun<'_> {
-    /// As far as it goes until the deadline.
-    pub(super) async fn carry_on(
-        &self,
-        header: &ConversationRecord,
-        progress: Progress,
-    ) -> Result<CarriedOut, CommitError> {
-        let cloud = self.cloud;
-        // Whoever turns the switch in this process waits until what is begun here is committed.
-        let _carrying_out = cloud.carrying_out().await;
-        if cloud.in_maintenance().await? {
-            return Ok(CarriedOut::InMaintenance);
-        }
+impl Task for ExtractTask<'_> {
+    type State = ExtractState;
+
+    async fn step(
+        &mut self,
+        state: ExtractState,
+        number: u32,
+    ) -> Result<NextStep<ExtractState>, Error> {
         let order = match self.order().await? {
             Ok(order) => order,
-            Err(why) => return self.end(header, Err(why)).await,
-        };
-        let key = extract_key(&self.call.account, &order.file_name);
-        let mut header = header.clone();
-        let mut chunks = progress.chunks;
-        let mut state = self.state(&header, progress).await?;
-        loop {
-            state = match self.step(&order, &key, state, chunks).await? {
-                ExtractStep::Written(rows) => {
-                    return self.end(&header, Ok((rows, &key))).await;
-                }
-                ExtractStep::More(state) => state,
-            };
-            let text = serde_json::to_string(&state).unwrap_or_default();
-            let chunk = Chunk::of_results(vec![UnitResult::Progress(text)]);
-            let position = ChunkPosition {
-                number: chunks,
-                done_through: chunks.saturating_add(1),
-                mails_before: 0,
-            };
-            header = cloud
-                .commit_chunk(&header, progress.next, chunk, position, cloud.now())
-                .await?;
-            chunks += 1;
-            if cloud.now() >= self.deadline {
-                return Ok(CarriedOut::Committed(Box::new(CommittedStep {
-                    header,
-                    replies: Vec::new(),
-                })));
+            Err(why) => {
+                let refused = self.context.refused(EXTRACT_REFUSED, why);
+                return Ok(NextStep::ended(TaskEnd::of(refused)));
             }
-        }
+        };
+        let key = extract_key(self.context.account(), &order.file_name);
+        let written = match state.is_uploaded {
+            true => self.complete(&key, &state).await,
+            false => self.write(&order, &key, state, number).await,
+        };
+        let next = match written {
+            Ok(WrittenExtract::All(rows)) => {
+                let message = format!("DataExtractActivity performed: {rows} rows in {key}");
+                let performed = self.context.performed(message);
+                return Ok(NextStep::ended(TaskEnd::of(performed)));
+            }
+            Ok(WrittenExtract::SoFar(next)) => next,
+            // Given up by the bucket's lifecycle: nothing of it is left to go on from.
+            Err(UploadError::Gone) => ExtractState::default(),
+            Err(UploadError::Cloud(error)) => return Err(error),
+        };
+        Ok(NextStep::More(next, Chunk::of_results(Vec::new())))
+    }
+}
+
+impl<'a> ExtractTask<'a> {
+    pub(super) fn new(context: TaskContext<'a>) -> Self {
+        Self { context }
     }
 
     async fn order(&self) -> Result<Result<ExtractOrder, String>, Error> {
-        let mut overlay = Overlay::new(&self.call.account);
-        loop {
-            match objects::extract_order(&overlay, self.request, self.call.arrived_at) {
-                Ok(order) => return Ok(order),
-                Err(missing) => self.cloud.load_objects(&mut overlay, missing.0).await?,
-            }
-        }
-    }
-
-    /// That of the last step that was committed.
-    async fn state(
-        &self,
-        header: &ConversationRecord,
-        progress: Progress,
-    ) -> Result<ExtractState, Error> {
-        if progress.chunks == 0 {
-            return Ok(ExtractState::default());
-        }
-        let results = self.cloud.chunk_results(&header.key, progress.next).await?;
-        let last = results.into_iter().next_back();
-        let Some(UnitResult::Progress(text)) = last else {
-            return Ok(ExtractState::default());
+        let TaskContext {
+            call,
+            request,
+            object,
+            ..
+        } = self.context;
+        let mut overlay = Overlay::new(&call.account);
+        let read = |overlay: &mut Overlay| {
+            objects::extract_order(overlay, request, object, call.arrived_at)
         };
-        serde_json::from_str(&text).map_err(|_| Error::Unreadable {
-            sk: format!("RESULTS of {}", self.call.request_id),
-            attribute: "results",
-        })
-    }
-
-    async fn step(
-        &self,
-        order: &ExtractOrder,
-        key: &str,
-        state: ExtractState,
-        number: u32,
-    ) -> Result<ExtractStep, Error> {
-        let stepped = match state.is_uploaded {
-            true => self.complete(key, &state).await,
-            false => self.write(order, key, state, number).await,
-        };
-        match stepped {
-            Ok(step) => Ok(step),
-            // Given up by the bucket's lifecycle: nothing of it is left to go on from.
-            Err(UploadError::Gone) => Ok(ExtractStep::More(ExtractState::default())),
-            Err(UploadError::Cloud(error)) => Err(error),
-        }
+        self.context.ask(&mut overlay, read).await
     }
 
     /// Makes the file of its parts. Done before, its upload is not there any more, and the file is.
-    async fn complete(&self, key: &str, state: &ExtractState) -> Result<ExtractStep, UploadError> {
-        let files = &self.cloud.files;
+    async fn complete(
+        &self,
+        key: &str,
+        state: &ExtractState,
+    ) -> Result<WrittenExtract, UploadError> {
+        let files = &self.context.cloud.files;
         let Some(upload) = &state.upload else {
             return Err(UploadError::Gone);
         };
@@ -164,7 +120,7 @@ impl ExtractRun<'_> {
             Err(UploadError::Gone) if files.is_there(key).await? => {}
             completed => completed?,
         }
-        Ok(ExtractStep::Written(state.rows))
+        Ok(WrittenExtract::All(state.rows))
     }
 
     /// Writes rows until a part is full, the list at its end, or the time over.
@@ -174,8 +130,8 @@ impl ExtractRun<'_> {
         key: &str,
         mut state: ExtractState,
         number: u32,
-    ) -> Result<ExtractStep, UploadError> {
-        let files = &self.cloud.files;
+    ) -> Result<WrittenExtract, UploadError> {
+        let files = &self.context.cloud.files;
         let is_begin = state.upload.is_none() && state.rest.is_none();
         let begun = match &state.rest {
             Some(rest) => files.get(rest).await?.ok_or(UploadError::Gone)?,
@@ -183,7 +139,7 @@ impl ExtractRun<'_> {
         };
         let mut rows = Rows::behind(begun, order, is_begin && order.has_headers);
         let query = self.query(order);
-        let list = self.cloud.conversation_list();
+        let list = self.context.cloud.conversation_list();
         loop {
             let page = list
                 .page(&query, state.cursor.clone(), LISTED_AT_ONCE)
@@ -197,21 +153,21 @@ impl ExtractRun<'_> {
             }
             let Some(next) = page.next else { break };
             state.cursor = next;
-            if self.cloud.now() >= self.deadline {
+            if self.context.cloud.now() >= self.context.deadline {
                 return self.put_aside(key, rows, state, number).await;
             }
         }
         let bytes = rows.into_bytes();
         if state.upload.is_none() {
             files.put(key, bytes).await?;
-            return Ok(ExtractStep::Written(state.rows));
+            return Ok(WrittenExtract::All(state.rows));
         }
         if !bytes.is_empty() {
             self.upload(key, bytes, &mut state).await?;
         }
         state.rest = None;
         state.is_uploaded = true;
-        Ok(ExtractStep::More(state))
+        Ok(WrittenExtract::SoFar(state))
     }
 
     /// Takes the calls of a conversation from where the state is on. `false`: it is time to put aside
@@ -222,7 +178,7 @@ impl ExtractRun<'_> {
         rows: &mut Rows<'_>,
         state: &mut ExtractState,
     ) -> Result<bool, Error> {
-        let list = self.cloud.conversation_list();
+        let list = self.context.cloud.conversation_list();
         let mut first = SequenceCode::new(state.sequence.max(1));
         while let Some(from) = first {
             let Some(read) = list.calls_from(&record.key, from).await? else {
@@ -230,11 +186,12 @@ impl ExtractRun<'_> {
             };
             for call in &read.calls {
                 // Not itself.
-                if call.call.request_id != self.call.request_id {
-                    state.rows += rows.take(self.cloud, &read.header, call).await?;
+                if call.call.request_id != self.context.call.request_id {
+                    state.rows += rows.take(self.context.cloud, &read.header, call).await?;
                 }
                 state.sequence = call.call.place.sequence().next().get();
-                if rows.len() >= PART_BYTES_MIN || self.cloud.now() >= self.deadline {
+                if rows.len() >= PART_BYTES_MIN || self.context.cloud.now() >= self.context.deadline
+                {
                     return Ok(false);
                 }
             }
@@ -250,18 +207,18 @@ impl ExtractRun<'_> {
         rows: Rows<'_>,
         mut state: ExtractState,
         number: u32,
-    ) -> Result<ExtractStep, UploadError> {
+    ) -> Result<WrittenExtract, UploadError> {
         let bytes = rows.into_bytes();
         state.rest = None;
         if bytes.len() >= PART_BYTES_MIN {
             self.upload(key, bytes, &mut state).await?;
         } else if !bytes.is_empty() {
-            let conversation = self.call.conversation_key();
+            let conversation = self.context.call.conversation_key();
             let name = format!("calls/{conversation}/extract-{number}");
-            self.cloud.files.put(&name, bytes).await?;
+            self.context.cloud.files.put(&name, bytes).await?;
             state.rest = Some(name);
         }
-        Ok(ExtractStep::More(state))
+        Ok(WrittenExtract::SoFar(state))
     }
 
     async fn upload(
@@ -270,7 +227,7 @@ impl ExtractRun<'_> {
         bytes: Vec<u8>,
         state: &mut ExtractState,
     ) -> Result<(), UploadError> {
-        let files = &self.cloud.files;
+        let files = &self.context.cloud.files;
         let mut upload = match state.upload.take() {
             Some(upload) => upload,
             None => Upload {
@@ -287,60 +244,12 @@ impl ExtractRun<'_> {
 
     fn query(&self, order: &ExtractOrder) -> ListQuery {
         ListQuery {
-            account: self.call.account.clone(),
+            account: self.context.call.account.clone(),
             from: order.from,
             to: order.to,
             look_back: LookBack::CallsAnd(SignedDuration::ZERO),
             order: ListOrder::OldestFirst,
             filter: ConversationFilter::default(),
         }
-    }
-
-    /// Commits how it ended: so many rows in a file, or why there is none.
-    async fn end(
-        &self,
-        header: &ConversationRecord,
-        ended: Result<(u64, &str), String>,
-    ) -> Result<CarriedOut, CommitError> {
-        let now = self.cloud.now();
-        let object = self.request.objects.first();
-        let object_type = object.and_then(|object| object.type_name.clone());
-        let task = || Detail::Task {
-            id: objects::task_number(&self.call.account, &self.call.request_id).to_string(),
-            interaction_object_id: None,
-        };
-        let (ok, error_code, status_message, detail) = match ended {
-            Ok((rows, key)) => {
-                let message = format!("DataExtractActivity performed: {rows} rows in {key}");
-                (true, None, message, task())
-            }
-            Err(why) => (false, Some(EXTRACT_REFUSED), why, Detail::Plain),
-        };
-        let result = ObjectResult {
-            ok,
-            status_message: status_message.clone(),
-            error_code,
-            object_type: object_type.unwrap_or_default(),
-            correlation_id: object.and_then(|it| it.text_of("CorrelationID").map(str::to_owned)),
-            object: object.cloned(),
-            detail,
-            ..ObjectResult::default()
-        };
-        let outcome = Outcome {
-            how: Ended::CarriedOut,
-            overall_status: OverallStatus::of(1, usize::from(!ok)),
-            status_message: if ok { String::new() } else { status_message },
-            error_code,
-            ended_at: now,
-        };
-        let end = CallEnd {
-            call: self.call,
-            outcome,
-            results: Some(vec![result]),
-            chunk: Chunk::of_results(Vec::new()),
-            mails_before: 0,
-        };
-        let step = self.cloud.commit_end(header, end, now).await?;
-        Ok(CarriedOut::Committed(Box::new(step)))
     }
 }

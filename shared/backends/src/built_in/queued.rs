@@ -11,7 +11,7 @@ use objects::{MethodCall, Overlay, UnitResult};
 use soap::{ObjectResult, Operation};
 
 pub use super::carried_out::CarriedOut;
-use super::extract::ExtractRun;
+use super::task_run::TaskRun;
 use super::{decide_chunk, mails_in, merged};
 
 /// Carries out a call from where it stands. Each chunk's effects are committed together with the
@@ -38,11 +38,12 @@ pub async fn carry_out(
         phone_senders: &cloud.settings.phone_senders,
         now,
     };
-    if objects::is_extract(call.method, request.objects) {
-        let run = ExtractRun {
+    if let Some(kind) = objects::task_kind(call.method, request.action, request.objects) {
+        let run = TaskRun {
             cloud,
             call,
             request: &request,
+            kind,
             deadline,
         };
         return Box::pin(run.carry_on(header, progress)).await;

@@ -124,7 +124,7 @@ impl EndContext<'_> {
 pub(super) fn whole(units: Vec<UnitResult>) -> Vec<ObjectResult> {
     let whole = units.into_iter().filter_map(|unit| match unit {
         UnitResult::Whole(result) => Some(*result),
-        UnitResult::Sends(_) | UnitResult::Progress(_) => None,
+        UnitResult::Sends(_) | UnitResult::Progress(_) | UnitResult::Notes(_) => None,
     });
     whole.collect()
 }

@@ -1,4 +1,5 @@
-//! Files of the bucket that people fetch, such as extracts: written whole, or part by part.
+//! Files of the bucket that people fetch, such as extracts, written whole or part by part; and files that
+//! people put there, such as imports, read range by range.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -49,6 +50,35 @@ pub fn extract_key(account: &AccountId, file_name: &str) -> String {
     }
 }
 
+/// Where a file to be imported lies.
+pub fn import_key(account: &AccountId, file_name: &str) -> String {
+    match account.0.as_str() {
+        LOCAL_ACCOUNT => format!("import/{file_name}"),
+        account => format!("import/{account}/{file_name}"),
+    }
+}
+
+/// Some bytes of a file.
+pub struct FileRange {
+    pub bytes: Vec<u8>,
+    /// Which version of the file they are of.
+    pub etag: String,
+    /// How long the whole file is.
+    pub size: u64,
+}
+
+/// Why bytes of a file could not be read.
+#[derive(Debug, Error)]
+pub enum RangeError {
+    #[error("there is no such file")]
+    Missing,
+    /// There is another one of that name now.
+    #[error("the file was replaced while it was read")]
+    Replaced,
+    #[error(transparent)]
+    Cloud(#[from] Error),
+}
+
 impl Files {
     pub(crate) fn new(config: &aws_types::SdkConfig, bucket: &str) -> Self {
         // Path style, so that an endpoint that is no AWS host name works as well.
@@ -81,6 +111,50 @@ impl Files {
         let bytes = answer.body.collect().await;
         let bytes = bytes.map_err(|error| out_of_reach("GetObject", error))?;
         Ok(Some(bytes.to_vec()))
+    }
+
+    /// At most so many bytes of a file from one on; of the version that has this ETag, if one is given.
+    pub async fn get_range(
+        &self,
+        key: &str,
+        from: u64,
+        length: u64,
+        etag: Option<&str>,
+    ) -> Result<FileRange, RangeError> {
+        let last = from.saturating_add(length.max(1)) - 1;
+        let got = self.s3.get().get_object().bucket(&self.bucket).key(key);
+        let got = got.range(format!("bytes={from}-{last}"));
+        let got = got.set_if_match(etag.map(str::to_owned));
+        let answer = match got.send().await {
+            Ok(answer) => answer,
+            Err(SdkError::ServiceError(refused)) if refused.err().is_no_such_key() => {
+                return Err(RangeError::Missing);
+            }
+            Err(error) => {
+                let code = error
+                    .as_service_error()
+                    .and_then(ProvideErrorMetadata::code);
+                return match code {
+                    Some("PreconditionFailed") => Err(RangeError::Replaced),
+                    // Nothing lies behind the last byte; an empty file has none at all.
+                    Some("InvalidRange") => Ok(FileRange {
+                        bytes: Vec::new(),
+                        etag: etag.unwrap_or_default().to_owned(),
+                        size: from,
+                    }),
+                    _ => Err(out_of_reach("GetObject", error).into()),
+                };
+            }
+        };
+        let total = answer.content_range.as_deref();
+        let total = total.and_then(|range| range.rsplit('/').next()?.parse().ok());
+        let etag = answer.e_tag.unwrap_or_default();
+        let bytes = answer.body.collect().await;
+        let bytes = bytes
+            .map_err(|error| out_of_reach("GetObject", error))?
+            .to_vec();
+        let size = total.unwrap_or(from + u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        Ok(FileRange { bytes, etag, size })
     }
 
     pub async fn is_there(&self, key: &str) -> Result<bool, Error> {

@@ -273,6 +273,16 @@ impl Transaction {
         self.0.len()
     }
 
+    /// Whatever was there: what goes with it holds the condition.
+    pub(crate) fn put(&mut self, table: &Table, item: Item) {
+        let put = Put::builder().table_name(&table.name).set_item(Some(item));
+        let put = put.build();
+        self.0.push(
+            put.map(|put| TransactWriteItem::builder().put(put).build())
+                .map_err(Into::into),
+        );
+    }
+
     pub(crate) fn put_new(&mut self, table: &Table, item: Item) {
         let put = Put::builder()
             .table_name(&table.name)

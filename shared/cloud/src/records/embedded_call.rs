@@ -65,7 +65,8 @@ impl EmbeddedCall {
             return writing.maybe_compressed_json("reply", reply.as_ref());
         };
         let writing = end.outcome.write_beside_call(call.write(writing));
-        let reply = end.reply.as_ref().map(StoredReply::beside_call);
+        let reply = end.reply.as_ref();
+        let reply = reply.map(|reply| StoredReply::beside_call(reply, &call.call));
         writing.maybe_compressed_json("reply", reply.as_ref())
     }
 

@@ -30,11 +30,21 @@ impl StoredReply {
     pub(crate) fn beside_outcome(reply: &Reply) -> Self {
         Self {
             subscription: Some(reply.subscription.clone()),
-            ..Self::beside_call(reply)
+            ..Self::of(reply)
         }
     }
 
-    pub(crate) fn beside_call(reply: &Reply) -> Self {
+    /// A task tells others, too, whom its call does not name.
+    pub(crate) fn beside_call(reply: &Reply, call: &Call) -> Self {
+        let number = usize::try_from(reply.number).unwrap_or(usize::MAX);
+        let named = call.options.subscriptions.get(number);
+        match named == Some(&reply.subscription) {
+            true => Self::of(reply),
+            false => Self::beside_outcome(reply),
+        }
+    }
+
+    fn of(reply: &Reply) -> Self {
         Self {
             number: reply.number,
             subscription: None,

@@ -17,6 +17,7 @@ use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::stored_only;
 use crate::saving::Intent;
+use crate::task::{TaskKind, task_number};
 use crate::tree;
 use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
@@ -26,6 +27,9 @@ const FIELDS_MAX: usize = 1000;
 
 /// Where a definition says which partition its rows lie in. Ours, so it has no name of the protocol.
 pub(crate) const ROWS: &str = "_Rows";
+
+/// Where it says which partitions its rows lay in before, as long as they are not deleted.
+pub(crate) const REPLACED: &str = "_Replaced";
 
 const KIND: KeyKind<'static> = KeyKind {
     type_name: "DataExtension",
@@ -58,6 +62,7 @@ const TO_CLEAR: (u32, &str) = (KIND.no_key.0, "The Data Extension to clear was n
 pub(crate) const TYPE: ObjectType = ObjectType {
     name: KIND.type_name,
     actions: &["ClearData"],
+    task: Some(TaskKind::ClearData),
     work: Work::Whole(decide),
     check: check_object,
     ..stored_only::TYPE
@@ -195,13 +200,11 @@ fn clear(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let Some((key, stored)) = stored else {
         return Err(Refused::new(TO_CLEAR.0, TO_CLEAR.1).into());
     };
-    let mut becomes = stored.clone();
-    set_rows(context, &mut becomes);
-    let task = key::number(
-        context.overlay.account(),
-        &context.request.request_id.0,
-        &key.sort,
-        0,
+    let request = context.request;
+    let task = task_number(
+        context.overlay.caller(),
+        request.request_id,
+        context.ordinal,
     );
     let result = ObjectResult {
         object: Some(context.object.clone()),
@@ -211,15 +214,28 @@ fn clear(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         },
         ..context.done("Data Extension cleared.")
     };
-    Ok(Decision::only(whole(result)).changing(key, Some(becomes)))
+    let decision = Decision::only(whole(result));
+    Ok(match with_fresh_rows(stored, own_rows(context)) {
+        Some(becomes) => decision.changing(key, Some(becomes)),
+        None => decision,
+    })
 }
 
-fn set_rows(context: &DecisionContext<'_>, definition: &mut Element) {
-    tree::set(
-        definition,
-        ROWS,
-        key::rows_of(&context.request.request_id.0, context.ordinal),
-    );
+/// The name of the rows that a call gives a data extension: the same however often it is decided.
+fn own_rows(context: &DecisionContext<'_>) -> String {
+    key::rows_of(&context.request.request_id.0, context.ordinal)
+}
+
+/// The definition with other rows; those that it has are replaced. `None`: it has these already.
+pub(crate) fn with_fresh_rows(stored: &Element, rows: String) -> Option<Element> {
+    let before = stored.text_of(ROWS).unwrap_or_default();
+    if before == rows {
+        return None;
+    }
+    let mut becomes = stored.clone();
+    becomes.children.push(Element::of(REPLACED, before));
+    tree::set(&mut becomes, ROWS, rows);
+    Some(becomes)
 }
 
 pub(crate) fn fields_in(definition: &Element) -> impl Iterator<Item = &Element> {
@@ -249,11 +265,15 @@ fn check(
         tree::replace(becomes, "Name", vec![Element::of("Name", name)]);
     }
     match stored {
-        None => set_rows(context, becomes),
+        None => {
+            tree::set(becomes, ROWS, own_rows(context));
+            tree::remove(becomes, REPLACED);
+        }
         Some(stored) => {
             merge_fields(stored, context.object, becomes);
             // The caller cannot point a data extension at the rows of another.
             tree::set(becomes, ROWS, stored.text_of(ROWS).unwrap_or_default());
+            tree::replace(becomes, REPLACED, stored.all(REPLACED).cloned().collect());
         }
     }
     check_fields(becomes)?;

@@ -32,8 +32,8 @@ const NO_DATA_EXTENSION: u32 = 310_001;
 const NOTHING_TO_DELETE: u32 = 310_002;
 
 /// A SaveOption (AddOnly is the default of Create) forbids what is asked for.
-const NOT_TO_BE_ADDED: u32 = 68_000;
-const NOT_TO_BE_UPDATED: u32 = 68_001;
+pub(crate) const NOT_TO_BE_ADDED: u32 = 68_000;
+pub(crate) const NOT_TO_BE_UPDATED: u32 = 68_001;
 
 pub(crate) const TYPE: ObjectType = ObjectType {
     name: "DataExtensionObject",

@@ -6,25 +6,26 @@
 
 use std::collections::BTreeMap;
 
-use calls::{AccountId, Method, RequestId};
+use calls::Method;
 use jiff::Timestamp;
 use soap::Element;
 
 use crate::context::{DecisionContext, account_of};
 use crate::extract_order::{ASYNC_RESULTS, ASYNC_RESULTS_ID, ExtractOrder, properties_of};
-use crate::key;
 use crate::keyed;
 use crate::missing::Missing;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::stored_only;
 use crate::overlay::Overlay;
 use crate::saving::Intent;
+use crate::task::{self, TaskKind};
 use crate::unit::MethodCall;
 use crate::verdict::{Decision, Refused, Stop};
 
 pub(crate) const TYPE: ObjectType = ObjectType {
     name: NAME,
     actions: &["start"],
+    task: Some(TaskKind::Extract),
     work: Work::Whole(decide),
     check,
     ..stored_only::TYPE
@@ -34,17 +35,6 @@ const NAME: &str = "DataExtractActivity";
 
 /// The protocol's code of an extract that cannot be made.
 pub const EXTRACT_REFUSED: u32 = 31_000;
-
-/// Whether a call starts an extract, which the server carries out.
-pub fn is_extract(method: Method, objects: &[Element]) -> bool {
-    let is_one = |object: &Element| object.type_name.as_deref() == Some(NAME);
-    method == Method::Perform && matches!(objects, [only] if is_one(only))
-}
-
-/// The number of the Task of what a call has started.
-pub fn task_number(account: &AccountId, request_id: &RequestId) -> i32 {
-    key::number(account, NAME, &request_id.0, 0)
-}
 
 /// The ExtractDescription of the one extract there is, which clients look up by its name.
 pub fn extract_descriptions(object_type: &str) -> Vec<Element> {
@@ -70,15 +60,13 @@ pub fn extract_activity(parameters: &[(String, String)]) -> Element {
     activity
 }
 
-/// What the extract that a call starts is to write; or why it cannot, in words.
+/// What the extract that an object of a call starts is to write; or why it cannot, in words.
 pub fn extract_order(
     overlay: &Overlay,
     request: &MethodCall<'_>,
+    object: &Element,
     requested_at: Timestamp,
 ) -> Result<Result<ExtractOrder, String>, Missing> {
-    let Some(object) = request.objects.first() else {
-        return Ok(Err("No object specified".to_owned()));
-    };
     let Some(account) = account_of(object, request.client) else {
         return Ok(Err("The object names several accounts".to_owned()));
     };
@@ -109,9 +97,7 @@ fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
 
 fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     if context.request.method == Method::Perform {
-        let message = "A DataExtractActivity is started by an asynchronous Perform of its own: with \
-                       RequestType Asynchronous, and no other object in the same call";
-        return Err(Refused::new(EXTRACT_REFUSED, message).into());
+        return Err(task::of_its_own(EXTRACT_REFUSED, NAME).into());
     }
     stored_only::decide(context)
 }

@@ -21,8 +21,8 @@ DeprecatedEmailSendDefinition DoubleOptInMOKeyword Email EmailSendDefinition Ext
 ExtractDescription ExtractTemplate FileTransferActivity FileTransferLocation FileTrigger \
 FileTriggerTypeLastPull FilterActivity FilterDefinition ForwardedEmailEvent \
 ForwardedEmailOptInEvent GlobalUnsubscribeCategory Group GroupConnectActivity GroupDefinition \
-HelpMOKeyword HiveQueryDefinition ImportDefinition ImportDefinitionFieldMap ImportFileDestination \
-ImportResultsSummary IntegrationProfile IntegrationProfileDefinition InteractionBaseObject \
+HelpMOKeyword HiveQueryDefinition ImportDefinitionFieldMap ImportFileDestination \
+IntegrationProfile IntegrationProfileDefinition InteractionBaseObject \
 InteractionDefinition LandingPage Layout Link LinkSend ListAttribute ListAttributeRestrictedValue \
 ListSend Locale Message MessageSendActivity MessagingVendorKind \
 MobileConnectRefreshListActivity MobileConnectSendSmsActivity MobilePushSendMessageActivity \
@@ -44,6 +44,8 @@ pub(crate) const TYPE: ObjectType = ObjectType {
     methods: &[Method::Create, Method::Update, Method::Delete],
     actions: &[],
     sending: Sending::Nothing,
+    task: None,
+    key_field: "CustomerKey",
     work: Work::Whole(decide),
     retrieval: Retrieval::Partition,
     check,

@@ -1,15 +1,18 @@
-//! Many records read in one request.
+//! Many records read, or deleted, in one request.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
 
-use super::{Key, Table, key_item};
+use super::{Key, Table, key_item, key_of};
 use crate::error::Error;
 use crate::records::item::{Item, known};
 
 /// Most records in one batch of reads. The platform's figure.
 pub(crate) const BATCH_GET_MAX: usize = 100;
+
+/// Most records that are deleted in one request. The platform's figure.
+const BATCH_DELETE_MAX: usize = 25;
 
 /// How often what the table left undone of a batch is asked for again.
 const BATCH_TRIES_MAX: u32 = 8;
@@ -77,6 +80,60 @@ impl Table {
             }
         }
         Err(self.out_of_reach("BatchGetItem", "keys stayed unprocessed"))
+    }
+
+    /// Keys of a partition, the first ones; at most `limit`.
+    pub(crate) async fn keys_in(&self, pk: &str, limit: i32) -> Result<Vec<Key>, Error> {
+        let answer = self
+            .dynamodb
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .limit(limit)
+            .key_condition_expression("pk = :pk")
+            .projection_expression("pk, sk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .send()
+            .await
+            .map_err(|error| self.out_of_reach("Query", error))?;
+        Ok(answer.items().iter().filter_map(key_of).collect())
+    }
+
+    /// Deletes records whatever they hold. One that is gone already does no harm.
+    pub(crate) async fn delete_many(&self, keys: &[Key]) -> Result<(), Error> {
+        for keys in keys.chunks(BATCH_DELETE_MAX) {
+            let deletions = keys.iter().map(|key| {
+                let deletion = DeleteRequest::builder()
+                    .set_key(Some(key_item(key)))
+                    .build();
+                deletion.map(|deletion| WriteRequest::builder().delete_request(deletion).build())
+            });
+            let deletions = deletions.collect::<Result<Vec<_>, _>>();
+            let deletions =
+                deletions.map_err(|error| self.out_of_reach("BatchWriteItem", error))?;
+            self.delete_batch(deletions).await?;
+        }
+        Ok(())
+    }
+
+    /// What the service leaves undone is asked for again.
+    async fn delete_batch(&self, deletions: Vec<WriteRequest>) -> Result<(), Error> {
+        let mut left = HashMap::from([(self.name.clone(), deletions)]);
+        for tried in 0..BATCH_TRIES_MAX {
+            back_off(tried).await;
+            let answer = self
+                .dynamodb
+                .batch_write_item()
+                .set_request_items(Some(left))
+                .send()
+                .await
+                .map_err(|error| self.out_of_reach("BatchWriteItem", error))?;
+            left = answer.unprocessed_items.unwrap_or_default();
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(self.out_of_reach("BatchWriteItem", "deletions stayed unprocessed"))
     }
 }
 

@@ -1,0 +1,136 @@
+//! A Perform for now that starts tasks: a call of its own is taken in that carries them out, and the
+//! caller is told their numbers. What can be said against them at once is said at once, and nothing is
+//! started then.
+
+use backends::built_in::{synchronous, task_run};
+use calls::{AccountId, OverallStatus, RequestId};
+use cloud::conversation::accept::Accepted;
+use cloud::{Cloud, Error, OwnHosts};
+use objects::{TaskKind, TaskRefused};
+use soap::{CallRequest, Detail, ObjectResult};
+
+use crate::accept::{self, CanonicalPayload};
+use crate::answer::{Answer, refused};
+use crate::caller::Caller;
+
+/// The protocol's code of an object that is not carried out for the sake of another one.
+const NOT_STARTED: u32 = 2;
+
+/// What a caller says who starts tasks.
+pub(crate) struct StartTasks<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) call: &'a CallRequest,
+    /// Whose objects they are about.
+    pub(crate) client: &'a AccountId,
+    pub(crate) kind: TaskKind,
+    pub(crate) kept: &'a CanonicalPayload,
+    pub(crate) own: &'a OwnHosts,
+}
+
+impl StartTasks<'_> {
+    pub(crate) async fn answer(self, cloud: &Cloud) -> Result<Answer, Error> {
+        let call = self.call;
+        let account = &self.caller.account;
+        let request_id = cloud.random.request_id();
+        let request = objects::MethodCall {
+            method: call.method,
+            action: call.action.as_deref(),
+            options: &call.options,
+            objects: &call.objects,
+            client: self.client,
+            request_id: &request_id,
+            now: cloud.now(),
+        };
+        if let Some((ordinal, why)) = task_run::check(cloud, account, &request, self.kind).await? {
+            return Ok(Ok(
+                self.answered(&self.not_started(ordinal, &why), &request_id)
+            ));
+        }
+        // Nobody waits for a reply who waits for the answer.
+        let mut queued = call.clone();
+        queued.options.subscriptions.clear();
+        let request_id =
+            match accept::take_in(cloud, self.caller, &queued, self.kept, self.own).await? {
+                Accepted::Accepted(request_id) => request_id,
+                Accepted::Refused(refusal) => return Ok(Ok(refused(call, &refusal))),
+                Accepted::KeyUsed => return Err(Error::Conflict(1)),
+            };
+        let results = match self.kind {
+            // Empty when the caller hears of it: rows that are sent next must not be cleared, too. The
+            // task finds it done, since both name the fresh rows by the same id.
+            TaskKind::ClearData => {
+                synchronous::carry_out(cloud, account, call, self.client, &request_id)
+                    .await?
+                    .results
+            }
+            TaskKind::Extract | TaskKind::Import => {
+                let started = objects::MethodCall {
+                    request_id: &request_id,
+                    ..request
+                };
+                task_run::announce(cloud, account, &started, self.kind).await?;
+                self.started(&request_id)
+            }
+        };
+        Ok(Ok(self.answered(&results, &request_id)))
+    }
+
+    fn started(&self, request_id: &RequestId) -> Vec<ObjectResult> {
+        let objects = self.call.objects.iter().enumerate();
+        let started = objects.map(|(ordinal, object)| {
+            let number = objects::task_number(&self.caller.account, request_id, ordinal);
+            let object_type = object.type_name.clone().unwrap_or_default();
+            let status_message = match self.kind {
+                TaskKind::Import => format!("{object_type} performed AsyncID:{number}"),
+                TaskKind::Extract | TaskKind::ClearData => format!("{object_type} performed"),
+            };
+            ObjectResult {
+                ok: true,
+                status_message,
+                object_type,
+                correlation_id: object.text_of("CorrelationID").map(str::to_owned),
+                object: Some(object.clone()),
+                detail: Detail::Task {
+                    id: number.to_string(),
+                    interaction_object_id: None,
+                },
+                ..ObjectResult::default()
+            }
+        });
+        started.collect()
+    }
+
+    fn not_started(&self, refused: usize, why: &TaskRefused) -> Vec<ObjectResult> {
+        let objects = self.call.objects.iter().enumerate();
+        let results = objects.map(|(ordinal, object)| {
+            let (code, message) = match ordinal == refused {
+                true => (why.code, why.message.clone()),
+                false => (
+                    NOT_STARTED,
+                    format!("Not started: the Definition at 0-based index {refused} was refused"),
+                ),
+            };
+            ObjectResult {
+                ok: false,
+                status_message: message,
+                error_code: Some(code),
+                object_type: object.type_name.clone().unwrap_or_default(),
+                correlation_id: object.text_of("CorrelationID").map(str::to_owned),
+                object: Some(object.clone()),
+                ..ObjectResult::default()
+            }
+        });
+        results.collect()
+    }
+
+    fn answered(&self, results: &[ObjectResult], request_id: &RequestId) -> String {
+        let failed = results.iter().filter(|result| !result.ok).count();
+        let overall_status = OverallStatus::of(results.len(), failed);
+        soap::write_results_that_fit(
+            self.call.method,
+            results,
+            Some(&request_id.0),
+            overall_status.text(),
+        )
+    }
+}

@@ -1,0 +1,117 @@
+//! Perform ClearData: a data extension gets fresh rows in one write, so that nobody sees half of it; those
+//! that it had are deleted afterwards, however many there are. What is written after the first step lies
+//! with the fresh rows, and stays.
+
+use cloud::Error;
+use cloud::objects_table::Chunk;
+use objects::{Overlay, ReplacedRows, Unit, UnitResult};
+use serde::{Deserialize, Serialize};
+use soap::ObjectResult;
+
+use super::decide_chunk;
+use super::task::{NextStep, Task, TaskContext, TaskEnd};
+
+/// Rows that are deleted in one step: twenty requests, half a second.
+const ROWS_AT_ONCE: i32 = 500;
+
+pub(super) struct ClearTask<'a> {
+    context: TaskContext<'a>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+pub(super) enum ClearState {
+    #[default]
+    New,
+    /// It has its fresh rows; those that it had are being deleted.
+    Deleting {
+        rows: ReplacedRows,
+        /// Partitions of rows that are empty.
+        emptied: usize,
+        result: Box<ObjectResult>,
+    },
+}
+
+impl<'a> ClearTask<'a> {
+    pub(super) fn new(context: TaskContext<'a>) -> Self {
+        Self { context }
+    }
+
+    async fn clear(&self) -> Result<NextStep<ClearState>, Error> {
+        let TaskContext {
+            cloud,
+            request,
+            object,
+            ordinal,
+            ..
+        } = self.context;
+        let mut overlay = Overlay::new(self.context.account());
+        let units = [Unit::whole(ordinal)];
+        let mut chunk = decide_chunk(cloud, &mut overlay, request, &units, None).await?;
+        let result = match chunk.results.pop() {
+            Some(UnitResult::Whole(result)) if result.ok => result,
+            Some(UnitResult::Whole(refused)) => return Ok(NextStep::ended(TaskEnd::of(*refused))),
+            Some(UnitResult::Sends(_) | UnitResult::Progress(_) | UnitResult::Notes(_)) | None => {
+                Box::default()
+            }
+        };
+        let find = |overlay: &mut Overlay| objects::replaced_rows(overlay, request, object);
+        let rows = self.context.ask(&mut overlay, find).await?;
+        let next = ClearState::Deleting {
+            rows,
+            emptied: 0,
+            result,
+        };
+        Ok(NextStep::More(next, chunk))
+    }
+
+    /// Takes what is deleted out of the definition.
+    async fn forget(&self, rows: &ReplacedRows) -> Result<Chunk, Error> {
+        let now = self.context.cloud.now();
+        let mut overlay = Overlay::new(self.context.account());
+        let forget = |overlay: &mut Overlay| objects::forget_replaced(overlay, rows, now);
+        self.context.ask(&mut overlay, forget).await?;
+        let mut chunk = Chunk::of_results(Vec::new());
+        chunk.take_effects(&overlay);
+        Ok(chunk)
+    }
+}
+
+impl Task for ClearTask<'_> {
+    type State = ClearState;
+
+    async fn step(
+        &mut self,
+        state: ClearState,
+        _number: u32,
+    ) -> Result<NextStep<ClearState>, Error> {
+        let ClearState::Deleting {
+            rows,
+            mut emptied,
+            result,
+        } = state
+        else {
+            return self.clear().await;
+        };
+        while let Some(partition) = rows.partitions.get(emptied) {
+            if self
+                .context
+                .cloud
+                .delete_objects(partition, ROWS_AT_ONCE)
+                .await?
+                > 0
+            {
+                let next = ClearState::Deleting {
+                    rows,
+                    emptied,
+                    result,
+                };
+                return Ok(NextStep::More(next, Chunk::of_results(Vec::new())));
+            }
+            emptied += 1;
+        }
+        Ok(NextStep::ended(TaskEnd {
+            chunk: self.forget(&rows).await?,
+            ..TaskEnd::of(*result)
+        }))
+    }
+}

@@ -1,0 +1,280 @@
+//! A run of tasks: step after step, each committed, for as long as the invocation may.
+//!
+//! A call can start several of one kind: they are carried out one after the other, in their order.
+
+use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress, Subscription};
+use cloud::conversation::commit::{CallEnd, CommittedStep};
+use cloud::conversation::task::TaskStep;
+use cloud::objects_table::Chunk;
+use cloud::records::conversation_record::ConversationRecord;
+use cloud::{Cloud, CommitError, Error};
+use jiff::Timestamp;
+use objects::{
+    ImportCounts, ImportStatus, ImportSummary, MethodCall, Missing, Overlay, TaskKind,
+    TaskProgress, TaskRefused,
+};
+use serde::{Deserialize, Serialize};
+use soap::{Element, ObjectResult};
+
+use super::carried_out::CarriedOut;
+use super::clear_data::ClearTask;
+use super::extract::ExtractTask;
+use super::import::ImportTask;
+use super::task::{NextStep, Task, TaskContext, TaskEnd};
+
+/// What a run of tasks needs.
+pub(super) struct TaskRun<'a> {
+    pub(super) cloud: &'a Cloud,
+    pub(super) call: &'a Call,
+    pub(super) request: &'a MethodCall<'a>,
+    pub(super) kind: TaskKind,
+    pub(super) deadline: Timestamp,
+}
+
+/// How far the tasks of a call are, as it is stored.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct StoredTasks {
+    /// Which object's task is next, or under way.
+    object: usize,
+    /// What those before it came to.
+    results: Vec<ObjectResult>,
+    /// Who is told of them beside those that the call names.
+    also_told: Vec<Subscription>,
+    /// As the task wrote it; `None`: it has not begun.
+    state: Option<String>,
+}
+
+/// Where a run stands.
+struct TaskStanding {
+    header: ConversationRecord,
+    stored: StoredTasks,
+    mails: u32,
+    /// The number of the step that comes next.
+    next_step: u32,
+}
+
+impl TaskRun<'_> {
+    /// As far as it goes until the deadline.
+    pub(super) async fn carry_on(
+        &self,
+        header: &ConversationRecord,
+        progress: Progress,
+    ) -> Result<CarriedOut, CommitError> {
+        let cloud = self.cloud;
+        // Whoever turns the switch in this process waits until what is begun here is committed.
+        let _carrying_out = cloud.carrying_out().await;
+        if cloud.in_maintenance().await? {
+            return Ok(CarriedOut::InMaintenance);
+        }
+        let mut at = self.standing(header, progress).await?;
+        while let Some(object) = self.request.objects.get(at.stored.object) {
+            let context = TaskContext {
+                cloud,
+                call: self.call,
+                request: self.request,
+                object,
+                ordinal: at.stored.object,
+                deadline: self.deadline,
+            };
+            let ended = match self.kind {
+                TaskKind::Extract => self.steps(ExtractTask::new(context), &mut at).await?,
+                TaskKind::Import => self.steps(ImportTask::new(context), &mut at).await?,
+                TaskKind::ClearData => self.steps(ClearTask::new(context), &mut at).await?,
+            };
+            let Some(ended) = ended else {
+                return Ok(CarriedOut::Committed(Box::new(CommittedStep {
+                    header: at.header,
+                    replies: Vec::new(),
+                })));
+            };
+            at.stored.object += 1;
+            at.stored.state = None;
+            at.stored.results.push(ended.result);
+            at.stored.also_told.extend(ended.also_told);
+            if at.stored.object == self.request.objects.len() {
+                return self.end(at, ended.chunk).await;
+            }
+            self.commit(&mut at, ended.chunk).await?;
+        }
+        self.end(at, Chunk::of_results(Vec::new())).await
+    }
+
+    /// Where the last committed step left it.
+    async fn standing(
+        &self,
+        header: &ConversationRecord,
+        progress: Progress,
+    ) -> Result<TaskStanding, Error> {
+        let kept = match progress.chunks {
+            0 => None,
+            _ => self.cloud.task_progress(&header.key, progress.next).await?,
+        };
+        let mails = kept.as_ref().map_or(0, |kept| kept.mails);
+        let stored = match kept {
+            None => StoredTasks::default(),
+            Some(kept) => serde_json::from_str(&kept.state).map_err(|_| self.unreadable())?,
+        };
+        Ok(TaskStanding {
+            header: header.clone(),
+            stored,
+            mails,
+            next_step: progress.chunks.saturating_add(1),
+        })
+    }
+
+    fn unreadable(&self) -> Error {
+        Error::Unreadable {
+            sk: format!("RESULTS of {}", self.call.request_id),
+            attribute: "results",
+        }
+    }
+
+    /// Steps of one task. `None`: its time was up before its end.
+    async fn steps<T: Task>(
+        &self,
+        mut task: T,
+        at: &mut TaskStanding,
+    ) -> Result<Option<TaskEnd>, CommitError> {
+        let mut state = match &at.stored.state {
+            None => T::State::default(),
+            Some(text) => serde_json::from_str(text).map_err(|_| self.unreadable())?,
+        };
+        loop {
+            match task.step(state, at.next_step).await? {
+                NextStep::Ended(ended) => return Ok(Some(*ended)),
+                NextStep::More(next, chunk) => {
+                    at.stored.state = Some(serde_json::to_string(&next).unwrap_or_default());
+                    self.commit(at, chunk).await?;
+                    task.committed();
+                    state = next;
+                }
+            }
+            if self.cloud.now() >= self.deadline {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn commit(&self, at: &mut TaskStanding, chunk: Chunk) -> Result<(), CommitError> {
+        let mails_before = at.mails;
+        at.mails += u32::try_from(chunk.mails.len()).unwrap_or(u32::MAX);
+        let progress = TaskProgress {
+            mails: at.mails,
+            state: serde_json::to_string(&at.stored).unwrap_or_default(),
+        };
+        let step = TaskStep {
+            number: at.next_step,
+            chunk,
+            mails_before,
+            progress,
+        };
+        let (sequence, now) = (self.call.place.sequence(), self.cloud.now());
+        let cloud = self.cloud;
+        at.header = cloud
+            .commit_task_step(&at.header, sequence, step, now)
+            .await?;
+        at.next_step += 1;
+        Ok(())
+    }
+
+    /// Commits how the call ended, with the last that its tasks change.
+    async fn end(&self, at: TaskStanding, chunk: Chunk) -> Result<CarriedOut, CommitError> {
+        let now = self.cloud.now();
+        let StoredTasks {
+            results, also_told, ..
+        } = at.stored;
+        let mut call = self.call.clone();
+        call.options.subscriptions.extend(also_told);
+        let failed = results.iter().filter(|result| !result.ok);
+        let first = failed.clone().next();
+        let outcome = Outcome {
+            how: Ended::CarriedOut,
+            overall_status: OverallStatus::of(results.len(), failed.count()),
+            status_message: first.map_or_else(String::new, |it| it.status_message.clone()),
+            error_code: first.and_then(|it| it.error_code),
+            ended_at: now,
+        };
+        let end = CallEnd {
+            call: &call,
+            outcome,
+            results: Some(results),
+            chunk,
+            mails_before: at.mails,
+        };
+        let step = self.cloud.commit_end(&at.header, end, now).await?;
+        Ok(CarriedOut::Committed(Box::new(step)))
+    }
+}
+
+/// What can be said against the tasks of a call before they are started: the first refusal, with the
+/// number of its object.
+pub async fn check(
+    cloud: &Cloud,
+    caller: &AccountId,
+    request: &MethodCall<'_>,
+    kind: TaskKind,
+) -> Result<Option<(usize, TaskRefused)>, Error> {
+    let mut overlay = Overlay::new(caller);
+    for ordinal in 0..request.objects.len() {
+        loop {
+            match objects::check_task(&overlay, request, kind, ordinal) {
+                Ok(Ok(())) => break,
+                Ok(Err(refused)) => return Ok(Some((ordinal, refused))),
+                Err(missing) => cloud.load_objects(&mut overlay, missing.0).await?,
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Says of the tasks of a call that they are started, where they tell how far they are: clients look
+/// there at once. A task that was quicker has said more.
+pub async fn announce(
+    cloud: &Cloud,
+    caller: &AccountId,
+    request: &MethodCall<'_>,
+    kind: TaskKind,
+) -> Result<(), Error> {
+    if kind != TaskKind::Import {
+        return Ok(());
+    }
+    let mut overlay = Overlay::new(caller);
+    for (ordinal, object) in request.objects.iter().enumerate() {
+        while let Err(missing) = announce_import(&mut overlay, request, ordinal, object) {
+            cloud.load_objects(&mut overlay, missing.0).await?;
+        }
+    }
+    let mut chunk = Chunk::of_results(Vec::new());
+    chunk.take_effects(&overlay);
+    match cloud.commit_effects(chunk).await {
+        Ok(()) | Err(CommitError::Conflict) => Ok(()),
+        Err(CommitError::Cloud(error)) => Err(error),
+    }
+}
+
+fn announce_import(
+    overlay: &mut Overlay,
+    request: &MethodCall<'_>,
+    ordinal: usize,
+    object: &Element,
+) -> Result<(), Missing> {
+    let Ok(plan) = objects::import_plan(overlay, request, object)? else {
+        return Ok(());
+    };
+    let summary = ImportSummary {
+        account: &plan.account,
+        task: objects::task_number(overlay.caller(), request.request_id, ordinal),
+        request_id: &request.request_id.0,
+        definition_key: &plan.definition_key,
+        destination_id: plan.destination_id(),
+        import_type: plan.import_type(),
+        counts: ImportCounts::default(),
+        status: ImportStatus::New,
+        error_file: None,
+        now: request.now,
+    };
+    match summary.is_noted(overlay)? {
+        true => Ok(()),
+        false => summary.note(overlay),
+    }
+}
