@@ -158,20 +158,24 @@ mod tests {
             (TokenPriority::Middle, 8),
             (TokenPriority::Last, 5),
         ] {
-            let TokensTaken::Some { tokens, left } = full.take_as(priority, rate, 100, at(0))
+            let TokensTaken::Some { tokens, remaining } = full.take_as(priority, rate, 100, at(0))
             else {
                 panic!("{priority:?} finds tokens in a full bucket")
             };
             assert_eq!(tokens, first, "{priority:?}");
             let then = TokensTaken::NotBefore(at(100));
-            assert_eq!(left.take_as(priority, rate, 1, at(0)), then, "{priority:?}");
-            let TokensTaken::Some { tokens, left } = left.take(rate, 100, at(0)) else {
+            assert_eq!(
+                remaining.take_as(priority, rate, 1, at(0)),
+                then,
+                "{priority:?}"
+            );
+            let TokensTaken::Some { tokens, remaining } = remaining.take(rate, 100, at(0)) else {
                 assert_eq!(priority, TokenPriority::First);
                 continue;
             };
             assert_eq!(tokens, 10 - first, "the others find what was left");
             // One token a tenth of a second: who goes first takes it each time.
-            let waits = left.take_as(priority, rate, 1, at(100));
+            let waits = remaining.take_as(priority, rate, 1, at(100));
             assert!(matches!(waits, TokensTaken::NotBefore(_)), "{priority:?}");
         }
     }

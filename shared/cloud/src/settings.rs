@@ -86,6 +86,8 @@ impl Settings {
             mail_sender: String::new(),
             mail_configuration_set: String::new(),
             unsubscribe_url: String::new(),
+            phone_senders: PhoneSenders::default(),
+            texts_per_second: 0,
             results_days: RESULTS_DAYS,
             calls_per_second: 0,
             concurrency: Concurrency {

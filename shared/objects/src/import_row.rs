@@ -8,13 +8,14 @@ use soap::Element;
 use crate::carry_out::{carry_out, missing};
 use crate::import_columns::ImportColumn;
 use crate::key::{self, ObjectKey};
-use crate::membership::is_same_list;
+use crate::membership::NamedList;
 use crate::missing::Missing;
 use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::data_extension_object::{self, NOT_TO_BE_ADDED, NOT_TO_BE_UPDATED};
 use crate::object_types::import_definition::{ImportDestination, ImportPlan, ImportUpdate};
 use crate::object_types::subscriber;
 use crate::overlay::{Overlay, Stored};
+use crate::phone_order::PhoneSenders;
 use crate::tree;
 use crate::unit::{MethodCall, Unit, UnitResult};
 
@@ -127,7 +128,10 @@ impl ImportRows<'_> {
             save_options: vec![option],
             ..Options::default()
         };
+        // Rows are no sends.
+        let phone_senders = PhoneSenders::default();
         then(&MethodCall {
+            phone_senders: &phone_senders,
             method: wanted.method,
             action: None,
             options: &options,
@@ -252,7 +256,8 @@ impl ImportRows<'_> {
         let is_member = stored.is_some_and(|stored| {
             stored
                 .all("Lists")
-                .any(|membership| is_same_list(membership, list))
+                // Named by the keys that a list has for good.
+                .any(|membership| NamedList::Unknown(list).has(membership))
         });
         let wanted = |save_action, object: Element| {
             RowRequest::Object(WantedObject {

@@ -15,7 +15,7 @@ use aws_types::SdkConfig;
 use objects::{PhoneChannel, PhoneOrder};
 
 use crate::aws::mail::{ANSWER_MAX, MailConnections, SendMailResult};
-use crate::aws::mail_connections::{self, never_left};
+use crate::aws::mail_connections::{self, was_not_sent};
 use crate::error::Error;
 use crate::records::mail_record::MailTag;
 
@@ -180,7 +180,7 @@ where
         return Ok(SendMailResult::Rejected(reason));
     }
     let Some(refused) = error.as_service_error() else {
-        return Err(match never_left(&error) {
+        return Err(match was_not_sent(&error) {
             true => Error::PhoneNotSent(error.into()),
             false => Error::Phone(error.into()),
         });

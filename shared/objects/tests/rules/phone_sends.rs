@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use objects::PhoneChannel;
 
-use crate::world::{World, check, told};
+use crate::world::{World, check, summary};
 
 const DEFINITION: &str =
     "Create SMSTriggeredSendDefinition{CustomerKey=code Content{Content='Hi %%First%%'}}";
@@ -25,9 +25,9 @@ fn check_send(before: &[&str], send: &str, expected: &str) -> World {
     let mut world = World::new();
     for call in before {
         let result = &world.call(call)[0];
-        assert!(result.ok, "{call}: {}", told(result));
+        assert!(result.ok, "{call}: {}", summary(result));
     }
-    assert_eq!(told(&world.call(send)[0]), expected, "{send}");
+    assert_eq!(summary(&world.call(send)[0]), expected, "{send}");
     let is_sent = expected.starts_with("OK");
     assert_eq!(world.phones.len(), usize::from(is_sent), "{send}");
     world
@@ -60,7 +60,7 @@ fn a_result_has_the_text_as_it_came() {
     let object = results[0].object.as_ref().expect("an object");
     assert_eq!(object.text_of("Number"), Some("436601234567"));
     assert_eq!(
-        told(&results[1]),
+        summary(&results[1]),
         "33000 The SMSTriggeredSendDefinition is missing"
     );
     assert_eq!(world.phones.len(), 1, "a bad one does not stop a good one");
@@ -156,7 +156,7 @@ fn what_is_wrong_with_a_text_has_its_code() {
     ] {
         let mut world = World::new();
         world.call(DEFINITION);
-        let told = told(&world.call(&send)[0]);
+        let told = summary(&world.call(&send)[0]);
         assert!(told.starts_with(code), "{send}: {told}");
         assert!(world.phones.is_empty());
     }
@@ -176,7 +176,7 @@ fn a_call_by_voice_has_three_codes() {
     ] {
         let mut world = World::new();
         world.call(VOICE);
-        let told = told(&world.call(&send)[0]);
+        let told = summary(&world.call(&send)[0]);
         assert!(told.starts_with(code), "{send}: {told}");
         assert!(world.phones.is_empty());
     }
@@ -191,7 +191,7 @@ fn a_server_without_a_sender_sends_no_texts_and_says_who_can_change_that() {
         "{ANN} Number=436601234567 FromAddress=+12065550199"
     ));
     assert_eq!(
-        told(&world.call(&send)[0]),
+        summary(&world.call(&send)[0]),
         "33006 This server sends no texts: whoever runs it sets TextSenders to turn them on"
     );
     assert!(world.phones.is_empty());
@@ -282,7 +282,10 @@ fn nothing_is_taken_in_for_a_phone_during_a_blackout() {
         "33302 It is the definition's blackout; it ends at 2026-11-20T14:00:00Z",
     );
     world.now += SignedDuration::from_hours(4);
-    assert_eq!(told(&world.call(&send)[0]), "OK SMSTriggeredSend created");
+    assert_eq!(
+        summary(&world.call(&send)[0]),
+        "OK SMSTriggeredSend created"
+    );
     let order = objects::SendOrder::from(world.phones[0].clone());
     assert_eq!(order.not_before(world.now), None);
     // One that is still waiting when the blackout begins leaves when it ends.
