@@ -63,14 +63,16 @@ async fn cancel(
     let answer = cloud
         .cancel_by_hand(&AccountId(account.to_owned()), id, run)
         .await?;
-    let told = |calls: u32, what: &str| {
+    let cancelled = |calls: u32, what: &str| {
         let record = Record::of("account", account).and("id", id);
         Ok(Output::One(record.and("calls", calls).and("result", what)))
     };
     match (answer, run) {
-        (CancelAnswer::Cancelled { calls }, Run::Real) => told(calls, "cancelled"),
-        (CancelAnswer::Cancelled { calls }, Run::Rehearsed) => told(calls, "would be cancelled"),
-        (CancelAnswer::Already, _) => told(0, "was cancelled before"),
+        (CancelAnswer::Cancelled { calls }, Run::Real) => cancelled(calls, "cancelled"),
+        (CancelAnswer::Cancelled { calls }, Run::Rehearsed) => {
+            cancelled(calls, "would be cancelled")
+        }
+        (CancelAnswer::Already, _) => cancelled(0, "was cancelled before"),
         (CancelAnswer::TooLate(state), _) => Err(CommandFailure::NotAllowed(format!(
             "{id} is {} and its next call has begun or all have ended: it is too late to cancel it",
             state.name()

@@ -478,8 +478,8 @@ async fn calls_are_exported_and_watched() {
 
     let watched = server.run("calls watch local order-1").await;
     assert_eq!(watched.status.code(), Some(5), "it failed");
-    let told = String::from_utf8_lossy(&watched.stdout).into_owned();
-    assert!(told.contains("\"state\":\"failed\""), "{told}");
+    let lines = String::from_utf8_lossy(&watched.stdout).into_owned();
+    assert!(lines.contains("\"state\":\"failed\""), "{lines}");
     server
         .refuses("calls watch local nobody", 3, "no conversation")
         .await;

@@ -13,7 +13,7 @@ use calls::{ConversationId, Step};
 use jiff::Timestamp;
 
 use crate::Cloud;
-use crate::conversation::commit::Before;
+use crate::conversation::commit::PreviousHeader;
 use crate::error::CommitError;
 use crate::records::conversation_record::ConversationRecord;
 
@@ -33,7 +33,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<A, CommitError> {
         let step = unwoken(step, now);
-        self.commit_step(&seen.key, Before::of(seen), step, now)
+        self.commit_step(&seen.key, PreviousHeader::of(seen), step, now)
             .await
     }
 }

@@ -86,20 +86,20 @@ async fn what_was_not_carried_out_is_submitted_once_more_from_1_on() {
     let others = resubmits(&caller, true, Run::Real).await;
     assert_eq!(others, ResubmitAnswer::NameTaken);
 
-    let told = caller.told().len();
+    let before = caller.replies().len();
     caller.passes(hours(2)).await;
     assert_eq!(caller.states(NEW).await, ["Complete", "Complete"]);
     assert_eq!(caller.stored(), ["order-1-1", "taken"]);
-    assert_eq!(caller.told()[told..], ["done 1 OK", "done 2 OK"]);
+    assert_eq!(caller.replies()[before..], ["done 1 OK", "done 2 OK"]);
     let ResubmitAnswer::Done(calls) = done else {
         panic!("{done:?}");
     };
-    let asked = caller.state(&calls[0].to_request.0).await;
-    assert_eq!(asked, "Complete", "it is found by its new RequestID");
+    let state = caller.state(&calls[0].to_request.0).await;
+    assert_eq!(state, "Complete", "it is found by its new RequestID");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_failed_call_is_submitted_only_if_it_is_asked_for() {
+async fn the_failed_call_is_submitted_only_if_it_is_wanted() {
     let mut caller = a_caller().await;
     fails(&mut caller).await;
     // Its time has passed by then, so it is now.
@@ -169,9 +169,9 @@ async fn resubmitted(cut: Option<(u64, InjectedFault, u32)>) -> u64 {
     caller.passes(hours(3)).await;
     assert_eq!(caller.states(NEW).await, ["Complete"; 2], "{cut:?}");
     assert_eq!(caller.stored(), ["order-1-1", "taken"], "{cut:?}");
-    let told = caller.told();
-    let told_ok = told.iter().filter(|line| line.ends_with("OK")).count();
-    assert_eq!(told_ok, 3, "{cut:?}: {told:?}");
+    let replies = caller.replies();
+    let ok = replies.iter().filter(|line| line.ends_with("OK")).count();
+    assert_eq!(ok, 3, "{cut:?}: {replies:?}");
     assert!(caller.due().is_empty(), "{cut:?}");
     made
 }
@@ -199,7 +199,7 @@ async fn cancels(caller: &Story, id: &str, run: Run) -> CancelAnswer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_not_started_is_cancelled_and_its_caller_told() {
+async fn what_has_not_started_is_cancelled_and_its_caller_hears_of_it() {
     let mut caller = a_caller().await;
     let later = call().creating(subscriber("ann")).calling_back(ADDRESS);
     let later = caller.queues(later.at("2026-03-02T12:00:00Z")).await;
@@ -216,7 +216,7 @@ async fn what_has_not_started_is_cancelled_and_its_caller_told() {
     );
     assert_eq!(cancels(&caller, "c", Run::Real).await, rehearsed);
     caller.passes(minutes(FOUND)).await;
-    assert_eq!(caller.told(), ["done Error 204"]);
+    assert_eq!(caller.replies(), ["done Error 204"]);
     caller.passes(hours(4)).await;
     assert_eq!(caller.state(&later).await, "Cancelled");
     assert_eq!(caller.states("c").await, ["Cancelled"]);
@@ -331,7 +331,7 @@ async fn moved_and_cancelled(cut: Option<(u64, InjectedFault)>) -> u64 {
         assert_eq!(caller.state(id).await, "Complete", "{cut:?}");
     }
     assert_eq!(caller.stored(), ["ann", "c-1", "c-2"], "{cut:?}");
-    assert_eq!(caller.told(), ["done 1 Error 204"], "{cut:?}");
+    assert_eq!(caller.replies(), ["done 1 Error 204"], "{cut:?}");
     assert!(caller.due().is_empty(), "{cut:?}");
     made
 }

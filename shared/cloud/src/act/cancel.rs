@@ -4,8 +4,8 @@ use calls::{AccountId, Cancelled, ConversationId, RequestId};
 
 use crate::Cloud;
 use crate::act::{Run, found_by_part};
-use crate::conversation::commit::{CONFLICTS_MAX, spread_out};
-use crate::error::{Committed, Error};
+use crate::conversation::commit::spread_out;
+use crate::error::{CONFLICTS_MAX, Committed, Error};
 use crate::read::state::ConversationState;
 
 /// What came of it.
@@ -47,9 +47,9 @@ impl Cloud {
                     Cancelled::TooLate => CancelAnswer::TooLate(state),
                 });
             };
-            let unrun = next.arrived.iter();
-            let unrun = unrun.filter(|sequence| next.outcome_of_unrun(*sequence).is_some());
-            let calls = u32::try_from(unrun.count()).unwrap_or(u32::MAX);
+            let skipped = next.arrived.iter();
+            let skipped = skipped.filter(|sequence| next.outcome_of_skipped(*sequence).is_some());
+            let calls = u32::try_from(skipped.count()).unwrap_or(u32::MAX);
             if run == Run::Rehearsed {
                 return Ok(CancelAnswer::Cancelled { calls });
             }

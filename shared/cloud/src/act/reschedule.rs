@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use crate::Cloud;
 use crate::act::{Run, unwoken};
 use crate::aws::table::Transaction;
-use crate::conversation::commit::{CONFLICTS_MAX, spread_out};
+use crate::conversation::commit::spread_out;
 use crate::conversation::find::LocatedCall;
-use crate::error::{CommitError, Committed, Error};
+use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::records::call_record::{CallRecord, Pointer};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
@@ -85,7 +85,7 @@ impl Cloud {
         let Some(record) = self.call_record(seen, sequence).await? else {
             return Err(Error::Missing(format!("CALL#{sequence} of {}", seen.key)).into());
         };
-        let kept = self.results_kept();
+        let kept = self.results_retention();
         let record = CallRecord {
             call: Compressed::of(changed),
             body: record.body,

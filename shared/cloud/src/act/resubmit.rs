@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::act::{Run, found_by_part, unwoken};
-use crate::conversation::commit::Before;
+use crate::conversation::commit::PreviousHeader;
 use crate::error::{Committed, Error};
 use crate::read::conversation::ReadCall;
 use crate::read::state::ConversationState;
@@ -100,16 +100,16 @@ impl Cloud {
         };
         let now = self.now();
         let new = renamed(&left, wanted.target, now);
-        let told = || told(&left, &new);
+        let submitted = || submitted(&left, &new);
         let key = ConversationKey::named(wanted.account, wanted.target);
         if let Some(there) = self.conversation_record(&key).await? {
             return Ok(match self.is_of(&there, &new).await? {
-                true => ResubmitAnswer::Already(told()),
+                true => ResubmitAnswer::Already(submitted()),
                 false => ResubmitAnswer::NameTaken,
             });
         }
         if run == Run::Rehearsed {
-            return Ok(ResubmitAnswer::Done(told()));
+            return Ok(ResubmitAnswer::Done(submitted()));
         }
         let Some(kept) = self.keep_resubmitted(&source, &left, &new).await? else {
             return Ok(ResubmitAnswer::NameTaken);
@@ -117,15 +117,15 @@ impl Cloud {
         let Some(step) = all_there(&kept, now) else {
             return Ok(ResubmitAnswer::NameTaken);
         };
-        let before = Before::nothing(EmbeddedCall::default(), now);
+        let before = PreviousHeader::nothing(EmbeddedCall::default(), now);
         let committed = self.commit_step(&key, before, unwoken(step, now), now);
         match Committed::of(committed.await)? {
-            Committed::Written(_) => Ok(ResubmitAnswer::Done(told())),
+            Committed::Written(_) => Ok(ResubmitAnswer::Done(submitted())),
             Committed::Conflict => {
                 let there = self.conversation_record(&key).await?;
                 let there = there.ok_or_else(|| Error::Missing(format!("header of {key}")))?;
                 Ok(match self.is_of(&there, &new).await? {
-                    true => ResubmitAnswer::Already(told()),
+                    true => ResubmitAnswer::Already(submitted()),
                     false => ResubmitAnswer::NameTaken,
                 })
             }
@@ -217,7 +217,7 @@ impl Cloud {
             let missing = || Error::Missing(format!("CALL#{sequence} of {}", source.key));
             let record = record.ok_or_else(missing)?;
             let body = match &record.body {
-                Body::Here(_) => record.body.clone(),
+                Body::Inline(_) => record.body.clone(),
                 Body::InBucket(_) | Body::None => {
                     let body = record.packed_body(&self.large_bodies).await?;
                     CallRecord::keep_body(&self.large_bodies, new, &body.decompress()?).await?
@@ -304,7 +304,7 @@ fn all_there(calls: &[Call], now: Timestamp) -> Option<Step<Joined>> {
         .then_some(step)
 }
 
-fn told(left: &[Call], new: &[Call]) -> Vec<ResubmittedCall> {
+fn submitted(left: &[Call], new: &[Call]) -> Vec<ResubmittedCall> {
     let both = left.iter().zip(new);
     both.map(|(old, new)| ResubmittedCall {
         from: old.place.sequence(),
