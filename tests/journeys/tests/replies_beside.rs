@@ -197,7 +197,7 @@ async fn a_reply_that_was_left_is_woken_for_each_time_it_is_found() {
         .enumerate()
     {
         let cloud = &caller.stack.cloud;
-        let left = cloud.replies_left(&key, next).await.expect("an answer");
+        let left = cloud.pending_replies(&key, next).await.expect("an answer");
         assert_eq!(left.len(), 1);
         cloud.send_reply_wake_ups(&left).await;
         assert_eq!(caller.local().sqs().depth(REPLIES_QUEUE), found + 1);

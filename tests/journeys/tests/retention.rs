@@ -1,14 +1,13 @@
 //! How long what is kept of a call lasts: with its results, and never less long than it waits.
 
-use jiff::SignedDuration;
-use journeys::running::{Running, a_caller_in_time, time_passes};
+use journeys::backend::{Does, settings};
 use journeys::story::ADDRESS;
 use journeys::{
-    Call, Story, a_caller, attribute, call, hours, look_for, minutes, part, seconds, subscriber,
+    Call, Story, a_caller, attribute, call, hours, look_for, minutes, part, subscriber,
 };
+use local::Service;
 use local::names::BODIES_BUCKET;
 use local::s3::EXPIRES_DAYS;
-use local::{InjectedFault, Service};
 
 use crate::large::noise;
 
@@ -233,35 +232,33 @@ async fn a_body_in_the_bucket_costs_no_further_request_where_nothing_waits() {
     assert_eq!(kinds, ["GetObject", "PutObject"]);
 }
 
-/// Maintenance begins in the middle of a call: what it has done so far lasts until it goes on.
+/// Its backend goes down in the middle of a call: what is done of it lasts until it goes on.
 #[tokio::test(start_paused = true)]
 async fn what_a_call_has_done_in_part_lasts_as_long_as_it_waits() {
-    const OBJECTS: usize = 2_400;
-    let mut caller = a_caller_in_time().await;
-    let faults = caller.local().faults();
-    faults.by(|_, _| Some(InjectedFault::Delay(std::time::Duration::from_millis(400))));
-    let running = Running::functions_of(&caller);
-    let all = (0..OBJECTS).map(|number| subscriber(&format!("s{number:04}")));
+    let mut caller = a_caller().await;
+    let settings = cloud::accounts::backends::BackendSettings {
+        objects_per_call: 2,
+        ..settings()
+    };
+    let backend = caller.forwards_as(&settings).await;
+    backend.does(Does::Down);
+    backend.does_next(&[Does::Well]);
+    let all = (1..=5).map(|number| subscriber(&format!("s{number}")));
     let request_id = caller.queues(call().doing("Create", all.collect())).await;
-    // Its run goes on until its time is up, and is over before the call is done.
-    time_passes(SignedDuration::from_millis(2_500)).await;
-    caller.goes_into_maintenance(true).await;
-    time_passes(seconds(60)).await;
-    let done = caller.stored().len();
-    assert!(done > 0 && done < OBJECTS, "{done}");
-    running.stops().await;
-    caller.local().faults().clear();
+    caller.passes(minutes(5)).await;
+    assert_eq!(backend.keys(), ["s1", "s2"]);
     for _ in 0..2 {
         days_pass(&caller, RESULTS_DAYS);
         left(&caller);
     }
-    caller.goes_into_maintenance(false).await;
+    backend.does(Does::Well);
     caller.passes(hours(1)).await;
-    assert_eq!(caller.stored().len(), OBJECTS);
+    assert_eq!(backend.keys(), ["s1", "s2", "s3", "s4", "s5"]);
     let look = look_for("ResultItem").of("OrdinalID StatusCode");
     let found = caller.retrieves(look.by("RequestID", &request_id)).await;
-    assert_eq!(found.rows.len(), OBJECTS, "{}", found.status);
-    assert!(found.rows.iter().all(|row| row.at("StatusCode") == "OK"));
+    let expected = ["0 OK", "1 OK", "2 OK", "3 OK", "4 OK"];
+    assert_eq!(found.lines("OrdinalID StatusCode"), expected);
     days_pass(&caller, RESULTS_DAYS + 8);
-    assert_eq!(left(&caller), Vec::<String>::new(), "and no longer");
+    let left = left(&caller);
+    assert!(!left.contains(&"RESULTS".to_owned()), "no longer: {left:?}");
 }

@@ -305,7 +305,7 @@ async fn with_two_places_a_reply_of_high_waits_for_the_posts_under_way_and_no_lo
         running.stops().await;
         let took = sent
             .iter()
-            .map(|(request_id, from)| told_at(&caller, request_id).duration_since(*from));
+            .map(|(request_id, from)| replied_at(&caller, request_id).duration_since(*from));
         let posted = by_id(&caller.callbacks());
         let high = sent
             .iter()

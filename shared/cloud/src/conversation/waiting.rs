@@ -60,20 +60,25 @@ impl Cloud {
         };
         let arrived = header.conversation.arrived.count();
         // Of each pause anew: it may have come further since the last.
-        self.set_expiry(self.done_in_part(header).await?, None)
-            .await?;
+        let in_part = self.done_in_part(header).await?;
+        let is_in_part = !in_part.is_empty();
+        self.set_expiry(in_part, None).await?;
         if header.calls_kept == arrived {
             return Ok(header.clone());
         }
+        let kept = ConversationRecord {
+            calls_kept: arrived,
+            ..header.clone()
+        };
         if header.only.call.is_some() {
-            // It lies in its header and lasts as long as that, but for its body.
-            let Some(name) = only_large_body(header) else {
-                return Ok(header.clone());
-            };
-            self.large_bodies.keep(name).await?;
-            return Ok(ConversationRecord {
-                calls_kept: arrived,
-                ..header.clone()
+            // It lies in its header and lasts as long as that, but for what lies elsewhere.
+            let body = only_large_body(header);
+            if let Some(name) = body {
+                self.large_bodies.keep(name).await?;
+            }
+            return Ok(match body.is_some() || is_in_part {
+                true => kept,
+                false => header.clone(),
             });
         }
         let (first, last) = (call_key(&header.key, from).sk, "CALL$");
@@ -94,10 +99,7 @@ impl Cloud {
                 break;
             }
         }
-        Ok(ConversationRecord {
-            calls_kept: arrived,
-            ..header.clone()
-        })
+        Ok(kept)
     }
 
     /// The same for one that is looked at, committed at once.
