@@ -142,7 +142,7 @@ impl BackendClient {
         // A name is judged when it is looked up; an address that is written out is not looked up.
         if matches!(
             self.connections,
-            Connections::Own {
+            BackendConnections::Own {
                 allow_private: false,
                 ..
             }
