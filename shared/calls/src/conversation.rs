@@ -127,11 +127,6 @@ impl Progress {
             repeats: 0,
         }
     }
-
-    /// Whether what comes next may have reached a backend.
-    pub const fn may_be_out(self) -> bool {
-        self.begun.is_some() || self.repeats > 0
-    }
 }
 
 /// When somebody must look at a conversation again, whatever else happens.

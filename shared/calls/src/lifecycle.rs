@@ -29,6 +29,13 @@ pub enum Rescheduled {
     TooLate,
 }
 
+impl Progress {
+    /// Whether what comes next may have reached a backend.
+    pub const fn may_be_out(self) -> bool {
+        self.begun.is_some() || self.repeats > 0
+    }
+}
+
 impl Conversation {
     /// The calls that lack what a closing conversation gives at present, in order.
     pub fn unclosed(&self) -> impl Iterator<Item = SequenceCode> + '_ {

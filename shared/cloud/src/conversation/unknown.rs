@@ -93,7 +93,7 @@ impl Cloud {
         let known_objects = match outcome.results {
             // Given up as a whole, with pieces that were committed before.
             Results::None => self.chunk_results(&header.key, sequence).await?.len(),
-            Results::Inline(_) | Results::InBucket(_) => {
+            Results::Inline(_) | Results::InBucket { .. } => {
                 let results = outcome.object_results(self, Some(&kept)).await?;
                 let is_known = |result: &&soap::ObjectResult| result.received.is_some();
                 results.iter().take_while(is_known).count()

@@ -18,8 +18,9 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use calls::BackendName;
 use jiff::{SignedDuration, Timestamp};
+use soap::CallbackAddress;
 
-use crate::outbound::callback::guarded_connector_within;
+use crate::outbound::callback::{check_address, guarded_connector_within};
 
 /// Largest answer that is read: a function itself answers with at most 6 MB.
 pub const ANSWER_BYTES_MAX: usize = 6_000_000;
@@ -138,6 +139,17 @@ impl BackendClient {
 
     /// Sends one request, once.
     pub async fn post(&self, post: ForwardPost<'_>, now: Timestamp) -> BackendResponse {
+        // A name is judged when it is looked up; an address that is written out is not looked up.
+        if matches!(
+            self.connections,
+            BackendConnections::Own {
+                allow_private: false,
+                ..
+            }
+        ) && !is_public(post.url)
+        {
+            return BackendResponse::NotSent("its address is not a public one");
+        }
         let timeout = post.timeout;
         let Some(request) = request_of(post) else {
             return BackendResponse::NotSent("no request can be made of its address");
@@ -156,6 +168,12 @@ impl BackendClient {
             Err(_) => BackendResponse::NoAnswer("no answer in time"),
         }
     }
+}
+
+/// Https, and a public address or a name.
+fn is_public(url: &str) -> bool {
+    let address = CallbackAddress::parse(url);
+    address.is_some_and(|address| check_address(&address, false).is_ok())
 }
 
 fn request_of(post: ForwardPost<'_>) -> Option<HttpRequest> {
