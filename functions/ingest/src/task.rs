@@ -38,6 +38,7 @@ impl StartTasks<'_> {
             options: &call.options,
             objects: &call.objects,
             client: self.client,
+            phone_senders: &cloud.settings.phone_senders,
             request_id: &request_id,
             now: cloud.now(),
         };

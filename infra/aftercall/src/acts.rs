@@ -111,6 +111,9 @@ fn of_accounts(verb: &AccountVerb) -> Option<RecordedAct> {
         AccountVerb::Backend { id, backend } => {
             RecordedAct::rehearsable("accounts backend", &[id, backend])
         }
+        AccountVerb::SafeToRepeat { id, what } => {
+            RecordedAct::rehearsable("accounts safe-to-repeat", &[id, &what.join(" ")])
+        }
         AccountVerb::Limit { id, calls } => {
             RecordedAct::rehearsable("accounts limit", &[id, calls])
         }

@@ -71,7 +71,7 @@ impl<'a> ClearTask<'a> {
         let forget = |overlay: &mut Overlay| objects::forget_replaced(overlay, rows, now);
         self.context.ask(&mut overlay, forget).await?;
         let mut chunk = Chunk::of_results(Vec::new());
-        chunk.take_effects(&overlay);
+        chunk.take_effects(&overlay, self.context.cloud.events_until());
         Ok(chunk)
     }
 }

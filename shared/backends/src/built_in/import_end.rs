@@ -46,7 +46,7 @@ impl ImportContext<'_> {
                 ReplacedRows::of_partition(partition)
             }
         });
-        chunk.take_effects(&overlay);
+        chunk.take_effects(&overlay, self.task.cloud.events_until());
         Ok(NextStep::More(state, chunk))
     }
 

@@ -88,7 +88,7 @@ impl<'a> ImportContext<'a> {
             let note = |overlay: &mut Overlay| summary.note(overlay);
             self.task.ask(overlay, note).await?;
         }
-        chunk.take_effects(overlay);
+        chunk.take_effects(overlay, self.task.cloud.events_until());
         Ok(chunk)
     }
 
@@ -116,7 +116,7 @@ impl<'a> ImportContext<'a> {
             };
             let note = |overlay: &mut Overlay| summary.note(overlay);
             self.task.ask(&mut overlay, note).await?;
-            chunk.take_effects(&overlay);
+            chunk.take_effects(&overlay, self.task.cloud.events_until());
         }
         Ok(NextStep::ended(TaskEnd {
             chunk,

@@ -245,7 +245,7 @@ pub async fn announce(
         }
     }
     let mut chunk = Chunk::of_results(Vec::new());
-    chunk.take_effects(&overlay);
+    chunk.take_effects(&overlay, cloud.events_until());
     match cloud.commit_effects(chunk).await {
         Ok(()) | Err(CommitError::Conflict) => Ok(()),
         Err(CommitError::Cloud(error)) => Err(error),

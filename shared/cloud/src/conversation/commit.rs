@@ -113,6 +113,11 @@ impl Cloud {
         SignedDuration::from_hours(24 * self.settings.results_days)
     }
 
+    /// Until when the events of what is written now are kept.
+    pub fn events_until(&self) -> Timestamp {
+        self.now() + self.results_retention()
+    }
+
     /// Takes one step of a conversation that is there; `None`: it is not.
     pub async fn take_step<A>(
         &self,
