@@ -15,7 +15,7 @@ pub const ASYNC_RESULTS: &str = "Async Results Data Extract";
 pub const ASYNC_RESULTS_ID: &str = "6f3c4d3e-8b0a-4c57-9d3c-1c5be2a7d0f1";
 
 /// The zone of times without one: the server time of Marketing Cloud.
-const ZONE: Offset = Offset::constant(-6);
+pub(crate) const ZONE: Offset = Offset::constant(-6);
 
 /// How clients write dates beside the XML way.
 const DATE_TIMES: [&str; 4] = [
@@ -27,7 +27,7 @@ const DATE_TIMES: [&str; 4] = [
 const DATES: [&str; 2] = ["%m/%d/%Y", "%Y-%m-%d"];
 
 /// Longest name of a file: with what stands before it, a key of the bucket.
-const FILE_NAME_CHARS_MAX: usize = 200;
+pub(crate) const FILE_NAME_CHARS_MAX: usize = 200;
 
 /// The parameters that there are.
 const STARTS: &str = "StartDate";

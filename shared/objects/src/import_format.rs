@@ -2,17 +2,11 @@
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 use soap::Element;
 
+use crate::extract_order::{FILE_NAME_CHARS_MAX, ZONE};
 use crate::tree;
-
-/// The zone of times without one: the server time of Marketing Cloud.
-const ZONE: Offset = Offset::constant(-6);
-
-/// Longest name of a file.
-const FILE_NAME_CHARS_MAX: usize = 200;
 
 /// The location that every sample and SDK names: here it is the bucket.
 const LOCATION: &str = "ExactTarget Enhanced FTP";

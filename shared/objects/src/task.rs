@@ -5,7 +5,6 @@ use calls::{AccountId, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::key;
-use crate::verdict::Refused;
 
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +36,4 @@ pub struct TaskRefused {
 pub fn task_number(account: &AccountId, request_id: &RequestId, ordinal: usize) -> i32 {
     let attempt = u32::try_from(ordinal).unwrap_or(u32::MAX);
     key::number(account, "Task", &request_id.0, attempt)
-}
-
-/// The refusal of a task among objects that are none, or tasks of another kind.
-pub(crate) fn of_its_own(code: u32, type_name: &str) -> Refused {
-    let message = format!(
-        "A {type_name} is started by a Perform of its own: with no object of another type in the same call"
-    );
-    Refused::new(code, message)
 }

@@ -55,6 +55,14 @@ impl Refused {
             detail: Detail::Plain,
         }
     }
+
+    /// Of a task among objects that are none, or tasks of another kind.
+    pub(crate) fn mixed_task(code: u32, type_name: &str) -> Self {
+        let message = format!(
+            "A {type_name} is started by a Perform of its own: with no object of another type in the same call"
+        );
+        Self::new(code, message)
+    }
 }
 
 /// Why there is no decision yet, or none but a refusal.

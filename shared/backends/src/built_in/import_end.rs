@@ -98,7 +98,7 @@ impl ImportContext<'_> {
         Ok(NextStep::ended(TaskEnd {
             result,
             chunk,
-            also_told: notifies.into_iter().collect(),
+            also_notified: notifies.into_iter().collect(),
         }))
     }
 }

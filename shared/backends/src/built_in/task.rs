@@ -43,7 +43,7 @@ pub(super) struct TaskEnd {
     pub(super) result: ObjectResult,
     pub(super) chunk: Chunk,
     /// Who is told beside those that the call names.
-    pub(super) also_told: Vec<Subscription>,
+    pub(super) also_notified: Vec<Subscription>,
 }
 
 /// A task in the hands of one invocation.
@@ -125,7 +125,7 @@ impl TaskEnd {
         Self {
             result,
             chunk: Chunk::of_results(Vec::new()),
-            also_told: Vec::new(),
+            also_notified: Vec::new(),
         }
     }
 }

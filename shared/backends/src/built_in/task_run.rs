@@ -7,7 +7,7 @@ use cloud::conversation::commit::{CallEnd, CommittedStep};
 use cloud::conversation::task::TaskStep;
 use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Error};
+use cloud::{Cloud, CommitError, Committed, Error};
 use jiff::Timestamp;
 use objects::{
     ImportCounts, ImportStatus, ImportSummary, MethodCall, Missing, Overlay, TaskKind,
@@ -39,13 +39,13 @@ struct StoredTasks {
     /// What those before it came to.
     results: Vec<ObjectResult>,
     /// Who is told of them beside those that the call names.
-    also_told: Vec<Subscription>,
+    also_notified: Vec<Subscription>,
     /// As the task wrote it; `None`: it has not begun.
     state: Option<String>,
 }
 
 /// Where a run stands.
-struct TaskStanding {
+struct TaskPosition {
     header: ConversationRecord,
     stored: StoredTasks,
     mails: u32,
@@ -66,7 +66,7 @@ impl TaskRun<'_> {
         if cloud.in_maintenance().await? {
             return Ok(CarriedOut::InMaintenance);
         }
-        let mut at = self.standing(header, progress).await?;
+        let mut at = self.position(header, progress).await?;
         while let Some(object) = self.request.objects.get(at.stored.object) {
             let context = TaskContext {
                 cloud,
@@ -90,7 +90,7 @@ impl TaskRun<'_> {
             at.stored.object += 1;
             at.stored.state = None;
             at.stored.results.push(ended.result);
-            at.stored.also_told.extend(ended.also_told);
+            at.stored.also_notified.extend(ended.also_notified);
             if at.stored.object == self.request.objects.len() {
                 return self.end(at, ended.chunk).await;
             }
@@ -100,11 +100,11 @@ impl TaskRun<'_> {
     }
 
     /// Where the last committed step left it.
-    async fn standing(
+    async fn position(
         &self,
         header: &ConversationRecord,
         progress: Progress,
-    ) -> Result<TaskStanding, Error> {
+    ) -> Result<TaskPosition, Error> {
         let kept = match progress.chunks {
             0 => None,
             _ => self.cloud.task_progress(&header.key, progress.next).await?,
@@ -114,7 +114,7 @@ impl TaskRun<'_> {
             None => StoredTasks::default(),
             Some(kept) => serde_json::from_str(&kept.state).map_err(|_| self.unreadable())?,
         };
-        Ok(TaskStanding {
+        Ok(TaskPosition {
             header: header.clone(),
             stored,
             mails,
@@ -133,7 +133,7 @@ impl TaskRun<'_> {
     async fn steps<T: Task>(
         &self,
         mut task: T,
-        at: &mut TaskStanding,
+        at: &mut TaskPosition,
     ) -> Result<Option<TaskEnd>, CommitError> {
         let mut state = match &at.stored.state {
             None => T::State::default(),
@@ -155,7 +155,7 @@ impl TaskRun<'_> {
         }
     }
 
-    async fn commit(&self, at: &mut TaskStanding, chunk: Chunk) -> Result<(), CommitError> {
+    async fn commit(&self, at: &mut TaskPosition, chunk: Chunk) -> Result<(), CommitError> {
         let mails_before = at.mails;
         at.mails += u32::try_from(chunk.mails.len()).unwrap_or(u32::MAX);
         let progress = TaskProgress {
@@ -178,13 +178,15 @@ impl TaskRun<'_> {
     }
 
     /// Commits how the call ended, with the last that its tasks change.
-    async fn end(&self, at: TaskStanding, chunk: Chunk) -> Result<CarriedOut, CommitError> {
+    async fn end(&self, at: TaskPosition, chunk: Chunk) -> Result<CarriedOut, CommitError> {
         let now = self.cloud.now();
         let StoredTasks {
-            results, also_told, ..
+            results,
+            also_notified,
+            ..
         } = at.stored;
         let mut call = self.call.clone();
-        call.options.subscriptions.extend(also_told);
+        call.options.subscriptions.extend(also_notified);
         let failed = results.iter().filter(|result| !result.ok);
         let first = failed.clone().next();
         let outcome = Outcome {
@@ -246,9 +248,8 @@ pub async fn announce(
     }
     let mut chunk = Chunk::of_results(Vec::new());
     chunk.take_effects(&overlay, cloud.events_until());
-    match cloud.commit_effects(chunk).await {
-        Ok(()) | Err(CommitError::Conflict) => Ok(()),
-        Err(CommitError::Cloud(error)) => Err(error),
+    match Committed::of(cloud.commit_effects(chunk).await)? {
+        Committed::Written(()) | Committed::Conflict => Ok(()),
     }
 }
 

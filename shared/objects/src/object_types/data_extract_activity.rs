@@ -18,7 +18,7 @@ use crate::object_type::{ObjectType, Work};
 use crate::object_types::stored_only;
 use crate::overlay::Overlay;
 use crate::saving::Intent;
-use crate::task::{self, TaskKind};
+use crate::task::TaskKind;
 use crate::unit::MethodCall;
 use crate::verdict::{Decision, Refused, Stop};
 
@@ -97,7 +97,7 @@ fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
 
 fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     if context.request.method == Method::Perform {
-        return Err(task::of_its_own(EXTRACT_REFUSED, NAME).into());
+        return Err(Refused::mixed_task(EXTRACT_REFUSED, NAME).into());
     }
     stored_only::decide(context)
 }

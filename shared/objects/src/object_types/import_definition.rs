@@ -17,7 +17,7 @@ use crate::object_type::{ObjectType, Work};
 use crate::object_types::{data_extension, list, stored_only};
 use crate::overlay::{Overlay, View};
 use crate::saving::Intent;
-use crate::task::{self, TaskKind, TaskRefused};
+use crate::task::{TaskKind, TaskRefused};
 use crate::tree;
 use crate::unit::MethodCall;
 use crate::verdict::{Decision, Refused, Stop};
@@ -49,7 +49,7 @@ fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
 
 fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     if context.request.method == Method::Perform {
-        return Err(task::of_its_own(IMPORT_REFUSED, NAME).into());
+        return Err(Refused::mixed_task(IMPORT_REFUSED, NAME).into());
     }
     stored_only::decide(context)
 }
