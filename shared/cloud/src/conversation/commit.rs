@@ -23,7 +23,7 @@ use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd};
 use crate::records::item::Item;
 use crate::records::mail_record::MailsRecord;
-use crate::records::outcome_record::{self, OutcomeRecord, Results};
+use crate::records::outcome_record::{self, Results};
 use crate::records::reply_record::ReplyRecord;
 use crate::records::unknown_record::UnknownRecord;
 
@@ -371,23 +371,6 @@ impl Cloud {
         let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
-    }
-
-    pub(crate) async fn outcome_record(
-        &self,
-        key: &ConversationKey,
-        call: &Call,
-        outcome: Outcome,
-        results: Option<Vec<ObjectResult>>,
-    ) -> Result<OutcomeRecord, Error> {
-        let results = match results {
-            None => Results::None,
-            Some(results) => {
-                let text = serde_json::to_string(&results).unwrap_or_default();
-                Results::keep(&self.large_bodies, key, call.place.sequence(), &text).await?
-            }
-        };
-        Ok(OutcomeRecord::of(key.clone(), call, outcome, results))
     }
 }
 

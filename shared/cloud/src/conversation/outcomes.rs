@@ -1,6 +1,6 @@
 //! How calls ended, and their results, wherever these lie.
 
-use calls::{Call, ConversationKey, SequenceCode};
+use calls::{Call, ConversationKey, Outcome, SequenceCode};
 use jiff::Timestamp;
 use objects::UnitResult;
 use soap::ObjectResult;
@@ -83,6 +83,24 @@ impl OutcomeRecord {
 }
 
 impl Cloud {
+    /// How a call has ended, as it is to be kept.
+    pub(crate) async fn outcome_record(
+        &self,
+        key: &ConversationKey,
+        call: &Call,
+        outcome: Outcome,
+        results: Option<Vec<ObjectResult>>,
+    ) -> Result<OutcomeRecord, Error> {
+        let results = match results {
+            None => Results::None,
+            Some(results) => {
+                let text = serde_json::to_string(&results).unwrap_or_default();
+                Results::keep(&self.large_bodies, key, call.place.sequence(), &text).await?
+            }
+        };
+        Ok(OutcomeRecord::of(key.clone(), call, outcome, results))
+    }
+
     /// What the committed chunks of a call came to, in order.
     pub async fn chunk_results(
         &self,
