@@ -115,6 +115,7 @@ impl Object {
             etag: format!("\"{}\"", hex(&Md5::digest(&bytes))),
             modified_at: now,
             headers: Vec::new(),
+            tags: String::new(),
         };
         Self {
             head,
