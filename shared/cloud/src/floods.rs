@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::AccountId;
+use calls::{AccountId, QueuePriority};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
@@ -17,15 +17,20 @@ use crate::aws::lanes::RunLane;
 /// Wake-ups in a second: two batches, which two places carry out in a fraction of one.
 const MANY: u32 = 20;
 
+/// From so many in a second on, an environment believes what it has been told of all others: that counts
+/// the calls of all priorities.
+const SOME: u32 = 5;
+
 /// How long an account counts as one that floods after it was seen to.
 const LASTS: SignedDuration = SignedDuration::from_secs(10);
 
 /// Accounts that are counted. What is forgotten begins anew.
 const COUNTED_MAX: usize = 10_000;
 
-/// What one environment has sent, by account. Clones share it.
+/// What one environment has sent, by account and priority: a flood of Low is none of High. Clones share
+/// it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Floods(Arc<Mutex<BTreeMap<AccountId, FloodGauge>>>);
+pub(crate) struct Floods(Arc<Mutex<BTreeMap<(AccountId, QueuePriority), FloodGauge>>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct FloodGauge {
@@ -41,19 +46,21 @@ impl Floods {
     pub(crate) fn is_flooding(
         &self,
         account: &AccountId,
+        priority: QueuePriority,
         calls_per_second: u32,
         now: Timestamp,
     ) -> bool {
         let mut gauges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if gauges.len() >= COUNTED_MAX && !gauges.contains_key(account) {
+        let counted = (account.clone(), priority);
+        if gauges.len() >= COUNTED_MAX && !gauges.contains_key(&counted) {
             gauges.clear();
         }
-        let gauge = gauges.entry(account.clone()).or_default();
+        let gauge = gauges.entry(counted).or_default();
         if gauge.second != now.as_second() {
             (gauge.second, gauge.sent) = (now.as_second(), 0);
         }
         gauge.sent = gauge.sent.saturating_add(1);
-        if gauge.sent > MANY || calls_per_second > MANY {
+        if gauge.sent > MANY || (gauge.sent > SOME && calls_per_second > MANY) {
             gauge.until = Some(now + LASTS);
         }
         gauge.until.is_some_and(|until| now < until)
@@ -66,13 +73,17 @@ impl Cloud {
         &self,
         lane: RunLane,
         account: Option<&AccountId>,
+        priority: QueuePriority,
         now: Timestamp,
     ) -> RunLane {
         let (RunLane::Own, Some(account)) = (&lane, account) else {
             return lane;
         };
         let calls_per_second = self.accounts.calls_per_second(account, now);
-        match self.floods.is_flooding(account, calls_per_second, now) {
+        match self
+            .floods
+            .is_flooding(account, priority, calls_per_second, now)
+        {
             true => RunLane::Flood {
                 account: account.clone(),
             },
@@ -84,6 +95,7 @@ impl Cloud {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use calls::QueuePriority::{High, Low};
 
     #[test]
     fn who_sends_more_than_two_batches_a_second_floods_and_nobody_else_does() {
@@ -91,7 +103,7 @@ mod tests {
         let (one, other) = (AccountId("1".to_owned()), AccountId("2".to_owned()));
         let begins = Timestamp::from_second(1_800_000_000).expect("a time");
         let sends = |times: u32, now: Timestamp| {
-            let sent = (0..times).filter(|_| floods.is_flooding(&one, 0, now));
+            let sent = (0..times).filter(|_| floods.is_flooding(&one, Low, 0, now));
             sent.count()
         };
         for second in 0..5 {
@@ -104,10 +116,15 @@ mod tests {
         }
         let now = begins + SignedDuration::from_secs(5);
         assert_eq!(sends(MANY + 30, now), 30);
-        assert!(!floods.is_flooding(&other, 0, now));
+        assert!(!floods.is_flooding(&other, Low, 0, now));
+        assert!(
+            !floods.is_flooding(&one, High, MANY + 30, now),
+            "nor of High"
+        );
         assert_eq!(sends(1, now + LASTS - SignedDuration::from_millis(1)), 1);
         assert_eq!(sends(1, now + LASTS), 0, "and then no more");
-        // What other environments take in counts as well.
-        assert!(floods.is_flooding(&other, MANY + 1, now));
+        // What other environments take in counts as well, once it is believed.
+        let told = (0..SOME + 3).filter(|_| floods.is_flooding(&other, High, MANY + 1, now));
+        assert_eq!(told.count(), 3);
     }
 }

@@ -192,7 +192,7 @@ impl Cloud {
             let settled = match (actions, &queue) {
                 (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,
                 (Action::WakeUp, None) => {
-                    let lane = self.lane_in_flood(wake.lane, account.as_ref(), now);
+                    let lane = self.lane_in_flood(wake.lane, account.as_ref(), priority, now);
                     self.queues.wake(priority, &WakeUp { lane, ..wake }).await
                 }
                 (Action::WakeUpAt(at), _) => {
