@@ -512,7 +512,7 @@ async fn only_bulk_mail_has_a_link() {
 async fn an_address_that_complained_or_bounced_is_not_mailed_under_another_key() {
     for (fate, failure) in [
         (
-            MailFate::IsComplainedAbout,
+            MailFate::Complained,
             "Error Code: 1 - Subscriber is unsubscribed.",
         ),
         (MailFate::Bounces, "Error Code: 2 - Subscriber is held."),
@@ -554,7 +554,7 @@ async fn a_summary_counts_what_became_of_the_sends_of_one_definition() {
     caller.does(call().creating(other)).await;
     let ses = caller.local().ses().clone();
     ses.mails_to("bob@example.com", MailFate::Bounces);
-    ses.mails_to("eve@example.com", MailFate::IsComplainedAbout);
+    ses.mails_to("eve@example.com", MailFate::Complained);
     ses.mails_to("kim@example.com", MailFate::IsRejected);
     caller.queues(to(&["ann", "bob", "eve", "kim"])).await;
     caller.settles().await;
