@@ -106,13 +106,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     )?;
     let from = sender(context, channel, &definition)?;
     let number = to.number(channel, send)?;
-    let publication = definition.object.child("Publication");
-    let publication = match publication.filter(|named| !named.nil) {
-        Some(named) if stored.is_some_and(addressee::has_left_a_list) => {
-            Some(NamedList::find(definitions, named)?)
-        }
-        Some(_) | None => None,
-    };
+    let publication = publication_of(definitions, definition.object, stored)?;
     to.may_be_reached(channel, &number, publication.as_ref())?;
     let blackout = definition.blackout(channel)?;
     check_time(context, channel, blackout)?;
@@ -143,6 +137,22 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     let mut decision = Decision::only(sends);
     decision.mails.push(order.into());
     Ok(decision)
+}
+
+/// The Publication of a definition, which is a list. Hardly anybody has left a list, so it is read for
+/// those only.
+fn publication_of<'a>(
+    lists: View<'a, '_>,
+    definition: &'a Element,
+    stored: Option<&Element>,
+) -> Result<Option<NamedList<'a>>, Missing> {
+    let named = definition.child("Publication").filter(|named| !named.nil);
+    match named {
+        Some(named) if stored.is_some_and(addressee::has_left_a_list) => {
+            NamedList::find(lists, named).map(Some)
+        }
+        Some(_) | None => Ok(None),
+    }
 }
 
 fn require_records(context: &DecisionContext<'_>, _unit: &Unit) -> Result<(), Missing> {
