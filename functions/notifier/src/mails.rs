@@ -208,8 +208,8 @@ impl MailRun<'_> {
             let is_held = definition.is_some_and(|key| self.holding.get(&key) == Some(&true))
                 || sending::not_before(&mail, now).is_some();
             let is_late = !is_held && sending::is_dropped(&mail, now);
-            let is_owed = mail.state == MailState::Pending && !is_held && !is_late;
-            let is_sent = is_owed && may_be_sent.take(sending::service_of(&mail));
+            let is_pending = mail.state == MailState::Pending && !is_held && !is_late;
+            let is_sent = is_pending && may_be_sent.take(sending::service_of(&mail));
             self.sent_any |= is_sent;
             let (cloud, services, deadline) = (self.cloud, &self.services, self.deadline);
             let looked_at = self.mails.looked_at;

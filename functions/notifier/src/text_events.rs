@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    fn told(event_type: &str, context: Value) -> Option<MailReport> {
+    fn report(event_type: &str, context: Value) -> Option<MailReport> {
         read(&json!({
             "version": "0", "detail-type": "Text Message Delivery Status Updated",
             "source": SOURCE, "detail": {
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn events_are_read_as_the_service_writes_them() {
         let ours = || json!({ "aftercall-mail": "0a_1_0", "aftercall-stack": "x" });
-        let fate = |event_type: &str| told(event_type, ours()).map(|told| told.reported);
+        let fate = |event_type: &str| report(event_type, ours()).map(|report| report.reported);
         for taken in [
             "TEXT_SUCCESSFUL",
             "TEXT_DELIVERED",
@@ -88,14 +88,14 @@ mod tests {
             assert_eq!(fate(failed), expected, "{failed}");
         }
         assert_eq!(fate("TEXT_ALL_NEW"), None);
-        let tag = told("TEXT_SUCCESSFUL", ours()).map(|told| told.tag);
+        let tag = report("TEXT_SUCCESSFUL", ours()).map(|report| report.tag);
         assert_eq!(tag, MailTag::parse("0a_1_0"));
     }
 
     #[test]
     fn an_event_of_a_text_without_our_tag_is_left_out() {
         for context in [json!({}), json!({ "aftercall-mail": "x" }), Value::Null] {
-            assert_eq!(told("TEXT_SUCCESSFUL", context), None);
+            assert_eq!(report("TEXT_SUCCESSFUL", context), None);
         }
     }
 }

@@ -207,8 +207,8 @@ impl AwsRequest {
         let has = |name: &str| query(request, name).is_some();
         let copies = request.headers().contains_key("x-amz-copy-source");
         let only = |wanted: &str| {
-            let mut asked = queries(request).into_iter();
-            asked.all(|(name, _)| name == wanted || name == "x-id")
+            let mut names = queries(request).into_iter();
+            names.all(|(name, _)| name == wanted || name == "x-id")
         };
         let operation = match (request.method().as_str(), key.is_empty()) {
             ("PUT", false) if copies && only("x-id") => "CopyObject",

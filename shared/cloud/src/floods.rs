@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(sends(1, now + LASTS - SignedDuration::from_millis(1)), 1);
         assert_eq!(sends(1, now + LASTS), 0, "and then no more");
         // What other environments take in counts as well, once it is believed.
-        let told = (0..SOME + 3).filter(|_| floods.is_flooding(&other, High, MANY + 1, now));
-        assert_eq!(told.count(), 3);
+        let flooding = (0..SOME + 3).filter(|_| floods.is_flooding(&other, High, MANY + 1, now));
+        assert_eq!(flooding.count(), 3);
     }
 }

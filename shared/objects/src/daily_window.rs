@@ -22,7 +22,7 @@ pub struct DailyWindow {
 
 /// What is wrong with a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadWindow {
+pub(crate) enum BadDailyWindow {
     /// A time is no `HH:MM` or `HH:MM:SS`, or both are the same.
     Time,
     /// The zone is no offset such as `-06:00`. Names of zones are not known here.
@@ -32,13 +32,13 @@ pub(crate) enum BadWindow {
 impl DailyWindow {
     /// Reads two times of the day, each in the zone that it names itself, else in `zone`, else in the
     /// server's.
-    pub(crate) fn parse(opens: &str, closes: &str, zone: Option<&str>) -> Result<Self, BadWindow> {
+    pub(crate) fn parse(opens: &str, closes: &str, zone: Option<&str>) -> Result<Self, BadDailyWindow> {
         let zone = zone.map_or(Ok(SERVER_OFFSET_S), |zone| {
-            offset(zone.trim()).ok_or(BadWindow::Zone)
+            offset(zone.trim()).ok_or(BadDailyWindow::Zone)
         })?;
         let (opens, closes) = (second(opens.trim(), zone)?, second(closes.trim(), zone)?);
         match opens == closes {
-            true => Err(BadWindow::Time),
+            true => Err(BadDailyWindow::Time),
             false => Ok(Self { opens, closes }),
         }
     }
@@ -71,12 +71,12 @@ fn next(second: i64, at: Timestamp) -> Timestamp {
 }
 
 /// The second of a day of UTC that a clock shows in a zone.
-fn second(text: &str, zone: i64) -> Result<i64, BadWindow> {
+fn second(text: &str, zone: i64) -> Result<i64, BadDailyWindow> {
     let end = text.find(['Z', '+', '-']).unwrap_or(text.len());
     let (clock, own) = text.split_at(end);
     let zone = match own {
         "" => zone,
-        own => offset(own).ok_or(BadWindow::Zone)?,
+        own => offset(own).ok_or(BadDailyWindow::Zone)?,
     };
     // Parts of a second are read and do not count.
     let clock = clock.split('.').next().unwrap_or_default();
@@ -86,7 +86,7 @@ fn second(text: &str, zone: i64) -> Result<i64, BadWindow> {
         Some([hours @ 0..24, minutes @ 0..60, seconds @ 0..60]) => {
             hours * 3_600 + minutes * 60 + seconds
         }
-        _ => return Err(BadWindow::Time),
+        _ => return Err(BadDailyWindow::Time),
     };
     Ok((seconds - zone).rem_euclid(DAY_S))
 }
@@ -167,13 +167,13 @@ mod tests {
     #[test]
     fn what_is_no_window_is_refused() {
         for (opens, closes, zone, wrong) in [
-            ("8:00", "20:00", None, BadWindow::Time),
-            ("08:00", "24:00", None, BadWindow::Time),
-            ("08:00", "08:00", None, BadWindow::Time),
-            ("", "20:00", None, BadWindow::Time),
-            ("08:00", "20:00", Some("Europe/Vienna"), BadWindow::Zone),
-            ("08:00", "20:00", Some("+15:00"), BadWindow::Zone),
-            ("08:00", "20:00+1:00", None, BadWindow::Zone),
+            ("8:00", "20:00", None, BadDailyWindow::Time),
+            ("08:00", "24:00", None, BadDailyWindow::Time),
+            ("08:00", "08:00", None, BadDailyWindow::Time),
+            ("", "20:00", None, BadDailyWindow::Time),
+            ("08:00", "20:00", Some("Europe/Vienna"), BadDailyWindow::Zone),
+            ("08:00", "20:00", Some("+15:00"), BadDailyWindow::Zone),
+            ("08:00", "20:00+1:00", None, BadDailyWindow::Zone),
         ] {
             assert_eq!(DailyWindow::parse(opens, closes, zone), Err(wrong));
         }

@@ -354,9 +354,9 @@ impl Ended {
                 _ => return Err(format!("{sent} texts to {number}, which is {state}")),
             }
             let tag = format!("_1_{at}");
-            let told = self.stored.iter().filter(|key| key.ends_with(&tag)).count();
-            if told != 1 {
-                return Err(format!("{told} events of {number}: {:?}", self.stored));
+            let events = self.stored.iter().filter(|key| key.ends_with(&tag)).count();
+            if events != 1 {
+                return Err(format!("{events} events of {number}: {:?}", self.stored));
             }
         }
         Ok(())

@@ -328,7 +328,7 @@ async fn an_event_before_our_commit_counts_once() {
         let (stack, settling) = (caller.stack.clone(), caller.stack.clone());
         let notified = async {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            assert!(stack.deliver_mail_event().await, "SES has told");
+            assert!(stack.deliver_mail_event().await, "SES has listed");
         };
         tokio::join!(settling.settle(), notified);
         caller.passes(hours(1)).await;
@@ -534,10 +534,10 @@ async fn an_address_that_complained_or_bounced_is_not_mailed_under_another_key()
         assert_eq!(failures, [failure], "{fate:?}");
         caller.settles().await;
         assert_eq!(caller.mails().len(), 1);
-        let told = events(&mut caller).await;
+        let listed = events(&mut caller).await;
         assert!(
-            told.contains(&"NotSentEvent NotSent other".to_owned()),
-            "{told:?}"
+            listed.contains(&"NotSentEvent NotSent other".to_owned()),
+            "{listed:?}"
         );
         let expires = journeys::record::objects_table(caller.local());
         let lasting = expires.iter().filter(|record| {

@@ -156,8 +156,8 @@ fn what_is_wrong_with_a_text_has_its_code() {
     ] {
         let mut world = World::new();
         world.call(DEFINITION);
-        let told = summary(&world.call(&send)[0]);
-        assert!(told.starts_with(code), "{send}: {told}");
+        let text = summary(&world.call(&send)[0]);
+        assert!(text.starts_with(code), "{send}: {text}");
         assert!(world.phones.is_empty());
     }
 }
@@ -176,8 +176,8 @@ fn a_call_by_voice_has_three_codes() {
     ] {
         let mut world = World::new();
         world.call(VOICE);
-        let told = summary(&world.call(&send)[0]);
-        assert!(told.starts_with(code), "{send}: {told}");
+        let text = summary(&world.call(&send)[0]);
+        assert!(text.starts_with(code), "{send}: {text}");
         assert!(world.phones.is_empty());
     }
 }

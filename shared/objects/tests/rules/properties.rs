@@ -118,7 +118,7 @@ impl NaiveFilter {
         }
     }
 
-    fn asked(&self) -> Filter {
+    fn query(&self) -> Filter {
         let simple = |property: &str, operator: Operator, values: Vec<String>| Filter::Simple {
             property: property.to_owned(),
             operator,
@@ -131,8 +131,8 @@ impl NaiveFilter {
                 simple("Count", *operator, values)
             }
             Self::Word(operator, values) => simple("WORD", *operator, values.clone()),
-            Self::Both(parts) => Filter::And(parts.iter().map(Self::asked).collect()),
-            Self::Either(parts) => Filter::Or(parts.iter().map(Self::asked).collect()),
+            Self::Both(parts) => Filter::And(parts.iter().map(Self::query).collect()),
+            Self::Either(parts) => Filter::Or(parts.iter().map(Self::query).collect()),
         }
     }
 }
@@ -185,11 +185,11 @@ proptest! {
             let call = format!("Create DataExtensionObject{{CustomerKey=k Properties{{Property{{Name=Id Value={id}}} Property{{Name=Count Value={}}} {word}}}}}", row.number);
             prop_assert!(world.call(&call)[0].ok, "{}", call);
         }
-        let asked = filter.asked();
+        let query = filter.query();
         let of_row = |stored: &&objects::Stored| stored.object.type_name.as_deref() == Some("DataExtensionObject");
         let stored = world.table.values().filter(of_row);
         let mut found: Vec<String> = stored
-            .filter(|stored| asked.admits(&stored.object))
+            .filter(|stored| query.admits(&stored.object))
             .filter_map(|stored| {
                 let columns = stored.object.child("Properties")?;
                 let mut columns = columns.all("Property");

@@ -590,7 +590,7 @@ fn an_address_that_unsubscribed_or_bounced_is_not_mailed_under_another_key() {
 }
 
 #[test]
-fn whoever_gets_no_mail_is_told_of_by_an_event() {
+fn whoever_gets_no_mail_has_an_event() {
     let gone = "Update Subscriber{SubscriberKey=ann Status=Unsubscribed}";
     let ann = "Create Subscriber{SubscriberKey=ann EmailAddress=ann@example.com}";
     let world = check_send(
@@ -606,7 +606,7 @@ fn whoever_gets_no_mail_is_told_of_by_an_event() {
         .table
         .values()
         .filter(|stored| objects::is_event(&stored.object));
-    let mut told: Vec<String> = events
+    let mut reports: Vec<String> = events
         .map(|stored| {
             let event = &stored.object;
             let reason = event.at("PartnerProperties.Value").expect("a reason");
@@ -618,10 +618,10 @@ fn whoever_gets_no_mail_is_told_of_by_an_event() {
             )
         })
         .collect();
-    told.sort();
+    reports.sort();
     let unsubscribed = "NotSentEvent ann Error Code: 1 - Subscriber is unsubscribed.";
     let bad = "NotSentEvent bob Error Code: 5 - The Email Address for this subscriber has invalid syntax.";
-    assert_eq!(told, [unsubscribed, bad]);
+    assert_eq!(reports, [unsubscribed, bad]);
 }
 
 #[test]
