@@ -58,7 +58,7 @@ pub struct ImportRows<'a> {
     pub now: Timestamp,
 }
 
-/// What is asked for, for a row.
+/// What a row requests.
 struct WantedObject {
     method: Method,
     save_action: SaveAction,
@@ -76,7 +76,7 @@ impl ImportRows<'_> {
     pub fn missing(&self, overlay: &Overlay, rows: &[ImportRow]) -> Vec<ObjectKey> {
         let mut keys = Vec::new();
         for row in rows {
-            match self.asked(overlay, row) {
+            match self.requested(overlay, row) {
                 Ok(RowRequest::Object(wanted)) => {
                     let needs =
                         |request: &MethodCall<'_>| missing(overlay, request, &[Unit::whole(0)]);
@@ -93,7 +93,7 @@ impl ImportRows<'_> {
 
     /// Decides a row. Leaves `overlay` as it was when records are missing.
     pub fn take(&self, overlay: &mut Overlay, row: &ImportRow) -> Result<ImportedRow, Missing> {
-        let wanted = match self.asked(overlay, row)? {
+        let wanted = match self.requested(overlay, row)? {
             RowRequest::Known(known) => return Ok(known),
             RowRequest::Object(wanted) => wanted,
         };
@@ -142,7 +142,7 @@ impl ImportRows<'_> {
         })
     }
 
-    fn asked(&self, overlay: &Overlay, row: &ImportRow) -> Result<RowRequest, Missing> {
+    fn requested(&self, overlay: &Overlay, row: &ImportRow) -> Result<RowRequest, Missing> {
         if let Some(why) = self.unreadable(row) {
             return Ok(RowRequest::Known(ImportedRow::Wrong(why)));
         }

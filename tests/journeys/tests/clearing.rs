@@ -93,8 +93,8 @@ async fn each_definition_of_a_perform_is_cleared_in_turn() {
     let look = look_for("ResultItem")
         .of("StatusCode")
         .by("RequestID", &cleared);
-    let told = caller.retrieves(look).await.lines("StatusCode");
-    assert_eq!(told, ["OK", "Error", "OK"]);
+    let found = caller.retrieves(look).await.lines("StatusCode");
+    assert_eq!(found, ["OK", "Error", "OK"]);
 }
 
 /// Cut at any request: the old rows are gone from the table, the new one is there, and each call is told once.

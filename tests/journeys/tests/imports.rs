@@ -64,8 +64,8 @@ fn values(row: &Node) -> String {
 /// Key, Age and City of each row, in the order of the keys.
 async fn people(caller: &mut Story) -> Vec<String> {
     let look = look_for("DataExtensionObject[people]").of("Key Age City");
-    let told = caller.retrieves(look).await;
-    let mut rows: Vec<String> = told.rows.iter().map(|row| values(row)).collect();
+    let found = caller.retrieves(look).await;
+    let mut rows: Vec<String> = found.rows.iter().map(|row| values(row)).collect();
     rows.sort();
     rows
 }
@@ -92,8 +92,8 @@ async fn imported(definition: &str, bytes: impl Into<Bytes>) -> (String, Vec<Str
     put(&caller, "people.csv", bytes);
     let answer = caller.does(start()).await;
     caller.settles().await;
-    let told = summary(&mut caller, &task_of(&answer)).await;
-    (told, people(&mut caller).await)
+    let found = summary(&mut caller, &task_of(&answer)).await;
+    (found, people(&mut caller).await)
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,9 +117,9 @@ async fn an_import_tells_its_progress_under_the_number_of_its_task() {
     );
     let properties = "ImportDefinitionCustomerKey TaskResultID ImportType";
     let look = look_for("ImportResultsSummary").of(properties);
-    let told = caller.retrieves(look.by("TaskResultID", &task)).await;
+    let found = caller.retrieves(look.by("TaskResultID", &task)).await;
     assert_eq!(
-        told.lines(properties),
+        found.lines(properties),
         [format!("people-in {task} DataExtension")]
     );
 }
@@ -176,8 +176,8 @@ async fn rows_that_are_wrong_are_listed_in_a_file_of_errors() {
     );
     assert!(errors.contains("ann,old"), "{errors}");
 
-    let (told, rows) = imported(&definition("<AllowErrors>false</AllowErrors>"), bytes).await;
-    assert_eq!(told, "Error 0 0 0 1 1");
+    let (found, rows) = imported(&definition("<AllowErrors>false</AllowErrors>"), bytes).await;
+    assert_eq!(found, "Error 0 0 0 1 1");
     assert_eq!(rows, [""; 0]);
 }
 
@@ -247,8 +247,8 @@ async fn files_are_read_in_the_encoding_and_with_the_marks_that_the_definition_s
             "ann 5 x",
         ),
     ] {
-        let (told, rows) = imported(&definition(fields), bytes).await;
-        assert!(told.starts_with("Completed 1"), "{fields}: {told}");
+        let (found, rows) = imported(&definition(fields), bytes).await;
+        assert!(found.starts_with("Completed 1"), "{fields}: {found}");
         assert_eq!(rows, [expected], "{fields}");
     }
 }
@@ -290,8 +290,8 @@ async fn an_import_into_a_list_makes_members_of_its_rows() {
     let look = look_for("Subscriber")
         .of("EmailAddress")
         .by("SubscriberKey", "ann");
-    let told = caller.retrieves(look).await.lines("EmailAddress");
-    assert_eq!(told, ["ann@example.com"], "who is there stays as it is");
+    let found = caller.retrieves(look).await.lines("EmailAddress");
+    assert_eq!(found, ["ann@example.com"], "who is there stays as it is");
 }
 
 #[tokio::test(start_paused = true)]
@@ -315,7 +315,7 @@ async fn what_cannot_be_imported_is_refused_with_its_reason() {
     );
     let answer = caller.sends(unknown.at_once()).await;
     assert!(answer.body.contains("43010"), "{}", answer.body);
-    // What only the file tells is told by the task.
+    // What only the file tells is said by the task.
     for (bytes, why) in [
         (None, "there is no such file"),
         (Some("Alter,Stadt\n1,2\n"), "No heading"),
@@ -336,8 +336,8 @@ async fn what_cannot_be_imported_is_refused_with_its_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_quote_that_is_not_closed_ends_an_import_instead_of_its_memory() {
     let long = format!("Key,City\nann,x\nbob,\"{}", "y,z\n".repeat(2_000_000));
-    let (told, rows) = imported(&definition(""), long).await;
-    assert_eq!(told, "Error 1 0 0 0 1");
+    let (found, rows) = imported(&definition(""), long).await;
+    assert_eq!(found, "Error 1 0 0 0 1");
     assert_eq!(rows, ["ann x"]);
 }
 
@@ -383,8 +383,8 @@ async fn an_import_can_be_cancelled_while_it_goes_on() {
     };
     caller.does(cancel(&task)).await;
     caller.settles().await;
-    let told = summary(&mut caller, &task).await;
-    assert!(told.starts_with("Error"), "{told}");
+    let found = summary(&mut caller, &task).await;
+    assert!(found.starts_with("Error"), "{found}");
     let count = people(&mut caller).await.len();
     assert!(count < 3_000, "{count} rows");
     let late = caller.sends(cancel(&task).at_once()).await;
@@ -405,11 +405,11 @@ async fn whoever_a_definition_notifies_gets_a_mail_at_the_end() {
     caller.does(start()).await;
     caller.settles().await;
     let mails = caller.mails();
-    let told: Vec<_> = mails
+    let found: Vec<_> = mails
         .iter()
         .filter(|mail| mail.to == ["me@example.net"])
         .collect();
-    assert_eq!(told.len(), 1);
+    assert_eq!(found.len(), 1);
 }
 
 /// A definition need not be stored, and a filter finds the rows that were imported.
