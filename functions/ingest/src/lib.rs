@@ -26,6 +26,7 @@ pub mod rest;
 pub mod result_message;
 pub mod results;
 pub mod retrieve;
+mod retrieve_selection;
 pub mod soap_endpoint;
 mod summaries;
 pub mod synchronous;

@@ -5,7 +5,7 @@ use objects::{ObjectKey, RetrieveError, SummaryCount};
 use soap::Element;
 
 use crate::page::{Cursor, LOOK_MAX, Page};
-use crate::retrieve::RetrieveSelection;
+use crate::retrieve_selection::RetrieveSelection;
 
 /// Takes the summaries of these definitions. Counting reads all events of the account, so that it is
 /// given up rather than answered too late.

@@ -13,6 +13,7 @@
 mod high_first;
 pub mod lanes;
 pub mod mail_events;
+mod mail_report;
 pub mod mails;
 mod poison;
 pub mod reply;

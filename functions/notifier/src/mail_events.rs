@@ -13,36 +13,11 @@ use objects::{Bounce, BounceKind, MailEvent, Recipient, SendOrder};
 use serde_json::Value;
 use tracing::{info, warn};
 
+use crate::mail_report::{BounceReport, MailReport, ReportedState};
 use crate::text_events;
 
 /// Longest text of a receiving server that is kept.
 const SMTP_REASON_CHARS_MAX: usize = 1_000;
-
-/// One event, read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MailReport {
-    pub(crate) tag: MailTag,
-    pub(crate) reported: ReportedState,
-}
-
-/// What became of a mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ReportedState {
-    Delivered,
-    /// Taken, and then not sent: a mail holds a virus, a phone was not reached.
-    Rejected(String),
-    Bounced(BounceReport),
-    ComplainedAt(Timestamp),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BounceReport {
-    at: Timestamp,
-    kind: BounceKind,
-    category: String,
-    smtp_code: Option<String>,
-    smtp_reason: Option<String>,
-}
 
 /// Takes in one event of EventBridge. An error: it must come again.
 pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {

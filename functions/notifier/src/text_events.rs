@@ -3,11 +3,11 @@
 //! The template's rule lets final events through, of this stack alone. A text whose carrier says
 //! nothing for three days is told as unknown: it went out.
 
-use cloud::aws::phone;
+use cloud::aws::mail;
 use cloud::records::mail_record::MailTag;
 use serde_json::Value;
 
-use crate::mail_events::{MailReport, ReportedState};
+use crate::mail_report::{MailReport, ReportedState};
 
 /// The source of its events.
 pub(crate) const SOURCE: &str = "aws.sms-voice";
@@ -15,7 +15,7 @@ pub(crate) const SOURCE: &str = "aws.sms-voice";
 /// One event, read. `None`: it is of no text of ours, or tells nothing that is final.
 pub(crate) fn read(event: &Value) -> Option<MailReport> {
     let detail = &event["detail"];
-    let tag = detail["context"][phone::TAG_NAME].as_str()?;
+    let tag = detail["context"][mail::TAG_NAME].as_str()?;
     Some(MailReport {
         tag: MailTag::parse(tag)?,
         reported: fate_in(detail)?,

@@ -15,7 +15,7 @@ use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
 /// Most parts that are named where they are missing.
-const NAMED_MAX: usize = 20;
+const MISSING_NAMED_MAX: usize = 20;
 
 pub(crate) async fn carry_out(
     cloud: &Cloud,
@@ -154,13 +154,16 @@ async fn resubmit(
             "all calls of {id} were carried out; --with-failed submits those that failed"
         )),
         ResubmitAnswer::PartsMissing(missing) => {
-            let named = missing.iter().take(NAMED_MAX).map(ToString::to_string);
+            let named = missing
+                .iter()
+                .take(MISSING_NAMED_MAX)
+                .map(ToString::to_string);
             let named = named.collect::<Vec<_>>().join(", ");
             not_allowed(format!(
                 "{} parts of {id} never came ({named}{}); --without-missing submits the others \
                  without them",
                 missing.len(),
-                if missing.len() > NAMED_MAX {
+                if missing.len() > MISSING_NAMED_MAX {
                     ", ..."
                 } else {
                     ""

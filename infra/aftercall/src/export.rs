@@ -13,7 +13,7 @@ use crate::failure::CommandFailure;
 use crate::output::{Record, cell};
 
 /// Conversations that are read at once.
-const PAGE: usize = 100;
+const EXPORT_PAGE: usize = 100;
 
 pub(crate) async fn export(
     conversations: &ConversationList,
@@ -26,7 +26,7 @@ pub(crate) async fn export(
     let mut cursor = ListCursor::default();
     let mut written = 0;
     while written < limit {
-        let size = PAGE.min(limit - written);
+        let size = EXPORT_PAGE.min(limit - written);
         let page = conversations.page(query, cursor, size).await?;
         for listed in &page.conversations {
             written += 1;

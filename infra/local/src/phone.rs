@@ -19,8 +19,8 @@ use crate::mail_events::{EventDelivery, MailEvents, PendingEvent};
 use crate::names::{ACCOUNT, REGION};
 
 /// Letters of one text, and of one call. AWS's figures.
-const TEXT_CHARS_MAX: usize = 1_600;
-const VOICE_CHARS_MAX: usize = 3_000;
+const TEXT_LETTERS_MAX: usize = 1_600;
+const VOICE_LETTERS_MAX: usize = 3_000;
 
 /// Entries of a context, letters of a name and of a value. AWS's figures.
 const CONTEXT_MAX: usize = 5;
@@ -233,8 +233,8 @@ fn check(kind: &str, request: &SendMessage) -> Result<(), WireFailure> {
         return Err(invalid("INVALID_PARAMETER"));
     }
     let (most, body_type) = match kind {
-        "text" => (TEXT_CHARS_MAX, None),
-        _ => (VOICE_CHARS_MAX, Some("TEXT")),
+        "text" => (TEXT_LETTERS_MAX, None),
+        _ => (VOICE_LETTERS_MAX, Some("TEXT")),
     };
     let count = request.message_body.chars().count();
     if !(1..=most).contains(&count) {

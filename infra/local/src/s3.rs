@@ -31,7 +31,7 @@ const REFUSED_HEADERS: [&str; 1] = ["if-modified-since"];
 const HEADERS_OF_GETS: [&str; 2] = ["range", "if-match"];
 
 /// What the bucket's rule goes by, and after how many days; the template says the same.
-const EXPIRES: &str = "expires=yes";
+const EXPIRING_TAG: &str = "expires=yes";
 pub const EXPIRES_DAYS: i64 = 300;
 
 /// All buckets. Clones share them.
@@ -116,7 +116,7 @@ impl S3 {
         let lasts = SignedDuration::from_hours(24 * EXPIRES_DAYS);
         if let Some(objects) = held(&self.store).buckets.get_mut(bucket) {
             objects.retain(|_, object| {
-                let expires = object.head.tags.split('&').any(|tag| tag == EXPIRES);
+                let expires = object.head.tags.split('&').any(|tag| tag == EXPIRING_TAG);
                 !expires || now.duration_since(object.head.modified_at) < lasts
             });
         }

@@ -32,7 +32,11 @@ pub(crate) enum BadDailyWindow {
 impl DailyWindow {
     /// Reads two times of the day, each in the zone that it names itself, else in `zone`, else in the
     /// server's.
-    pub(crate) fn parse(opens: &str, closes: &str, zone: Option<&str>) -> Result<Self, BadDailyWindow> {
+    pub(crate) fn parse(
+        opens: &str,
+        closes: &str,
+        zone: Option<&str>,
+    ) -> Result<Self, BadDailyWindow> {
         let zone = zone.map_or(Ok(SERVER_OFFSET_S), |zone| {
             offset(zone.trim()).ok_or(BadDailyWindow::Zone)
         })?;
@@ -171,7 +175,12 @@ mod tests {
             ("08:00", "24:00", None, BadDailyWindow::Time),
             ("08:00", "08:00", None, BadDailyWindow::Time),
             ("", "20:00", None, BadDailyWindow::Time),
-            ("08:00", "20:00", Some("Europe/Vienna"), BadDailyWindow::Zone),
+            (
+                "08:00",
+                "20:00",
+                Some("Europe/Vienna"),
+                BadDailyWindow::Zone,
+            ),
             ("08:00", "20:00", Some("+15:00"), BadDailyWindow::Zone),
             ("08:00", "20:00+1:00", None, BadDailyWindow::Zone),
         ] {

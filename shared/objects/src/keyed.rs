@@ -1,5 +1,4 @@
-//! Objects that are kept by their CustomerKey and also found by ID, ObjectID, PartnerKey or name: how one is
-//! found, made, changed and removed.
+//! Objects by CustomerKey, ID, ObjectID, PartnerKey or name: found, made, changed and removed.
 
 use calls::Method;
 use soap::{Element, ObjectResult};

@@ -4,32 +4,13 @@
 //! object in an answer, because strict clients refuse an element out of its place.
 
 mod notation;
+mod texts;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-const TEXTS: [&str; 19] = [
-    include_str!("../model/base.txt"),
-    include_str!("../model/options.txt"),
-    include_str!("../model/results.txt"),
-    include_str!("../model/bookkeeping.txt"),
-    include_str!("../model/messages.txt"),
-    include_str!("../model/payloads.txt"),
-    include_str!("../model/filters.txt"),
-    include_str!("../model/subscribers.txt"),
-    include_str!("../model/data-extensions.txt"),
-    include_str!("../model/sends.txt"),
-    include_str!("../model/activities.txt"),
-    include_str!("../model/accounts.txt"),
-    include_str!("../model/content.txt"),
-    include_str!("../model/automations.txt"),
-    include_str!("../model/recurrences.txt"),
-    include_str!("../model/tracking.txt"),
-    include_str!("../model/validation.txt"),
-    include_str!("../model/mobile.txt"),
-    include_str!("../model/lists.txt"),
-];
+use texts::TEXTS;
 
 /// What every object is derived from.
 pub(crate) const OBJECT: &str = "APIObject";

@@ -24,7 +24,7 @@ pub const AUDIT_KEPT: SignedDuration = SignedDuration::from_hours(24 * 400);
 const RESULT_CHARS_MAX: usize = 500;
 
 /// Records that are read in one request.
-const PAGE: i32 = 200;
+const AUDIT_PAGE: i32 = 200;
 
 /// One act.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Accounts {
             let range = Range::Down(":", "0");
             let page = self
                 .table
-                .query(&partition(day), range, PAGE, start.as_ref())
+                .query(&partition(day), range, AUDIT_PAGE, start.as_ref())
                 .await?;
             for item in page.items {
                 found.push(AuditRecord::from_item(item)?);

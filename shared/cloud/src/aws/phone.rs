@@ -14,14 +14,10 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use objects::{PhoneChannel, PhoneOrder};
 
-use crate::aws::mail::{ANSWER_MAX, MailConnections, SendMailResult};
+use crate::aws::mail::{ANSWER_MAX, MailConnections, SendMailResult, TAG_NAME};
 use crate::aws::mail_connections::{self, was_not_sent};
 use crate::error::Error;
 use crate::records::mail_record::MailTag;
-
-/// Entries of the context of a text or a call. Its events have them: which one it is, and which stack
-/// it is of, which the template's rule goes by.
-pub const TAG_NAME: &str = "aftercall-mail";
 pub const STACK_NAME: &str = "aftercall-stack";
 
 /// For how long the service may try to reach a phone that is off. A day: most of what is sent is of no

@@ -1,8 +1,7 @@
 //! One DynamoDB table, and (with its `taking`) every condition expression there is.
 //!
-//! Reads are consistent, but for those of the index. Writes of conversations, replies, mails and
-//! objects are conditional on the version that the decision saw, those of calls and outcomes on
-//! their absence; a plain [`Table::put`] is for what has one writer, or says the same each time.
+//! Reads are consistent, but for those of the index. Writes are conditional on the version that the
+//! decision saw, or on absence; a plain [`Table::put`] is for one writer, or the same each time.
 
 mod batch;
 mod by_account;

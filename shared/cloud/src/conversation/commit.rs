@@ -4,8 +4,8 @@
 //! is in the record, and the timekeeper takes it within a minute or two.
 
 use calls::{
-    Action, Call, Conversation, ConversationKey, Digest, Ended, Outcome, QueuePriority, Reply,
-    ReplySubject, RequestId, SequenceCode, Step,
+    AccountId, Action, Call, Conversation, ConversationKey, Digest, Ended, Outcome, QueuePriority,
+    Reply, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
 use soap::ObjectResult;
@@ -182,34 +182,45 @@ impl Cloud {
                 }
             }
         }
-        for actions in step.actions {
+        for action in step.actions {
             let wake = WakeUp {
                 conversation: key.clone(),
                 step: version,
                 queue: queue.clone(),
                 lane: lane.clone(),
             };
-            let settled = match (actions, &queue) {
-                (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, queue, now).await,
-                (Action::WakeUp, None) => {
-                    let lane = self.lane_in_flood(wake.lane, account.as_ref(), priority, now);
-                    self.queues.wake(priority, &WakeUp { lane, ..wake }).await
-                }
-                (Action::WakeUpAt(at), _) => {
-                    let lane = RunLane::Own;
-                    let wake = WakeUp { lane, ..wake };
-                    self.wake_at(at, priority, &wake, now).await
-                }
-                (Action::Reply, _) => {
-                    let wake = ReplyWakeUp::embedded(key, version);
-                    self.queues.send_reply_wake_ups_in_order(&[wake]).await
-                }
-            };
-            if let Err(error) = settled {
+            let settled = self.act(action, wake, (account.as_ref(), priority), now);
+            if let Err(error) = settled.await {
                 warn!(conversation = %key, error = error.in_full(), "left for the timekeeper");
             }
         }
         Ok(step.answer)
+    }
+
+    /// Does what a committed step left to be done.
+    async fn act(
+        &self,
+        action: Action,
+        wake: WakeUp,
+        (account, priority): (Option<&AccountId>, QueuePriority),
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        match (action, wake.queue.clone()) {
+            (Action::WakeUp, Some(queue)) => self.wake_queue(priority, &wake, &queue, now).await,
+            (Action::WakeUp, None) => {
+                let lane = self.lane_in_flood(wake.lane, account, priority, now);
+                self.queues.wake(priority, &WakeUp { lane, ..wake }).await
+            }
+            (Action::WakeUpAt(at), _) => {
+                let lane = RunLane::Own;
+                let wake = WakeUp { lane, ..wake };
+                self.wake_at(at, priority, &wake, now).await
+            }
+            (Action::Reply, _) => {
+                let wake = ReplyWakeUp::embedded(&wake.conversation, wake.step);
+                self.queues.send_reply_wake_ups_in_order(&[wake]).await
+            }
+        }
     }
 
     /// Far ones by the scheduler, near ones by the queue itself, where the processor holds them.
@@ -290,7 +301,6 @@ impl Cloud {
         end: CallEnd<'_>,
         now: Timestamp,
     ) -> Result<CommittedStep, CommitError> {
-        let sequence = end.call.place.sequence();
         self.let_expire(seen, end.call, now).await?;
         let conversation =
             seen.conversation
@@ -299,32 +309,16 @@ impl Cloud {
         let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let mut actions = Vec::new();
-        let mails = end.mails_before + count(end.chunk.mails.len());
-        self.write_mails(
-            &mut transaction,
-            &seen.key,
-            sequence,
-            &end.chunk.mails,
-            end.mails_before,
-            expires,
-        );
-        if mails > 0 {
-            let of = (&seen.key, &seen.conversation.account);
-            let mails = MailsRecord::new(of, sequence, mails, now);
-            transaction.put_new(&self.calls, mails.to_item(expires));
-            actions.push(ReplyAction::mails(&seen.key, sequence));
-        }
+        actions.extend(self.write_all_mails(&mut transaction, seen, &end, now));
         end.chunk.write(&mut transaction, &self.objects);
         let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
         let mut next = seen.next(conversation);
-        match end.outcome.how {
+        if end.outcome.how == Ended::Unknown {
             // It may be sent again, by a person.
-            Ended::Unknown => {
-                let unknown = UnknownRecord::of(&seen.key, end.call, &end.outcome, expires);
-                transaction.put_new(&self.calls, unknown.to_item());
-            }
-            _ if end.results.is_some() => next.only = next.only.carried_out(),
-            _ => {}
+            let unknown = UnknownRecord::of(&seen.key, end.call, &end.outcome, expires);
+            transaction.put_new(&self.calls, unknown.to_item());
+        } else if end.results.is_some() {
+            next.only = next.only.carried_out();
         }
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
@@ -353,6 +347,26 @@ impl Cloud {
         Ok(CommittedStep {
             header: next,
             replies: actions,
+        })
+    }
+
+    /// The mails of a call that ends: the last of them, and the record by which all are settled.
+    fn write_all_mails(
+        &self,
+        transaction: &mut Transaction,
+        seen: &ConversationRecord,
+        end: &CallEnd<'_>,
+        now: Timestamp,
+    ) -> Option<ReplyAction> {
+        let (sequence, expires) = (end.call.place.sequence(), now + self.results_retention());
+        let (mails, before) = (&end.chunk.mails, end.mails_before);
+        self.write_mails(transaction, &seen.key, sequence, mails, before, expires);
+        let all = before + count(mails.len());
+        (all > 0).then(|| {
+            let of = (&seen.key, &seen.conversation.account);
+            let mails = MailsRecord::new(of, sequence, all, now);
+            transaction.put_new(&self.calls, mails.to_item(expires));
+            ReplyAction::mails(&seen.key, sequence)
         })
     }
 

@@ -6,12 +6,12 @@ use tracing::warn;
 
 use crate::Cloud;
 use crate::aws::table::{Key, Range};
-use crate::error::{CommitError, Error};
+use crate::error::{Committed, Error};
 use crate::records::held_record::{HELD, HeldRecord};
 use crate::records::mail_record::MailsRecord;
 
 /// Pointers that are read in one request.
-const PAGE: i32 = 100;
+const HELD_PAGE: i32 = 100;
 
 impl Cloud {
     /// Notes that these mails wait for that definition. Noted again, it is the same.
@@ -56,7 +56,7 @@ impl Cloud {
     ) -> Result<usize, Error> {
         let mut released = 0;
         loop {
-            let page = self.held_after(after.as_ref(), PAGE).await?;
+            let page = self.held_after(after.as_ref(), HELD_PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.key());
             for held in &page {
@@ -73,14 +73,12 @@ impl Cloud {
     /// Woken first, so that a pointer is only gone once somebody looks at its mails.
     async fn release_one(&self, held: &HeldRecord) -> Result<(), Error> {
         let mails = MailsRecord::key_of(&held.conversation, held.sequence);
-        match self
-            .look_at_pending(&mails, Timestamp::MAX, self.now())
-            .await
-        {
-            Ok(()) => self.calls.delete(&held.key()).await,
+        let settled = self.look_at_pending(&mails, Timestamp::MAX, self.now());
+        match Committed::of(settled.await) {
+            Ok(Committed::Written(())) => self.calls.delete(&held.key()).await,
             // Somebody is at these mails: they are looked at in a minute.
-            Err(CommitError::Conflict) => Ok(()),
-            Err(CommitError::Cloud(error)) => {
+            Ok(Committed::Conflict) => Ok(()),
+            Err(error) => {
                 warn!(
                     conversation = %held.conversation,
                     error = error.in_full(),

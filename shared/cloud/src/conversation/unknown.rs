@@ -12,7 +12,7 @@ use crate::records::outcome_record::Results;
 use crate::records::unknown_record::{PARTITION, Settlement, UnknownRecord};
 
 /// Records that are read in one request.
-const PAGE: i32 = 200;
+const UNKNOWN_PAGE: i32 = 200;
 
 /// Which of them are listed.
 #[derive(Clone, Debug)]
@@ -49,7 +49,9 @@ impl Cloud {
         let mut start = None;
         loop {
             let range = Range::Down("9", "0");
-            let page = self.calls.query(PARTITION, range, PAGE, start.as_ref());
+            let page = self
+                .calls
+                .query(PARTITION, range, UNKNOWN_PAGE, start.as_ref());
             let page = page.await?;
             for item in page.items {
                 let record = UnknownRecord::from_item(item)?;

@@ -10,13 +10,12 @@ use crate::data_extension_keys;
 use crate::field::{self, Field};
 use crate::object_type::{ObjectType, Retrieval, Work};
 use crate::object_types::data_extension::{check_fields, check_widening, fields_in, merge_fields};
+use crate::object_types::data_extension_object::NO_DATA_EXTENSION;
 use crate::object_types::stored_only;
 use crate::saving::{Intent, NOTHING_DONE};
 use crate::tree;
 use crate::unit::whole;
 use crate::verdict::{Decision, Refused, Stop};
-
-const NO_DATA_EXTENSION: u32 = 310_001;
 
 pub(crate) const TYPE: ObjectType = ObjectType {
     name: "DataExtensionField",

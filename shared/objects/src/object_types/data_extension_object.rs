@@ -28,7 +28,7 @@ const DELETED: &str = "Deleted DataExtensionObject";
 const DUPLICATE_ROW: u32 = 21;
 const UNKNOWN_FIELD: u32 = 20;
 
-const NO_DATA_EXTENSION: u32 = 310_001;
+pub(crate) const NO_DATA_EXTENSION: u32 = 310_001;
 const NOTHING_TO_DELETE: u32 = 310_002;
 
 /// A SaveOption (AddOnly is the default of Create) forbids what is asked for.

@@ -4,7 +4,7 @@
 use soap::Element;
 
 use crate::context::DecisionContext;
-use crate::daily_window::{BadWindow, DailyWindow};
+use crate::daily_window::{BadDailyWindow, DailyWindow};
 use crate::keyed;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::stored_only;
@@ -171,11 +171,11 @@ fn blackout_of(
         }
     };
     let window = DailyWindow::parse(starts, ends, property(ZONE)).map_err(|bad| match bad {
-        BadWindow::Time => {
+        BadDailyWindow::Time => {
             let message = format!("{STARTS} and {ENDS} must be two different times such as 21:00");
             PhoneFault::Definition.refused(channel, message)
         }
-        BadWindow::Zone => {
+        BadDailyWindow::Zone => {
             let message = format!("{ZONE} must be an offset from UTC such as -06:00");
             PhoneFault::BlackoutZone.refused(channel, message)
         }
