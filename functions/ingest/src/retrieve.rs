@@ -1,5 +1,7 @@
 //! Retrieve and Query: looking at stored objects, and at what became of calls.
 
+use std::collections::BTreeSet;
+
 use calls::{AccountId, Refusal, RequestId};
 use cloud::{Cloud, Error};
 use objects::{ObjectKey, ObjectSource, Overlay, RetrieveError};
@@ -7,7 +9,7 @@ use soap::{Element, Filter, Operator, QueryRequest, RetrieveRequest};
 
 use crate::caller::{self, Caller};
 use crate::object_query::ResultKind;
-use crate::page::{self, Continued, Cursor, LOOK_MAX, Page, PageFit, PageResult, RESULTS_MAX};
+use crate::page::{self, Continued, Cursor, Page, PageResult, RESULTS_MAX};
 use crate::retrieve_selection::RetrieveSelection;
 use crate::{results, summaries};
 

@@ -2,7 +2,7 @@
 
 use calls::{Refusal, Warning};
 use cloud::{Cloud, Error};
-use soap::{Answering, CallRequest, Fault, Opened, Operation, SoapVersion};
+use soap::{Answering, CallRequest, ClientContext, Fault, Opened, Operation, SoapVersion};
 use tracing::error;
 
 use crate::answer::{self, Answer};
@@ -119,18 +119,9 @@ async fn carry_through(
             Err(fault) => return Ok(("", Err(fault))),
         };
     let name = operation.name();
-    let backend = forwarded::backend_of(cloud, &caller).await?;
-    let may_act = match &backend {
-        None => caller::may_act_for(cloud, &caller, &named).await?,
-        Some(backend) => forwarded::may_name(cloud, &caller, &backend.name, &named).await?,
-    };
-    if let Err(refusal) = may_act {
-        return Ok((name, refused(cloud, &operation, &refusal)));
-    }
-    let backend = match backend {
-        Some(_) if forwarded::is_ours(&operation) => None,
-        Some(to) => forwarded::unless_continued(cloud, &caller, &operation, to).await?,
-        None => None,
+    let backend = match backend_for(cloud, &caller, &operation, &named).await? {
+        Ok(backend) => backend,
+        Err(refusal) => return Ok((name, refused(cloud, &operation, &refusal))),
     };
     let answer = match (operation, backend) {
         (Operation::Call(call), backend) => {
@@ -162,6 +153,28 @@ async fn carry_through(
         }
     };
     Ok((name, answer))
+}
+
+/// Where a request is carried out, if the caller may act for those that it names; `None`: here.
+async fn backend_for(
+    cloud: &Cloud,
+    caller: &Caller,
+    operation: &Operation,
+    named: &[ClientContext],
+) -> Result<Result<Option<ForwardsTo>, Refusal>, Error> {
+    let backend = forwarded::backend_of(cloud, caller).await?;
+    let may_act = match &backend {
+        None => caller::may_act_for(cloud, caller, named).await?,
+        Some(backend) => forwarded::may_name(cloud, caller, &backend.name, named).await?,
+    };
+    if let Err(refusal) = may_act {
+        return Ok(Err(refusal));
+    }
+    Ok(Ok(match backend {
+        Some(_) if forwarded::is_ours(operation) => None,
+        Some(to) => forwarded::unless_continued(cloud, caller, operation, to).await?,
+        None => None,
+    }))
 }
 
 /// The answer to a request for an account that is not the caller's.

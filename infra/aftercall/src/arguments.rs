@@ -354,7 +354,17 @@ impl Arguments {
             Noun::Unknown(UnknownVerb::Resend { act } | UnknownVerb::Settle { act, .. }) => {
                 Some(act.why.as_str())
             }
-            _ => None,
+            Noun::Accounts(_)
+            | Noun::Users(_)
+            | Noun::Clients(_)
+            | Noun::Backends(_)
+            | Noun::Calls(_)
+            | Noun::Unknown(UnknownVerb::List { .. })
+            | Noun::Mails(_)
+            | Noun::Audit(_)
+            | Noun::Completions { .. }
+            | Noun::Man
+            | Noun::Unpack { .. } => None,
         };
         own.unwrap_or(&self.reason)
     }

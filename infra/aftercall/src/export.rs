@@ -93,9 +93,9 @@ impl Lines {
             self.out
                 .write_record(record.fields().map(|(name, _)| name))?;
         }
-        let cells = record.fields().map(|(_, value)| match value {
-            serde_json::Value::Null => String::new(),
-            value => no_formula(cell(value)),
+        let cells = record.fields().map(|(_, value)| match value.is_null() {
+            true => String::new(),
+            false => no_formula(cell(value)),
         });
         Ok(self.out.write_record(cells)?)
     }

@@ -357,6 +357,18 @@ async fn calls_are_listed_by_account_and_day_and_shown_with_what_became_of_them(
         .await;
 }
 
+/// Act, reason and result of each entry.
+fn audit_lines(audit: &Value) -> Vec<String> {
+    let entries = audit.as_array().into_iter().flatten();
+    let line = |it: &Value| {
+        let text = |name: &str| it[name].as_str().unwrap_or_default().to_owned();
+        let result = text("result");
+        let result = result.split(':').next().unwrap_or_default();
+        format!("{}, {}, {}", text("act"), text("reason"), result)
+    };
+    entries.map(line).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn acts_are_rehearsed_done_once_and_recorded() {
     let server = Server::start().await;
@@ -396,19 +408,8 @@ async fn acts_are_rehearsed_done_once_and_recorded() {
     server.refuses(&far, 2, "226").await;
 
     let audit = server.says("audit list").await;
-    let lines: Vec<String> = audit
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|it| {
-            let text = |name: &str| it[name].as_str().unwrap_or_default().to_owned();
-            let result = text("result");
-            let result = result.split(':').next().unwrap_or_default();
-            format!("{}, {}, {}", text("act"), text("reason"), result)
-        })
-        .collect();
     assert_eq!(
-        lines,
+        audit_lines(&audit),
         [
             "calls reschedule, , not done",
             "calls cancel, , done",

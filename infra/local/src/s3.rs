@@ -144,19 +144,7 @@ impl S3 {
         aws_request: &AwsRequest,
         request: &Request<Bytes>,
     ) -> Result<Response<Bytes>, WireFailure> {
-        let of_gets = HEADERS_OF_GETS
-            .iter()
-            .filter(|_| aws_request.operation != "GetObject");
-        if let Some(name) = REFUSED_HEADERS
-            .iter()
-            .chain(of_gets)
-            .find(|name| request.headers().contains_key(**name))
-        {
-            return Err(WireFailure::not_built(format!(
-                "S3 {} with {name}",
-                aws_request.operation
-            )));
-        }
+        check_headers(aws_request, request)?;
         let mut store = held(&self.store);
         if aws_request.operation == "CreateBucket" {
             store
@@ -199,10 +187,7 @@ impl S3 {
                 ))))
             }
             "DeleteObjectTagging" => {
-                let mut object = there(objects, &aws_request.key)?.clone();
-                object.head.tags.clear();
-                // Its file says what tags it has.
-                object.body = StoredBody::InMemory(object.bytes().ok_or_else(missing)?);
+                let object = untagged(objects, &aws_request.key)?;
                 object::put(aws_request.key.clone(), object, objects, folder.as_deref())?;
                 let mut response = Response::new(Bytes::new());
                 *response.status_mut() = StatusCode::NO_CONTENT;
@@ -216,6 +201,31 @@ impl S3 {
             other => Err(WireFailure::not_built(format!("S3 {other}"))),
         }
     }
+}
+
+fn check_headers(aws_request: &AwsRequest, request: &Request<Bytes>) -> Result<(), WireFailure> {
+    let of_gets = HEADERS_OF_GETS
+        .iter()
+        .filter(|_| aws_request.operation != "GetObject");
+    let refused = REFUSED_HEADERS
+        .iter()
+        .chain(of_gets)
+        .find(|name| request.headers().contains_key(**name));
+    match refused {
+        Some(name) => Err(WireFailure::not_built(format!(
+            "S3 {} with {name}",
+            aws_request.operation
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// An object without its tags. In memory, since its file says what tags it had.
+fn untagged(objects: &Objects, key: &str) -> Result<Object, WireFailure> {
+    let mut object = there(objects, key)?.clone();
+    object.head.tags.clear();
+    object.body = StoredBody::InMemory(object.bytes().ok_or_else(missing)?);
+    Ok(object)
 }
 
 fn missing() -> WireFailure {

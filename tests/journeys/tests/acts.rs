@@ -64,7 +64,14 @@ fn sequences(answer: &ResubmitAnswer) -> Vec<(u32, u32)> {
             let both = calls.iter().map(|it| (it.from.get(), it.to.get()));
             both.collect()
         }
-        other => panic!("{other:?}"),
+        other @ (ResubmitAnswer::Unknown
+        | ResubmitAnswer::PartOf(_)
+        | ResubmitAnswer::NotEnded(_)
+        | ResubmitAnswer::NothingLeft
+        | ResubmitAnswer::PartsMissing(_)
+        | ResubmitAnswer::FateUnknown(_)
+        | ResubmitAnswer::NotKept(_)
+        | ResubmitAnswer::NameTaken) => panic!("{other:?}"),
     }
 }
 

@@ -97,15 +97,15 @@ async fn replies_of_megabytes_pass(to: &str) {
     let notes = ";".repeat(200_000);
     for of in 0..CALLS {
         let all = (0..22).map(|number| attribute(&format!("s{of}-{number}"), "Notes", &notes));
-        let told = post_to(to).with_results().with_objects();
-        let call = call().doing("Create", all.collect()).replying_to(told);
+        let callbacks = post_to(to).with_results().with_objects();
+        let call = call().doing("Create", all.collect()).replying_to(callbacks);
         caller.queues(call).await;
     }
     caller.passes(minutes(1)).await;
     nobody_was_killed(&caller);
-    let told = caller.callbacks();
-    assert_eq!(told.len(), CALLS, "each once");
-    for callback in told {
+    let callbacks = caller.callbacks();
+    assert_eq!(callbacks.len(), CALLS, "each once");
+    for callback in callbacks {
         let results = callback.field("ResultDetailXML").unwrap_or_default();
         assert!(results.len() > 4_400_000, "{}", results.len());
     }

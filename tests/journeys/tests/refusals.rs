@@ -180,6 +180,7 @@ fn of_times() -> Vec<Case> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one line for each refusal")]
 fn of_replies() -> Vec<Case> {
     let to = |url: &str| alone().calling_back(url);
     let address =

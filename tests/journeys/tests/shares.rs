@@ -39,7 +39,7 @@ fn replied_at(caller: &Story, request_id: &str) -> Timestamp {
     let reply_took = callbacks
         .iter()
         .find(|callback| callback.field("RequestID") == Some(request_id));
-    reply_took.expect("it was told").at
+    reply_took.expect("it was replied to").at
 }
 
 /// What one account does to the places.
@@ -126,9 +126,9 @@ async fn quiet_behind(flood: usize, places: Concurrency) -> Vec<SignedDuration> 
     for number in 0..flood {
         flooded.push(other.queues(make(&format!("flood-{number}"))).await);
     }
-    let takes = |asked: &AwsRequest| asked.service != Service::Callback;
+    let takes = |request: &AwsRequest| request.service != Service::Callback;
     let faults = quiet.local().faults();
-    faults.by(move |_, asked| takes(asked).then_some(InjectedFault::Delay(SLOW_AWS)));
+    faults.by(move |_, request| takes(request).then_some(InjectedFault::Delay(SLOW_AWS)));
     let running = Running::functions_of(&quiet);
     let mut sent = Vec::new();
     for round in 0..6 {
@@ -271,7 +271,7 @@ const POST_MAX: SignedDuration = SignedDuration::from_secs(16);
 #[tokio::test(start_paused = true)]
 async fn with_two_places_a_reply_of_high_waits_for_the_posts_under_way_and_no_longer() {
     const SLOW: &str = "https://slow.example.org/done";
-    let told = async |low: usize| {
+    let callbacks = async |low: usize| {
         let mut caller = a_caller_in_time().await;
         caller.runs_with(NEW_ACCOUNT);
         caller.local().callbacks().answer_by(|callback| {
@@ -313,7 +313,7 @@ async fn with_two_places_a_reply_of_high_waits_for_the_posts_under_way_and_no_lo
         assert!(high.into_iter().all(|times| times.len() == 1), "each once");
         took.collect::<Vec<_>>()
     };
-    let (alone, beside) = (told(0).await, told(500).await);
+    let (alone, beside) = (callbacks(0).await, callbacks(500).await);
     let longest = alone.iter().max().copied().expect("some");
     for took in &beside {
         assert!(

@@ -68,7 +68,7 @@ async fn events(caller: &mut Story) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_text_and_a_call_go_out_once_and_are_told_of() {
+async fn a_text_and_a_call_go_out_once_and_have_events() {
     let mut caller = a_shop().await;
     let objects = vec![text_to("ann", NUMBER), text_to("robert", "436607654321")];
     let request_id = caller.queues(call().doing("Create", objects)).await;
@@ -76,7 +76,7 @@ async fn a_text_and_a_call_go_out_once_and_are_told_of() {
     caller.settles().await;
     caller.queues(call().creating(call_to("ann", NUMBER))).await;
     caller.passes(hours(1)).await;
-    let went: Vec<(String, String, String, String)> = texts(&caller)
+    let sent: Vec<(String, String, String, String)> = texts(&caller)
         .into_iter()
         .map(|text| (text.kind, text.to, text.from, text.text))
         .collect();
@@ -90,7 +90,7 @@ async fn a_text_and_a_call_go_out_once_and_are_told_of() {
     };
     let (texts, voice) = (local::names::TEXT_SENDER, local::names::VOICE_SENDER);
     assert_eq!(
-        went,
+        sent,
         [
             one("text", NUMBER, texts, "Your code is 3."),
             one("text", "+436607654321", texts, "Your code is 6."),
@@ -164,8 +164,8 @@ async fn a_service_that_takes_nothing_gets_each_later_and_once() {
     }
 }
 
-fn is_text(asked: &AwsRequest) -> bool {
-    asked.service == Service::Phone && asked.operation == "SendTextMessage"
+fn is_text(request: &AwsRequest) -> bool {
+    request.service == Service::Phone && request.operation == "SendTextMessage"
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,7 +209,7 @@ async fn a_text_whose_fate_is_unknown_is_not_sent_again_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_text_is_known_once_its_fate_is_told_however_often() {
+async fn an_unknown_text_is_settled_by_its_event_however_often_it_comes() {
     for (fate, state, expected) in [
         (TextFate::Arrives, "Sent", "SentEvent ann"),
         (

@@ -78,18 +78,8 @@ impl Stage {
             account: AccountId(LOCAL.to_owned()),
             async_by_default: false,
         };
-        let account = Account {
-            id: caller.account.clone(),
-            name: LOCAL.to_owned(),
-            webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
-            async_by_default: false,
-            is_strict: false,
-            owns: Vec::new(),
-            calls_per_second: None,
-            queue: calls::QueueSettings::default(),
-            backend: None,
-            safe_to_repeat: Vec::new(),
-        };
+        let secret = LOCAL_WEBHOOK_SECRET.to_owned();
+        let account = Account::new(caller.account.clone(), LOCAL, secret);
         stack.cloud.accounts.put_account(&account).await?;
         // Good for as long as any world lasts.
         let later = start + SignedDuration::from_hours(24);

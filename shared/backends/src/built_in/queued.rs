@@ -26,7 +26,6 @@ pub async fn carry_out(
     deadline: Timestamp,
 ) -> Result<CarriedOut, CommitError> {
     let request = read_body(call, body)?;
-    let now = cloud.now();
     let client = client_of(call, &request)?;
     let request = MethodCall {
         method: call.method,
@@ -36,7 +35,7 @@ pub async fn carry_out(
         client: &client,
         request_id: &call.request_id,
         phone_senders: &cloud.settings.phone_senders,
-        now,
+        now: cloud.now(),
     };
     if let Some(kind) = objects::task_kind(call.method, request.action, request.objects) {
         let run = TaskRun {
@@ -48,6 +47,17 @@ pub async fn carry_out(
         };
         return Box::pin(run.carry_on(header, progress)).await;
     }
+    in_chunks(cloud, (header, progress), call, &request, deadline).await
+}
+
+async fn in_chunks(
+    cloud: &Cloud,
+    (header, progress): (&ConversationRecord, Progress),
+    call: &Call,
+    request: &MethodCall<'_>,
+    deadline: Timestamp,
+) -> Result<CarriedOut, CommitError> {
+    let now = request.now;
     let units = objects::units(call.method, request.objects);
     let mut done = usize::try_from(progress.done_through)
         .unwrap_or(usize::MAX)
@@ -56,7 +66,7 @@ pub async fn carry_out(
     // Whoever turns the switch in this process waits until what is begun here is committed.
     let _carrying_out = cloud.carrying_out().await;
     let first = &units[done..units.len().min(done + READ_AHEAD)];
-    let first = objects::missing(&overlay, &request, first);
+    let first = objects::missing(&overlay, request, first);
     match cloud.load_first_objects(&mut overlay, first).await? {
         FirstLoad::Loaded => {}
         FirstLoad::InMaintenance => return Ok(CarriedOut::InMaintenance),
@@ -67,7 +77,7 @@ pub async fn carry_out(
     loop {
         let remaining = &units[done..];
         let chunk =
-            decide_chunk(cloud, &mut overlay, &request, remaining, Some(&header.key)).await?;
+            decide_chunk(cloud, &mut overlay, request, remaining, Some(&header.key)).await?;
         let mails_before = mails_in(&results);
         results.extend(chunk.results.iter().cloned());
         done += chunk.results.len();
