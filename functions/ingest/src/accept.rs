@@ -1,7 +1,8 @@
 //! A call for later: checked, kept, given its place, answered.
 
 use calls::{
-    AddressRule, AsyncResponseType, Call, Digest, QueueSettings, Refusal, is_safe_to_repeat,
+    AddressRule, AsyncResponseType, Call, CallerQueues, ClientQueue, Digest, Refusal,
+    is_safe_to_repeat,
 };
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
@@ -60,13 +61,13 @@ pub async fn accept(
             )));
         }
         Some(key) => {
-            let queues = queues_of(cloud, &call).await?;
+            let queues = queues_of(cloud, caller, &call).await?;
             cloud
                 .accept_once(call, &payload.canonical, key, &queues, now)
                 .await?
         }
         None => {
-            let queues = queues_of(cloud, &call).await?;
+            let queues = queues_of(cloud, caller, &call).await?;
             cloud.accept(call, &payload.canonical, &queues, now).await?
         }
     };
@@ -100,7 +101,7 @@ pub async fn take_in(
         Ok(call) => call,
         Err(refusal) => return Ok(Accepted::Refused(refusal)),
     };
-    let queues = queues_of(cloud, &call).await?;
+    let queues = queues_of(cloud, caller, &call).await?;
     let accepted = cloud
         .accept(call, &payload.canonical, &queues, cloud.now())
         .await?;
@@ -110,13 +111,24 @@ pub async fn take_in(
     Ok(accepted)
 }
 
-/// Whether a call alone stands in a queue of its account. Remembered for some minutes.
-async fn queues_of(cloud: &Cloud, call: &Call) -> Result<QueueSettings, Error> {
+/// What is said of a call alone and a queue. Remembered for some minutes.
+async fn queues_of(cloud: &Cloud, caller: &Caller, call: &Call) -> Result<CallerQueues, Error> {
     if call.conversation_id.is_some() {
-        return Ok(QueueSettings::default());
+        return Ok(CallerQueues::default());
     }
-    let account = cloud.accounts.account(&call.account, cloud.now()).await?;
-    Ok(account.map(|account| account.queue).unwrap_or_default())
+    let now = cloud.now();
+    let account = cloud.accounts.account(&call.account, now).await?;
+    let client = match &caller.client {
+        Some(client) => Some(ClientQueue {
+            client: client.clone(),
+            settings: cloud.accounts.client_queue(client, now).await?,
+        }),
+        None => None,
+    };
+    Ok(CallerQueues {
+        account: account.map(|account| account.queue).unwrap_or_default(),
+        client,
+    })
 }
 
 /// Longest `Idempotency-Key`.

@@ -56,13 +56,14 @@ pub async fn identify(
 }
 
 /// Seconds until the caller's account may call again; `None`: it may call now. For callers that
-/// are known: strangers are not counted, since counting writes.
-pub async fn held_back(cloud: &Cloud, caller: &Caller) -> Result<Option<i64>, Error> {
+/// are known: strangers are not counted, since counting writes. `bytes`: of the request's body, most
+/// of which has not been read yet.
+pub async fn held_back(cloud: &Cloud, caller: &Caller, bytes: usize) -> Result<Option<i64>, Error> {
     let now = cloud.now();
     let calls_per_second = cloud.settings.calls_per_second;
     let not_before = cloud
         .accounts
-        .not_before(&caller.account, calls_per_second, now)
+        .not_before(&caller.account, calls_per_second, bytes, now)
         .await?;
     Ok(not_before.map(|time| seconds_up(time.duration_since(now))))
 }

@@ -217,7 +217,7 @@ pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, R
             return Ok(Err(said(401, 0, message)));
         }
     };
-    Ok(match caller::held_back(cloud, &caller).await? {
+    Ok(match caller::held_back(cloud, &caller, 0).await? {
         None => Ok(caller),
         Some(seconds) => Err(said(429, 17, "Rate Limited").retry_after(Some(seconds))),
     })

@@ -100,7 +100,7 @@ async fn carry_through(
         Ok(caller) => caller,
         Err(fault) => return Ok(("", Err(fault))),
     };
-    if let Some(seconds) = caller::held_back(cloud, &caller).await? {
+    if let Some(seconds) = caller::held_back(cloud, &caller, request.body.len()).await? {
         return Ok(("", Err(Fault::rate_limited(seconds))));
     }
     // A stranger's envelope costs no more than finding out that it is one.

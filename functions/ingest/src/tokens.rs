@@ -138,7 +138,7 @@ async fn make_token(
     else {
         return Ok(ParsedTokenRequest::Unknown);
     };
-    if let Some(seconds) = caller::held_back(cloud, &caller).await? {
+    if let Some(seconds) = caller::held_back(cloud, &caller, 0).await? {
         return Ok(ParsedTokenRequest::HeldBack(seconds));
     }
     let named = account.map(str::trim).filter(|named| !named.is_empty());

@@ -19,7 +19,7 @@ use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Committed, CommittedStep, Error};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
 use crate::call::{self, CallTurn};
@@ -175,7 +175,7 @@ async fn run_next(
         return park(cloud, header).await;
     }
     match turn {
-        CallTurn::WaitsUntil(at) => wait(cloud, header, at, now).await,
+        CallTurn::WaitsUntil(at) => wait_with_others(cloud, header, at, now).await,
         CallTurn::Expired => {
             let end = expired(&call, now);
             let step = cloud.commit_end(header, end, now).await?;
@@ -276,6 +276,28 @@ async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, Com
         cloud.commit_header(header, parked, now).await?;
     }
     Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
+}
+
+/// A call waits for its time: where very many do for the same, in a lane. Not in the last second, or
+/// the message were taken for a repeat of one that has just come out of it.
+async fn wait_with_others(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<RunStep, CommitError> {
+    let time = at.duration_since(now);
+    if time <= HELD_MAX && time > SignedDuration::from_secs(1) {
+        let Conversation {
+            account, priority, ..
+        } = &header.conversation;
+        let lane = cloud.lane_until(at, Some(account), *priority, now);
+        if lane != RunLane::Own {
+            send_next_wake_up(cloud, header, lane).await?;
+            return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
+        }
+    }
+    wait(cloud, header, at, now).await
 }
 
 async fn wait(

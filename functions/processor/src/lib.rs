@@ -2,11 +2,12 @@
 //! time allows.
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
-//! its message), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
+//! its message), `deferred` (those that wait in a lane), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
 //! `slice` (how long it keeps its place), [`reply`] (telling callers).
 
 pub mod call;
 pub mod conversation;
+mod deferred;
 mod in_order;
 mod message;
 pub mod reply;
@@ -23,6 +24,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::error;
 
+use deferred::Admitted;
 use message::{CallBatch, WakeUpMessage};
 
 /// Goes on with the conversations of a batch, all of them at once. Gives back the ids of the
@@ -43,8 +45,11 @@ pub async fn run_batch(
         outbox: Outbox::default(),
         budget: Budget::default(),
     };
-    let known = join_all(read(deliveries).into_iter().map(|it| batch.look_up(it))).await;
-    let mut handed_back = Vec::new();
+    let Admitted {
+        to_run,
+        mut handed_back,
+    } = batch.admit(read(deliveries)).await;
+    let known = join_all(to_run.into_iter().map(|it| batch.look_up(it))).await;
     let (mut together, mut alone) = (Vec::new(), Vec::new());
     for known in known {
         match known {

@@ -3,19 +3,18 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use calls::safe_to_repeat::DECLARED_MAX;
-use calls::{
-    AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod, SafeToRepeat,
-};
+use calls::{AccountId, CALLS_PER_SECOND_MAX, QueuePriority, SafeToRepeat};
 use cloud::accounts::Account;
 use cloud::act::Run;
 use cloud::{Clock, Random};
 use serde_json::Value;
 
 use crate::access::Access;
-use crate::arguments::{AccountVerb, Order};
+use crate::arguments::AccountVerb;
 use crate::call_arguments::Priority;
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
+use crate::queue_settings;
 
 pub(crate) async fn carry_out(
     access: &Access,
@@ -61,10 +60,7 @@ pub(crate) async fn carry_out(
             }))
         }
         AccountVerb::Order { id, order } => {
-            let order = match order {
-                Order::Unordered => QueueOrder::Unordered,
-                Order::Received => QueueOrder::Received,
-            };
+            let order = queue_settings::order(*order);
             change(access, id, |account| account.queue.order = order).await
         }
         AccountVerb::Rate { id, priority, rate } => set_rate(access, id, *priority, rate).await,
@@ -195,14 +191,8 @@ fn shown(account: &Account) -> Record {
         .and("strict", account.is_strict)
         .and("owns", owns)
         .and("calls_per_second", limit(account.calls_per_second))
-        .and(
-            "queue_order",
-            match account.queue.order {
-                QueueOrder::Unordered => "unordered",
-                QueueOrder::Received => "received",
-            },
-        )
-        .and("queue_rates", rates(account))
+        .and("queue_order", queue_settings::order_name(&account.queue))
+        .and("queue_rates", queue_settings::rates(&account.queue))
         .and("backend", backend)
         .and(
             "safe_to_repeat",
@@ -220,55 +210,12 @@ async fn set_rate(
     priority: Priority,
     rate: &str,
 ) -> Result<Output, CommandFailure> {
-    let rate = queue_rate(rate)?;
+    let rate = queue_settings::read_rate(rate)?;
     let priority = QueuePriority::from(priority);
     change(access, id, |account| {
-        match rate {
-            Some(rate) => account.queue.rates.insert(priority, rate),
-            None => account.queue.rates.remove(&priority),
-        };
+        queue_settings::set_rate(&mut account.queue, priority, rate);
     })
     .await
-}
-
-/// As `accounts rate` is told them, high priority first.
-fn rates(account: &Account) -> Vec<Value> {
-    let of = |priority: QueuePriority| {
-        let rate = account.queue.rates.get(&priority)?;
-        let period = match rate.per {
-            RatePeriod::Second => "second",
-            RatePeriod::Minute => "minute",
-        };
-        let name = priority.name().to_lowercase();
-        Some(Value::from(format!("{name} {}/{period}", rate.calls)))
-    };
-    QueuePriority::ALL.into_iter().filter_map(of).collect()
-}
-
-/// `None`: no rate.
-fn queue_rate(text: &str) -> Result<Option<QueueRate>, CommandFailure> {
-    if text == "none" {
-        return Ok(None);
-    }
-    let read = || {
-        let (calls, per) = text.split_once('/')?;
-        let per = match per {
-            "second" => RatePeriod::Second,
-            "minute" => RatePeriod::Minute,
-            _ => return None,
-        };
-        let calls = calls
-            .parse()
-            .ok()
-            .filter(|calls| *calls <= CALLS_PER_SECOND_MAX)?;
-        let rate = QueueRate { calls, per };
-        rate.rate().map(|_| rate)
-    };
-    read().map(Some).ok_or_else(|| {
-        CommandFailure::Usage(format!(
-            "a rate is 5/second or 30/minute, from 1 to {CALLS_PER_SECOND_MAX}, or none, not {text}"
-        ))
-    })
 }
 
 /// As `accounts limit` is told it.

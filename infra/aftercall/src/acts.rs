@@ -54,6 +54,10 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         Noun::Clients(ClientVerb::Async { id, switch }) => {
             RecordedAct::of("clients async", &[id, switch.word()])
         }
+        Noun::Clients(ClientVerb::Order { id, .. }) => RecordedAct::of("clients order", &[id]),
+        Noun::Clients(ClientVerb::Rate { id, rate, .. }) => {
+            RecordedAct::of("clients rate", &[id, rate])
+        }
         Noun::Backends(BackendVerb::Create { name, .. }) => {
             RecordedAct::of("backends create", &[name])
         }

@@ -285,6 +285,20 @@ pub(crate) enum ClientVerb {
         #[arg(value_enum)]
         switch: OnOff,
     },
+    /// In which order its calls outside any conversation are carried out, unless its account has an order or a rate
+    Order {
+        id: String,
+        #[arg(value_enum)]
+        order: Order,
+    },
+    /// How often its calls outside any conversation of one priority are begun, unless its account has an order or a rate
+    Rate {
+        id: String,
+        #[arg(value_enum)]
+        priority: Priority,
+        /// 5/second or 30/minute, or none
+        rate: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

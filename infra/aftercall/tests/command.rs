@@ -190,6 +190,26 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
     let account = server.says("accounts rate 1 low none").await;
     assert_eq!(account["queue_rates"], Value::Array(Vec::new()));
 
+    server.says("clients create 1 app --secret first").await;
+    server
+        .refuses("clients order nobody received", 3, "no API client")
+        .await;
+    server.says("clients order app received").await;
+    server.says("clients rate app low 30/minute").await;
+    server
+        .refuses("clients rate app low fast", 2, "a rate is")
+        .await;
+    // A new secret takes nothing of it away.
+    server
+        .says("clients create 1 app --secret second --replace")
+        .await;
+    let client = server.says("clients rate app high 5/second").await;
+    assert_eq!(client["queue_order"], "received");
+    assert_eq!(
+        client["queue_rates"],
+        Value::from(vec!["high 5/second", "low 30/minute"])
+    );
+
     let unknown = server.says("mails list --state unknown").await;
     assert_eq!(unknown, Value::Array(Vec::new()));
 

@@ -178,6 +178,7 @@ impl Stack {
         let caller = Caller {
             account: id.clone(),
             async_by_default: false,
+            client: None,
         };
         self.cloud
             .accounts

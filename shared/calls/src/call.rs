@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::backend::BackendName;
 use crate::hash::{hash_parts, hex};
 use crate::options::{Options, QueuePriority};
+use crate::queue_order::ClientKey;
 use crate::refusal::Refusal;
 
 /// Most calls in one conversation: their arrival bitmap then fits 1,250 bytes of the header record.
@@ -99,6 +100,11 @@ impl ConversationKey {
     /// Where the calls alone of an account and a priority stand in one queue.
     pub fn of_queue(account: &AccountId, priority: QueuePriority) -> Self {
         Self::hashed("queue", &account.0, priority.name())
+    }
+
+    /// The same of an API client, whatever account it acts for.
+    pub fn of_client_queue(client: &ClientKey, priority: QueuePriority) -> Self {
+        Self::hashed("client queue", &client.0, priority.name())
     }
 
     fn hashed(kind: &str, account: &str, name: &str) -> Self {

@@ -43,7 +43,10 @@ pub use options::{
     Subscription, Warning,
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
-pub use queue_order::{QueueOrder, QueuePlace, QueueRate, QueueSettings, RatePeriod};
+pub use queue_order::{
+    CallerQueues, ClientKey, ClientQueue, QueueOrder, QueueOwner, QueuePlace, QueueRate,
+    QueueSettings, RatePeriod,
+};
 pub use rate_limit::{
     CALLS_PER_SECOND_MAX, Limit, RateLimit, RateLimitAnswer, Reservation, Window,
 };

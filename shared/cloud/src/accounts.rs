@@ -6,10 +6,12 @@
 //! |                     |               | calls a second, order and rate of its queue, version         |
 //! | hash of a user name | `USER`        | account, hash of the password, async by default              |
 //! | the same            | `USER`        | the password encrypted in place of its hash, `digest_users`  |
-//! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default                |
+//! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default, order and     |
+//! |                     |               | rate of its queue                                            |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
 //! | `AUDIT#<day>`       | `<time>#<id>` | what an operator did, see [`crate::act::audit`]              |
-//! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default                   |
+//! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default, the API client   |
+//! |                     |               | if that has an order or a rate                               |
 //! | `BACKEND#<name>`    | `BACKEND`     | where calls are forwarded to, see `backends`                 |
 //! | `NONCE#<hash>`      | `NONCE`       | that it was used, for some minutes                           |
 //! | `RATE_LIMIT#<id>`   | `RATE_LIMIT`  | calls in the present ten seconds, see `rate_limit`           |
@@ -24,6 +26,7 @@
 
 pub(crate) mod account_changes;
 pub mod backends;
+pub(crate) mod client_queue;
 pub(crate) mod digest_users;
 pub mod login_changes;
 pub mod rate_limit;
@@ -33,7 +36,9 @@ pub(crate) mod switch;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{AccountId, BackendName, QueueSettings, RateLimit, SafeToRepeat, hash_parts, hex};
+use calls::{
+    AccountId, BackendName, ClientKey, QueueSettings, RateLimit, SafeToRepeat, hash_parts, hex,
+};
 use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
@@ -57,6 +62,8 @@ pub struct Caller {
     pub account: AccountId,
     /// Its user or API client has calls without RequestType queued, whatever the account says.
     pub async_by_default: bool,
+    /// Its API client, if that says something of its calls alone.
+    pub client: Option<ClientKey>,
 }
 
 /// What an account is told by and known as.
@@ -139,6 +146,7 @@ pub(crate) struct AccountCache {
     pub(crate) accounts: HashMap<AccountId, (Account, Timestamp)>,
     pub(crate) digest_users: HashMap<String, (DigestUser, Timestamp)>,
     pub(crate) permits: HashMap<AccountId, RateLimit>,
+    pub(crate) client_queues: HashMap<ClientKey, (QueueSettings, Timestamp)>,
     pub(crate) backends: HashMap<BackendName, (backends::ConfiguredBackend, Timestamp)>,
 }
 
@@ -181,7 +189,10 @@ impl Accounts {
         if !is_right {
             return Ok(None);
         }
-        let caller = caller_in(&item)?;
+        let mut caller = caller_in(&item)?;
+        if login == Login::Client && item.has("queue") {
+            caller.client = Some(ClientKey(login_key(login, name).pk));
+        }
         let until = now + REMEMBERED;
         remember(&mut self.remembered().logins, proof, caller.clone(), until);
         Ok(Some(caller))
@@ -198,6 +209,10 @@ impl Accounts {
         let item = ItemWriter::new(token_key(token))
             .text("account", &caller.account.0)
             .text("async_by_default", caller.async_by_default.to_string())
+            .maybe_text(
+                "client",
+                caller.client.as_ref().map(|client| client.0.as_str()),
+            )
             .number("good_until", expires.as_millisecond())
             // A day longer than it is good for, so that its holder hears "expired", not "unknown".
             .expires(Some(expires + SignedDuration::from_hours(24)))
@@ -287,6 +302,9 @@ pub(crate) fn caller_in(item: &ItemReader) -> Result<Caller, Error> {
     Ok(Caller {
         account: AccountId(item.text("account")?.to_owned()),
         async_by_default: item.maybe_text("async_by_default") == Some("true"),
+        client: item
+            .maybe_text("client")
+            .map(|key| ClientKey(key.to_owned())),
     })
 }
 

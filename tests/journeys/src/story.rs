@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_smithy_types::retry::RetryConfig;
 use calls::{AccountId, DeliveryResult};
-use cloud::accounts::{Account, Caller};
+use cloud::accounts::{Account, Caller, Login};
 use cloud::aws::lanes::Concurrency;
 use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
@@ -43,6 +43,8 @@ pub struct Story {
     lifecycle: Lifecycle,
     account: String,
     async_by_default: bool,
+    /// Its API client, where that has a queue.
+    client: Option<calls::ClientKey>,
     token: String,
     token_from: Timestamp,
 }
@@ -101,6 +103,7 @@ impl Story {
             lifecycle: AS_DEPLOYED,
             account: "1001".to_owned(),
             async_by_default: false,
+            client: None,
             token: String::new(),
             token_from: beginning,
         };
@@ -117,6 +120,7 @@ impl Story {
             lifecycle: self.lifecycle,
             account: account.to_owned(),
             async_by_default: false,
+            client: None,
             token: String::new(),
             token_from: self.now(),
         };
@@ -207,11 +211,12 @@ impl Story {
 
     /// From now on its account's calls alone are carried out one after another.
     pub async fn has_its_calls_in_order(&mut self) {
-        self.queues_as(calls::QueueSettings {
-            order: calls::QueueOrder::Received,
-            ..calls::QueueSettings::default()
-        })
-        .await;
+        self.queues_as(received()).await;
+    }
+
+    /// From now on it calls through such an API client of its account, whose calls alone are.
+    pub async fn has_the_calls_of_a_client_in_order(&mut self, id: &str) {
+        self.calls_through_a_client(id, received()).await;
     }
 
     /// From now on its account's calls alone stand in queues like that.
@@ -221,6 +226,20 @@ impl Story {
             ..self.account_record()
         };
         self.puts(&account).await;
+    }
+
+    /// From now on it calls through an API client of its account with that id, whose calls alone stand
+    /// in queues like that.
+    pub async fn calls_through_a_client(&mut self, id: &str, queue: calls::QueueSettings) {
+        let accounts = &self.stack.cloud.accounts;
+        let now = self.now();
+        let made = accounts.put_login(Login::Client, id, "secret", &self.known_as());
+        made.await.expect("a client");
+        let changed = accounts.change_client_queue(id, |settings| *settings = queue);
+        changed.await.expect("no trouble").expect("it is there");
+        let caller = accounts.log_in(Login::Client, id, "secret", now).await;
+        self.client = caller.expect("no trouble").expect("it is there").client;
+        self.fetches_token().await;
     }
 
     /// From now on its account may act for these.
@@ -270,6 +289,7 @@ impl Story {
             lifecycle: self.lifecycle,
             account: self.account.clone(),
             async_by_default: self.async_by_default,
+            client: self.client.clone(),
             token: self.token.clone(),
             token_from: self.token_from,
         }
@@ -300,6 +320,7 @@ impl Story {
         Caller {
             account: AccountId(self.account.clone()),
             async_by_default: self.async_by_default,
+            client: self.client.clone(),
         }
     }
 
@@ -576,4 +597,12 @@ fn set_on(
         retries.clone(),
     )
     .with_lifecycle(lifecycle)
+}
+
+/// One after another, as they were accepted.
+fn received() -> calls::QueueSettings {
+    calls::QueueSettings {
+        order: calls::QueueOrder::Received,
+        ..calls::QueueSettings::default()
+    }
 }

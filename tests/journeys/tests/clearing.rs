@@ -1,6 +1,6 @@
 //! Perform ClearData: a data extension is empty at once, and the rows that it had are deleted piece by piece.
 
-use journeys::cut::{Plot, cut_anywhere};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::{Story, a_caller, call, look_for, minutes, part};
 
 const PEOPLE: &str = r#"<Objects xsi:type="DataExtension"><CustomerKey>people</CustomerKey><Name>People</Name><Fields><Field><Name>Key</Name><FieldType>Text</FieldType><MaxLength>50</MaxLength><IsPrimaryKey>true</IsPrimaryKey></Field></Fields></Objects>"#;
@@ -111,7 +111,7 @@ async fn a_clear_survives_every_cut() {
             part("clear-1", 2, 2).creating(row("row-2")),
         ],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(20),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK"])?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use journeys::Answer;
-use journeys::cut::{Plot, cut_anywhere};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::{
     Story, a_caller, attribute, call, days, hours, look_for, minutes, part, subscriber,
 };
@@ -323,7 +323,7 @@ async fn an_extract_survives_every_cut() {
                 .keyed("second"),
         ],
         is_found: false,
-        in_order: true,
+        order: CallOrder::OfAccount,
         after: minutes(20),
         promises: |ended| {
             if !ended.outcomes.iter().all(|outcome| outcome == "1 OK") {

@@ -22,6 +22,7 @@ mod documents;
 mod doubles;
 mod extracts;
 mod first_attempts;
+mod floods;
 mod forwarding;
 mod idempotency;
 mod imports;

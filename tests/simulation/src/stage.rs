@@ -77,6 +77,7 @@ impl Stage {
         let caller = Caller {
             account: AccountId(LOCAL.to_owned()),
             async_by_default: false,
+            client: None,
         };
         let secret = LOCAL_WEBHOOK_SECRET.to_owned();
         let account = Account::new(caller.account.clone(), LOCAL, secret);

@@ -43,13 +43,17 @@ impl Accounts {
         let Some(there) = self.table.put_new(item.clone()).await? else {
             return Ok(LoginChange::Made);
         };
-        let there = caller_in(&ItemReader(there))?;
+        let record = ItemReader(there);
+        let there = caller_in(&record)?;
         if !new.replace || there.account != new.caller.account {
             return Ok(LoginChange::IsThere(there));
         }
         let async_by_default = there.async_by_default.to_string();
         let item = ItemWriter::over(item).text("async_by_default", async_by_default);
-        self.table.put(item.done()).await?;
+        let queue = record.maybe_text("queue");
+        self.table
+            .put(item.maybe_text("queue", queue).done())
+            .await?;
         Ok(LoginChange::Made)
     }
 

@@ -1,7 +1,8 @@
 //! A call comes in: it is kept, and given its place in its conversation.
 
 use calls::{
-    Call, Conversation, ConversationKey, Joined, QueueSettings, Refusal, RequestId, Seen, Step,
+    Call, CallerQueues, Conversation, ConversationKey, Joined, QueueOwner, Refusal, RequestId,
+    Seen, Step,
 };
 use jiff::Timestamp;
 
@@ -35,7 +36,7 @@ impl Cloud {
         &self,
         call: Call,
         canonical: &str,
-        queues: &QueueSettings,
+        queues: &CallerQueues,
         now: Timestamp,
     ) -> Result<Accepted, Error> {
         let key = call.conversation_key();
@@ -45,7 +46,7 @@ impl Cloud {
         let is_past = arrived.call.options.is_past(now);
         // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
         let alone = arrived.call.conversation_id.is_none() && !is_past;
-        let in_queue = queues.holds(&arrived.call);
+        let queue_owner = queues.owner_for(&arrived.call);
         for tried in 0..CONFLICTS_MAX {
             let seen = if alone && tried == 0 {
                 None
@@ -57,7 +58,10 @@ impl Cloud {
             }
             let (before, call, step) = match seen {
                 Some(seen) => self.decide_acceptance(&seen, &arrived, now).await?,
-                None => self.decide_opening(&arrived, in_queue, now).await?,
+                None => {
+                    let owner = queue_owner.clone();
+                    self.decide_opening(&arrived, owner, now).await?
+                }
             };
             let step = self.commit_step(&key, before, step, now).await;
             match Committed::of(step)? {
@@ -134,21 +138,20 @@ impl Cloud {
     pub(crate) async fn decide_opening(
         &self,
         arrived: &CallRecord,
-        in_queue: bool,
+        queue_owner: Option<QueueOwner>,
         now: Timestamp,
     ) -> Result<(PreviousHeader, Call, Step<Joined>), Error> {
         let call: &Call = &arrived.call;
         // Given while its caller waits: whoever sends after the answer gets a larger one.
-        let number = match in_queue {
-            true => {
-                let priority = call.options.queue_priority;
-                let queue = ConversationKey::of_queue(&call.account, priority);
-                Some(self.next_in_queue(&queue).await?)
+        let numbered = match queue_owner {
+            Some(owner) => {
+                let queue = owner.queue(&call.account, call.options.queue_priority);
+                Some((self.next_in_queue(&queue).await?, owner))
             }
-            false => None,
+            None => None,
         };
-        let placed = |opened: Step<Joined>| match number {
-            Some(number) => opened.in_queue(number),
+        let placed = |opened: Step<Joined>| match &numbered {
+            Some((number, owner)) => opened.in_queue(*number, owner.clone()),
             None => opened,
         };
         let opened = placed(Conversation::open(call, now));
@@ -197,7 +200,7 @@ impl Cloud {
         mut call: Call,
         canonical: &str,
         idempotency_key: &str,
-        queues: &QueueSettings,
+        queues: &CallerQueues,
         now: Timestamp,
     ) -> Result<Accepted, Error> {
         let key = ConversationKey::of_idempotency(&call.account, idempotency_key);

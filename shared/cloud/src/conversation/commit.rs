@@ -212,7 +212,7 @@ impl Cloud {
                 self.queues.wake(priority, &WakeUp { lane, ..wake }).await
             }
             (Action::WakeUpAt(at), _) => {
-                let lane = RunLane::Own;
+                let lane = self.lane_until(at, account, priority, now);
                 let wake = WakeUp { lane, ..wake };
                 self.wake_at(at, priority, &wake, now).await
             }
@@ -234,7 +234,8 @@ impl Cloud {
         if at.duration_since(now) <= HELD_MAX {
             self.queues.wake(priority, wake).await
         } else {
-            self.schedules.wake_at(at, priority, wake).await
+            let group = self.queues.group(priority, wake);
+            self.schedules.wake_at(at, priority, wake, group).await
         }
     }
 

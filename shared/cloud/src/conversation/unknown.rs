@@ -146,7 +146,7 @@ impl Cloud {
         let body = CallRecord::keep_body(&self.large_bodies, &call, canonical).await?;
         let call = Compressed::of(call);
         let (before, _, mut step) = self
-            .decide_opening(&CallRecord { call, body }, false, now)
+            .decide_opening(&CallRecord { call, body }, None, now)
             .await?;
         step.actions.clear();
         // Whoever was first has taken in the same.

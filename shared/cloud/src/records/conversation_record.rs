@@ -234,7 +234,8 @@ fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error>
 mod tests {
     use super::*;
     use calls::{
-        Begun, ClosingStep, EndReason, OverallStatus, Progress, QueuePlace, RequestId, SequenceCode,
+        Begun, ClientKey, ClosingStep, EndReason, OverallStatus, Progress, QueueOwner, QueuePlace,
+        RequestId, SequenceCode,
     };
     use proptest::prelude::*;
 
@@ -248,7 +249,14 @@ mod tests {
 
     fn places() -> impl Strategy<Value = QueuePlace> {
         let place = (any::<u64>(), any::<bool>());
-        place.prop_map(|(number, entered)| QueuePlace { number, entered })
+        place.prop_map(|(number, entered)| QueuePlace {
+            number,
+            entered,
+            owner: match number % 2 {
+                0 => QueueOwner::Account,
+                _ => QueueOwner::Client(ClientKey(number.to_string())),
+            },
+        })
     }
 
     #[test]

@@ -84,6 +84,7 @@ async fn t03_no_secret_is_stored_or_logged() {
     let caller = Caller {
         account: AccountId("1001".to_owned()),
         async_by_default: false,
+        client: None,
     };
     let accounts = &door.caller.stack.cloud.accounts;
     accounts
@@ -207,6 +208,7 @@ async fn t07_a_warm_function_keeps_callers_apart() {
         let caller = Caller {
             account: AccountId(account.to_owned()),
             async_by_default: false,
+            client: None,
         };
         let password = format!("password of {name}");
         accounts
