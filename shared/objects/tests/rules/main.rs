@@ -8,6 +8,7 @@ mod overlay;
 mod page;
 mod phone_sends;
 mod properties;
+mod retention;
 mod retrieving;
 mod rows;
 mod subscribers;
