@@ -50,7 +50,11 @@ impl World {
     /// Carries a call out, with a commit, and all that is known forgotten, after the units that
     /// `cut` names.
     pub(crate) fn call_in_parts(&mut self, text: &str, cut: Cut<'_>) -> Vec<ObjectResult> {
-        let call = read_call(text);
+        self.call_of(read_call(text), cut)
+    }
+
+    /// The same of a call that is not written as a text.
+    pub(crate) fn call_of(&mut self, call: Call, cut: Cut<'_>) -> Vec<ObjectResult> {
         self.calls += 1;
         let request_id = RequestId(format!("call-{}", self.calls));
         let account = AccountId("acme".to_owned());
