@@ -18,6 +18,7 @@ mod clearing;
 mod conversations;
 mod cost;
 mod cut;
+mod data_retention;
 mod documents;
 mod doubles;
 mod extracts;

@@ -101,8 +101,9 @@ impl<'a> ImportTask<'a> {
         let mut overlay = Overlay::new(self.context.account());
         if let (true, Some(data_extension)) = (plan.overwrites(), plan.data_extension()) {
             let (rows, _) = self.import.fresh_rows(plan);
+            let now = cloud.now();
             let see = |overlay: &mut Overlay| {
-                objects::import_into_fresh_rows(overlay, data_extension, &rows)
+                objects::import_into_fresh_rows(overlay, data_extension, &rows, now)
             };
             self.context.ask(&mut overlay, see).await?;
         }
