@@ -223,6 +223,10 @@ async fn carry_out_call(
     if call.is_asynchronous() {
         let own = request.own_hosts(cloud);
         call.options.warnings = soap::bounded(warnings.clone());
+        let backend = match backend {
+            Some(backend) => Some(forwarded::for_later(cloud, backend).await?),
+            None => None,
+        };
         return accept::accept(
             cloud,
             caller,
@@ -230,7 +234,7 @@ async fn carry_out_call(
             canonical_payload,
             idempotency_key,
             &own,
-            backend,
+            backend.as_ref(),
         )
         .await;
     }

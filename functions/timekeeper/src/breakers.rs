@@ -1,4 +1,5 @@
-//! Backends that were not ready: asked once a minute, and what waited for one goes on when it is.
+//! Backends that were not ready: asked once a minute, and what waited for one goes on when it is. And
+//! the backend that the deployment names: kept in the table as it says.
 
 use backends::forward::probe::probe;
 use calls::{BackendName, Breaker, Readiness};
@@ -26,6 +27,10 @@ pub(crate) async fn look_at_all(round: Round<'_>) -> (MinuteReport, Option<Error
 async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
     let cloud = round.cloud;
     let now = cloud.now();
+    if let Some(deployed) = &cloud.settings.backend {
+        // First: what is asked below may be it.
+        cloud.accounts.keep_deployed_backend(deployed).await?;
+    }
     let mut breakers = cloud.breakers().await?;
     for (name, breaker) in &mut breakers {
         // Written only where a window is over.

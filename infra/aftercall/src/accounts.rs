@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use calls::safe_to_repeat::DECLARED_MAX;
 use calls::{AccountId, CALLS_PER_SECOND_MAX, QueuePriority, SafeToRepeat};
-use cloud::accounts::Account;
+use cloud::accounts::{Account, AccountBackend};
 use cloud::act::Run;
 use cloud::{Clock, Random};
 use serde_json::Value;
@@ -82,14 +82,15 @@ pub(crate) async fn carry_out(
 /// Of calls that are accepted from now on, within the minutes that functions remember an account.
 async fn set_backend(access: &Access, id: &str, backend: &str) -> Result<Output, CommandFailure> {
     let backend = match backend {
-        "built-in" => None,
-        name => Some(crate::backends::existing(access, name).await?.0),
+        "default" => AccountBackend::AsDeployed,
+        AccountBackend::BUILT_IN => AccountBackend::BuiltIn,
+        name => AccountBackend::Forward(crate::backends::existing(access, name).await?.0),
     };
     change(access, id, |account| account.backend.clone_from(&backend)).await
 }
 
 /// Each once, in an order of their own.
-fn declared(what: &[String]) -> Result<Vec<SafeToRepeat>, CommandFailure> {
+pub(crate) fn declared(what: &[String]) -> Result<Vec<SafeToRepeat>, CommandFailure> {
     let read = what.iter().map(|text| {
         SafeToRepeat::parse(text).ok_or_else(|| {
             CommandFailure::Usage(format!(
@@ -183,8 +184,11 @@ async fn change(
 /// All but its secret, which is shown when it is made.
 fn shown(account: &Account) -> Record {
     let owns: Vec<Value> = account.owns.iter().map(|id| id.0.clone().into()).collect();
-    let backend = account.backend.as_ref();
-    let backend = backend.map_or("built-in", |name| name.as_str());
+    let backend = match &account.backend {
+        AccountBackend::AsDeployed => "default",
+        AccountBackend::BuiltIn => AccountBackend::BUILT_IN,
+        AccountBackend::Forward(name) => name.as_str(),
+    };
     Record::of("account", account.id.0.as_str())
         .and("name", account.name.as_str())
         .and("async_by_default", account.async_by_default)

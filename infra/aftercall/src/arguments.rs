@@ -168,7 +168,9 @@ pub(crate) enum AccountVerb {
     /// Where its calls are forwarded to from now on; those that were accepted stay where they are
     Backend {
         id: String,
-        #[arg(value_name = "NAME|built-in")]
+        /// A backend's name, built-in for the objects of this server, or default for where the stack has
+        /// those of which nothing else is said
+        #[arg(value_name = "NAME|built-in|default")]
         backend: String,
     },
     /// Which of its forwarded calls may be sent again when nobody knows what became of them, instead
@@ -189,24 +191,32 @@ pub(crate) enum AccountVerb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackendVerb {
-    /// Make a backend; the password or secret is one line of standard input
+    /// Make a backend; the password or secret is one line of standard input, unless it lies in Secrets
+    /// Manager
     Create {
         /// Small letters, digits and hyphens
         name: String,
         /// Its SOAP endpoint: https://SUBDOMAIN.soap.marketingcloudapis.com/Service.asmx
-        #[arg(long)]
-        url: String,
+        #[arg(long, required_unless_present = "tenant")]
+        url: Option<String>,
+        /// The subdomain of a tenant of Marketing Cloud, in place of both addresses
+        #[arg(long, value_name = "SUBDOMAIN", conflicts_with_all = ["url", "token_url"])]
+        tenant: Option<String>,
         /// Log in as this user (WS-Security UsernameToken)
-        #[arg(
-            long,
-            value_name = "NAME",
-            conflicts_with = "client",
-            required_unless_present = "client"
-        )]
+        #[arg(long, value_name = "NAME", conflicts_with = "client")]
         user: Option<String>,
         /// Fetch tokens for this API client
-        #[arg(long, value_name = "ID", requires = "token_url")]
+        #[arg(long, value_name = "ID")]
         client: Option<String>,
+        /// Log in as a secret of Secrets Manager says, as JSON: username and password, or client_id and
+        /// client_secret; the stack's parameter BackendSecretArns must name it
+        #[arg(
+            long,
+            value_name = "ARN",
+            conflicts_with_all = ["user", "client", "account_id", "key"],
+            required_unless_present_any = ["user", "client"]
+        )]
+        secret_arn: Option<String>,
         /// Where its tokens are: https://SUBDOMAIN.auth.marketingcloudapis.com/v2/token
         #[arg(long, value_name = "URL")]
         token_url: Option<String>,
@@ -228,9 +238,12 @@ pub(crate) enum BackendVerb {
         /// Objects in one call to it: larger calls are sent in pieces
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         objects: u32,
+        /// What may be sent to it once more, whoever's it is: Delete, DataExtensionObject, Update/Subscriber
+        #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+        safe_to_repeat: Vec<String>,
         /// The KMS key that the secret is kept encrypted with (output PasswordKey)
-        #[arg(long, value_name = "KEY")]
-        key: String,
+        #[arg(long, value_name = "KEY", required_unless_present = "secret_arn")]
+        key: Option<String>,
     },
     /// All backends, and whether they are ready
     List,
@@ -389,9 +402,8 @@ impl Noun {
     pub(crate) fn password_key(&self) -> Option<&str> {
         match self {
             Self::Users(UserVerb::Create { digest, .. }) => digest.as_deref(),
-            Self::Backends(BackendVerb::Create { key, .. } | BackendVerb::Rotate { key, .. }) => {
-                Some(key)
-            }
+            Self::Backends(BackendVerb::Create { key, .. }) => key.as_deref(),
+            Self::Backends(BackendVerb::Rotate { key, .. }) => Some(key),
             Self::Accounts(_)
             | Self::Backends(_)
             | Self::Clients(_)

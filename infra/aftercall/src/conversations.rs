@@ -8,7 +8,9 @@ use cloud::read::conversation_list::{
     ConversationFilter, ConversationList, ListCursor, ListOrder, ListQuery, LookBack,
 };
 use cloud::read::state::ConversationState;
+use cloud::read::unknown::Settlements;
 use cloud::records::conversation_record::ConversationRecord;
+use cloud::records::unknown_record::{Settlement, Verdict};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +20,7 @@ use crate::call_lines::{maybe, not_found, one_call, second};
 use crate::export::export;
 use crate::failure::CommandFailure;
 use crate::output::{Format, Output, Record};
+use crate::unknown::word;
 use crate::watch::watch;
 
 /// Most conversations that are listed, if nothing is said.
@@ -83,18 +86,28 @@ async fn list(
 ) -> Result<Output, CommandFailure> {
     let query = query(wanted, clock.now())?;
     let limit = wanted.limit.unwrap_or(LISTED_MAX);
-    let mut found = Vec::new();
+    let mut found: Vec<ConversationRecord> = Vec::new();
     let mut cursor = ListCursor::default();
     while found.len() < limit {
         let remaining = limit - found.len();
         let page = conversations.page(&query, cursor, remaining).await?;
-        found.extend(page.conversations.iter().map(|it| listed(&it.record)));
+        found.extend(page.conversations.into_iter().map(|it| it.record));
         match page.next {
             Some(next) => cursor = next,
             None => break,
         }
     }
-    Ok(Output::List(found))
+    // No call ends before its conversation is opened.
+    let settlements = match found.iter().any(has_failed) {
+        true => conversations.settlements(query.from).await?,
+        false => Settlements::new(),
+    };
+    let lines = found.iter().map(|record| listed(record, &settlements));
+    Ok(Output::List(lines.collect()))
+}
+
+fn has_failed(record: &ConversationRecord) -> bool {
+    ConversationState::of(&record.conversation) == ConversationState::Failed
 }
 
 /// The first and the last millisecond of a day.
@@ -106,7 +119,13 @@ fn bounds(day: Date) -> Result<(Timestamp, Timestamp), CommandFailure> {
     Ok((from, to - SignedDuration::from_millis(1)))
 }
 
-fn listed(record: &ConversationRecord) -> Record {
+/// What was said of the call of unknown fate that a conversation failed by.
+fn settled(record: &ConversationRecord, settlements: &Settlements) -> Option<&'static str> {
+    let of = settlements.iter().find(|((key, _), _)| *key == record.key);
+    of.map(|(_, settlement)| word(&settlement.verdict))
+}
+
+fn listed(record: &ConversationRecord, settlements: &Settlements) -> Record {
     let conversation = &record.conversation;
     let (reason, code) = match &conversation.phase {
         calls::Phase::Ended(end)
@@ -132,6 +151,7 @@ fn listed(record: &ConversationRecord) -> Record {
         .and("arrived", conversation.arrived.count())
         .and("code", maybe(code))
         .and("reason", maybe(reason))
+        .and("settled", maybe(settled(record, settlements)))
 }
 
 async fn show(
@@ -153,11 +173,25 @@ async fn show(
             break;
         };
         first = read.next.filter(|_| shown.len() + read.calls.len() < limit);
-        let calls = read.calls.iter();
-        shown.extend(calls.map(|call| one_call(&read.header, call, now)));
+        for call in &read.calls {
+            let said = conversations.settlement_of(&header.key, call.outcome.as_ref());
+            let said = said.await?;
+            let line = one_call(&read.header, call, now)
+                .and("settled", maybe(said.as_ref().map(|it| word(&it.verdict))))
+                .and("resent_as", maybe(said.as_ref().and_then(resent_as)));
+            shown.push(line);
+        }
     }
     shown.truncate(limit);
     Ok(Output::List(shown))
+}
+
+/// The call that it was sent again as.
+fn resent_as(settlement: &Settlement) -> Option<&str> {
+    match &settlement.verdict {
+        Verdict::Resent(request_id) => Some(request_id.0.as_str()),
+        Verdict::Done | Verdict::NotDone | Verdict::SentAgain => None,
+    }
 }
 
 fn state(argument: StateArgument) -> ConversationState {

@@ -40,6 +40,7 @@ mod refused_write;
 pub mod s3;
 pub mod schedule;
 pub mod scheduler;
+pub mod secrets;
 pub mod ses;
 pub mod settings;
 pub mod site;

@@ -203,7 +203,7 @@ impl Stack {
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
-            backend: None,
+            backend: cloud::accounts::AccountBackend::default(),
             safe_to_repeat: Vec::new(),
         };
         self.cloud.accounts.put_account(&account).await?;

@@ -182,6 +182,7 @@ impl Used {
                 | "CompleteMultipartUpload",
             ) => prices::S3_WRITE,
             (Service::Kms, _) => prices::KMS_REQUEST,
+            (Service::SecretsManager, _) => prices::SECRET_REQUEST,
             (
                 Service::DynamoDb
                 | Service::Scheduler

@@ -25,6 +25,7 @@
 //! function.
 
 pub(crate) mod account_changes;
+pub mod backend_login;
 pub mod backends;
 pub(crate) mod client_queue;
 pub(crate) mod digest_users;
@@ -45,7 +46,8 @@ use subtle::ConstantTimeEq;
 use crate::accounts::digest_users::DigestUser;
 use crate::accounts::remembered::{recall, remember};
 use crate::accounts::switch::Switch;
-use crate::aws::encrypted_password::PasswordEncryption;
+use crate::aws::encrypted_password::{Password, PasswordEncryption};
+use crate::aws::secrets::Secrets;
 use crate::aws::table::{Key, Table};
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
@@ -66,6 +68,51 @@ pub struct Caller {
     pub client: Option<ClientKey>,
 }
 
+/// Where the calls of an account are carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AccountBackend {
+    /// Where the set has those of all accounts of which nothing else is said.
+    #[default]
+    AsDeployed,
+    /// Here, with the built-in objects.
+    BuiltIn,
+    /// They are forwarded there.
+    Forward(BackendName),
+}
+
+impl AccountBackend {
+    /// The name of what is built in, which no backend may have.
+    pub const BUILT_IN: &str = calls::backend::BUILT_IN;
+
+    /// Where calls are forwarded to, if anywhere. `deployed`: what the set has.
+    pub fn forwards_to(self, deployed: Option<&BackendName>) -> Option<BackendName> {
+        match self {
+            Self::AsDeployed => deployed.cloned(),
+            Self::BuiltIn => None,
+            Self::Forward(name) => Some(name),
+        }
+    }
+
+    fn read(item: &ItemReader) -> Result<Self, Error> {
+        match item.maybe_text("backend") {
+            None => Ok(Self::AsDeployed),
+            Some(Self::BUILT_IN) => Ok(Self::BuiltIn),
+            Some(name) => match BackendName::parse(name) {
+                Some(name) => Ok(Self::Forward(name)),
+                None => Err(item.unreadable("backend")),
+            },
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::AsDeployed => None,
+            Self::BuiltIn => Some(Self::BUILT_IN),
+            Self::Forward(name) => Some(name.as_str()),
+        }
+    }
+}
+
 /// What an account is told by and known as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -83,8 +130,8 @@ pub struct Account {
     pub calls_per_second: Option<u32>,
     /// In which order and how often its calls alone are begun.
     pub queue: QueueSettings,
-    /// Where its calls are forwarded to; `None`: the built-in objects.
-    pub backend: Option<BackendName>,
+    /// Where its calls are carried out.
+    pub backend: AccountBackend,
     /// Which of its forwarded calls may be sent once more when nobody knows what became of them.
     pub safe_to_repeat: Vec<SafeToRepeat>,
 }
@@ -101,7 +148,7 @@ impl Account {
             owns: Vec::new(),
             calls_per_second: None,
             queue: QueueSettings::default(),
-            backend: None,
+            backend: AccountBackend::default(),
             safe_to_repeat: Vec::new(),
         }
     }
@@ -135,6 +182,7 @@ impl Login {
 pub struct Accounts {
     pub(crate) table: Table,
     pub(crate) encrypt_password: Arc<PasswordEncryption>,
+    pub(crate) secrets: Arc<Secrets>,
     pub(crate) switch: Arc<Switch>,
     remembered: Arc<Mutex<AccountCache>>,
 }
@@ -148,6 +196,9 @@ pub(crate) struct AccountCache {
     pub(crate) permits: HashMap<AccountId, RateLimit>,
     pub(crate) client_queues: HashMap<ClientKey, (QueueSettings, Timestamp)>,
     pub(crate) backends: HashMap<BackendName, (backends::ConfiguredBackend, Timestamp)>,
+    pub(crate) backend_settings: HashMap<BackendName, (backends::BackendSettings, Timestamp)>,
+    /// By their ARNs.
+    pub(crate) secrets: HashMap<String, (Password, Timestamp)>,
 }
 
 impl Accounts {
@@ -161,6 +212,7 @@ impl Accounts {
         Self {
             table,
             encrypt_password: Arc::new(PasswordEncryption::new(config, key)),
+            secrets: Arc::new(Secrets::new(config)),
             switch: Arc::default(),
             remembered: Arc::default(),
         }
@@ -334,7 +386,7 @@ pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, E
             true => item.json("queue")?,
             false => QueueSettings::default(),
         },
-        backend: item.maybe_text("backend").and_then(BackendName::parse),
+        backend: AccountBackend::read(item)?,
         safe_to_repeat: match item.has("safe_to_repeat") {
             true => item.json("safe_to_repeat")?,
             false => Vec::new(),
@@ -362,8 +414,7 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
         true => item,
         false => item.json("safe_to_repeat", &account.safe_to_repeat),
     };
-    item.maybe_text("backend", account.backend.as_ref().map(BackendName::as_str))
-        .done()
+    item.maybe_text("backend", account.backend.text()).done()
 }
 
 pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller) -> Item {

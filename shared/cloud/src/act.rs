@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cancel;
 pub mod reschedule;
 pub mod resubmit;
+pub mod unknown_mail;
 
 use calls::{ConversationId, Step};
 use jiff::Timestamp;

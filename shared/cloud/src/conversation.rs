@@ -16,4 +16,5 @@ mod skipped;
 pub mod task;
 pub mod token_buckets;
 pub mod unknown;
+pub mod unknown_mails;
 pub mod waiting;

@@ -47,6 +47,12 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    #[error("secret of a backend is out of reach ({operation})")]
+    Secret {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
     /// No answer: it may have gone out.
     #[error("mail service gave no answer")]
     Mail(#[source] BoxError),
@@ -100,6 +106,7 @@ impl Error {
             | Self::Schedule { .. }
             | Self::LargeBodies { .. }
             | Self::PasswordEncryption { .. }
+            | Self::Secret { .. }
             | Self::Mail(_)
             | Self::MailRefused(_)
             | Self::MailNotSent(_)

@@ -2,8 +2,10 @@
 //! by account and day, and one conversation with its calls.
 //!
 //! Read only, and never by a scan. [`conversation_list`] goes through the index, [`state`] says how a
-//! conversation stands in one word, [`conversation`] reads one whole.
+//! conversation stands in one word, [`conversation`] reads one whole, [`unknown`] what people said of
+//! calls of unknown fate.
 
 pub mod conversation;
 pub mod conversation_list;
 pub mod state;
+pub mod unknown;

@@ -21,6 +21,7 @@ use crate::aws::table::Transaction;
 use crate::error::{CommitError, Committed, Error, FEW_CONFLICTS_MAX};
 use crate::objects_table::{Chunk, object_item, table_key};
 use crate::records::mail_record::{MailRecord, MailState, MailTag};
+use crate::records::unknown_mail_record::UnknownMailRecord;
 
 impl Cloud {
     pub async fn mail_tagged(&self, tag: &MailTag) -> Result<Option<MailRecord>, Error> {
@@ -57,6 +58,14 @@ impl Cloud {
         let mut transaction = Transaction::default();
         let item = next.to_item(now + self.results_retention());
         transaction.put_over(&self.calls, item, seen.version);
+        if state == MailState::Unknown {
+            // For people, who find it there without looking through all mails.
+            let expires = now + self.results_retention();
+            let unknown = UnknownMailRecord::of(&next, &recipient.account, expires);
+            if let Some(unknown) = unknown {
+                transaction.put(&self.calls, unknown.to_item());
+            }
+        }
         events.write(&mut transaction, &self.objects);
         transaction.commit(&self.calls).await?;
         Ok(next)

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use aws_smithy_types::retry::RetryConfig;
 use calls::{AccountId, DeliveryResult};
-use cloud::accounts::{Account, Caller, Login};
+use cloud::accounts::backends::DeployedBackend;
+use cloud::accounts::{Account, AccountBackend, Caller, Login};
 use cloud::aws::lanes::Concurrency;
 use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
@@ -162,7 +163,7 @@ impl Story {
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
-            backend: None,
+            backend: AccountBackend::default(),
             safe_to_repeat: Vec::new(),
         }
     }
@@ -255,7 +256,7 @@ impl Story {
     /// From now on its account's calls are forwarded there; `None`: they are carried out here.
     pub async fn has_backend(&mut self, backend: Option<calls::BackendName>) {
         let account = Account {
-            backend,
+            backend: backend.map_or(AccountBackend::BuiltIn, AccountBackend::Forward),
             ..self.account_record()
         };
         self.puts(&account).await;
@@ -267,7 +268,7 @@ impl Story {
             .iter()
             .filter_map(|text| calls::SafeToRepeat::parse(text));
         let account = Account {
-            backend: Some(backend),
+            backend: AccountBackend::Forward(backend),
             safe_to_repeat: declared.collect(),
             ..self.account_record()
         };
@@ -448,6 +449,19 @@ impl Story {
     pub async fn sends_texts_at(&mut self, texts_per_second: u32) {
         let settings = Settings {
             texts_per_second,
+            ..settings()
+        };
+        let (local, random) = (self.local().clone(), self.random.clone());
+        let (callbacks, retries) = (local.http_connector(), self.retries.clone());
+        let stack = Stack::with_settings(local, settings, callbacks, random, retries);
+        self.stack = stack.with_lifecycle(self.lifecycle);
+    }
+
+    /// From now on it is deployed with a backend that the template names, and which all accounts have.
+    pub fn is_deployed_with(&mut self, backend: &DeployedBackend) {
+        let settings = Settings {
+            backend: Some(backend.clone()),
+            default_backend: Some(backend.name.clone()),
             ..settings()
         };
         let (local, random) = (self.local().clone(), self.random.clone());

@@ -1,6 +1,7 @@
 //! What a call costs: every operation that AWS bills, counted, with its price at list prices.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use journeys::story::ADDRESS;
 use journeys::{Call, Story, a_caller, attributes, call, part, subscriber};
@@ -341,6 +342,50 @@ async fn forwarded_calls_in_batches_of_ten_cost_this() {
     let cents = in_cents(&used) / f64::from(CALLS);
     println!("Ten forwarded calls with a callback: {cents} cents a million\n{used}\n");
     assert!(cents <= FORWARDED_TARGET, "{cents}: {used}");
+}
+
+/// What a bound on the calls in flight may add to a million of them in batches of ten, in cents: two to five
+/// writes a batch, and the reads before them.
+const LEASES_TARGET: f64 = 45.0;
+
+/// The same for calls that come one by one: a lease, and giving it back.
+const LEASE_ALONE_TARGET: f64 = 160.0;
+
+/// Cents a million of forwarded calls that come so many at once.
+async fn forwarded_cents(concurrency: Option<u32>, at_once: u32) -> f64 {
+    let mut caller = a_caller().await;
+    let settings = cloud::accounts::backends::BackendSettings {
+        concurrency,
+        ..journeys::backend::settings()
+    };
+    let backend = caller.forwards_as(&settings).await;
+    backend.does(journeys::backend::Does::WellAfter(Duration::from_millis(
+        300,
+    )));
+    caller.queues(call().creating(subscriber("warm"))).await;
+    caller.settles().await;
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
+    for number in 0..at_once {
+        let key = format!("k{number}");
+        caller.queues(call().creating(subscriber(&key))).await;
+    }
+    caller.settles().await;
+    assert!(caller.due().is_empty());
+    let used = with_invocations(usage.since(&mark), 1.0);
+    println!("{at_once} forwarded calls, {concurrency:?} in flight\n{used}\n");
+    in_cents(&used) / f64::from(at_once)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bound_on_what_is_in_flight_at_a_backend_costs_this() {
+    for (at_once, target) in [(10, LEASES_TARGET), (1, LEASE_ALONE_TARGET)] {
+        let without = forwarded_cents(None, at_once).await;
+        let with = forwarded_cents(Some(20), at_once).await;
+        let leases = with - without;
+        println!("Leases of {at_once}: {leases} cents a million\n");
+        assert!(leases > 0.0 && leases <= target, "{leases} cents a million");
+    }
 }
 
 /// What a million rows of an import may cost, in cents: two write units of a transaction for each, a read,

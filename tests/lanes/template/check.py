@@ -37,6 +37,9 @@ WILDCARDS = {
     ("IngestRole", "Network"): "network interfaces have no name before Lambda makes them",
     ("ProcessorRole", "Network"): "as above",
     ("TimekeeperRole", "Network"): "as above",
+    ("IngestRole", "BackendLoginKey"): "the key of a secret is its owner's affair; the condition names the secrets",
+    ("ProcessorRole", "BackendLoginKey"): "as above",
+    ("TimekeeperRole", "BackendLoginKey"): "as above",
     ("NotifierRole", "MailRate"): "what may be sent at all is asked of the account, which has no name",
 }
 
@@ -91,6 +94,7 @@ ACTIONS = {
     "get_account()": "ses:GetAccount",
     # Sealing is for the operator's command, with the operator's own permissions.
     "decrypt()": "kms:Decrypt",
+    "get_secret_value()": "secretsmanager:GetSecretValue",
 }
 
 # Allowed although no line of the code asks for it.
@@ -439,6 +443,7 @@ class Roles(unittest.TestCase):
 
     def test_only_ingest_opens_passwords_and_only_where_there_is_a_key(self):
         opens = [(role, it) for role, it in self.statements() if any("kms:" in a for a in many(it["Action"]))]
+        opens = [(role, it) for role, it in opens if it.get("Sid") != "BackendLoginKey"]
         secrets = [(role, it) for role, it in opens if it.get("Sid") == "BackendSecrets"]
         self.assertEqual({"ProcessorRole", "TimekeeperRole"}, {role for role, _ in secrets})
         for _, statement in secrets:
@@ -469,6 +474,54 @@ class Roles(unittest.TestCase):
                 function["Environment"]["Variables"]["PASSWORD_KEY"],
             )
 
+    def test_who_logs_in_to_backends_reads_the_secrets_that_were_named_and_no_others(self):
+        may_read = [
+            (role, it) for role, it in self.statements() if any("secretsmanager:" in a for a in many(it["Action"]))
+        ]
+        log_in = {"IngestRole", "ProcessorRole", "TimekeeperRole"}
+        self.assertEqual(log_in, {role for role, _ in may_read})
+        for role, statement in may_read:
+            self.assertEqual(["secretsmanager:GetSecretValue"], many(statement["Action"]), role)
+            self.assertEqual({"Ref": "BackendSecretArns"}, statement["Resource"], role)
+        keys = [(role, it) for role, it in self.statements() if it.get("Sid") == "BackendLoginKey"]
+        self.assertEqual(log_in, {role for role, _ in keys})
+        for role, statement in keys:
+            self.assertEqual(["kms:Decrypt"], many(statement["Action"]), role)
+            bound = statement["Condition"]["StringEquals"]
+            self.assertEqual({"Ref": "BackendSecretArns"}, bound["kms:EncryptionContext:SecretARN"], role)
+            self.assertIn("secretsmanager.", json.dumps(bound["kms:ViaService"]), role)
+        for name, it in TRANSLATED["Resources"].items():
+            if name.endswith("BackendLogin"):
+                self.assertEqual("HasBackendSecrets", it["Condition"], name)
+
+    def test_the_backend_of_the_template_is_none_unless_it_is_named(self):
+        for parameter in ("BackendTenant", "BackendUrl", "BackendTokenUrl", "BackendSecretArns"):
+            self.assertEqual("", TEMPLATE["Parameters"][parameter]["Default"], parameter)
+        self.assertEqual("false", TEMPLATE["Parameters"]["BackendForAllAccounts"]["Default"])
+        given = FUNCTIONS["TimekeeperFunction"]["Environment"]["Variables"]
+        self.assertEqual({"Fn::Select": [0, {"Ref": "BackendSecretArns"}]}, given["BACKEND_SECRET_ARN"])
+        self.assertEqual({"Fn::If": ["IsBackendOfAll", {"Ref": "BackendName"}, ""]}, given["DEFAULT_BACKEND"])
+        for variable, kind in (("BACKEND_URL", "soap"), ("BACKEND_TOKEN_URL", "auth")):
+            [condition, of_tenant, own] = given[variable]["Fn::If"]
+            self.assertEqual("HasTenant", condition)
+            self.assertIn(f"https://${{BackendTenant}}.{kind}.marketingcloudapis.com/", of_tenant["Fn::Sub"])
+            self.assertIn(target(own), ("BackendUrl", "BackendTokenUrl"))
+        # The limits of what the command says of a backend.
+        code = (ROOT / "shared/cloud/src/accounts/backends.rs").read_text()
+        limits = dict(re.findall(r"pub const (\w+): u32 = ([\d_]+);", code))
+        number = lambda name: int(limits[name].replace("_", ""))
+        timeout, objects = TEMPLATE["Parameters"]["BackendTimeout"], TEMPLATE["Parameters"]["BackendObjectsPerCall"]
+        self.assertEqual((number("TIMEOUT_S"), number("TIMEOUT_S_MAX")), (timeout["Default"], timeout["MaxValue"]))
+        self.assertEqual(
+            (number("OBJECTS_PER_CALL"), number("OBJECTS_PER_CALL_MAX")), (objects["Default"], objects["MaxValue"])
+        )
+        # Who keeps it in the table may write nothing else there.
+        [keeps] = [it for role, it in self.statements() if it.get("Sid") == "Backend"]
+        self.assertEqual(["dynamodb:PutItem"], many(keeps["Action"]))
+        self.assertEqual(["BACKEND#*"], keeps["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
+        self.assertEqual({"dynamodb:LeadingKeys": "false"}, keeps["Condition"]["Null"])
+        self.assertEqual("HasBackend", TRANSLATED["Resources"]["TimekeeperBackend"]["Condition"])
+
     def test_a_key_of_the_customers_own_is_used_for_tables_alone(self):
         keys = [(role, it) for role, it in self.statements() if it.get("Sid") == "TablesKey"]
         self.assertEqual({f"{name.removesuffix('Function')}Role" for name in FUNCTIONS}, {role for role, _ in keys})
@@ -490,6 +543,7 @@ class Roles(unittest.TestCase):
             for action in writes:
                 for key, kind in keys:
                     wanted = role == "IngestRole" and kind in own and action in ("PutItem", "UpdateItem")
+                    wanted |= (role, kind, action) == ("TimekeeperRole", "BACKEND", "PutItem")
                     key = "0c4f" if " " in key else key  # hashes are only described
                     can = allowed.is_allowed((role, f"dynamodb:{action}", "AccountsTable", key), may)
                     self.assertEqual(wanted, can, (role, action, key, kind))
@@ -515,6 +569,9 @@ class Roles(unittest.TestCase):
                     used.add(where)
                     if resource == "*":
                         self.assertIn(many(statement["Action"]), (["ses:GetAccount"], NETWORK), "knows no resource")
+                        continue
+                    if where[1] == "BackendLoginKey":
+                        self.assertIn("kms:EncryptionContext:SecretARN", statement["Condition"]["StringEquals"])
                         continue
                     self.assertRegex(json.dumps(resource), r"\$\{[A-Za-z.]+\}/\*", "within a thing of our own")
         self.assertEqual(set(WILDCARDS), used, "exceptions that nobody needs any more")

@@ -9,7 +9,7 @@ use aws_smithy_types::retry::RetryConfig;
 use calls::{AccountId, BackendName, SafeToRepeat};
 use cloud::Random;
 use cloud::accounts::backends::{BackendLogin, BackendSettings};
-use cloud::accounts::{Account, Caller};
+use cloud::accounts::{Account, AccountBackend, Caller};
 use jiff::{SignedDuration, Timestamp};
 use local::stack::{EventSource, LOCAL, LOCAL_WEBHOOK_SECRET};
 use local::{
@@ -142,7 +142,7 @@ impl Stage {
         let declared = safe.iter().filter_map(|text| SafeToRepeat::parse(text));
         let declared: Vec<SafeToRepeat> = declared.collect();
         let forwards = |account: &mut Account| {
-            account.backend = Some(name.clone());
+            account.backend = AccountBackend::Forward(name.clone());
             account.safe_to_repeat.clone_from(&declared);
         };
         accounts.change_account(&account, forwards).await?;

@@ -333,6 +333,7 @@ fn not_taken(error: &Error) -> MailProgress {
         | Error::Schedule { .. }
         | Error::LargeBodies { .. }
         | Error::PasswordEncryption { .. }
+        | Error::Secret { .. }
         | Error::Conflict(_)
         | Error::Unreadable { .. }
         | Error::Newer { .. }

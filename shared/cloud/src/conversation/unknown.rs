@@ -12,7 +12,7 @@ use crate::records::outcome_record::Results;
 use crate::records::unknown_record::{PARTITION, Settlement, UnknownRecord};
 
 /// Records that are read in one request.
-const UNKNOWN_PAGE: i32 = 200;
+pub(crate) const UNKNOWN_PAGE: i32 = 200;
 
 /// Which of them are listed.
 #[derive(Clone, Debug)]
