@@ -274,6 +274,11 @@ impl Accounts {
         Ok(true)
     }
 
+    /// Looks everything up again from now on: whoever holds all tables has emptied this one.
+    pub fn forget(&self) {
+        *self.remembered() = AccountCache::default();
+    }
+
     pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, AccountCache> {
         // A panic while it was held leaves at worst an entry unremembered.
         self.remembered

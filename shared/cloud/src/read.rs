@@ -6,4 +6,6 @@
 
 pub mod conversation;
 pub mod conversation_list;
+pub mod scheduled;
 pub mod state;
+pub mod whole_call;
