@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod cancel;
 pub mod reschedule;
+pub mod resend;
 pub mod resubmit;
 
 use calls::{ConversationId, Step};
