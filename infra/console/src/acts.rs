@@ -2,7 +2,9 @@
 
 pub(crate) mod accounts;
 pub(crate) mod calls;
+pub(crate) mod dead;
 pub(crate) mod maintenance;
+pub(crate) mod replies;
 pub(crate) mod unknown;
 
 use std::future::Future;

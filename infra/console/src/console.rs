@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use calls::AccountId;
+use cloud::aws::dead_letters::StackQueues;
 use cloud::{Cloud, Random};
 use jiff::Timestamp;
 
@@ -21,8 +22,10 @@ pub enum Operator {
 
 /// What a console shows, where and to whom.
 pub struct ConsoleOptions {
-    /// With the tables of calls and of accounts, and where they are known its queues and its bucket.
+    /// With the tables of calls and of accounts, and where it is known its bucket.
     pub cloud: Cloud,
+    /// `None`: they are not known, and neither their depths nor dead letters are shown.
+    pub queues: Option<StackQueues>,
     /// The path that all pages lie below: empty, or `/_local`.
     pub base: String,
     /// What is shown, in words: the name of a stack.

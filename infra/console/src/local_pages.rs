@@ -147,8 +147,14 @@ pub fn attachment(name: &str, bytes: Vec<u8>) -> Response {
     let name: String = letters.map(|it| if plain(it) { it } else { '_' }).collect();
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; sandbox".to_owned(),
+        ),
     ];
     (headers, bytes).into_response()
 }

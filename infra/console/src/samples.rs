@@ -44,19 +44,6 @@ impl Samples {
         let of = |sample: &Sample| Some((sample.at, *sample.values.get(number)?));
         self.0.iter().filter_map(of).collect()
     }
-
-    /// How fast a figure that only grows has grown, a second.
-    pub(crate) fn rates(&self, number: usize) -> Vec<(Timestamp, f64)> {
-        let series = self.series(number);
-        let pairs = series.iter().zip(series.iter().skip(1));
-        let rate = |((from, before), (to, after)): (&(Timestamp, f64), &(Timestamp, f64))| {
-            let passed = to.duration_since(*from).as_secs_f64();
-            // A count that has begun again, or a clock that was moved, says nothing.
-            (passed > 0.0 && passed < 600.0 && after >= before)
-                .then(|| (*to, (after - before) / passed))
-        };
-        pairs.filter_map(rate).collect()
-    }
 }
 
 #[cfg(test)]
@@ -86,12 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_what_was_added_a_second() {
+    fn a_figure_that_is_not_there_has_no_series() {
         let mut samples = Samples::default();
-        for (second, value) in [(0, 10.0), (5, 20.0), (10, 5.0), (15, 5.0)] {
-            samples.add(sample(second, value));
-        }
-        assert_eq!(samples.rates(0), [(at(5), 2.0), (at(15), 0.0)]);
+        samples.add(sample(0, 1.0));
+        assert_eq!(samples.series(0), [(at(0), 1.0)]);
         assert!(samples.series(1).is_empty());
     }
 }

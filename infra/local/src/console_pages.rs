@@ -3,11 +3,14 @@
 
 use std::net::SocketAddr;
 
+use aws_smithy_types::retry::RetryConfig;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use calls::AccountId;
+use cloud::aws::dead_letters::StackQueues;
+use cloud::aws::stack::LOCAL_STACK;
 use console::local_pages::{
     self, SentAttachment, SentCallback, SentMail, SentText, SentThings, UnreadThing,
 };
@@ -37,8 +40,10 @@ struct LocalConsole {
 }
 
 pub(crate) fn router(site: &Site, address: SocketAddr) -> Router {
+    let config = site.stack.local.sdk_config(RetryConfig::standard());
     let console = Console::new(ConsoleOptions {
         cloud: site.stack.cloud.clone(),
+        queues: Some(StackQueues::of_stack(&config, LOCAL_STACK)),
         base: BASE.to_owned(),
         place: "local server".to_owned(),
         // Whoever reaches this server may do anything to it.
@@ -75,13 +80,17 @@ async fn sent(State(local): State<LocalConsole>) -> Result<Response, PageFailure
     let numbered = mails.iter().enumerate().rev().take(SHOWN_MAX);
     let callbacks = site.callback_log.posted();
     let texts = site.stack.local.phone().texts();
-    let texts = texts.into_iter().rev().take(SHOWN_MAX).map(|text| SentText {
-        at: text.at.to_string(),
-        kind: text.kind,
-        to: text.to,
-        from: text.from,
-        text: text.text,
-    });
+    let texts = texts
+        .into_iter()
+        .rev()
+        .take(SHOWN_MAX)
+        .map(|text| SentText {
+            at: text.at.to_string(),
+            kind: text.kind,
+            to: text.to,
+            from: text.from,
+            text: text.text,
+        });
     let warned = site.warning_log.warned().into_iter().rev();
     let unread = warned.map(|warned| UnreadThing {
         at: warned.at,
@@ -90,8 +99,15 @@ async fn sent(State(local): State<LocalConsole>) -> Result<Response, PageFailure
         text: warned.text,
     });
     let sent = SentThings {
-        mails: numbered.map(|(number, mail)| sent_mail(number, mail)).collect(),
-        callbacks: callbacks.into_iter().rev().take(SHOWN_MAX).map(sent_callback).collect(),
+        mails: numbered
+            .map(|(number, mail)| sent_mail(number, mail))
+            .collect(),
+        callbacks: callbacks
+            .into_iter()
+            .rev()
+            .take(SHOWN_MAX)
+            .map(sent_callback)
+            .collect(),
         texts: texts.collect(),
         unread: unread.collect(),
     };
@@ -121,7 +137,9 @@ fn sent_callback(posted: PostedCallback) -> SentCallback {
         at: posted.at,
         // User and password of an address are sent, and shown nowhere.
         url: soap::shown_address(&posted.url),
-        is_good: posted.status.is_some_and(|status| (200..300).contains(&status)),
+        is_good: posted
+            .status
+            .is_some_and(|status| (200..300).contains(&status)),
         result: match posted.status {
             Some(status) => status.to_string(),
             None => posted.cause.unwrap_or_default(),
@@ -194,16 +212,31 @@ async fn move_clock(
     };
     let seconds = seconds.filter(|seconds| (0..=ADVANCE_SECONDS_MAX).contains(seconds));
     let seconds = seconds.ok_or_else(|| {
-        PageFailure::Wrong(format!("A number of seconds from 0 to {ADVANCE_SECONDS_MAX}."))
+        PageFailure::Wrong(format!(
+            "A number of seconds from 0 to {ADVANCE_SECONDS_MAX}."
+        ))
     })?;
-    let passed = local.site.stack.pass_running(SignedDuration::from_secs(seconds)).await;
+    let passed = local
+        .site
+        .stack
+        .pass_running(SignedDuration::from_secs(seconds))
+        .await;
     passed.map_err(|error| PageFailure::Cloud(format!("{error:#}")))?;
     let now = local.site.stack.cloud.now();
-    local_pages::done(&local.console, &format!("It is {now:.0}, and all that was due was started."))
+    local_pages::done(
+        &local.console,
+        &format!("It is {now:.0}, and all that was due was started."),
+    )
 }
 
-async fn reset(State(local): State<LocalConsole>, _form: PostedForm) -> Result<Response, PageFailure> {
+async fn reset(
+    State(local): State<LocalConsole>,
+    _form: PostedForm,
+) -> Result<Response, PageFailure> {
     let emptied = local.site.begin_again().await;
     emptied.map_err(|error| PageFailure::Cloud(format!("{error:#}")))?;
-    local_pages::done(&local.console, "Everything is deleted; the account local is there again.")
+    local_pages::done(
+        &local.console,
+        "Everything is deleted; the account local is there again.",
+    )
 }

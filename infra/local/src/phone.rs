@@ -14,9 +14,9 @@ use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
 use crate::folder::read_lines;
-use crate::{disk, held};
 use crate::mail_events::{EventDelivery, MailEvents, PendingEvent};
 use crate::names::{ACCOUNT, REGION};
+use crate::{disk, held};
 
 /// Letters of one text, and of one call. AWS's figures.
 const TEXT_LETTERS_MAX: usize = 1_600;

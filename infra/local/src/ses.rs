@@ -15,9 +15,9 @@ use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
 use crate::folder::read_lines;
-use crate::{disk, held};
 use crate::mail::{Attachment, CapturedMail};
 use crate::mail_events::{EmailTag, EventDelivery, MailEvents, MailFate, PendingEvent, tags_of};
+use crate::{disk, held};
 
 /// Longest mail, encoded. AWS's figure for the second version of its interface.
 const MAIL_BYTES_MAX: usize = 40 << 20;

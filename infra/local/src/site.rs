@@ -149,7 +149,9 @@ async fn advance(
     let seconds = query
         .get("seconds")
         .and_then(|text| text.parse::<i64>().ok());
-    let Some(seconds) = seconds.filter(|seconds| (0..=console_pages::ADVANCE_SECONDS_MAX).contains(seconds)) else {
+    let Some(seconds) =
+        seconds.filter(|seconds| (0..=console_pages::ADVANCE_SECONDS_MAX).contains(seconds))
+    else {
         return say(
             StatusCode::BAD_REQUEST,
             "seconds must be a number from 0 to 31622400\n",

@@ -74,13 +74,20 @@ pub(crate) fn of(form: &PostedForm) -> Result<TestCall, PageFailure> {
 fn parts(text: &str) -> Result<Vec<String>, PageFailure> {
     let range = text.split_once('-').and_then(|(first, last)| {
         let (first, last): (usize, usize) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        Some((first..=last).take(CALLS_MAX + 1).map(|it| it.to_string()).collect())
+        Some(
+            (first..=last)
+                .take(CALLS_MAX + 1)
+                .map(|it| it.to_string())
+                .collect(),
+        )
     });
     let listed = || text.split(',').map(|part| part.trim().to_owned()).collect();
     let parts: Vec<String> = range.unwrap_or_else(listed);
     match (1..=CALLS_MAX).contains(&parts.len()) {
         true => Ok(parts),
-        false => Err(PageFailure::Wrong(format!("At most {CALLS_MAX} calls at once."))),
+        false => Err(PageFailure::Wrong(format!(
+            "At most {CALLS_MAX} calls at once."
+        ))),
     }
 }
 
@@ -89,8 +96,13 @@ fn payload(form: &PostedForm, method: &str, sequence: &str) -> Result<String, Pa
     let mut request = Element::new(&root).with(options(form, sequence));
     let xml = form.text("xml").trim();
     if xml.is_empty() {
-        let count = form.text("objects").parse().unwrap_or(1).clamp(1, OBJECTS_MAX);
-        let objects = (1..=count).map(|number| subscriber(form.text("subscriber"), sequence, number));
+        let count = form
+            .text("objects")
+            .parse()
+            .unwrap_or(1)
+            .clamp(1, OBJECTS_MAX);
+        let objects =
+            (1..=count).map(|number| subscriber(form.text("subscriber"), sequence, number));
         request.children.extend(objects);
         return Ok(soap::canonical(&request));
     }
@@ -98,7 +110,8 @@ fn payload(form: &PostedForm, method: &str, sequence: &str) -> Result<String, Pa
     let written = soap::canonical(&request);
     let end = format!("</{root}>");
     let before = written.strip_suffix(&end);
-    let before = before.ok_or_else(|| PageFailure::Wrong("The call cannot be written.".to_owned()))?;
+    let before =
+        before.ok_or_else(|| PageFailure::Wrong("The call cannot be written.".to_owned()))?;
     Ok(format!("{before}{xml}{end}"))
 }
 
@@ -127,7 +140,9 @@ fn options(form: &PostedForm, sequence: &str) -> Element {
         let save = Element::new("SaveOption")
             .with(Element::of("PropertyName", "*"))
             .with(Element::of("SaveAction", form.text("SaveAction")));
-        options.children.push(Element::new("SaveOptions").with(save));
+        options
+            .children
+            .push(Element::new("SaveOptions").with(save));
     }
     options
 }
@@ -152,7 +167,9 @@ pub(crate) async fn sent(site: &Site, call: &TestCall) -> Vec<TriedCall> {
             ("soapaction", format!("\"{}\"", call.method)),
             ("host", "localhost".to_owned()),
         ];
-        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let headers = headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
         let request = ingest::Request {
             method: "POST".to_owned(),
             path: "/Service.asmx".to_owned(),

@@ -5,9 +5,9 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use calls::{AccountId, QueuePriority};
+use calls::{AccountId, BackendName, QueuePriority};
 use cloud::read::conversation_list::{
-    ConversationFilter, ListCursor, ListOrder, ListQuery, LookBack,
+    BackendFilter, ConversationFilter, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
 };
 use cloud::read::state::ConversationState;
 use jiff::civil::Date;
@@ -49,6 +49,7 @@ struct CallsPage {
     account: String,
     day: String,
     prefix: String,
+    backend: String,
     states: Vec<ChoiceOption>,
     priorities: Vec<ChoiceOption>,
     rows: Vec<ConversationRow>,
@@ -78,7 +79,8 @@ pub(crate) async fn calls(
     let account = account.map_or_else(String::new, |account| account.0);
     let path = format!("{}/calls", console.base());
     let address = |from: &str| {
-        let kept = ["day", "state", "priority", "prefix"].map(|name| (name, query.text(name)));
+        let kept =
+            ["day", "state", "priority", "prefix", "backend"].map(|name| (name, query.text(name)));
         let values = [
             &[("account", account.as_str())],
             kept.as_slice(),
@@ -96,6 +98,7 @@ pub(crate) async fn calls(
         shell: console.shell(Tab::Calls, "Calls and conversations"),
         day: query.text("day").to_owned(),
         prefix: query.text("prefix").to_owned(),
+        backend: query.text("backend").to_owned(),
         states: states.into(),
         priorities: priorities.into(),
         rows,
@@ -141,6 +144,7 @@ fn wanted(account: AccountId, query: &PageQuery, now: Timestamp) -> Result<ListQ
     let mut priorities = QueuePriority::ALL.into_iter();
     Ok(ListQuery {
         account,
+        by: ListedBy::Opened,
         from,
         to,
         look_back: LookBack::Nothing,
@@ -149,12 +153,26 @@ fn wanted(account: AccountId, query: &PageQuery, now: Timestamp) -> Result<ListQ
             states: states.collect(),
             priority: priorities.find(|it| it.name() == query.text("priority")),
             name_prefix: Some(query.text("prefix").to_owned()).filter(|it| !it.is_empty()),
+            backend: backend(query.text("backend"))?,
         },
     })
 }
 
+/// `built-in`, or the name of one that calls are forwarded to; nothing: any.
+fn backend(text: &str) -> Result<Option<BackendFilter>, PageFailure> {
+    match text {
+        "" => Ok(None),
+        "built-in" => Ok(Some(BackendFilter::BuiltIn)),
+        name => {
+            let name = BackendName::parse(name).map(BackendFilter::Forwarded);
+            let wrong = || PageFailure::Wrong("This is no name of a backend.".to_owned());
+            name.ok_or_else(wrong).map(Some)
+        }
+    }
+}
+
 /// The first and the last millisecond of a day.
-fn bounds(day: &str) -> Result<(Timestamp, Timestamp), PageFailure> {
+pub(crate) fn bounds(day: &str) -> Result<(Timestamp, Timestamp), PageFailure> {
     let read = || {
         let day: Date = day.parse().ok()?;
         let begin = |day: Date| day.to_zoned(TimeZone::UTC).ok().map(|it| it.timestamp());

@@ -10,6 +10,7 @@ use calls::{Conversation, Due, Phase, SequenceCode};
 use cloud::read::conversation::{ReadCall, ReadCalls};
 use cloud::read::state::{ConversationState, state_of_call};
 use cloud::records::conversation_record::ConversationRecord;
+use cloud::records::reply_record::ReplyRecord;
 use jiff::Timestamp;
 
 use crate::console::Console;
@@ -18,8 +19,8 @@ use crate::link;
 use crate::markup::{Countdown, ShownTime};
 use crate::page_query::PageQuery;
 use crate::pages::conversation_row::{end_reason, name_of};
-use crate::pages::state_class;
 use crate::pages::timeline::{self, TimelineEvent};
+use crate::pages::{delivery, state_class};
 use crate::shell::{Shell, Tab, page};
 
 /// More parts than these are not drawn one by one.
@@ -95,7 +96,12 @@ pub(crate) async fn conversation(
             "There is no such conversation, or it is not kept any more.".to_owned(),
         ));
     };
-    let events = timeline::of_calls(&read.header, &read.calls);
+    let mut events = timeline::of_calls(&read.header, &read.calls);
+    let replies = console.cloud().replies_from(&read.header, first).await?;
+    let is_of_page =
+        |record: &&ReplyRecord| read.next.is_none_or(|next| record.reply.sequence < next);
+    let replies = replies.replies.iter().filter(is_of_page);
+    events.extend(replies.flat_map(delivery::events));
     page(&filled(&console, &read, first, events))
 }
 

@@ -4,11 +4,12 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use calls::{BackendName, Breaker, BreakerState, Readiness, SequenceCode};
-use cloud::conversation::unknown::UnknownQuery;
+use cloud::aws::dead_letters::{QueueDepth, queue_name};
 use cloud::maintenance::MaintenanceSwitch;
 use cloud::read::conversation_list::{
-    ConversationFilter, ListCursor, ListOrder, ListQuery, LookBack,
+    ConversationFilter, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
 };
+use cloud::read::overview::{Overview, Recent};
 use cloud::records::conversation_record::ConversationRecord;
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,15 +18,12 @@ use crate::failure::PageFailure;
 use crate::link;
 use crate::markup::ShownTime;
 use crate::pages::conversation_row::{ConversationRow, name_of};
+use crate::pages::figures::{self, FigureCard};
 use crate::pages::state_class::{BAD, GOOD, WAITS};
-use crate::plot::Plot;
 use crate::shell::{Shell, Tab, page};
 
 /// Conversations that are shown, the latest.
 const LATEST: usize = 10;
-
-/// Unknown calls that are counted.
-const UNKNOWN_COUNTED: usize = 100;
 
 /// Something that its reader should know at once.
 pub(crate) struct Notice {
@@ -35,12 +33,12 @@ pub(crate) struct Notice {
     pub href: String,
 }
 
-/// One figure, and how it was before.
-pub(crate) struct FigureCard {
+/// One queue.
+pub(crate) struct QueueRow {
     pub name: &'static str,
-    pub figure: String,
-    pub note: String,
-    pub plot: Option<Plot>,
+    pub waiting: u64,
+    pub in_flight: u64,
+    pub dead: u64,
 }
 
 /// The breaker of a backend.
@@ -49,6 +47,8 @@ pub(crate) struct BreakerRow {
     pub state: &'static str,
     pub class: &'static str,
     pub since: Option<ShownTime>,
+    /// Conversations that wait for it.
+    pub held: usize,
     pub reason: String,
 }
 
@@ -68,6 +68,7 @@ struct OverviewPage {
     in_maintenance: bool,
     notices: Vec<Notice>,
     cards: Vec<FigureCard>,
+    queues: Vec<QueueRow>,
     breakers: Vec<BreakerRow>,
     account: String,
     latest: Vec<ConversationRow>,
@@ -76,33 +77,27 @@ struct OverviewPage {
 
 pub(crate) async fn overview(State(console): State<Console>) -> Result<Response, PageFailure> {
     let (cloud, now) = (console.cloud(), console.now());
-    let unknown = UnknownQuery {
-        account: None,
-        with_settled: false,
-        limit: UNKNOWN_COUNTED,
-    };
-    let switch = async { cloud.accounts.maintenance_switch().await };
-    let breakers = async { cloud.breakers().await };
-    let unknown = async { cloud.unknown_calls(&unknown).await };
-    let latest = latest(&console);
-    let (switch, breakers, unknown, latest) =
-        futures_util::future::join4(switch, breakers, unknown, latest).await;
-    let (switch, breakers) = (switch?.unwrap_or_default(), breakers?);
-    let (unknown, latest) = (unknown?.len(), latest?);
-    let mut notices = maintenance_notices(&switch, now);
+    let (stack, depths, recent, latest) = futures_util::future::join4(
+        cloud.overview(&cloud.accounts),
+        depths(&console),
+        recent(&console),
+        latest(&console),
+    )
+    .await;
+    let (stack, depths, recent, latest) = (stack?, depths?, recent?, latest?);
+    let mut notices = maintenance_notices(&stack.maintenance, now);
+    let (unknown, dead) = (
+        stack.unknown.count,
+        depths.iter().map(|it| it.dead).sum::<u64>(),
+    );
     if unknown > 0 {
-        notices.push(Notice {
-            class: "error",
-            text: format!(
-                "{}{unknown} calls of unknown fate wait for somebody to say what became of them.",
-                if unknown < UNKNOWN_COUNTED {
-                    ""
-                } else {
-                    "At least "
-                }
-            ),
-            href: format!("{}/unknown", console.base()),
-        });
+        let text =
+            format!("{unknown} calls of unknown fate: somebody must say what became of them.");
+        notices.push(notice("error", text, format!("{}/unknown", console.base())));
+    }
+    if dead > 0 {
+        let text = format!("{dead} dead letters: wake-ups that functions died with.");
+        notices.push(notice("error", text, format!("{}/dead", console.base())));
     }
     let rows = latest
         .iter()
@@ -111,10 +106,15 @@ pub(crate) async fn overview(State(console): State<Console>) -> Result<Response,
     page(&OverviewPage {
         here: format!("{}/", console.base()),
         now: format!("{now:.3}"),
-        in_maintenance: switch.holds_at(now),
+        in_maintenance: stack.maintenance.holds_at(now),
         notices,
-        cards: Vec::new(),
-        breakers: breakers.iter().map(|it| breaker_row(it, now)).collect(),
+        cards: figures::cards(&console, &stack, recent),
+        queues: depths.iter().map(queue_row).collect(),
+        breakers: stack
+            .breakers
+            .iter()
+            .map(|it| breaker_row(it, &stack, now))
+            .collect(),
         account: account.map_or_else(String::new, ToString::to_string),
         latest: rows.collect(),
         warned: latest
@@ -125,6 +125,35 @@ pub(crate) async fn overview(State(console): State<Console>) -> Result<Response,
     })
 }
 
+async fn depths(console: &Console) -> Result<Vec<QueueDepth>, cloud::Error> {
+    match &console.options.queues {
+        Some(queues) => queues.depths().await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// What the account has done in the last minute.
+async fn recent(console: &Console) -> Result<Option<Recent>, cloud::Error> {
+    let Some(account) = &console.options.account else {
+        return Ok(None);
+    };
+    let from = console.now() - SignedDuration::from_mins(1);
+    console.cloud().recent(account, from).await.map(Some)
+}
+
+fn queue_row(depth: &QueueDepth) -> QueueRow {
+    QueueRow {
+        name: queue_name(depth.queue),
+        waiting: depth.waiting,
+        in_flight: depth.in_flight,
+        dead: depth.dead,
+    }
+}
+
+fn notice(class: &'static str, text: String, href: String) -> Notice {
+    Notice { class, text, href }
+}
+
 /// Of the account that the console was started for.
 async fn latest(console: &Console) -> Result<Vec<ConversationRecord>, cloud::Error> {
     let Some(account) = console.options.account.clone() else {
@@ -132,6 +161,7 @@ async fn latest(console: &Console) -> Result<Vec<ConversationRecord>, cloud::Err
     };
     let query = ListQuery {
         account,
+        by: ListedBy::Opened,
         from: Timestamp::UNIX_EPOCH,
         to: console.now() + SignedDuration::from_mins(5),
         look_back: LookBack::Nothing,
@@ -148,29 +178,25 @@ async fn latest(console: &Console) -> Result<Vec<ConversationRecord>, cloud::Err
 }
 
 fn maintenance_notices(switch: &MaintenanceSwitch, now: Timestamp) -> Vec<Notice> {
-    let notice = |text: String| Notice {
-        class: "warning",
-        text,
-        href: String::new(),
-    };
+    let warning = |text: String| notice("warning", text, String::new());
     let mut notices = Vec::new();
     if switch.holds_at(now) {
-        notices.push(notice(
-            "Maintenance: calls are accepted and wait.".to_owned(),
-        ));
+        notices.push(warning("Maintenance: calls are accepted and wait.".to_owned()));
     }
     let planned = switch.windows.iter().filter(|window| !window.is_over(now));
     notices.extend(planned.map(|window| {
         let (from, to) = (window.from, window.to);
-        notice(format!(
-            "Maintenance is planned from {from} to {to}: {}",
-            window.reason
-        ))
+        let reason = &window.reason;
+        warning(format!("Maintenance is planned from {from} to {to}: {reason}"))
     }));
     notices
 }
 
-fn breaker_row((name, breaker): (&BackendName, &Breaker), now: Timestamp) -> BreakerRow {
+fn breaker_row(
+    (name, breaker): (&BackendName, &Breaker),
+    stack: &Overview,
+    now: Timestamp,
+) -> BreakerRow {
     let (state, class) = match breaker.readiness(now) {
         Readiness::Ready => ("closed: calls go out", GOOD),
         Readiness::InMaintenance => ("in maintenance: calls wait", WAITS),
@@ -184,6 +210,7 @@ fn breaker_row((name, breaker): (&BackendName, &Breaker), now: Timestamp) -> Bre
             BreakerState::Open { since, .. } => Some(ShownTime(since)),
             BreakerState::Closed { .. } => None,
         },
+        held: stack.held.get(name).map_or(0, |depth| depth.count),
         reason: breaker.reason.clone(),
     }
 }
