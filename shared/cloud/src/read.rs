@@ -2,7 +2,8 @@
 //! of. Read only, and never by a scan.
 //!
 //! [`conversation_list`] goes through the indexes (by account and time, or what failed), [`state`] says
-//! how a conversation stands in one word, [`conversation`] reads one whole, [`replies`] finds replies and
+//! how a conversation stands in one word, [`conversation`] reads one with its calls, [`timeline`] with all
+//! that happened to it, [`replies`] finds replies and
 //! their delivery logs, [`dead`] says what dead letters are about, [`overview`] what waits in the whole
 //! stack.
 
@@ -13,3 +14,4 @@ pub mod overview;
 pub(crate) mod parts;
 pub mod replies;
 pub mod state;
+pub mod timeline;
