@@ -14,9 +14,9 @@ use http::{Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use console::admission::{Reach, admit, whole_body};
 use crate::aws_request::{AwsRequest, header};
 use crate::aws_wire::LocalCloud;
+use console::admission::{Reach, admit, whole_body};
 use console::connections;
 
 /// Longest request body: a mail of 40 MB as JSON.

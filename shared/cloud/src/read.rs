@@ -2,7 +2,8 @@
 //! of. Read only, and never by a scan.
 //!
 //! [`conversation_list`] goes through the indexes (by account and time, or what failed), [`state`] says
-//! how a conversation stands in one word, [`conversation`] reads one whole, [`replies`] finds replies and
+//! how a conversation stands in one word, [`conversation`] reads one with its calls, [`timeline`] with all
+//! that happened to it, [`replies`] finds replies and
 //! their delivery logs, [`dead`] says what dead letters are about, [`overview`] what waits in the whole
 //! stack, [`scheduled`] calls that wait for their time, [`whole_call`] one call with payload and results.
 
@@ -14,4 +15,5 @@ pub(crate) mod parts;
 pub mod replies;
 pub mod scheduled;
 pub mod state;
+pub mod timeline;
 pub mod whole_call;

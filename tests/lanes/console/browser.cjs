@@ -95,7 +95,7 @@ async function conversations(page) {
   await picture(page, "gathering");
   await tries(page, { ConversationID: "order-17", SequenceCode: "2", CallsInConversation: "3", ResponseType: "HTTPPost" });
   await until(page, `${local}/find?id=order-17`, "complete");
-  await until(page, page.url(), "Reply 3 about the call: taken");
+  await until(page, page.url(), "Reply 3: taken");
   await picture(page, "conversation");
 
   const bad = `<Objects xsi:type="Subscriber"><EmailAddress>b@example.com</EmailAddress><SubscriberKey>b</SubscriberKey><Lists><ID>4711</ID><Status>Active</Status></Lists></Objects>`;

@@ -10,7 +10,6 @@ use calls::{Conversation, Due, Phase, SequenceCode};
 use cloud::read::conversation::{ReadCall, ReadCalls};
 use cloud::read::state::{ConversationState, state_of_call};
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::records::reply_record::ReplyRecord;
 use jiff::Timestamp;
 
 use crate::console::Console;
@@ -19,9 +18,12 @@ use crate::link;
 use crate::markup::{Countdown, ShownTime};
 use crate::page_query::PageQuery;
 use crate::pages::conversation_row::{end_reason, name_of};
-use crate::pages::timeline::{self, TimelineEvent};
-use crate::pages::{delivery, state_class};
+use crate::pages::state_class;
+use crate::pages::timeline::{self, TimelineLine};
 use crate::shell::{Shell, Tab, page};
+
+/// Calls on a page.
+const CALLS_SHOWN: usize = 250;
 
 /// More parts than these are not drawn one by one.
 const PARTS_DRAWN_MAX: u32 = 300;
@@ -76,7 +78,7 @@ struct ConversationPage {
     missing: String,
     parts: Vec<PartMark>,
     calls: Vec<CallRow>,
-    events: Vec<TimelineEvent>,
+    events: Vec<TimelineLine>,
     next: Option<String>,
     here: String,
     is_over: bool,
@@ -90,18 +92,28 @@ pub(crate) async fn conversation(
 ) -> Result<Response, PageFailure> {
     let query = PageQuery::read(query.as_deref());
     let (key, first) = (query.key()?, query.sequence("from")?);
-    let list = console.cloud().conversation_list();
-    let Some(read) = list.calls_from(&key, first).await? else {
-        return Err(PageFailure::NotFound(
-            "There is no such conversation, or it is not kept any more.".to_owned(),
-        ));
+    let not_there = || {
+        let text = "There is no such conversation, or it is not kept any more.";
+        PageFailure::NotFound(text.to_owned())
     };
-    let mut events = timeline::of_calls(&read.header, &read.calls);
-    let replies = console.cloud().replies_from(&read.header, first).await?;
-    let is_of_page =
-        |record: &&ReplyRecord| read.next.is_none_or(|next| record.reply.sequence < next);
-    let replies = replies.replies.iter().filter(is_of_page);
-    events.extend(replies.flat_map(delivery::events));
+    if first > SequenceCode::FIRST {
+        let list = console.cloud().conversation_list();
+        let read = list.calls_from(&key, first).await?;
+        let read = read.ok_or_else(not_there)?;
+        return page(&filled(&console, &read, first, Vec::new()));
+    }
+    let whole = console
+        .cloud()
+        .whole_conversation(&key, CALLS_SHOWN)
+        .await?;
+    let whole = whole.ok_or_else(not_there)?;
+    let events = timeline::lines(&whole);
+    let last = whole.calls.last().map(|it| it.call.place.sequence());
+    let read = ReadCalls {
+        next: last.filter(|_| !whole.is_complete).map(SequenceCode::next),
+        header: whole.header,
+        calls: whole.calls,
+    };
     page(&filled(&console, &read, first, events))
 }
 
@@ -109,7 +121,7 @@ fn filled(
     console: &Console,
     read: &ReadCalls,
     first: SequenceCode,
-    events: Vec<TimelineEvent>,
+    events: Vec<TimelineLine>,
 ) -> ConversationPage {
     let (header, now) = (&read.header, console.now());
     let conversation = &header.conversation;
@@ -142,7 +154,7 @@ fn filled(
         missing: missing(conversation),
         parts: parts(conversation),
         calls: calls.map(|call| row(console, header, call, now)).collect(),
-        events: timeline::in_order(events),
+        events,
         next: read.next.map(|next| page_from(console, header, next)),
         here: page_from(console, header, first),
         is_over: matches!(conversation.phase, Phase::Closing { .. } | Phase::Ended(_)),

@@ -1,13 +1,13 @@
 //! How a reply stands and what its attempts came to, in words.
 
-use calls::{DeliveryResult, Reply, ReplyState, SubjectKind};
+use calls::{Reply, ReplyState, SubjectKind};
 use cloud::read::replies::{DeliveryState, ReplyId, shown_receiver};
 use cloud::records::reply_record::ReplyRecord;
 
 use crate::link;
 use crate::markup::ShownTime;
 use crate::pages::state_class::{BAD, GOOD, PLAIN, WAITS};
-use crate::pages::timeline::TimelineEvent;
+use crate::pages::timeline::{TimelineLine, class_of, result};
 
 /// A reply in a list.
 pub(crate) struct ReplyRow {
@@ -75,55 +75,26 @@ pub(crate) fn next_attempt(reply: &Reply) -> Option<ShownTime> {
     }
 }
 
-/// Why an attempt failed, or that it did not.
-pub(crate) fn result(found: &DeliveryResult) -> String {
-    match found {
-        DeliveryResult::Status {
-            status,
-            retry_after_s: Some(seconds),
-        } => format!("HTTP {status}, asked to wait {seconds} s"),
-        DeliveryResult::Status { status, .. } => format!("HTTP {status}"),
-        DeliveryResult::Taken => "taken".to_owned(),
-        DeliveryResult::TimedOut => "no answer in time".to_owned(),
-        DeliveryResult::Unreachable => "no connection, or it broke".to_owned(),
-        DeliveryResult::Forbidden => "the address leads where replies may not go".to_owned(),
-        DeliveryResult::Rejected => "the mail service will never take it".to_owned(),
-        DeliveryResult::GivenUp => "whoever tried ended before it was over".to_owned(),
-    }
-}
-
 /// Each attempt, and what there is to come.
-pub(crate) fn events(record: &ReplyRecord) -> Vec<TimelineEvent> {
+pub(crate) fn lines(record: &ReplyRecord) -> Vec<TimelineLine> {
     let reply = &record.reply;
-    let what = format!("Reply {} {}", reply.sequence, subject(reply.subject));
-    let receiver = shown_receiver(reply);
-    let attempts = reply.attempts.iter().map(|attempt| {
-        let class = match attempt.found {
-            DeliveryResult::Taken => GOOD,
-            DeliveryResult::Status { .. }
-            | DeliveryResult::TimedOut
-            | DeliveryResult::Unreachable
-            | DeliveryResult::Forbidden
-            | DeliveryResult::Rejected
-            | DeliveryResult::GivenUp => BAD,
-        };
-        let text = format!("{what}: {}", result(&attempt.found));
-        TimelineEvent::new(attempt.at, class, text).about(receiver.as_str())
-    });
-    let mut events: Vec<TimelineEvent> = attempts.collect();
+    let attempts = reply.attempts.iter();
+    let mut lines: Vec<TimelineLine> = attempts
+        .map(|attempt| {
+            let (class, text) = (class_of(&attempt.found), result(&attempt.found));
+            TimelineLine::new(attempt.at, class, text)
+        })
+        .collect();
     match reply.state {
-        ReplyState::Pending(at) => {
-            let text = format!("{what}: the next attempt");
-            events.push(TimelineEvent::new(at, WAITS, text).about(receiver.as_str()));
-        }
+        ReplyState::Pending(at) => lines.push(TimelineLine::new(at, WAITS, "The next attempt")),
         ReplyState::GivenUp => {
             let at = reply
                 .attempts
                 .last()
                 .map_or(reply.pending_since, |last| last.at);
-            events.push(TimelineEvent::new(at, BAD, format!("{what}: given up")));
+            lines.push(TimelineLine::new(at, BAD, "Given up"));
         }
         ReplyState::Delivered => {}
     }
-    events
+    lines
 }

@@ -181,13 +181,17 @@ fn maintenance_notices(switch: &MaintenanceSwitch, now: Timestamp) -> Vec<Notice
     let warning = |text: String| notice("warning", text, String::new());
     let mut notices = Vec::new();
     if switch.holds_at(now) {
-        notices.push(warning("Maintenance: calls are accepted and wait.".to_owned()));
+        notices.push(warning(
+            "Maintenance: calls are accepted and wait.".to_owned(),
+        ));
     }
     let planned = switch.windows.iter().filter(|window| !window.is_over(now));
     notices.extend(planned.map(|window| {
         let (from, to) = (window.from, window.to);
         let reason = &window.reason;
-        warning(format!("Maintenance is planned from {from} to {to}: {reason}"))
+        warning(format!(
+            "Maintenance is planned from {from} to {to}: {reason}"
+        ))
     }));
     notices
 }

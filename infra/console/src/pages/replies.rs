@@ -16,7 +16,7 @@ use crate::page_query::PageQuery;
 use crate::pages::call::respond_when;
 use crate::pages::calls::{ChoiceOption, ROWS, bounds, cursor, written};
 use crate::pages::delivery::{self, ReplyRow};
-use crate::pages::timeline::TimelineEvent;
+use crate::pages::timeline::TimelineLine;
 use crate::shell::{Shell, Tab, page};
 
 /// What is shown unless something else is asked for: they can be found without going through all others.
@@ -45,7 +45,7 @@ struct ReplyPage {
     respond_when: &'static str,
     status: &'static str,
     pending_since: ShownTime,
-    events: Vec<TimelineEvent>,
+    events: Vec<TimelineLine>,
 }
 
 pub(crate) async fn replies(
@@ -150,7 +150,7 @@ pub(crate) async fn reply(
         respond_when: respond_when(reply.subscription.respond_when),
         status: reply.overall_status.text(),
         pending_since: ShownTime(reply.pending_since),
-        events: delivery::events(&record),
+        events: delivery::lines(&record),
         account: account.0,
     })
 }

@@ -1,14 +1,16 @@
-//! What happened to a conversation, in the order of time.
+//! What happened to a conversation, in words.
 
-use cloud::read::conversation::ReadCall;
-use cloud::records::conversation_record::ConversationRecord;
+use calls::{DeliveryResult, OverallStatus, Reply, SequenceCode};
+use cloud::read::replies::{ReplyId, shown_receiver};
+use cloud::read::timeline::{TimelineEntry, TimelineEvent, WholeConversation};
+use cloud::records::mail_record::MailState;
 use jiff::Timestamp;
 
 use crate::markup::ShownTime;
-use crate::pages::state_class::{BAD, GOOD, PLAIN};
+use crate::pages::state_class::{BAD, GOOD, PLAIN, WAITS};
 
 /// One thing that happened.
-pub(crate) struct TimelineEvent {
+pub(crate) struct TimelineLine {
     pub at: ShownTime,
     pub class: &'static str,
     pub text: String,
@@ -16,7 +18,7 @@ pub(crate) struct TimelineEvent {
     pub detail: String,
 }
 
-impl TimelineEvent {
+impl TimelineLine {
     pub(crate) fn new(at: Timestamp, class: &'static str, text: impl Into<String>) -> Self {
         Self {
             at: ShownTime(at),
@@ -32,34 +34,107 @@ impl TimelineEvent {
     }
 }
 
-/// Opened, and of each call that it came and how it ended; in no order.
-pub(crate) fn of_calls(header: &ConversationRecord, calls: &[ReadCall]) -> Vec<TimelineEvent> {
-    let mut events = vec![TimelineEvent::new(header.opened_at, PLAIN, "Opened")];
-    for read in calls {
-        let call = &read.call;
-        let sequence = call.place.sequence();
-        let came = format!("Call {sequence} came");
-        let came = TimelineEvent::new(call.arrived_at, PLAIN, came);
-        events.push(came.about(call.request_id.0.as_str()));
-        let Some(record) = &read.outcome else {
-            continue;
-        };
-        let outcome = &record.outcome;
-        let (class, mut text) = match outcome.state() {
-            "Complete" => (GOOD, format!("Call {sequence} was carried out")),
-            state => (BAD, format!("Call {sequence} ended: {state}")),
-        };
-        if !outcome.status_message.is_empty() {
-            text.push_str(": ");
-            text.push_str(&outcome.status_message);
-        }
-        events.push(TimelineEvent::new(outcome.ended_at, class, text));
-    }
-    events
+/// The earliest first.
+pub(crate) fn lines(whole: &WholeConversation) -> Vec<TimelineLine> {
+    let entries = whole.timeline();
+    entries.iter().map(|entry| line(whole, entry)).collect()
 }
 
-/// The earliest first; those of one time as they were.
-pub(crate) fn in_order(mut events: Vec<TimelineEvent>) -> Vec<TimelineEvent> {
-    events.sort_by_key(|event| event.at.0);
-    events
+fn line(whole: &WholeConversation, entry: &TimelineEntry) -> TimelineLine {
+    let of = |what: &str| match entry.sequence {
+        Some(sequence) => format!("{what} {sequence}"),
+        None => what.to_owned(),
+    };
+    let said = |class, text: String| TimelineLine::new(entry.at, class, text);
+    let about_reply = |line: TimelineLine, id: &ReplyId| {
+        let receiver = reply_of(whole, id, entry.sequence).map(shown_receiver);
+        line.about(receiver.unwrap_or_else(|| id.to_string()))
+    };
+    match &entry.event {
+        TimelineEvent::Opened => said(PLAIN, "Opened".to_owned()),
+        TimelineEvent::Failed => said(BAD, "The conversation failed".to_owned()),
+        TimelineEvent::CallArrived(request_id) => {
+            said(PLAIN, format!("{} came", of("Call"))).about(request_id.0.as_str())
+        }
+        TimelineEvent::CallEnded {
+            status: OverallStatus::Ok,
+            ..
+        } => said(GOOD, format!("{} was carried out", of("Call"))),
+        TimelineEvent::CallEnded {
+            status,
+            code,
+            message,
+        } => {
+            let code = code.map_or_else(String::new, |code| format!(" {code}"));
+            said(
+                BAD,
+                format!("{} ended: {}{code}: {message}", of("Call"), status.text()),
+            )
+        }
+        TimelineEvent::ReplyPending(id) => {
+            about_reply(said(PLAIN, format!("{} was to be sent", of("Reply"))), id)
+        }
+        TimelineEvent::ReplyAttempt(id, found) => {
+            let class = class_of(found);
+            about_reply(
+                said(class, format!("{}: {}", of("Reply"), result(found))),
+                id,
+            )
+        }
+        TimelineEvent::NextAttempt(id) => about_reply(
+            said(WAITS, format!("{}: the next attempt", of("Reply"))),
+            id,
+        ),
+        TimelineEvent::MailSent(number) => {
+            said(GOOD, format!("{}: mail {number} was sent", of("Call")))
+        }
+        TimelineEvent::MailNotSent(number, state) => {
+            let (class, what) = match state {
+                MailState::Pending => (WAITS, "waits"),
+                MailState::Sending(_) => (WAITS, "is being sent"),
+                MailState::Sent(_) => (GOOD, "was sent"),
+                MailState::Failed => (BAD, "failed"),
+                MailState::Unknown => (BAD, "went nobody knows where"),
+            };
+            said(class, format!("{}: mail {number} {what}", of("Call")))
+        }
+    }
+}
+
+fn reply_of<'a>(
+    whole: &'a WholeConversation,
+    id: &ReplyId,
+    sequence: Option<SequenceCode>,
+) -> Option<&'a Reply> {
+    let mut replies = whole.replies.iter().map(|record| &record.reply);
+    replies.find(|reply| Some(reply.sequence) == sequence && ReplyId::of(reply) == *id)
+}
+
+pub(crate) const fn class_of(found: &DeliveryResult) -> &'static str {
+    match found {
+        DeliveryResult::Taken => GOOD,
+        DeliveryResult::Status { .. }
+        | DeliveryResult::TimedOut
+        | DeliveryResult::Unreachable
+        | DeliveryResult::Forbidden
+        | DeliveryResult::Rejected
+        | DeliveryResult::GivenUp => BAD,
+    }
+}
+
+/// Why an attempt failed, or that it did not.
+pub(crate) fn result(found: &DeliveryResult) -> String {
+    match found {
+        DeliveryResult::Status {
+            status,
+            retry_after_s: Some(seconds),
+        } => format!("HTTP {status}, to be tried again after {seconds} s"),
+        DeliveryResult::Status { status, .. } => format!("HTTP {status}"),
+        DeliveryResult::Taken => "taken".to_owned(),
+        DeliveryResult::TimedOut => "no answer in time".to_owned(),
+        DeliveryResult::Unreachable => "no connection, or it broke".to_owned(),
+        DeliveryResult::Forbidden => "the address leads where replies may not go".to_owned(),
+        DeliveryResult::Rejected => "the mail service will never take it".to_owned(),
+        DeliveryResult::GivenUp => "whoever tried ended before it was over".to_owned(),
+    }
 }

@@ -4,26 +4,44 @@
 use crate::server::{Server, element};
 
 /// Closes what a value could stand in, and begins what would be noticed.
-const HOSTILE: &str = "\"'><b hostile=1><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}${7*7}";
+const HOSTILE: &str =
+    "\"'><b hostile=1><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}${7*7}";
 
 /// As XML has it.
 fn xml() -> String {
-    HOSTILE.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    HOSTILE
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[track_caller]
 fn is_harmless(path: &str, page: &str) {
     let page = page.to_lowercase();
-    for markup in ["<b ", "<b>", "<script>", "<img", "onerror=alert(2)>\"", "\" hostile", "' hostile"] {
+    for markup in [
+        "<b ",
+        "<b>",
+        "<script>",
+        "<img",
+        "onerror=alert(2)>\"",
+        "\" hostile",
+        "' hostile",
+    ] {
         assert!(!page.contains(markup), "{path} holds {markup}: {page}");
     }
     for tag in page.split('<').skip(1) {
         let tag = tag.split('>').next().unwrap_or_default();
-        assert!(!tag.contains("onerror") && !tag.contains("hostile=1\""), "{path}: <{tag}>");
+        assert!(
+            !tag.contains("onerror") && !tag.contains("hostile=1\""),
+            "{path}: <{tag}>"
+        );
         let is_handler = |attribute: &str| attribute.starts_with("on") && attribute.contains('=');
         let outside = tag.split('"').step_by(2);
         for attributes in outside {
-            assert!(!attributes.split_whitespace().any(is_handler), "{path}: <{tag}>");
+            assert!(
+                !attributes.split_whitespace().any(is_handler),
+                "{path}: <{tag}>"
+            );
         }
     }
     assert!(!page.contains("javascript:"), "{path}");
@@ -60,9 +78,19 @@ async fn h07_no_page_takes_a_callers_value_for_markup() {
          <CallsInConversation>1</CallsInConversation><ScheduledTime>{scheduled:.0}</ScheduledTime>"
     );
     server.call(&later, &object).await;
-    let form = [("account", HOSTILE), ("name", HOSTILE), ("owner", "local"), ("reason", HOSTILE)];
+    let form = [
+        ("account", HOSTILE),
+        ("name", HOSTILE),
+        ("owner", "local"),
+        ("reason", HOSTILE),
+    ];
     is_harmless("/acts/account", &server.does("/acts/account", &form).await);
-    let login = [("account", HOSTILE), ("kind", "user"), ("name", HOSTILE), ("secret", HOSTILE)];
+    let login = [
+        ("account", HOSTILE),
+        ("kind", "user"),
+        ("name", HOSTILE),
+        ("secret", HOSTILE),
+    ];
     is_harmless("/acts/login", &server.does("/acts/login", &login).await);
     let window = [
         ("from", "2099-01-01T00:00:00Z"),
@@ -136,7 +164,12 @@ async fn h07_the_command_that_repeats_a_call_is_one_command() {
         .replace("&#39;", "'")
         .replace("&#38;", "&");
     let script = format!("curl() {{ printf '%s ' \"$#\"; }}; {command}");
-    let ran = std::process::Command::new("bash").args(["-c", &script]).output();
+    let ran = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .output();
     let said = String::from_utf8(ran.expect("bash").stdout).expect("text");
-    assert_eq!(said, "8 ", "curl is called once, with so many words: {command}");
+    assert_eq!(
+        said, "8 ",
+        "curl is called once, with so many words: {command}"
+    );
 }

@@ -34,8 +34,14 @@ async fn the_first_page_of_a_list_is_a_query_of_each_part_and_one_batch_of_heade
     let mut next = Some("/calls".to_owned());
     while let Some(path) = next {
         let page = server.shows(&path).await;
-        seen.extend(page.split("<tr id=\"c-").skip(1).map(|row| row[..40].to_owned()));
-        let times = page.split("data-label=\"Opened\"><time datetime=\"").skip(1);
+        seen.extend(
+            page.split("<tr id=\"c-")
+                .skip(1)
+                .map(|row| row[..40].to_owned()),
+        );
+        let times = page
+            .split("data-label=\"Opened\"><time datetime=\"")
+            .skip(1);
         opened.extend(times.map(|time| time[..24].to_owned()));
         let link = page.split("<a rel=\"next\" href=\"/_local").nth(1);
         let link = link.and_then(|link| link.split('"').next());

@@ -25,11 +25,17 @@ async fn a_test_call_is_made_of_a_form() {
     ];
     let page = server.does("/tools/call", &form).await;
     assert_eq!(page.matches("HTTP 200").count(), 3, "{page}");
-    assert!(!page.contains("Password&#62;local"), "the password is not shown again");
+    assert!(
+        !page.contains("Password&#62;local"),
+        "the password is not shown again"
+    );
     server.stack.wait_until_idle().await;
     let key = server.key_of("tried & <b>").await;
     let page = server.shows(&format!("/conversation?key={key}")).await;
-    assert!(page.contains(">complete<") && page.contains("Reply 3 about the call: taken"), "{page}");
+    assert!(
+        page.contains(">complete<") && page.contains("Reply 3: taken"),
+        "{page}"
+    );
     let sent = server.shows("/sent").await;
     assert_eq!(sent.matches("badge good").count(), 3, "{sent}");
     let raw = [
@@ -52,7 +58,13 @@ async fn the_clock_is_moved_on() {
     let key = server.key_of("silent").await;
     let page = server.shows(&format!("/conversation?key={key}")).await;
     assert!(page.contains(">timed-out<"), "{page}");
-    assert_eq!(server.post("/tools/clock", &[("seconds", "-1")]).await.status, 400);
+    assert_eq!(
+        server
+            .post("/tools/clock", &[("seconds", "-1")])
+            .await
+            .status,
+        400
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,10 +78,23 @@ async fn a_mail_is_shown_in_a_frame_that_runs_and_loads_nothing() {
     let mail = server.shows("/sent/mail?number=0").await;
     assert!(mail.contains("Results.zip"), "{mail}");
     let file = server.get("/sent/file?number=0&file=0").await;
-    assert!(file.head.contains("attachment; filename=\"results.zip\""), "{}", file.head);
-    assert!(file.head.contains("content-type: application/octet-stream"), "{}", file.head);
+    assert!(
+        file.head.contains("attachment; filename=\"results.zip\""),
+        "{}",
+        file.head
+    );
+    assert!(
+        file.head.contains("content-type: application/octet-stream"),
+        "{}",
+        file.head
+    );
     let frame = server.get("/sent/html?number=0").await;
-    for policy in ["sandbox", "default-src 'none'", "form-action 'none'", "frame-ancestors 'self'"] {
+    for policy in [
+        "sandbox",
+        "default-src 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+    ] {
         assert!(frame.head.contains(policy), "{policy}: {}", frame.head);
     }
     assert!(!frame.head.contains("script-src"), "{}", frame.head);
@@ -79,7 +104,9 @@ async fn a_mail_is_shown_in_a_frame_that_runs_and_loads_nothing() {
 async fn everything_is_deleted_and_the_account_is_there_again() {
     let server = Server::local().await;
     server.part("gone", 1, 1).await;
-    server.does("/acts/account", &[("account", "7001"), ("name", "Shop")]).await;
+    server
+        .does("/acts/account", &[("account", "7001"), ("name", "Shop")])
+        .await;
     let page = server.does("/tools/reset", &[]).await;
     assert!(page.contains("Everything is deleted"), "{page}");
     assert!(!server.shows("/calls").await.contains("<tr id="));
@@ -87,5 +114,10 @@ async fn everything_is_deleted_and_the_account_is_there_again() {
     // The name may be used again, and everything works as at first.
     server.part("gone", 1, 1).await;
     let key = server.key_of("gone").await;
-    assert!(server.shows(&format!("/conversation?key={key}")).await.contains(">complete<"));
+    assert!(
+        server
+            .shows(&format!("/conversation?key={key}"))
+            .await
+            .contains(">complete<")
+    );
 }

@@ -95,8 +95,13 @@ impl Server {
         let request = format!(
             "{first} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
         );
-        let mut stream = TcpStream::connect(self.address).await.expect("a connection");
-        stream.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut stream = TcpStream::connect(self.address)
+            .await
+            .expect("a connection");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it is sent");
         let mut answer = Vec::new();
         let _ended = stream.read_to_end(&mut answer).await;
         let answer = String::from_utf8_lossy(&answer).into_owned();
@@ -179,23 +184,38 @@ impl Server {
             "<ConversationID>{conversation}</ConversationID><SequenceCode>{sequence}</SequenceCode>\
              <CallsInConversation>{of}</CallsInConversation>"
         );
-        self.call(&options, &subscriber(&format!("{conversation}-{sequence}"))).await
+        self.call(&options, &subscriber(&format!("{conversation}-{sequence}")))
+            .await
     }
 
     /// The key of the conversation of an id, as its page has it.
     pub(crate) async fn key_of(&self, id: &str) -> String {
-        let query = Serializer::new(String::new()).append_pair("id", id).finish();
+        let query = Serializer::new(String::new())
+            .append_pair("id", id)
+            .finish();
         let answer = self.get(&format!("/find?{query}")).await;
         assert_eq!(answer.status, 303, "{id}: {}", answer.body);
-        let (_, behind) = answer.head.split_once("conversation?key=").expect("it is found");
+        let (_, behind) = answer
+            .head
+            .split_once("conversation?key=")
+            .expect("it is found");
         behind.lines().next().unwrap_or_default().to_owned()
     }
 
     /// What is written to the account, by requests.
     pub(crate) fn writes(&self) -> f64 {
         let counts = self.stack.local.usage().counts();
-        let operations = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"];
-        operations.into_iter().map(|name| counts.used(local::Service::DynamoDb, name).requests).sum()
+        let operations = [
+            "PutItem",
+            "UpdateItem",
+            "DeleteItem",
+            "BatchWriteItem",
+            "TransactWriteItems",
+        ];
+        operations
+            .into_iter()
+            .map(|name| counts.used(local::Service::DynamoDb, name).requests)
+            .sum()
     }
 }
 
@@ -216,7 +236,9 @@ pub(crate) fn bad_subscriber(key: &str) -> String {
 }
 
 fn token_in(page: &str) -> &str {
-    let (_, behind) = page.split_once("name=\"token\" value=\"").unwrap_or_default();
+    let (_, behind) = page
+        .split_once("name=\"token\" value=\"")
+        .unwrap_or_default();
     behind.split('"').next().unwrap_or_default()
 }
 
