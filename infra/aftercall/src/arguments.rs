@@ -366,6 +366,7 @@ impl Arguments {
             | Noun::Unknown(UnknownVerb::List { .. })
             | Noun::Mails(_)
             | Noun::Audit(_)
+            | Noun::Console(_)
             | Noun::Completions { .. }
             | Noun::Man
             | Noun::Unpack { .. } => None,
@@ -390,6 +391,7 @@ impl Noun {
             | Self::Unknown(_)
             | Self::Maintenance(_)
             | Self::Audit(_)
+            | Self::Console(_)
             | Self::Completions { .. }
             | Self::Man
             | Self::Unpack { .. } => None,

@@ -6,7 +6,7 @@ use calls::AccountId;
 use cloud::Random;
 use cloud::aws::dead_letters::StackQueues;
 use cloud::aws::stack::LOCAL_STACK;
-use console::{Console, ConsoleOptions, Operator};
+use console::{Console, ConsoleAccess, ConsoleOptions};
 use tokio::net::TcpListener;
 
 use crate::access::{self, Access};
@@ -29,11 +29,11 @@ pub(crate) async fn serve(
     }
     let mut cloud = access::cloud(arguments).await?;
     cloud.accounts = Access::open(arguments, None).await?.accounts;
-    let operator = match said.allow_acts {
-        true => Operator::MayAct {
+    let access = match said.allow_acts {
+        true => ConsoleAccess::MayAct {
             who: access::who(arguments).await?,
         },
-        false => Operator::ReadOnly,
+        false => ConsoleAccess::ReadOnly,
     };
     let stack = match (&arguments.stack, &arguments.endpoint) {
         (Some(stack), _) => Some(stack.as_str()),
@@ -51,7 +51,7 @@ pub(crate) async fn serve(
             .or(arguments.stack.as_ref())
             .cloned()
             .unwrap_or_default(),
-        operator,
+        access,
         account: said.account.clone().map(AccountId),
         key: Some(key.clone()),
         is_local: false,

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod calls;
 pub(crate) mod dead;
+pub(crate) mod logins;
 pub(crate) mod maintenance;
 pub(crate) mod replies;
 pub(crate) mod unknown;
@@ -15,7 +16,7 @@ use cloud::Random;
 use cloud::act::Run;
 use cloud::act::audit::AuditRecord;
 
-use crate::console::{Console, Operator};
+use crate::console::{Console, ConsoleAccess};
 use crate::failure::PageFailure;
 use crate::posted_form::PostedForm;
 use crate::shell::{Shell, Tab, page};
@@ -38,9 +39,9 @@ pub(crate) fn run(form: &PostedForm) -> Run {
 
 /// Who does something here.
 pub(crate) fn who(console: &Console) -> Result<&str, PageFailure> {
-    match &console.options.operator {
-        Operator::MayAct { who } => Ok(who),
-        Operator::ReadOnly => Err(PageFailure::ReadOnly),
+    match &console.options.access {
+        ConsoleAccess::MayAct { who } => Ok(who),
+        ConsoleAccess::ReadOnly => Err(PageFailure::ReadOnly),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::shell::{Shell, Tab};
 
 /// Who looks, and whether he may do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operator {
+pub enum ConsoleAccess {
     ReadOnly,
     /// As whom the audit knows him.
     MayAct {
@@ -30,7 +30,7 @@ pub struct ConsoleOptions {
     pub base: String,
     /// What is shown, in words: the name of a stack.
     pub place: String,
-    pub operator: Operator,
+    pub access: ConsoleAccess,
     /// Whose calls are shown unless another account is named.
     pub account: Option<AccountId>,
     /// What whoever opens the pages must know; `None`: nothing.

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-use crate::console::{Console, Operator};
+use crate::console::{Console, ConsoleAccess};
 use crate::failure::PageFailure;
 use crate::page_query::PageQuery;
 use crate::pages::failed_page;
@@ -77,7 +77,7 @@ async fn checked(console: &Console, request: Request) -> Result<Request, Respons
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(request);
     }
-    if console.options.operator == Operator::ReadOnly {
+    if console.options.access == ConsoleAccess::ReadOnly {
         return Err(PageFailure::ReadOnly.into_response());
     }
     let (mut head, body) = request.into_parts();

@@ -30,7 +30,7 @@ mod routes;
 mod samples;
 mod shell;
 
-pub use crate::console::{Console, ConsoleOptions, Operator};
+pub use crate::console::{Console, ConsoleAccess, ConsoleOptions};
 pub use crate::failure::PageFailure;
 pub use crate::page_query::PageQuery;
 pub use crate::posted_form::PostedForm;

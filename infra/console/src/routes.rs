@@ -44,7 +44,9 @@ impl Console {
             .route(&at("/acts/plan"), post(acts::maintenance::plan))
             .route(&at("/acts/account"), post(acts::accounts::create))
             .route(&at("/acts/settings"), post(acts::accounts::change))
-            .route(&at("/acts/login"), post(acts::accounts::log_in));
+            .route(&at("/acts/login"), post(acts::logins::log_in))
+            .route(&at("/acts/login-change"), post(acts::logins::change))
+            .route(&at("/acts/switch"), post(acts::accounts::switch));
         pages
             .merge(acts)
             .with_state(self.clone())

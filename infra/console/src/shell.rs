@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
 use crate::assets;
-use crate::console::{Console, Operator};
+use crate::console::{Console, ConsoleAccess};
 use crate::failure::PageFailure;
 use crate::markup::ShownTime;
 
@@ -126,7 +126,7 @@ impl Shell {
             title: title.to_owned(),
             tab,
             token: console.token.to_string(),
-            may_act: options.operator != Operator::ReadOnly,
+            may_act: options.access != ConsoleAccess::ReadOnly,
             is_local: options.is_local,
             now: console.now(),
             version: assets::version(),

@@ -14,7 +14,7 @@ use cloud::aws::stack::LOCAL_STACK;
 use console::local_pages::{
     self, SentAttachment, SentCallback, SentMail, SentText, SentThings, UnreadThing,
 };
-use console::{Console, ConsoleOptions, Operator, PageFailure, PageQuery, PostedForm};
+use console::{Console, ConsoleAccess, ConsoleOptions, PageFailure, PageQuery, PostedForm};
 use jiff::SignedDuration;
 
 use crate::callback_log::PostedCallback;
@@ -47,7 +47,7 @@ pub(crate) fn router(site: &Site, address: SocketAddr) -> Router {
         base: BASE.to_owned(),
         place: "local server".to_owned(),
         // Whoever reaches this server may do anything to it.
-        operator: Operator::MayAct {
+        access: ConsoleAccess::MayAct {
             who: "the console of the local server".to_owned(),
         },
         account: Some(AccountId(LOCAL.to_owned())),

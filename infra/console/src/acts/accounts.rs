@@ -4,8 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use calls::{AccountId, CALLS_PER_SECOND_MAX, QueueOrder};
 use cloud::Random;
-use cloud::accounts::login_changes::{LoginChange, NewLogin, SecretStorage};
-use cloud::accounts::{Account, Caller, Login};
+use cloud::accounts::Account;
 use cloud::act::Run;
 
 use crate::acts::{ActReport, ConsoleAct, recorded, run};
@@ -124,79 +123,40 @@ fn limit(text: &str) -> Result<Option<u32>, PageFailure> {
     })
 }
 
-pub(crate) async fn log_in(
-    State(console): State<Console>,
-    form: PostedForm,
-) -> Result<Response, PageFailure> {
-    let account = form.account()?;
-    let (login, act_name, kind) = match form.text("kind") {
-        "client" => (Login::Client, "clients create", "API client"),
-        _ => (Login::User, "users create", "User"),
-    };
-    let name = match (form.text("name"), login) {
-        ("", Login::Client) => Random::system().guid(),
-        _ => form.needed("name")?.to_owned(),
-    };
-    // What somebody has chosen is for a local server alone: anywhere else it could be guessed.
-    let secret = match form.text("secret") {
-        given if console.options.is_local && !given.is_empty() => given.to_owned(),
-        _ => Random::system().token(),
-    };
-    let act = ConsoleAct {
-        name: act_name,
-        target: format!("{account} {name}"),
-        form: &form,
-    };
-    recorded(
-        &console,
-        act,
-        put(&console, &account, login, (&name, &secret)),
-    )
-    .await?;
-    let report = ActReport {
-        heads: vec![kind, "Password or secret"],
-        lines: vec![vec![name, secret]],
-        ..ActReport::said("It is made. The secret is shown this once.")
-    };
-    report
-        .then(address(&console, &account), "The account")
-        .page(&console, Tab::Accounts, Run::Real)
-}
-
-async fn put(
-    console: &Console,
-    account: &AccountId,
-    login: Login,
-    (name, secret): (&str, &str),
-) -> Result<(), PageFailure> {
-    let accounts = &console.cloud().accounts;
-    if accounts.account(account, console.now()).await?.is_none() {
-        return Err(PageFailure::NotFound(format!(
-            "There is no account {account}."
-        )));
-    }
-    let new = NewLogin {
-        login,
-        name,
-        secret,
-        secret_storage: SecretStorage::Hash,
-        caller: Caller {
-            account: account.clone(),
-            async_by_default: false,
-        },
-        replace: false,
-    };
-    match accounts.put_new_login(&new).await? {
-        LoginChange::Made => Ok(()),
-        LoginChange::IsThere(_) | LoginChange::NoKey => Err(PageFailure::NotAllowed(format!(
-            "The name {name} is taken; names are the whole stack's, so choose another one."
-        ))),
-    }
-}
-
-fn address(console: &Console, id: &AccountId) -> String {
+pub(crate) fn address(console: &Console, id: &AccountId) -> String {
     link::with_query(
         &format!("{}/account", console.base()),
         &[("account", &id.0)],
     )
+}
+
+/// Nobody may log in for it any more, or all may again.
+pub(crate) async fn switch(
+    State(console): State<Console>,
+    form: PostedForm,
+) -> Result<Response, PageFailure> {
+    let id = form.account()?;
+    let (is_disabled, name) = match form.text("what") {
+        "disable" => (true, "accounts disable"),
+        "enable" => (false, "accounts enable"),
+        _ => return Err(PageFailure::Wrong("Say enable or disable.".to_owned())),
+    };
+    let act = ConsoleAct {
+        name,
+        target: id.to_string(),
+        form: &form,
+    };
+    let doing = async {
+        let accounts = &console.cloud().accounts;
+        let switched = accounts.switch_account(&id, is_disabled, Run::Real).await?;
+        switched.ok_or_else(|| PageFailure::NotFound(format!("There is no account {id}.")))
+    };
+    let switched = recorded(&console, act, doing).await?;
+    let report = ActReport::said(format!(
+        "{} users and API clients are switched, {} tokens taken back; it holds within three minutes.",
+        switched.logins, switched.tokens
+    ));
+    report
+        .then(address(&console, &id), "The account")
+        .page(&console, Tab::Accounts, Run::Real)
 }

@@ -3,12 +3,13 @@
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use calls::{QueueOrder, QueuePriority, RatePeriod};
-use cloud::accounts::Account;
+use calls::{AccountId, QueueOrder, QueuePriority, RatePeriod};
+use cloud::accounts::{Account, Login};
 
 use crate::console::Console;
 use crate::failure::PageFailure;
 use crate::link;
+use crate::markup::ShownTime;
 use crate::page_query::PageQuery;
 use crate::shell::{Shell, Tab, page};
 
@@ -20,6 +21,7 @@ pub(crate) struct AccountRow {
     pub calls_href: String,
     pub async_by_default: bool,
     pub is_strict: bool,
+    pub is_disabled: bool,
     pub owns: String,
     pub limit: String,
     pub is_ordered: bool,
@@ -40,6 +42,18 @@ struct AccountsPage {
 struct AccountPage {
     shell: Shell,
     account: AccountRow,
+    logins_href: String,
+    /// `None`: nobody has asked for them.
+    logins: Option<Vec<LoginRow>>,
+}
+
+/// A user or an API client.
+pub(crate) struct LoginRow {
+    pub kind: &'static str,
+    pub name: String,
+    pub is_disabled: bool,
+    pub is_digest: bool,
+    pub previous_until: Option<ShownTime>,
 }
 
 /// Reads the whole table of accounts, so it is for people who have asked for it.
@@ -61,10 +75,34 @@ pub(crate) async fn one_account(
     let found = console.cloud().accounts.account(&id, console.now()).await?;
     let account =
         found.ok_or_else(|| PageFailure::NotFound(format!("There is no account {id}.")))?;
+    let logins = match query.has("logins") {
+        true => Some(logins(&console, &id).await?),
+        false => None,
+    };
+    let values = [("account", id.0.as_str()), ("logins", "yes")];
     page(&AccountPage {
         shell: console.shell(Tab::Accounts, &format!("Account {id}")),
         account: row(&console, &account),
+        logins_href: link::with_query(&format!("{}/account", console.base()), &values),
+        logins,
     })
+}
+
+/// Reads the whole table of accounts, too.
+async fn logins(console: &Console, id: &AccountId) -> Result<Vec<LoginRow>, PageFailure> {
+    let accounts = &console.cloud().accounts;
+    let mut rows = Vec::new();
+    for (login, kind) in [(Login::User, "user"), (Login::Client, "client")] {
+        let found = accounts.logins(login, Some(id)).await?;
+        rows.extend(found.into_iter().map(|record| LoginRow {
+            kind,
+            name: record.name,
+            is_disabled: record.is_disabled,
+            is_digest: record.is_digest,
+            previous_until: record.previous_until.map(ShownTime),
+        }));
+    }
+    Ok(rows)
 }
 
 fn row(console: &Console, account: &Account) -> AccountRow {
@@ -79,6 +117,7 @@ fn row(console: &Console, account: &Account) -> AccountRow {
         calls_href: at("/calls"),
         async_by_default: account.async_by_default,
         is_strict: account.is_strict,
+        is_disabled: account.is_disabled,
         owns: joined(account.owns.iter().map(ToString::to_string).collect()),
         limit: account
             .calls_per_second

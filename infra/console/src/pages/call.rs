@@ -33,7 +33,7 @@ pub(crate) struct SubscriptionRow {
 
 #[derive(Template)]
 #[template(path = "call.html")]
-struct CallPage {
+struct CallDetailPage {
     shell: Shell,
     conversation: String,
     conversation_href: String,
@@ -103,7 +103,7 @@ pub(crate) async fn download(
     Ok((headers, curl::envelope(payload)).into_response())
 }
 
-fn filled(console: &Console, whole: WholeCall) -> CallPage {
+fn filled(console: &Console, whole: WholeCall) -> CallDetailPage {
     let results = results(&whole);
     let WholeCall {
         header,
@@ -132,7 +132,7 @@ fn filled(console: &Console, whole: WholeCall) -> CallPage {
         None => "of this call alone".to_owned(),
     };
     let download = link::call(console.base(), &header.key, sequence);
-    CallPage {
+    CallDetailPage {
         shell: console.shell(Tab::Calls, &format!("Call {}", call.request_id)),
         conversation: name,
         conversation_href: link::conversation(console.base(), &header.key),

@@ -38,7 +38,7 @@ struct RepliesPage {
 
 #[derive(Template)]
 #[template(path = "reply.html")]
-struct ReplyPage {
+struct ReplyDetailPage {
     shell: Shell,
     account: String,
     row: ReplyRow,
@@ -144,7 +144,7 @@ pub(crate) async fn reply(
         PageFailure::NotFound("There is no such reply, or it is not kept any more.".to_owned())
     })?;
     let reply = &record.reply;
-    page(&ReplyPage {
+    page(&ReplyDetailPage {
         shell: console.shell(Tab::Replies, &format!("Reply to {}", shown_receiver(reply))),
         row: ReplyRow::of(console.base(), &record),
         respond_when: respond_when(reply.subscription.respond_when),

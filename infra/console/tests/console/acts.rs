@@ -1,6 +1,6 @@
 //! Each act does what it says, is recorded, and can be rehearsed.
 
-use console::Operator;
+use console::ConsoleAccess;
 
 use crate::server::{Server, bad_subscriber, element, subscriber};
 
@@ -15,7 +15,7 @@ fn of(conversation: &str, sequence: u32, of: u32) -> String {
 async fn a_conversation_is_cancelled_once_and_after_a_rehearsal() {
     let local = Server::local().await;
     let console = local
-        .console(Operator::MayAct {
+        .console(ConsoleAccess::MayAct {
             who: "arn:aws:iam::1:user/ann".to_owned(),
         })
         .await;
@@ -257,7 +257,7 @@ async fn accounts_are_made_and_set_and_may_log_in() {
     );
     // A console of AWS takes no secret that somebody has chosen.
     let console = server
-        .console(Operator::MayAct {
+        .console(ConsoleAccess::MayAct {
             who: "ann".to_owned(),
         })
         .await;
@@ -274,6 +274,51 @@ async fn accounts_are_made_and_set_and_may_log_in() {
             .contains(">chosen<")
     );
     assert!(server.shows("/accounts").await.contains(">7001<"));
+    let change = |what: &'static str| {
+        [
+            ("account", "7001"),
+            ("kind", "user"),
+            ("name", "shop"),
+            ("what", what),
+        ]
+    };
+    assert!(
+        server
+            .does("/acts/login-change", &change("rotate"))
+            .await
+            .contains("New password")
+    );
+    server.does("/acts/login-change", &change("disable")).await;
+    let page = server.shows("/account?account=7001&logins=yes").await;
+    assert!(
+        page.contains(">disabled<") && page.contains("the secret before is good until"),
+        "{page}"
+    );
+    server
+        .does("/acts/switch", &[("account", "7001"), ("what", "disable")])
+        .await;
+    assert!(
+        server
+            .shows("/account?account=7001")
+            .await
+            .contains("It is disabled")
+    );
+    server.does("/acts/login-change", &change("delete")).await;
+    assert_eq!(
+        server
+            .post("/acts/login-change", &change("enable"))
+            .await
+            .status,
+        404
+    );
+    // Of another account it is not there.
+    let other = [
+        ("account", "7001"),
+        ("kind", "user"),
+        ("name", "local"),
+        ("what", "delete"),
+    ];
+    assert_eq!(server.post("/acts/login-change", &other).await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

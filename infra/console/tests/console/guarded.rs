@@ -1,11 +1,11 @@
 //! Whose requests are taken: Host, Origin, the key, the token, and that read only is read only.
 
-use console::Operator;
+use console::ConsoleAccess;
 
 use crate::server::{KEY, Server};
 
 /// Every act of the console.
-const ACTS: [&str; 13] = [
+const ACTS: [&str; 15] = [
     "/acts/cancel",
     "/acts/reschedule",
     "/acts/resubmit",
@@ -19,6 +19,8 @@ const ACTS: [&str; 13] = [
     "/acts/account",
     "/acts/settings",
     "/acts/login",
+    "/acts/login-change",
+    "/acts/switch",
 ];
 
 /// Every page of it.
@@ -43,8 +45,8 @@ const PAGES: [&str; 14] = [
 const FORM: &str = "account=local&id=x&request=x&as=y&on=true&name=x&kind=user&secret=x&reason=x\
                     &verdict=done&from=2099-01-01T00:00:00Z&to=2099-01-01T01:00:00Z&queue=high&letter=x&ids=x";
 
-fn acting() -> Operator {
-    Operator::MayAct {
+fn acting() -> ConsoleAccess {
+    ConsoleAccess::MayAct {
         who: "ann".to_owned(),
     }
 }
@@ -88,7 +90,7 @@ async fn h07_nothing_is_done_without_the_token_of_the_form() {
 async fn h07_read_only_is_read_only() {
     let local = Server::local().await;
     local.part("there", 1, 2).await;
-    let console = local.console(Operator::ReadOnly).await;
+    let console = local.console(ConsoleAccess::ReadOnly).await;
     let before = local.writes();
     for page in PAGES {
         let answer = console.get(page).await;

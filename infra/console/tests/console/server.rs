@@ -7,7 +7,7 @@ use calls::AccountId;
 use cloud::Random;
 use cloud::aws::dead_letters::StackQueues;
 use cloud::aws::stack::LOCAL_STACK;
-use console::{Console, ConsoleOptions, Operator};
+use console::{Console, ConsoleAccess, ConsoleOptions};
 use local::callback_log::CallbackLog;
 use local::{LocalClock, LocalCloud, Stack, site};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -60,7 +60,7 @@ impl Server {
     }
 
     /// The console that the command serves, beside this server.
-    pub(crate) async fn console(&self, operator: Operator) -> Self {
+    pub(crate) async fn console(&self, access: ConsoleAccess) -> Self {
         let retry = RetryConfig::standard();
         let config = self.stack.local.sdk_config(retry);
         let console = Console::new(ConsoleOptions {
@@ -68,7 +68,7 @@ impl Server {
             queues: Some(StackQueues::of_stack(&config, LOCAL_STACK)),
             base: String::new(),
             place: "a stack".to_owned(),
-            operator,
+            access,
             account: Some(AccountId("local".to_owned())),
             key: Some(KEY.to_owned()),
             is_local: false,

@@ -1,6 +1,6 @@
 //! What the pages show of calls that were really carried out.
 
-use console::Operator;
+use console::ConsoleAccess;
 
 use crate::server::{Server, bad_subscriber, element, subscriber};
 
@@ -232,7 +232,7 @@ async fn what_is_not_there_is_said_to_be_not_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_files_of_a_page_come_from_here() {
     let local = Server::local().await;
-    let console = local.console(Operator::ReadOnly).await;
+    let console = local.console(ConsoleAccess::ReadOnly).await;
     for server in [&local, &console] {
         let page = server.shows("/").await;
         for attribute in ["src=\"", "href=\"", "action=\"", "hx-get=\""] {
