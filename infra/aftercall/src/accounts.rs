@@ -1,7 +1,5 @@
 //! `aftercall accounts`: makes, shows and changes accounts.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use calls::safe_to_repeat::DECLARED_MAX;
 use calls::{AccountId, CALLS_PER_SECOND_MAX, QueuePriority, SafeToRepeat};
 use cloud::accounts::{Account, AccountBackend};
@@ -48,7 +46,7 @@ pub(crate) async fn carry_out(
             change(access, id, |account| account.owns.clone_from(&owns)).await
         }
         AccountVerb::Secret { id } => {
-            let secret = webhook_secret(random);
+            let secret = random.webhook_secret();
             change(access, id, |account| {
                 account.webhook_secret.clone_from(&secret);
             })
@@ -136,7 +134,7 @@ async fn create(
     if let Some(owner) = owner {
         account(access, clock, owner).await?;
     }
-    let new = Account::new(AccountId(id.to_owned()), name, webhook_secret(random));
+    let new = Account::new(AccountId(id.to_owned()), name, random.webhook_secret());
     if access.run == Run::Rehearsed {
         return match access.accounts.account(&new.id, clock.now()).await? {
             None => Ok(Output::One(shown(&new))),
@@ -225,11 +223,6 @@ async fn set_rate(
 /// As `accounts limit` is told it.
 fn limit(calls_per_second: Option<u32>) -> Value {
     calls_per_second.map_or_else(|| "default".into(), Value::from)
-}
-
-/// 256 bits of chance, as 43 bytes, written as Standard Webhooks writes its secrets.
-fn webhook_secret(random: &Random) -> String {
-    format!("whsec_{}", BASE64_STANDARD.encode(random.token()))
 }
 
 fn calls_per_second(text: &str) -> Result<Option<u32>, CommandFailure> {

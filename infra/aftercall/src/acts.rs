@@ -76,6 +76,7 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         | Noun::Mails(_)
         | Noun::Unknown(UnknownVerb::List { .. })
         | Noun::Audit(_)
+        | Noun::Console(_)
         | Noun::Completions { .. }
         | Noun::Man
         | Noun::Unpack { .. } => None,

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use crate::call_arguments::{CallVerb, Priority};
+use crate::console_arguments::ConsoleArguments;
 use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
 use crate::unknown_arguments::UnknownVerb;
@@ -31,6 +32,7 @@ Examples:
   aftercall --stack aftercall maintenance on
   aftercall --stack aftercall maintenance --from 2026-12-05T04:00:00Z --to 2026-12-05T08:00:00Z \\
     --backend marketing-cloud --reason \"release 262\"
+  aftercall --stack aftercall console --account 7001 --allow-acts
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
   aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
 
@@ -103,6 +105,8 @@ pub(crate) enum Noun {
     /// Who did what with this command, when and why
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// The operator's pages, on loopback with your own credentials; read only unless --allow-acts
+    Console(ConsoleArguments),
     /// A script that lets a shell complete this command
     Completions { shell: clap_complete::Shell },
     /// The manual page: aftercall man > aftercall.1
@@ -389,6 +393,7 @@ impl Arguments {
             | Noun::Unknown(UnknownVerb::List { .. })
             | Noun::Mails(_)
             | Noun::Audit(_)
+            | Noun::Console(_)
             | Noun::Completions { .. }
             | Noun::Man
             | Noun::Unpack { .. } => None,
@@ -412,6 +417,7 @@ impl Noun {
             | Self::Unknown(_)
             | Self::Maintenance(_)
             | Self::Audit(_)
+            | Self::Console(_)
             | Self::Completions { .. }
             | Self::Man
             | Self::Unpack { .. } => None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use calls::{AccountId, ConversationId, QueuePriority, SequenceCode};
 use cloud::Clock;
 use cloud::read::conversation_list::{
-    ConversationFilter, ConversationList, ListCursor, ListOrder, ListQuery, LookBack,
+    ConversationFilter, ConversationList, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
 };
 use cloud::read::state::ConversationState;
 use cloud::read::unknown::Settlements;
@@ -67,6 +67,7 @@ fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure>
     };
     Ok(ListQuery {
         account: AccountId(wanted.account.clone()),
+        by: ListedBy::Opened,
         from,
         to,
         look_back: LookBack::Nothing,
@@ -75,6 +76,7 @@ fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure>
             states: wanted.state.iter().copied().map(state).collect(),
             priority: wanted.priority.map(QueuePriority::from),
             name_prefix: wanted.prefix.clone(),
+            backend: None,
         },
     })
 }

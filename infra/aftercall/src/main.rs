@@ -3,7 +3,7 @@
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
 //! [`acts`] (what is recorded of who did what), [`accounts`], [`backends`], [`logins`],
-//! [`conversations`], [`call_acts`], [`unknown`], [`mails`] and [`maintenance`] (what is done),
+//! [`conversations`], [`call_acts`], [`unknown`], [`mails`] and [`maintenance`] (what is done), [`operator_console`] (the pages),
 //! [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
@@ -18,6 +18,7 @@ mod backends;
 mod call_acts;
 mod call_arguments;
 mod call_lines;
+mod console_arguments;
 mod conversations;
 mod export;
 mod failure;
@@ -26,6 +27,7 @@ mod logins;
 mod mails;
 mod maintenance;
 mod maintenance_arguments;
+mod operator_console;
 mod output;
 mod queue_settings;
 mod unknown;
@@ -99,6 +101,7 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Maintenance(said) => {
             maintenance::carry_out(arguments, &open().await?, &clock, said).await
         }
+        Noun::Console(said) => operator_console::serve(arguments, said).await,
         Noun::Audit(verb) => acts::audit(&open().await?, verb).await,
     }
 }

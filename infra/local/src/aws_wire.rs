@@ -120,6 +120,17 @@ impl LocalCloud {
         }))
     }
 
+    /// Empties tables, queues and what was sent. Files of the bucket stay, and so do schedules: they wake
+    /// what is not there any more.
+    pub(crate) fn empty_product(&self) -> anyhow::Result<()> {
+        self.dynamodb().empty_product_tables(&names::TABLES)?;
+        for queue in self.sqs().queue_names() {
+            self.sqs().purge(&queue);
+        }
+        self.ses().empty()?;
+        self.phone().empty()
+    }
+
     fn create_product(&self) -> anyhow::Result<()> {
         for table in names::TABLES {
             self.dynamodb().create_product_table(table)?;

@@ -190,6 +190,19 @@ impl DynamoDb {
         Ok(())
     }
 
+    /// Makes the product's tables anew, with nothing in them.
+    pub(crate) fn empty_product_tables(&self, tables: &[&str]) -> anyhow::Result<()> {
+        let mut watch = held(&self.watch);
+        for table in tables {
+            let request = json!({ "TableName": table });
+            self.engine.delete_table(serde_json::from_value(request)?)?;
+            self.create_product_table(table)?;
+        }
+        // It knows keys that are gone; whoever needs one begins it again.
+        *watch = None;
+        Ok(())
+    }
+
     /// Answers one request of AWS's JSON protocol.
     pub(crate) fn answer(
         &self,

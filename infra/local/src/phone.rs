@@ -14,9 +14,9 @@ use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
 use crate::folder::read_lines;
-use crate::held;
 use crate::mail_events::{EventDelivery, MailEvents, PendingEvent};
 use crate::names::{ACCOUNT, REGION};
+use crate::{disk, held};
 
 /// Letters of one text, and of one call. AWS's figures.
 const TEXT_LETTERS_MAX: usize = 1_600;
@@ -115,6 +115,16 @@ impl Phone {
     /// All that went out, in its order.
     pub fn texts(&self) -> Vec<CapturedText> {
         held(&self.exchange).texts.clone()
+    }
+
+    /// Forgets all that went out.
+    pub(crate) fn empty(&self) -> anyhow::Result<()> {
+        let mut exchange = held(&self.exchange);
+        exchange.texts.clear();
+        if let Some(log) = &exchange.log {
+            disk::replace(log, b"")?;
+        }
+        Ok(())
     }
 
     /// Refuses the next one for this reason; said several times, as many.

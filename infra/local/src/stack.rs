@@ -198,6 +198,8 @@ impl Stack {
             id,
             name: LOCAL.to_owned(),
             webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
+            previous_secret: None,
+            is_disabled: false,
             async_by_default: false,
             is_strict: false,
             owns: Vec::new(),

@@ -70,6 +70,14 @@ impl EndReason {
         }
     }
 
+    /// Whether it went wrong: neither complete nor cancelled by somebody.
+    pub const fn is_failure(&self) -> bool {
+        match self {
+            Self::Failed { .. } | Self::TimedOut | Self::Invalidated { .. } => true,
+            Self::Complete | Self::Cancelled { .. } => false,
+        }
+    }
+
     /// The status that goes with it, in replies about the conversation: that of the call that ended
     /// it; of the last one, where all were OK.
     pub const fn overall_status(&self) -> OverallStatus {

@@ -4,10 +4,11 @@
 //! |---------------------|---------------|--------------------------------------------------------------|
 //! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
 //! |                     |               | calls a second, order and rate of its queue, version         |
-//! | hash of a user name | `USER`        | account, hash of the password, async by default              |
+//! | hash of a user name | `USER`        | account, hash of the password, async by default, version,    |
+//! |                     |               | whether it is disabled, hash of the password before          |
 //! | the same            | `USER`        | the password encrypted in place of its hash, `digest_users`  |
-//! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default, order and     |
-//! |                     |               | rate of its queue                                            |
+//! | hash of a client id | `CLIENT`      | the same as of a user, of a secret; order and rate of its    |
+//! |                     |               | queue                                                        |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
 //! | `AUDIT#<day>`       | `<time>#<id>` | what an operator did, see [`crate::act::audit`]              |
 //! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default, the API client   |
@@ -30,6 +31,7 @@ pub mod backends;
 pub(crate) mod client_queue;
 pub(crate) mod digest_users;
 pub mod login_changes;
+pub mod login_records;
 pub mod rate_limit;
 pub(crate) mod remembered;
 pub(crate) mod switch;
@@ -41,6 +43,7 @@ use calls::{
     AccountId, BackendName, ClientKey, QueueSettings, RateLimit, SafeToRepeat, hash_parts, hex,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::accounts::digest_users::DigestUser;
@@ -120,6 +123,10 @@ pub struct Account {
     pub name: String,
     /// Signs its callbacks: `whsec_…`.
     pub webhook_secret: String,
+    /// The one before it, which signs beside it until it is over.
+    pub previous_secret: Option<PreviousSecret>,
+    /// None of its users and API clients may log in.
+    pub is_disabled: bool,
     /// Calls without RequestType are queued, of all its users and API clients.
     pub async_by_default: bool,
     /// Calls of which something is not read are refused, instead of warned of.
@@ -136,13 +143,33 @@ pub struct Account {
     pub safe_to_repeat: Vec<SafeToRepeat>,
 }
 
+/// A secret that another one has replaced, and until when both sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousSecret {
+    pub secret: String,
+    pub until: Timestamp,
+}
+
 impl Account {
+    /// What its callbacks are signed with at that time.
+    pub fn signing_secrets(&self, now: Timestamp) -> Vec<String> {
+        let previous = self.previous_secret.as_ref();
+        let previous = previous.filter(|previous| previous.until > now);
+        let previous = previous.map(|previous| previous.secret.clone());
+        [self.webhook_secret.clone()]
+            .into_iter()
+            .chain(previous)
+            .collect()
+    }
+
     /// As it is made: what more it may have is given to it later.
     pub fn new(id: AccountId, name: &str, webhook_secret: String) -> Self {
         Self {
             id,
             name: name.to_owned(),
             webhook_secret,
+            previous_secret: None,
+            is_disabled: false,
             async_by_default: false,
             is_strict: false,
             owns: Vec::new(),
@@ -170,7 +197,7 @@ pub enum Login {
 }
 
 impl Login {
-    const fn sort(self) -> &'static str {
+    pub(crate) const fn sort(self) -> &'static str {
         match self {
             Self::User => "USER",
             Self::Client => "CLIENT",
@@ -234,18 +261,28 @@ impl Accounts {
             return Ok(None);
         };
         let item = ItemReader(item);
-        let is_right = match item.maybe_text("secret_hash") {
-            Some(hash) => bool::from(proof.as_bytes().ct_eq(hash.as_bytes())),
-            None => self.is_encrypted_password(name, secret, &item, now).await?,
-        };
-        if !is_right {
+        if is_login_disabled(&item) {
             return Ok(None);
         }
+        let is = |hash: &str| bool::from(proof.as_bytes().ct_eq(hash.as_bytes()));
+        let until = match item.maybe_text("secret_hash") {
+            Some(hash) if is(hash) => Some(now + REMEMBERED),
+            Some(_) => {
+                let previous = previous_hash(&item, now).filter(|(hash, _)| is(hash));
+                previous.map(|(_, until)| until.min(now + REMEMBERED))
+            }
+            None => {
+                let is_right = self.is_encrypted_password(name, secret, &item, now).await?;
+                is_right.then_some(now + REMEMBERED)
+            }
+        };
+        let Some(until) = until else {
+            return Ok(None);
+        };
         let mut caller = caller_in(&item)?;
         if login == Login::Client && item.has("queue") {
             caller.client = Some(ClientKey(login_key(login, name).pk));
         }
-        let until = now + REMEMBERED;
         remember(&mut self.remembered().logins, proof, caller.clone(), until);
         Ok(Some(caller))
     }
@@ -287,7 +324,9 @@ impl Accounts {
         }
         let caller = caller_in(&item)?;
         let tokens = &mut self.remembered().tokens;
-        remember(tokens, key.pk, caller.clone(), good_until);
+        // No longer than a login: an operator may take it back.
+        let until = good_until.min(now + REMEMBERED);
+        remember(tokens, key.pk, caller.clone(), until);
         Ok(TokenState::Good(caller))
     }
 
@@ -336,9 +375,18 @@ impl Accounts {
         let Some(item) = self.table.get(&login_key(Login::Client, id)).await? else {
             return Ok(false);
         };
-        let item = ItemWriter::over(item).text("async_by_default", on.to_string());
-        self.table.put(item.done()).await?;
+        let version = ItemReader(item.clone()).maybe_number("version");
+        let version: u64 = version.unwrap_or_default();
+        let item = ItemWriter::over(item)
+            .number("version", version + 1)
+            .text("async_by_default", on.to_string());
+        self.table.put_over(item.done(), Some(version)).await?;
         Ok(true)
+    }
+
+    /// Looks everything up again from now on: whoever holds all tables has emptied this one.
+    pub fn forget(&self) {
+        *self.remembered() = AccountCache::default();
     }
 
     pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, AccountCache> {
@@ -347,6 +395,19 @@ impl Accounts {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether somebody has taken this login, or its whole account, out of use.
+pub(crate) fn is_login_disabled(item: &ItemReader) -> bool {
+    let is_set = |name| item.maybe_text(name) == Some("true");
+    is_set("disabled") || is_set("account_disabled")
+}
+
+/// The hash of the secret before the present one, and until when it is good, while it is.
+fn previous_hash(item: &ItemReader, now: Timestamp) -> Option<(&str, Timestamp)> {
+    let until = item.time("previous_until").ok()?;
+    let hash = item.maybe_text("previous_hash")?;
+    (until > now).then_some((hash, until))
 }
 
 /// Whom a user, an API client or a token stands for.
@@ -361,7 +422,7 @@ pub(crate) fn caller_in(item: &ItemReader) -> Result<Caller, Error> {
 }
 
 /// Of the name, too, so that equal secrets of two users do not look alike.
-fn secret_hash(login: Login, name: &str, secret: &str) -> String {
+pub(crate) fn secret_hash(login: Login, name: &str, secret: &str) -> String {
     hashed(&[login.sort(), name, secret])
 }
 
@@ -378,6 +439,11 @@ pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, E
         id: id.clone(),
         name: item.text("name")?.to_owned(),
         webhook_secret: item.text("webhook_secret")?.to_owned(),
+        previous_secret: match item.has("previous_secret") {
+            true => Some(item.json("previous_secret")?),
+            false => None,
+        },
+        is_disabled: item.maybe_text("disabled") == Some("true"),
         async_by_default: item.maybe_text("async_by_default") == Some("true"),
         is_strict: item.maybe_text("strict") == Some("true"),
         owns: item.json("owns")?,
@@ -401,7 +467,12 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
         .text("webhook_secret", &account.webhook_secret)
         .text("async_by_default", account.async_by_default.to_string())
         .text("strict", account.is_strict.to_string())
+        .maybe_text("disabled", account.is_disabled.then_some("true"))
         .json("owns", &account.owns);
+    let item = match &account.previous_secret {
+        Some(previous) => item.json("previous_secret", previous),
+        None => item,
+    };
     let item = match account.calls_per_second {
         Some(calls) => item.number("calls_per_second", calls),
         None => item,
@@ -419,6 +490,7 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
 
 pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller) -> Item {
     ItemWriter::new(login_key(login, name))
+        .number("version", 1)
         .text("name", name)
         .text("secret_hash", secret_hash(login, name, secret))
         .text("account", &caller.account.0)

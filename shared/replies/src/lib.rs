@@ -29,7 +29,7 @@ const BYTES_WHILE_POSTING: usize = 1;
 /// What is posted, and what it is signed with.
 pub struct Prepared {
     body: String,
-    secret: String,
+    secrets: Vec<String>,
     /// What it takes of the invocation's memory.
     room: Option<MemoryShare>,
 }
@@ -68,7 +68,7 @@ pub async fn prepare(
     }
     Ok(Preparation::Ready(Prepared {
         body,
-        secret: account.webhook_secret,
+        secrets: account.signing_secrets(now),
         room,
     }))
 }
@@ -95,7 +95,7 @@ async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> D
     let post = Post {
         url: &reply.subscription.address,
         id: &reply.id(),
-        secret: &prepared.secret,
+        secrets: &prepared.secrets,
         body: prepared.body,
     };
     cloud.callback.post(post, cloud.now()).await

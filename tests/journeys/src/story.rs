@@ -158,6 +158,8 @@ impl Story {
             id: AccountId(self.account.clone()),
             name: "A caller".to_owned(),
             webhook_secret: SECRET.to_owned(),
+            previous_secret: None,
+            is_disabled: false,
             async_by_default: false,
             is_strict: false,
             owns: Vec::new(),

@@ -9,7 +9,7 @@ use cloud::Error;
 use cloud::aws::files::{PART_BYTES_MIN, UploadError, UploadedPart, extract_key};
 use cloud::objects_table::Chunk;
 use cloud::read::conversation_list::{
-    ConversationFilter, LISTED_AT_ONCE, ListCursor, ListOrder, ListQuery, LookBack,
+    ConversationFilter, LISTED_AT_ONCE, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
 };
 use cloud::records::conversation_record::ConversationRecord;
 use jiff::SignedDuration;
@@ -245,6 +245,7 @@ impl<'a> ExtractTask<'a> {
     fn query(&self, order: &ExtractOrder) -> ListQuery {
         ListQuery {
             account: self.context.call.account.clone(),
+            by: ListedBy::Opened,
             from: order.from,
             to: order.to,
             look_back: LookBack::CallsAnd(SignedDuration::ZERO),

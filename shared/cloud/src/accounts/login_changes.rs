@@ -44,16 +44,17 @@ impl Accounts {
             return Ok(LoginChange::Made);
         };
         let record = ItemReader(there);
+        let version: u64 = record.maybe_number("version").unwrap_or_default();
         let there = caller_in(&record)?;
         if !new.replace || there.account != new.caller.account {
             return Ok(LoginChange::IsThere(there));
         }
         let async_by_default = there.async_by_default.to_string();
-        let item = ItemWriter::over(item).text("async_by_default", async_by_default);
-        let queue = record.maybe_text("queue");
-        self.table
-            .put(item.maybe_text("queue", queue).done())
-            .await?;
+        let item = ItemWriter::over(item)
+            .number("version", version + 1)
+            .text("async_by_default", async_by_default)
+            .maybe_text("queue", record.maybe_text("queue"));
+        self.table.put_over(item.done(), Some(version)).await?;
         Ok(LoginChange::Made)
     }
 
@@ -86,6 +87,7 @@ impl Accounts {
             return Ok(None);
         };
         let item = ItemWriter::new(login_key(Login::User, name))
+            .number("version", 1)
             .text("name", name)
             .bytes("sealed_password", &encrypted)
             .text("account", &caller.account.0)

@@ -211,26 +211,37 @@ impl Cloud {
         left: &[Call],
         new: &[Call],
     ) -> Result<Option<Vec<Call>>, Error> {
-        let each = left.iter().zip(new).map(async |(old, new)| {
-            let sequence = old.place.sequence();
-            let record = self.call_record(source, sequence).await?;
-            let missing = || Error::Missing(format!("CALL#{sequence} of {}", source.key));
-            let record = record.ok_or_else(missing)?;
-            let body = match &record.body {
-                Body::Inline(_) => record.body.clone(),
-                Body::InBucket(_) | Body::None => {
-                    let body = record.packed_body(&self.large_bodies).await?;
-                    CallRecord::keep_body(&self.large_bodies, new, &body.decompress()?).await?
-                }
-            };
-            let call = Compressed::of(new.clone());
-            let there = self.keep(&CallRecord { call, body }).await?;
-            Ok::<Call, Error>(there.map_or_else(|| new.clone(), |it| it.call.into_value()))
-        });
+        let pairs = left.iter().zip(new);
+        let each = pairs.map(|(old, new)| self.keep_one(source, old, new));
+        // Not a stream over the closure: whoever spawns this could not send it to another thread.
+        let each: Vec<_> = each.collect();
         let kept: Vec<Call> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
         let mut both = kept.iter().zip(new);
         let is_ours = both.all(|(kept, new)| kept.request_id == new.request_id);
         Ok(is_ours.then_some(kept))
+    }
+
+    /// The new call, or whatever is there under its name.
+    async fn keep_one(
+        &self,
+        source: &ConversationRecord,
+        old: &Call,
+        new: &Call,
+    ) -> Result<Call, Error> {
+        let sequence = old.place.sequence();
+        let record = self.call_record(source, sequence).await?;
+        let missing = || Error::Missing(format!("CALL#{sequence} of {}", source.key));
+        let record = record.ok_or_else(missing)?;
+        let body = match &record.body {
+            Body::Inline(_) => record.body.clone(),
+            Body::InBucket(_) | Body::None => {
+                let body = record.packed_body(&self.large_bodies).await?;
+                CallRecord::keep_body(&self.large_bodies, new, &body.decompress()?).await?
+            }
+        };
+        let call = Compressed::of(new.clone());
+        let there = self.keep(&CallRecord { call, body }).await?;
+        Ok(there.map_or_else(|| new.clone(), |it| it.call.into_value()))
     }
 }
 

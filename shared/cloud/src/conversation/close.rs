@@ -78,7 +78,7 @@ impl Cloud {
                 replies: actions,
             });
         }
-        let next = seen.next(conversation);
+        let next = seen.next(conversation).noted(now);
         let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
         Ok(CommittedStep {

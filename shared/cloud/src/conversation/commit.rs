@@ -42,6 +42,7 @@ pub(crate) struct PreviousHeader {
     lane: RunLane,
     calls_kept: u32,
     opened_at: Timestamp,
+    failed_at: Option<Timestamp>,
 }
 
 impl PreviousHeader {
@@ -54,6 +55,7 @@ impl PreviousHeader {
             lane: RunLane::of(&header.conversation),
             calls_kept: header.calls_kept,
             opened_at: header.opened_at,
+            failed_at: header.failed_at,
         }
     }
 
@@ -67,6 +69,7 @@ impl PreviousHeader {
             lane: RunLane::Own,
             calls_kept: 0,
             opened_at: now,
+            failed_at: None,
         }
     }
 }
@@ -167,6 +170,7 @@ impl Cloud {
                 version,
                 calls_kept: seen.calls_kept,
                 opened_at: seen.opened_at,
+                failed_at: seen.failed_at,
                 only,
                 conversation,
             };
@@ -246,7 +250,7 @@ impl Cloud {
         conversation: Conversation,
         now: Timestamp,
     ) -> Result<ConversationRecord, CommitError> {
-        let next = seen.next(conversation);
+        let next = seen.next(conversation).noted(now);
         let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -340,6 +344,7 @@ impl Cloud {
                         replies,
                         now,
                     ));
+                    let next = next.noted(now);
                     let header = next.to_item(retention, now);
                     (next, header)
                 }
@@ -383,6 +388,7 @@ impl Cloud {
         if let Some(end) = &mut next.only.end {
             end.reply = Some(reply);
         }
+        let next = next.noted(now);
         let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)

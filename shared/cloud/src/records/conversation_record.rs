@@ -39,6 +39,9 @@ pub struct ConversationRecord {
     pub calls_kept: u32,
     /// When its first call was taken in. With its account it says where the conversation is listed.
     pub opened_at: Timestamp,
+    /// When it was first committed that it, or the reply that lies with it, has failed: where it is
+    /// listed among the failures. Not touched after that.
+    pub failed_at: Option<Timestamp>,
 }
 
 /// How far those of a priority lie behind those of the highest in the part of the index where
@@ -63,6 +66,11 @@ pub fn parked_priority(place: Timestamp) -> QueuePriority {
         1 => QueuePriority::Medium,
         _ => QueuePriority::Low,
     }
+}
+
+/// The time of what waits at that place.
+pub fn parked_since(place: Timestamp) -> Timestamp {
+    place - before_parked(parked_priority(place))
 }
 
 /// Where a conversation waits among the others: by its priority, then by time.
@@ -97,8 +105,27 @@ impl ConversationRecord {
             only: self.only.clone(),
             calls_kept: self.calls_kept,
             opened_at: self.opened_at,
+            failed_at: self.failed_at,
             conversation,
         }
+    }
+
+    /// The same with the time at which it was listed as failed, if it is: what is written now.
+    pub(crate) fn noted(self, now: Timestamp) -> Self {
+        Self {
+            failed_at: self.listed_as_failed(now),
+            ..self
+        }
+    }
+
+    /// Where it stands among the failures; `None`: nothing of it has failed.
+    fn listed_as_failed(&self, now: Timestamp) -> Option<Timestamp> {
+        let has_failed = match &self.conversation.phase {
+            Phase::Closing { end_reason, .. } | Phase::Ended(end_reason) => end_reason.is_failure(),
+            Phase::Gathering | Phase::Running(_) => false,
+        };
+        let is_listed = has_failed || self.only.is_reply_failing();
+        is_listed.then(|| self.failed_at.unwrap_or(now))
     }
 
     /// Expires once it has ended, for a call alone.
@@ -132,6 +159,10 @@ impl ConversationRecord {
             0 => writing,
             retention => writing.number("calls_kept", retention),
         };
+        let writing = writing.failed(
+            &by_account::failed_part_of(&self.key, &conversation.account),
+            self.listed_as_failed(now),
+        );
         let shard = due_shard(&self.key);
         let writing = match conversation.due {
             Due::At(at) => writing.due(&shard, at),
@@ -187,6 +218,7 @@ impl ConversationRecord {
             calls_kept: item.maybe_number("calls_kept").unwrap_or_default(),
             key,
             opened_at: item.time("opened_at")?,
+            failed_at: item.time("failed_at").ok(),
             version: item.number("version")?,
             conversation: Conversation {
                 account: AccountId(item.text("account")?.to_owned()),
@@ -273,6 +305,7 @@ mod tests {
         ];
         assert!(order.is_sorted() && order[5] < Timestamp::MAX, "{order:?}");
         for priority in QueuePriority::ALL {
+            assert_eq!(parked_since(parked_at(priority, late)), late);
             assert_eq!(parked_priority(parked_at(priority, early)), priority);
             assert_eq!(parked_priority(parked_at(priority, late)), priority);
         }
@@ -352,6 +385,7 @@ mod tests {
                 only: EmbeddedCall::default(),
                 calls_kept: u32::from(version % 2 == 0),
                 opened_at: last_arrival,
+                failed_at: None,
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),
@@ -368,6 +402,8 @@ mod tests {
                 },
             };
             let item = header.to_item(SignedDuration::from_hours(720), last_arrival);
+            let header = header.noted(last_arrival);
+            prop_assert_eq!(item.contains_key("failed_share"), header.failed_at.is_some());
             let read = ConversationRecord::from_item(header.key.clone(), item);
             prop_assert_eq!(read.expect("readable"), header);
         }

@@ -35,6 +35,12 @@ impl EmbeddedCall {
         reply.is_some_and(|reply| matches!(reply.state, ReplyState::Pending(_)))
     }
 
+    /// Whether a reply lies here that an attempt has failed at.
+    pub(crate) fn is_reply_failing(&self) -> bool {
+        let reply = self.end.as_ref().and_then(|end| end.reply.as_ref());
+        reply.is_some_and(Reply::is_failing)
+    }
+
     /// The same once the call has been carried out, and has results: nobody asks for its body. Of one
     /// that was not, results say what became of each of its objects, which stand there.
     pub(crate) fn carried_out(&self) -> Self {

@@ -34,6 +34,7 @@ impl EmbeddedCall {
             },
             calls_kept: 0,
             opened_at: now,
+            failed_at: None,
         };
         let bytes = size_of(&header.to_item(results_retention, now));
         (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
@@ -65,6 +66,7 @@ impl EmbeddedEnd {
             outcome: outcome.clone(),
             reply,
         });
+        let header = header.noted(now);
         let item = header.to_item(results_retention, now);
         (size_of(&item) <= BYTES_WITH_REPLY_MAX).then_some((header, item))
     }
@@ -110,6 +112,7 @@ mod tests {
             only: EmbeddedCall::default(),
             calls_kept: 0,
             opened_at: at(0),
+            failed_at: None,
         }
     }
 
@@ -162,6 +165,7 @@ mod tests {
             only,
             calls_kept: 0,
             opened_at: at(0),
+            failed_at: None,
         };
         opened.next(ended().conversation)
     }
@@ -205,6 +209,7 @@ mod tests {
             pending_since: at(1),
             attempts: Vec::new(),
             state,
+            earlier_attempts: 0,
             released: false,
         }
     }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use crate::aws::lanes::LaneClass;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Key, Table};
+use crate::by_account::failed_part_of;
 use crate::error::Error;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::{Item, ItemReader, ItemWriter, due_shard, size_of};
@@ -147,6 +148,10 @@ impl ReplyRecord {
             )
             // The others are most, and do without.
             .maybe_text("class", (self.class == LaneClass::High).then_some(HIGH))
+            .failed(
+                &failed_part_of(&self.conversation, &self.account),
+                self.reply.is_failing().then_some(self.reply.pending_since),
+            )
             .expires(Some(expires));
         match self.due {
             Some(due) => writing.due(&due_shard(&self.conversation), due),
@@ -259,6 +264,7 @@ mod tests {
                 },
             }],
             state,
+            earlier_attempts: 0,
             released: false,
         }
     }

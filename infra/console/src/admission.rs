@@ -17,7 +17,7 @@ use http_body_util::LengthLimitError;
 
 /// Who can reach the address that is listened on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// Only loopback names are accepted: a name of somebody else's that leads here is refused.
     ThisMachine,
     /// Its user has accepted that others reach it, by whatever name.
@@ -25,7 +25,8 @@ pub(crate) enum Reach {
 }
 
 impl Reach {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    /// By the address that is listened on.
+    pub fn of(address: IpAddr) -> Self {
         match address.is_loopback() {
             true => Self::ThisMachine,
             false => Self::Network,
@@ -35,7 +36,7 @@ impl Reach {
 
 /// A request that is refused before anything is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RefusedRequest {
+pub struct RefusedRequest {
     status: StatusCode,
     reason: &'static str,
 }
@@ -55,7 +56,7 @@ impl IntoResponse for RefusedRequest {
 }
 
 /// Lets a request in, or says why not. A layer of every route.
-pub(crate) async fn admit(State(reach): State<Reach>, request: Request, next: Next) -> Response {
+pub async fn admit(State(reach): State<Reach>, request: Request, next: Next) -> Response {
     match check(reach, &request) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
@@ -131,7 +132,7 @@ const TOO_LARGE: RefusedRequest =
     RefusedRequest::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.\n");
 
 /// All of a body. One that is declared longer than `bytes_max` is refused before any of it is read.
-pub(crate) async fn whole_body(
+pub async fn whole_body(
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
