@@ -40,10 +40,14 @@ impl Accounts {
         let Some(item) = self.table.get(&key).await? else {
             return Ok(None);
         };
-        let mut settings = queue_in(&ItemReader(item.clone()))?;
+        let there = ItemReader(item.clone());
+        let version: u64 = there.maybe_number("version").unwrap_or_default();
+        let mut settings = queue_in(&there)?;
         change(&mut settings);
-        let item = ItemWriter::over(item).json("queue", &settings);
-        self.table.put(item.done()).await?;
+        let item = ItemWriter::over(item)
+            .number("version", version + 1)
+            .json("queue", &settings);
+        self.table.put_over(item.done(), Some(version)).await?;
         self.remembered().client_queues.remove(&ClientKey(key.pk));
         Ok(Some(settings))
     }
