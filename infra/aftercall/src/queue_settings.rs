@@ -5,7 +5,7 @@ use calls::{
 };
 use serde_json::Value;
 
-use crate::arguments::Order;
+use crate::account_arguments::Order;
 use crate::failure::CommandFailure;
 
 pub(crate) fn order(order: Order) -> QueueOrder {
