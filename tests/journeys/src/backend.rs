@@ -253,7 +253,8 @@ impl Story {
         let backend = self.answers_as_backend();
         let settings = settings_by_secret(token_url);
         let accounts = &self.stack.cloud.accounts;
-        let made = accounts.create_backend_in_secret(&backend_name(), &settings);
+        let name = backend_name();
+        let made = accounts.create_backend_in_secret(&name, &settings);
         made.await.expect("a backend");
         self.has_backend(Some(backend_name())).await;
         backend

@@ -200,7 +200,8 @@ async fn a_deployment_that_names_its_backend_needs_no_command() {
     settings.clients = vec![calls::AccountId("7009".to_owned())];
     caller.is_deployed_with(&deployed(&settings));
     caller.passes(minutes(1)).await;
-    let kept = caller.cloud().accounts.backend_settings(&backend_name());
+    let name = backend_name();
+    let kept = caller.cloud().accounts.backend_settings(&name);
     assert_eq!(kept.await.expect("the table answers"), Some(settings));
     let named = one("b").with("Client", "<ID>7009</ID>".to_owned());
     assert!(caller.sends(named).await.is_queued());
