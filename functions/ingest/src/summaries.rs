@@ -26,7 +26,9 @@ pub(crate) async fn take(
             continue;
         };
         let send = definition.text_of("ID").unwrap_or_default();
-        let counts = cloud.count_events(wanted.account, send, deadline).await?;
+        let counts = cloud
+            .count_events(wanted.account, send, None, deadline)
+            .await?;
         let Some(counts) = counts else {
             return Ok(Err(RetrieveError::TooManyToCount(object_type())));
         };

@@ -72,10 +72,13 @@ impl Chunk {
         effects + effects_more > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX
     }
 
-    /// Its effects are what the overlay has changed. Events are kept until then, all else for good.
+    /// Its effects are what the overlay has changed. Events, and who was mailed, are kept until then, all
+    /// else for good.
     pub fn take_effects(&mut self, overlay: &Overlay, until: Timestamp) {
         let effects = overlay.changes().map(|change| {
-            let expires = change.becomes.filter(|object| objects::is_event(object));
+            let expires = change
+                .becomes
+                .filter(|object| objects::is_temporary(object));
             let expires = expires.map(|_| until);
             effect(change, expires)
         });

@@ -20,6 +20,7 @@ mod cost;
 mod cut;
 mod documents;
 mod doubles;
+mod email_sends;
 mod extracts;
 mod first_attempts;
 mod forwarding;
