@@ -27,6 +27,8 @@ pub mod result_message;
 pub mod results;
 pub mod retrieve;
 mod retrieve_selection;
+pub mod schedule;
+mod sends;
 pub mod soap_endpoint;
 mod summaries;
 pub mod synchronous;

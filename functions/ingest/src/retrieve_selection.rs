@@ -9,6 +9,7 @@ use objects::{ObjectKey, ObjectSource, Overlay};
 use soap::{Element, RetrieveRequest};
 
 use crate::page::{Cursor, LOOK_MAX, Page, PageFit};
+use crate::sends;
 
 /// Stored objects that are read in one request.
 const READ_AT_ONCE: i32 = 500;
@@ -39,6 +40,7 @@ impl RetrieveSelection<'_> {
             let Some(found) = found.into_iter().next() else {
                 continue;
             };
+            let found = sends::counted(cloud, self.account, found).await?;
             if let Some(object) = self.take(found, first, cloud.now(), page) {
                 page.next = Some(Cursor {
                     id,
@@ -91,6 +93,7 @@ impl RetrieveSelection<'_> {
                 if is_behind(&sort) {
                     return Ok(());
                 }
+                let object = sends::shown(cloud, object).await?;
                 let is_begun = cursor.within.as_ref() == Some(&sort);
                 let first = if is_begun { cursor.object } else { 0 };
                 if let Some(object) = self.take(object, first, began, page) {

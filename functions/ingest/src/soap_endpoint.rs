@@ -9,7 +9,7 @@ use crate::answer::{self, Answer};
 use crate::caller::{self, Caller};
 use crate::forwards_to::ForwardsTo;
 use crate::http::{Request, Response, service_url};
-use crate::{accept, extract, forwarded, not_read, retrieve, synchronous, system};
+use crate::{accept, extract, forwarded, not_read, retrieve, schedule, synchronous, system};
 
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let message_id = cloud.random.guid();
@@ -288,7 +288,12 @@ async fn operate(
             extract::extract(cloud, caller, &wanted, &own).await.map(Ok)
         }
         Operation::Execute(execute) => Ok(Ok(system::execute(cloud, &execute))),
-        Operation::Schedule(schedule) => Ok(Ok(system::schedule(cloud, &schedule))),
+        Operation::Schedule(wanted) => {
+            let own = request.own_hosts(cloud);
+            schedule::schedule(cloud, caller, &wanted, &own)
+                .await
+                .map(Ok)
+        }
         Operation::Configure(configure) => Ok(Ok(system::configure(cloud, &configure))),
     }
 }

@@ -7,6 +7,7 @@ pub mod commit;
 pub mod find;
 mod held_mails;
 pub mod high_replies;
+mod open_mails;
 pub mod ordered_queue;
 pub(crate) mod outbox;
 pub mod outcomes;

@@ -72,13 +72,13 @@ impl Chunk {
         effects + effects_more > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX
     }
 
-    /// Its effects are what the overlay has changed. Events are kept until then, rows as long as they say,
-    /// all else for good.
+    /// Its effects are what the overlay has changed. Events, and who was mailed, are kept until then, rows
+    /// as long as they say, all else for good.
     pub fn take_effects(&mut self, overlay: &Overlay, until: Timestamp) {
         let effects = overlay.changes().map(|change| {
             let expires = change
                 .becomes
-                .and_then(|object| match objects::is_event(object) {
+                .and_then(|object| match objects::is_temporary(object) {
                     true => Some(until),
                     false => objects::removed_from(object),
                 });

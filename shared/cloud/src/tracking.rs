@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use objects::{MailEvent, Overlay, Recipient};
 
 use crate::Cloud;
-use crate::aws::table::Transaction;
+use crate::aws::table::{Key, Transaction};
 use crate::error::{CommitError, Committed, Error, FEW_CONFLICTS_MAX};
 use crate::objects_table::{Chunk, object_item, table_key};
 use crate::records::mail_record::{MailRecord, MailState, MailTag};
@@ -94,16 +94,19 @@ impl Cloud {
         Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 
-    /// How many events of a send there are of each kind; `None`: they cannot be counted by then.
+    /// How many events of a send there are of each kind, since that time if one is said; `None`: they
+    /// cannot be counted by then.
     pub async fn count_events(
         &self,
         account: &AccountId,
         send: &str,
+        since: Option<Timestamp>,
         deadline: Timestamp,
     ) -> Result<Option<BTreeMap<String, u64>>, Error> {
         let mut counts = BTreeMap::new();
         for partition in objects::event_partitions(account) {
-            let mut after = None;
+            let begin = since.map(objects::event_moment);
+            let mut after = begin.map(|sort| Key::new(&partition, sort));
             loop {
                 if self.now() > deadline {
                     return Ok(None);

@@ -20,7 +20,7 @@ const DECIMAL_DIGITS: usize = 18;
 const SCALE: usize = 2;
 
 /// Server time of the protocol: what a date without zone means. Never daylight saving.
-const SERVER_OFFSET: Offset = Offset::constant(-6);
+pub const SERVER_OFFSET: Offset = Offset::constant(-6);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldType {

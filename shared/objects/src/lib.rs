@@ -12,6 +12,8 @@
 
 mod addressee;
 mod alias;
+mod attribute_defaults;
+mod audience;
 mod blocked_address;
 mod carry_out;
 mod check;
@@ -19,6 +21,8 @@ mod columns;
 mod context;
 mod daily_window;
 mod data_extension_keys;
+mod email_send;
+mod email_send_plan;
 mod event_keys;
 mod extract_order;
 mod field;
@@ -28,6 +32,7 @@ mod import_format;
 mod import_row;
 mod key;
 mod keyed;
+mod list_membership;
 mod mail;
 mod membership;
 mod missing;
@@ -48,6 +53,7 @@ mod retention_change;
 mod retrieve;
 mod row_partitions;
 mod saving;
+mod send_classification;
 mod send_order;
 mod send_summary;
 mod task;
@@ -63,8 +69,12 @@ pub use carry_out::{cancellation, carry_out, merge, missing, units};
 pub use check::{check, check_values};
 pub use context::account_of;
 pub use daily_window::DailyWindow;
+pub use email_send::{EmailSend, PERSON_EFFECTS_MAX, PersonOutcome, is_temporary};
+pub use email_send_plan::{EmailSendPlan, email_send_plan, suppression_lists_of};
+pub use event_keys::moment as event_moment;
 pub use extract_order::{ASYNC_RESULTS, ASYNC_RESULTS_ID, ExtractOrder};
-pub use held::{definition_key, holds_mails};
+pub use field::SERVER_OFFSET;
+pub use held::{hold_of, holder_of};
 pub use import_columns::ImportColumn;
 pub use import_format::ImportFormat;
 pub use import_row::{
@@ -72,7 +82,7 @@ pub use import_row::{
 };
 pub use key::KeyRange;
 pub use key::ObjectKey;
-pub use mail::{MailOrder, SendPriority};
+pub use mail::{MailHold, MailOrder, SendPriority};
 pub use missing::Missing;
 pub use object_type::{CallView, Cancellation, ObjectType, Sending};
 pub use object_types::data_extract_activity::{
@@ -82,6 +92,10 @@ pub use object_types::import_definition::{IMPORT_REFUSED, ImportPlan, import_pla
 pub use object_types::import_results_summary::{ImportCounts, ImportStatus, ImportSummary};
 pub use object_types::mail_event::{
     Bounce, BounceKind, MailEvent, event_partitions, is_event, sent_event, track,
+};
+pub use object_types::send::{
+    EmailSendCounts, SendMails, SendNote, SendProgress, SendStatus, mails_of, send_object_id,
+    shown_send,
 };
 pub use overlay::{Change, Overlay, Stored};
 pub use phone_order::{PhoneChannel, PhoneOrder, PhoneSenders};
@@ -93,7 +107,7 @@ pub use retention_change::{ImportSource, RetainedRows, reset_by_import, rows_of_
 pub use retrieve::{ObjectSource, RetrieveError, retrieve_from};
 pub use send_order::SendOrder;
 pub use send_summary::{SummaryCount, send_of};
-pub use task::{TaskKind, TaskProgress, TaskRefused, task_number};
+pub use task::{SCHEDULE_TYPE, TaskKind, TaskProgress, TaskRefused, task_number};
 pub use task_start::{check_task, task_kind};
 pub use unit::{MethodCall, Sends, Unit, UnitResult};
 pub use upkeep::{SETTLED_AFTER, UPKEEP, Upkeep, due_at, due_by, look_at_definition};

@@ -14,7 +14,7 @@ use crate::membership;
 use crate::missing::Missing;
 use crate::object_type::Retrieval;
 use crate::object_types::data_extension;
-use crate::object_types::{data_extension_object, subscriber, triggered_send_definition};
+use crate::object_types::{data_extension_object, send, subscriber, triggered_send_definition};
 use crate::overlay::Overlay;
 use crate::registry;
 use crate::retention::{self, Retained, RowRetention};
@@ -229,7 +229,9 @@ impl ObjectSource<'_> {
         properties: impl IntoIterator<Item = &'p str>,
     ) -> Vec<&'p str> {
         let SourceKind::Rows(definition) = self.kind else {
-            return soap::unknown_properties(object_type, properties);
+            let mut unknown = soap::unknown_properties(object_type, properties);
+            unknown.retain(|path| object_type != send::TYPE.name || *path != send::MISSPELT);
+            return unknown;
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
         let is_column = |path: &str| {

@@ -293,6 +293,40 @@ async fn a_triggered_send_costs_a_mail_and_three_calls_at_most() {
     assert!(rest <= 3.0 * single.price_per_million(), "{rest}");
 }
 
+/// What a million mails of a send may cost beside the mail service, in cents: the mail is written in a
+/// transaction, claimed and settled, its event is written, and people are read by the page.
+const SENT_TO_AN_AUDIENCE: f64 = 380.0;
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_of_a_send_costs_this() {
+    const READERS: u32 = 300;
+    let list = r#"<Objects xsi:type="List"><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#;
+    let definition = r#"<Objects xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey><SendDefinitionList><List><CustomerKey>news</CustomerKey></List></SendDefinitionList><Email><Subject>Hello</Subject><TextBody>Hello.</TextBody></Email><FromAddress>shop@example.com</FromAddress></Objects>"#;
+    let start = r#"<Definition xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey></Definition>"#;
+    let mut caller = a_warm_caller().await;
+    caller.does(call().creating(list)).await;
+    caller.does(call().creating(definition)).await;
+    let reader = |number: u32| {
+        format!(
+            r#"<Objects xsi:type="Subscriber"><EmailAddress>r{number}@example.com</EmailAddress><SubscriberKey>r{number}</SubscriberKey><Lists><CustomerKey>news</CustomerKey></Lists></Objects>"#
+        )
+    };
+    let readers = (0..READERS).map(reader).collect();
+    caller.queues(call().doing("Create", readers)).await;
+    caller.settles().await;
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
+    caller.queues(call().performing("start", start)).await;
+    caller.passes(jiff::SignedDuration::from_mins(1)).await;
+    let used = with_invocations(usage.since(&mark), 0.0);
+    let mails = used.used(Service::Ses, "SendEmail").billed;
+    assert!((mails - f64::from(READERS)).abs() < 1e-9, "{mails} mails");
+    let each = used.per_call(READERS);
+    println!("A mail of a send\n{each}\n");
+    let rest = in_cents(&each) - 100.0 * local::prices::MAIL;
+    assert!(rest <= SENT_TO_AN_AUDIENCE, "{rest}: {each}");
+}
+
 /// A text is paid for by its parts, and each part costs a thousand times what our own work does.
 #[tokio::test(start_paused = true)]
 async fn a_text_costs_its_parts_and_three_calls_at_most() {

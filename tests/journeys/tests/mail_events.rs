@@ -685,3 +685,37 @@ async fn a_summary_counts_what_became_of_the_sends_of_one_definition() {
     let made = caller.sends(call().creating(own)).await;
     assert_eq!(made.overall_status(), "Error", "nobody makes one");
 }
+
+/// Mails that have not left: of a definition that is not active, and of one whose mail the service has.
+#[tokio::test(start_paused = true)]
+async fn a_summary_counts_the_mails_that_have_not_left() {
+    let mut caller = a_shop().await;
+    let other = definition("").replace("welcome", "other");
+    caller.does(call().creating(other)).await;
+    caller.local().ses().set_rate(1);
+    caller
+        .queues(to(&["ann", "bob", "cid", "dan", "eve"]))
+        .await;
+    caller.passes(jiff::SignedDuration::from_secs(2)).await;
+    let counts = "Sent Queued InProcess";
+    let summary = |key: &str| {
+        look_for("TriggeredSendSummary")
+            .of(counts)
+            .by("CustomerKey", key)
+    };
+    let found = caller.retrieves(summary("welcome")).await.lines(counts);
+    let numbers: Vec<u32> = found[0]
+        .split(' ')
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    let [sent, queued, in_process] = numbers.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(sent + queued + in_process, 5, "{found:?}");
+    assert!(*sent >= 1 && *queued >= 1, "{found:?}");
+    let found = caller.retrieves(summary("other")).await.lines(counts);
+    assert_eq!(found, ["0 0 0"]);
+    caller.passes(jiff::SignedDuration::from_mins(3)).await;
+    let found = caller.retrieves(summary("welcome")).await.lines(counts);
+    assert_eq!(found, ["5 0 0"]);
+}

@@ -21,6 +21,7 @@ mod cut;
 mod data_retention;
 mod documents;
 mod doubles;
+mod email_sends;
 mod extracts;
 mod first_attempts;
 mod floods;

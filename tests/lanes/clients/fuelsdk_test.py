@@ -198,6 +198,36 @@ class FuelSdk(unittest.TestCase):
             [mail] = until(f"a mail to {person}", lambda: mails_to(f"{person}@example.com"))
             self.assertEqual("Hello", mail["subject"])
 
+    def test_a_send_to_an_audience(self):
+        make, key = self.client.soap_client.factory.create, new("audience")
+        service = self.client.soap_client.service
+        audience, entry, email = make("List"), make("SendDefinitionList"), make("Email")
+        audience.CustomerKey = audience.ListName = key
+        entry.List, entry.SendDefinitionListType = audience, "SourceList"
+        email.Subject, email.TextBody = key, "Hello"
+        definition, member, reader = make("EmailSendDefinition"), make("SubscriberList"), make("Subscriber")
+        definition.CustomerKey = definition.Name = key
+        definition.FromAddress = "shop@example.com"
+        definition.SendDefinitionList, definition.Email = [entry], email
+        member.CustomerKey = key
+        reader.SubscriberKey, reader.EmailAddress, reader.Lists = key, f"{key}@example.com", [member]
+        for created in (audience, reader, definition):
+            code, answer = service.Create(make("CreateOptions"), created)
+            self.assertEqual((200, "OK"), (code, answer.OverallStatus), answer)
+        started = make("EmailSendDefinition")
+        started.CustomerKey = key
+        code, answer = service.Perform(make("PerformOptions"), "start", {"Definition": [started]})
+        self.assertEqual((200, "OK"), (code, answer.OverallStatus), answer)
+        task = answer.Results.Result[0].Task.ID
+
+        def complete():
+            [send] = self.get("Send", ["Status", "NumberSent"], "ID", task)
+            return send.Status == "Complete" and send
+
+        self.assertEqual(1, until("the send", complete).NumberSent)
+        [mail] = mails_to(f"{key}@example.com")
+        self.assertEqual(key, mail["subject"])
+
     def test_a_text(self):
         make, key = self.client.soap_client.factory.create, new("definition")
         service, number = self.client.soap_client.service, f"+43660{time.time_ns() % 10_000_000:07}"
@@ -246,7 +276,7 @@ class FuelSdk(unittest.TestCase):
         self.assertEqual("Held", found.Status)
         self.assertEqual("Complete", ended(service.Delete(options("DeleteOptions"), subscriber())))
         self.assertEqual([], list(self.get("Subscriber", ["SubscriberKey"], "SubscriberKey", key)))
-        definition = make("EmailSendDefinition")
+        definition = make("QueryDefinition")
         definition.CustomerKey = new("none")
         definitions = {"Definition": [definition]}
         # What nothing here performs is refused before it is queued.

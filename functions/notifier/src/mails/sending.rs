@@ -7,7 +7,7 @@ use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailEvent, MailOrder, ObjectKey, Recipient, SendOrder, SendPriority};
+use objects::{MailEvent, MailHold, MailOrder, ObjectKey, Recipient, SendOrder, SendPriority};
 use tracing::{error, info, warn};
 
 use super::has_time;
@@ -24,6 +24,9 @@ const UNREADABLE: &str = "its record is not readable";
 
 /// Why a mail failed that its definition wants in its hours or not at all.
 const TOO_LATE: &str = "it was outside the hours of its definition, which drops such mails";
+
+/// Why a mail failed whose send was cancelled before it left.
+pub(super) const CANCELLED: &str = "its send was cancelled";
 
 /// Why a mail failed, or is unknown, of which invocations have died.
 const GIVEN_UP: &str = "the function ended before it was done with it, each time";
@@ -129,18 +132,20 @@ pub(super) fn priority_of(mail: &MailRecord) -> TokenPriority {
     }
 }
 
-/// Whether its definition says that it is of no use at this time of the day.
-pub(super) fn is_dropped(mail: &MailRecord, now: Timestamp) -> bool {
+/// Why its definition says that it is of no use at this time of the day; `None`: it does not.
+pub(super) fn dropped(mail: &MailRecord, now: Timestamp) -> Option<&'static str> {
     let order = order_of(mail).filter(|_| mail.state == MailState::Pending);
-    order.is_some_and(|order| order.is_dropped(now))
+    order
+        .is_some_and(|order| order.is_dropped(now))
+        .then_some(TOO_LATE)
 }
 
 /// It is not sent, and that is told.
-pub(super) async fn drop_late(cloud: &Cloud, mail: &MailRecord) -> MailProgress {
+pub(super) async fn drop_mail(cloud: &Cloud, mail: &MailRecord, why: &str) -> MailProgress {
     let Some(order) = order_of(mail) else {
         return MailProgress::Open;
     };
-    let dropped = not_sent(cloud, mail, MailState::Failed, TOO_LATE, &order.recipient()).await;
+    let dropped = not_sent(cloud, mail, MailState::Failed, why, &order.recipient()).await;
     settled(dropped.map(|()| MailProgress::Done))
 }
 
@@ -350,18 +355,19 @@ async fn note(
     cloud.commit_mail(mail, state, reason, cloud.now()).await
 }
 
-/// Where the definition lies that may hold it back; `None`: none may.
-pub(super) fn definition_of(mail: &MailRecord) -> Option<ObjectKey> {
+/// Where the definition or the send lies that may hold it back; `None`: none may.
+pub(super) fn holder_of(mail: &MailRecord) -> Option<ObjectKey> {
     match order_of(mail)? {
-        SendOrder::Mail(order) => order.held.then(|| objects::definition_key(&order)),
+        SendOrder::Mail(order) => objects::holder_of(&order),
         SendOrder::Phone(_) => None,
     }
 }
 
-/// Whether a definition, which was not active when a mail was ordered, still is not.
-pub(super) async fn is_held(cloud: &Cloud, definition: &ObjectKey) -> Result<bool, Error> {
-    let definition = cloud.object(definition).await?;
-    Ok(objects::holds_mails(definition.as_ref()))
+/// Whether a definition, which was not active when a mail was ordered, still is not; or a send is paused
+/// or cancelled.
+pub(super) async fn hold_of(cloud: &Cloud, holder: &ObjectKey) -> Result<MailHold, Error> {
+    let holder = cloud.object(holder).await?;
+    Ok(objects::hold_of(holder.as_ref()))
 }
 
 fn triggered_mail(order: MailOrder, mail: &MailRecord, unsubscribe_link: Option<String>) -> Mail {

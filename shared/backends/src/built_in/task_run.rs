@@ -7,17 +7,15 @@ use cloud::conversation::commit::{CallEnd, CommittedStep};
 use cloud::conversation::task::TaskStep;
 use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Committed, Error};
+use cloud::{Cloud, CommitError, Error};
 use jiff::Timestamp;
-use objects::{
-    ImportCounts, ImportStatus, ImportSummary, MethodCall, Missing, Overlay, TaskKind,
-    TaskProgress, TaskRefused,
-};
+use objects::{MethodCall, Overlay, TaskKind, TaskProgress, TaskRefused};
 use serde::{Deserialize, Serialize};
-use soap::{Element, ObjectResult};
+use soap::ObjectResult;
 
 use super::carried_out::CarriedOut;
 use super::clear_data::ClearTask;
+use super::email_send::EmailSendTask;
 use super::extract::ExtractTask;
 use super::import::ImportTask;
 use super::task::{NextStep, Task, TaskContext, TaskEnd};
@@ -79,6 +77,7 @@ impl TaskRun<'_> {
             let ended = match self.kind {
                 TaskKind::Extract => self.steps(ExtractTask::new(context), &mut at).await?,
                 TaskKind::Import => self.steps(ImportTask::new(context), &mut at).await?,
+                TaskKind::EmailSend => self.steps(EmailSendTask::new(context), &mut at).await?,
                 TaskKind::ClearData => self.steps(ClearTask::new(context), &mut at).await?,
             };
             let Some(ended) = ended else {
@@ -227,55 +226,4 @@ pub async fn check(
         }
     }
     Ok(None)
-}
-
-/// Says of the tasks of a call that they are started, where they tell how far they are: clients look
-/// there at once. A task that was quicker has said more.
-pub async fn announce(
-    cloud: &Cloud,
-    caller: &AccountId,
-    request: &MethodCall<'_>,
-    kind: TaskKind,
-) -> Result<(), Error> {
-    if kind != TaskKind::Import {
-        return Ok(());
-    }
-    let mut overlay = Overlay::new(caller);
-    for (ordinal, object) in request.objects.iter().enumerate() {
-        while let Err(missing) = announce_import(&mut overlay, request, ordinal, object) {
-            cloud.load_objects(&mut overlay, missing.0).await?;
-        }
-    }
-    let mut chunk = Chunk::of_results(Vec::new());
-    chunk.take_effects(&overlay, cloud.events_until());
-    match Committed::of(cloud.commit_effects(chunk).await)? {
-        Committed::Written(()) | Committed::Conflict => Ok(()),
-    }
-}
-
-fn announce_import(
-    overlay: &mut Overlay,
-    request: &MethodCall<'_>,
-    ordinal: usize,
-    object: &Element,
-) -> Result<(), Missing> {
-    let Ok(plan) = objects::import_plan(overlay, request, object)? else {
-        return Ok(());
-    };
-    let summary = ImportSummary {
-        account: &plan.account,
-        task: objects::task_number(overlay.caller(), request.request_id, ordinal),
-        request_id: &request.request_id.0,
-        definition_key: &plan.definition_key,
-        destination_id: plan.destination_id(),
-        import_type: plan.import_type(),
-        counts: ImportCounts::default(),
-        status: ImportStatus::New,
-        error_file: None,
-        now: request.now,
-    };
-    match summary.is_noted(overlay)? {
-        true => Ok(()),
-        false => summary.note(overlay),
-    }
 }

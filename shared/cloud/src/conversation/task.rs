@@ -103,6 +103,28 @@ impl Cloud {
         }
     }
 
+    /// What a step of a task has noted; `None`: nothing, or it is not kept any more.
+    pub async fn task_note(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        step: u32,
+    ) -> Result<Option<String>, Error> {
+        let key = Key::new(&conversation.0, step_sort(sequence, step));
+        let Some(item) = self.calls.get(&key).await? else {
+            return Ok(None);
+        };
+        let read = Results::read(&ItemReader(item));
+        let kept: Option<Vec<UnitResult>> = read.load(&self.large_bodies).await?;
+        Ok(kept
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|kept| match kept {
+                UnitResult::Notes(text) => Some(text),
+                UnitResult::Whole(_) | UnitResult::Sends(_) | UnitResult::Progress(_) => None,
+            }))
+    }
+
     /// What the steps of a task have noted behind that one, in order.
     pub async fn task_notes_behind(
         &self,

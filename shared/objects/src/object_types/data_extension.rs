@@ -72,7 +72,7 @@ fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
     }
 }
 
-fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     if context.request.method == Method::Perform {
         return clear(context);
     }
