@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use calls::AccountId;
 use cloud::{Cloud, Error};
+use jiff::Timestamp;
 use objects::{ObjectKey, ObjectSource, Overlay};
 use soap::{Element, RetrieveRequest};
 
@@ -38,7 +39,7 @@ impl RetrieveSelection<'_> {
             let Some(found) = found.into_iter().next() else {
                 continue;
             };
-            if let Some(object) = self.take(found, first, page) {
+            if let Some(object) = self.take(found, first, cloud.now(), page) {
                 page.next = Some(Cursor {
                     id,
                     object,
@@ -92,7 +93,7 @@ impl RetrieveSelection<'_> {
                 }
                 let is_begun = cursor.within.as_ref() == Some(&sort);
                 let first = if is_begun { cursor.object } else { 0 };
-                if let Some(object) = self.take(object, first, page) {
+                if let Some(object) = self.take(object, first, began, page) {
                     page.next = Some(Cursor {
                         after,
                         within: Some(sort),
@@ -119,8 +120,14 @@ impl RetrieveSelection<'_> {
 
     /// Takes what is asked for of a stored object, from a number on; the number of the first that the
     /// page does not take.
-    pub(crate) fn take(&self, stored: Element, first: usize, page: &mut Page) -> Option<usize> {
-        let objects = self.source.objects_in(stored).into_iter().enumerate();
+    pub(crate) fn take(
+        &self,
+        stored: Element,
+        first: usize,
+        now: Timestamp,
+        page: &mut Page,
+    ) -> Option<usize> {
+        let objects = self.source.objects_in(stored, now).into_iter().enumerate();
         for (number, object) in objects.skip(first) {
             let object = match &self.client {
                 Some(client) => object.with(client.clone()),

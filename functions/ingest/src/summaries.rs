@@ -36,7 +36,7 @@ pub(crate) async fn take(
                 let events = counts.get(count.name()).copied().unwrap_or_default();
                 definition.with(Element::of(count.name(), events.to_string()))
             });
-        if wanted.take(counted, 0, page).is_some() {
+        if wanted.take(counted, 0, cloud.now(), page).is_some() {
             page.next = Some(Cursor {
                 id,
                 ..Cursor::default()

@@ -88,10 +88,11 @@ pub async fn tick_ahead(
     };
     let asking = Box::pin(breakers::look_at_all(round));
     let holding = Box::pin(release_mails(round));
-    let (mut scanned, released, probed, held) =
-        futures_util::join!(looking, releasing, asking, holding);
+    let keeping = Box::pin(keep_up(round));
+    let (mut scanned, released, probed, held, kept) =
+        futures_util::join!(looking, releasing, asking, holding, keeping);
     scanned.extend(released);
-    scanned.extend([probed, held]);
+    scanned.extend([probed, held, kept]);
     let mut minute = MinuteReport::default();
     let mut first_error = None;
     for (looked, error) in scanned {
@@ -125,6 +126,26 @@ async fn release_mails(round: Round<'_>) -> (MinuteReport, Option<Error>) {
             warn!(
                 error = error.in_full(),
                 "held mails are left for the next minute"
+            );
+            (MinuteReport::default(), Some(error))
+        }
+    }
+}
+
+/// Rows and data extensions whose time is over are deleted.
+async fn keep_up(round: Round<'_>) -> (MinuteReport, Option<Error>) {
+    match round.cloud.keep_up(round.deadline).await {
+        Ok(looked_at) => {
+            let minute = MinuteReport {
+                looked_at,
+                ..MinuteReport::default()
+            };
+            (minute, None)
+        }
+        Err(error) => {
+            warn!(
+                error = error.in_full(),
+                "upkeep is left for the next minute"
             );
             (MinuteReport::default(), Some(error))
         }

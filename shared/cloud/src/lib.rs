@@ -36,6 +36,7 @@ pub mod records;
 pub mod redelivery;
 pub mod settings;
 pub mod tracking;
+pub mod upkeep;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 

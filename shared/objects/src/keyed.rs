@@ -344,7 +344,7 @@ fn create(
         context,
         &aliases(kind),
         &found.customer_key,
-        None,
+        context.overlay.ended(&found.key),
         Some(&becomes),
     )?;
     let result = whole(stored_result(context, saved(context, kind), &becomes));

@@ -13,10 +13,12 @@ use crate::key::{self, KeyRange, ObjectKey};
 use crate::membership;
 use crate::missing::Missing;
 use crate::object_type::Retrieval;
-use crate::object_types::data_extension::{self, ROWS};
+use crate::object_types::data_extension;
 use crate::object_types::{data_extension_object, subscriber, triggered_send_definition};
 use crate::overlay::Overlay;
 use crate::registry;
+use crate::retention::{self, Retained, RowRetention};
+use crate::row_partitions::ROWS;
 use crate::send_summary::summary_of;
 use crate::tree;
 
@@ -277,9 +279,17 @@ impl ObjectSource<'_> {
         matches!(self.kind, SourceKind::Summaries)
     }
 
-    /// The objects that a stored one stands for: itself, or what stands in it.
-    pub fn objects_in(&self, stored: Element) -> Vec<Element> {
+    /// The objects that a stored one stands for: itself, or what stands in it; none, if its time is over.
+    pub fn objects_in(&self, stored: Element, now: Timestamp) -> Vec<Element> {
+        if matches!(retention::retained(&stored, now), Retained::Nothing) {
+            return Vec::new();
+        }
         match self.kind {
+            SourceKind::Rows(definition)
+                if RowRetention::of(definition).has_ended(&stored, now) =>
+            {
+                Vec::new()
+            }
             SourceKind::Objects { .. } | SourceKind::Subscribers | SourceKind::Rows(_) => {
                 vec![stored]
             }
