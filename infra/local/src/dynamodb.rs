@@ -27,7 +27,6 @@ use crate::clock::LocalClock;
 use crate::disk::Disk;
 use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
-use crate::names::OBJECTS_TABLE;
 use crate::refused_write;
 use crate::usage::Usage;
 use crate::{held, product_tables};
@@ -178,15 +177,12 @@ impl DynamoDb {
             Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        // Objects stay until they are deleted.
-        if table != OBJECTS_TABLE {
-            let expiry = json!({
-                "TableName": table,
-                "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
-            });
-            let expiry = serde_json::from_value(expiry)?;
-            self.engine.update_time_to_live(expiry)?;
-        }
+        let expiry = json!({
+            "TableName": table,
+            "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
+        });
+        let expiry = serde_json::from_value(expiry)?;
+        self.engine.update_time_to_live(expiry)?;
         Ok(())
     }
 

@@ -51,7 +51,7 @@ async fn decide_chunk(
         }
         let object = request.objects.get(unit.object);
         let cancellation = object.and_then(|object| {
-            let cancellation = objects::cancellation(request.method, object)?;
+            let cancellation = objects::cancellation(request.method, request.action, object)?;
             Some((object, cancellation))
         });
         let result = match cancellation {

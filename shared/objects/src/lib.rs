@@ -42,6 +42,7 @@ mod object_types;
 mod outgoing;
 mod overlay;
 mod personalise;
+mod phone_failure;
 mod phone_number;
 mod phone_order;
 mod phone_recipient;
@@ -98,6 +99,7 @@ pub use object_types::send::{
     shown_send,
 };
 pub use overlay::{Change, Overlay, Stored};
+pub use phone_failure::PhoneFailure;
 pub use phone_order::{PhoneChannel, PhoneOrder, PhoneSenders};
 pub use recipient::Recipient;
 pub use registry::{names, object_type};

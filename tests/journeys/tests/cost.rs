@@ -330,26 +330,61 @@ async fn a_mail_of_a_send_costs_this() {
 /// A text is paid for by its parts, and each part costs a thousand times what our own work does.
 #[tokio::test(start_paused = true)]
 async fn a_text_costs_its_parts_and_three_calls_at_most() {
-    let definition = r#"<Objects xsi:type="SMSTriggeredSendDefinition"><CustomerKey>code</CustomerKey></Objects>"#;
-    for (letters, parts) in [(160, 1.0), (161, 2.0)] {
-        let words = "x".repeat(letters);
-        let send = format!(
-            r#"<Objects xsi:type="SMSTriggeredSend"><SMSTriggeredSendDefinition><CustomerKey>code</CustomerKey></SMSTriggeredSendDefinition><Subscriber><SubscriberKey>ann</SubscriberKey></Subscriber><Message>{words}</Message><Number>12065550123</Number></Objects>"#
-        );
-        let mut caller = a_warm_caller().await;
-        caller.does(call().creating(definition)).await;
-        let usage = caller.local().usage().clone();
-        let mark = usage.counts();
-        caller.queues(call().creating(send)).await;
-        caller.settles().await;
-        let used = with_invocations(usage.since(&mark), 0.0);
-        println!("A text of {parts} parts\n{used}\n");
-        let billed = used.used(Service::Phone, "SendTextMessage").billed;
-        assert!((billed - parts).abs() < 1e-9, "{billed} parts");
-        let single = used_by(vec![call().creating(subscriber("ann"))]).await;
-        let rest = used.price_per_million() - parts * local::prices::TEXT_PART;
-        assert!(rest <= 3.0 * single.price_per_million(), "{rest}");
+    for (words, parts) in [
+        ("x".repeat(160), 1.0),
+        ("x".repeat(161), 2.0),
+        ("\u{436}".repeat(70), 1.0),
+        ("\u{436}".repeat(71), 2.0),
+        (format!("{}~{}", "x".repeat(152), "x".repeat(152)), 3.0),
+    ] {
+        let price = parts * local::prices::TEXT_PART;
+        a_send_costs(SendByPhone::Text, &words, parts, price).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_by_voice_costs_a_minute_and_three_calls_at_most() {
+    for words in ["x".repeat(10), "x".repeat(3_000)] {
+        let price = local::prices::VOICE_MINUTE;
+        a_send_costs(SendByPhone::Voice, &words, 1.0, price).await;
+    }
+}
+
+#[derive(Clone, Copy)]
+enum SendByPhone {
+    Text,
+    Voice,
+}
+
+/// What the service bills, and its price for a million: the rest is what three calls cost.
+async fn a_send_costs(send: SendByPhone, words: &str, billed: f64, price: f64) {
+    let (kind, operation) = match send {
+        SendByPhone::Text => ("SMS", "SendTextMessage"),
+        SendByPhone::Voice => ("Voice", "SendVoiceMessage"),
+    };
+    let definition = format!(
+        r#"<Objects xsi:type="{kind}TriggeredSendDefinition"><CustomerKey>code</CustomerKey></Objects>"#
+    );
+    let send = format!(
+        r#"<Objects xsi:type="{kind}TriggeredSend"><{kind}TriggeredSendDefinition><CustomerKey>code</CustomerKey></{kind}TriggeredSendDefinition><Subscriber><SubscriberKey>ann</SubscriberKey></Subscriber><Message>{words}</Message><Number>12065550123</Number></Objects>"#
+    );
+    let mut caller = a_warm_caller().await;
+    caller.does(call().creating(definition)).await;
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
+    caller.queues(call().creating(send)).await;
+    caller.settles().await;
+    let used = with_invocations(usage.since(&mark), 0.0);
+    println!("{kind} of {} letters\n{used}\n", words.chars().count());
+    let asked = used.used(Service::Phone, operation);
+    assert!((asked.requests - 1.0).abs() < 1e-9, "{used}");
+    assert!((asked.billed - billed).abs() < 1e-9, "{used}");
+    let single = used_by(vec![call().creating(subscriber("ann"))]).await;
+    let rest = used.price_per_million() - price;
+    assert!(
+        rest > 0.0 && rest <= 3.0 * single.price_per_million(),
+        "{rest}"
+    );
 }
 
 /// What a million forwarded calls with a callback may cost in batches of ten, in cents; the backend's

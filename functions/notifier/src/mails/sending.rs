@@ -7,7 +7,9 @@ use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailEvent, MailHold, MailOrder, ObjectKey, Recipient, SendOrder, SendPriority};
+use objects::{
+    MailEvent, MailHold, MailOrder, ObjectKey, PhoneFailure, Recipient, SendOrder, SendPriority,
+};
 use tracing::{error, info, warn};
 
 use super::has_time;
@@ -194,10 +196,21 @@ pub(super) async fn give_up(cloud: &Cloud, mail: &MailRecord) -> Result<(), Erro
     };
     error!(%conversation, number, "mail is given up");
     let given_up = match order_of(mail) {
-        Some(order) => not_sent(cloud, mail, state, GIVEN_UP, &order.recipient()).await,
+        Some(order) => {
+            let reason = given_up_reason(&order);
+            not_sent(cloud, mail, state, &reason, &order.recipient()).await
+        }
         None => note(cloud, mail, state, Some(GIVEN_UP)).await.map(drop),
     };
     Ok(given_up?)
+}
+
+/// With the protocol's code of a failure that is the server's own, where there is one.
+fn given_up_reason(order: &SendOrder) -> String {
+    match order {
+        SendOrder::Mail(_) => GIVEN_UP.to_owned(),
+        SendOrder::Phone(order) => PhoneFailure::Server.reason(order.channel, GIVEN_UP),
+    }
 }
 
 /// One that is owed, and may be sent.

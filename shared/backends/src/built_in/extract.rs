@@ -60,6 +60,10 @@ impl Task for ExtractTask<'_> {
         state: ExtractState,
         number: u32,
     ) -> Result<NextStep<ExtractState>, Error> {
+        // Its file is made by the last step: until then there is none, and its parts are given up.
+        if self.context.is_cancelled().await? {
+            return Ok(NextStep::ended(self.context.cancelled()));
+        }
         let order = match self.order().await? {
             Ok(order) => order,
             Err(why) => {
@@ -84,6 +88,10 @@ impl Task for ExtractTask<'_> {
             Err(UploadError::Cloud(error)) => return Err(error),
         };
         Ok(NextStep::More(next, Chunk::of_results(Vec::new())))
+    }
+
+    fn rows(state: &ExtractState) -> u64 {
+        state.rows
     }
 }
 

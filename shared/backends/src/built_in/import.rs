@@ -128,7 +128,9 @@ impl<'a> ImportTask<'a> {
         };
         if let Some(summary) = self.import.summary(&state, ImportStatus::Processing) {
             let look = |overlay: &mut Overlay| summary.is_cancelled(overlay);
-            if self.context.ask(&mut work.overlay, look).await? {
+            if self.context.ask(&mut work.overlay, look).await?
+                || self.context.is_cancelled().await?
+            {
                 state.failure = Some("The import was cancelled".to_owned());
                 state.is_read = true;
                 return Ok(NextStep::More(state, Chunk::of_results(Vec::new())));
@@ -340,6 +342,10 @@ impl Task for ImportTask<'_> {
             (Some(_), false) => self.read(state, number).await,
             (Some(_), true) => self.finish(state, number).await,
         }
+    }
+
+    fn rows(state: &ImportState) -> u64 {
+        state.counts.total()
     }
 
     fn committed(&mut self) {

@@ -2,7 +2,10 @@
 //!
 //! A call can start several of one kind: they are carried out one after the other, in their order.
 
-use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress, Subscription};
+use calls::{
+    AccountId, Call, ConversationKey, Ended, Outcome, OverallStatus, Progress, SequenceCode,
+    Subscription,
+};
 use cloud::conversation::commit::{CallEnd, CommittedStep};
 use cloud::conversation::task::TaskStep;
 use cloud::objects_table::Chunk;
@@ -40,6 +43,34 @@ struct StoredTasks {
     also_notified: Vec<Subscription>,
     /// As the task wrote it; `None`: it has not begun.
     state: Option<String>,
+    /// How many rows the task has behind it.
+    #[serde(default)]
+    rows: u64,
+}
+
+/// How far the tasks of a call are, for whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskReport {
+    /// Which object's task is next, or under way, from 0.
+    pub object: usize,
+    /// How many rows it has behind it: written, imported, deleted.
+    pub rows: u64,
+}
+
+/// How far the tasks of a call are; `None`: it has none, or they have not begun.
+pub async fn progress(
+    cloud: &Cloud,
+    conversation: &ConversationKey,
+    sequence: SequenceCode,
+) -> Result<Option<TaskReport>, Error> {
+    let Some(kept) = cloud.task_progress(conversation, sequence).await? else {
+        return Ok(None);
+    };
+    let stored: Option<StoredTasks> = serde_json::from_str(&kept.state).ok();
+    Ok(stored.map(|stored| TaskReport {
+        object: stored.object,
+        rows: stored.rows,
+    }))
 }
 
 /// Where a run stands.
@@ -88,6 +119,7 @@ impl TaskRun<'_> {
             };
             at.stored.object += 1;
             at.stored.state = None;
+            at.stored.rows = 0;
             at.stored.results.push(ended.result);
             at.stored.also_notified.extend(ended.also_notified);
             if at.stored.object == self.request.objects.len() {
@@ -143,6 +175,7 @@ impl TaskRun<'_> {
                 NextStep::Ended(ended) => return Ok(Some(*ended)),
                 NextStep::More(next, chunk) => {
                     at.stored.state = Some(serde_json::to_string(&next).unwrap_or_default());
+                    at.stored.rows = T::rows(&next);
                     self.commit(at, chunk).await?;
                     task.committed();
                     state = next;

@@ -374,9 +374,11 @@ fn with_name(context: &DecisionContext<'_>, decision: Decision) -> Result<Decisi
         return Ok(decision);
     }
     let pointer = key::by_name(account, &name);
-    if let Some(has_it) = context.overlay.get(&pointer)?
-        && has_it.text != customer_key
-        && keyed::is_there(context.overlay, DATA_EXTENSION, &has_it.text)?
+    let of_another = context.overlay.get(&pointer)?;
+    let of_another = of_another.filter(|has_it| has_it.text != customer_key);
+    let at = of_another.map(|has_it| key::object(account, DATA_EXTENSION, &has_it.text));
+    if let Some(at) = at
+        && context.overlay.get(&at)?.is_some()
     {
         return Err(invalid("this Name is already in use by another Data Extension").into());
     }
