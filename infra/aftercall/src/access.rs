@@ -6,6 +6,7 @@ use aws_types::SdkConfig;
 use cloud::Cloud;
 use cloud::accounts::Accounts;
 use cloud::act::Run;
+use cloud::aws::dead_letters::StackQueues;
 use cloud::aws::stack;
 use cloud::records::mail_list::MailList;
 use url::{Host, Url};
@@ -94,6 +95,21 @@ pub(crate) async fn cloud(arguments: &Arguments) -> Result<Cloud, CommandFailure
         (None, None) => "",
     };
     Ok(Cloud::for_command(&config, &calls, bucket))
+}
+
+/// The queues of the stack, which are named after it.
+pub(crate) async fn queues(arguments: &Arguments) -> Result<StackQueues, CommandFailure> {
+    let stack = match (&arguments.stack, &arguments.endpoint) {
+        (Some(stack), _) => stack.as_str(),
+        (None, Some(_)) => stack::LOCAL_STACK,
+        (None, None) => {
+            return Err(CommandFailure::Usage(
+                "queues are named after their stack: say --stack NAME, or --endpoint URL of a local server"
+                    .to_owned(),
+            ));
+        }
+    };
+    Ok(StackQueues::of_stack(&config(arguments).await?, stack))
 }
 
 async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, CommandFailure> {

@@ -10,9 +10,10 @@ use cloud::{Clock, Random};
 use serde_json::Value;
 
 use crate::access::Access;
-use crate::arguments::{AccountVerb, Order};
+use crate::account_arguments::{AccountVerb, Order};
 use crate::call_arguments::Priority;
 use crate::failure::CommandFailure;
+use crate::login_arguments::Overlap;
 use crate::output::{Output, Record};
 
 pub(crate) async fn carry_out(
@@ -58,6 +59,9 @@ pub(crate) async fn carry_out(
                 Run::Rehearsed => record,
             }))
         }
+        AccountVerb::Rotate { id, overlap } => rotate(access, random, id, *overlap).await,
+        AccountVerb::Disable { id } => switch(access, id, true).await,
+        AccountVerb::Enable { id } => switch(access, id, false).await,
         AccountVerb::Order { id, order } => {
             let order = match order {
                 Order::Unordered => QueueOrder::Unordered,
@@ -79,6 +83,38 @@ pub(crate) async fn carry_out(
             change(access, id, |account| account.calls_per_second = calls).await
         }
     }
+}
+
+async fn rotate(
+    access: &Access,
+    random: &Random,
+    id: &str,
+    overlap: Overlap,
+) -> Result<Output, CommandFailure> {
+    let (secret, account) = (webhook_secret(random), AccountId(id.to_owned()));
+    let until = Clock::system().now() + overlap.0;
+    if access.run == Run::Rehearsed {
+        return change(access, id, |_| {}).await;
+    }
+    let rotated = access
+        .accounts
+        .rotate_webhook_secret(&account, &secret, until);
+    let rotated = rotated.await?.ok_or_else(|| not_found(&account))?;
+    Ok(Output::One(
+        shown(&rotated).and("webhook_secret", secret.as_str()),
+    ))
+}
+
+async fn switch(access: &Access, id: &str, disabled: bool) -> Result<Output, CommandFailure> {
+    let account = AccountId(id.to_owned());
+    let switched = access
+        .accounts
+        .switch_account(&account, disabled, access.run);
+    let switched = switched.await?.ok_or_else(|| not_found(&account))?;
+    let record = shown(&switched.account).and("logins", switched.logins);
+    Ok(Output::One(
+        record.and("tokens_taken_back", switched.tokens),
+    ))
 }
 
 /// Of calls that are accepted from now on, within the minutes that functions remember an account.
@@ -189,6 +225,7 @@ fn shown(account: &Account) -> Record {
     let backend = backend.map_or("built-in", |name| name.as_str());
     Record::of("account", account.id.0.as_str())
         .and("name", account.name.as_str())
+        .and("disabled", account.is_disabled)
         .and("async_by_default", account.async_by_default)
         .and("strict", account.is_strict)
         .and("owns", owns)
@@ -201,6 +238,13 @@ fn shown(account: &Account) -> Record {
             },
         )
         .and("queue_rates", rates(account))
+        .and(
+            "previous_secret_until",
+            account
+                .previous_secret
+                .as_ref()
+                .map_or(Value::Null, |it| format!("{:.3}", it.until).into()),
+        )
         .and("backend", backend)
         .and(
             "safe_to_repeat",

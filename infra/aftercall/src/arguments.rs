@@ -4,10 +4,15 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
-use crate::call_arguments::{CallVerb, Priority};
+use crate::account_arguments::{AccountVerb, OnOff};
+use crate::call_arguments::CallVerb;
 use crate::console_arguments::ConsoleArguments;
+use crate::conversation_arguments::ConversationVerb;
+use crate::dead_arguments::DeadVerb;
+use crate::login_arguments::{LoginAct, TokenVerb};
 use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
+use crate::reply_arguments::ReplyVerb;
 use crate::unknown_arguments::UnknownVerb;
 
 const EXAMPLES: &str = "\
@@ -27,6 +32,13 @@ Examples:
   aftercall --stack aftercall --reason \"ticket 7\" calls cancel 7001 order-2
   aftercall --stack aftercall unknown list
   aftercall --stack aftercall unknown resend 7001 REQUESTID --why \"not there\"
+  aftercall --stack aftercall status
+  aftercall --stack aftercall conversations list 7001 --failed
+  aftercall --stack aftercall conversations show 7001 order-1
+  aftercall --stack aftercall replies list 7001 --receiver https://shop.example/
+  aftercall --stack aftercall --yes replies resend-all 7001 --from 2026-11-29T09:00:00Z --rate 20
+  aftercall --stack aftercall dead list
+  aftercall --stack aftercall clients rotate CLIENTID --overlap 24h
   aftercall --stack aftercall audit list --day 2026-11-28
   aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
@@ -73,12 +85,17 @@ pub(crate) struct Arguments {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Do not ask before what cannot be taken back
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(subcommand)]
     pub(crate) noun: Noun,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Noun {
+    /// What waits, since when and what for; what failed of late; how much comes in
+    Status,
     /// Accounts: who calls, and what holds for all its users and API clients
     #[command(subcommand)]
     Accounts(AccountVerb),
@@ -88,12 +105,24 @@ pub(crate) enum Noun {
     /// API clients, who get tokens by id and secret (POST /v2/token)
     #[command(subcommand)]
     Clients(ClientVerb),
+    /// Access tokens of an account
+    #[command(subcommand)]
+    Tokens(TokenVerb),
     /// Backends that the calls of accounts are forwarded to
     #[command(subcommand)]
     Backends(BackendVerb),
     /// Calls that were queued: list, show, watch and export them, cancel, reschedule, resubmit
     #[command(subcommand)]
     Calls(CallVerb),
+    /// Conversations: list them, or show one whole
+    #[command(subcommand)]
+    Conversations(ConversationVerb),
+    /// Replies to callers: list, show, send again; check a signature, take callbacks on this machine
+    #[command(subcommand)]
+    Replies(ReplyVerb),
+    /// Dead letters: messages that were received too often
+    #[command(subcommand)]
+    Dead(DeadVerb),
     /// Forwarded calls of which nobody knows what became: list them, say it, send them again
     #[command(subcommand)]
     Unknown(UnknownVerb),
@@ -116,78 +145,6 @@ pub(crate) enum Noun {
         /// The attribute, as the console or the command line of AWS show it
         #[arg(value_name = "BASE64")]
         attribute: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccountVerb {
-    /// Make an account; prints the secret that signs its callbacks
-    Create {
-        #[arg(value_parser = NonEmptyStringValueParser::new())]
-        id: String,
-        #[arg(value_parser = NonEmptyStringValueParser::new())]
-        name: String,
-        /// An account that may act for it
-        #[arg(long, value_name = "ID")]
-        owned_by: Option<String>,
-    },
-    /// All accounts
-    List,
-    /// One account
-    Show { id: String },
-    /// Queue calls without RequestType, of all its users and API clients
-    Async {
-        id: String,
-        #[arg(value_enum)]
-        switch: OnOff,
-    },
-    /// Refuse calls of which something is not read, instead of warning of it
-    Strict {
-        id: String,
-        #[arg(value_enum)]
-        switch: OnOff,
-    },
-    /// Say which accounts it may act for, instead of those that it could so far
-    Owns {
-        id: String,
-        #[arg(value_name = "CHILD")]
-        children: Vec<String>,
-    },
-    /// Make a new secret for its callbacks, and print it
-    Secret { id: String },
-    /// In which order its calls outside any conversation are carried out
-    Order {
-        id: String,
-        #[arg(value_enum)]
-        order: Order,
-    },
-    /// How often its calls outside any conversation of one priority are begun; they then stand in one queue
-    Rate {
-        id: String,
-        #[arg(value_enum)]
-        priority: Priority,
-        /// 5/second or 30/minute, or none
-        rate: String,
-    },
-    /// Where its calls are forwarded to from now on; those that were accepted stay where they are
-    Backend {
-        id: String,
-        #[arg(value_name = "NAME|built-in")]
-        backend: String,
-    },
-    /// Which of its forwarded calls may be sent again when nobody knows what became of them, instead
-    /// of those that it had declared so far; without any: none
-    SafeToRepeat {
-        id: String,
-        /// A method, a type of objects, or both: Delete, DataExtensionObject, Update/Subscriber
-        #[arg(value_name = "WHAT")]
-        what: Vec<String>,
-    },
-    /// Calls that it may make in a second: a number, 0 for no limit, or default
-    Limit {
-        id: String,
-        #[arg(value_name = "N|default")]
-        calls: String,
     },
 }
 
@@ -266,6 +223,8 @@ pub(crate) enum UserVerb {
         #[arg(long)]
         replace: bool,
     },
+    #[command(flatten)]
+    Act(LoginAct),
 }
 
 #[derive(Debug, Subcommand)]
@@ -289,6 +248,8 @@ pub(crate) enum ClientVerb {
         #[arg(value_enum)]
         switch: OnOff,
     },
+    #[command(flatten)]
+    Act(LoginAct),
 }
 
 #[derive(Debug, Subcommand)]
@@ -323,33 +284,6 @@ pub(crate) enum MailStateArgument {
     Pending,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Order {
-    /// Side by side
-    Unordered,
-    /// One after another, as they were accepted
-    Received,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnOff {
-    On,
-    Off,
-}
-
-impl OnOff {
-    pub(crate) fn is_on(self) -> bool {
-        self == Self::On
-    }
-
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Off => "off",
-        }
-    }
-}
-
 impl Arguments {
     /// Why it is done: what the noun says of it, else the whole command.
     pub(crate) fn why(&self) -> &str {
@@ -361,8 +295,13 @@ impl Arguments {
             Noun::Accounts(_)
             | Noun::Users(_)
             | Noun::Clients(_)
+            | Noun::Tokens(_)
+            | Noun::Status
             | Noun::Backends(_)
             | Noun::Calls(_)
+            | Noun::Conversations(_)
+            | Noun::Replies(_)
+            | Noun::Dead(_)
             | Noun::Unknown(UnknownVerb::List { .. })
             | Noun::Mails(_)
             | Noun::Audit(_)
@@ -384,9 +323,15 @@ impl Noun {
                 Some(key)
             }
             Self::Accounts(_)
-            | Self::Backends(_)
+            | Self::Users(UserVerb::Act(_))
+            | Self::Backends(BackendVerb::List | BackendVerb::Show { .. })
             | Self::Clients(_)
+            | Self::Tokens(_)
+            | Self::Status
             | Self::Calls(_)
+            | Self::Conversations(_)
+            | Self::Replies(_)
+            | Self::Dead(_)
             | Self::Mails(_)
             | Self::Unknown(_)
             | Self::Maintenance(_)

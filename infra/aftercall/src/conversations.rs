@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use calls::{AccountId, ConversationId, QueuePriority, SequenceCode};
+use calls::{AccountId, BackendName, ConversationId, QueuePriority, SequenceCode};
 use cloud::Clock;
 use cloud::read::conversation_list::{
-    ConversationFilter, ConversationList, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
+    BackendFilter, ConversationFilter, ConversationList, ListCursor, ListOrder, ListQuery,
+    ListedBy, LookBack,
 };
 use cloud::read::state::ConversationState;
 use cloud::records::conversation_record::ConversationRecord;
@@ -31,7 +32,7 @@ pub(crate) async fn look(
     verb: &CallVerb,
 ) -> Result<Option<Output>, CommandFailure> {
     Ok(Some(match verb {
-        CallVerb::List(wanted) => list(conversations, clock, wanted).await?,
+        CallVerb::List(wanted) => list(conversations, clock.now(), &Wanted::any(wanted)).await?,
         CallVerb::Show { account, id, limit } => {
             show(conversations, clock, account, id, *limit).await?
         }
@@ -45,7 +46,7 @@ pub(crate) async fn look(
             format,
         } => {
             let now = clock.now();
-            let query = query(wanted, now)?;
+            let query = query(&Wanted::any(wanted), now)?;
             let limit = wanted.limit.unwrap_or(usize::MAX);
             export(conversations, &query, limit, *format, now).await?;
             Output::Written
@@ -56,7 +57,51 @@ pub(crate) async fn look(
     }))
 }
 
-fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure> {
+/// A list, and what `aftercall conversations` may say of it besides.
+pub(crate) struct Wanted<'a> {
+    list: &'a CallList,
+    by: ListedBy,
+    backend: Option<BackendFilter>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn of(
+        list: &'a CallList,
+        failed: bool,
+        backend: Option<&str>,
+    ) -> Result<Self, CommandFailure> {
+        let backend = match backend {
+            None => None,
+            Some("built-in") => Some(BackendFilter::BuiltIn),
+            Some(name) => {
+                let parsed = BackendName::parse(name).ok_or_else(|| {
+                    CommandFailure::Usage(format!("{name} is not the name of a backend"))
+                })?;
+                Some(BackendFilter::Forwarded(parsed))
+            }
+        };
+        let by = match failed {
+            true => ListedBy::Failed,
+            false => ListedBy::Opened,
+        };
+        Ok(Self { list, by, backend })
+    }
+
+    fn any(list: &'a CallList) -> Self {
+        Self {
+            list,
+            by: ListedBy::Opened,
+            backend: None,
+        }
+    }
+}
+
+fn query(wanted: &Wanted<'_>, now: Timestamp) -> Result<ListQuery, CommandFailure> {
+    let Wanted {
+        list: wanted,
+        by,
+        backend,
+    } = wanted;
     let (from, to) = match (wanted.day, wanted.from) {
         (_, Some(from)) => (from, wanted.to.unwrap_or(now)),
         (Some(day), None) => bounds(day)?,
@@ -64,7 +109,7 @@ fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure>
     };
     Ok(ListQuery {
         account: AccountId(wanted.account.clone()),
-        by: ListedBy::Opened,
+        by: *by,
         from,
         to,
         look_back: LookBack::Nothing,
@@ -73,18 +118,18 @@ fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure>
             states: wanted.state.iter().copied().map(state).collect(),
             priority: wanted.priority.map(QueuePriority::from),
             name_prefix: wanted.prefix.clone(),
-            backend: None,
+            backend: backend.clone(),
         },
     })
 }
 
-async fn list(
+pub(crate) async fn list(
     conversations: &ConversationList,
-    clock: &Clock,
-    wanted: &CallList,
+    now: Timestamp,
+    wanted: &Wanted<'_>,
 ) -> Result<Output, CommandFailure> {
-    let query = query(wanted, clock.now())?;
-    let limit = wanted.limit.unwrap_or(LISTED_MAX);
+    let query = query(wanted, now)?;
+    let limit = wanted.list.limit.unwrap_or(LISTED_MAX);
     let mut found = Vec::new();
     let mut cursor = ListCursor::default();
     while found.len() < limit {
@@ -108,7 +153,7 @@ fn bounds(day: Date) -> Result<(Timestamp, Timestamp), CommandFailure> {
     Ok((from, to - SignedDuration::from_millis(1)))
 }
 
-fn listed(record: &ConversationRecord) -> Record {
+pub(crate) fn listed(record: &ConversationRecord) -> Record {
     let conversation = &record.conversation;
     let (reason, code) = match &conversation.phase {
         calls::Phase::Ended(end)

@@ -68,7 +68,8 @@ async fn take(mut stream: TcpStream, answer: u16) -> std::io::Result<Option<Requ
             return Ok(None);
         }
     };
-    let head = format!("HTTP/1.1 {answer} Status\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 {answer} Status\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     stream.shutdown().await?;
     Ok(Some(request))

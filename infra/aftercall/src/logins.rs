@@ -8,6 +8,7 @@ use crate::access::Access;
 use crate::accounts::account;
 use crate::arguments::{ClientVerb, UserVerb};
 use crate::failure::CommandFailure;
+use crate::login_acts;
 use crate::output::{Output, Record};
 
 pub(crate) async fn users(
@@ -16,13 +17,16 @@ pub(crate) async fn users(
     clock: &Clock,
     verb: &UserVerb,
 ) -> Result<Output, CommandFailure> {
-    let UserVerb::Create {
-        account: of,
-        name,
-        password,
-        digest,
-        replace,
-    } = verb;
+    let (of, name, password, digest, replace) = match verb {
+        UserVerb::Create {
+            account,
+            name,
+            password,
+            digest,
+            replace,
+        } => (account, name, password, digest, replace),
+        UserVerb::Act(act) => return login_acts::carry_out(access, random, Login::User, act).await,
+    };
     let account = account(access, clock, of).await?;
     let password = secret(access, random, password.as_deref(), "password")?;
     let new = NewLogin {
@@ -84,6 +88,7 @@ pub(crate) async fn clients(
             let record = record.and("client_id", id.as_str());
             Ok(Output::One(record.and("client_secret", secret.as_str())))
         }
+        ClientVerb::Act(act) => login_acts::carry_out(access, random, Login::Client, act).await,
         ClientVerb::Async { id, switch } => {
             let on = switch.is_on();
             if !access.accounts.set_client_async(id, on).await? {

@@ -57,7 +57,12 @@ pub(crate) enum ReplyVerb {
         #[arg(long, value_name = "STATUS", default_value_t = 204, value_parser = clap::value_parser!(u16).range(200..=599))]
         answer: u16,
         /// The account's secret, with which signatures are checked; better said in the environment
-        #[arg(long, value_name = "whsec_...", env = "WEBHOOK_SECRET", hide_env_values = true)]
+        #[arg(
+            long,
+            value_name = "whsec_...",
+            env = "WEBHOOK_SECRET",
+            hide_env_values = true
+        )]
         secret: Option<String>,
         /// End after so many
         #[arg(long, value_name = "N")]
@@ -104,7 +109,12 @@ pub(crate) struct ReplyList {
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
     /// The account's secret; better said in the environment than on a command line
-    #[arg(long, value_name = "whsec_...", env = "WEBHOOK_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "whsec_...",
+        env = "WEBHOOK_SECRET",
+        hide_env_values = true
+    )]
     pub(crate) secret: String,
     /// The header webhook-id
     #[arg(long, value_name = "ID")]

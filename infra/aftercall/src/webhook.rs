@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use cloud::outbound::callback::{SignatureCheck, check_signature};
 use cloud::Clock;
+use cloud::outbound::callback::{SignatureCheck, check_signature};
 
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};

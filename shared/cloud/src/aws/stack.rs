@@ -15,7 +15,7 @@ pub const CALLS: &str = "CallsTable";
 pub const LOCAL_ACCOUNTS: &str = "aftercall-accounts";
 pub const LOCAL_CALLS: &str = "aftercall-calls";
 
-/// What its queues are called after by a local server.
+/// What a local server's queues are named after.
 pub const LOCAL_STACK: &str = "aftercall";
 
 /// What the bucket is called by a local server.
