@@ -4,7 +4,8 @@
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
 //! [`acts`] (what is recorded of who did what), [`accounts`], [`backends`], [`logins`],
 //! [`login_acts`], [`conversations`], [`conversation_show`], [`call_acts`], [`replies`], [`webhook`],
-//! [`listen`], [`dead`], [`status`], [`unknown`], [`mails`] and [`maintenance`] (what is done), [`operator_console`] (the pages),
+//! [`listen`], [`dead`], [`status`], [`unknown`], [`mails`] and [`maintenance`] (what is done),
+//! [`served_console`] (the pages),
 //! [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
@@ -36,13 +37,13 @@ mod logins;
 mod mails;
 mod maintenance;
 mod maintenance_arguments;
-mod operator_console;
 mod output;
 mod progress;
 mod question;
 mod queue_settings;
 mod replies;
 mod reply_arguments;
+mod served_console;
 mod status;
 mod terminal;
 mod unknown;
@@ -173,7 +174,7 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Maintenance(said) => {
             maintenance::carry_out(arguments, &open().await?, &clock, said).await
         }
-        Noun::Console(said) => operator_console::serve(arguments, said).await,
+        Noun::Console(said) => served_console::serve(arguments, said).await,
         Noun::Audit(verb) => acts::audit(&open().await?, verb).await,
     }
 }

@@ -1,7 +1,7 @@
 //! How a table looks on a terminal: no wider than it, heads bold, states coloured. Elsewhere it is plain
 //! text, whole.
 
-use ::terminal::{Term, style, truncate_str};
+use console::{Term, style, truncate_str};
 
 use crate::output::{Format, Output};
 
@@ -58,10 +58,10 @@ mod tests {
     fn a_line_is_cut_to_the_terminal_and_keeps_its_cells() {
         let text = "id  state\n1   failed  a very long reason\n";
         let cut = dressed(text, 12);
-        let plain = ::terminal::strip_ansi_codes(&cut).into_owned();
+        let plain = console::strip_ansi_codes(&cut).into_owned();
         let longest = plain.lines().map(|line| line.chars().count()).max();
         assert_eq!(longest, Some(12), "{plain}");
         let whole = dressed(text, usize::MAX);
-        assert_eq!(::terminal::strip_ansi_codes(&whole), text);
+        assert_eq!(console::strip_ansi_codes(&whole), text);
     }
 }

@@ -124,9 +124,7 @@ impl LocalCloud {
     /// what is not there any more.
     pub(crate) fn empty_product(&self) -> anyhow::Result<()> {
         self.dynamodb().empty_product_tables(&names::TABLES)?;
-        for queue in self.sqs().queue_names() {
-            self.sqs().purge(&queue);
-        }
+        self.sqs().begin_again();
         self.ses().empty()?;
         self.phone().empty()
     }

@@ -11,11 +11,13 @@ use axum::routing::{get, post};
 use calls::AccountId;
 use cloud::aws::dead_letters::StackQueues;
 use cloud::aws::stack::LOCAL_STACK;
-use console::local_pages::{
+use jiff::SignedDuration;
+use operator_console::local_pages::{
     self, SentAttachment, SentCallback, SentMail, SentText, SentThings, UnreadThing,
 };
-use console::{Console, ConsoleAccess, ConsoleOptions, PageFailure, PageQuery, PostedForm};
-use jiff::SignedDuration;
+use operator_console::{
+    Console, ConsoleAccess, ConsoleOptions, PageFailure, PageQuery, PostedForm,
+};
 
 use crate::callback_log::PostedCallback;
 use crate::mail::CapturedMail;

@@ -14,9 +14,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
-use console::admission::{Reach, admit, whole_body};
-use console::connections;
 use jiff::SignedDuration;
+use operator_console::admission::{Reach, admit, whole_body};
+use operator_console::connections;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

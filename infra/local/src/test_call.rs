@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use console::local_pages::TriedCall;
-use console::{PageFailure, PostedForm};
+use operator_console::local_pages::TriedCall;
+use operator_console::{PageFailure, PostedForm};
 use soap::{Element, Identity};
 
 use crate::site_state::Site;

@@ -1,6 +1,6 @@
 //! Each act does what it says, is recorded, and can be rehearsed.
 
-use console::ConsoleAccess;
+use operator_console::ConsoleAccess;
 
 use crate::server::{Server, bad_subscriber, element, subscriber};
 

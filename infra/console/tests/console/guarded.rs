@@ -1,6 +1,6 @@
 //! Whose requests are taken: Host, Origin, the key, the token, and that read only is read only.
 
-use console::ConsoleAccess;
+use operator_console::ConsoleAccess;
 
 use crate::server::{KEY, Server};
 
@@ -214,7 +214,7 @@ async fn h07_every_answer_tells_the_browser_what_it_may_not_do() {
         for header in [
             "content-security-policy: default-src 'none'",
             "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
+            "referrer-policy: same-origin",
             "x-frame-options: deny",
             "cross-origin-opener-policy: same-origin",
             "cross-origin-resource-policy: same-origin",

@@ -31,10 +31,6 @@ fn is_harmless(path: &str, page: &str) {
     }
     for tag in page.split('<').skip(1) {
         let tag = tag.split('>').next().unwrap_or_default();
-        assert!(
-            !tag.contains("onerror") && !tag.contains("hostile=1\""),
-            "{path}: <{tag}>"
-        );
         let is_handler = |attribute: &str| attribute.starts_with("on") && attribute.contains('=');
         let outside = tag.split('"').step_by(2);
         for attributes in outside {

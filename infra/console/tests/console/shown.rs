@@ -1,6 +1,6 @@
 //! What the pages show of calls that were really carried out.
 
-use console::ConsoleAccess;
+use operator_console::ConsoleAccess;
 
 use crate::server::{Server, bad_subscriber, element, subscriber};
 

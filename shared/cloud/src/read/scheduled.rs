@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
-use crate::aws::table::{BATCH_GET_MAX, DueEntry, Key};
+use crate::aws::table::{BATCH_GET_MAX, Key, ListEntry, ListIndex, ListOrder, PartQuery};
 use crate::due::shards;
 use crate::error::Error;
 use crate::records::call_record::{CallRecord, call_key};
@@ -51,7 +51,7 @@ impl Cloud {
             entries.extend(of_shard);
         }
         entries.retain(|entry| ConversationRecord::is_at(&entry.key));
-        entries.sort_by_key(|entry| entry.due_at);
+        entries.sort_by_key(|entry| entry.at);
         let mut calls = Vec::new();
         for entries in entries.chunks(BATCH_GET_MAX) {
             let keys: Vec<Key> = entries.iter().map(|entry| entry.key.clone()).collect();
@@ -67,15 +67,17 @@ impl Cloud {
     }
 
     /// What is due from then on, the soonest first.
-    async fn due_from(&self, shard: &str, from: Timestamp) -> Result<Vec<DueEntry>, Error> {
-        // Where no entry lies: the first one behind it is the first one that is due after that.
-        let before = DueEntry {
-            key: Key::new("0", "0"),
-            due_at: from,
+    async fn due_from(&self, shard: &str, from: Timestamp) -> Result<Vec<ListEntry>, Error> {
+        let wanted = PartQuery {
+            index: ListIndex::Due,
+            part: shard,
+            from,
+            to: from + AHEAD,
+            order: ListOrder::OldestFirst,
+            behind: None,
+            limit: OF_SHARD,
         };
-        self.calls
-            .due_behind(shard, from + AHEAD, OF_SHARD, Some(&before))
-            .await
+        Ok(self.calls.of_part(&wanted).await?.entries)
     }
 
     /// Those whose next call is not to be carried out yet.

@@ -15,6 +15,8 @@ pub(crate) enum ListIndex {
     Account,
     /// What failed, by account and time.
     Failed,
+    /// What must be looked at again, by that time.
+    Due,
 }
 
 /// What an index is called, and its two attributes.
@@ -36,6 +38,11 @@ impl ListIndex {
                 index: "failed",
                 part: "failed_share",
                 at: "failed_at",
+            },
+            Self::Due => IndexNames {
+                index: "due",
+                part: "due_shard",
+                at: "due_at",
             },
         }
     }

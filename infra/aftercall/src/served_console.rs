@@ -4,9 +4,7 @@ use std::io::{self, Write};
 
 use calls::AccountId;
 use cloud::Random;
-use cloud::aws::dead_letters::StackQueues;
-use cloud::aws::stack::LOCAL_STACK;
-use console::{Console, ConsoleAccess, ConsoleOptions};
+use operator_console::{Console, ConsoleAccess, ConsoleOptions};
 use tokio::net::TcpListener;
 
 use crate::access::{self, Access};
@@ -35,17 +33,12 @@ pub(crate) async fn serve(
         },
         false => ConsoleAccess::ReadOnly,
     };
-    let stack = match (&arguments.stack, &arguments.endpoint) {
-        (Some(stack), _) => Some(stack.as_str()),
-        (None, Some(_)) => Some(LOCAL_STACK),
-        (None, None) => None,
-    };
-    let config = access::config(arguments).await?;
     let key = Random::system().token();
     let endpoint = arguments.endpoint.as_ref();
     let console = Console::new(ConsoleOptions {
         cloud,
-        queues: stack.map(|stack| StackQueues::of_stack(&config, stack)),
+        // Without the name of a stack they are not known.
+        queues: access::queues(arguments).await.ok(),
         base: String::new(),
         place: endpoint
             .or(arguments.stack.as_ref())
