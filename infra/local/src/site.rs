@@ -235,6 +235,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
         body: body.to_vec(),
         origin: format!("http://{host}"),
         api_id: String::new(),
+        source: String::new(),
     };
     // A task of its own: a client that hangs up does not stop what it began.
     let cloud = site.stack.cloud.clone();

@@ -19,8 +19,10 @@ use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::log_watch::{MARK, Watched};
 use crate::look::{Look, Retrieved, look_for};
 use crate::memory::AS_DEPLOYED;
+use crate::metric_lines::MetricLines;
 use crate::record::{self, Record};
 
 /// When every story begins.
@@ -45,6 +47,7 @@ pub struct Story {
     async_by_default: bool,
     token: String,
     token_from: Timestamp,
+    _watched: Watched,
 }
 
 /// A caller whom the product knows, on a cloud where nothing has happened.
@@ -103,6 +106,7 @@ impl Story {
             async_by_default: false,
             token: String::new(),
             token_from: beginning,
+            _watched: Watched::begin(),
         };
         story.opens_account().await;
         story
@@ -119,6 +123,7 @@ impl Story {
             async_by_default: false,
             token: String::new(),
             token_from: self.now(),
+            _watched: Watched::begin(),
         };
         other.opens_account().await;
         other
@@ -186,7 +191,7 @@ impl Story {
     pub async fn fetches_token(&mut self) {
         let now = self.now();
         let caller = self.known_as();
-        let token = self.random.token();
+        let token = format!("{MARK}{}", self.random.token());
         self.stack
             .cloud
             .accounts
@@ -272,6 +277,7 @@ impl Story {
             async_by_default: self.async_by_default,
             token: self.token.clone(),
             token_from: self.token_from,
+            _watched: Watched::begin(),
         }
     }
 
@@ -280,6 +286,15 @@ impl Story {
         self.stack.cloud.settings.results_days = days;
         let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
         self.stack.functions = Functions::InProcess(Box::new(InProcess { cloud, lifecycle }));
+    }
+
+    /// From now on what its functions count is written down.
+    pub fn measures(&mut self) -> MetricLines {
+        let lines = MetricLines::default();
+        self.stack.cloud.metrics = lines.metrics();
+        let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
+        self.stack.functions = Functions::InProcess(Box::new(InProcess { cloud, lifecycle }));
+        lines
     }
 
     /// What a person's command acts through.

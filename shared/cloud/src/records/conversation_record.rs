@@ -39,6 +39,8 @@ pub struct ConversationRecord {
     pub calls_kept: u32,
     /// When its first call was taken in. With its account it says where the conversation is listed.
     pub opened_at: Timestamp,
+    /// Since when nobody has gone on with it though somebody should have, once that was found.
+    pub overdue_since: Option<Timestamp>,
 }
 
 /// How far those of a priority lie behind those of the highest in the part of the index where
@@ -80,6 +82,21 @@ impl ConversationRecord {
         key.sk == SORT
     }
 
+    /// When somebody should go on with it, or should have. `None`: nothing is to be carried out, or it
+    /// waits on purpose: for the end of maintenance, for a backend, in its account's queue.
+    pub fn goes_on_at(&self) -> Option<Timestamp> {
+        let has_work = match self.conversation.phase {
+            Phase::Running(_) | Phase::Closing { .. } => true,
+            Phase::Gathering | Phase::Ended(_) => false,
+        };
+        match self.conversation.due {
+            Due::At(at) if has_work && self.conversation.queue().is_none() => {
+                Some(self.overdue_since.unwrap_or(at))
+            }
+            Due::At(_) | Due::Parked(_) | Due::Held(_) | Due::Never => None,
+        }
+    }
+
     pub(crate) async fn load(
         table: &Table,
         conversation: &ConversationKey,
@@ -97,6 +114,7 @@ impl ConversationRecord {
             only: self.only.clone(),
             calls_kept: self.calls_kept,
             opened_at: self.opened_at,
+            overdue_since: None,
             conversation,
         }
     }
@@ -131,6 +149,10 @@ impl ConversationRecord {
         let writing = match self.calls_kept {
             0 => writing,
             retention => writing.number("calls_kept", retention),
+        };
+        let writing = match self.overdue_since {
+            Some(since) => writing.number("overdue_since", since.as_millisecond()),
+            None => writing,
         };
         let shard = due_shard(&self.key);
         let writing = match conversation.due {
@@ -187,6 +209,7 @@ impl ConversationRecord {
             calls_kept: item.maybe_number("calls_kept").unwrap_or_default(),
             key,
             opened_at: item.time("opened_at")?,
+            overdue_since: item.time("overdue_since").ok(),
             version: item.number("version")?,
             conversation: Conversation {
                 account: AccountId(item.text("account")?.to_owned()),
@@ -344,6 +367,7 @@ mod tests {
                 only: EmbeddedCall::default(),
                 calls_kept: u32::from(version % 2 == 0),
                 opened_at: last_arrival,
+                overdue_since: (version % 3 == 0).then_some(last_arrival),
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),

@@ -33,6 +33,7 @@ impl EmbeddedCall {
                 end: None,
             },
             calls_kept: 0,
+            overdue_since: None,
             opened_at: now,
         };
         let bytes = size_of(&header.to_item(results_retention, now));
@@ -109,6 +110,7 @@ mod tests {
             },
             only: EmbeddedCall::default(),
             calls_kept: 0,
+            overdue_since: None,
             opened_at: at(0),
         }
     }
@@ -161,6 +163,7 @@ mod tests {
             conversation: open(),
             only,
             calls_kept: 0,
+            overdue_since: None,
             opened_at: at(0),
         };
         opened.next(ended().conversation)
