@@ -8,7 +8,7 @@ use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
 use cloud::{Cloud, Error, OwnHosts};
 use soap::{CallRequest, CallbackAddress, Element, Fault};
-use tracing::info;
+use tracing::debug;
 
 use crate::answer::{Answer, refused};
 use crate::caller::Caller;
@@ -51,7 +51,7 @@ pub async fn accept(
     let now = cloud.now();
     let call = match check(cloud, caller, request, &payload, own, backend) {
         Ok(call) => call,
-        Err(refusal) => return Ok(Ok(refused(request, &refusal))),
+        Err(refusal) => return Ok(Ok(refused(cloud, request, &refusal))),
     };
     let alone = call.conversation_id.is_none();
     let accepted = match idempotency_key.filter(|_| alone) {
@@ -73,14 +73,14 @@ pub async fn accept(
     };
     Ok(match accepted {
         Accepted::Accepted(request_id) => {
-            info!(%request_id, account = %caller.account, "call taken in");
+            debug!(%request_id, account = %caller.account, "call taken in");
             Ok(soap::write_queued(
                 request.method,
                 request.objects.len(),
                 &request_id.0,
             ))
         }
-        Accepted::Refused(refusal) => Ok(refused(request, &refusal)),
+        Accepted::Refused(refusal) => Ok(refused(cloud, request, &refusal)),
         Accepted::KeyUsed => Err(Fault::client(
             "The Idempotency-Key header was used for a call with other content within the last \
              24 hours. Use another key for another call",
@@ -106,7 +106,7 @@ pub async fn take_in(
         .accept(call, &payload.canonical, &queues, cloud.now())
         .await?;
     if let Accepted::Accepted(request_id) = &accepted {
-        info!(%request_id, account = %caller.account, "call taken in");
+        debug!(%request_id, account = %caller.account, "call taken in");
     }
     Ok(accepted)
 }

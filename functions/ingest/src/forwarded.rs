@@ -126,7 +126,7 @@ pub async fn carry_out(
 ) -> Result<Answer, Error> {
     let allow_http = cloud.settings.allow_http_callbacks;
     if let Err(refusal) = call.place().and_then(|_| call.check(allow_http)) {
-        return Ok(Ok(answer::refused(call, &refusal)));
+        return Ok(Ok(answer::refused(cloud, call, &refusal)));
     }
     // Whoever turns the switch in this process waits until what is begun here has ended.
     let _carrying_out = cloud.carrying_out().await;

@@ -211,7 +211,10 @@ pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, R
     };
     let caller = match cloud.accounts.look_up_token(token, cloud.now()).await? {
         TokenState::Good(caller) => caller,
-        TokenState::Unknown => return Ok(Err(not_authorized())),
+        TokenState::Unknown => {
+            caller::note_failed_login(cloud, request, "token");
+            return Ok(Err(not_authorized()));
+        }
         TokenState::Expired => {
             let message = "Not Authorized. The token has expired; ask for another at /v2/token";
             return Ok(Err(said(401, 0, message)));

@@ -181,7 +181,7 @@ async fn backend_for(
 fn refused(cloud: &Cloud, operation: &Operation, refusal: &Refusal) -> Answer {
     let request_id = cloud.random.request_id();
     match operation {
-        Operation::Call(call) => Ok(answer::refused(call, refusal)),
+        Operation::Call(call) => Ok(answer::refused(cloud, call, refusal)),
         Operation::Retrieve(_) => Ok(soap::write_retrieved(
             &format!("Error: {refusal}"),
             &request_id.0,
@@ -217,7 +217,7 @@ async fn carry_out_call(
     }
     warnings.extend(call.warnings());
     if let Some(refusal) = not_read::refusal(cloud, caller, warnings).await? {
-        return Ok(Ok(answer::refused(&call, &refusal)));
+        return Ok(Ok(answer::refused(cloud, &call, &refusal)));
     }
     let idempotency_key = request.header("idempotency-key");
     if call.is_asynchronous() {

@@ -53,7 +53,7 @@ impl StartTasks<'_> {
         let request_id =
             match accept::take_in(cloud, self.caller, &queued, self.kept, self.own).await? {
                 Accepted::Accepted(request_id) => request_id,
-                Accepted::Refused(refusal) => return Ok(Ok(refused(call, &refusal))),
+                Accepted::Refused(refusal) => return Ok(Ok(refused(cloud, call, &refusal))),
                 Accepted::KeyUsed => return Err(Error::Conflict(1)),
             };
         let results = match self.kind {

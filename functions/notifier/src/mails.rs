@@ -4,8 +4,10 @@
 //! A mail is claimed before the mail service is called, and only while there is time to hear its
 //! answer. What certainly never left is owed as before. Should the power go after the claim, or the
 //! answer never come, nobody knows whether it went out: it is *unknown*, and is not sent again by
-//! itself. Read in this order: this file (the mails of one call), [`sending`] (one of them).
+//! itself. Read in this order: this file (the mails of one call), [`sending`] (one of them), [`counts`] (how they
+//! are counted).
 
+mod counts;
 mod sending;
 
 use std::collections::BTreeMap;
@@ -24,7 +26,8 @@ use jiff::{SignedDuration, Timestamp};
 use objects::{MailHold, ObjectKey};
 
 use crate::ReplyDisposition;
-use sending::{MailProgress, SendService, Services};
+use counts::SendService;
+use sending::{MailProgress, Services};
 
 /// Mails that are on their way to the mail service at the same time.
 const MAILS_AT_ONCE: usize = 8;

@@ -200,19 +200,31 @@ async fn run_next(
             // batch, not as a task of its own.
             let at = (header, progress);
             let ran = Box::pin(carry_out(cloud, at, &call, body, slice)).await?;
-            if matches!(ran, RunStep::Stopped(_)) {
-                return Ok(ran);
-            }
-            info!(
-                request_id = %call.request_id,
-                conversation = %header.key,
-                sequence = %progress.next,
-                waited_ms = now.duration_since(call.arrived_at).as_millis(),
-                "call was carried out"
-            );
+            note_end(&ran, &call, progress, now);
             Ok(ran)
         }
     }
+}
+
+/// The one line of a call that went well. `began`: when this run came to it.
+fn note_end(ran: &RunStep, call: &Call, progress: Progress, began: Timestamp) {
+    let RunStep::On(step) = ran else { return };
+    if let Phase::Running(after) = &step.header.conversation.phase
+        && after.next == progress.next
+    {
+        // So far in part.
+        return;
+    }
+    let waited_ms = began.duration_since(call.arrived_at).as_millis();
+    info!(
+        request_id = %call.request_id,
+        conversation = %step.header.key,
+        account = %call.account,
+        sequence = %progress.next,
+        // As a number, which one of 128 bits would not be.
+        waited_ms = i64::try_from(waited_ms).unwrap_or(i64::MAX),
+        "call was carried out"
+    );
 }
 
 /// The call whose turn it is, by the backend that it was accepted for.

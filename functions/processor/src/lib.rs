@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use calls::QueuePriority;
 use cloud::aws::queues::Delivery;
 use cloud::memory::Budget;
+use cloud::metrics::Function;
 use cloud::{Cloud, Outbox};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -61,6 +62,9 @@ pub async fn run_batch(
     let ran = join_all(together.into_iter().map(|message| batch.run(message))).await;
     handed_back.extend(ran.into_iter().flatten());
     handed_back.extend(run_alone(&batch, alone).await);
+    cloud
+        .metrics
+        .end_invocation(Function::Processor, cloud.now());
     handed_back
 }
 

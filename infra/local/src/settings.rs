@@ -42,5 +42,6 @@ pub fn settings() -> Settings {
         allow_http_callbacks: true,
         public_url: String::new(),
         own_hosts: OwnHosts::default(),
+        metrics_namespace: String::new(),
     }
 }

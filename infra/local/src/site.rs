@@ -219,6 +219,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
         body: body.to_vec(),
         origin: format!("http://{host}"),
         api_id: String::new(),
+        source: String::new(),
     };
     match site.answered(&operation, request).await {
         Some(answer) => {

@@ -4,6 +4,8 @@
 pub mod accept;
 pub(crate) mod close;
 pub mod commit;
+pub(crate) mod conflicts;
+mod counted;
 pub mod find;
 mod held_mails;
 pub mod high_replies;

@@ -63,6 +63,8 @@ pub struct Settings {
     pub public_url: String,
     /// Names of the front door; `ingest` is told more of them by the front door itself.
     pub own_hosts: OwnHosts,
+    /// CloudWatch's namespace of the metrics; empty: none are written.
+    pub metrics_namespace: String,
 }
 
 #[derive(Debug, Error)]
@@ -113,6 +115,7 @@ impl Settings {
             allow_http_callbacks: false,
             public_url: String::new(),
             own_hosts: OwnHosts::read(""),
+            metrics_namespace: String::new(),
         }
     }
 
@@ -174,6 +177,7 @@ impl Settings {
             allow_http_callbacks: variable("ALLOW_HTTP_CALLBACKS").as_deref() == Some("true"),
             public_url: variable("PUBLIC_URL").unwrap_or_default(),
             own_hosts: OwnHosts::read(&variable("OWN_HOSTS").unwrap_or_default()),
+            metrics_namespace: variable("METRICS_NAMESPACE").unwrap_or_default(),
         })
     }
 }

@@ -20,8 +20,10 @@ use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::log_watch::{MARK, Watched};
 use crate::look::{Look, Retrieved, look_for};
 use crate::memory::AS_DEPLOYED;
+use crate::metric_lines::MetricLines;
 use crate::record::{self, Record};
 
 /// When every story begins.
@@ -48,6 +50,7 @@ pub struct Story {
     client: Option<calls::ClientKey>,
     token: String,
     token_from: Timestamp,
+    _watched: Watched,
 }
 
 /// A caller whom the product knows, on a cloud where nothing has happened.
@@ -107,6 +110,7 @@ impl Story {
             client: None,
             token: String::new(),
             token_from: beginning,
+            _watched: Watched::begin(),
         };
         story.opens_account().await;
         story
@@ -124,6 +128,7 @@ impl Story {
             client: None,
             token: String::new(),
             token_from: self.now(),
+            _watched: Watched::begin(),
         };
         other.opens_account().await;
         other
@@ -193,7 +198,7 @@ impl Story {
     pub async fn fetches_token(&mut self) {
         let now = self.now();
         let caller = self.known_as();
-        let token = self.random.token();
+        let token = format!("{MARK}{}", self.random.token());
         self.stack
             .cloud
             .accounts
@@ -295,6 +300,7 @@ impl Story {
             client: self.client.clone(),
             token: self.token.clone(),
             token_from: self.token_from,
+            _watched: Watched::begin(),
         }
     }
 
@@ -303,6 +309,15 @@ impl Story {
         self.stack.cloud.settings.results_days = days;
         let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
         self.stack.functions = Functions::InProcess(Box::new(InProcess { cloud, lifecycle }));
+    }
+
+    /// From now on what its functions count is written down.
+    pub fn measures(&mut self) -> MetricLines {
+        let lines = MetricLines::default();
+        self.stack.cloud.metrics = lines.metrics();
+        let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
+        self.stack.functions = Functions::InProcess(Box::new(InProcess { cloud, lifecycle }));
+        lines
     }
 
     /// What a person's command acts through.

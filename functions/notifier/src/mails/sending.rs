@@ -10,9 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use objects::{
     MailEvent, MailHold, MailOrder, ObjectKey, PhoneFailure, Recipient, SendOrder, SendPriority,
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, warn};
 
-use super::has_time;
+use super::counts::SendService;
+use super::{counts, has_time};
 
 /// A claim this old belongs to nobody any more: no function runs so long.
 const CLAIM_MAX: SignedDuration = SignedDuration::from_mins(15);
@@ -32,14 +33,6 @@ pub(super) const CANCELLED: &str = "its send was cancelled";
 
 /// Why a mail failed, or is unknown, of which invocations have died.
 const GIVEN_UP: &str = "the function ended before it was done with it, each time";
-
-/// What hands it on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SendService {
-    Mail,
-    /// Texts and calls by voice.
-    Phone,
-}
 
 /// The services, for as long as an invocation takes.
 pub(super) struct Services {
@@ -174,7 +167,9 @@ async fn not_sent(
         reason: reason.to_owned(),
     };
     let settled = cloud.settle_mail(mail, state, Some(reason), recipient, &event);
-    settled.await.map(drop)
+    settled.await.map(drop)?;
+    counts::not_sent(cloud, service_of(mail), state);
+    Ok(())
 }
 
 /// Whether an invocation can have died of it.
@@ -255,6 +250,7 @@ async fn send_pending(
     };
     let claimed = note(cloud, mail, MailState::Sending(cloud.now()), None).await?;
     let (conversation, number) = (&mail.conversation, mail.number);
+    let service = service_of(mail);
     let sent = match order {
         SendOrder::Mail(order) => {
             let mail = triggered_mail(*order, mail, link);
@@ -265,7 +261,8 @@ async fn send_pending(
     match sent {
         Ok(SendMailResult::Taken) => {
             // Each part is paid for: whoever sums these up knows what the texts of a day cost.
-            info!(%conversation, number, parts, "mail sent");
+            counts::sent(cloud, service, parts);
+            debug!(%conversation, number, parts, "mail sent");
             taken(cloud, &claimed, &recipient).await
         }
         Ok(SendMailResult::Rejected(reason)) => {
@@ -277,6 +274,7 @@ async fn send_pending(
         Err(error) if error.was_refused() => {
             warn!(%conversation, number, error = error.in_full(), "mail was not taken");
             note(cloud, &claimed, MailState::Pending, None).await?;
+            counts::put_off(cloud, service);
             Ok(not_taken(&error))
         }
         Err(error) => {

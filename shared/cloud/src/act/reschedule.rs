@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::Cloud;
 use crate::act::{Run, unwoken};
 use crate::aws::table::Transaction;
-use crate::conversation::commit::spread_out;
+use crate::conversation::conflicts::spread_out;
 use crate::conversation::find::LocatedCall;
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::records::call_record::{CallRecord, Pointer};

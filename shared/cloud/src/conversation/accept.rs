@@ -8,8 +8,10 @@ use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::table::Key;
-use crate::conversation::commit::{PreviousHeader, spread_out};
+use crate::conversation::commit::PreviousHeader;
+use crate::conversation::conflicts::spread_out;
 use crate::error::{CONFLICTS_MAX, Committed, Error};
+use crate::metrics::Metric;
 use crate::records::call_record::{CallRecord, IDEMPOTENCY_RETENTION, Idempotency, Pointer};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
@@ -65,7 +67,11 @@ impl Cloud {
             };
             let step = self.commit_step(&key, before, step, now).await;
             match Committed::of(step)? {
-                Committed::Written(Joined::Accepted | Joined::Repeated) => {
+                Committed::Written(Joined::Accepted) => {
+                    self.metrics.count(Metric::Accepted);
+                    return Ok(Accepted::Accepted(call.request_id));
+                }
+                Committed::Written(Joined::Repeated) => {
                     return Ok(Accepted::Accepted(call.request_id));
                 }
                 Committed::Written(Joined::Refused(refusal)) => {

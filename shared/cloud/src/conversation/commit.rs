@@ -4,7 +4,7 @@
 //! is in the record, and the timekeeper takes it within a minute or two.
 
 use calls::{
-    AccountId, Action, Call, Conversation, ConversationKey, Digest, Ended, Outcome, QueuePriority,
+    AccountId, Action, Call, Conversation, ConversationKey, Ended, Outcome, Phase, QueuePriority,
     Reply, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -15,14 +15,15 @@ use crate::Cloud;
 use crate::aws::lanes::RunLane;
 use crate::aws::queues::{ReplyWakeUp, WakeUp};
 use crate::aws::table::Transaction;
+use crate::conversation::conflicts::spread_out;
+use crate::conversation::counted;
 use crate::conversation::ordered_queue::QueueEntry;
-use crate::conversation::outbox::{ReplyAction, count, reply_context};
+use crate::conversation::outbox::{ReplyAction, reply_context};
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd};
 use crate::records::item::Item;
-use crate::records::mail_record::MailsRecord;
 use crate::records::outcome_record::{self, Results};
 use crate::records::reply_record::ReplyRecord;
 use crate::records::unknown_record::UnknownRecord;
@@ -43,6 +44,8 @@ pub(crate) struct PreviousHeader {
     calls_kept: u32,
     opened_at: Timestamp,
     failed_at: Option<Timestamp>,
+    goes_on_at: Option<Timestamp>,
+    is_gathering: bool,
 }
 
 impl PreviousHeader {
@@ -56,6 +59,8 @@ impl PreviousHeader {
             calls_kept: header.calls_kept,
             opened_at: header.opened_at,
             failed_at: header.failed_at,
+            goes_on_at: header.goes_on_at(),
+            is_gathering: header.conversation.phase == Phase::Gathering,
         }
     }
 
@@ -70,6 +75,8 @@ impl PreviousHeader {
             calls_kept: 0,
             opened_at: now,
             failed_at: None,
+            goes_on_at: None,
+            is_gathering: false,
         }
     }
 }
@@ -128,12 +135,23 @@ impl Cloud {
         now: Timestamp,
         decide: impl Fn(Conversation) -> Step<A>,
     ) -> Result<Option<A>, Error> {
+        let decide = |header: &ConversationRecord| decide(header.conversation.clone());
+        self.look_and_step(key, now, decide).await
+    }
+
+    /// The same for who decides by more of the header.
+    pub async fn look_and_step<A>(
+        &self,
+        key: &ConversationKey,
+        now: Timestamp,
+        decide: impl Fn(&ConversationRecord) -> Step<A>,
+    ) -> Result<Option<A>, Error> {
         for tried in 0..CONFLICTS_MAX {
             let Some(seen) = self.conversation_record(key).await? else {
                 return Ok(None);
             };
             let before = PreviousHeader::of(&seen);
-            let step = decide(seen.conversation);
+            let step = decide(&seen);
             match Committed::of(self.commit_step(key, before, step, now).await)? {
                 Committed::Written(answer) => return Ok(Some(answer)),
                 Committed::Conflict => spread_out(&RequestId(key.0.clone()), tried).await,
@@ -154,7 +172,9 @@ impl Cloud {
         let mut queue = seen.queue;
         let mut lane = seen.lane;
         let mut account = None;
+        let mut counts_as = None;
         if let Some(conversation) = step.conversation {
+            counts_as = counted::of_step(seen.is_gathering, &conversation.phase);
             account = Some(conversation.account.clone());
             let over = (version > 0).then_some(version);
             version += 1;
@@ -171,6 +191,10 @@ impl Cloud {
                 calls_kept: seen.calls_kept,
                 opened_at: seen.opened_at,
                 failed_at: seen.failed_at,
+                // Woken again, and still nobody has gone on with it.
+                overdue_since: seen
+                    .goes_on_at
+                    .filter(|at| *at <= now && step.actions.contains(&Action::WakeUp)),
                 only,
                 conversation,
             };
@@ -186,6 +210,7 @@ impl Cloud {
                 }
             }
         }
+        self.metrics.count_all(counts_as);
         for action in step.actions {
             let wake = WakeUp {
                 conversation: key.clone(),
@@ -314,7 +339,10 @@ impl Cloud {
         let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let mut actions = Vec::new();
-        actions.extend(self.write_all_mails(&mut transaction, seen, &end, now));
+        let sequence = end.call.place.sequence();
+        let (mails, before) = (&end.chunk.mails, end.mails_before);
+        let mails = self.write_all_mails(&mut transaction, seen, sequence, mails, before, now);
+        actions.extend(mails);
         end.chunk.write(&mut transaction, &self.objects);
         let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
         let mut next = seen.next(conversation);
@@ -328,6 +356,7 @@ impl Cloud {
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
+        let counts_as = counted::of_outcome(&record.outcome);
         let before = seen.conversation.due;
         let retention = self.results_retention();
         let (next, header) =
@@ -350,29 +379,10 @@ impl Cloud {
                 }
             };
         self.commit_with(seen, header, transaction).await?;
+        self.metrics.count_all(counts_as.iter().copied());
         Ok(CommittedStep {
             header: next,
             replies: actions,
-        })
-    }
-
-    /// The mails of a call that ends: the last of them, and the record by which all are settled.
-    fn write_all_mails(
-        &self,
-        transaction: &mut Transaction,
-        seen: &ConversationRecord,
-        end: &CallEnd<'_>,
-        now: Timestamp,
-    ) -> Option<ReplyAction> {
-        let (sequence, expires) = (end.call.place.sequence(), now + self.results_retention());
-        let (mails, before) = (&end.chunk.mails, end.mails_before);
-        self.write_mails(transaction, &seen.key, sequence, mails, before, expires);
-        let all = before + count(mails.len());
-        (all > 0).then(|| {
-            let of = (&seen.key, &seen.conversation.account);
-            let mails = MailsRecord::new(of, sequence, all, now);
-            transaction.put_new(&self.calls, mails.to_item(expires));
-            ReplyAction::mails(&seen.key, sequence)
         })
     }
 
@@ -393,15 +403,4 @@ impl Cloud {
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }
-}
-
-/// Those who overtook each other wait different times before they look again.
-pub(crate) async fn spread_out(who: &RequestId, tried: u32) {
-    let Digest(hash) = Digest::of(format!("{who} {tried}").as_bytes());
-    let share = u64::from_str_radix(&hash[..4], 16).unwrap_or(0);
-    let longest_ms = 5 << tried.min(5);
-    tokio::time::sleep(std::time::Duration::from_millis(
-        share * longest_ms / 0xffff,
-    ))
-    .await;
 }

@@ -42,6 +42,8 @@ pub struct ConversationRecord {
     /// When it was first committed that it, or the reply that lies with it, has failed: where it is
     /// listed among the failures. Not touched after that.
     pub failed_at: Option<Timestamp>,
+    /// Since when nobody has gone on with it though somebody should have, once that was found.
+    pub overdue_since: Option<Timestamp>,
 }
 
 /// How far those of a priority lie behind those of the highest in the part of the index where
@@ -88,6 +90,21 @@ impl ConversationRecord {
         key.sk == SORT
     }
 
+    /// When somebody should go on with it, or should have. `None`: nothing is to be carried out, or it
+    /// waits on purpose: for the end of maintenance, for a backend, in its account's queue.
+    pub fn goes_on_at(&self) -> Option<Timestamp> {
+        let has_work = match self.conversation.phase {
+            Phase::Running(_) | Phase::Closing { .. } => true,
+            Phase::Gathering | Phase::Ended(_) => false,
+        };
+        match self.conversation.due {
+            Due::At(at) if has_work && self.conversation.queue().is_none() => {
+                Some(self.overdue_since.unwrap_or(at))
+            }
+            Due::At(_) | Due::Parked(_) | Due::Held(_) | Due::Never => None,
+        }
+    }
+
     pub(crate) async fn load(
         table: &Table,
         conversation: &ConversationKey,
@@ -106,6 +123,7 @@ impl ConversationRecord {
             calls_kept: self.calls_kept,
             opened_at: self.opened_at,
             failed_at: self.failed_at,
+            overdue_since: None,
             conversation,
         }
     }
@@ -163,6 +181,10 @@ impl ConversationRecord {
             &by_account::failed_part_of(&self.key, &conversation.account),
             self.listed_as_failed(now),
         );
+        let writing = match self.overdue_since {
+            Some(since) => writing.number("overdue_since", since.as_millisecond()),
+            None => writing,
+        };
         let shard = due_shard(&self.key);
         let writing = match conversation.due {
             Due::At(at) => writing.due(&shard, at),
@@ -219,6 +241,7 @@ impl ConversationRecord {
             key,
             opened_at: item.time("opened_at")?,
             failed_at: item.time("failed_at").ok(),
+            overdue_since: item.time("overdue_since").ok(),
             version: item.number("version")?,
             conversation: Conversation {
                 account: AccountId(item.text("account")?.to_owned()),
@@ -386,6 +409,7 @@ mod tests {
                 calls_kept: u32::from(version % 2 == 0),
                 opened_at: last_arrival,
                 failed_at: None,
+                overdue_since: (version % 3 == 0).then_some(last_arrival),
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),

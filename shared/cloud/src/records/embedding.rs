@@ -33,6 +33,7 @@ impl EmbeddedCall {
                 end: None,
             },
             calls_kept: 0,
+            overdue_since: None,
             opened_at: now,
             failed_at: None,
         };
@@ -111,6 +112,7 @@ mod tests {
             },
             only: EmbeddedCall::default(),
             calls_kept: 0,
+            overdue_since: None,
             opened_at: at(0),
             failed_at: None,
         }
@@ -164,6 +166,7 @@ mod tests {
             conversation: open(),
             only,
             calls_kept: 0,
+            overdue_since: None,
             opened_at: at(0),
             failed_at: None,
         };
