@@ -1,7 +1,8 @@
 //! A call for later: checked, kept, given its place, answered.
 
 use calls::{
-    AddressRule, AsyncResponseType, Call, Digest, QueueSettings, Refusal, is_safe_to_repeat,
+    AddressRule, AsyncResponseType, Call, ConversationKey, Digest, QueueSettings, Refusal,
+    RequestId, is_safe_to_repeat,
 };
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
@@ -159,8 +160,15 @@ fn check(
             &request.objects,
         )?;
     }
+    let request_id = match &conversation_id {
+        Some(conversation_id) => {
+            let conversation = ConversationKey::named(&caller.account, conversation_id);
+            RequestId::of_part(&conversation, place.sequence())
+        }
+        None => cloud.random.request_id(),
+    };
     Ok(Call {
-        request_id: cloud.random.request_id(),
+        request_id,
         account: caller.account.clone(),
         conversation_id,
         place,
@@ -179,6 +187,7 @@ fn check(
             let types = request.objects.iter().map(|it| it.type_name.as_deref());
             is_safe_to_repeat(&to.safe_to_repeat, request.method, types)
         }),
+        resubmitted_from: None,
     })
 }
 
