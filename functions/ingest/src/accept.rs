@@ -1,8 +1,8 @@
 //! A call for later: checked, kept, given its place, answered.
 
 use calls::{
-    AddressRule, AsyncResponseType, Call, CallerQueues, ClientQueue, Digest, Refusal,
-    is_safe_to_repeat,
+    AddressRule, AsyncResponseType, Call, CallerQueues, ClientQueue, ConversationKey, Digest, Refusal,
+    RequestId, is_safe_to_repeat,
 };
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
@@ -171,8 +171,15 @@ fn check(
             &request.objects,
         )?;
     }
+    let request_id = match &conversation_id {
+        Some(conversation_id) => {
+            let conversation = ConversationKey::named(&caller.account, conversation_id);
+            RequestId::of_part(&conversation, place.sequence())
+        }
+        None => cloud.random.request_id(),
+    };
     Ok(Call {
-        request_id: cloud.random.request_id(),
+        request_id,
         account: caller.account.clone(),
         conversation_id,
         place,
@@ -191,6 +198,7 @@ fn check(
             let types = request.objects.iter().map(|it| it.type_name.as_deref());
             is_safe_to_repeat(&to.safe_to_repeat, request.method, types)
         }),
+        resubmitted_from: None,
     })
 }
 

@@ -28,8 +28,8 @@ pub mod token_bucket;
 
 pub use backend::{BackendName, Begun, Breaker, BreakerState, Readiness, Release};
 pub use call::{
-    AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
-    RequestId, SequenceCode,
+    AccountId, Call, CallLocation, CallsInConversation, ConversationId, ConversationKey, Digest,
+    Method, Place, RequestId, SequenceCode,
 };
 pub use conversation::{
     Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,

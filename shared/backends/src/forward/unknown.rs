@@ -148,6 +148,7 @@ async fn take_in(
         objects: u32::try_from(left).unwrap_or(u32::MAX),
         arrived_at: now,
         backend: Some(backend),
+        resubmitted_from: None,
         ..call.clone()
     };
     cloud.accept_resent(again, &canonical, now).await?;

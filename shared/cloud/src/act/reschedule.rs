@@ -12,7 +12,7 @@ use crate::aws::table::Transaction;
 use crate::conversation::conflicts::spread_out;
 use crate::conversation::find::LocatedCall;
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
-use crate::records::call_record::{CallRecord, Pointer};
+use crate::records::call_record::CallRecord;
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
 
@@ -95,14 +95,9 @@ impl Cloud {
             next.only.call = Some(Box::new(record));
         } else {
             let mut item = record.to_item(kept);
-            match seen.calls_kept {
-                // It lasts as long as the call waits; so does the pointer, which says the same each time.
-                0 if record.call.conversation_id.is_some() => {
-                    let pointer = Pointer::item_for(&record.call, kept);
-                    self.calls.put(pointer).await?;
-                }
-                0 => {}
-                _ => drop(item.remove("expires_at")),
+            if seen.calls_kept > 0 {
+                // It lasts as long as the call waits.
+                item.remove("expires_at");
             }
             transaction.put_there(&self.calls, item);
         }

@@ -12,7 +12,7 @@ use crate::conversation::commit::PreviousHeader;
 use crate::conversation::conflicts::spread_out;
 use crate::error::{CONFLICTS_MAX, Committed, Error};
 use crate::metrics::Metric;
-use crate::records::call_record::{CallRecord, IDEMPOTENCY_RETENTION, Idempotency, Pointer};
+use crate::records::call_record::{CallRecord, IDEMPOTENCY_RETENTION, Idempotency};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedded_call::EmbeddedCall;
@@ -42,7 +42,8 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<Accepted, Error> {
         let key = call.conversation_key();
-        let body = CallRecord::keep_body(&self.large_bodies, &call, canonical).await?;
+        let body =
+            CallRecord::keep_body(&self.large_bodies, &self.random, &call, canonical).await?;
         let call = Compressed::of(call);
         let arrived = CallRecord { call, body };
         let is_past = arrived.call.options.is_past(now);
@@ -180,24 +181,11 @@ impl Cloud {
         Ok((before, first, step))
     }
 
-    /// Keeps a call, with the pointer to it. If one with its place is there already, that one.
+    /// Keeps a call. If one with its place is there already, that one.
     pub(crate) async fn keep(&self, arrived: &CallRecord) -> Result<Option<CallRecord>, Error> {
-        let retention = self.results_retention();
-        let item = arrived.to_item(retention);
-        if arrived.call.conversation_id.is_none() {
-            let there = self.calls.put_new(item).await?;
-            return there.map(CallRecord::from_item).transpose();
-        }
-        let pointer = self.calls.put(Pointer::item_for(&arrived.call, retention));
-        let (there, ()) = tokio::try_join!(self.calls.put_new(item), pointer)?;
-        let there = there.map(CallRecord::from_item).transpose()?;
-        if let Some(first) = &there {
-            // Whoever kept it may not have come to keeping the pointer.
-            self.calls
-                .put(Pointer::item_for(&first.call, retention))
-                .await?;
-        }
-        Ok(there)
+        let item = arrived.to_item(self.results_retention());
+        let there = self.calls.put_new(item).await?;
+        there.map(CallRecord::from_item).transpose()
     }
 
     /// Takes in a call outside any conversation that came with an `Idempotency-Key`.

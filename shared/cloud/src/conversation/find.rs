@@ -1,11 +1,13 @@
 //! Finding calls again: by RequestID, by ConversationID.
 
-use calls::{AccountId, Call, ConversationId, ConversationKey, RequestId, SequenceCode};
+use calls::{
+    AccountId, Call, CallLocation, ConversationId, ConversationKey, RequestId, SequenceCode,
+};
 
 use crate::Cloud;
-use crate::aws::table::{Key, Range, Table};
+use crate::aws::table::{Range, Table};
 use crate::error::Error;
-use crate::records::call_record::{CallRecord, Pointer};
+use crate::records::call_record::CallRecord;
 use crate::records::conversation_record::ConversationRecord;
 
 /// Where a call is, and how its conversation stands.
@@ -71,6 +73,14 @@ impl ConversationRecord {
     }
 }
 
+/// Where a call of this id lies if it is there: nobody has looked.
+fn location_of(account: &AccountId, request_id: &RequestId) -> CallLocation {
+    request_id.location().unwrap_or_else(|| CallLocation {
+        conversation: ConversationKey::of_request(account, request_id),
+        sequence: SequenceCode::FIRST,
+    })
+}
+
 impl Cloud {
     /// One call of a conversation, wherever it is kept.
     pub(crate) async fn call_record(
@@ -91,16 +101,13 @@ impl Cloud {
         account: &AccountId,
         request_id: &RequestId,
     ) -> Result<Option<LocatedCall>, Error> {
-        let own = ConversationKey::of_request(account, request_id);
-        let pointer = self.calls.get(&Key::new(&own.0, "REQUEST")).await?;
-        let (key, sequence) = match pointer {
-            Some(item) => {
-                let pointer = Pointer::from_item(item)?;
-                (pointer.conversation, pointer.sequence)
-            }
-            None => (own, SequenceCode::FIRST),
-        };
-        let found = self.calls_of(&key, sequence, 1).await?;
+        let CallLocation {
+            conversation,
+            sequence,
+        } = location_of(account, request_id);
+        let found = self.calls_of(&conversation, sequence, 1).await?;
+        // The id says nothing about whose the conversation is.
+        let found = found.filter(|(header, _)| header.conversation.account == *account);
         let Some((header, calls)) = found else {
             return Ok(None);
         };
@@ -117,19 +124,19 @@ impl Cloud {
         account: &AccountId,
         request_id: &RequestId,
     ) -> Result<SingleCall, Error> {
-        let key = ConversationKey::of_request(account, request_id);
-        let Some(item) = self.calls.get(&Key::new(&key.0, "REQUEST")).await? else {
+        let Some(location) = request_id.location() else {
+            let key = ConversationKey::of_request(account, request_id);
             return Ok(SingleCall::Conversation(key));
         };
-        let key = Pointer::from_item(item)?.conversation;
+        let key = location.conversation;
         let header = self.conversation_record(&key).await?;
-        Ok(
-            match header.map(|found| found.conversation.calls_in_conversation.get()) {
-                Some(1) => SingleCall::Conversation(key),
-                Some(_) => SingleCall::PartOfConversation,
-                None => SingleCall::Unknown,
-            },
-        )
+        let Some(header) = header.filter(|header| header.conversation.account == *account) else {
+            return Ok(SingleCall::Unknown);
+        };
+        Ok(match header.conversation.calls_in_conversation.get() {
+            1 => SingleCall::Conversation(key),
+            _ => SingleCall::PartOfConversation,
+        })
     }
 
     /// The conversation that a caller names.

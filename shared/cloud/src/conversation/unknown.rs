@@ -143,7 +143,8 @@ impl Cloud {
         if self.conversation_record(&key).await?.is_some() {
             return Ok(());
         }
-        let body = CallRecord::keep_body(&self.large_bodies, &call, canonical).await?;
+        let body =
+            CallRecord::keep_body(&self.large_bodies, &self.random, &call, canonical).await?;
         let call = Compressed::of(call);
         let (before, _, mut step) = self
             .decide_opening(&CallRecord { call, body }, None, now)

@@ -1,7 +1,7 @@
 //! How long what is kept of a call lasts: as long as its results, however long it waits for its turn.
 //!
-//! A call's record and the pointer to it are written with a time of expiry, a week after that of
-//! results that came at once, so that a call of usual patience costs no further write. A conversation
+//! A call's record is written with a time of expiry, a week after that of results that came at once,
+//! so that a call of usual patience costs no further write. A conversation
 //! that waits for longer has it taken from them, and its header says so (`calls_kept`); each of its
 //! calls is given one again before its end is committed. Whatever happens in between, a call that has
 //! not had its turn is there. The same holds for what its records point at in the bucket, and for what
@@ -14,9 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Cloud;
 use crate::aws::table::{Key, Range, key_of};
 use crate::error::{Committed, Error};
-use crate::records::call_record::{
-    Body, CallRecord, EXTRA_RETENTION, Pointer, call_key, large_body_of,
-};
+use crate::records::call_record::{Body, EXTRA_RETENTION, call_key, large_body_of};
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::mail_record::mail_prefix;
 use crate::records::outcome_record::chunk_prefix;
@@ -42,7 +40,7 @@ pub fn has_waited_long(conversation: &calls::Conversation, now: Timestamp) -> bo
 }
 
 impl Cloud {
-    /// When a call's record and the pointer to it expire, if it is carried out or ended about then.
+    /// When a call's record expires, if it is carried out or ended about then.
     pub(crate) fn call_expires(&self, ended_at: Timestamp) -> Timestamp {
         ended_at + self.results_retention() + EXTRA_RETENTION
     }
@@ -91,7 +89,7 @@ impl Cloud {
                 .await?;
             let mut keys = Vec::new();
             for item in page.items {
-                keys.extend(keys_of(&CallRecord::from_item(item)?.call));
+                keys.extend(key_of(&item));
             }
             self.set_expiry(keys, None).await?;
             start = page.next;
@@ -129,7 +127,7 @@ impl Cloud {
         }
         let mut keys = self.done_in_part(header).await?;
         if header.only.call.is_none() {
-            keys.extend(keys_of(call));
+            keys.push(call_key(&call.conversation_key(), call.place.sequence()));
         }
         if let Some(name) = only_large_body(header) {
             self.large_bodies.let_expire(name).await?;
@@ -188,12 +186,4 @@ fn only_large_body(header: &ConversationRecord) -> Option<&str> {
         Body::InBucket(name) => Some(name),
         Body::Inline(_) | Body::None => None,
     }
-}
-
-/// What is kept of a call until its results are gone: its record and, of one with a ConversationID,
-/// the pointer to it.
-fn keys_of(call: &Call) -> Vec<Key> {
-    let record = call_key(&call.conversation_key(), call.place.sequence());
-    let pointer = call.conversation_id.as_ref().map(|_| Pointer::key_of(call));
-    [record].into_iter().chain(pointer).collect()
 }

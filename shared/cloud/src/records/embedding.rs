@@ -136,6 +136,7 @@ mod tests {
             arrived_at: at(0),
             backend: None,
             safe_to_repeat: false,
+            resubmitted_from: None,
         };
         let body = Body::Inline(vec![7; 330]);
         let call = Compressed::of(call);

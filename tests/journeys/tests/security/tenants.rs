@@ -246,7 +246,7 @@ async fn t09_content_goes_when_its_time_is_up() {
     let with_content: Vec<_> = records
         .iter()
         .filter(|record| {
-            ["CALL", "OUTCOME", "REPLY", "REQUEST", "RESULTS"].contains(&record.kind())
+            ["CALL", "OUTCOME", "REPLY", "RESULTS"].contains(&record.kind())
                 || record.has("outcome")
                 || record.has("call")
         })
