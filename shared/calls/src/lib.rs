@@ -28,8 +28,8 @@ pub mod token_bucket;
 
 pub use backend::{BackendName, Begun, Breaker, BreakerState, Readiness, Release};
 pub use call::{
-    AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
-    RequestId, SequenceCode,
+    AccountId, Call, CallsInConversation, ClientKey, ConversationId, ConversationKey, Digest,
+    Method, Place, RequestId, SequenceCode,
 };
 pub use conversation::{
     Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,
@@ -44,8 +44,8 @@ pub use options::{
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
 pub use queue_order::{
-    CallerQueues, ClientKey, ClientQueue, QueueOrder, QueueOwner, QueuePlace, QueueRate,
-    QueueSettings, RatePeriod,
+    CallerQueues, ClientQueue, QueueOrder, QueueOwner, QueuePlace, QueueRate, QueueSettings,
+    RatePeriod,
 };
 pub use rate_limit::{
     CALLS_PER_SECOND_MAX, Limit, RateLimit, RateLimitAnswer, Reservation, Window,
