@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::access::Access;
 use crate::arguments::AccountVerb;
-use crate::call_arguments::Priority;
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
+use crate::queue_arguments::RateArguments;
 use crate::queue_settings;
 
 pub(crate) async fn carry_out(
@@ -63,7 +63,7 @@ pub(crate) async fn carry_out(
             let order = queue_settings::order(*order);
             change(access, id, |account| account.queue.order = order).await
         }
-        AccountVerb::Rate { id, priority, rate } => set_rate(access, id, *priority, rate).await,
+        AccountVerb::Rate(said) => set_rate(access, said).await,
         AccountVerb::Backend { id, backend } => set_backend(access, id, backend).await,
         AccountVerb::SafeToRepeat { id, what } => {
             let declared = declared(what)?;
@@ -204,15 +204,10 @@ fn shown(account: &Account) -> Record {
         )
 }
 
-async fn set_rate(
-    access: &Access,
-    id: &str,
-    priority: Priority,
-    rate: &str,
-) -> Result<Output, CommandFailure> {
-    let rate = queue_settings::read_rate(rate)?;
-    let priority = QueuePriority::from(priority);
-    change(access, id, |account| {
+async fn set_rate(access: &Access, said: &RateArguments) -> Result<Output, CommandFailure> {
+    let rate = queue_settings::read_rate(&said.rate)?;
+    let priority = QueuePriority::from(said.priority);
+    change(access, &said.id, |account| {
         queue_settings::set_rate(&mut account.queue, priority, rate);
     })
     .await

@@ -4,9 +4,10 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
-use crate::call_arguments::{CallVerb, Priority};
+use crate::call_arguments::CallVerb;
 use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
+use crate::queue_arguments::RateArguments;
 use crate::unknown_arguments::UnknownVerb;
 
 const EXAMPLES: &str = "\
@@ -158,13 +159,7 @@ pub(crate) enum AccountVerb {
         order: Order,
     },
     /// How often its calls outside any conversation of one priority are begun; they then stand in one queue
-    Rate {
-        id: String,
-        #[arg(value_enum)]
-        priority: Priority,
-        /// 5/second or 30/minute, or none
-        rate: String,
-    },
+    Rate(RateArguments),
     /// Where its calls are forwarded to from now on; those that were accepted stay where they are
     Backend {
         id: String,
@@ -292,13 +287,7 @@ pub(crate) enum ClientVerb {
         order: Order,
     },
     /// How often its calls outside any conversation of one priority are begun, unless its account has an order or a rate
-    Rate {
-        id: String,
-        #[arg(value_enum)]
-        priority: Priority,
-        /// 5/second or 30/minute, or none
-        rate: String,
-    },
+    Rate(RateArguments),
 }
 
 #[derive(Debug, Subcommand)]

@@ -27,6 +27,7 @@ mod mails;
 mod maintenance;
 mod maintenance_arguments;
 mod output;
+mod queue_arguments;
 mod queue_settings;
 mod unknown;
 mod unknown_arguments;

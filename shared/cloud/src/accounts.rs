@@ -66,6 +66,17 @@ pub struct Caller {
     pub client: Option<ClientKey>,
 }
 
+impl Caller {
+    /// A user of that account, or an API client, of whom nothing more is said.
+    pub const fn of(account: AccountId) -> Self {
+        Self {
+            account,
+            async_by_default: false,
+            client: None,
+        }
+    }
+}
+
 /// What an account is told by and known as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
