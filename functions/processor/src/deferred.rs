@@ -1,6 +1,8 @@
 //! Wake-ups that wait for their second in a lane, very many of them together: what becomes of each is
 //! said by its message alone, so that thousands that are due at one instant cost others no time.
 
+use cloud::aws::lanes::RunLane;
+use cloud::aws::queues::WakeUp;
 use futures_util::future::join_all;
 
 use crate::message::{CallBatch, WakeUpMessage};
@@ -43,9 +45,12 @@ impl CallBatch<'_> {
         if messages.is_empty() {
             return Vec::new();
         }
-        let wake_ups = messages.iter().map(|message| message.wake().clone());
-        let queues = &self.cloud.queues;
-        let moved = queues.wake_as_flood(self.priority, wake_ups.collect());
+        let wake_ups = messages.iter().map(|message| WakeUp {
+            lane: RunLane::Flood,
+            ..message.wake().clone()
+        });
+        let wake_ups: Vec<WakeUp> = wake_ups.collect();
+        let moved = self.cloud.queues.wake_all(self.priority, &wake_ups);
         let Err(error) = moved.await else {
             return Vec::new();
         };

@@ -3,8 +3,8 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Subcommand, ValueEnum};
 
-use crate::call_arguments::Priority;
 use crate::login_arguments::Overlap;
+use crate::queue_arguments::RateArguments;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountVerb {
@@ -61,13 +61,7 @@ pub(crate) enum AccountVerb {
         order: Order,
     },
     /// How often its calls outside any conversation of one priority are begun; they then stand in one queue
-    Rate {
-        id: String,
-        #[arg(value_enum)]
-        priority: Priority,
-        /// 5/second or 30/minute, or none
-        rate: String,
-    },
+    Rate(RateArguments),
     /// Where its calls are forwarded to from now on; those that were accepted stay where they are
     Backend {
         id: String,

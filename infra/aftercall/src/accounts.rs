@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::access::Access;
 use crate::account_arguments::AccountVerb;
-use crate::call_arguments::Priority;
 use crate::failure::CommandFailure;
 use crate::login_arguments::Overlap;
 use crate::output::{Output, Record};
+use crate::queue_arguments::RateArguments;
 use crate::queue_settings;
 
 pub(crate) async fn carry_out(
@@ -65,7 +65,7 @@ pub(crate) async fn carry_out(
             let order = queue_settings::order(*order);
             change(access, id, |account| account.queue.order = order).await
         }
-        AccountVerb::Rate { id, priority, rate } => set_rate(access, id, *priority, rate).await,
+        AccountVerb::Rate(said) => set_rate(access, said).await,
         AccountVerb::Backend { id, backend } => set_backend(access, id, backend).await,
         AccountVerb::SafeToRepeat { id, what } => {
             let declared = declared(what)?;
@@ -250,15 +250,10 @@ fn shown(account: &Account) -> Record {
         )
 }
 
-async fn set_rate(
-    access: &Access,
-    id: &str,
-    priority: Priority,
-    rate: &str,
-) -> Result<Output, CommandFailure> {
-    let rate = queue_settings::read_rate(rate)?;
-    let priority = QueuePriority::from(priority);
-    change(access, id, |account| {
+async fn set_rate(access: &Access, said: &RateArguments) -> Result<Output, CommandFailure> {
+    let rate = queue_settings::read_rate(&said.rate)?;
+    let priority = QueuePriority::from(said.priority);
+    change(access, &said.id, |account| {
         queue_settings::set_rate(&mut account.queue, priority, rate);
     })
     .await

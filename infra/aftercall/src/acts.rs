@@ -85,8 +85,8 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
             RecordedAct::of("clients async", &[id, switch.word()])
         }
         Noun::Clients(ClientVerb::Order { id, .. }) => RecordedAct::of("clients order", &[id]),
-        Noun::Clients(ClientVerb::Rate { id, rate, .. }) => {
-            RecordedAct::of("clients rate", &[id, rate])
+        Noun::Clients(ClientVerb::Rate(said)) => {
+            RecordedAct::of("clients rate", &[&said.id, &said.rate])
         }
         Noun::Backends(BackendVerb::Create { name, .. }) => {
             RecordedAct::of("backends create", &[name])
@@ -175,8 +175,8 @@ fn of_accounts(verb: &AccountVerb) -> Option<RecordedAct> {
         }
         AccountVerb::Secret { id } => RecordedAct::rehearsable("accounts secret", &[id]),
         AccountVerb::Order { id, .. } => RecordedAct::rehearsable("accounts order", &[id]),
-        AccountVerb::Rate { id, rate, .. } => {
-            RecordedAct::rehearsable("accounts rate", &[id, rate])
+        AccountVerb::Rate(said) => {
+            RecordedAct::rehearsable("accounts rate", &[&said.id, &said.rate])
         }
         AccountVerb::Backend { id, backend } => {
             RecordedAct::rehearsable("accounts backend", &[id, backend])

@@ -5,13 +5,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use crate::account_arguments::{AccountVerb, OnOff, Order};
-use crate::call_arguments::{CallVerb, Priority};
+use crate::call_arguments::CallVerb;
 use crate::console_arguments::ConsoleArguments;
 use crate::conversation_arguments::ConversationVerb;
 use crate::dead_arguments::DeadVerb;
 use crate::login_arguments::{LoginAct, TokenVerb};
 use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
+use crate::queue_arguments::RateArguments;
 use crate::reply_arguments::ReplyVerb;
 use crate::unknown_arguments::UnknownVerb;
 
@@ -266,13 +267,7 @@ pub(crate) enum ClientVerb {
         order: Order,
     },
     /// How often its calls outside any conversation of one priority are begun, unless its account has an order or a rate
-    Rate {
-        id: String,
-        #[arg(value_enum)]
-        priority: Priority,
-        /// 5/second or 30/minute, or none
-        rate: String,
-    },
+    Rate(RateArguments),
     #[command(flatten)]
     Act(LoginAct),
 }

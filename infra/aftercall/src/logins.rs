@@ -39,11 +39,7 @@ pub(crate) async fn users(
             Some(_) => SecretStorage::Encrypted,
             None => SecretStorage::Hash,
         },
-        caller: Caller {
-            account: account.id.clone(),
-            async_by_default: false,
-            client: None,
-        },
+        caller: Caller::of(account.id.clone()),
         replace: *replace,
     };
     put(access, &new).await?;
@@ -80,11 +76,7 @@ pub(crate) async fn clients(
                 name: &id,
                 secret: &secret,
                 secret_storage: SecretStorage::Hash,
-                caller: Caller {
-                    account: account.id.clone(),
-                    async_by_default: false,
-                    client: None,
-                },
+                caller: Caller::of(account.id.clone()),
                 replace: *replace,
             };
             put(access, &new).await?;
@@ -105,10 +97,10 @@ pub(crate) async fn clients(
             let order = queue_settings::order(*order);
             change_queue(access, id, |settings| settings.order = order).await
         }
-        ClientVerb::Rate { id, priority, rate } => {
-            let rate = queue_settings::read_rate(rate)?;
-            let priority = QueuePriority::from(*priority);
-            change_queue(access, id, |settings| {
+        ClientVerb::Rate(said) => {
+            let rate = queue_settings::read_rate(&said.rate)?;
+            let priority = QueuePriority::from(said.priority);
+            change_queue(access, &said.id, |settings| {
                 queue_settings::set_rate(settings, priority, rate);
             })
             .await

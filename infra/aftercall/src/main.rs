@@ -40,6 +40,7 @@ mod maintenance_arguments;
 mod output;
 mod progress;
 mod question;
+mod queue_arguments;
 mod queue_settings;
 mod replies;
 mod reply_arguments;

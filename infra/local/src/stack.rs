@@ -175,11 +175,7 @@ impl Stack {
         {
             return Ok(());
         }
-        let caller = Caller {
-            account: id.clone(),
-            async_by_default: false,
-            client: None,
-        };
+        let caller = Caller::of(id.clone());
         self.cloud
             .accounts
             .put_login(Login::User, LOCAL, LOCAL, &caller)

@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 use crate::backend::BackendName;
 use crate::hash::{hash_parts, hex};
 use crate::options::{Options, QueuePriority};
-use crate::queue_order::ClientKey;
 use crate::refusal::Refusal;
 
 /// Most calls in one conversation: their arrival bitmap then fits 1,250 bytes of the header record.
@@ -26,6 +25,11 @@ pub const CONVERSATION_ID_CHARS_MAX: usize = 255;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountId(pub String);
+
+/// An API client, by the hash under which its record stands in the accounts table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientKey(pub String);
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

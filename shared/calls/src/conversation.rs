@@ -8,9 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{BackendName, Begun};
-use crate::call::{
-    AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Place, SequenceCode,
-};
+use crate::call::{AccountId, Call, CallsInConversation, ConversationId, Place, SequenceCode};
 use crate::end_reason::EndReason;
 use crate::options::QueuePriority;
 use crate::queue_order::{QueueOwner, QueuePlace};
@@ -197,27 +195,6 @@ impl Conversation {
             queue_place: None,
         };
         conversation.accept(call, now)
-    }
-
-    /// The queue that it stands in, among others.
-    pub fn queue(&self) -> Option<ConversationKey> {
-        let place = self.queue_place.as_ref().filter(|place| place.entered)?;
-        Some(place.owner.queue(&self.account, self.priority))
-    }
-
-    /// Whether it is to stand in its queue once its time has come.
-    pub fn is_to_enter(&self) -> bool {
-        self.queue_place
-            .as_ref()
-            .is_some_and(|place| !place.entered)
-    }
-
-    /// Its time has come.
-    pub fn entered(mut self) -> Self {
-        if let Some(place) = &mut self.queue_place {
-            place.entered = true;
-        }
-        self
     }
 
     /// One more call has come.

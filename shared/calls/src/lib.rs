@@ -28,7 +28,8 @@ pub mod token_bucket;
 
 pub use backend::{BackendName, Begun, Breaker, BreakerState, Readiness, Release};
 pub use call::{
-    AccountId, Call, CallLocation, CallsInConversation, ConversationId, ConversationKey, Digest,
+    AccountId, Call, CallLocation, CallsInConversation, ClientKey, ConversationId, ConversationKey,
+    Digest,
     Method, Place, RequestId, SequenceCode,
 };
 pub use conversation::{
@@ -44,8 +45,8 @@ pub use options::{
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
 pub use queue_order::{
-    CallerQueues, ClientKey, ClientQueue, QueueOrder, QueueOwner, QueuePlace, QueueRate,
-    QueueSettings, RatePeriod,
+    CallerQueues, ClientQueue, QueueOrder, QueueOwner, QueuePlace, QueueRate, QueueSettings,
+    RatePeriod,
 };
 pub use rate_limit::{
     CALLS_PER_SECOND_MAX, Limit, RateLimit, RateLimitAnswer, Reservation, Window,

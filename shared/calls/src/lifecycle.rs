@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::backend::{BackendName, Begun};
-use crate::call::{RequestId, SequenceCode};
+use crate::call::{ConversationKey, RequestId, SequenceCode};
 use crate::conversation::{
     Action, ClosingStep, Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Phase, Progress,
     SILENCE_MAX, Step, unchanged,
@@ -37,6 +37,27 @@ impl Progress {
 }
 
 impl Conversation {
+    /// The queue that it stands in, among others.
+    pub fn queue(&self) -> Option<ConversationKey> {
+        let place = self.queue_place.as_ref().filter(|place| place.entered)?;
+        Some(place.owner.queue(&self.account, self.priority))
+    }
+
+    /// Whether it is to stand in its queue once its time has come.
+    pub fn is_to_enter(&self) -> bool {
+        self.queue_place
+            .as_ref()
+            .is_some_and(|place| !place.entered)
+    }
+
+    /// Its time has come.
+    pub fn entered(mut self) -> Self {
+        if let Some(place) = &mut self.queue_place {
+            place.entered = true;
+        }
+        self
+    }
+
     /// The calls that lack what a closing conversation gives at present, in order.
     pub fn unclosed(&self) -> impl Iterator<Item = SequenceCode> + '_ {
         let lacks: Option<(SequenceCode, ClosingStep, Option<SequenceCode>)> = match &self.phase {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{AccountId, Call, ConversationKey};
+use crate::call::{AccountId, Call, ClientKey, ConversationKey};
 use crate::options::QueuePriority;
 use crate::token_bucket::Rate;
 
@@ -65,10 +65,6 @@ impl QueueSettings {
         self.order == QueueOrder::Received || self.rates.contains_key(&priority)
     }
 }
-
-/// An API client, by the hash under which its record stands.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ClientKey(pub String);
 
 /// What an API client says of its calls alone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -270,16 +270,16 @@ fn large_calls_and_small_ones_take_no_more_permits_than_there_are() {
         let limit = limit(100);
         let mut taken = 0;
         for number in 0..5_000_usize {
-            let asked = if number % 3 == 0 { large } else { 1 };
+            let size = if number % 3 == 0 { large } else { 1 };
             let permits = &mut functions[number % 5];
             let made = loop {
-                match permits.ask(asked, limit, noon()) {
+                match permits.ask(size, limit, noon()) {
                     RateLimitAnswer::Yes => break true,
                     RateLimitAnswer::NotBefore(_) => break false,
                     RateLimitAnswer::After(taking) => settle(permits, &mut record, taking),
                 }
             };
-            taken += if made { asked } else { 0 };
+            taken += if made { size } else { 0 };
         }
         assert!((900..=1_000).contains(&taken), "{taken} with {large}");
     }

@@ -71,6 +71,17 @@ pub struct Caller {
     pub client: Option<ClientKey>,
 }
 
+impl Caller {
+    /// A user of that account, or an API client, of whom nothing more is said.
+    pub const fn of(account: AccountId) -> Self {
+        Self {
+            account,
+            async_by_default: false,
+            client: None,
+        }
+    }
+}
+
 /// Where the calls of an account are carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AccountBackend {

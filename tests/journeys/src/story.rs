@@ -241,7 +241,8 @@ impl Story {
     pub async fn calls_through_a_client(&mut self, id: &str, queue: calls::QueueSettings) {
         let accounts = &self.stack.cloud.accounts;
         let now = self.now();
-        let made = accounts.put_login(Login::Client, id, "secret", &self.known_as());
+        let caller = self.known_as();
+        let made = accounts.put_login(Login::Client, id, "secret", &caller);
         made.await.expect("a client");
         let changed = accounts.change_client_queue(id, |settings| *settings = queue);
         changed.await.expect("no trouble").expect("it is there");

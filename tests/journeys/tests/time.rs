@@ -5,6 +5,7 @@ use journeys::{
     Call, Story, a_caller, call, days, look_for, minutes, part, post_to, seconds, subscriber,
 };
 use local::faults::InjectedFault;
+use local::names::MEDIUM_QUEUE;
 
 /// Creates a subscriber of that name.
 pub(crate) fn make(name: &str) -> Call {
@@ -38,6 +39,30 @@ async fn a_call_runs_at_its_time_to_the_second() {
     // What is past is now.
     runs_at("2026-03-02T02:59:00", "2026-03-02T09:00:00Z").await;
     runs_at("2020-01-01T00:00:00Z", "2026-03-02T09:00:00Z").await;
+}
+
+/// A queue holds 120,000 messages in flight, and no more.
+#[tokio::test(start_paused = true)]
+async fn only_what_is_due_within_a_minute_waits_in_the_queue() {
+    let mut caller = a_caller().await;
+    let begins = caller.now();
+    for number in 0..20_i64 {
+        let far = begins + minutes(3) + seconds(number);
+        caller.queues(make(&format!("far-{number}")).at(far)).await;
+        let first = part(&format!("order-{number}"), 1, 2).at(far);
+        caller.queues(first).await;
+        caller.queues(part(&format!("order-{number}"), 2, 2)).await;
+    }
+    caller.settles().await;
+    let in_queue = |caller: &Story| caller.local().sqs().depth(MEDIUM_QUEUE);
+    assert_eq!(in_queue(&caller), 0);
+    assert_eq!(caller.local().scheduler().schedules().len(), 40);
+    let near = make("near").at(begins + seconds(60));
+    caller.queues(near).await;
+    caller.settles().await;
+    assert_eq!(in_queue(&caller), 1);
+    caller.passes(minutes(4)).await;
+    assert_eq!(caller.stored().len(), 20 + 40 + 1);
 }
 
 async fn runs_at(scheduled: &str, runs: &str) {

@@ -1,5 +1,7 @@
 //! Triggered sends: one mail per subscriber, at most once each.
 
+use std::time::Duration;
+
 use journeys::{Call, Node, Story, a_caller, call, hours, look_for, mail_to, minutes};
 use local::faults::InjectedFault;
 use local::{AwsRequest, CapturedMail, EventDelivery, MailFault, Service};
@@ -222,6 +224,25 @@ async fn a_mail_that_never_left_is_sent_later() {
         ["ann@example.com", "bob@example.com"],
         "once each"
     );
+    assert!(caller.due().is_empty());
+}
+
+/// Killed in the middle, an invocation would leave claims behind, of which nobody knows whether the mail
+/// went out.
+#[tokio::test(start_paused = true)]
+async fn no_mail_is_claimed_without_the_time_to_send_it() {
+    const MAILS: usize = 100;
+    let mut caller = a_caller_with_a_definition().await;
+    let faults = caller.local().faults().clone();
+    faults.when(is_mail, InjectedFault::Delay(Duration::from_secs(18)));
+    let subscribers: Vec<String> = (0..MAILS)
+        .map(|number| to("Ann", &format!("ann{number}@example.com")))
+        .collect();
+    caller.queues(send(&subscribers)).await;
+    caller.passes(minutes(40)).await;
+    assert_eq!(sent(&caller).len(), MAILS, "each once");
+    let unknown = caller.mail_states().into_iter().filter(|it| it != "Sent");
+    assert_eq!(unknown.collect::<Vec<_>>(), Vec::<String>::new());
     assert!(caller.due().is_empty());
 }
 

@@ -74,11 +74,7 @@ impl Stage {
         let connector = local.http_connector();
         let stack = Stack::new(local, connector, random, RetryConfig::disabled());
         let stack = stack.looking_where_something_is();
-        let caller = Caller {
-            account: AccountId(LOCAL.to_owned()),
-            async_by_default: false,
-            client: None,
-        };
+        let caller = Caller::of(AccountId(LOCAL.to_owned()));
         let secret = LOCAL_WEBHOOK_SECRET.to_owned();
         let account = Account::new(caller.account.clone(), LOCAL, secret);
         stack.cloud.accounts.put_account(&account).await?;

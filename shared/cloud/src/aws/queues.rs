@@ -146,8 +146,8 @@ impl Queues {
 
     /// See [`Concurrency::defers_beside_floods`].
     pub fn defers_beside_floods(&self, priority: QueuePriority) -> bool {
-        let queue = Queue::Calls(priority);
-        self.concurrency.defers_beside_floods(queue)
+        self.concurrency
+            .defers_beside_floods(Queue::Calls(priority))
     }
 
     /// The same of a wake-up for a reply.
@@ -216,22 +216,18 @@ impl Queues {
         self.send_in_order(Queue::Replies, messages.collect()).await
     }
 
-    /// Wakes very many at once, where such wait.
-    pub async fn wake_as_flood(
+    /// Several of one queue, in the order given.
+    pub async fn wake_all(
         &self,
         priority: QueuePriority,
-        wake_ups: Vec<WakeUp>,
+        wake_ups: &[WakeUp],
     ) -> Result<(), Error> {
-        let messages = wake_ups.into_iter().map(|wake| {
-            let lane = RunLane::Flood;
-            let wake = WakeUp { lane, ..wake };
-            QueueMessage {
-                group: self.group(priority, &wake),
-                body: serde_json::to_string(&wake).unwrap_or_default(),
-            }
+        let messages = wake_ups.iter().map(|wake| QueueMessage {
+            group: self.group(priority, wake),
+            body: serde_json::to_string(wake).unwrap_or_default(),
         });
-        self.send_in_order(Queue::Calls(priority), messages.collect())
-            .await
+        let queue = Queue::Calls(priority);
+        self.send_in_order(queue, messages.collect()).await
     }
 
     async fn send_in_order(&self, queue: Queue, messages: Vec<QueueMessage>) -> Result<(), Error> {

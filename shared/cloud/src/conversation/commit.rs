@@ -242,8 +242,8 @@ impl Cloud {
             }
             (Action::WakeUpAt(at), _) => {
                 let lane = self.lane_until(at, account, priority, now);
-                let wake = WakeUp { lane, ..wake };
-                self.wake_at(at, priority, &wake, now).await
+                self.wake_at(at, priority, &WakeUp { lane, ..wake }, now)
+                    .await
             }
             (Action::Reply, _) => {
                 let wake = ReplyWakeUp::embedded(&wake.conversation, wake.step);
@@ -261,11 +261,10 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(), Error> {
         if at.duration_since(now) <= HELD_MAX {
-            self.queues.wake(priority, wake).await
-        } else {
-            let group = self.queues.group(priority, wake);
-            self.schedules.wake_at(at, priority, wake, group).await
+            return self.queues.wake(priority, wake).await;
         }
+        let group = self.queues.group(priority, wake);
+        self.schedules.wake_at(at, priority, wake, group).await
     }
 
     /// Commits a change of the header alone.

@@ -81,11 +81,7 @@ async fn t03_no_secret_is_stored_or_logged() {
     let _guard = tracing::subscriber::set_default(log.subscriber());
     let door = a_door().await;
     let secret = "Hunter2&amp;Co";
-    let caller = Caller {
-        account: AccountId("1001".to_owned()),
-        async_by_default: false,
-        client: None,
-    };
+    let caller = Caller::of(AccountId("1001".to_owned()));
     let accounts = &door.caller.stack.cloud.accounts;
     accounts
         .put_login(Login::User, "ann", "Hunter2&Co", &caller)
@@ -205,11 +201,7 @@ async fn t07_a_warm_function_keeps_callers_apart() {
     let door = Door { caller: ann };
     let accounts = &door.caller.stack.cloud.accounts;
     for (name, account) in [("ann", "1001"), ("bob", "2002")] {
-        let caller = Caller {
-            account: AccountId(account.to_owned()),
-            async_by_default: false,
-            client: None,
-        };
+        let caller = Caller::of(AccountId(account.to_owned()));
         let password = format!("password of {name}");
         accounts
             .put_login(Login::User, name, &password, &caller)

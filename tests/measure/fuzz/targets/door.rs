@@ -55,11 +55,7 @@ impl World {
         let local = LocalCloud::with_tables_at(clock).expect("a local cloud");
         let callbacks = local.http_connector();
         let stack = Stack::new(local, callbacks, counted(), RetryConfig::disabled());
-        let caller = Caller {
-            account: AccountId("1001".to_owned()),
-            async_by_default: false,
-            client: None,
-        };
+        let caller = Caller::of(AccountId("1001".to_owned()));
         runtime.block_on(async {
             for token in TOKENS {
                 let kept = stack
