@@ -94,7 +94,7 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Accounts(verb) => accounts::carry_out(&open().await?, &random, &clock, verb).await,
         Noun::Users(verb) => logins::users(&open().await?, &random, &clock, verb).await,
         Noun::Clients(verb) => logins::clients(&open().await?, &random, &clock, verb).await,
-        Noun::Backends(verb) => backends::carry_out(&open().await?, verb).await,
+        Noun::Backends(verb) => backends::carry_out(arguments, &open().await?, verb).await,
         Noun::Maintenance(said) => {
             maintenance::carry_out(arguments, &open().await?, &clock, said).await
         }

@@ -157,10 +157,18 @@ async fn an_api_client_whose_secret_was_rotated_gets_its_next_token_with_the_new
     let mut caller = a_caller().await;
     let secret = client("first-s3cret");
     let backend = caller.forwards_by_secret(&secret, Some(TOKENS)).await;
-    let asked = Arc::default();
+    let asked: Arc<Mutex<Asked>> = Arc::default();
     gives_tokens(&caller, &backend, "first-s3cret", &asked);
+    let seen = || {
+        let asked = *asked.lock().expect("nobody panicked");
+        (asked.good, asked.all)
+    };
     caller.queues(one("a")).await;
     caller.settles().await;
+    assert_eq!(
+        (seen(), reads(&caller), backend.log().len()),
+        ((1, 1), 1.0, 1)
+    );
     caller
         .local()
         .secrets()
@@ -172,8 +180,10 @@ async fn an_api_client_whose_secret_was_rotated_gets_its_next_token_with_the_new
     let sent = caller.queues(one("b")).await;
     caller.settles().await;
     assert_eq!(caller.outcome(&sent).await, "OK");
-    let seen = *asked.lock().expect("nobody panicked");
-    assert_eq!((seen.good, seen.all), (2, 3));
+    assert_eq!(
+        (seen(), reads(&caller), backend.log().len()),
+        ((2, 3), 2.0, 3)
+    );
     assert!(backend.log()[2].body.contains("token-2"));
 }
 
