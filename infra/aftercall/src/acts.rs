@@ -6,9 +6,8 @@ use cloud::{Clock, Random};
 use jiff::tz::TimeZone;
 
 use crate::access::{self, Access};
-use crate::arguments::{
-    AccountVerb, Arguments, AuditVerb, BackendVerb, ClientVerb, Noun, UserVerb,
-};
+use crate::arguments::{AccountVerb, Arguments, AuditVerb, ClientVerb, Noun, UserVerb};
+use crate::backend_arguments::BackendVerb;
 use crate::call_arguments::CallVerb;
 use crate::failure::CommandFailure;
 use crate::maintenance_arguments::{MaintenanceArguments, MaintenanceCommand};

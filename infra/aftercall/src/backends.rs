@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use soap::CallbackAddress;
 
 use crate::access::Access;
-use crate::accounts::declared;
-use crate::arguments::{Arguments, BackendVerb};
+use crate::arguments::Arguments;
+use crate::backend_arguments::BackendVerb;
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
+use crate::safe_to_repeat::declared;
 
 pub(crate) async fn carry_out(
     arguments: &Arguments,
