@@ -1,5 +1,7 @@
 //! Where the calls of an account are carried out, as its record says.
 
+use std::fmt;
+
 use calls::BackendName;
 
 use crate::error::Error;
@@ -17,7 +19,17 @@ pub enum AccountBackend {
     Forward(BackendName),
 }
 
+/// As the operator says it.
+impl fmt::Display for AccountBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().unwrap_or(Self::AS_DEPLOYED))
+    }
+}
+
 impl AccountBackend {
+    /// What one of which nothing is said is shown as.
+    pub const AS_DEPLOYED: &str = "default";
+
     /// The name of what is built in, which no backend may have.
     pub const BUILT_IN: &str = calls::backend::BUILT_IN;
 

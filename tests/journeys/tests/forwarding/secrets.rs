@@ -119,24 +119,24 @@ async fn calls_wait_while_a_secret_cannot_be_read() {
 
 const TOKENS: &str = "https://auth.example.com/v2/token";
 
-/// Token requests that were let in, and all that there were.
-#[derive(Clone, Copy, Default)]
-struct Asked {
+/// A token endpoint: whom it lets in, requests that it let in, and all that there were.
+#[derive(Default)]
+struct Tokens {
+    secret: &'static str,
     good: u32,
     all: u32,
 }
 
-/// Lets in whoever has that secret, and gives out tokens that are good for so long.
-fn gives_tokens(caller: &Story, backend: &Backend, secret: &str, asked: &Arc<Mutex<Asked>>) {
-    let (answering, secret) = (backend.clone(), secret.to_owned());
-    let asked = Arc::clone(asked);
+/// Gives out tokens to whoever has the secret.
+fn gives_tokens(caller: &Story, backend: &Backend, tokens: &Arc<Mutex<Tokens>>) {
+    let (answering, asked) = (backend.clone(), Arc::clone(tokens));
     let answer = move |request: &CapturedCallback| {
         if request.url != TOKENS {
             return answering.answers(request);
         }
         let mut asked = asked.lock().expect("nobody panicked");
         asked.all += 1;
-        if !request.body.contains(&secret) {
+        if !request.body.contains(asked.secret) {
             return Some(CallbackAnswer::status(401).with_body(r#"{"error":"invalid_client"}"#));
         }
         asked.good += 1;
@@ -157,11 +157,13 @@ async fn an_api_client_whose_secret_was_rotated_gets_its_next_token_with_the_new
     let mut caller = a_caller().await;
     let secret = client("first-s3cret");
     let backend = caller.forwards_by_secret(&secret, Some(TOKENS)).await;
-    let asked: Arc<Mutex<Asked>> = Arc::default();
-    gives_tokens(&caller, &backend, "first-s3cret", &asked);
+    let tokens: Arc<Mutex<Tokens>> = Arc::default();
+    let lets_in = |secret| tokens.lock().expect("nobody panicked").secret = secret;
+    lets_in("first-s3cret");
+    gives_tokens(&caller, &backend, &tokens);
     let seen = || {
-        let asked = *asked.lock().expect("nobody panicked");
-        (asked.good, asked.all)
+        let tokens = tokens.lock().expect("nobody panicked");
+        (tokens.good, tokens.all)
     };
     caller.queues(one("a")).await;
     caller.settles().await;
@@ -173,7 +175,7 @@ async fn an_api_client_whose_secret_was_rotated_gets_its_next_token_with_the_new
         .local()
         .secrets()
         .put(BACKEND_SECRET, &client("second-s3cret"));
-    gives_tokens(&caller, &backend, "second-s3cret", &asked);
+    lets_in("second-s3cret");
     // The token ends, and the secret in hand is read once more before another is fetched.
     backend.does_next(&[Does::TokenExpired]);
     caller.passes(minutes(1)).await;
