@@ -96,11 +96,10 @@ async fn calls_wait_while_a_secret_cannot_be_read() {
         let mut caller = a_caller().await;
         let backend = caller.forwards_by_secret("no login", None).await;
         if !is_readable {
-            let asked = |aws_request: &AwsRequest| aws_request.service == Service::SecretsManager;
-            caller
-                .local()
-                .faults()
-                .by(move |_, aws_request| asked(aws_request).then_some(InjectedFault::Refuse(500)));
+            let is_read = |aws_request: &AwsRequest| aws_request.service == Service::SecretsManager;
+            caller.local().faults().by(move |_, aws_request| {
+                is_read(aws_request).then_some(InjectedFault::Refuse(500))
+            });
         }
         let sent = caller.queues(one("a")).await;
         caller.passes(hours(1)).await;
@@ -129,20 +128,20 @@ struct Tokens {
 
 /// Gives out tokens to whoever has the secret.
 fn gives_tokens(caller: &Story, backend: &Backend, tokens: &Arc<Mutex<Tokens>>) {
-    let (answering, asked) = (backend.clone(), Arc::clone(tokens));
+    let (answering, requested) = (backend.clone(), Arc::clone(tokens));
     let answer = move |request: &CapturedCallback| {
         if request.url != TOKENS {
             return answering.answers(request);
         }
-        let mut asked = asked.lock().expect("nobody panicked");
-        asked.all += 1;
-        if !request.body.contains(asked.secret) {
+        let mut requested = requested.lock().expect("nobody panicked");
+        requested.all += 1;
+        if !request.body.contains(requested.secret) {
             return Some(CallbackAnswer::status(401).with_body(r#"{"error":"invalid_client"}"#));
         }
-        asked.good += 1;
+        requested.good += 1;
         let body = format!(
             r#"{{"access_token":"token-{}","expires_in":1080}}"#,
-            asked.good
+            requested.good
         );
         Some(CallbackAnswer::status(200).with_body(&body))
     };
