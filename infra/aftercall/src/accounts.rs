@@ -1,7 +1,6 @@
 //! `aftercall accounts`: makes, shows and changes accounts.
 
-use calls::safe_to_repeat::DECLARED_MAX;
-use calls::{AccountId, CALLS_PER_SECOND_MAX, QueuePriority, SafeToRepeat};
+use calls::{AccountId, CALLS_PER_SECOND_MAX, QueuePriority};
 use cloud::accounts::{Account, AccountBackend};
 use cloud::act::Run;
 use cloud::{Clock, Random};
@@ -14,6 +13,7 @@ use crate::login_arguments::Overlap;
 use crate::output::{Output, Record};
 use crate::queue_arguments::RateArguments;
 use crate::queue_settings;
+use crate::safe_to_repeat::declared;
 
 pub(crate) async fn carry_out(
     access: &Access,
@@ -121,27 +121,6 @@ async fn set_backend(access: &Access, id: &str, backend: &str) -> Result<Output,
         name => AccountBackend::Forward(crate::backends::existing(access, name).await?.0),
     };
     change(access, id, |account| account.backend.clone_from(&backend)).await
-}
-
-/// Each once, in an order of their own.
-pub(crate) fn declared(what: &[String]) -> Result<Vec<SafeToRepeat>, CommandFailure> {
-    let read = what.iter().map(|text| {
-        SafeToRepeat::parse(text).ok_or_else(|| {
-            CommandFailure::Usage(format!(
-                "what is safe to repeat is a method, a type of objects or both, as in Delete, \
-                 DataExtensionObject or Update/Subscriber, not {text}"
-            ))
-        })
-    });
-    let mut declared = read.collect::<Result<Vec<_>, _>>()?;
-    declared.sort();
-    declared.dedup();
-    match declared.len() <= DECLARED_MAX {
-        true => Ok(declared),
-        false => Err(CommandFailure::Usage(format!(
-            "an account declares at most {DECLARED_MAX}"
-        ))),
-    }
 }
 
 pub(crate) async fn account(

@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 
 use crate::access::{self, Access};
 use crate::account_arguments::AccountVerb;
-use crate::arguments::{Arguments, AuditVerb, BackendVerb, ClientVerb, Noun, UserVerb};
+use crate::arguments::{Arguments, AuditVerb, ClientVerb, Noun, UserVerb};
+use crate::backend_arguments::BackendVerb;
 use crate::call_arguments::CallVerb;
 use crate::dead_arguments::DeadVerb;
 use crate::failure::CommandFailure;

@@ -1,17 +1,21 @@
 //! `aftercall backends`: makes and shows what calls are forwarded to.
 
-use calls::{AccountId, BackendName};
+use calls::{AccountId, BackendName, Breaker, Readiness};
+use cloud::Clock;
 use cloud::accounts::backends::{BackendChange, BackendLogin, BackendSettings};
 use cloud::outbound::callback::check_address;
+use jiff::Timestamp;
 use soap::CallbackAddress;
 
 use crate::access::Access;
-use crate::accounts::declared;
-use crate::arguments::BackendVerb;
+use crate::arguments::Arguments;
+use crate::backend_arguments::BackendVerb;
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
+use crate::safe_to_repeat::declared;
 
 pub(crate) async fn carry_out(
+    arguments: &Arguments,
     access: &Access,
     verb: &BackendVerb,
 ) -> Result<Output, CommandFailure> {
@@ -35,12 +39,19 @@ pub(crate) async fn carry_out(
         }
         BackendVerb::List => {
             let backends = access.accounts.all_backends().await?;
-            let records = backends.iter().map(|(name, found)| shown(name, found));
+            let breakers = crate::access::cloud(arguments).await?.breakers().await?;
+            let records = backends
+                .iter()
+                .map(|(name, found)| shown(name, found).and("stands", stands(breakers.get(name))));
             Ok(Output::List(records.collect()))
         }
         BackendVerb::Show { name } => {
             let (name, settings) = existing(access, name).await?;
-            Ok(Output::One(shown(&name, &settings)))
+            let breakers = crate::access::cloud(arguments).await?.breakers().await?;
+            let shown = shown(&name, &settings);
+            Ok(Output::One(
+                shown.and("stands", stands(breakers.get(&name))),
+            ))
         }
         BackendVerb::Rotate { name, .. } => {
             let name = named(name)?;
@@ -48,6 +59,26 @@ pub(crate) async fn carry_out(
             done(access.accounts.rotate_backend(&name, &secret).await?, &name)?;
             Ok(Output::One(Record::of("backend", name.as_str())))
         }
+    }
+}
+
+/// How a backend stands, in words.
+pub(crate) fn readiness(breaker: &Breaker, now: Timestamp) -> &'static str {
+    match breaker.readiness(now) {
+        Readiness::Ready => "ready",
+        Readiness::InMaintenance => "in maintenance",
+        Readiness::OutOfService => "out of service",
+    }
+}
+
+/// The same, and why; one whose breaker was never opened is ready.
+fn stands(breaker: Option<&Breaker>) -> String {
+    let (now, closed) = (Clock::system().now(), Breaker::closed());
+    let breaker = breaker.unwrap_or(&closed);
+    let word = readiness(breaker, now);
+    match breaker.readiness(now) {
+        Readiness::OutOfService => format!("{word}: {}", breaker.reason),
+        Readiness::Ready | Readiness::InMaintenance => word.to_owned(),
     }
 }
 

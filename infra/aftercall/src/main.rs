@@ -17,6 +17,7 @@ mod account_arguments;
 mod accounts;
 mod acts;
 mod arguments;
+mod backend_arguments;
 mod backends;
 mod call_acts;
 mod call_arguments;
@@ -47,6 +48,7 @@ mod reply_arguments;
 mod served_console;
 mod status;
 mod terminal;
+mod safe_to_repeat;
 mod unknown;
 mod unknown_arguments;
 mod watch;
@@ -171,7 +173,7 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Accounts(verb) => accounts::carry_out(&open().await?, &random, &clock, verb).await,
         Noun::Users(verb) => logins::users(&open().await?, &random, &clock, verb).await,
         Noun::Clients(verb) => logins::clients(&open().await?, &random, &clock, verb).await,
-        Noun::Backends(verb) => backends::carry_out(&open().await?, verb).await,
+        Noun::Backends(verb) => backends::carry_out(arguments, &open().await?, verb).await,
         Noun::Maintenance(said) => {
             maintenance::carry_out(arguments, &open().await?, &clock, said).await
         }

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use calls::{BackendName, BadWindow, Breaker, MaintenanceWindow, Readiness};
+use calls::{BackendName, BadWindow, Breaker, MaintenanceWindow};
 use cloud::{Clock, Cloud};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -92,13 +92,8 @@ async fn of_backend(
             ));
         }
     };
-    let readiness = match breaker.readiness(now) {
-        Readiness::Ready => "ready",
-        Readiness::InMaintenance => "in maintenance",
-        Readiness::OutOfService => "out of service",
-    };
     let record = Record::of("backend", name.as_str())
-        .and("stands", readiness)
+        .and("stands", backends::readiness(&breaker, now))
         .and("reason", breaker.reason.as_str())
         .and("planned", planned(&breaker.windows));
     Ok(Output::One(record))

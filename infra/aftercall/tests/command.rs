@@ -547,6 +547,15 @@ async fn backends_are_made_shown_and_rotated_and_given_to_accounts() {
     assert_eq!(shown["concurrency"], 5);
     assert_eq!(shown["clients"], "7,8");
     assert_eq!(shown["timeout_s"], 20);
+    assert_eq!(shown["stands"], "ready");
+    let name = calls::BackendName::parse("mc").expect("a name");
+    let pause = jiff::SignedDuration::ZERO;
+    let now = server.stack.cloud.now();
+    let out = |breaker: calls::Breaker| breaker.out_of_service("refused", pause, now);
+    let opened = server.stack.cloud.change_breaker(&name, out).await;
+    opened.expect("it is open");
+    let shown = server.says("backends show mc").await;
+    assert_eq!(shown["stands"], "out of service: refused");
     assert_eq!(server.says("backends list").await[0], shown);
     server
         .refuses("backends show none", 3, "no backend none")

@@ -24,7 +24,7 @@ use crate::mail_events::PendingEvent;
 use crate::phone::Phone;
 use crate::s3::S3;
 use crate::scheduler::Scheduler;
-use crate::secrets::Secrets;
+use crate::secrets::StoredSecrets;
 use crate::ses::Ses;
 use crate::sqs::Sqs;
 use crate::usage::Usage;
@@ -44,7 +44,7 @@ struct Standins {
     phone: Phone,
     s3: S3,
     kms: Kms,
-    secrets: Secrets,
+    secrets: StoredSecrets,
     callbacks: Callbacks,
     faults: Faults,
     usage: Usage,
@@ -108,7 +108,7 @@ impl LocalCloud {
             phone: Phone::new(clock.clone()),
             s3: S3::new(clock.clone()),
             kms: Kms::default(),
-            secrets: Secrets::default(),
+            secrets: StoredSecrets::default(),
             callbacks: Callbacks::new(clock.clone()),
             faults: Faults::default(),
             refused: Mutex::default(),
@@ -207,7 +207,7 @@ impl LocalCloud {
         &self.0.kms
     }
 
-    pub fn secrets(&self) -> &Secrets {
+    pub fn secrets(&self) -> &StoredSecrets {
         &self.0.secrets
     }
 

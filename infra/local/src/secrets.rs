@@ -14,7 +14,7 @@ use crate::names::{ACCOUNT, REGION};
 
 /// All secrets by their names. Clones share them.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<Mutex<BTreeMap<String, Versions>>>);
+pub struct StoredSecrets(Arc<Mutex<BTreeMap<String, Versions>>>);
 
 /// A secret's current text, and how many it has had.
 struct Versions {
@@ -22,9 +22,9 @@ struct Versions {
     count: u32,
 }
 
-impl fmt::Debug for Secrets {
+impl fmt::Debug for StoredSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secrets")
+        f.write_str("StoredSecrets")
     }
 }
 
@@ -40,7 +40,7 @@ pub fn secret_arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-Ab12Cd")
 }
 
-impl Secrets {
+impl StoredSecrets {
     /// Makes a secret, or gives it a new version.
     pub fn put(&self, name: &str, text: &str) {
         let mut secrets = held(&self.0);

@@ -25,6 +25,7 @@
 //! needed to keep them from being guessed. Who has logged in is remembered for some minutes in a warm
 //! function.
 
+pub(crate) mod account_backend;
 pub(crate) mod account_changes;
 pub mod backend_login;
 pub mod backends;
@@ -46,6 +47,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+pub use crate::accounts::account_backend::AccountBackend;
 use crate::accounts::digest_users::DigestUser;
 use crate::accounts::remembered::{recall, remember};
 use crate::accounts::switch::Switch;
@@ -78,51 +80,6 @@ impl Caller {
             account,
             async_by_default: false,
             client: None,
-        }
-    }
-}
-
-/// Where the calls of an account are carried out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum AccountBackend {
-    /// Where the set has those of all accounts of which nothing else is said.
-    #[default]
-    AsDeployed,
-    /// Here, with the built-in objects.
-    BuiltIn,
-    /// They are forwarded there.
-    Forward(BackendName),
-}
-
-impl AccountBackend {
-    /// The name of what is built in, which no backend may have.
-    pub const BUILT_IN: &str = calls::backend::BUILT_IN;
-
-    /// Where calls are forwarded to, if anywhere. `deployed`: what the set has.
-    pub fn forwards_to(self, deployed: Option<&BackendName>) -> Option<BackendName> {
-        match self {
-            Self::AsDeployed => deployed.cloned(),
-            Self::BuiltIn => None,
-            Self::Forward(name) => Some(name),
-        }
-    }
-
-    fn read(item: &ItemReader) -> Result<Self, Error> {
-        match item.maybe_text("backend") {
-            None => Ok(Self::AsDeployed),
-            Some(Self::BUILT_IN) => Ok(Self::BuiltIn),
-            Some(name) => match BackendName::parse(name) {
-                Some(name) => Ok(Self::Forward(name)),
-                None => Err(item.unreadable("backend")),
-            },
-        }
-    }
-
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::AsDeployed => None,
-            Self::BuiltIn => Some(Self::BUILT_IN),
-            Self::Forward(name) => Some(name.as_str()),
         }
     }
 }

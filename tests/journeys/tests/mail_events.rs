@@ -400,8 +400,8 @@ async fn an_unknown_mail_is_sent_once_more_by_an_act_of_a_person() {
         assert_eq!(caller.mail_states(), ["Sent"], "{fault:?}");
         assert_eq!(caller.mails().len(), sent + 1);
         // Each time that it was handed over has an event of its own.
-        let told = ["NotSentEvent NotSent ann", "SentEvent Sent ann"];
-        assert_eq!(events(&mut caller).await, told);
+        let expected = ["NotSentEvent NotSent ann", "SentEvent Sent ann"];
+        assert_eq!(events(&mut caller).await, expected);
         assert_eq!(acts(&caller, &tag, Verdict::SentAgain).await, "nothing");
         assert!(unknown_mails(&caller, false).await.is_empty());
         caller.passes(hours(2)).await;

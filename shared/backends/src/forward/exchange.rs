@@ -21,7 +21,7 @@ const TIME_LEFT_MIN: Duration = Duration::from_secs(1);
 
 /// What is sent.
 #[derive(Clone, Copy)]
-pub(super) struct Outgoing<'a> {
+pub(super) struct OutgoingRequest<'a> {
     /// The operation's name.
     pub(super) action: &'a str,
     pub(super) payload: &'a str,
@@ -37,7 +37,7 @@ pub(super) struct Outgoing<'a> {
 pub(super) async fn exchange(
     cloud: &Cloud,
     backend: &ConfiguredBackend,
-    outgoing: Outgoing<'_>,
+    outgoing: OutgoingRequest<'_>,
 ) -> Judgement {
     let ends = Instant::now() + outgoing.in_all;
     let mut current = backend.clone();

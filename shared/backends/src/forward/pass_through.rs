@@ -9,7 +9,7 @@ use cloud::{Cloud, Error};
 use soap::{Element, Fault, PAYLOAD_BYTES_MAX, carried_bytes};
 use tracing::warn;
 
-use super::exchange::{Outgoing, exchange};
+use super::exchange::{OutgoingRequest, exchange};
 use super::judge::Judgement;
 
 /// Longest wait: the front door gives up after 29 s.
@@ -40,7 +40,7 @@ pub async fn pass_through(
     };
     let timeout = Duration::from_secs(backend.settings.timeout_s.into()).min(TIMEOUT_MAX);
     let payload = soap::canonical(&soap::without_own_options(request));
-    let outgoing = Outgoing {
+    let outgoing = OutgoingRequest {
         action,
         payload: &payload,
         timeout,

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use soap::Element;
 use tracing::{info, warn};
 
-use super::exchange::{Outgoing, exchange};
+use super::exchange::{OutgoingRequest, exchange};
 use super::judge::Judgement;
 
 /// Longest wait for the answer: the timekeeper has more to do in its minute.
@@ -23,7 +23,7 @@ pub async fn probe(cloud: &Cloud, name: &BackendName) -> Result<(), Error> {
         Err(not_configured) => (not_configured.reason(), SignedDuration::ZERO),
         Ok(backend) => {
             let payload = soap::canonical(&Element::new("SystemStatusRequestMsg"));
-            let outgoing = Outgoing {
+            let outgoing = OutgoingRequest {
                 action: "GetSystemStatus",
                 payload: &payload,
                 timeout: TIMEOUT,

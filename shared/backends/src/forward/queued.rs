@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use soap::{CallAnswer, Element, ObjectResult};
 use tracing::warn;
 
-use super::exchange::{Outgoing, exchange};
+use super::exchange::{OutgoingRequest, exchange};
 use super::forward_end::{EndContext, whole};
 use super::judge::Judgement;
 use super::repeating::read_as_repeated;
@@ -251,7 +251,7 @@ impl ForwardedCall<'_> {
         let payload = soap::canonical(&soap::piece_of(&self.body, method, first, count));
         let timeout = SignedDuration::from_secs(backend.settings.timeout_s.into());
         let left = deadline.duration_since(self.cloud.now());
-        let outgoing = Outgoing {
+        let outgoing = OutgoingRequest {
             action: method.name(),
             payload: &payload,
             timeout: timeout.unsigned_abs(),

@@ -96,11 +96,10 @@ async fn calls_wait_while_a_secret_cannot_be_read() {
         let mut caller = a_caller().await;
         let backend = caller.forwards_by_secret("no login", None).await;
         if !is_readable {
-            let asked = |aws_request: &AwsRequest| aws_request.service == Service::SecretsManager;
-            caller
-                .local()
-                .faults()
-                .by(move |_, aws_request| asked(aws_request).then_some(InjectedFault::Refuse(500)));
+            let is_read = |aws_request: &AwsRequest| aws_request.service == Service::SecretsManager;
+            caller.local().faults().by(move |_, aws_request| {
+                is_read(aws_request).then_some(InjectedFault::Refuse(500))
+            });
         }
         let sent = caller.queues(one("a")).await;
         caller.passes(hours(1)).await;
@@ -119,30 +118,30 @@ async fn calls_wait_while_a_secret_cannot_be_read() {
 
 const TOKENS: &str = "https://auth.example.com/v2/token";
 
-/// Token requests that were let in, and all that there were.
-#[derive(Clone, Copy, Default)]
-struct Asked {
+/// A token endpoint: whom it lets in, requests that it let in, and all that there were.
+#[derive(Default)]
+struct Tokens {
+    secret: &'static str,
     good: u32,
     all: u32,
 }
 
-/// Lets in whoever has that secret, and gives out tokens that are good for so long.
-fn gives_tokens(caller: &Story, backend: &Backend, secret: &str, asked: &Arc<Mutex<Asked>>) {
-    let (answering, secret) = (backend.clone(), secret.to_owned());
-    let asked = Arc::clone(asked);
+/// Gives out tokens to whoever has the secret.
+fn gives_tokens(caller: &Story, backend: &Backend, tokens: &Arc<Mutex<Tokens>>) {
+    let (answering, requested) = (backend.clone(), Arc::clone(tokens));
     let answer = move |request: &CapturedCallback| {
         if request.url != TOKENS {
             return answering.answers(request);
         }
-        let mut asked = asked.lock().expect("nobody panicked");
-        asked.all += 1;
-        if !request.body.contains(&secret) {
+        let mut requested = requested.lock().expect("nobody panicked");
+        requested.all += 1;
+        if !request.body.contains(requested.secret) {
             return Some(CallbackAnswer::status(401).with_body(r#"{"error":"invalid_client"}"#));
         }
-        asked.good += 1;
+        requested.good += 1;
         let body = format!(
             r#"{{"access_token":"token-{}","expires_in":1080}}"#,
-            asked.good
+            requested.good
         );
         Some(CallbackAnswer::status(200).with_body(&body))
     };
@@ -157,23 +156,35 @@ async fn an_api_client_whose_secret_was_rotated_gets_its_next_token_with_the_new
     let mut caller = a_caller().await;
     let secret = client("first-s3cret");
     let backend = caller.forwards_by_secret(&secret, Some(TOKENS)).await;
-    let asked = Arc::default();
-    gives_tokens(&caller, &backend, "first-s3cret", &asked);
+    let tokens: Arc<Mutex<Tokens>> = Arc::default();
+    let lets_in = |secret| tokens.lock().expect("nobody panicked").secret = secret;
+    lets_in("first-s3cret");
+    gives_tokens(&caller, &backend, &tokens);
+    let seen = || {
+        let tokens = tokens.lock().expect("nobody panicked");
+        (tokens.good, tokens.all)
+    };
     caller.queues(one("a")).await;
     caller.settles().await;
+    assert_eq!(
+        (seen(), reads(&caller), backend.log().len()),
+        ((1, 1), 1.0, 1)
+    );
     caller
         .local()
         .secrets()
         .put(BACKEND_SECRET, &client("second-s3cret"));
-    gives_tokens(&caller, &backend, "second-s3cret", &asked);
+    lets_in("second-s3cret");
     // The token ends, and the secret in hand is read once more before another is fetched.
     backend.does_next(&[Does::TokenExpired]);
     caller.passes(minutes(1)).await;
     let sent = caller.queues(one("b")).await;
     caller.settles().await;
     assert_eq!(caller.outcome(&sent).await, "OK");
-    let seen = *asked.lock().expect("nobody panicked");
-    assert_eq!((seen.good, seen.all), (2, 3));
+    assert_eq!(
+        (seen(), reads(&caller), backend.log().len()),
+        ((2, 3), 2.0, 3)
+    );
     assert!(backend.log()[2].body.contains("token-2"));
 }
 
