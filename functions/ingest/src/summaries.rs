@@ -31,7 +31,7 @@ pub(crate) async fn take(
         };
         let send = definition.text_of("ID").unwrap_or_default().to_owned();
         let counts = cloud
-            .count_events(wanted.account, send, None, deadline)
+            .count_events(wanted.account, &send, None, deadline)
             .await?;
         let Some(counts) = counts else {
             return Ok(Err(RetrieveError::TooManyToCount(object_type())));

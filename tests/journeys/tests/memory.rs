@@ -7,7 +7,7 @@ use cloud::outbound::receiver_health::QUICK_MAX;
 use journeys::memory::with_memory;
 use journeys::record::put_call_records;
 use journeys::story::ADDRESS;
-use journeys::{Story, a_caller, attribute, call, minutes, post_to, subscriber};
+use journeys::{Story, a_caller, attribute, call, look_for, minutes, post_to, subscriber};
 use local::CallbackAnswer;
 use local::names::{BODIES_BUCKET, MEDIUM_QUEUE, REPLIES_QUEUE};
 
@@ -215,4 +215,35 @@ async fn an_import_holds_a_range_of_its_file_and_no_more() {
     caller.passes(minutes(5)).await;
     nobody_was_killed(&caller);
     assert_eq!(caller.outcome(&started).await, "OK");
+}
+
+/// More people than there is memory for: what is held does not grow with the audience.
+#[tokio::test(start_paused = true)]
+async fn an_email_send_holds_a_page_of_its_people_and_no_more() {
+    let list = r#"<Objects xsi:type="List"><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#;
+    let definition = r#"<Objects xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey><SendDefinitionList><List><CustomerKey>news</CustomerKey></List></SendDefinitionList><Email><Subject>Hello</Subject><TextBody>Hello.</TextBody></Email><FromAddress>shop@example.com</FromAddress></Objects>"#;
+    let start = r#"<Definition xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey></Definition>"#;
+    let note = "n".repeat(30_000);
+    let mut caller = a_caller().await;
+    caller.does(call().creating(list)).await;
+    caller.does(call().creating(definition)).await;
+    // Nobody is mailed, each is looked at and has an event.
+    let reader = |number: usize| {
+        format!(
+            r#"<Objects xsi:type="Subscriber"><EmailAddress>r{number}@example.com</EmailAddress><Attributes><Name>Note</Name><Value>{note}</Value></Attributes><SubscriberKey>r{number}</SubscriberKey><Status>Held</Status><Lists><CustomerKey>news</CustomerKey></Lists></Objects>"#
+        )
+    };
+    for of in 0..20 {
+        let all = (0..100).map(|number| reader(of * 100 + number));
+        caller.queues(call().doing("Create", all.collect())).await;
+        caller.settles().await;
+    }
+    caller.lives(with_memory(40_000_000));
+    let started = caller.queues(call().performing("start", start)).await;
+    caller.passes(minutes(5)).await;
+    nobody_was_killed(&caller);
+    assert_eq!(caller.outcome(&started).await, "OK");
+    let look = look_for("Send").of("NumberExcluded");
+    let excluded = caller.retrieves(look).await.lines("NumberExcluded");
+    assert_eq!(excluded, ["2000"]);
 }
