@@ -45,14 +45,17 @@ pub fn element(
 }
 
 /// With how far the tasks of the call are: which of them, from 1 on, and how many rows it has behind it.
-pub fn with_progress(state: Element, progress: TaskReport) -> Element {
+pub fn with_progress(mut state: Element, progress: TaskReport) -> Element {
     let task = progress.object.saturating_add(1);
     let said = [
         ("Task", task.to_string()),
         ("Rows", progress.rows.to_string()),
     ];
-    said.into_iter().fold(state, |state, (name, value)| {
+    let said = said.into_iter().map(|(name, value)| {
         let property = Element::new("PartnerProperties").with(Element::of("Name", name));
-        state.with(property.with(Element::of("Value", value)))
-    })
+        property.with(Element::of("Value", value))
+    });
+    // In the order of the protocol they come before all else that is there.
+    state.children.splice(0..0, said);
+    state
 }

@@ -308,11 +308,11 @@ impl Search<'_> {
                     None => self.progress(header, sequence, &call.call).await?,
                     Some(_) => None,
                 };
-                let told = element.map(|element| match progress {
+                let with_progress = element.map(|element| match progress {
                     Some(progress) => request_state::with_progress(element, progress),
                     None => element,
                 });
-                Ok(told.into_iter().collect())
+                Ok(with_progress.into_iter().collect())
             }
             (ResultKind::Message | ResultKind::Item, None, _) | (ResultKind::Request, _, None) => {
                 Ok(Vec::new())
@@ -327,12 +327,13 @@ impl Search<'_> {
         sequence: SequenceCode,
         call: &Call,
     ) -> Result<Option<TaskReport>, Error> {
-        let mut asked = self.request.properties();
-        let is_asked = asked.any(|path| path.split('.').next() == Some("PartnerProperties"));
+        let mut requested = self.request.properties();
+        let is_requested =
+            requested.any(|path| path.split('.').next() == Some("PartnerProperties"));
         let object_type = objects::object_type(&call.object_type);
         let has_tasks = call.method == Method::Perform
             && object_type.is_some_and(|object_type| object_type.starts_tasks());
-        match is_asked && has_tasks {
+        match is_requested && has_tasks {
             true => task_run::progress(self.cloud, &header.key, sequence).await,
             false => Ok(None),
         }

@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 
 /// The code of what its caller has cancelled. The protocol has none for this alone; 204 is its code
 /// for whatever else keeps a call from being carried out.
-const CANCELLED: u32 = 204;
+pub const CANCELLED: u32 = 204;
 
 /// Why a conversation ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

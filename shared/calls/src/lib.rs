@@ -35,7 +35,7 @@ pub use call::{
 pub use conversation::{
     Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,
 };
-pub use end_reason::EndReason;
+pub use end_reason::{CANCELLED, EndReason};
 pub use hash::{hash_parts, hex};
 pub use lifecycle::{Cancelled, Rescheduled};
 pub use maintenance_window::{BadWindow, MaintenanceWindow};

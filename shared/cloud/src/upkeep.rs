@@ -18,7 +18,7 @@ use crate::objects_table::{Chunk, object_item, objects_on};
 const RECORDS_AT_ONCE: i32 = 25;
 
 /// Rows that are deleted, or marked, in one go: half a second.
-const ROWS_AT_ONCE: i32 = 500;
+pub const ROWS_AT_ONCE: i32 = 500;
 
 /// Goes for one record before the next one has its turn: a large data extension does not hold up others.
 const GOES: usize = 10;

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_told_from_what_has_not_to_the_day() {
+    fn what_has_ended_differs_from_what_has_not_by_a_day() {
         let month = RetentionPeriod {
             length: 1,
             unit: PeriodUnit::Months,

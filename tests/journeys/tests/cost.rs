@@ -376,9 +376,9 @@ async fn a_send_costs(send: SendByPhone, words: &str, billed: f64, price: f64) {
     caller.settles().await;
     let used = with_invocations(usage.since(&mark), 0.0);
     println!("{kind} of {} letters\n{used}\n", words.chars().count());
-    let asked = used.used(Service::Phone, operation);
-    assert!((asked.requests - 1.0).abs() < 1e-9, "{used}");
-    assert!((asked.billed - billed).abs() < 1e-9, "{used}");
+    let sent = used.used(Service::Phone, operation);
+    assert!((sent.requests - 1.0).abs() < 1e-9, "{used}");
+    assert!((sent.billed - billed).abs() < 1e-9, "{used}");
     let single = used_by(vec![call().creating(subscriber("ann"))]).await;
     let rest = used.price_per_million() - price;
     assert!(

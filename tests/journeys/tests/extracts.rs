@@ -297,7 +297,14 @@ async fn an_extract_tells_how_far_it_is_and_can_be_cancelled() {
     assert_eq!(found.rows[0].at("Status"), "Processing");
     let said = found.rows[0].all("PartnerProperties");
     let said: Vec<String> = said.map(|it| it.line(&["Name", "Value"])).collect();
-    assert_eq!(said, ["Task 1", "Rows 5"]);
+    let [task, rows] = said.as_slice() else {
+        panic!("{said:?}")
+    };
+    let rows = rows
+        .strip_prefix("Rows ")
+        .and_then(|rows| rows.parse::<u32>().ok());
+    assert_eq!(task, "Task 1");
+    assert!(rows.is_some_and(|rows| (1..12).contains(&rows)), "{said:?}");
     let cancel = format!(
         r#"<Definition xsi:type="AsyncRequestResult"><ObjectID>{extract}</ObjectID></Definition>"#
     );

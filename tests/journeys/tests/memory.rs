@@ -148,16 +148,21 @@ async fn an_extract_of_very_many_calls_holds_a_part_of_its_file_and_no_more() {
     caller.queues(call().creating(ann)).await;
     caller.settles().await;
     let records = caller.records();
-    let [one] = records.as_slice() else {
-        panic!("a call alone is one record")
-    };
-    let copies: Vec<serde_json::Value> = (0..CALLS)
-        .map(|number| {
-            let mut item = one.json().clone();
+    let header = records.iter().find(|it| it.kind() == "CONVERSATION");
+    let of_call = header.expect("a header").text("pk");
+    let of_call: Vec<_> = records
+        .iter()
+        .filter(|it| it.text("pk") == of_call)
+        .collect();
+    let copies = (0..CALLS).flat_map(|number| {
+        of_call.iter().map(move |record| {
+            let mut item = record.json().clone();
             item["pk"] = serde_json::json!({ "S": format!("{number:040x}") });
             item
         })
-        .collect();
+    });
+    let copies: Vec<serde_json::Value> = copies.collect();
+    assert_eq!(copies.len(), CALLS, "a call alone is one record");
     put_call_records(caller.local(), &copies);
     drop(copies);
     caller.lives(with_memory(30_000_000));

@@ -127,3 +127,38 @@ async fn results_behind_expired_ones_are_found() {
     caller.passes(days(31)).await;
     assert_eq!(caller.outcomes("c").await, ["261 OK"]);
 }
+
+/// Each member once, however many a list has.
+#[tokio::test(start_paused = true)]
+async fn members_of_a_list_come_page_by_page() {
+    const MEMBERS: usize = 2_600;
+    let mut caller = a_caller().await;
+    let list = r#"<Objects xsi:type="List"><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#;
+    let made = caller.does(call().creating(list)).await;
+    let id = made.results()[0].line(&["NewID"]);
+    let member = |number: usize| {
+        format!(
+            r#"<Objects xsi:type="Subscriber"><EmailAddress>m{number}@example.com</EmailAddress><SubscriberKey>m{number:04}</SubscriberKey><Lists><CustomerKey>news</CustomerKey></Lists></Objects>"#
+        )
+    };
+    let members = (0..MEMBERS).map(member).collect();
+    caller.queues(call().doing("Create", members)).await;
+    caller.settles().await;
+    let look = || {
+        look_for("ListSubscriber")
+            .of("SubscriberKey")
+            .by("ListID", &id)
+    };
+    let first = caller.retrieves(look()).await;
+    assert_eq!(
+        (first.status.as_str(), first.rows.len()),
+        ("MoreDataAvailable", 2_500)
+    );
+    let rest = caller.retrieves(look().continuing(&first.request_id)).await;
+    assert_eq!((rest.status.as_str(), rest.rows.len()), ("OK", 100));
+    let pages = [first.lines("SubscriberKey"), rest.lines("SubscriberKey")];
+    let mut keys = pages.concat();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), MEMBERS);
+}

@@ -171,10 +171,10 @@ async fn what_the_service_refuses_for_good_has_a_code() {
     ];
     assert_eq!(events(&mut caller).await, expected);
     let faults = caller.local().faults().clone();
-    let asked = faults.journal().into_iter().filter(|entry| {
+    let requests = faults.journal().into_iter().filter(|entry| {
         ["SendTextMessage", "SendVoiceMessage"].contains(&entry.operation.as_str())
     });
-    assert_eq!(asked.count(), 3, "each is asked for once");
+    assert_eq!(requests.count(), 3, "each is asked for once");
     assert!(caller.due().is_empty());
 }
 

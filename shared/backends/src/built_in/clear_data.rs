@@ -4,15 +4,13 @@
 
 use cloud::Error;
 use cloud::objects_table::Chunk;
+use cloud::upkeep::ROWS_AT_ONCE;
 use objects::{Overlay, ReplacedRows, Unit, UnitResult};
 use serde::{Deserialize, Serialize};
 use soap::ObjectResult;
 
 use super::decide_chunk;
 use super::task::{NextStep, Task, TaskContext, TaskEnd};
-
-/// Rows that are deleted in one step: twenty requests, half a second.
-const ROWS_AT_ONCE: i32 = 500;
 
 pub(super) struct ClearTask<'a> {
     context: TaskContext<'a>,

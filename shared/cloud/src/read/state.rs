@@ -95,9 +95,12 @@ fn state_of_call_without_outcome(
         Phase::Gathering => Some("Gathering"),
         // A call outlives its outcome by half a year, and its turn is over.
         Phase::Running(progress) if sequence < progress.next => None,
+        // The steps of a task are chunks that count no objects.
         Phase::Running(progress)
             if progress.next == sequence
-                && (progress.done_through > 0 || progress.begun.is_some()) =>
+                && (progress.done_through > 0
+                    || progress.chunks > 0
+                    || progress.begun.is_some()) =>
         {
             Some("Processing")
         }
