@@ -87,7 +87,7 @@ async fn rotate(
     id: &str,
     overlap: Overlap,
 ) -> Result<Output, CommandFailure> {
-    let (secret, account) = (webhook_secret(random), AccountId(id.to_owned()));
+    let (secret, account) = (random.webhook_secret(), AccountId(id.to_owned()));
     let until = Clock::system().now() + overlap.0;
     if access.run == Run::Rehearsed {
         return change(access, id, |_| {}).await;

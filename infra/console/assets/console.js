@@ -40,7 +40,9 @@
   const countDown = () => {
     for (const countdown of document.querySelectorAll("[data-until]")) {
       const left = Date.parse(countdown.dataset.until) - Date.now() - ahead();
-      countdown.textContent = span(Math.max(0, Math.ceil(left / 1000)));
+      const text = span(Math.max(0, Math.ceil(left / 1000)));
+      // What is written is watched: only a change may be written, or it never ends.
+      if (countdown.textContent !== text) countdown.textContent = text;
     }
   };
 

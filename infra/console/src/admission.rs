@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -14,6 +15,9 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
+
+/// A request whose body takes longer is given up: who sends a byte a minute holds a connection.
+pub const BODY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who can reach the address that is listened on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,13 @@
 //! is whether the browser was let in (the key that `aftercall console` prints), and for everything that
 //! does something whether it may, and whether it comes from a form of ours (the token in it).
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use crate::admission::{BODY_WITHIN, whole_body};
 use crate::console::{Console, ConsoleAccess};
 use crate::failure::PageFailure;
 use crate::page_query::PageQuery;
@@ -82,8 +82,12 @@ async fn checked(console: &Console, request: Request) -> Result<Request, Respons
         return Err(PageFailure::ReadOnly.into_response());
     }
     let (mut head, body) = request.into_parts();
-    let too_large = |_| PageFailure::Wrong("The form is too large.".to_owned()).into_response();
-    let body = to_bytes(body, FORM_BYTES_MAX).await.map_err(too_large)?;
+    let whole = whole_body(&head.headers, body, FORM_BYTES_MAX);
+    let body = match tokio::time::timeout(BODY_WITHIN, whole).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(refused)) => return Err(refused.into_response()),
+        Err(_) => return Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    };
     let form = PostedForm(PageQuery::read(std::str::from_utf8(&body).ok()));
     if !is_same(form.text("token"), &console.token) {
         return Err(PageFailure::Forged.into_response());

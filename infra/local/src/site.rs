@@ -15,7 +15,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
-use operator_console::admission::{Reach, admit, whole_body};
+use operator_console::admission::{BODY_WITHIN, Reach, admit, whole_body};
 use operator_console::connections;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -29,9 +29,6 @@ use crate::{console_pages, event_source, port};
 
 /// What the front door takes at most, as API Gateway does; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
-
-/// A request whose body takes longer is given up: who sends a byte a minute holds a connection.
-const BODY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Largest file that is put here: a million rows and more. It is held in memory on its way.
 const FILE_BYTES_MAX: usize = 1_000_000_000;
