@@ -6,7 +6,7 @@ use calls::{
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
 use cloud::{Cloud, Error, OwnHosts};
-use soap::{CallRequest, CallbackAddress, Element, Fault};
+use soap::{CallRequest, CallbackAddress, Element, Fault, NamedPlace};
 use tracing::info;
 
 use crate::answer::{Answer, refused};
@@ -139,7 +139,10 @@ fn check(
 ) -> Result<Call, Refusal> {
     let now = cloud.now();
     let allow_http = cloud.settings.allow_http_callbacks;
-    let (conversation_id, place) = request.place()?;
+    let NamedPlace {
+        conversation_id,
+        place,
+    } = request.place()?;
     request.check(allow_http)?;
     request
         .options

@@ -7,6 +7,7 @@ use calls::{
     AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod, SafeToRepeat,
 };
 use cloud::accounts::Account;
+use cloud::accounts::account_changes::AccountCreation;
 use cloud::act::Run;
 use cloud::{Clock, Random};
 use serde_json::Value;
@@ -146,8 +147,9 @@ async fn create(
             Some(_) => Err(is_there(id)),
         };
     }
-    if !access.accounts.create_account(&new).await? {
-        return Err(is_there(id));
+    match access.accounts.create_account(&new).await? {
+        AccountCreation::Created => {}
+        AccountCreation::IdTaken => return Err(is_there(id)),
     }
     if let Some(owner) = owner {
         change(access, owner, |account| {

@@ -1,7 +1,7 @@
 //! `aftercall users` and `aftercall clients`: who may log in.
 
 use cloud::accounts::login_changes::{LoginChange, NewLogin, SecretStorage};
-use cloud::accounts::{Caller, Login};
+use cloud::accounts::{Caller, ClientChange, Login};
 use cloud::{Clock, Random};
 
 use crate::access::Access;
@@ -86,13 +86,15 @@ pub(crate) async fn clients(
         }
         ClientVerb::Async { id, switch } => {
             let on = switch.is_on();
-            if !access.accounts.set_client_async(id, on).await? {
-                return Err(CommandFailure::NotFound(format!(
+            match access.accounts.set_client_async(id, on).await? {
+                ClientChange::Changed => {
+                    let record = Record::of("client_id", id.as_str());
+                    Ok(Output::One(record.and("async_by_default", on)))
+                }
+                ClientChange::NoSuchClient => Err(CommandFailure::NotFound(format!(
                     "there is no API client {id}"
-                )));
+                ))),
             }
-            let record = Record::of("client_id", id.as_str());
-            Ok(Output::One(record.and("async_by_default", on)))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who is told of what, when, and how often it is tried.
+//! Who gets a reply about what, when, and how often it is tried.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub const TRIED_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// Longest Retry-After that is obeyed: the longest wait of our own schedule.
 pub const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a reply is about; a caller is told of the conversation last.
+/// What a reply is about. Replies about the conversation come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SubjectKind {
     Call,
@@ -55,7 +55,7 @@ pub struct Reply {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
     pub state: ReplyState,
-    /// Nobody holds it: the timekeeper has looked for somebody who makes the next attempt.
+    /// Nobody has a lease on it: the timekeeper has woken somebody for the next attempt.
     #[serde(default, skip_serializing_if = "is_false")]
     pub released: bool,
 }
@@ -80,7 +80,7 @@ pub struct Attempt {
     pub found: DeliveryResult,
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryResult {
     /// HTTP status that is not 2xx, with its Retry-After in seconds.
@@ -90,15 +90,15 @@ pub enum DeliveryResult {
     },
     /// 2xx, or taken by the mail service.
     Taken,
-    /// No answer within the time allowed.
+    /// No answer in time.
     TimedOut,
     /// No connection, or it broke.
     Unreachable,
-    /// The address leads somewhere replies may not go.
+    /// The address leads to a place where replies may not go.
     Forbidden,
-    /// The mail service will never take it.
+    /// The mail service will never accept it.
     Rejected,
-    /// Whoever made an attempt ended before it was over, each time.
+    /// Each time, the process that made an attempt died.
     GivenUp,
 }
 
@@ -132,24 +132,24 @@ impl Reply {
         }
     }
 
-    /// Stable over all attempts: the receiver's means to tell a repeat.
+    /// The same for all attempts, so that the receiver can recognise a repeat.
     pub fn id(&self) -> String {
         format!("msg_{}_{}", self.request_id.0.replace('-', ""), self.number)
     }
 
-    /// Pending, and nobody has tried to deliver it.
+    /// Pending, and never attempted.
     pub fn is_unattempted(&self) -> bool {
         matches!(self.state, ReplyState::Pending(_)) && self.attempts.is_empty()
     }
 
-    /// Somebody makes the next attempt, and nobody else.
+    /// Leased for the next attempt.
     #[must_use]
     pub fn claimed(mut self) -> Self {
         self.released = false;
         self
     }
 
-    /// Whoever held it has not been heard of: anybody may make the next attempt.
+    /// The lease is over: anybody may make the next attempt.
     #[must_use]
     pub fn released(mut self) -> Self {
         self.released = true;
@@ -197,15 +197,15 @@ impl Reply {
         ReplyState::Pending(at + (*wait + self.jitter(*wait)).max(retry_after))
     }
 
-    /// Up to a tenth of the wait, so that replies that failed together do not come back together.
-    /// Taken from the id, since chance has no place here.
+    /// Up to a tenth of the wait, so that replies that failed together do not come again together.
+    /// Taken from the id, because there is no random number here.
     fn jitter(&self, wait: SignedDuration) -> SignedDuration {
         let hash = Sha256::digest(format!("{} {}", self.id(), self.attempts.len()));
         wait / 10 * i32::from(hash[0]) / 255
     }
 }
 
-/// What the subscribers of a call are told.
+/// What the replies to a call are made of.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplyContext<'a> {
     pub request_id: &'a RequestId,
@@ -260,7 +260,7 @@ impl ReplySubject<'_> {
 }
 
 impl ReplyContext<'_> {
-    /// The replies that must be sent for it.
+    /// The replies that must be sent.
     pub fn replies(&self) -> Vec<Reply> {
         self.subscriptions
             .iter()

@@ -22,7 +22,7 @@
 //! needed to keep them from being guessed. Who has logged in is remembered for some minutes in a warm
 //! function.
 
-pub(crate) mod account_changes;
+pub mod account_changes;
 pub mod backends;
 pub(crate) mod digest_users;
 pub mod login_changes;
@@ -263,15 +263,15 @@ impl Accounts {
             .await
     }
 
-    /// Whether the calls of an API client that name no RequestType are queued, from its next token
-    /// on. `false`: there is no such client.
-    pub async fn set_client_async(&self, id: &str, on: bool) -> Result<bool, Error> {
+    /// Sets whether the calls of an API client that name no RequestType are queued, from its next token
+    /// on.
+    pub async fn set_client_async(&self, id: &str, on: bool) -> Result<ClientChange, Error> {
         let Some(item) = self.table.get(&login_key(Login::Client, id)).await? else {
-            return Ok(false);
+            return Ok(ClientChange::NoSuchClient);
         };
         let item = ItemWriter::over(item).text("async_by_default", on.to_string());
         self.table.put(item.done()).await?;
-        Ok(true)
+        Ok(ClientChange::Changed)
     }
 
     pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, AccountCache> {
@@ -282,7 +282,14 @@ impl Accounts {
     }
 }
 
-/// Whom a user, an API client or a token stands for.
+/// The result of changing an API client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientChange {
+    Changed,
+    NoSuchClient,
+}
+
+/// The caller that a user, an API client or a token stands for.
 pub(crate) fn caller_in(item: &ItemReader) -> Result<Caller, Error> {
     Ok(Caller {
         account: AccountId(item.text("account")?.to_owned()),

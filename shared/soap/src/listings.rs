@@ -1,5 +1,5 @@
-//! The answers to everything that is not a call: Retrieve, Describe, GetSystemStatus, VersionInfo
-//! and the rest.
+//! The answers to all other requests: Retrieve, Describe, GetSystemStatus, VersionInfo and the
+//! rest.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::payload;
 use crate::time;
 use crate::write::Writer;
 
-/// Whether the service is up, as GetSystemStatus says it.
+/// The state of the service, for GetSystemStatus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemStatus {
     Ok,
@@ -27,7 +27,7 @@ impl SystemStatus {
     }
 }
 
-/// What became of one request of an Extract, Execute, Schedule or Configure.
+/// The result of one request of an Extract, Execute, Schedule or Configure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestResult {
     pub ok: bool,
@@ -35,7 +35,8 @@ pub struct RequestResult {
     pub error_code: Option<u32>,
     /// RequestID of its own, of an Extract.
     pub request_id: Option<String>,
-    /// What was asked for, to be given back: an Extract's request, a configured object.
+    /// The request or object that it is the result of, to be repeated in it: an Extract's request,
+    /// a configured object.
     pub object: Option<Element>,
 }
 

@@ -12,9 +12,10 @@ use crate::aws::table::Transaction;
 use crate::conversation::commit::spread_out;
 use crate::conversation::find::LocatedCall;
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
-use crate::records::call_record::{CallRecord, Pointer};
+use crate::records::call_record::CallRecord;
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::expiry::ChangedCall;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,36 +78,23 @@ impl Cloud {
     async fn commit_rescheduled(
         &self,
         located: &LocatedCall,
-        mut next: ConversationRecord,
+        next: ConversationRecord,
         changed: Call,
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let (seen, sequence) = (&located.header, changed.place.sequence());
-        let Some(record) = self.call_record(seen, sequence).await? else {
-            return Err(Error::Missing(format!("CALL#{sequence} of {}", seen.key)).into());
-        };
-        let kept = self.results_retention();
         let record = CallRecord {
+            body: self.require_call(seen, sequence).await?.body,
             call: Compressed::of(changed),
-            body: record.body,
         };
-        let mut transaction = Transaction::default();
-        if next.only.call.is_some() {
-            next.only.call = Some(Box::new(record));
-        } else {
-            let mut item = record.to_item(kept);
-            match seen.calls_kept {
-                // It lasts as long as the call waits; so does the pointer, which says the same each time.
-                0 if record.call.conversation_id.is_some() => {
-                    let pointer = Pointer::item_for(&record.call, kept);
-                    self.calls.put(pointer).await?;
-                }
-                0 => {}
-                _ => drop(item.remove("expires_at")),
-            }
-            transaction.put_there(&self.calls, item);
+        let changed = ChangedCall::of(next, record, self.results_retention(), now);
+        if let Some(pointer) = changed.pointer {
+            self.calls.put(pointer).await?;
         }
-        let header = next.to_item(kept, now);
-        self.commit_with(seen, header, transaction).await
+        let mut transaction = Transaction::default();
+        if let Some(call) = changed.call {
+            transaction.put_there(&self.calls, call);
+        }
+        self.commit_with(seen, changed.header, transaction).await
     }
 }

@@ -11,7 +11,7 @@
 use calls::reply::TRIED_MAX;
 use calls::{
     AccountId, BackendName, Conversation, ConversationId, ConversationKey, Due, Phase,
-    QueuePriority, ReceivedSet,
+    QueuePriority, ReceivedSet, RequestId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,8 +32,8 @@ pub struct ConversationRecord {
     pub key: ConversationKey,
     pub version: u64,
     pub conversation: Conversation,
-    /// What of its only call is kept with it.
-    pub only: EmbeddedCall,
+    /// What of a call alone is kept with it.
+    pub(in crate::records) embedded: EmbeddedCall,
     /// How many of its calls do not expire until they have had their turn, see
     /// [`crate::conversation::waiting`].
     pub calls_kept: u32,
@@ -94,11 +94,27 @@ impl ConversationRecord {
         Self {
             key: self.key.clone(),
             version: self.version + 1,
-            only: self.only.clone(),
+            embedded: self.embedded.clone(),
             calls_kept: self.calls_kept,
             opened_at: self.opened_at,
             conversation,
         }
+    }
+
+    /// RequestID of a call alone, where it can be told without a further request.
+    pub fn request_id_at_hand(&self) -> Option<&RequestId> {
+        let record = self.embedded.call.as_ref()?;
+        Some(&record.call.request_id)
+    }
+
+    /// The call has been carried out and has results: its body is not kept with the header any longer.
+    pub(crate) fn drop_body(&mut self) {
+        self.embedded = self.embedded.carried_out();
+    }
+
+    /// The lease on a reply in the header is over.
+    pub(crate) fn release_reply(&mut self) {
+        self.embedded.release_reply();
     }
 
     /// Expires once it has ended, for a call alone.
@@ -147,12 +163,12 @@ impl ConversationRecord {
         };
         let ended = matches!(conversation.phase, Phase::Ended(_));
         // Not before the last attempt at a reply.
-        let retention = match self.only.is_reply_pending() {
+        let retention = match self.embedded.is_reply_pending() {
             true => results_retention + TRIED_MAX,
             false => results_retention,
         };
         let expires = (ended && conversation.conversation_id.is_none()).then(|| now + retention);
-        self.only.write(writing.expires(expires)).done()
+        self.embedded.write(writing.expires(expires)).done()
     }
 
     /// One that was found by its record.
@@ -183,7 +199,7 @@ impl ConversationRecord {
             (Some(_) | None, _) => Due::Never,
         };
         Ok(Self {
-            only: EmbeddedCall::read(&key, &item)?,
+            embedded: EmbeddedCall::read(&key, &item)?,
             calls_kept: item.maybe_number("calls_kept").unwrap_or_default(),
             key,
             opened_at: item.time("opened_at")?,
@@ -233,9 +249,7 @@ fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calls::{
-        Begun, ClosingStep, EndReason, OverallStatus, Progress, QueuePlace, RequestId, SequenceCode,
-    };
+    use calls::{Begun, ClosingStep, EndReason, OverallStatus, Progress, QueuePlace, SequenceCode};
     use proptest::prelude::*;
 
     fn times() -> impl Strategy<Value = Timestamp> {
@@ -341,7 +355,7 @@ mod tests {
             let header = ConversationRecord {
                 key: ConversationKey("7a".to_owned()),
                 version,
-                only: EmbeddedCall::default(),
+                embedded: EmbeddedCall::default(),
                 calls_kept: u32::from(version % 2 == 0),
                 opened_at: last_arrival,
                 conversation: Conversation {
