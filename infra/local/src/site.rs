@@ -1,5 +1,5 @@
-//! The whole set on one loopback port: the product's own routes, the AWS wire for other processes,
-//! and under `/_local/` what happened and a hand on the clock.
+//! Everything on one loopback port: the product's own routes, the AWS wire for other processes, and
+//! under `/_local/` what happened, and the clock.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,19 +25,20 @@ use crate::stack::Stack;
 use crate::warning_log::{self, WarningLog};
 use crate::{connections, event_source, overview, port};
 
-/// What the front door takes at most, as API Gateway does; the product refuses earlier, and says so.
+/// Longest body, as at API Gateway; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
 
-/// A request whose body takes longer is given up: who sends a byte a minute holds a connection.
+/// A request whose body takes longer is dropped: a client that sends a byte a minute holds a
+/// connection.
 const BODY_WITHIN: Duration = Duration::from_secs(60);
 
-/// The page has a style of its own and nothing else; what callers sent must not become more.
+/// The page may use its own style and nothing else, whatever is in what callers sent.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Largest file that is put here: a million rows and more. It is held in memory on its way.
 const FILE_BYTES_MAX: usize = 1_000_000_000;
 
-/// How often the timekeeper comes by. In AWS each minute; here nobody likes to wait.
+/// How often the timekeeper runs. In AWS each minute; here nobody wants to wait.
 const TICK: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
@@ -45,7 +46,7 @@ struct Site {
     stack: Stack,
     callback_log: CallbackLog,
     warning_log: WarningLog,
-    /// Whether the functions are somewhere else and only the cloud is here.
+    /// Whether the functions run elsewhere and only the cloud is here.
     cloud_only: bool,
 }
 
@@ -195,7 +196,7 @@ async fn maintenance(
             &format!("{}\n", error.in_full()),
         );
     }
-    // What waited for the end of maintenance goes on at once.
+    // Calls that waited for the end of maintenance go on at once.
     if !on && let Err(error) = site.stack.functions.tick().await {
         return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}\n"));
     }
@@ -236,7 +237,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
         origin: format!("http://{host}"),
         api_id: String::new(),
     };
-    // A task of its own: a client that hangs up does not stop what it began.
+    // A task of its own: a client that hangs up does not stop it.
     let cloud = site.stack.cloud.clone();
     let answered = tokio::spawn(async move { ingest::answer(&cloud, &request).await }).await;
     match answered {
@@ -295,8 +296,8 @@ async fn aws(site: &Site, head: Parts, body: Bytes) -> Response {
     }
 }
 
-/// The operator's command turns the switch for maintenance: what waits for that goes on at once,
-/// rather than with the next round of the timekeeper.
+/// The operator's command ends maintenance: waiting calls go on at once, rather than at the
+/// timekeeper's next run.
 fn turns_switch(headers: &HeaderMap, body: &Bytes) -> bool {
     let target = headers.get("x-amz-target");
     let target = target
