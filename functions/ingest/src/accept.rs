@@ -1,13 +1,14 @@
 //! A call for later: checked, kept, given its place, answered.
 
 use calls::{
-    AddressRule, AsyncResponseType, Call, Digest, QueueSettings, Refusal, is_safe_to_repeat,
+    AddressRule, AsyncResponseType, Call, CallerQueues, ClientQueue, ConversationKey, Digest,
+    Refusal, RequestId, is_safe_to_repeat,
 };
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
 use cloud::{Cloud, Error, OwnHosts};
 use soap::{CallRequest, CallbackAddress, Element, Fault, NamedPlace};
-use tracing::info;
+use tracing::debug;
 
 use crate::answer::{Answer, refused};
 use crate::caller::Caller;
@@ -50,7 +51,7 @@ pub async fn accept(
     let now = cloud.now();
     let call = match check(cloud, caller, request, &payload, own, backend) {
         Ok(call) => call,
-        Err(refusal) => return Ok(Ok(refused(request, &refusal))),
+        Err(refusal) => return Ok(Ok(refused(cloud, request, &refusal))),
     };
     let alone = call.conversation_id.is_none();
     let accepted = match idempotency_key.filter(|_| alone) {
@@ -60,26 +61,26 @@ pub async fn accept(
             )));
         }
         Some(key) => {
-            let queues = queues_of(cloud, &call).await?;
+            let queues = queues_of(cloud, caller, &call).await?;
             cloud
                 .accept_once(call, &payload.canonical, key, &queues, now)
                 .await?
         }
         None => {
-            let queues = queues_of(cloud, &call).await?;
+            let queues = queues_of(cloud, caller, &call).await?;
             cloud.accept(call, &payload.canonical, &queues, now).await?
         }
     };
     Ok(match accepted {
         Accepted::Accepted(request_id) => {
-            info!(%request_id, account = %caller.account, "call taken in");
+            debug!(%request_id, account = %caller.account, "call taken in");
             Ok(soap::write_queued(
                 request.method,
                 request.objects.len(),
                 &request_id.0,
             ))
         }
-        Accepted::Refused(refusal) => Ok(refused(request, &refusal)),
+        Accepted::Refused(refusal) => Ok(refused(cloud, request, &refusal)),
         Accepted::KeyUsed => Err(Fault::client(
             "The Idempotency-Key header was used for a call with other content within the last \
              24 hours. Use another key for another call",
@@ -100,23 +101,34 @@ pub async fn take_in(
         Ok(call) => call,
         Err(refusal) => return Ok(Accepted::Refused(refusal)),
     };
-    let queues = queues_of(cloud, &call).await?;
+    let queues = queues_of(cloud, caller, &call).await?;
     let accepted = cloud
         .accept(call, &payload.canonical, &queues, cloud.now())
         .await?;
     if let Accepted::Accepted(request_id) = &accepted {
-        info!(%request_id, account = %caller.account, "call taken in");
+        debug!(%request_id, account = %caller.account, "call taken in");
     }
     Ok(accepted)
 }
 
-/// Whether a call alone stands in a queue of its account. Remembered for some minutes.
-async fn queues_of(cloud: &Cloud, call: &Call) -> Result<QueueSettings, Error> {
+/// What is said of a call alone and a queue. Remembered for some minutes.
+async fn queues_of(cloud: &Cloud, caller: &Caller, call: &Call) -> Result<CallerQueues, Error> {
     if call.conversation_id.is_some() {
-        return Ok(QueueSettings::default());
+        return Ok(CallerQueues::default());
     }
-    let account = cloud.accounts.account(&call.account, cloud.now()).await?;
-    Ok(account.map(|account| account.queue).unwrap_or_default())
+    let now = cloud.now();
+    let account = cloud.accounts.account(&call.account, now).await?;
+    let client = match &caller.client {
+        Some(client) => Some(ClientQueue {
+            client: client.clone(),
+            settings: cloud.accounts.client_queue(client, now).await?,
+        }),
+        None => None,
+    };
+    Ok(CallerQueues {
+        account: account.map(|account| account.queue).unwrap_or_default(),
+        client,
+    })
 }
 
 /// Longest `Idempotency-Key`.
@@ -162,8 +174,15 @@ fn check(
             &request.objects,
         )?;
     }
+    let request_id = match &conversation_id {
+        Some(conversation_id) => {
+            let conversation = ConversationKey::named(&caller.account, conversation_id);
+            RequestId::of_part(&conversation, place.sequence())
+        }
+        None => cloud.random.request_id(),
+    };
     Ok(Call {
-        request_id: cloud.random.request_id(),
+        request_id,
         account: caller.account.clone(),
         conversation_id,
         place,
@@ -182,6 +201,7 @@ fn check(
             let types = request.objects.iter().map(|it| it.type_name.as_deref());
             is_safe_to_repeat(&to.safe_to_repeat, request.method, types)
         }),
+        resubmitted_from: None,
     })
 }
 

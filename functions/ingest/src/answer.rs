@@ -1,12 +1,14 @@
 //! What a SOAP operation comes to.
 
 use calls::Refusal;
+use cloud::Cloud;
 use soap::{CallRequest, Fault};
 
 /// A payload, or a fault.
 pub type Answer = Result<String, Fault>;
 
 /// One Results per object, each with the refusal.
-pub fn refused(request: &CallRequest, refusal: &Refusal) -> String {
+pub fn refused(cloud: &Cloud, request: &CallRequest, refusal: &Refusal) -> String {
+    cloud.metrics.refused(refusal.error_code());
     soap::write_refused(request.method, request.objects.len().max(1), refusal, None)
 }

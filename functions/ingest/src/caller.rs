@@ -2,9 +2,11 @@
 
 use calls::{AccountId, Refusal};
 use cloud::accounts::{Login, TokenState};
+use cloud::metrics::Metric;
 use cloud::{Cloud, Error};
 use jiff::SignedDuration;
 use soap::{ClientContext, Credentials, Fault};
+use tracing::warn;
 
 pub use cloud::accounts::Caller;
 
@@ -26,7 +28,10 @@ pub async fn identify(
             Ok(match cloud.accounts.look_up_token(token, now).await? {
                 TokenState::Good(caller) => Ok(caller),
                 TokenState::Expired => Err(Fault::security("Token Expired")),
-                TokenState::Unknown => Err(login_failed(UNKNOWN_TOKEN)),
+                TokenState::Unknown => {
+                    note_failed_login(cloud, request, "token");
+                    Err(login_failed(UNKNOWN_TOKEN))
+                }
             })
         }
         Some(Credentials::Password { username, password }) if username != NOBODY => {
@@ -34,7 +39,10 @@ pub async fn identify(
                 .accounts
                 .log_in(Login::User, username, password, now)
                 .await?;
-            Ok(found.ok_or_else(|| login_failed(UNKNOWN_LOGIN)))
+            Ok(found.ok_or_else(|| {
+                note_failed_login(cloud, request, "password");
+                login_failed(UNKNOWN_LOGIN)
+            }))
         }
         Some(Credentials::Digest(proof)) => {
             let attempt = cloud.random.guid();
@@ -42,9 +50,13 @@ pub async fn identify(
                 .accounts
                 .log_in_by_digest(proof, &attempt, now)
                 .await?;
-            Ok(found.ok_or_else(|| login_failed(UNKNOWN_LOGIN)))
+            Ok(found.ok_or_else(|| {
+                note_failed_login(cloud, request, "digest");
+                login_failed(UNKNOWN_LOGIN)
+            }))
         }
         Some(Credentials::Password { .. }) | None => {
+            note_failed_login(cloud, request, "none");
             let is_in_http = request.header("authorization").is_some();
             Ok(Err(login_failed(if is_in_http {
                 HTTP_CREDENTIALS
@@ -56,14 +68,18 @@ pub async fn identify(
 }
 
 /// Seconds until the caller's account may call again; `None`: it may call now. For callers that
-/// are known: strangers are not counted, since counting writes.
-pub async fn held_back(cloud: &Cloud, caller: &Caller) -> Result<Option<i64>, Error> {
+/// are known: strangers are not counted, since counting writes. `bytes`: of the request's body, most
+/// of which has not been read yet.
+pub async fn held_back(cloud: &Cloud, caller: &Caller, bytes: usize) -> Result<Option<i64>, Error> {
     let now = cloud.now();
     let calls_per_second = cloud.settings.calls_per_second;
     let not_before = cloud
         .accounts
-        .not_before(&caller.account, calls_per_second, now)
+        .not_before(&caller.account, calls_per_second, bytes, now)
         .await?;
+    if not_before.is_some() {
+        cloud.metrics.count(Metric::RateLimited);
+    }
     Ok(not_before.map(|time| seconds_up(time.duration_since(now))))
 }
 
@@ -80,6 +96,13 @@ const HTTP_CREDENTIALS: &str = "The envelope holds no credentials, and the HTTP 
 const UNKNOWN_TOKEN: &str = "The token in fueloauth is not one of this service. Ask for one at \
     /v2/token of the same address";
 const UNKNOWN_LOGIN: &str = "There is no such user with such a password";
+
+/// A login that is not good, for whoever looks for people who try: where it came from and with what,
+/// and no name, which may be an address of a person or a secret in the wrong field.
+pub fn note_failed_login(cloud: &Cloud, request: &Request, credentials: &'static str) {
+    cloud.metrics.count(Metric::LoginsFailed);
+    warn!(source = request.source, credentials, "login failed");
+}
 
 /// The original's words, which clients compare; why stands in the detail.
 fn login_failed(why: &str) -> Fault {

@@ -56,7 +56,7 @@ async fn start(
             status_message: "Queued".to_owned(),
             error_code: None,
             request_id: Some(request_id.0),
-            object: None,
+            ..RequestResult::default()
         },
         Accepted::Refused(refusal) => of_refusal(&refusal),
         Accepted::KeyUsed => refused(EXTRACT_REFUSED, "The extract was not taken in".to_owned()),
@@ -120,7 +120,6 @@ fn refused(error_code: u32, status_message: String) -> RequestResult {
         ok: false,
         status_message,
         error_code: Some(error_code),
-        request_id: None,
-        object: None,
+        ..RequestResult::default()
     }
 }

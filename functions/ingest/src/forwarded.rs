@@ -14,12 +14,26 @@ use crate::page;
 /// Where the calls of a caller's account are forwarded to. The account is remembered for some minutes.
 pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<ForwardsTo>, Error> {
     let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
+    let deployed = cloud.settings.default_backend.as_ref();
     Ok(account.and_then(|account| {
         Some(ForwardsTo {
-            name: account.backend?,
+            name: account.backend.forwards_to(deployed)?,
             safe_to_repeat: account.safe_to_repeat,
         })
     }))
+}
+
+/// The same for a call that is kept: with what is safe to repeat at that backend whoever calls, too.
+pub async fn for_later(cloud: &Cloud, backend: &ForwardsTo) -> Result<ForwardsTo, Error> {
+    let settings = cloud
+        .accounts
+        .known_backend_settings(&backend.name, cloud.now());
+    let mut safe_to_repeat = backend.safe_to_repeat.clone();
+    safe_to_repeat.extend(settings.await?.into_iter().flat_map(|it| it.safe_to_repeat));
+    Ok(ForwardsTo {
+        name: backend.name.clone(),
+        safe_to_repeat,
+    })
 }
 
 /// Whether a caller may name these accounts to its backend: those that the operator has listed for it
@@ -41,8 +55,8 @@ pub async fn may_name(
             continue;
         }
         if listed.is_none() {
-            let settings = cloud.accounts.backend_settings(backend).await?;
-            listed = Some(settings.map(|found| found.clients).unwrap_or_default());
+            let settings = cloud.accounts.known_backend_settings(backend, cloud.now());
+            listed = Some(settings.await?.map(|it| it.clients).unwrap_or_default());
         }
         if !listed.as_ref().is_some_and(|it| it.contains(&account)) {
             return Ok(Err(soap::no_access(&account)));
@@ -112,7 +126,7 @@ pub async fn carry_out(
 ) -> Result<Answer, Error> {
     let allow_http = cloud.settings.allow_http_callbacks;
     if let Err(refusal) = call.place().and_then(|_| call.check(allow_http)) {
-        return Ok(Ok(answer::refused(call, &refusal)));
+        return Ok(Ok(answer::refused(cloud, call, &refusal)));
     }
     // Whoever turns the switch in this process waits until what is begun here has ended.
     let _carrying_out = cloud.carrying_out().await;

@@ -33,6 +33,7 @@ pub fn read(event: ApiGatewayV2httpRequest) -> Option<Request> {
         query: event.raw_query_string.unwrap_or_default(),
         origin: format!("{scheme}://{host}"),
         api_id: context.apiid.unwrap_or_default(),
+        source: context.http.source_ip.unwrap_or_default(),
         headers,
         body,
     })
@@ -91,7 +92,7 @@ mod tests {
                 "headers": {{ "content-type": "text/xml", "host": "evil.example" }},
                 "requestContext": {{
                     "domainName": "aftercall.example.net", "apiId": "abc123",
-                    "http": {{ "method": "POST", "path": "/Service.asmx" }}
+                    "http": {{ "method": "POST", "path": "/Service.asmx", "sourceIp": "192.0.2.7" }}
                 }},
                 "body": {body:?}, "isBase64Encoded": {is_base64}
             }}"#
@@ -130,6 +131,7 @@ mod tests {
         let request = read(event("", false)).expect("a request");
         assert_eq!(request.origin, "https://aftercall.example.net");
         assert_eq!(request.api_id, "abc123");
+        assert_eq!(request.source, "192.0.2.7");
         assert_eq!(
             (request.method.as_str(), request.query.as_str()),
             ("POST", "a=b")

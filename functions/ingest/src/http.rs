@@ -17,6 +17,8 @@ pub struct Request {
     pub origin: String,
     /// What API Gateway calls the API that the request came through; empty where there is none.
     pub api_id: String,
+    /// Address that it came from, as the front door says it; empty where it says none.
+    pub source: String,
 }
 
 impl Request {

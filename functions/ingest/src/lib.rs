@@ -7,7 +7,7 @@
 //! backend), [`object_query`], [`results`],
 //! [`result_message`] and [`request_state`] (what became of calls), [`system`] (the service itself),
 //! [`tokens`] (access tokens), [`rest`] (what became of a call, as JSON), [`documents`] (WSDL and
-//! schema), [`unsubscribing`] (the link in triggered mails). [`gateway`] is what `main.rs` needs of API Gateway.
+//! schema), [`unsubscribing`] (the link in triggered mails), [`health`] (whether calls can be taken in). [`gateway`] is what `main.rs` needs of API Gateway.
 
 pub mod accept;
 pub mod answer;
@@ -17,6 +17,7 @@ pub mod extract;
 pub mod forwarded;
 pub mod forwards_to;
 pub mod gateway;
+pub mod health;
 pub mod http;
 pub mod not_read;
 pub mod object_query;
@@ -27,6 +28,8 @@ pub mod result_message;
 pub mod results;
 pub mod retrieve;
 mod retrieve_selection;
+pub mod schedule;
+mod sends;
 pub mod soap_endpoint;
 mod summaries;
 pub mod synchronous;
@@ -36,15 +39,18 @@ pub mod tokens;
 pub mod unsubscribing;
 
 use cloud::Cloud;
+use cloud::metrics::Function;
 
 pub use http::{Request, Response};
 
 /// Answers one HTTP request. HEAD is answered like GET, but for the body.
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
-    if request.method == "HEAD" {
-        return route(cloud, request, "GET").await.without_body();
-    }
-    route(cloud, request, &request.method).await
+    let response = match request.method.as_str() {
+        "HEAD" => route(cloud, request, "GET").await.without_body(),
+        method => route(cloud, request, method).await,
+    };
+    cloud.metrics.end_invocation(Function::Ingest, cloud.now());
+    response
 }
 
 /// Paths are matched without regard to case, and by their end, since clients put prefixes of their
@@ -78,6 +84,8 @@ async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
         ("GET", path) if path.ends_with("/platform/v1/endpoints/soap") => {
             tokens::soap_endpoint(cloud, request).await
         }
+        ("GET", "/health") => health::answer(cloud).await,
+        (_, "/health") => Response::text(405, "Use GET here.\n").with_header("allow", "GET, HEAD"),
         (_, path) if path.ends_with("/service.asmx") || path.ends_with("/v2/token") => {
             Response::text(405, "Use POST here.\n").with_header("allow", "POST")
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use calls::AccountId;
-use cloud::read::conversation_list::{ConversationFilter, ListOrder, ListQuery, LookBack};
+use cloud::read::conversation_list::{
+    ConversationFilter, ListOrder, ListQuery, ListedBy, LookBack,
+};
 use jiff::{SignedDuration, Timestamp};
 use objects::{CallView, RetrieveError};
 use soap::{Filter, RetrieveRequest};
@@ -60,6 +62,7 @@ impl ResultKind {
         let to = range.to.and_then(|to| to.checked_add(SPREAD).ok());
         ListQuery {
             account: account.clone(),
+            by: ListedBy::Opened,
             from: range.from.checked_sub(SPREAD).unwrap_or(Timestamp::MIN),
             to: to.unwrap_or(Timestamp::MAX),
             look_back: LookBack::CallsAnd(ended_within),

@@ -1,5 +1,6 @@
 //! The state of one call, at any moment after it was accepted.
 
+use backends::built_in::task_run::TaskReport;
 use calls::{Call, SequenceCode};
 use cloud::read::state::state_of_call;
 use cloud::records::conversation_record::ConversationRecord;
@@ -41,4 +42,17 @@ pub fn element(
         ]);
     }
     Some(state)
+}
+
+/// With how far the tasks of the call are: which of them, from 1 on, and how many rows it has behind it.
+pub fn with_progress(state: Element, progress: TaskReport) -> Element {
+    let task = progress.object.saturating_add(1);
+    let said = [
+        ("Task", task.to_string()),
+        ("Rows", progress.rows.to_string()),
+    ];
+    said.into_iter().fold(state, |state, (name, value)| {
+        let property = Element::new("PartnerProperties").with(Element::of("Name", name));
+        state.with(property.with(Element::of("Value", value)))
+    })
 }

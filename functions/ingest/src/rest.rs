@@ -211,13 +211,16 @@ pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, R
     };
     let caller = match cloud.accounts.look_up_token(token, cloud.now()).await? {
         TokenState::Good(caller) => caller,
-        TokenState::Unknown => return Ok(Err(not_authorized())),
+        TokenState::Unknown => {
+            caller::note_failed_login(cloud, request, "token");
+            return Ok(Err(not_authorized()));
+        }
         TokenState::Expired => {
             let message = "Not Authorized. The token has expired; ask for another at /v2/token";
             return Ok(Err(said(401, 0, message)));
         }
     };
-    Ok(match caller::held_back(cloud, &caller).await? {
+    Ok(match caller::held_back(cloud, &caller, 0).await? {
         None => Ok(caller),
         Some(seconds) => Err(said(429, 17, "Rate Limited").retry_after(Some(seconds))),
     })

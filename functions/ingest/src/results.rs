@@ -1,7 +1,8 @@
 //! What became of calls: ResultMessage, ResultItem and AsyncRequestResult, by RequestID,
 //! ConversationID or time.
 
-use calls::{AccountId, Phase, RequestId, SequenceCode};
+use backends::built_in::task_run::{self, TaskReport};
+use calls::{AccountId, Call, Method, Phase, RequestId, SequenceCode};
 use cloud::read::conversation::READ_AT_ONCE;
 use cloud::read::conversation_list::LISTED_AT_ONCE;
 use cloud::records::call_record::CallRecord;
@@ -303,11 +304,37 @@ impl Search<'_> {
                 let now = self.cloud.now();
                 let outcome = outcome.as_ref();
                 let element = request_state::element(header, sequence, &call.call, outcome, now);
-                Ok(element.into_iter().collect())
+                let progress = match outcome {
+                    None => self.progress(header, sequence, &call.call).await?,
+                    Some(_) => None,
+                };
+                let told = element.map(|element| match progress {
+                    Some(progress) => request_state::with_progress(element, progress),
+                    None => element,
+                });
+                Ok(told.into_iter().collect())
             }
             (ResultKind::Message | ResultKind::Item, None, _) | (ResultKind::Request, _, None) => {
                 Ok(Vec::new())
             }
+        }
+    }
+
+    /// How far the tasks of a call are, if it has any and that is asked for.
+    async fn progress(
+        &self,
+        header: &ConversationRecord,
+        sequence: SequenceCode,
+        call: &Call,
+    ) -> Result<Option<TaskReport>, Error> {
+        let mut asked = self.request.properties();
+        let is_asked = asked.any(|path| path.split('.').next() == Some("PartnerProperties"));
+        let object_type = objects::object_type(&call.object_type);
+        let has_tasks = call.method == Method::Perform
+            && object_type.is_some_and(|object_type| object_type.starts_tasks());
+        match is_asked && has_tasks {
+            true => task_run::progress(self.cloud, &header.key, sequence).await,
+            false => Ok(None),
         }
     }
 

@@ -197,7 +197,7 @@ async fn stored_of(
     };
     if cursor == Cursor::default() {
         for own in objects::extract_descriptions(&request.object_type) {
-            wanted.take(own, 0, page);
+            wanted.take(own, 0, cloud.now(), page);
         }
     }
     let keys = direct_keys(&source, request.filter.as_ref(), cloud);

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use calls::AccountId;
 use cloud::{Cloud, Error};
+use jiff::Timestamp;
 use objects::{ObjectKey, ObjectSource, Overlay};
 use soap::{Element, RetrieveRequest};
 
 use crate::page::{Cursor, LOOK_MAX, Page, PageFit};
+use crate::sends;
 
 /// Stored objects that are read in one request.
 const READ_AT_ONCE: i32 = 500;
@@ -38,7 +40,8 @@ impl RetrieveSelection<'_> {
             let Some(found) = found.into_iter().next() else {
                 continue;
             };
-            if let Some(object) = self.take(found, first, page) {
+            let found = sends::counted(cloud, self.account, found).await?;
+            if let Some(object) = self.take(found, first, cloud.now(), page) {
                 page.next = Some(Cursor {
                     id,
                     object,
@@ -90,9 +93,10 @@ impl RetrieveSelection<'_> {
                 if is_behind(&sort) {
                     return Ok(());
                 }
+                let object = sends::shown(cloud, object).await?;
                 let is_begun = cursor.within.as_ref() == Some(&sort);
                 let first = if is_begun { cursor.object } else { 0 };
-                if let Some(object) = self.take(object, first, page) {
+                if let Some(object) = self.take(object, first, began, page) {
                     page.next = Some(Cursor {
                         after,
                         within: Some(sort),
@@ -119,8 +123,14 @@ impl RetrieveSelection<'_> {
 
     /// Takes what is asked for of a stored object, from a number on; the number of the first that the
     /// page does not take.
-    pub(crate) fn take(&self, stored: Element, first: usize, page: &mut Page) -> Option<usize> {
-        let objects = self.source.objects_in(stored).into_iter().enumerate();
+    pub(crate) fn take(
+        &self,
+        stored: Element,
+        first: usize,
+        now: Timestamp,
+        page: &mut Page,
+    ) -> Option<usize> {
+        let objects = self.source.objects_in(stored, now).into_iter().enumerate();
         for (number, object) in objects.skip(first) {
             let object = match &self.client {
                 Some(client) => object.with(client.clone()),

@@ -9,7 +9,7 @@ use crate::answer::{self, Answer};
 use crate::caller::{self, Caller};
 use crate::forwards_to::ForwardsTo;
 use crate::http::{Request, Response, service_url};
-use crate::{accept, extract, forwarded, not_read, retrieve, synchronous, system};
+use crate::{accept, extract, forwarded, not_read, retrieve, schedule, synchronous, system};
 
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let message_id = cloud.random.guid();
@@ -100,7 +100,7 @@ async fn carry_through(
         Ok(caller) => caller,
         Err(fault) => return Ok(("", Err(fault))),
     };
-    if let Some(seconds) = caller::held_back(cloud, &caller).await? {
+    if let Some(seconds) = caller::held_back(cloud, &caller, request.body.len()).await? {
         return Ok(("", Err(Fault::rate_limited(seconds))));
     }
     // A stranger's envelope costs no more than finding out that it is one.
@@ -181,7 +181,7 @@ async fn backend_for(
 fn refused(cloud: &Cloud, operation: &Operation, refusal: &Refusal) -> Answer {
     let request_id = cloud.random.request_id();
     match operation {
-        Operation::Call(call) => Ok(answer::refused(call, refusal)),
+        Operation::Call(call) => Ok(answer::refused(cloud, call, refusal)),
         Operation::Retrieve(_) => Ok(soap::write_retrieved(
             &format!("Error: {refusal}"),
             &request_id.0,
@@ -217,12 +217,16 @@ async fn carry_out_call(
     }
     warnings.extend(call.warnings());
     if let Some(refusal) = not_read::refusal(cloud, caller, warnings).await? {
-        return Ok(Ok(answer::refused(&call, &refusal)));
+        return Ok(Ok(answer::refused(cloud, &call, &refusal)));
     }
     let idempotency_key = request.header("idempotency-key");
     if call.is_asynchronous() {
         let own = request.own_hosts(cloud);
         call.options.warnings = soap::bounded(warnings.clone());
+        let backend = match backend {
+            Some(backend) => Some(forwarded::for_later(cloud, backend).await?),
+            None => None,
+        };
         return accept::accept(
             cloud,
             caller,
@@ -230,7 +234,7 @@ async fn carry_out_call(
             canonical_payload,
             idempotency_key,
             &own,
-            backend,
+            backend.as_ref(),
         )
         .await;
     }
@@ -284,7 +288,12 @@ async fn operate(
             extract::extract(cloud, caller, &wanted, &own).await.map(Ok)
         }
         Operation::Execute(execute) => Ok(Ok(system::execute(cloud, &execute))),
-        Operation::Schedule(schedule) => Ok(Ok(system::schedule(cloud, &schedule))),
+        Operation::Schedule(wanted) => {
+            let own = request.own_hosts(cloud);
+            schedule::schedule(cloud, caller, &wanted, &own)
+                .await
+                .map(Ok)
+        }
         Operation::Configure(configure) => Ok(Ok(system::configure(cloud, &configure))),
     }
 }

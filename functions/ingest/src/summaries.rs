@@ -1,11 +1,15 @@
 //! Retrieve of TriggeredSendSummary: a definition, with the events of its sends counted.
 
 use cloud::{Cloud, Error};
+use jiff::SignedDuration;
 use objects::{ObjectKey, RetrieveError, SummaryCount};
 use soap::Element;
 
 use crate::page::{Cursor, LOOK_MAX, Page};
 use crate::retrieve_selection::RetrieveSelection;
+
+/// Longest counting of mails that have not left.
+const OPEN_COUNTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Takes the summaries of these definitions. Counting reads all events of the account, so that it is
 /// given up rather than answered too late.
@@ -25,18 +29,37 @@ pub(crate) async fn take(
         let Some(definition) = cloud.object(key).await? else {
             continue;
         };
-        let send = definition.text_of("ID").unwrap_or_default();
-        let counts = cloud.count_events(wanted.account, send, deadline).await?;
+        let send = definition.text_of("ID").unwrap_or_default().to_owned();
+        let counts = cloud
+            .count_events(wanted.account, send, None, deadline)
+            .await?;
         let Some(counts) = counts else {
             return Ok(Err(RetrieveError::TooManyToCount(object_type())));
         };
-        let counted = SummaryCount::ALL
+        let mut numbers: Vec<(&str, u64)> = SummaryCount::ALL
             .iter()
-            .fold(definition, |definition, count| {
-                let events = counts.get(count.name()).copied().unwrap_or_default();
-                definition.with(Element::of(count.name(), events.to_string()))
+            .map(|count| {
+                (
+                    count.name(),
+                    counts.get(count.name()).copied().unwrap_or_default(),
+                )
+            })
+            .collect();
+        let send_id = send.parse().unwrap_or_default();
+        // Where there is more under way than can be read, the summary is told without.
+        let until = cloud.now() + OPEN_COUNTED_WITHIN;
+        let open = cloud
+            .count_open_mails(wanted.account, send_id, until)
+            .await?;
+        if let Some(open) = open {
+            numbers.extend([("Queued", open.queued), ("InProcess", open.in_process)]);
+        }
+        let counted = numbers
+            .into_iter()
+            .fold(definition, |definition, (name, number)| {
+                definition.with(Element::of(name, number.to_string()))
             });
-        if wanted.take(counted, 0, page).is_some() {
+        if wanted.take(counted, 0, cloud.now(), page).is_some() {
             page.next = Some(Cursor {
                 id,
                 ..Cursor::default()

@@ -23,11 +23,11 @@ pub async fn carry_out(
         objects::check_values(call.method, &call.options, &call.objects)
     });
     if let Err(refusal) = checked {
-        return Ok(Ok(refused(call, &refusal)));
+        return Ok(Ok(refused(cloud, call, &refusal)));
     }
     let client = match call.client.account() {
         Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
-        Err(refusal) => return Ok(Ok(refused(call, &refusal))),
+        Err(refusal) => return Ok(Ok(refused(cloud, call, &refusal))),
     };
     // Whoever turns the switch in this process waits until what is begun here is committed.
     let _carrying_out = cloud.carrying_out().await;

@@ -5,8 +5,8 @@ use calls::Readiness;
 use cloud::{Cloud, Error};
 use jiff::Timestamp;
 use soap::{
-    ConfigureRequest, DescribeRequest, Element, ExecuteRequest, RequestResult, ScheduleRequest,
-    SystemStatus, Version,
+    ConfigureRequest, DescribeRequest, Element, ExecuteRequest, RequestResult, SystemStatus,
+    Version,
 };
 
 use crate::caller::Caller;
@@ -71,16 +71,6 @@ pub fn execute(cloud: &Cloud, request: &ExecuteRequest) -> String {
     soap::write_executed(&results, &cloud.random.guid())
 }
 
-/// Schedule is not offered: one error per object. ScheduledTime defers a call.
-pub fn schedule(cloud: &Cloud, request: &ScheduleRequest) -> String {
-    let types = request.interactions.iter().map(type_of);
-    let results = refused(
-        types.map(|name| format!("The Schedule method is not supported for the {name} object")),
-        105,
-    );
-    soap::write_scheduled(&results, &cloud.random.guid())
-}
-
 /// Configure is not offered: one error per object.
 pub fn configure(cloud: &Cloud, request: &ConfigureRequest) -> String {
     let types = request.configurations.iter().map(type_of);
@@ -91,19 +81,21 @@ pub fn configure(cloud: &Cloud, request: &ConfigureRequest) -> String {
     soap::write_configured(&results, &cloud.random.guid())
 }
 
-fn type_of(object: &Element) -> &str {
+pub(crate) fn type_of(object: &Element) -> &str {
     object.type_name.as_deref().unwrap_or("APIObject")
 }
 
 /// A result for each of the requests; a message without any gets one, too, since strict clients
 /// insist on it.
-fn refused(messages: impl Iterator<Item = String>, error_code: u32) -> Vec<RequestResult> {
+pub(crate) fn refused(
+    messages: impl Iterator<Item = String>,
+    error_code: u32,
+) -> Vec<RequestResult> {
     let refused = |status_message| RequestResult {
         ok: false,
         status_message,
         error_code: Some(error_code),
-        request_id: None,
-        object: None,
+        ..RequestResult::default()
     };
     let mut results: Vec<RequestResult> = messages.map(refused).collect();
     if results.is_empty() {

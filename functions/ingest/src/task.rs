@@ -2,7 +2,7 @@
 //! caller is told their numbers. What can be said against them at once is said at once, and nothing is
 //! started then.
 
-use backends::built_in::{synchronous, task_run};
+use backends::built_in::{announcement, synchronous, task_run};
 use calls::{AccountId, OverallStatus, RequestId};
 use cloud::conversation::accept::Accepted;
 use cloud::{Cloud, Error, OwnHosts};
@@ -53,7 +53,7 @@ impl StartTasks<'_> {
         let request_id =
             match accept::take_in(cloud, self.caller, &queued, self.kept, self.own).await? {
                 Accepted::Accepted(request_id) => request_id,
-                Accepted::Refused(refusal) => return Ok(Ok(refused(call, &refusal))),
+                Accepted::Refused(refusal) => return Ok(Ok(refused(cloud, call, &refusal))),
                 Accepted::KeyUsed => return Err(Error::Conflict(1)),
             };
         let results = match self.kind {
@@ -64,12 +64,12 @@ impl StartTasks<'_> {
                     .await?
                     .results
             }
-            TaskKind::Extract | TaskKind::Import => {
+            TaskKind::Extract | TaskKind::Import | TaskKind::EmailSend => {
                 let started = objects::MethodCall {
                     request_id: &request_id,
                     ..request
                 };
-                task_run::announce(cloud, account, &started, self.kind).await?;
+                announcement::announce(cloud, account, &started, self.kind).await?;
                 self.started(&request_id)
             }
         };
@@ -83,7 +83,9 @@ impl StartTasks<'_> {
             let object_type = object.type_name.clone().unwrap_or_default();
             let status_message = match self.kind {
                 TaskKind::Import => format!("{object_type} performed AsyncID:{number}"),
-                TaskKind::Extract | TaskKind::ClearData => format!("{object_type} performed"),
+                TaskKind::Extract | TaskKind::ClearData | TaskKind::EmailSend => {
+                    format!("{object_type} performed")
+                }
             };
             ObjectResult {
                 ok: true,

@@ -41,7 +41,7 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
             "client_id and client_secret are needed",
         );
     };
-    match make_token(cloud, id, secret, fields.get("account_id")).await {
+    match make_token(cloud, request, (id, secret), fields.get("account_id")).await {
         Ok(ParsedTokenRequest::Token(token)) => {
             no_store(Response::json(
                 200,
@@ -83,7 +83,7 @@ pub async fn v1(cloud: &Cloud, request: &Request) -> Response {
     let (Some(id), Some(secret)) = (fields.get("clientId"), fields.get("clientSecret")) else {
         return unauthorized(400, "clientId and clientSecret are needed");
     };
-    match make_token(cloud, id, secret, fields.get("accountId")).await {
+    match make_token(cloud, request, (id, secret), fields.get("accountId")).await {
         Ok(ParsedTokenRequest::Token(token)) => {
             let mut body = json!({ "accessToken": token, "expiresIn": TOKEN_LIFE.as_secs() - 1 });
             if request.query.contains("legacy=1") {
@@ -126,8 +126,8 @@ enum ParsedTokenRequest {
 /// that one's.
 async fn make_token(
     cloud: &Cloud,
-    id: &str,
-    secret: &str,
+    request: &Request,
+    (id, secret): (&str, &str),
     account: Option<&str>,
 ) -> Result<ParsedTokenRequest, Error> {
     let now = cloud.now();
@@ -136,9 +136,10 @@ async fn make_token(
         .log_in(Login::Client, id, secret, now)
         .await?
     else {
+        caller::note_failed_login(cloud, request, "client");
         return Ok(ParsedTokenRequest::Unknown);
     };
-    if let Some(seconds) = caller::held_back(cloud, &caller).await? {
+    if let Some(seconds) = caller::held_back(cloud, &caller, 0).await? {
         return Ok(ParsedTokenRequest::HeldBack(seconds));
     }
     let named = account.map(str::trim).filter(|named| !named.is_empty());

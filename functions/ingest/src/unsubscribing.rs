@@ -99,8 +99,13 @@ async fn unsubscribe(cloud: &Cloud, token: &str) -> Result<bool, Error> {
         .accounts
         .account(&token.recipient.account, now)
         .await?;
-    let is_signed = |secret: &str| token.is_signed_with(secret);
-    if !account.is_some_and(|account| is_signed(&account.webhook_secret)) {
+    // However long ago its secret was replaced: the link is in a mail that was read late.
+    let is_signed = account.is_some_and(|account| {
+        let previous = account.previous_secret.as_ref();
+        token.is_signed_with(&account.webhook_secret)
+            || previous.is_some_and(|previous| token.is_signed_with(&previous.secret))
+    });
+    if !is_signed {
         return Ok(false);
     }
     let event = MailEvent::Unsubscribed(now);

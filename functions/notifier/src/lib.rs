@@ -27,6 +27,7 @@ use std::time::Duration;
 use cloud::aws::lanes::{Lane, Queue};
 use cloud::aws::queues::{Delivery, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use cloud::memory::Budget;
+use cloud::metrics::Function;
 use cloud::redelivery::{HandedBack, REPLACED_AT};
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
@@ -117,10 +118,14 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
     loop {
         tokio::select! {
             biased;
-            () = &mut running => return batch.handed_back(),
+            () = &mut running => break,
             () = tokio::time::sleep(DELETE_EVERY) => batch.delete_settled().await,
         }
     }
+    cloud
+        .metrics
+        .end_invocation(Function::Notifier, cloud.now());
+    batch.handed_back()
 }
 
 fn read(batch: Vec<Delivery>) -> Vec<ReplyMessage> {

@@ -6,6 +6,7 @@
 //! and before the notifier has noted that the mail was taken; whatever it makes is made once.
 
 use cloud::error::FEW_CONFLICTS_MAX;
+use cloud::metrics::{Function, Metric};
 use cloud::records::mail_record::{MailRecord, MailState, MailTag};
 use cloud::{Cloud, CommitError, Committed, Error, aws::mail};
 use jiff::Timestamp;
@@ -21,6 +22,14 @@ const SMTP_REASON_CHARS_MAX: usize = 1_000;
 
 /// Takes in one event of EventBridge. An error: it must come again.
 pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
+    let taken = take_in(cloud, event).await;
+    cloud
+        .metrics
+        .end_invocation(Function::Notifier, cloud.now());
+    taken
+}
+
+async fn take_in(cloud: &Cloud, event: &Value) -> Result<(), Error> {
     let report = match event["source"].as_str() {
         Some(text_events::SOURCE) => text_events::read(event),
         Some(_) | None => read(event),
@@ -40,6 +49,7 @@ pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
             let SendOrder::Mail(mail) = order else {
                 return Ok(());
             };
+            cloud.metrics.count(Metric::MailsBounced);
             info!(tag = %report.tag, kind = ?bounce.kind, "mail bounced");
             MailEvent::Bounced(Bounce {
                 at: bounce.at,
@@ -51,6 +61,7 @@ pub async fn take(cloud: &Cloud, event: &Value) -> Result<(), Error> {
             })
         }
         ReportedState::ComplainedAt(at) => {
+            cloud.metrics.count(Metric::MailsComplained);
             info!(tag = %report.tag, "mail complained about");
             MailEvent::Complained(at)
         }

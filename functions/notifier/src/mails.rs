@@ -4,8 +4,10 @@
 //! A mail is claimed before the mail service is called, and only while there is time to hear its
 //! answer. What certainly never left is owed as before. Should the power go after the claim, or the
 //! answer never come, nobody knows whether it went out: it is *unknown*, and is not sent again by
-//! itself. Read in this order: this file (the mails of one call), [`sending`] (one of them).
+//! itself. Read in this order: this file (the mails of one call), [`sending`] (one of them), [`counts`] (how they
+//! are counted).
 
+mod counts;
 mod sending;
 
 use std::collections::BTreeMap;
@@ -21,10 +23,11 @@ use cloud::records::mail_record::{MailRecord, MailState, MailsRecord};
 use cloud::{Cloud, Error};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use objects::ObjectKey;
+use objects::{MailHold, ObjectKey};
 
 use crate::ReplyDisposition;
-use sending::{MailProgress, SendService, Services};
+use counts::SendService;
+use sending::{MailProgress, Services};
 
 /// Mails that are on their way to the mail service at the same time.
 const MAILS_AT_ONCE: usize = 8;
@@ -63,8 +66,8 @@ struct MailRun<'a> {
     sent_any: bool,
     /// The message has been held before, or is older than the last look at these mails.
     has_waited: bool,
-    /// Definitions that were looked at, and whether they hold their mails back.
-    holding: BTreeMap<ObjectKey, bool>,
+    /// Definitions and sends that were looked at, and whether they hold their mails back.
+    holding: BTreeMap<ObjectKey, MailHold>,
     /// Those that are not done.
     open: usize,
     /// Those of them that only wait for their time of the day, and when the first may leave.
@@ -118,6 +121,8 @@ impl MailRun<'_> {
     }
 
     async fn look_at(&mut self, page: Vec<MailRecord>) -> Result<Option<MailStop>, Error> {
+        // A send can be paused and cancelled between two pages.
+        self.holding.retain(|_, hold| *hold != MailHold::Free);
         let mut wanted = SendCounts::default();
         // The mails of one call are of one definition, or of few.
         let mut priority = TokenPriority::Last;
@@ -204,20 +209,24 @@ impl MailRun<'_> {
         let now = self.cloud.now();
         let mut sending = Vec::with_capacity(page.len());
         for mail in page {
-            let definition = sending::definition_of(&mail);
-            let is_held = definition.is_some_and(|key| self.holding.get(&key) == Some(&true))
-                || sending::not_before(&mail, now).is_some();
-            let is_late = !is_held && sending::is_dropped(&mail, now);
-            let is_pending = mail.state == MailState::Pending && !is_held && !is_late;
+            let hold = sending::holder_of(&mail).and_then(|key| self.holding.get(&key).copied());
+            let is_unsent = mail.state == MailState::Pending;
+            let dropped = match hold {
+                Some(MailHold::Dropped) if is_unsent => Some(sending::CANCELLED),
+                Some(MailHold::Held | MailHold::Dropped) => None,
+                Some(MailHold::Free) | None => sending::dropped(&mail, now),
+            };
+            let is_held = hold == Some(MailHold::Held) || sending::not_before(&mail, now).is_some();
+            let is_pending = is_unsent && !is_held && dropped.is_none();
             let is_sent = is_pending && may_be_sent.take(sending::service_of(&mail));
             self.sent_any |= is_sent;
             let (cloud, services, deadline) = (self.cloud, &self.services, self.deadline);
             let looked_at = self.mails.looked_at;
             sending.push(async move {
-                match is_sent {
-                    true => sending::send(cloud, services, &mail, deadline).await,
-                    false if is_late => sending::drop_late(cloud, &mail).await,
-                    false => sending::look(cloud, &mail, looked_at).await,
+                match (is_sent, dropped) {
+                    (true, _) => sending::send(cloud, services, &mail, deadline).await,
+                    (false, Some(why)) => sending::drop_mail(cloud, &mail, why).await,
+                    (false, None) => sending::look(cloud, &mail, looked_at).await,
                 }
             });
         }
@@ -227,13 +236,13 @@ impl MailRun<'_> {
             .await
     }
 
-    /// Whether neither its definition nor the time of the day holds it back.
+    /// Whether neither its definition or send nor the time of the day holds it back.
     async fn may_leave(&mut self, mail: &MailRecord) -> Result<bool, Error> {
-        if self.is_held(mail).await? {
+        if self.hold_of(mail).await? != MailHold::Free {
             return Ok(false);
         }
         let now = self.cloud.now();
-        if sending::is_dropped(mail, now) {
+        if sending::dropped(mail, now).is_some() {
             return Ok(false);
         }
         let Some(at) = sending::not_before(mail, now) else {
@@ -244,20 +253,20 @@ impl MailRun<'_> {
         Ok(false)
     }
 
-    async fn is_held(&mut self, mail: &MailRecord) -> Result<bool, Error> {
-        let Some(definition) = sending::definition_of(mail) else {
-            return Ok(false);
+    async fn hold_of(&mut self, mail: &MailRecord) -> Result<MailHold, Error> {
+        let Some(holder) = sending::holder_of(mail) else {
+            return Ok(MailHold::Free);
         };
-        if let Some(held) = self.holding.get(&definition) {
-            return Ok(*held);
+        if let Some(hold) = self.holding.get(&holder) {
+            return Ok(*hold);
         }
-        let held = sending::is_held(self.cloud, &definition).await?;
-        if held {
+        let hold = sending::hold_of(self.cloud, &holder).await?;
+        if hold == MailHold::Held {
             // Before it is committed that nobody need look for a while.
-            self.cloud.note_held(&self.mails, &definition).await?;
+            self.cloud.note_held(&self.mails, &holder).await?;
         }
-        self.holding.insert(definition, held);
-        Ok(held)
+        self.holding.insert(holder, hold);
+        Ok(hold)
     }
 
     /// Commits how far it has come, and sees to it that somebody goes on.
@@ -368,8 +377,8 @@ pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<ReplyDisp
             if !sending::is_under_way(mail) {
                 continue;
             }
-            if let Some(definition) = sending::definition_of(mail)
-                && sending::is_held(cloud, &definition).await?
+            if let Some(holder) = sending::holder_of(mail)
+                && sending::hold_of(cloud, &holder).await? == MailHold::Held
             {
                 continue;
             }

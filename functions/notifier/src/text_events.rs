@@ -5,6 +5,7 @@
 
 use cloud::aws::mail;
 use cloud::records::mail_record::MailTag;
+use objects::{PhoneChannel, PhoneFailure};
 use serde_json::Value;
 
 use crate::mail_report::{MailReport, ReportedState};
@@ -42,11 +43,25 @@ fn fate_in(detail: &Value) -> Option<ReportedState> {
             | "TTL_EXPIRED"
             | "PROTECT_BLOCKED",
         )
-        | ("VOICE", "BUSY" | "NO_ANSWER" | "FAILED" | "TTL_EXPIRED") => {
-            Some(ReportedState::Rejected(event_type.to_owned()))
-        }
+        | ("VOICE", "BUSY" | "NO_ANSWER" | "FAILED" | "TTL_EXPIRED") => Some(
+            ReportedState::Rejected(reason_of(channel, fate, event_type)),
+        ),
         _ => None,
     }
+}
+
+/// The service's word for what did not reach its phone, behind the protocol's code.
+fn reason_of(channel: &str, fate: &str, event_type: &str) -> String {
+    let channel = match channel {
+        "VOICE" => PhoneChannel::Voice,
+        _ => PhoneChannel::Text,
+    };
+    let failure = match fate {
+        "INVALID" => PhoneFailure::Number,
+        "INVALID_MESSAGE" => PhoneFailure::Letters,
+        _ => PhoneFailure::NotSent,
+    };
+    failure.reason(channel, event_type)
 }
 
 #[cfg(test)]
@@ -78,13 +93,15 @@ mod tests {
         ] {
             assert_eq!(fate(taken), Some(ReportedState::Delivered), "{taken}");
         }
-        for failed in [
-            "TEXT_CARRIER_BLOCKED",
-            "TEXT_TTL_EXPIRED",
-            "TEXT_PROTECT_BLOCKED",
-            "VOICE_NO_ANSWER",
+        for (code, failed) in [
+            (33_502, "TEXT_CARRIER_BLOCKED"),
+            (33_502, "TEXT_TTL_EXPIRED"),
+            (33_502, "TEXT_PROTECT_BLOCKED"),
+            (33_101, "TEXT_INVALID"),
+            (33_005, "TEXT_INVALID_MESSAGE"),
+            (32_002, "VOICE_NO_ANSWER"),
         ] {
-            let expected = Some(ReportedState::Rejected(failed.to_owned()));
+            let expected = Some(ReportedState::Rejected(format!("{code} {failed}")));
             assert_eq!(fate(failed), expected, "{failed}");
         }
         assert_eq!(fate("TEXT_ALL_NEW"), None);

@@ -19,7 +19,7 @@ use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, CommitError, Committed, CommittedStep, Error};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
 use crate::call::{self, CallTurn};
@@ -177,7 +177,7 @@ async fn run_next(
         return park(cloud, header).await;
     }
     match turn {
-        CallTurn::WaitsUntil(at) => wait(cloud, header, at, now).await,
+        CallTurn::WaitsUntil(at) => wait_with_others(cloud, header, at, now).await,
         CallTurn::Expired => {
             let end = expired(&call, now);
             let step = cloud.commit_end(header, end, now).await?;
@@ -202,22 +202,34 @@ async fn run_next(
             // own.
             let at = (header, progress);
             let ran = Box::pin(carry_out(cloud, at, &call, body, slice)).await?;
-            if matches!(ran, RunStep::Stopped(_)) {
-                return Ok(ran);
-            }
-            info!(
-                request_id = %call.request_id,
-                conversation = %header.key,
-                sequence = %progress.next,
-                waited_ms = now.duration_since(call.arrived_at).as_millis(),
-                "call was carried out"
-            );
+            note_end(&ran, &call, progress, now);
             Ok(ran)
         }
     }
 }
 
-/// Carries out the call that is next, by the backend that it was accepted for.
+/// The one line of a call that went well. `began`: when this run came to it.
+fn note_end(ran: &RunStep, call: &Call, progress: Progress, began: Timestamp) {
+    let RunStep::On(step) = ran else { return };
+    if let Phase::Running(after) = &step.header.conversation.phase
+        && after.next == progress.next
+    {
+        // So far in part.
+        return;
+    }
+    let waited_ms = began.duration_since(call.arrived_at).as_millis();
+    info!(
+        request_id = %call.request_id,
+        conversation = %step.header.key,
+        account = %call.account,
+        sequence = %progress.next,
+        // As a number, which one of 128 bits would not be.
+        waited_ms = i64::try_from(waited_ms).unwrap_or(i64::MAX),
+        "call was carried out"
+    );
+}
+
+/// The call whose turn it is, by the backend that it was accepted for.
 async fn carry_out(
     cloud: &Cloud,
     (header, progress): (&ConversationRecord, Progress),
@@ -278,6 +290,28 @@ async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, Com
         cloud.commit_header(header, parked, now).await?;
     }
     Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
+}
+
+/// A call waits for its time: where very many do for the same, in a lane. Not in the last second, or
+/// the message were taken for a repeat of one that has just come out of it.
+async fn wait_with_others(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<RunStep, CommitError> {
+    let time = at.duration_since(now);
+    if time <= HELD_MAX && time > SignedDuration::from_secs(1) {
+        let Conversation {
+            account, priority, ..
+        } = &header.conversation;
+        let lane = cloud.lane_until(at, Some(account), *priority, now);
+        if lane != RunLane::Own {
+            send_next_wake_up(cloud, header, lane).await?;
+            return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
+        }
+    }
+    wait(cloud, header, at, now).await
 }
 
 async fn wait(

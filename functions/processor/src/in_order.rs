@@ -1,10 +1,10 @@
-//! The calls of an account's queue, one after another as they were accepted.
+//! The calls of a queue of an account or an API client, one after another as they were accepted.
 //!
 //! Whoever is woken for one of them carries out the first that is there, then the next, for as long
 //! as time and the queue's rate allow. The first entry of the queue stays until its call has ended,
 //! so that two runs at once are at the same call, and the table lets one of them through.
 
-use calls::{AccountId, ConversationKey, QueuePriority};
+use calls::{AccountId, ConversationKey, QueueOwner, QueuePriority};
 use cloud::aws::lanes::RunLane;
 use cloud::aws::queues::WakeUp;
 use cloud::conversation::ordered_queue::QueueEntry;
@@ -27,6 +27,7 @@ struct QueueTurn<'a> {
     cloud: &'a Cloud,
     queue: ConversationKey,
     account: AccountId,
+    owner: QueueOwner,
     priority: QueuePriority,
     /// The call that the next message names.
     wake: WakeUp,
@@ -44,9 +45,11 @@ pub(crate) async fn carry_on(
     outbox: Outbox,
     budget: &Budget,
 ) -> Result<WakeUpDisposition, Error> {
+    let place = header.conversation.queue_place.as_ref();
     let turn = QueueTurn {
         cloud,
         account: header.conversation.account.clone(),
+        owner: place.map(|place| place.owner.clone()).unwrap_or_default(),
         priority: header.conversation.priority,
         wake: WakeUp {
             conversation: header.key.clone(),
@@ -117,9 +120,15 @@ impl QueueTurn<'_> {
     /// `None`: now.
     async fn may_begin(&self) -> Result<Option<Timestamp>, Error> {
         let accounts = &self.cloud.accounts;
-        let account = accounts.account(&self.account, self.cloud.now()).await?;
-        let rate = account.and_then(|account| account.queue.rate(self.priority));
-        match rate {
+        let now = self.cloud.now();
+        let settings = match &self.owner {
+            QueueOwner::Account => {
+                let account = accounts.account(&self.account, now).await?;
+                account.map(|account| account.queue).unwrap_or_default()
+            }
+            QueueOwner::Client(client) => accounts.client_queue(client, now).await?,
+        };
+        match settings.rate(self.priority) {
             Some(rate) => self.cloud.take_queue_token(&self.queue, rate).await,
             None => Ok(None),
         }

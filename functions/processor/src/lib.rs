@@ -2,11 +2,12 @@
 //! time allows.
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
-//! its message), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
+//! its message), `deferred` (those that wait in a lane), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
 //! `slice` (how long it keeps its place), [`reply`] (telling callers).
 
 pub mod call;
 pub mod conversation;
+mod deferred;
 mod in_order;
 mod message;
 pub mod reply;
@@ -18,11 +19,13 @@ use std::collections::BTreeSet;
 use calls::QueuePriority;
 use cloud::aws::queues::Delivery;
 use cloud::memory::Budget;
+use cloud::metrics::Function;
 use cloud::{Cloud, Outbox};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::error;
 
+use deferred::Admitted;
 use message::{CallBatch, WakeUpMessage};
 
 /// Goes on with the conversations of a batch, all at the same time. Returns the ids of the messages
@@ -43,8 +46,11 @@ pub async fn run_batch(
         outbox: Outbox::default(),
         budget: Budget::default(),
     };
-    let known = join_all(read(deliveries).into_iter().map(|it| batch.look_up(it))).await;
-    let mut handed_back = Vec::new();
+    let Admitted {
+        to_run,
+        mut handed_back,
+    } = batch.admit(read(deliveries)).await;
+    let known = join_all(to_run.into_iter().map(|it| batch.look_up(it))).await;
     let (mut together, mut alone) = (Vec::new(), Vec::new());
     for known in known {
         match known {
@@ -56,6 +62,9 @@ pub async fn run_batch(
     let ran = join_all(together.into_iter().map(|message| batch.run(message))).await;
     handed_back.extend(ran.into_iter().flatten());
     handed_back.extend(run_alone(&batch, alone).await);
+    cloud
+        .metrics
+        .end_invocation(Function::Processor, cloud.now());
     handed_back
 }
 

@@ -51,6 +51,18 @@ impl WakeUpMessage {
     pub(crate) fn runs_alone(&self) -> bool {
         self.deaths >= DEATHS_TOGETHER
     }
+
+    pub(crate) fn wake(&self) -> &WakeUp {
+        &self.wake
+    }
+
+    /// Until when it waits in a lane with many others.
+    pub(crate) fn deferred_until(&self) -> Option<Timestamp> {
+        match self.wake.lane {
+            RunLane::Deferred { second } => Timestamp::from_second(second).ok(),
+            RunLane::Own | RunLane::Long { .. } | RunLane::Flood => None,
+        }
+    }
 }
 
 impl CallBatch<'_> {
@@ -96,8 +108,7 @@ impl CallBatch<'_> {
                 if message.wake.lane != RunLane::Own {
                     return self.leave_lane(message).await;
                 }
-                self.hold(&message.delivery, at).await;
-                Some(message.delivery.message_id)
+                Some(self.hold_until(message, at).await)
             }
             Ok(Err(error)) => {
                 self.end_attempt(&message).await;
@@ -137,11 +148,11 @@ impl CallBatch<'_> {
         }
     }
 
-    async fn hand_back(&self, message: WakeUpMessage, error: &Error) -> Option<String> {
+    pub(crate) async fn hand_back(&self, message: WakeUpMessage, error: &Error) -> Option<String> {
         let (key, delivery) = (&message.wake.conversation, &message.delivery);
         warn!(conversation = %key, error = error.in_full(), "handed back");
-        if let RunLane::Flood { .. } = message.wake.lane {
-            // All others of its lane would wait as long as this one.
+        if let RunLane::Flood | RunLane::Deferred { .. } = message.wake.lane {
+            // All others of its lane would wait as long.
             let queues = &self.cloud.queues;
             let left = queues.leave_lane(self.priority, &message.wake, delivery);
             if left.await.is_ok() {
@@ -175,6 +186,12 @@ impl CallBatch<'_> {
     /// Makes the message visible at once, for another invocation.
     pub(crate) async fn put_back(&self, message: WakeUpMessage) -> String {
         self.hold_for(&message.delivery, Duration::ZERO).await;
+        message.delivery.message_id
+    }
+
+    /// Has it come again then. Gives back its id.
+    pub(crate) async fn hold_until(&self, message: WakeUpMessage, at: Timestamp) -> String {
+        self.hold(&message.delivery, at).await;
         message.delivery.message_id
     }
 

@@ -34,7 +34,7 @@ impl Slice {
         deadline: Timestamp,
     ) -> Self {
         let (is_long, slice) = match lane {
-            RunLane::Own | RunLane::Flood { .. } => (has_waited, SLICE),
+            RunLane::Own | RunLane::Flood | RunLane::Deferred { .. } => (has_waited, SLICE),
             RunLane::Long { .. } => (true, LONG_SLICE),
         };
         Self {

@@ -1,13 +1,20 @@
-//! Backends that were not ready: asked once a minute, and what waited for one goes on when it is.
+//! Backends that were not ready: asked once a minute, and what waited for one goes on when it is. And
+//! the backend that the deployment names: kept in the table as it says.
+
+use std::collections::BTreeMap;
 
 use backends::forward::probe::probe;
 use calls::{BackendName, Breaker, Readiness};
 use cloud::Error;
+use cloud::metrics::Metric;
 use futures_util::future::join_all;
 use tracing::warn;
 
 use crate::release::{WaitingFor, release};
-use crate::{MinuteReport, Round};
+use crate::{MinuteReport, Round, waiting};
+
+/// Most backends whose conversations are counted in one minute, each in all parts of the index.
+const COUNTED_BACKENDS_MAX: usize = 10;
 
 /// Looks at every backend that was ever not ready.
 pub(crate) async fn look_at_all(round: Round<'_>) -> (MinuteReport, Option<Error>) {
@@ -26,6 +33,10 @@ pub(crate) async fn look_at_all(round: Round<'_>) -> (MinuteReport, Option<Error
 async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
     let cloud = round.cloud;
     let now = cloud.now();
+    if let Some(deployed) = &cloud.settings.backend {
+        // First: what is asked below may be it.
+        cloud.accounts.keep_deployed_backend(deployed).await?;
+    }
     let mut breakers = cloud.breakers().await?;
     for (name, breaker) in &mut breakers {
         // Written only where a window is over.
@@ -43,6 +54,7 @@ async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
         true => breakers,
         false => cloud.breakers().await?,
     };
+    count_waiting(round, &breakers).await;
     for (name, breaker) in breakers {
         if !round.maintenance {
             let released = Box::pin(let_go_on(round, &name, &breaker)).await?;
@@ -52,6 +64,25 @@ async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
     }
     probed.into_iter().collect::<Result<Vec<()>, Error>>()?;
     Ok(minute)
+}
+
+/// Counts the backends that are not ready, and the conversations that wait for them.
+async fn count_waiting(round: Round<'_>, breakers: &BTreeMap<BackendName, Breaker>) {
+    let now = round.cloud.now();
+    let not_ready = breakers
+        .iter()
+        .filter(|(_, it)| it.readiness(now) != Readiness::Ready);
+    for (number, (name, _)) in not_ready.enumerate() {
+        round.cloud.metrics.count(Metric::BackendsNotReady);
+        if number < COUNTED_BACKENDS_MAX {
+            let at_most = usize::MAX;
+            Box::pin(waiting::count(
+                round,
+                WaitingFor::ForBackend { name, at_most },
+            ))
+            .await;
+        }
+    }
 }
 
 async fn let_go_on(

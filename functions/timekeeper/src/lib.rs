@@ -6,13 +6,14 @@
 
 mod breakers;
 mod release;
+mod waiting;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use calls::{Action, ConversationKey, Due, Phase, Step};
+use calls::{Action, ConversationKey, Due, Phase, QueuePriority, Step};
 use cloud::aws::table::DueEntry;
 use cloud::conversation::waiting::has_waited_long;
+use cloud::metrics::{Function, Metric};
 use cloud::records::conversation_record::ConversationRecord;
 use cloud::{Cloud, Committed, Error};
 use futures_util::stream::{self, StreamExt};
@@ -64,6 +65,18 @@ pub async fn tick_ahead(
     prefetched: SignedDuration,
     deadline: Timestamp,
 ) -> Result<MinuteReport, Error> {
+    let looked = look_at_minute(cloud, prefetched, deadline).await;
+    cloud
+        .metrics
+        .end_invocation(Function::Timekeeper, cloud.now());
+    looked
+}
+
+async fn look_at_minute(
+    cloud: &Cloud,
+    prefetched: SignedDuration,
+    deadline: Timestamp,
+) -> Result<MinuteReport, Error> {
     let switch = cloud.accounts.maintenance_switch().await?;
     let now = cloud.now();
     let switch = switch.map(|it| it.holds_at(now));
@@ -86,12 +99,18 @@ pub async fn tick_ahead(
             false => None,
         }
     };
+    let counting = async {
+        if round.maintenance {
+            Box::pin(waiting::count(round, WaitingFor::ForMaintenance)).await;
+        }
+    };
     let asking = Box::pin(breakers::look_at_all(round));
     let holding = Box::pin(release_mails(round));
-    let (mut scanned, released, probed, held) =
-        futures_util::join!(looking, releasing, asking, holding);
+    let keeping = Box::pin(keep_up(round));
+    let (mut scanned, released, probed, held, kept, ()) =
+        futures_util::join!(looking, releasing, asking, holding, keeping, counting);
     scanned.extend(released);
-    scanned.extend([probed, held]);
+    scanned.extend([probed, held, kept]);
     let mut minute = MinuteReport::default();
     let mut first_error = None;
     for (looked, error) in scanned {
@@ -125,6 +144,26 @@ async fn release_mails(round: Round<'_>) -> (MinuteReport, Option<Error>) {
             warn!(
                 error = error.in_full(),
                 "held mails are left for the next minute"
+            );
+            (MinuteReport::default(), Some(error))
+        }
+    }
+}
+
+/// Rows and data extensions whose time is over are deleted.
+async fn keep_up(round: Round<'_>) -> (MinuteReport, Option<Error>) {
+    match round.cloud.keep_up(round.deadline).await {
+        Ok(looked_at) => {
+            let minute = MinuteReport {
+                looked_at,
+                ..MinuteReport::default()
+            };
+            (minute, None)
+        }
+        Err(error) => {
+            warn!(
+                error = error.in_full(),
+                "upkeep is left for the next minute"
             );
             (MinuteReport::default(), Some(error))
         }
@@ -239,17 +278,46 @@ async fn look_at_conversation(
         // Before it is parked: nobody knows for how long.
         cloud.keep_calls_of(key, now).await?;
     }
-    let waits_long = AtomicBool::new(false);
-    cloud
-        .take_step(key, now, |conversation| {
-            waits_long.store(has_waited_long(&conversation, now), Ordering::Relaxed);
-            look_or_park(conversation, maintenance, by, now)
-        })
-        .await?;
-    if waits_long.into_inner() {
+    let looked = cloud.look_and_step(key, now, |header| {
+        let conversation = header.conversation.clone();
+        let waits_long = has_waited_long(&conversation, now);
+        let priority = conversation.priority;
+        let step = look_or_park(conversation, maintenance, by, now);
+        let is_woken = step.actions.contains(&Action::WakeUp);
+        let overdue_s = header
+            .goes_on_at()
+            .filter(|_| is_woken)
+            .and_then(|at| u64::try_from(now.duration_since(at).as_secs()).ok());
+        Step {
+            conversation: step.conversation,
+            answer: HeaderLook {
+                waits_long,
+                priority,
+                overdue_s,
+            },
+            actions: step.actions,
+        }
+    });
+    let Some(look) = looked.await? else {
+        return Ok(());
+    };
+    if let Some(overdue_s) = look.overdue_s {
+        let metric = Metric::oldest_due(look.priority);
+        cloud.metrics.highest(metric, overdue_s);
+    }
+    if look.waits_long {
         cloud.keep_calls_of(key, now).await?;
     }
     Ok(())
+}
+
+/// What a look at a conversation found.
+struct HeaderLook {
+    waits_long: bool,
+    priority: QueuePriority,
+    /// How long somebody should have gone on with it by now; `None`: it is not due, or waits on
+    /// purpose.
+    overdue_s: Option<u64>,
 }
 
 /// In maintenance a running conversation is not woken: it would only be parked by the processor.

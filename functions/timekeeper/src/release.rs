@@ -44,7 +44,7 @@ impl WaitingFor<'_> {
     }
 
     /// The part of the index where those of a shard wait.
-    fn part(self, shard: &str) -> String {
+    pub(crate) fn part(self, shard: &str) -> String {
         match self {
             Self::ForMaintenance => parked_shard(shard),
             Self::ForBackend { name, .. } => held_shard(name.as_str(), shard),

@@ -6,6 +6,7 @@ use aws_types::SdkConfig;
 use cloud::Cloud;
 use cloud::accounts::Accounts;
 use cloud::act::Run;
+use cloud::aws::dead_letters::StackQueues;
 use cloud::aws::stack;
 use cloud::records::mail_list::MailList;
 use url::{Host, Url};
@@ -96,6 +97,21 @@ pub(crate) async fn cloud(arguments: &Arguments) -> Result<Cloud, CommandFailure
     Ok(Cloud::for_command(&config, &calls, bucket))
 }
 
+/// The queues of the stack, which are named after it.
+pub(crate) async fn queues(arguments: &Arguments) -> Result<StackQueues, CommandFailure> {
+    let stack = match (&arguments.stack, &arguments.endpoint) {
+        (Some(stack), _) => stack.as_str(),
+        (None, Some(_)) => stack::LOCAL_STACK,
+        (None, None) => {
+            return Err(CommandFailure::Usage(
+                "queues are named after their stack: say --stack NAME, or --endpoint URL of a local server"
+                    .to_owned(),
+            ));
+        }
+    };
+    Ok(StackQueues::of_stack(&config(arguments).await?, stack))
+}
+
 async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String, CommandFailure> {
     let table = TableOption {
         named: arguments.calls_table.as_deref(),
@@ -106,7 +122,7 @@ async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String
     table.name(arguments, config).await
 }
 
-async fn config(arguments: &Arguments) -> Result<SdkConfig, CommandFailure> {
+pub(crate) async fn config(arguments: &Arguments) -> Result<SdkConfig, CommandFailure> {
     match &arguments.endpoint {
         Some(endpoint) => local(endpoint),
         None => Ok(aws_config::defaults(BehaviorVersion::latest())

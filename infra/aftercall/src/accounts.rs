@@ -1,22 +1,20 @@
 //! `aftercall accounts`: makes, shows and changes accounts.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use calls::safe_to_repeat::DECLARED_MAX;
-use calls::{
-    AccountId, CALLS_PER_SECOND_MAX, QueueOrder, QueuePriority, QueueRate, RatePeriod, SafeToRepeat,
-};
-use cloud::accounts::Account;
+use calls::{AccountId, CALLS_PER_SECOND_MAX, QueuePriority, SafeToRepeat};
 use cloud::accounts::account_changes::AccountCreation;
+use cloud::accounts::{Account, AccountBackend};
 use cloud::act::Run;
 use cloud::{Clock, Random};
 use serde_json::Value;
 
 use crate::access::Access;
-use crate::arguments::{AccountVerb, Order};
+use crate::account_arguments::AccountVerb;
 use crate::call_arguments::Priority;
 use crate::failure::CommandFailure;
+use crate::login_arguments::Overlap;
 use crate::output::{Output, Record};
+use crate::queue_settings;
 
 pub(crate) async fn carry_out(
     access: &Access,
@@ -50,7 +48,7 @@ pub(crate) async fn carry_out(
             change(access, id, |account| account.owns.clone_from(&owns)).await
         }
         AccountVerb::Secret { id } => {
-            let secret = webhook_secret(random);
+            let secret = random.webhook_secret();
             change(access, id, |account| {
                 account.webhook_secret.clone_from(&secret);
             })
@@ -61,11 +59,11 @@ pub(crate) async fn carry_out(
                 Run::Rehearsed => record,
             }))
         }
+        AccountVerb::Rotate { id, overlap } => rotate(access, random, id, *overlap).await,
+        AccountVerb::Disable { id } => switch(access, id, true).await,
+        AccountVerb::Enable { id } => switch(access, id, false).await,
         AccountVerb::Order { id, order } => {
-            let order = match order {
-                Order::Unordered => QueueOrder::Unordered,
-                Order::Received => QueueOrder::Received,
-            };
+            let order = queue_settings::order(*order);
             change(access, id, |account| account.queue.order = order).await
         }
         AccountVerb::Rate { id, priority, rate } => set_rate(access, id, *priority, rate).await,
@@ -84,17 +82,50 @@ pub(crate) async fn carry_out(
     }
 }
 
+async fn rotate(
+    access: &Access,
+    random: &Random,
+    id: &str,
+    overlap: Overlap,
+) -> Result<Output, CommandFailure> {
+    let (secret, account) = (webhook_secret(random), AccountId(id.to_owned()));
+    let until = Clock::system().now() + overlap.0;
+    if access.run == Run::Rehearsed {
+        return change(access, id, |_| {}).await;
+    }
+    let rotated = access
+        .accounts
+        .rotate_webhook_secret(&account, &secret, until);
+    let rotated = rotated.await?.ok_or_else(|| not_found(&account))?;
+    Ok(Output::One(
+        shown(&rotated).and("webhook_secret", secret.as_str()),
+    ))
+}
+
+async fn switch(access: &Access, id: &str, disabled: bool) -> Result<Output, CommandFailure> {
+    let account = AccountId(id.to_owned());
+    let switched = access
+        .accounts
+        .switch_account(&account, disabled, access.run);
+    let switched = switched.await?.ok_or_else(|| not_found(&account))?;
+    let record = shown(&switched.account).and("logins", switched.logins);
+    Ok(Output::One(
+        record.and("tokens_taken_back", switched.tokens),
+    ))
+}
+
 /// Of calls that are accepted from now on, within the minutes that functions remember an account.
 async fn set_backend(access: &Access, id: &str, backend: &str) -> Result<Output, CommandFailure> {
     let backend = match backend {
-        "built-in" => None,
-        name => Some(crate::backends::existing(access, name).await?.0),
+        "default" => AccountBackend::AsDeployed,
+        AccountBackend::BUILT_IN => AccountBackend::BuiltIn,
+        name => AccountBackend::Forward(crate::backends::existing(access, name).await?.0),
     };
     change(access, id, |account| account.backend.clone_from(&backend)).await
 }
 
 /// Each once, in an order of their own.
-fn declared(what: &[String]) -> Result<Vec<SafeToRepeat>, CommandFailure> {
+pub(crate) fn declared(what: &[String]) -> Result<Vec<SafeToRepeat>, CommandFailure> {
     let read = what.iter().map(|text| {
         SafeToRepeat::parse(text).ok_or_else(|| {
             CommandFailure::Usage(format!(
@@ -140,7 +171,7 @@ async fn create(
     if let Some(owner) = owner {
         account(access, clock, owner).await?;
     }
-    let new = Account::new(AccountId(id.to_owned()), name, webhook_secret(random));
+    let new = Account::new(AccountId(id.to_owned()), name, random.webhook_secret());
     if access.run == Run::Rehearsed {
         return match access.accounts.account(&new.id, clock.now()).await? {
             None => Ok(Output::One(shown(&new))),
@@ -189,22 +220,27 @@ async fn change(
 /// All but its secret, which is shown when it is made.
 fn shown(account: &Account) -> Record {
     let owns: Vec<Value> = account.owns.iter().map(|id| id.0.clone().into()).collect();
-    let backend = account.backend.as_ref();
-    let backend = backend.map_or("built-in", |name| name.as_str());
+    let backend = match &account.backend {
+        AccountBackend::AsDeployed => "default",
+        AccountBackend::BuiltIn => AccountBackend::BUILT_IN,
+        AccountBackend::Forward(name) => name.as_str(),
+    };
     Record::of("account", account.id.0.as_str())
         .and("name", account.name.as_str())
+        .and("disabled", account.is_disabled)
         .and("async_by_default", account.async_by_default)
         .and("strict", account.is_strict)
         .and("owns", owns)
         .and("calls_per_second", limit(account.calls_per_second))
+        .and("queue_order", queue_settings::order_name(&account.queue))
+        .and("queue_rates", queue_settings::rates(&account.queue))
         .and(
-            "queue_order",
-            match account.queue.order {
-                QueueOrder::Unordered => "unordered",
-                QueueOrder::Received => "received",
-            },
+            "previous_secret_until",
+            account
+                .previous_secret
+                .as_ref()
+                .map_or(Value::Null, |it| format!("{:.3}", it.until).into()),
         )
-        .and("queue_rates", rates(account))
         .and("backend", backend)
         .and(
             "safe_to_repeat",
@@ -222,65 +258,17 @@ async fn set_rate(
     priority: Priority,
     rate: &str,
 ) -> Result<Output, CommandFailure> {
-    let rate = queue_rate(rate)?;
+    let rate = queue_settings::read_rate(rate)?;
     let priority = QueuePriority::from(priority);
     change(access, id, |account| {
-        match rate {
-            Some(rate) => account.queue.rates.insert(priority, rate),
-            None => account.queue.rates.remove(&priority),
-        };
+        queue_settings::set_rate(&mut account.queue, priority, rate);
     })
     .await
-}
-
-/// As `accounts rate` is told them, high priority first.
-fn rates(account: &Account) -> Vec<Value> {
-    let of = |priority: QueuePriority| {
-        let rate = account.queue.rates.get(&priority)?;
-        let period = match rate.per {
-            RatePeriod::Second => "second",
-            RatePeriod::Minute => "minute",
-        };
-        let name = priority.name().to_lowercase();
-        Some(Value::from(format!("{name} {}/{period}", rate.calls)))
-    };
-    QueuePriority::ALL.into_iter().filter_map(of).collect()
-}
-
-/// `None`: no rate.
-fn queue_rate(text: &str) -> Result<Option<QueueRate>, CommandFailure> {
-    if text == "none" {
-        return Ok(None);
-    }
-    let read = || {
-        let (calls, per) = text.split_once('/')?;
-        let per = match per {
-            "second" => RatePeriod::Second,
-            "minute" => RatePeriod::Minute,
-            _ => return None,
-        };
-        let calls = calls
-            .parse()
-            .ok()
-            .filter(|calls| *calls <= CALLS_PER_SECOND_MAX)?;
-        let rate = QueueRate { calls, per };
-        rate.rate().map(|_| rate)
-    };
-    read().map(Some).ok_or_else(|| {
-        CommandFailure::Usage(format!(
-            "a rate is 5/second or 30/minute, from 1 to {CALLS_PER_SECOND_MAX}, or none, not {text}"
-        ))
-    })
 }
 
 /// As `accounts limit` is told it.
 fn limit(calls_per_second: Option<u32>) -> Value {
     calls_per_second.map_or_else(|| "default".into(), Value::from)
-}
-
-/// 256 bits of chance, as 43 bytes, written as Standard Webhooks writes its secrets.
-fn webhook_secret(random: &Random) -> String {
-    format!("whsec_{}", BASE64_STANDARD.encode(random.token()))
 }
 
 fn calls_per_second(text: &str) -> Result<Option<u32>, CommandFailure> {

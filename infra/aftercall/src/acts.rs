@@ -6,13 +6,15 @@ use cloud::{Clock, Random};
 use jiff::tz::TimeZone;
 
 use crate::access::{self, Access};
-use crate::arguments::{
-    AccountVerb, Arguments, AuditVerb, BackendVerb, ClientVerb, Noun, UserVerb,
-};
+use crate::account_arguments::AccountVerb;
+use crate::arguments::{Arguments, AuditVerb, BackendVerb, ClientVerb, Noun, UserVerb};
 use crate::call_arguments::CallVerb;
+use crate::dead_arguments::DeadVerb;
 use crate::failure::CommandFailure;
+use crate::login_arguments::{LoginAct, TokenVerb};
 use crate::maintenance_arguments::{MaintenanceArguments, MaintenanceCommand};
 use crate::output::{Output, Record};
+use crate::reply_arguments::ReplyVerb;
 use crate::unknown_arguments::UnknownVerb;
 
 /// What a command does to what: no secrets, no addresses of people.
@@ -48,11 +50,43 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         Noun::Users(UserVerb::Create { account, name, .. }) => {
             RecordedAct::of("users create", &[account, name])
         }
+        Noun::Users(UserVerb::Act(act)) => of_login(
+            act,
+            [
+                "users disable",
+                "users enable",
+                "users delete",
+                "users rotate",
+            ],
+        ),
+        Noun::Clients(ClientVerb::Act(act)) => of_login(
+            act,
+            [
+                "clients disable",
+                "clients enable",
+                "clients delete",
+                "clients rotate",
+            ],
+        ),
+        Noun::Tokens(TokenVerb::Delete { account }) => {
+            RecordedAct::rehearsable("tokens delete", &[account])
+        }
+        Noun::Replies(verb) => of_replies(verb),
+        Noun::Dead(DeadVerb::Redrive { wanted }) => {
+            RecordedAct::rehearsable("dead redrive", &[&wanted.target()])
+        }
+        Noun::Dead(DeadVerb::Drop { wanted }) => {
+            RecordedAct::rehearsable("dead drop", &[&wanted.target()])
+        }
         Noun::Clients(ClientVerb::Create { account, id, .. }) => {
             RecordedAct::of("clients create", &[account, id.as_deref().unwrap_or("")])
         }
         Noun::Clients(ClientVerb::Async { id, switch }) => {
             RecordedAct::of("clients async", &[id, switch.word()])
+        }
+        Noun::Clients(ClientVerb::Order { id, .. }) => RecordedAct::of("clients order", &[id]),
+        Noun::Clients(ClientVerb::Rate { id, rate, .. }) => {
+            RecordedAct::of("clients rate", &[id, rate])
         }
         Noun::Backends(BackendVerb::Create { name, .. }) => {
             RecordedAct::of("backends create", &[name])
@@ -69,12 +103,48 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
             RecordedAct::of("unknown settle", &[&act.account, &act.request, fate.word()])
         }
         Noun::Backends(BackendVerb::List | BackendVerb::Show { .. })
+        | Noun::Status
+        | Noun::Tokens(TokenVerb::List { .. })
+        | Noun::Conversations(_)
+        | Noun::Dead(DeadVerb::List { .. })
         | Noun::Mails(_)
         | Noun::Unknown(UnknownVerb::List { .. })
         | Noun::Audit(_)
+        | Noun::Console(_)
         | Noun::Completions { .. }
         | Noun::Man
         | Noun::Unpack { .. } => None,
+    }
+}
+
+fn of_login(act: &LoginAct, names: [&'static str; 4]) -> Option<RecordedAct> {
+    let [disable, enable, delete, rotate] = names;
+    let (name, target) = match act {
+        LoginAct::Disable { name } => (disable, name),
+        LoginAct::Enable { name } => (enable, name),
+        LoginAct::Delete { name } => (delete, name),
+        LoginAct::Rotate { name, .. } => (rotate, name),
+        LoginAct::List { .. } | LoginAct::Show { .. } => return None,
+    };
+    RecordedAct::rehearsable(name, &[target])
+}
+
+fn of_replies(verb: &ReplyVerb) -> Option<RecordedAct> {
+    match verb {
+        ReplyVerb::Resend(name) => {
+            RecordedAct::rehearsable("replies resend", &[&name.account, &name.id])
+        }
+        ReplyVerb::ResendAll { list, rate } => {
+            let time =
+                |at: Option<jiff::Timestamp>| at.map_or_else(String::new, |at| at.to_string());
+            let range = format!("from {} to {}", time(list.from), time(list.to));
+            let rate = format!("{rate}/s");
+            RecordedAct::rehearsable("replies resend-all", &[&list.account, &range, &rate])
+        }
+        ReplyVerb::List(_)
+        | ReplyVerb::Show(_)
+        | ReplyVerb::Verify(_)
+        | ReplyVerb::Listen { .. } => None,
     }
 }
 
@@ -117,6 +187,9 @@ fn of_accounts(verb: &AccountVerb) -> Option<RecordedAct> {
         AccountVerb::Limit { id, calls } => {
             RecordedAct::rehearsable("accounts limit", &[id, calls])
         }
+        AccountVerb::Rotate { id, .. } => RecordedAct::rehearsable("accounts rotate", &[id]),
+        AccountVerb::Disable { id } => RecordedAct::rehearsable("accounts disable", &[id]),
+        AccountVerb::Enable { id } => RecordedAct::rehearsable("accounts enable", &[id]),
         AccountVerb::List | AccountVerb::Show { .. } => None,
     }
 }

@@ -4,9 +4,15 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use crate::account_arguments::{AccountVerb, OnOff, Order};
 use crate::call_arguments::{CallVerb, Priority};
+use crate::console_arguments::ConsoleArguments;
+use crate::conversation_arguments::ConversationVerb;
+use crate::dead_arguments::DeadVerb;
+use crate::login_arguments::{LoginAct, TokenVerb};
 use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
+use crate::reply_arguments::ReplyVerb;
 use crate::unknown_arguments::UnknownVerb;
 
 const EXAMPLES: &str = "\
@@ -26,11 +32,19 @@ Examples:
   aftercall --stack aftercall --reason \"ticket 7\" calls cancel 7001 order-2
   aftercall --stack aftercall unknown list
   aftercall --stack aftercall unknown resend 7001 REQUESTID --why \"not there\"
+  aftercall --stack aftercall status
+  aftercall --stack aftercall conversations list 7001 --failed
+  aftercall --stack aftercall conversations show 7001 order-1
+  aftercall --stack aftercall replies list 7001 --receiver https://shop.example/
+  aftercall --stack aftercall --yes replies resend-all 7001 --from 2026-11-29T09:00:00Z --rate 20
+  aftercall --stack aftercall dead list
+  aftercall --stack aftercall clients rotate CLIENTID --overlap 24h
   aftercall --stack aftercall audit list --day 2026-11-28
   aftercall --stack aftercall mails list --state unknown
   aftercall --stack aftercall maintenance on
   aftercall --stack aftercall maintenance --from 2026-12-05T04:00:00Z --to 2026-12-05T08:00:00Z \\
     --backend marketing-cloud --reason \"release 262\"
+  aftercall --stack aftercall console --account 7001 --allow-acts
   aftercall --endpoint http://127.0.0.1:8080 accounts create 7002 \"Branch\" --owned-by local
   aftercall --endpoint http://127.0.0.1:8080 users create 7002 branch --password secret
 
@@ -71,12 +85,17 @@ pub(crate) struct Arguments {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Do not ask before what cannot be taken back
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(subcommand)]
     pub(crate) noun: Noun,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Noun {
+    /// What waits, since when and what for; what failed of late; how much comes in
+    Status,
     /// Accounts: who calls, and what holds for all its users and API clients
     #[command(subcommand)]
     Accounts(AccountVerb),
@@ -86,12 +105,24 @@ pub(crate) enum Noun {
     /// API clients, who get tokens by id and secret (POST /v2/token)
     #[command(subcommand)]
     Clients(ClientVerb),
+    /// Access tokens of an account
+    #[command(subcommand)]
+    Tokens(TokenVerb),
     /// Backends that the calls of accounts are forwarded to
     #[command(subcommand)]
     Backends(BackendVerb),
     /// Calls that were queued: list, show, watch and export them, cancel, reschedule, resubmit
     #[command(subcommand)]
     Calls(CallVerb),
+    /// Conversations: list them, or show one whole
+    #[command(subcommand)]
+    Conversations(ConversationVerb),
+    /// Replies to callers: list, show, send again; check a signature, take callbacks on this machine
+    #[command(subcommand)]
+    Replies(ReplyVerb),
+    /// Dead letters: messages that were received too often
+    #[command(subcommand)]
+    Dead(DeadVerb),
     /// Forwarded calls of which nobody knows what became: list them, say it, send them again
     #[command(subcommand)]
     Unknown(UnknownVerb),
@@ -103,6 +134,8 @@ pub(crate) enum Noun {
     /// Who did what with this command, when and why
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// The operator's pages, on loopback with your own credentials; read only unless --allow-acts
+    Console(ConsoleArguments),
     /// A script that lets a shell complete this command
     Completions { shell: clap_complete::Shell },
     /// The manual page: aftercall man > aftercall.1
@@ -116,97 +149,33 @@ pub(crate) enum Noun {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum AccountVerb {
-    /// Make an account; prints the secret that signs its callbacks
-    Create {
-        #[arg(value_parser = NonEmptyStringValueParser::new())]
-        id: String,
-        #[arg(value_parser = NonEmptyStringValueParser::new())]
-        name: String,
-        /// An account that may act for it
-        #[arg(long, value_name = "ID")]
-        owned_by: Option<String>,
-    },
-    /// All accounts
-    List,
-    /// One account
-    Show { id: String },
-    /// Queue calls without RequestType, of all its users and API clients
-    Async {
-        id: String,
-        #[arg(value_enum)]
-        switch: OnOff,
-    },
-    /// Refuse calls of which something is not read, instead of warning of it
-    Strict {
-        id: String,
-        #[arg(value_enum)]
-        switch: OnOff,
-    },
-    /// Say which accounts it may act for, instead of those that it could so far
-    Owns {
-        id: String,
-        #[arg(value_name = "CHILD")]
-        children: Vec<String>,
-    },
-    /// Make a new secret for its callbacks, and print it
-    Secret { id: String },
-    /// In which order its calls outside any conversation are carried out
-    Order {
-        id: String,
-        #[arg(value_enum)]
-        order: Order,
-    },
-    /// How often its calls outside any conversation of one priority are begun; they then stand in one queue
-    Rate {
-        id: String,
-        #[arg(value_enum)]
-        priority: Priority,
-        /// 5/second or 30/minute, or none
-        rate: String,
-    },
-    /// Where its calls are forwarded to from now on; those that were accepted stay where they are
-    Backend {
-        id: String,
-        #[arg(value_name = "NAME|built-in")]
-        backend: String,
-    },
-    /// Which of its forwarded calls may be sent again when nobody knows what became of them, instead
-    /// of those that it had declared so far; without any: none
-    SafeToRepeat {
-        id: String,
-        /// A method, a type of objects, or both: Delete, DataExtensionObject, Update/Subscriber
-        #[arg(value_name = "WHAT")]
-        what: Vec<String>,
-    },
-    /// Calls that it may make in a second: a number, 0 for no limit, or default
-    Limit {
-        id: String,
-        #[arg(value_name = "N|default")]
-        calls: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum BackendVerb {
-    /// Make a backend; the password or secret is one line of standard input
+    /// Make a backend; the password or secret is one line of standard input, unless it lies in Secrets
+    /// Manager
     Create {
         /// Small letters, digits and hyphens
         name: String,
         /// Its SOAP endpoint: https://SUBDOMAIN.soap.marketingcloudapis.com/Service.asmx
-        #[arg(long)]
-        url: String,
+        #[arg(long, required_unless_present = "tenant")]
+        url: Option<String>,
+        /// The subdomain of a tenant of Marketing Cloud, in place of both addresses
+        #[arg(long, value_name = "SUBDOMAIN", conflicts_with_all = ["url", "token_url"])]
+        tenant: Option<String>,
         /// Log in as this user (WS-Security UsernameToken)
-        #[arg(
-            long,
-            value_name = "NAME",
-            conflicts_with = "client",
-            required_unless_present = "client"
-        )]
+        #[arg(long, value_name = "NAME", conflicts_with = "client")]
         user: Option<String>,
         /// Fetch tokens for this API client
-        #[arg(long, value_name = "ID", requires = "token_url")]
+        #[arg(long, value_name = "ID")]
         client: Option<String>,
+        /// Log in as a secret of Secrets Manager says, as JSON: username and password, or client_id and
+        /// client_secret; the stack's parameter BackendSecretArns must name it
+        #[arg(
+            long,
+            value_name = "ARN",
+            conflicts_with_all = ["user", "client", "account_id", "key"],
+            required_unless_present_any = ["user", "client"]
+        )]
+        secret_arn: Option<String>,
         /// Where its tokens are: https://SUBDOMAIN.auth.marketingcloudapis.com/v2/token
         #[arg(long, value_name = "URL")]
         token_url: Option<String>,
@@ -228,9 +197,12 @@ pub(crate) enum BackendVerb {
         /// Objects in one call to it: larger calls are sent in pieces
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         objects: u32,
+        /// What may be sent to it once more, whoever's it is: Delete, DataExtensionObject, Update/Subscriber
+        #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+        safe_to_repeat: Vec<String>,
         /// The KMS key that the secret is kept encrypted with (output PasswordKey)
-        #[arg(long, value_name = "KEY")]
-        key: String,
+        #[arg(long, value_name = "KEY", required_unless_present = "secret_arn")]
+        key: Option<String>,
     },
     /// All backends, and whether they are ready
     List,
@@ -262,6 +234,8 @@ pub(crate) enum UserVerb {
         #[arg(long)]
         replace: bool,
     },
+    #[command(flatten)]
+    Act(LoginAct),
 }
 
 #[derive(Debug, Subcommand)]
@@ -285,6 +259,22 @@ pub(crate) enum ClientVerb {
         #[arg(value_enum)]
         switch: OnOff,
     },
+    /// In which order its calls outside any conversation are carried out, unless its account has an order or a rate
+    Order {
+        id: String,
+        #[arg(value_enum)]
+        order: Order,
+    },
+    /// How often its calls outside any conversation of one priority are begun, unless its account has an order or a rate
+    Rate {
+        id: String,
+        #[arg(value_enum)]
+        priority: Priority,
+        /// 5/second or 30/minute, or none
+        rate: String,
+    },
+    #[command(flatten)]
+    Act(LoginAct),
 }
 
 #[derive(Debug, Subcommand)]
@@ -319,33 +309,6 @@ pub(crate) enum MailStateArgument {
     Pending,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Order {
-    /// Side by side
-    Unordered,
-    /// One after another, as they were accepted
-    Received,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnOff {
-    On,
-    Off,
-}
-
-impl OnOff {
-    pub(crate) fn is_on(self) -> bool {
-        self == Self::On
-    }
-
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Off => "off",
-        }
-    }
-}
-
 impl Arguments {
     /// Why it is done: what the noun says of it, else the whole command.
     pub(crate) fn why(&self) -> &str {
@@ -357,11 +320,17 @@ impl Arguments {
             Noun::Accounts(_)
             | Noun::Users(_)
             | Noun::Clients(_)
+            | Noun::Tokens(_)
+            | Noun::Status
             | Noun::Backends(_)
             | Noun::Calls(_)
+            | Noun::Conversations(_)
+            | Noun::Replies(_)
+            | Noun::Dead(_)
             | Noun::Unknown(UnknownVerb::List { .. })
             | Noun::Mails(_)
             | Noun::Audit(_)
+            | Noun::Console(_)
             | Noun::Completions { .. }
             | Noun::Man
             | Noun::Unpack { .. } => None,
@@ -375,17 +344,23 @@ impl Noun {
     pub(crate) fn password_key(&self) -> Option<&str> {
         match self {
             Self::Users(UserVerb::Create { digest, .. }) => digest.as_deref(),
-            Self::Backends(BackendVerb::Create { key, .. } | BackendVerb::Rotate { key, .. }) => {
-                Some(key)
-            }
+            Self::Backends(BackendVerb::Create { key, .. }) => key.as_deref(),
+            Self::Backends(BackendVerb::Rotate { key, .. }) => Some(key),
             Self::Accounts(_)
-            | Self::Backends(_)
+            | Self::Users(UserVerb::Act(_))
+            | Self::Backends(BackendVerb::List | BackendVerb::Show { .. })
             | Self::Clients(_)
+            | Self::Tokens(_)
+            | Self::Status
             | Self::Calls(_)
+            | Self::Conversations(_)
+            | Self::Replies(_)
+            | Self::Dead(_)
             | Self::Mails(_)
             | Self::Unknown(_)
             | Self::Maintenance(_)
             | Self::Audit(_)
+            | Self::Console(_)
             | Self::Completions { .. }
             | Self::Man
             | Self::Unpack { .. } => None,

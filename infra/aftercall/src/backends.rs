@@ -6,6 +6,7 @@ use cloud::outbound::callback::check_address;
 use soap::CallbackAddress;
 
 use crate::access::Access;
+use crate::accounts::declared;
 use crate::arguments::BackendVerb;
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
@@ -18,9 +19,18 @@ pub(crate) async fn carry_out(
         BackendVerb::Create { name, .. } => {
             let settings = settings(access, verb)?;
             let name = named(name)?;
-            let secret = secret()?;
-            let made = access.accounts.create_backend(&name, &settings, &secret);
-            done(made.await?, &name)?;
+            let made = match settings.login {
+                BackendLogin::InSecret { .. } => {
+                    let made = access.accounts.create_backend_in_secret(&name, &settings);
+                    made.await?
+                }
+                BackendLogin::User { .. } | BackendLogin::Client { .. } => {
+                    let secret = secret()?;
+                    let made = access.accounts.create_backend(&name, &settings, &secret);
+                    made.await?
+                }
+            };
+            done(made, &name)?;
             Ok(Output::One(shown(&name, &settings)))
         }
         BackendVerb::List => {
@@ -64,8 +74,10 @@ fn named(name: &str) -> Result<BackendName, CommandFailure> {
 fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, CommandFailure> {
     let BackendVerb::Create {
         url,
+        tenant,
         user,
         client,
+        secret_arn,
         token_url,
         account_id,
         clients,
@@ -73,6 +85,7 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Comm
         per_second,
         concurrency,
         objects,
+        safe_to_repeat,
         ..
     } = verb
     else {
@@ -80,19 +93,32 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Comm
             "only a new backend has settings".to_owned(),
         ));
     };
-    check(access, url)?;
-    let login = match (user, client, token_url) {
-        (Some(name), _, _) => BackendLogin::User { name: name.clone() },
-        (None, Some(id), Some(token_url)) => {
-            check(access, token_url)?;
-            BackendLogin::Client {
-                id: id.clone(),
-                token_url: token_url.clone(),
-                account_id: account_id.clone(),
-            }
+    let (url, token_url) = match tenant {
+        Some(tenant) => of_tenant(tenant)?,
+        None => (url.clone().unwrap_or_default(), token_url.clone()),
+    };
+    check(access, &url)?;
+    if let Some(token_url) = &token_url {
+        check(access, token_url)?;
+    }
+    let login = match (secret_arn, user, client, token_url) {
+        (Some(arn), _, _, token_url) if is_secret(arn) => BackendLogin::InSecret {
+            arn: arn.clone(),
+            token_url,
+        },
+        (Some(arn), _, _, _) => {
+            let why = format!("{arn} is no ARN of a secret in Secrets Manager");
+            return Err(CommandFailure::Usage(why));
         }
-        (None, _, _) => {
-            let how = "say how it is logged in to: --user, or --client and --token-url";
+        (None, Some(name), _, _) => BackendLogin::User { name: name.clone() },
+        (None, None, Some(id), Some(token_url)) => BackendLogin::Client {
+            id: id.clone(),
+            token_url,
+            account_id: account_id.clone(),
+        },
+        (None, None, _, _) => {
+            let how = "say how it is logged in to: --secret-arn, --user, or --client with \
+                       --token-url or --tenant";
             return Err(CommandFailure::Usage(how.to_owned()));
         }
     };
@@ -102,8 +128,32 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Comm
         concurrency: *concurrency,
         objects_per_call: *objects,
         clients: clients.iter().cloned().map(AccountId).collect(),
-        ..BackendSettings::new(url, login)
+        safe_to_repeat: declared(safe_to_repeat)?,
+        ..BackendSettings::new(&url, login)
     })
+}
+
+/// Where a tenant of Marketing Cloud takes calls, and where its tokens are.
+fn of_tenant(tenant: &str) -> Result<(String, Option<String>), CommandFailure> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if tenant.is_empty() || !tenant.chars().all(is_name) {
+        let why = format!("{tenant:?} is no subdomain of Marketing Cloud");
+        return Err(CommandFailure::Usage(why));
+    }
+    Ok((
+        format!("https://{tenant}.soap.marketingcloudapis.com/Service.asmx"),
+        Some(format!(
+            "https://{tenant}.auth.marketingcloudapis.com/v2/token"
+        )),
+    ))
+}
+
+fn is_secret(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.split(':').collect();
+    matches!(
+        parts.as_slice(),
+        ["arn", _, "secretsmanager", _, _, "secret", _]
+    )
 }
 
 /// Public and https; of a local server anything of the web.
@@ -135,6 +185,9 @@ fn done(change: BackendChange, name: &BackendName) -> Result<(), CommandFailure>
         BackendChange::Missing => Err(CommandFailure::NotFound(format!(
             "there is no backend {name}"
         ))),
+        BackendChange::InSecretsManager => Err(CommandFailure::Usage(format!(
+            "what {name} is logged in to with lies in Secrets Manager: rotate it there"
+        ))),
         BackendChange::NoKey => Err(CommandFailure::Usage(
             "there is no key to encrypt the secret with: --key".to_owned(),
         )),
@@ -145,6 +198,7 @@ fn shown(name: &BackendName, settings: &BackendSettings) -> Record {
     let (login, as_whom) = match &settings.login {
         BackendLogin::User { name } => ("user", name),
         BackendLogin::Client { id, .. } => ("client", id),
+        BackendLogin::InSecret { arn, .. } => ("secret", arn),
     };
     let clients: Vec<&str> = settings.clients.iter().map(|it| it.0.as_str()).collect();
     Record::of("backend", name.as_str())
@@ -155,4 +209,12 @@ fn shown(name: &BackendName, settings: &BackendSettings) -> Record {
         .and("concurrency", settings.concurrency)
         .and("objects_per_call", settings.objects_per_call)
         .and("clients", clients.join(","))
+        .and(
+            "safe_to_repeat",
+            settings
+                .safe_to_repeat
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+        )
 }

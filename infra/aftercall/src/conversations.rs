@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use calls::{AccountId, ConversationId, QueuePriority, SequenceCode};
+use calls::{AccountId, BackendName, ConversationId, QueuePriority, SequenceCode};
 use cloud::Clock;
 use cloud::read::conversation_list::{
-    ConversationFilter, ConversationList, ListCursor, ListOrder, ListQuery, LookBack,
+    BackendFilter, ConversationFilter, ConversationList, ListCursor, ListOrder, ListQuery,
+    ListedBy, LookBack,
 };
 use cloud::read::state::ConversationState;
+use cloud::read::unknown::Settlements;
 use cloud::records::conversation_record::ConversationRecord;
+use cloud::records::unknown_record::{Settlement, Verdict};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +21,7 @@ use crate::call_lines::{maybe, not_found, one_call, second};
 use crate::export::export;
 use crate::failure::CommandFailure;
 use crate::output::{Format, Output, Record};
+use crate::unknown::word;
 use crate::watch::watch;
 
 /// Most conversations that are listed, if nothing is said.
@@ -31,7 +35,7 @@ pub(crate) async fn look(
     verb: &CallVerb,
 ) -> Result<Option<Output>, CommandFailure> {
     Ok(Some(match verb {
-        CallVerb::List(wanted) => list(conversations, clock, wanted).await?,
+        CallVerb::List(wanted) => list(conversations, clock.now(), &Wanted::any(wanted)).await?,
         CallVerb::Show { account, id, limit } => {
             show(conversations, clock, account, id, *limit).await?
         }
@@ -45,7 +49,7 @@ pub(crate) async fn look(
             format,
         } => {
             let now = clock.now();
-            let query = query(wanted, now)?;
+            let query = query(&Wanted::any(wanted), now)?;
             let limit = wanted.limit.unwrap_or(usize::MAX);
             export(conversations, &query, limit, *format, now).await?;
             Output::Written
@@ -56,7 +60,51 @@ pub(crate) async fn look(
     }))
 }
 
-fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure> {
+/// A list, and what `aftercall conversations` may say of it besides.
+pub(crate) struct Wanted<'a> {
+    list: &'a CallList,
+    by: ListedBy,
+    backend: Option<BackendFilter>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn of(
+        list: &'a CallList,
+        failed: bool,
+        backend: Option<&str>,
+    ) -> Result<Self, CommandFailure> {
+        let backend = match backend {
+            None => None,
+            Some("built-in") => Some(BackendFilter::BuiltIn),
+            Some(name) => {
+                let parsed = BackendName::parse(name).ok_or_else(|| {
+                    CommandFailure::Usage(format!("{name} is not the name of a backend"))
+                })?;
+                Some(BackendFilter::Forwarded(parsed))
+            }
+        };
+        let by = match failed {
+            true => ListedBy::Failed,
+            false => ListedBy::Opened,
+        };
+        Ok(Self { list, by, backend })
+    }
+
+    fn any(list: &'a CallList) -> Self {
+        Self {
+            list,
+            by: ListedBy::Opened,
+            backend: None,
+        }
+    }
+}
+
+fn query(wanted: &Wanted<'_>, now: Timestamp) -> Result<ListQuery, CommandFailure> {
+    let Wanted {
+        list: wanted,
+        by,
+        backend,
+    } = wanted;
     let (from, to) = match (wanted.day, wanted.from) {
         (_, Some(from)) => (from, wanted.to.unwrap_or(now)),
         (Some(day), None) => bounds(day)?,
@@ -64,6 +112,7 @@ fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure>
     };
     Ok(ListQuery {
         account: AccountId(wanted.account.clone()),
+        by: *by,
         from,
         to,
         look_back: LookBack::Nothing,
@@ -72,29 +121,40 @@ fn query(wanted: &CallList, now: Timestamp) -> Result<ListQuery, CommandFailure>
             states: wanted.state.iter().copied().map(state).collect(),
             priority: wanted.priority.map(QueuePriority::from),
             name_prefix: wanted.prefix.clone(),
+            backend: backend.clone(),
         },
     })
 }
 
-async fn list(
+pub(crate) async fn list(
     conversations: &ConversationList,
-    clock: &Clock,
-    wanted: &CallList,
+    now: Timestamp,
+    wanted: &Wanted<'_>,
 ) -> Result<Output, CommandFailure> {
-    let query = query(wanted, clock.now())?;
-    let limit = wanted.limit.unwrap_or(LISTED_MAX);
-    let mut found = Vec::new();
+    let query = query(wanted, now)?;
+    let limit = wanted.list.limit.unwrap_or(LISTED_MAX);
+    let mut found: Vec<ConversationRecord> = Vec::new();
     let mut cursor = ListCursor::default();
     while found.len() < limit {
         let remaining = limit - found.len();
         let page = conversations.page(&query, cursor, remaining).await?;
-        found.extend(page.conversations.iter().map(|it| listed(&it.record)));
+        found.extend(page.conversations.into_iter().map(|it| it.record));
         match page.next {
             Some(next) => cursor = next,
             None => break,
         }
     }
-    Ok(Output::List(found))
+    // No call ends before its conversation is opened.
+    let settlements = match found.iter().any(has_failed) {
+        true => conversations.settlements(query.from).await?,
+        false => Settlements::new(),
+    };
+    let lines = found.iter().map(|record| listed(record, &settlements));
+    Ok(Output::List(lines.collect()))
+}
+
+fn has_failed(record: &ConversationRecord) -> bool {
+    ConversationState::of(&record.conversation) == ConversationState::Failed
 }
 
 /// The first and the last millisecond of a day.
@@ -106,7 +166,13 @@ fn bounds(day: Date) -> Result<(Timestamp, Timestamp), CommandFailure> {
     Ok((from, to - SignedDuration::from_millis(1)))
 }
 
-fn listed(record: &ConversationRecord) -> Record {
+/// What was said of the call of unknown fate that a conversation failed by.
+fn settled(record: &ConversationRecord, settlements: &Settlements) -> Option<&'static str> {
+    let of = settlements.iter().find(|((key, _), _)| *key == record.key);
+    of.map(|(_, settlement)| word(&settlement.verdict))
+}
+
+pub(crate) fn listed(record: &ConversationRecord, settlements: &Settlements) -> Record {
     let conversation = &record.conversation;
     let (reason, code) = match &conversation.phase {
         calls::Phase::Ended(end)
@@ -116,7 +182,7 @@ fn listed(record: &ConversationRecord) -> Record {
         calls::Phase::Gathering | calls::Phase::Running(_) => (None, None),
     };
     let name = conversation.conversation_id.as_ref();
-    let request_id = record.request_id_at_hand().map(|id| id.0.clone());
+    let request_id = record.call_at_hand().map(|call| call.request_id.0.clone());
     let reason = reason.filter(|reason| !reason.is_empty());
     Record::of("opened", second(record.opened_at))
         .and("conversation", maybe(name.map(ConversationId::as_str)))
@@ -127,6 +193,7 @@ fn listed(record: &ConversationRecord) -> Record {
         .and("arrived", conversation.arrived.count())
         .and("code", maybe(code))
         .and("reason", maybe(reason))
+        .and("settled", maybe(settled(record, settlements)))
 }
 
 async fn show(
@@ -148,11 +215,25 @@ async fn show(
             break;
         };
         first = read.next.filter(|_| shown.len() + read.calls.len() < limit);
-        let calls = read.calls.iter();
-        shown.extend(calls.map(|call| one_call(&read.header, call, now)));
+        for call in &read.calls {
+            let said = conversations.settlement_of(&header.key, call.outcome.as_ref());
+            let said = said.await?;
+            let line = one_call(&read.header, call, now)
+                .and("settled", maybe(said.as_ref().map(|it| word(&it.verdict))))
+                .and("resent_as", maybe(said.as_ref().and_then(resent_as)));
+            shown.push(line);
+        }
     }
     shown.truncate(limit);
     Ok(Output::List(shown))
+}
+
+/// The call that it was sent again as.
+fn resent_as(settlement: &Settlement) -> Option<&str> {
+    match &settlement.verdict {
+        Verdict::Resent(request_id) => Some(request_id.0.as_str()),
+        Verdict::Done | Verdict::NotDone | Verdict::SentAgain => None,
+    }
 }
 
 fn state(argument: StateArgument) -> ConversationState {

@@ -1,5 +1,6 @@
 //! `aftercall users` and `aftercall clients`: who may log in.
 
+use calls::{QueuePriority, QueueSettings};
 use cloud::accounts::login_changes::{LoginChange, NewLogin, SecretStorage};
 use cloud::accounts::{Caller, ClientChange, Login};
 use cloud::{Clock, Random};
@@ -8,7 +9,9 @@ use crate::access::Access;
 use crate::accounts::account;
 use crate::arguments::{ClientVerb, UserVerb};
 use crate::failure::CommandFailure;
+use crate::login_acts;
 use crate::output::{Output, Record};
+use crate::queue_settings;
 
 pub(crate) async fn users(
     access: &Access,
@@ -16,13 +19,16 @@ pub(crate) async fn users(
     clock: &Clock,
     verb: &UserVerb,
 ) -> Result<Output, CommandFailure> {
-    let UserVerb::Create {
-        account: of,
-        name,
-        password,
-        digest,
-        replace,
-    } = verb;
+    let (of, name, password, digest, replace) = match verb {
+        UserVerb::Create {
+            account,
+            name,
+            password,
+            digest,
+            replace,
+        } => (account, name, password, digest, replace),
+        UserVerb::Act(act) => return login_acts::carry_out(access, random, Login::User, act).await,
+    };
     let account = account(access, clock, of).await?;
     let password = secret(access, random, password.as_deref(), "password")?;
     let new = NewLogin {
@@ -36,6 +42,7 @@ pub(crate) async fn users(
         caller: Caller {
             account: account.id.clone(),
             async_by_default: false,
+            client: None,
         },
         replace: *replace,
     };
@@ -76,6 +83,7 @@ pub(crate) async fn clients(
                 caller: Caller {
                     account: account.id.clone(),
                     async_by_default: false,
+                    client: None,
                 },
                 replace: *replace,
             };
@@ -84,6 +92,7 @@ pub(crate) async fn clients(
             let record = record.and("client_id", id.as_str());
             Ok(Output::One(record.and("client_secret", secret.as_str())))
         }
+        ClientVerb::Act(act) => login_acts::carry_out(access, random, Login::Client, act).await,
         ClientVerb::Async { id, switch } => {
             let on = switch.is_on();
             match access.accounts.set_client_async(id, on).await? {
@@ -91,12 +100,39 @@ pub(crate) async fn clients(
                     let record = Record::of("client_id", id.as_str());
                     Ok(Output::One(record.and("async_by_default", on)))
                 }
-                ClientChange::NoSuchClient => Err(CommandFailure::NotFound(format!(
-                    "there is no API client {id}"
-                ))),
+                ClientChange::NoSuchClient => Err(no_client(id)),
             }
         }
+        ClientVerb::Order { id, order } => {
+            let order = queue_settings::order(*order);
+            change_queue(access, id, |settings| settings.order = order).await
+        }
+        ClientVerb::Rate { id, priority, rate } => {
+            let rate = queue_settings::read_rate(rate)?;
+            let priority = QueuePriority::from(*priority);
+            change_queue(access, id, |settings| {
+                queue_settings::set_rate(settings, priority, rate);
+            })
+            .await
+        }
     }
+}
+
+async fn change_queue(
+    access: &Access,
+    id: &str,
+    change: impl FnOnce(&mut QueueSettings),
+) -> Result<Output, CommandFailure> {
+    let changed = access.accounts.change_client_queue(id, change).await?;
+    let settings = changed.ok_or_else(|| no_client(id))?;
+    let record = Record::of("client_id", id)
+        .and("queue_order", queue_settings::order_name(&settings))
+        .and("queue_rates", queue_settings::rates(&settings));
+    Ok(Output::One(record))
+}
+
+fn no_client(id: &str) -> CommandFailure {
+    CommandFailure::NotFound(format!("there is no API client {id}"))
 }
 
 /// What was given, which only a local server's may be: a command line is kept in histories and

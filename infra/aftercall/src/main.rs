@@ -3,7 +3,9 @@
 //!
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
 //! [`acts`] (what is recorded of who did what), [`accounts`], [`backends`], [`logins`],
-//! [`conversations`], [`call_acts`], [`unknown`], [`mails`] and [`maintenance`] (what is done),
+//! [`login_acts`], [`conversations`], [`conversation_show`], [`call_acts`], [`replies`], [`webhook`],
+//! [`listen`], [`dead`], [`status`], [`unknown`], [`mails`] and [`maintenance`] (what is done),
+//! [`served_console`] (the pages),
 //! [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
@@ -11,6 +13,7 @@
 //! Credentials and region of AWS come from the environment, as with the AWS command line.
 
 mod access;
+mod account_arguments;
 mod accounts;
 mod acts;
 mod arguments;
@@ -18,38 +21,59 @@ mod backends;
 mod call_acts;
 mod call_arguments;
 mod call_lines;
+mod console_arguments;
+mod conversation_arguments;
+mod conversation_show;
 mod conversations;
+mod dead;
+mod dead_arguments;
 mod export;
 mod failure;
 mod handbook;
+mod listen;
+mod login_acts;
+mod login_arguments;
 mod logins;
 mod mails;
 mod maintenance;
 mod maintenance_arguments;
 mod output;
+mod progress;
+mod question;
+mod queue_settings;
+mod replies;
+mod reply_arguments;
+mod served_console;
+mod status;
+mod terminal;
 mod unknown;
 mod unknown_arguments;
 mod watch;
+mod webhook;
 
 use std::process::ExitCode;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clap::Parser;
-use cloud::{Clock, Random};
+use cloud::{Clock, Cloud, Random};
 
 use access::Access;
-use arguments::{Arguments, Noun};
+use arguments::{Arguments, ClientVerb, Noun, UserVerb};
 use call_arguments::CallVerb;
+use conversation_arguments::ConversationVerb;
+use dead_arguments::DeadVerb;
 use failure::CommandFailure;
+use login_arguments::LoginAct;
 use output::Output;
+use reply_arguments::ReplyVerb;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match carry_out(&arguments).await {
         Ok(output) => {
-            say(&output.written(arguments.output));
+            say(&terminal::shown(&output, arguments.output));
             ExitCode::SUCCESS
         }
         Err(failure) => {
@@ -72,6 +96,7 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
             )),
         };
     }
+    ask(arguments)?;
     let access = Access::open(arguments, None).await?;
     let record = acts::begin(arguments, &access, &act).await?;
     let done = answer(arguments).await;
@@ -79,6 +104,27 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
         complain(&format!("what came of it is not in the audit: {failure}"));
     }
     done
+}
+
+/// Before what cannot be taken back, or is done to many at once.
+fn ask(arguments: &Arguments) -> Result<(), CommandFailure> {
+    let what = match &arguments.noun {
+        Noun::Replies(ReplyVerb::ResendAll { list, .. }) => {
+            format!(
+                "all replies of account {} that are listed so are sent again",
+                list.account
+            )
+        }
+        Noun::Dead(DeadVerb::Drop { wanted }) => {
+            format!("these dead letters are deleted: {}", wanted.target())
+        }
+        Noun::Users(UserVerb::Act(LoginAct::Delete { name })) => format!("user {name} is deleted"),
+        Noun::Clients(ClientVerb::Act(LoginAct::Delete { name })) => {
+            format!("API client {name} is deleted")
+        }
+        _ => return Ok(()),
+    };
+    question::confirmed(arguments, &what)
 }
 
 async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
@@ -90,6 +136,36 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Man => handbook::man(),
         Noun::Mails(verb) => mails::carry_out(&access::mails(arguments).await?, verb).await,
         Noun::Calls(verb) => calls_noun(arguments, &clock, verb).await,
+        Noun::Conversations(verb) => {
+            conversations_noun(&access::cloud(arguments).await?, verb).await
+        }
+        // These two need no stack.
+        Noun::Replies(ReplyVerb::Verify(wanted)) => webhook::verify(wanted),
+        Noun::Replies(ReplyVerb::Listen {
+            listen,
+            answer,
+            secret,
+            count,
+        }) => listen::listen(*listen, *answer, secret.as_deref(), *count).await,
+        Noun::Replies(verb) => {
+            let cloud = access::cloud(arguments).await?;
+            replies::carry_out(&cloud, verb, access::run(arguments)).await
+        }
+        Noun::Dead(verb) => {
+            let (cloud, queues) = (
+                access::cloud(arguments).await?,
+                access::queues(arguments).await?,
+            );
+            dead::carry_out(&cloud, &queues, verb, access::run(arguments)).await
+        }
+        Noun::Status => {
+            let (cloud, queues) = (
+                access::cloud(arguments).await?,
+                access::queues(arguments).await?,
+            );
+            status::status(&cloud, &open().await?.accounts, &queues).await
+        }
+        Noun::Tokens(verb) => login_acts::tokens(&open().await?, &clock, verb).await,
         Noun::Unknown(verb) => unknown::carry_out(&access::cloud(arguments).await?, verb).await,
         Noun::Accounts(verb) => accounts::carry_out(&open().await?, &random, &clock, verb).await,
         Noun::Users(verb) => logins::users(&open().await?, &random, &clock, verb).await,
@@ -98,7 +174,27 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Maintenance(said) => {
             maintenance::carry_out(arguments, &open().await?, &clock, said).await
         }
+        Noun::Console(said) => served_console::serve(arguments, said).await,
         Noun::Audit(verb) => acts::audit(&open().await?, verb).await,
+    }
+}
+
+async fn conversations_noun(
+    cloud: &Cloud,
+    verb: &ConversationVerb,
+) -> Result<Output, CommandFailure> {
+    match verb {
+        ConversationVerb::List {
+            list,
+            failed,
+            backend,
+        } => {
+            let wanted = conversations::Wanted::of(list, *failed, backend.as_deref())?;
+            conversations::list(&cloud.conversation_list(), cloud.now(), &wanted).await
+        }
+        ConversationVerb::Show { account, id, limit } => {
+            conversation_show::show(cloud, account, id, *limit).await
+        }
     }
 }
 

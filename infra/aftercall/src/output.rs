@@ -19,6 +19,8 @@ pub(crate) enum Output {
     One(Record),
     List(Vec<Record>),
     Text(String),
+    /// Lists under titles.
+    Sections(Vec<(&'static str, Vec<Record>)>),
     /// It was written as it came.
     Written,
 }
@@ -57,6 +59,16 @@ impl Record {
 impl Output {
     pub(crate) fn written(&self, format: Format) -> String {
         match (self, format) {
+            (Self::Sections(sections), Format::Table) => {
+                let each = sections.iter().filter(|(_, records)| !records.is_empty());
+                let each = each.map(|(title, records)| match records.as_slice() {
+                    [one] => format!("{title}\n{}", lines(one)),
+                    several => format!("{title}\n{}", columns(several)),
+                });
+                each.collect::<Vec<_>>().join("\n")
+            }
+            (Self::Sections(sections), Format::Json) => format!("{:#}\n", of_sections(sections)),
+            (Self::Sections(sections), Format::Jsonl) => format!("{}\n", of_sections(sections)),
             (Self::Written, _) => String::new(),
             (Self::Text(text), _) => format!("{text}\n"),
             (Self::One(record), Format::Table) => lines(record),
@@ -73,6 +85,15 @@ impl Output {
             }
         }
     }
+}
+
+/// One object: a list by each title.
+fn of_sections(sections: &[(&'static str, Vec<Record>)]) -> Value {
+    let lists = sections.iter().map(|(title, records)| {
+        let records = records.iter().map(Record::json).collect();
+        ((*title).to_owned(), Value::Array(records))
+    });
+    Value::Object(lists.collect())
 }
 
 fn lines(record: &Record) -> String {

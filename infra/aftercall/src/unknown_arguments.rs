@@ -5,7 +5,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UnknownVerb {
-    /// Those of which nobody has said yet what became of them, newest first
+    /// Forwarded calls, mails, texts and calls by voice of which nobody has said yet what became of
+    /// them, newest first, and what can be done about each
     List {
         /// Only those of this account
         #[arg(long, value_name = "ID")]
@@ -17,12 +18,13 @@ pub(crate) enum UnknownVerb {
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
     },
-    /// Send a call once more, as a new one outside any conversation; said again, it is not sent again
+    /// Send a call once more, as a new one outside any conversation, or a mail as it is; said again, it
+    /// is not sent again
     Resend {
         #[command(flatten)]
         act: ActArguments,
     },
-    /// Say what became of a call; what its caller was told stays as it is
+    /// Say what became of a call or a mail; what its caller was told stays as it is
     Settle {
         #[command(flatten)]
         act: ActArguments,
@@ -35,8 +37,8 @@ pub(crate) enum UnknownVerb {
 #[derive(Debug, Args)]
 pub(crate) struct ActArguments {
     pub(crate) account: String,
-    /// The RequestID of the call
-    #[arg(value_name = "REQUESTID")]
+    /// The RequestID of the call, or what the list calls the mail
+    #[arg(value_name = "REQUESTID|MAIL")]
     pub(crate) request: String,
     /// Why, for whoever asks later
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
@@ -48,9 +50,9 @@ pub(crate) struct ActArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FateArgument {
-    /// It was carried out
+    /// It was carried out, or went out
     Done,
-    /// It was not
+    /// It was not, or did not
     NotDone,
 }
 

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use aws_smithy_types::retry::RetryConfig;
 use cloud::Random;
 use cloud::accounts::Login;
+use cloud::accounts::backends::BackendIdentity;
 use local::callback_log::CallbackLog;
 use local::{LocalCloud, Stack, site};
 use serde_json::Value;
@@ -189,6 +190,26 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
         .await;
     let account = server.says("accounts rate 1 low none").await;
     assert_eq!(account["queue_rates"], Value::Array(Vec::new()));
+
+    server.says("clients create 1 app --secret first").await;
+    server
+        .refuses("clients order nobody received", 3, "no API client")
+        .await;
+    server.says("clients order app received").await;
+    server.says("clients rate app low 30/minute").await;
+    server
+        .refuses("clients rate app low fast", 2, "a rate is")
+        .await;
+    // A new secret takes nothing of it away.
+    server
+        .says("clients create 1 app --secret second --replace")
+        .await;
+    let client = server.says("clients rate app high 5/second").await;
+    assert_eq!(client["queue_order"], "received");
+    assert_eq!(
+        client["queue_rates"],
+        Value::from(vec!["high 5/second", "low 30/minute"])
+    );
 
     let unknown = server.says("mails list --state unknown").await;
     assert_eq!(unknown, Value::Array(Vec::new()));
@@ -535,19 +556,19 @@ async fn backends_are_made_shown_and_rotated_and_given_to_accounts() {
     let secret = async |now| {
         let name = calls::BackendName::parse("mc").expect("a name");
         let found = server.stack.cloud.accounts.backend(&name, now).await;
-        found
-            .expect("it is read")
-            .expect("it is there")
-            .secret()
-            .to_owned()
+        let found = found.expect("it is read").expect("it is there");
+        match found.identity() {
+            BackendIdentity::User { name, password } => format!("{name} {password}"),
+            BackendIdentity::Client { id, secret, .. } => format!("client {id} {secret}"),
+        }
     };
-    assert_eq!(secret(now).await, "first");
+    assert_eq!(secret(now).await, "u first");
     let rotated = server
         .run_with(&format!("backends rotate mc --key {key}"), "second\n")
         .await;
     assert!(rotated.status.success(), "{rotated:?}");
     let later = now + jiff::SignedDuration::from_secs(61);
-    assert_eq!(secret(later).await, "second", "within a minute");
+    assert_eq!(secret(later).await, "u second", "within a minute");
 
     assert_eq!(
         server.says("accounts backend local mc").await["backend"],
@@ -568,6 +589,59 @@ async fn backends_are_made_shown_and_rotated_and_given_to_accounts() {
         .await;
     let back = server.says("accounts backend local built-in").await;
     assert_eq!(back["backend"], "built-in");
+    let back = server.says("accounts backend local default").await;
+    assert_eq!(back["backend"], "default");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_may_be_logged_in_to_as_a_secret_of_secrets_manager_says() {
+    let server = Server::start().await;
+    let secrets = server.stack.local.secrets();
+    let stored = r#"{"client_id":"c","client_secret":"s3cret","account_id":"7001"}"#;
+    secrets.put("mc", stored);
+    let arn = local::secrets::secret_arn("mc");
+    let create =
+        format!("backends create mc --tenant mc-1 --secret-arn {arn} --safe-to-repeat Delete");
+    let made = server.says(&create).await;
+    assert_eq!(
+        made["url"],
+        "https://mc-1.soap.marketingcloudapis.com/Service.asmx"
+    );
+    assert_eq!(made["login"], format!("secret {arn}"));
+    assert_eq!(made["safe_to_repeat"], serde_json::json!(["Delete"]));
+    let name = calls::BackendName::parse("mc").expect("a name");
+    let now = server.stack.cloud.now();
+    let found = server.stack.cloud.accounts.backend(&name, now).await;
+    let found = found.expect("it is read").expect("it is there");
+    let BackendIdentity::Client {
+        id,
+        secret,
+        token_url,
+        account_id,
+    } = found.identity()
+    else {
+        panic!("an API client");
+    };
+    assert_eq!((id, secret, account_id), ("c", "s3cret", Some("7001")));
+    assert_eq!(
+        token_url,
+        "https://mc-1.auth.marketingcloudapis.com/v2/token"
+    );
+    let rotate = format!(
+        "backends rotate mc --key {}",
+        local::names::password_key_arn()
+    );
+    let rotated = server.run_with(&rotate, "other\n").await;
+    assert_eq!(rotated.status.code(), Some(2), "it is rotated there");
+    for wrong in [
+        "backends create other --tenant a.b --user u --key k",
+        "backends create other --tenant a --secret-arn arn:aws:s3:::x",
+        "backends create other --tenant a --user u",
+        "backends create built-in --tenant a --user u --key k",
+    ] {
+        let refused = server.run_with(wrong, "s\n").await;
+        assert_eq!(refused.status.code(), Some(2), "{wrong}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,7 @@ pub enum Service {
     Phone,
     S3,
     Kms,
+    SecretsManager,
     /// Any address that is not of AWS.
     Callback,
 }
@@ -38,6 +39,7 @@ impl fmt::Display for Service {
             Self::Phone => "End User Messaging",
             Self::S3 => "S3",
             Self::Kms => "KMS",
+            Self::SecretsManager => "Secrets Manager",
             Self::Callback => "callback",
         };
         f.write_str(name)
@@ -108,6 +110,15 @@ impl AwsRequest {
                 operation: operation.to_owned(),
                 resource: text(&json, "KeyId").unwrap_or_default().to_owned(),
                 key: shortened(json["EncryptionContext"].to_string()),
+                json,
+            };
+        }
+        if service == "secretsmanager" {
+            return Self {
+                service: Service::SecretsManager,
+                operation: operation.to_owned(),
+                resource: text(&json, "SecretId").unwrap_or_default().to_owned(),
+                key: String::new(),
                 json,
             };
         }

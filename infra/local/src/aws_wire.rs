@@ -24,6 +24,7 @@ use crate::mail_events::PendingEvent;
 use crate::phone::Phone;
 use crate::s3::S3;
 use crate::scheduler::Scheduler;
+use crate::secrets::Secrets;
 use crate::ses::Ses;
 use crate::sqs::Sqs;
 use crate::usage::Usage;
@@ -43,6 +44,7 @@ struct Standins {
     phone: Phone,
     s3: S3,
     kms: Kms,
+    secrets: Secrets,
     callbacks: Callbacks,
     faults: Faults,
     usage: Usage,
@@ -107,6 +109,7 @@ impl LocalCloud {
             phone: Phone::new(clock.clone()),
             s3: S3::new(clock.clone()),
             kms: Kms::default(),
+            secrets: Secrets::default(),
             callbacks: Callbacks::new(clock.clone()),
             faults: Faults::default(),
             refused: Mutex::default(),
@@ -116,6 +119,15 @@ impl LocalCloud {
             usage,
             _folder: folder,
         }))
+    }
+
+    /// Empties tables, queues and what was sent. Files of the bucket stay, and so do schedules: they wake
+    /// what is not there any more.
+    pub(crate) fn empty_product(&self) -> anyhow::Result<()> {
+        self.dynamodb().empty_product_tables(&names::TABLES)?;
+        self.sqs().begin_again();
+        self.ses().empty()?;
+        self.phone().empty()
     }
 
     fn create_product(&self) -> anyhow::Result<()> {
@@ -196,6 +208,10 @@ impl LocalCloud {
         &self.0.kms
     }
 
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
     pub fn callbacks(&self) -> &Callbacks {
         &self.0.callbacks
     }
@@ -268,6 +284,11 @@ impl LocalCloud {
                 self.usage().count_billed(Service::Kms, operation, 1.0);
                 json_response(aws_request, 200, &body)
             }),
+            Service::SecretsManager => self.secrets().answer(aws_request).map(|body| {
+                self.usage()
+                    .count_billed(Service::SecretsManager, operation, 1.0);
+                json_response(aws_request, 200, &body)
+            }),
             Service::Callback => Err(WireFailure::not_built(format!(
                 "AWS at {}",
                 aws_request.resource
@@ -295,7 +316,7 @@ impl LocalCloud {
             held(&self.0.refused).push(format!("{}: {message}", aws_request.service));
         }
         let mut response = match aws_request.service {
-            Service::DynamoDb | Service::Sqs | Service::Kms => {
+            Service::DynamoDb | Service::Sqs | Service::Kms | Service::SecretsManager => {
                 let body =
                     json!({ "__type": json_type(aws_request.service, code), "message": message });
                 json_response(aws_request, *status, &body)
@@ -318,9 +339,12 @@ impl LocalCloud {
         let named = match aws_request.service {
             Service::Sqs => Some(("x-amzn-query-error", format!("{};Sender", query_code(code)))),
             Service::Scheduler | Service::Ses => Some(("x-amzn-errortype", (*code).to_owned())),
-            Service::DynamoDb | Service::Phone | Service::S3 | Service::Kms | Service::Callback => {
-                None
-            }
+            Service::DynamoDb
+            | Service::Phone
+            | Service::S3
+            | Service::Kms
+            | Service::SecretsManager
+            | Service::Callback => None,
         };
         if let Some((name, Ok(value))) = named.map(|(name, code)| (name, code.parse())) {
             response.headers_mut().insert(name, value);

@@ -93,6 +93,10 @@ impl CallbackLog {
         held(&self.posted).attempts.iter().cloned().collect()
     }
 
+    pub(crate) fn empty(&self) {
+        *held(&self.posted) = PostedCallbacks::default();
+    }
+
     fn remember(&self, posted: PostedCallback) {
         held(&self.posted).push(posted);
     }

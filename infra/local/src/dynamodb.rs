@@ -27,7 +27,6 @@ use crate::clock::LocalClock;
 use crate::disk::Disk;
 use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
-use crate::names::OBJECTS_TABLE;
 use crate::refused_write;
 use crate::usage::Usage;
 use crate::{held, product_tables};
@@ -178,15 +177,25 @@ impl DynamoDb {
             Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        // Objects stay until they are deleted.
-        if table != OBJECTS_TABLE {
-            let expiry = json!({
-                "TableName": table,
-                "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
-            });
-            let expiry = serde_json::from_value(expiry)?;
-            self.engine.update_time_to_live(expiry)?;
+        let expiry = json!({
+            "TableName": table,
+            "TimeToLiveSpecification": { "AttributeName": "expires_at", "Enabled": true },
+        });
+        let expiry = serde_json::from_value(expiry)?;
+        self.engine.update_time_to_live(expiry)?;
+        Ok(())
+    }
+
+    /// Makes the product's tables anew, with nothing in them.
+    pub(crate) fn empty_product_tables(&self, tables: &[&str]) -> anyhow::Result<()> {
+        let mut watch = held(&self.watch);
+        for table in tables {
+            let request = json!({ "TableName": table });
+            self.engine.delete_table(serde_json::from_value(request)?)?;
+            self.create_product_table(table)?;
         }
+        // It knows keys that are gone; whoever needs one begins it again.
+        *watch = None;
         Ok(())
     }
 

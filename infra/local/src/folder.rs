@@ -23,9 +23,9 @@ const BESIDE: [&str; 6] = [
     "clock.txt",
 ];
 
-/// How records and files of a folder are laid out. Raised with each change after which a folder of
-/// an older server would be misread: such a folder is refused, not changed.
-const LAYOUT: &str = "3";
+/// How records and files of a folder are laid out. To be raised with each change for which a folder
+/// of an older server is not read as it was meant: such a folder is refused, not changed.
+const LAYOUT: &str = "4";
 
 /// Where a folder says its layout. The first had no such file.
 const LAYOUT_FILE: &str = "layout.txt";

@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use calls::{AccountId, BackendName};
-use cloud::accounts::Account;
 use cloud::accounts::backends::{BackendChange, BackendSettings};
+use cloud::accounts::{Account, AccountBackend};
 use cloud::outbound::forward::BackendClient;
 
 use crate::functions::Functions;
@@ -30,7 +30,7 @@ impl Stack {
         let put = accounts.put_backend(&name, settings, secret).await?;
         anyhow::ensure!(put == BackendChange::Done, "the local cloud has a key");
         let id = AccountId(LOCAL.to_owned());
-        let to = |account: &mut Account| account.backend = Some(name.clone());
+        let to = |account: &mut Account| account.backend = AccountBackend::Forward(name.clone());
         accounts.change_account(&id, to).await?;
         Ok(())
     }

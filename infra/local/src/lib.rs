@@ -5,7 +5,6 @@
 //! Operations that it does not know are refused, never answered politely.
 //! [`stack`] puts the product's functions on it, [`site`] makes a server of both.
 
-mod admission;
 pub mod aws_request;
 mod aws_wire;
 pub mod callback_log;
@@ -13,8 +12,8 @@ pub mod callbacks;
 mod chunked;
 mod client_tokens;
 pub mod clock;
-mod connections;
 mod connector;
+mod console_pages;
 pub mod delivery;
 mod disk;
 pub mod due_watch;
@@ -30,7 +29,6 @@ pub mod lifecycle;
 pub mod mail;
 pub mod mail_events;
 pub mod names;
-mod overview;
 pub mod phone;
 pub mod port;
 pub mod prices;
@@ -40,11 +38,14 @@ mod refused_write;
 pub mod s3;
 pub mod schedule;
 pub mod scheduler;
+pub mod secrets;
 pub mod ses;
 pub mod settings;
 pub mod site;
+mod site_state;
 pub mod sqs;
 pub mod stack;
+mod test_call;
 pub mod usage;
 mod warning_log;
 mod wire_answer;

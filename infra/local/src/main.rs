@@ -39,8 +39,8 @@ struct BackendArguments {
 const ABOUT: &str = "\
 The whole product in one process: its functions, and the AWS services that they use.
 
-SOAP is at /Service.asmx, tokens at /v2/token, the WSDL at /etframework.wsdl, and a page of what \
-happened at /_local/. Account, user, password, API client id and secret are all `local`.";
+SOAP is at /Service.asmx, tokens at /v2/token, the WSDL at /etframework.wsdl, and the console, \
+pages of what became of calls, at /_local/. Account, user, password, API client id and secret are all `local`.";
 
 fn command() -> Command {
     Command::new("local")

@@ -19,6 +19,9 @@ pub const DUE_INDEX: &str = "due";
 /// The index of conversations by account and time.
 pub const ACCOUNT_INDEX: &str = "account";
 
+/// The index of what failed.
+pub const FAILED_INDEX: &str = "failed";
+
 pub const HIGH_QUEUE: &str = "aftercall-high.fifo";
 pub const MEDIUM_QUEUE: &str = "aftercall-medium.fifo";
 pub const LOW_QUEUE: &str = "aftercall-low.fifo";

@@ -13,9 +13,9 @@ use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
 use crate::folder::{append_line, read_lines};
-use crate::held;
 use crate::mail_events::{EventDelivery, MailEvents, PendingEvent};
 use crate::names::{ACCOUNT, REGION};
+use crate::{disk, held};
 
 /// Letters of one text, and of one call. AWS's figures.
 const TEXT_LETTERS_MAX: usize = 1_600;
@@ -48,7 +48,11 @@ pub enum TextFault {
     TooManyRequests,
     /// The month's money is spent.
     Spent,
-    /// It fails, and may have sent it.
+    /// The account sends nothing to that country.
+    NotEnabled,
+    /// It cannot make anything of it.
+    Unparsed,
+    /// It breaks down, and may have sent it.
     BreaksDown,
 }
 
@@ -114,6 +118,16 @@ impl Phone {
     /// All that went out, in its order.
     pub fn texts(&self) -> Vec<CapturedText> {
         held(&self.exchange).texts.clone()
+    }
+
+    /// Forgets all that went out.
+    pub(crate) fn empty(&self) -> anyhow::Result<()> {
+        let mut exchange = held(&self.exchange);
+        exchange.texts.clear();
+        if let Some(log) = &exchange.log {
+            disk::replace(log, b"")?;
+        }
+        Ok(())
     }
 
     /// Refuses the next one for this reason; said several times, as many.
@@ -260,6 +274,8 @@ fn refusal(fault: TextFault) -> WireFailure {
             let reason = "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT";
             WireFailure::new(402, "ServiceQuotaExceededException", "spent").because(reason)
         }
+        TextFault::NotEnabled => invalid("COUNTRY_NOT_ENABLED"),
+        TextFault::Unparsed => invalid("CANNOT_PARSE"),
         TextFault::BreaksDown => WireFailure::new(500, "InternalServerException", "it broke down"),
     }
 }
@@ -271,17 +287,24 @@ fn parts(text: &str) -> u32 {
     let is_gsm = text
         .chars()
         .all(|letter| matches!(letter, '\n' | '\r' | ' '..='~') && letter != '`');
-    let doubled = text.chars().filter(|letter| two_places.contains(*letter));
-    let (count, alone, each) = match is_gsm {
-        true => (text.len() + doubled.count(), 160, 153),
-        false => (text.encode_utf16().count(), 70, 67),
+    let places = |letter: char| match is_gsm {
+        true => 1 + usize::from(two_places.contains(letter)),
+        false => letter.len_utf16(),
     };
-    let parts = if count <= alone {
-        1
-    } else {
-        count.div_ceil(each)
-    };
-    u32::try_from(parts).unwrap_or(u32::MAX)
+    let (alone, each) = if is_gsm { (160, 153) } else { (70, 67) };
+    if text.chars().map(places).sum::<usize>() <= alone {
+        return 1;
+    }
+    let mut rest: Vec<usize> = text.chars().map(places).rev().collect();
+    let mut parts = 0;
+    while !rest.is_empty() {
+        let mut left = each;
+        while rest.last().is_some_and(|places| *places <= left) {
+            left -= rest.pop().unwrap_or_default();
+        }
+        parts += 1;
+    }
+    parts
 }
 
 /// What EventBridge reports in the end.

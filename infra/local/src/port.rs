@@ -14,10 +14,10 @@ use http::{Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use crate::admission::{Reach, admit, whole_body};
 use crate::aws_request::{AwsRequest, header};
 use crate::aws_wire::LocalCloud;
-use crate::connections;
+use operator_console::admission::{Reach, admit, whole_body};
+use operator_console::connections;
 
 /// Longest request body: a mail of 40 MB as JSON.
 pub(crate) const AWS_REQUEST_BYTES_MAX: usize = 64 << 20;

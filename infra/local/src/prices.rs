@@ -31,6 +31,9 @@ pub const S3_READ: f64 = 0.40;
 /// One KMS request with a symmetric key; the key itself is a dollar a month.
 pub const KMS_REQUEST: f64 = 3.00;
 
+/// One request to Secrets Manager; a secret itself is $0.40 a month.
+pub const SECRET_REQUEST: f64 = 5.00;
+
 /// One request to an HTTP API, for each 512 KB.
 pub const HTTP_REQUEST: f64 = 1.00;
 

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::names::{ACCOUNT_INDEX, CALLS_TABLE, DUE_INDEX};
+use crate::names::{ACCOUNT_INDEX, CALLS_TABLE, DUE_INDEX, FAILED_INDEX};
 
 /// The indexes of the calls table: name, partition and sort key.
-const INDEXES: [[&str; 3]; 2] = [
+const INDEXES: [[&str; 3]; 3] = [
     [DUE_INDEX, "due_shard", "due_at"],
     [ACCOUNT_INDEX, "account_share", "opened_at"],
+    [FAILED_INDEX, "failed_share", "failed_at"],
 ];
 
 /// The request that creates a table.

@@ -249,6 +249,13 @@ impl Fifo {
         self.in_flight.clear();
     }
 
+    /// As it was when it was made: it remembers no deduplication id, either, which a purge leaves.
+    pub(crate) fn begin_again(&mut self) {
+        self.purge();
+        self.remembered.clear();
+        self.forgotten_in_order.clear();
+    }
+
     /// All messages, those in flight too.
     pub(crate) fn depth(&self) -> usize {
         self.messages.len()

@@ -14,9 +14,9 @@ use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
 use crate::folder::{append_line, read_lines};
-use crate::held;
 use crate::mail::{Attachment, CapturedMail};
 use crate::mail_events::{EmailTag, EventDelivery, MailEvents, MailFate, PendingEvent, tags_of};
+use crate::{disk, held};
 
 /// Longest mail, encoded. AWS's figure for the second version of its interface.
 const MAIL_BYTES_MAX: usize = 40 << 20;
@@ -149,7 +149,17 @@ impl Ses {
         held(&self.post).mails.clone()
     }
 
-    /// Refuses every mail for this reason, until it is called with none.
+    /// Forgets all mails.
+    pub(crate) fn empty(&self) -> anyhow::Result<()> {
+        let mut post = held(&self.post);
+        post.mails.clear();
+        if let Some(log) = &post.log {
+            disk::replace(log, b"")?;
+        }
+        Ok(())
+    }
+
+    /// Refuses every mail for this reason until it is cleared with none.
     pub fn set_fault(&self, fault: Option<MailFault>) {
         held(&self.post).fault = fault;
     }

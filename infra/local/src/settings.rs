@@ -37,8 +37,11 @@ pub fn settings() -> Settings {
         calls_per_second: 0,
         concurrency: CONCURRENCY,
         password_key: Some(names::password_key_arn()),
+        backend: None,
+        default_backend: None,
         allow_http_callbacks: true,
         public_url: String::new(),
         own_hosts: OwnHosts::default(),
+        metrics_namespace: String::new(),
     }
 }

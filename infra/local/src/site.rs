@@ -1,5 +1,5 @@
-//! Everything on one loopback port: the product's own routes, the AWS wire for other processes, and
-//! under `/_local/` what happened, and the clock.
+//! The whole set on one loopback port: the product's own routes, the AWS wire for other processes,
+//! and under `/_local/` the console, what went out as JSON, and a hand on the clock.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,18 +12,20 @@ use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::from_fn_with_state;
-use axum::response::{Html, IntoResponse, Json, Redirect, Response};
+use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
+use operator_console::admission::{Reach, admit, whole_body};
+use operator_console::connections;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::admission::{Reach, admit, whole_body};
 use crate::callback_log::CallbackLog;
 use crate::names::BODIES_BUCKET;
+use crate::site_state::Site;
 use crate::stack::Stack;
 use crate::warning_log::{self, WarningLog};
-use crate::{connections, event_source, overview, port};
+use crate::{console_pages, event_source, port};
 
 /// Longest body, as at API Gateway; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
@@ -32,23 +34,11 @@ const REQUEST_BYTES_MAX: usize = 10_000_000;
 /// connection.
 const BODY_WITHIN: Duration = Duration::from_secs(60);
 
-/// The page may use its own style and nothing else, whatever is in what callers sent.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 /// Largest file that is put here: a million rows and more. It is held in memory on its way.
 const FILE_BYTES_MAX: usize = 1_000_000_000;
 
 /// How often the timekeeper runs. In AWS each minute; here nobody wants to wait.
 const TICK: Duration = Duration::from_secs(5);
-
-#[derive(Clone)]
-struct Site {
-    stack: Stack,
-    callback_log: CallbackLog,
-    warning_log: WarningLog,
-    /// Whether the functions run elsewhere and only the cloud is here.
-    cloud_only: bool,
-}
 
 /// Serves until the process ends.
 pub async fn serve(
@@ -61,11 +51,16 @@ pub async fn serve(
     port::answer_at(&stack.local, address);
     event_source::drive(&stack, TICK).detach_all();
     let durably = from_fn_with_state(stack.local.clone(), port::durably);
+    let site = Site {
+        stack,
+        callback_log,
+        warning_log: WarningLog::default(),
+        cloud_only,
+    };
     let router = Router::new()
         // The AWS wire is on the same path.
         .route("/", get(to_page).fallback(product))
-        .route("/_local/", get(page))
-        .route("/_local", get(page))
+        .route("/_local", get(to_page))
         .route("/_local/mails", get(mails))
         .route("/_local/texts", get(texts))
         .route("/_local/bucket/", get(files))
@@ -75,14 +70,10 @@ pub async fn serve(
         .route("/_local/maintenance", post(maintenance))
         .fallback(product)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .with_state(site.clone())
+        .merge(console_pages::router(&site, address))
         .layer(durably)
-        .layer(from_fn_with_state(Reach::of(address.ip()), admit))
-        .with_state(Site {
-            stack,
-            callback_log,
-            warning_log: WarningLog::default(),
-            cloud_only,
-        });
+        .layer(from_fn_with_state(Reach::of(address.ip()), admit));
     connections::serve(listener, router).await
 }
 
@@ -92,15 +83,6 @@ async fn to_page(State(site): State<Site>, request: Request) -> Response {
         true => product(State(site), request).await,
         false => Redirect::to("/_local/").into_response(),
     }
-}
-
-async fn page(State(site): State<Site>) -> impl IntoResponse {
-    let page = Html(overview::page(
-        &site.stack,
-        &site.callback_log,
-        &site.warning_log,
-    ));
-    ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], page)
 }
 
 async fn mails(State(site): State<Site>) -> Json<Value> {
@@ -168,7 +150,9 @@ async fn advance(
     let seconds = query
         .get("seconds")
         .and_then(|text| text.parse::<i64>().ok());
-    let Some(seconds) = seconds.filter(|seconds| (0..=31_622_400).contains(seconds)) else {
+    let Some(seconds) =
+        seconds.filter(|seconds| (0..=console_pages::ADVANCE_SECONDS_MAX).contains(seconds))
+    else {
         return say(
             StatusCode::BAD_REQUEST,
             "seconds must be a number from 0 to 31622400\n",
@@ -236,15 +220,10 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
         body: body.to_vec(),
         origin: format!("http://{host}"),
         api_id: String::new(),
+        source: String::new(),
     };
-    // A task of its own: a client that hangs up does not stop it.
-    let cloud = site.stack.cloud.clone();
-    let answered = tokio::spawn(async move { ingest::answer(&cloud, &request).await }).await;
-    match answered {
-        Ok(answer) => {
-            let now = site.stack.cloud.now();
-            site.warning_log
-                .note(&operation, &answer.headers, &answer.body, now);
+    match site.answered(&operation, request).await {
+        Some(answer) => {
             let status =
                 StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let body = answer
@@ -259,7 +238,7 @@ async fn product(State(site): State<Site>, request: Request) -> Response {
             }
             response
         }
-        Err(_) => say(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n"),
+        None => say(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n"),
     }
 }
 

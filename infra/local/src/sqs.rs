@@ -136,6 +136,13 @@ impl Sqs {
         self.with(queue, Fifo::purge);
     }
 
+    /// Makes all queues as if nothing had ever been sent.
+    pub(crate) fn begin_again(&self) {
+        for queue in self.queue_names() {
+            self.with(&queue, Fifo::begin_again);
+        }
+    }
+
     /// How long what is received from now on stays invisible.
     pub fn set_visibility_timeout(&self, queue: &str, timeout: SignedDuration) {
         self.with(queue, |queue| queue.settings.visibility_timeout = timeout);

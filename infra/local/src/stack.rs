@@ -178,6 +178,7 @@ impl Stack {
         let caller = Caller {
             account: id.clone(),
             async_by_default: false,
+            client: None,
         };
         self.cloud
             .accounts
@@ -197,12 +198,14 @@ impl Stack {
             id,
             name: LOCAL.to_owned(),
             webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
+            previous_secret: None,
+            is_disabled: false,
             async_by_default: false,
             is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
-            backend: None,
+            backend: cloud::accounts::AccountBackend::default(),
             safe_to_repeat: Vec::new(),
         };
         self.cloud.accounts.put_account(&account).await?;

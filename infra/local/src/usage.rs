@@ -8,7 +8,7 @@ use dynoxide::types::{CapacityDetail, ConsumedCapacity};
 use serde_json::Value;
 
 use crate::aws_request::Service;
-use crate::names::ACCOUNT_INDEX;
+use crate::names::{ACCOUNT_INDEX, FAILED_INDEX};
 use crate::{held, prices};
 
 /// SQS counts one request for each of these.
@@ -71,8 +71,11 @@ impl Usage {
             let indexes = [&one.global_secondary_indexes, &one.local_secondary_indexes];
             let index: f64 = indexes.into_iter().flatten().map(units_of_all).sum();
             let list = one.global_secondary_indexes.as_ref();
-            let list = list.and_then(|indexes| indexes.get(ACCOUNT_INDEX));
-            let list = list.map_or(0.0, |index| index.capacity_units);
+            let of_list = |name: &str| {
+                let index = list.and_then(|indexes| indexes.get(name));
+                index.map_or(0.0, |index| index.capacity_units)
+            };
+            let list = of_list(ACCOUNT_INDEX) + of_list(FAILED_INDEX);
             // A query of an index names the table without units of its own.
             let whole = one
                 .table
@@ -182,6 +185,7 @@ impl Used {
                 | "CompleteMultipartUpload",
             ) => prices::S3_WRITE,
             (Service::Kms, _) => prices::KMS_REQUEST,
+            (Service::SecretsManager, _) => prices::SECRET_REQUEST,
             (
                 Service::DynamoDb
                 | Service::Scheduler

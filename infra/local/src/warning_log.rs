@@ -51,6 +51,10 @@ impl WarningLog {
         }
     }
 
+    pub(crate) fn empty(&self) {
+        held(&self.0).clear();
+    }
+
     pub(crate) fn warned(&self) -> Vec<Warned> {
         held(&self.0).iter().cloned().collect()
     }

@@ -14,7 +14,7 @@ pub(crate) fn json_response(
 ) -> Response<Bytes> {
     let content_type = match aws_request.service {
         Service::DynamoDb | Service::Sqs | Service::Phone => "application/x-amz-json-1.0",
-        Service::Kms => "application/x-amz-json-1.1",
+        Service::Kms | Service::SecretsManager => "application/x-amz-json-1.1",
         Service::Scheduler | Service::Ses | Service::S3 | Service::Callback => "application/json",
     };
     typed_response(status, content_type, body.to_string())
@@ -57,7 +57,7 @@ pub(crate) fn json_type(service: Service, code: &str) -> String {
         (Service::DynamoDb, "ThrottlingException") => {
             format!("com.amazon.coral.availability#{code}")
         }
-        (Service::Kms | Service::Phone, _) => code.to_owned(),
+        (Service::Kms | Service::SecretsManager | Service::Phone, _) => code.to_owned(),
         (
             Service::DynamoDb | Service::Scheduler | Service::Ses | Service::S3 | Service::Callback,
             _,

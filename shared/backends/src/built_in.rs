@@ -4,11 +4,14 @@
 //! [`queued`] carries out a call that was kept, [`synchronous`] one whose caller waits, `cancel` takes
 //! back what has not started. What goes on piece by piece is a `task`, of which `task_run` commits step
 //! after step: `extract` writes the results of calls to a file, `clear_data` empties a
-//! data extension, `import` reads a file into a list or a data extension.
+//! data extension, `import` reads a file into a list or a data extension, `email_send` orders a mail for
+//! each person of an audience; `announcement` says that they are started.
 
+pub mod announcement;
 mod cancel;
 mod carried_out;
 mod clear_data;
+mod email_send;
 mod error_file;
 mod extract;
 mod extract_rows;
@@ -48,7 +51,7 @@ async fn decide_chunk(
         }
         let object = request.objects.get(unit.object);
         let cancellation = object.and_then(|object| {
-            let cancellation = objects::cancellation(request.method, object)?;
+            let cancellation = objects::cancellation(request.method, request.action, object)?;
             Some((object, cancellation))
         });
         let result = match cancellation {

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::maintenance_window::{BadWindow, MaintenanceWindow};
 
+/// What is called like a backend and is none: the built-in objects.
+pub const BUILT_IN: &str = "built-in";
+
 /// Longest name of a backend.
 pub const BACKEND_NAME_CHARS_MAX: usize = 40;
 
@@ -43,7 +46,7 @@ impl BackendName {
     pub fn parse(text: &str) -> Option<Self> {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let is_fit = (1..=BACKEND_NAME_CHARS_MAX).contains(&text.len());
-        (is_fit && text.chars().all(is_plain)).then(|| Self(text.to_owned()))
+        (is_fit && text != BUILT_IN && text.chars().all(is_plain)).then(|| Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -264,7 +267,7 @@ mod tests {
     #[test]
     fn names_are_parts_of_keys() {
         assert!(BackendName::parse("marketing-cloud-2").is_some());
-        for other in ["", "A", "a b", "a#b", "a_b", &"x".repeat(41)] {
+        for other in ["", "A", "a b", "a#b", "a_b", BUILT_IN, &"x".repeat(41)] {
             assert_eq!(BackendName::parse(other), None, "{other}");
         }
     }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::backend::BackendName;
 use crate::hash::{hash_parts, hex};
 use crate::options::{Options, QueuePriority};
+use crate::queue_order::ClientKey;
 use crate::refusal::Refusal;
 
 /// Most calls in one conversation: their arrival bitmap then fits 1,250 bytes of the header record.
@@ -33,9 +34,70 @@ impl fmt::Display for AccountId {
 }
 
 /// A call's own id: a GUID in lower case, made at the door.
+///
+/// That of a call in a named conversation tells where the call lies, so that no record has to say it:
+/// a UUID of version 8 (RFC 9562, 5.8) out of the conversation's key and the SequenceCode. That of a
+/// call alone is random, of version 4.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RequestId(pub String);
+
+/// Hex digits of the key of a named conversation: what a UUID has room for beside version, variant
+/// and SequenceCode. Two of a thousand million conversations have the same key with a probability of
+/// 1 in 10^13.
+const NAMED_KEY_DIGITS: usize = 26;
+
+// Four hex digits hold a SequenceCode.
+const _: () = assert!(CALLS_MAX <= 0xffff);
+
+/// Where a call of a named conversation lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallLocation {
+    pub conversation: ConversationKey,
+    pub sequence: SequenceCode,
+}
+
+impl RequestId {
+    /// The id of a call in a named conversation: `kkkkkkkk-kkkk-8kkk-8kkk-kkkkkkkkssss`, the key and the
+    /// SequenceCode in hex. The same part of the same conversation has the same id each time.
+    pub fn of_part(conversation: &ConversationKey, sequence: SequenceCode) -> Self {
+        let key = &conversation.0;
+        debug_assert_eq!(key.len(), NAMED_KEY_DIGITS, "of a named conversation");
+        let (first, rest) = key.split_at(8);
+        let (second, rest) = rest.split_at(4);
+        let (third, rest) = rest.split_at(3);
+        let (fourth, fifth) = rest.split_at(3);
+        let sequence = sequence.get();
+        Self(format!(
+            "{first}-{second}-8{third}-8{fourth}-{fifth}{sequence:04x}"
+        ))
+    }
+
+    /// Where a call of this id would lie in a named conversation; `None`: it is no such id. Nothing says
+    /// that the call is there, or whose the conversation is.
+    pub fn location(&self) -> Option<CallLocation> {
+        let groups: Vec<&str> = self.0.split('-').collect();
+        let [first, second, third, fourth, fifth] = groups.as_slice() else {
+            return None;
+        };
+        let (third, fourth) = (third.strip_prefix('8')?, fourth.strip_prefix('8')?);
+        let (fifth, sequence) = fifth.split_at_checked(8)?;
+        let lengths = [first, second, third, fourth, fifth, sequence].map(str::len);
+        if lengths != [8, 4, 3, 3, 8, 4] {
+            return None;
+        }
+        let key = [*first, second, third, fourth, fifth].concat();
+        let is_lower_hex =
+            |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_lower_hex(&key) || !is_lower_hex(sequence) {
+            return None;
+        }
+        Some(CallLocation {
+            conversation: ConversationKey(key),
+            sequence: SequenceCode::new(u32::from_str_radix(sequence, 16).ok()?)?,
+        })
+    }
+}
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,11 +144,12 @@ pub struct ConversationKey(pub String);
 impl ConversationKey {
     /// The conversation of a ConversationID.
     pub fn named(account: &AccountId, conversation: &ConversationId) -> Self {
-        Self::hashed("conversation", &account.0, conversation.as_str())
+        let Self(mut key) = Self::hashed("conversation", &account.0, conversation.as_str());
+        key.truncate(NAMED_KEY_DIGITS);
+        Self(key)
     }
 
-    /// The conversation of one call without ConversationID. For a call of a named conversation, the
-    /// pointer to it has this key.
+    /// The conversation of one that a call without ConversationID is.
     pub fn of_request(account: &AccountId, request: &RequestId) -> Self {
         Self::hashed("request", &account.0, &request.0)
     }
@@ -99,6 +162,11 @@ impl ConversationKey {
     /// The queue of an account and a priority for calls outside any conversation.
     pub fn of_queue(account: &AccountId, priority: QueuePriority) -> Self {
         Self::hashed("queue", &account.0, priority.name())
+    }
+
+    /// The same of an API client, whatever account it acts for.
+    pub fn of_client_queue(client: &ClientKey, priority: QueuePriority) -> Self {
+        Self::hashed("client queue", &client.0, priority.name())
     }
 
     fn hashed(kind: &str, account: &str, name: &str) -> Self {
@@ -244,6 +312,9 @@ pub struct Call {
     /// declared when it was accepted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub safe_to_repeat: bool,
+    /// The call that an operator submitted once more as this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resubmitted_from: Option<RequestId>,
 }
 
 impl Call {
@@ -298,6 +369,47 @@ mod tests {
             named("a", "x # \u{e9}").0.len() <= 64,
             "also the name of a schedule"
         );
+    }
+
+    #[test]
+    fn a_request_id_tells_where_its_call_lies() {
+        let account = AccountId("7001".to_owned());
+        let name = ConversationId::parse("nightly").expect("a name");
+        let conversation = ConversationKey::named(&account, &name);
+        let part = |number| SequenceCode::new(number).expect("not zero");
+        for sequence in [part(1), part(2), part(255), part(CALLS_MAX)] {
+            let id = RequestId::of_part(&conversation, sequence);
+            assert_eq!(id.0.len(), 36);
+            let conversation = conversation.clone();
+            let expected = CallLocation {
+                conversation,
+                sequence,
+            };
+            assert_eq!(id.location(), Some(expected), "{id}");
+        }
+        assert_ne!(
+            RequestId::of_part(&conversation, part(1)),
+            RequestId::of_part(&conversation, part(2))
+        );
+    }
+
+    #[test]
+    fn other_ids_tell_nothing() {
+        for id in [
+            "",
+            "r-1",
+            "5f2b6c1e-8a0d-4f7e-9b1a-0c3d2e4f5a6b", // version 4
+            "5f2b6c1e-8a0d-8f7e-9b1a-0c3d2e4f5a6b", // our variant begins with 8
+            "5f2b6c1e-8a0d-8f7e-8b1a-0c3d2e4f0000", // there is no part 0
+            "5F2B6C1E-8a0d-8f7e-8b1a-0c3d2e4f0001",
+            "5f2b6c1e-8a0d-8f7e-8b1a-0c3d2e4g0001",
+            "5f2b6c1e8a0d8f7e8b1a0c3d2e4f0001",
+            "5f2b6c1e-8a0d-8f7e-8b1a-0c3d2e4f00010",
+            "5f2b6c1e-8a0d-8f7e-8b1a-0c3d2e4\u{e9}001",
+            "5f2b6c1e-8a0d-8f7e-8b1a-0c3d2e4f0001-1",
+        ] {
+            assert_eq!(RequestId(id.to_owned()).location(), None, "{id}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::call::{
 };
 use crate::end_reason::EndReason;
 use crate::options::QueuePriority;
-use crate::queue_order::QueuePlace;
+use crate::queue_order::{QueueOwner, QueuePlace};
 use crate::received_set::ReceivedSet;
 use crate::refusal::Refusal;
 
@@ -44,7 +44,7 @@ pub struct Conversation {
     pub due: Due,
     /// The backend that it waits for, if it is due as [`Due::Held`].
     pub waits_for: Option<BackendName>,
-    /// For a call alone in its account's queue.
+    /// Of a call alone that stands in a queue of its account or its API client.
     pub queue_place: Option<QueuePlace>,
 }
 
@@ -200,13 +200,15 @@ impl Conversation {
 
     /// The queue of its account that it is in.
     pub fn queue(&self) -> Option<ConversationKey> {
-        let is_there = self.queue_place.is_some_and(|place| place.entered);
-        is_there.then(|| ConversationKey::of_queue(&self.account, self.priority))
+        let place = self.queue_place.as_ref().filter(|place| place.entered)?;
+        Some(place.owner.queue(&self.account, self.priority))
     }
 
-    /// Whether it takes its place in its account's queue when its time has come.
+    /// Whether it is to stand in its queue once its time has come.
     pub fn is_to_enter(&self) -> bool {
-        self.queue_place.is_some_and(|place| !place.entered)
+        self.queue_place
+            .as_ref()
+            .is_some_and(|place| !place.entered)
     }
 
     /// The time of a deferred call has come.
@@ -366,14 +368,18 @@ impl Conversation {
 }
 
 impl Step<Joined> {
-    /// The call that opened it is in its account's queue, from its time on.
-    pub fn in_queue(mut self, number: u64) -> Self {
+    /// The call that opened it stands in a queue, from its time on.
+    pub fn in_queue(mut self, number: u64, owner: QueueOwner) -> Self {
         let entered = !self
             .actions
             .iter()
             .any(|it| matches!(it, Action::WakeUpAt(_)));
         if let Some(conversation) = &mut self.conversation {
-            conversation.queue_place = Some(QueuePlace { number, entered });
+            conversation.queue_place = Some(QueuePlace {
+                number,
+                entered,
+                owner,
+            });
         }
         self
     }

@@ -32,6 +32,7 @@ fn call(sequence: i64, calls: i64) -> Call {
         arrived_at: at(0),
         backend: None,
         safe_to_repeat: false,
+        resubmitted_from: None,
     }
 }
 

@@ -77,8 +77,16 @@ impl EndReason {
         }
     }
 
-    /// The overall status in replies about the conversation: that of the call that ended it, or of
-    /// the last one if all were OK.
+    /// Whether it went wrong: neither complete nor cancelled by somebody.
+    pub const fn is_failure(&self) -> bool {
+        match self {
+            Self::Failed { .. } | Self::TimedOut | Self::Invalidated { .. } => true,
+            Self::Complete | Self::Cancelled { .. } => false,
+        }
+    }
+
+    /// The status that goes with it, in replies about the conversation: that of the call that ended
+    /// it; of the last one, where all were OK.
     pub const fn overall_status(&self) -> OverallStatus {
         match self {
             Self::Complete => OverallStatus::Ok,

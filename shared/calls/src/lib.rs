@@ -31,8 +31,8 @@ pub mod token_bucket;
 
 pub use backend::{BackendName, Begun, Breaker, BreakerState, Readiness, Release};
 pub use call::{
-    AccountId, Call, CallsInConversation, ConversationId, ConversationKey, Digest, Method, Place,
-    RequestId, SequenceCode,
+    AccountId, Call, CallLocation, CallsInConversation, ConversationId, ConversationKey, Digest,
+    Method, Place, RequestId, SequenceCode,
 };
 pub use conversation::{
     Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,
@@ -46,7 +46,10 @@ pub use options::{
     Subscription, Warning,
 };
 pub use outcome::{Ended, Outcome, OverallStatus};
-pub use queue_order::{QueueOrder, QueuePlace, QueueRate, QueueSettings, RatePeriod};
+pub use queue_order::{
+    CallerQueues, ClientKey, ClientQueue, QueueOrder, QueueOwner, QueuePlace, QueueRate,
+    QueueSettings, RatePeriod,
+};
 pub use rate_limit::{
     CALLS_PER_SECOND_MAX, Limit, RateLimit, RateLimitAnswer, Reservation, Window,
 };

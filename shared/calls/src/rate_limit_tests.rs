@@ -56,7 +56,7 @@ fn settle(permits: &mut RateLimit, record: &mut Record, taking: Reservation) {
 /// A function alone with the record: whether the call is made.
 fn calls(permits: &mut RateLimit, record: &mut Record, limit: Limit, now: Timestamp) -> bool {
     loop {
-        match permits.ask(limit, now) {
+        match permits.ask(1, limit, now) {
             RateLimitAnswer::Yes => return true,
             RateLimitAnswer::NotBefore(_) => return false,
             RateLimitAnswer::After(taking) => settle(permits, record, taking),
@@ -217,7 +217,10 @@ fn a_refusal_names_the_start_of_the_next_window() {
     let now = noon() + SignedDuration::from_millis(3_500);
     while calls(&mut permits, &mut record, limit(1), now) {}
     let next = noon() + SignedDuration::from_secs(10);
-    assert_eq!(permits.ask(limit(1), now), RateLimitAnswer::NotBefore(next));
+    assert_eq!(
+        permits.ask(1, limit(1), now),
+        RateLimitAnswer::NotBefore(next)
+    );
     assert!(calls(&mut permits, &mut record, limit(1), next));
 }
 
@@ -247,6 +250,39 @@ fn a_limit_that_is_lowered_holds_at_once_for_what_is_not_taken() {
         made < 100 && u32::try_from(10 + made) == Ok(taken),
         "what was taken before"
     );
+}
+
+#[test]
+fn a_large_call_takes_as_many_permits_as_its_bytes_cost() {
+    let limit = limit(100);
+    let permits = [0, 2_000, 255_999, 256_000, 5_000_000].map(|bytes| limit.permits_for(bytes));
+    assert_eq!(permits, [1, 1, 1, 2, 20]);
+    let small = Limit::of(1).expect("a limit");
+    assert_eq!(small.permits_for(5_000_000), 5, "half of ten");
+}
+
+/// Calls of different sizes, over functions that share the record.
+#[test]
+fn large_calls_and_small_ones_take_no_more_permits_than_there_are() {
+    for large in [2, 5, 20, 500] {
+        let mut record = Record::default();
+        let mut functions = [RateLimit::default(); 5];
+        let limit = limit(100);
+        let mut taken = 0;
+        for number in 0..5_000_usize {
+            let asked = if number % 3 == 0 { large } else { 1 };
+            let permits = &mut functions[number % 5];
+            let made = loop {
+                match permits.ask(asked, limit, noon()) {
+                    RateLimitAnswer::Yes => break true,
+                    RateLimitAnswer::NotBefore(_) => break false,
+                    RateLimitAnswer::After(taking) => settle(permits, &mut record, taking),
+                }
+            };
+            taken += if made { asked } else { 0 };
+        }
+        assert!((900..=1_000).contains(&taken), "{taken} with {large}");
+    }
 }
 
 #[test]
@@ -280,7 +316,7 @@ fn there_are_never_more_calls_than_permits_however_functions_overtake_each_other
             let skew = i64::try_from(at).expect("small") * 1_300;
             let now = noon() + SignedDuration::from_millis(step * 20 + skew);
             match next(&mut dice) % 4 {
-                0 | 1 => match permits[at].ask(limit, now) {
+                0 | 1 => match permits[at].ask(1, limit, now) {
                     RateLimitAnswer::Yes => *made.entry(permits[at].window).or_default() += 1,
                     RateLimitAnswer::NotBefore(_) => {}
                     RateLimitAnswer::After(taking) => under_way[at].push(taking),

@@ -30,7 +30,11 @@ pub const TRIED_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// Longest Retry-After that is obeyed: the longest wait of our own schedule.
 pub const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a reply is about. Replies about the conversation come last.
+/// Most attempts of earlier rounds that stay in the delivery log when a person has a reply sent again: as
+/// many as a round has.
+const EARLIER_ATTEMPTS_MAX: usize = WAITS.len();
+
+/// What a reply is about; a caller is told of the conversation last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SubjectKind {
     Call,
@@ -55,7 +59,10 @@ pub struct Reply {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
     pub state: ReplyState,
-    /// Nobody has a lease on it: the timekeeper has woken somebody for the next attempt.
+    /// How many of the attempts came before a person had it sent again: the waits begin anew behind them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub earlier_attempts: usize,
+    /// Nobody holds it: the timekeeper has looked for somebody who makes the next attempt.
     #[serde(default, skip_serializing_if = "is_false")]
     pub released: bool,
 }
@@ -63,6 +70,11 @@ pub struct Reply {
 /// As serde asks, by reference.
 pub const fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+/// As serde asks, by reference.
+pub const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +140,7 @@ impl Reply {
             pending_since: context.now,
             attempts: Vec::new(),
             state: ReplyState::Pending(context.now),
+            earlier_attempts: 0,
             released: false,
         }
     }
@@ -142,7 +155,35 @@ impl Reply {
         matches!(self.state, ReplyState::Pending(_)) && self.attempts.is_empty()
     }
 
-    /// Leased for the next attempt.
+    /// Given up, or pending after an attempt that failed.
+    pub fn is_failing(&self) -> bool {
+        match self.state {
+            ReplyState::GivenUp => true,
+            ReplyState::Pending(_) => {
+                let last = self.attempts.last();
+                last.is_some_and(|last| last.found != DeliveryResult::Taken)
+            }
+            ReplyState::Delivered => false,
+        }
+    }
+
+    /// Pending, and no attempt of its present round has been made.
+    pub fn is_round_fresh(&self) -> bool {
+        matches!(self.state, ReplyState::Pending(_)) && self.attempts.len() == self.earlier_attempts
+    }
+
+    /// A person has it sent again, not before that instant: with the same id, and with all waits anew.
+    #[must_use]
+    pub fn resent(mut self, not_before: Timestamp) -> Self {
+        let too_many = self.attempts.len().saturating_sub(EARLIER_ATTEMPTS_MAX);
+        self.attempts.drain(..too_many);
+        self.earlier_attempts = self.attempts.len();
+        self.state = ReplyState::Pending(not_before);
+        self.released = true;
+        self
+    }
+
+    /// Somebody makes the next attempt, and nobody else.
     #[must_use]
     pub fn claimed(mut self) -> Self {
         self.released = false;
@@ -175,7 +216,8 @@ impl Reply {
     }
 
     fn next_attempt(&self, found: &DeliveryResult, at: Timestamp) -> ReplyState {
-        let Some(wait) = WAITS.get(self.attempts.len() + 1) else {
+        let of_round = self.attempts.len() - self.earlier_attempts.min(self.attempts.len());
+        let Some(wait) = WAITS.get(of_round + 1) else {
             return ReplyState::GivenUp;
         };
         let retry_after = match found {

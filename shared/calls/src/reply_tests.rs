@@ -226,6 +226,30 @@ fn check_found(found: DeliveryResult, expected: &str) {
 }
 
 #[test]
+fn who_sends_a_reply_again_begins_its_waits_anew_and_keeps_its_log() {
+    let mut reply = a_reply();
+    for _ in 0..WAITS.len() {
+        reply = reply.attempted(DeliveryResult::TimedOut, now());
+    }
+    assert!(reply.state == ReplyState::GivenUp && reply.is_failing() && !reply.is_round_fresh());
+    let id = reply.id();
+    let again = reply.resent(now());
+    assert!(again.is_round_fresh() && again.is_failing());
+    assert_eq!((again.state, again.id()), (ReplyState::Pending(now()), id));
+    let failed = again.clone().attempted(DeliveryResult::TimedOut, now());
+    let ReplyState::Pending(next) = failed.state else {
+        panic!("{failed:?}");
+    };
+    assert!(next.duration_since(now()) < SignedDuration::from_secs(6));
+    assert_eq!(failed.attempts.len(), WAITS.len() + 1);
+    let delivered = again.attempted(DeliveryResult::Taken, now());
+    assert!(!delivered.is_failing());
+    let once_more = delivered.resent(now());
+    assert!(!once_more.is_failing(), "it was delivered before");
+    assert_eq!(once_more.attempts.len(), WAITS.len(), "the log is bounded");
+}
+
+#[test]
 fn an_id_is_made_of_the_request_and_the_number() {
     assert_eq!(a_reply().id(), "msg_0e1f2_0");
 }

@@ -4,12 +4,15 @@
 //! |---------------------|---------------|--------------------------------------------------------------|
 //! | `ACCOUNT#<id>`      | `ACCOUNT`     | name, webhook secret, async by default, accounts it owns,    |
 //! |                     |               | calls a second, order and rate of its queue, version         |
-//! | hash of a user name | `USER`        | account, hash of the password, async by default              |
+//! | hash of a user name | `USER`        | account, hash of the password, async by default, version,    |
+//! |                     |               | whether it is disabled, hash of the password before          |
 //! | the same            | `USER`        | the password encrypted in place of its hash, `digest_users`  |
-//! | hash of a client id | `CLIENT`      | account, hash of the secret, async by default                |
+//! | hash of a client id | `CLIENT`      | the same as of a user, of a secret; order and rate of its    |
+//! |                     |               | queue                                                        |
 //! | `SWITCH`            | `MAINTENANCE` | whether calls are carried out                                |
 //! | `AUDIT#<day>`       | `<time>#<id>` | what an operator did, see [`crate::act::audit`]              |
-//! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default                   |
+//! | `TOKEN#<hash>`      | `TOKEN`       | account, when it expires, async by default, the API client   |
+//! |                     |               | if that has an order or a rate                               |
 //! | `BACKEND#<name>`    | `BACKEND`     | where calls are forwarded to, see `backends`                 |
 //! | `NONCE#<hash>`      | `NONCE`       | that it was used, for some minutes                           |
 //! | `RATE_LIMIT#<id>`   | `RATE_LIMIT`  | calls in the present ten seconds, see `rate_limit`           |
@@ -23,9 +26,12 @@
 //! function.
 
 pub mod account_changes;
+pub mod backend_login;
 pub mod backends;
+pub(crate) mod client_queue;
 pub(crate) mod digest_users;
 pub mod login_changes;
+pub mod login_records;
 pub mod rate_limit;
 pub(crate) mod remembered;
 pub(crate) mod switch;
@@ -33,14 +39,18 @@ pub(crate) mod switch;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{AccountId, BackendName, QueueSettings, RateLimit, SafeToRepeat, hash_parts, hex};
+use calls::{
+    AccountId, BackendName, ClientKey, QueueSettings, RateLimit, SafeToRepeat, hash_parts, hex,
+};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::accounts::digest_users::DigestUser;
 use crate::accounts::remembered::{recall, remember};
 use crate::accounts::switch::Switch;
-use crate::aws::encrypted_password::PasswordEncryption;
+use crate::aws::encrypted_password::{Password, PasswordEncryption};
+use crate::aws::secrets::Secrets;
 use crate::aws::table::{Key, Table};
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
@@ -57,6 +67,53 @@ pub struct Caller {
     pub account: AccountId,
     /// Its user or API client has calls without RequestType queued, whatever the account says.
     pub async_by_default: bool,
+    /// Its API client, if that says something of its calls alone.
+    pub client: Option<ClientKey>,
+}
+
+/// Where the calls of an account are carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AccountBackend {
+    /// Where the set has those of all accounts of which nothing else is said.
+    #[default]
+    AsDeployed,
+    /// Here, with the built-in objects.
+    BuiltIn,
+    /// They are forwarded there.
+    Forward(BackendName),
+}
+
+impl AccountBackend {
+    /// The name of what is built in, which no backend may have.
+    pub const BUILT_IN: &str = calls::backend::BUILT_IN;
+
+    /// Where calls are forwarded to, if anywhere. `deployed`: what the set has.
+    pub fn forwards_to(self, deployed: Option<&BackendName>) -> Option<BackendName> {
+        match self {
+            Self::AsDeployed => deployed.cloned(),
+            Self::BuiltIn => None,
+            Self::Forward(name) => Some(name),
+        }
+    }
+
+    fn read(item: &ItemReader) -> Result<Self, Error> {
+        match item.maybe_text("backend") {
+            None => Ok(Self::AsDeployed),
+            Some(Self::BUILT_IN) => Ok(Self::BuiltIn),
+            Some(name) => match BackendName::parse(name) {
+                Some(name) => Ok(Self::Forward(name)),
+                None => Err(item.unreadable("backend")),
+            },
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::AsDeployed => None,
+            Self::BuiltIn => Some(Self::BUILT_IN),
+            Self::Forward(name) => Some(name.as_str()),
+        }
+    }
 }
 
 /// What an account is told by and known as.
@@ -66,6 +123,10 @@ pub struct Account {
     pub name: String,
     /// Signs its callbacks: `whsec_…`.
     pub webhook_secret: String,
+    /// The one before it, which signs beside it until it is over.
+    pub previous_secret: Option<PreviousSecret>,
+    /// None of its users and API clients may log in.
+    pub is_disabled: bool,
     /// Calls without RequestType are queued, of all its users and API clients.
     pub async_by_default: bool,
     /// Calls of which something is not read are refused, instead of warned of.
@@ -76,25 +137,45 @@ pub struct Account {
     pub calls_per_second: Option<u32>,
     /// In which order and how often its calls alone are begun.
     pub queue: QueueSettings,
-    /// Where its calls are forwarded to; `None`: the built-in objects.
-    pub backend: Option<BackendName>,
+    /// Where its calls are carried out.
+    pub backend: AccountBackend,
     /// Which of its forwarded calls may be sent once more when nobody knows what became of them.
     pub safe_to_repeat: Vec<SafeToRepeat>,
 }
 
+/// A secret that another one has replaced, and until when both sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousSecret {
+    pub secret: String,
+    pub until: Timestamp,
+}
+
 impl Account {
+    /// What its callbacks are signed with at that time.
+    pub fn signing_secrets(&self, now: Timestamp) -> Vec<String> {
+        let previous = self.previous_secret.as_ref();
+        let previous = previous.filter(|previous| previous.until > now);
+        let previous = previous.map(|previous| previous.secret.clone());
+        [self.webhook_secret.clone()]
+            .into_iter()
+            .chain(previous)
+            .collect()
+    }
+
     /// As it is made: what more it may have is given to it later.
     pub fn new(id: AccountId, name: &str, webhook_secret: String) -> Self {
         Self {
             id,
             name: name.to_owned(),
             webhook_secret,
+            previous_secret: None,
+            is_disabled: false,
             async_by_default: false,
             is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
             queue: QueueSettings::default(),
-            backend: None,
+            backend: AccountBackend::default(),
             safe_to_repeat: Vec::new(),
         }
     }
@@ -116,7 +197,7 @@ pub enum Login {
 }
 
 impl Login {
-    const fn sort(self) -> &'static str {
+    pub(crate) const fn sort(self) -> &'static str {
         match self {
             Self::User => "USER",
             Self::Client => "CLIENT",
@@ -128,6 +209,7 @@ impl Login {
 pub struct Accounts {
     pub(crate) table: Table,
     pub(crate) encrypt_password: Arc<PasswordEncryption>,
+    pub(crate) secrets: Arc<Secrets>,
     pub(crate) switch: Arc<Switch>,
     remembered: Arc<Mutex<AccountCache>>,
 }
@@ -139,7 +221,11 @@ pub(crate) struct AccountCache {
     pub(crate) accounts: HashMap<AccountId, (Account, Timestamp)>,
     pub(crate) digest_users: HashMap<String, (DigestUser, Timestamp)>,
     pub(crate) permits: HashMap<AccountId, RateLimit>,
+    pub(crate) client_queues: HashMap<ClientKey, (QueueSettings, Timestamp)>,
     pub(crate) backends: HashMap<BackendName, (backends::ConfiguredBackend, Timestamp)>,
+    pub(crate) backend_settings: HashMap<BackendName, (backends::BackendSettings, Timestamp)>,
+    /// By their ARNs.
+    pub(crate) secrets: HashMap<String, (Password, Timestamp)>,
 }
 
 impl Accounts {
@@ -153,6 +239,7 @@ impl Accounts {
         Self {
             table,
             encrypt_password: Arc::new(PasswordEncryption::new(config, key)),
+            secrets: Arc::new(Secrets::new(config)),
             switch: Arc::default(),
             remembered: Arc::default(),
         }
@@ -174,15 +261,28 @@ impl Accounts {
             return Ok(None);
         };
         let item = ItemReader(item);
-        let is_right = match item.maybe_text("secret_hash") {
-            Some(hash) => bool::from(proof.as_bytes().ct_eq(hash.as_bytes())),
-            None => self.is_encrypted_password(name, secret, &item, now).await?,
-        };
-        if !is_right {
+        if is_login_disabled(&item) {
             return Ok(None);
         }
-        let caller = caller_in(&item)?;
-        let until = now + REMEMBERED;
+        let is = |hash: &str| bool::from(proof.as_bytes().ct_eq(hash.as_bytes()));
+        let until = match item.maybe_text("secret_hash") {
+            Some(hash) if is(hash) => Some(now + REMEMBERED),
+            Some(_) => {
+                let previous = previous_hash(&item, now).filter(|(hash, _)| is(hash));
+                previous.map(|(_, until)| until.min(now + REMEMBERED))
+            }
+            None => {
+                let is_right = self.is_encrypted_password(name, secret, &item, now).await?;
+                is_right.then_some(now + REMEMBERED)
+            }
+        };
+        let Some(until) = until else {
+            return Ok(None);
+        };
+        let mut caller = caller_in(&item)?;
+        if login == Login::Client && item.has("queue") {
+            caller.client = Some(ClientKey(login_key(login, name).pk));
+        }
         remember(&mut self.remembered().logins, proof, caller.clone(), until);
         Ok(Some(caller))
     }
@@ -198,6 +298,10 @@ impl Accounts {
         let item = ItemWriter::new(token_key(token))
             .text("account", &caller.account.0)
             .text("async_by_default", caller.async_by_default.to_string())
+            .maybe_text(
+                "client",
+                caller.client.as_ref().map(|client| client.0.as_str()),
+            )
             .number("good_until", expires.as_millisecond())
             // A day longer than it is good for, so that its holder hears "expired", not "unknown".
             .expires(Some(expires + SignedDuration::from_hours(24)))
@@ -220,7 +324,9 @@ impl Accounts {
         }
         let caller = caller_in(&item)?;
         let tokens = &mut self.remembered().tokens;
-        remember(tokens, key.pk, caller.clone(), good_until);
+        // No longer than a login: an operator may take it back.
+        let until = good_until.min(now + REMEMBERED);
+        remember(tokens, key.pk, caller.clone(), until);
         Ok(TokenState::Good(caller))
     }
 
@@ -269,9 +375,18 @@ impl Accounts {
         let Some(item) = self.table.get(&login_key(Login::Client, id)).await? else {
             return Ok(ClientChange::NoSuchClient);
         };
-        let item = ItemWriter::over(item).text("async_by_default", on.to_string());
-        self.table.put(item.done()).await?;
+        let version = ItemReader(item.clone()).maybe_number("version");
+        let version: u64 = version.unwrap_or_default();
+        let item = ItemWriter::over(item)
+            .number("version", version + 1)
+            .text("async_by_default", on.to_string());
+        self.table.put_over(item.done(), Some(version)).await?;
         Ok(ClientChange::Changed)
+    }
+
+    /// Looks everything up again from now on: whoever holds all tables has emptied this one.
+    pub fn forget(&self) {
+        *self.remembered() = AccountCache::default();
     }
 
     pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, AccountCache> {
@@ -289,16 +404,32 @@ pub enum ClientChange {
     NoSuchClient,
 }
 
-/// The caller that a user, an API client or a token stands for.
+/// Whether somebody has taken this login, or its whole account, out of use.
+pub(crate) fn is_login_disabled(item: &ItemReader) -> bool {
+    let is_set = |name| item.maybe_text(name) == Some("true");
+    is_set("disabled") || is_set("account_disabled")
+}
+
+/// The hash of the secret before the present one, and until when it is good, while it is.
+fn previous_hash(item: &ItemReader, now: Timestamp) -> Option<(&str, Timestamp)> {
+    let until = item.time("previous_until").ok()?;
+    let hash = item.maybe_text("previous_hash")?;
+    (until > now).then_some((hash, until))
+}
+
+/// Whom a user, an API client or a token stands for.
 pub(crate) fn caller_in(item: &ItemReader) -> Result<Caller, Error> {
     Ok(Caller {
         account: AccountId(item.text("account")?.to_owned()),
         async_by_default: item.maybe_text("async_by_default") == Some("true"),
+        client: item
+            .maybe_text("client")
+            .map(|key| ClientKey(key.to_owned())),
     })
 }
 
 /// Of the name, too, so that equal secrets of two users do not look alike.
-fn secret_hash(login: Login, name: &str, secret: &str) -> String {
+pub(crate) fn secret_hash(login: Login, name: &str, secret: &str) -> String {
     hashed(&[login.sort(), name, secret])
 }
 
@@ -315,6 +446,11 @@ pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, E
         id: id.clone(),
         name: item.text("name")?.to_owned(),
         webhook_secret: item.text("webhook_secret")?.to_owned(),
+        previous_secret: match item.has("previous_secret") {
+            true => Some(item.json("previous_secret")?),
+            false => None,
+        },
+        is_disabled: item.maybe_text("disabled") == Some("true"),
         async_by_default: item.maybe_text("async_by_default") == Some("true"),
         is_strict: item.maybe_text("strict") == Some("true"),
         owns: item.json("owns")?,
@@ -323,7 +459,7 @@ pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, E
             true => item.json("queue")?,
             false => QueueSettings::default(),
         },
-        backend: item.maybe_text("backend").and_then(BackendName::parse),
+        backend: AccountBackend::read(item)?,
         safe_to_repeat: match item.has("safe_to_repeat") {
             true => item.json("safe_to_repeat")?,
             false => Vec::new(),
@@ -338,7 +474,12 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
         .text("webhook_secret", &account.webhook_secret)
         .text("async_by_default", account.async_by_default.to_string())
         .text("strict", account.is_strict.to_string())
+        .maybe_text("disabled", account.is_disabled.then_some("true"))
         .json("owns", &account.owns);
+    let item = match &account.previous_secret {
+        Some(previous) => item.json("previous_secret", previous),
+        None => item,
+    };
     let item = match account.calls_per_second {
         Some(calls) => item.number("calls_per_second", calls),
         None => item,
@@ -351,12 +492,12 @@ pub(crate) fn account_item(account: &Account, version: u64) -> Item {
         true => item,
         false => item.json("safe_to_repeat", &account.safe_to_repeat),
     };
-    item.maybe_text("backend", account.backend.as_ref().map(BackendName::as_str))
-        .done()
+    item.maybe_text("backend", account.backend.text()).done()
 }
 
 pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller) -> Item {
     ItemWriter::new(login_key(login, name))
+        .number("version", 1)
         .text("name", name)
         .text("secret_hash", secret_hash(login, name, secret))
         .text("account", &caller.account.0)

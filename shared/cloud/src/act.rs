@@ -4,10 +4,13 @@
 //! rehearsed: then it says what it would do, and changes nothing. A person's command reaches no queue:
 //! what an act leaves to be done is due at once, and the timekeeper finds it within a minute or two.
 
+pub mod accounts;
 pub mod audit;
 pub mod cancel;
 pub mod reschedule;
+pub mod resend;
 pub mod resubmit;
+pub mod unknown_mail;
 
 use calls::{ConversationId, Step};
 use jiff::Timestamp;

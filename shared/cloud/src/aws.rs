@@ -1,9 +1,11 @@
 //! The clients of AWS, and everything that knows a wire format of theirs: tables with all condition
-//! expressions, queues, schedules, large bodies, mail, encrypted passwords.
+//! expressions, queues, schedules, large bodies, mail, encrypted passwords,
+//! secrets.
 
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 
 pub(crate) mod clients;
+pub mod dead_letters;
 pub(crate) mod encrypted_password;
 pub mod files;
 pub mod lanes;
@@ -16,6 +18,7 @@ pub mod phone;
 pub mod queues;
 mod reply_wake_up;
 pub mod schedules;
+pub(crate) mod secrets;
 pub mod stack;
 pub mod table;
 pub(crate) mod trust;

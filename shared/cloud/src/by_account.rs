@@ -1,4 +1,8 @@
-//! The index of conversations by account and time: which part of it a conversation is listed in.
+//! The index of conversations by account and time, and that of failures: which part of it something is
+//! listed in.
+//!
+//! The index of failures is sparse: a conversation has an entry once it has failed, and a reply from its
+//! first attempt that failed until it is delivered.
 //!
 //! A part is a partition key of the index: an account and a share of its conversations' keys; in it they
 //! lie by the time at which they were opened. An entry is one write unit, made with the header and never
@@ -17,6 +21,10 @@ const QUICK_SHARES: &str = "0123456789abcdef";
 
 /// Of all longer ones, which are as many calls and far fewer conversations.
 const LONG_SHARES: &str = "wxyz";
+
+/// Shares of what failed: an account whose every call fails at 5,000 a second is rare enough to be slowed
+/// by its index, and who lists failures asks each of them.
+const FAILED_SHARES: &str = "01234567";
 
 /// Most calls of a conversation that gathers quickly: twelve silences between them.
 const QUICK_CALLS_MAX: u32 = 13;
@@ -62,6 +70,20 @@ pub(crate) fn part_of(key: &ConversationKey, conversation: &Conversation) -> Str
     let number = usize::try_from(digit).unwrap_or(0) % shares.len();
     let share = shares.chars().nth(number).unwrap_or('0');
     part(&conversation.account, share)
+}
+
+/// The part of the index of failures that a record of a conversation is listed in: its header, or one
+/// of its replies.
+pub(crate) fn failed_part_of(key: &ConversationKey, account: &AccountId) -> String {
+    let digit = key.0.chars().next_back();
+    let digit = digit.and_then(|digit| digit.to_digit(16)).unwrap_or(0);
+    let number = usize::try_from(digit).unwrap_or(0) % FAILED_SHARES.len();
+    part(account, FAILED_SHARES.chars().nth(number).unwrap_or('0'))
+}
+
+/// The shares of what failed of an account.
+pub(crate) fn failed_shares() -> impl Iterator<Item = char> {
+    FAILED_SHARES.chars()
 }
 
 /// The partition key. What follows the account is always two characters, so that no two accounts have

@@ -4,9 +4,12 @@
 pub mod accept;
 pub(crate) mod close;
 pub mod commit;
+pub(crate) mod conflicts;
+mod counted;
 pub mod find;
 mod held_mails;
 pub mod high_replies;
+mod open_mails;
 pub mod ordered_queue;
 pub(crate) mod outbox;
 pub mod outcomes;
@@ -16,4 +19,5 @@ mod skipped;
 pub mod task;
 pub mod token_buckets;
 pub mod unknown;
+pub mod unknown_mails;
 pub mod waiting;

@@ -47,6 +47,12 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    #[error("secret of a backend is out of reach ({operation})")]
+    Secret {
+        operation: &'static str,
+        #[source]
+        source: BoxError,
+    },
     /// No answer: it may have gone out.
     #[error("mail service gave no answer")]
     Mail(#[source] BoxError),
@@ -100,6 +106,7 @@ impl Error {
             | Self::Schedule { .. }
             | Self::LargeBodies { .. }
             | Self::PasswordEncryption { .. }
+            | Self::Secret { .. }
             | Self::Mail(_)
             | Self::MailRefused(_)
             | Self::MailNotSent(_)
@@ -130,7 +137,8 @@ impl Error {
         )
     }
 
-    /// With every cause, for the one log line that is written about it.
+    /// With every cause, for the one log line that is written about it. Services name people's addresses
+    /// and numbers in what they say, and a log does not.
     pub fn in_full(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -139,7 +147,49 @@ impl Error {
             text.push_str(&error.to_string());
             cause = error.source();
         }
-        text
+        without_addresses(&text)
+    }
+}
+
+/// Fewest digits that a telephone number has.
+const NUMBER_DIGITS_MIN: usize = 8;
+
+/// Without mail addresses and telephone numbers.
+fn without_addresses(text: &str) -> String {
+    let is_number = |word: &str| {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        word.contains('+') && digits >= NUMBER_DIGITS_MIN
+    };
+    let words = text.split(' ').map(|word| match word {
+        word if word.contains('@') => "(address)",
+        word if is_number(word) => "(number)",
+        word => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_says_of_people_is_left_out() {
+        for (said, logged) in [
+            (
+                "Email address is not verified: Shop <shop@example.com>, a@b.example",
+                "Email address is not verified: Shop (address) (address)",
+            ),
+            (
+                "number +4915112345678 is opted out",
+                "number (number) is opted out",
+            ),
+            (
+                "took 12 + 3 ms, id 0123456789",
+                "took 12 + 3 ms, id 0123456789",
+            ),
+        ] {
+            assert_eq!(without_addresses(said), logged);
+        }
     }
 }
 

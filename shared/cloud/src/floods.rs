@@ -1,9 +1,10 @@
 //! Accounts whose calls come so fast that others would wait behind them in the queues.
 //!
-//! Their wake-ups go to the account's flood lanes, which never hold all places of a queue, see
-//! [`crate::aws::lanes`]. An environment counts what it sends itself, and takes into account what the
-//! account's rate limit has told it of all others: that costs nothing, and one that has just started
-//! sends no more than [`MANY`] before it knows.
+//! Their wake-ups go to flood lanes, which never hold all places of a queue, see [`crate::aws::lanes`].
+//! An environment counts what it sends itself, and takes into account what the account's rate limit has
+//! told it of all others: that costs nothing, and one that has just started sends no more than [`MANY`]
+//! before it knows. Calls that are deferred to one and the same second are counted by that second, however
+//! slowly they come: by whoever takes them in, and once more by whoever holds them until then.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +31,14 @@ const COUNTED_MAX: usize = 10_000;
 /// What one environment has sent, by account and priority: a flood of Low is none of High. Clones share
 /// it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Floods(Arc<Mutex<BTreeMap<(AccountId, QueuePriority), FloodGauge>>>);
+pub(crate) struct Floods(Arc<Mutex<FloodCounts>>);
+
+#[derive(Debug, Default)]
+struct FloodCounts {
+    now: BTreeMap<(AccountId, QueuePriority), FloodGauge>,
+    /// By the second to which they are deferred.
+    deferred: BTreeMap<(AccountId, QueuePriority, i64), u32>,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct FloodGauge {
@@ -50,21 +58,43 @@ impl Floods {
         calls_per_second: u32,
         now: Timestamp,
     ) -> bool {
-        let mut gauges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = (account.clone(), priority);
-        if gauges.len() >= COUNTED_MAX && !gauges.contains_key(&counted) {
-            gauges.clear();
-        }
-        let gauge = gauges.entry(counted).or_default();
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let gauge = entry(&mut counts.now, (account.clone(), priority));
         if gauge.second != now.as_second() {
             (gauge.second, gauge.sent) = (now.as_second(), 0);
         }
         gauge.sent = gauge.sent.saturating_add(1);
-        if gauge.sent > MANY || (gauge.sent > SOME && calls_per_second > MANY) {
+        if are_many(gauge.sent, calls_per_second) {
             gauge.until = Some(now + LASTS);
         }
         gauge.until.is_some_and(|until| now < until)
     }
+
+    /// Counts one more wake-up for that second; whether it is one of very many.
+    fn is_one_of_many(
+        &self,
+        account: &AccountId,
+        priority: QueuePriority,
+        second: i64,
+        calls_per_second: u32,
+    ) -> bool {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let deferred = entry(&mut counts.deferred, (account.clone(), priority, second));
+        *deferred = deferred.saturating_add(1);
+        are_many(*deferred, calls_per_second)
+    }
+}
+
+const fn are_many(sent: u32, calls_per_second: u32) -> bool {
+    sent > MANY || (sent > SOME && calls_per_second > MANY)
+}
+
+/// One that is counted, among so many at most.
+fn entry<K: Ord, V: Default>(counts: &mut BTreeMap<K, V>, key: K) -> &mut V {
+    if counts.len() >= COUNTED_MAX && !counts.contains_key(&key) {
+        counts.clear();
+    }
+    counts.entry(key).or_default()
 }
 
 impl Cloud {
@@ -84,10 +114,31 @@ impl Cloud {
             .floods
             .is_flooding(account, priority, calls_per_second, now)
         {
-            true => RunLane::Flood {
-                account: account.clone(),
-            },
+            true => RunLane::Flood,
             false => lane,
+        }
+    }
+
+    /// Where a wake-up waits for its time: with those of its second where they are very many.
+    pub fn lane_until(
+        &self,
+        at: Timestamp,
+        account: Option<&AccountId>,
+        priority: QueuePriority,
+        now: Timestamp,
+    ) -> RunLane {
+        let Some(account) = account else {
+            return RunLane::Own;
+        };
+        // Up: never early.
+        let second = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
+        let calls_per_second = self.accounts.calls_per_second(account, now);
+        match self
+            .floods
+            .is_one_of_many(account, priority, second, calls_per_second)
+        {
+            true => RunLane::Deferred { second },
+            false => RunLane::Own,
         }
     }
 }
@@ -126,5 +177,19 @@ mod tests {
         // What other environments take in counts as well, once it is believed.
         let flooding = (0..SOME + 3).filter(|_| floods.is_flooding(&other, High, MANY + 1, now));
         assert_eq!(flooding.count(), 3);
+    }
+
+    #[test]
+    fn calls_deferred_to_one_second_are_counted_by_it_however_slowly_they_come() {
+        let floods = Floods::default();
+        let one = AccountId("1".to_owned());
+        let many = |times: u32, priority, second| {
+            let counted = (0..times).filter(|_| floods.is_one_of_many(&one, priority, second, 0));
+            counted.count()
+        };
+        assert_eq!(many(MANY + 5, Low, 1_800_000_000), 5);
+        assert_eq!(many(MANY, Low, 1_800_000_001), 0, "another second");
+        assert_eq!(many(MANY, High, 1_800_000_000), 0, "another priority");
+        assert_eq!(many(1, Low, 1_800_000_000), 1, "an hour later, too");
     }
 }

@@ -8,8 +8,8 @@
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
 //! mails), [`act`] (what people do about calls, and the record of it), [`accounts`] (who may call, and
 //! how often), [`breakers`], [`backend_slots`] and [`backend_tokens`] (what functions share of a
-//! backend), [`maintenance`] (whether anything is carried out) and [`memory`] (what an invocation takes
-//! on).
+//! backend), [`maintenance`] (whether anything is carried out), [`memory`] (what an invocation takes on), [`logs`]
+//! and [`metrics`] (what a function says of its work) and [`health`] (whether the tables answer).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -25,9 +25,11 @@ pub mod conversation;
 pub mod due;
 pub mod error;
 pub(crate) mod floods;
+pub mod health;
 pub mod logs;
 pub mod maintenance;
 pub mod memory;
+pub mod metrics;
 pub mod objects_table;
 pub mod outbound;
 pub mod random;
@@ -36,6 +38,7 @@ pub mod records;
 pub mod redelivery;
 pub mod settings;
 pub mod tracking;
+pub mod upkeep;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
@@ -72,6 +75,8 @@ pub struct Cloud {
     pub backend_tokens: outbound::forward::BackendTokens,
     pub backend_slots: backend_slots::BackendSlots,
     pub known_breakers: CachedBreakers,
+    pub last_health: health::LastTableHealth,
+    pub metrics: metrics::Metrics,
     pub shards: due::Shards,
 }
 
@@ -182,6 +187,8 @@ impl Cloud {
             backend_tokens: outbound::forward::BackendTokens::default(),
             backend_slots: backend_slots::BackendSlots::default(),
             known_breakers: CachedBreakers::default(),
+            last_health: health::LastTableHealth::default(),
+            metrics: metrics::Metrics::new(&settings.metrics_namespace),
             shards: due::Shards::default(),
             clock,
             random,

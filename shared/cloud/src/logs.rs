@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Begins to write to the standard output, which Lambda keeps.
 pub fn start() {
@@ -27,6 +29,27 @@ pub fn start() {
     }
 }
 
+/// The crates whose lines are written at the level that is asked for. They say nothing of what a call
+/// holds; others do, at the levels below WARN: an SDK writes down whole requests.
+const OWN_CRATES: [&str; 9] = [
+    "backends",
+    "calls",
+    "cloud",
+    "ingest",
+    "notifier",
+    "objects",
+    "processor",
+    "replies",
+    "timekeeper",
+];
+
+fn of_own_crates(level: LevelFilter) -> Targets {
+    let own = OWN_CRATES.map(|name| (name, level));
+    Targets::new()
+        .with_targets(own)
+        .with_default(level.min(LevelFilter::WARN))
+}
+
 /// What is deployed writes this.
 pub fn json_lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
@@ -42,6 +65,7 @@ where
         .with_max_level(level)
         .with_writer(writer)
         .finish()
+        .with(of_own_crates(level))
 }
 
 /// What a person reads, under `cargo lambda watch`.
@@ -50,6 +74,7 @@ fn text_lines(level: LevelFilter) -> impl Subscriber + Send + Sync {
         .with_target(false)
         .with_max_level(level)
         .finish()
+        .with(of_own_crates(level))
 }
 
 #[expect(

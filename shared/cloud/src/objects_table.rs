@@ -72,11 +72,16 @@ impl Chunk {
         effects + effects_more > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX
     }
 
-    /// Its effects are what the overlay has changed. Events are kept until then, all else for good.
+    /// Its effects are what the overlay has changed. Events, and who was mailed, are kept until then, rows
+    /// as long as they say, all else for good.
     pub fn take_effects(&mut self, overlay: &Overlay, until: Timestamp) {
         let effects = overlay.changes().map(|change| {
-            let expires = change.becomes.filter(|object| objects::is_event(object));
-            let expires = expires.map(|_| until);
+            let expires = change
+                .becomes
+                .and_then(|object| match objects::is_temporary(object) {
+                    true => Some(until),
+                    false => objects::removed_from(object),
+                });
             effect(change, expires)
         });
         self.effects = effects.collect();
@@ -136,7 +141,7 @@ impl Cloud {
         } else {
             found = self.objects.get_many(&wanted).await?;
         }
-        know(overlay, keys, found)
+        know(overlay, keys, found, self.now())
     }
 
     /// Reads the objects that a call begins with, together with the switch for maintenance, unless
@@ -155,7 +160,8 @@ impl Cloud {
         match self.accounts.recall_switch(self.now()) {
             Some(true) => return Ok(FirstLoad::InMaintenance),
             Some(false) => {
-                know(overlay, keys, self.objects.get_many(&wanted).await?)?;
+                let found = self.objects.get_many(&wanted).await?;
+                know(overlay, keys, found, self.now())?;
                 return Ok(FirstLoad::Loaded);
             }
             None => {}
@@ -166,7 +172,7 @@ impl Cloud {
             .objects
             .get_many_and(&wanted, accounts, &switch)
             .await?;
-        know(overlay, keys, found)?;
+        know(overlay, keys, found, self.now())?;
         let in_maintenance = self.accounts.saw_switch(look, switch, self.now())?;
         Ok(FirstLoad::of(in_maintenance))
     }
@@ -204,29 +210,35 @@ impl Cloud {
             .objects
             .query(partition, Range::All, limit, start.as_ref())
             .await?;
-        let objects = page
-            .items
-            .into_iter()
-            .map(|item| read(ItemReader(item)).map(|(key, stored)| (key.sort, stored.object)))
-            .collect::<Result<_, _>>()?;
         Ok(ObjectPage {
-            objects,
+            objects: objects_on(page.items)?,
             next: page.next.map(|key| key.sk),
         })
     }
 }
 
+/// The objects of some items, each with its sort key.
+pub(crate) fn objects_on(items: Vec<Item>) -> Result<Vec<(String, Element)>, Error> {
+    let object = |item| read(ItemReader(item)).map(|(key, stored)| (key.sort, stored.object));
+    items.into_iter().map(object).collect()
+}
+
 /// Takes what was found of these objects into what is known. What was not found is known not to be
 /// there.
-fn know(overlay: &mut Overlay, keys: Vec<ObjectKey>, found: Vec<Item>) -> Result<(), Error> {
+fn know(
+    overlay: &mut Overlay,
+    keys: Vec<ObjectKey>,
+    found: Vec<Item>,
+    now: Timestamp,
+) -> Result<(), Error> {
     let mut missing: BTreeSet<ObjectKey> = keys.into_iter().collect();
     for item in found {
         let (key, stored) = read(ItemReader(item))?;
         missing.remove(&key);
-        overlay.knows(key, Some(stored));
+        overlay.knows(key, Some(stored), now);
     }
     for key in missing {
-        overlay.knows(key, None);
+        overlay.knows(key, None, now);
     }
     Ok(())
 }

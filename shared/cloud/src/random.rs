@@ -38,6 +38,17 @@ impl Random {
         RequestId(self.guid())
     }
 
+    /// A new secret that signs callbacks: 256 bits of chance, as 43 bytes, written as Standard Webhooks
+    /// writes its secrets.
+    pub fn webhook_secret(&self) -> String {
+        use base64::Engine;
+        let bytes = self.token();
+        format!(
+            "whsec_{}",
+            base64::engine::general_purpose::STANDARD.encode(bytes)
+        )
+    }
+
     /// A token of 256 bits, URL-safe.
     pub fn token(&self) -> String {
         use base64::Engine;

@@ -1,9 +1,21 @@
-//! What retrievals, extracts and the operator's command read of calls that they have no id of: lists
-//! by account and day, and one conversation with its calls.
+//! What retrievals, extracts, the operator's command and the console read of calls that they have no id
+//! of. Read only, and never by a scan.
 //!
-//! Read only, and never by a scan. [`conversation_list`] goes through the index, [`state`] says how a
-//! conversation stands in one word, [`conversation`] reads one whole.
+//! [`conversation_list`] goes through the indexes (by account and time, or what failed), [`state`] says
+//! how a conversation stands in one word, [`conversation`] reads one with its calls, [`timeline`] with all
+//! that happened to it, [`replies`] finds replies and
+//! their delivery logs, [`dead`] says what dead letters are about, [`overview`] what waits in the whole
+//! stack, [`scheduled`] calls that wait for their time, [`whole_call`] one call with payload and results,
+//! [`unknown`] what people said of calls of unknown fate.
 
 pub mod conversation;
 pub mod conversation_list;
+pub mod dead;
+pub mod overview;
+pub(crate) mod parts;
+pub mod replies;
+pub mod scheduled;
 pub mod state;
+pub mod timeline;
+pub mod unknown;
+pub mod whole_call;

@@ -21,4 +21,5 @@ pub mod mail_record;
 pub mod outcome_record;
 pub mod reply_record;
 pub(crate) mod stored_reply;
+pub mod unknown_mail_record;
 pub mod unknown_record;

@@ -1,10 +1,16 @@
 //! What the functions are told by their environment. The template sets each of these but what only
 //! the local server needs; a test holds the two against each other.
 
+use calls::{AccountId, BackendName, SafeToRepeat};
 use objects::PhoneSenders;
+use soap::CallbackAddress;
 use thiserror::Error;
 
+use crate::accounts::backends::{
+    BackendLogin, BackendSettings, DeployedBackend, OBJECTS_PER_CALL_MAX, TIMEOUT_S_MAX,
+};
 use crate::aws::lanes::Concurrency;
+use crate::outbound::callback::check_address;
 use crate::outbound::own_hosts::OwnHosts;
 
 /// Days that results are kept unless the template says otherwise.
@@ -46,12 +52,19 @@ pub struct Settings {
     pub concurrency: Concurrency,
     /// KMS key of the passwords of PasswordDigest users, if the set has one.
     pub password_key: Option<String>,
+    /// A backend that the deployment names, if it does.
+    pub backend: Option<DeployedBackend>,
+    /// Where the calls of accounts are forwarded to of which nothing else is said; `None`: they are
+    /// carried out here.
+    pub default_backend: Option<BackendName>,
     /// Callbacks to http and to private addresses: only ever true in the local cloud.
     pub allow_http_callbacks: bool,
     /// URL that clients reach us by, with a slash at the end; empty: the one of the request.
     pub public_url: String,
     /// Names of the front door; `ingest` is told more of them by the front door itself.
     pub own_hosts: OwnHosts,
+    /// CloudWatch's namespace of the metrics; empty: none are written.
+    pub metrics_namespace: String,
 }
 
 #[derive(Debug, Error)]
@@ -97,9 +110,12 @@ impl Settings {
                 replies: places,
             },
             password_key: None,
+            backend: None,
+            default_backend: None,
             allow_http_callbacks: false,
             public_url: String::new(),
             own_hosts: OwnHosts::read(""),
+            metrics_namespace: String::new(),
         }
     }
 
@@ -153,11 +169,75 @@ impl Settings {
                 replies: places("REPLIES_CONCURRENCY")?,
             },
             password_key: variable("PASSWORD_KEY").filter(|key| !key.is_empty()),
+            backend: deployed_backend(&variable)?,
+            default_backend: match variable("DEFAULT_BACKEND").filter(|name| !name.is_empty()) {
+                Some(name) => Some(backend_name("DEFAULT_BACKEND", &name)?),
+                None => None,
+            },
             allow_http_callbacks: variable("ALLOW_HTTP_CALLBACKS").as_deref() == Some("true"),
             public_url: variable("PUBLIC_URL").unwrap_or_default(),
             own_hosts: OwnHosts::read(&variable("OWN_HOSTS").unwrap_or_default()),
+            metrics_namespace: variable("METRICS_NAMESPACE").unwrap_or_default(),
         })
     }
+}
+
+/// The backend that the deployment names; `None`: it names none.
+fn deployed_backend(
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<Option<DeployedBackend>, SettingMissing> {
+    let given = |name: &str| variable(name).filter(|text| !text.is_empty());
+    let Some(url) = given("BACKEND_URL") else {
+        return Ok(None);
+    };
+    let needed = |name: &'static str| given(name).ok_or(SettingMissing(name));
+    // 0 is no bound.
+    let number = |name: &'static str| -> Result<u32, SettingMissing> {
+        let text = given(name).unwrap_or_else(|| "0".to_owned());
+        text.parse().map_err(|_| SettingMissing(name))
+    };
+    let bounded = |name: &'static str| number(name).map(|it| (it > 0).then_some(it));
+    let is_public = |url: &str| {
+        let address = CallbackAddress::parse(url);
+        address.is_some_and(|address| check_address(&address, false).is_ok())
+    };
+    let token_url = given("BACKEND_TOKEN_URL");
+    if !is_public(&url) {
+        return Err(SettingMissing("BACKEND_URL"));
+    }
+    if !token_url.as_deref().is_none_or(is_public) {
+        return Err(SettingMissing("BACKEND_TOKEN_URL"));
+    }
+    let login = BackendLogin::InSecret {
+        arn: needed("BACKEND_SECRET_ARN")?,
+        token_url,
+    };
+    let new = BackendSettings::new(&url, login);
+    let safe = list(given("BACKEND_SAFE_TO_REPEAT"));
+    let safe = safe.iter().map(|text| SafeToRepeat::parse(text));
+    let safe: Option<Vec<_>> = safe.collect();
+    let settings = BackendSettings {
+        timeout_s: bounded("BACKEND_TIMEOUT_S")?
+            .unwrap_or(new.timeout_s)
+            .min(TIMEOUT_S_MAX),
+        per_second: bounded("BACKEND_PER_SECOND")?,
+        concurrency: bounded("BACKEND_CONCURRENCY")?,
+        objects_per_call: bounded("BACKEND_OBJECTS_PER_CALL")?
+            .unwrap_or(new.objects_per_call)
+            .min(OBJECTS_PER_CALL_MAX),
+        clients: list(given("BACKEND_CLIENTS"))
+            .into_iter()
+            .map(AccountId)
+            .collect(),
+        safe_to_repeat: safe.ok_or(SettingMissing("BACKEND_SAFE_TO_REPEAT"))?,
+        ..new
+    };
+    let name = backend_name("BACKEND_NAME", &needed("BACKEND_NAME")?)?;
+    Ok(Some(DeployedBackend { name, settings }))
+}
+
+fn backend_name(variable: &'static str, name: &str) -> Result<BackendName, SettingMissing> {
+    BackendName::parse(name).ok_or(SettingMissing(variable))
 }
 
 /// What stands between commas.
@@ -190,7 +270,11 @@ mod tests {
             "LOW_CONCURRENCY",
             "REPLIES_CONCURRENCY",
         ];
-        let all = |name: &str| Some(if numbers.contains(&name) { "7" } else { "x" }.to_owned());
+        let all = |name: &str| {
+            let of_backends = name.contains("BACKEND");
+            let value = if numbers.contains(&name) { "7" } else { "x" };
+            (!of_backends).then(|| value.to_owned())
+        };
         let settings = Settings::read(all).expect("complete");
         assert_eq!((settings.results_days, settings.calls_per_second), (7, 7));
         let Concurrency {
@@ -213,6 +297,7 @@ mod tests {
         let senders = |named: &'static str| {
             let all = move |name: &str| match name {
                 "TEXT_SENDERS" => Some(named.to_owned()),
+                name if name.contains("BACKEND") => None,
                 name if name.ends_with("_TABLE")
                     || name.ends_with("_URL")
                     || [
@@ -243,11 +328,82 @@ mod tests {
                 "RESULTS_DAYS" | "CALLS_PER_SECOND" | "TEXTS_PER_SECOND" => None,
                 places if places.ends_with("_CONCURRENCY") => None,
                 "PASSWORD_KEY" => Some(key.to_owned()),
+                backend if backend.contains("BACKEND") => None,
                 _ => Some("x".to_owned()),
             };
             Settings::read(all).expect("complete").password_key
         };
         assert_eq!(key(""), None);
         assert_eq!(key("arn:key"), Some("arn:key".to_owned()));
+    }
+
+    fn with_backend(
+        change: (&'static str, &'static str),
+    ) -> Result<Option<DeployedBackend>, SettingMissing> {
+        let variable = move |name: &str| {
+            let set = match name {
+                name if name == change.0 => change.1,
+                "BACKEND_NAME" => "mc",
+                "BACKEND_URL" => "https://s.soap.marketingcloudapis.com/Service.asmx",
+                "BACKEND_TOKEN_URL" => "https://s.auth.marketingcloudapis.com/v2/token",
+                "BACKEND_SECRET_ARN" => "arn:secret",
+                "BACKEND_TIMEOUT_S" => "15",
+                "BACKEND_PER_SECOND" => "0",
+                "BACKEND_CONCURRENCY" => "20",
+                "BACKEND_OBJECTS_PER_CALL" => "50",
+                "BACKEND_CLIENTS" => "7, 8",
+                "BACKEND_SAFE_TO_REPEAT" => "Delete,Update/Subscriber",
+                _ => return None,
+            };
+            Some(set.to_owned())
+        };
+        deployed_backend(&variable)
+    }
+
+    #[test]
+    fn a_deployment_may_name_a_backend() {
+        let read = with_backend(("", "")).expect("complete").expect("there");
+        assert_eq!(read.name.as_str(), "mc");
+        let settings = read.settings;
+        assert_eq!((settings.timeout_s, settings.per_second), (15, None));
+        assert_eq!(
+            (settings.concurrency, settings.objects_per_call),
+            (Some(20), 50)
+        );
+        assert_eq!(settings.clients.len(), 2);
+        let safe: Vec<String> = settings
+            .safe_to_repeat
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(safe, ["Delete", "Update/Subscriber"]);
+        let BackendLogin::InSecret { arn, token_url } = settings.login else {
+            panic!("as a secret says: {:?}", settings.login);
+        };
+        assert_eq!(arn, "arn:secret");
+        assert!(token_url.is_some());
+        assert_eq!(with_backend(("BACKEND_URL", "")).expect("none"), None);
+        let without_tokens = with_backend(("BACKEND_TOKEN_URL", ""));
+        assert!(without_tokens.expect("complete").is_some());
+    }
+
+    #[test]
+    fn a_backend_that_cannot_be_is_named() {
+        for (name, wrong) in [
+            ("BACKEND_NAME", "built-in"),
+            ("BACKEND_NAME", ""),
+            ("BACKEND_URL", "http://mc.example.com/"),
+            ("BACKEND_URL", "https://10.0.0.1/"),
+            ("BACKEND_TOKEN_URL", "https://localhost/"),
+            ("BACKEND_SECRET_ARN", ""),
+            ("BACKEND_TIMEOUT_S", "soon"),
+            ("BACKEND_PER_SECOND", "-1"),
+            ("BACKEND_CONCURRENCY", "x"),
+            ("BACKEND_OBJECTS_PER_CALL", "x"),
+            ("BACKEND_SAFE_TO_REPEAT", "a-b"),
+        ] {
+            let error = with_backend((name, wrong)).expect_err("it cannot be");
+            assert!(error.to_string().contains(name), "{name} {wrong}: {error}");
+        }
     }
 }

@@ -17,10 +17,11 @@ use jiff::Timestamp;
 use objects::{MailEvent, Overlay, Recipient};
 
 use crate::Cloud;
-use crate::aws::table::Transaction;
+use crate::aws::table::{Key, Transaction};
 use crate::error::{CommitError, Committed, Error, FEW_CONFLICTS_MAX};
 use crate::objects_table::{Chunk, object_item, table_key};
 use crate::records::mail_record::{MailRecord, MailState, MailTag};
+use crate::records::unknown_mail_record::UnknownMailRecord;
 
 impl Cloud {
     pub async fn mail_tagged(&self, tag: &MailTag) -> Result<Option<MailRecord>, Error> {
@@ -57,6 +58,14 @@ impl Cloud {
         let mut transaction = Transaction::default();
         let item = next.to_item(now + self.results_retention());
         transaction.put_over(&self.calls, item, seen.version);
+        if state == MailState::Unknown {
+            // For people, who find it there without looking through all mails.
+            let expires = now + self.results_retention();
+            let unknown = UnknownMailRecord::of(&next, &recipient.account, expires);
+            if let Some(unknown) = unknown {
+                transaction.put(&self.calls, unknown.to_item());
+            }
+        }
         events.write(&mut transaction, &self.objects);
         transaction.commit(&self.calls).await?;
         Ok(next)
@@ -85,16 +94,19 @@ impl Cloud {
         Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 
-    /// How many events of a send there are of each kind; `None`: they cannot be counted by then.
+    /// How many events of a send there are of each kind, since that time if one is said; `None`: they
+    /// cannot be counted by then.
     pub async fn count_events(
         &self,
         account: &AccountId,
         send: &str,
+        since: Option<Timestamp>,
         deadline: Timestamp,
     ) -> Result<Option<BTreeMap<String, u64>>, Error> {
         let mut counts = BTreeMap::new();
         for partition in objects::event_partitions(account) {
-            let mut after = None;
+            let begin = since.map(objects::event_moment);
+            let mut after = begin.map(|sort| Key::new(&partition, sort));
             loop {
                 if self.now() > deadline {
                     return Ok(None);

@@ -37,7 +37,7 @@ pub(crate) fn address_in(subscriber: &Element) -> Option<&str> {
         .filter(|address| !address.is_empty())
 }
 
-impl Addressee<'_> {
+impl<'a> Addressee<'a> {
     /// Whether it has unsubscribed from any list, so that the definition's matters.
     pub(crate) fn has_left_a_list(&self) -> bool {
         self.stored.is_some_and(has_left_a_list)
@@ -49,7 +49,7 @@ impl Addressee<'_> {
     }
 
     /// The address as it is written, in the call or in what is stored.
-    pub(crate) fn written_address(&self) -> Option<&str> {
+    pub(crate) fn written_address(&self) -> Option<&'a str> {
         address_in(self.subscriber).or_else(|| address_in(self.stored?))
     }
 
@@ -121,15 +121,25 @@ impl Failure {
     const UNKNOWN: Self = Self::new(11, "Subscriber is not on the All Subscribers list.");
     pub(crate) const NO_BODY: Self = Self::new(26, "The email has neither HTML nor text.");
     const KEY_TOO_LONG: Self = Self::new(30, "The Subscriber Key for this subscriber is too long.");
-    const LIST_UNSUBSCRIBED: Self = Self::new(31, "Subscriber is unsubscribed from the list.");
+    pub(crate) const LIST_UNSUBSCRIBED: Self =
+        Self::new(31, "Subscriber is unsubscribed from the list.");
     pub(crate) const BAD_SENDER: Self =
         Self::new(140, "The From or Reply-To address has invalid syntax.");
     const DELETED: Self = Self::new(40, "Subscriber is deleted.");
+    pub(crate) const SUPPRESSED: Self = Self::new(27, "Subscriber is on a suppression list.");
+    pub(crate) const OPTED_OUT: Self = Self::new(28, "Subscriber is on an opt-out list.");
+    pub(crate) const EXCLUDED: Self = Self::new(102, "Subscriber is excluded.");
+    /// Those that say that somebody is not to be mailed, rather than that he cannot be.
+    const OF_EXCLUSION: [u32; 7] = [1, 2, 27, 28, 31, 40, 102];
     pub(crate) const EMPTY_SUBJECT: Self = Self::new(127, "The subject of the email is empty.");
     pub(crate) const TOO_LARGE: Self = Self::new(130, "The email is too large.");
 
     const fn new(number: u32, text: &'static str) -> Self {
         Self { number, text }
+    }
+
+    pub(crate) fn is_exclusion(self) -> bool {
+        Self::OF_EXCLUSION.contains(&self.number)
     }
 
     /// As the events tell it.

@@ -38,10 +38,14 @@ fn in_parts(method: Method, object: &Element) -> Option<InParts> {
     }
 }
 
-/// What an object asks the server not to start; `None`: it is decided like any other.
-pub fn cancellation(method: Method, object: &Element) -> Option<Cancellation> {
+/// What an object asks the server not to start, or to end; `None`: it is decided like any other.
+pub fn cancellation(
+    method: Method,
+    action: Option<&str>,
+    object: &Element,
+) -> Option<Cancellation> {
     let object_type = registry::type_of(object).ok()?;
-    object_type.supports(method, None).ok()?;
+    object_type.supports(method, action).ok()?;
     match object_type.work {
         Work::Cancel(of) => Some(of(object)),
         Work::Nothing | Work::Whole(_) | Work::InParts(_) => None,

@@ -7,7 +7,7 @@ use crate::key::KeyRange;
 
 /// A time as the beginning of a sort key: in milliseconds and of one length, so that the order of the
 /// texts is the order of time.
-pub(crate) fn moment(at: Timestamp) -> String {
+pub fn moment(at: Timestamp) -> String {
     format!("{:015}", at.as_millisecond().max(0))
 }
 

@@ -110,7 +110,8 @@ pub(crate) fn properties_of(object: &Element) -> impl Iterator<Item = (&str, &st
     })
 }
 
-fn date(name: &str, text: &str) -> Result<Timestamp, String> {
+/// A date as clients write it: what stands for a whole day is its end where an end is named.
+pub(crate) fn date(name: &str, text: &str) -> Result<Timestamp, String> {
     if let Some(at) = soap::read_date_time(text) {
         return Ok(at);
     }
@@ -122,7 +123,7 @@ fn date(name: &str, text: &str) -> Result<Timestamp, String> {
     let at = read.next().or_else(|| {
         let day = days.next()?.to_datetime(jiff::civil::Time::midnight());
         // The whole of the last day is meant.
-        let is_end = name == ENDS;
+        let is_end = name != STARTS;
         let end = day
             .checked_add(SignedDuration::from_millis(86_399_999))
             .ok();
@@ -130,7 +131,7 @@ fn date(name: &str, text: &str) -> Result<Timestamp, String> {
     });
     at.and_then(in_zone).ok_or_else(|| {
         format!(
-            "The {name} '{}' of the extract is no date and time like 2026-11-20T10:00:00Z or \
+            "The {name} '{}' is no date and time like 2026-11-20T10:00:00Z or \
              11/20/2026 10:00:00 AM",
             soap::echo(text)
         )

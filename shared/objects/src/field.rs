@@ -8,14 +8,19 @@ use soap::{Element, MailAddress};
 use crate::key;
 use crate::tree;
 
-/// Longest text of a field that names no MaxLength. The protocol's figure.
+/// Longest text of a field, and what one has that names no MaxLength. The protocol's figures.
 const TEXT_CHARS_MAX: usize = 4000;
+const EMAIL_CHARS_MAX: usize = 254;
 const PHONE_CHARS_MAX: usize = 50;
+const LOCALE_CHARS_MAX: usize = 50;
 const DECIMAL_DIGITS_MAX: usize = 38;
 const DECIMAL_DIGITS: usize = 18;
 
+/// Digits behind the point of a decimal that names no Scale.
+const SCALE: usize = 2;
+
 /// Server time of the protocol: what a date without zone means. Never daylight saving.
-const SERVER_OFFSET: Offset = Offset::constant(-6);
+pub const SERVER_OFFSET: Offset = Offset::constant(-6);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldType {
@@ -41,6 +46,18 @@ impl FieldType {
             "Decimal" => Some(Self::Decimal),
             "Locale" => Some(Self::Locale),
             _ => None,
+        }
+    }
+
+    /// The largest MaxLength; `None`: it has none that means anything. Of decimals it counts digits.
+    const fn length_max(self) -> Option<usize> {
+        match self {
+            Self::Text => Some(TEXT_CHARS_MAX),
+            Self::EmailAddress => Some(EMAIL_CHARS_MAX),
+            Self::Phone => Some(PHONE_CHARS_MAX),
+            Self::Locale => Some(LOCALE_CHARS_MAX),
+            Self::Decimal => Some(DECIMAL_DIGITS_MAX),
+            Self::Number | Self::Date | Self::Boolean => None,
         }
     }
 }
@@ -83,15 +100,31 @@ impl<'a> Field<'a> {
             }),
         };
         let is_key = tree::is_true(definition, "IsPrimaryKey").unwrap_or(false);
+        let max_length = count("MaxLength")?;
+        let most = field_type.length_max();
+        if let (Some(length), Some(most)) = (max_length, most)
+            && length > most
+        {
+            return Err(format!(
+                "the MaxLength [{length}] of field [{name}] is {most} at most for {type_name}"
+            ));
+        }
+        let scale = match (count("Scale")?, tree::filled(definition, "Scale")) {
+            (Some(scale), _) => scale,
+            (None, Some(_zero)) => 0,
+            (None, None) => SCALE,
+        };
+        let digits = max_length.unwrap_or(DECIMAL_DIGITS);
+        if field_type == FieldType::Decimal && scale > digits {
+            return Err(format!(
+                "the Scale [{scale}] of field [{name}] is more than its {digits} digits"
+            ));
+        }
         Ok(Self {
             name,
             field_type,
-            max_length: count("MaxLength")?,
-            scale: count("Scale")?.unwrap_or(if tree::filled(definition, "Scale").is_some() {
-                0
-            } else {
-                2
-            }),
+            max_length,
+            scale,
             is_key,
             is_required: is_key || tree::is_true(definition, "IsRequired").unwrap_or(false),
             default: tree::filled(definition, "DefaultValue"),
@@ -141,25 +174,29 @@ impl<'a> Field<'a> {
                 .map(str::to_owned),
         };
         let taken = taken.ok_or_else(|| self.invalid())?;
-        let length_max = match self.field_type {
-            FieldType::Text => self.max_length.unwrap_or(TEXT_CHARS_MAX),
-            FieldType::EmailAddress | FieldType::Phone | FieldType::Locale => {
-                self.max_length.unwrap_or(usize::MAX)
-            }
-            FieldType::Number | FieldType::Date | FieldType::Boolean | FieldType::Decimal => {
-                usize::MAX
-            }
-        };
-        if taken.chars().count() > length_max {
-            return Err(InvalidFieldValue {
-                code: TOO_LONG,
-                message: format!(
-                    "The value for column [{}] is too long: {length_max} characters at most",
-                    self.name
-                ),
-            });
+        match self.chars_max() {
+            Some(most) if taken.chars().count() > most => Err(self.too_long(most)),
+            Some(_) | None => Ok(Some(taken)),
         }
-        Ok(Some(taken))
+    }
+
+    fn chars_max(&self) -> Option<usize> {
+        match self.field_type {
+            FieldType::Text | FieldType::EmailAddress | FieldType::Phone | FieldType::Locale => {
+                self.max_length.or(self.field_type.length_max())
+            }
+            FieldType::Number | FieldType::Date | FieldType::Boolean | FieldType::Decimal => None,
+        }
+    }
+
+    fn too_long(&self, most: usize) -> InvalidFieldValue {
+        InvalidFieldValue {
+            code: TOO_LONG,
+            message: format!(
+                "The value for column [{}] is too long: {most} characters at most",
+                self.name
+            ),
+        }
     }
 
     fn invalid(&self) -> InvalidFieldValue {
@@ -239,7 +276,10 @@ fn boolean(text: &str) -> Option<String> {
 
 /// As server time in ISO form, so that the order of the texts is the order of the dates.
 fn date(text: &str, now: Timestamp) -> Option<String> {
-    if text.eq_ignore_ascii_case("getdate()") {
+    if ["getdate()", "now()"]
+        .iter()
+        .any(|now| text.eq_ignore_ascii_case(now))
+    {
         return Some(server_time(now));
     }
     if let Ok(instant) = text.parse::<Timestamp>() {
@@ -280,8 +320,7 @@ fn seconds(date: civil::DateTime) -> String {
 }
 
 fn is_phone(text: &str) -> bool {
-    text.chars().count() <= PHONE_CHARS_MAX
-        && text.chars().any(|c| c.is_ascii_digit())
+    text.chars().any(|c| c.is_ascii_digit())
         && text
             .chars()
             .all(|c| c.is_ascii_digit() || "+-(). x/".contains(c))
@@ -339,6 +378,9 @@ mod tests {
         check("EmailAddress:", "a@b", "5");
         check("Phone:", "+1 (317) 423-3928", "+1 (317) 423-3928");
         check("Phone:", "call me", "20");
+        check("Phone:", &"1".repeat(50), &"1".repeat(50));
+        check("Phone:", &"1".repeat(51), "17");
+        check("Phone:5", "123456", "17");
         check("Locale:", "en-US", "en-US");
         check("Locale:", "de", "de");
         check("Locale:", "english", "20");
@@ -358,6 +400,7 @@ mod tests {
         check("Date:", "1/2/2026 3:04:05 PM", "2026-01-02T15:04:05");
         check("Date:", "1/2/2026 15:04", "2026-01-02T15:04:00");
         check("Date:", "getdate()", "2026-11-20T04:00:00");
+        check("Date:", "Now()", "2026-11-20T04:00:00");
         check("Date:", "2026-02-30", "20");
         check("Date:", "soon", "20");
     }

@@ -10,12 +10,13 @@ use crate::import_columns::ImportColumn;
 use crate::key::{self, ObjectKey};
 use crate::membership::NamedList;
 use crate::missing::Missing;
-use crate::object_types::data_extension::{self, ROWS};
 use crate::object_types::data_extension_object::{self, NOT_TO_BE_ADDED, NOT_TO_BE_UPDATED};
 use crate::object_types::import_definition::{ImportDestination, ImportPlan, ImportUpdate};
 use crate::object_types::subscriber;
 use crate::overlay::{Overlay, Stored};
 use crate::phone_order::PhoneSenders;
+use crate::retention_change::{ImportSource, delete_late_rows};
+use crate::row_partitions::{ROWS, with_fresh_rows};
 use crate::tree;
 use crate::unit::{MethodCall, Unit, UnitResult};
 
@@ -294,6 +295,7 @@ pub fn import_into_fresh_rows(
     overlay: &mut Overlay,
     data_extension: &ObjectKey,
     rows: &str,
+    now: Timestamp,
 ) -> Result<(), Missing> {
     let Some(stored) = overlay.get(data_extension)? else {
         return Ok(());
@@ -304,7 +306,7 @@ pub fn import_into_fresh_rows(
         version: 1,
         object: seen,
     };
-    overlay.knows(data_extension.clone(), Some(stored));
+    overlay.knows(data_extension.clone(), Some(stored), now);
     Ok(())
 }
 
@@ -312,14 +314,18 @@ pub fn import_into_fresh_rows(
 /// not there any more.
 pub fn swap_rows(
     overlay: &mut Overlay,
+    account: &AccountId,
     data_extension: &ObjectKey,
-    rows: &str,
+    source: ImportSource<'_>,
     now: Timestamp,
 ) -> Result<bool, Missing> {
     let Some(stored) = overlay.get(data_extension)? else {
         return Ok(false);
     };
-    if let Some(becomes) = data_extension::with_fresh_rows(stored, rows.to_owned()) {
+    let (rows, _) = fresh_rows(account, source.request_id, source.ordinal);
+    if let Some(becomes) = with_fresh_rows(stored, rows) {
+        let (key, late) = delete_late_rows(account, stored, now);
+        overlay.change(key, late, now);
         overlay.change(data_extension.clone(), Some(becomes), now);
     }
     Ok(true)

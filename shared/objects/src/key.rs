@@ -8,6 +8,7 @@
 //! | `<account>#DataExtension#Name`   | its Name                    | the data extension's key     |
 //! | `<account>#BlockedAddress`       | a mail address              | whose doing it is that it is not mailed |
 //! | `<account>#Row#<hash>`           | its primary key             | a row of a data extension    |
+//! | `<account>#Mailed#<hash>`        | SubscriberKey or address    | that a send has come to it; until results are gone |
 
 use calls::{AccountId, hash_parts, hex};
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,14 @@ pub(crate) fn unkeyed_row(
     ObjectKey {
         partition: rows_partition(account, rows),
         sort: sort(&format!("{request_id}#{ordinal:05}")),
+    }
+}
+
+/// Where it is noted that a send has come to somebody: by the SubscriberKey, or by the address.
+pub(crate) fn mailed(account: &AccountId, send: &str, by: &str, name: &str) -> ObjectKey {
+    ObjectKey {
+        partition: format!("{}#{send}", partition(account, "Mailed")),
+        sort: sort(&format!("{by}#{name}")),
     }
 }
 

@@ -12,6 +12,8 @@
 
 mod addressee;
 mod alias;
+mod attribute_defaults;
+mod audience;
 mod blocked_address;
 mod carry_out;
 mod check;
@@ -19,6 +21,8 @@ mod columns;
 mod context;
 mod daily_window;
 mod data_extension_keys;
+mod email_send;
+mod email_send_plan;
 mod event_keys;
 mod extract_order;
 mod field;
@@ -28,6 +32,7 @@ mod import_format;
 mod import_row;
 mod key;
 mod keyed;
+mod list_membership;
 mod mail;
 mod membership;
 mod missing;
@@ -37,14 +42,19 @@ mod object_types;
 mod outgoing;
 mod overlay;
 mod personalise;
+mod phone_failure;
 mod phone_number;
 mod phone_order;
 mod phone_recipient;
 mod recipient;
 mod registry;
 mod replaced_rows;
+mod retention;
+mod retention_change;
 mod retrieve;
+mod row_partitions;
 mod saving;
+mod send_classification;
 mod send_order;
 mod send_summary;
 mod task;
@@ -53,14 +63,19 @@ mod task_start;
 mod text_parts;
 mod tree;
 mod unit;
+mod upkeep;
 mod verdict;
 
 pub use carry_out::{cancellation, carry_out, merge, missing, units};
 pub use check::{check, check_values};
 pub use context::account_of;
 pub use daily_window::DailyWindow;
+pub use email_send::{EmailSend, PERSON_EFFECTS_MAX, PersonOutcome, is_temporary};
+pub use email_send_plan::{EmailSendPlan, email_send_plan, suppression_lists_of};
+pub use event_keys::moment as event_moment;
 pub use extract_order::{ASYNC_RESULTS, ASYNC_RESULTS_ID, ExtractOrder};
-pub use held::{definition_key, holds_mails};
+pub use field::SERVER_OFFSET;
+pub use held::{hold_of, holder_of};
 pub use import_columns::ImportColumn;
 pub use import_format::ImportFormat;
 pub use import_row::{
@@ -68,7 +83,7 @@ pub use import_row::{
 };
 pub use key::KeyRange;
 pub use key::ObjectKey;
-pub use mail::{MailOrder, SendPriority};
+pub use mail::{MailHold, MailOrder, SendPriority};
 pub use missing::Missing;
 pub use object_type::{CallView, Cancellation, ObjectType, Sending};
 pub use object_types::data_extract_activity::{
@@ -79,14 +94,22 @@ pub use object_types::import_results_summary::{ImportCounts, ImportStatus, Impor
 pub use object_types::mail_event::{
     Bounce, BounceKind, MailEvent, event_partitions, is_event, sent_event, track,
 };
+pub use object_types::send::{
+    EmailSendCounts, SendMails, SendNote, SendProgress, SendStatus, mails_of, send_object_id,
+    shown_send,
+};
 pub use overlay::{Change, Overlay, Stored};
+pub use phone_failure::PhoneFailure;
 pub use phone_order::{PhoneChannel, PhoneOrder, PhoneSenders};
 pub use recipient::Recipient;
 pub use registry::{names, object_type};
 pub use replaced_rows::{ReplacedRows, forget_replaced, replaced_rows, replaced_rows_at};
+pub use retention::{RowRetention, removed_from};
+pub use retention_change::{ImportSource, RetainedRows, reset_by_import, rows_of_definition};
 pub use retrieve::{ObjectSource, RetrieveError, retrieve_from};
 pub use send_order::SendOrder;
 pub use send_summary::{SummaryCount, send_of};
-pub use task::{TaskKind, TaskProgress, TaskRefused, task_number};
+pub use task::{SCHEDULE_TYPE, TaskKind, TaskProgress, TaskRefused, task_number};
 pub use task_start::{check_task, task_kind};
 pub use unit::{MethodCall, Sends, Unit, UnitResult};
+pub use upkeep::{SETTLED_AFTER, UPKEEP, Upkeep, due_at, due_by, look_at_definition};

@@ -1,4 +1,4 @@
-//! One mail that a triggered send owes.
+//! One mail that a triggered send or a send to an audience owes.
 
 use calls::AccountId;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,16 @@ pub enum SendPriority {
     #[default]
     Normal,
     Low,
+}
+
+/// What becomes of the mails of a definition or a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailHold {
+    /// They leave.
+    Free,
+    Held,
+    /// They never leave.
+    Dropped,
 }
 
 /// A mail, complete: sending it needs nothing else. Stored together with the outcome of its call.
@@ -36,6 +46,9 @@ pub struct MailOrder {
     /// Its definition is Inactive: kept, and not sent before that changes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+    /// Of a send to a whole audience, which can be paused and cancelled while its mails leave.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_send: bool,
     /// The hours in which it may leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<DailyWindow>,
@@ -51,7 +64,7 @@ pub struct MailOrder {
     pub subscriber_key: String,
     /// Whose subscriber it goes to.
     pub subscriber_account: AccountId,
-    /// The definition's ID, which events name as SendID.
+    /// The definition's ID, or the number of the send: events name it as SendID.
     pub send_id: i32,
     /// The definition's ObjectID.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -134,6 +134,11 @@ impl ObjectType {
         matches!(self.retrieval, Retrieval::Calls(_)) || matches!(self.work, Work::Cancel(_))
     }
 
+    /// Whether its action starts something that goes on by itself.
+    pub const fn starts_tasks(&self) -> bool {
+        self.task.is_some()
+    }
+
     /// Whether it has a method, and for a Perform the action.
     pub(crate) fn supports(&self, method: Method, action: Option<&str>) -> Result<(), Refused> {
         let name = self.name;
@@ -163,13 +168,15 @@ impl ObjectType {
     }
 }
 
-/// What an object asks the server not to start.
+/// What an object asks the server not to start, or to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cancellation {
     /// The call of this RequestID.
     Request(String),
     /// The conversation of this ConversationID.
     Conversation(String),
+    /// The tasks of the call of this RequestID, which may have begun.
+    Tasks(String),
     /// The object does not say which.
     Unnamed,
 }

@@ -1,14 +1,16 @@
-//! What a triggered send sends: from its definition, the mail to each of its subscribers.
+//! What is sent from a definition: the mail to each subscriber of a triggered send, or of an audience.
 
 use calls::AccountId;
 use soap::{Element, MailAddress, Mailbox};
 
 use crate::addressee::{self, Addressee, Failure};
+use crate::attribute_defaults::{KNOWN_OF_ALL, defaults_of, fields_of};
 use crate::context::DecisionContext;
 use crate::daily_window::DailyWindow;
+use crate::email_send_plan::EmailSendPlan;
 use crate::key::ObjectKey;
 use crate::keyed::{self, Located};
-use crate::mail::{MailOrder, SendPriority};
+use crate::mail::MailOrder;
 use crate::membership::NamedList;
 use crate::missing::Missing;
 use crate::object_types::mail_event::not_sent_event;
@@ -19,6 +21,7 @@ use crate::object_types::triggered_send_definition::{
 use crate::overlay::View;
 use crate::personalise::{ValueContext, Values, one_line, personalise};
 use crate::recipient::Recipient;
+use crate::send_classification::{Classification, classification_of};
 use crate::tree;
 use crate::verdict::{Refused, Stop};
 
@@ -36,7 +39,7 @@ struct Sender {
     address: Option<MailAddress>,
 }
 
-/// What is the same for all subscribers of a triggered send.
+/// What is the same for all readers.
 pub(crate) struct Send<'a> {
     definition: &'a Element,
     definition_key: String,
@@ -47,17 +50,17 @@ pub(crate) struct Send<'a> {
     list: Option<NamedList<'a>>,
     /// Attributes of the TriggeredSend itself.
     values: Values<'a>,
+    /// What attributes are that nobody has.
+    defaults: Values<'a>,
+    /// What events name as SendID.
+    send_id: i32,
+    /// The definition's, of a triggered send.
+    definition_object_id: &'a str,
+    /// It is sent to a whole audience, and can be paused and cancelled.
+    is_of_send: bool,
     is_held: bool,
     window: Option<DailyWindow>,
     classification: Classification,
-}
-
-/// What the SendClassification of a definition says.
-#[derive(Clone, Copy)]
-struct Classification {
-    /// What is sent answers something that its reader did, rather than being bulk mail.
-    is_operational: bool,
-    priority: SendPriority,
 }
 
 impl<'a> Send<'a> {
@@ -107,8 +110,61 @@ impl<'a> Send<'a> {
             email,
             list: None,
             values,
+            defaults: Values::default(),
+            send_id: id_of(definition),
+            definition_object_id: definition.text_of("ObjectID").unwrap_or_default(),
+            is_of_send: false,
             is_held,
         })
+    }
+
+    /// The mails of a whole audience. `list`: who has left it gets nothing.
+    pub(crate) fn of_plan(
+        plan: &'a EmailSendPlan,
+        send_id: i32,
+        list: Option<&'a Element>,
+    ) -> Self {
+        let mut defaults = Values::default();
+        for (name, value) in &plan.defaults {
+            defaults.or(name, value);
+        }
+        Self {
+            definition: &plan.definition,
+            definition_key: plan.definition_key.clone(),
+            account: plan.account.clone(),
+            email: Email::Is {
+                inline: &plan.email,
+                stored: None,
+            },
+            list: list.map(NamedList::Is),
+            values: Values::default(),
+            defaults,
+            send_id,
+            definition_object_id: "",
+            is_of_send: true,
+            is_held: false,
+            window: plan.window,
+            classification: plan.classification,
+        }
+    }
+
+    /// With what those fields are of which nobody says the value. Whoever sends says all of them as a
+    /// rule, so that nothing is read.
+    pub(crate) fn with_defaults(
+        mut self,
+        context: &DecisionContext<'a>,
+        addressees: &[Addressee<'_>],
+    ) -> Result<Self, Missing> {
+        let words = ["HTMLBody", "TextBody"];
+        let words = words.into_iter().filter_map(|name| self.email.field(name));
+        let mut fields = fields_of(words.chain([self.subject()]));
+        let own: Vec<Values<'_>> = addressees.iter().map(own_values).collect();
+        fields
+            .retain(|field| !self.values.has(field) && own.iter().any(|values| !values.has(field)));
+        for default in defaults_of(context.overlay.of(&self.account), &fields)? {
+            self.defaults.or(&default.name, default.value);
+        }
+        Ok(self)
     }
 
     /// With the list of the definition, by which those who have left it get nothing. Hardly anybody has
@@ -131,17 +187,8 @@ impl<'a> Send<'a> {
     /// The mail to one subscriber, or why there is none.
     pub(crate) fn to(&self, to: &Addressee<'_>) -> Result<MailOrder, Failure> {
         let address = to.check(self.definition, self.list.as_ref())?;
-        let written = to.written_address().unwrap_or_default();
-        let mut own = Values::default();
-        own.or("emailaddr", written);
-        own.or("emailaddress", written);
-        own.or("subscriberkey", to.name);
-        own.or("_subscriberkey", to.name);
-        add_attributes(&mut own, to.subscriber);
-        if let Some(stored) = to.stored {
-            add_attributes(&mut own, stored);
-        }
-        let values = [&own, &self.values];
+        let own = own_values(to);
+        let values = [&own, &self.values, &self.defaults];
         let subject = personalise(self.subject(), &values, ValueContext::Subject);
         if subject.is_empty() {
             return Err(Failure::EMPTY_SUBJECT);
@@ -161,20 +208,13 @@ impl<'a> Send<'a> {
             html,
             text,
             held: self.is_held,
+            is_of_send: self.is_of_send,
             definition: self.definition_key.clone(),
             account: self.account.clone(),
             subscriber_key: to.name.to_owned(),
             subscriber_account: to.account.clone(),
-            send_id: self
-                .definition
-                .text_of("ID")
-                .and_then(|id| id.parse().ok())
-                .unwrap_or_default(),
-            definition_object_id: self
-                .definition
-                .text_of("ObjectID")
-                .unwrap_or_default()
-                .to_owned(),
+            send_id: self.send_id,
+            definition_object_id: self.definition_object_id.to_owned(),
             is_commercial: !self.classification.is_operational,
             window: self.window,
             drops_outside_window: tree::is_true(self.definition, "SendWindowDelete") == Some(true),
@@ -182,21 +222,13 @@ impl<'a> Send<'a> {
         })
     }
 
-    fn recipient(&self, to: &Addressee<'_>) -> Recipient {
+    pub(crate) fn recipient(&self, to: &Addressee<'_>) -> Recipient {
         Recipient {
             account: self.account.clone(),
             subscriber_account: to.account.clone(),
             subscriber_key: to.name.to_owned(),
-            send_id: self
-                .definition
-                .text_of("ID")
-                .and_then(|id| id.parse().ok())
-                .unwrap_or_default(),
-            definition_object_id: self
-                .definition
-                .text_of("ObjectID")
-                .unwrap_or_default()
-                .to_owned(),
+            send_id: self.send_id,
+            definition_object_id: self.definition_object_id.to_owned(),
         }
     }
 
@@ -309,38 +341,24 @@ impl<'a> Send<'a> {
     }
 }
 
-/// What a definition says of its SendClassification itself, else what is stored under its name; the
-/// original's own for mail that is no bulk mail has a name of its own.
-fn classification_of(
-    definitions: View<'_, '_>,
-    definition: &Element,
-) -> Result<Classification, Missing> {
-    const TYPE_NAME: &str = "SendClassification";
-    const DEFAULT_OPERATIONAL: &str = "Default Transactional";
-    let Some(inline) = definition.child(TYPE_NAME).filter(|inline| !inline.nil) else {
-        return Ok(Classification {
-            is_operational: false,
-            priority: SendPriority::default(),
-        });
-    };
-    let stored = keyed::find(definitions, TYPE_NAME, "Name", inline)?;
-    let stored = stored.and_then(|found| found.object);
-    let said = |field: &str| {
-        tree::filled(inline, field)
-            .or_else(|| stored.and_then(|stored| tree::filled(stored, field)))
-    };
-    let is = |field: &str, value: &str| {
-        said(field).is_some_and(|found| found.eq_ignore_ascii_case(value))
-    };
-    Ok(Classification {
-        is_operational: is("SendClassificationType", "Operational")
-            || is("CustomerKey", DEFAULT_OPERATIONAL),
-        priority: match said("SendPriority") {
-            Some("Burst") => SendPriority::Burst,
-            Some("Low") => SendPriority::Low,
-            Some(_) | None => SendPriority::Normal,
-        },
-    })
+fn id_of(definition: &Element) -> i32 {
+    let id = definition.text_of("ID").and_then(|id| id.parse().ok());
+    id.unwrap_or_default()
+}
+
+/// What is known of one reader.
+fn own_values<'a>(to: &Addressee<'a>) -> Values<'a> {
+    let written = to.written_address().unwrap_or_default();
+    let known = [written, written, to.name, to.name];
+    let mut own = Values::default();
+    for (name, value) in KNOWN_OF_ALL.iter().zip(known) {
+        own.or(name, value);
+    }
+    add_attributes(&mut own, to.subscriber);
+    if let Some(stored) = to.stored {
+        add_attributes(&mut own, stored);
+    }
+    own
 }
 
 /// The object that names the definition.

@@ -12,6 +12,7 @@ use soap::Element;
 
 use crate::key::ObjectKey;
 use crate::missing::Missing;
+use crate::retention::{self, Retained};
 use crate::send_order::SendOrder;
 use crate::unit::UnitResult;
 use crate::verdict::Decision;
@@ -74,6 +75,11 @@ impl<'w> View<'w, '_> {
         self.overlay.get(key)
     }
 
+    /// What is stored there though its time is over: nobody sees it.
+    pub(crate) fn ended(&self, key: &ObjectKey) -> Option<&'w Element> {
+        self.overlay.ended(key)
+    }
+
     /// The same for objects of another account.
     pub(crate) fn of<'b>(&self, account: &'b AccountId) -> View<'w, 'b> {
         self.overlay.of(account)
@@ -85,20 +91,42 @@ struct KnownObject {
     seen_version: Option<u64>,
     next_version: u64,
     object: Option<Element>,
+    /// What is stored in the place of an object whose time is over.
+    ended: Option<Element>,
     changed: bool,
 }
 
 impl KnownObject {
-    fn read(stored: Option<Stored>) -> Self {
-        let (seen_version, object) = match stored {
-            Some(stored) if stored.version > 0 => (Some(stored.version), Some(stored.object)),
-            Some(_) | None => (None, None),
+    const NOTHING: Self = Self {
+        seen_version: None,
+        next_version: 0,
+        object: None,
+        ended: None,
+        changed: false,
+    };
+
+    /// As it is at that time: what is stored may have ended.
+    fn read(stored: Option<Stored>, now: Timestamp) -> Self {
+        let Some(Stored { version, object }) = stored.filter(|stored| stored.version > 0) else {
+            return Self::NOTHING;
         };
-        Self {
-            seen_version,
-            next_version: 0,
-            object,
-            changed: false,
+        let known = Self {
+            seen_version: Some(version),
+            ..Self::NOTHING
+        };
+        match retention::retained(&object, now) {
+            Retained::Whole => Self {
+                object: Some(object),
+                ..known
+            },
+            Retained::WithoutRows(definition) => Self {
+                object: Some(*definition),
+                ..known
+            },
+            Retained::Nothing => Self {
+                ended: Some(object),
+                ..known
+            },
         }
     }
 }
@@ -131,15 +159,15 @@ impl Overlay {
         self.of(&self.account)
     }
 
-    /// Takes in what a read found. What this call has changed meanwhile stays as it is.
-    pub fn knows(&mut self, key: ObjectKey, stored: Option<Stored>) {
+    /// Takes in what a read found, at that time. What this call has changed meanwhile stays as it is.
+    pub fn knows(&mut self, key: ObjectKey, stored: Option<Stored>, now: Timestamp) {
         match self.known.entry(key) {
             Entry::Occupied(known) if known.get().changed => {}
             Entry::Occupied(mut known) => {
-                known.insert(KnownObject::read(stored));
+                known.insert(KnownObject::read(stored, now));
             }
             Entry::Vacant(place) => {
-                place.insert(KnownObject::read(stored));
+                place.insert(KnownObject::read(stored, now));
             }
         }
     }
@@ -150,6 +178,10 @@ impl Overlay {
             Some(known) => Ok(known.object.as_ref()),
             None => Err(Missing(vec![key.clone()])),
         }
+    }
+
+    pub(crate) fn ended(&self, key: &ObjectKey) -> Option<&Element> {
+        self.known.get(key)?.ended.as_ref()
     }
 
     /// What has to be stored: one change per key changed since the last commit.
@@ -203,8 +235,9 @@ impl Overlay {
         let known = self
             .known
             .entry(key.clone())
-            .or_insert_with(|| KnownObject::read(None));
+            .or_insert(KnownObject::NOTHING);
         known.object = becomes;
+        known.ended = None;
         known.next_version = known
             .seen_version
             .unwrap_or(0)

@@ -22,6 +22,11 @@ impl<'a> Values<'a> {
             .or_insert(value);
     }
 
+    /// Whether there is one of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
     fn get(&self, name: &str) -> Option<&'a str> {
         self.by_name.get(&name.to_lowercase()).copied()
     }
@@ -64,6 +69,24 @@ pub(crate) fn personalise(words: &str, values: &[&Values<'_>], place: ValueConte
         ValueContext::Subject => one_line(&whole),
         ValueContext::Html | ValueContext::Text => whole,
     }
+}
+
+/// The names of the fields that words have, as they are written there; of script there is none.
+pub(crate) fn fields_in(words: &str) -> Vec<&str> {
+    let mut fields = Vec::new();
+    let mut rest = words;
+    while let Some((_before, after)) = rest.split_once(MARK) {
+        rest = match after.split_once(MARK).filter(|(name, _)| is_name(name)) {
+            Some((name, behind)) => {
+                if !is_script(name) {
+                    fields.push(name);
+                }
+                behind
+            }
+            None => after,
+        };
+    }
+    fields
 }
 
 /// Whether words hold a piece of script, which is not run here.
@@ -175,6 +198,15 @@ mod tests {
     #[test]
     fn values_are_not_looked_through_for_fields() {
         check("%%nested%%", ValueContext::Text, "%%firstname%%");
+    }
+
+    #[test]
+    fn fields_are_found_where_they_are_put_in() {
+        assert_eq!(
+            fields_in("100%% of %%First Name%%, %%a%%%%=v(@x)=%% %%b"),
+            ["First Name", "a"]
+        );
+        assert_eq!(fields_in(""), [""; 0]);
     }
 
     #[test]

@@ -12,19 +12,23 @@ use soap::Element;
 use crate::object_type::ObjectType;
 use crate::object_types::{
     data_extension, data_extension_field, data_extension_object, data_extract_activity,
-    import_definition, import_results_summary, list, mail_event, own, phone_send,
-    phone_send_definition, stored_only, subscriber, triggered_send, triggered_send_definition,
+    email_send_definition, import_definition, import_results_summary, list, mail_event, own,
+    phone_send, phone_send_definition, send, stored_only, subscriber, suppression_list_definition,
+    triggered_send, triggered_send_definition,
 };
 use crate::verdict::Refused;
 
 /// Types with a meaning of their own. The rest is in `own`, `mail_event` and `stored_only`.
-const TYPES: [ObjectType; 14] = [
+const TYPES: [ObjectType; 17] = [
     subscriber::TYPE,
     list::TYPE,
     data_extension::TYPE,
     data_extension_field::TYPE,
     data_extension_object::TYPE,
     data_extract_activity::TYPE,
+    email_send_definition::TYPE,
+    send::TYPE,
+    suppression_list_definition::TYPE,
     import_definition::TYPE,
     import_results_summary::TYPE,
     triggered_send_definition::TYPE,

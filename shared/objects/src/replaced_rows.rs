@@ -10,8 +10,8 @@ use crate::context::account_of;
 use crate::data_extension_keys;
 use crate::key::{self, ObjectKey};
 use crate::missing::Missing;
-use crate::object_types::data_extension::REPLACED;
 use crate::overlay::Overlay;
+use crate::row_partitions::REPLACED;
 use crate::unit::MethodCall;
 
 /// Rows that a data extension does not have any more, and that are to be deleted.

@@ -13,10 +13,12 @@ use crate::key::{self, KeyRange, ObjectKey};
 use crate::membership;
 use crate::missing::Missing;
 use crate::object_type::Retrieval;
-use crate::object_types::data_extension::{self, ROWS};
-use crate::object_types::{data_extension_object, subscriber, triggered_send_definition};
+use crate::object_types::data_extension;
+use crate::object_types::{data_extension_object, send, subscriber, triggered_send_definition};
 use crate::overlay::Overlay;
 use crate::registry;
+use crate::retention::{self, Retained, RowRetention};
+use crate::row_partitions::ROWS;
 use crate::send_summary::summary_of;
 use crate::tree;
 
@@ -227,7 +229,9 @@ impl ObjectSource<'_> {
         properties: impl IntoIterator<Item = &'p str>,
     ) -> Vec<&'p str> {
         let SourceKind::Rows(definition) = self.kind else {
-            return soap::unknown_properties(object_type, properties);
+            let mut unknown = soap::unknown_properties(object_type, properties);
+            unknown.retain(|path| object_type != send::TYPE.name || *path != send::MISSPELT);
+            return unknown;
         };
         let mut unknown = soap::unknown_properties("DataExtensionObject", properties);
         let is_column = |path: &str| {
@@ -277,9 +281,17 @@ impl ObjectSource<'_> {
         matches!(self.kind, SourceKind::Summaries)
     }
 
-    /// The objects that a stored one stands for: itself, or what stands in it.
-    pub fn objects_in(&self, stored: Element) -> Vec<Element> {
+    /// The objects that a stored one stands for: itself, or what stands in it; none, if its time is over.
+    pub fn objects_in(&self, stored: Element, now: Timestamp) -> Vec<Element> {
+        if matches!(retention::retained(&stored, now), Retained::Nothing) {
+            return Vec::new();
+        }
         match self.kind {
+            SourceKind::Rows(definition)
+                if RowRetention::of(definition).has_ended(&stored, now) =>
+            {
+                Vec::new()
+            }
             SourceKind::Objects { .. } | SourceKind::Subscribers | SourceKind::Rows(_) => {
                 vec![stored]
             }

@@ -90,6 +90,8 @@ pub(crate) fn summary_of(definition: &Element) -> Element {
     let mut summary = Element::new("Objects").typed("TriggeredSendSummary");
     summary.children.extend(fields.cloned());
     let counts = SummaryCount::ALL.iter().map(|count| count.name());
+    // Counted from the mails themselves.
+    let counts = counts.chain(["Queued", "InProcess"]);
     let counts = counts.filter_map(|name| definition.child(name).cloned());
     let counts: Vec<Element> = counts.collect();
     let key = definition.text_of("CustomerKey").unwrap_or_default();

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::key;
 
+/// The type of the schedule that a Schedule has, and gives back.
+pub const SCHEDULE_TYPE: &str = "ScheduleDefinition";
+
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskKind {
@@ -15,6 +18,8 @@ pub enum TaskKind {
     ClearData,
     /// Reads a file of the bucket into a list or a data extension.
     Import,
+    /// Orders a mail for each person of an audience.
+    EmailSend,
 }
 
 /// How far a task is: kept from one piece to the next, as the server wrote it.

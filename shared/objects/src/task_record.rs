@@ -52,11 +52,33 @@ fn number_in<'a>(number_field: &str, object: &'a Element) -> Option<&'a str> {
         .map(str::trim)
 }
 
+/// What somebody wants of a task.
+pub(crate) struct TaskChange {
+    /// As it is told: `cancelled`.
+    pub(crate) done: &'static str,
+    pub(crate) has_ended: fn(&Element) -> bool,
+    pub(crate) change: fn(&mut Element),
+}
+
 /// Cancels the task that an object names.
 pub(crate) fn cancel(
     context: &DecisionContext<'_>,
     number_field: &str,
     has_ended: fn(&Element) -> bool,
+) -> Result<Decision, Stop> {
+    let wanted = TaskChange {
+        done: "cancelled",
+        has_ended,
+        change: |becomes| tree::set(becomes, CANCELLED, "true"),
+    };
+    change(context, number_field, &wanted)
+}
+
+/// Changes the record of the task that an object names, which the task finds there.
+pub(crate) fn change(
+    context: &DecisionContext<'_>,
+    number_field: &str,
+    wanted: &TaskChange,
 ) -> Result<Decision, Stop> {
     let type_name = context.type_name();
     let number = number_in(number_field, context.object).unwrap_or_default();
@@ -65,19 +87,19 @@ pub(crate) fn cancel(
         let message = format!("There is no {type_name} {}", soap::echo(number));
         return Err(Refused::new(NOT_FOUND, message).into());
     };
-    if has_ended(stored) {
+    if (wanted.has_ended)(stored) {
         let message = format!("The {type_name} has ended already");
         return Err(Refused::new(TOO_LATE, message).into());
     }
     let mut becomes = stored.clone();
-    tree::set(&mut becomes, CANCELLED, "true");
+    (wanted.change)(&mut becomes);
     let result = ObjectResult {
         object: Some(context.object.clone()),
         detail: Detail::Task {
             id: number.to_owned(),
             interaction_object_id: None,
         },
-        ..context.done(format!("{type_name} cancelled"))
+        ..context.done(format!("{type_name} {}", wanted.done))
     };
     Ok(Decision::only(whole(result)).changing(at, Some(becomes)))
 }

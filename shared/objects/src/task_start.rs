@@ -4,6 +4,7 @@ use calls::Method;
 use soap::Element;
 
 use crate::carry_out::carry_out;
+use crate::email_send_plan::email_send_plan;
 use crate::missing::Missing;
 use crate::object_types::{data_extract_activity, import_definition};
 use crate::overlay::Overlay;
@@ -46,6 +47,11 @@ pub fn check_task(
         }
         TaskKind::Import => {
             let plan = import_definition::import_plan(overlay, request, object)?;
+            Ok(plan.map(drop))
+        }
+        TaskKind::EmailSend => {
+            // Its suppression lists are read when it begins: nothing is wrong with them.
+            let plan = email_send_plan(overlay, request, object, &[])?;
             Ok(plan.map(drop))
         }
         TaskKind::ClearData => {

@@ -13,15 +13,24 @@ const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 /// Parts of a text, as the service counts them: the GSM alphabet if it has all of its letters, else
 /// UTF-16.
 pub(crate) fn text_parts(text: &str) -> u32 {
-    let places = text.chars().map(places).sum::<Option<usize>>();
-    let (places, (alone, of_several)) = match places {
-        Some(places) => (places, GSM),
-        None => (text.encode_utf16().count(), OTHER),
+    let gsm: Option<Vec<usize>> = text.chars().map(places).collect();
+    let (letters, (alone, of_several)) = match gsm {
+        Some(letters) => (letters, GSM),
+        None => (text.chars().map(char::len_utf16).collect(), OTHER),
     };
-    match places <= alone {
-        true => 1,
-        false => u32::try_from(places.div_ceil(of_several)).unwrap_or(u32::MAX),
+    if letters.iter().sum::<usize>() <= alone {
+        return 1;
     }
+    // A letter of two places is never cut in two.
+    let (mut parts, mut taken) = (1, 0);
+    for places in letters {
+        if taken + places > of_several {
+            parts += 1;
+            taken = 0;
+        }
+        taken += places;
+    }
+    parts
 }
 
 fn places(letter: char) -> Option<usize> {
@@ -46,6 +55,9 @@ mod tests {
             ("a".repeat(307), 3),
             ("€".repeat(80), 1),
             ("€".repeat(81), 2),
+            (format!("{}€{}", "a".repeat(152), "a".repeat(152)), 3),
+            (format!("{}€{}", "a".repeat(151), "a".repeat(153)), 2),
+            (format!("{}😀{}", "ж".repeat(66), "ж".repeat(66)), 3),
             ("ж".repeat(70), 1),
             ("ж".repeat(71), 2),
             ("😀".repeat(35), 1),

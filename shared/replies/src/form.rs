@@ -63,6 +63,7 @@ mod tests {
             pending_since: Timestamp::UNIX_EPOCH,
             attempts: Vec::new(),
             state: ReplyState::Pending(Timestamp::UNIX_EPOCH),
+            earlier_attempts: 0,
             released: false,
         }
     }

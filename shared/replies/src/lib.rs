@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use calls::{DeliveryResult, Reply, ReplyState};
 use cloud::memory::{Budget, MemoryShare};
+use cloud::metrics::Metric;
 use cloud::outbound::callback::{Post, TIMEOUT};
 use cloud::outbound::receiver_health::{QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
@@ -17,7 +18,7 @@ use cloud::{Cloud, CommitError, Error};
 use jiff::Timestamp;
 use soap::ObjectDetail;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// Longest that posting and committing take together, with what clocks of two functions differ by:
 /// a lease lasts as long, and nothing is posted with less time to its end.
@@ -29,7 +30,7 @@ const BYTES_WHILE_POSTING: usize = 1;
 /// What is posted, and what it is signed with.
 pub struct Prepared {
     body: String,
-    secret: String,
+    secrets: Vec<String>,
     /// What it takes of the invocation's memory.
     room: Option<MemoryShare>,
 }
@@ -72,7 +73,7 @@ pub async fn prepare(
     }
     Ok(Preparation::Ready(Prepared {
         body,
-        secret: account.webhook_secret,
+        secrets: account.signing_secrets(now),
         room,
     }))
 }
@@ -99,7 +100,7 @@ async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> D
     let post = Post {
         url: &reply.subscription.address,
         id: &reply.id(),
-        secret: &prepared.secret,
+        secrets: &prepared.secrets,
         body: prepared.body,
     };
     cloud.callback.post(post, cloud.now()).await
@@ -114,21 +115,31 @@ pub async fn commit(
 ) -> Result<Reply, CommitError> {
     let now = cloud.now();
     let attempted = record.reply.clone().attempted(found, now);
-    note(&attempted);
+    note(record, &attempted);
     cloud.commit_reply(record, attempted.clone(), now).await?;
+    cloud.metrics.count(match attempted.state {
+        ReplyState::Delivered => Metric::RepliesDelivered,
+        ReplyState::Pending(_) => Metric::RepliesFailed,
+        ReplyState::GivenUp => Metric::RepliesGivenUp,
+    });
     Ok(attempted)
 }
 
-fn note(reply: &Reply) {
+/// What went well is counted, and no line at the level of what is deployed.
+fn note(record: &ReplyRecord, reply: &Reply) {
+    let (request_id, conversation, account) =
+        (&reply.request_id, &record.conversation, &record.account);
     let attempts = reply.attempts.len();
     let found = reply.attempts.last().map(|attempt| &attempt.found);
     match reply.state {
-        ReplyState::Delivered => info!(request_id = %reply.request_id, attempts, "replied"),
-        ReplyState::Pending(at) => {
-            info!(request_id = %reply.request_id, attempts, ?found, next = %at, "reply failed");
+        ReplyState::Delivered => {
+            debug!(%request_id, %conversation, %account, attempts, "replied");
+        }
+        ReplyState::Pending(next) => {
+            info!(%request_id, %conversation, %account, attempts, ?found, %next, "reply failed");
         }
         ReplyState::GivenUp => {
-            warn!(request_id = %reply.request_id, attempts, ?found, "reply given up");
+            warn!(%request_id, %conversation, %account, attempts, ?found, "reply given up");
         }
     }
 }

@@ -35,8 +35,9 @@ pub struct RequestResult {
     pub error_code: Option<u32>,
     /// RequestID of its own, of an Extract.
     pub request_id: Option<String>,
-    /// The request or object that it is the result of, to be repeated in it: an Extract's request,
-    /// a configured object.
+    /// The ID of the Task, of a Schedule.
+    pub task_id: Option<String>,
+    /// What was asked for, to be given back: an Extract's request, a configured object.
     pub object: Option<Element>,
 }
 
@@ -225,7 +226,13 @@ fn write_listed(
         if objects::has_child(result_type, "Task") {
             writer.open("Task");
             writer.leaf("StatusCode", if result.ok { "OK" } else { "Error" });
-            writer.leaf("StatusMessage", &result.status_message);
+            let message = if result.ok {
+                "OK"
+            } else {
+                &result.status_message
+            };
+            writer.leaf("StatusMessage", message);
+            writer.leaf_if("ID", result.task_id.as_deref());
             writer.close("Task");
         }
         writer.close("Result");

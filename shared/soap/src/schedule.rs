@@ -10,6 +10,8 @@ use crate::options;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleRequest {
     pub client: Option<ClientContext>,
+    /// The same as it came.
+    pub client_element: Option<Element>,
     pub action: Option<String>,
     pub schedule: Option<Element>,
     /// Elements `Interaction`.
@@ -25,8 +27,10 @@ pub struct ConfigureRequest {
 }
 
 pub(crate) fn take_schedule(body: Element) -> Result<ScheduleRequest, Fault> {
+    let options = fields::single(&body, "Options")?;
     Ok(ScheduleRequest {
         client: options::read(&body)?.client,
+        client_element: options.and_then(|options| options.child("Client")).cloned(),
         action: fields::trimmed(&body, "Action")?.map(str::to_owned),
         schedule: fields::single(&body, "Schedule")?.cloned(),
         interactions: take_list(body, "Interactions", "Interaction")?,

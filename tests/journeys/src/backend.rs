@@ -29,6 +29,8 @@ pub enum Does {
     WellAfter(Duration),
     /// Refuses every object, and says so.
     Badly,
+    /// Whoever asks is not let in.
+    LoginFailed,
     /// Says of every object that it is not there.
     NotThere,
     /// Nobody listens.
@@ -57,6 +59,8 @@ struct State {
     does: Option<Does>,
     next: Vec<Does>,
     log: Vec<Received>,
+    /// Whoever does not say this is not let in.
+    password: Option<String>,
 }
 
 /// One call as it arrived.
@@ -79,6 +83,11 @@ impl Backend {
     /// With the next call, and the ones after it.
     pub fn does_next(&self, next: &[Does]) {
         self.state().next.extend(next);
+    }
+
+    /// From now on it lets in who has this password or token, and nobody else.
+    pub fn lets_in(&self, password: &str) {
+        self.state().password = Some(password.to_owned());
     }
 
     /// All that arrived but for questions whether it is ready.
@@ -119,7 +128,12 @@ impl Backend {
             at: tokio::time::Instant::now(),
         };
         let mut state = self.state();
+        let is_let_in = state
+            .password
+            .as_ref()
+            .is_none_or(|it| request.body.contains(it));
         let does = match state.next.is_empty() {
+            _ if !is_let_in => Does::LoginFailed,
             true => state.does.unwrap_or(Does::Well),
             false => state.next.remove(0),
         };
@@ -145,6 +159,10 @@ impl Backend {
             Does::Says(status, body) => CallbackAnswer::status(status).with_body(body),
             Does::SaysLater(status, seconds) => CallbackAnswer::status(status).retry_after(seconds),
             Does::Fault(code) => CallbackAnswer::status(500).with_body(&fault("soap:Server", code)),
+            Does::LoginFailed => {
+                let body = fault("q0:Security", 0).replace("trouble", "Login Failed");
+                CallbackAnswer::status(500).with_body(&body)
+            }
             Does::TokenExpired => {
                 let body = fault("q0:Security", 0).replace("trouble", "Token Expired");
                 CallbackAnswer::status(500).with_body(&body)
@@ -213,7 +231,44 @@ pub fn settings() -> BackendSettings {
     }
 }
 
+/// The secret that [`Story::forwards_by_secret`] names.
+pub const BACKEND_SECRET: &str = "backend/mc";
+
+/// The same settings, logged in as a secret of Secrets Manager says.
+pub fn settings_by_secret(token_url: Option<&str>) -> BackendSettings {
+    BackendSettings {
+        login: BackendLogin::InSecret {
+            arn: local::secrets::secret_arn(BACKEND_SECRET),
+            token_url: token_url.map(str::to_owned),
+        },
+        ..settings()
+    }
+}
+
 impl Story {
+    /// From now on the calls of its account are forwarded to a backend that is logged in to as a secret of
+    /// Secrets Manager says.
+    pub async fn forwards_by_secret(&mut self, secret: &str, token_url: Option<&str>) -> Backend {
+        self.local().secrets().put(BACKEND_SECRET, secret);
+        let backend = self.answers_as_backend();
+        let settings = settings_by_secret(token_url);
+        let accounts = &self.stack.cloud.accounts;
+        let name = backend_name();
+        let made = accounts.create_backend_in_secret(&name, &settings);
+        made.await.expect("a backend");
+        self.has_backend(Some(backend_name())).await;
+        backend
+    }
+
+    /// A backend that answers from now on, and is nobody's yet.
+    pub fn answers_as_backend(&self) -> Backend {
+        let backend = Backend::default();
+        let answering = backend.clone();
+        let answer = move |request: &CapturedCallback| answering.answers(request);
+        self.local().callbacks().answer_by(answer);
+        backend
+    }
+
     /// From now on the calls of its account are forwarded to a backend.
     pub async fn forwards(&mut self) -> Backend {
         self.forwards_as(&settings()).await
@@ -221,10 +276,7 @@ impl Story {
 
     /// The same with other settings.
     pub async fn forwards_as(&mut self, settings: &BackendSettings) -> Backend {
-        let backend = Backend::default();
-        let answering = backend.clone();
-        let answer = move |request: &CapturedCallback| answering.answers(request);
-        self.local().callbacks().answer_by(answer);
+        let backend = self.answers_as_backend();
         let name = backend_name();
         let accounts = &self.stack.cloud.accounts;
         let put = accounts.put_backend(&name, settings, BACKEND_PASSWORD);

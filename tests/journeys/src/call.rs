@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::log_watch::MARK;
+
 /// The order of the Options in the WSDL.
 const OPTIONS: [&str; 12] = [
     "Client",
@@ -163,6 +165,8 @@ impl Call {
         } else {
             self.objects.iter().for_each(|object| text.push_str(object));
         }
+        // No log may hold it.
+        write!(text, "<!--{MARK}-->").expect("a String takes it");
         text.push_str("</");
         text.push_str(&root);
         text.push('>');

@@ -24,11 +24,18 @@ pub struct Plot {
     /// The queues lose everything as soon as the calls are taken in, so that it is the timekeeper
     /// who finds them.
     pub is_found: bool,
-    /// The account has its calls alone carried out as they were accepted.
-    pub in_order: bool,
+    pub order: CallOrder,
     /// How long it may take until all is well again.
     pub after: SignedDuration,
     pub promises: fn(&Ended) -> Result<(), String>,
+}
+
+/// Whose calls alone are carried out as they were accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallOrder {
+    Unordered,
+    OfAccount,
+    OfClient,
 }
 
 /// One world that is not as it should be.
@@ -125,8 +132,10 @@ async fn play(plot: &Plot, world: Option<World>) -> Ended {
     for call in &plot.before {
         caller.does(call.clone()).await;
     }
-    if plot.in_order {
-        caller.has_its_calls_in_order().await;
+    match plot.order {
+        CallOrder::Unordered => {}
+        CallOrder::OfAccount => caller.has_its_calls_in_order().await,
+        CallOrder::OfClient => caller.has_the_calls_of_a_client_in_order("app").await,
     }
     let faults = caller.local().faults().clone();
     let first = faults.requests_made();
@@ -166,7 +175,7 @@ async fn send_unanswered(caller: &mut Story, plot: &Plot, answers: &mut [BTreeSe
             let answer = caller.sends(call.clone()).await;
             if answer.is_queued() {
                 answers.insert(answer.request_id());
-            } else if plot.in_order {
+            } else if plot.order != CallOrder::Unordered {
                 // Whoever needs an order sends no call before the answer to the last one.
                 return;
             }

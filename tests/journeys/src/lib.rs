@@ -5,15 +5,18 @@
 //! [`answer`] (what it hears), [`look`] (what it retrieves),
 //! [`running`] (a world that runs by itself), [`record`] (what lies in the tables,
 //! for what no caller can see), [`cut`] (the same story with the world stopped anywhere in it),
-//! [`backend`] (what calls are forwarded to), [`kept_answers`] (answers put aside for a validator).
+//! [`backend`] (what calls are forwarded to), [`metric_lines`] (what the functions count), [`log_watch`]
+//! (what no log may hold), [`kept_answers`] (answers put aside for a validator).
 
 pub mod answer;
 pub mod backend;
 pub mod call;
 pub mod cut;
 pub mod kept_answers;
+pub mod log_watch;
 pub mod look;
 pub mod memory;
+pub mod metric_lines;
 pub mod record;
 pub mod running;
 pub mod story;

@@ -75,6 +75,32 @@ pub fn put_call_record(local: &LocalCloud, item: &Value) {
     put(local, CALLS_TABLE, item);
 }
 
+/// Puts many records into the objects table, in requests of as many as one takes.
+pub fn put_object_records(local: &LocalCloud, items: &[Value]) {
+    put_many(local, OBJECTS_TABLE, items);
+}
+
+/// The same into the calls table.
+pub fn put_call_records(local: &LocalCloud, items: &[Value]) {
+    put_many(local, CALLS_TABLE, items);
+}
+
+fn put_many(local: &LocalCloud, table: &str, items: &[Value]) {
+    const AT_ONCE: usize = 25;
+    for items in items.chunks(AT_ONCE) {
+        let put = |item: &Value| json!({ "PutRequest": { "Item": item } });
+        let puts: Vec<Value> = items.iter().map(put).collect();
+        let body = json!({ "RequestItems": { table: puts } });
+        let request = http::Request::builder()
+            .method("POST")
+            .uri("/")
+            .header("x-amz-target", "DynamoDB_20120810.BatchWriteItem")
+            .body(Bytes::from(body.to_string()))
+            .expect("a request");
+        assert_eq!(local.answer(request).status(), 200);
+    }
+}
+
 fn put(local: &LocalCloud, table: &str, item: &Value) {
     let put = json!({ "TableName": table, "Item": item });
     let request = http::Request::builder()

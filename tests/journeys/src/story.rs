@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use aws_smithy_types::retry::RetryConfig;
 use calls::{AccountId, DeliveryResult};
-use cloud::accounts::{Account, Caller};
+use cloud::accounts::backends::DeployedBackend;
+use cloud::accounts::{Account, AccountBackend, Caller, Login};
 use cloud::aws::lanes::Concurrency;
 use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
@@ -19,8 +20,10 @@ use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::log_watch::{MARK, Watched};
 use crate::look::{Look, Retrieved, look_for};
 use crate::memory::AS_DEPLOYED;
+use crate::metric_lines::MetricLines;
 use crate::record::{self, Record};
 
 /// When every story begins.
@@ -43,8 +46,11 @@ pub struct Story {
     lifecycle: Lifecycle,
     account: String,
     async_by_default: bool,
+    /// Its API client, where that has a queue.
+    client: Option<calls::ClientKey>,
     token: String,
     token_from: Timestamp,
+    _watched: Watched,
 }
 
 /// A caller whom the product knows, on a cloud where nothing has happened.
@@ -101,8 +107,10 @@ impl Story {
             lifecycle: AS_DEPLOYED,
             account: "1001".to_owned(),
             async_by_default: false,
+            client: None,
             token: String::new(),
             token_from: beginning,
+            _watched: Watched::begin(),
         };
         story.opens_account().await;
         story
@@ -117,8 +125,10 @@ impl Story {
             lifecycle: self.lifecycle,
             account: account.to_owned(),
             async_by_default: false,
+            client: None,
             token: String::new(),
             token_from: self.now(),
+            _watched: Watched::begin(),
         };
         other.opens_account().await;
         other
@@ -153,12 +163,14 @@ impl Story {
             id: AccountId(self.account.clone()),
             name: "A caller".to_owned(),
             webhook_secret: SECRET.to_owned(),
+            previous_secret: None,
+            is_disabled: false,
             async_by_default: false,
             is_strict: false,
             owns: Vec::new(),
             calls_per_second: None,
             queue: calls::QueueSettings::default(),
-            backend: None,
+            backend: AccountBackend::default(),
             safe_to_repeat: Vec::new(),
         }
     }
@@ -186,7 +198,7 @@ impl Story {
     pub async fn fetches_token(&mut self) {
         let now = self.now();
         let caller = self.known_as();
-        let token = self.random.token();
+        let token = format!("{MARK}{}", self.random.token());
         self.stack
             .cloud
             .accounts
@@ -207,11 +219,12 @@ impl Story {
 
     /// From now on its account's calls alone are carried out one after another.
     pub async fn has_its_calls_in_order(&mut self) {
-        self.queues_as(calls::QueueSettings {
-            order: calls::QueueOrder::Received,
-            ..calls::QueueSettings::default()
-        })
-        .await;
+        self.queues_as(received()).await;
+    }
+
+    /// From now on it calls through such an API client of its account, whose calls alone are.
+    pub async fn has_the_calls_of_a_client_in_order(&mut self, id: &str) {
+        self.calls_through_a_client(id, received()).await;
     }
 
     /// From now on its account's calls alone stand in queues like that.
@@ -221,6 +234,20 @@ impl Story {
             ..self.account_record()
         };
         self.puts(&account).await;
+    }
+
+    /// From now on it calls through an API client of its account with that id, whose calls alone stand
+    /// in queues like that.
+    pub async fn calls_through_a_client(&mut self, id: &str, queue: calls::QueueSettings) {
+        let accounts = &self.stack.cloud.accounts;
+        let now = self.now();
+        let made = accounts.put_login(Login::Client, id, "secret", &self.known_as());
+        made.await.expect("a client");
+        let changed = accounts.change_client_queue(id, |settings| *settings = queue);
+        changed.await.expect("no trouble").expect("it is there");
+        let caller = accounts.log_in(Login::Client, id, "secret", now).await;
+        self.client = caller.expect("no trouble").expect("it is there").client;
+        self.fetches_token().await;
     }
 
     /// From now on its account may act for these.
@@ -236,7 +263,7 @@ impl Story {
     /// From now on its account's calls are forwarded there; `None`: they are carried out here.
     pub async fn has_backend(&mut self, backend: Option<calls::BackendName>) {
         let account = Account {
-            backend,
+            backend: backend.map_or(AccountBackend::BuiltIn, AccountBackend::Forward),
             ..self.account_record()
         };
         self.puts(&account).await;
@@ -248,7 +275,7 @@ impl Story {
             .iter()
             .filter_map(|text| calls::SafeToRepeat::parse(text));
         let account = Account {
-            backend: Some(backend),
+            backend: AccountBackend::Forward(backend),
             safe_to_repeat: declared.collect(),
             ..self.account_record()
         };
@@ -270,8 +297,10 @@ impl Story {
             lifecycle: self.lifecycle,
             account: self.account.clone(),
             async_by_default: self.async_by_default,
+            client: self.client.clone(),
             token: self.token.clone(),
             token_from: self.token_from,
+            _watched: Watched::begin(),
         }
     }
 
@@ -280,6 +309,15 @@ impl Story {
         self.stack.cloud.settings.results_days = days;
         let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
         self.stack.functions = Functions::InProcess(Box::new(InProcess { cloud, lifecycle }));
+    }
+
+    /// From now on what its functions count is written down.
+    pub fn measures(&mut self) -> MetricLines {
+        let lines = MetricLines::default();
+        self.stack.cloud.metrics = lines.metrics();
+        let (cloud, lifecycle) = (self.stack.cloud.clone(), self.lifecycle);
+        self.stack.functions = Functions::InProcess(Box::new(InProcess { cloud, lifecycle }));
+        lines
     }
 
     /// What a person's command acts through.
@@ -300,6 +338,7 @@ impl Story {
         Caller {
             account: AccountId(self.account.clone()),
             async_by_default: self.async_by_default,
+            client: self.client.clone(),
         }
     }
 
@@ -427,6 +466,19 @@ impl Story {
     pub async fn sends_texts_at(&mut self, texts_per_second: u32) {
         let settings = Settings {
             texts_per_second,
+            ..settings()
+        };
+        let (local, random) = (self.local().clone(), self.random.clone());
+        let (callbacks, retries) = (local.http_connector(), self.retries.clone());
+        let stack = Stack::with_settings(local, settings, callbacks, random, retries);
+        self.stack = stack.with_lifecycle(self.lifecycle);
+    }
+
+    /// From now on it is deployed with a backend that the template names, and which all accounts have.
+    pub fn is_deployed_with(&mut self, backend: &DeployedBackend) {
+        let settings = Settings {
+            backend: Some(backend.clone()),
+            default_backend: Some(backend.name.clone()),
             ..settings()
         };
         let (local, random) = (self.local().clone(), self.random.clone());
@@ -576,4 +628,12 @@ fn set_on(
         retries.clone(),
     )
     .with_lifecycle(lifecycle)
+}
+
+/// One after another, as they were accepted.
+fn received() -> calls::QueueSettings {
+    calls::QueueSettings {
+        order: calls::QueueOrder::Received,
+        ..calls::QueueSettings::default()
+    }
 }

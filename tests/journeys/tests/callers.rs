@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::access_tokens::post;
 use crate::password_digests::digest;
 
-const SECURITY: &str =
+pub(crate) const SECURITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 pub(crate) const PROFILE: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";

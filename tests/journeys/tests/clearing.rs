@@ -1,7 +1,8 @@
 //! Perform ClearData: a data extension is empty at once, and the rows that it had are deleted piece by piece.
 
-use journeys::cut::{Plot, cut_anywhere};
-use journeys::{Story, a_caller, call, look_for, minutes, part};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
+use journeys::{Call, Story, a_caller, call, look_for, minutes, part};
+use local::InjectedFault;
 
 const PEOPLE: &str = r#"<Objects xsi:type="DataExtension"><CustomerKey>people</CustomerKey><Name>People</Name><Fields><Field><Name>Key</Name><FieldType>Text</FieldType><MaxLength>50</MaxLength><IsPrimaryKey>true</IsPrimaryKey></Field></Fields></Objects>"#;
 
@@ -97,6 +98,83 @@ async fn each_definition_of_a_perform_is_cleared_in_turn() {
     assert_eq!(found, ["OK", "Error", "OK"]);
 }
 
+/// What AsyncRequestResult says of a call: its Status, then Task and Rows.
+async fn progress(caller: &mut Story, request_id: &str) -> String {
+    let look = look_for("AsyncRequestResult").of("Status PartnerProperties");
+    let found = caller.retrieves(look.by("RequestID", request_id)).await;
+    let said = found.rows[0]
+        .all("PartnerProperties")
+        .map(|it| it.at("Value"));
+    let said: Vec<&str> = [found.rows[0].at("Status")]
+        .into_iter()
+        .chain(said)
+        .collect();
+    said.join(" ")
+}
+
+fn cancel(request_id: &str) -> Call {
+    let definition = format!(
+        r#"<Definition xsi:type="AsyncRequestResult"><ObjectID>{request_id}</ObjectID></Definition>"#
+    );
+    call().performing("cancel", definition).at_once()
+}
+
+/// The table takes no more deletions behind the first step of them.
+#[tokio::test(start_paused = true)]
+async fn a_clear_tells_how_far_it_is_and_can_be_cancelled() {
+    let mut caller = a_caller_with_rows(1_100).await;
+    let faults = caller.local().faults().clone();
+    let mut deletions = 0;
+    faults.by(move |_, request| {
+        deletions += usize::from(request.operation == "BatchWriteItem");
+        (deletions > 20 && request.operation == "BatchWriteItem")
+            .then_some(InjectedFault::LoseRequest)
+    });
+    let clear = call()
+        .performing("ClearData", definition("people"))
+        .and(definition("people"));
+    let cleared = caller.queues(clear).await;
+    caller.passes(minutes(1)).await;
+    assert_eq!(progress(&mut caller, &cleared).await, "Processing 1 500");
+    let answer = caller.does(cancel(&cleared)).await;
+    assert!(
+        answer.body.contains("Cancelled: its tasks end"),
+        "{}",
+        answer.body
+    );
+    faults.clear();
+    caller.passes(minutes(2)).await;
+    let outcome = caller.outcome(&cleared).await;
+    assert_eq!(outcome, "Error 204 The task was cancelled");
+    assert_eq!(progress(&mut caller, &cleared).await, "Error");
+    assert_eq!(rows_in_the_table(&caller).len(), 600);
+    assert_eq!(rows_seen(&mut caller).await, 0, "it was empty at once");
+    caller.passes(minutes(30)).await;
+    assert_eq!(
+        rows_in_the_table(&caller),
+        [""; 0],
+        "they are deleted all the same"
+    );
+    let late = caller.sends(cancel(&cleared)).await;
+    assert!(late.body.contains("<ErrorCode>222<"), "{}", late.body);
+    let nobody = caller.sends(cancel("no such call")).await;
+    assert!(nobody.body.contains("<ErrorCode>220<"), "{}", nobody.body);
+}
+
+/// Before its first step nothing of it happens.
+#[tokio::test(start_paused = true)]
+async fn a_clear_that_is_cancelled_before_it_begins_leaves_the_rows() {
+    let mut caller = a_caller_with_rows(3).await;
+    let cleared = caller
+        .queues(call().performing("ClearData", definition("people")))
+        .await;
+    caller.does(cancel(&cleared)).await;
+    caller.settles().await;
+    let outcome = caller.outcome(&cleared).await;
+    assert_eq!(outcome, "Error 204 The task was cancelled");
+    assert_eq!(rows_seen(&mut caller).await, 3);
+}
+
 /// Cut at any request: the old rows are gone from the table, the new one is there, and each call is told once.
 #[tokio::test(start_paused = true)]
 async fn a_clear_survives_every_cut() {
@@ -111,7 +189,7 @@ async fn a_clear_survives_every_cut() {
             part("clear-1", 2, 2).creating(row("row-2")),
         ],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(20),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK"])?;

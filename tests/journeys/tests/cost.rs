@@ -1,6 +1,7 @@
 //! What a call costs: every operation that AWS bills, counted, with its price at list prices.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use journeys::story::ADDRESS;
 use journeys::{Call, Story, a_caller, attributes, call, part, subscriber};
@@ -292,29 +293,98 @@ async fn a_triggered_send_costs_a_mail_and_three_calls_at_most() {
     assert!(rest <= 3.0 * single.price_per_million(), "{rest}");
 }
 
+/// What a million mails of a send may cost beside the mail service, in cents: the mail is written in a
+/// transaction, claimed and settled, its event is written, and people are read by the page.
+const SENT_TO_AN_AUDIENCE: f64 = 380.0;
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_of_a_send_costs_this() {
+    const READERS: u32 = 300;
+    let list = r#"<Objects xsi:type="List"><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#;
+    let definition = r#"<Objects xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey><SendDefinitionList><List><CustomerKey>news</CustomerKey></List></SendDefinitionList><Email><Subject>Hello</Subject><TextBody>Hello.</TextBody></Email><FromAddress>shop@example.com</FromAddress></Objects>"#;
+    let start = r#"<Definition xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey></Definition>"#;
+    let mut caller = a_warm_caller().await;
+    caller.does(call().creating(list)).await;
+    caller.does(call().creating(definition)).await;
+    let reader = |number: u32| {
+        format!(
+            r#"<Objects xsi:type="Subscriber"><EmailAddress>r{number}@example.com</EmailAddress><SubscriberKey>r{number}</SubscriberKey><Lists><CustomerKey>news</CustomerKey></Lists></Objects>"#
+        )
+    };
+    let readers = (0..READERS).map(reader).collect();
+    caller.queues(call().doing("Create", readers)).await;
+    caller.settles().await;
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
+    caller.queues(call().performing("start", start)).await;
+    caller.passes(jiff::SignedDuration::from_mins(1)).await;
+    let used = with_invocations(usage.since(&mark), 0.0);
+    let mails = used.used(Service::Ses, "SendEmail").billed;
+    assert!((mails - f64::from(READERS)).abs() < 1e-9, "{mails} mails");
+    let each = used.per_call(READERS);
+    println!("A mail of a send\n{each}\n");
+    let rest = in_cents(&each) - 100.0 * local::prices::MAIL;
+    assert!(rest <= SENT_TO_AN_AUDIENCE, "{rest}: {each}");
+}
+
 /// A text is paid for by its parts, and each part costs a thousand times what our own work does.
 #[tokio::test(start_paused = true)]
 async fn a_text_costs_its_parts_and_three_calls_at_most() {
-    let definition = r#"<Objects xsi:type="SMSTriggeredSendDefinition"><CustomerKey>code</CustomerKey></Objects>"#;
-    for (letters, parts) in [(160, 1.0), (161, 2.0)] {
-        let words = "x".repeat(letters);
-        let send = format!(
-            r#"<Objects xsi:type="SMSTriggeredSend"><SMSTriggeredSendDefinition><CustomerKey>code</CustomerKey></SMSTriggeredSendDefinition><Subscriber><SubscriberKey>ann</SubscriberKey></Subscriber><Message>{words}</Message><Number>12065550123</Number></Objects>"#
-        );
-        let mut caller = a_warm_caller().await;
-        caller.does(call().creating(definition)).await;
-        let usage = caller.local().usage().clone();
-        let mark = usage.counts();
-        caller.queues(call().creating(send)).await;
-        caller.settles().await;
-        let used = with_invocations(usage.since(&mark), 0.0);
-        println!("A text of {parts} parts\n{used}\n");
-        let billed = used.used(Service::Phone, "SendTextMessage").billed;
-        assert!((billed - parts).abs() < 1e-9, "{billed} parts");
-        let single = used_by(vec![call().creating(subscriber("ann"))]).await;
-        let rest = used.price_per_million() - parts * local::prices::TEXT_PART;
-        assert!(rest <= 3.0 * single.price_per_million(), "{rest}");
+    for (words, parts) in [
+        ("x".repeat(160), 1.0),
+        ("x".repeat(161), 2.0),
+        ("\u{436}".repeat(70), 1.0),
+        ("\u{436}".repeat(71), 2.0),
+        (format!("{}~{}", "x".repeat(152), "x".repeat(152)), 3.0),
+    ] {
+        let price = parts * local::prices::TEXT_PART;
+        a_send_costs(SendByPhone::Text, &words, parts, price).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_by_voice_costs_a_minute_and_three_calls_at_most() {
+    for words in ["x".repeat(10), "x".repeat(3_000)] {
+        let price = local::prices::VOICE_MINUTE;
+        a_send_costs(SendByPhone::Voice, &words, 1.0, price).await;
+    }
+}
+
+#[derive(Clone, Copy)]
+enum SendByPhone {
+    Text,
+    Voice,
+}
+
+/// What the service bills, and its price for a million: the rest is what three calls cost.
+async fn a_send_costs(send: SendByPhone, words: &str, billed: f64, price: f64) {
+    let (kind, operation) = match send {
+        SendByPhone::Text => ("SMS", "SendTextMessage"),
+        SendByPhone::Voice => ("Voice", "SendVoiceMessage"),
+    };
+    let definition = format!(
+        r#"<Objects xsi:type="{kind}TriggeredSendDefinition"><CustomerKey>code</CustomerKey></Objects>"#
+    );
+    let send = format!(
+        r#"<Objects xsi:type="{kind}TriggeredSend"><{kind}TriggeredSendDefinition><CustomerKey>code</CustomerKey></{kind}TriggeredSendDefinition><Subscriber><SubscriberKey>ann</SubscriberKey></Subscriber><Message>{words}</Message><Number>12065550123</Number></Objects>"#
+    );
+    let mut caller = a_warm_caller().await;
+    caller.does(call().creating(definition)).await;
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
+    caller.queues(call().creating(send)).await;
+    caller.settles().await;
+    let used = with_invocations(usage.since(&mark), 0.0);
+    println!("{kind} of {} letters\n{used}\n", words.chars().count());
+    let asked = used.used(Service::Phone, operation);
+    assert!((asked.requests - 1.0).abs() < 1e-9, "{used}");
+    assert!((asked.billed - billed).abs() < 1e-9, "{used}");
+    let single = used_by(vec![call().creating(subscriber("ann"))]).await;
+    let rest = used.price_per_million() - price;
+    assert!(
+        rest > 0.0 && rest <= 3.0 * single.price_per_million(),
+        "{rest}"
+    );
 }
 
 /// What a million forwarded calls with a callback may cost in batches of ten, in cents; the backend's
@@ -341,6 +411,50 @@ async fn forwarded_calls_in_batches_of_ten_cost_this() {
     let cents = in_cents(&used) / f64::from(CALLS);
     println!("Ten forwarded calls with a callback: {cents} cents a million\n{used}\n");
     assert!(cents <= FORWARDED_TARGET, "{cents}: {used}");
+}
+
+/// What a bound on the calls in flight may add to a million of them in batches of ten, in cents: two to five
+/// writes a batch, and the reads before them.
+const LEASES_TARGET: f64 = 45.0;
+
+/// The same for calls that come one by one: a lease, and giving it back.
+const LEASE_ALONE_TARGET: f64 = 160.0;
+
+/// Cents a million of forwarded calls that come so many at once.
+async fn forwarded_cents(concurrency: Option<u32>, at_once: u32) -> f64 {
+    let mut caller = a_caller().await;
+    let settings = cloud::accounts::backends::BackendSettings {
+        concurrency,
+        ..journeys::backend::settings()
+    };
+    let backend = caller.forwards_as(&settings).await;
+    backend.does(journeys::backend::Does::WellAfter(Duration::from_millis(
+        300,
+    )));
+    caller.queues(call().creating(subscriber("warm"))).await;
+    caller.settles().await;
+    let usage = caller.local().usage().clone();
+    let mark = usage.counts();
+    for number in 0..at_once {
+        let key = format!("k{number}");
+        caller.queues(call().creating(subscriber(&key))).await;
+    }
+    caller.settles().await;
+    assert!(caller.due().is_empty());
+    let used = with_invocations(usage.since(&mark), 1.0);
+    println!("{at_once} forwarded calls, {concurrency:?} in flight\n{used}\n");
+    in_cents(&used) / f64::from(at_once)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bound_on_what_is_in_flight_at_a_backend_costs_this() {
+    for (at_once, target) in [(10, LEASES_TARGET), (1, LEASE_ALONE_TARGET)] {
+        let without = forwarded_cents(None, at_once).await;
+        let with = forwarded_cents(Some(20), at_once).await;
+        let leases = with - without;
+        println!("Leases of {at_once}: {leases} cents a million\n");
+        assert!(leases > 0.0 && leases <= target, "{leases} cents a million");
+    }
 }
 
 /// What a million rows of an import may cost, in cents: two write units of a transaction for each, a read,

@@ -5,7 +5,7 @@
 //! answer alone is lost, or the service says that there is too much. The functions are started
 //! anew, the client sends again what was not answered, time passes, and the promises must hold.
 
-use journeys::cut::{Plot, cut_anywhere};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::story::ADDRESS;
 use journeys::{attribute, call, hours, mail_to, minutes, part, post_to, subscriber};
 
@@ -21,7 +21,7 @@ fn of_three() -> Plot {
             part(2).deleting(subscriber("ann")),
         ],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(20),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK", "3 OK"])?;
@@ -48,7 +48,7 @@ fn of_three_that_fails() -> Plot {
             part(3),
         ],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(20),
         promises: |ended| {
             let outcomes: Vec<String> = ended
@@ -92,7 +92,7 @@ fn of_many_objects() -> Plot {
                 .calling_back(ADDRESS),
         ],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(20),
         promises: |ended| {
             let expected: Vec<String> = (10..80).map(|number| number.to_string()).collect();
@@ -115,7 +115,7 @@ fn alone() -> Plot {
                 .keyed("key-1"),
         ],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(20),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
@@ -143,7 +143,7 @@ fn triggered_send() -> Plot {
         before: vec![call().creating(definition)],
         calls: vec![part("welcome-1", 1, 1).creating(send).replying_to(reply)],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: hours(2),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
@@ -271,7 +271,7 @@ fn alone_in_order() -> Plot {
             alone(3).creating(attribute("ann", "Step", "3")),
         ],
         is_found: false,
-        in_order: true,
+        order: CallOrder::OfAccount,
         after: minutes(20),
         promises: |ended| {
             ended.is("effects", &ended.stored, &["ann"])?;
@@ -287,6 +287,15 @@ fn alone_in_order() -> Plot {
 #[tokio::test(start_paused = true)]
 async fn calls_alone_in_order_survive_every_cut() {
     println!("{} worlds", cut_anywhere(alone_in_order()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_client_in_order_survive_every_cut() {
+    let of_client = Plot {
+        order: CallOrder::OfClient,
+        ..alone_in_order()
+    };
+    println!("{} worlds", cut_anywhere(of_client).await);
 }
 
 #[tokio::test(start_paused = true)]

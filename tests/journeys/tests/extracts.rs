@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use journeys::Answer;
-use journeys::cut::{Plot, cut_anywhere};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::{
     Story, a_caller, attribute, call, days, hours, look_for, minutes, part, subscriber,
 };
+use local::InjectedFault;
 use local::lifecycle::{DEPLOYED, Lifecycle};
 use local::names::BODIES_BUCKET;
 use objects::{ASYNC_RESULTS, ASYNC_RESULTS_ID};
@@ -266,6 +267,54 @@ async fn an_extract_goes_on_in_as_many_invocations_as_it_takes() {
     assert_eq!(rows.len(), 24, "each once");
 }
 
+/// It is stopped behind some of its steps, since the bucket takes nothing more.
+#[tokio::test(start_paused = true)]
+async fn an_extract_tells_how_far_it_is_and_can_be_cancelled() {
+    let mut caller = a_caller().await;
+    let from = caller.now().to_string();
+    for number in 1..=12 {
+        caller
+            .queues(call().creating(subscriber(&format!("s{number}"))))
+            .await;
+    }
+    caller.settles().await;
+    caller.lives(Lifecycle {
+        processor: Duration::from_secs(1),
+        ..DEPLOYED
+    });
+    let faults = caller.local().faults().clone();
+    let mut puts = 0;
+    faults.by(move |_, request| {
+        puts += usize::from(request.operation == "PutObject");
+        (puts > 5 && request.operation == "PutObject").then_some(InjectedFault::LoseRequest)
+    });
+    let parameters = [("StartDate", from.as_str()), ("OutputFileName", "a.csv")];
+    let extract = call().performing("start", definition(&parameters, ""));
+    let extract = caller.queues(extract).await;
+    caller.passes(minutes(1)).await;
+    let look = look_for("AsyncRequestResult").of("Status PartnerProperties");
+    let found = caller.retrieves(look.by("RequestID", &extract)).await;
+    assert_eq!(found.rows[0].at("Status"), "Processing");
+    let said = found.rows[0].all("PartnerProperties");
+    let said: Vec<String> = said.map(|it| it.line(&["Name", "Value"])).collect();
+    assert_eq!(said, ["Task 1", "Rows 5"]);
+    let cancel = format!(
+        r#"<Definition xsi:type="AsyncRequestResult"><ObjectID>{extract}</ObjectID></Definition>"#
+    );
+    caller
+        .does(call().performing("cancel", cancel).at_once())
+        .await;
+    faults.clear();
+    caller.passes(minutes(5)).await;
+    let outcome = caller.outcome(&extract).await;
+    assert_eq!(outcome, "Error 204 The task was cancelled");
+    let keys = caller.local().s3().keys(BODIES_BUCKET);
+    assert!(
+        !keys.iter().any(|key| key.starts_with("extract/")),
+        "{keys:?}"
+    );
+}
+
 /// A file of more than one part: 5 MiB each, but for the last.
 #[tokio::test(start_paused = true)]
 async fn a_long_extract_is_written_in_parts() {
@@ -323,7 +372,7 @@ async fn an_extract_survives_every_cut() {
                 .keyed("second"),
         ],
         is_found: false,
-        in_order: true,
+        order: CallOrder::OfAccount,
         after: minutes(20),
         promises: |ended| {
             if !ended.outcomes.iter().all(|outcome| outcome == "1 OK") {

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod repeating;
+mod secrets;
 mod shared_limits;
 mod unknown;
 mod windows;
@@ -99,6 +100,7 @@ async fn calls_wait_while_the_backend_is_not_ready_and_go_on_in_their_order() {
         Does::Fault(17),
         Does::Fault(12),
         Does::TokenExpired,
+        Does::LoginFailed,
         Does::Says(429, ""),
         Does::SaysLater(503, 600),
         Does::Says(404, "<html/>"),

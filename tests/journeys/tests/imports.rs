@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use journeys::cut::{Plot, cut_anywhere};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::look::simple;
 use journeys::{Answer, Call, Node, Story, a_caller, call, look_for, minutes, part};
 use local::lifecycle::{DEPLOYED, Lifecycle};
@@ -446,7 +446,7 @@ fn an_import(update: &str) -> Plot {
             r#"<Definition xsi:type="ImportDefinition"><CustomerKey>people-in</CustomerKey></Definition>"#,
         )],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(20),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;

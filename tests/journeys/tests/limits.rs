@@ -78,6 +78,31 @@ async fn h06_calls_over_the_limit_are_refused_with_retry_after() {
     caller.queues(call().creating(subscriber("ann"))).await;
 }
 
+/// Taking in a call of megabytes keeps a function busy as long as many small ones: an account's share
+/// of the door does not depend on what it sends.
+#[tokio::test(start_paused = true)]
+async fn large_calls_count_as_several_and_other_accounts_are_not_concerned() {
+    let mut caller = a_caller_limited_to(10).await;
+    let mut quiet = caller.another_caller("2002").await;
+    quiet.is_limited_to(10).await;
+    let notes = "n".repeat(1_100_000);
+    let mut taken = 0;
+    for number in 0..100 {
+        let large = journeys::attribute(&format!("s-{number}"), "Notes", &notes);
+        let answer = caller.sends(call().creating(large)).await;
+        if !answer.is_queued() {
+            assert_eq!(answer.said(), RATE_LIMITED);
+            break;
+        }
+        taken += 1;
+    }
+    // A hundred permits, and five for each of more than a million bytes.
+    assert_eq!(taken, 20);
+    quiet.queues(call().creating(subscriber("ann"))).await;
+    caller.local().clock().advance(seconds(10));
+    caller.queues(call().creating(subscriber("ann"))).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn h06_functions_share_a_limit_and_accounts_do_not() {
     let caller = a_caller_limited_to(3).await;

@@ -4,6 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cloud::act::unknown_mail::{MailAct, MailActed};
+use cloud::conversation::unknown::UnknownQuery;
+use cloud::conversation::unknown_mails::UnknownMail;
+use cloud::records::mail_record::MailTag;
+use cloud::records::unknown_record::Verdict;
 use ingest::{Request, Response};
 use journeys::{Call, Node, Story, a_caller, call, hours, look_for, minutes};
 use local::faults::InjectedFault;
@@ -311,6 +316,100 @@ async fn a_mail_without_an_event_stays_unknown() {
     assert_eq!(events(&mut caller).await, ["NotSentEvent NotSent ann"]);
 }
 
+async fn unknown_mails(caller: &Story, with_settled: bool) -> Vec<UnknownMail> {
+    let query = UnknownQuery {
+        account: None,
+        with_settled,
+        limit: 50,
+    };
+    let found = caller.cloud().unknown_mails(&query).await;
+    found.expect("a list")
+}
+
+/// A caller one of whose mails is unknown, of which SES tells nothing, and what that is called.
+async fn with_an_unknown_mail() -> (Story, MailTag) {
+    let mut caller = a_shop().await;
+    caller
+        .local()
+        .ses()
+        .set_event_delivery(EventDelivery::Never);
+    caller
+        .local()
+        .faults()
+        .once(is_mail, InjectedFault::LoseAnswer);
+    caller.queues(to(&["ann"])).await;
+    caller.passes(hours(1)).await;
+    assert_eq!(caller.mail_states(), ["Unknown"]);
+    let listed = unknown_mails(&caller, false).await;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].record.account.0, caller.account_id());
+    (caller, listed[0].record.tag.clone())
+}
+
+async fn acts(caller: &Story, tag: &MailTag, verdict: Verdict) -> &'static str {
+    let account = calls::AccountId(caller.account_id());
+    let act = MailAct {
+        account: &account,
+        tag,
+        by: "ann",
+        why: "asked them",
+    };
+    let acted = cloud::act::unknown_mail::act(caller.cloud(), act, verdict).await;
+    match acted.expect("an act") {
+        MailActed::Done(_) => "done",
+        MailActed::Otherwise(_) => "otherwise",
+        MailActed::Nothing => "nothing",
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_mail_is_listed_until_somebody_says_what_became_of_it() {
+    let (mut caller, tag) = with_an_unknown_mail().await;
+    assert_eq!(acts(&caller, &tag, Verdict::Done).await, "done");
+    assert_eq!(acts(&caller, &tag, Verdict::Done).await, "done");
+    assert_eq!(acts(&caller, &tag, Verdict::SentAgain).await, "otherwise");
+    assert!(unknown_mails(&caller, false).await.is_empty());
+    let settled = unknown_mails(&caller, true).await;
+    let said = settled[0].record.settlement.as_ref().expect("it was said");
+    assert_eq!((said.by.as_str(), said.why.as_str()), ("ann", "asked them"));
+    let sent = caller.mails().len();
+    caller.passes(hours(2)).await;
+    assert_eq!(caller.mails().len(), sent, "nothing is sent by that");
+    let other = MailTag::parse("7a_1_1").expect("a tag");
+    assert_eq!(acts(&caller, &other, Verdict::Done).await, "nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_mail_is_sent_once_more_by_an_act_of_a_person() {
+    for fault in [
+        None,
+        Some(InjectedFault::LoseAnswer),
+        Some(InjectedFault::LoseRequest),
+    ] {
+        let (mut caller, tag) = with_an_unknown_mail().await;
+        let sent = caller.mails().len();
+        assert_eq!(acts(&caller, &tag, Verdict::NotDone).await, "done");
+        if let Some(fault) = fault {
+            let acts = |it: &AwsRequest| it.operation == "TransactWriteItems";
+            caller.local().faults().once(acts, fault);
+        }
+        for _ in 0..3 {
+            assert_eq!(acts(&caller, &tag, Verdict::SentAgain).await, "done");
+        }
+        caller.passes(minutes(10)).await;
+        assert_eq!(caller.mail_states(), ["Sent"], "{fault:?}");
+        assert_eq!(caller.mails().len(), sent + 1);
+        // Each time that it was handed over has an event of its own.
+        let told = ["NotSentEvent NotSent ann", "SentEvent Sent ann"];
+        assert_eq!(events(&mut caller).await, told);
+        assert_eq!(acts(&caller, &tag, Verdict::SentAgain).await, "nothing");
+        assert!(unknown_mails(&caller, false).await.is_empty());
+        caller.passes(hours(2)).await;
+        assert_eq!(caller.mails().len(), sent + 1);
+        assert!(caller.due().is_empty());
+    }
+}
+
 /// The function is slow to note that SES has taken the mail; SES has told more by then.
 #[tokio::test(start_paused = true)]
 async fn an_event_before_our_commit_counts_once() {
@@ -585,4 +684,38 @@ async fn a_summary_counts_what_became_of_the_sends_of_one_definition() {
     let own = r#"<Objects xsi:type="TriggeredSendSummary"><CustomerKey>x</CustomerKey></Objects>"#;
     let made = caller.sends(call().creating(own)).await;
     assert_eq!(made.overall_status(), "Error", "nobody makes one");
+}
+
+/// Mails that have not left: of a definition that is not active, and of one whose mail the service has.
+#[tokio::test(start_paused = true)]
+async fn a_summary_counts_the_mails_that_have_not_left() {
+    let mut caller = a_shop().await;
+    let other = definition("").replace("welcome", "other");
+    caller.does(call().creating(other)).await;
+    caller.local().ses().set_rate(1);
+    caller
+        .queues(to(&["ann", "bob", "cid", "dan", "eve"]))
+        .await;
+    caller.passes(jiff::SignedDuration::from_secs(2)).await;
+    let counts = "Sent Queued InProcess";
+    let summary = |key: &str| {
+        look_for("TriggeredSendSummary")
+            .of(counts)
+            .by("CustomerKey", key)
+    };
+    let found = caller.retrieves(summary("welcome")).await.lines(counts);
+    let numbers: Vec<u32> = found[0]
+        .split(' ')
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    let [sent, queued, in_process] = numbers.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(sent + queued + in_process, 5, "{found:?}");
+    assert!(*sent >= 1 && *queued >= 1, "{found:?}");
+    let found = caller.retrieves(summary("other")).await.lines(counts);
+    assert_eq!(found, ["0 0 0"]);
+    caller.passes(jiff::SignedDuration::from_mins(3)).await;
+    let found = caller.retrieves(summary("welcome")).await.lines(counts);
+    assert_eq!(found, ["5 0 0"]);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use journeys::memory::with_memory;
+use journeys::record::put_call_records;
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, attribute, call, minutes, post_to, subscriber};
 use local::CallbackAnswer;
@@ -119,6 +120,66 @@ async fn ten_replies_of_megabytes_that_a_run_posts_pass() {
 #[tokio::test(start_paused = true)]
 async fn ten_replies_of_megabytes_that_the_notifier_posts_pass() {
     replies_of_megabytes_pass("https://nobody-knows.example.org/done").await;
+}
+
+/// More calls than fit: what an extract holds does not grow with them, only its file does.
+#[tokio::test(start_paused = true)]
+async fn an_extract_of_very_many_calls_holds_a_part_of_its_file_and_no_more() {
+    const CALLS: usize = 60_000;
+    let mut caller = a_caller().await;
+    let from = caller.now().to_string();
+    let id = format!(
+        "<CorrelationID>{}</CorrelationID></Objects>",
+        "c".repeat(400)
+    );
+    let ann = subscriber("ann").replace("</Objects>", &id);
+    caller.queues(call().creating(ann)).await;
+    caller.settles().await;
+    let records = caller.records();
+    let [one] = records.as_slice() else {
+        panic!("a call alone is one record")
+    };
+    let copies: Vec<serde_json::Value> = (0..CALLS)
+        .map(|number| {
+            let mut item = one.json().clone();
+            item["pk"] = serde_json::json!({ "S": format!("{number:040x}") });
+            item
+        })
+        .collect();
+    put_call_records(caller.local(), &copies);
+    drop(copies);
+    caller.lives(with_memory(30_000_000));
+    let properties = [("StartDate", from.as_str()), ("OutputFileName", "a.csv")];
+    let properties: String = properties
+        .iter()
+        .map(|(name, value)| {
+            format!(
+                "<PartnerProperties><Name>{name}</Name><Value>{value}</Value></PartnerProperties>"
+            )
+        })
+        .collect();
+    let definition =
+        format!(r#"<Definition xsi:type="DataExtractActivity">{properties}</Definition>"#);
+    let extract = caller.queues(call().performing("start", definition)).await;
+    caller.passes(minutes(10)).await;
+    nobody_was_killed(&caller);
+    assert_eq!(caller.outcome(&extract).await, "OK");
+    let file = caller
+        .local()
+        .s3()
+        .object(BODIES_BUCKET, "extract/1001/a.csv");
+    let file = file.expect("a file");
+    let rows = file.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(
+        rows,
+        1 + CALLS + 1,
+        "headings, the copies and the call itself"
+    );
+    assert!(
+        file.len() > 30_000_000,
+        "it would not have fitted: {}",
+        file.len()
+    );
 }
 
 /// Three ranges of a file, one after the other: what is held does not grow with the file.

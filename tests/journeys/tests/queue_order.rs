@@ -1,5 +1,5 @@
-//! Calls outside any conversation, of an account that has them carried out as they were accepted,
-//! or only so often.
+//! Calls outside any conversation, of an account or an API client that has them carried out as they were
+//! accepted, or only so often.
 
 use std::collections::BTreeMap;
 
@@ -204,4 +204,94 @@ async fn after_maintenance_high_goes_first() {
     assert!(high && low, "{queues:?}");
     caller.settles().await;
     assert_eq!(caller.replies().len(), 70);
+}
+
+/// A caller through an API client whose calls alone are in order, and one of the same account by itself.
+async fn a_client_in_order() -> (Story, Story) {
+    let mut client = a_caller().await;
+    let other = client.another_caller(&client.account_id()).await;
+    client.has_the_calls_of_a_client_in_order("app").await;
+    (client, other)
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_client_keep_their_order_after_maintenance() {
+    let (mut client, mut other) = a_client_in_order().await;
+    client.goes_into_maintenance(true).await;
+    for number in 0..20 {
+        client.queues(in_turn(number)).await;
+    }
+    client.passes(minutes(30)).await;
+    for number in 20..40 {
+        client.queues(in_turn(number)).await;
+        other.queues(numbered(100 + number)).await;
+    }
+    client.goes_into_maintenance(false).await;
+    client.passes(seconds(60)).await;
+    let (of_client, of_other): (Vec<_>, Vec<_>) = client
+        .replies()
+        .into_iter()
+        .partition(|reply| !reply.starts_with("n1") || reply.len() < "n100 OK".len());
+    assert_eq!(of_client, all_well(0..40));
+    assert_eq!(of_other.len(), 20, "{of_other:?}");
+    client.passes(minutes(10)).await;
+    assert!(client.due().is_empty(), "{:?}", client.due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_client_keep_their_order_when_queues_lose_messages() {
+    let (mut client, _) = a_client_in_order().await;
+    for number in 0..20 {
+        client.queues(in_turn(number)).await;
+    }
+    client.queues_are_lost();
+    client.passes(minutes(3)).await;
+    assert_eq!(client.replies(), all_well(0..20));
+}
+
+/// What is set of one client does not hold up the rest of its account.
+#[tokio::test(start_paused = true)]
+async fn a_rate_of_a_client_bounds_its_calls_and_no_others() {
+    let mut client = a_caller().await;
+    let mut other = client.another_caller(&client.account_id()).await;
+    let rate = QueueRate {
+        calls: 2,
+        per: RatePeriod::Minute,
+    };
+    let settings = QueueSettings {
+        order: QueueOrder::Unordered,
+        rates: BTreeMap::from([(QueuePriority::Medium, rate)]),
+    };
+    client.calls_through_a_client("app", settings).await;
+    for number in 0..10 {
+        client.queues(numbered(number)).await;
+        other.queues(numbered(100 + number)).await;
+    }
+    client.passes(seconds(5)).await;
+    assert_eq!(client.replies().len(), 1 + 10, "{:?}", client.replies());
+    client.passes(minutes(2)).await;
+    let begun = client.replies().len() - 10;
+    assert!((3..=6).contains(&begun), "{begun}");
+    client.passes(minutes(6)).await;
+    assert_eq!(client.replies().len(), 20);
+}
+
+/// An account's order is that of all its calls, whichever client they come through.
+#[tokio::test(start_paused = true)]
+async fn the_order_of_an_account_comes_before_that_of_its_client() {
+    let (mut client, mut other) = a_client_in_order().await;
+    other.has_its_calls_in_order().await;
+    client.goes_into_maintenance(true).await;
+    for number in 0..20 {
+        let caller = if number % 2 == 0 {
+            &mut client
+        } else {
+            &mut other
+        };
+        caller.queues(in_turn(number)).await;
+    }
+    client.passes(minutes(2)).await;
+    client.goes_into_maintenance(false).await;
+    client.passes(seconds(60)).await;
+    assert_eq!(client.replies(), all_well(0..20));
 }

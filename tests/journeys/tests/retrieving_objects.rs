@@ -117,7 +117,7 @@ async fn objects_of_every_type_come_back() {
             "LayoutHTML",
             "html",
         ),
-        ("Send", "<Subject>s</Subject>", "Subject", "s"),
+        ("SendSummary", "<SendID>7</SendID>", "SendID", "7"),
         (
             "Asset",
             "<Data><email><options>o</options></email></Data>",

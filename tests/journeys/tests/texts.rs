@@ -147,6 +147,37 @@ async fn a_number_whose_owner_answered_stop_gets_nothing_and_it_is_said_why() {
     assert!(caller.due().is_empty());
 }
 
+/// The service says no for good: the event has the protocol's code and the service's word.
+#[tokio::test(start_paused = true)]
+async fn what_the_service_refuses_for_good_has_a_code() {
+    let mut caller = a_shop().await;
+    for fault in [
+        TextFault::NotEnabled,
+        TextFault::Unparsed,
+        TextFault::NotEnabled,
+    ] {
+        caller.local().phone().refuse_next(fault);
+    }
+    caller.queues(to_ann()).await;
+    caller.passes(minutes(5)).await;
+    caller.queues(call().creating(text_to("bob", NUMBER))).await;
+    caller.passes(minutes(5)).await;
+    caller.queues(call().creating(call_to("cid", NUMBER))).await;
+    caller.passes(minutes(5)).await;
+    let expected = [
+        "NotSentEvent ann 33503 COUNTRY_NOT_ENABLED",
+        "NotSentEvent bob 33502 CANNOT_PARSE",
+        "NotSentEvent cid 32002 COUNTRY_NOT_ENABLED",
+    ];
+    assert_eq!(events(&mut caller).await, expected);
+    let faults = caller.local().faults().clone();
+    let asked = faults.journal().into_iter().filter(|entry| {
+        ["SendTextMessage", "SendVoiceMessage"].contains(&entry.operation.as_str())
+    });
+    assert_eq!(asked.count(), 3, "each is asked for once");
+    assert!(caller.due().is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_that_takes_nothing_gets_each_later_and_once() {
     for fault in [TextFault::TooManyRequests, TextFault::Spent] {
@@ -215,7 +246,7 @@ async fn an_unknown_text_is_settled_by_its_event_however_often_it_comes() {
         (
             TextFate::Fails,
             "Failed",
-            "NotSentEvent ann TEXT_CARRIER_BLOCKED",
+            "NotSentEvent ann 33502 TEXT_CARRIER_BLOCKED",
         ),
     ] {
         let mut caller = a_shop().await;
@@ -240,7 +271,7 @@ async fn a_phone_that_is_not_reached_got_nothing_and_nobody_is_marked_for_it() {
     caller.local().phone().texts_to(NUMBER, TextFate::Fails);
     caller.queues(call().creating(call_to("ann", NUMBER))).await;
     caller.passes(hours(1)).await;
-    let expected = ["NotSentEvent ann VOICE_NO_ANSWER"];
+    let expected = ["NotSentEvent ann 32002 VOICE_NO_ANSWER"];
     assert_eq!(events(&mut caller).await, expected);
     let look = look_for("Subscriber")
         .of("Status")

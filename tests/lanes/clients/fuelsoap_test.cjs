@@ -272,7 +272,7 @@ test('a perform of what nothing here performs is refused before it is queued', a
           $: { xmlns: 'http://exacttarget.com/wsdl/partnerAPI' },
           Options: { RequestType: 'Asynchronous' },
           Action: 'start',
-          Definitions: { Definition: { $: { 'xsi:type': 'EmailSendDefinition' }, CustomerKey: fresh('none') } },
+          Definitions: { Definition: { $: { 'xsi:type': 'QueryDefinition' }, CustomerKey: fresh('none') } },
         },
       },
     }, (error, it) => (error ? reject(error) : resolve(it.body)));

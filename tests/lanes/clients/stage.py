@@ -60,6 +60,22 @@ def get(path):
         return answer.read()
 
 
+def put_file(name, content):
+    """Puts a file to be imported into the local server's bucket: FileSpec is its name."""
+    request = urllib.request.Request(f"{BASE}/_local/bucket/import/{name}", method="PUT", data=content.encode())
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 204, answer.status
+
+
+def extracted(name):
+    """What an extract of the account `local` has written; `None`: nothing yet."""
+    try:
+        return get(f"/_local/bucket/extract/{name}").decode()
+    except urllib.error.HTTPError as error:
+        assert error.code == 404, error
+        return None
+
+
 def post(path, content=None):
     """Posts JSON; gives the status and the JSON that comes back, if it is any."""
     request = urllib.request.Request(

@@ -6,7 +6,7 @@ from lxml import etree
 from zeep import Client, Settings
 from zeep.exceptions import Fault
 
-from stage import BASE, Receiver, new, token, until
+from stage import BASE, Receiver, mails_to, new, token, until
 
 PARTNER = "{http://exacttarget.com/wsdl/partnerAPI}"
 
@@ -102,9 +102,50 @@ class Operations(unittest.TestCase):
 
         # What nothing here performs is refused before it is queued.
         options = self.type("PerformOptions", **self.asynchronously("/" + new("callback")))
-        answer = self.call("Perform", Options=options, **parts)
+        query = {"Definition": [self.type("QueryDefinition", CustomerKey=new("none"))]}
+        answer = self.call("Perform", Options=options, Action="start", Definitions=query)
         self.assertEqual("Error", answer.OverallStatus)
         self.assertIn("not supported", answer.Results.Result[0].StatusMessage)
+
+    def test_a_send_to_an_audience(self):
+        key, readers = new("audience"), [new("ann"), new("bob")]
+        audience = self.type("List", CustomerKey=key, ListName=key)
+        answer = self.call("Create", Options=self.type("CreateOptions"), Objects=[audience])
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        member = [self.type("SubscriberList", CustomerKey=key, Status="Active")]
+        people = [self.subscriber(reader, Lists=member) for reader in readers]
+        entry = self.type("SendDefinitionList", List=audience, SendDefinitionListType="SourceList")
+        definition = self.type(
+            "EmailSendDefinition",
+            CustomerKey=key,
+            Name=key,
+            FromName="The Shop",
+            FromAddress="shop@example.com",
+            SendDefinitionList=[entry],
+            Email=self.type("Email", Name=key, Subject=key, TextBody="For %%subscriberkey%%"),
+        )
+        answer = self.call("Create", Options=self.type("CreateOptions"), Objects=[*people, definition])
+        self.assertEqual("OK", answer.OverallStatus, answer)
+
+        started = self.type("EmailSendDefinition", CustomerKey=key)
+        parts = dict(Action="start", Definitions={"Definition": [started]})
+        answer = self.call("Perform", Options=self.type("PerformOptions"), **parts)
+        [result] = answer.Results.Result
+        self.assertEqual("EmailSendDefinition performed", result.StatusMessage, answer)
+        send = until("the send", lambda: self.complete_send(result.Task.ID))
+        self.assertEqual((2, 2), (send.NumberTargeted, send.NumberSent))
+        for reader in readers:
+            [mail] = mails_to(f"{reader}@example.com")
+            self.assertEqual((key, f"For {reader}"), (mail["subject"], mail["text"].strip()))
+
+    def complete_send(self, task):
+        filter = self.type("SimpleFilterPart", Property="ID", SimpleOperator="equals", Value=[task])
+        properties = ["ID", "Status", "NumberTargeted", "NumberSent"]
+        request = self.type("RetrieveRequest", ObjectType="Send", Properties=properties, Filter=filter)
+        answer = self.call("Retrieve", RetrieveRequest=request)
+        self.assertEqual("OK", answer.OverallStatus, answer)
+        [send] = answer.Results
+        return send if send.Status == "Complete" else None
 
     def test_operation_retrieve(self):
         key = new("retrieve")

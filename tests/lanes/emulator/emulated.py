@@ -13,7 +13,7 @@ FALLS_SHORT = [
     "mails are judged by the emulator and kept by a local server, since the emulator throws raw mails away",
     "LogFormat is not told to the functions: AWS_LAMBDA_LOG_FORMAT is added to the variables",
     "a table's expiry is not taken from the template; tests/lanes/template looks at it",
-    "certificates, throttling, access logs, alarms, encryption and restoring are accepted, not carried out",
+    "certificates, throttling, access logs, alarms, the dashboard, traces, encryption and restoring are accepted, not carried out",
     "global tables become plain ones: replicas, with deletion protection and backup, are not looked at",
     "log lines are kept, but make no metrics",
 ]

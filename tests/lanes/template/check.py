@@ -37,6 +37,13 @@ WILDCARDS = {
     ("IngestRole", "Network"): "network interfaces have no name before Lambda makes them",
     ("ProcessorRole", "Network"): "as above",
     ("TimekeeperRole", "Network"): "as above",
+    ("IngestRole", "BackendLoginKey"): "the key of a secret is its owner's affair; the condition names the secrets",
+    ("ProcessorRole", "BackendLoginKey"): "as above",
+    ("TimekeeperRole", "BackendLoginKey"): "as above",
+    ("IngestRole", "Traces"): "traces belong to the account, and have no name",
+    ("ProcessorRole", "Traces"): "as above",
+    ("NotifierRole", "Traces"): "as above",
+    ("TimekeeperRole", "Traces"): "as above",
     ("NotifierRole", "MailRate"): "what may be sent at all is asked of the account, which has no name",
 }
 
@@ -49,6 +56,9 @@ NETWORK = [
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 ]
+
+# What Lambda asks for with the role of a function that is traced.
+TRACES = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
 
 # What only people ask for, with `aftercall` and their own permissions.
 PEOPLE_ONLY = {"dynamodb:Scan"}
@@ -91,6 +101,7 @@ ACTIONS = {
     "get_account()": "ses:GetAccount",
     # Sealing is for the operator's command, with the operator's own permissions.
     "decrypt()": "kms:Decrypt",
+    "get_secret_value()": "secretsmanager:GetSecretValue",
 }
 
 # Allowed although no line of the code asks for it.
@@ -166,6 +177,9 @@ ALARMS = of_type("AWS::CloudWatch::Alarm")
 EVENTS_GIVEN_UP = {"MailEventsDeadLetters"}
 DEAD_LETTERS = {name for name in QUEUES if name.endswith("DeadLetters")} - EVENTS_GIVEN_UP
 TAKEN_FROM = set(QUEUES) - DEAD_LETTERS - EVENTS_GIVEN_UP
+# What the functions count: the variants are the metrics' names.
+[VARIANTS] = re.findall(r"pub enum Metric \{\n(.*?)\n\}", (ROOT / "shared/cloud/src/metrics.rs").read_text(), re.S)
+METRICS = set(re.findall(r"^    (\w+),$", VARIANTS, re.M))
 
 
 class Variables(unittest.TestCase):
@@ -337,12 +351,14 @@ class FrontDoor(unittest.TestCase):
     STAGE = of_type("AWS::ApiGatewayV2::Stage")["ApiApiGatewayDefaultStage"]
 
     def test_what_needs_no_login_is_throttled_by_itself(self):
-        for route in ("GET /{proxy+}", "HEAD /{proxy+}"):
+        throttled = ("GET /{proxy+}", "HEAD /{proxy+}", "GET /health")
+        for route in throttled:
             method, path = route.split(" ")
             self.assertIn(method.lower(), API["paths"][path])
             settings = self.STAGE["RouteSettings"][route]
             self.assertLessEqual(settings["ThrottlingRateLimit"], 5, route)
-        self.assertEqual({"GET /{proxy+}", "HEAD /{proxy+}"}, set(self.STAGE["RouteSettings"]))
+        self.assertEqual(set(throttled), set(self.STAGE["RouteSettings"]))
+        self.assertIn('"/health"', (ROOT / "functions/ingest/src/lib.rs").read_text())
         # What callers ask for with a token is bounded like their calls.
         rest = (ROOT / "functions/ingest/src/rest.rs").read_text() + (ROOT / "functions/ingest/src/lib.rs").read_text()
         for path, beginning in (("/data/{proxy+}", '"data"'), ("/platform/{proxy+}", '"/platform/v1')):
@@ -439,6 +455,7 @@ class Roles(unittest.TestCase):
 
     def test_only_ingest_opens_passwords_and_only_where_there_is_a_key(self):
         opens = [(role, it) for role, it in self.statements() if any("kms:" in a for a in many(it["Action"]))]
+        opens = [(role, it) for role, it in opens if it.get("Sid") != "BackendLoginKey"]
         secrets = [(role, it) for role, it in opens if it.get("Sid") == "BackendSecrets"]
         self.assertEqual({"ProcessorRole", "TimekeeperRole"}, {role for role, _ in secrets})
         for _, statement in secrets:
@@ -469,6 +486,54 @@ class Roles(unittest.TestCase):
                 function["Environment"]["Variables"]["PASSWORD_KEY"],
             )
 
+    def test_who_logs_in_to_backends_reads_the_secrets_that_were_named_and_no_others(self):
+        may_read = [
+            (role, it) for role, it in self.statements() if any("secretsmanager:" in a for a in many(it["Action"]))
+        ]
+        log_in = {"IngestRole", "ProcessorRole", "TimekeeperRole"}
+        self.assertEqual(log_in, {role for role, _ in may_read})
+        for role, statement in may_read:
+            self.assertEqual(["secretsmanager:GetSecretValue"], many(statement["Action"]), role)
+            self.assertEqual({"Ref": "BackendSecretArns"}, statement["Resource"], role)
+        keys = [(role, it) for role, it in self.statements() if it.get("Sid") == "BackendLoginKey"]
+        self.assertEqual(log_in, {role for role, _ in keys})
+        for role, statement in keys:
+            self.assertEqual(["kms:Decrypt"], many(statement["Action"]), role)
+            bound = statement["Condition"]["StringEquals"]
+            self.assertEqual({"Ref": "BackendSecretArns"}, bound["kms:EncryptionContext:SecretARN"], role)
+            self.assertIn("secretsmanager.", json.dumps(bound["kms:ViaService"]), role)
+        for name, it in TRANSLATED["Resources"].items():
+            if name.endswith("BackendLogin"):
+                self.assertEqual("HasBackendSecrets", it["Condition"], name)
+
+    def test_the_backend_of_the_template_is_none_unless_it_is_named(self):
+        for parameter in ("BackendTenant", "BackendUrl", "BackendTokenUrl", "BackendSecretArns"):
+            self.assertEqual("", TEMPLATE["Parameters"][parameter]["Default"], parameter)
+        self.assertEqual("false", TEMPLATE["Parameters"]["BackendForAllAccounts"]["Default"])
+        given = FUNCTIONS["TimekeeperFunction"]["Environment"]["Variables"]
+        self.assertEqual({"Fn::Select": [0, {"Ref": "BackendSecretArns"}]}, given["BACKEND_SECRET_ARN"])
+        self.assertEqual({"Fn::If": ["IsBackendOfAll", {"Ref": "BackendName"}, ""]}, given["DEFAULT_BACKEND"])
+        for variable, kind in (("BACKEND_URL", "soap"), ("BACKEND_TOKEN_URL", "auth")):
+            [condition, of_tenant, own] = given[variable]["Fn::If"]
+            self.assertEqual("HasTenant", condition)
+            self.assertIn(f"https://${{BackendTenant}}.{kind}.marketingcloudapis.com/", of_tenant["Fn::Sub"])
+            self.assertIn(target(own), ("BackendUrl", "BackendTokenUrl"))
+        # The limits of what the command says of a backend.
+        code = (ROOT / "shared/cloud/src/accounts/backends.rs").read_text()
+        limits = dict(re.findall(r"pub const (\w+): u32 = ([\d_]+);", code))
+        number = lambda name: int(limits[name].replace("_", ""))
+        timeout, objects = TEMPLATE["Parameters"]["BackendTimeout"], TEMPLATE["Parameters"]["BackendObjectsPerCall"]
+        self.assertEqual((number("TIMEOUT_S"), number("TIMEOUT_S_MAX")), (timeout["Default"], timeout["MaxValue"]))
+        self.assertEqual(
+            (number("OBJECTS_PER_CALL"), number("OBJECTS_PER_CALL_MAX")), (objects["Default"], objects["MaxValue"])
+        )
+        # Who keeps it in the table may write nothing else there.
+        [keeps] = [it for role, it in self.statements() if it.get("Sid") == "Backend"]
+        self.assertEqual(["dynamodb:PutItem"], many(keeps["Action"]))
+        self.assertEqual(["BACKEND#*"], keeps["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
+        self.assertEqual({"dynamodb:LeadingKeys": "false"}, keeps["Condition"]["Null"])
+        self.assertEqual("HasBackend", TRANSLATED["Resources"]["TimekeeperBackend"]["Condition"])
+
     def test_a_key_of_the_customers_own_is_used_for_tables_alone(self):
         keys = [(role, it) for role, it in self.statements() if it.get("Sid") == "TablesKey"]
         self.assertEqual({f"{name.removesuffix('Function')}Role" for name in FUNCTIONS}, {role for role, _ in keys})
@@ -490,6 +555,7 @@ class Roles(unittest.TestCase):
             for action in writes:
                 for key, kind in keys:
                     wanted = role == "IngestRole" and kind in own and action in ("PutItem", "UpdateItem")
+                    wanted |= (role, kind, action) == ("TimekeeperRole", "BACKEND", "PutItem")
                     key = "0c4f" if " " in key else key  # hashes are only described
                     can = allowed.is_allowed((role, f"dynamodb:{action}", "AccountsTable", key), may)
                     self.assertEqual(wanted, can, (role, action, key, kind))
@@ -514,7 +580,10 @@ class Roles(unittest.TestCase):
                     self.assertIn(where, WILDCARDS, f"{resource}")
                     used.add(where)
                     if resource == "*":
-                        self.assertIn(many(statement["Action"]), (["ses:GetAccount"], NETWORK), "knows no resource")
+                        self.assertIn(many(statement["Action"]), (["ses:GetAccount"], NETWORK, TRACES), "knows no resource")
+                        continue
+                    if where[1] == "BackendLoginKey":
+                        self.assertIn("kms:EncryptionContext:SecretARN", statement["Condition"]["StringEquals"])
                         continue
                     self.assertRegex(json.dumps(resource), r"\$\{[A-Za-z.]+\}/\*", "within a thing of our own")
         self.assertEqual(set(WILDCARDS), used, "exceptions that nobody needs any more")
@@ -526,7 +595,7 @@ class Roles(unittest.TestCase):
         allowed = {action for _, statement in self.statements() for action in many(statement["Action"])}
         self.assertEqual(set(), asked - allowed - PEOPLE_ONLY, "asked for by the code, allowed to nobody")
         self.assertEqual(
-            set(), allowed - (asked - PEOPLE_ONLY) - set(WITHOUT_CODE) - set(NETWORK), "allowed, but no function's code asks for it"
+            set(), allowed - (asked - PEOPLE_ONLY) - set(WITHOUT_CODE) - set(NETWORK) - set(TRACES), "allowed, but no function's code asks for it"
         )
 
     def test_schedules_may_only_wake_conversations_up(self):
@@ -616,7 +685,7 @@ class Records(unittest.TestCase):
     def roles():
         return Roles().statements()
 
-    def test_there_are_two_indexes_of_keys(self):
+    def test_the_indexes_have_nothing_but_keys(self):
         indexes = [
             (name, index["IndexName"], [it["AttributeName"] for it in index["KeySchema"]], index["Projection"])
             for name, table in TABLES.items()
@@ -625,7 +694,8 @@ class Records(unittest.TestCase):
         keys_only = {"ProjectionType": "KEYS_ONLY"}
         due = ("CallsTable", "due", ["due_shard", "due_at"], keys_only)
         account = ("CallsTable", "account", ["account_share", "opened_at"], keys_only)
-        self.assertEqual([due, account], indexes)
+        failed = ("CallsTable", "failed", ["failed_share", "failed_at"], keys_only)
+        self.assertEqual([due, account, failed], indexes)
 
     def test_bodies_outlive_the_results_that_need_them(self):
         rule = TRANSLATED["Resources"]["BodiesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]
@@ -703,7 +773,7 @@ class Stacks(unittest.TestCase):
 
     def test_outputs_tell_what_clients_and_the_operator_need(self):
         outputs = TEMPLATE["Outputs"]
-        for name, path in (("SoapUrl", "/Service.asmx"), ("WsdlUrl", "/etframework.wsdl"), ("TokenUrl", "/v2/token")):
+        for name, path in (("SoapUrl", "/Service.asmx"), ("WsdlUrl", "/etframework.wsdl"), ("TokenUrl", "/v2/token"), ("HealthUrl", "/health")):
             either = [text for text in texts(outputs[name]["Value"]) if text.startswith("https://") or "${Api" in text]
             self.assertEqual(2, len(either), name)
             self.assertTrue(all(text.endswith(path) for text in either), name)
@@ -802,6 +872,10 @@ class Alarms(unittest.TestCase):
         expected |= {(name, f"{it}ThrottleEvents") for name in (*TABLES, "CallsTable/due") for it in ("Read", "Write")}
         expected |= {("TimekeeperFunction", "Invocations"), ("Api", "Count"), ("Api", "4xx")}
         expected |= {("", "OldestDueSeconds"), ("", "Unanswered"), ("", "SchedulesFailed"), ("", "BackendNotReady")}
+        expected |= {("", f"OldestDue{priority}") for priority in ("High", "Medium", "Low")}
+        expected |= {("", name) for name in ("CarriedOut", "CallsFailed", "LoginsFailed")}
+        expected |= {("", f"Replies{result}") for result in ("Delivered", "Failed", "GivenUp")}
+        expected |= {("", f"{what}Unknown") for what in ("Calls", "Mails", "Texts")}
         self.assertEqual(expected, watched)
 
     def test_nobody_is_called_for_nothing(self):
@@ -823,6 +897,7 @@ class Alarms(unittest.TestCase):
         code = "\n".join(path.read_text() for folder in ("shared", "functions") for path in (ROOT / folder).rglob("src/**/*.rs"))
         filters = of_type("AWS::Logs::MetricFilter")
         looked_at = {metric for alarm in ALARMS.values() for _, metric in self.looks(alarm)}
+        self.assertEqual(set(), {it["MetricTransformations"][0]["MetricName"] for it in filters.values()} & METRICS)
         for name, it in filters.items():
             phrase = it["FilterPattern"].strip('"')
             if found := re.fullmatch(r"\{ \$\.(\w+) = \* \}", it["FilterPattern"]):
@@ -845,6 +920,102 @@ class Alarms(unittest.TestCase):
             self.assertIn(f"`{name}`", sections[found.group(1)], name)
         named = set(re.findall(r"`(\w+Alarm)`", OPERATING)) - set(TEMPLATE["Parameters"])
         self.assertEqual(set(), named - set(ALARMS), "alarms that are no more")
+
+
+class Measured(unittest.TestCase):
+    """What the functions count, its dashboard and its switch."""
+
+    TEXT, MAP = of_type("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    BODY = json.loads(re.sub(r"\$\{!?([^}]*)\}", r"<\1>", TEXT))
+    PROPERTIES = [widget["properties"] for widget in BODY["widgets"]]
+    SHOWN = [it for properties in PROPERTIES for it in properties.get("metrics", [])]
+    NAMESPACE = "Aftercall/<AWS::StackName>"
+
+    def test_all_that_is_counted_is_on_the_dashboard_and_nothing_else(self):
+        own = {it[1] for it in self.SHOWN if it[0] == self.NAMESPACE}
+        searched = " ".join(it[0]["expression"] for it in self.SHOWN if isinstance(it[0], dict) and "SEARCH" in it[0]["expression"])
+        self.assertIn(f'{{"{self.NAMESPACE}",Code}}', searched)
+        own |= set(re.findall(r'MetricName="(\w+)"', searched))
+        filtered = {it["MetricTransformations"][0]["MetricName"] for it in of_type("AWS::Logs::MetricFilter").values()}
+        self.assertEqual(METRICS, own - filtered)
+        # Without these dimensions there would be no data.
+        for it in self.SHOWN:
+            if it[0] == self.NAMESPACE:
+                dimensions = [part for part in it[2:] if isinstance(part, str)]
+                self.assertEqual("Function" if it[1] == "ColdStarts" else None, next(iter(dimensions), None), it)
+        functions = {it[3] for it in self.SHOWN if it[:2] == [self.NAMESPACE, "ColdStarts"]}
+        self.assertEqual({name.removesuffix("Function").lower() for name in FUNCTIONS}, functions)
+
+    def test_expressions_of_the_dashboard_use_what_is_there(self):
+        for properties in self.PROPERTIES:
+            given = {it[-1]["id"] for it in properties.get("metrics", []) if isinstance(it[-1], dict) and "id" in it[-1]}
+            used = {
+                name
+                for it in properties.get("metrics", []) if isinstance(it[0], dict) and "SEARCH" not in it[0]["expression"]
+                for name in re.findall(r"\b[a-z][a-z_]*\b", it[0]["expression"])
+            }
+            self.assertEqual(given, used, properties["title"])
+
+    def test_what_the_dashboard_names_is_there(self):
+        named = set(re.findall(r"\$\{([A-Za-z]+)", self.TEXT)) - {"AWS"}
+        there = {*TRANSLATED["Resources"], *self.MAP}
+        self.assertEqual(set(), named - there)
+        for name, value in self.MAP.items():
+            self.assertEqual(name.removesuffix("Name"), target(value))
+
+    def test_the_dashboard_shows_every_alarm(self):
+        [shown] = [it["alarms"] for it in self.PROPERTIES if "alarms" in it]
+        self.assertEqual(sorted(f"<{name}.Arn>" for name in ALARMS), sorted(shown))
+
+    def test_the_estimate_is_made_with_the_list_prices(self):
+        source = (ROOT / "infra/local/src/prices.rs").read_text()
+        prices = {name: float(price) for name, price in re.findall(r"pub const (\w+): f64 = ([\d.]+);", source)}
+        [estimate] = [it["metrics"] for it in self.PROPERTIES if "price" in it["title"]]
+        text = " ".join(it[0]["expression"] for it in estimate if isinstance(it[0], dict))
+        memory = {function["MemorySize"] / 1024 for function in FUNCTIONS.values()}
+        # What is divided by makes milliseconds seconds, and a price of a million one of each.
+        factors = [float(it) for it in re.findall(r"\* ([\d.]+)", text)]
+        names = ("WRITE_UNIT", "READ_UNIT", "HTTP_REQUEST", "INVOCATION", "GB_SECOND", "FIFO_REQUEST")
+        self.assertEqual(sorted([*memory, *(prices[name] for name in names)]), sorted(factors))
+        self.assertEqual({"1000000", "1000"}, set(re.findall(r"/ (\d+)", text)))
+        # All that is billed by these: each table with its indexes, each function, each queue.
+        of = {tuple(part for part in it[1:] if isinstance(part, str)) for it in estimate if isinstance(it[0], str)}
+        for kind in ("Write", "Read"):
+            unit = f"Consumed{kind}CapacityUnits"
+            for table in TABLES:
+                self.assertIn((unit, "TableName", f"<{table}Name>"), of)
+                for index in TABLES[table].get("GlobalSecondaryIndexes", []):
+                    self.assertIn((unit, "TableName", f"<{table}Name>", "GlobalSecondaryIndexName", index["IndexName"]), of)
+        for function in FUNCTIONS:
+            for metric in ("Invocations", "Duration"):
+                self.assertIn((metric, "FunctionName", f"<{function}>"), of)
+        for queue in TAKEN_FROM:
+            for what in ("MessagesSent", "MessagesReceived", "MessagesDeleted", "EmptyReceives"):
+                self.assertIn((f"NumberOf{what}", "QueueName", f"<{queue}.QueueName>"), of)
+
+    def test_one_parameter_turns_metrics_dashboard_and_their_alarms_off(self):
+        switched = {name for name, it in TRANSLATED["Resources"].items() if it.get("Condition") == "HasMetrics"}
+        on_them = {name for name, it in ALARMS.items() if {metric for _, metric in Alarms.looks(it)} & METRICS}
+        self.assertEqual({"Dashboard", *on_them}, switched)
+        self.assertEqual("HasMetrics", TEMPLATE["Outputs"]["DashboardUrl"]["Condition"])
+        namespace = {"Fn::Sub": "Aftercall/${AWS::StackName}"}
+        for function in FUNCTIONS.values():
+            given = function["Environment"]["Variables"]["METRICS_NAMESPACE"]
+            self.assertEqual({"Fn::If": ["HasMetrics", namespace, ""]}, given)
+        for name in on_them:
+            own = [it["MetricStat"]["Metric"] for it in ALARMS[name].get("Metrics", []) if "MetricStat" in it] or [ALARMS[name]]
+            self.assertEqual([namespace] * len(own), [it["Namespace"] for it in own], name)
+
+    def test_tracing_is_off_until_it_is_asked_for(self):
+        self.assertEqual("false", TEMPLATE["Parameters"]["Tracing"]["Default"])
+        for name, function in FUNCTIONS.items():
+            self.assertEqual({"Fn::If": ["HasTracing", "Active", "PassThrough"]}, function["TracingConfig"]["Mode"], name)
+        for function in FUNCTIONS:
+            role = f"{function.removesuffix('Function')}Role"
+            asked = [it["Fn::If"] for it in ROLES[role]["Policies"] if it.get("Fn::If", [""])[0] == "HasTracing"]
+            self.assertEqual(1, len(asked), role)
+            [statement] = asked[0][1]["PolicyDocument"]["Statement"]
+            self.assertEqual(TRACES, statement["Action"], role)
 
 
 class Secrets(unittest.TestCase):

@@ -320,6 +320,87 @@ def an_alarm_that_links_nowhere(template):
     properties(template, "SchedulesAlarm")["AlarmDescription"] = "Schedules fail. See docs/operating.md#elsewhere"
 
 
+def dashboard(template):
+    """The text that the dashboard is made of, which is the first of two."""
+    return properties(template, "Dashboard")["DashboardBody"]["Fn::Sub"]
+
+
+@fault("test_every_thing_that_can_fail_is_watched")
+def unknown_mails_that_nobody_is_told_of(template):
+    metrics = properties(template, "UnknownAlarm")["Metrics"]
+    metrics.remove(next(it for it in metrics if it["Id"] == "mails"))
+
+
+@fault("test_every_thing_that_can_fail_is_watched")
+def an_alarm_on_a_metric_that_nobody_writes(template):
+    properties(template, "HighOverdueAlarm")["MetricName"] = "OldestDueUrgent"
+
+
+@fault("test_nobody_is_called_for_nothing")
+def overdue_calls_that_ring_where_nothing_is_due(template):
+    properties(template, "LowOverdueAlarm")["TreatMissingData"] = "breaching"
+
+
+@fault("test_every_alarm_links_to_its_section_for_the_operator")
+def failed_logins_without_a_section(template):
+    properties(template, "FailedLoginsAlarm")["AlarmDescription"] = "Many logins fail. See docs/operating.md#errors"
+
+
+@fault("test_all_that_is_counted_is_on_the_dashboard_and_nothing_else")
+def a_metric_that_nobody_sees(template):
+    body = dashboard(template)
+    body[0] = body[0].replace('"RepliesGivenUp"', '"RepliesFailed"')
+
+
+@fault("test_expressions_of_the_dashboard_use_what_is_there")
+def waiting_that_is_summed_of_nothing(template):
+    body = dashboard(template)
+    body[0] = body[0].replace('"id": "low_held"', '"id": "low_parked"')
+
+
+@fault("test_what_the_dashboard_names_is_there")
+def a_table_that_is_not_there(template):
+    dashboard(template)[1]["CallsTableName"] = {"Ref": "ObjectsTable"}
+
+
+@fault("test_the_dashboard_shows_every_alarm")
+def an_alarm_that_the_dashboard_forgets(template):
+    body = dashboard(template)
+    body[0] = body[0].replace('"${UnknownAlarm.Arn}"', '"${SchedulesAlarm.Arn}"')
+
+
+@fault("test_the_estimate_is_made_with_the_list_prices")
+def an_estimate_of_last_years_prices(template):
+    body = dashboard(template)
+    body[0] = body[0].replace("* 0.625", "* 1.25")
+
+
+@fault("test_one_parameter_turns_metrics_dashboard_and_their_alarms_off")
+def alarms_on_metrics_that_are_turned_off(template):
+    del template["Resources"]["FailedRepliesAlarm"]["Condition"]
+
+
+@fault("test_one_parameter_turns_metrics_dashboard_and_their_alarms_off")
+def metrics_that_cannot_be_turned_off(template):
+    variables(template)["METRICS_NAMESPACE"] = {"Fn::Sub": "Aftercall/${AWS::StackName}"}
+
+
+@fault("test_tracing_is_off_until_it_is_asked_for")
+def traces_for_everybody(template):
+    template["Parameters"]["Tracing"]["Default"] = "true"
+
+
+@fault("test_tracing_is_off_until_it_is_asked_for")
+def traces_that_a_role_may_not_write(template):
+    policies = properties(template, "NotifierRole")["Policies"]
+    properties(template, "NotifierRole")["Policies"] = [it for it in policies if it.get("Fn::If", [""])[0] != "HasTracing"]
+
+
+@fault("test_what_needs_no_login_is_throttled_by_itself")
+def a_health_that_is_asked_as_often_as_anybody_likes(template):
+    del properties(template, "Api")["RouteSettings"]["GET /health"]
+
+
 @fault("test_each_has_memory_of_its_own")
 def a_function_that_costs_more_than_is_counted(template):
     properties(template, "ProcessorFunction")["MemorySize"] = 512

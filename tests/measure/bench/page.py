@@ -1,7 +1,7 @@
 """The page of figures: every word that is not measured stands here, every figure comes from a run."""
 
 import plot
-from price import SHOWN
+from price import METRIC_MONTH, SHOWN
 
 COLD_TARGET_MS, BINARY_TARGET_MB, CPU_TARGET_MS = 10, 11, 0.5
 READING_TARGET_MB_S, CALL_TARGET_US = 200, 40
@@ -75,6 +75,7 @@ Load driver, servers and stores share these cores. Ratios between rows of one ta
             target = f"{targets[name]:.2f}: {verdict(case['dollars'], targets[name])}" if name in targets else ""
             rows.append((name, case["requests"], case["write_units"], case["read_units"], f"{case['dollars']:.2f}", target))
         drawn = plot.bars("Price of a million calls", "US dollars", [(name, cases[name]["dollars"], True) for name in shown])
+        logged = [(name, it["bytes"], f"{it['dollars']:.2f}") for name, it in self.figures["price"]["logged"].items()]
         long = [name for name in cases if name.startswith("A call in a conversation of ") and "callbacks" not in name]
         grown = ", ".join(f"{name.rpartition(' ')[2]} calls: ${cases[name]['dollars']:.2f}" for name in long)
         return f"""## Price
@@ -87,7 +88,11 @@ What a call costs at list prices of us-east-1 without free tier, functions of 25
 
 In longer conversations, without callbacks, one call costs as much: {grown}.
 
-Beside these, each conversation, and each call outside of any, is listed by account and time for `aftercall calls list`, for retrievals by time and for extracts: one write unit, $0.625 for a million."""
+Beside these, each conversation, and each call outside of any, is listed by account and time for `aftercall calls list`, for retrievals by time and for extracts: one write unit, $0.625 for a million. And functions write into their logs:
+
+{table_of(("written", "bytes", "$ per million calls"), logged)}
+
+Each metric costs ${METRIC_MONTH:.2f} a month beside its lines, by the hour in which it has data; [operating.md](operating.md#costs) counts them. A minute in which nothing happens writes nothing."""
 
     def cold(self):
         found = self.figures["cold"]

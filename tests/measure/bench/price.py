@@ -10,6 +10,12 @@ TARGETS = {
     "A call of two kilobytes with a callback": 8.88,
 }
 
+# Tests that count the bytes of the log.
+LOGGED = ("logs::a_call_with_a_callback_is_one_line", "metrics::a_call_takes_few_bytes")
+
+# Dollars for a gigabyte of it, and for a metric in a month.
+LOG_GIGABYTE, METRIC_MONTH = 0.50, 0.30
+
 SHOWN = (
     "A single call without a callback",
     "A single call with a callback",
@@ -22,12 +28,26 @@ SHOWN = (
 
 
 def price():
-    """By case: requests to AWS, write and read units, and the price of a million, by list price."""
-    test = ["cargo", "test", "--quiet", "--workspace", "--test", "journeys", "--", "cost::", "--nocapture", "--test-threads=1"]
+    """By case: requests to AWS, write and read units, and the price of a million, by list price; and
+    what a call takes of the log."""
+    test = ["cargo", "test", "--quiet", "--workspace", "--test", "journeys", "--", "cost::", *LOGGED, "--nocapture", "--test-threads=1"]
     done = subprocess.run(test, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"the test of costs fails:\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}")
-    return read(done.stdout)
+    return read(done.stdout), logged(done.stdout)
+
+
+def logged(text):
+    """Bytes of the log for each call, with the 26 that CloudWatch adds to a line."""
+    [line] = re.findall(r"^(\d+) bytes$", text, re.M)
+    [metrics] = re.findall(r"^accepting, a batch of one, a batch of ten: \[(\d+), (\d+), (\d+)\] bytes$", text, re.M)
+    accepting, one, ten = (int(number) for number in metrics)
+    bytes_of = {
+        "The log line of a call that goes well": int(line),
+        "Metrics, a single call with a callback": accepting + one,
+        "Metrics, the same in batches of ten": round(accepting + ten / 10),
+    }
+    return {name: {"bytes": number, "dollars": round(number * LOG_GIGABYTE / 1000, 2)} for name, number in bytes_of.items()}
 
 
 def read(text):

@@ -165,6 +165,7 @@ impl Sent {
                 Where::AtBackend | Where::AtBackendSafely => Some(backend_name()),
             },
             safe_to_repeat: self.at == Where::AtBackendSafely,
+            resubmitted_from: None,
         }
     }
 }

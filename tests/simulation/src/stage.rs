@@ -9,7 +9,7 @@ use aws_smithy_types::retry::RetryConfig;
 use calls::{AccountId, BackendName, SafeToRepeat};
 use cloud::Random;
 use cloud::accounts::backends::{BackendLogin, BackendSettings};
-use cloud::accounts::{Account, Caller};
+use cloud::accounts::{Account, AccountBackend, Caller};
 use jiff::{SignedDuration, Timestamp};
 use local::stack::{EventSource, LOCAL, LOCAL_WEBHOOK_SECRET};
 use local::{
@@ -77,6 +77,7 @@ impl Stage {
         let caller = Caller {
             account: AccountId(LOCAL.to_owned()),
             async_by_default: false,
+            client: None,
         };
         let secret = LOCAL_WEBHOOK_SECRET.to_owned();
         let account = Account::new(caller.account.clone(), LOCAL, secret);
@@ -141,7 +142,7 @@ impl Stage {
         let declared = safe.iter().filter_map(|text| SafeToRepeat::parse(text));
         let declared: Vec<SafeToRepeat> = declared.collect();
         let forwards = |account: &mut Account| {
-            account.backend = Some(name.clone());
+            account.backend = AccountBackend::Forward(name.clone());
             account.safe_to_repeat.clone_from(&declared);
         };
         accounts.change_account(&account, forwards).await?;

@@ -7,10 +7,13 @@ use cloud::outbound::unsubscribe_link;
 use cloud::records::mail_record::{MailRecord, MailState};
 use cloud::{Cloud, CommitError, Committed, Error};
 use jiff::{SignedDuration, Timestamp};
-use objects::{MailEvent, MailOrder, ObjectKey, Recipient, SendOrder, SendPriority};
-use tracing::{error, info, warn};
+use objects::{
+    MailEvent, MailHold, MailOrder, ObjectKey, PhoneFailure, Recipient, SendOrder, SendPriority,
+};
+use tracing::{debug, error, warn};
 
-use super::has_time;
+use super::counts::SendService;
+use super::{counts, has_time};
 
 /// A claim this old belongs to nobody any more: no function runs so long.
 const CLAIM_MAX: SignedDuration = SignedDuration::from_mins(15);
@@ -25,16 +28,11 @@ const UNREADABLE: &str = "its record is not readable";
 /// Why a mail failed that its definition wants in its hours or not at all.
 const TOO_LATE: &str = "it was outside the hours of its definition, which drops such mails";
 
+/// Why a mail failed whose send was cancelled before it left.
+pub(super) const CANCELLED: &str = "its send was cancelled";
+
 /// Why a mail failed, or is unknown, of which invocations have died.
 const GIVEN_UP: &str = "the function ended before it was done with it, each time";
-
-/// What hands it on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SendService {
-    Mail,
-    /// Texts and calls by voice.
-    Phone,
-}
 
 /// The services, for as long as an invocation takes.
 pub(super) struct Services {
@@ -129,18 +127,20 @@ pub(super) fn priority_of(mail: &MailRecord) -> TokenPriority {
     }
 }
 
-/// Whether its definition says that it is of no use at this time of the day.
-pub(super) fn is_dropped(mail: &MailRecord, now: Timestamp) -> bool {
+/// Why its definition says that it is of no use at this time of the day; `None`: it does not.
+pub(super) fn dropped(mail: &MailRecord, now: Timestamp) -> Option<&'static str> {
     let order = order_of(mail).filter(|_| mail.state == MailState::Pending);
-    order.is_some_and(|order| order.is_dropped(now))
+    order
+        .is_some_and(|order| order.is_dropped(now))
+        .then_some(TOO_LATE)
 }
 
 /// It is not sent, and that is told.
-pub(super) async fn drop_late(cloud: &Cloud, mail: &MailRecord) -> MailProgress {
+pub(super) async fn drop_mail(cloud: &Cloud, mail: &MailRecord, why: &str) -> MailProgress {
     let Some(order) = order_of(mail) else {
         return MailProgress::Open;
     };
-    let dropped = not_sent(cloud, mail, MailState::Failed, TOO_LATE, &order.recipient()).await;
+    let dropped = not_sent(cloud, mail, MailState::Failed, why, &order.recipient()).await;
     settled(dropped.map(|()| MailProgress::Done))
 }
 
@@ -167,7 +167,9 @@ async fn not_sent(
         reason: reason.to_owned(),
     };
     let settled = cloud.settle_mail(mail, state, Some(reason), recipient, &event);
-    settled.await.map(drop)
+    settled.await.map(drop)?;
+    counts::not_sent(cloud, service_of(mail), state);
+    Ok(())
 }
 
 /// Whether an invocation can have died of it.
@@ -189,10 +191,21 @@ pub(super) async fn give_up(cloud: &Cloud, mail: &MailRecord) -> Result<(), Erro
     };
     error!(%conversation, number, "mail is given up");
     let given_up = match order_of(mail) {
-        Some(order) => not_sent(cloud, mail, state, GIVEN_UP, &order.recipient()).await,
+        Some(order) => {
+            let reason = given_up_reason(&order);
+            not_sent(cloud, mail, state, &reason, &order.recipient()).await
+        }
         None => note(cloud, mail, state, Some(GIVEN_UP)).await.map(drop),
     };
     Ok(given_up?)
+}
+
+/// With the protocol's code of a failure that is the server's own, where there is one.
+fn given_up_reason(order: &SendOrder) -> String {
+    match order {
+        SendOrder::Mail(_) => GIVEN_UP.to_owned(),
+        SendOrder::Phone(order) => PhoneFailure::Server.reason(order.channel, GIVEN_UP),
+    }
 }
 
 /// One that is owed, and may be sent.
@@ -237,6 +250,7 @@ async fn send_pending(
     };
     let claimed = note(cloud, mail, MailState::Sending(cloud.now()), None).await?;
     let (conversation, number) = (&mail.conversation, mail.number);
+    let service = service_of(mail);
     let sent = match order {
         SendOrder::Mail(order) => {
             let mail = triggered_mail(*order, mail, link);
@@ -247,7 +261,8 @@ async fn send_pending(
     match sent {
         Ok(SendMailResult::Taken) => {
             // Each part is paid for: whoever sums these up knows what the texts of a day cost.
-            info!(%conversation, number, parts, "mail sent");
+            counts::sent(cloud, service, parts);
+            debug!(%conversation, number, parts, "mail sent");
             taken(cloud, &claimed, &recipient).await
         }
         Ok(SendMailResult::Rejected(reason)) => {
@@ -259,6 +274,7 @@ async fn send_pending(
         Err(error) if error.was_refused() => {
             warn!(%conversation, number, error = error.in_full(), "mail was not taken");
             note(cloud, &claimed, MailState::Pending, None).await?;
+            counts::put_off(cloud, service);
             Ok(not_taken(&error))
         }
         Err(error) => {
@@ -333,6 +349,7 @@ fn not_taken(error: &Error) -> MailProgress {
         | Error::Schedule { .. }
         | Error::LargeBodies { .. }
         | Error::PasswordEncryption { .. }
+        | Error::Secret { .. }
         | Error::Conflict(_)
         | Error::Unreadable { .. }
         | Error::Newer { .. }
@@ -349,18 +366,19 @@ async fn note(
     cloud.commit_mail(mail, state, reason, cloud.now()).await
 }
 
-/// Where the definition lies that may hold it back; `None`: none may.
-pub(super) fn definition_of(mail: &MailRecord) -> Option<ObjectKey> {
+/// Where the definition or the send lies that may hold it back; `None`: none may.
+pub(super) fn holder_of(mail: &MailRecord) -> Option<ObjectKey> {
     match order_of(mail)? {
-        SendOrder::Mail(order) => order.held.then(|| objects::definition_key(&order)),
+        SendOrder::Mail(order) => objects::holder_of(&order),
         SendOrder::Phone(_) => None,
     }
 }
 
-/// Whether a definition, which was not active when a mail was ordered, still is not.
-pub(super) async fn is_held(cloud: &Cloud, definition: &ObjectKey) -> Result<bool, Error> {
-    let definition = cloud.object(definition).await?;
-    Ok(objects::holds_mails(definition.as_ref()))
+/// Whether a definition, which was not active when a mail was ordered, still is not; or a send is paused
+/// or cancelled.
+pub(super) async fn hold_of(cloud: &Cloud, holder: &ObjectKey) -> Result<MailHold, Error> {
+    let holder = cloud.object(holder).await?;
+    Ok(objects::hold_of(holder.as_ref()))
 }
 
 fn triggered_mail(order: MailOrder, mail: &MailRecord, unsubscribe_link: Option<String>) -> Mail {

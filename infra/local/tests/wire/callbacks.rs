@@ -38,7 +38,7 @@ async fn post(stack: &Stack, url: &str) {
     let post = Post {
         url,
         id: "msg_1",
-        secret: LOCAL_WEBHOOK_SECRET,
+        secrets: &[LOCAL_WEBHOOK_SECRET.to_owned()],
         body: "RequestID=1".to_owned(),
     };
     stack.cloud.callback.post(post, stack.cloud.now()).await;

@@ -9,6 +9,7 @@ mod objects;
 mod port;
 mod queues;
 mod schedules;
+mod secrets;
 mod tables;
 
 use std::collections::HashMap;

@@ -1,9 +1,10 @@
-//! Delete of ScheduledRequest and ScheduledConversation: what has not started will not start.
+//! Delete of ScheduledRequest and ScheduledConversation: what has not started will not start. Perform `cancel`
+//! of an AsyncRequestResult: the tasks of a call end with their next step.
 //!
 //! Doing it twice comes to the same, so a Delete that is carried out again after a crash says
 //! again that it is deleted.
 
-use calls::{AccountId, Cancelled, ConversationId, ConversationKey, RequestId};
+use calls::{AccountId, Cancelled, ConversationId, ConversationKey, Method, Phase, RequestId};
 use cloud::aws::queues::ReplyWakeUp;
 use cloud::conversation::find::SingleCall;
 use cloud::{Cloud, Committed, Error};
@@ -43,6 +44,10 @@ async fn cancel_of(
     carried_out: Option<&ConversationKey>,
     now: Timestamp,
 ) -> Result<ObjectResult, Error> {
+    if let Cancellation::Tasks(request_id) = cancellation {
+        let request_id = RequestId(request_id.clone());
+        return cancel_tasks(cloud, account, object, &request_id).await;
+    }
     Ok(match target(cloud, account, cancellation).await? {
         SingleCall::Conversation(key) if carried_out == Some(&key) => too_late(object),
         SingleCall::Unknown => unknown(object),
@@ -69,6 +74,42 @@ async fn cancel_of(
                 None => unknown(object),
             }
         }
+    })
+}
+
+/// Notes that the tasks of a call are to end; the next step of them finds it.
+async fn cancel_tasks(
+    cloud: &Cloud,
+    account: &AccountId,
+    object: &Element,
+    request_id: &RequestId,
+) -> Result<ObjectResult, Error> {
+    let Some(found) = cloud.call_of_request(account, request_id).await? else {
+        return Ok(unknown(object));
+    };
+    let sequence = found.call.place.sequence();
+    let has_ended = match &found.header.conversation.phase {
+        Phase::Gathering => false,
+        Phase::Running(progress) => progress.next > sequence,
+        Phase::Closing { .. } | Phase::Ended(_) => true,
+    };
+    let object_type = objects::object_type(&found.call.object_type);
+    let has_tasks = found.call.method == Method::Perform
+        && object_type.is_some_and(|object_type| object_type.starts_tasks());
+    if has_ended || !has_tasks {
+        return Ok(refused(
+            object,
+            TOO_LATE,
+            "The call has no task that goes on",
+        ));
+    }
+    cloud.cancel_tasks(account, request_id).await?;
+    Ok(ObjectResult {
+        ok: true,
+        status_message: "Cancelled: its tasks end with their next step".to_owned(),
+        object_type: object.type_name.clone().unwrap_or_default(),
+        object: Some(object.clone()),
+        ..ObjectResult::default()
     })
 }
 
@@ -102,7 +143,7 @@ async fn target(
     cancellation: &Cancellation,
 ) -> Result<SingleCall, Error> {
     let request_id = match cancellation {
-        Cancellation::Unnamed => return Ok(SingleCall::Unknown),
+        Cancellation::Unnamed | Cancellation::Tasks(_) => return Ok(SingleCall::Unknown),
         Cancellation::Conversation(name) => {
             return Ok(match ConversationId::parse(name) {
                 Ok(name) => SingleCall::Conversation(ConversationKey::named(account, &name)),
@@ -121,8 +162,11 @@ fn unknown(object: &Element) -> ObjectResult {
     refused(object, UNKNOWN, "AsyncAPI_Item_Not_Found")
 }
 
+/// The code of what cannot be stopped any more.
+const TOO_LATE: u32 = 222;
+
 fn too_late(object: &Element) -> ObjectResult {
-    refused(object, 222, "AsyncAPI_Invalid_Status_To_Delete_Item")
+    refused(object, TOO_LATE, "AsyncAPI_Invalid_Status_To_Delete_Item")
 }
 
 fn refused(object: &Element, error_code: u32, message: &str) -> ObjectResult {

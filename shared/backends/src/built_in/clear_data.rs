@@ -27,6 +27,8 @@ pub(super) enum ClearState {
         rows: ReplacedRows,
         /// Partitions of rows that are empty.
         emptied: usize,
+        #[serde(default)]
+        deleted: u64,
         result: Box<ObjectResult>,
     },
 }
@@ -59,6 +61,7 @@ impl<'a> ClearTask<'a> {
         let next = ClearState::Deleting {
             rows,
             emptied: 0,
+            deleted: 0,
             result,
         };
         Ok(NextStep::More(next, chunk))
@@ -84,25 +87,27 @@ impl Task for ClearTask<'_> {
         state: ClearState,
         _number: u32,
     ) -> Result<NextStep<ClearState>, Error> {
+        // Begun, it has emptied the data extension: what is left of its rows is deleted all the same.
+        if self.context.is_cancelled().await? {
+            return Ok(NextStep::ended(self.context.cancelled()));
+        }
         let ClearState::Deleting {
             rows,
             mut emptied,
+            deleted,
             result,
         } = state
         else {
             return self.clear().await;
         };
         while let Some(partition) = rows.partitions.get(emptied) {
-            if self
-                .context
-                .cloud
-                .delete_objects(partition, ROWS_AT_ONCE)
-                .await?
-                > 0
-            {
+            let cloud = self.context.cloud;
+            let count = cloud.delete_objects(partition, ROWS_AT_ONCE).await?;
+            if count > 0 {
                 let next = ClearState::Deleting {
                     rows,
                     emptied,
+                    deleted: deleted + u64::try_from(count).unwrap_or(u64::MAX),
                     result,
                 };
                 return Ok(NextStep::More(next, Chunk::of_results(Vec::new())));
@@ -113,5 +118,12 @@ impl Task for ClearTask<'_> {
             chunk: self.forget(&rows).await?,
             ..TaskEnd::of(*result)
         }))
+    }
+
+    fn rows(state: &ClearState) -> u64 {
+        match state {
+            ClearState::New => 0,
+            ClearState::Deleting { deleted, .. } => *deleted,
+        }
     }
 }

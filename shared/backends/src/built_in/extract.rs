@@ -9,7 +9,7 @@ use cloud::Error;
 use cloud::aws::files::{PART_BYTES_MIN, UploadError, UploadedPart, extract_key};
 use cloud::objects_table::Chunk;
 use cloud::read::conversation_list::{
-    ConversationFilter, LISTED_AT_ONCE, ListCursor, ListOrder, ListQuery, LookBack,
+    ConversationFilter, LISTED_AT_ONCE, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
 };
 use cloud::records::conversation_record::ConversationRecord;
 use jiff::SignedDuration;
@@ -60,6 +60,10 @@ impl Task for ExtractTask<'_> {
         state: ExtractState,
         number: u32,
     ) -> Result<NextStep<ExtractState>, Error> {
+        // Its file is made by the last step: until then there is none, and its parts are given up.
+        if self.context.is_cancelled().await? {
+            return Ok(NextStep::ended(self.context.cancelled()));
+        }
         let order = match self.order().await? {
             Ok(order) => order,
             Err(why) => {
@@ -84,6 +88,10 @@ impl Task for ExtractTask<'_> {
             Err(UploadError::Cloud(error)) => return Err(error),
         };
         Ok(NextStep::More(next, Chunk::of_results(Vec::new())))
+    }
+
+    fn rows(state: &ExtractState) -> u64 {
+        state.rows
     }
 }
 
@@ -245,6 +253,7 @@ impl<'a> ExtractTask<'a> {
     fn query(&self, order: &ExtractOrder) -> ListQuery {
         ListQuery {
             account: self.context.call.account.clone(),
+            by: ListedBy::Opened,
             from: order.from,
             to: order.to,
             look_back: LookBack::CallsAnd(SignedDuration::ZERO),

@@ -101,8 +101,9 @@ impl<'a> ImportTask<'a> {
         let mut overlay = Overlay::new(self.context.account());
         if let (true, Some(data_extension)) = (plan.overwrites(), plan.data_extension()) {
             let (rows, _) = self.import.fresh_rows(plan);
+            let now = cloud.now();
             let see = |overlay: &mut Overlay| {
-                objects::import_into_fresh_rows(overlay, data_extension, &rows)
+                objects::import_into_fresh_rows(overlay, data_extension, &rows, now)
             };
             self.context.ask(&mut overlay, see).await?;
         }
@@ -127,7 +128,9 @@ impl<'a> ImportTask<'a> {
         };
         if let Some(summary) = self.import.summary(&state, ImportStatus::Processing) {
             let look = |overlay: &mut Overlay| summary.is_cancelled(overlay);
-            if self.context.ask(&mut work.overlay, look).await? {
+            if self.context.ask(&mut work.overlay, look).await?
+                || self.context.is_cancelled().await?
+            {
                 state.failure = Some("The import was cancelled".to_owned());
                 state.is_read = true;
                 return Ok(NextStep::More(state, Chunk::of_results(Vec::new())));
@@ -339,6 +342,10 @@ impl Task for ImportTask<'_> {
             (Some(_), false) => self.read(state, number).await,
             (Some(_), true) => self.finish(state, number).await,
         }
+    }
+
+    fn rows(state: &ImportState) -> u64 {
+        state.counts.total()
     }
 
     fn committed(&mut self) {

@@ -20,14 +20,14 @@ impl ImportContext<'_> {
         data_extension: ObjectKey,
     ) -> Result<NextStep<ImportState>, Error> {
         let now = self.task.cloud.now();
-        let (rows, partition) = self.fresh_rows(plan);
+        let (_, partition) = self.fresh_rows(plan);
         let mut overlay = Overlay::new(self.task.account());
         let mut chunk = Chunk::of_results(Vec::new());
         let is_swapped = match &state.failure {
             Some(_) => false,
             None => {
                 let swap = |overlay: &mut Overlay| {
-                    objects::swap_rows(overlay, &data_extension, &rows, now)
+                    objects::swap_rows(overlay, &plan.account, &data_extension, self.source(), now)
                 };
                 self.task.ask(&mut overlay, swap).await?
             }
@@ -75,6 +75,15 @@ impl ImportContext<'_> {
         mut overlay: Overlay,
     ) -> Result<NextStep<ImportState>, Error> {
         let number = self.task.number();
+        if let (None, Some(plan)) = (&state.failure, &state.plan)
+            && let Some(data_extension) = plan.data_extension()
+        {
+            let (account, now) = (&plan.account, self.task.cloud.now());
+            let reset = |overlay: &mut Overlay| {
+                objects::reset_by_import(overlay, account, data_extension, self.source(), now)
+            };
+            self.task.ask(&mut overlay, reset).await?;
+        }
         let (status, result) = match &state.failure {
             None => {
                 let message = format!("ImportDefinition performed AsyncID:{number}");

@@ -4,7 +4,8 @@ use cloud::Error;
 use cloud::aws::files::extract_key;
 use cloud::objects_table::Chunk;
 use objects::{
-    ImportColumn, ImportCounts, ImportPlan, ImportStatus, ImportSummary, Overlay, ReplacedRows,
+    ImportColumn, ImportCounts, ImportPlan, ImportSource, ImportStatus, ImportSummary, Overlay,
+    ReplacedRows,
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,14 @@ impl<'a> ImportContext<'a> {
             error_file: None,
             now: self.task.cloud.now(),
         })
+    }
+
+    /// The call that imports.
+    pub(super) fn source(&self) -> ImportSource<'a> {
+        ImportSource {
+            request_id: &self.task.call.request_id,
+            ordinal: self.task.ordinal,
+        }
     }
 
     pub(super) fn fresh_rows(&self, plan: &ImportPlan) -> (String, String) {

@@ -12,6 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use soap::{Detail, Element, ObjectResult};
 
+/// The protocol's code of what was cancelled.
+const CANCELLED: u32 = 204;
+
 /// What each step of a task knows.
 #[derive(Clone, Copy)]
 pub(super) struct TaskContext<'a> {
@@ -60,6 +63,9 @@ pub(super) trait Task {
 
     /// What the last step changes is committed.
     fn committed(&mut self) {}
+
+    /// How many rows it has behind it: what whoever asks for its progress is told.
+    fn rows(state: &Self::State) -> u64;
 }
 
 impl TaskContext<'_> {
@@ -69,6 +75,19 @@ impl TaskContext<'_> {
 
     pub(super) fn number(&self) -> i32 {
         objects::task_number(&self.call.account, &self.call.request_id, self.ordinal)
+    }
+
+    /// Whether somebody wants the tasks of the call to end.
+    pub(super) async fn is_cancelled(&self) -> Result<bool, Error> {
+        let call = self.call;
+        self.cloud
+            .are_tasks_cancelled(&call.account, &call.request_id)
+            .await
+    }
+
+    /// The end of a task that somebody has cancelled.
+    pub(super) fn cancelled(&self) -> TaskEnd {
+        TaskEnd::of(self.refused(CANCELLED, "The task was cancelled".to_owned()))
     }
 
     /// The result of a task that came to its end.

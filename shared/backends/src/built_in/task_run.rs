@@ -2,22 +2,23 @@
 //!
 //! A call can start several of one kind: they are carried out one after the other, in their order.
 
-use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress, Subscription};
+use calls::{
+    AccountId, Call, ConversationKey, Ended, Outcome, OverallStatus, Progress, SequenceCode,
+    Subscription,
+};
 use cloud::conversation::commit::{CallEnd, CommittedStep};
 use cloud::conversation::task::TaskStep;
 use cloud::objects_table::Chunk;
 use cloud::records::conversation_record::ConversationRecord;
-use cloud::{Cloud, CommitError, Committed, Error};
+use cloud::{Cloud, CommitError, Error};
 use jiff::Timestamp;
-use objects::{
-    ImportCounts, ImportStatus, ImportSummary, MethodCall, Missing, Overlay, TaskKind,
-    TaskProgress, TaskRefused,
-};
+use objects::{MethodCall, Overlay, TaskKind, TaskProgress, TaskRefused};
 use serde::{Deserialize, Serialize};
-use soap::{Element, ObjectResult};
+use soap::ObjectResult;
 
 use super::carried_out::CarriedOut;
 use super::clear_data::ClearTask;
+use super::email_send::EmailSendTask;
 use super::extract::ExtractTask;
 use super::import::ImportTask;
 use super::task::{NextStep, Task, TaskContext, TaskEnd};
@@ -42,6 +43,34 @@ struct StoredTasks {
     also_notified: Vec<Subscription>,
     /// As the task wrote it; `None`: it has not begun.
     state: Option<String>,
+    /// How many rows the task has behind it.
+    #[serde(default)]
+    rows: u64,
+}
+
+/// How far the tasks of a call are, for whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskReport {
+    /// Which object's task is next, or under way, from 0.
+    pub object: usize,
+    /// How many rows it has behind it: written, imported, deleted.
+    pub rows: u64,
+}
+
+/// How far the tasks of a call are; `None`: it has none, or they have not begun.
+pub async fn progress(
+    cloud: &Cloud,
+    conversation: &ConversationKey,
+    sequence: SequenceCode,
+) -> Result<Option<TaskReport>, Error> {
+    let Some(kept) = cloud.task_progress(conversation, sequence).await? else {
+        return Ok(None);
+    };
+    let stored: Option<StoredTasks> = serde_json::from_str(&kept.state).ok();
+    Ok(stored.map(|stored| TaskReport {
+        object: stored.object,
+        rows: stored.rows,
+    }))
 }
 
 /// Where a run stands.
@@ -79,6 +108,7 @@ impl TaskRun<'_> {
             let ended = match self.kind {
                 TaskKind::Extract => self.steps(ExtractTask::new(context), &mut at).await?,
                 TaskKind::Import => self.steps(ImportTask::new(context), &mut at).await?,
+                TaskKind::EmailSend => self.steps(EmailSendTask::new(context), &mut at).await?,
                 TaskKind::ClearData => self.steps(ClearTask::new(context), &mut at).await?,
             };
             let Some(ended) = ended else {
@@ -89,6 +119,7 @@ impl TaskRun<'_> {
             };
             at.stored.object += 1;
             at.stored.state = None;
+            at.stored.rows = 0;
             at.stored.results.push(ended.result);
             at.stored.also_notified.extend(ended.also_notified);
             if at.stored.object == self.request.objects.len() {
@@ -144,6 +175,7 @@ impl TaskRun<'_> {
                 NextStep::Ended(ended) => return Ok(Some(*ended)),
                 NextStep::More(next, chunk) => {
                     at.stored.state = Some(serde_json::to_string(&next).unwrap_or_default());
+                    at.stored.rows = T::rows(&next);
                     self.commit(at, chunk).await?;
                     task.committed();
                     state = next;
@@ -227,55 +259,4 @@ pub async fn check(
         }
     }
     Ok(None)
-}
-
-/// Says of the tasks of a call that they are started, where they tell how far they are: clients look
-/// there at once. A task that was quicker has said more.
-pub async fn announce(
-    cloud: &Cloud,
-    caller: &AccountId,
-    request: &MethodCall<'_>,
-    kind: TaskKind,
-) -> Result<(), Error> {
-    if kind != TaskKind::Import {
-        return Ok(());
-    }
-    let mut overlay = Overlay::new(caller);
-    for (ordinal, object) in request.objects.iter().enumerate() {
-        while let Err(missing) = announce_import(&mut overlay, request, ordinal, object) {
-            cloud.load_objects(&mut overlay, missing.0).await?;
-        }
-    }
-    let mut chunk = Chunk::of_results(Vec::new());
-    chunk.take_effects(&overlay, cloud.events_until());
-    match Committed::of(cloud.commit_effects(chunk).await)? {
-        Committed::Written(()) | Committed::Conflict => Ok(()),
-    }
-}
-
-fn announce_import(
-    overlay: &mut Overlay,
-    request: &MethodCall<'_>,
-    ordinal: usize,
-    object: &Element,
-) -> Result<(), Missing> {
-    let Ok(plan) = objects::import_plan(overlay, request, object)? else {
-        return Ok(());
-    };
-    let summary = ImportSummary {
-        account: &plan.account,
-        task: objects::task_number(overlay.caller(), request.request_id, ordinal),
-        request_id: &request.request_id.0,
-        definition_key: &plan.definition_key,
-        destination_id: plan.destination_id(),
-        import_type: plan.import_type(),
-        counts: ImportCounts::default(),
-        status: ImportStatus::New,
-        error_file: None,
-        now: request.now,
-    };
-    match summary.is_noted(overlay)? {
-        true => Ok(()),
-        false => summary.note(overlay),
-    }
 }

@@ -3,62 +3,112 @@
 use std::time::Duration;
 
 use cloud::Cloud;
-use cloud::accounts::backends::{BackendLogin, ConfiguredBackend};
+use cloud::accounts::backends::{BackendIdentity, ConfiguredBackend};
 use cloud::outbound::forward::ForwardPost;
 use jiff::SignedDuration;
 use soap::Identity;
+use tokio::time::Instant;
 
 use super::judge::{Judgement, judge};
-use super::token::{NoToken, token};
+use super::token::{NoToken, new_login, token};
 
-/// Sends a payload, and again with a new token where the backend says that the old one has ended: it
-/// has then certainly done nothing.
+/// Requests that one exchange makes at most: a token that has ended and a secret that was rotated may
+/// come together.
+const REQUESTS_MAX: u32 = 3;
+
+/// With less time than this left, nothing more is sent.
+const TIME_LEFT_MIN: Duration = Duration::from_secs(1);
+
+/// What is sent.
+#[derive(Clone, Copy)]
+pub(super) struct Outgoing<'a> {
+    /// The operation's name.
+    pub(super) action: &'a str,
+    pub(super) payload: &'a str,
+    /// Longest wait for one answer.
+    pub(super) timeout: Duration,
+    /// Longest time for all of it: whoever waits for longer may have been given up.
+    pub(super) in_all: Duration,
+}
+
+/// Sends a payload; again with a new token where the backend says that the old one has ended, and with
+/// another secret where it does not let the server in and there is one: it has then certainly done
+/// nothing.
 pub(super) async fn exchange(
     cloud: &Cloud,
     backend: &ConfiguredBackend,
-    action: &str,
-    payload: &str,
-    timeout: Duration,
+    outgoing: Outgoing<'_>,
 ) -> Judgement {
+    let ends = Instant::now() + outgoing.in_all;
+    let mut current = backend.clone();
     let mut expired: Option<String> = None;
-    for _ in 0..2 {
-        let logged_in = match &backend.settings.login {
-            BackendLogin::User { .. } => None,
-            BackendLogin::Client { .. } => match token(cloud, backend, expired.as_deref()).await {
-                Ok(token) => Some(token),
-                Err(NoToken(reason)) => {
-                    return Judgement::NotReady {
-                        reason,
-                        pause: SignedDuration::ZERO,
-                    };
-                }
-            },
+    for _ in 0..REQUESTS_MAX {
+        let logged_in = match logged_in(cloud, &current, expired.as_deref(), ends).await {
+            Ok(logged_in) => logged_in,
+            Err(not_ready) => return not_ready,
         };
-        let identity = match (&backend.settings.login, &logged_in) {
-            (BackendLogin::User { name }, _) => Identity::Password {
-                username: name,
-                password: backend.secret(),
-            },
-            (BackendLogin::Client { .. }, token) => {
-                Identity::Token(token.as_deref().unwrap_or_default())
-            }
-        };
+        let left = ends.saturating_duration_since(Instant::now());
+        if left < TIME_LEFT_MIN {
+            return Judgement::not_ready("logging in to it takes too long");
+        }
         let post = ForwardPost {
-            url: &backend.settings.url,
+            url: &current.settings.url,
             content_type: "text/xml; charset=utf-8",
-            soap_action: Some(action),
-            body: soap::write_forwarded(identity, payload),
-            timeout,
+            soap_action: Some(outgoing.action),
+            body: soap::write_forwarded(logged_in.identity(&current), outgoing.payload),
+            timeout: outgoing.timeout.min(left),
         };
         let judged = judge(cloud.forwarding.post(post, cloud.now()).await);
         match (judged, logged_in) {
-            (Judgement::TokenExpired, Some(token)) => expired = Some(token),
-            (Judgement::TokenExpired, None) => break,
+            (Judgement::TokenExpired, LoggedIn::Token(token)) => expired = Some(token),
+            (judged @ Judgement::LoginRefused(_), _) => match new_login(cloud, &current).await {
+                Some(other) => current = other,
+                None => return judged,
+            },
             (judged, _) => return judged,
         }
     }
-    Judgement::NotReady {
-        reason: "it says of a new token, too, that it has expired",
-        pause: SignedDuration::ZERO,
+    Judgement::not_ready("it says of a new token, too, that it has expired")
+}
+
+/// What a request is logged in with.
+enum LoggedIn {
+    Password,
+    Token(String),
+}
+
+impl LoggedIn {
+    fn identity<'a>(&'a self, backend: &'a ConfiguredBackend) -> Identity<'a> {
+        match (self, backend.identity()) {
+            (Self::Token(token), _) => Identity::Token(token),
+            (Self::Password, BackendIdentity::User { name, password }) => Identity::Password {
+                username: name,
+                password,
+            },
+            // A client has a token always.
+            (Self::Password, BackendIdentity::Client { .. }) => Identity::Token(""),
+        }
+    }
+}
+
+async fn logged_in(
+    cloud: &Cloud,
+    backend: &ConfiguredBackend,
+    expired: Option<&str>,
+    ends: Instant,
+) -> Result<LoggedIn, Judgement> {
+    match backend.identity() {
+        BackendIdentity::User { .. } => Ok(LoggedIn::Password),
+        BackendIdentity::Client { .. } => {
+            let token = tokio::time::timeout_at(ends, token(cloud, backend, expired)).await;
+            match token {
+                Ok(Ok(token)) => Ok(LoggedIn::Token(token)),
+                Ok(Err(no)) => Err(Judgement::NotReady {
+                    reason: no.reason(),
+                    pause: SignedDuration::ZERO,
+                }),
+                Err(_) => Err(Judgement::not_ready(NoToken::OutOfReach.reason())),
+            }
+        }
     }
 }

@@ -25,6 +25,8 @@ pub enum Judgement {
     },
     /// Certainly not carried out: what the server logged in with is not good any more.
     TokenExpired,
+    /// Certainly not carried out: it does not let the server in with what that has.
+    LoginRefused(&'static str),
     /// Certainly not carried out, now or later.
     Refused { message: String, code: Option<u32> },
     /// Nobody knows.
@@ -35,7 +37,7 @@ pub enum Judgement {
 }
 
 impl Judgement {
-    const fn not_ready(reason: &'static str) -> Self {
+    pub(super) const fn not_ready(reason: &'static str) -> Self {
         Self::NotReady {
             reason,
             pause: SignedDuration::ZERO,
@@ -83,7 +85,7 @@ pub fn judge(posted: BackendResponse) -> Judgement {
         (200, Ok(BackendAnswer::Payload(payload))) => Judgement::Answered(payload),
         (200, Err(_)) => Judgement::unknown("the answer is no SOAP answer"),
         (300..=399, _) => Judgement::not_ready("its address leads elsewhere (HTTP 3xx)"),
-        (401 | 403, _) => Judgement::not_ready("it does not let the server in (HTTP 401, 403)"),
+        (401 | 403, _) => Judgement::LoginRefused("it does not let the server in (HTTP 401, 403)"),
         (404 | 405 | 410, _) => Judgement::not_ready("nothing is at its address (HTTP 404)"),
         (413, _) => Judgement::Refused {
             message: "The backend refused the call as too large (HTTP 413)".to_owned(),
@@ -97,7 +99,7 @@ fn judge_fault(fault: BackendFault) -> Judgement {
     match (fault.code.as_str(), fault.api_code) {
         ("Security", _) if fault.text.contains("Token Expired") => Judgement::TokenExpired,
         ("Security", _) | (_, Some(11 | 12)) => {
-            Judgement::not_ready("it does not let the server in (Login Failed)")
+            Judgement::LoginRefused("it does not let the server in (Login Failed)")
         }
         (_, Some(9)) => Judgement::not_ready(calls::backend::IN_MAINTENANCE),
         (_, Some(1 | 10 | 13)) => Judgement::not_ready("it is out of service (fault 1, 10, 13)"),
@@ -154,6 +156,7 @@ mod tests {
             Judgement::Answered(_) => "answered",
             Judgement::NotReady { .. } => "not ready",
             Judgement::TokenExpired => "token expired",
+            Judgement::LoginRefused(_) => "login refused",
             Judgement::Refused { .. } => "refused",
             Judgement::Unknown { .. } => "unknown",
         };
@@ -164,10 +167,13 @@ mod tests {
     fn what_was_certainly_not_carried_out_waits() {
         check(BackendResponse::NotSent("no connection"), "not ready");
         check(answered(429, ""), "not ready");
-        for code in ["1", "9", "10", "13", "17", "11", "12"] {
+        for code in ["1", "9", "10", "13", "17"] {
             check(fault("soap:Server", "x", code), "not ready");
         }
-        check(fault("q:Security", "Login Failed", ""), "not ready");
+        for code in ["11", "12"] {
+            check(fault("soap:Server", "x", code), "login refused");
+        }
+        check(fault("q:Security", "Login Failed", ""), "login refused");
         check(fault("q:Security", "Token Expired", ""), "token expired");
         let later = BackendResponse::Answered {
             status: 503,
@@ -178,8 +184,11 @@ mod tests {
             panic!("it says when it is there again");
         };
         assert_eq!(pause, SignedDuration::from_secs(120));
-        for status in [301, 401, 403, 404] {
+        for status in [301, 404] {
             check(answered(status, "<html/>"), "not ready");
+        }
+        for status in [401, 403] {
+            check(answered(status, "<html/>"), "login refused");
         }
     }
 

@@ -9,11 +9,14 @@ use cloud::{Cloud, Error};
 use soap::{Element, Fault, PAYLOAD_BYTES_MAX, carried_bytes};
 use tracing::warn;
 
-use super::exchange::exchange;
+use super::exchange::{Outgoing, exchange};
 use super::judge::Judgement;
 
 /// Longest wait: the front door gives up after 29 s.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24);
+
+/// Longest time for all of it, where it must be logged in anew.
+const IN_ALL_MAX: Duration = Duration::from_secs(26);
 
 /// The backend's answer, or a fault. `action`: the operation's name.
 pub async fn pass_through(
@@ -27,12 +30,23 @@ pub async fn pass_through(
         Readiness::InMaintenance => return Ok(Err(in_maintenance())),
         Readiness::OutOfService => return Ok(Err(not_ready())),
     }
-    let Some(backend) = cloud.accounts.backend(name, cloud.now()).await? else {
-        return Ok(Err(not_ready()));
+    let backend = match cloud.accounts.backend(name, cloud.now()).await? {
+        Ok(backend) => backend,
+        Err(not_configured) => {
+            let reason = not_configured.reason();
+            warn!(backend = %name, reason, "a request could not be passed on");
+            return Ok(Err(not_ready()));
+        }
     };
     let timeout = Duration::from_secs(backend.settings.timeout_s.into()).min(TIMEOUT_MAX);
     let payload = soap::canonical(&soap::without_own_options(request));
-    let judged = exchange(cloud, &backend, action, &payload, timeout).await;
+    let outgoing = Outgoing {
+        action,
+        payload: &payload,
+        timeout,
+        in_all: IN_ALL_MAX,
+    };
+    let judged = exchange(cloud, &backend, outgoing).await;
     let now = cloud.now();
     Ok(match judged {
         Judgement::Answered(answer) => {
@@ -50,6 +64,10 @@ pub async fn pass_through(
                 IN_MAINTENANCE => in_maintenance(),
                 _ => not_ready(),
             })
+        }
+        Judgement::LoginRefused(reason) => {
+            warn!(backend = %name, reason, "a request could not be passed on");
+            Err(not_ready())
         }
         Judgement::TokenExpired => Err(not_ready()),
         Judgement::Refused { message, code } => Err(match code {

@@ -8,19 +8,28 @@ use jiff::SignedDuration;
 use soap::Element;
 use tracing::{info, warn};
 
-use super::exchange::exchange;
+use super::exchange::{Outgoing, exchange};
 use super::judge::Judgement;
 
 /// Longest wait for the answer: the timekeeper has more to do in its minute.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
+/// Longest time for all of it, where it must be logged in anew.
+const IN_ALL: Duration = Duration::from_secs(16);
+
 /// Asks a backend, and closes its breaker if it is ready.
 pub async fn probe(cloud: &Cloud, name: &BackendName) -> Result<(), Error> {
     let reason = match cloud.accounts.backend(name, cloud.now()).await? {
-        None => ("there are no settings for it", SignedDuration::ZERO),
-        Some(backend) => {
+        Err(not_configured) => (not_configured.reason(), SignedDuration::ZERO),
+        Ok(backend) => {
             let payload = soap::canonical(&Element::new("SystemStatusRequestMsg"));
-            let judged = exchange(cloud, &backend, "GetSystemStatus", &payload, TIMEOUT).await;
+            let outgoing = Outgoing {
+                action: "GetSystemStatus",
+                payload: &payload,
+                timeout: TIMEOUT,
+                in_all: IN_ALL,
+            };
+            let judged = exchange(cloud, &backend, outgoing).await;
             match judged {
                 Judgement::Answered(payload) if is_ready(&payload) => {
                     cloud.change_breaker(name, calls::Breaker::answered).await?;
@@ -29,6 +38,7 @@ pub async fn probe(cloud: &Cloud, name: &BackendName) -> Result<(), Error> {
                 }
                 Judgement::Answered(_) => ("it says that it is not ready", SignedDuration::ZERO),
                 Judgement::NotReady { reason, pause } => (reason, pause),
+                Judgement::LoginRefused(reason) => (reason, SignedDuration::ZERO),
                 Judgement::TokenExpired => ("its token has expired", SignedDuration::ZERO),
                 Judgement::Refused { .. } => ("it refuses GetSystemStatus", SignedDuration::ZERO),
                 Judgement::Unknown { reason, .. } => (reason, SignedDuration::ZERO),

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use soap::{CallAnswer, Element, ObjectResult};
 use tracing::warn;
 
-use super::exchange::exchange;
+use super::exchange::{Outgoing, exchange};
 use super::forward_end::{EndContext, whole};
 use super::judge::Judgement;
 use super::repeating::read_as_repeated;
@@ -25,6 +25,10 @@ use super::repeating::read_as_repeated;
 /// How much longer than its timeout a call that was begun is left alone: whoever sent it may still be
 /// committing what came of it.
 const ANSWER_COMMITTED: SignedDuration = SignedDuration::from_secs(10);
+
+/// How much longer than its timeout an exchange may take, logging in and all: what came of it is then
+/// committed before anybody takes it for unknown.
+const LOGGED_IN_WITHIN: SignedDuration = SignedDuration::from_secs(8);
 
 /// How often it is looked for room at a backend before the call is handed back, and how long apart:
 /// most requests end within that.
@@ -128,11 +132,14 @@ pub async fn carry_out(
     if cloud.breaker(name).await?.readiness(now) != Readiness::Ready {
         return forwarding.hold(header).await;
     }
-    let Some(backend) = cloud.accounts.backend(name, now).await? else {
-        let reason = "there are no settings for it";
-        return forwarding
-            .not_ready(header, reason, SignedDuration::ZERO)
-            .await;
+    let backend = match cloud.accounts.backend(name, now).await? {
+        Ok(backend) => backend,
+        Err(not_configured) => {
+            let reason = not_configured.reason();
+            return forwarding
+                .not_ready(header, reason, SignedDuration::ZERO)
+                .await;
+        }
     };
     let sent = forwarding
         .send_pieces(header.clone(), &backend, progress, results, deadline)
@@ -175,7 +182,7 @@ impl ForwardedCall<'_> {
             let count = size.min(self.objects.saturating_sub(first));
             let until = now + answered_within + ANSWER_COMMITTED;
             header = self.begin(&header, until).await?;
-            let sent = self.send(backend, first, count).await;
+            let sent = self.send(backend, (first, count), deadline).await;
             drop(slot);
             let answer = match sent {
                 PieceResult::Answered(answer) if is_repeated(&header) => {
@@ -234,11 +241,25 @@ impl ForwardedCall<'_> {
     }
 
     /// Sends a piece, and reads what came back as the answer to it.
-    async fn send(&self, backend: &ConfiguredBackend, first: usize, count: usize) -> PieceResult {
+    async fn send(
+        &self,
+        backend: &ConfiguredBackend,
+        (first, count): (usize, usize),
+        deadline: Timestamp,
+    ) -> PieceResult {
         let method = self.call.method;
         let payload = soap::canonical(&soap::piece_of(&self.body, method, first, count));
-        let timeout = Duration::from_secs(backend.settings.timeout_s.into());
-        match exchange(self.cloud, backend, method.name(), &payload, timeout).await {
+        let timeout = SignedDuration::from_secs(backend.settings.timeout_s.into());
+        let left = deadline.duration_since(self.cloud.now());
+        let outgoing = Outgoing {
+            action: method.name(),
+            payload: &payload,
+            timeout: timeout.unsigned_abs(),
+            in_all: (timeout + LOGGED_IN_WITHIN)
+                .min(left.max(timeout))
+                .unsigned_abs(),
+        };
+        match exchange(self.cloud, backend, outgoing).await {
             Judgement::Answered(payload) => {
                 match soap::read_results(method, &payload, first, count) {
                     Some(answer) => PieceResult::Answered(answer),
@@ -250,6 +271,10 @@ impl ForwardedCall<'_> {
             }
             Judgement::Unknown { reason, fate } => PieceResult::Lost(Lost { reason, fate }),
             Judgement::NotReady { reason, pause } => PieceResult::NotReady { reason, pause },
+            Judgement::LoginRefused(reason) => PieceResult::NotReady {
+                reason,
+                pause: SignedDuration::ZERO,
+            },
             Judgement::TokenExpired => PieceResult::NotReady {
                 reason: "its token has expired",
                 pause: SignedDuration::ZERO,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cloud::Cloud;
-use cloud::accounts::backends::{BackendLogin, ConfiguredBackend};
+use cloud::accounts::backends::{BackendIdentity, ConfiguredBackend};
 use cloud::backend_tokens::SharedToken;
 use cloud::outbound::forward::{BackendResponse, CachedToken, ForwardPost};
 use jiff::SignedDuration;
@@ -30,7 +30,28 @@ struct TokenAnswer {
 }
 
 /// Why there is no token.
-pub(super) struct NoToken(pub(super) &'static str);
+#[derive(Clone, Copy)]
+pub(super) enum NoToken {
+    NoEndpoint,
+    /// Whoever asks is not known there, or is asking too often.
+    Refused,
+    OutOfReach,
+    Unreadable,
+    /// Another process has been fetching one for longer than that takes.
+    OthersFetch,
+}
+
+impl NoToken {
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::NoEndpoint => "it has no token endpoint",
+            Self::Refused => "its token endpoint refuses",
+            Self::OutOfReach => "its token endpoint is out of reach",
+            Self::Unreadable => "its token endpoint answers with no token",
+            Self::OthersFetch => "its token endpoint keeps another one waiting",
+        }
+    }
+}
 
 /// A token that is good. `expired`: one that the backend has refused, and is not given again.
 /// Whoever comes while one is being fetched waits for that one.
@@ -81,26 +102,55 @@ async fn shared(
             }
         }
     }
-    Err(NoToken("its token endpoint keeps another one waiting"))
+    Err(NoToken::OthersFetch)
 }
 
+/// A new token; with another secret, if the one in hand is refused and there is another by now.
 async fn fetched(cloud: &Cloud, backend: &ConfiguredBackend) -> Result<CachedToken, NoToken> {
+    match fetched_with(cloud, backend.identity()).await {
+        Err(NoToken::Refused) => match new_login(cloud, backend).await {
+            Some(other) => fetched_with(cloud, other.identity()).await,
+            None => Err(NoToken::Refused),
+        },
+        fetched => fetched,
+    }
+}
+
+/// What a backend that has refused the server can be logged in to with otherwise, if there is anything.
+pub(super) async fn new_login(
+    cloud: &Cloud,
+    refused: &ConfiguredBackend,
+) -> Option<ConfiguredBackend> {
+    let read = cloud
+        .accounts
+        .backend_logged_in_otherwise(refused, cloud.now());
+    read.await.unwrap_or_else(|error| {
+        warn!(backend = %refused.name, error = error.in_full(), "a secret is not read again");
+        None
+    })
+}
+
+async fn fetched_with(
+    cloud: &Cloud,
+    identity: BackendIdentity<'_>,
+) -> Result<CachedToken, NoToken> {
     let now = cloud.now();
-    let BackendLogin::Client {
+    let BackendIdentity::Client {
         id,
+        secret,
         token_url,
         account_id,
-    } = &backend.settings.login
+    } = identity
     else {
-        return Err(NoToken("it has no token endpoint"));
+        return Err(NoToken::NoEndpoint);
     };
     let mut wanted = serde_json::json!({
         "grant_type": "client_credentials",
         "client_id": id,
-        "client_secret": backend.secret(),
+        "client_secret": secret,
     });
     if let Some(account_id) = account_id {
-        wanted["account_id"] = account_id.as_str().into();
+        wanted["account_id"] = account_id.into();
     }
     let post = ForwardPost {
         url: token_url,
@@ -113,13 +163,12 @@ async fn fetched(cloud: &Cloud, backend: &ConfiguredBackend) -> Result<CachedTok
         BackendResponse::Answered {
             status: 200, body, ..
         } => body,
-        BackendResponse::Answered { .. } => return Err(NoToken("its token endpoint refuses")),
+        BackendResponse::Answered { .. } => return Err(NoToken::Refused),
         BackendResponse::NotSent(_) | BackendResponse::NoAnswer(_) => {
-            return Err(NoToken("its token endpoint is out of reach"));
+            return Err(NoToken::OutOfReach);
         }
     };
-    let answer: TokenAnswer = serde_json::from_slice(&body)
-        .map_err(|_| NoToken("its token endpoint answers with no token"))?;
+    let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| NoToken::Unreadable)?;
     let life = SignedDuration::from_secs(answer.expires_in.into());
     Ok(CachedToken {
         token: answer.access_token,

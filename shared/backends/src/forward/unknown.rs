@@ -66,7 +66,8 @@ pub async fn resend(cloud: &Cloud, act: Act<'_>) -> Result<Acted, Error> {
         let verdict = found.record.settlement.as_ref().map(|said| &said.verdict);
         let (record, as_call) = match verdict {
             Some(Verdict::Resent(request_id)) => (found.record.clone(), request_id.clone()),
-            Some(Verdict::Done) => return Ok(Acted::Otherwise(found.record)),
+            // A call is never sent again as what it was.
+            Some(Verdict::Done | Verdict::SentAgain) => return Ok(Acted::Otherwise(found.record)),
             Some(Verdict::NotDone) | None => {
                 let request_id = cloud.random.request_id();
                 let verdict = Verdict::Resent(request_id.clone());
@@ -147,6 +148,7 @@ async fn take_in(
         objects: u32::try_from(left).unwrap_or(u32::MAX),
         arrived_at: now,
         backend: Some(backend),
+        resubmitted_from: None,
         ..call.clone()
     };
     cloud.accept_resent(again, &canonical, now).await?;

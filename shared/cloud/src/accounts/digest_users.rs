@@ -9,7 +9,9 @@ use soap::PasswordDigest;
 use tracing::error;
 
 use crate::accounts::remembered::{recall, remember};
-use crate::accounts::{Accounts, Caller, Login, REMEMBERED, caller_in, hashed, login_key};
+use crate::accounts::{
+    Accounts, Caller, Login, REMEMBERED, caller_in, hashed, is_login_disabled, login_key,
+};
 use crate::aws::encrypted_password::{Owner, Password};
 use crate::aws::table::Key;
 use crate::error::Error;
@@ -45,7 +47,11 @@ impl Accounts {
                 let Some(item) = self.table.get(&key).await? else {
                     return Ok(None);
                 };
-                match self.opened(&proof.username, &ItemReader(item), now).await? {
+                let item = ItemReader(item);
+                if is_login_disabled(&item) {
+                    return Ok(None);
+                }
+                match self.opened(&proof.username, &item, now).await? {
                     Some(user) if proof.is_of(user.password.text()) => user,
                     Some(_) | None => return Ok(None),
                 }

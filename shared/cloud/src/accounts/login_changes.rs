@@ -43,13 +43,18 @@ impl Accounts {
         let Some(there) = self.table.put_new(item.clone()).await? else {
             return Ok(LoginChange::Made);
         };
-        let there = caller_in(&ItemReader(there))?;
+        let record = ItemReader(there);
+        let version: u64 = record.maybe_number("version").unwrap_or_default();
+        let there = caller_in(&record)?;
         if !new.replace || there.account != new.caller.account {
             return Ok(LoginChange::IsThere(there));
         }
         let async_by_default = there.async_by_default.to_string();
-        let item = ItemWriter::over(item).text("async_by_default", async_by_default);
-        self.table.put(item.done()).await?;
+        let item = ItemWriter::over(item)
+            .number("version", version + 1)
+            .text("async_by_default", async_by_default)
+            .maybe_text("queue", record.maybe_text("queue"));
+        self.table.put_over(item.done(), Some(version)).await?;
         Ok(LoginChange::Made)
     }
 
@@ -82,6 +87,7 @@ impl Accounts {
             return Ok(None);
         };
         let item = ItemWriter::new(login_key(Login::User, name))
+            .number("version", 1)
             .text("name", name)
             .bytes("sealed_password", &encrypted)
             .text("account", &caller.account.0)

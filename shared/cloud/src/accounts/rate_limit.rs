@@ -30,11 +30,12 @@ impl Accounts {
     }
 
     /// Whether an account may make a call now: `Some`: not before that time. `calls_per_second` is
-    /// what counts for accounts that have no limit of their own, 0 for none.
+    /// what counts for accounts that have no limit of their own, 0 for none. `bytes`: of the request.
     pub async fn not_before(
         &self,
         account: &AccountId,
         calls_per_second: u32,
+        bytes: usize,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
         let of_its_own = self.account(account, now).await?;
@@ -53,7 +54,7 @@ impl Accounts {
                     permits.clear();
                 }
                 let permits = permits.entry(account.clone()).or_default();
-                permits.ask(limit, now)
+                permits.ask(limit.permits_for(bytes), limit, now)
             };
             let taking = match answer {
                 RateLimitAnswer::Yes => return Ok(None),

@@ -4,7 +4,7 @@ use calls::{AccountId, Cancelled, ConversationId, RequestId};
 
 use crate::Cloud;
 use crate::act::{Run, found_by_part};
-use crate::conversation::commit::spread_out;
+use crate::conversation::conflicts::spread_out;
 use crate::error::{CONFLICTS_MAX, Committed, Error};
 use crate::read::state::ConversationState;
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::Cloud;
 use crate::act::{Run, unwoken};
 use crate::aws::table::Transaction;
-use crate::conversation::commit::spread_out;
+use crate::conversation::conflicts::spread_out;
 use crate::conversation::find::LocatedCall;
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::records::call_record::CallRecord;
@@ -88,9 +88,6 @@ impl Cloud {
             call: Compressed::of(changed),
         };
         let changed = ChangedCall::of(next, record, self.results_retention(), now);
-        if let Some(pointer) = changed.pointer {
-            self.calls.put(pointer).await?;
-        }
         let mut transaction = Transaction::default();
         if let Some(call) = changed.call {
             transaction.put_there(&self.calls, call);

@@ -1,8 +1,8 @@
 //! What a conversation left undone is submitted once more, as a new conversation: its ConversationID is
 //! used up, so that whoever wants the rest needs another one.
 //!
-//! The new RequestIDs are made from the old ones and the new name, so that whoever is cut off and begins
-//! again writes the same. The calls come first and the header last: until it is there, nothing is carried
+//! The new RequestIDs follow from the new name, and each new call names the one that it repeats, so that
+//! whoever is cut off and begins again writes the same. The calls come first and the header last: until it is there, nothing is carried
 //! out, and once it is, all is done.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 
 use calls::{
     AccountId, Call, Conversation, ConversationId, ConversationKey, Ended, Joined, OverallStatus,
-    Phase, Place, RequestId, Seen, SequenceCode, Step, hash_parts,
+    Phase, Place, RequestId, Seen, SequenceCode, Step,
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -201,7 +201,7 @@ impl Cloud {
             return Ok(false);
         };
         let kept = self.load_call(there, first.place.sequence()).await?;
-        Ok(kept.is_some_and(|kept| kept.call.request_id == first.request_id))
+        Ok(kept.is_some_and(|kept| is_copy(&kept.call, first)))
     }
 
     /// The calls as they are kept, in order; `None`: somebody else has begun to use the name.
@@ -211,24 +211,36 @@ impl Cloud {
         left: &[Call],
         new: &[Call],
     ) -> Result<Option<Vec<Call>>, Error> {
-        let each = left.iter().zip(new).map(async |(old, new)| {
-            let sequence = old.place.sequence();
-            let record = self.require_call(source, sequence).await?;
-            let body = match &record.body {
-                Body::Inline(_) => record.body.clone(),
-                Body::InBucket(_) | Body::None => {
-                    let body = record.packed_body(&self.large_bodies).await?;
-                    CallRecord::keep_body(&self.large_bodies, new, &body.decompress()?).await?
-                }
-            };
-            let call = Compressed::of(new.clone());
-            let there = self.keep(&CallRecord { call, body }).await?;
-            Ok::<Call, Error>(there.map_or_else(|| new.clone(), |it| it.call.into_value()))
-        });
+        let pairs = left.iter().zip(new);
+        let each = pairs.map(|(old, new)| self.keep_one(source, old, new));
+        // Not a stream over the closure: whoever spawns this could not send it to another thread.
+        let each: Vec<_> = each.collect();
         let kept: Vec<Call> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
         let mut both = kept.iter().zip(new);
-        let is_ours = both.all(|(kept, new)| kept.request_id == new.request_id);
+        let is_ours = both.all(|(kept, new)| is_copy(kept, new));
         Ok(is_ours.then_some(kept))
+    }
+
+    /// The new call, or whatever is there under its name.
+    async fn keep_one(
+        &self,
+        source: &ConversationRecord,
+        old: &Call,
+        new: &Call,
+    ) -> Result<Call, Error> {
+        let sequence = old.place.sequence();
+        let record = self.require_call(source, sequence).await?;
+        let body = match &record.body {
+            Body::Inline(_) => record.body.clone(),
+            Body::InBucket(_) | Body::None => {
+                let body = record.packed_body(&self.large_bodies).await?;
+                let canonical = body.decompress()?;
+                CallRecord::keep_body(&self.large_bodies, &self.random, new, &canonical).await?
+            }
+        };
+        let call = Compressed::of(new.clone());
+        let there = self.keep(&CallRecord { call, body }).await?;
+        Ok(there.map_or_else(|| new.clone(), |it| it.call.into_value()))
     }
 }
 
@@ -261,30 +273,24 @@ fn renamed(left: &[Call], target: &ConversationId, now: Timestamp) -> Vec<Call> 
         options.scheduled_time = options.scheduled_time.filter(|at| *at > now);
         // 231: only a conversation of one may have an end. One that has passed was of the first time.
         options.expires_at = options.expires_at.filter(|at| count == 1 && *at > now);
+        let place = Place::parse(number, count).ok()?;
+        let conversation = ConversationKey::named(&call.account, target);
         Some(Call {
-            request_id: new_request_id(call, target),
+            request_id: RequestId::of_part(&conversation, place.sequence()),
             conversation_id: Some(target.clone()),
-            place: Place::parse(number, count).ok()?,
+            place,
             options,
             arrived_at: now,
+            resubmitted_from: Some(call.request_id.clone()),
             ..call.clone()
         })
     });
     renamed.collect()
 }
 
-/// Known to nobody who does not know the old one.
-fn new_request_id(call: &Call, target: &ConversationId) -> RequestId {
-    let parts = [
-        "resubmitted",
-        &call.account.0,
-        target.as_str(),
-        &call.request_id.0,
-    ];
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash_parts(&parts)[..16]);
-    let guid = uuid::Builder::from_random_bytes(bytes).into_uuid();
-    RequestId(guid.to_string())
+/// Whether a call that is kept is the copy that is to be made, and not one that its caller sent.
+fn is_copy(kept: &Call, new: &Call) -> bool {
+    kept.resubmitted_from == new.resubmitted_from && kept.digest == new.digest
 }
 
 /// The conversation with all of its calls.

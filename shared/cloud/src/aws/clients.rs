@@ -34,7 +34,7 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
 /// Variables that say that somebody else may answer, or vouch for who does. A client's own endpoint
 /// goes by the service's name.
-const OTHERS_MAY_ANSWER: [&str; 10] = [
+const OTHERS_MAY_ANSWER: [&str; 11] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "AWS_ENDPOINT_URL",
@@ -43,6 +43,7 @@ const OTHERS_MAY_ANSWER: [&str; 10] = [
     "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SCHEDULER",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_SESV2",
     "AWS_ENDPOINT_URL_SQS",
 ];

@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 use crate::error::{BoxError, Error};
 
 /// A password in the open. It is never shown.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Password(String);
 
 impl fmt::Debug for Password {
@@ -24,6 +24,10 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
+    pub(crate) const fn of(text: String) -> Self {
+        Self(text)
+    }
+
     pub(crate) fn text(&self) -> &str {
         &self.0
     }

@@ -4,6 +4,8 @@
 //! A lane is a message group of a FIFO queue, and the queue gives a group to one invocation at a time.
 //! An account has as many lanes of a queue as make up its share, a quarter of the queue's places, and
 //! one at least: so nobody has to count, and where there are two places, the other one stays free.
+//! The lanes of floods are one set for all accounts that flood: however many do so at once, they leave
+//! the same places free.
 
 use calls::{AccountId, Conversation, ConversationKey, QueuePriority, hash_parts, hex};
 use serde::{Deserialize, Serialize};
@@ -41,10 +43,23 @@ impl Concurrency {
         (self.of(queue) / 4).max(1)
     }
 
-    /// How many flood lanes an account has: it may use what others leave idle, but for a quarter of the
-    /// places, and one at least, that stays free for their next calls.
+    /// How many flood lanes there are: those who flood may use what others leave idle, but for a quarter
+    /// of the places that stays free for the others' next calls, and for what [`Self::deferred_lanes`] use.
     fn flood_lanes(self, queue: Queue) -> u32 {
-        self.of(queue).saturating_sub(self.lanes(queue)).max(1)
+        let kept_free = self.lanes(queue) + u32::from(self.lanes(queue) < 2);
+        self.of(queue).saturating_sub(kept_free).max(1)
+    }
+
+    /// In how many lanes very many calls of one second wait for it: one less than stay free beside the
+    /// flood lanes. They only move to those when it has come, which takes a moment.
+    fn deferred_lanes(self, queue: Queue) -> u32 {
+        self.lanes(queue).saturating_sub(1).max(1)
+    }
+
+    /// Whether what waits for its second does so beside the flood lanes. With two places it cannot, or
+    /// both would be taken.
+    pub fn defers_beside_floods(self, queue: Queue) -> bool {
+        self.of(queue) > 2
     }
 
     /// The message group of a wake-up: no two messages of it are in flight at once.
@@ -56,8 +71,18 @@ impl Concurrency {
         match lane {
             RunLane::Own => target.0.clone(),
             RunLane::Long { account } => in_one_of("long", account, self.lanes(queue)),
-            RunLane::Flood { account } => in_one_of("flood", account, self.flood_lanes(queue)),
+            RunLane::Flood => self.flood_group(queue, target),
+            RunLane::Deferred { second } if self.defers_beside_floods(queue) => {
+                let number = number_of(&target.0) % self.deferred_lanes(queue);
+                format!("deferred-{number}-{second}")
+            }
+            RunLane::Deferred { .. } => self.flood_group(queue, target),
         }
+    }
+
+    fn flood_group(self, queue: Queue, target: &ConversationKey) -> String {
+        let number = number_of(&target.0) % self.flood_lanes(queue);
+        format!("flood-{number}")
     }
 }
 
@@ -69,8 +94,11 @@ pub enum RunLane {
     Own,
     /// In one of its account's for what takes long.
     Long { account: AccountId },
-    /// In one of its account's while its calls come very fast.
-    Flood { account: AccountId },
+    /// In one of those for calls that come very fast.
+    Flood,
+    /// With very many others until this second, in Unix time: nothing waits behind it that may run
+    /// earlier.
+    Deferred { second: i64 },
 }
 
 impl RunLane {
@@ -246,12 +274,33 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_leaves_a_quarter_of_the_places_to_others_and_one_at_least() {
-        for (places, groups) in [(1, 1), (2, 1), (4, 3), (5, 4), (20, 15)] {
-            let account = account();
-            let lane = RunLane::Flood { account };
-            assert_eq!(run_groups(places, &lane), groups, "{places} places");
+    fn floods_leave_a_quarter_of_the_places_to_others_and_one_at_least() {
+        for (places, groups) in [(1, 1), (2, 1), (3, 1), (4, 2), (5, 3), (8, 6), (20, 15)] {
+            assert_eq!(
+                run_groups(places, &RunLane::Flood),
+                groups,
+                "{places} places"
+            );
         }
         assert_eq!(run_groups(2, &RunLane::Own), 2_000);
+    }
+
+    /// Those that wait for their second and those that have waited together.
+    #[test]
+    fn a_flood_of_deferred_calls_leaves_a_place_free_too() {
+        let queue = Queue::Calls(QueuePriority::Medium);
+        for places in 2..=50 {
+            let concurrency = concurrency(places);
+            let keys = (0..2_000).map(|number| ConversationKey(number.to_string()));
+            let groups = keys.flat_map(|key| {
+                [RunLane::Flood, RunLane::Deferred { second: 7 }]
+                    .map(|lane| concurrency.group(queue, &lane, &key))
+            });
+            let groups = groups.collect::<BTreeSet<_>>().len();
+            assert!(
+                groups < usize::try_from(places).expect("few"),
+                "{groups} of {places} places"
+            );
+        }
     }
 }

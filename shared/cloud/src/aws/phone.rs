@@ -12,7 +12,7 @@ use aws_sdk_pinpointsmsvoicev2::types::{MessageType, VoiceMessageBodyTextType};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use objects::{PhoneChannel, PhoneOrder};
+use objects::{PhoneChannel, PhoneFailure, PhoneOrder};
 
 use crate::aws::mail::{ANSWER_MAX, MailConnections, SendMailResult, TAG_NAME};
 use crate::aws::mail_connections::{self, was_not_sent};
@@ -132,39 +132,49 @@ impl PhoneSession {
     }
 }
 
-/// Why the service will never take a text: by the protocol's code where it has one.
+/// Why the service will never take a text: by the protocol's code.
 fn text_reason(error: &TextError) -> Option<String> {
-    if let TextError::ConflictException(conflict) = error {
-        return Some(reason_of(conflict.reason().map(|reason| reason.as_str())));
-    }
-    if let TextError::ValidationException(invalid) = error {
-        return Some(reason_of(invalid.reason().map(|reason| reason.as_str())));
-    }
-    let is_unknown = matches!(error, TextError::ResourceNotFoundException(_));
-    is_unknown.then(|| reason_of(Some("RESOURCE_NOT_FOUND")))
+    let reason = match error {
+        TextError::ConflictException(conflict) => conflict.reason().map(|reason| reason.as_str()),
+        TextError::ValidationException(invalid) => invalid.reason().map(|reason| reason.as_str()),
+        TextError::ResourceNotFoundException(_) => Some(NOT_FOUND),
+        _ => return None,
+    };
+    Some(reason_of(PhoneChannel::Text, reason))
 }
 
 fn voice_reason(error: &VoiceError) -> Option<String> {
-    if let VoiceError::ConflictException(conflict) = error {
-        return Some(reason_of(conflict.reason().map(|reason| reason.as_str())));
-    }
-    if let VoiceError::ValidationException(invalid) = error {
-        return Some(reason_of(invalid.reason().map(|reason| reason.as_str())));
-    }
-    let is_unknown = matches!(error, VoiceError::ResourceNotFoundException(_));
-    is_unknown.then(|| reason_of(Some("RESOURCE_NOT_FOUND")))
+    let reason = match error {
+        VoiceError::ConflictException(conflict) => conflict.reason().map(|reason| reason.as_str()),
+        VoiceError::ValidationException(invalid) => invalid.reason().map(|reason| reason.as_str()),
+        VoiceError::ResourceNotFoundException(_) => Some(NOT_FOUND),
+        _ => return None,
+    };
+    Some(reason_of(PhoneChannel::Voice, reason))
 }
 
-fn reason_of(reason: Option<&str>) -> String {
+const NOT_FOUND: &str = "RESOURCE_NOT_FOUND";
+
+/// The service's word for it, behind the protocol's code.
+fn reason_of(channel: PhoneChannel, reason: Option<&str>) -> String {
     let reason = reason.unwrap_or("UNKNOWN_REASON");
-    let code = match reason {
-        "DESTINATION_PHONE_NUMBER_OPTED_OUT" => 33_300,
-        "INVALID_PARAMETER" | "DESTINATION_PHONE_NUMBER_NOT_VERIFIED" => 33_101,
-        "MAXIMUM_SIZE_EXCEEDED" => 33_004,
-        "NO_ORIGINATION_IDENTITIES_FOUND" | "RESOURCE_NOT_FOUND" => 33_006,
-        _ => return reason.to_owned(),
+    let failure = match reason {
+        "DESTINATION_PHONE_NUMBER_OPTED_OUT" => PhoneFailure::OptedOut,
+        "INVALID_PARAMETER" | "DESTINATION_PHONE_NUMBER_NOT_VERIFIED" => PhoneFailure::Number,
+        "MAXIMUM_SIZE_EXCEEDED" => PhoneFailure::TooLong,
+        "NO_ORIGINATION_IDENTITIES_FOUND" | NOT_FOUND => PhoneFailure::Sender,
+        "MESSAGE_TYPE_MISMATCH"
+        | "NUMBER_CAPABILITIES_MISMATCH"
+        | "COUNTRY_NOT_ENABLED"
+        | "DESTINATION_COUNTRY_BLOCKED"
+        | "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION"
+        | "SENDER_ID_NOT_REGISTERED"
+        | "SENDER_ID_NOT_SUPPORTED"
+        | "SENDER_ID_REQUIRES_REGISTRATION"
+        | "PRICE_OVER_THRESHOLD" => PhoneFailure::NotSetUp,
+        _ => PhoneFailure::NotSent,
     };
-    format!("{code} {reason}")
+    failure.reason(channel, reason)
 }
 
 /// What a text or a call that was not taken comes to. `reason`: it will never be.
@@ -203,12 +213,18 @@ mod tests {
                 Some("DESTINATION_PHONE_NUMBER_OPTED_OUT"),
                 "33300 DESTINATION_PHONE_NUMBER_OPTED_OUT",
             ),
+            (Some("INVALID_PARAMETER"), "33101 INVALID_PARAMETER"),
             (Some("MAXIMUM_SIZE_EXCEEDED"), "33004 MAXIMUM_SIZE_EXCEEDED"),
             (Some("RESOURCE_NOT_FOUND"), "33006 RESOURCE_NOT_FOUND"),
-            (Some("COUNTRY_NOT_ENABLED"), "COUNTRY_NOT_ENABLED"),
-            (None, "UNKNOWN_REASON"),
+            (Some("COUNTRY_NOT_ENABLED"), "33503 COUNTRY_NOT_ENABLED"),
+            (Some("MESSAGE_TYPE_MISMATCH"), "33503 MESSAGE_TYPE_MISMATCH"),
+            (Some("CANNOT_PARSE"), "33502 CANNOT_PARSE"),
+            (None, "33502 UNKNOWN_REASON"),
         ] {
-            assert_eq!(reason_of(reason), said);
+            assert_eq!(reason_of(PhoneChannel::Text, reason), said);
+            let voice = reason_of(PhoneChannel::Voice, reason);
+            let (_, word) = said.split_once(' ').expect("a code and a word");
+            assert_eq!(voice, format!("32002 {word}"));
         }
     }
 }

@@ -91,6 +91,12 @@ impl Delivery {
     }
 }
 
+/// One of several that are sent in one request.
+struct QueueMessage {
+    group: String,
+    body: String,
+}
+
 #[derive(Clone)]
 pub struct Queues {
     sqs: Client,
@@ -136,6 +142,12 @@ impl Queues {
     pub fn group(&self, priority: QueuePriority, wake: &WakeUp) -> String {
         let queue = Queue::Calls(priority);
         self.concurrency.group(queue, &wake.lane, wake.target())
+    }
+
+    /// See [`Concurrency::defers_beside_floods`].
+    pub fn defers_beside_floods(&self, priority: QueuePriority) -> bool {
+        let queue = Queue::Calls(priority);
+        self.concurrency.defers_beside_floods(queue)
     }
 
     /// The same of a wake-up for a reply.
@@ -197,18 +209,43 @@ impl Queues {
         &self,
         wake_ups: &[ReplyWakeUp],
     ) -> Result<(), Error> {
+        let messages = wake_ups.iter().map(|wake| QueueMessage {
+            group: self.reply_group(&wake.lane, &wake.conversation),
+            body: serde_json::to_string(wake).unwrap_or_default(),
+        });
+        self.send_in_order(Queue::Replies, messages.collect()).await
+    }
+
+    /// Wakes very many at once, where such wait.
+    pub async fn wake_as_flood(
+        &self,
+        priority: QueuePriority,
+        wake_ups: Vec<WakeUp>,
+    ) -> Result<(), Error> {
+        let messages = wake_ups.into_iter().map(|wake| {
+            let lane = RunLane::Flood;
+            let wake = WakeUp { lane, ..wake };
+            QueueMessage {
+                group: self.group(priority, &wake),
+                body: serde_json::to_string(&wake).unwrap_or_default(),
+            }
+        });
+        self.send_in_order(Queue::Calls(priority), messages.collect())
+            .await
+    }
+
+    async fn send_in_order(&self, queue: Queue, messages: Vec<QueueMessage>) -> Result<(), Error> {
         let out_of_reach = |source| Error::Queue {
             operation: "SendMessageBatch",
             source,
         };
-        for wake_ups in wake_ups.chunks(BATCH_MAX) {
-            let entries = wake_ups.iter().enumerate().map(|(number, wake)| {
-                let body = serde_json::to_string(wake).unwrap_or_default();
+        for messages in messages.chunks(BATCH_MAX) {
+            let entries = messages.iter().enumerate().map(|(number, message)| {
                 SendMessageBatchRequestEntry::builder()
                     .id(number.to_string())
-                    .message_group_id(self.reply_group(&wake.lane, &wake.conversation))
-                    .message_deduplication_id(deduplication_id(&body))
-                    .message_body(body)
+                    .message_group_id(&message.group)
+                    .message_deduplication_id(deduplication_id(&message.body))
+                    .message_body(&message.body)
                     .build()
             });
             let entries = entries
@@ -217,7 +254,7 @@ impl Queues {
             let answer = self
                 .sqs
                 .send_message_batch()
-                .queue_url(&self.replies)
+                .queue_url(self.url(queue))
                 .set_entries(Some(entries))
                 .send()
                 .await

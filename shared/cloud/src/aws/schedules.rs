@@ -42,11 +42,13 @@ impl Schedules {
     }
 
     /// The same wake-up scheduled twice is one schedule: its name is the conversation and the step.
+    /// `group`: the message group in which it waits.
     pub async fn wake_at(
         &self,
         at: Timestamp,
         priority: QueuePriority,
         wake: &WakeUp,
+        group: String,
     ) -> Result<(), Error> {
         let out_of_reach = |source| Error::Schedule {
             operation: "CreateSchedule",
@@ -57,9 +59,7 @@ impl Schedules {
             QueuePriority::Medium => &self.medium,
             QueuePriority::Low => &self.low,
         };
-        let group = SqsParameters::builder()
-            .message_group_id(&wake.target().0)
-            .build();
+        let group = SqsParameters::builder().message_group_id(group).build();
         let target = Target::builder()
             .arn(queue)
             .role_arn(&self.role_arn)

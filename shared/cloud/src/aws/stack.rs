@@ -15,6 +15,9 @@ pub const CALLS: &str = "CallsTable";
 pub const LOCAL_ACCOUNTS: &str = "aftercall-accounts";
 pub const LOCAL_CALLS: &str = "aftercall-calls";
 
+/// What a local server's queues are named after.
+pub const LOCAL_STACK: &str = "aftercall";
+
 /// What the bucket is called by a local server.
 pub const LOCAL_BODIES: &str = "aftercall-bodies";
 

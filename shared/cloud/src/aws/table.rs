@@ -24,7 +24,7 @@ use jiff::Timestamp;
 pub(crate) use batch::BATCH_GET_MAX;
 use batch::back_off;
 pub use by_account::ListOrder;
-pub(crate) use by_account::{ListEntries, ListEntry, PartQuery};
+pub(crate) use by_account::{ListEntries, ListEntry, ListIndex, PartQuery};
 pub use key::Key;
 
 use crate::error::{BoxError, CommitError, Error};

@@ -1,15 +1,18 @@
 //! Accepts a call: keeps it, and counts it in its conversation.
 
 use calls::{
-    Call, Conversation, ConversationKey, Joined, QueueSettings, Refusal, RequestId, Seen, Step,
+    Call, CallerQueues, Conversation, ConversationKey, Joined, QueueOwner, Refusal, RequestId,
+    Seen, Step,
 };
 use jiff::Timestamp;
 
 use crate::Cloud;
 use crate::aws::table::Key;
-use crate::conversation::commit::{PreviousHeader, spread_out};
+use crate::conversation::commit::PreviousHeader;
+use crate::conversation::conflicts::spread_out;
 use crate::error::{CONFLICTS_MAX, Committed, Error};
-use crate::records::call_record::{CallRecord, IDEMPOTENCY_RETENTION, Idempotency, Pointer};
+use crate::metrics::Metric;
+use crate::records::call_record::{CallRecord, IDEMPOTENCY_RETENTION, Idempotency};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedding::FirstHeader;
@@ -36,17 +39,18 @@ impl Cloud {
         &self,
         call: Call,
         canonical: &str,
-        queues: &QueueSettings,
+        queues: &CallerQueues,
         now: Timestamp,
     ) -> Result<Accepted, Error> {
         let key = call.conversation_key();
-        let body = CallRecord::keep_body(&self.large_bodies, &call, canonical).await?;
+        let body =
+            CallRecord::keep_body(&self.large_bodies, &self.random, &call, canonical).await?;
         let call = Compressed::of(call);
         let arrived = CallRecord { call, body };
         let is_past = arrived.call.options.is_past(now);
         // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
         let alone = arrived.call.conversation_id.is_none() && !is_past;
-        let in_queue = queues.holds(&arrived.call);
+        let queue_owner = queues.owner_for(&arrived.call);
         for tried in 0..CONFLICTS_MAX {
             let seen = if alone && tried == 0 {
                 None
@@ -58,11 +62,18 @@ impl Cloud {
             }
             let (before, call, step) = match seen {
                 Some(seen) => self.decide_acceptance(&seen, &arrived, now).await?,
-                None => self.decide_opening(&arrived, in_queue, now).await?,
+                None => {
+                    let owner = queue_owner.clone();
+                    self.decide_opening(&arrived, owner, now).await?
+                }
             };
             let step = self.commit_step(&key, before, step, now).await;
             match Committed::of(step)? {
-                Committed::Written(Joined::Accepted | Joined::Repeated) => {
+                Committed::Written(Joined::Accepted) => {
+                    self.metrics.count(Metric::Accepted);
+                    return Ok(Accepted::Accepted(call.request_id));
+                }
+                Committed::Written(Joined::Repeated) => {
                     return Ok(Accepted::Accepted(call.request_id));
                 }
                 Committed::Written(Joined::Refused(refusal)) => {
@@ -135,22 +146,20 @@ impl Cloud {
     pub(crate) async fn decide_opening(
         &self,
         arrived: &CallRecord,
-        in_queue: bool,
+        queue_owner: Option<QueueOwner>,
         now: Timestamp,
     ) -> Result<(PreviousHeader, Call, Step<Joined>), Error> {
         let call: &Call = &arrived.call;
-        // Taken while the caller waits: whoever sends a call after this answer gets a larger
-        // number.
-        let number = match in_queue {
-            true => {
-                let priority = call.options.queue_priority;
-                let queue = ConversationKey::of_queue(&call.account, priority);
-                Some(self.next_in_queue(&queue).await?)
+        // Given while its caller waits: whoever sends after the answer gets a larger one.
+        let numbered = match queue_owner {
+            Some(owner) => {
+                let queue = owner.queue(&call.account, call.options.queue_priority);
+                Some((self.next_in_queue(&queue).await?, owner))
             }
-            false => None,
+            None => None,
         };
-        let placed = |opened: Step<Joined>| match number {
-            Some(number) => opened.in_queue(number),
+        let placed = |opened: Step<Joined>| match &numbered {
+            Some((number, owner)) => opened.in_queue(*number, owner.clone()),
             None => opened,
         };
         let opened = placed(Conversation::open(call, now));
@@ -174,25 +183,11 @@ impl Cloud {
         Ok((before, first, step))
     }
 
-    /// Keeps a call and the pointer to it. Returns the call that is at this place already, if there
-    /// is one.
+    /// Keeps a call. If one with its place is there already, that one.
     pub(crate) async fn keep(&self, arrived: &CallRecord) -> Result<Option<CallRecord>, Error> {
-        let retention = self.results_retention();
-        let item = arrived.to_item(retention);
-        if arrived.call.conversation_id.is_none() {
-            let there = self.calls.put_new(item).await?;
-            return there.map(CallRecord::from_item).transpose();
-        }
-        let pointer = self.calls.put(Pointer::item_for(&arrived.call, retention));
-        let (there, ()) = tokio::try_join!(self.calls.put_new(item), pointer)?;
-        let there = there.map(CallRecord::from_item).transpose()?;
-        if let Some(first) = &there {
-            // Whoever kept the call may have stopped before it wrote the pointer.
-            self.calls
-                .put(Pointer::item_for(&first.call, retention))
-                .await?;
-        }
-        Ok(there)
+        let item = arrived.to_item(self.results_retention());
+        let there = self.calls.put_new(item).await?;
+        there.map(CallRecord::from_item).transpose()
     }
 
     /// Accepts a call outside any conversation that came with an `Idempotency-Key`.
@@ -201,7 +196,7 @@ impl Cloud {
         mut call: Call,
         canonical: &str,
         idempotency_key: &str,
-        queues: &QueueSettings,
+        queues: &CallerQueues,
         now: Timestamp,
     ) -> Result<Accepted, Error> {
         let key = ConversationKey::of_idempotency(&call.account, idempotency_key);

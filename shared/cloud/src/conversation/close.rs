@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use crate::Cloud;
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::conversation::commit::CommittedStep;
+use crate::conversation::counted;
 use crate::conversation::outbox::ReplyAction;
 use crate::conversation::outbox::reply_context;
 use crate::error::{CommitError, Error};
+use crate::metrics::Metric;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::end_records::OutcomeRecords;
 
@@ -82,9 +84,13 @@ impl Cloud {
                 replies: actions,
             });
         }
-        let next = seen.next(conversation);
+        let skipped = counted::lacking_outcomes(&seen.conversation)
+            .saturating_sub(counted::lacking_outcomes(&conversation));
+        let next = seen.next(conversation).noted(now);
         let header = next.to_item(self.results_retention(), now);
         self.commit_with(seen, header, transaction).await?;
+        let skipped = u64::try_from(skipped).unwrap_or(0);
+        self.metrics.add(Metric::NotCarriedOut, skipped);
         Ok(CommittedStep {
             header: next,
             replies: actions,

@@ -4,7 +4,7 @@
 //! the record, and the timekeeper takes it within a minute or two.
 
 use calls::{
-    AccountId, Action, Call, Conversation, ConversationKey, Digest, Ended, Outcome, QueuePriority,
+    AccountId, Action, Call, Conversation, ConversationKey, Ended, Outcome, Phase, QueuePriority,
     Reply, ReplySubject, RequestId, SequenceCode, Step,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -15,15 +15,16 @@ use crate::Cloud;
 use crate::aws::lanes::RunLane;
 use crate::aws::queues::{ReplyWakeUp, WakeUp};
 use crate::aws::table::Transaction;
+use crate::conversation::conflicts::spread_out;
+use crate::conversation::counted;
 use crate::conversation::ordered_queue::QueueEntry;
-use crate::conversation::outbox::{ReplyAction, count, reply_context};
+use crate::conversation::outbox::{ReplyAction, reply_context};
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedding::FirstHeader;
 use crate::records::end_records::EndRecords;
 use crate::records::item::Item;
-use crate::records::mail_record::MailsRecord;
 use crate::records::outcome_record::{self, Results};
 use crate::records::reply_record::ReplyRecord;
 use crate::records::unknown_record::UnknownRecord;
@@ -56,6 +57,21 @@ impl PreviousHeader {
     fn version(&self) -> Option<u64> {
         match self {
             Self::Read(header) => Some(header.version),
+            Self::None(_) => None,
+        }
+    }
+
+    fn is_gathering(&self) -> bool {
+        match self {
+            Self::Read(header) => header.conversation.phase == Phase::Gathering,
+            Self::None(_) => false,
+        }
+    }
+
+    /// Since when it should have been gone on with; `None`: it is not overdue.
+    fn overdue_since(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Read(header) => header.goes_on_at().filter(|at| *at <= now),
             Self::None(_) => None,
         }
     }
@@ -122,12 +138,23 @@ impl Cloud {
         now: Timestamp,
         decide: impl Fn(Conversation) -> Step<A>,
     ) -> Result<Option<A>, Error> {
+        let decide = |header: &ConversationRecord| decide(header.conversation.clone());
+        self.look_and_step(key, now, decide).await
+    }
+
+    /// The same for who decides by more of the header.
+    pub async fn look_and_step<A>(
+        &self,
+        key: &ConversationKey,
+        now: Timestamp,
+        decide: impl Fn(&ConversationRecord) -> Step<A>,
+    ) -> Result<Option<A>, Error> {
         for tried in 0..CONFLICTS_MAX {
             let Some(seen) = self.conversation_record(key).await? else {
                 return Ok(None);
             };
             let before = PreviousHeader::of(&seen);
-            let step = decide(seen.conversation);
+            let step = decide(&seen);
             match Committed::of(self.commit_step(key, before, step, now).await)? {
                 Committed::Written(answer) => return Ok(Some(answer)),
                 Committed::Conflict => spread_out(&RequestId(key.0.clone()), tried).await,
@@ -146,11 +173,17 @@ impl Cloud {
         let account = step.conversation.as_ref().map(|it| it.account.clone());
         let header = match step.conversation {
             Some(conversation) => {
+                let counts_as = counted::of_step(before.is_gathering(), &conversation.phase);
                 let mut next = before.next(key, conversation);
                 if step.actions.contains(&Action::Reply) {
                     next.release_reply();
                 }
+                if step.actions.contains(&Action::WakeUp) {
+                    // Woken again, and still nobody has gone on with it.
+                    next.overdue_since = before.overdue_since(now);
+                }
                 self.put_header(&next, before.version(), now).await?;
+                self.metrics.count_all(counts_as);
                 Some(next)
             }
             None => before.into_record(),
@@ -205,7 +238,7 @@ impl Cloud {
                 self.queues.wake(priority, &WakeUp { lane, ..wake }).await
             }
             (Action::WakeUpAt(at), _) => {
-                let lane = RunLane::Own;
+                let lane = self.lane_until(at, account, priority, now);
                 let wake = WakeUp { lane, ..wake };
                 self.wake_at(at, priority, &wake, now).await
             }
@@ -228,7 +261,8 @@ impl Cloud {
         if at.duration_since(now) <= HELD_MAX {
             self.queues.wake(priority, wake).await
         } else {
-            self.schedules.wake_at(at, priority, wake).await
+            let group = self.queues.group(priority, wake);
+            self.schedules.wake_at(at, priority, wake, group).await
         }
     }
 
@@ -239,7 +273,7 @@ impl Cloud {
         conversation: Conversation,
         now: Timestamp,
     ) -> Result<ConversationRecord, CommitError> {
-        let next = seen.next(conversation);
+        let next = seen.next(conversation).noted(now);
         let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
@@ -303,7 +337,10 @@ impl Cloud {
         let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let mut actions = Vec::new();
-        actions.extend(self.write_all_mails(&mut transaction, seen, &end, now));
+        let sequence = end.call.place.sequence();
+        let (mails, before) = (&end.chunk.mails, end.mails_before);
+        let mails = self.write_all_mails(&mut transaction, seen, sequence, mails, before, now);
+        actions.extend(mails);
         end.chunk.write(&mut transaction, &self.objects);
         let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
         let mut next = seen.next(conversation);
@@ -317,36 +354,17 @@ impl Cloud {
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
+        let counts_as = counted::of_outcome(&record.outcome);
         let before = seen.conversation.due;
         let retention = self.results_retention();
         let records = EndRecords::of(next, before, &record, replies, retention, now);
         actions.extend(self.write_outcome(&mut transaction, records.outcome));
         self.commit_with(seen, records.header_item, transaction)
             .await?;
+        self.metrics.count_all(counts_as.iter().copied());
         Ok(CommittedStep {
             header: records.header,
             replies: actions,
-        })
-    }
-
-    /// The mails of a call that ends: those of the last chunk, and the record that says how many
-    /// there are.
-    fn write_all_mails(
-        &self,
-        transaction: &mut Transaction,
-        seen: &ConversationRecord,
-        end: &CallEnd<'_>,
-        now: Timestamp,
-    ) -> Option<ReplyAction> {
-        let (sequence, expires) = (end.call.place.sequence(), now + self.results_retention());
-        let (mails, before) = (&end.chunk.mails, end.mails_before);
-        self.write_mails(transaction, &seen.key, sequence, mails, before, expires);
-        let all = before + count(mails.len());
-        (all > 0).then(|| {
-            let of = (&seen.key, &seen.conversation.account);
-            let mails = MailsRecord::new(of, sequence, all, now);
-            transaction.put_new(&self.calls, mails.to_item(expires));
-            ReplyAction::mails(&seen.key, sequence)
         })
     }
 
@@ -359,20 +377,9 @@ impl Cloud {
         due: Timestamp,
         now: Timestamp,
     ) -> Result<ReplyRecord, CommitError> {
-        let next = seen.next(reply, due);
+        let next = seen.next(reply, due, now);
         let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)
     }
-}
-
-/// Those who met a conflict wait for different times before they try again.
-pub(crate) async fn spread_out(who: &RequestId, tried: u32) {
-    let Digest(hash) = Digest::of(format!("{who} {tried}").as_bytes());
-    let share = u64::from_str_radix(&hash[..4], 16).unwrap_or(0);
-    let longest_ms = 5 << tried.min(5);
-    tokio::time::sleep(std::time::Duration::from_millis(
-        share * longest_ms / 0xffff,
-    ))
-    .await;
 }

@@ -1,11 +1,13 @@
 //! Finds calls by RequestID and conversations by ConversationID.
 
-use calls::{AccountId, Call, ConversationId, ConversationKey, RequestId, SequenceCode};
+use calls::{
+    AccountId, Call, CallLocation, ConversationId, ConversationKey, RequestId, SequenceCode,
+};
 
 use crate::Cloud;
-use crate::aws::table::{Key, Table};
+use crate::aws::table::Table;
 use crate::error::Error;
-use crate::records::call_record::{CallRecord, Pointer, missing_call};
+use crate::records::call_record::{CallRecord, missing_call};
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::load::{HeaderWithCalls, load_call, load_calls};
 
@@ -58,6 +60,14 @@ impl ConversationRecord {
     }
 }
 
+/// Where a call of this id lies if it is there: nobody has looked.
+fn location_of(account: &AccountId, request_id: &RequestId) -> CallLocation {
+    request_id.location().unwrap_or_else(|| CallLocation {
+        conversation: ConversationKey::of_request(account, request_id),
+        sequence: SequenceCode::FIRST,
+    })
+}
+
 impl Cloud {
     /// One call of a conversation; `None`: it is not kept any more.
     pub(crate) async fn load_call(
@@ -85,16 +95,13 @@ impl Cloud {
         account: &AccountId,
         request_id: &RequestId,
     ) -> Result<Option<LocatedCall>, Error> {
-        let own = ConversationKey::of_request(account, request_id);
-        let pointer = self.calls.get(&Key::new(&own.0, "REQUEST")).await?;
-        let (key, sequence) = match pointer {
-            Some(item) => {
-                let pointer = Pointer::from_item(item)?;
-                (pointer.conversation, pointer.sequence)
-            }
-            None => (own, SequenceCode::FIRST),
-        };
-        let loaded = self.load_calls(&key, sequence, 1).await?;
+        let CallLocation {
+            conversation,
+            sequence,
+        } = location_of(account, request_id);
+        let loaded = self.load_calls(&conversation, sequence, 1).await?;
+        // The id says nothing about whose the conversation is.
+        let loaded = loaded.filter(|it| it.header.conversation.account == *account);
         let Some(HeaderWithCalls { header, calls }) = loaded else {
             return Ok(None);
         };
@@ -110,19 +117,19 @@ impl Cloud {
         account: &AccountId,
         request_id: &RequestId,
     ) -> Result<SingleCall, Error> {
-        let key = ConversationKey::of_request(account, request_id);
-        let Some(item) = self.calls.get(&Key::new(&key.0, "REQUEST")).await? else {
+        let Some(location) = request_id.location() else {
+            let key = ConversationKey::of_request(account, request_id);
             return Ok(SingleCall::Conversation(key));
         };
-        let key = Pointer::from_item(item)?.conversation;
+        let key = location.conversation;
         let header = self.conversation_record(&key).await?;
-        Ok(
-            match header.map(|found| found.conversation.calls_in_conversation.get()) {
-                Some(1) => SingleCall::Conversation(key),
-                Some(_) => SingleCall::PartOfConversation,
-                None => SingleCall::Unknown,
-            },
-        )
+        let Some(header) = header.filter(|header| header.conversation.account == *account) else {
+            return Ok(SingleCall::Unknown);
+        };
+        Ok(match header.conversation.calls_in_conversation.get() {
+            1 => SingleCall::Conversation(key),
+            _ => SingleCall::PartOfConversation,
+        })
     }
 
     /// The conversation that a caller names.

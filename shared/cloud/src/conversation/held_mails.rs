@@ -1,8 +1,7 @@
-//! Mails that an inactive definition holds back: recorded when they are found, woken once it is
-//! active.
+//! Mails that a definition or a paused send holds back: noted when they are found, woken once it does not.
 
 use jiff::Timestamp;
-use objects::ObjectKey;
+use objects::{MailHold, ObjectKey};
 use tracing::warn;
 
 use crate::Cloud;
@@ -41,7 +40,7 @@ impl Cloud {
             };
             let definition = self.object(&first.definition).await?;
             let behind = Key::new(HELD, first.behind_its_definition());
-            if !objects::holds_mails(definition.as_ref()) {
+            if objects::hold_of(definition.as_ref()) != MailHold::Held {
                 released += self.release_all_of(&first, after, deadline).await?;
             }
             after = Some(behind);

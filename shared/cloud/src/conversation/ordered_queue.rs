@@ -1,4 +1,4 @@
-//! The queue of an account whose calls alone are carried out one after another.
+//! The queue of an account or an API client whose calls alone are carried out one after another.
 //!
 //! | pk               | sk                            | holds                                        |
 //! |------------------|-------------------------------|----------------------------------------------|
@@ -31,9 +31,9 @@ pub struct QueueEntry {
 }
 
 impl QueueEntry {
-    /// The entry of a header whose call is in its account's queue.
+    /// Of a header that stands in a queue.
     pub(crate) fn of(header: &ConversationRecord) -> Option<Self> {
-        let place = header.conversation.queue_place?;
+        let place = header.conversation.queue_place.as_ref()?;
         Some(Self {
             queue: header.conversation.queue()?,
             number: place.number,

@@ -96,6 +96,28 @@ impl Cloud {
         }
     }
 
+    /// The mails of a call that ends: the last of them, and the record by which all are settled.
+    /// `before`: those that were written with its earlier chunks.
+    pub(crate) fn write_all_mails(
+        &self,
+        transaction: &mut Transaction,
+        header: &ConversationRecord,
+        sequence: SequenceCode,
+        mails: &[SendOrder],
+        before: u32,
+        now: Timestamp,
+    ) -> Option<ReplyAction> {
+        let expires = now + self.results_retention();
+        self.write_mails(transaction, &header.key, sequence, mails, before, expires);
+        let all = before + count(mails.len());
+        (all > 0).then(|| {
+            let of = (&header.key, &header.conversation.account);
+            let mails = MailsRecord::new(of, sequence, all, now);
+            transaction.put_new(&self.calls, mails.to_item(expires));
+            ReplyAction::mails(&header.key, sequence)
+        })
+    }
+
     /// An outcome, and the replies that tell of it.
     pub(crate) fn write_outcome(
         &self,

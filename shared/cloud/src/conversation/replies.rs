@@ -186,7 +186,7 @@ impl Cloud {
             if record.due.is_none_or(|due| due > by) {
                 return Ok(());
             }
-            let next = record.next(record.reply.clone().released(), now + LOOK_AGAIN_LATER);
+            let next = record.next(record.reply.clone().released(), now + LOOK_AGAIN_LATER, now);
             // Whoever claims the reply in between has the next version, too, and must not be taken
             // for one to whom it was handed on.
             let wake = next.wake().again(now).not_handed_on();

@@ -4,11 +4,12 @@
 //! |-------------------------|-------------------------------|----------------------------|-----------|
 //! | key of the conversation | `RESULTS#0000000001#00000000` | processor, with each step  | processor |
 //! | key of the conversation | `RESULTS#0000000001#00000007` | processor, with a step that leaves notes | processor |
+//! | hash(account, RequestID) | `CANCELLED`                  | whoever cancels the tasks  | processor, before each step |
 //!
 //! The first one is written again with each step; the version of the header, in the same transaction, is
 //! the condition. So a task of ten thousand steps is read in one request by whoever goes on with it.
 
-use calls::{ConversationKey, SequenceCode};
+use calls::{AccountId, ConversationKey, RequestId, SequenceCode};
 use jiff::Timestamp;
 use objects::{TaskProgress, UnitResult};
 
@@ -17,7 +18,7 @@ use crate::aws::table::{Key, Range, Transaction};
 use crate::error::{CommitError, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::item::ItemReader;
+use crate::records::item::{ItemReader, ItemWriter};
 use crate::records::outcome_record::{self, Results, chunk_prefix};
 
 /// Notes that are read in one request: each is of a step, and so bounded as that is.
@@ -44,7 +45,33 @@ fn step_sort(sequence: SequenceCode, step: u32) -> String {
     format!("{}{step:08}", chunk_prefix(sequence))
 }
 
+fn cancelled_key(account: &AccountId, request_id: &RequestId) -> Key {
+    let own = ConversationKey::of_request(account, request_id);
+    Key::new(&own.0, "CANCELLED")
+}
+
 impl Cloud {
+    /// Notes that the tasks of a call are to end. Noted again, it is the same.
+    pub async fn cancel_tasks(
+        &self,
+        account: &AccountId,
+        request_id: &RequestId,
+    ) -> Result<(), Error> {
+        let expires = self.now() + self.results_retention();
+        let item = ItemWriter::new(cancelled_key(account, request_id));
+        self.calls.put(item.expires(Some(expires)).done()).await
+    }
+
+    /// Whether the tasks of a call are to end.
+    pub async fn are_tasks_cancelled(
+        &self,
+        account: &AccountId,
+        request_id: &RequestId,
+    ) -> Result<bool, Error> {
+        let found = self.calls.get(&cancelled_key(account, request_id)).await?;
+        Ok(found.is_some())
+    }
+
     /// Commits a step of the task that is next: what it changes, and how far the task is.
     pub async fn commit_task_step(
         &self,
@@ -101,6 +128,28 @@ impl Cloud {
                 Err(item.unreadable("results"))
             }
         }
+    }
+
+    /// What a step of a task has noted; `None`: nothing, or it is not kept any more.
+    pub async fn task_note(
+        &self,
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        step: u32,
+    ) -> Result<Option<String>, Error> {
+        let key = Key::new(&conversation.0, step_sort(sequence, step));
+        let Some(item) = self.calls.get(&key).await? else {
+            return Ok(None);
+        };
+        let read = Results::read(&ItemReader(item));
+        let kept: Option<Vec<UnitResult>> = read.load(&self.large_bodies).await?;
+        Ok(kept
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|kept| match kept {
+                UnitResult::Notes(text) => Some(text),
+                UnitResult::Whole(_) | UnitResult::Sends(_) | UnitResult::Progress(_) => None,
+            }))
     }
 
     /// What the steps of a task have noted behind that one, in order.

@@ -12,7 +12,7 @@ use crate::records::outcome_record::Results;
 use crate::records::unknown_record::{PARTITION, Settlement, UnknownRecord};
 
 /// Records that are read in one request.
-const UNKNOWN_PAGE: i32 = 200;
+pub(crate) const UNKNOWN_PAGE: i32 = 200;
 
 /// Which of them are listed.
 #[derive(Clone, Debug)]
@@ -144,10 +144,11 @@ impl Cloud {
         if self.conversation_record(&key).await?.is_some() {
             return Ok(());
         }
-        let body = CallRecord::keep_body(&self.large_bodies, &call, canonical).await?;
+        let body =
+            CallRecord::keep_body(&self.large_bodies, &self.random, &call, canonical).await?;
         let call = Compressed::of(call);
         let (before, _, mut step) = self
-            .decide_opening(&CallRecord { call, body }, false, now)
+            .decide_opening(&CallRecord { call, body }, None, now)
             .await?;
         step.actions.clear();
         // Whoever was first has accepted the same call.

@@ -1,6 +1,6 @@
 //! How long a call is kept: as long as its results, however long it waits for its turn.
 //!
-//! A call's record and its pointer are written with a time of expiry, a week after that of results
+//! A call's record is written with a time of expiry, a week after that of results
 //! that came at once, so that a call that waits for the usual time costs no further write. If a
 //! conversation waits for longer, the expiry is removed from its calls and its header says so
 //! (`calls_kept`); each call gets one again before its end is committed. So a call that has not had
@@ -41,7 +41,7 @@ pub fn has_waited_long(conversation: &calls::Conversation, now: Timestamp) -> bo
 }
 
 impl Cloud {
-    /// When a call's record and its pointer expire, if the call ends about then.
+    /// When a call's record expires, if the call ends about then.
     pub(crate) fn call_expires(&self, ended_at: Timestamp) -> Timestamp {
         ended_at + self.results_retention() + EXTRA_RETENTION
     }

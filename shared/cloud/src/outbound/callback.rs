@@ -25,6 +25,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 use soap::CallbackAddress;
+use subtle::ConstantTimeEq;
 use url::Host;
 
 use crate::outbound::own_hosts::OwnHosts;
@@ -103,8 +104,8 @@ pub struct Post<'a> {
     pub url: &'a str,
     /// `webhook-id`: stable over attempts.
     pub id: &'a str,
-    /// The account's secret, `whsec_…`.
-    pub secret: &'a str,
+    /// The account's secrets, `whsec_…`: while one is replaced by another, both sign.
+    pub secrets: &'a [String],
     /// Form-urlencoded.
     pub body: String,
 }
@@ -159,7 +160,10 @@ fn signed_request(
     now: Timestamp,
 ) -> Option<HttpRequest> {
     let timestamp = now.as_second().to_string();
-    let signature = sign(post.secret, post.id, &timestamp, &post.body)?;
+    let signatures = post.secrets.iter();
+    let signatures =
+        signatures.map(|secret| sign(secret, post.id, &timestamp, post.body.as_bytes()));
+    let signature = signatures.collect::<Option<Vec<_>>>()?.join(" ");
     let mut request = HttpRequest::new(SdkBody::from(post.body.as_str()));
     request.set_method("POST").ok()?;
     request.set_uri(address.shown()).ok()?;
@@ -191,13 +195,52 @@ fn seconds_of(retry_after: &str, now: Timestamp) -> Option<u32> {
     Some(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX))
 }
 
+/// How far a callback's timestamp may be from a receiver's clock, as Standard Webhooks recommends.
+const TOLERANCE_S: i64 = 5 * 60;
+
+/// What a callback's signature is worth to its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureCheck {
+    Good,
+    /// It is right, and made so many seconds from now.
+    Stale(i64),
+    Wrong,
+    /// This of it cannot be read.
+    Unreadable(&'static str),
+}
+
+/// Checks a callback as a receiver does: one of the signatures in its header must be of this secret.
+pub fn check_signature(
+    secret: &str,
+    (id, timestamp): (&str, &str),
+    body: &[u8],
+    header: &str,
+    now: Timestamp,
+) -> SignatureCheck {
+    let Ok(signed_at) = timestamp.parse::<i64>() else {
+        return SignatureCheck::Unreadable("timestamp");
+    };
+    let Some(expected) = sign(secret, id, timestamp, body) else {
+        return SignatureCheck::Unreadable("secret");
+    };
+    let is_it = |given: &str| bool::from(given.as_bytes().ct_eq(expected.as_bytes()));
+    if !header.split(' ').any(is_it) {
+        return SignatureCheck::Wrong;
+    }
+    match now.as_second() - signed_at {
+        age_s if age_s.abs() > TOLERANCE_S => SignatureCheck::Stale(age_s),
+        _ => SignatureCheck::Good,
+    }
+}
+
 /// Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`.
-fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> Option<String> {
+fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> Option<String> {
     let key = STANDARD
         .decode(secret.strip_prefix("whsec_").unwrap_or(secret))
         .ok()?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+    mac.update(format!("{id}.{timestamp}.").as_bytes());
+    mac.update(body);
     Some(format!(
         "v1,{}",
         STANDARD.encode(mac.finalize().into_bytes())
@@ -281,12 +324,36 @@ mod tests {
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "msg_p5jXN8AQM9LWM0D4loKWxJek",
             "1614265330",
-            r#"{"test": 2432232314}"#,
+            br#"{"test": 2432232314}"#,
         );
         assert_eq!(
             signature.as_deref(),
             Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
         );
+    }
+
+    #[test]
+    fn a_receiver_finds_its_secret_among_two_and_nothing_else_right() {
+        let secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_bmV3"];
+        let of = ("msg_1", "1614265330");
+        let signed = |secret| sign(secret, of.0, of.1, b"a=b").expect("a key");
+        let header = secrets.map(signed).join(" ");
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let check =
+            |secret, body: &[u8], second| check_signature(secret, of, body, &header, at(second));
+        for secret in secrets {
+            assert_eq!(check(secret, b"a=b", 1_614_265_400), SignatureCheck::Good);
+        }
+        let [first, _] = secrets;
+        assert_eq!(check(first, b"a=c", 1_614_265_330), SignatureCheck::Wrong);
+        let other = check("whsec_b3RoZXI=", b"a=b", 1_614_265_330);
+        assert_eq!(other, SignatureCheck::Wrong);
+        assert_eq!(
+            check(first, b"a=b", 1_614_266_000),
+            SignatureCheck::Stale(670)
+        );
+        let bad = check("whsec_?", b"a=b", 1_614_265_330);
+        assert_eq!(bad, SignatureCheck::Unreadable("secret"));
     }
 
     #[test]
@@ -361,7 +428,7 @@ mod tests {
         let post = Post {
             url,
             id: "msg_1",
-            secret: "whsec_AAAA",
+            secrets: &["whsec_AAAA".to_owned()],
             body: String::new(),
         };
         let request = signed_request(&address, post, Timestamp::UNIX_EPOCH).expect("a request");
@@ -383,7 +450,7 @@ mod tests {
         let post = Post {
             url: "http://localhost:9/",
             id: "msg_1",
-            secret: "whsec_AAAA",
+            secrets: &["whsec_AAAA".to_owned()],
             body: String::new(),
         };
         let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
@@ -418,7 +485,7 @@ mod tests {
             let post = Post {
                 url,
                 id: "msg_1",
-                secret: "whsec_AAAA",
+                secrets: &["whsec_AAAA".to_owned()],
                 body: String::new(),
             };
             let found = callback.post(post, Timestamp::UNIX_EPOCH).await;

@@ -2,11 +2,10 @@
 
 use calls::{AccountId, Call, ConversationKey, RequestId, SequenceCode};
 
-use crate::aws::table::Key;
 use crate::conversation::find::counted_calls;
 use crate::error::Error;
 use crate::read::conversation_list::ConversationList;
-use crate::records::call_record::{CallRecord, Pointer};
+use crate::records::call_record::CallRecord;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::load::{OutcomePage, load_outcomes};
 use crate::records::outcome_record::OutcomeRecord;
@@ -40,12 +39,15 @@ impl ConversationList {
         if let Some(header) = ConversationRecord::named(&self.calls, account, name).await? {
             return Ok(Some(header));
         }
-        let own = ConversationKey::of_request(account, &RequestId(name.to_owned()));
-        let Some(pointer) = self.calls.get(&Key::new(own.0, "REQUEST")).await? else {
+        let Some(location) = RequestId(name.to_owned()).location() else {
             return Ok(None);
         };
-        let pointer = Pointer::from_item(pointer)?;
-        ConversationRecord::load(&self.calls, &pointer.conversation).await
+        let header = ConversationRecord::load(&self.calls, &location.conversation).await?;
+        let has_it = |header: &ConversationRecord| {
+            let conversation = &header.conversation;
+            conversation.account == *account && conversation.arrived.contains(location.sequence)
+        };
+        Ok(header.filter(has_it))
     }
 
     /// Calls of a conversation from one on, in order; `None`: the conversation is not there any more.

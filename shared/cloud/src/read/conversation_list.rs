@@ -1,27 +1,25 @@
-//! Conversations of an account by the time at which they were opened, page by page, without a scan.
+//! Conversations of an account by the time at which they were opened, or those that failed by the time at
+//! which they did, page by page, without a scan.
 //!
-//! An account has twenty parts in the index, which are read side by side and merged by time. Then the
+//! An account has twenty parts in the index, eight in that of failures, which are read side by side and merged by time. Then the
 //! headers are read, since only they say how a conversation stands. What a page looks at is bounded
 //! by [`EXAMINED_MAX`], however few of it the filter admits: such a page may be empty and have a next.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use calls::{AccountId, QueuePriority};
-use futures_util::future::try_join_all;
+use calls::{AccountId, BackendName, QueuePriority, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 pub use crate::aws::table::ListOrder;
-use crate::aws::table::{BATCH_GET_MAX, Key, ListEntries, ListEntry, PartQuery, Table};
-use crate::by_account::{Gathering, part};
+use crate::aws::table::{Key, ListIndex, Table};
+use crate::by_account::{Gathering, failed_shares, part};
 use crate::error::Error;
+pub use crate::read::parts::ListCursor;
+use crate::read::parts::{EntryOfShare, Part, PartsQuery};
 use crate::read::state::ConversationState;
 use crate::records::conversation_record::ConversationRecord;
-
-/// Entries of a part that are read in one request: those of all parts are what one batch of headers
-/// takes, and somewhat more.
-const OF_PART: i32 = 12;
+use crate::records::load::load_call;
 
 /// Conversations that are asked for in one go by those who go through a whole list.
 pub const LISTED_AT_ONCE: usize = 100;
@@ -39,6 +37,7 @@ pub struct ConversationList {
 #[derive(Clone, Debug)]
 pub struct ListQuery {
     pub account: AccountId,
+    pub by: ListedBy,
     /// From one time to another, both included.
     pub from: Timestamp,
     pub to: Timestamp,
@@ -46,6 +45,15 @@ pub struct ListQuery {
     pub look_back: LookBack,
     pub order: ListOrder,
     pub filter: ConversationFilter,
+}
+
+/// Which index a list is read from: what its times are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedBy {
+    /// When a conversation was opened.
+    Opened,
+    /// When it failed: only failures are listed, however many others there are.
+    Failed,
 }
 
 /// How long before the range asked for a conversation may have been opened, to be listed.
@@ -65,15 +73,16 @@ pub struct ConversationFilter {
     pub priority: Option<QueuePriority>,
     /// How the ConversationID begins.
     pub name_prefix: Option<String>,
+    /// What carries its first call out. Where that call lies apart from its header it is read, too.
+    pub backend: Option<BackendFilter>,
 }
 
-/// Where a list goes on: per part the last entry that has been looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListCursor(BTreeMap<char, ListPosition>);
-
-/// An entry, as short as it can be said: its part says the rest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ListPosition(i64, String);
+/// Which backend is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendFilter {
+    BuiltIn,
+    Forwarded(BackendName),
+}
 
 /// A conversation, and where the list goes on behind it.
 #[derive(Clone, Debug)]
@@ -87,12 +96,6 @@ pub struct ListPage {
     pub conversations: Vec<ListedConversation>,
     /// Where to go on, if there may be more.
     pub next: Option<ListCursor>,
-}
-
-/// An entry, and the share of its part.
-struct EntryOfShare {
-    share: char,
-    entry: ListEntry,
 }
 
 impl Cloud {
@@ -121,8 +124,9 @@ impl ConversationList {
     ) -> Result<ListPage, Error> {
         let mut page = ListPage::default();
         let mut examined = 0;
+        let parts = query.parts();
         loop {
-            let entries = self.entries(query, &cursor).await?;
+            let entries = parts.entries(&self.calls, &cursor).await?;
             if entries.is_empty() {
                 return Ok(page);
             }
@@ -146,21 +150,26 @@ impl ConversationList {
         page: &mut ListPage,
         size: usize,
     ) -> Result<bool, Error> {
-        let keys: Vec<Key> = entries.iter().map(|it| it.entry.key.clone()).collect();
+        let keys = entries.iter().map(|it| it.entry.key.clone());
+        // Replies are listed among the failures, too.
+        let keys: Vec<Key> = keys.filter(ConversationRecord::is_at).collect();
         let mut headers = HashMap::new();
         for item in self.calls.get_many(&keys).await? {
             let header = ConversationRecord::from_keyed_item(item)?;
             headers.insert(header.key.0.clone(), header);
         }
-        for EntryOfShare { share, entry } in entries {
+        for found in entries {
             if page.conversations.len() >= size {
                 return Ok(true);
             }
-            let place = ListPosition(entry.opened_at.as_millisecond(), entry.key.pk.clone());
-            cursor.0.insert(share, place);
+            cursor.pass(&found);
             // One that is not there has expired since.
-            let header = headers.remove(&entry.key.pk);
-            if let Some(record) = header.filter(|header| query.admits(header)) {
+            let header = headers.remove(&found.entry.key.pk);
+            let header = header
+                .filter(|_| ConversationRecord::is_at(&found.entry.key))
+                .filter(|header| query.admits(header));
+            let Some(record) = header else { continue };
+            if self.is_of_backend(query, &record).await? {
                 let behind = cursor.clone();
                 page.conversations
                     .push(ListedConversation { record, behind });
@@ -169,69 +178,70 @@ impl ConversationList {
         Ok(page.conversations.len() >= size)
     }
 
-    /// The next entries over all parts, in order; at most a batch of headers.
-    async fn entries(
+    async fn is_of_backend(
         &self,
         query: &ListQuery,
-        cursor: &ListCursor,
-    ) -> Result<Vec<EntryOfShare>, Error> {
-        let parts = [Gathering::Quick, Gathering::Long].into_iter();
-        let parts = parts.flat_map(|gathering| {
-            let from = query.begin_for(gathering);
-            let shares = gathering.shares();
-            shares.map(move |share| self.of_part(query, share, from, cursor))
-        });
-        let mut entries = Vec::new();
-        // Behind the last one of a part that goes on, nothing is known of that part.
-        let mut known_to: Option<Timestamp> = None;
-        let first = |one: Timestamp, other: Timestamp| match query.order {
-            ListOrder::OldestFirst => one.min(other),
-            ListOrder::NewestFirst => one.max(other),
+        header: &ConversationRecord,
+    ) -> Result<bool, Error> {
+        let Some(wanted) = &query.filter.backend else {
+            return Ok(true);
         };
-        for (share, found) in try_join_all(parts).await? {
-            if let Some(last) = found.entries.last().filter(|_| found.is_cut_off) {
-                let last = last.opened_at;
-                known_to = Some(known_to.map_or(last, |known_to| first(known_to, last)));
-            }
-            let shared = |entry| EntryOfShare { share, entry };
-            entries.extend(found.entries.into_iter().map(shared));
-        }
-        // Stable: those of one part keep their order among those of one time.
-        entries.sort_by(|one, other| {
-            let oldest_first = one.entry.opened_at.cmp(&other.entry.opened_at);
-            match query.order {
-                ListOrder::OldestFirst => oldest_first,
-                ListOrder::NewestFirst => oldest_first.reverse(),
-            }
-        });
-        let is_known = |at: Timestamp| known_to.is_none_or(|known_to| first(at, known_to) == at);
-        let count = entries.partition_point(|it| is_known(it.entry.opened_at));
-        entries.truncate(count.min(BATCH_GET_MAX));
-        Ok(entries)
+        let first = load_call(&self.calls, header, SequenceCode::FIRST).await?;
+        Ok(
+            first.is_some_and(|first| match (wanted, &first.call.backend) {
+                (BackendFilter::BuiltIn, None) => true,
+                (BackendFilter::Forwarded(wanted), Some(backend)) => wanted == backend,
+                (BackendFilter::BuiltIn, Some(_)) | (BackendFilter::Forwarded(_), None) => false,
+            }),
+        )
     }
+}
 
-    async fn of_part(
-        &self,
-        query: &ListQuery,
-        share: char,
-        from: Timestamp,
-        cursor: &ListCursor,
-    ) -> Result<(char, ListEntries), Error> {
-        let part = part(&query.account, share);
-        let behind = cursor.0.get(&share).and_then(ListPosition::entry);
-        let wanted = PartQuery {
-            part: &part,
-            from,
-            to: query.to,
-            order: query.order,
-            behind: behind.as_ref(),
-            limit: OF_PART,
-        };
-        Ok((share, self.calls.of_part(&wanted).await?))
+/// The parts of what failed of an account within a time.
+pub(crate) fn failed_parts(
+    account: &AccountId,
+    (from, to): (Timestamp, Timestamp),
+    order: ListOrder,
+) -> PartsQuery {
+    let parts = failed_shares().map(|share| Part {
+        share,
+        name: part(account, share),
+        from,
+    });
+    PartsQuery {
+        index: ListIndex::Failed,
+        parts: parts.collect(),
+        to,
+        order,
     }
 }
 
 impl ListQuery {
+    fn parts(&self) -> PartsQuery {
+        match self.by {
+            ListedBy::Opened => self.parts_of_opened(),
+            ListedBy::Failed => failed_parts(&self.account, (self.from, self.to), self.order),
+        }
+    }
+
+    fn parts_of_opened(&self) -> PartsQuery {
+        let parts = [Gathering::Quick, Gathering::Long].into_iter();
+        let parts = parts.flat_map(|gathering| {
+            let from = self.begin_for(gathering);
+            gathering.shares().map(move |share| Part {
+                share,
+                name: part(&self.account, share),
+                from,
+            })
+        });
+        PartsQuery {
+            index: ListIndex::Account,
+            parts: parts.collect(),
+            to: self.to,
+            order: self.order,
+        }
+    }
+
     fn begin_for(&self, gathering: Gathering) -> Timestamp {
         let back = match self.look_back {
             LookBack::Nothing => SignedDuration::ZERO,
@@ -258,18 +268,14 @@ impl ListQuery {
             }
         };
         let state = ConversationState::of(conversation);
-        has_calls
+        // Of one that ended well, the reply that lies with it may have failed.
+        let is_listed = match self.by {
+            ListedBy::Opened => has_calls,
+            ListedBy::Failed => state.is_failure(),
+        };
+        is_listed
             && (filter.states.is_empty() || filter.states.contains(&state))
             && filter.priority.is_none_or(|it| it == conversation.priority)
             && filter.name_prefix.as_ref().is_none_or(is_named)
-    }
-}
-
-impl ListPosition {
-    fn entry(&self) -> Option<ListEntry> {
-        Some(ListEntry {
-            key: ConversationRecord::table_key(&calls::ConversationKey(self.1.clone())),
-            opened_at: Timestamp::from_millisecond(self.0).ok()?,
-        })
     }
 }

@@ -46,6 +46,16 @@ impl ConversationState {
         }
     }
 
+    /// Whether it went wrong, and is listed among the failures.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::Failed | Self::TimedOut | Self::Invalidated => true,
+            Self::Gathering | Self::Running | Self::Parked | Self::Complete | Self::Cancelled => {
+                false
+            }
+        }
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gathering => "gathering",

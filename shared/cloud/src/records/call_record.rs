@@ -1,14 +1,13 @@
-//! One call as it was taken in, and where to find it.
+//! One call as it was taken in.
 //!
 //! | pk                                   | sk                | written by   | read by              |
 //! |--------------------------------------|-------------------|--------------|----------------------|
 //! | key of the conversation              | `CALL#0000000001` | ingest, once | processor, ingest, retrieval |
-//! | key of (account, RequestID)          | `REQUEST`         | ingest       | retrieval            |
 //! | key of (account, `Idempotency-Key`)  | `IDEMPOTENCY`     | ingest       | ingest               |
 //!
 //! The body is written once, deflated, and never changed; past [`STORED_BYTES_MAX`] it lies in the
-//! bodies bucket. A call outside any conversation needs no pointer: its conversation is found by
-//! its RequestID; and where it is small, it lies in that one's header, see [`crate::records`].
+//! bodies bucket. A call is found by its RequestID, which tells where it lies; one outside any
+//! conversation lies in that one's header if it is small, see [`crate::records`].
 
 use calls::{Call, ConversationKey, Digest, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::large_bodies::LargeBodies;
 use crate::aws::table::Key;
 use crate::error::Error;
+use crate::random::Random;
 use crate::records::compression::{Compressed, decompress, pack_measured, unpacked_bytes};
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
@@ -89,9 +89,11 @@ pub(crate) fn large_body_of(item: &Item) -> Option<&str> {
 }
 
 impl CallRecord {
-    /// Packs the body, and puts a large one into the bucket.
+    /// Packs the body, and puts a large one into the bucket, under a name that no other has: a part
+    /// that comes again, or another with its place, must not touch the body of the one that is kept.
     pub(crate) async fn keep_body(
         bodies: &LargeBodies,
+        random: &Random,
         call: &Call,
         canonical: &str,
     ) -> Result<Body, Error> {
@@ -99,7 +101,7 @@ impl CallRecord {
         if compressed.len() <= STORED_BYTES_MAX {
             return Ok(Body::Inline(compressed));
         }
-        let name = format!("calls/{}/{}", call.conversation_key(), call.request_id);
+        let name = format!("calls/{}/{}", call.conversation_key(), random.guid());
         bodies.put(&name, compressed).await?;
         Ok(Body::InBucket(name))
     }
@@ -159,40 +161,6 @@ impl CallRecord {
     }
 }
 
-/// Where the call of a RequestID is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pointer {
-    pub conversation: ConversationKey,
-    pub sequence: SequenceCode,
-}
-
-impl Pointer {
-    pub(crate) fn key_of(call: &Call) -> Key {
-        let key = ConversationKey::of_request(&call.account, &call.request_id);
-        Key::new(key.0, "REQUEST")
-    }
-
-    pub(crate) fn item_for(call: &Call, results_retention: SignedDuration) -> Item {
-        let waits_until = call.options.scheduled_time.unwrap_or(call.arrived_at);
-        ItemWriter::new(Self::key_of(call))
-            .text("conversation", call.conversation_key().0)
-            .number("sequence", call.place.sequence())
-            .expires(Some(
-                waits_until.max(call.arrived_at) + results_retention + EXTRA_RETENTION,
-            ))
-            .done()
-    }
-
-    pub(crate) fn from_item(item: Item) -> Result<Self, Error> {
-        let item = ItemReader(item);
-        Ok(Self {
-            conversation: ConversationKey(item.text("conversation")?.to_owned()),
-            sequence: SequenceCode::new(item.number("sequence")?)
-                .ok_or_else(|| item.unreadable("sequence"))?,
-        })
-    }
-}
-
 /// What an `Idempotency-Key` stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Idempotency {
@@ -246,6 +214,7 @@ mod tests {
             arrived_at: "2026-11-20T10:00:00Z".parse().expect("a time"),
             backend: None,
             safe_to_repeat: false,
+            resubmitted_from: None,
         }
     }
 
@@ -260,12 +229,6 @@ mod tests {
             let item = record.to_item(SignedDuration::from_hours(720));
             assert_eq!(CallRecord::from_item(item).expect("readable"), record);
         }
-        let pointer = Pointer::from_item(Pointer::item_for(&call(), SignedDuration::ZERO));
-        let expected = Pointer {
-            conversation: call().conversation_key(),
-            sequence: call().place.sequence(),
-        };
-        assert_eq!(pointer.expect("readable"), expected);
     }
 
     #[test]

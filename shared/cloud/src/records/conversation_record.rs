@@ -10,8 +10,8 @@
 
 use calls::reply::TRIED_MAX;
 use calls::{
-    AccountId, BackendName, Conversation, ConversationId, ConversationKey, Due, Phase,
-    QueuePriority, ReceivedSet, RequestId,
+    AccountId, BackendName, Call, Conversation, ConversationId, ConversationKey, Due, Phase,
+    QueuePriority, ReceivedSet,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,6 +39,11 @@ pub struct ConversationRecord {
     pub calls_kept: u32,
     /// When its first call was taken in. With its account it says where the conversation is listed.
     pub opened_at: Timestamp,
+    /// When it was first committed that it, or the reply that lies with it, has failed: where it is
+    /// listed among the failures. Not touched after that.
+    pub failed_at: Option<Timestamp>,
+    /// Since when nobody has gone on with it though somebody should have, once that was found.
+    pub overdue_since: Option<Timestamp>,
 }
 
 /// How far those of a priority lie behind those of the highest in the part of the index where
@@ -65,6 +70,11 @@ pub fn parked_priority(place: Timestamp) -> QueuePriority {
     }
 }
 
+/// The time of what waits at that place.
+pub fn parked_since(place: Timestamp) -> Timestamp {
+    place - before_parked(parked_priority(place))
+}
+
 /// Where a conversation waits among the others: by its priority, then by time.
 fn parked_at(priority: QueuePriority, at: Timestamp) -> Timestamp {
     at.checked_add(before_parked(priority))
@@ -78,6 +88,21 @@ impl ConversationRecord {
 
     pub fn is_at(key: &Key) -> bool {
         key.sk == SORT
+    }
+
+    /// When somebody should go on with it, or should have. `None`: nothing is to be carried out, or it
+    /// waits on purpose: for the end of maintenance, for a backend, in its account's queue.
+    pub fn goes_on_at(&self) -> Option<Timestamp> {
+        let has_work = match self.conversation.phase {
+            Phase::Running(_) | Phase::Closing { .. } => true,
+            Phase::Gathering | Phase::Ended(_) => false,
+        };
+        match self.conversation.due {
+            Due::At(at) if has_work && self.conversation.queue().is_none() => {
+                Some(self.overdue_since.unwrap_or(at))
+            }
+            Due::At(_) | Due::Parked(_) | Due::Held(_) | Due::Never => None,
+        }
     }
 
     pub(crate) async fn load(
@@ -97,14 +122,22 @@ impl ConversationRecord {
             embedded: self.embedded.clone(),
             calls_kept: self.calls_kept,
             opened_at: self.opened_at,
+            failed_at: self.failed_at,
+            overdue_since: None,
             conversation,
         }
     }
 
-    /// RequestID of a call alone, where it can be told without a further request.
-    pub fn request_id_at_hand(&self) -> Option<&RequestId> {
+    /// The only call, where it was read with the header. `None`: there are more, or it takes another
+    /// request.
+    pub fn call_at_hand(&self) -> Option<&Call> {
         let record = self.embedded.call.as_ref()?;
-        Some(&record.call.request_id)
+        Some(&record.call)
+    }
+
+    /// Whether the end of the only call, and with it all replies, was read with the header.
+    pub(crate) fn has_end_at_hand(&self) -> bool {
+        self.embedded.end.is_some()
     }
 
     /// The call has been carried out and has results: its body is not kept with the header any longer.
@@ -115,6 +148,24 @@ impl ConversationRecord {
     /// The lease on a reply in the header is over.
     pub(crate) fn release_reply(&mut self) {
         self.embedded.release_reply();
+    }
+
+    /// The same with the time at which it was listed as failed, if it is: what is written now.
+    pub(crate) fn noted(self, now: Timestamp) -> Self {
+        Self {
+            failed_at: self.listed_as_failed(now),
+            ..self
+        }
+    }
+
+    /// Where it stands among the failures; `None`: nothing of it has failed.
+    fn listed_as_failed(&self, now: Timestamp) -> Option<Timestamp> {
+        let has_failed = match &self.conversation.phase {
+            Phase::Closing { end_reason, .. } | Phase::Ended(end_reason) => end_reason.is_failure(),
+            Phase::Gathering | Phase::Running(_) => false,
+        };
+        let is_listed = has_failed || self.embedded.is_reply_failing();
+        is_listed.then(|| self.failed_at.unwrap_or(now))
     }
 
     /// Expires once it has ended, for a call alone.
@@ -147,6 +198,14 @@ impl ConversationRecord {
         let writing = match self.calls_kept {
             0 => writing,
             retention => writing.number("calls_kept", retention),
+        };
+        let writing = writing.failed(
+            &by_account::failed_part_of(&self.key, &conversation.account),
+            self.listed_as_failed(now),
+        );
+        let writing = match self.overdue_since {
+            Some(since) => writing.number("overdue_since", since.as_millisecond()),
+            None => writing,
         };
         let shard = due_shard(&self.key);
         let writing = match conversation.due {
@@ -203,6 +262,8 @@ impl ConversationRecord {
             calls_kept: item.maybe_number("calls_kept").unwrap_or_default(),
             key,
             opened_at: item.time("opened_at")?,
+            failed_at: item.time("failed_at").ok(),
+            overdue_since: item.time("overdue_since").ok(),
             version: item.number("version")?,
             conversation: Conversation {
                 account: AccountId(item.text("account")?.to_owned()),
@@ -249,7 +310,10 @@ fn unpacked(item: &ItemReader, name: &'static str) -> Result<ReceivedSet, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use calls::{Begun, ClosingStep, EndReason, OverallStatus, Progress, QueuePlace, SequenceCode};
+    use calls::{
+        Begun, ClientKey, ClosingStep, EndReason, OverallStatus, Progress, QueueOwner, QueuePlace,
+        SequenceCode,
+    };
     use proptest::prelude::*;
 
     fn times() -> impl Strategy<Value = Timestamp> {
@@ -262,7 +326,14 @@ mod tests {
 
     fn places() -> impl Strategy<Value = QueuePlace> {
         let place = (any::<u64>(), any::<bool>());
-        place.prop_map(|(number, entered)| QueuePlace { number, entered })
+        place.prop_map(|(number, entered)| QueuePlace {
+            number,
+            entered,
+            owner: match number % 2 {
+                0 => QueueOwner::Account,
+                _ => QueueOwner::Client(ClientKey(number.to_string())),
+            },
+        })
     }
 
     #[test]
@@ -279,6 +350,7 @@ mod tests {
         ];
         assert!(order.is_sorted() && order[5] < Timestamp::MAX, "{order:?}");
         for priority in QueuePriority::ALL {
+            assert_eq!(parked_since(parked_at(priority, late)), late);
             assert_eq!(parked_priority(parked_at(priority, early)), priority);
             assert_eq!(parked_priority(parked_at(priority, late)), priority);
         }
@@ -358,6 +430,8 @@ mod tests {
                 embedded: EmbeddedCall::default(),
                 calls_kept: u32::from(version % 2 == 0),
                 opened_at: last_arrival,
+                failed_at: None,
+                overdue_since: (version % 3 == 0).then_some(last_arrival),
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),
@@ -374,6 +448,8 @@ mod tests {
                 },
             };
             let item = header.to_item(SignedDuration::from_hours(720), last_arrival);
+            let header = header.noted(last_arrival);
+            prop_assert_eq!(item.contains_key("failed_share"), header.failed_at.is_some());
             let read = ConversationRecord::from_item(header.key.clone(), item);
             prop_assert_eq!(read.expect("readable"), header);
         }

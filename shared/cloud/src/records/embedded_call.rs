@@ -35,8 +35,14 @@ impl EmbeddedCall {
         reply.is_some_and(|reply| matches!(reply.state, ReplyState::Pending(_)))
     }
 
-    /// The same once the call has been carried out and has results: its body is not needed any more. The
-    /// body of a call that was not carried out stays: its results are made from the objects in it.
+    /// Whether a reply lies here that an attempt has failed at.
+    pub(in crate::records) fn is_reply_failing(&self) -> bool {
+        let reply = self.end.as_ref().and_then(|end| end.reply.as_ref());
+        reply.is_some_and(Reply::is_failing)
+    }
+
+    /// The same once the call has been carried out and has results: its body is not needed any more.
+    /// The body of a call that was not carried out stays: its results are made from the objects in it.
     pub(in crate::records) fn carried_out(&self) -> Self {
         let mut without_body = self.clone();
         if let Some(call) = &mut without_body.call {

@@ -56,6 +56,8 @@ impl FirstHeader {
             embedded: self.embedded.clone(),
             calls_kept: 0,
             opened_at: self.opened_at,
+            failed_at: None,
+            overdue_since: None,
         }
     }
 }
@@ -80,7 +82,9 @@ impl EmbeddedCall {
                 end: None,
             },
             calls_kept: 0,
+            overdue_since: None,
             opened_at: now,
+            failed_at: None,
         };
         let bytes = size_of(&header.to_item(results_retention, now));
         (bytes <= BYTES_WITH_CALL_MAX).then_some(header.embedded)
@@ -112,6 +116,7 @@ impl EmbeddedEnd {
             outcome: outcome.clone(),
             reply,
         });
+        let header = header.noted(now);
         let item = header.to_item(results_retention, now);
         (size_of(&item) <= BYTES_WITH_REPLY_MAX).then_some((header, item))
     }
@@ -155,7 +160,9 @@ mod tests {
             },
             embedded: EmbeddedCall::default(),
             calls_kept: 0,
+            overdue_since: None,
             opened_at: at(0),
+            failed_at: None,
         }
     }
 
@@ -177,6 +184,7 @@ mod tests {
             arrived_at: at(0),
             backend: None,
             safe_to_repeat: false,
+            resubmitted_from: None,
         };
         let body = Body::Inline(vec![7; 330]);
         let call = Compressed::of(call);
@@ -207,7 +215,9 @@ mod tests {
             conversation: open(),
             embedded,
             calls_kept: 0,
+            overdue_since: None,
             opened_at: at(0),
+            failed_at: None,
         };
         opened.next(ended().conversation)
     }
@@ -251,6 +261,7 @@ mod tests {
             pending_since: at(1),
             attempts: Vec::new(),
             state,
+            earlier_attempts: 0,
             released: false,
         }
     }

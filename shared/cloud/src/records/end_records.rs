@@ -52,11 +52,14 @@ impl EndRecords {
                 header,
                 header_item,
             },
-            None => Self {
-                outcome: OutcomeRecords::of(&next, outcome, replies, results_retention, now),
-                header_item: next.to_item(results_retention, now),
-                header: next,
-            },
+            None => {
+                let header = next.noted(now);
+                Self {
+                    outcome: OutcomeRecords::of(&header, outcome, replies, results_retention, now),
+                    header_item: header.to_item(results_retention, now),
+                    header,
+                }
+            }
         }
     }
 }

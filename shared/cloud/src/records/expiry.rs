@@ -5,7 +5,7 @@ use calls::Call;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::table::Key;
-use crate::records::call_record::{Body, CallRecord, Pointer, call_key};
+use crate::records::call_record::{Body, CallRecord, call_key};
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::Item;
 
@@ -18,8 +18,7 @@ pub(crate) struct RecordsOfCall<'a> {
 }
 
 impl ConversationRecord {
-    /// The record of a call and, of one with a ConversationID, the pointer to it. A call in its header
-    /// lasts as long as that, but for a large body.
+    /// The record of a call. A call in its header lasts as long as that, but for a large body.
     pub(crate) fn records_of_call(&self, call: &Call) -> RecordsOfCall<'_> {
         if let Some(record) = &self.embedded.call {
             let large_body = match &record.body {
@@ -31,10 +30,8 @@ impl ConversationRecord {
                 large_body,
             };
         }
-        let record = call_key(&call.conversation_key(), call.place.sequence());
-        let pointer = call.conversation_id.as_ref().map(|_| Pointer::key_of(call));
         RecordsOfCall {
-            keys: [record].into_iter().chain(pointer).collect(),
+            keys: vec![call_key(&call.conversation_key(), call.place.sequence())],
             large_body: None,
         }
     }
@@ -46,8 +43,6 @@ pub(crate) struct ChangedCall {
     pub(crate) header: Item,
     /// The record of the call, written with the header if it is not in it.
     pub(crate) call: Option<Item>,
-    /// The pointer to it, which says the same each time but for when it expires: written before.
-    pub(crate) pointer: Option<Item>,
 }
 
 impl ChangedCall {
@@ -63,21 +58,16 @@ impl ChangedCall {
             return Self {
                 header: next.to_item(results_retention, now),
                 call: None,
-                pointer: None,
             };
         }
         let mut item = record.to_item(results_retention);
-        let mut pointer = None;
-        // One that is kept lasts as long as the call waits, and so does its pointer.
         if next.calls_kept > 0 {
+            // It lasts as long as the call waits.
             item.remove("expires_at");
-        } else if record.call.conversation_id.is_some() {
-            pointer = Some(Pointer::item_for(&record.call, results_retention));
         }
         Self {
             header: next.to_item(results_retention, now),
             call: Some(item),
-            pointer,
         }
     }
 }

@@ -136,6 +136,16 @@ impl ItemWriter {
             .number("opened_at", opened_at.as_millisecond())
     }
 
+    /// In the index of what failed; `None`: it did not.
+    pub(crate) fn failed(self, part: &str, at: Option<Timestamp>) -> Self {
+        match at {
+            Some(at) => self
+                .text("failed_share", part)
+                .number("failed_at", at.as_millisecond()),
+            None => self,
+        }
+    }
+
     pub(crate) fn done(self) -> Item {
         self.0
     }

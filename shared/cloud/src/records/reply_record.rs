@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::lanes::LaneClass;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Key, Table};
+use crate::by_account::failed_part_of;
 use crate::error::Error;
 use crate::records::call_record::CallRecord;
 use crate::records::conversation_record::ConversationRecord;
@@ -143,7 +144,7 @@ impl ReplyRecord {
 
     /// The next version, due then if it is still pending.
     #[must_use]
-    pub(crate) fn next(&self, reply: Reply, due: Timestamp) -> Self {
+    pub(crate) fn next(&self, reply: Reply, due: Timestamp, now: Timestamp) -> Self {
         let is_pending = matches!(reply.state, ReplyState::Pending(_));
         let due = is_pending.then_some(due);
         let location = match &self.location {
@@ -152,7 +153,7 @@ impl ReplyRecord {
                 if let Some(end) = &mut next.embedded.end {
                     end.reply = Some(reply.clone());
                 }
-                ReplyLocation::InHeader(Box::new(next))
+                ReplyLocation::InHeader(Box::new(next.noted(now)))
             }
             ReplyLocation::WithOutcome(_) | ReplyLocation::Apart => self.location.clone(),
         };
@@ -201,6 +202,10 @@ impl ReplyRecord {
             )
             // The others are most, and do without.
             .maybe_text("class", (self.class == LaneClass::High).then_some(HIGH))
+            .failed(
+                &failed_part_of(&self.conversation, &self.account),
+                self.reply.is_failing().then_some(self.reply.pending_since),
+            )
             .expires(Some(expires));
         match self.due {
             Some(due) => writing.due(&due_shard(&self.conversation), due),
@@ -245,7 +250,7 @@ impl ReplyRecord {
     }
 
     /// The reply that is kept with a header, if one is.
-    pub(in crate::records) fn of_header(header: ConversationRecord) -> Option<Self> {
+    pub(crate) fn of_header(header: ConversationRecord) -> Option<Self> {
         let reply = header.embedded.end.as_ref()?.reply.clone()?;
         Some(Self {
             conversation: header.key.clone(),
@@ -311,6 +316,7 @@ mod tests {
                 },
             }],
             state,
+            earlier_attempts: 0,
             released: false,
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct StoredReply {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<calls::Attempt>,
     state: ReplyState,
+    #[serde(default, skip_serializing_if = "calls::reply::is_zero")]
+    earlier_attempts: usize,
     #[serde(default, skip_serializing_if = "calls::reply::is_false")]
     released: bool,
 }
@@ -51,6 +53,7 @@ impl StoredReply {
             pending_since: reply.pending_since,
             attempts: reply.attempts.clone(),
             state: reply.state,
+            earlier_attempts: reply.earlier_attempts,
             released: reply.released,
         }
     }
@@ -73,6 +76,7 @@ impl StoredReply {
             pending_since: self.pending_since,
             attempts: self.attempts,
             state: self.state,
+            earlier_attempts: self.earlier_attempts,
             released: self.released,
         })
     }

@@ -28,6 +28,8 @@ pub enum Verdict {
     NotDone,
     /// It was sent again as this call.
     Resent(RequestId),
+    /// It was sent again as what it is: a mail.
+    SentAgain,
 }
 
 /// Who has said it, when and why.

@@ -16,6 +16,8 @@ use crate::keyed::{self, KeyKind};
 use crate::naming;
 use crate::object_type::{ObjectType, Work};
 use crate::object_types::stored_only;
+use crate::retention_change;
+use crate::row_partitions::{DATA_EXTENSION, REPLACED, ROWS, with_fresh_rows};
 use crate::saving::Intent;
 use crate::task::{TaskKind, task_number};
 use crate::tree;
@@ -25,14 +27,8 @@ use crate::verdict::{Decision, Refused, Stop};
 /// Most fields of a data extension: with rows of 380 KB there is no use for more.
 const FIELDS_MAX: usize = 1000;
 
-/// Where a definition says which partition its rows lie in. Ours, so it has no name of the protocol.
-pub(crate) const ROWS: &str = "_Rows";
-
-/// Where it says which partitions its rows lay in before, as long as they are not deleted.
-pub(crate) const REPLACED: &str = "_Replaced";
-
 const KIND: KeyKind<'static> = KeyKind {
-    type_name: "DataExtension",
+    type_name: DATA_EXTENSION,
     name_field: "Name",
     no_key: (
         310_001,
@@ -76,7 +72,7 @@ fn check_object(intent: Intent, object: &Element) -> Result<(), Refused> {
     }
 }
 
-fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
+pub(crate) fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     if context.request.method == Method::Perform {
         return clear(context);
     }
@@ -92,7 +88,8 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         ..*context
     };
     let decision = keyed::decide(&context, &KIND, check)?;
-    with_name(&context, decision)
+    let decision = with_name(&context, decision)?;
+    Ok(retention_change::with_upkeep(&context, decision)?)
 }
 
 /// The object, addressed by CustomerKey where it came with another address. A Name finds the
@@ -125,6 +122,7 @@ fn remove(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         ..*context
     };
     let decision = keyed::decide(&context, &TO_DELETE, check)?;
+    let decision = retention_change::with_upkeep(&context, decision)?;
     let Some((key, None)) = decision.changes.first() else {
         return Ok(decision);
     };
@@ -216,7 +214,13 @@ fn clear(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
     };
     let decision = Decision::only(whole(result));
     Ok(match with_fresh_rows(stored, own_rows(context)) {
-        Some(becomes) => decision.changing(key, Some(becomes)),
+        Some(becomes) => {
+            let account = context.overlay.account();
+            let late = retention_change::delete_late_rows(account, stored, request.now);
+            decision
+                .changing(key, Some(becomes))
+                .changing_all(vec![late])
+        }
         None => decision,
     })
 }
@@ -224,18 +228,6 @@ fn clear(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
 /// The name of the rows that a call gives a data extension: the same however often it is decided.
 fn own_rows(context: &DecisionContext<'_>) -> String {
     key::rows_of(&context.request.request_id.0, context.ordinal)
-}
-
-/// The definition with other rows; those that it has are replaced. `None`: it has these already.
-pub(crate) fn with_fresh_rows(stored: &Element, rows: String) -> Option<Element> {
-    let before = stored.text_of(ROWS).unwrap_or_default();
-    if before == rows {
-        return None;
-    }
-    let mut becomes = stored.clone();
-    becomes.children.push(Element::of(REPLACED, before));
-    tree::set(&mut becomes, ROWS, rows);
-    Some(becomes)
 }
 
 pub(crate) fn fields_in(definition: &Element) -> impl Iterator<Item = &Element> {
@@ -276,6 +268,8 @@ fn check(
             tree::replace(becomes, REPLACED, stored.all(REPLACED).cloned().collect());
         }
     }
+    retention_change::settle(stored, context.object, becomes, context.request.now)
+        .map_err(invalid)?;
     check_fields(becomes)?;
     match stored {
         Some(stored) => check_widening(stored, becomes),
@@ -373,22 +367,33 @@ fn with_name(context: &DecisionContext<'_>, decision: Decision) -> Result<Decisi
         .unwrap_or_default()
         .to_owned();
     let account = context.overlay.account();
-    let before = context
-        .overlay
-        .get(key)?
-        .and_then(|stored| stored.text_of("Name"));
+    let stored = context.overlay.get(key)?;
+    let stored = stored.or_else(|| context.overlay.ended(key));
+    let before = stored.and_then(|stored| stored.text_of("Name"));
     if before == Some(name.as_str()) {
         return Ok(decision);
     }
     let pointer = key::by_name(account, &name);
-    if context.overlay.get(&pointer)?.is_some() {
+    let of_another = context.overlay.get(&pointer)?;
+    let of_another = of_another.filter(|has_it| has_it.text != customer_key);
+    let at = of_another.map(|has_it| key::object(account, DATA_EXTENSION, &has_it.text));
+    if let Some(at) = at
+        && context.overlay.get(&at)?.is_some()
+    {
         return Err(invalid("this Name is already in use by another Data Extension").into());
     }
+    let own_key = customer_key.clone();
     let decision = decision.changing(pointer, Some(Element::of("CustomerKey", customer_key)));
     let Some(before) = before else {
         return Ok(decision);
     };
     let old = key::by_name(account, before);
-    let _known = context.overlay.get(&old)?;
-    Ok(decision.changing(old, None))
+    let is_own = context
+        .overlay
+        .get(&old)?
+        .is_some_and(|has_it| has_it.text == own_key);
+    Ok(match is_own {
+        true => decision.changing(old, None),
+        false => decision,
+    })
 }

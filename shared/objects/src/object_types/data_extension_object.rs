@@ -13,8 +13,10 @@ use crate::data_extension_keys;
 use crate::field::{self, Field};
 use crate::key::{self, ObjectKey};
 use crate::object_type::{ObjectType, Retrieval, Work};
-use crate::object_types::data_extension::{self, ROWS};
+use crate::object_types::data_extension;
 use crate::object_types::stored_only;
+use crate::retention::RowRetention;
+use crate::row_partitions::ROWS;
 use crate::saving::{Intent, NOTHING_DONE, Write};
 use crate::tree;
 use crate::unit::whole;
@@ -77,6 +79,7 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         context,
         definition,
         fields,
+        retention: RowRetention::of(definition),
     };
     let mut column_input = table.column_input()?;
     let key = table.key(&mut column_input)?;
@@ -84,6 +87,8 @@ fn decide(context: &DecisionContext<'_>) -> Result<Decision, Stop> {
         RowKey::Primary(key) => context.overlay.get(key)?,
         RowKey::Made(_) => None,
     };
+    let now = context.request.now;
+    let stored = stored.filter(|row| !table.retention.has_ended(row, now));
     table.carry_out(key, stored, column_input)
 }
 
@@ -117,6 +122,7 @@ struct RowTable<'a> {
     context: &'a DecisionContext<'a>,
     definition: &'a Element,
     fields: Vec<Field<'a>>,
+    retention: RowRetention,
 }
 
 impl RowTable<'_> {
@@ -235,6 +241,7 @@ impl RowTable<'_> {
                         add_column(&mut row, name, value);
                     }
                 }
+                self.retention.mark(&mut row);
                 Ok(Decision::only(self.done(self.saved(), true)).changing(at, Some(row)))
             }
             Write::Remove(_) => Ok(Decision::only(self.done(DELETED, false)).changing(at, None)),
@@ -296,6 +303,7 @@ impl RowTable<'_> {
         add_column(&mut row, number, own.to_string());
         let now = field::server_time(self.context.request.now);
         add_column(&mut row, created, now);
+        self.retention.mark(&mut row);
         row
     }
 

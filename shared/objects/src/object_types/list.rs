@@ -33,12 +33,15 @@ const KIND: KeyKind<'static> = KeyKind {
     deleted: "List deleted",
 };
 
+/// The type of a list that every subscriber is on.
+pub(crate) const MASTER: &str = "Master";
+
 const TYPES: [&str; 5] = [
     "Public",
     "Private",
     "SalesForce",
     "GlobalUnsubscribe",
-    "Master",
+    MASTER,
 ];
 
 pub(crate) const TYPE: ObjectType = ObjectType {

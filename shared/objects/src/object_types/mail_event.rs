@@ -312,16 +312,17 @@ impl Recipient {
     }
 
     fn event(&self, type_name: &str, event_type: &str, at: Timestamp) -> Element {
-        Element::new("Objects")
+        let event = Element::new("Objects")
             .typed(type_name)
             .with(Element::of("SendID", self.send_id.to_string()))
             .with(Element::of("SubscriberKey", self.subscriber_key.as_str()))
             .with(Element::of("EventDate", at.to_string()))
-            .with(Element::of("EventType", event_type))
-            .with(Element::of(
-                "TriggeredSendDefinitionObjectID",
-                self.definition_object_id.as_str(),
-            ))
+            .with(Element::of("EventType", event_type));
+        match self.definition_object_id.as_str() {
+            // Of a send to an audience.
+            "" => event,
+            object_id => event.with(Element::of("TriggeredSendDefinitionObjectID", object_id)),
+        }
     }
 
     /// The type has no field for the reason, so it stands with what every object may have.

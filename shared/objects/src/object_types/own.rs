@@ -1,5 +1,6 @@
 //! The server's own records: what became of calls, and what was sent before and has not started.
-//! They are read, and the last two also deleted; only the server makes them.
+//! They are read, and the last two also deleted; only the server makes them. An AsyncRequestResult is also
+//! what the tasks of a call are ended by.
 
 use calls::Method;
 use soap::Element;
@@ -31,7 +32,9 @@ pub(crate) const TYPES: [ObjectType; 5] = [
     },
     ObjectType {
         name: CallView::Request.type_name(),
+        actions: &["cancel"],
         retrieval: Retrieval::Calls(CallView::Request),
+        work: Work::Cancel(of_tasks),
         ..READ_ONLY
     },
     ObjectType {
@@ -56,9 +59,11 @@ fn check(_intent: Intent, object: &Element) -> Result<(), Refused> {
         Some("ScheduledConversation") => "ConversationID",
         _ => "RequestID",
     };
-    match tree::filled(object, field) {
-        Some(_) => Ok(()),
-        None => Err(Refused::new(
+    let is_named = |name: &str| tree::filled(object, name).is_some();
+    let by_object_id = object.type_name.as_deref() == Some(CallView::Request.type_name());
+    match is_named(field) || (by_object_id && is_named("ObjectID")) {
+        true => Ok(()),
+        false => Err(Refused::new(
             220,
             format!("AsyncAPI_Item_Not_Found. The object must have a {field}"),
         )),
@@ -68,6 +73,16 @@ fn check(_intent: Intent, object: &Element) -> Result<(), Refused> {
 fn of_request(object: &Element) -> Cancellation {
     match object.text_of("RequestID") {
         Some(request_id) => Cancellation::Request(request_id.trim().to_lowercase()),
+        None => Cancellation::Unnamed,
+    }
+}
+
+/// Its ObjectID is the RequestID, too, which its type has no field for.
+fn of_tasks(object: &Element) -> Cancellation {
+    let named = ["RequestID", "ObjectID"];
+    let named = named.iter().find_map(|name| tree::filled(object, name));
+    match named {
+        Some(request_id) => Cancellation::Tasks(request_id.trim().to_lowercase()),
         None => Cancellation::Unnamed,
     }
 }

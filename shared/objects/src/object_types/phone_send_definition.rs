@@ -53,6 +53,8 @@ pub(crate) enum PhoneFault {
     OptedOutOfAll,
     Blackout,
     BlackoutZone,
+    /// The definition is of a kind of send that there is not here.
+    Kind,
 }
 
 impl PhoneFault {
@@ -83,6 +85,7 @@ impl PhoneFault {
             (PhoneChannel::Text, Self::OptedOutOfAll) => 33_301,
             (PhoneChannel::Text, Self::Blackout) => 33_302,
             (PhoneChannel::Text, Self::BlackoutZone) => 33_303,
+            (PhoneChannel::Text, Self::Kind) => 33_500,
         }
     }
 
@@ -129,6 +132,13 @@ pub(crate) fn find<'a>(
         named,
     )?;
     match found.and_then(|found| found.object) {
+        Some(object) if tree::is_true(object, "SendToList") == Some(true) => {
+            let message = format!(
+                "The {} sends to its list, which is not done here: send to each Subscriber",
+                type_name(channel)
+            );
+            Err(PhoneFault::Kind.refused(channel, message).into())
+        }
         Some(object) => Ok(PhoneDefinition { object }),
         None => {
             let message = format!("There is no such {}", type_name(channel));

@@ -17,7 +17,7 @@ AutomationInstance AutomationInstances AutomationNotification AutomationTask \
 AutomationTaskInstance BaseMOKeyword Brand BrandTag BusinessRule BusinessUnit Campaign \
 Category Certificate ClickEvent ContactEvent ContentArea ContentValidation \
 DataExtensionTemplate DataFolder DeliveredEvent DeliveryProfile \
-DeprecatedEmailSendDefinition DoubleOptInMOKeyword Email EmailSendDefinition ExtractDefinition \
+DeprecatedEmailSendDefinition DoubleOptInMOKeyword Email ExtractDefinition \
 ExtractDescription ExtractTemplate FileTransferActivity FileTransferLocation FileTrigger \
 FileTriggerTypeLastPull FilterActivity FilterDefinition ForwardedEmailEvent \
 ForwardedEmailOptInEvent GlobalUnsubscribeCategory Group GroupConnectActivity GroupDefinition \
@@ -31,10 +31,10 @@ PlatformApplicationPackage Portfolio PrivateDomain PrivateDomainSet PrivateIP \
 ProgramManifestTemplate PropertyDefinition PublicKeyManagement Publication PublicationSubscriber \
 QueryDefinition ReplyMailManagementConfiguration ReportActivity ResourceSpecification Role \
 SMSMOEvent SMSMTEvent SMSSharedKeyword SalesforceSendActivity \
-ScheduleDefinition SecurityObject Send SendAdditionalAttribute SendClassification SendDefinition \
+ScheduleDefinition SecurityObject SendAdditionalAttribute SendClassification SendDefinition \
 SendDefinitionList SendEmailMOKeyword SendSMSMOKeyword SendSummary SenderProfile \
 SmsSendActivity SsoIdentity SubscriberList SubscriberSendResult SuppressionListContext \
-SuppressionListData SuppressionListDefinition SurveyEvent Template TimeZone TrackingEvent \
+SuppressionListData SurveyEvent Template TimeZone TrackingEvent \
 TrackingUser TriggeredSendExclusionList \
 UnsubscribeFromSMSPublicationMOKeyword UserAccess UsernameAuthentication";
 

@@ -140,7 +140,8 @@ fn prepare<'a>(
 ) -> Result<(Send<'a>, Vec<Addressee<'a>>), Stop> {
     let send = Send::prepare(context)?;
     let addressees = addressees(context, unit)?;
-    Ok((send.with_list(context, &addressees)?, addressees))
+    let send = send.with_list(context, &addressees)?;
+    Ok((send.with_defaults(context, &addressees)?, addressees))
 }
 
 fn slice_of(context: &DecisionContext<'_>, unit: &Unit) -> Result<Decision, Stop> {

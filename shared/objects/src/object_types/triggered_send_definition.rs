@@ -117,10 +117,14 @@ pub(crate) const REPLY_TO: SenderFields = SenderFields {
     name: "ReplyToDisplayName",
 };
 
-fn mailbox_in(definition: &Element, fields: &SenderFields) -> Result<Option<Mailbox>, Refused> {
+pub(crate) fn mailbox_in(
+    definition: &Element,
+    fields: &SenderFields,
+) -> Result<Option<Mailbox>, Refused> {
     let mailbox = tree::filled(definition, fields.address).map(Mailbox::parse);
     mailbox.transpose().map_err(|error| {
-        let message = format!("{} of the TriggeredSendDefinition: {error}", fields.address);
+        let type_name = definition.type_name.as_deref().unwrap_or(KIND.type_name);
+        let message = format!("{} of the {type_name}: {error}", fields.address);
         Refused::new(204, message)
     })
 }
@@ -163,7 +167,7 @@ impl Words<'_> {
     }
 }
 
-fn check_words(definition: &Element) -> Result<(), Refused> {
+pub(crate) fn check_words(definition: &Element) -> Result<(), Refused> {
     let mut words = words_in(definition);
     match words.find(|words| holds_script(words.text)) {
         Some(words) => Err(words.script_is_not_run()),
@@ -186,7 +190,7 @@ fn words_in(definition: &Element) -> impl Iterator<Item = Words<'_>> {
 
 /// People write a name and an address into one field; they are kept as the two that they are. A
 /// name of its own that comes with the call counts first.
-fn split_senders(incoming: &Element, becomes: &mut Element) -> Result<(), Refused> {
+pub(crate) fn split_senders(incoming: &Element, becomes: &mut Element) -> Result<(), Refused> {
     for fields in [&FROM, &REPLY_TO] {
         let Some(mailbox) = mailbox_in(incoming, fields)? else {
             continue;
@@ -286,7 +290,11 @@ fn check(
 
 /// What a definition names by its PartnerKey is that object for good, although another one may have the
 /// PartnerKey later: its CustomerKey is kept beside it.
-fn pin(overlay: View<'_, '_>, definition: &mut Element, type_name: &str) -> Result<(), Missing> {
+pub(crate) fn pin(
+    overlay: View<'_, '_>,
+    definition: &mut Element,
+    type_name: &str,
+) -> Result<(), Missing> {
     let by_partner_key = |named: &&mut Element| {
         let is_said = |name: &str| tree::filled(named, name).is_some();
         named.name == type_name

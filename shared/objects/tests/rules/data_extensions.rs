@@ -27,7 +27,7 @@ fn a_data_extension_is_created_updated_and_deleted() {
     let mut world = world;
     let deleted = world.call("Delete DataExtension{CustomerKey=k}");
     assert_eq!(summary(&deleted[0]), "OK Data Extension deleted.");
-    assert!(world.table.is_empty(), "no pointer is left");
+    assert!(world.left().is_empty(), "no pointer is left");
 }
 
 #[test]

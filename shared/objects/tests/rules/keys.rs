@@ -78,7 +78,7 @@ fn every_kind_of_object_has_a_partner_key() {
                 ],
             },
         );
-        assert!(world.table.is_empty(), "{kind} leaves nothing behind");
+        assert!(world.left().is_empty(), "{kind} leaves nothing behind");
     }
 }
 

@@ -53,7 +53,8 @@ fn created_changed_and_deleted_in_one_transaction_is_one_net_change() {
         };
         let unit = units(request.method, request.objects).remove(0);
         if let Err(Missing(keys)) = carry_out(&mut overlay, &request, &unit) {
-            keys.into_iter().for_each(|key| overlay.knows(key, None));
+            keys.into_iter()
+                .for_each(|key| overlay.knows(key, None, now()));
             carry_out(&mut overlay, &request, &unit).expect("nothing is missing");
         }
     }

@@ -163,6 +163,18 @@ fn what_is_wrong_with_a_text_has_its_code() {
 }
 
 #[test]
+fn a_definition_that_sends_to_a_list_is_of_an_unknown_kind() {
+    let to_list =
+        "Create SMSTriggeredSendDefinition{CustomerKey=code SendToList=true Content{Content=x}}";
+    let send = text(&format!("{ANN} Number=436601234567"));
+    check_send(
+        &[to_list],
+        &send,
+        "33500 The SMSTriggeredSendDefinition sends to its list, which is not done here: send to each Subscriber",
+    );
+}
+
+#[test]
 fn a_call_by_voice_has_three_codes() {
     let good = format!("{ANN} Number=436601234567 Message=x");
     for (send, code) in [

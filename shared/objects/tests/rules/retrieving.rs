@@ -33,7 +33,7 @@ fn check(object_type: &str, filter: Option<(&str, &str)>, expected: &[&str]) {
                     None => at.partition == source.partition,
                 });
                 let found: Vec<String> = found
-                    .flat_map(|(_, stored)| source.objects_in(stored.object.clone()))
+                    .flat_map(|(_, stored)| source.objects_in(stored.object.clone(), now()))
                     .map(|object| {
                         let names = [
                             "SubscriberKey",

@@ -45,6 +45,25 @@ fn a_type_that_there_is_not_refuses_the_call_and_names_the_one_that_is_meant() {
     );
 }
 
+/// What would act and does not here is refused before it is taken in, and named.
+#[test]
+fn what_would_act_is_refused_at_the_door_by_name() {
+    for name in [
+        "QueryDefinition",
+        "Automation",
+        "FileTransferActivity",
+        "FilterActivity",
+        "ReportActivity",
+        "SalesforceSendActivity",
+        "Campaign",
+    ] {
+        let why = format!("100 The Perform method is not supported for the {name} object");
+        for action in ["start", "Start", "pause", ""] {
+            check(&format!("Perform({action}) {name}{{CustomerKey=x}}"), &why);
+        }
+    }
+}
+
 #[test]
 fn a_method_that_a_type_has_not_refuses_the_call() {
     check(

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use calls::{AccountId, Method, Options, RequestId, SaveAction, SaveOption};
 use jiff::Timestamp;
 use objects::{
-    MailOrder, MethodCall, Missing, ObjectKey, Overlay, PhoneOrder, PhoneSenders, SendOrder,
-    Stored, Unit, UnitResult, carry_out, merge, missing, units,
+    MailOrder, MethodCall, Missing, ObjectKey, Overlay, PhoneOrder, PhoneSenders, SETTLED_AFTER,
+    SendOrder, Stored, UPKEEP, Unit, UnitResult, Upkeep, carry_out, due_at, due_by,
+    look_at_definition, merge, missing, units,
 };
 use soap::{Detail, Element, ObjectResult};
 
@@ -49,7 +50,11 @@ impl World {
     /// Carries a call out, with a commit, and all that is known forgotten, after the units that
     /// `cut` names.
     pub(crate) fn call_in_parts(&mut self, text: &str, cut: Cut<'_>) -> Vec<ObjectResult> {
-        let call = read_call(text);
+        self.call_of(read_call(text), cut)
+    }
+
+    /// The same of a call that is not written as a text.
+    pub(crate) fn call_of(&mut self, call: Call, cut: Cut<'_>) -> Vec<ObjectResult> {
         self.calls += 1;
         let request_id = RequestId(format!("call-{}", self.calls));
         let account = AccountId("acme".to_owned());
@@ -110,7 +115,7 @@ impl World {
         );
         for key in keys {
             let stored = self.table.get(&key).cloned();
-            overlay.knows(key, stored);
+            overlay.knows(key, stored, self.now);
         }
     }
 
@@ -143,15 +148,56 @@ impl World {
         assert_eq!(overlay.changes().count(), 0);
     }
 
+    /// Where something is stored, but for what is to be looked at later.
+    pub(crate) fn left(&self) -> Vec<&ObjectKey> {
+        let keys = self.table.keys();
+        keys.filter(|key| key.partition != UPKEEP).collect()
+    }
+
+    /// The timekeeper comes by: what is due is looked at, and rows that are to be deleted are.
+    pub(crate) fn keep_up(&mut self) {
+        let due_by = due_by(self.now);
+        let is_due = |key: &&ObjectKey| key.partition == UPKEEP && key.sort < due_by;
+        let due: Vec<ObjectKey> = self.table.keys().filter(is_due).cloned().collect();
+        for key in due {
+            let record = &self.table[&key].object;
+            match Upkeep::read(record).expect("a record of upkeep") {
+                Upkeep::DeleteRows { partitions } => {
+                    self.table
+                        .retain(|key, _| !partitions.contains(&key.partition));
+                    if self.now < due_at(&key.sort).expect("a time") + SETTLED_AFTER {
+                        continue;
+                    }
+                }
+                Upkeep::LookAtDefinition {
+                    account,
+                    definition,
+                } => {
+                    let mut overlay = Overlay::new(&account);
+                    while let Err(Missing(keys)) =
+                        look_at_definition(&mut overlay, &account, &definition, self.now)
+                    {
+                        self.load(&mut overlay, keys);
+                    }
+                    self.commit(&mut overlay);
+                }
+                Upkeep::MarkRows { .. } => {}
+            }
+            self.table.remove(&key);
+        }
+    }
+
     /// The objects of a type, without the numbers and dates that are made for them.
     pub(crate) fn stored(&self, type_name: &str) -> Vec<String> {
-        const MADE: [&str; 6] = [
+        const MADE: [&str; 8] = [
             "CreatedDate",
             "ModifiedDate",
             "ID",
             "ObjectID",
             "_Rows",
             "_Members",
+            "_RetainedSince",
+            "_Expires",
         ];
         self.table
             .values()

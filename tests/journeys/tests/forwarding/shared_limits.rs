@@ -106,7 +106,8 @@ async fn with_tokens() -> (Story, journeys::backend::Backend, Arc<Mutex<u32>>) {
         let mut requested = counted.lock().expect("nobody panicked");
         *requested += 1;
         let body = format!(r#"{{"access_token":"token-{requested}","expires_in":1080}}"#);
-        Some(CallbackAnswer::status(200).with_body(&body))
+        let answer = CallbackAnswer::status(200).with_body(&body);
+        Some(answer.late_by(Duration::from_millis(400)))
     };
     caller.local().callbacks().answer_by(answer);
     (caller, backend, requested)
@@ -156,4 +157,32 @@ async fn a_token_that_has_expired_is_renewed_once_for_all() {
     other.settles().await;
     assert_eq!(count(&requested), 2, "the other one takes the new one");
     assert_eq!(backend.keys(), ["a", "b", "c", "c", "d", "d"]);
+}
+
+/// Two functions that pass calls on at the same instant, each of which needs a token.
+async fn both_pass(one_function: &mut Story, other: &mut Story, key: &str) {
+    let (first, second) = (format!("{key}1"), format!("{key}2"));
+    let (first, second) = tokio::join!(
+        one_function.sends(one(&first).at_once()),
+        other.sends(one(&second).at_once())
+    );
+    assert_eq!(
+        (first.overall_status(), second.overall_status()),
+        ("OK", "OK")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_functions_that_need_a_token_at_the_same_instant_one_fetches_it() {
+    let (mut caller, backend, requested) = with_tokens().await;
+    let mut other = caller.at_another_function();
+    both_pass(&mut caller, &mut other, "new").await;
+    assert_eq!(count(&requested), 1);
+    // Two minutes before it ends one renews it, and the other goes on with the old one meanwhile.
+    caller.passes(seconds(16 * 60 + 30)).await;
+    both_pass(&mut caller, &mut other, "renewed").await;
+    assert_eq!(count(&requested), 2);
+    backend.does_next(&[Does::TokenExpired, Does::TokenExpired]);
+    both_pass(&mut caller, &mut other, "expired").await;
+    assert_eq!(count(&requested), 3, "it was refused to both");
 }

@@ -112,12 +112,61 @@ async function tour({ name, an, client }, version, options) {
   });
   did('conversation');
 
+  await objects({ an, call, create, retrieve, equalTo });
+
   const refused = createBy(await client('no token of ours', options))(subscriber('nobody'));
   await assert.rejects(refused, (error) => {
     assert.match(error.message, /Login Failed/);
     return true;
   });
   did('fault');
+}
+
+// An import and an extract on a server whose bucket can be reached, and the fields of a data extension.
+async function objects({ an, call, create, retrieve, equalTo }) {
+  const key = fresh('objects');
+  const field = (name, kind, more) => ({ Name: name, FieldType: kind, ...more });
+  await create(an('DataExtension', {
+    CustomerKey: key,
+    Name: key,
+    Fields: { Field: [field('Id', 'Text', { MaxLength: 50, IsPrimaryKey: true }), field('Age', 'Number')] },
+  }));
+  await create(an('DataExtensionField', { Name: 'Size', FieldType: 'Number', DataExtension: { CustomerKey: key } }));
+  const fields = await retrieve('DataExtensionField', ['Name', 'Ordinal'], 'DataExtension.CustomerKey', key);
+  assert.deepEqual(fields.map((it) => it.Name).sort(), ['Age', 'Id', 'Size']);
+
+  const bucket = `${BASE}/_local/bucket`;
+  if (!(await fetch(`${bucket}/`)).ok) return;
+  const perform = async (definition) => {
+    const answer = await call('Perform', 'PerformRequestMsg', {
+      Options: {}, Action: 'start', Definitions: { Definition: [definition] },
+    });
+    assert.equal(answer.OverallStatus, 'OK');
+    return [answer.Results.Result].flat()[0];
+  };
+  const put = await fetch(`${bucket}/import/${key}.csv`, { method: 'PUT', body: 'Id,Age\nann,36\nbob,7\n' });
+  assert.equal(put.status, 204);
+  const started = await perform(an('ImportDefinition', {
+    DestinationObject: an('DataExtension', { CustomerKey: key }), FileSpec: `${key}.csv`,
+  }));
+  await until('the import', async () => {
+    const asked = ['ImportStatus', 'NumberSuccessful'];
+    const [summary] = await retrieve('ImportResultsSummary', asked, 'TaskResultID', String(started.Task.ID));
+    return summary.ImportStatus === 'Completed' && Number(summary.NumberSuccessful) === 2;
+  });
+  const request = { ObjectType: `DataExtensionObject[${key}]`, Properties: ['Id'], Filter: equalTo('Age', '7') };
+  const found = await call('Retrieve', 'RetrieveRequestMsg', { RetrieveRequest: request });
+  const columns = [[found.Results].flat()[0].Properties.Property].flat();
+  assert.deepEqual(columns.map((it) => `${it.Name}=${it.Value}`), ['Id=bob']);
+
+  await perform(an('DataExtractActivity', {
+    PartnerProperties: [{ Name: 'StartDate', Value: '1/1/2000' }, { Name: 'OutputFileName', Value: `${key}.csv` }],
+  }));
+  const file = await until('the extract', async () => {
+    const answer = await fetch(`${bucket}/extract/${key}.csv`);
+    return answer.ok && answer.text();
+  });
+  assert.match(file, /^RequestID,ConversationID/);
 }
 
 (async () => {

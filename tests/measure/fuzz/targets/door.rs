@@ -59,6 +59,7 @@ impl World {
         let caller = Caller {
             account: AccountId("1001".to_owned()),
             async_by_default: false,
+            client: None,
         };
         runtime.block_on(async {
             for token in TOKENS {

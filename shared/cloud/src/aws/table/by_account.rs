@@ -1,16 +1,52 @@
-//! The index of conversations by account and time, one part at a time.
+//! The indexes that lists are read from, one part at a time: conversations by account and time, and
+//! what failed.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use jiff::Timestamp;
 
 use super::{Key, Table, key_item, key_of};
 use crate::error::Error;
 use crate::records::item::Item;
 
-/// The index, and its two attributes.
-const INDEX: &str = "account";
-const PART: &str = "account_share";
-const OPENED_AT: &str = "opened_at";
+/// An index of the calls table that lists something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListIndex {
+    /// Conversations by account and the time at which they were opened.
+    Account,
+    /// What failed, by account and time.
+    Failed,
+    /// What must be looked at again, by that time.
+    Due,
+}
+
+/// What an index is called, and its two attributes.
+struct IndexNames {
+    index: &'static str,
+    part: &'static str,
+    at: &'static str,
+}
+
+impl ListIndex {
+    const fn names(self) -> IndexNames {
+        match self {
+            Self::Account => IndexNames {
+                index: "account",
+                part: "account_share",
+                at: "opened_at",
+            },
+            Self::Failed => IndexNames {
+                index: "failed",
+                part: "failed_share",
+                at: "failed_at",
+            },
+            Self::Due => IndexNames {
+                index: "due",
+                part: "due_shard",
+                at: "due_at",
+            },
+        }
+    }
+}
 
 /// In which order conversations are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +57,7 @@ pub enum ListOrder {
 
 /// What of a part is wanted: entries from one time to another, both included.
 pub(crate) struct PartQuery<'a> {
+    pub(crate) index: ListIndex,
     pub(crate) part: &'a str,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
@@ -30,11 +67,11 @@ pub(crate) struct PartQuery<'a> {
     pub(crate) limit: i32,
 }
 
-/// An entry of the index.
+/// An entry of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListEntry {
     pub(crate) key: Key,
-    pub(crate) opened_at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// Entries of a part, in order.
@@ -47,24 +84,18 @@ pub(crate) struct ListEntries {
 impl Table {
     /// Lags behind the records, by less than a second as a rule.
     pub(crate) async fn of_part(&self, wanted: &PartQuery<'_>) -> Result<ListEntries, Error> {
-        let number = |at: Timestamp| AttributeValue::N(at.as_millisecond().to_string());
+        let names = wanted.index.names();
         let start = wanted.behind.map(|behind| {
             let mut start = key_item(&behind.key);
-            start.insert(PART.to_owned(), AttributeValue::S(wanted.part.to_owned()));
-            start.insert(OPENED_AT.to_owned(), number(behind.opened_at));
+            start.insert(
+                names.part.to_owned(),
+                AttributeValue::S(wanted.part.to_owned()),
+            );
+            start.insert(names.at.to_owned(), number(behind.at));
             start
         });
         let answer = self
-            .dynamodb
-            .query()
-            .table_name(&self.name)
-            .index_name(INDEX)
-            .key_condition_expression(
-                "account_share = :part AND opened_at BETWEEN :first AND :last",
-            )
-            .expression_attribute_values(":part", AttributeValue::S(wanted.part.to_owned()))
-            .expression_attribute_values(":first", number(wanted.from))
-            .expression_attribute_values(":last", number(wanted.to))
+            .part_query(wanted)
             .scan_index_forward(wanted.order == ListOrder::OldestFirst)
             .limit(wanted.limit)
             .set_exclusive_start_key(start)
@@ -72,17 +103,47 @@ impl Table {
             .await
             .map_err(|error| self.out_of_reach("Query", error))?;
         let items = answer.items.unwrap_or_default();
+        let entry = |item: &Item| entry(item, names.at);
         Ok(ListEntries {
             entries: items.iter().filter_map(entry).collect(),
             is_cut_off: answer.last_evaluated_key.is_some(),
         })
     }
+
+    /// How many entries a part has there, at most as many as the limit says.
+    pub(crate) async fn count_of_part(&self, wanted: &PartQuery<'_>) -> Result<usize, Error> {
+        let counting = self.part_query(wanted).select(Select::Count);
+        let answer = counting.limit(wanted.limit).send().await;
+        let answer = answer.map_err(|error| self.out_of_reach("Query", error))?;
+        Ok(usize::try_from(answer.count).unwrap_or(0))
+    }
+
+    fn part_query(
+        &self,
+        wanted: &PartQuery<'_>,
+    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+        let names = wanted.index.names();
+        self.dynamodb
+            .query()
+            .table_name(&self.name)
+            .index_name(names.index)
+            .key_condition_expression("#part = :part AND #at BETWEEN :first AND :last")
+            .expression_attribute_names("#part", names.part)
+            .expression_attribute_names("#at", names.at)
+            .expression_attribute_values(":part", AttributeValue::S(wanted.part.to_owned()))
+            .expression_attribute_values(":first", number(wanted.from))
+            .expression_attribute_values(":last", number(wanted.to))
+    }
 }
 
-fn entry(item: &Item) -> Option<ListEntry> {
-    let opened_at = item.get(OPENED_AT)?.as_n().ok()?.parse().ok()?;
+fn number(at: Timestamp) -> AttributeValue {
+    AttributeValue::N(at.as_millisecond().to_string())
+}
+
+fn entry(item: &Item, at: &str) -> Option<ListEntry> {
+    let at = item.get(at)?.as_n().ok()?.parse().ok()?;
     Some(ListEntry {
         key: key_of(item)?,
-        opened_at: Timestamp::from_millisecond(opened_at).ok()?,
+        at: Timestamp::from_millisecond(at).ok()?,
     })
 }

@@ -36,6 +36,13 @@ impl Table {
         self.scanned(scan).await
     }
 
+    /// Those with that sort key, in no order.
+    pub(crate) async fn all_sorted(&self, sk: &str) -> Result<Vec<Item>, Error> {
+        let scan = self.dynamodb.scan().filter_expression("sk = :sk");
+        let scan = scan.expression_attribute_values(":sk", AttributeValue::S(sk.to_owned()));
+        self.scanned(scan).await
+    }
+
     async fn scanned(&self, scan: ScanFluentBuilder) -> Result<Vec<Item>, Error> {
         let mut found = Vec::new();
         let mut start = None;

@@ -8,7 +8,7 @@ use calls::rate_limit::{Count, CountCondition, Reservation, Window};
 use jiff::Timestamp;
 
 use super::{Key, Table, key_item};
-use crate::error::Error;
+use crate::error::{CommitError, Error};
 use crate::records::item::{Item, ItemReader};
 
 impl Table {
@@ -40,6 +40,26 @@ impl Table {
             .await
             .map_err(|error| self.out_of_reach("DeleteItem", error))?;
         Ok(())
+    }
+
+    /// Deletes a record of the version that the decision saw.
+    pub(crate) async fn delete_over(&self, key: &Key, seen: u64) -> Result<(), CommitError> {
+        let deletion = self
+            .dynamodb
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .condition_expression("version = :seen")
+            .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()));
+        match deletion.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(refused))
+                if refused.err().is_conditional_check_failed_exception() =>
+            {
+                Err(CommitError::Conflict)
+            }
+            Err(error) => Err(self.out_of_reach("DeleteItem", error).into()),
+        }
     }
 
     /// Has a record expire then, or not at all. The record; `None`: it is not there, and stays so.

@@ -16,7 +16,7 @@ const HEAD_WITHIN: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until the process ends.
-pub(crate) async fn serve(listener: TcpListener, router: Router) -> ! {
+pub async fn serve(listener: TcpListener, router: Router) -> ! {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(answer(stream, router.clone()))),

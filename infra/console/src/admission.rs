@@ -17,15 +17,16 @@ use http_body_util::LengthLimitError;
 
 /// Who can reach the address that the server listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Only loopback names are accepted: another name that leads here is refused.
+pub enum Reach {
+    /// Only loopback names are accepted: a name of somebody else's that leads here is refused.
     ThisMachine,
     /// The user has accepted that other machines reach it, by any name.
     Network,
 }
 
 impl Reach {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    /// By the address that is listened on.
+    pub fn of(address: IpAddr) -> Self {
         match address.is_loopback() {
             true => Self::ThisMachine,
             false => Self::Network,
@@ -35,7 +36,7 @@ impl Reach {
 
 /// A request that is refused before anything is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RefusedRequest {
+pub struct RefusedRequest {
     status: StatusCode,
     reason: &'static str,
 }
@@ -55,7 +56,7 @@ impl IntoResponse for RefusedRequest {
 }
 
 /// Lets a request in, or says why not. A layer of every route.
-pub(crate) async fn admit(State(reach): State<Reach>, request: Request, next: Next) -> Response {
+pub async fn admit(State(reach): State<Reach>, request: Request, next: Next) -> Response {
     match check(reach, &request) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
@@ -130,9 +131,8 @@ fn comes_from_elsewhere(request: &Request, host: &Authority) -> bool {
 const TOO_LARGE: RefusedRequest =
     RefusedRequest::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.\n");
 
-/// The whole body. One that is declared longer than `bytes_max` is refused before any of it is
-/// read.
-pub(crate) async fn whole_body(
+/// All of a body. One that is declared longer than `bytes_max` is refused before any of it is read.
+pub async fn whole_body(
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,

@@ -1,0 +1,201 @@
+//! Schedule: an action that begins at a time of its own. A call of its own is taken in for each object,
+//! with the ScheduledTime, and carries it out; the ID of its Task is answered, by which it can be cancelled.
+
+use backends::built_in::{announcement, task_run};
+use calls::Options;
+use cloud::conversation::accept::Accepted;
+use cloud::{Cloud, Error, OwnHosts};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use objects::{MethodCall, SERVER_OFFSET, TaskKind};
+use soap::{CallRequest, Element, Operation, RequestResult, ScheduleRequest};
+
+use crate::accept::{self, CanonicalPayload};
+use crate::caller::Caller;
+use crate::system;
+
+/// The protocol's codes: of an object that cannot be scheduled, and of a schedule that cannot be kept.
+const UNSUPPORTED: u32 = 105;
+const NOT_VALID: u32 = 140;
+const NO_RANGE_TYPE: u32 = 150;
+const NO_START: u32 = 151;
+const NO_END: u32 = 152;
+const NO_OCCURRENCES: u32 = 153;
+
+/// Why something is not scheduled.
+struct NotScheduled {
+    code: u32,
+    message: String,
+}
+
+/// Schedules each of the objects; one result each.
+pub async fn schedule(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &ScheduleRequest,
+    own: &OwnHosts,
+) -> Result<String, Error> {
+    let mut results = Vec::with_capacity(request.interactions.len());
+    for interaction in &request.interactions {
+        let scheduled = start(cloud, caller, (request, interaction), own).await?;
+        results.push(
+            scheduled.unwrap_or_else(|NotScheduled { code, message }| RequestResult {
+                ok: false,
+                status_message: message,
+                error_code: Some(code),
+                ..RequestResult::default()
+            }),
+        );
+    }
+    if results.is_empty() {
+        results = system::refused(std::iter::empty(), UNSUPPORTED);
+    }
+    Ok(soap::write_scheduled(&results, &cloud.random.guid()))
+}
+
+async fn start(
+    cloud: &Cloud,
+    caller: &Caller,
+    (request, interaction): (&ScheduleRequest, &Element),
+    own: &OwnHosts,
+) -> Result<Result<RequestResult, NotScheduled>, Error> {
+    let type_name = system::type_of(interaction);
+    let not = |code, message: String| Ok(Err(NotScheduled { code, message }));
+    let starts_at = match starts_at(request.schedule.as_ref()) {
+        Ok(at) => at,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let body = perform_of(request, interaction, starts_at);
+    let payload = CanonicalPayload::of(&body);
+    let call = match soap::take_operation(body, None, None) {
+        Ok(Operation::Call(call)) => call,
+        Ok(_) => {
+            return not(
+                NOT_VALID,
+                "The schedule cannot be written as a call".to_owned(),
+            );
+        }
+        Err(fault) => return not(NOT_VALID, fault.text),
+    };
+    let kind = objects::task_kind(call.method, call.action.as_deref(), &call.objects);
+    if kind != Some(TaskKind::EmailSend) {
+        let message = format!("The Schedule method is not supported for the {type_name} object");
+        return not(UNSUPPORTED, message);
+    }
+    let client = match call.client.account() {
+        Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
+        Err(refusal) => return not(refusal.error_code(), refusal.to_string()),
+    };
+    let unscheduled = cloud.random.request_id();
+    let requested = method_call(cloud, &call, &client, &unscheduled);
+    let checked = task_run::check(cloud, &caller.account, &requested, TaskKind::EmailSend).await?;
+    if let Some((_, why)) = checked {
+        return not(why.code, why.message);
+    }
+    let request_id = match accept::take_in(cloud, caller, &call, &payload, own).await? {
+        Accepted::Accepted(request_id) => request_id,
+        Accepted::Refused(refusal) => return not(refusal.error_code(), refusal.to_string()),
+        Accepted::KeyUsed => return Err(Error::Conflict(1)),
+    };
+    let started = method_call(cloud, &call, &client, &request_id);
+    announcement::announce_scheduled(cloud, &caller.account, &started).await?;
+    let number = objects::task_number(&caller.account, &request_id, 0);
+    Ok(Ok(RequestResult {
+        ok: true,
+        status_message: format!("{type_name} scheduled"),
+        task_id: Some(number.to_string()),
+        object: request.schedule.as_ref().map(|it| answered(it, starts_at)),
+        ..RequestResult::default()
+    }))
+}
+
+fn method_call<'a>(
+    cloud: &'a Cloud,
+    call: &'a CallRequest,
+    client: &'a calls::AccountId,
+    request_id: &'a calls::RequestId,
+) -> MethodCall<'a> {
+    let options: &Options = &call.options;
+    MethodCall {
+        method: call.method,
+        action: call.action.as_deref(),
+        options,
+        objects: &call.objects,
+        client,
+        request_id,
+        phone_senders: &cloud.settings.phone_senders,
+        now: cloud.now(),
+    }
+}
+
+/// The Perform that does the same at that time.
+fn perform_of(request: &ScheduleRequest, interaction: &Element, at: Timestamp) -> Element {
+    let options = Element::new("Options");
+    let client = request.client_element.clone();
+    let options = client.into_iter().fold(options, Element::with);
+    let options = options
+        .with(Element::of("RequestType", "Asynchronous"))
+        .with(Element::of("ScheduledTime", soap::write_date_time(at)));
+    let definition = Element {
+        name: "Definition".to_owned(),
+        ..interaction.clone()
+    };
+    Element::new("PerformRequestMsg")
+        .with(options)
+        .with(Element::of(
+            "Action",
+            request.action.as_deref().unwrap_or_default(),
+        ))
+        .with(Element::new("Definitions").with(definition))
+}
+
+/// When a schedule begins. It is for once: a second occurrence is another Schedule.
+fn starts_at(schedule: Option<&Element>) -> Result<Timestamp, NotScheduled> {
+    let not = |code, message: &str| {
+        let message = message.to_owned();
+        Err(NotScheduled { code, message })
+    };
+    let Some(schedule) = schedule.filter(|schedule| !schedule.nil) else {
+        return not(NO_START, "The Schedule has no StartDateTime");
+    };
+    let text = |name: &str| {
+        let text = schedule.text_of(name).map(str::trim);
+        text.filter(|text| !text.is_empty())
+    };
+    let Some(start) = text("StartDateTime") else {
+        return not(NO_START, "The Schedule has no StartDateTime");
+    };
+    let Some(at) = soap::read_date_time(start) else {
+        return not(NOT_VALID, "The StartDateTime of the Schedule is not a time");
+    };
+    let repeats = schedule.child("Recurrence").is_some_and(|it| !it.nil);
+    if !repeats {
+        return Ok(at);
+    }
+    const ONCE: &str = "A Schedule is carried out once: RecurrenceRangeType EndAfter, Occurrences 1. Send one for each time";
+    match (text("RecurrenceRangeType"), text("Occurrences")) {
+        (None, _) => not(NO_RANGE_TYPE, "The Schedule has no RecurrenceRangeType"),
+        (Some("EndAfter"), None) => not(NO_OCCURRENCES, "The Schedule has no Occurrences"),
+        (Some("EndAfter"), Some("1")) => Ok(at),
+        (Some("EndOn"), _) if text("EndDateTime").is_none() => {
+            not(NO_END, "The Schedule has no EndDateTime")
+        }
+        (Some(_), _) => not(NOT_VALID, ONCE),
+    }
+}
+
+/// The schedule as it is given back, its time in the server's.
+fn answered(schedule: &Element, at: Timestamp) -> Element {
+    let local = at.to_zoned(TimeZone::fixed(SERVER_OFFSET));
+    let written = local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    let mut answered = Element {
+        name: "Object".to_owned(),
+        ..schedule.clone()
+    };
+    for child in &mut answered.children {
+        if child.name == "StartDateTime" {
+            child.text.clone_from(&written);
+        }
+    }
+    answered.typed(objects::SCHEDULE_TYPE)
+}

@@ -1,0 +1,125 @@
+//! Says of the tasks of a call that they are started, or are to start later, where they tell how far they
+//! are: clients look there at once. A task that was quicker has said more.
+
+use calls::AccountId;
+use cloud::objects_table::Chunk;
+use cloud::{Cloud, Committed, Error};
+use objects::{
+    EmailSendCounts, ImportCounts, ImportStatus, ImportSummary, MethodCall, Missing, Overlay,
+    SendNote, SendStatus, TaskKind,
+};
+use soap::Element;
+
+/// One object of a call that starts a task.
+#[derive(Clone, Copy)]
+struct Started<'a> {
+    request: &'a MethodCall<'a>,
+    ordinal: usize,
+    object: &'a Element,
+}
+
+/// Of tasks that go on from now on.
+pub async fn announce(
+    cloud: &Cloud,
+    caller: &AccountId,
+    request: &MethodCall<'_>,
+    kind: TaskKind,
+) -> Result<(), Error> {
+    match kind {
+        TaskKind::Import => announce_with(cloud, caller, request, import).await,
+        TaskKind::EmailSend => announce_with(cloud, caller, request, send).await,
+        TaskKind::Extract | TaskKind::ClearData => Ok(()),
+    }
+}
+
+/// Of sends that begin at a time of their own.
+pub async fn announce_scheduled(
+    cloud: &Cloud,
+    caller: &AccountId,
+    request: &MethodCall<'_>,
+) -> Result<(), Error> {
+    announce_with(cloud, caller, request, scheduled_send).await
+}
+
+async fn announce_with(
+    cloud: &Cloud,
+    caller: &AccountId,
+    request: &MethodCall<'_>,
+    note: fn(&mut Overlay, Started<'_>) -> Result<(), Missing>,
+) -> Result<(), Error> {
+    let mut overlay = Overlay::new(caller);
+    for (ordinal, object) in request.objects.iter().enumerate() {
+        let started = Started {
+            request,
+            ordinal,
+            object,
+        };
+        while let Err(missing) = note(&mut overlay, started) {
+            cloud.load_objects(&mut overlay, missing.0).await?;
+        }
+    }
+    let mut chunk = Chunk::of_results(Vec::new());
+    chunk.take_effects(&overlay, cloud.events_until());
+    match Committed::of(cloud.commit_effects(chunk).await)? {
+        Committed::Written(()) | Committed::Conflict => Ok(()),
+    }
+}
+
+fn import(overlay: &mut Overlay, started: Started<'_>) -> Result<(), Missing> {
+    let Started {
+        request, ordinal, ..
+    } = started;
+    let Ok(plan) = objects::import_plan(overlay, request, started.object)? else {
+        return Ok(());
+    };
+    let summary = ImportSummary {
+        account: &plan.account,
+        task: objects::task_number(overlay.caller(), request.request_id, ordinal),
+        request_id: &request.request_id.0,
+        definition_key: &plan.definition_key,
+        destination_id: plan.destination_id(),
+        import_type: plan.import_type(),
+        counts: ImportCounts::default(),
+        status: ImportStatus::New,
+        error_file: None,
+        now: request.now,
+    };
+    match summary.is_noted(overlay)? {
+        true => Ok(()),
+        false => summary.note(overlay),
+    }
+}
+
+fn send(overlay: &mut Overlay, started: Started<'_>) -> Result<(), Missing> {
+    send_that(overlay, started, SendStatus::Targeting)
+}
+
+fn scheduled_send(overlay: &mut Overlay, started: Started<'_>) -> Result<(), Missing> {
+    send_that(overlay, started, SendStatus::Scheduled)
+}
+
+fn send_that(
+    overlay: &mut Overlay,
+    started: Started<'_>,
+    status: SendStatus<'_>,
+) -> Result<(), Missing> {
+    let Started {
+        request, ordinal, ..
+    } = started;
+    let Ok(plan) = objects::email_send_plan(overlay, request, started.object, &[])? else {
+        return Ok(());
+    };
+    let note = SendNote {
+        account: &plan.account,
+        number: objects::task_number(overlay.caller(), request.request_id, ordinal),
+        request_id: &request.request_id.0,
+        plan: Some(&plan),
+        counts: EmailSendCounts::default(),
+        status,
+        now: request.now,
+    };
+    match note.is_noted(overlay)? {
+        true => Ok(()),
+        false => note.note(overlay),
+    }
+}
