@@ -15,6 +15,7 @@ use crate::Cloud;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::error::CommitError;
+use crate::records::conversation_record::ConversationRecord;
 use crate::records::end_records::OutcomeRecords;
 use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
 use crate::records::reply_record::ReplyRecord;
