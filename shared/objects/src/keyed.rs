@@ -128,15 +128,6 @@ fn aliases<'k>(kind: &KeyKind<'k>) -> Vec<&'k str> {
     name.into_iter().chain([PARTNER_KEY]).collect()
 }
 
-/// Whether there is an object of that CustomerKey.
-pub(crate) fn is_there(
-    overlay: View<'_, '_>,
-    type_name: &str,
-    customer_key: &str,
-) -> Result<bool, Missing> {
-    Ok(at(overlay, type_name, customer_key)?.object.is_some())
-}
-
 fn at<'a>(
     overlay: View<'a, '_>,
     type_name: &str,

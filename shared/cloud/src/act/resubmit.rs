@@ -212,7 +212,7 @@ impl Cloud {
         new: &[Call],
     ) -> Result<Option<Vec<Call>>, Error> {
         let pairs = left.iter().zip(new);
-        let each = pairs.map(|(old, new)| self.keep_one(source, old, new));
+        let each = pairs.map(|(old, new)| self.keep_resubmitted_one(source, old, new));
         // Not a stream over the closure: whoever spawns this could not send it to another thread.
         let each: Vec<_> = each.collect();
         let kept: Vec<Call> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
@@ -222,7 +222,7 @@ impl Cloud {
     }
 
     /// The new call, or whatever is there under its name.
-    async fn keep_one(
+    async fn keep_resubmitted_one(
         &self,
         source: &ConversationRecord,
         old: &Call,
