@@ -103,8 +103,7 @@ pub(crate) async fn run(
                 conflicts += 1;
                 run.prefetched.forget();
                 run.replies.send_all();
-                // Other runs change the same objects. Give them a moment, and a longer one each
-                // time.
+                // Other runs change the same objects: give them a moment, longer each time.
                 let moment = u64::from(conflicts) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
             }

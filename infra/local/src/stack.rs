@@ -133,8 +133,7 @@ impl Stack {
         }
     }
 
-    /// The same where invocations are killed by other bounds than the deployed ones, and messages
-    /// stay invisible for another time.
+    /// The same with other limits of invocations, and another time that messages stay invisible.
     #[must_use]
     pub fn with_lifecycle(mut self, lifecycle: Lifecycle) -> Self {
         for queue in names::QUEUES {
@@ -147,8 +146,8 @@ impl Stack {
         self
     }
 
-    /// The same where the timekeeper reads only the parts of the index that hold something, or that
-    /// are shown to: for worlds of thousands of minutes.
+    /// The same where the timekeeper reads only parts of the index that hold something, for long
+    /// runs.
     #[must_use]
     pub fn looking_where_something_is(mut self) -> Self {
         let dynamodb = self.local.dynamodb().clone();
@@ -291,7 +290,6 @@ impl Stack {
         let until = self.local.clock().now() + time;
         for _ in 0..STOPS_MAX {
             let next = self.next_event(until);
-            // What happened on the way may have taken some time.
             if next > self.local.clock().now() {
                 self.local.clock().set(next);
             }
@@ -309,8 +307,7 @@ impl Stack {
         }
     }
 
-    /// The same beside loops that drain the queues by themselves: moves the clock from one thing
-    /// that is due to the next, and waits until each has been started and what it started is done.
+    /// The same beside loops that drain the queues: moves the clock from one due thing to the next.
     pub async fn pass_running(&self, time: SignedDuration) -> anyhow::Result<()> {
         self.wait_until_idle().await;
         let until = self.local.clock().now() + time;

@@ -64,13 +64,11 @@ pub enum Phase {
         /// When it ended. Calls that had not begun ended at the same time.
         at: Timestamp,
     },
-    /// Nothing is left to do, except that a reply may be pending: as long as one is, the
-    /// conversation is due.
+    /// Nothing is left to do. The conversation is due only while a reply is pending.
     Ended(EndReason),
 }
 
-/// What closing writes for the calls of a conversation. No reply about its end is sent before each
-/// of its calls has an outcome.
+/// What closing writes for the calls. No reply about the end goes out before each has its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClosingStep {
     /// For calls that were not carried out: the outcome, and the replies to the call.
@@ -103,8 +101,7 @@ pub struct Progress {
     /// The next piece of `next` was sent to a backend, and its result is not committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
-    /// How often it was unknown and is sent again nevertheless, because its account had declared
-    /// that safe.
+    /// How often it was unknown and is sent again, because its account had declared that safe.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repeats: u32,
 }
@@ -133,8 +130,8 @@ impl Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     At(Timestamp),
-    /// As soon as maintenance is over: High first, then in the order of this time. Kept apart in
-    /// the index, so that a backlog of maintenance does not delay what is due by its time.
+    /// As soon as maintenance is over: High first, then in the order of this time. Kept apart, so
+    /// that it does not delay what is due by its time.
     Parked(Timestamp),
     /// As soon as the backend that it waits for is ready, in the same order.
     Held(Timestamp),
@@ -285,8 +282,7 @@ impl Conversation {
             self.subscribers_at_end.insert(call.place.sequence());
         }
         self.priority = self.priority.max(call.options.queue_priority);
-        // After a conflict, the time of arrival may be earlier than that of a call accepted in
-        // between.
+        // After a conflict, the call may have arrived earlier than one accepted in between.
         self.last_arrival = self.last_arrival.max(now);
         let actions = if self.arrived.count() == self.calls_in_conversation.get() {
             self.start(call, now)
@@ -300,9 +296,8 @@ impl Conversation {
         }
     }
 
-    /// All calls have arrived. A call alone that is scheduled is woken at its time. In a longer
-    /// conversation the first call need not be the last to arrive, so the processor reads when it
-    /// is due.
+    /// All calls have arrived. A call alone that is scheduled is woken at its time. In a longer one
+    /// the first call need not be the last to arrive, so the processor reads when it is due.
     fn start(&mut self, last: &Call, now: Timestamp) -> Vec<Action> {
         self.phase = Phase::Running(Progress::at(SequenceCode::FIRST));
         let later = last.options.scheduled_time.filter(|at| *at > now);

@@ -312,7 +312,7 @@ mod tests {
     use super::*;
     use calls::{
         Begun, ClientKey, ClosingStep, EndReason, OverallStatus, Progress, QueueOwner, QueuePlace,
-        SequenceCode,
+        RequestId, SequenceCode,
     };
     use proptest::prelude::*;
 
