@@ -54,7 +54,7 @@ impl Cloud {
         let looking = async {
             let calls = self.conversation_record(&nobody);
             let accounts = self.accounts.maintenance_switch();
-            futures_util::try_join!(calls, accounts)
+            tokio::try_join!(calls, accounts)
         };
         match tokio::time::timeout(ANSWER_MAX, looking).await {
             Ok(Ok(_)) => TableHealth::Ok,
