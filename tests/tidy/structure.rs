@@ -8,6 +8,20 @@ use std::path::{Path, PathBuf};
 /// `pub use` of a `pub use`, and so on: deeper than any there is.
 const REEXPORTS_MAX: usize = 8;
 
+/// Words that say where a call, its outcome or a reply lies: types, and beginnings of sort keys.
+const LOCATIONS: [&str; 10] = [
+    "EmbeddedCall",
+    "EmbeddedEnd",
+    "EmbeddedReply",
+    "OutcomeReply",
+    "ReplyLocation",
+    ".embedded.",
+    "\"CALL#",
+    "\"CALL$",
+    "\"OUTCOME#",
+    "\"REPLY#",
+];
+
 /// A module by its path inside its crate: `["aws", "table"]`; the root is empty.
 type ModulePath = Vec<String>;
 
@@ -31,6 +45,29 @@ fn files_do_not_use_each_other_in_a_circle() {
     }
     let circles: Vec<String> = circles.into_iter().collect();
     assert!(circles.is_empty(), "\n  {}\n", circles.join("\n  "));
+}
+
+/// A small call alone lies in its conversation's header, and a small reply with its outcome. Whoever
+/// branches on that elsewhere has to be changed with it: read with `load_call`, `load_outcome` and
+/// `load_reply`, and write what `EndRecords` and `RecordsOfCall` say.
+#[test]
+fn only_records_know_where_a_call_lies() {
+    let mut elsewhere = Vec::new();
+    let mut in_records = 0;
+    for one in crates() {
+        for (module, text) in &one.files {
+            let is_record = module.first().is_some_and(|floor| floor == "records");
+            let found = LOCATIONS.iter().filter(|word| text.contains(**word));
+            if one.name == "shared/cloud" && is_record {
+                in_records += found.count();
+            } else if !(one.name == "shared/cloud" && module.join("/") == "aws/reply_wake_up") {
+                let place = format!("{}: {}", one.name, module.join("/"));
+                elsewhere.extend(found.map(|word| format!("{place} says {word}")));
+            }
+        }
+    }
+    assert!(in_records >= LOCATIONS.len(), "the words are those in use");
+    assert!(elsewhere.is_empty(), "\n  {}\n", elsewhere.join("\n  "));
 }
 
 /// Cargo looks for tests by itself only where it is not told what there is.

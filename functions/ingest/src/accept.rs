@@ -1,13 +1,13 @@
 //! A call for later: checked, kept, given its place, answered.
 
 use calls::{
-    AddressRule, AsyncResponseType, Call, CallerQueues, ClientQueue, ConversationKey, Digest, Refusal,
-    RequestId, is_safe_to_repeat,
+    AddressRule, AsyncResponseType, Call, CallerQueues, ClientQueue, ConversationKey, Digest,
+    Refusal, RequestId, is_safe_to_repeat,
 };
 use cloud::conversation::accept::Accepted;
 use cloud::outbound::callback::check_address;
 use cloud::{Cloud, Error, OwnHosts};
-use soap::{CallRequest, CallbackAddress, Element, Fault};
+use soap::{CallRequest, CallbackAddress, Element, Fault, NamedPlace};
 use tracing::debug;
 
 use crate::answer::{Answer, refused};
@@ -151,7 +151,10 @@ fn check(
 ) -> Result<Call, Refusal> {
     let now = cloud.now();
     let allow_http = cloud.settings.allow_http_callbacks;
-    let (conversation_id, place) = request.place()?;
+    let NamedPlace {
+        conversation_id,
+        place,
+    } = request.place()?;
     request.check(allow_http)?;
     request
         .options

@@ -75,7 +75,7 @@ async fn look(
     };
     let now = cloud.now();
     let sequence = found.call.place.sequence();
-    let record = cloud.outcome(&found.header, sequence, now).await?;
+    let record = cloud.load_outcome(&found.header, sequence, now).await?;
     let record = record.or_else(|| OutcomeRecord::to_be_written(&found.header, &found.call));
     let state = state_of_call(&found.header, sequence, &found.call, record.as_ref(), now);
     let Some(state) = state else {

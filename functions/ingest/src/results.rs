@@ -3,11 +3,11 @@
 
 use backends::built_in::task_run::{self, TaskReport};
 use calls::{AccountId, Call, Method, Phase, RequestId, SequenceCode};
-use cloud::conversation::outcomes::OutcomePage;
 use cloud::read::conversation::READ_AT_ONCE;
 use cloud::read::conversation_list::LISTED_AT_ONCE;
 use cloud::records::call_record::CallRecord;
 use cloud::records::conversation_record::ConversationRecord;
+use cloud::records::load::OutcomePage;
 use cloud::records::outcome_record::{OutcomeRecord, Results};
 use cloud::{Cloud, Error};
 use soap::{Element, ObjectResult, RetrieveRequest, write_date_time};
@@ -218,7 +218,7 @@ impl Search<'_> {
         let now = self.cloud.now();
         let limit = if only { 1 } else { READ_AT_ONCE };
         let OutcomePage { outcomes, rest } = if only {
-            let outcome = self.cloud.outcome(header, first, now).await?;
+            let outcome = self.cloud.load_outcome(header, first, now).await?;
             OutcomePage {
                 outcomes: outcome.into_iter().collect(),
                 rest: None,
@@ -241,8 +241,8 @@ impl Search<'_> {
         }
         // The header once more, after the outcomes: a call that ended in between is then seen as
         // it was before, which is true of a moment ago, and not as neither.
-        let found = self.cloud.call_records_of(&header.key, first, limit);
-        let mut calls = found.await?.map(|(_, calls)| calls).unwrap_or_default();
+        let loaded = self.cloud.load_calls(&header.key, first, limit).await?;
+        let mut calls = loaded.map(|loaded| loaded.calls).unwrap_or_default();
         // Outcomes are longer than calls can be: fewer of them may have come in one answer.
         let sequence_of = |record: &CallRecord| record.call.place.sequence();
         calls.retain(|call| rest.is_none_or(|rest| sequence_of(call) < rest));

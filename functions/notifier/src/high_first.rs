@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use tracing::warn;
 
 use crate::reply::{AttemptEnd, ReplyTurn};
-use crate::{ReplyBatch, ReplyDisposition, record_of, reply};
+use crate::{ReplyBatch, ReplyDisposition, reply};
 
 /// A reply of High whose turn it is.
 struct WaitingHigh {
@@ -51,7 +51,7 @@ impl ReplyBatch<'_> {
     }
 
     async fn look_at_high(&self, wake: ReplyWakeUp) -> Option<WaitingHigh> {
-        match record_of(self.cloud, &wake).await {
+        match self.cloud.load_reply(&wake).await {
             Ok(Some(record))
                 if reply::turn(&record, wake.step, self.cloud.now()) == ReplyTurn::Now =>
             {

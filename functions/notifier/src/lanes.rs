@@ -13,7 +13,7 @@ use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
 
 use crate::reply::{AttemptEnd, ReplyTurn};
-use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, record_of, reply};
+use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, reply};
 
 /// A lane that goes on without an attempt holds another place. With fewer lanes than these an account's
 /// first attempts could hold all places there are.
@@ -51,7 +51,7 @@ pub async fn settle(batch: &ReplyBatch<'_>, messages: Vec<ReplyMessage>) {
 
 /// What is not to be attempted now is done with: whoever is at it, or the timekeeper, sees to it.
 async fn look(batch: &ReplyBatch<'_>, message: ReplyMessage) -> Option<WaitingReply> {
-    let record = match record_of(batch.cloud, &message.wake).await {
+    let record = match batch.cloud.load_reply(&message.wake).await {
         Ok(Some(record)) => record,
         Ok(None) => {
             batch.had_its_turn(&message.wake).await;

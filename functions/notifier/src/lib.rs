@@ -28,7 +28,6 @@ use cloud::aws::lanes::{Lane, Queue};
 use cloud::aws::queues::{Delivery, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use cloud::memory::Budget;
 use cloud::metrics::Function;
-use cloud::records::reply_record::ReplyRecord;
 use cloud::redelivery::{HandedBack, REPLACED_AT};
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
@@ -194,7 +193,7 @@ impl ReplyBatch<'_> {
             };
             return mails::settle(self.cloud, wake, self.means.deadline, page).await;
         }
-        let record = record_of(self.cloud, wake).await?;
+        let record = self.cloud.load_reply(wake).await?;
         reply::settle(self.cloud, record, wake, &self.means).await
     }
 
@@ -294,17 +293,6 @@ impl ReplyBatch<'_> {
 
     fn done(&self) -> MutexGuard<'_, BatchOutcome> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The reply that a wake-up is for; `None`: there is none any more.
-pub async fn record_of(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<Option<ReplyRecord>, Error> {
-    let (conversation, sequence) = (&wake.conversation, wake.sequence);
-    match wake.what {
-        ReplyTarget::Reply(number) => cloud.reply(conversation, sequence, number).await,
-        ReplyTarget::OutcomeReply => cloud.reply_with_outcome(conversation, sequence).await,
-        ReplyTarget::EmbeddedReply => cloud.embedded_reply(conversation).await,
-        ReplyTarget::Mails => Ok(None),
     }
 }
 

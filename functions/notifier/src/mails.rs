@@ -156,8 +156,7 @@ impl MailRun<'_> {
         }
     }
 
-    /// How many may be sent now. Where there is no token of one service, the other's go out all the
-    /// same.
+    /// How many may be sent now. Without a token of one service, the other's are sent all the same.
     async fn take_tokens(
         &self,
         wanted: SendCounts,
@@ -320,8 +319,7 @@ impl MailRun<'_> {
         let (mails, through) = (&self.mails, self.done_through);
         let now = self.cloud.now();
         let committed = self.cloud.commit_mails(mails, through, due, now).await;
-        // After a conflict (the timekeeper, another wake-up) the message comes again: the state of
-        // each mail is in its own record.
+        // After a conflict the message comes again: the state of each mail is in its own record.
         Ok(committed?)
     }
 }
@@ -362,8 +360,7 @@ impl SendCounts {
     }
 }
 
-/// Gives up the first mail that is not done, and lets the others go on: whoever was at it ended before
-/// it was done, each time.
+/// Gives up the first mail that is not done, because invocations die with it; the others go on.
 pub async fn give_up_next(cloud: &Cloud, wake: &ReplyWakeUp) -> Result<ReplyDisposition, Error> {
     let Some(mails) = cloud.mails(&wake.conversation, wake.sequence).await? else {
         return Ok(ReplyDisposition::Nothing);

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, mails, record_of};
+use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, mails};
 
 /// The messages of one lane, by what is done about them now.
 #[derive(Default)]
@@ -129,7 +129,7 @@ impl ReplyBatch<'_> {
         if message.wake.what == ReplyTarget::Mails {
             return mails::give_up_next(self.cloud, &message.wake).await;
         }
-        let Some(record) = record_of(self.cloud, &message.wake).await? else {
+        let Some(record) = self.cloud.load_reply(&message.wake).await? else {
             return Ok(ReplyDisposition::Nothing);
         };
         replies::commit(self.cloud, &record, DeliveryResult::GivenUp).await?;

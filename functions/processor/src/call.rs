@@ -1,9 +1,9 @@
-//! One call: whether its turn has come. Carrying it out is for its backend.
+//! One call: whether its turn has come. Its backend carries it out.
 
 use calls::{Call, Progress};
 use jiff::Timestamp;
 
-/// What the options of a call say about now.
+/// What the options of a call say at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallTurn {
     Now,
@@ -11,8 +11,8 @@ pub enum CallTurn {
     Expired,
 }
 
-/// Never before its ScheduledTime, never begun after its RequestExpirationTime. What was begun in
-/// time is finished: part of its effects is there already.
+/// A call never begins before its ScheduledTime or after its RequestExpirationTime. One that was
+/// begun in time is finished, because part of its effects is committed already.
 pub fn turn(call: &Call, progress: Progress, now: Timestamp) -> CallTurn {
     if progress.chunks > 0 || progress.may_be_out() {
         return CallTurn::Now;

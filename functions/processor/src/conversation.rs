@@ -26,7 +26,7 @@ use crate::call::{self, CallTurn};
 use crate::reply::Replies;
 use crate::slice::Slice;
 
-/// A call of more objects may take its time, and replies that are owed do not wait for it.
+/// A call of more objects can take long, so pending replies are sent before it.
 const FEW_OBJECTS: u32 = 20;
 
 /// The protocol's code of a RequestExpirationTime that has passed.
@@ -55,8 +55,8 @@ pub(crate) enum RunEnd {
     Stopped(WakeUpDisposition),
 }
 
-/// Takes a conversation that was read as far as it goes: to its end, to a call that must wait, or to
-/// the deadline, at which it sends itself the next wake-up. Its callers are told elsewhere.
+/// Carries out a conversation as far as possible: to its end, to a call that must wait, or to the
+/// deadline. At the deadline the run sends itself the next wake-up. Replies are sent elsewhere.
 pub(crate) async fn run(
     cloud: &Cloud,
     start: RunStart,
@@ -101,8 +101,9 @@ pub(crate) async fn run(
             }
             Committed::Conflict if conflicts < CONFLICTS_MAX => {
                 conflicts += 1;
+                run.prefetched.forget();
                 run.replies.send_all();
-                // Others are at the same objects; give them a moment, and more each time.
+                // Other runs change the same objects: give them a moment, longer each time.
                 let moment = u64::from(conflicts) * 5;
                 tokio::time::sleep(std::time::Duration::from_millis(moment)).await;
             }
@@ -118,8 +119,8 @@ pub(crate) async fn run(
     }
 }
 
-/// Behind which calls a run goes on, whose callers an earlier one may not have told. `None`: nobody
-/// was to be told anything yet.
+/// The call at which a run goes on: an earlier run may not have sent the replies to the calls
+/// before it. `None`: no reply can be pending yet.
 fn goes_on_from(conversation: &Conversation) -> Option<SequenceCode> {
     match &conversation.phase {
         Phase::Running(progress) => Some(progress.next).filter(|next| *next != SequenceCode::FIRST),
@@ -155,7 +156,7 @@ async fn close(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, Co
     Ok(RunStep::On(Box::new(step)))
 }
 
-/// The call whose turn it is: it may have to wait, or be too late; otherwise it is carried out.
+/// The call that is next: it has to wait, or is too late, or is carried out.
 async fn run_next(
     cloud: &Cloud,
     header: &ConversationRecord,
@@ -170,7 +171,7 @@ async fn run_next(
     }
     let now = cloud.now();
     let turn = call::turn(&call, progress, now);
-    // One that is carried out reads the switch together with its objects.
+    // A call that is carried out reads the switch together with its objects.
     if turn != CallTurn::Now && cloud.in_maintenance().await? {
         return park(cloud, header).await;
     }
@@ -196,8 +197,8 @@ async fn run_next(
                 send_next_wake_up(cloud, header, RunLane::long(&header.conversation)).await?;
                 return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
             };
-            // Boxed, so that a run takes no more of the stack than it must: it is polled within its
-            // batch, not as a task of its own.
+            // Boxed to keep the stack small: a run is polled within its batch, not as a task of its
+            // own.
             let at = (header, progress);
             let ran = Box::pin(carry_out(cloud, at, &call, body, slice)).await?;
             note_end(&ran, &call, progress, now);
@@ -259,7 +260,7 @@ async fn carry_out(
     }
 }
 
-/// How a call ends whose turn came too late.
+/// The end of a call that has expired.
 fn expired(call: &Call, now: Timestamp) -> CallEnd<'_> {
     let outcome = Outcome {
         how: Ended::Expired,
@@ -278,10 +279,10 @@ fn expired(call: &Call, now: Timestamp) -> CallEnd<'_> {
     }
 }
 
-/// Found again by the timekeeper when maintenance is over: the wake-up has done its work.
+/// The timekeeper finds the conversation when maintenance is over, so this wake-up is done.
 async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
     if !matches!(header.conversation.due, calls::Due::Parked(_)) {
-        // Nobody knows for how long.
+        // How long maintenance lasts is not known.
         let header = &cloud.keep_calls(header).await?;
         let now = cloud.now();
         let parked = header.conversation.clone().park(now);
@@ -353,7 +354,7 @@ pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error
         let Phase::Running(progress) = header.conversation.phase else {
             return Ok(());
         };
-        // Not its body: to read that may be what it dies of.
+        // Without its body: reading that may be what the invocations die of.
         let call = cloud.call_in_turn(&header, progress.next).await?;
         let now = cloud.now();
         let (how, error_code) = match progress.may_be_out() {

@@ -18,25 +18,25 @@ use tracing::error;
 use crate::conversation::{RunEnd, WakeUpDisposition, run};
 use crate::slice::Slice;
 
-/// Calls whose callers are being told while the next ones are carried out: a receiver that takes
-/// its time does not hold up the queue, and no run has more under way.
+/// Calls whose replies are sent while the next calls are carried out. A slow receiver does not hold
+/// up the queue, and a run has no more than these in progress.
 const REPLY_TASKS_MAX: usize = 20;
 
-/// One look at a queue.
+/// What one look at a queue came to.
 struct QueueTurn<'a> {
     cloud: &'a Cloud,
     queue: ConversationKey,
     account: AccountId,
     owner: QueueOwner,
     priority: QueuePriority,
-    /// In whose name the next message goes out.
+    /// The call that the next message names.
     wake: WakeUp,
     slice: Slice,
     outbox: Outbox,
     budget: &'a Budget,
 }
 
-/// Goes on with the queue that a call stands in.
+/// Goes on with the queue that a call is in.
 pub(crate) async fn carry_on(
     cloud: &Cloud,
     header: &ConversationRecord,
@@ -82,7 +82,8 @@ impl QueueTurn<'_> {
             }
             match self.may_begin().await? {
                 None => {}
-                // The same message waits, once; after other calls it has been delivered for them.
+                // The same message waits, but only once: after other calls it has been delivered
+                // for them.
                 Some(at) if is_first => return Ok(WakeUpDisposition::WaitsUntil(at)),
                 Some(_) => return self.go_on_later(&first).await,
             }
@@ -105,7 +106,7 @@ impl QueueTurn<'_> {
         reply_tasks: &mut JoinSet<()>,
     ) -> Result<RunEnd, Error> {
         let Some(start) = self.cloud.begin_run(&first.conversation).await? else {
-            // It has outlived its retention.
+            // The call has outlived its retention.
             return Ok(RunEnd::Ended);
         };
         let outbox = self.outbox.clone();
@@ -143,12 +144,12 @@ impl QueueTurn<'_> {
 
 fn note(joined: Result<(), tokio::task::JoinError>) {
     if let Err(panic) = joined {
-        // What was owed stands in the table.
+        // Pending replies are in the table.
         error!(%panic, "replies left for the timekeeper");
     }
 }
 
-/// Which call a message is about that cannot be carried out: of a queue, the first one.
+/// The call that cannot be carried out and that a message is about: in a queue, the first one.
 pub(crate) async fn at_fault(
     cloud: &Cloud,
     woken: &ConversationKey,

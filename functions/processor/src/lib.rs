@@ -28,11 +28,11 @@ use tracing::error;
 use deferred::Admitted;
 use message::{CallBatch, WakeUpMessage};
 
-/// Goes on with the conversations of a batch, all of them at once. Gives back the ids of the
-/// messages that must come again: one that met trouble, or whose call is held until its second.
+/// Goes on with the conversations of a batch, all at the same time. Returns the ids of the messages
+/// that must come again: those that met an error, and those whose call is held until its second.
 ///
-/// No conversation is in a batch twice in a way that matters: its calls are taken in the order of
-/// the table, whoever is woken first.
+/// Two messages for one conversation do no harm: calls are taken in the order of the table,
+/// whichever message comes first.
 pub async fn run_batch(
     cloud: &Cloud,
     priority: QueuePriority,
@@ -68,8 +68,8 @@ pub async fn run_batch(
     handed_back
 }
 
-/// The wake-ups of a batch, one for each conversation or queue: a second one has nothing to add to the first,
-/// and if that is handed back, it comes again.
+/// The wake-ups of a batch, one for each conversation or queue. A second one adds nothing to the
+/// first, and comes again if the first is handed back.
 fn read(deliveries: Vec<Delivery>) -> Vec<WakeUpMessage> {
     let mut seen = BTreeSet::new();
     let mut messages = Vec::new();
@@ -79,7 +79,7 @@ fn read(deliveries: Vec<Delivery>) -> Vec<WakeUpMessage> {
                 messages.push(WakeUpMessage::new(delivery, wake));
             }
             Ok(_) => {}
-            // Nobody can act on it, now or later; the table still knows what is due.
+            // Nobody can read this message, now or later. The table still says what is due.
             Err(unreadable) => {
                 error!(message = delivery.message_id, %unreadable, "wake-up dropped");
             }
@@ -88,8 +88,8 @@ fn read(deliveries: Vec<Delivery>) -> Vec<WakeUpMessage> {
     messages
 }
 
-/// One of those that invocations have died with, when nothing else is under way. The others are
-/// handed back first, or they would die with it once more.
+/// Carries out one message that invocations have died with, when nothing else is in progress. The
+/// others are handed back first, or they would die with it once more.
 async fn run_alone(batch: &CallBatch<'_>, mut messages: Vec<WakeUpMessage>) -> Vec<String> {
     messages.sort_by_key(WakeUpMessage::deaths);
     let mut rest = messages.into_iter();

@@ -1,5 +1,5 @@
-//! One wake-up, and what becomes of its message: it is done, it is held until a second, it is handed
-//! back, or it is one that invocations die with.
+//! One wake-up, and what becomes of its message: deleted, held until a time, handed back, or
+//! recorded as one that invocations die with.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -31,7 +31,7 @@ pub(crate) struct CallBatch<'a> {
 pub(crate) struct WakeUpMessage {
     delivery: Delivery,
     wake: WakeUp,
-    /// How many invocations have died with it.
+    /// How many invocations have died with this message.
     deaths: u32,
 }
 
@@ -66,8 +66,8 @@ impl WakeUpMessage {
 }
 
 impl CallBatch<'_> {
-    /// Asks how many have died with it, where one can have. Without an answer it is handed back: its
-    /// id, if it must come again.
+    /// Counts the invocations that have died with a message, if any can have. If the count cannot
+    /// be read, the message is handed back: its id, if it must come again.
     pub(crate) async fn look_up(
         &self,
         mut message: WakeUpMessage,
@@ -82,7 +82,7 @@ impl CallBatch<'_> {
         }
     }
 
-    /// Goes on with its conversation. Gives back its id, if it must come again.
+    /// Goes on with the conversation. Returns the message's id if it must come again.
     pub(crate) async fn run(&self, message: WakeUpMessage) -> Option<String> {
         if message.deaths >= DEATHS_MAX {
             return self.fail(message).await;
@@ -96,7 +96,7 @@ impl CallBatch<'_> {
         {
             return self.hand_back(message, &error).await;
         }
-        // A bug in one call does not take the others down. No task of its own: all that an
+        // A panic in one call does not end the others. Not a task of its own: everything that an
         // invocation does must end with it.
         let has_waited = message.delivery.handed_back > 0;
         let slice = Slice::of(&message.wake.lane, has_waited, cloud.now(), self.deadline);
@@ -114,7 +114,8 @@ impl CallBatch<'_> {
                 self.end_attempt(&message).await;
                 self.hand_back(message, &error).await
             }
-            // As if the process had died: it comes again by itself, and is counted as a death.
+            // Treated as if the process had died: the message comes again by itself, and a death is
+            // counted.
             Err(panic) => {
                 let (panic, deaths) = (said(&*panic), message.deaths);
                 error!(conversation = %key, panic, deaths, "a call panicked");
@@ -123,19 +124,19 @@ impl CallBatch<'_> {
         }
     }
 
-    /// Ends the call that is next and its conversation with it. Gives back its id, if that could not
-    /// be done.
+    /// Ends the call that is next and its conversation with it. Returns the message's id if that
+    /// failed.
     async fn fail(&self, message: WakeUpMessage) -> Option<String> {
         let key = &message.wake.conversation;
         error!(conversation = %key, deaths = message.deaths, "a call that invocations die with is failed");
-        // Boxed, as what is run is: the futures of a batch stay of a size.
+        // Boxed, as the run itself is: the futures of a batch stay of one size.
         match Box::pin(wake_up::give_up(self.cloud, key)).await {
             Ok(()) => None,
             Err(error) => self.hand_back(message, &error).await,
         }
     }
 
-    /// It did not die, whatever became of it.
+    /// The invocation did not die, whatever the result is.
     async fn end_attempt(&self, message: &WakeUpMessage) {
         if message.deaths == 0 {
             return;
@@ -164,14 +165,15 @@ impl CallBatch<'_> {
             Ok(HandedBack::Replaced) => None,
             Ok(HandedBack::Pausing) => Some(message.delivery.message_id),
             Err(error) => {
-                // It comes again when its visibility ends by itself, or the timekeeper finds it.
+                // The message comes again when its visibility ends, or the timekeeper finds the
+                // conversation.
                 warn!(error = error.in_full(), "wake-up could not be held");
                 Some(message.delivery.message_id)
             }
         }
     }
 
-    /// It waits in a group of its own, where nothing waits behind it.
+    /// The message waits in a group of its own, where nothing waits behind it.
     async fn leave_lane(&self, message: WakeUpMessage) -> Option<String> {
         let queues = &self.cloud.queues;
         let leaving = queues.leave_lane(self.priority, &message.wake, &message.delivery);
@@ -181,7 +183,7 @@ impl CallBatch<'_> {
         }
     }
 
-    /// Has it come again at once, to another invocation.
+    /// Makes the message visible at once, for another invocation.
     pub(crate) async fn put_back(&self, message: WakeUpMessage) -> String {
         self.hold_for(&message.delivery, Duration::ZERO).await;
         message.delivery.message_id
@@ -202,13 +204,14 @@ impl CallBatch<'_> {
     async fn hold_for(&self, delivery: &Delivery, time: Duration) {
         let queue = Queue::Calls(self.priority);
         if let Err(error) = self.cloud.queues.hold(queue, delivery, time).await {
-            // It comes again when its visibility ends by itself, or the timekeeper finds it.
+            // The message comes again when its visibility ends, or the timekeeper finds the
+            // conversation.
             warn!(error = error.in_full(), "wake-up could not be held");
         }
     }
 }
 
-/// What a panic says.
+/// The text of a panic.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

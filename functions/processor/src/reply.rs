@@ -1,8 +1,9 @@
-//! What a run owes to callers. A reply by HTTP POST has its first attempt here, while the run goes
-//! on with the next call: that saves a message, an invocation and a read for most replies there
-//! are. Everything else is the notifier's - mails, further attempts, receivers that are slow or that
-//! nobody knows, and whatever comes after something that was left to it, so that replies stay in
-//! order.
+//! The replies that a run leaves to be sent. The first attempt at a reply by HTTP POST is made
+//! here, while the run goes on with the next call: for most replies that saves a message, an
+//! invocation and a read.
+//!
+//! The notifier does everything else: mails, further attempts, receivers that are slow or not
+//! known, and every reply behind one that was left to it, so that replies stay in order.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,30 +21,31 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tracing::warn;
 
-/// Longest that a run which has come to its end goes on posting before it leaves the rest to the
-/// notifier: others wait for its place.
+/// How long a run that has come to its end goes on posting before it leaves the rest to the
+/// notifier: other runs wait for its place.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 enum OutboxCommand {
     Action(ReplyAction),
-    /// What was left to the notifier waits for no more of it.
+    /// Replies that were left to the notifier wait for no others of this run.
     SendAll,
-    /// An earlier run was here: it may have left something to the notifier, and these to nobody.
+    /// An earlier run was here. It may have left some replies to the notifier, and it may not have
+    /// sent these at all.
     GoesOnBehind(Vec<ReplyWakeUp>),
 }
 
-/// Where a run puts what it owes.
+/// Where a run puts the replies that are to be sent.
 pub struct Replies(UnboundedSender<OutboxCommand>);
 
-/// Settles what a run owes, in order, until the run has let go of its [`Replies`].
+/// Sends the replies of a run in order, until the run has dropped its [`Replies`].
 pub struct ReplySender {
     commands: UnboundedReceiver<OutboxCommand>,
     means: Means,
-    /// Something earlier was, or may have been.
+    /// Whether an earlier reply was left to the notifier, or may have been.
     handed_to_notifier: bool,
-    /// Receivers that are the notifier's, and where replies to them wait.
+    /// Receivers whose replies the notifier posts, and the lane where these wait.
     lanes: BTreeMap<Receiver, Lane>,
-    /// Since when the run has nothing else to do.
+    /// Since when the run has had nothing else to do.
     waits_since: Option<Instant>,
     waiting: Vec<ReplyWakeUp>,
     outbox: Outbox,
@@ -86,7 +88,7 @@ pub fn replies(deadline: Timestamp, outbox: Outbox, budget: Budget) -> (Replies,
 }
 
 impl ReplySender {
-    /// If the power goes in the middle, the timekeeper finds what is owed.
+    /// If the process dies here, the timekeeper finds what is pending.
     pub async fn settle(mut self, cloud: &Cloud) {
         while let Some(command) = self.commands.recv().await {
             match command {
@@ -129,7 +131,7 @@ impl ReplySender {
         }
     }
 
-    /// A run that has come to its end holds its place for its replies alone.
+    /// A run that has come to its end holds its place only for its replies.
     fn has_waited_long(&mut self) -> bool {
         if !self.commands.is_closed() {
             return false;
@@ -153,8 +155,8 @@ impl ReplySender {
         Some(lane)
     }
 
-    /// Whether an attempt is over before the function is, and before the lease: a reply that has
-    /// waited long for its turn is the notifier's.
+    /// Whether an attempt ends before the invocation does, and before the lease does. A reply that
+    /// has waited long for its turn is left to the notifier.
     fn has_time(&self, record: &ReplyRecord, now: Timestamp) -> bool {
         let over = now + replies::ATTEMPT_MAX;
         over <= self.means.deadline && record.leased_until().is_some_and(|until| over <= until)
@@ -165,7 +167,7 @@ impl ReplySender {
         self.outbox.send(cloud, waiting).await;
     }
 
-    /// Makes the first attempt at a reply. Gives back the wake-up for what is left to do about it.
+    /// Makes the first attempt at a reply. Returns the wake-up for what is left to do.
     async fn attempt(
         &self,
         cloud: &Cloud,
@@ -206,7 +208,7 @@ async fn post(
             ReplyState::Delivered | ReplyState::GivenUp => None,
         },
         Ok(Committed::Conflict) => None,
-        // Nobody knows whether it is committed: the notifier looks.
+        // It is not known whether this was committed, so the notifier looks.
         Err(error) => {
             warn!(error = error.in_full(), "reply left to the notifier");
             Some(wake)

@@ -1,31 +1,32 @@
-//! How long a run keeps its place, and what goes to its account's lanes: one account's large calls and
-//! long conversations do not hold the places that others need.
+//! How long a run keeps its place, and which calls go to lanes of their account, so that large
+//! calls and long conversations of one account do not hold the places that other accounts need.
 
 use calls::{Call, Conversation};
 use cloud::aws::lanes::RunLane;
 use jiff::{SignedDuration, Timestamp};
 
-/// After this a run goes on in a lane of its account, whatever it is about.
+/// After this time a run goes on in a lane of its account, whatever it carries out.
 const SLICE: SignedDuration = SignedDuration::from_secs(5);
 
-/// After this it gives way to the others of its lane.
+/// After this time a run gives way to the others of its lane.
 const LONG_SLICE: SignedDuration = SignedDuration::from_secs(15);
 
-/// A call of more objects takes long: that are three transactions or more.
+/// A call of more objects takes long: it needs three transactions or more.
 const MANY_OBJECTS: u32 = 200;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slice {
     /// When the invocation has to be done, replies included.
     pub(crate) deadline: Timestamp,
-    /// When the run leaves its place to others.
+    /// When the run gives its place to others.
     pub(crate) ends: Timestamp,
-    /// Whether it does not go to a lane before it begins: it is in one, or has been.
+    /// Whether the run may begin where it is: it is in a lane, or has been in one.
     is_long: bool,
 }
 
 impl Slice {
-    /// `has_waited`: it has left its lane to wait. Sent there again, it would be taken for a repeat.
+    /// `has_waited`: the run has left its lane to wait. A second message to the same lane would be
+    /// dropped as a repeat.
     pub(crate) fn of(
         lane: &RunLane,
         has_waited: bool,
@@ -43,8 +44,8 @@ impl Slice {
         }
     }
 
-    /// Whether a call waits in a lane until it is carried out, and what is behind it in its
-    /// conversation. What stands in its account's queue has one place for all of it.
+    /// Whether a call, and what is behind it in its conversation, waits in a lane until it is
+    /// carried out. A call in its account's queue shares the one place of that queue.
     pub(crate) fn is_too_short_for(self, conversation: &Conversation, call: &Call) -> bool {
         let takes_long = call.objects > MANY_OBJECTS || RunLane::of(conversation) != RunLane::Own;
         takes_long && !self.is_long && conversation.queue().is_none()

@@ -1,4 +1,4 @@
-//! What a wake-up leads to: its conversation or, for a call that stands in its account's queue, the
+//! Carries out what a wake-up names: a conversation or, for a call in its account's queue, the
 //! queue.
 
 use calls::ConversationKey;
@@ -10,7 +10,7 @@ use crate::in_order;
 use crate::reply::replies;
 use crate::slice::Slice;
 
-/// Goes on with the conversation, or with the queue, as far as it goes.
+/// Goes on with the conversation or the queue, as far as possible.
 pub(crate) async fn carry_on(
     cloud: &Cloud,
     key: &ConversationKey,
@@ -22,13 +22,13 @@ pub(crate) async fn carry_on(
         return Ok(WakeUpDisposition::Nothing);
     };
     if let Some(queue) = start.header.conversation.queue() {
-        // Boxed, or the future of every run were as large as that of a queue.
+        // Boxed, or the future of every run would be as large as that of a queue.
         let queue = in_order::carry_on(cloud, &start.header, queue, slice, outbox, budget);
         return Box::pin(queue).await;
     }
     let (replies, reply_sender) = replies(slice.deadline, outbox, budget.clone());
     let running = conversation::run(cloud, start, slice, replies, budget);
-    // The run lets go of its replies however it ends, and they are settled to the last.
+    // The run drops its replies however it ends, and all of them are dealt with.
     let (ran, ()) = tokio::join!(running, reply_sender.settle(cloud));
     Ok(match ran? {
         RunEnd::Ended => WakeUpDisposition::Nothing,

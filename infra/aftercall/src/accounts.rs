@@ -1,6 +1,7 @@
 //! `aftercall accounts`: makes, shows and changes accounts.
 
 use calls::{AccountId, CALLS_PER_SECOND_MAX, QueuePriority};
+use cloud::accounts::account_changes::AccountCreation;
 use cloud::accounts::{Account, AccountBackend};
 use cloud::act::Run;
 use cloud::{Clock, Random};
@@ -156,8 +157,9 @@ async fn create(
             Some(_) => Err(is_there(id)),
         };
     }
-    if !access.accounts.create_account(&new).await? {
-        return Err(is_there(id));
+    match access.accounts.create_account(&new).await? {
+        AccountCreation::Created => {}
+        AccountCreation::IdTaken => return Err(is_there(id)),
     }
     if let Some(owner) = owner {
         change(access, owner, |account| {

@@ -182,12 +182,7 @@ pub(crate) fn listed(record: &ConversationRecord, settlements: &Settlements) -> 
         calls::Phase::Gathering | calls::Phase::Running(_) => (None, None),
     };
     let name = conversation.conversation_id.as_ref();
-    // A call alone that lies in its header is named by its RequestID.
-    let request_id = record
-        .only
-        .call
-        .as_ref()
-        .map(|it| it.call.request_id.0.clone());
+    let request_id = record.call_at_hand().map(|call| call.request_id.0.clone());
     let reason = reason.filter(|reason| !reason.is_empty());
     Record::of("opened", second(record.opened_at))
         .and("conversation", maybe(name.map(ConversationId::as_str)))

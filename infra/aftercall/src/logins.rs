@@ -2,7 +2,7 @@
 
 use calls::{QueuePriority, QueueSettings};
 use cloud::accounts::login_changes::{LoginChange, NewLogin, SecretStorage};
-use cloud::accounts::{Caller, Login};
+use cloud::accounts::{Caller, ClientChange, Login};
 use cloud::{Clock, Random};
 
 use crate::access::Access;
@@ -87,11 +87,13 @@ pub(crate) async fn clients(
         ClientVerb::Act(act) => login_acts::carry_out(access, random, Login::Client, act).await,
         ClientVerb::Async { id, switch } => {
             let on = switch.is_on();
-            if !access.accounts.set_client_async(id, on).await? {
-                return Err(no_client(id));
+            match access.accounts.set_client_async(id, on).await? {
+                ClientChange::Changed => {
+                    let record = Record::of("client_id", id.as_str());
+                    Ok(Output::One(record.and("async_by_default", on)))
+                }
+                ClientChange::NoSuchClient => Err(no_client(id)),
             }
-            let record = Record::of("client_id", id.as_str());
-            Ok(Output::One(record.and("async_by_default", on)))
         }
         ClientVerb::Order { id, order } => {
             let order = queue_settings::order(*order);

@@ -19,12 +19,12 @@ use http_body_util::LengthLimitError;
 /// A request whose body takes longer is given up: who sends a byte a minute holds a connection.
 pub const BODY_WITHIN: Duration = Duration::from_secs(60);
 
-/// Who can reach the address that is listened on.
+/// Who can reach the address that the server listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Only loopback names are accepted: a name of somebody else's that leads here is refused.
     ThisMachine,
-    /// Its user has accepted that others reach it, by whatever name.
+    /// The user has accepted that other machines reach it, by any name.
     Network,
 }
 
@@ -53,7 +53,7 @@ impl RefusedRequest {
 
 impl IntoResponse for RefusedRequest {
     fn into_response(self) -> Response {
-        // What is left of the request is not read, so nothing can follow it.
+        // The rest of the request is not read, so no other request can follow on the connection.
         let close = [(header::CONNECTION, "close")];
         (self.status, close, self.reason).into_response()
     }
@@ -112,7 +112,7 @@ fn is_loopback(authority: &Authority) -> bool {
 }
 
 /// Whether a browser says that a page of another origin made this request. A link that is followed
-/// from elsewhere is none: it only looks, and the page it leads to is ours.
+/// from elsewhere does not count: it only reads, and leads to a page of this server.
 fn comes_from_elsewhere(request: &Request, host: &Authority) -> bool {
     let headers = request.headers();
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));

@@ -1,4 +1,4 @@
-//! The connections of a listener: HTTP/1 on each, and no patience without end with any of them.
+//! The connections of a listener: HTTP/1 on each, with a time limit for each request.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
-/// A connection on which the head of the next request is not whole by then is closed: who sends a
-/// byte a minute, or nothing any more, holds a connection too. As long as a body may take.
+/// A connection is closed if the head of the next request is not complete in this time: a client
+/// that sends a byte a minute, or nothing, would hold it for ever. As long as a body may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
 
-/// After a connection could not be taken, mostly because there are too many: until some are gone.
+/// How long to wait after a connection could not be accepted, mostly because there are too many.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until the process ends.
@@ -33,7 +33,7 @@ async fn answer(stream: TcpStream, router: Router) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // How it ends is the client's affair.
+    // Errors of a connection are left to its client.
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection broke off");
     }

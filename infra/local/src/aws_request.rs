@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::names::queue_of_url;
 
-/// Longest key in the journal: enough to know a record again.
+/// Longest key in the journal: enough to recognise a record.
 const KEY_CHARS_MAX: usize = 200;
 
-/// The services that are stood in for, and the addresses outside AWS.
+/// The services that have stand-ins, and the addresses outside AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Service {
     DynamoDb,
@@ -201,7 +201,8 @@ impl AwsRequest {
     fn of_s3(request: &Request<Bytes>) -> Self {
         let (bucket, key) = bucket_and_key(request);
         let lists = query(request, "list-type").is_some_and(|version| version == "2");
-        // A parameter that is no operation's own, such as `uploadId` or `acl`, makes another of it.
+        // A parameter that belongs to no operation by itself, such as `uploadId` or `acl`, makes it
+        // another operation.
         let known = [
             "x-id",
             "list-type",

@@ -1,4 +1,4 @@
-//! All stand-ins behind one door: a request of the AWS wire protocol in, its answer out.
+//! All stand-ins behind one address: takes a request of the AWS wire protocol, returns its answer.
 
 use std::fmt;
 use std::path::Path;
@@ -74,7 +74,8 @@ impl LocalCloud {
         Ok(Self::around(dynamodb, clock, usage, None))
     }
 
-    /// With the product's tables and all else, kept in this folder. Queues are in memory alone.
+    /// With the product's tables and everything else, kept in this folder. Queues are in memory
+    /// only.
     pub fn in_folder(
         folder: &Path,
         durability: Durability,
@@ -186,7 +187,7 @@ impl LocalCloud {
             .or_else(|| self.phone().take_event())
     }
 
-    /// A function failed at it: it comes again as Lambda brings it.
+    /// A function failed to handle it: it is delivered again, as Lambda does.
     pub(crate) fn event_failed(&self, event: PendingEvent) {
         match event.event["source"].as_str() {
             Some("aws.sms-voice") => self.phone().event_failed(event),
@@ -223,23 +224,23 @@ impl LocalCloud {
         &self.0.usage
     }
 
-    /// Waits until everything that can be seen by now is on the disk, where there is one. Whatever
+    /// Waits until everything that is visible is on the disk, if there is one. Everything that
     /// leaves this process waits for it.
     pub async fn durable(&self) -> anyhow::Result<()> {
         self.dynamodb().durable().await
     }
 
-    /// Fires all schedules that are due by the cloud's own clock; says how many.
+    /// Fires all schedules that are due by the cloud's own clock; returns how many.
     pub fn fire_due(&self) -> usize {
         self.scheduler().fire_due(self.clock().now())
     }
 
-    /// What was asked for and is not built. A test of the product ends with this empty.
+    /// Operations that were requested and do not exist here. A test of the product ends with none.
     pub fn refused(&self) -> Vec<String> {
         held(&self.0.refused).clone()
     }
 
-    /// Answers one request to AWS. Signatures are not looked at.
+    /// Answers one request to AWS. Signatures are not checked.
     pub fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
         let aws_request = AwsRequest::of(&request);
         self.answer_parsed(&aws_request, &request)
@@ -352,7 +353,7 @@ impl LocalCloud {
     }
 
     fn stamped(&self, mut response: Response<Bytes>) -> Response<Bytes> {
-        // Counted, not drawn, so that two runs of a test are the same.
+        // Counted, not random, so that two runs of a test are the same.
         let number = self.0.answered.fetch_add(1, Ordering::Relaxed) + 1;
         if let Ok(id) = HeaderValue::from_str(&format!("LOCAL{number:027}")) {
             response

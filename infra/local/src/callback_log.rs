@@ -1,5 +1,5 @@
-//! Callbacks as they really went out, with what the receiver said: for whoever looks at
-//! `/_local/callbacks`. None goes out before what it tells of is on the disk.
+//! Callbacks as they were posted, with the receiver's answer, for `/_local/callbacks`. No callback
+//! goes out before what it is about is on the disk.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -14,11 +14,11 @@ use tokio::time::Instant;
 
 use crate::{LocalCloud, held};
 
-/// Most attempts that are remembered.
+/// Most attempts that are kept.
 const ATTEMPTS_MAX: usize = 10_000;
 
-/// Most bytes of attempts that are remembered: the callback of a call of 32,766 objects has 15 MB, and
-/// it is kept as it went out and by its fields.
+/// Most bytes of attempts that are kept: the callback of a call of 32,766 objects has 15 MB, and it
+/// is kept both as it was posted and by its fields.
 const REMEMBERED_BYTES_MAX: usize = 128_000_000;
 
 /// One attempt at one callback.
@@ -30,7 +30,7 @@ pub struct PostedCallback {
     pub body: String,
     /// The form's fields.
     pub fields: BTreeMap<String, String>,
-    /// What the receiver answered; absent: nothing.
+    /// The receiver's answer; absent: none.
     pub status: Option<u16>,
     /// Why there is no answer.
     pub cause: Option<String>,
@@ -39,7 +39,7 @@ pub struct PostedCallback {
     pub took_ms: u64,
 }
 
-/// Posts for real, and remembers.
+/// Posts for real, and keeps the attempt.
 #[derive(Clone, Debug)]
 pub struct CallbackLog {
     inner: SharedHttpConnector,
@@ -68,7 +68,7 @@ impl PostedCallbacks {
 }
 
 impl PostedCallback {
-    /// What it holds in memory, but for a few hundred bytes.
+    /// Bytes in memory, except a few hundred.
     fn bytes(&self) -> usize {
         let pairs = self.headers.iter().chain(&self.fields);
         let pairs: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
@@ -102,7 +102,7 @@ impl CallbackLog {
     }
 }
 
-/// A header as it is told of. User and password of an address are sent, and shown nowhere.
+/// A header as it is shown. User and password of an address are sent, and never shown.
 fn shown(name: &str, value: &str) -> String {
     match value.split_once(' ') {
         Some((scheme, _)) if name.eq_ignore_ascii_case("authorization") => {
@@ -151,7 +151,7 @@ impl HttpConnector for CallbackLog {
     }
 }
 
-/// An attempt under way. Whoever waits for its answer gives up by dropping it.
+/// An attempt in progress. Whoever waits for its answer gives up by dropping it.
 struct AttemptUnderWay<'a> {
     callback_log: &'a CallbackLog,
     began: Instant,

@@ -1,4 +1,4 @@
-//! Addresses outside AWS: what was sent to them is kept, and what they answer is planned.
+//! Addresses outside AWS for tests: requests to them are kept, and their answers are planned.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::held;
 pub struct CapturedCallback {
     pub url: String,
     pub method: String,
-    /// By names in small letters, in their order.
+    /// By names in lower case, in their order.
     pub headers: Vec<(String, String)>,
     pub body: String,
     /// The fields of the body, if it is a form.
@@ -42,7 +42,7 @@ impl CapturedCallback {
     }
 }
 
-/// What an address answers.
+/// The answer of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallbackAnswer {
     Answer {
@@ -52,7 +52,7 @@ pub enum CallbackAnswer {
         /// By tokio's clock, which tests may pause.
         after: Duration,
     },
-    /// Nobody listens there.
+    /// Connection refused.
     ConnectionFails,
     /// The request arrives, but no answer ever comes.
     NoAnswer,
@@ -83,7 +83,7 @@ impl CallbackAnswer {
         self
     }
 
-    /// Says when to come again.
+    /// Adds a Retry-After.
     pub fn retry_after(self, seconds: u32) -> Self {
         self.with_header("retry-after", &seconds.to_string())
     }
@@ -126,7 +126,8 @@ impl Callbacks {
         held(&self.sink).callbacks.clone()
     }
 
-    /// Answers the next request to this address so; said several times, as many requests.
+    /// The answer to the next request to this address; said several times, the answers to as many
+    /// requests.
     pub fn answer_next(&self, url: &str, answer: CallbackAnswer) {
         held(&self.sink)
             .next
@@ -135,12 +136,12 @@ impl Callbacks {
             .push_back(answer);
     }
 
-    /// Answers every further request to this address so. Without a plan it is 200.
+    /// The answer to every further request to this address. Without a plan it is 200.
     pub fn answer_always(&self, url: &str, answer: CallbackAnswer) {
         held(&self.sink).always.insert(url.to_owned(), answer);
     }
 
-    /// Answers what this answers, before any other plan; none leaves it to them.
+    /// A function that answers before any other plan; if it returns none, the plan answers.
     pub fn answer_by(
         &self,
         answer: impl FnMut(&CapturedCallback) -> Option<CallbackAnswer> + Send + 'static,
@@ -148,12 +149,12 @@ impl Callbacks {
         held(&self.sink).answerers.push(Box::new(answer));
     }
 
-    /// Keeps a request and says what it is answered.
+    /// Keeps a request and returns its answer.
     pub(crate) fn take(&self, request: &Request<Bytes>) -> CallbackAnswer {
         let callback = callback_of(request, self.clock.now());
         let mut sink = held(&self.sink);
         let answer = sink.answer(&callback);
-        // Nobody was there to see it.
+        // Nobody received it.
         if answer != CallbackAnswer::ConnectionFails {
             sink.callbacks.push(callback);
         }

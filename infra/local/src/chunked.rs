@@ -5,7 +5,7 @@ use http::Request;
 
 use crate::aws_request::header;
 
-/// The body as it was before the SDK cut it up; none if it is not whole.
+/// The body before the SDK cut it into pieces; none if it is not complete.
 pub(crate) fn body_of(request: &Request<Bytes>) -> Option<Bytes> {
     let chunked = header(request, "content-encoding").is_some_and(|e| e.contains("aws-chunked"))
         || header(request, "x-amz-content-sha256").is_some_and(|sum| sum.starts_with("STREAMING-"));

@@ -1,8 +1,8 @@
-//! Transactions that are asked for again: the SDK gives each a token, so that one whose answer was
-//! lost is not made twice.
+//! Transactions that are sent again: the SDK gives each a token, so that a transaction whose answer
+//! was lost is not made twice.
 //!
-//! The engine knows tokens, too. But it looks through those of the last ten minutes at each
-//! transaction, so that a server under load gets slower by the minute.
+//! The engine knows tokens, too, but it searches those of the last ten minutes at each transaction,
+//! so that a server under load gets slower by the minute.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,14 +10,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use dynoxide::errors::DynoxideError;
 use serde_json::{Value, json};
 
-/// Transactions that are remembered. The SDK asks again within seconds; AWS remembers for ten
+/// Transactions that are kept. The SDK sends again within seconds; AWS keeps tokens for ten
 /// minutes.
 const REMEMBERED_MAX: usize = 20_000;
 
-/// The transactions that were made last.
+/// The latest transactions.
 #[derive(Default)]
 pub(crate) struct ClientTokens {
-    /// What each token was used for.
+    /// The transaction of each token.
     digests: HashMap<String, u64>,
     oldest_first: VecDeque<String>,
 }

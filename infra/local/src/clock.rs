@@ -15,7 +15,7 @@ pub struct LocalClock(Arc<Mutex<ClockState>>);
 #[derive(Debug)]
 struct ClockState {
     reading: ClockReading,
-    /// Says how far a running clock is ahead, as `PT36H`.
+    /// Says by how much a running clock is ahead, as `PT36H`.
     file: Option<PathBuf>,
 }
 
@@ -24,7 +24,7 @@ enum ClockReading {
     /// Runs with the system's clock, so far ahead of it.
     Running(SignedDuration),
     Frozen(Timestamp),
-    /// Showed that time at that instant of tokio's clock, and runs with it.
+    /// Set to that time at that instant of tokio's clock, and runs with it.
     WithTokio(Timestamp, tokio::time::Instant),
 }
 
@@ -39,8 +39,8 @@ impl LocalClock {
         Self::showing(ClockReading::Frozen(now))
     }
 
-    /// A clock that runs with tokio's, which a test pauses: what waits takes as long by this clock,
-    /// and no time passes while anything can be done.
+    /// A clock that runs with tokio's, which a test pauses: waiting takes as long by this clock,
+    /// and no time passes while any work can be done.
     pub fn with_tokio(now: Timestamp) -> Self {
         Self::showing(ClockReading::WithTokio(now, tokio::time::Instant::now()))
     }
@@ -52,8 +52,8 @@ impl LocalClock {
         })))
     }
 
-    /// Keeps in this file from now on how far the clock runs ahead, and takes over what it says:
-    /// records of a later time must not meet an earlier one. A frozen clock is its test's own.
+    /// From now on keeps in this file by how much the clock is ahead, and reads it first: a
+    /// folder's records must not be newer than the clock. A frozen clock is not changed.
     pub(crate) fn keep_in(&self, file: &Path) -> anyhow::Result<()> {
         let mut hands = held(&self.0);
         let ClockReading::Running(prefetched) = &mut hands.reading else {
@@ -84,8 +84,8 @@ impl LocalClock {
         hands.reading = hands.reading.advanced(by);
     }
 
-    /// The same, and what is kept in a folder goes on from there. The file is on the disk before
-    /// the clock moves: nothing is ever kept of a time that is not.
+    /// Moves the clock, and keeps how far it is ahead. The file is on the disk before the clock
+    /// moves, so that no record is newer than the clock after a restart.
     pub(crate) fn advance_for_good(&self, by: SignedDuration) -> anyhow::Result<()> {
         let mut hands = held(&self.0);
         let advanced = hands.reading.advanced(by);

@@ -31,19 +31,20 @@ use crate::lifecycle::{Invocation, Unmetered};
 use crate::names::REGION;
 
 impl LocalCloud {
-    /// What every SDK client is made from, so that it talks to this cloud.
+    /// The configuration that every SDK client is made from to use this cloud.
     pub fn sdk_config(&self, retries: RetryConfig) -> SdkConfig {
         let credentials = Credentials::from_keys("LOCAL", "local", None);
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            // Nobody looks at signatures here, and to make them is a part of every request's time.
+            // Signatures are not checked here, and making them takes a part of every request's
+            // time.
             .auth_scheme_preference([UNSIGNED])
             .http_client(self.http_client())
             .retry_config(retries)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            // It measures by the system's clock, which says nothing where tokio's is paused.
+            // It uses the system's clock, which is meaningless while tokio's is paused.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build()
     }
@@ -58,8 +59,8 @@ impl LocalCloud {
         SharedHttpConnector::new(self.clone())
     }
 
-    /// A request of an invocation is made only while it lives; what its answer takes is counted as
-    /// the invocation's, and what AWS does for it is not.
+    /// A request of an invocation is made only while that lives. What its answer allocates counts
+    /// as the invocation's; what AWS's side allocates does not.
     async fn carry_for_caller(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = whole(request).await?;
         let Some(invocation) = Invocation::current() else {
@@ -67,7 +68,7 @@ impl LocalCloud {
         };
         let leave_out = invocation.leave_out();
         if leave_out.is_some() {
-            // Whoever holds too much by now is killed before anything comes of this.
+            // An invocation that holds too much memory is killed before the request is made.
             tokio::task::yield_now().await;
         }
         if invocation.is_over() {
@@ -94,7 +95,7 @@ impl LocalCloud {
                 let refused = std::io::ErrorKind::ConnectionRefused;
                 return Err(ConnectorError::io(std::io::Error::from(refused).into()));
             }
-            // Not as an I/O error: that would be tried again, and the dead do not try.
+            // Not an I/O error: that would be retried, and a dead process does not retry.
             Some(InjectedFault::CrashBefore) => return Err(dead()),
             Some(InjectedFault::Hang) => return ends_here(Invocation::hang).await,
             Some(InjectedFault::AbortBefore) => return ends_here(Invocation::abort).await,
@@ -113,7 +114,7 @@ impl LocalCloud {
             )
             | None => {}
         }
-        // A mail or a text is gone once it is given away.
+        // A mail or a text cannot be taken back once it is given to the service.
         if matches!(aws_request.service, Service::Ses | Service::Phone) {
             let durable = self.durable().await;
             durable.map_err(|error| ConnectorError::other(error.into(), None))?;
@@ -219,7 +220,7 @@ fn received(answer: Response<Bytes>) -> Result<HttpResponse, ConnectorError> {
         .map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// The invocation gets no further than this. Where there is none, its caller is as good as dead.
+/// The invocation stops here. Outside an invocation, the caller counts as dead.
 async fn ends_here(ends: fn(&Invocation)) -> Result<HttpResponse, ConnectorError> {
     match Invocation::current() {
         Some(invocation) => {

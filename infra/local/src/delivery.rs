@@ -1,4 +1,4 @@
-//! What a FIFO queue takes and gives, and what it was created with.
+//! What a FIFO queue stores and delivers, and its settings.
 
 use std::collections::BTreeMap;
 

@@ -21,24 +21,24 @@ pub(crate) struct Disk {
     progress: Arc<Mutex<SyncProgress>>,
     /// Wakes the thread that syncs; without it, the thread ends.
     wanted: mpsc::Sender<()>,
-    /// The last sync that has ended. Closed once a sync has failed: after that nobody knows what
-    /// the disk holds, and nothing more may leave.
+    /// The last sync that has ended. Closed once a sync has failed: after that it is not known what
+    /// is on the disk, and nothing more may leave.
     ended: watch::Receiver<u64>,
 }
 
 #[derive(Debug, Default)]
 struct SyncProgress {
-    /// Writes under way: they may be visible already, and not be marked yet.
+    /// Writes in progress: they may be visible before they are marked.
     writing: usize,
     /// Whether anything was committed since the last sync began.
     dirty: bool,
     syncing: bool,
-    /// Syncs that have begun, counted; and the last one that anybody waits for.
+    /// Syncs that have begun, counted; and the last one that is waited for.
     begun: u64,
     awaited: u64,
 }
 
-/// A write under way.
+/// A write in progress.
 #[derive(Debug)]
 pub(crate) struct DiskWriter(Arc<Mutex<SyncProgress>>);
 
@@ -80,7 +80,7 @@ impl Disk {
         DiskWriter(self.progress.clone())
     }
 
-    /// Waits until everything that can be seen by now is on the disk.
+    /// Waits until everything that is visible is on the disk.
     pub(crate) async fn reached(&self) -> anyhow::Result<()> {
         let Some(sync) = self.sync_to_wait_for()? else {
             return Ok(());
@@ -90,13 +90,13 @@ impl Disk {
         waited.map(drop).context("the disk has failed")
     }
 
-    /// The number of the sync that will have everything; none: it is there.
+    /// The number of the sync that will include everything; none: it is on the disk.
     fn sync_to_wait_for(&self) -> anyhow::Result<Option<u64>> {
         let mut progress = held(&self.progress);
         if progress.writing == 0 && !progress.dirty {
             return Ok(progress.syncing.then_some(progress.begun));
         }
-        // One that is under way may have begun before the write.
+        // A sync in progress may have begun before the write.
         let next = progress.begun + 1;
         if progress.awaited < next {
             progress.awaited = next;
@@ -106,7 +106,7 @@ impl Disk {
     }
 }
 
-/// Until nobody is left who could wish for it, or the disk fails.
+/// Until nobody can need it any more, or the disk fails.
 fn sync_whenever(
     wishes: &mpsc::Receiver<()>,
     log: &File,

@@ -1,5 +1,5 @@
-//! The index of what is due as AWS shows it, a little late; and how often each key of the tables is
-//! used. For tests: nothing is watched unless it is asked for.
+//! For tests: the index of what is due as AWS shows it, a little late, and how often each key of
+//! the tables is used. Nothing is watched unless a test asks for it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::AddAssign;
@@ -13,7 +13,7 @@ use crate::names::{CALLS_TABLE, DUE_INDEX};
 /// pk and sk.
 pub(crate) type ItemKey = (String, String);
 
-/// Where an entry stands in the index: its part, and when it is due in milliseconds.
+/// The place of an entry in the index: its part, and when it is due in milliseconds.
 pub(crate) type IndexPosition = (String, i64);
 
 /// How often a key was used: records read, records written (those of a transaction twice), as AWS
@@ -44,12 +44,12 @@ struct Lag {
     by: SignedDuration,
     /// The index as it is shown.
     shown: BTreeMap<ItemKey, IndexPosition>,
-    /// What is not shown yet, in its order.
+    /// Changes that are not shown yet, in their order.
     changes: VecDeque<(Timestamp, ItemKey, Option<IndexPosition>)>,
 }
 
 impl Watch {
-    /// Of an index that may hold something already.
+    /// Of an index that may hold entries already.
     pub(crate) fn begin(engine: &Database) -> anyhow::Result<Self> {
         Ok(Self {
             entries: entries(engine)?,
@@ -89,7 +89,7 @@ impl Watch {
         self.uses.clone().unwrap_or_default()
     }
 
-    /// A request was carried out; what the index shows of it is put into the answer.
+    /// A request was carried out; its answer gets the index as it is shown.
     pub(crate) fn answered(
         &mut self,
         engine: &Database,

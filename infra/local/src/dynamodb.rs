@@ -1,4 +1,4 @@
-//! DynamoDB: an embedded engine does the work, and every unit it consumes is counted.
+//! DynamoDB: an embedded engine does the work, and every unit that it consumes is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -42,11 +42,11 @@ pub struct DynamoDb {
     watch: Arc<Mutex<Option<Watch>>>,
 }
 
-/// How far a write has come when its caller hears of it, where the tables are in a file.
+/// How durable a write is when its caller gets the answer, if the tables are in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Seen at once, and on the disk before anything that rests on it leaves this process: what was
-    /// answered survives a power cut.
+    /// Visible at once, and on the disk before anything that depends on it leaves this process:
+    /// what was answered survives a power cut.
     PowerCut,
     /// With the operating system: it survives the death of the process.
     ProcessDeath,
@@ -88,7 +88,7 @@ impl DynamoDb {
     ) -> anyhow::Result<Self> {
         let engine = Database::new(&file.to_string_lossy())?;
         // The engine opens its file with a sync for each commit. Its way back from bulk loading is
-        // the one that leaves syncing to others, except where its log moves into its file.
+        // the mode that leaves syncing to others, except when its log is moved into its file.
         engine.disable_bulk_loading()?;
         let disk = match durability {
             Durability::PowerCut => Some(Disk::new(&log_of(file))?),
@@ -118,7 +118,7 @@ impl DynamoDb {
         Ok(self.engine.sweep_ttl()?)
     }
 
-    /// When the first of all entries of the index is due, whoever it is shown to.
+    /// When the first of all entries of the index is due, whether or not it is shown yet.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let shards = cloud::due::shards();
         let first = shards.filter_map(|shard| due_watch::first_due(&self.engine, &shard));
@@ -126,12 +126,12 @@ impl DynamoDb {
         Timestamp::from_millisecond(first).ok()
     }
 
-    /// What must be looked at again, by pk and sk, as the index is and whoever it is shown to.
+    /// All entries of the index that are due, by pk and sk, whether or not they are shown yet.
     pub fn due_entries(&self) -> anyhow::Result<Vec<(String, String)>> {
         Ok(due_watch::entries(&self.engine)?.into_keys().collect())
     }
 
-    /// The parts of the index in which anybody could find something now.
+    /// The parts of the index that are not empty.
     pub fn filled_shards(&self) -> anyhow::Result<Vec<String>> {
         let entries = due_watch::entries(&self.engine)?;
         let watch = held(&self.watch);
@@ -142,7 +142,7 @@ impl DynamoDb {
         Ok(filled.into_iter().collect())
     }
 
-    /// Shows the index of what is due as it was so long ago, as AWS may.
+    /// Shows the index of what is due as it was so long ago, as AWS may do.
     pub fn let_index_lag(&self, by: SignedDuration) -> anyhow::Result<()> {
         self.watch(|watch| watch.lag_by(by))
     }
@@ -241,7 +241,7 @@ impl DynamoDb {
         request: &Value,
     ) -> Result<Result<Value, DynoxideError>, WireFailure> {
         let engine = &self.engine;
-        // What moves items is asked what it consumed, whether or not its caller wants to know.
+        // The engine is always asked for the consumed units, whether or not the caller asks.
         macro_rules! moved {
             ($request:ty, $act:ident) => {
                 done(request, |mut request: $request| {
@@ -347,7 +347,7 @@ fn consumed(answer: &Value) -> Result<Vec<ConsumedCapacity>, WireFailure> {
     consumed.map_err(|error| WireFailure::unreadable("ConsumedCapacity", &error))
 }
 
-/// Leaves of the consumed capacity what the caller asked for.
+/// Leaves in the answer the consumed capacity that the caller asked for.
 fn trim_capacity(answer: &mut Value, requested: &str) {
     let Some(members) = answer.as_object_mut() else {
         return;

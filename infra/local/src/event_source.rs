@@ -1,6 +1,6 @@
-//! What AWS does between the functions by itself: event source mappings take batches from the queues
-//! and give them to the functions, as many at the same time as the template allows; schedules fire,
-//! and the timekeeper comes by.
+//! What AWS does between the functions: event source mappings take batches from the queues and give
+//! them to the functions, as many at the same time as the template allows; schedules fire; and the
+//! timekeeper runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::stack::{EventSource, Stack};
 
-/// How long a queue that gives nothing is left alone, unless something arrives or is done: a message
-/// can become visible again by time alone.
+/// How long an empty queue is left alone, unless a message arrives or is deleted: a message can
+/// also become visible by time alone.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How many invocations run side by side for a queue, as its functions are told.
@@ -24,7 +24,7 @@ pub fn invocations_max(concurrency: Concurrency, event_source: EventSource) -> u
     usize::try_from(places).unwrap_or(usize::MAX)
 }
 
-/// Runs all of it until the tasks are dropped. `tick`: how often the timekeeper comes by.
+/// Runs all of it until the tasks are dropped. `tick`: how often the timekeeper runs.
 #[must_use = "nothing happens any more once it is dropped"]
 pub fn drive(stack: &Stack, tick: Duration) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -60,7 +60,7 @@ async fn feed(stack: Stack, event_source: EventSource) {
         invocations.spawn(async move {
             stack.carry(batch).await;
             drop(place);
-            // Groups that it held may have more to give.
+            // The groups that it held may have more messages.
             is_free.notify_one();
         });
     }
@@ -85,7 +85,7 @@ async fn keep_time(stack: Stack, tick: Duration) {
 }
 
 impl Stack {
-    /// Hands one event of a mail, a text or a call to its function. `false`: there was none.
+    /// Delivers one event of a mail, a text or a call to its function. `false`: there was none.
     pub async fn deliver_mail_event(&self) -> bool {
         let busy = self.one_more_busy();
         let Some(event) = self.local.take_event() else {

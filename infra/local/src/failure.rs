@@ -1,4 +1,4 @@
-//! How a stand-in says no.
+//! How a stand-in refuses a request.
 
 use std::fmt::Display;
 
@@ -13,7 +13,7 @@ pub(crate) struct WireFailure {
     pub(crate) reason: Option<&'static str>,
 }
 
-/// The code of what the local cloud does not do. It is none of AWS's, so that nobody handles it.
+/// The code for what the local cloud does not do. AWS has no such code, so no program handles it.
 pub(crate) const NOT_BUILT: &str = "NotBuiltInLocalCloud";
 
 impl WireFailure {
@@ -31,7 +31,7 @@ impl WireFailure {
         self
     }
 
-    /// 501, which no SDK tries again.
+    /// 501, which no SDK retries.
     pub(crate) fn not_built(what: impl Display) -> Self {
         Self::new(
             501,

@@ -14,7 +14,7 @@ use crate::held;
 /// Most entries in the journal: a server that runs for days must not fill up with them.
 const JOURNAL_MAX: usize = 100_000;
 
-/// What goes wrong with one request.
+/// The fault of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum InjectedFault {
     /// It is never made; the caller sees its connection fail.

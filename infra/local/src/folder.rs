@@ -1,11 +1,12 @@
-//! The folder of `--data`: held by one process, and refused where something of it is missing or
-//! damaged. Nothing is skipped in silence: what was answered for must be there.
+//! The folder of `--data`: held by one process, and refused if a part of it is missing or damaged.
+//! Nothing is skipped silently, because everything that was answered must be there.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::disk;
@@ -43,7 +44,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Takes it, and looks whether the tables are what the rest of it belongs to.
+    /// Takes the folder, and checks that the tables belong to the rest of it.
     pub(crate) fn hold(path: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(path).with_context(|| format!("creating {}", path.display()))?;
         let folder = Self {
@@ -93,7 +94,7 @@ impl Folder {
         Ok(())
     }
 
-    /// An engine that finds no tables makes new ones, and throws their log away.
+    /// An engine that finds no tables makes new ones and deletes their log.
     fn check_tables(&self) -> anyhow::Result<()> {
         let bytes = |name| std::fs::metadata(self.file(name)).map_or(0, |head| head.len());
         if bytes(TABLES) == 0 {
@@ -125,7 +126,7 @@ impl Folder {
     }
 }
 
-/// The system lets go of it however this process ends.
+/// The operating system releases it however this process ends.
 fn lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("in-use.lock");
     let mut options = File::options();
@@ -141,7 +142,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
         }
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // Who it is helps, and is not needed.
+            // Naming the holder helps, but is not necessary.
             if file.read_to_string(&mut holder).is_err() {
                 holder.clear();
             }
@@ -158,9 +159,20 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// A file of one JSON value a line, which lines are appended to. Whoever was killed while writing
-/// leaves a last line without its end: what it tells of was not answered, so it is taken out, and
-/// said. Any other line that cannot be read refuses the whole.
+/// Appends a value to a file of one JSON value a line. A line that cannot be written is lost: such a file
+/// is a convenience of the local server.
+pub(crate) fn append_line(file: &Path, value: &impl Serialize) {
+    let Ok(mut line) = serde_json::to_string(value) else {
+        return;
+    };
+    line.push('\n');
+    let opened = OpenOptions::new().append(true).create(true).open(file);
+    drop(opened.and_then(|mut file| file.write_all(line.as_bytes())));
+}
+
+/// Reads a file of one JSON value a line. A process that was killed while writing leaves a last
+/// line that is not complete: nothing about it was answered, so it is removed, with a message. Any
+/// other line that cannot be read refuses the whole file.
 pub(crate) fn read_lines<T: DeserializeOwned>(file: &Path) -> anyhow::Result<Vec<T>> {
     if !file.exists() {
         return Ok(Vec::new());

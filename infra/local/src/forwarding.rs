@@ -19,7 +19,7 @@ impl Stack {
         settings: &BackendSettings,
         secret: &str,
     ) -> anyhow::Result<()> {
-        // Not through what callbacks go out with, which writes down what they say.
+        // Not through the client for callbacks, which keeps what it sends.
         let forwarding = BackendClient::guarded(true);
         self.cloud.forwarding = forwarding.clone();
         if let Functions::InProcess(in_process) = &mut self.functions {

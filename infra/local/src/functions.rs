@@ -119,7 +119,7 @@ fn sqs_event(batch: &[ReceivedMessage]) -> Value {
 }
 
 impl InProcess {
-    /// What a function makes of the deadline that its context names.
+    /// What a function is told about its deadline.
     fn deadline(&self, time: Duration) -> Timestamp {
         let now = self.cloud.now();
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
@@ -129,8 +129,8 @@ impl InProcess {
 }
 
 impl Functions {
-    /// Gives a batch to the processor; gives back the ids of the messages that must come again.
-    /// Killed, it has said nothing of any of them.
+    /// Gives a batch to the processor; returns the ids of the messages that must come again. A
+    /// function that was killed has reported none of them.
     pub async fn process(
         &self,
         priority: QueuePriority,

@@ -1,7 +1,7 @@
-//! KMS: one symmetric key of our own, that encrypts and decrypts.
+//! KMS: one symmetric key that encrypts and decrypts.
 //!
-//! As in AWS, what is encrypted is bound to its encryption context, and an altered ciphertext is
-//! refused. In memory the key is always the same, so that two runs of a test are the same.
+//! As in AWS, a ciphertext is bound to its encryption context, and an altered one is refused. In
+//! memory the key is always the same, so that two runs of a test are the same.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,7 +43,7 @@ impl fmt::Debug for Kms {
     }
 }
 
-/// A request; a member that is not read here is not built.
+/// A request; members that are not listed do not exist here.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Encrypt {
@@ -150,8 +150,8 @@ impl Kms {
         Ok(LessSafeKey::new(key.map_err(|_| internal())?))
     }
 
-    /// The nonce is made from what is encrypted: no two plaintexts share one, and a test's run is
-    /// the same each time.
+    /// The nonce is made from the plaintext and its context: no two share one, and two runs of a
+    /// test are the same.
     fn key_and_nonce(
         &self,
         context: &[u8],

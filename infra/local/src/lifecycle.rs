@@ -32,11 +32,11 @@ pub struct Lifecycle {
 /// The memory of an environment, and how the test that has an allocator that counts measures it.
 #[derive(Clone, Copy)]
 pub struct Memory {
-    /// Most that an invocation may hold at any moment.
+    /// Most memory that an invocation may hold at any moment.
     pub bytes: u64,
     /// Runs a piece of work and says what it allocated.
     pub measure: fn(&mut dyn FnMut()) -> Allocated,
-    /// Runs a piece of work that is not the function's own: what AWS does on its side.
+    /// Runs work that is AWS's and not the function's.
     pub leave_out: fn(&mut dyn FnMut()),
 }
 
@@ -77,7 +77,7 @@ pub const CONCURRENCY: Concurrency = Concurrency {
 /// runtime, its connections and what the allocator does not give back about as much again.
 pub const ENVIRONMENT_BYTES: u64 = 224_000_000;
 
-/// Why an invocation has come to no end of its own.
+/// Why an invocation was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Killed {
     /// It took longer than its deadline.
@@ -100,7 +100,7 @@ impl std::error::Error for Killed {}
 enum State {
     #[default]
     Running,
-    /// Stuck: it does nothing more, but nobody has noticed.
+    /// Hanging: it does nothing more, and is not killed yet.
     Hung,
     Aborted,
 }
@@ -117,7 +117,7 @@ tokio::task_local! {
 }
 
 impl Invocation {
-    /// The one that makes this request, if one does.
+    /// The invocation that makes this request, if any.
     pub(crate) fn current() -> Option<Self> {
         INVOCATION.try_with(Clone::clone).ok()
     }
@@ -130,7 +130,7 @@ impl Invocation {
         *held(&self.state) = State::Aborted;
     }
 
-    /// Whether nothing of it happens any more.
+    /// Whether it has been killed.
     pub(crate) fn is_over(&self) -> bool {
         self.state() != State::Running
     }
@@ -139,7 +139,7 @@ impl Invocation {
         *held(&self.state)
     }
 
-    /// How AWS's side of a request is kept out of the count; none where nothing is counted.
+    /// Keeps AWS's side of a request out of the count; none where nothing is counted.
     pub(crate) fn leave_out(&self) -> Option<fn(&mut dyn FnMut())> {
         self.memory.map(|memory| memory.leave_out)
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use mail_parser::{Address, MessageParser, MimeHeaders, PartType};
 use serde::{Deserialize, Serialize};
 
-/// Most text that is shown of one file in an archive. An archive can unpack to any size.
+/// Most text of one file in an archive that is shown: an archive can unpack to any size.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A mail that SES took.
@@ -27,7 +27,7 @@ pub struct CapturedMail {
     pub text: Option<String>,
     pub html: Option<String>,
     pub attachments: Vec<Attachment>,
-    /// The whole mail as it was given to SES; none for a mail that SES itself puts together.
+    /// The whole mail as it was given to SES; none for a mail that SES itself composes.
     pub raw: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct Attachment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedFile {
     pub name: String,
-    /// None where it is no text, or too long to show.
+    /// None if it is not text, or too long to show.
     pub text: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl CapturedMail {
                 .headers_raw()
                 .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
                 .collect(),
-            // The parser would make the one out of the other where it is missing.
+            // The parser would derive one from the other if it is missing.
             text: has_text
                 .then(|| message.body_text(0))
                 .flatten()
@@ -114,7 +114,7 @@ impl CapturedMail {
         })
     }
 
-    /// Everybody who gets it, once each.
+    /// All recipients, once each.
     pub fn recipients(&self) -> Vec<&str> {
         let mut recipients: Vec<_> = [&self.to, &self.cc, &self.bcc]
             .into_iter()

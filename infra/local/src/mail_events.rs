@@ -1,6 +1,6 @@
-//! What SES tells of mails through EventBridge: for each mail with a configuration set its fate, as
-//! events that the notifier is invoked with. A test says what becomes of an address, and how the
-//! events come.
+//! What SES reports of mails through EventBridge: for each mail with a configuration set, events
+//! that the notifier is invoked with. A test sets what becomes of an address, and how the events
+//! are delivered.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::names::{ACCOUNT, MAIL_CONFIGURATION_SET, REGION};
 /// Longest name or value of a tag. AWS's figure.
 const TAG_CHARS_MAX: usize = 256;
 
-/// When Lambda invokes a function again that failed at an event; after that it is given up.
+/// When Lambda invokes a function again that failed at an event; after that the event is dropped.
 const AGAIN: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
 
 /// What becomes of a mail.
@@ -33,7 +33,7 @@ pub enum MailFate {
     IsRejected,
 }
 
-/// How events come. EventBridge promises none of these.
+/// How events are delivered. EventBridge promises none of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EventDelivery {
     #[default]
@@ -68,7 +68,7 @@ pub(crate) struct MailEvents {
 }
 
 impl MailEvents {
-    /// All that will be told of a mail.
+    /// All events of a mail.
     pub(crate) fn of(&mut self, mail: &CapturedMail, tags: &BTreeMap<String, String>) {
         let address = mail.to.first().map(String::as_str).unwrap_or_default();
         let fate = self.fates.get(address).copied();
@@ -131,7 +131,7 @@ impl MailEvents {
     }
 }
 
-/// What becomes of mails to SES's simulator, as on AWS.
+/// The addresses of SES's simulator, as on AWS.
 fn simulated(address: &str) -> MailFate {
     match address {
         "bounce@simulator.amazonses.com" => MailFate::Bounces,

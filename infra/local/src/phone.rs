@@ -1,8 +1,7 @@
-//! AWS End User Messaging: takes texts and calls by voice, and keeps them for tests and people to look
-//! at.
+//! AWS End User Messaging: accepts texts and voice calls, and keeps them for tests and people to
+//! look at.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
-use crate::folder::read_lines;
+use crate::folder::{append_line, read_lines};
 use crate::mail_events::{EventDelivery, MailEvents, PendingEvent};
 use crate::names::{ACCOUNT, REGION};
 use crate::{disk, held};
@@ -41,7 +40,7 @@ pub struct CapturedText {
     pub parts: u32,
 }
 
-/// A no that the service gives without the sender's fault.
+/// A refusal of the service that is not the sender's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextFault {
     /// Its owner has answered STOP.
@@ -57,7 +56,7 @@ pub enum TextFault {
     BreaksDown,
 }
 
-/// What becomes of a text or a call that was taken.
+/// What becomes of a text or a call that was accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TextFate {
     #[default]
@@ -146,7 +145,7 @@ impl Phone {
         held(&self.exchange).throttled
     }
 
-    /// What is told of texts from now on.
+    /// How events of texts are delivered from now on.
     pub fn tells(&self, how: EventDelivery) {
         held(&self.exchange).events.delivery = how;
     }
@@ -222,15 +221,9 @@ impl Exchange {
         self.rate.is_some_and(|rate| lately.count() >= rate)
     }
 
-    /// A line that cannot be written is lost: the file is a convenience of the local server.
     fn keep(&mut self, text: CapturedText) {
-        if let Some((file, mut line)) = self.log.as_ref().zip(serde_json::to_string(&text).ok()) {
-            line.push('\n');
-            let opened = std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(file);
-            drop(opened.and_then(|mut file| file.write_all(line.as_bytes())));
+        if let Some(file) = &self.log {
+            append_line(file, &text);
         }
         self.texts.push(text);
     }
@@ -287,8 +280,8 @@ fn refusal(fault: TextFault) -> WireFailure {
     }
 }
 
-/// Parts by the letters that the GSM alphabet has in common with ASCII; any other makes it UTF-16.
-/// Of its own, so that it does not share a mistake with who sends.
+/// Parts, by the letters that the GSM alphabet has in common with ASCII; any other makes it UTF-16.
+/// Counted independently of the product, so that both do not share a mistake.
 fn parts(text: &str) -> u32 {
     let two_places = "^{}\\[~]|";
     let is_gsm = text
@@ -314,7 +307,7 @@ fn parts(text: &str) -> u32 {
     parts
 }
 
-/// What EventBridge is told in the end.
+/// What EventBridge reports in the end.
 fn event(text: &CapturedText, fate: TextFate, context: &BTreeMap<String, String>) -> Value {
     let (detail_type, event_type) = match (text.kind.as_str(), fate) {
         ("text", TextFate::Arrives) => ("Text", "TEXT_SUCCESSFUL"),

@@ -28,7 +28,7 @@ const WAIT_SECONDS_MAX: u64 = 20;
 /// How often a waiting receive looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Serves the wire until the process ends. Loopback only: nobody's signature is looked at.
+/// Serves the wire until the process ends. Loopback only, since signatures are not checked.
 pub async fn serve(cloud: LocalCloud, listener: TcpListener) -> anyhow::Result<()> {
     let address = listener
         .local_addr()
@@ -63,14 +63,14 @@ async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
     };
     let request = Request::from_parts(parts, body);
     wait_for_messages(&cloud, &request).await;
-    // A task of its own: whoever hangs up does not stop what it began.
+    // A task of its own: a client that hangs up does not stop it.
     match tokio::spawn(async move { cloud.answer(request) }).await {
         Ok(response) => response.map(Body::from),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-/// Lets an answer out when everything that it may rest on is on the disk, and never before.
+/// Sends an answer when everything that it depends on is on the disk, and never before.
 pub(crate) async fn durably(
     State(cloud): State<LocalCloud>,
     request: axum::extract::Request,
@@ -83,7 +83,7 @@ pub(crate) async fn durably(
     }
 }
 
-/// Long polling: returns when the queue has something to give, or has had none for long enough.
+/// Long polling: returns when the queue has a message, or after the longest wait.
 async fn wait_for_messages(cloud: &LocalCloud, request: &Request<Bytes>) {
     if header(request, "x-amz-target") != Some("AmazonSQS.ReceiveMessage") {
         return;

@@ -20,7 +20,7 @@ struct Group {
     in_flight: usize,
 }
 
-/// What a sender hears: the message's id and sequence, of the first one if it is a repeat.
+/// The answer to a sender: the message's id and sequence; for a repeat, those of the first one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SentMessage {
     pub(crate) message_id: String,
@@ -42,7 +42,7 @@ pub(crate) enum Stale {
 pub(crate) struct Fifo {
     pub(crate) name: String,
     pub(crate) settings: FifoSettings,
-    /// Told of every message that is put in: one of those who wait for one goes and looks.
+    /// Notified of every message that is put in: one of the waiting receivers looks.
     pub(crate) arrival: Arc<Notify>,
     messages: BTreeMap<u64, QueuedMessage>,
     groups: HashMap<String, Group>,
@@ -101,9 +101,10 @@ impl Fifo {
         self.arrival.notify_one();
     }
 
-    /// Gives out at most `max` messages: of one group as many as there are, then of the next.
+    /// Hands out at most `max` messages: all that a group has, then those of the next.
     ///
-    /// The second list holds those that were received too often and belong in the dead-letter queue.
+    /// The second list holds those that were received too often and belong in the dead-letter
+    /// queue.
     pub(crate) fn receive(
         &mut self,
         max: usize,
@@ -231,7 +232,7 @@ impl Fifo {
         }
     }
 
-    /// Gives back what has been invisible for long enough.
+    /// Makes messages visible again whose time has passed.
     pub(crate) fn release(&mut self, now: Timestamp) {
         while let Some(&(until, sequence)) = self.in_flight.first() {
             if until > now {

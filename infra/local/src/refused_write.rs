@@ -1,4 +1,4 @@
-//! What a write costs that its condition refused: AWS takes the units all the same.
+//! What a write costs that its condition refused: AWS consumes the units nevertheless.
 
 use dynoxide::Database;
 use dynoxide::errors::DynoxideError;
@@ -28,7 +28,7 @@ pub(crate) fn units(
         .sum()
 }
 
-/// Sized on the item that is there or the one that was to be, whichever is larger.
+/// The size of the item that is there or of the new one, whichever is larger.
 fn units_of(engine: &Database, action: &Value) -> f64 {
     let new = action.get("Item");
     let present = present_item(engine, action);

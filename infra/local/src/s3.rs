@@ -24,13 +24,13 @@ use object::{Object, Objects, StoredBody, read_file, with_headers};
 /// Most keys in one answer to ListObjectsV2. AWS's figure.
 const KEYS_MAX: usize = 1000;
 
-/// Headers that ask for what is not built here.
+/// Headers of features that do not exist here.
 const REFUSED_HEADERS: [&str; 1] = ["if-modified-since"];
 
 /// Those that only a GetObject may have here.
 const HEADERS_OF_GETS: [&str; 2] = ["range", "if-match"];
 
-/// What the bucket's rule goes by, and after how many days; the template says the same.
+/// What the bucket's lifecycle rule selects, and after how many days; the template says the same.
 const EXPIRING_TAG: &str = "expires=yes";
 pub const EXPIRES_DAYS: i64 = 300;
 
@@ -110,7 +110,7 @@ impl S3 {
             .unwrap_or_default()
     }
 
-    /// Deletes what the bucket's rule says is to go, as AWS does some time each day.
+    /// Deletes what the bucket's lifecycle rule expires, as AWS does once a day.
     pub fn sweep_expired(&self, bucket: &str) {
         let now = self.clock.now();
         let lasts = SignedDuration::from_hours(24 * EXPIRES_DAYS);
@@ -236,7 +236,8 @@ fn there<'a>(objects: &'a Objects, key: &str) -> Result<&'a Object, WireFailure>
     objects.get(key).ok_or_else(missing)
 }
 
-/// An object over itself, with the headers and tags of the request: nothing else is copied here.
+/// Copies an object over itself, with the headers and tags of the request: no other copy exists
+/// here.
 fn copied(
     objects: &Objects,
     aws_request: &AwsRequest,

@@ -1,10 +1,9 @@
 //! EventBridge Scheduler: one-time schedules that send to FIFO queues.
 //!
-//! AWS keeps time to the minute: a schedule may fire anywhere in its minute.
-//! Here it fires as early as it may, unless told otherwise: that is what a caller has to stand.
+//! AWS is exact to the minute: a schedule may fire at any moment of its minute. Here it fires as
+//! early as it may, unless a test says otherwise, because that is the harder case.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use crate::aws_request::AwsRequest;
 use crate::clock::{LocalClock, later};
 use crate::failure::WireFailure;
-use crate::folder::read_lines;
+use crate::folder::{append_line, read_lines};
 use crate::names::{ACCOUNT, REGION};
 use crate::schedule::{Schedule, check_name, invalid, not_found};
 use crate::sqs::{Outgoing, Sqs};
@@ -45,7 +44,7 @@ struct ScheduleStore {
 /// Group and name.
 type ScheduleName = (String, String);
 
-/// One line of the file: what is so from now on.
+/// One line of the file: a change that holds from then on.
 #[derive(Serialize, Deserialize)]
 enum ScheduleLine {
     Is(Box<Schedule>),
@@ -118,7 +117,7 @@ impl Scheduler {
             .map(|(minute, _)| later(*minute, schedules.lateness))
     }
 
-    /// All schedules that are kept, those that have fired and stay too.
+    /// All schedules that are kept, also those that have fired.
     pub fn schedules(&self) -> Vec<Schedule> {
         held(&self.schedules).by_name.values().cloned().collect()
     }
@@ -248,14 +247,9 @@ impl ScheduleStore {
         json!({ "Schedules": schedules.map(Schedule::described).collect::<Vec<_>>() })
     }
 
-    /// A line that cannot be written is lost: the file is a convenience of the local server.
     fn write(&self, line: &ScheduleLine) {
-        let Some(file) = &self.log else { return };
-        let Ok(mut text) = serde_json::to_string(line) else {
-            return;
-        };
-        text.push('\n');
-        let opened = std::fs::OpenOptions::new().append(true).open(file);
-        drop(opened.and_then(|mut file| file.write_all(text.as_bytes())));
+        if let Some(file) = &self.log {
+            append_line(file, line);
+        }
     }
 }

@@ -1,7 +1,6 @@
-//! SESv2: takes mails and keeps them whole, for tests and people to look at.
+//! SESv2: accepts mails and keeps them whole, for tests and people to look at.
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::failure::WireFailure;
-use crate::folder::read_lines;
+use crate::folder::{append_line, read_lines};
 use crate::mail::{Attachment, CapturedMail};
 use crate::mail_events::{EmailTag, EventDelivery, MailEvents, MailFate, PendingEvent, tags_of};
 use crate::{disk, held};
@@ -25,15 +24,15 @@ const MAIL_BYTES_MAX: usize = 40 << 20;
 /// Most recipients of one mail. AWS's figure.
 const RECIPIENTS_MAX: usize = 50;
 
-/// Mails in a second that a local account may send: more than anybody tries.
+/// Mails in a second that a local account may send: more than any test sends.
 const RATE: u32 = 1_000;
 
-/// A no that SES gives without the sender's fault.
+/// A refusal of SES that is not the sender's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailFault {
-    /// SES does not take this mail.
+    /// SES rejects this mail.
     MessageRejected,
-    /// Nor any of this sender, until somebody has verified it.
+    /// SES rejects this mail and all others of this sender, until the sender is verified.
     SenderNotVerified,
     TooManyRequests,
     AccountSendingPaused,
@@ -180,7 +179,7 @@ impl Ses {
         held(&self.post).throttled
     }
 
-    /// What SES tells of mails from now on.
+    /// How events of mails are delivered from now on.
     pub fn set_event_delivery(&self, how: EventDelivery) {
         held(&self.post).events.delivery = how;
     }
@@ -264,22 +263,16 @@ impl Ses {
 }
 
 impl SendRequest {
-    /// Whether the second before that has all the mails that it may have.
+    /// Whether the second before that has as many mails as it may have.
     fn is_full(&self, now: Timestamp) -> bool {
         let within = now - SignedDuration::from_secs(1);
         let lately = self.mails.iter().rev().take_while(|mail| mail.at > within);
         u32::try_from(lately.count()).unwrap_or(u32::MAX) >= self.rate.unwrap_or(RATE)
     }
 
-    /// A line that cannot be written is lost: the file is a convenience of the local server.
     fn keep(&mut self, mail: CapturedMail) {
-        if let Some((file, mut line)) = self.log.as_ref().zip(serde_json::to_string(&mail).ok()) {
-            line.push('\n');
-            let opened = std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(file);
-            drop(opened.and_then(|mut file| file.write_all(line.as_bytes())));
+        if let Some(file) = &self.log {
+            append_line(file, &mail);
         }
         self.mails.push(mail);
     }
@@ -298,7 +291,7 @@ fn mail_from(request: SendEmail) -> Result<CapturedMail, WireFailure> {
         cc_addresses,
         bcc_addresses,
     } = request.destination;
-    // Addresses beside the mail stand for those in it.
+    // Addresses beside the mail take precedence over those in it.
     if !(to_addresses.is_empty() && cc_addresses.is_empty() && bcc_addresses.is_empty()) {
         (mail.to, mail.cc, mail.bcc) = (to_addresses, cc_addresses, bcc_addresses);
     }

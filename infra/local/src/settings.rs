@@ -1,11 +1,11 @@
-//! What the functions are told here, as the template would tell them.
+//! The functions' settings here, as the template would set them.
 
 use cloud::{OwnHosts, PhoneSenders, Settings};
 
 use crate::lifecycle::CONCURRENCY;
 use crate::names;
 
-/// What the template would tell the functions.
+/// The settings that the template would give the functions.
 pub fn settings() -> Settings {
     let url = |queue: &str| {
         format!(
@@ -31,7 +31,7 @@ pub fn settings() -> Settings {
             text: vec![names::TEXT_SENDER.to_owned()],
             voice: vec![names::VOICE_SENDER.to_owned()],
         },
-        // More than anybody tries.
+        // More than any test sends.
         texts_per_second: 1_000,
         results_days: 30,
         calls_per_second: 0,

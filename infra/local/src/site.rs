@@ -27,13 +27,13 @@ use crate::stack::Stack;
 use crate::warning_log::{self, WarningLog};
 use crate::{console_pages, event_source, port};
 
-/// What the front door takes at most, as API Gateway does; the product refuses earlier, and says so.
+/// Longest body, as at API Gateway; the product refuses earlier, and says so.
 const REQUEST_BYTES_MAX: usize = 10_000_000;
 
 /// Largest file that is put here: a million rows and more. It is held in memory on its way.
 const FILE_BYTES_MAX: usize = 1_000_000_000;
 
-/// How often the timekeeper comes by. In AWS each minute; here nobody likes to wait.
+/// How often the timekeeper runs. In AWS each minute; here nobody wants to wait.
 const TICK: Duration = Duration::from_secs(5);
 
 /// Serves until the process ends.
@@ -176,7 +176,7 @@ async fn maintenance(
             &format!("{}\n", error.in_full()),
         );
     }
-    // What waited for the end of maintenance goes on at once.
+    // Calls that waited for the end of maintenance go on at once.
     if !on && let Err(error) = site.stack.functions.tick().await {
         return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}\n"));
     }
@@ -271,8 +271,8 @@ async fn aws(site: &Site, head: Parts, body: Bytes) -> Response {
     }
 }
 
-/// The operator's command turns the switch for maintenance: what waits for that goes on at once,
-/// rather than with the next round of the timekeeper.
+/// The operator's command ends maintenance: waiting calls go on at once, rather than at the
+/// timekeeper's next run.
 fn turns_switch(headers: &HeaderMap, body: &Bytes) -> bool {
     let target = headers.get("x-amz-target");
     let target = target

@@ -111,7 +111,7 @@ impl Sqs {
         deleted
     }
 
-    /// Makes a message visible so much later from now on; false if its handle is stale.
+    /// Makes a message visible so much later from now on; false if its receipt handle is stale.
     pub fn change_visibility(
         &self,
         delivery: &ReceivedMessage,
@@ -131,7 +131,7 @@ impl Sqs {
         self.with(&delivery.queue, |queue| queue.deliver_again(delivery));
     }
 
-    /// Loses all that the queue holds, what is in flight too.
+    /// Loses all messages of the queue, those in flight too.
     pub fn purge(&self, queue: &str) {
         self.with(queue, Fifo::purge);
     }
@@ -179,7 +179,7 @@ impl Sqs {
         self.with(queue, |queue| queue.messages())
     }
 
-    /// What this queue gave up on: the messages in its dead-letter queue.
+    /// The messages in the queue's dead-letter queue.
     pub fn dead_letters(&self, queue: &str) -> Vec<ReceivedMessage> {
         let redrive = self.with(queue, |queue| queue.settings.redrive.clone());
         redrive
@@ -305,7 +305,7 @@ fn message_id(sequence: u64) -> String {
     format!("00000000-0000-4000-8000-{sequence:012x}")
 }
 
-/// What SQS takes for the id of a message that brings none.
+/// The deduplication id of a message that brings none.
 fn content_id(body: &str) -> String {
     calls::hex(&Sha256::digest(body.as_bytes()))
 }

@@ -1,5 +1,5 @@
-//! The product's functions on the local cloud: what an AWS account does between them by itself.
-//! Queues are drained, schedules fire, minutes pass.
+//! The product's functions on the local cloud, with what AWS does between them: queues are drained,
+//! schedules fire, minutes pass.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,10 +29,10 @@ pub const LOCAL_WEBHOOK_SECRET: &str = "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtMDAwMD
 /// Messages in one batch, as in the template.
 const BATCH: usize = 10;
 
-/// Longest wait for everything that is under way, once time has been moved on.
+/// Longest wait for everything that is in progress, after time has been moved on.
 const STARTED_WITHIN: Duration = Duration::from_secs(20);
 
-/// Most stops on the way when time is moved on: what is due all the time must not hold it up.
+/// Most stops while time is moved on: an entry that is always due must not hold it up.
 const STOPS_MAX: usize = 5_000;
 
 /// The queues that functions are fed from.
@@ -78,7 +78,7 @@ pub struct TakenBatch {
     busy: InvocationGuard,
 }
 
-/// Counts as a batch in a function's hands for as long as it is there, however that ends.
+/// Counts as a batch in a function's hands while it exists, however that ends.
 pub(crate) struct InvocationGuard(Arc<AtomicUsize>);
 
 impl InvocationGuard {
@@ -133,8 +133,7 @@ impl Stack {
         }
     }
 
-    /// The same where invocations are killed by other bounds than the deployed ones, and messages
-    /// stay invisible for another time.
+    /// The same with other limits of invocations, and another time that messages stay invisible.
     #[must_use]
     pub fn with_lifecycle(mut self, lifecycle: Lifecycle) -> Self {
         for queue in names::QUEUES {
@@ -147,8 +146,8 @@ impl Stack {
         self
     }
 
-    /// The same where the timekeeper asks only those parts of the index that hold something, or are
-    /// shown to: for worlds that live through thousands of minutes.
+    /// The same where the timekeeper reads only parts of the index that hold something, for long
+    /// runs.
     #[must_use]
     pub fn looking_where_something_is(mut self) -> Self {
         let dynamodb = self.local.dynamodb().clone();
@@ -246,7 +245,7 @@ impl Stack {
             EventSource::Processor(priority) => self.functions.process(priority, &batch).await,
             EventSource::Notifier => self.functions.notify(&batch).await,
         };
-        // A function that died has said nothing of its batch, so all of it comes again.
+        // A function that died has reported nothing of its batch, so all of it comes again.
         match ran {
             Ok(failed) if !self.local.faults().crashed() => {
                 let done: Vec<ReceivedMessage> = batch
@@ -287,7 +286,6 @@ impl Stack {
         let until = self.local.clock().now() + time;
         for _ in 0..STOPS_MAX {
             let next = self.next_event(until);
-            // What happened on the way may have taken its time.
             if next > self.local.clock().now() {
                 self.local.clock().set(next);
             }
@@ -305,8 +303,7 @@ impl Stack {
         }
     }
 
-    /// The same beside loops that drain the queues by themselves: moves the clock from one thing
-    /// that is due to the next, and waits until each has been started and what it started is done.
+    /// The same beside loops that drain the queues: moves the clock from one due thing to the next.
     pub async fn pass_running(&self, time: SignedDuration) -> anyhow::Result<()> {
         self.wait_until_idle().await;
         let until = self.local.clock().now() + time;
@@ -327,7 +324,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Waits until every queue is drained and every function is back, but not for ever.
+    /// Waits until every queue is drained and every function is done, with a time limit.
     pub async fn wait_until_idle(&self) {
         let waited = tokio::time::timeout(STARTED_WITHIN, async {
             let ready =
@@ -366,7 +363,7 @@ impl Stack {
         next
     }
 
-    /// After a start on a folder: the queues have lost what they held, the table has not.
+    /// After a start on a folder: the queues are empty, the table is not.
     pub async fn recover(&self) -> anyhow::Result<()> {
         let prefetched = SignedDuration::from_mins(10);
         let deadline = self.cloud.now() + SignedDuration::from_hours(1);
@@ -374,12 +371,12 @@ impl Stack {
         Ok(())
     }
 
-    /// Turns the switch, and waits until it holds everywhere.
+    /// Turns maintenance on or off, and waits until it holds everywhere.
     pub async fn set_maintenance(&self, on: bool) -> Result<(), cloud::Error> {
         let now = self.cloud.now();
         self.cloud.accounts.set_maintenance(on, now).await?;
         if let Functions::At(_) = &self.functions {
-            // They remember it, as in AWS; and then they may still be at what they had begun.
+            // Functions remember the switch, as in AWS, and may still finish what they had begun.
             tokio::time::sleep(cloud::maintenance::REMEMBERED.unsigned_abs()).await;
             self.wait_until_idle().await;
         }

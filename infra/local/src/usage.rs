@@ -131,7 +131,7 @@ impl Usage {
         self.count_billed(Service::Scheduler, "(fired)", 1.0);
     }
 
-    /// A request of a service that bills what is said here.
+    /// A request of a service that bills the quantity given here.
     pub(crate) fn count_billed(&self, service: Service, operation: &str, billed: f64) {
         self.count(
             service,
@@ -229,7 +229,7 @@ impl Counts {
             .map(|((service, operation), used)| (*service, operation.as_str(), *used))
     }
 
-    /// Dollars of a million times this for being listed, which no call needs: beside the price of
+    /// Dollars for a million times this for listing, which no call needs: shown beside the price of
     /// the calls.
     pub fn lists_per_million(&self) -> f64 {
         self.operations()

@@ -1,5 +1,4 @@
-//! What answers said was sent and is not read, for whoever looks at `/_local/`: of calls for later and
-//! for now, and of what only looks.
+//! The warnings of answers about elements that were sent and not read, for `/_local/`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -8,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::held;
 
-/// Most warnings that are remembered: as many as the page shows.
+/// Most warnings that are kept: as many as the page shows.
 const WARNINGS_MAX: usize = 200;
 
 /// The header of an answer that names one thing that was not read.
@@ -29,7 +28,7 @@ pub(crate) struct Warned {
 pub(crate) struct WarningLog(Arc<Mutex<VecDeque<Warned>>>);
 
 impl WarningLog {
-    /// Remembers what an answer warns of.
+    /// Keeps the warnings of an answer.
     pub(crate) fn note(
         &self,
         operation: &str,
@@ -61,7 +60,7 @@ impl WarningLog {
     }
 }
 
-/// What a request says it does: the SOAPAction, or the end of an address.
+/// What a request does: its SOAPAction, or the end of its address.
 pub(crate) fn operation_of(headers: &BTreeMap<String, String>, path: &str) -> String {
     let action = headers
         .get("soapaction")

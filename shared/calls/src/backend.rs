@@ -1,7 +1,7 @@
-//! Where a call is forwarded to, and whether that is ready: the breaker of a backend.
+//! The breaker of a backend: whether calls may be forwarded to it.
 //!
-//! Closed: calls go out. Open: none does, they wait. A probe that is answered closes it again, and
-//! what waited goes on, a growing number each minute, until nothing waits.
+//! Closed: calls go out. Open: no call goes out, they wait. A probe that is answered closes it
+//! again, and waiting calls go on, a growing number each minute, until none waits.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,22 +17,23 @@ pub const BACKEND_NAME_CHARS_MAX: usize = 40;
 /// So many calls of unknown fate within [`FAILURES_WITHIN`] open the breaker.
 pub const FAILURES_MAX: u32 = 5;
 
-/// See [`FAILURES_MAX`].
+/// The time in which they count, see [`FAILURES_MAX`].
 pub const FAILURES_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Conversations that go on in the first minute after a breaker has closed; each minute twice as many.
 pub const RELEASED_FIRST: u32 = 100;
 
-/// Doubled no more often: a million in a minute is more than any backend takes.
+/// Doubled no more often than this: a million in a minute is more than any backend takes.
 const RELEASE_MINUTES_MAX: u32 = 14;
 
-/// Looks that must find nothing waiting: a call may be put aside while the first one is made.
+/// Looks in a row that must find nothing waiting: a call may be parked while the first look is
+/// made.
 const EMPTY_LOOKS: u32 = 2;
 
-/// Longest pause that a backend may ask for: then it is asked again whether it is ready.
+/// Longest pause that a backend may ask for. After it the backend is probed again.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
 
-/// Why a breaker is open, where the backend has said so itself.
+/// Why a breaker is open, where the backend itself has said why.
 pub const IN_MAINTENANCE: &str = "it is in maintenance (fault 9)";
 
 /// The name of a backend that calls are forwarded to.
@@ -41,7 +42,7 @@ pub const IN_MAINTENANCE: &str = "it is in maintenance (fault 9)";
 pub struct BackendName(String);
 
 impl BackendName {
-    /// Small letters, digits and hyphens, since it is a part of keys.
+    /// Lower-case letters, digits and hyphens, since it is a part of keys.
     pub fn parse(text: &str) -> Option<Self> {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let is_fit = (1..=BACKEND_NAME_CHARS_MAX).contains(&text.len());
@@ -59,37 +60,38 @@ impl std::fmt::Display for BackendName {
     }
 }
 
-/// That a call, or a piece of one, is on its way to a backend.
+/// A call, or a piece of one, is on its way to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
-    /// When whoever began it must have said what became of it.
+    /// When whoever began it must have committed the result.
     pub until: Timestamp,
-    /// A number that whoever began it has made, to know its own commit again.
+    /// A number made by whoever began it, to recognise its own commit.
     pub by: u64,
 }
 
-/// How a backend stands.
+/// The state of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BreakerState {
-    /// Calls go out. `release`: for how many minutes what waited has been going on, if any may wait.
+    /// Calls go out. `release`: for how many minutes waiting calls have been going on, if any may
+    /// wait.
     Closed { release: Option<Release> },
-    /// No call goes out before a probe is answered; it is not asked before that instant.
+    /// No call goes out before a probe is answered, and no probe before that instant.
     Open {
         since: Timestamp,
         ask_from: Timestamp,
     },
 }
 
-/// How far what waited has come.
+/// How far the release of waiting calls has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     pub minutes: u32,
-    /// Looks in a row that found nothing.
+    /// Looks in a row that found nothing waiting.
     pub empty_looks: u32,
 }
 
 impl Release {
-    /// Conversations that may go on in this minute.
+    /// How many conversations may go on in this minute.
     pub fn conversations(self) -> u32 {
         RELEASED_FIRST << self.minutes.min(RELEASE_MINUTES_MAX)
     }
@@ -99,13 +101,13 @@ impl Release {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     pub state: BreakerState,
-    /// Calls of unknown fate since the time beside it.
+    /// Calls of unknown fate, since the time beside it.
     pub failures: u32,
     pub failures_since: Timestamp,
-    /// Why it was opened last: a kind of trouble, never what a backend said.
+    /// Why it was opened last: a category, never text of a backend.
     pub reason: String,
-    /// Maintenance that is planned. What has begun holds until [`Breaker::windows_over`] takes it away:
-    /// nothing overtakes what waited.
+    /// Maintenance that is planned. A window that has begun holds until [`Breaker::windows_over`]
+    /// removes it, so that nothing overtakes what waited.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<MaintenanceWindow>,
 }
@@ -144,7 +146,7 @@ impl Breaker {
 
     /// Maintenance is planned.
     pub fn planned(mut self, window: MaintenanceWindow, now: Timestamp) -> Result<Self, BadWindow> {
-        // What is over and still holds is for whoever looks at it each minute.
+        // A window that is over and still there is removed by the look of each minute.
         let (over, mut ahead) = self.windows.into_iter().partition(|it| it.is_over(now));
         window.planned_among(&mut ahead, now)?;
         self.windows = over;
@@ -152,14 +154,14 @@ impl Breaker {
         Ok(self)
     }
 
-    /// No maintenance is planned any more. What waited for one goes on as after an outage.
+    /// No maintenance is planned any more. Calls that waited for it go on as after an outage.
     #[must_use]
     pub fn unplanned(mut self, now: Timestamp) -> Self {
         let windows = std::mem::take(&mut self.windows);
         self.after(windows.into_iter().find(|it| it.from <= now), now)
     }
 
-    /// Takes away what is over. The backend is asked whether it is ready before what waited goes on.
+    /// Removes windows that are over. The backend is probed before waiting calls go on.
     #[must_use]
     pub fn windows_over(mut self, now: Timestamp) -> Self {
         let windows = std::mem::take(&mut self.windows);
@@ -192,7 +194,7 @@ impl Breaker {
         self
     }
 
-    /// A call's fate is unknown. Many of them within a short time are an outage.
+    /// The fate of a call is unknown. Many of them within a short time are an outage.
     #[must_use]
     pub fn failed(mut self, reason: &str, now: Timestamp) -> Self {
         if now.duration_since(self.failures_since) > FAILURES_WITHIN {
@@ -205,13 +207,13 @@ impl Breaker {
         self.out_of_service(reason, SignedDuration::ZERO, now)
     }
 
-    /// Whether it is time to ask the backend if it is ready.
+    /// Whether it is time to probe the backend.
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
         let is_time = matches!(self.state, BreakerState::Open { ask_from, .. } if ask_from <= now);
         is_time && !self.is_in_window(now)
     }
 
-    /// The probe was answered: calls go out, and what waited goes on.
+    /// The probe was answered: calls go out, and waiting calls go on.
     #[must_use]
     pub fn answered(mut self) -> Self {
         self.state = BreakerState::Closed {
@@ -221,7 +223,7 @@ impl Breaker {
         self
     }
 
-    /// What may go on in this minute, if anything may wait.
+    /// How many may go on in this minute; `None`: none can be waiting.
     pub fn release(&self, now: Timestamp) -> Option<Release> {
         match self.state {
             _ if self.is_in_window(now) => None,
@@ -230,7 +232,7 @@ impl Breaker {
         }
     }
 
-    /// A minute's share has gone on; `is_waiting`: more than nothing was found.
+    /// The share of a minute has gone on; `is_waiting`: some were found.
     #[must_use]
     pub fn released(mut self, is_waiting: bool) -> Self {
         if let BreakerState::Closed {

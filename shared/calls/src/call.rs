@@ -1,4 +1,4 @@
-//! One call: who made it, which conversation it belongs to and where it stands in it.
+//! One call: who made it, which conversation it belongs to, and its place in it.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -21,7 +21,7 @@ pub const OBJECTS_MAX: usize = 32_766;
 /// Longest ConversationID, in characters.
 pub const CONVERSATION_ID_CHARS_MAX: usize = 255;
 
-/// The account that a call is made for, as it stands in the accounts table.
+/// The account that makes a call, as in the accounts table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountId(pub String);
@@ -146,7 +146,7 @@ impl fmt::Display for ConversationId {
 pub struct ConversationKey(pub String);
 
 impl ConversationKey {
-    /// The conversation that the caller named.
+    /// The conversation of a ConversationID.
     pub fn named(account: &AccountId, conversation: &ConversationId) -> Self {
         let Self(mut key) = Self::hashed("conversation", &account.0, conversation.as_str());
         key.truncate(NAMED_KEY_DIGITS);
@@ -158,12 +158,12 @@ impl ConversationKey {
         Self::hashed("request", &account.0, &request.0)
     }
 
-    /// Where it is remembered what an `Idempotency-Key` stands for.
+    /// The record of an `Idempotency-Key`.
     pub fn of_idempotency(account: &AccountId, idempotency_key: &str) -> Self {
         Self::hashed("idempotency", &account.0, idempotency_key)
     }
 
-    /// Where the calls alone of an account and a priority stand in one queue.
+    /// The queue of an account and a priority for calls outside any conversation.
     pub fn of_queue(account: &AccountId, priority: QueuePriority) -> Self {
         Self::hashed("queue", &account.0, priority.name())
     }
@@ -290,12 +290,13 @@ impl Place {
     }
 }
 
-/// One call, taken in: everything about it but its Body.
+/// One call as it was accepted: everything but its Body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     pub request_id: RequestId,
     pub account: AccountId,
-    /// `None`: the call stands alone, its conversation is named by its RequestID.
+    /// `None`: the call is outside any conversation, and its conversation of one has the key of its
+    /// RequestID.
     pub conversation_id: Option<ConversationId>,
     pub place: Place,
     pub method: Method,
@@ -307,11 +308,12 @@ pub struct Call {
     /// Type of the first object, for results and logs.
     pub object_type: String,
     pub arrived_at: Timestamp,
-    /// Where it is forwarded to, fixed when it was accepted. `None`: the built-in objects.
+    /// The backend that it is forwarded to, fixed when it was accepted. `None`: the built-in
+    /// objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendName>,
-    /// Whether it may be sent to its backend once more when nobody knows what became of it: what its
-    /// account had declared when it was accepted.
+    /// Whether it may be sent to its backend once more if its fate is unknown: what its account had
+    /// declared when it was accepted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub safe_to_repeat: bool,
     /// The call that an operator submitted once more as this one.

@@ -1,8 +1,8 @@
-//! A conversation, and how it gathers its calls; [`crate::lifecycle`] has what follows.
+//! A conversation while it gathers its calls; [`crate::lifecycle`] has what follows.
 //!
-//! A step takes the conversation as it stands, what happened and when, and gives the conversation
-//! as it is from then on, the answer to whoever asked, and the actions to take outside. The new
-//! state is committed before any of them is taken, so each must be harmless when it is taken twice.
+//! A step takes the state of the conversation, what happened and when. It returns the next state,
+//! the answer to the caller, and the actions to take outside. The next state is committed before
+//! any action is taken, so each action must do no harm when it is taken twice.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -19,39 +19,39 @@ use crate::refusal::Refusal;
 /// figure, which callers rely on, so it is not a setting.
 pub const SILENCE_MAX: SignedDuration = SignedDuration::from_mins(5);
 
-/// When a conversation with work to do is looked at again, should its wake-up have been lost. Long
-/// enough that an ordinary conversation is done by then and costs no second wake-up.
+/// When a conversation with work to do is looked at again, in case its wake-up was lost. Long
+/// enough that an ordinary conversation is done by then and needs no second wake-up.
 pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
-/// The same once it has been looked at: a backlog is not woken every minute.
+/// The same after it has been looked at once, so that a backlog is not woken every minute.
 pub const LOOK_AGAIN_LATER: SignedDuration = SignedDuration::from_mins(5);
 
-/// All that is known of a conversation but its calls. Grows by two bits per call.
+/// A conversation without its calls. Grows by two bits per call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
     pub account: AccountId,
-    /// `None`: the conversation of one that a call outside any conversation is.
+    /// `None`: a call outside any conversation, which is a conversation of one.
     pub conversation_id: Option<ConversationId>,
     pub calls_in_conversation: CallsInConversation,
     pub arrived: ReceivedSet,
-    /// Calls that want to be told when the conversation ends.
+    /// Calls whose subscriptions ask for the end of the conversation.
     pub subscribers_at_end: ReceivedSet,
     pub last_arrival: Timestamp,
     pub priority: QueuePriority,
     pub phase: Phase,
     pub due: Due,
-    /// The backend that it waits for, where [`Due::Held`] says so.
+    /// The backend that it waits for, if it is due as [`Due::Held`].
     pub waits_for: Option<BackendName>,
     /// Of a call alone that stands in a queue of its account or its API client.
     pub queue_place: Option<QueuePlace>,
 }
 
-/// Where a conversation stands.
+/// The state of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
-    /// Not all calls are there.
+    /// Some calls have not arrived.
     Gathering,
-    /// All calls are there; `next` is to be carried out.
+    /// All calls have arrived; `next` is to be carried out.
     Running(Progress),
     /// No further call is carried out; from `next` on, calls may still lack what `step` says.
     Closing {
@@ -59,22 +59,20 @@ pub enum Phase {
         end_reason: EndReason,
         #[serde(default, skip_serializing_if = "ClosingStep::is_outcomes")]
         step: ClosingStep,
-        /// When it ended, and with it those of its calls that had not begun.
+        /// When it ended. Calls that had not begun ended at the same time.
         at: Timestamp,
     },
-    /// Nothing is left to do, but for a reply that is kept with the header and still pending: as long
-    /// as it is, the conversation is due.
+    /// Nothing is left to do. The conversation is due only while a reply is pending.
     Ended(EndReason),
 }
 
-/// What calls of a closing conversation still lack. Nobody is told of its end while one of its calls
-/// has no outcome.
+/// What closing writes for the calls. No reply about the end goes out before each has its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClosingStep {
-    /// Those that were not carried out: their outcome, and the replies that go with it.
+    /// For calls that were not carried out: the outcome, and the replies to the call.
     #[default]
     Outcomes,
-    /// Those that asked to be told of the end: that reply.
+    /// For calls that ask for it: the reply about the end of the conversation.
     LastReplies,
 }
 
@@ -98,11 +96,10 @@ pub struct Progress {
     /// Chunks of results committed with them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub chunks: u32,
-    /// What comes next of it has been begun at a backend, and nobody has said what became of it.
+    /// The next piece of `next` was sent to a backend, and its result is not committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
-    /// How often it has been given up as unknown and is sent again all the same: its account had
-    /// declared that safe.
+    /// How often it was unknown and is sent again, because its account had declared that safe.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repeats: u32,
 }
@@ -127,50 +124,49 @@ impl Progress {
     }
 }
 
-/// When somebody must look at a conversation again, whatever else happens.
+/// When a conversation must be looked at again, whatever else happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     At(Timestamp),
-    /// As soon as calls are carried out again, those of high priority first, then by this time: kept
-    /// apart, so that a backlog of maintenance does
-    /// not stand in the way of what is due by its time.
+    /// As soon as maintenance is over: High first, then in the order of this time. Kept apart, so
+    /// that it does not delay what is due by its time.
     Parked(Timestamp),
     /// As soon as the backend that it waits for is ready, in the same order.
     Held(Timestamp),
     Never,
 }
 
-/// What a committed step leaves to be done outside.
+/// What a committed step leaves to be done outside the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Somebody must go on with the conversation.
+    /// Wake whoever goes on with the conversation.
     WakeUp,
     /// The same, not before that instant.
     WakeUpAt(Timestamp),
-    /// Somebody must reply to its only call.
+    /// Wake whoever sends the reply to its only call.
     Reply,
 }
 
 /// One change of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<A> {
-    /// `None`: nothing changes, nothing is to be committed.
+    /// `None`: nothing changes and nothing is committed.
     pub conversation: Option<Conversation>,
     pub answer: A,
     pub actions: Vec<Action>,
 }
 
-/// What a part is told.
+/// The answer to a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Joined {
-    /// Taken in.
+    /// It is accepted.
     Accepted,
-    /// It was here before: the first answer is given again.
+    /// It was accepted before: the first answer is given again.
     Repeated,
     Refused(Refusal),
 }
 
-/// Of a part whose SequenceCode has been taken in before.
+/// Whether a part with this SequenceCode was accepted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
     Never,
@@ -179,7 +175,7 @@ pub enum Seen {
 }
 
 impl Conversation {
-    /// The first call of a conversation has come.
+    /// The first call of a conversation has arrived.
     pub fn open(call: &Call, now: Timestamp) -> Step<Joined> {
         let conversation = Self {
             account: call.account.clone(),
@@ -197,10 +193,10 @@ impl Conversation {
         conversation.accept(call, now)
     }
 
-    /// One more call has come.
+    /// One more call has arrived.
     ///
-    /// `seen` says whether a call with this SequenceCode was taken in before. A refusal can end
-    /// the whole conversation, so it comes with a step like any other answer.
+    /// `seen` says whether a call with this SequenceCode was accepted before. A refusal can end the
+    /// whole conversation, so it is returned as a step like any other answer.
     pub fn join(self, call: &Call, seen: Seen, now: Timestamp) -> Step<Joined> {
         match (&self.phase, seen) {
             (Phase::Gathering, _) if self.silent_too_long(now) => {
@@ -215,7 +211,7 @@ impl Conversation {
                 | Phase::Ended(end_reason @ (EndReason::TimedOut | EndReason::Invalidated { .. })),
                 _,
             ) => unchanged(Joined::Refused(end_reason.refusal())),
-            // Its first answer may have been lost together with the wake-up.
+            // The first answer may have been lost, and the wake-up with it.
             (Phase::Running(_), Seen::SameContent) => Step {
                 conversation: None,
                 answer: Joined::Repeated,
@@ -263,7 +259,7 @@ impl Conversation {
             self.subscribers_at_end.insert(call.place.sequence());
         }
         self.priority = self.priority.max(call.options.queue_priority);
-        // Whoever was overtaken at the table comes with an earlier time of the door.
+        // After a conflict, the call may have arrived earlier than one accepted in between.
         self.last_arrival = self.last_arrival.max(now);
         let actions = if self.arrived.count() == self.calls_in_conversation.get() {
             self.start(call, now)
@@ -277,9 +273,8 @@ impl Conversation {
         }
     }
 
-    /// All calls are there. A call that stands alone and is scheduled is woken at its time; in
-    /// longer conversations the first call may be another than the last to come, so the processor
-    /// looks.
+    /// All calls have arrived. A call alone that is scheduled is woken at its time. In a longer one
+    /// the first call need not be the last to arrive, so the processor reads when it is due.
     fn start(&mut self, last: &Call, now: Timestamp) -> Vec<Action> {
         self.phase = Phase::Running(Progress::at(SequenceCode::FIRST));
         let later = last.options.scheduled_time.filter(|at| *at > now);
@@ -295,7 +290,7 @@ impl Conversation {
         }
     }
 
-    /// Whether a part that comes now comes too late.
+    /// Whether a part that arrives now is too late.
     pub fn silent_too_long(&self, now: Timestamp) -> bool {
         now.duration_since(self.last_arrival) > SILENCE_MAX
     }
@@ -309,7 +304,7 @@ impl Conversation {
         }
     }
 
-    /// From here on nothing is carried out; what calls lack is still given to them.
+    /// From here on no call is carried out; closing writes what the calls still lack.
     pub(crate) fn end(&mut self, end_reason: EndReason, now: Timestamp) -> Vec<Action> {
         self.phase = Phase::Closing {
             next: SequenceCode::FIRST,
@@ -325,7 +320,7 @@ impl Conversation {
         vec![Action::WakeUp]
     }
 
-    /// Goes on to what is lacking next, once nothing is of what was.
+    /// Goes on to the next step of closing once nothing is left of the one before.
     pub(crate) fn close_on(&mut self) {
         while self.unclosed().next().is_none() {
             match &mut self.phase {
@@ -363,7 +358,7 @@ impl Step<Joined> {
 }
 
 impl Due {
-    /// Moves nearer if it is later: an index entry is written only when the time really changes.
+    /// Moves to the earlier time: an index entry is written only when the time changes.
     fn no_later_than(self, at: Timestamp) -> Self {
         match self {
             Self::At(due) if due <= at => self,

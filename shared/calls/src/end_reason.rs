@@ -1,4 +1,4 @@
-//! Why a conversation ends, and what is said of it.
+//! Why a conversation ends, and the text and code for it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,8 @@ use crate::call::{RequestId, SequenceCode};
 use crate::outcome::{Ended, OverallStatus};
 use crate::refusal::Refusal;
 
-/// The code of what its caller has cancelled. The protocol has none for this alone; 204 is its code
-/// for whatever else keeps a call from being carried out.
+/// The code for calls that their caller has cancelled. The protocol has no code for just this; 204
+/// is its code for anything else that keeps a call from being carried out.
 pub const CANCELLED: u32 = 204;
 
 /// Why a conversation ends.
@@ -28,17 +28,24 @@ pub enum EndReason {
     Invalidated {
         error_code: u32,
     },
-    /// Its caller deleted it; calls before `from` had been carried out.
+    /// Its caller deleted it. Calls before `from` had been carried out.
     Cancelled {
         from: SequenceCode,
     },
 }
 
-/// Code of calls behind the one that failed their conversation: it is in an error state (213).
+/// The code of calls behind the one that failed their conversation: it is in an error state (213).
 const NOT_PROCESSED: u32 = 213;
 
+/// How a call ends that is not carried out.
+pub(crate) struct SkippedEnd {
+    pub(crate) how: Ended,
+    pub(crate) error_code: Option<u32>,
+    pub(crate) message: String,
+}
+
 impl EndReason {
-    /// What later parts of a conversation that ended like this are told.
+    /// The refusal of later parts of a conversation that ended like this.
     pub(crate) fn refusal(&self) -> Refusal {
         match self.error_code() {
             Some(code) => Refusal::ConversationFailed {
@@ -49,7 +56,7 @@ impl EndReason {
         }
     }
 
-    /// The first call that ends with the conversation rather than by itself.
+    /// The first call that ended with the conversation rather than by itself.
     pub(crate) fn first_without_outcome(&self) -> Option<SequenceCode> {
         match self {
             Self::Complete => None,
@@ -59,7 +66,7 @@ impl EndReason {
         }
     }
 
-    /// Whether the conversation came to a good end.
+    /// Whether every call was OK.
     pub const fn is_good(&self) -> bool {
         match self {
             Self::Complete => true,
@@ -90,7 +97,7 @@ impl EndReason {
         }
     }
 
-    /// The code that goes with it, in replies about the conversation.
+    /// The error code in replies about the conversation.
     pub const fn error_code(&self) -> Option<u32> {
         match self {
             Self::Complete => None,
@@ -101,7 +108,7 @@ impl EndReason {
         }
     }
 
-    /// Why, in words; empty for a good end.
+    /// Why, as text; empty if every call was OK.
     pub fn message(&self) -> String {
         match self {
             Self::Complete => String::new(),
@@ -122,24 +129,22 @@ impl EndReason {
         }
     }
 
-    pub(crate) fn outcome_for_skipped(&self) -> Option<(Ended, Option<u32>, String)> {
+    /// How the calls end that are not carried out because of it; `None`: all were carried out.
+    pub(crate) fn end_of_skipped(&self) -> Option<SkippedEnd> {
+        let not_processed = |error_code| SkippedEnd {
+            how: Ended::NotProcessed,
+            error_code,
+            message: format!("Not carried out. {}", self.message()),
+        };
         match self {
             Self::Complete => None,
-            Self::Failed { .. } => Some((
-                Ended::NotProcessed,
-                Some(NOT_PROCESSED),
-                format!("Not carried out. {}", self.message()),
-            )),
-            Self::TimedOut | Self::Invalidated { .. } => Some((
-                Ended::NotProcessed,
-                self.error_code(),
-                format!("Not carried out. {}", self.message()),
-            )),
-            Self::Cancelled { .. } => Some((
-                Ended::Cancelled,
-                self.error_code(),
-                "Cancelled by its caller".to_owned(),
-            )),
+            Self::Failed { .. } => Some(not_processed(Some(NOT_PROCESSED))),
+            Self::TimedOut | Self::Invalidated { .. } => Some(not_processed(self.error_code())),
+            Self::Cancelled { .. } => Some(SkippedEnd {
+                how: Ended::Cancelled,
+                error_code: self.error_code(),
+                message: "Cancelled by its caller".to_owned(),
+            }),
         }
     }
 }

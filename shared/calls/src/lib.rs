@@ -1,13 +1,16 @@
-//! The life of a call and of its conversation, as decisions without a world around them.
+//! The life of a call and of its conversation, as decisions that do no I/O.
 //!
 //! Read in this order: [`call`] (what comes in), [`options`] (what its caller asks for),
 //! [`conversation`] and [`lifecycle`] (every step of a conversation's life), [`end_reason`] and
 //! [`outcome`] (how it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its
-//! code), [`rate_limit`] (how many calls an account may make), [`queue_order`] (in which order and how
-//! often its calls alone X (how often something is begun).
+//! code), [`rate_limit`] (how many calls an account may make), [`queue_order`] (in which order and
+//! how often its calls alone are carried out), [`backend`] (whether calls may be forwarded),
+//! [`safe_to_repeat`] (which of them may be sent twice), [`maintenance_window`] (maintenance that
+//! is planned), [`token_bucket`] (how often something may begin).
 //!
-//! **Architecture Invariant:** nothing in here awaits, reads a clock, an environment or a random
-//! number. Time and identifiers come as arguments; the manifest holds nothing that could do more.
+//! **Architecture Invariant:** nothing in this crate awaits, or reads a clock, the environment or a
+//! random number. Time and ids are arguments, and the manifest has no dependency that could do
+//! more.
 
 pub mod backend;
 pub mod call;

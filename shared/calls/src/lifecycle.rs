@@ -1,4 +1,4 @@
-//! The course of a conversation once its calls are there: running, closing, ended.
+//! A conversation after its calls have arrived: running, closing, ended.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,26 +11,26 @@ use crate::conversation::{
 use crate::end_reason::EndReason;
 use crate::outcome::{Outcome, OverallStatus};
 
-/// What becomes of a wish to cancel.
+/// The answer to a request to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelled {
-    /// It will not be carried out.
+    /// It is not carried out.
     Yes,
-    /// It has been, or is being, carried out (222).
+    /// It has been carried out, or is being carried out (222).
     TooLate,
 }
 
-/// What becomes of a wish for another ScheduledTime.
+/// The answer to a request for another ScheduledTime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rescheduled {
     /// Its call waits for the new time.
     Yes,
-    /// The call has begun, has ended, or stands in its account's queue.
+    /// The call has begun, has ended, or is in its account's queue.
     TooLate,
 }
 
 impl Progress {
-    /// Whether what comes next may have reached a backend.
+    /// Whether the next piece may have reached a backend.
     pub const fn may_be_out(self) -> bool {
         self.begun.is_some() || self.repeats > 0
     }
@@ -58,7 +58,7 @@ impl Conversation {
         self
     }
 
-    /// The calls that lack what a closing conversation gives at present, in order.
+    /// The calls for which the current step of closing has something to write, in order.
     pub fn unclosed(&self) -> impl Iterator<Item = SequenceCode> + '_ {
         let lacks: Option<(SequenceCode, ClosingStep, Option<SequenceCode>)> = match &self.phase {
             Phase::Closing {
@@ -82,7 +82,7 @@ impl Conversation {
         })
     }
 
-    /// Calls up to and including `through` have what the closing gives at present.
+    /// The current step of closing is done for the calls up to and including `through`.
     pub fn closed_through(mut self, through: SequenceCode) -> Self {
         if let Phase::Closing { next, .. } = &mut self.phase {
             *next = through.next();
@@ -91,7 +91,7 @@ impl Conversation {
         self
     }
 
-    /// The call that was next has ended. Any status but `OK` ends the conversation with it.
+    /// The call that was next has ended. Any status but `OK` ends the conversation.
     pub fn call_ended(mut self, request_id: &RequestId, outcome: &Outcome, now: Timestamp) -> Self {
         let Phase::Running(progress) = self.phase else {
             return self;
@@ -108,16 +108,16 @@ impl Conversation {
             }),
         };
         match end_reason {
-            // The processor that took this step goes on by itself; its wake-up is still in flight.
+            // The processor that takes this step goes on by itself; its wake-up is still in flight.
             Some(end_reason) => drop(self.end(end_reason, now)),
             None => self.phase = Phase::Running(Progress::at(progress.next.next())),
         }
         self
     }
 
-    /// Ended, and the reply to its only call is kept with it: looked at again as long as that is
-    /// pending. When it was due `before` is left as it is, which costs no write to the index, unless
-    /// that is so soon that an ordinary delivery would be overtaken.
+    /// Ended, with a pending reply to its only call in the same record: looked at again as long as
+    /// the reply is pending. If it was due `before`, that time is kept, which saves a write to the
+    /// index, unless it is so soon that an ordinary delivery would still be in progress.
     pub fn target_of_reply(mut self, before: Due, now: Timestamp) -> Self {
         self.due = match before {
             Due::At(at) if at >= now + LOOK_AGAIN / 2 => before,
@@ -126,7 +126,7 @@ impl Conversation {
         self
     }
 
-    /// The reply to its only call is tried again then; `None`: it is settled.
+    /// The reply to its only call is tried again at that time; `None`: it is delivered or given up.
     pub fn reply_due(mut self, at: Option<Timestamp>) -> Self {
         self.due = at.map_or(Due::Never, Due::At);
         self
@@ -149,14 +149,14 @@ impl Conversation {
         self
     }
 
-    /// Nothing is carried out at present: found again when that is over, in the order in which calls
-    /// were accepted.
+    /// Nothing is carried out during maintenance. It is found again afterwards, in the order in
+    /// which calls were accepted.
     pub fn park(mut self, now: Timestamp) -> Self {
         self.due = Due::Parked(self.last_arrival.min(now));
         self
     }
 
-    /// What comes next of the next call is about to be sent to a backend.
+    /// The next piece of the next call is about to be sent to a backend.
     pub fn begin(mut self, begun: Begun) -> Self {
         if let Phase::Running(progress) = &mut self.phase {
             progress.begun = Some(begun);
@@ -164,7 +164,7 @@ impl Conversation {
         self
     }
 
-    /// Nobody knows what became of what was begun, and it is safe to send it again.
+    /// The fate of what was sent is unknown, and it is safe to send it again.
     pub fn repeat(mut self) -> Self {
         if let Phase::Running(progress) = &mut self.phase {
             progress.begun = None;
@@ -173,8 +173,8 @@ impl Conversation {
         self
     }
 
-    /// The backend is not ready, and what was begun has certainly not happened: found again when it is,
-    /// in the order in which calls were accepted.
+    /// The backend is not ready, and what was begun has certainly not happened. It is found again
+    /// when the backend is ready, in the order in which calls were accepted.
     pub fn hold(mut self, backend: &BackendName, now: Timestamp) -> Self {
         if let Phase::Running(progress) = &mut self.phase {
             progress.begun = None;
@@ -184,7 +184,7 @@ impl Conversation {
         self
     }
 
-    /// Whether somebody must look at it by then.
+    /// Whether it is due by then.
     pub fn is_due(&self, by: Timestamp) -> bool {
         match self.due {
             Due::At(at) => at <= by,
@@ -193,7 +193,7 @@ impl Conversation {
         }
     }
 
-    /// The timekeeper came by: what it has to do, if anything.
+    /// What the timekeeper has to do about it, if anything.
     pub fn look(mut self, now: Timestamp) -> Step<()> {
         match &self.phase {
             Phase::Gathering if self.silent_too_long(now) => {
@@ -234,7 +234,7 @@ impl Conversation {
         }
     }
 
-    /// Its caller deletes it: whatever has not started will not start.
+    /// Its caller deletes it: calls that have not begun are not carried out.
     pub fn cancel(mut self, now: Timestamp) -> Step<Cancelled> {
         let from = match &self.phase {
             Phase::Gathering => SequenceCode::FIRST,
@@ -257,8 +257,8 @@ impl Conversation {
         }
     }
 
-    /// One of its calls gets another ScheduledTime, if it has not begun: whoever looks at it next goes
-    /// by the new one.
+    /// One of its calls gets another ScheduledTime, if it has not begun. The next look goes by the
+    /// new time.
     pub fn reschedule(self, sequence: SequenceCode) -> Step<Rescheduled> {
         let has_begun = match &self.phase {
             Phase::Gathering => false,
@@ -268,7 +268,7 @@ impl Conversation {
             Phase::Running(progress) => sequence < progress.next,
             Phase::Closing { .. } | Phase::Ended(_) => true,
         };
-        // In the queue it holds up those behind it, whatever its time.
+        // In the queue it holds up the calls behind it, whatever its time is.
         if has_begun || self.queue().is_some() || !self.arrived.contains(sequence) {
             return unchanged(Rescheduled::TooLate);
         }
@@ -279,7 +279,7 @@ impl Conversation {
         }
     }
 
-    /// Nobody is woken: the timekeeper finds it when it comes by next.
+    /// No wake-up is sent: the timekeeper finds it.
     pub fn found_next(mut self, now: Timestamp) -> Self {
         if let Due::At(at) = self.due {
             self.due = Due::At(at.min(now));
@@ -287,8 +287,8 @@ impl Conversation {
         self
     }
 
-    /// The outcome of a call that was not carried out because its conversation ended: what the closing
-    /// writes for it, the same whenever it is asked for. `None` once all are written, too.
+    /// The outcome of a call that was not carried out because its conversation ended: what closing
+    /// writes for it, the same whenever it is asked for. `None`: closing has written all of them.
     pub fn outcome_of_skipped(&self, sequence: SequenceCode) -> Option<Outcome> {
         let Phase::Closing { end_reason, at, .. } = &self.phase else {
             return None;
@@ -299,12 +299,12 @@ impl Conversation {
         {
             return None;
         }
-        let (how, error_code, status_message) = end_reason.outcome_for_skipped()?;
+        let end = end_reason.end_of_skipped()?;
         Some(Outcome {
-            how,
+            how: end.how,
             overall_status: OverallStatus::Error,
-            status_message,
-            error_code,
+            status_message: end.message,
+            error_code: end.error_code,
             ended_at: *at,
         })
     }

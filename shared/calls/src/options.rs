@@ -53,7 +53,8 @@ pub enum SaveAction {
     Delete,
 }
 
-/// What to do with a property (or, by `*`, with whole objects) that is there already, or not yet.
+/// What to do with a property (or, with `*`, with whole objects) that exists already, or does not
+/// exist yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaveOption {
     pub property_name: String,
@@ -78,7 +79,7 @@ pub enum RespondWhen {
     OnExpired,
 }
 
-/// One SendResponseTo: who is told of what, and how much of it.
+/// One SendResponseTo: who gets a reply about what, and how much is in it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
     pub response_type: AsyncResponseType,
@@ -91,7 +92,7 @@ pub struct Subscription {
     pub only_include_base: bool,
 }
 
-/// What stands between `//` and the last `@` before the path is a user and a password.
+/// The part between `//` and the last `@` before the path is a user and a password.
 fn without_password(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("//") else {
         return address.to_owned();
@@ -115,7 +116,7 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// The Options of a call that outlive its reading. Place and RequestType have done their work by then.
+/// The Options of a call that are kept. Its place and RequestType have been used by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -123,21 +124,21 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub save_options: Vec<SaveOption>,
     pub queue_priority: QueuePriority,
-    /// Deprecated in the protocol: kept, no more.
+    /// Deprecated in the protocol: kept, and not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i8>,
-    /// Not carried out before this instant.
+    /// It is not carried out before this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_time: Option<Timestamp>,
-    /// Not carried out after this instant.
+    /// It is not carried out after this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// What was sent with the call and is not read, for whoever looks at it later.
+    /// Elements of the call that were not read, for whoever looks at it later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// One thing that was sent and is not read, in words. Holds names, never values.
+/// One element that was sent and not read, as text. Holds names, never values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Warning(pub String);
@@ -165,8 +166,8 @@ impl Options {
         Ok(())
     }
 
-    /// Whether it comes too late (228), unless it has come before: sent again, a call that was taken
-    /// in gets the first answer again, whatever has become of it.
+    /// Whether it has expired (228). Sent again, a call that was accepted in time gets its first
+    /// answer again.
     pub fn is_past(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }

@@ -1,4 +1,4 @@
-//! How a call ended, and what its conversation makes of it.
+//! How a call ended, and what follows for its conversation.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub enum OverallStatus {
 }
 
 impl OverallStatus {
-    /// Of a call with that many objects, of which so many failed.
+    /// The status of a call with that many objects, of which so many failed.
     pub const fn of(objects: usize, failed: usize) -> Self {
         if failed == 0 {
             Self::Ok
@@ -43,11 +43,11 @@ pub enum Ended {
     Cancelled,
     /// Its conversation ended before its turn came.
     NotProcessed,
-    /// It was sent to a backend, and nobody knows what became of it.
+    /// It was sent to a backend, and its fate is unknown.
     Unknown,
 }
 
-/// What is known of a call for good. Written once, together with the call's effect.
+/// How a call ended. Written once, together with its effect, and never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     pub how: Ended,

@@ -1,4 +1,4 @@
-//! Which calls of a conversation are there: one bit per call.
+//! Which calls of a conversation have arrived: one bit per call.
 
 use crate::call::SequenceCode;
 
@@ -7,7 +7,7 @@ use crate::call::SequenceCode;
 pub struct ReceivedSet(Vec<u8>);
 
 impl ReceivedSet {
-    /// As it stands in the header record.
+    /// The bytes of the header record.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         let mut received = Self(bytes);
         received.trim();

@@ -7,7 +7,7 @@ use thiserror::Error;
 const CONVERSATION_TAIL: &str =
     "ConversationID, SequenceCode, and CallsInConversation are required for Conversations Requests";
 
-/// Why a call is not taken in.
+/// Why a call is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     #[error(
@@ -34,7 +34,7 @@ pub enum Refusal {
     ConversationIdMissing,
     #[error("Missing Required Conversation Property CallsInConversation. {CONVERSATION_TAIL}")]
     CallsInConversationMissing,
-    /// What a synchronous request has that only an asynchronous one may have.
+    /// A synchronous request has what only an asynchronous one may have.
     #[error(
         "Options.RequestType is required to be set to RequestType.Asynchronous: the request has {0}"
     )]
@@ -43,7 +43,7 @@ pub enum Refusal {
     ConversationUsed,
     #[error("Invalid Conversation. A ConversationID may have at most 255 characters")]
     ConversationIdTooLong,
-    /// Why it is in that state: code and text of the refusal that brought it there.
+    /// Why it is in that state: code and text of the refusal that caused it.
     #[error(
         "Conversation is in an error state and is no longer able to accept conversation parts, since {code}: {why}. Send all of its calls again with a new ConversationID"
     )]
@@ -66,12 +66,13 @@ pub enum Refusal {
         "RequestExpirationTime is not supported for a Conversation of more than one call, nor for a synchronous request"
     )]
     ExpirationInConversation,
-    /// Anything else that is wrong with an object or an option; says what to do.
+    /// Anything else that is wrong with an object or an option; the text says what to do.
     #[error("{0}")]
     Invalid(Invalid),
 }
 
-/// What is wrong with an option or object that has no code of its own (204), or one of another range.
+/// What is wrong with an option or object that has no code of its own (204), or a code of another
+/// range.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Invalid {
     #[error(
@@ -83,7 +84,7 @@ pub enum Invalid {
     MailAddress(String),
     #[error("ResponseAddress is missing in SendResponseTo")]
     ResponseAddressMissing,
-    /// What a strict account sent and nothing reads.
+    /// Elements that a strict account sent and that are not read.
     #[error("{0}. This account is strict: a request of which something is not read is refused")]
     NotRead(String),
     #[error("At most 10 SendResponseTo are supported in a request")]
@@ -109,7 +110,7 @@ pub struct BadAddress {
     pub rule: AddressRule,
 }
 
-/// What an address must be, and this one is not.
+/// The rule that the address breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AddressRule {
     #[error("cannot be read as an address. Write it like https://host/path")]

@@ -1,4 +1,4 @@
-//! Who is told of what, when, and how often it is tried.
+//! Who gets a reply about what, when, and how often it is tried.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub struct Attempt {
     pub found: DeliveryResult,
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryResult {
     /// HTTP status that is not 2xx, with its Retry-After in seconds.
@@ -102,15 +102,15 @@ pub enum DeliveryResult {
     },
     /// 2xx, or taken by the mail service.
     Taken,
-    /// No answer within the time allowed.
+    /// No answer in time.
     TimedOut,
     /// No connection, or it broke.
     Unreachable,
-    /// The address leads somewhere replies may not go.
+    /// The address leads to a place where replies may not go.
     Forbidden,
-    /// The mail service will never take it.
+    /// The mail service will never accept it.
     Rejected,
-    /// Whoever made an attempt ended before it was over, each time.
+    /// Each time, the process that made an attempt died.
     GivenUp,
 }
 
@@ -145,12 +145,12 @@ impl Reply {
         }
     }
 
-    /// Stable over all attempts: the receiver's means to tell a repeat.
+    /// The same for all attempts, so that the receiver can recognise a repeat.
     pub fn id(&self) -> String {
         format!("msg_{}_{}", self.request_id.0.replace('-', ""), self.number)
     }
 
-    /// Pending, and nobody has tried to deliver it.
+    /// Pending, and never attempted.
     pub fn is_unattempted(&self) -> bool {
         matches!(self.state, ReplyState::Pending(_)) && self.attempts.is_empty()
     }
@@ -190,7 +190,7 @@ impl Reply {
         self
     }
 
-    /// Whoever held it has not been heard of: anybody may make the next attempt.
+    /// The lease is over: anybody may make the next attempt.
     #[must_use]
     pub fn released(mut self) -> Self {
         self.released = true;
@@ -239,15 +239,15 @@ impl Reply {
         ReplyState::Pending(at + (*wait + self.jitter(*wait)).max(retry_after))
     }
 
-    /// Up to a tenth of the wait, so that replies that failed together do not come back together.
-    /// Taken from the id, since chance has no place here.
+    /// Up to a tenth of the wait, so that replies that failed together do not come again together.
+    /// Taken from the id, because there is no random number here.
     fn jitter(&self, wait: SignedDuration) -> SignedDuration {
         let hash = Sha256::digest(format!("{} {}", self.id(), self.attempts.len()));
         wait / 10 * i32::from(hash[0]) / 255
     }
 }
 
-/// What the subscribers of a call are told.
+/// What the replies to a call are made of.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplyContext<'a> {
     pub request_id: &'a RequestId,
@@ -302,7 +302,7 @@ impl ReplySubject<'_> {
 }
 
 impl ReplyContext<'_> {
-    /// The replies that must be sent for it.
+    /// The replies that must be sent.
     pub fn replies(&self) -> Vec<Reply> {
         self.subscriptions
             .iter()

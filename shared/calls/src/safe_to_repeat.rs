@@ -1,8 +1,8 @@
-//! Which forwarded calls may be sent once more when nobody knows what became of them, and when: what
-//! their account has declared. Nothing is, unless somebody says so.
+//! Which forwarded calls may be sent once more if their fate is unknown, and when: what their
+//! account has declared. By default, none.
 //!
-//! Where the first copy may still be carried out, a later call could land before it: then only calls
-//! outside any order are repeated.
+//! If the first copy may still be carried out, a later call could be carried out before it. Then
+//! only calls outside any conversation and any queue are repeated.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,10 @@ pub const REPEATS_MAX: u32 = 3;
 /// Before the first repetition; before each further one twice as long.
 const PAUSE_FIRST: SignedDuration = SignedDuration::from_secs(2);
 
-/// Whether what nobody knows of may still be carried out.
+/// Whether a call of unknown fate may still be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallFate {
-    /// Whoever has it may still be at it.
+    /// The backend may still be carrying it out.
     MayStillHappen,
     /// The backend itself has said that it is done with it.
     Over,
@@ -35,9 +35,9 @@ pub enum CallFate {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum SafeToRepeat {
-    /// Whatever its objects are.
+    /// All objects.
     Method(Method),
-    /// Whatever is done with objects of this type.
+    /// All methods on objects of this type.
     Type(String),
     MethodOfType {
         method: Method,
@@ -78,7 +78,7 @@ impl SafeToRepeat {
     }
 }
 
-/// Whether a call with objects of these types is safe to repeat: each of its objects must be.
+/// Whether a call with objects of these types is safe to repeat: each type must be declared.
 pub fn is_safe_to_repeat<'a>(
     declared: &[SafeToRepeat],
     method: Method,

@@ -1,13 +1,13 @@
-//! How often something may be begun, over all functions together: a token bucket that one record
-//! holds. A token is there again `spacing` after it was taken; the bucket holds what one second
-//! brings, and at least one.
+//! A token bucket: how often something may begin, over all functions together. One record holds it.
+//! A token is there again `spacing` after it was taken; a full bucket holds what one second brings,
+//! and at least one.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Most tokens in a second that a rate can say, so that no spacing is nothing.
+/// Highest rate in tokens a second, so that the spacing is never zero.
 pub const TOKENS_PER_SECOND_MAX: u32 = 100_000;
 
-/// So often, in the long run.
+/// A rate in the long run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     spacing: SignedDuration,
@@ -16,7 +16,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `None`: never, which is no rate.
+    /// `None`: the rate is zero.
     pub fn of(tokens: u32, period: SignedDuration) -> Option<Self> {
         if tokens == 0 || period <= SignedDuration::ZERO {
             return None;
@@ -29,21 +29,21 @@ impl Rate {
         Some(Self { spacing, capacity })
     }
 
-    /// Of a service that says its rate in thousandths: 14 a second is 14,000.
+    /// From a rate in thousandths a second: 14 a second is 14,000.
     pub fn of_thousandths(thousandths_per_second: u32) -> Option<Self> {
         Self::of(thousandths_per_second, SignedDuration::from_secs(1_000))
     }
 }
 
-/// Who goes first where there are not enough tokens for all.
+/// Who goes first if there are not enough tokens for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TokenPriority {
-    /// Takes what there is.
+    /// Takes all tokens that there are.
     First,
-    /// Leaves a quarter of a full bucket to those who go first.
+    /// Leaves a quarter of a full bucket to those that go first.
     #[default]
     Middle,
-    /// Leaves half of it to all others.
+    /// Leaves half of a full bucket to all others.
     Last,
 }
 
@@ -58,13 +58,13 @@ impl TokenPriority {
     }
 }
 
-/// What is left in a bucket, said as the time at which it is full again.
+/// The state of a bucket: the time at which it is full again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenBucket {
     pub full_at: Timestamp,
 }
 
-/// What came of asking for tokens.
+/// The result of taking tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokensTaken {
     /// At least one, and the bucket without them.
@@ -78,7 +78,7 @@ impl TokenBucket {
         Self { full_at: now }
     }
 
-    /// Empty until then: who hands out has said that it is too much.
+    /// Empty until then: the service has throttled a request.
     pub fn empty_until(self, rate: Rate, at: Timestamp) -> Self {
         let full_at = at + rate.spacing * i32::try_from(rate.capacity - 1).unwrap_or(i32::MAX);
         Self {
@@ -91,8 +91,8 @@ impl TokenBucket {
         self.take_as(TokenPriority::First, rate, wanted, now)
     }
 
-    /// The same for who leaves some to others. In the long run all get the rate; while others take
-    /// all there is, who leaves them some gets none.
+    /// The same with a priority. In the long run all get the rate. While others take all tokens,
+    /// those that leave some to others get none.
     pub fn take_as(
         self,
         priority: TokenPriority,
@@ -104,7 +104,7 @@ impl TokenBucket {
         let full_at = self.full_at.max(now);
         let missing = full_at.duration_since(now).as_nanos();
         let spacing = rate.spacing.as_nanos().max(1);
-        // A token that is not whole yet is not there.
+        // A part of a token cannot be taken.
         let missing = (missing + spacing - 1) / spacing;
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
         let tokens = capacity.saturating_sub(missing).min(wanted.max(1));

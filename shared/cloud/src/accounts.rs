@@ -26,7 +26,8 @@
 //! function.
 
 pub(crate) mod account_backend;
-pub(crate) mod account_changes;
+pub mod account_changes;
+pub(crate) mod account_record;
 pub mod backend_login;
 pub mod backends;
 pub(crate) mod client_queue;
@@ -40,14 +41,13 @@ pub(crate) mod switch;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use calls::{
-    AccountId, BackendName, ClientKey, QueueSettings, RateLimit, SafeToRepeat, hash_parts, hex,
-};
+use calls::{AccountId, BackendName, ClientKey, QueueSettings, RateLimit, hash_parts, hex};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 pub use crate::accounts::account_backend::AccountBackend;
+pub use crate::accounts::account_record::{Account, PreviousSecret};
+pub(crate) use crate::accounts::account_record::{account_in, account_item, account_key};
 use crate::accounts::digest_users::DigestUser;
 use crate::accounts::remembered::{recall, remember};
 use crate::accounts::switch::Switch;
@@ -80,71 +80,6 @@ impl Caller {
             account,
             async_by_default: false,
             client: None,
-        }
-    }
-}
-
-/// What an account is told by and known as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    pub id: AccountId,
-    pub name: String,
-    /// Signs its callbacks: `whsec_…`.
-    pub webhook_secret: String,
-    /// The one before it, which signs beside it until it is over.
-    pub previous_secret: Option<PreviousSecret>,
-    /// None of its users and API clients may log in.
-    pub is_disabled: bool,
-    /// Calls without RequestType are queued, of all its users and API clients.
-    pub async_by_default: bool,
-    /// Calls of which something is not read are refused, instead of warned of.
-    pub is_strict: bool,
-    /// Accounts that it may act for.
-    pub owns: Vec<AccountId>,
-    /// Calls that it may make in a second; 0: as many as it likes. `None`: what the set allows.
-    pub calls_per_second: Option<u32>,
-    /// In which order and how often its calls alone are begun.
-    pub queue: QueueSettings,
-    /// Where its calls are carried out.
-    pub backend: AccountBackend,
-    /// Which of its forwarded calls may be sent once more when nobody knows what became of them.
-    pub safe_to_repeat: Vec<SafeToRepeat>,
-}
-
-/// A secret that another one has replaced, and until when both sign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PreviousSecret {
-    pub secret: String,
-    pub until: Timestamp,
-}
-
-impl Account {
-    /// What its callbacks are signed with at that time.
-    pub fn signing_secrets(&self, now: Timestamp) -> Vec<String> {
-        let previous = self.previous_secret.as_ref();
-        let previous = previous.filter(|previous| previous.until > now);
-        let previous = previous.map(|previous| previous.secret.clone());
-        [self.webhook_secret.clone()]
-            .into_iter()
-            .chain(previous)
-            .collect()
-    }
-
-    /// As it is made: what more it may have is given to it later.
-    pub fn new(id: AccountId, name: &str, webhook_secret: String) -> Self {
-        Self {
-            id,
-            name: name.to_owned(),
-            webhook_secret,
-            previous_secret: None,
-            is_disabled: false,
-            async_by_default: false,
-            is_strict: false,
-            owns: Vec::new(),
-            calls_per_second: None,
-            queue: QueueSettings::default(),
-            backend: AccountBackend::default(),
-            safe_to_repeat: Vec::new(),
         }
     }
 }
@@ -337,11 +272,11 @@ impl Accounts {
             .await
     }
 
-    /// Whether the calls of an API client that name no RequestType are queued, from its next token
-    /// on. `false`: there is no such client.
-    pub async fn set_client_async(&self, id: &str, on: bool) -> Result<bool, Error> {
+    /// Sets whether the calls of an API client that name no RequestType are queued, from its next token
+    /// on.
+    pub async fn set_client_async(&self, id: &str, on: bool) -> Result<ClientChange, Error> {
         let Some(item) = self.table.get(&login_key(Login::Client, id)).await? else {
-            return Ok(false);
+            return Ok(ClientChange::NoSuchClient);
         };
         let version = ItemReader(item.clone()).maybe_number("version");
         let version: u64 = version.unwrap_or_default();
@@ -349,7 +284,7 @@ impl Accounts {
             .number("version", version + 1)
             .text("async_by_default", on.to_string());
         self.table.put_over(item.done(), Some(version)).await?;
-        Ok(true)
+        Ok(ClientChange::Changed)
     }
 
     /// Looks everything up again from now on: whoever holds all tables has emptied this one.
@@ -363,6 +298,13 @@ impl Accounts {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The result of changing an API client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientChange {
+    Changed,
+    NoSuchClient,
 }
 
 /// Whether somebody has taken this login, or its whole account, out of use.
@@ -402,60 +344,6 @@ fn token_key(token: &str) -> Key {
     Key::new(format!("TOKEN#{}", hashed(&["TOKEN", token])), "TOKEN")
 }
 
-pub(crate) fn account_in(id: &AccountId, item: &ItemReader) -> Result<Account, Error> {
-    Ok(Account {
-        id: id.clone(),
-        name: item.text("name")?.to_owned(),
-        webhook_secret: item.text("webhook_secret")?.to_owned(),
-        previous_secret: match item.has("previous_secret") {
-            true => Some(item.json("previous_secret")?),
-            false => None,
-        },
-        is_disabled: item.maybe_text("disabled") == Some("true"),
-        async_by_default: item.maybe_text("async_by_default") == Some("true"),
-        is_strict: item.maybe_text("strict") == Some("true"),
-        owns: item.json("owns")?,
-        calls_per_second: item.maybe_number("calls_per_second"),
-        queue: match item.has("queue") {
-            true => item.json("queue")?,
-            false => QueueSettings::default(),
-        },
-        backend: AccountBackend::read(item)?,
-        safe_to_repeat: match item.has("safe_to_repeat") {
-            true => item.json("safe_to_repeat")?,
-            false => Vec::new(),
-        },
-    })
-}
-
-pub(crate) fn account_item(account: &Account, version: u64) -> Item {
-    let item = ItemWriter::new(account_key(&account.id))
-        .number("version", version)
-        .text("name", &account.name)
-        .text("webhook_secret", &account.webhook_secret)
-        .text("async_by_default", account.async_by_default.to_string())
-        .text("strict", account.is_strict.to_string())
-        .maybe_text("disabled", account.is_disabled.then_some("true"))
-        .json("owns", &account.owns);
-    let item = match &account.previous_secret {
-        Some(previous) => item.json("previous_secret", previous),
-        None => item,
-    };
-    let item = match account.calls_per_second {
-        Some(calls) => item.number("calls_per_second", calls),
-        None => item,
-    };
-    let item = match account.queue == QueueSettings::default() {
-        true => item,
-        false => item.json("queue", &account.queue),
-    };
-    let item = match account.safe_to_repeat.is_empty() {
-        true => item,
-        false => item.json("safe_to_repeat", &account.safe_to_repeat),
-    };
-    item.maybe_text("backend", account.backend.text()).done()
-}
-
 pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller) -> Item {
     ItemWriter::new(login_key(login, name))
         .number("version", 1)
@@ -464,10 +352,6 @@ pub(crate) fn login_item(login: Login, name: &str, secret: &str, caller: &Caller
         .text("account", &caller.account.0)
         .text("async_by_default", caller.async_by_default.to_string())
         .done()
-}
-
-pub(crate) fn account_key(id: &AccountId) -> Key {
-    Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")
 }
 
 pub(crate) fn hashed(parts: &[&str]) -> String {

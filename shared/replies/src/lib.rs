@@ -13,7 +13,7 @@ use cloud::memory::{Budget, MemoryShare};
 use cloud::metrics::Metric;
 use cloud::outbound::callback::{Post, TIMEOUT};
 use cloud::outbound::receiver_health::{QUICK_MAX, Receiver};
-use cloud::records::reply_record::{ReplyLocation, ReplyRecord};
+use cloud::records::reply_record::ReplyRecord;
 use cloud::{Cloud, CommitError, Error};
 use jiff::Timestamp;
 use soap::ObjectDetail;
@@ -63,7 +63,11 @@ pub async fn prepare(
     let now = cloud.now();
     let account = cloud.accounts.account(&record.account, now).await?;
     let account = account.ok_or_else(|| Error::Missing(format!("ACCOUNT {}", record.account)))?;
-    let body = form::body(record, text.as_deref());
+    let body = form::body(
+        &record.reply,
+        record.conversation_id.as_ref(),
+        text.as_deref(),
+    );
     if let Some(room) = &mut room {
         room.keep(body.capacity() + BYTES_WHILE_POSTING * body.len());
     }
@@ -168,10 +172,7 @@ pub async fn results_xml(
     let Some(room) = room.await else {
         return Ok(Preparation::NoRoom);
     };
-    let call = match &record.location {
-        ReplyLocation::InHeader(header) => header.only.call.as_deref(),
-        ReplyLocation::Apart | ReplyLocation::WithOutcome(_) => None,
-    };
+    let call = record.call_read_with_it();
     let results = outcome.object_results(cloud, call).await?;
     if results.is_empty() {
         return Ok(Preparation::Ready(ResultsXml::default()));

@@ -47,8 +47,8 @@ pub fn envelope(answering: &Answering<'_>, action: &str, payload: &str) -> Strin
     writer.finish()
 }
 
-/// What markup takes in the JSON in which a Lambda function answers: quotation marks, backslashes,
-/// tabs and line feeds are escaped there.
+/// Bytes that markup takes in the JSON of a Lambda function's answer, where quotation marks,
+/// backslashes, tabs and line feeds are escaped.
 pub fn carried_bytes(markup: &str) -> usize {
     let is_escaped = |byte: &&u8| matches!(byte, b'"' | b'\\' | b'\t' | b'\n');
     markup.len() + markup.as_bytes().iter().filter(is_escaped).count()
@@ -147,7 +147,7 @@ fn write_fault_12(writer: &mut Writer, answering: &Answering<'_>, fault: &Fault)
     };
     writer.leaf("soap:Value", code);
     if fault.code == FaultCode::Security {
-        // Declared on the very element, too: .NET looks for the prefix of a QName nowhere else.
+        // Declared on this element, too: .NET looks up the prefix of a QName only there.
         writer.raw("<soap:Subcode><soap:Value");
         writer.attribute("xmlns:wsse", SECURITY);
         writer.raw(">wsse:Security</soap:Value></soap:Subcode>");
@@ -164,7 +164,7 @@ fn write_fault_12(writer: &mut Writer, answering: &Answering<'_>, fault: &Fault)
     }
 }
 
-/// The protocol's own code and words.
+/// The protocol's own code and message.
 fn write_detail(writer: &mut Writer, name: &str, fault: &Fault) {
     let Some((code, message)) = &fault.api else {
         return writer.empty(name, None, false);

@@ -9,11 +9,11 @@ use crate::fields;
 use crate::not_read;
 use crate::options;
 
-/// One Create, Update, Delete or Perform, read but not taken in.
+/// One Create, Update, Delete or Perform, read but not yet accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallRequest {
     pub method: Method,
-    /// For whom: of its Options or, as Perform may have it, its own.
+    /// The account named by its Options or, for a Perform, by itself.
     pub client: ClientContext,
     /// As written. Whoever lets an account be asynchronous by default sets it before `check` and
     /// `place`.
@@ -27,11 +27,11 @@ pub struct CallRequest {
     pub action: Option<String>,
     /// The top-level objects, in order: elements `Objects`, of a Perform `Definition`.
     pub objects: Vec<Element>,
-    /// What reading the options found that cannot be granted; `check` says so.
+    /// What is wrong with the options; `check` refuses the call for it.
     pub(crate) refused: Option<Refusal>,
-    /// What was sent and nothing reads.
+    /// Elements and attributes that were sent and are not read.
     pub(crate) not_read: Vec<Warning>,
-    /// What was sent and only counts for a call that is carried out later.
+    /// Options that only count for a call that is carried out later.
     pub(crate) for_later: Vec<&'static str>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn take(method: Method, body: Element) -> Result<CallRequest, Fault> 
     let not_read = not_read::in_request(&body);
     let for_later = not_read::for_later(&body);
     let action = fields::trimmed(&body, "Action")?.map(str::to_owned);
-    // Two lists are refused like two of anything else; the one there is gives its objects away.
+    // Two lists are refused, as two of any element are; the objects of the one list are moved out.
     fields::single(&body, "Definitions")?;
     let (within, name) = match method {
         Method::Create | Method::Update | Method::Delete => (body.children, "Objects"),
@@ -76,13 +76,28 @@ pub(crate) fn take(method: Method, body: Element) -> Result<CallRequest, Fault> 
     })
 }
 
+/// The conversation that a call names, and its place in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedPlace {
+    /// `None`: the call is outside any conversation.
+    pub conversation_id: Option<ConversationId>,
+    pub place: Place,
+}
+
+impl NamedPlace {
+    const OUTSIDE: Self = Self {
+        conversation_id: None,
+        place: Place::ONLY,
+    };
+}
+
 impl CallRequest {
-    /// Whether it asks to be carried out later. Absent means at once.
+    /// Whether it is to be carried out later. Absent means at once.
     pub fn is_asynchronous(&self) -> bool {
         self.request_type == Some(RequestType::Asynchronous)
     }
 
-    /// What was sent and is not read: never an error, and never in silence.
+    /// Warnings about what was sent and is not read: never an error by itself, and never silent.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.not_read.clone();
         if !self.is_asynchronous() {
@@ -91,8 +106,8 @@ impl CallRequest {
         warnings
     }
 
-    /// Options without which a call would mean something else, and that a call which is carried
-    /// out at once cannot keep.
+    /// Options without which a call would mean something else, and which a call that is carried out
+    /// at once cannot have.
     fn sent_for_later(&self) -> Vec<&'static str> {
         let sent = [
             ("ConversationID", self.conversation_id.is_some()),
@@ -106,7 +121,7 @@ impl CallRequest {
 
     /// Where the call stands: its conversation, if it names one, and its place in it. Codes 202,
     /// 205 to 209 and 212; for a call that is carried out at once, 209 and 231.
-    pub fn place(&self) -> Result<(Option<ConversationId>, Place), Refusal> {
+    pub fn place(&self) -> Result<NamedPlace, Refusal> {
         let says_nothing = self.conversation_id.is_none()
             && self.sequence_code.is_none()
             && self.calls_in_conversation.is_none();
@@ -115,11 +130,11 @@ impl CallRequest {
             return match (sent.is_empty(), self.options.expires_at) {
                 (false, _) => Err(Refusal::NotAsynchronous(sent.join(", "))),
                 (true, Some(_)) => Err(Refusal::ExpirationInConversation),
-                (true, None) => Ok((None, Place::ONLY)),
+                (true, None) => Ok(NamedPlace::OUTSIDE),
             };
         }
         if says_nothing {
-            return Ok((None, Place::ONLY));
+            return Ok(NamedPlace::OUTSIDE);
         }
         let conversation_id = self.conversation_id.as_deref().unwrap_or_default();
         let conversation_id = ConversationId::parse(conversation_id)?;
@@ -129,6 +144,9 @@ impl CallRequest {
             (Some(_), None) => return Err(Refusal::CallsInConversationMissing),
             (Some(sequence), Some(calls)) => Place::parse(sequence, calls)?,
         };
-        Ok((Some(conversation_id), place))
+        Ok(NamedPlace {
+            conversation_id: Some(conversation_id),
+            place,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Addresses that results are posted to, as people type them and as they are sent to.
+//! Addresses for results: as callers write them, and as they are posted to.
 
 use std::fmt::Write as _;
 
@@ -18,12 +18,13 @@ pub struct CallbackAddress(Url);
 impl CallbackAddress {
     /// `None`: it cannot be read as the address of a host.
     pub fn parse(text: &str) -> Option<Self> {
-        // A reader of web pages would take these out or for others; nobody means them.
+        // A browser's URL parser removes or replaces these characters; no caller means that.
         let is_strange = |c: char| c.is_whitespace() || c.is_control() || c == '\\';
         if text.len() > ADDRESS_BYTES_MAX || text.contains(is_strange) {
             return None;
         }
-        // Nor does anybody mean the host `cb` by `https:///cb` or `https:cb`, as such readers do.
+        // Nor does a caller mean the host `cb` by `https:///cb` or `https:cb`, as such a parser
+        // takes it.
         let (_, authority) = text.split_once("://")?;
         if authority.starts_with(['/', '?', '#']) {
             return None;
@@ -54,7 +55,7 @@ impl CallbackAddress {
     /// The address without user and password: what may be shown, and what is asked for.
     pub fn shown(&self) -> String {
         let mut url = self.0.clone();
-        // Only an address without host refuses, and there is none here.
+        // Only an address without host refuses this, and there is none here.
         let _user = url.set_username("");
         let _password = url.set_password(None);
         url.into()
@@ -123,13 +124,13 @@ pub fn without_passwords(request: &Element) -> Option<Element> {
     Some(plain)
 }
 
-/// Whether a path or a query is what [`uri`] would make of it. Nearly all are.
+/// Whether a path or a query needs no encoding. Nearly all need none.
 fn is_uri(text: &str) -> bool {
     let bytes = text.as_bytes();
     (0..bytes.len()).all(|at| is_allowed_at(bytes, at))
 }
 
-/// Whether a byte may stand where it does.
+/// Whether a byte is allowed at its position.
 fn is_allowed_at(bytes: &[u8], at: usize) -> bool {
     let is_hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
     match bytes[at] {

@@ -1,5 +1,5 @@
-//! `Client`: for whom something is done. It names an account, by up to four identifiers that have
-//! to agree; an account has one name here, its id, and each of the four is it.
+//! `Client`: the account that something is done for. Up to four identifiers name it and have to
+//! agree; here each of the four is the account's id.
 
 use calls::{AccountId, Invalid, Refusal};
 
@@ -7,7 +7,7 @@ use crate::element::Element;
 use crate::fault::echo;
 use crate::xml;
 
-/// Identifiers that are numbers: 0 is what typed clients write for none.
+/// Identifiers that are numbers: typed clients write 0 if there is none.
 const NUMBERS: [&str; 2] = ["ID", "ClientID"];
 
 const KEYS: [&str; 2] = ["CustomerKey", "PartnerClientKey"];
@@ -52,8 +52,8 @@ impl ClientContext {
         self
     }
 
-    /// The account that is named; `None`: none is. Identifiers that disagree are refused (4):
-    /// which of them counts would be a guess, and the other account's data would pay for it.
+    /// The account that is named; `None`: none is. Identifiers that disagree are refused (4),
+    /// because a guess could change another account's data.
     pub fn account(&self) -> Result<Option<AccountId>, Refusal> {
         match self.named.as_slice() {
             [] => Ok(None),
@@ -70,7 +70,7 @@ impl ClientContext {
     }
 }
 
-/// The refusal of an account that is neither the caller's nor owned by it, or that nobody knows.
+/// The refusal of an account that does not exist, or that is neither the caller's nor owned by it.
 pub fn no_access(account: &AccountId) -> Refusal {
     Refusal::Invalid(Invalid::Object {
         code: NO_ACCESS,
@@ -81,7 +81,7 @@ pub fn no_access(account: &AccountId) -> Refusal {
     })
 }
 
-/// What an object's own `Client` names: the object is that account's, whatever stands around it.
+/// The account of an object by its own `Client`, whatever the elements around it say.
 pub fn client_of(object: &Element) -> ClientContext {
     object
         .children
@@ -119,7 +119,7 @@ fn one_of(names: &[&'static str], name: &str) -> Option<&'static str> {
     names.iter().find(|known| **known == name).copied()
 }
 
-/// `07001` is 7001; what is no number names nobody, and is refused as that.
+/// `07001` is 7001; what is not a number names no account, and is refused as unknown.
 fn number_as_written(text: &str) -> String {
     text.parse::<i64>()
         .map_or_else(|_| text.to_owned(), |number| number.to_string())

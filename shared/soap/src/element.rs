@@ -1,8 +1,9 @@
-//! The payload of an envelope as a tree: what a caller's objects are held, kept and given back in.
+//! The payload of an envelope as a tree: the form in which a caller's objects are read, kept and
+//! returned.
 //!
-//! Only what the protocol gives a meaning is held: local names, `xsi:type`, `xsi:nil`, text and
-//! order. Prefixes, comments and white space between elements are gone, so that two spellings of
-//! the same call are equal.
+//! Only what has a meaning in the protocol is in it: local names, `xsi:type`, `xsi:nil`, text and
+//! order. Prefixes, comments and white space between elements are not, so that two spellings of the
+//! same call are equal.
 
 use serde::{Deserialize, Serialize};
 

@@ -13,9 +13,9 @@ use crate::security::{self, Credentials};
 use crate::version::SoapVersion;
 use crate::xml::{self, ENVELOPE_BYTES_MAX, Encoding, Event, Name, Reader};
 
-/// Larger envelopes are read as far as it takes to know who sends them, and the rest only for
-/// somebody who is known: a stranger's 400,000 elements would take half a second of a processor.
-/// Smaller ones, which is most, are read once.
+/// Larger envelopes are read only up to their sender's credentials, and the rest only if these are
+/// right: 400,000 elements of a stranger would take half a second of processor time. Smaller
+/// envelopes, which are most, are read once.
 const WHOLE_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 
 /// A request as it came, taken apart.
@@ -33,7 +33,7 @@ pub struct Envelope {
     pub unread_attributes: Vec<UnreadAttribute>,
 }
 
-/// An envelope that has been read as far as it takes to know who sends it.
+/// An envelope that has been read up to its sender's credentials.
 #[derive(Debug)]
 pub struct Opened<'a> {
     pub version: SoapVersion,
@@ -57,7 +57,7 @@ struct RequestBytes<'a> {
 }
 
 impl Opened<'_> {
-    /// All of it, read as strictly as if it had never been opened.
+    /// The whole envelope, read as strictly as without opening it first.
     pub fn read(self) -> Result<Envelope, Fault> {
         match self.rest {
             Rest::Read(envelope) => Ok(*envelope),
@@ -223,7 +223,7 @@ fn read_parts<'a>(
     Ok((header.unwrap_or_default(), body))
 }
 
-/// Header alone. A Body before it is gone past as well-formed XML, and nothing of it is kept.
+/// The Header alone. A Body before it is skipped as well-formed XML, and nothing of it is kept.
 fn read_header_alone<'a>(
     reader: &mut Reader<'a>,
     version: SoapVersion,
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
     use crate::namespaces;
 
-    /// Every document of the corpora, and what came of it by either way.
+    /// Every document of the corpora, with the result of reading it in either way.
     fn each_document(mut check: impl FnMut(&Path, &[u8])) {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
         let mut documents = 0;
@@ -305,7 +305,7 @@ mod tests {
         assert!(documents > 50, "{documents} documents");
     }
 
-    /// Whether it comes to the same as a large envelope is read: first who sends it, then all of it.
+    /// Whether reading in two steps, as for a large envelope, has the same result.
     fn agree(bytes: &[u8]) -> bool {
         let at_once = read_envelope(bytes, None);
         let opened = match open_above(0, bytes, None) {
@@ -361,8 +361,8 @@ mod tests {
         }
     }
 
-    /// What stands behind the header is nobody's business until its sender is known, and then as
-    /// strictly read as ever.
+    /// What is behind the header is not read until its sender is known, and then as strictly as
+    /// ever.
     #[test]
     fn what_is_wrong_behind_the_header_is_found_for_those_who_are_known() {
         let filler = " ".repeat(WHOLE_AT_ONCE_BYTES_MAX);

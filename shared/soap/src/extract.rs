@@ -20,7 +20,7 @@ pub struct Extract {
     pub name: Option<String>,
     /// Name and value, in order.
     pub parameters: Vec<(String, String)>,
-    /// As it came, to be given back in the result.
+    /// As it came, for the result.
     pub request: Element,
 }
 

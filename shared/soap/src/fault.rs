@@ -1,4 +1,5 @@
-//! Faults: the answer to what is not a call at all, or to a call that nobody may make.
+//! Faults: the answer to a request that is not a call at all, or to a call that its sender may not
+//! make.
 //!
 //! A fault goes out with HTTP status 500. What is wrong with a call that could be read is a
 //! [`calls::Refusal`] and goes out as an ordinary answer.
@@ -8,7 +9,7 @@ use thiserror::Error;
 /// Longest piece of the caller's own text that a fault gives back.
 const ECHO_CHARS_MAX: usize = 100;
 
-/// Whose fault it is; decides the faultcode.
+/// Whose error it is; decides the faultcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultCode {
     /// The caller sent what cannot be read (`soap:Client`, in SOAP 1.2 `soap:Sender`).
@@ -48,7 +49,8 @@ impl Fault {
         }
     }
 
-    /// Our trouble, with the protocol's code: 1 out of reach, 9 in maintenance, 17 too many calls.
+    /// A failure on this side, with the protocol's code: 1 out of reach, 9 in maintenance, 17 too
+    /// many calls.
     pub fn server(api_code: u32, text: impl Into<String>) -> Self {
         let text = text.into();
         Self {
@@ -74,7 +76,7 @@ impl Fault {
         self
     }
 
-    /// Not let in: `Login Failed`, `Token Expired`.
+    /// Not authenticated: `Login Failed`, `Token Expired`.
     pub fn security(text: impl Into<String>) -> Self {
         Self {
             code: FaultCode::Security,
@@ -85,7 +87,7 @@ impl Fault {
     }
 }
 
-/// The caller's text, fit to be given back in a fault: one line, no control characters, bounded.
+/// The caller's text as a fault may repeat it: one line, no control characters, bounded.
 pub fn echo(text: &str) -> String {
     let mut shown: String = text
         .chars()

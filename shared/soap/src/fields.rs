@@ -1,5 +1,5 @@
-//! Reading typed values out of the payload's tree. What cannot be read is the caller's mistake:
-//! a Client fault that names the element and its value.
+//! Reads typed values out of the payload's tree. What cannot be read is the caller's error: a
+//! Client fault that names the element and its value.
 
 use jiff::Timestamp;
 
@@ -9,8 +9,8 @@ use crate::header::only;
 use crate::time;
 use crate::xml;
 
-/// The one child of that name, unless it is nil. Two are refused: which of them counts would be
-/// a guess.
+/// The one child of that name, unless it is nil. Two are refused, because which of them counts
+/// would be a guess.
 pub(crate) fn single<'a>(parent: &'a Element, name: &str) -> Result<Option<&'a Element>, Fault> {
     let found = only(
         parent.children.iter().filter(|child| child.name == name),

@@ -9,11 +9,10 @@ use crate::xml::{self, Event, Name, Reader};
 
 /// Where a SOAP 1.1 header is for when it names no actor but "whoever is next".
 const NEXT_ACTOR_11: &str = "http://schemas.xmlsoap.org/soap/actor/next";
-/// Longest WS-Addressing header that is read. One of them comes back in the answer, and a fault must
-/// stay small whatever it answers.
+/// Longest WS-Addressing header that is read: it is repeated in the answer, and a fault must stay
+/// small.
 const ADDRESSING_BYTES_MAX: usize = 1_000;
-/// Most elements in Header. It is read before anybody knows who sends it; clients send fewer than
-/// thirty.
+/// Most elements in Header. It is read before its sender is known; clients send fewer than thirty.
 const HEADER_ELEMENTS_MAX: usize = 1_000;
 const ROLES_12: [&str; 2] = [
     "http://www.w3.org/2003/05/soap-envelope/role/next",
@@ -106,7 +105,7 @@ impl<'a> HeaderEntry<'a> {
         self.local == local && (is_ours || self.is_unprefixed)
     }
 
-    /// Whether what it says is acted upon here, so that its mustUnderstand is satisfied.
+    /// Whether its meaning is carried out here, so that its mustUnderstand is satisfied.
     fn is_understood(&self) -> bool {
         if self.is_token("fueloauth") || self.is_token("oAuth") {
             return true;
@@ -126,8 +125,8 @@ impl<'a> HeaderEntry<'a> {
     }
 }
 
-/// The only one there is. Two of a kind are refused: which of them counts would be our guess, and
-/// somebody else's guess could differ.
+/// The only entry of a kind. Two are refused, because which of them counts would be a guess, and
+/// another reader's guess could differ.
 pub(crate) fn only<T>(mut found: impl Iterator<Item = T>, name: &str) -> Result<Option<T>, Fault> {
     let first = found.next();
     if found.next().is_some() {

@@ -55,7 +55,7 @@ mod xml;
 pub use answer::{
     Answering, PAYLOAD_BYTES_MAX, carried_bytes, carried_bytes_as_text, envelope, write_fault,
 };
-pub use call::CallRequest;
+pub use call::{CallRequest, NamedPlace};
 pub use callback_address::{CallbackAddress, shown_address, without_passwords};
 pub use client::{ClientContext, client_of, clients_in, no_access};
 pub use definitions::write_definitions;

@@ -1,5 +1,5 @@
-//! The answers to everything that is not a call: Retrieve, Describe, GetSystemStatus, VersionInfo
-//! and the rest.
+//! The answers to all other requests: Retrieve, Describe, GetSystemStatus, VersionInfo and the
+//! rest.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::payload;
 use crate::time;
 use crate::write::Writer;
 
-/// Whether the service is up, as GetSystemStatus says it.
+/// The state of the service, for GetSystemStatus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemStatus {
     Ok,
@@ -27,7 +27,7 @@ impl SystemStatus {
     }
 }
 
-/// What became of one request of an Extract, Execute, Schedule or Configure.
+/// The result of one request of an Extract, Execute, Schedule or Configure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestResult {
     pub ok: bool,

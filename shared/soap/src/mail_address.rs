@@ -137,7 +137,7 @@ fn is_domain(domain: &str) -> bool {
     let is_letter = |c: char| match c {
         '-' => true,
         _ if c.is_ascii() => c.is_ascii_alphanumeric(),
-        // Marks belong to letters of many scripts; what is no name at all, IDNA knows.
+        // Combining marks belong to letters of many scripts; IDNA refuses what is no name at all.
         _ => !c.is_whitespace() && !c.is_control(),
     };
     let is_label = |label: &str| {

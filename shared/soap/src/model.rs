@@ -1,7 +1,7 @@
-//! The types of the protocol: which elements each has, in which order, derived from what.
+//! The types of the protocol: which elements each has, in which order, and its base type.
 //!
-//! Told once, in `model/*.txt`, and used twice: the WSDL is written from it, and so is every
-//! object in an answer, because strict clients refuse an element out of its place.
+//! Written once, in `model/*.txt`, and used twice: for the WSDL, and for every object in an answer,
+//! because strict clients refuse an element out of its place.
 
 mod notation;
 mod texts;
@@ -78,7 +78,7 @@ pub(crate) enum Content {
     Named(&'static str),
     Anonymous(Vec<FieldDefinition>),
     Choice(Vec<FieldDefinition>),
-    /// Elements that nothing is known of.
+    /// Elements whose types are not known.
     Any,
 }
 
@@ -88,9 +88,9 @@ pub(crate) struct Complex {
     positions: HashMap<&'static str, usize>,
     /// Its own name and those that it is derived from.
     kin: Vec<&'static str>,
-    /// Parts of which there must be exactly one.
+    /// Fields of which there must be exactly one.
     choices: Vec<Range<usize>>,
-    /// Whatever it holds may be right.
+    /// Any content may be right.
     is_open: bool,
     /// Of an abstract type, the first that may stand for it.
     concrete: Option<&'static str>,
@@ -232,7 +232,7 @@ impl Complex {
         self.parts.get(position).map_or("", |part| part.name)
     }
 
-    /// What is written in its place, since no element may be of an abstract type.
+    /// The type that is written in its place, since no element may be of an abstract type.
     pub(crate) fn concrete(&self) -> Option<&'static str> {
         self.concrete
     }
@@ -267,8 +267,8 @@ impl Model {
         self.simple.get(name)
     }
 
-    /// What stands where there must be a value of a simple type and there is none: what a program
-    /// has there that never set it.
+    /// The value that is written where a simple type must have one and there is none: a program's
+    /// value for a field that was never set.
     pub(crate) fn unset(&self, type_name: &str) -> &'static str {
         let first = match self.simple(type_name) {
             Some(SimpleType::Values(values)) => values.first().copied(),
@@ -318,7 +318,7 @@ fn simple(definition: &Definition) -> Option<(&'static str, SimpleType)> {
     }
 }
 
-/// A type as it is told: what it adds to its base.
+/// A type as the model states it: what it adds to its base.
 #[derive(Clone, Copy)]
 struct DeclaredType<'a> {
     base: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! Which of the names that are known somebody meant.
+//! The known name that a caller probably meant.
 
 /// Most letters that may differ: with more, the guess is wrong more often than right.
 const DIFFERENCES_MAX: usize = 2;

@@ -1,7 +1,7 @@
-//! What a caller sent and nothing here reads: never an error by itself, and never in silence.
+//! What a caller sent and the server does not read: never an error by itself, and never silent.
 //!
-//! A misspelt option would otherwise change what a call means without a word: a mail that was meant
-//! for tomorrow leaves today.
+//! A misspelt option would otherwise change what a call means without notice: a mail that was meant
+//! for tomorrow would be sent today.
 
 use calls::Warning;
 
@@ -10,8 +10,7 @@ use crate::fault::echo;
 use crate::nearest::nearest_name;
 use crate::payload::UnreadAttribute;
 
-/// Most warnings of one request: each is a line of the answer's head. One more says how many there
-/// are.
+/// Most warnings of one request: each is a header of the answer. One more says how many there are.
 const WARNINGS_MAX: usize = 10;
 
 /// The elements that are read within another one, of a call.
@@ -112,12 +111,12 @@ fn find(parent: &Element, all: &'static Read, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// Many clients write an empty or nil element for nothing.
+/// Many clients write an empty or nil element where there is no value.
 fn says_something(element: &Element) -> bool {
     !element.nil && (!element.children.is_empty() || !element.text.trim().is_empty())
 }
 
-/// Many clients write every flag that there is, and one that is off asks for nothing.
+/// Many clients write every flag, and one that is off asks for nothing.
 fn is_off(element: &Element) -> bool {
     let text = element.text.trim();
     text.eq_ignore_ascii_case("false") || text == "0"
@@ -157,7 +156,7 @@ pub fn of_attribute(attribute: &UnreadAttribute) -> Warning {
     })
 }
 
-/// So many that an answer can carry them.
+/// As many as an answer can carry.
 pub fn bounded(mut warnings: Vec<Warning>) -> Vec<Warning> {
     let more = warnings.len().saturating_sub(WARNINGS_MAX);
     if more > 0 {

@@ -1,4 +1,4 @@
-//! Writing objects into answers: every element in its place, nothing that the WSDL does not know.
+//! Writes objects into answers: every element in its place, and none that the WSDL does not have.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! The Options of a call: read into what outlives the reading, with what is wrong with them kept
-//! for the answer.
+//! The Options of a call: reads the part that is kept, and records what is wrong with them for the
+//! answer.
 
 use calls::refusal::Invalid;
 use calls::{
@@ -34,7 +34,7 @@ const SAVE_ACTIONS: [(&str, SaveAction); 6] = [
     ("Delete", SaveAction::Delete),
 ];
 
-/// `None` stands for FTP: a name of the schema that nobody serves.
+/// `None` is FTP: a name of the schema that no server implements.
 const RESPONSE_TYPES: [(&str, Option<AsyncResponseType>); 4] = [
     ("None", Some(AsyncResponseType::None)),
     ("email", Some(AsyncResponseType::Email)),
@@ -64,7 +64,7 @@ pub(crate) struct ReadOptions {
     pub(crate) sequence_code: Option<i64>,
     pub(crate) calls_in_conversation: Option<i64>,
     pub(crate) options: Options,
-    /// The first thing that can be read but not be granted.
+    /// The first option that can be read and has to be refused.
     pub(crate) refused: Option<Refusal>,
 }
 

@@ -1,7 +1,7 @@
 //! WS-Security's PasswordDigest: Base64(SHA-1(nonce + Created + password)).
 //!
-//! What it proves is decided here; that a nonce is used only once, and whose password it is, is
-//! for those who keep both.
+//! Whether a digest is right is decided here; that a nonce is used only once, and whose password it
+//! is, is decided where both are stored.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub struct PasswordDigest {
     pub created: String,
 }
 
-/// What could be turned into a password by trying stays out of logs.
+/// Kept out of logs, since the password could be found from it by trying.
 impl fmt::Debug for PasswordDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PasswordDigest({:?}, ..)", self.username)
@@ -61,7 +61,7 @@ impl PasswordDigest {
             .is_some_and(|created| created.duration_since(now).abs() <= FRESH)
     }
 
-    /// Whether it was made from that password. Takes as long for a wrong one as for the right one.
+    /// Whether it was made from that password. Takes the same time for a wrong one.
     pub fn is_of(&self, password: &str) -> bool {
         let (Some(nonce), Some(digest)) = (self.nonce_bytes(), decoded(&self.digest)) else {
             return false;

@@ -23,7 +23,7 @@ pub(crate) struct Payload {
     pub(crate) unread: Vec<UnreadAttribute>,
 }
 
-/// An attribute that nothing reads: where the protocol means an element.
+/// An attribute that is not read, where the protocol has an element.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadAttribute {
     /// The element that it stands in.
@@ -95,8 +95,8 @@ fn fill(
             Event::End | Event::Done => break,
         }
     }
-    // Room for four is made for the first; hundreds of thousands of only children would fill a
-    // function's memory with it.
+    // Reserved for four children: hundreds of thousands of single children would otherwise fill a
+    // function's memory.
     if element.children.len() == 1 {
         element.children.shrink_to_fit();
     }
@@ -147,7 +147,7 @@ fn mixed(element: &Element) -> Fault {
     ))
 }
 
-/// Goes past an element that has just begun.
+/// Skips an element that has just begun.
 pub(crate) fn skip(reader: &mut Reader<'_>) -> Result<(), Fault> {
     let mut depth = 1_usize;
     while depth > 0 {
@@ -191,7 +191,7 @@ fn read_attributes(
 }
 
 fn note_attribute(attribute: &Attribute<'_>, element: &Element, number: usize, notes: &mut Notes) {
-    /// More are not told of: each becomes a line of the answer.
+    /// More are not reported: each becomes a header of the answer.
     const UNREAD_MAX: usize = 20;
     let value = trimmed(&attribute.value);
     match (attribute.space, attribute.qname.local) {
@@ -234,7 +234,7 @@ fn read_type(reader: &Reader<'_>, value: &str) -> Result<Option<String>, Fault> 
     let (prefix, local) = value.split_once(':').unwrap_or(("", value));
     let is_name = is_ncname(local) && (is_ncname(prefix) || !value.contains(':'));
     match reader.space_of(prefix).filter(|_| is_name) {
-        // Without prefix and default namespace there is only one thing that can be meant.
+        // Without prefix and default namespace there is only one possible meaning.
         Some(Space::Api | Space::Unqualified) => Ok(Some(local.to_owned())),
         Some(Space::Schema) => Ok(None),
         Some(

@@ -38,9 +38,9 @@ pub fn write_results(
     })
 }
 
-/// The same for an answer that has to fit into [`PAYLOAD_BYTES_MAX`]: where it does not, without
-/// the objects, which the caller has, and at last with codes and numbers alone. What was done must
-/// not go unanswered.
+/// The same for an answer that has to fit into [`PAYLOAD_BYTES_MAX`]: if it does not, without the
+/// objects, which the caller has, and if that is still too long, with codes and numbers alone. A
+/// call that was carried out must be answered.
 pub fn write_results_that_fit(
     method: Method,
     results: &[ObjectResult],
@@ -82,8 +82,8 @@ pub fn write_queued(method: Method, objects: usize, request_id: &str) -> String 
     write_alike(method, objects, &queued, Some(request_id), "OK")
 }
 
-/// The payload for a call that is not taken in: the refusal for each of its objects, and for a
-/// call without objects once.
+/// The payload for a call that is refused: the refusal for each of its objects, and once for a call
+/// without objects.
 pub fn write_refused(
     method: Method,
     objects: usize,
@@ -233,7 +233,8 @@ fn write_result_object(
         .correlation_id
         .as_deref()
         .filter(|text| !text.is_empty());
-    // What is no object of ours is refused by its name, and cannot be given back under it.
+    // An element that is not an object of the protocol is refused by its name, and cannot be
+    // returned under it.
     let stand_in = || Element {
         type_name: Some(result.object_type.clone()).filter(|name| objects::is_object(name)),
         ..Element::new("Object")

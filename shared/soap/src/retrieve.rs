@@ -1,4 +1,4 @@
-//! Retrieve: which properties of which objects, and what is left of an object then.
+//! Retrieve: which properties of which objects are selected, and what remains of each object.
 
 use calls::Warning;
 
@@ -24,17 +24,17 @@ pub struct RetrieveRequest {
     pub batch_size: Option<u32>,
     pub clients: Vec<ClientContext>,
     pub query_all_accounts: bool,
-    /// What was sent and nothing reads.
+    /// Elements and attributes that were sent and are not read.
     pub warnings: Vec<Warning>,
 }
 
 impl RetrieveRequest {
-    /// What it asks to see.
+    /// The properties that it selects.
     pub fn properties(&self) -> impl Iterator<Item = &str> {
         self.properties.iter().map(String::as_str)
     }
 
-    /// What its filter looks at.
+    /// The properties that its filter names.
     pub fn filtered_by(&self) -> Vec<&str> {
         self.filter
             .as_ref()

@@ -18,11 +18,10 @@ pub struct ScheduleRequest {
     pub interactions: Vec<Element>,
 }
 
-/// What is to be set on which objects.
+/// Objects that are to be configured. Configure is refused for each of them, so its Options and its
+/// Action are validated and not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigureRequest {
-    pub client: Option<ClientContext>,
-    pub action: Option<String>,
     /// Elements `Configuration`.
     pub configurations: Vec<Element>,
 }
@@ -39,9 +38,9 @@ pub(crate) fn take_schedule(body: Element) -> Result<ScheduleRequest, Fault> {
 }
 
 pub(crate) fn take_configure(body: Element) -> Result<ConfigureRequest, Fault> {
+    options::read(&body)?;
+    fields::trimmed(&body, "Action")?;
     Ok(ConfigureRequest {
-        client: options::read(&body)?.client,
-        action: fields::trimmed(&body, "Action")?.map(str::to_owned),
         configurations: take_list(body, "Configurations", "Configuration")?,
     })
 }

@@ -80,7 +80,7 @@ impl References {
     }
 }
 
-/// Which element has an id.
+/// The element of an id.
 #[derive(Clone, Copy)]
 enum Id {
     Of(usize),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
 
-/// What a time without zone is in: the service's own time, Central Standard Time the year round.
+/// The zone of a time without zone: the service's own time, Central Standard Time all year.
 const SERVICE_OFFSET_HOURS: i8 = -6;
 
 /// Widest zone that the schema allows, in minutes.
@@ -35,7 +35,7 @@ pub fn read_date_time(text: &str) -> Option<Timestamp> {
 
 /// The same where a time without zone is in UTC: WS-Security's own times.
 pub(crate) fn read_utc_date_time(text: &str) -> Option<Timestamp> {
-    // A text that says its zone is none with another one behind it.
+    // A text that names its zone cannot have another one appended.
     read_date_time(&format!("{}Z", text.trim())).or_else(|| read_date_time(text))
 }
 

@@ -1,5 +1,5 @@
-//! What is checked at the door, before a call is taken in: everything that needs neither a clock
-//! nor the call's conversation nor anything stored.
+//! Validation of a call before it is accepted: every check that needs neither a clock nor its
+//! conversation nor anything stored.
 
 use std::collections::HashSet;
 
@@ -14,9 +14,8 @@ use crate::fault::echo;
 use crate::mail_address::MailAddress;
 
 impl CallRequest {
-    /// Everything that can be said against the call without a clock and without its conversation:
-    /// that its objects say what they are, and its SendResponseTo. What the objects hold is for the
-    /// backend to judge.
+    /// Checks a call without a clock and without its conversation: that its objects have a type,
+    /// and its SendResponseTo. What is in the objects is for the backend to judge.
     ///
     /// `allow_http`: addresses for HTTPPost may also be plain http, which otherwise is code 227.
     pub fn check(&self, allow_http: bool) -> Result<(), Refusal> {
@@ -65,15 +64,15 @@ fn check_objects(call: &CallRequest) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Subscriptions with their numbers, for what is said of them.
+/// Subscriptions with their numbers, for messages about them.
 pub fn numbered(subscriptions: &[Subscription]) -> impl Iterator<Item = (Number, &Subscription)> {
     let of = subscriptions.len();
     let numbers = (1..=of).map(move |number| Number { number, of });
     numbers.zip(subscriptions)
 }
 
-/// An address is read, and written as it is sent to, when the options are; one that could not be
-/// read stands as it came, and is refused here.
+/// An address is read and encoded when the options are read. One that could not be read was left as
+/// it came, and is refused here.
 fn check_address(
     subscription: &Subscription,
     number: Number,
@@ -97,7 +96,7 @@ fn check_address(
     }
 }
 
-/// Which of the addresses of a request.
+/// Which of the addresses of a request a message is about.
 #[derive(Clone, Copy)]
 pub struct Number {
     /// From 1.

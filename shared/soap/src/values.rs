@@ -17,14 +17,15 @@ use crate::xml::trimmed;
 /// What a name has that may hold a credential: the value behind it is never shown.
 const SECRET: [&str; 4] = ["password", "secret", "token", "credential"];
 
-/// Most values of an enumeration that are named; of a longer one the nearest is.
+/// Most values of an enumeration that a message lists; of a longer one it names the nearest.
 const VALUES_NAMED_MAX: usize = 8;
 
 /// A value that is not of its type, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidValue(pub String);
 
-/// The first value of an object that is not of its type. What the model does not know is not judged.
+/// The first value of an object that is not of its type. What the model does not have is not
+/// checked.
 pub fn invalid_value(object: &Element) -> Option<InvalidValue> {
     let complex = model::model().complex(object.type_name.as_deref()?)?;
     find(object, complex, &mut Vec::new())
@@ -54,7 +55,7 @@ fn find<'a>(
 
 fn check(element: &Element, type_name: Option<&str>, path: &[&str]) -> Option<InvalidValue> {
     let type_name = type_name?;
-    // An empty element is what many programs write for nothing.
+    // Many programs write an empty element where there is no value.
     let is_judged = element.children.is_empty() && !trimmed(&element.text).is_empty();
     if !is_judged || canonical(type_name, &element.text).is_some() {
         return None;
@@ -131,7 +132,7 @@ pub(crate) fn canonical<'a>(type_name: &str, text: &'a str) -> Option<Cow<'a, st
     }
 }
 
-/// Whether anything is to be written for an element of that type: an empty number is none.
+/// Whether an element of that type is written at all: an empty number is not.
 pub(crate) fn is_written(type_name: &str, text: &str) -> bool {
     canonical(type_name, text).is_some()
 }

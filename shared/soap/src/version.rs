@@ -41,8 +41,7 @@ impl SoapVersion {
         }
     }
 
-    /// The version to answer in when the envelope could not be read: a guess from its beginning,
-    /// good enough for a fault.
+    /// The version for a fault if the envelope could not be read: a guess from its beginning.
     pub fn guess(bytes: &[u8], content_type: Option<&str>) -> Self {
         /// Envelope and its declarations stand within this.
         const BEGINNING_BYTES: usize = 1024;

@@ -2,7 +2,7 @@
 
 use crate::namespaces::{API, SCHEMA_INSTANCE};
 
-/// What is being written.
+/// The XML that is being written.
 pub(crate) struct Writer {
     text: String,
 }
@@ -101,7 +101,7 @@ impl Writer {
         self.text.push_str(rest);
     }
 
-    /// Writes the first character of `text`; what is left.
+    /// Writes the first character of `text`; returns the rest.
     fn with_care<'a>(&mut self, text: &'a str) -> &'a str {
         let mut chars = text.chars();
         match chars.next() {

@@ -211,7 +211,7 @@ fn write_field(writer: &mut Writer, field: &FieldDefinition) {
             writer.raw("</xsd:choice>");
         }
         Content::Named(_) => writer.raw("/>"),
-        // What is known of it is held against what is known; of the rest nothing can be said.
+        // Known types are compared with the model; others cannot be checked.
         Content::Any => writer.raw(" processContents=\"lax\"/>"),
     }
 }

@@ -97,8 +97,11 @@ fn credentials(credentials: Option<&Credentials>) -> String {
 fn call_lines(call: &CallRequest, line: &mut impl FnMut(&str, &str)) {
     line("request type", &format!("{:?}", call.request_type));
     match call.place() {
-        Ok((conversation, place)) => {
-            let conversation = conversation.map(|conversation| conversation.to_string());
+        Ok(soap::NamedPlace {
+            conversation_id,
+            place,
+        }) => {
+            let conversation = conversation_id.map(|conversation| conversation.to_string());
             line("conversation", conversation.as_deref().unwrap_or("none"));
             line(
                 "place",

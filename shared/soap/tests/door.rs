@@ -23,7 +23,10 @@ fn judge(body: &Element, allow_http: bool) -> String {
         Err(fault) => return fault.text,
     };
     match call.check(allow_http).and_then(|()| call.place()) {
-        Ok((conversation, place)) => match conversation {
+        Ok(soap::NamedPlace {
+            conversation_id,
+            place,
+        }) => match conversation_id {
             None => "ok".to_owned(),
             Some(conversation) => {
                 format!(

@@ -1,6 +1,8 @@
 //! What a person does about calls: cancelled, given another time, submitted once more; whatever is cut off
 //! on the way, and done once more.
 
+use std::time::Duration;
+
 use aws_smithy_types::retry::RetryConfig;
 use calls::{AccountId, ConversationId, RequestId, SequenceCode};
 use cloud::act::Run;
@@ -12,6 +14,7 @@ use jiff::Timestamp;
 use journeys::record::everything;
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, attribute, call, hours, minutes, part, seconds, subscriber};
+use local::AwsRequest;
 use local::faults::InjectedFault;
 
 const NEW: &str = "order-1-again";
@@ -356,4 +359,29 @@ async fn other_times_and_cancelling_may_be_cut_off_at_any_request_and_done_again
             moved_and_cancelled(Some((at, fault))).await;
         }
     }
+}
+
+/// A run has read the call when it is moved, and commits too late: it reads the call again.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_moved_under_a_run_waits_for_its_new_time() {
+    let mut caller = a_caller().await;
+    let moved = caller.queues(part("c", 1, 1).at(AT_11)).await;
+    let faults = caller.local().faults().clone();
+    let is_commit = |request: &AwsRequest| request.operation == "TransactWriteItems";
+    faults.once(is_commit, InjectedFault::Delay(Duration::from_secs(3)));
+    let moving = async {
+        while caller.stack.cloud.now() < time(AT_11) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        reschedules(&caller, &moved, Some(AT_14)).await
+    };
+    let (answer, ()) = tokio::join!(moving, caller.passes(hours(3)));
+    let before = Some(time(AT_11));
+    assert_eq!(answer, RescheduleAnswer::Rescheduled { before });
+    assert_eq!(caller.state(&moved).await, "Scheduled");
+    assert!(caller.stored().is_empty(), "never early");
+    caller.passes(hours(3)).await;
+    assert_eq!(caller.state(&moved).await, "Complete");
+    assert_eq!(caller.stored(), ["c-1"]);
 }

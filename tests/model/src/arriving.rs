@@ -1,4 +1,4 @@
-//! The door: loads the conversation, makes the call's record, commits. Each is a step of its own,
+//! Ingest: loads the conversation, writes the call's record, commits. Each is a step of its own,
 //! and anything can happen between two of them.
 
 use calls::{Action, Call, Conversation, Joined, Seen, Step};
@@ -22,7 +22,7 @@ pub fn arrive(world: &mut World, plan: &Plan, ingest: usize, sent: usize) {
     });
 }
 
-/// Makes the record, unless the conversation refuses the call, or one is there.
+/// Writes the record, unless the conversation refuses the call or a record is there.
 pub fn keep(world: &mut World, plan: &Plan, ingest: usize) {
     let Some(mut arriving) = world.ingests[ingest].take() else {
         return;
@@ -47,7 +47,7 @@ pub fn keep(world: &mut World, plan: &Plan, ingest: usize) {
     world.ingests[ingest] = Some(arriving);
 }
 
-/// Commits if the conversation still stands as it was loaded; otherwise loads it again.
+/// Commits if the header still has the version that was loaded; otherwise loads again.
 pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_up_is_lost: bool) {
     let Some(mut arriving) = world.ingests[ingest].take() else {
         return;
@@ -88,7 +88,7 @@ pub fn commit(world: &mut World, plan: &Plan, ingest: usize, wake_up_is_lost: bo
     settle(world, conversation, version, &step.actions, wake_up_is_lost);
 }
 
-/// Whether a commit would owe a wake-up, so that losing it makes a difference.
+/// Whether a commit would leave a wake-up to be sent, so that losing it makes a difference.
 pub fn would_wake_up(plan: &Plan, arriving: &Arriving) -> bool {
     arriving.first.is_some() && !decide(plan, arriving).0.actions.is_empty()
 }
@@ -136,7 +136,7 @@ fn call_of(plan: &Plan, arriving: &Arriving, sent: usize) -> Call {
     plan.sends[sent].call(sent, plan.time(arriving.instant))
 }
 
-/// What a committed step owes goes into the queue, or is lost on its way.
+/// The actions of a committed step go into the queue, or are lost on the way.
 pub fn settle(
     world: &mut World,
     conversation: usize,
@@ -152,7 +152,7 @@ pub fn settle(
         let not_before_s = match actions {
             Action::WakeUp => i64::MIN,
             Action::WakeUpAt(at) => at.as_second(),
-            // Of a header that keeps its reply; the model keeps replies apart.
+            // Only for a header that keeps its reply; the model keeps replies apart.
             Action::Reply => continue,
         };
         world.wake_ups.insert(WakeUp {

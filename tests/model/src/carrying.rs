@@ -1,4 +1,4 @@
-//! The processor: loads a conversation and takes it on, commit by commit, until it can go no
+//! The processor: loads a conversation and carries it out, commit by commit, until it can go no
 //! further.
 
 use calls::{
@@ -43,14 +43,14 @@ pub fn go_on(world: &mut World, plan: &Plan, processor: usize) {
     }
 }
 
-/// The message has done its work.
+/// The message is deleted.
 pub fn put_down(world: &mut World, processor: usize) {
     if let Some(carrying) = world.processors[processor].take() {
         world.wake_ups.remove(&carrying.wake);
     }
 }
 
-/// Writes if nobody else has; loads again if somebody has. `true`: written.
+/// Writes if nobody else has written; loads again if somebody has. `true`: written.
 pub fn commit(
     world: &mut World,
     processor: usize,
@@ -69,7 +69,7 @@ pub fn commit(
             conversation: next,
         });
     }
-    // What came back is not lost over a change of when it is looked at.
+    // An answer is not lost because the time of the next look was changed.
     let phase = |header: &Header| header.conversation.phase.clone();
     let stands = !written && stored.header.as_ref().map(phase) == Some(phase(seen));
     world.processors[processor] = Some(Carrying {
@@ -145,7 +145,7 @@ fn run(
     );
 }
 
-/// Commits how the call that is next has ended. `true`: written.
+/// Commits the end of the call that is next. `true`: written.
 pub fn end(
     world: &mut World,
     plan: &Plan,
@@ -175,7 +175,7 @@ pub fn end(
     let sequence = call.place.sequence().get();
     if how == Ended::CarriedOut {
         stored.ran.push((sequence, instant));
-        // What was begun before it is finished.
+        // A call that was begun before is finished.
         stored.ran_in_maintenance |= in_maintenance && call.backend.is_none();
     }
     keep_outcome(stored, sequence, &outcome);
@@ -184,7 +184,7 @@ pub fn end(
     true
 }
 
-/// Gives one more call of a closing conversation what it lacks.
+/// Writes what one more call of a closing conversation lacks.
 fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, seen: Header) {
     let wake = carrying.wake;
     let now = plan.time(world.instant);
@@ -222,7 +222,7 @@ fn close(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, 
 
 fn keep_outcome(stored: &mut StoredConversation, sequence: u32, outcome: &Outcome) {
     let entry = (outcome.how.into(), outcome.overall_status.into());
-    // Its record is new, or the whole transaction would fail.
+    // Its record must be new, or the whole transaction fails.
     assert!(
         stored.outcomes.insert(sequence, entry).is_none(),
         "an outcome is written once"

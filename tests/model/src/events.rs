@@ -1,4 +1,4 @@
-//! What can happen next in a world.
+//! The events that can happen next in a world.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::properties;
 use crate::world::{StoredConversation, Switch, WakeUp, World};
 use crate::{arriving, carrying, keeping};
 
-/// One thing that happens; the numbers say at which function.
+/// One event; the numbers say at which function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     Arrives {
@@ -213,7 +213,7 @@ fn at_the_timekeeper(plan: &Plan, world: &World, events: &mut Vec<Event>) {
     }
 }
 
-/// Into the last instant, which has no end, only when nobody will ask for anything any more.
+/// Time goes on to the last instant, which has no end, only when no request is left.
 fn time_can_pass(plan: &Plan, world: &World) -> bool {
     let last = plan.last_instant();
     let all_is_said = world.unsent.is_empty()

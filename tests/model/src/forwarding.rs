@@ -1,4 +1,4 @@
-//! A call on its way to the backend: begun, sent, and what came back, each by itself.
+//! A call on its way to the backend: begun, sent, answered, each as an event of its own.
 
 use calls::safe_to_repeat::CallFate;
 use calls::{Begun, Call, Ended, OverallStatus, Phase, repeated_after};
@@ -9,7 +9,7 @@ use crate::carrying::{commit, end, number_of, put_down};
 use crate::plan::{Does, Plan, backend_name};
 use crate::world::{Back, Carrying, Flight, Header, Switch, World};
 
-/// How long whoever began a call has to say what came of it.
+/// How long whoever began a call has to commit the result.
 const ANSWERED_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// One step of a call whose turn it is.
@@ -82,7 +82,7 @@ fn send(world: &mut World, plan: &Plan, processor: usize, carrying: &Carrying, c
         match plan.sends[number_of(call)].does {
             Does::Well | Does::WellInTwo => Back::Well,
             Does::Badly => Back::Badly,
-            // The second time it is heard.
+            // The backend receives it a second time.
             Does::Lost if before => Back::Well,
             Does::Lost => Back::Lost,
         }
@@ -116,7 +116,7 @@ fn hold(world: &mut World, plan: &Plan, processor: usize, (carrying, seen): (&Ca
     }
 }
 
-/// Sent again where that is safe; otherwise nobody knows.
+/// Sent again where that is safe; otherwise its fate is unknown.
 fn lost(
     world: &mut World,
     plan: &Plan,
@@ -127,7 +127,7 @@ fn lost(
     let Phase::Running(progress) = seen.conversation.phase else {
         return;
     };
-    // In this small world every call has a name; that it stands alone is what counts.
+    // In this small world every call has a ConversationID; only whether it is alone matters.
     let alone = Call {
         conversation_id: call
             .conversation_id

@@ -1,4 +1,4 @@
-//! The timekeeper: what is due is looked at, in a load and a commit.
+//! The timekeeper: looks at what is due, in a load and a commit.
 
 use calls::{Cancelled, Due, Phase, Step};
 use jiff::Timestamp;
@@ -7,10 +7,10 @@ use crate::arriving::settle;
 use crate::plan::Plan;
 use crate::world::{Header, Looking, Switch, World};
 
-/// Whether the timekeeper finds a conversation in the index of what is due.
+/// Whether the timekeeper finds a conversation in the index.
 ///
-/// In the last instant, which stands for all time to come, everything becomes due some day; what a
-/// wake-up is still on its way to is left to it, or the world would not end.
+/// The last instant stands for all time to come, so everything is due in it. A conversation whose
+/// wake-up is still in flight is left to that, or the world would not end.
 pub fn is_found(world: &World, plan: &Plan, conversation: usize) -> bool {
     let Some(header) = &world.conversations[conversation].header else {
         return false;
@@ -78,7 +78,7 @@ pub fn commit(world: &mut World, plan: &Plan, wake_up_is_lost: bool) {
     );
 }
 
-/// Whether a commit would owe a wake-up.
+/// Whether a commit would leave a wake-up to be sent.
 pub fn would_wake_up(plan: &Plan, looking: &Looking) -> bool {
     !decide(plan, looking).actions.is_empty()
 }
@@ -97,7 +97,7 @@ fn decide(plan: &Plan, looking: &Looking) -> Step<()> {
     conversation.look(now)
 }
 
-/// Its caller deletes a conversation, in one go.
+/// Its caller deletes a conversation, in one step.
 pub fn cancel(world: &mut World, plan: &Plan, conversation: usize) {
     world.uncancelled.remove(&conversation);
     let now = plan.time(world.instant);

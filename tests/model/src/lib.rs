@@ -1,11 +1,11 @@
-//! Every order of events in small worlds, against the steps that production takes.
+//! Every order of events in small worlds, against the steps of the production code.
 //!
-//! Read in this order: [`plan`] (what may happen in a world), [`world`] (how it stands), [`events`]
-//! (what can happen next), [`arriving`], [`carrying`], [`forwarding`] and [`keeping`] (who does it: the door,
-//! the processor, here and at a backend, the timekeeper), [`properties`] (what holds in all of them).
+//! Read in this order: [`plan`] (what may happen in a world), [`world`] (its state), [`events`]
+//! (what can happen next), [`arriving`], [`carrying`], [`forwarding`] and [`keeping`] (what ingest,
+//! the processor and the timekeeper do), [`properties`] (what holds in all worlds).
 //!
-//! The decisions are those of the crate `calls`; only what lies between two of them is written
-//! here again: what is loaded, what is committed under which condition, and what gets lost.
+//! The decisions are those of the crate `calls`. Only what lies between two of them is written here
+//! again: what is loaded, what is committed under which condition, and what is lost.
 
 pub mod arriving;
 pub mod carrying;

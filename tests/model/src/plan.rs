@@ -1,4 +1,4 @@
-//! What may happen in a world: what is sent, how time goes, how much goes wrong.
+//! What may happen in a world: which requests, how time goes on, how many faults.
 
 use calls::{
     AccountId, AsyncResponseType, BackendName, Call, ConversationId, Digest, Method, Options,
@@ -21,7 +21,7 @@ pub struct Sent {
     pub respond_when: Vec<RespondWhen>,
 }
 
-/// What comes of a call that is carried out.
+/// The result of a call that is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Does {
     Well,
@@ -134,7 +134,7 @@ pub fn sent(text: &str) -> Sent {
 }
 
 impl Sent {
-    /// As the door makes it: `number` stands for the RequestID it draws.
+    /// As ingest makes it: `number` stands for the RequestID.
     pub fn call(&self, number: usize, now: Timestamp) -> Call {
         let conversation_id = ConversationId::parse(&self.conversation.to_string()).ok();
         let place = Place::parse(i64::from(self.sequence), i64::from(self.calls)).expect("a place");
@@ -155,7 +155,7 @@ impl Sent {
                 expires_at: self.expires_s.map(at),
                 ..Options::default()
             },
-            // Its place stands in its Body as well.
+            // Its place is part of its Body, too.
             digest: Digest(format!("{} of {}", self.content, self.calls)),
             objects: 1,
             object_type: String::new(),

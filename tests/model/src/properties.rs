@@ -1,4 +1,4 @@
-//! What holds in every world, and what comes about in every world in the end.
+//! What holds in every world at every moment, and what must have happened in the end.
 
 use calls::{EndReason, Phase, RespondWhen};
 use stateright::Property;
@@ -19,7 +19,7 @@ pub fn all() -> Vec<Property<Plan>> {
     .concat()
 }
 
-/// What comes about in the end.
+/// What must have happened in the end.
 fn in_the_end() -> Vec<Property<Plan>> {
     vec![
         Property::eventually(
@@ -40,7 +40,7 @@ fn in_the_end() -> Vec<Property<Plan>> {
     ]
 }
 
-/// What holds of carrying out, at every moment.
+/// Carrying out, at every moment.
 fn of_carrying_out() -> Vec<Property<Plan>> {
     vec![
         Property::always(
@@ -81,7 +81,7 @@ fn of_carrying_out() -> Vec<Property<Plan>> {
     ]
 }
 
-/// What holds of what a backend was sent, by its own log.
+/// Requests to a backend, by its own log.
 fn of_forwarding() -> Vec<Property<Plan>> {
     vec![
         Property::always(
@@ -128,7 +128,7 @@ fn sent_once(plan: &Plan, stored: &StoredConversation) -> bool {
     })
 }
 
-/// What holds of answers, replies and cancelling, at every moment.
+/// Answers, replies and cancelling, at every moment.
 fn of_replying() -> Vec<Property<Plan>> {
     vec![
         Property::always(
@@ -190,7 +190,7 @@ fn every(plan: &Plan, world: &World, holds: impl Fn(&Plan, &StoredConversation) 
     world.conversations.iter().all(|stored| holds(plan, stored))
 }
 
-/// Nothing will happen any more.
+/// Nothing can happen any more.
 fn is_over(plan: &Plan, world: &World) -> bool {
     world.instant == plan.last_instant()
         && world.wake_ups.is_empty()
@@ -232,7 +232,7 @@ fn stops_at_the_first_error(stored: &StoredConversation) -> bool {
     failed.is_none_or(|(failed, _)| stored.ran.iter().all(|(ran, _)| ran <= failed))
 }
 
-/// Between a part and the latest of those that were counted before it.
+/// The silence between a part and the latest of those that were counted before it.
 fn longest_gap_s(stored: &StoredConversation) -> i64 {
     let mut last = None;
     let gaps = stored.arrivals_s.iter().map(|at| {
@@ -273,7 +273,7 @@ fn never_early(plan: &Plan, stored: &StoredConversation) -> bool {
     })
 }
 
-/// How a conversation ends, and whether that is well.
+/// How a conversation ends, and whether every call was OK.
 fn end_reason(stored: &StoredConversation) -> Option<(&EndReason, bool)> {
     match &stored.header.as_ref()?.conversation.phase {
         Phase::Gathering | Phase::Running(_) => None,
@@ -283,7 +283,7 @@ fn end_reason(stored: &StoredConversation) -> Option<(&EndReason, bool)> {
     }
 }
 
-/// The replies that what is known of the calls makes due.
+/// The replies that are due, by what is known of the calls.
 fn actions(plan: &Plan, stored: &StoredConversation) -> std::collections::BTreeSet<(u32, u32)> {
     let ended = end_reason(stored);
     let mut actions = std::collections::BTreeSet::new();

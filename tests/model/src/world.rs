@@ -1,4 +1,4 @@
-//! How a world stands: what is in the table, in the queue and in the functions' hands.
+//! The state of a world: the table, the queue, and what the functions have in hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
@@ -40,14 +40,14 @@ pub struct WakeUp {
     pub not_before_s: i64,
 }
 
-/// The records of one conversation, and what is to be told of it.
+/// The records of one conversation, and the replies that are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StoredConversation {
     pub header: Option<Header>,
     /// The request that each call record was made by.
     pub calls: BTreeMap<u32, usize>,
     pub outcomes: BTreeMap<u32, (How, Status)>,
-    /// The RespondWhen of the replies that are owed, by the number of their SendResponseTo.
+    /// The RespondWhen of the pending replies, by the number of their SendResponseTo.
     pub replies: BTreeSet<(u32, u32)>,
     /// Which calls were carried out when, in their order.
     pub ran: Vec<(u32, u8)>,
@@ -55,9 +55,9 @@ pub struct StoredConversation {
     pub sent: Vec<u32>,
     /// Carried out while calls were held back.
     pub ran_in_maintenance: bool,
-    /// Replies that were written down again.
+    /// Replies that were written twice.
     pub replied_twice: bool,
-    /// When calls were counted, by their time at the door.
+    /// When calls were counted, by the time of their arrival.
     pub arrivals_s: Vec<i64>,
     /// The RequestIDs that were given for a call.
     pub answered: BTreeSet<(u32, usize)>,
@@ -81,7 +81,7 @@ impl From<OverallStatus> for Status {
     }
 }
 
-/// How a call ended: the product's own is not to be hashed.
+/// How a call ended: the production type cannot be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum How {
     CarriedOut,
@@ -110,7 +110,7 @@ pub struct Header {
     pub conversation: Conversation,
 }
 
-/// A call at the door, between two requests to the table.
+/// A call in ingest, between two requests to the table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Arriving {
     pub sent: usize,
@@ -134,11 +134,11 @@ pub enum Flight {
     None,
     /// It is committed that it was begun.
     Begun,
-    /// What came back is not committed yet.
+    /// The answer is not committed yet.
     Back(Back),
 }
 
-/// What came back of a call.
+/// The answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Back {
     Well,

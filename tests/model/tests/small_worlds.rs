@@ -1,4 +1,4 @@
-//! Small worlds, each seen through to its end in every order of events.
+//! Small worlds, each run to its end in every order of events.
 #![expect(
     clippy::print_stdout,
     reason = "how many states there were is part of the result"

@@ -1,6 +1,6 @@
-//! Chance from a seed: the same seed draws the same, on every machine.
+//! Random numbers from a seed: the same on every machine.
 
-/// SplitMix64: small, good enough, and nobody changes it between two versions of a library.
+/// SplitMix64: small, good enough, and the same in every version of every library.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
@@ -22,7 +22,7 @@ impl Dice {
         self.draw() % bound
     }
 
-    /// Once in so many times.
+    /// True once in so many times.
     pub const fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }

@@ -1,8 +1,9 @@
-//! Worlds whose calls are forwarded: a backend as an actor that does what a seed says, and keeps a log.
+//! Worlds whose calls are forwarded: the backend is an actor that does what a seed says, and keeps
+//! a log.
 //!
-//! The reference knows nothing but that log, what was answered at the door, and whether anybody died.
-//! From these alone it says what may have become of a call: none is lost, none is done twice but what
-//! was declared safe, none is done out of order, and unknown is only what was in flight.
+//! The reference knows only that log, the answers of ingest, and whether a function died. From
+//! these it says what may have become of a call: none is lost; none is done twice unless it was
+//! declared safe; none is done out of order; only what was in flight is unknown.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ const HAPPENINGS: u64 = 60;
 /// Calls of a world, at most.
 const CALLS_MAX: usize = 24;
 
-/// Minutes that a world is given to come to rest: a breaker opens again for what was lost before.
+/// Minutes that a world has to come to rest: a breaker opens again for what was lost before.
 const MINUTES_MAX: u32 = 30;
 
 /// What the backend does with a call.
@@ -35,7 +36,7 @@ enum Mode {
     TokenExpired,
     /// It does it, and the answer never comes.
     NoAnswer,
-    /// It does it, and somebody before it answers.
+    /// It does it, and a proxy in front of it answers.
     Gateway,
     /// It does it, and says that something went wrong.
     Exception,
@@ -126,7 +127,7 @@ fn result(action: &str, status: &str) -> String {
     ))
 }
 
-/// A call of the world.
+/// One call of the world.
 #[derive(Clone, Debug)]
 struct Sent {
     key: String,
@@ -150,14 +151,14 @@ struct ForwardedWorld {
     dice: Dice,
     calls: Vec<Sent>,
     conversations: u64,
-    /// Somebody died, or was killed, with whatever was in flight.
+    /// A function died, or was killed, with whatever was in flight.
     deaths: u64,
 }
 
-/// What a world came to: how many calls ended in which way.
+/// The result of a world: how many calls ended in which way.
 pub type Endings = BTreeMap<String, u64>;
 
-/// Lives the world of a seed, and holds it against the reference.
+/// Runs the world of a seed, and compares it with the reference.
 pub async fn live(seed: u64) -> Result<Endings> {
     let stage = Stage::new(seed).await?;
     let actor = Arc::new(Mutex::new(Actor::default()));
@@ -187,7 +188,7 @@ impl ForwardedWorld {
         match self.dice.below(12) {
             0..=3 => self.send_new().await,
             4 => {
-                // Well as often as everything else together.
+                // No fault as often as all faults together.
                 let mode = match self.dice.one_in(2) {
                     true => Mode::Well,
                     false => self.dice.pick(&Mode::ALL),
@@ -282,7 +283,7 @@ impl ForwardedWorld {
             self.stage.expect(fault);
             self.send(at).await?;
             self.recover();
-            // Whoever is not answered sends again.
+            // A client that gets no answer sends again.
             if self.calls[at].request_id.is_none() {
                 self.send(at).await?;
             }
@@ -315,7 +316,7 @@ impl ForwardedWorld {
         Ok(())
     }
 
-    /// All goes well, for as long as it takes.
+    /// No fault any more, for as long as it takes.
     async fn come_to_rest(&mut self) -> Result<()> {
         self.actor().mode = Some(Mode::Well);
         for at in 0..self.calls.len() {
@@ -360,7 +361,7 @@ impl ForwardedWorld {
         let log = self.actor().log.clone();
         for call in &self.calls {
             let Some(request_id) = &call.request_id else {
-                // It was refused, as a part that came too late is.
+                // It was refused, as a part is that comes too late.
                 ensure!(self.times(&log, call) == 0, "{call:?} was refused and done");
                 continue;
             };
@@ -412,7 +413,7 @@ impl ForwardedWorld {
             "Error" if report.message.starts_with("Unknown.") => {
                 let cut = modes.iter().any(|mode| mode.is_ambiguous());
                 ensure!(cut || self.deaths > 0, "nothing was in flight: {what}");
-                // Whoever may repeat it does so, unless that fails as often as it may.
+                // Whoever may repeat it does so, unless it fails as often as is allowed.
                 let many = modes.iter().filter(|mode| mode.is_ambiguous()).count();
                 let may_end = !call.is_safe || many + usize::from(self.deaths > 0) > 1;
                 ensure!(may_end, "it was safe to repeat: {what}");

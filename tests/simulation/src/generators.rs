@@ -1,4 +1,4 @@
-//! Which happenings a seed stands for.
+//! The events of a seed's world.
 
 use calls::{Method, QueuePriority, RespondWhen};
 use local::InjectedFault;
@@ -27,7 +27,7 @@ pub fn world(seed: u64) -> Vec<Happening> {
         }
         happenings.push(happening);
     }
-    // By dice of their own, so that a seed goes on to stand for the same happenings.
+    // With random numbers of its own, so that existing seeds keep their events.
     if maker.stormy && !seed.is_multiple_of(2) {
         let mut dice = Dice::new(seed ^ 0x4a06_0dea_d11e);
         happenings
@@ -37,7 +37,7 @@ pub fn world(seed: u64) -> Vec<Happening> {
     happenings
 }
 
-/// A function that would have done its work hangs at one of its requests, until it is killed at its
+/// A function that would have finished hangs at one of its requests, until it is killed at its
 /// deadline.
 fn may_hang(dice: &mut Dice, happening: &mut Happening) {
     let (Happening::Works { error, .. } | Happening::Ticks { error }) = happening else {
@@ -53,7 +53,7 @@ fn may_hang(dice: &mut Dice, happening: &mut Happening) {
 
 struct Maker {
     dice: Dice,
-    /// Half of all worlds know no trouble: there, what can be done must be done at once.
+    /// Half of all worlds have no faults: there, everything must be done at once.
     stormy: bool,
     now_ms: i64,
     maintenance: bool,
@@ -117,7 +117,7 @@ impl Maker {
             20..28 => (Method::Update, vec![own - 1]),
             28..31 => (Method::Update, vec![1]),
             31..33 => (Method::Delete, vec![own - 1]),
-            // Many objects are done in two goes, and something may come between them.
+            // Many objects are done in two chunks, and something may happen in between.
             36.. if self.stormy || self.dice.one_in(4) => (Method::Create, (10..80).collect()),
             33..36 => (Method::Create, vec![own, 1]),
             _ => (Method::Create, vec![1]),

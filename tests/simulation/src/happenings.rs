@@ -1,10 +1,9 @@
-//! What can happen in a world.
+//! The events that can happen in a world.
 
 use calls::{Method, QueuePriority, RespondWhen};
 use local::InjectedFault;
 
-/// One part of a conversation, with all that stands in its Body. Two parts are the same content
-/// if they are equal.
+/// One part of a conversation, with its Body. Two parts have the same content if they are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     pub sequence: u32,
@@ -15,7 +14,7 @@ pub struct Part {
     pub expires_ms: Option<i64>,
     pub priority: QueuePriority,
     pub respond_when: Vec<RespondWhen>,
-    /// Tells apart what would be the same otherwise.
+    /// Makes parts different that would be the same otherwise.
     pub variant: u8,
 }
 
@@ -31,13 +30,13 @@ pub struct Write {
 pub enum Name {
     /// By a ConversationID.
     Named(u8),
-    /// By nothing: a call that stands alone.
+    /// Without one: a call alone.
     Alone(u8),
     /// By an Idempotency-Key.
     Keyed(u8),
 }
 
-/// What goes wrong with the `nth` request to AWS from the start of a happening.
+/// A fault of the `nth` request to AWS from the start of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {
     pub nth: u64,
@@ -51,7 +50,7 @@ pub enum Happening {
         part: Part,
         error: Option<Error>,
     },
-    /// Two requests at the door at the same time; `spread` says how they interleave.
+    /// Two requests to ingest at the same time; `spread` says how they interleave.
     SendTogether {
         to: Name,
         parts: [Part; 2],
@@ -68,7 +67,7 @@ pub enum Happening {
         queue: usize,
         spread: u64,
     },
-    /// The timekeeper comes by while a function is at work, and whoever it wakes is at work, too.
+    /// The timekeeper runs while a function is at work, and so does whoever it wakes.
     TicksAmidWork {
         queue: usize,
         spread: u64,
@@ -177,7 +176,7 @@ impl Flaw {
     }
 }
 
-/// The conversations that a happening can have changed.
+/// The conversations that an event can have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touched {
     None,
@@ -193,7 +192,7 @@ impl Touched {
 }
 
 impl Happening {
-    /// What is counted, so that no kind of happening is forgotten.
+    /// Counted, so that no sort of event is forgotten.
     pub fn kind(&self) -> String {
         match self {
             Self::Sends { to, error, .. } => {

@@ -1,4 +1,5 @@
-//! The product and the reference side by side: the same happenings to both, compared after each.
+//! The product and the reference side by side: both get the same events and are compared after
+//! each.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +13,14 @@ use crate::reference::{Answer, is_past};
 use crate::requests;
 use crate::stage::{Seen, Stage};
 
-/// A world under way.
+/// A world while it runs.
 pub struct World {
     pub stage: Stage,
     pub possible: BTreeMap<Name, Possible>,
     /// The RequestID that each part was answered with, or seen under.
     pub request_ids: BTreeMap<(Name, u32), String>,
     pub maintenance: bool,
-    /// Nothing has gone wrong so far, so that what can be done is done at once.
+    /// There was no fault so far, so that everything possible is done at once.
     pub calm: bool,
     /// What each `webhook-id` stands for.
     pub replies: BTreeMap<String, (Name, u32, u8, usize)>,
@@ -45,7 +46,7 @@ impl World {
         })
     }
 
-    /// One happening, and whether all that can be seen after it can be.
+    /// One event, and then a comparison of all that can be seen.
     pub async fn goes_on(&mut self, happening: &Happening) -> Result<()> {
         self.calm &= happening.out_of_reach().is_none();
         self.stage.expect(happening.out_of_reach());
@@ -155,7 +156,7 @@ impl World {
         self.is_possible(to, &format!("are answered {answers:?}"))
     }
 
-    /// The same part always has the same RequestID, and two never share one.
+    /// The same part always has the same RequestID, and two parts never share one.
     fn heard(
         &mut self,
         to: Name,
@@ -322,7 +323,7 @@ impl World {
 
     /// Every reply is one that may be due by now, and its id is its own.
     fn hear_replies(&mut self) -> Result<()> {
-        // Where no function died and no answer was lost, nobody is told again what they have taken.
+        // Where no function died and no answer was lost, no reply is sent again that was accepted.
         let twice = self.stage.taken_twice();
         ensure!(!self.calm || twice.is_empty(), "taken twice: {twice:?}");
         let callbacks = self.stage.callbacks();
@@ -362,7 +363,7 @@ impl World {
     }
 }
 
-/// What a Delete came to.
+/// The result of a Delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deleted {
     /// Refused as a whole, or not made at all.

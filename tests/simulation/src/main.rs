@@ -1,4 +1,4 @@
-//! Worlds without end: `cargo run --release -p simulation -- --worlds 1000000 --seed 0`.
+//! Any number of worlds: `cargo run --release -p simulation -- --worlds 1000000 --seed 0`.
 #![expect(
     clippy::print_stdout,
     reason = "what it found is told to whoever started it"
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use simulation::worlds::{Account, many};
 
-/// Worlds between two lines that say how far it has come.
+/// Worlds between two lines of progress.
 const AT_ONCE: u64 = 5_000;
 
 fn main() -> ExitCode {

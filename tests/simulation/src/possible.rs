@@ -1,9 +1,9 @@
-//! The states that a conversation may be in, as far as anybody outside can know.
+//! The states that a conversation may be in, as far as the outside can know.
 
 use crate::happenings::{Name, Part};
 use crate::reference::{Answer, Outcome, Phase, State};
 
-/// More than this would be a fault of the simulation.
+/// More than this would be an error of the simulation.
 const STATES_MAX: usize = 400;
 
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl Possible {
         self.states = different;
     }
 
-    /// A part was sent and answered so; `None`: nobody knows what came of it.
+    /// A part was sent and got this answer; `None`: the answer is unknown.
     pub fn sent(&mut self, part: &Part, now_ms: i64, answer: Option<Answer>) {
         let mut after = Vec::new();
         for before in &self.states {
@@ -89,7 +89,7 @@ impl Possible {
         self.become_one_of(after);
     }
 
-    /// It was asked to be deleted, and this code was the answer; `None`: nobody knows.
+    /// A Delete was sent and got this code; `None`: the answer is unknown.
     pub fn cancelled(&mut self, answer: Option<Option<u32>>) {
         let mut after = Vec::new();
         for before in &self.states {
@@ -103,7 +103,7 @@ impl Possible {
         self.become_one_of(after);
     }
 
-    /// Time was given for things to happen by themselves.
+    /// Time has passed in which things can happen by themselves.
     pub fn may_go_on(&mut self, now_ms: i64, maintenance: bool) {
         let mut reached = Vec::new();
         let mut open = self.states.clone();
@@ -117,8 +117,8 @@ impl Possible {
         self.become_one_of(reached);
     }
 
-    /// All that can happen by itself has happened, but for what is held in its queue until its
-    /// second.
+    /// Everything that can happen by itself has happened, except what is held in its queue until
+    /// its second.
     pub fn has_settled(&mut self, now_ms: i64, maintenance: bool) {
         let mut settled = Vec::new();
         for before in &self.states {

@@ -1,5 +1,5 @@
-//! What holds in every world once the sun has come out: nothing goes wrong any more, and enough
-//! time has passed for everything that is owed.
+//! What holds in every world at its end, when there are no faults any more and enough time has
+//! passed for everything that is pending.
 
 use anyhow::{Context, Result, ensure};
 
@@ -17,7 +17,7 @@ const LATER_MS: [i64; 4] = [61_000, 401_000, 2_000_000, 9_000_000];
 const ATTEMPTS: usize = 8;
 const LAST_WAIT_MS: i64 = 9_000_000;
 
-/// Lets all that is owed happen, and then holds the world to its promises.
+/// Lets everything pending happen, and then checks the promises.
 pub async fn hold(world: &mut World) -> Result<()> {
     world.stage.maintenance(false).await?;
     world.maintenance = false;
@@ -60,7 +60,7 @@ async fn later(world: &mut World, ms: i64) -> Result<()> {
         .context("when the sun is out")
 }
 
-/// Every conversation has come to its end, and whoever was to be told has been told.
+/// Every conversation has ended, and every reply that was due has arrived.
 fn ends(world: &World, name: Name) -> Result<()> {
     let replied = world.replies.values().filter(|of| of.0 == name);
     let replied: Vec<(u32, usize)> = replied.map(|of| (of.1, of.3)).collect();

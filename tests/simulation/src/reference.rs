@@ -1,8 +1,8 @@
-//! What should be: one conversation as the contract tells of it, without a cloud, and with nothing
-//! of the product in it.
+//! The reference: one conversation as the contract describes it, without a cloud and without any
+//! code of the product.
 //!
-//! Where nobody can know whether something happened, because an answer was lost or a function died,
-//! several states are possible, and what is seen later leaves those that agree with it.
+//! Where it cannot be known whether something happened, because an answer was lost or a function
+//! died, several states are possible. What is seen later leaves those that agree with it.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,7 @@ const AT_ONCE: usize = 60;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     pub parts: BTreeMap<u32, Part>,
-    /// Parts that were kept by a request that did not come to its end: they have their place once
-    /// they are sent again.
+    /// Parts that were kept by a request that did not finish: they count once they are sent again.
     pub claimed: BTreeMap<u32, Part>,
     pub calls: u32,
     pub last_ms: i64,
@@ -64,7 +63,7 @@ pub enum Outcome {
     NotProcessed,
 }
 
-/// What a request is answered.
+/// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Accepted,
@@ -91,7 +90,7 @@ pub fn is_past(part: &Part, now_ms: i64) -> bool {
 }
 
 impl State {
-    /// A part has come.
+    /// A part arrives.
     pub fn sent(mut self, part: &Part, now_ms: i64) -> (Self, Answer) {
         let there = self.parts.get(&part.sequence);
         let same = there == Some(part);
@@ -120,7 +119,7 @@ impl State {
         }
     }
 
-    /// The other one was kept first, so it came first, and may have been all there is to come.
+    /// The other part was kept first, so it came first, and may have been the only one.
     fn sent_to_opened(self, part: &Part, now_ms: i64) -> (Self, Answer) {
         self.sent(part, now_ms)
     }
@@ -154,7 +153,7 @@ impl State {
         self
     }
 
-    /// A part has come, and whoever took it in died before it had its place.
+    /// A part arrives, and whoever accepted it died before it was counted.
     pub fn kept(&self, part: &Part, now_ms: i64) -> Option<Self> {
         let free = match self.phase {
             Phase::Absent => true,
@@ -175,7 +174,7 @@ impl State {
         self.phase == Phase::Gathering && now_ms - self.last_ms > SILENCE_MAX_MS
     }
 
-    /// Its caller deletes it: 220, 222, or nothing against it.
+    /// Its caller deletes it: 220, 222, or no error.
     pub fn cancelled(mut self) -> (Self, Option<u32>) {
         match self.phase {
             Phase::Absent => (self, Some(220)),
@@ -205,7 +204,7 @@ impl State {
                     return None;
                 }
                 let expired = is_past(part, now_ms);
-                // What was begun in time is finished.
+                // A call that was begun in time is finished.
                 let outcome = if expired && !begun {
                     Outcome::Expired
                 } else {
@@ -257,7 +256,7 @@ impl State {
         })
     }
 
-    /// What calls that are not carried out are given.
+    /// The outcome of calls that are not carried out.
     fn closes(&self) -> Option<Self> {
         let mut after = self.clone();
         for sequence in self.parts.keys() {

@@ -1,4 +1,4 @@
-//! How parts, flaws and questions are said to the server, and how its answers are read.
+//! Writes parts, flaws and queries as requests to the server, and reads its answers.
 
 use calls::{Method, QueuePriority, RespondWhen};
 use jiff::{SignedDuration, Timestamp};
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::happenings::{Flaw, Name, Part, Write};
 use crate::reference::{Answer, written};
 
-/// The token that every world knows.
+/// The token of every world.
 pub const TOKEN: &str = "simulated";
 
 /// Where replies go; the path says which.
@@ -249,7 +249,7 @@ pub fn texts(xml: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a request for later was answered, with its RequestID; `None`: it could not be answered.
+/// The answer to an asynchronous request, with its RequestID; `None`: there was none.
 pub fn read_answer(status: u16, body: &str) -> Option<(Answer, String)> {
     if status == 500 {
         return body

@@ -1,5 +1,5 @@
-//! The product on its local cloud, in the hands of one world: what is asked, what is delivered,
-//! what goes wrong and how late it is.
+//! The product on its local cloud, for one world: which requests are made, which messages are
+//! delivered, which faults happen, and how late the index is.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +28,7 @@ const BATCH: usize = 10;
 /// Where the notifier's queue stands among [`EventSource::ALL`].
 const NOTIFIER: usize = 3;
 
-/// More rounds than this without coming to rest would be a fault of the product.
+/// More rounds than this without coming to rest would be an error of the product.
 const ROUNDS_MAX: usize = 300;
 
 /// Where the backend is, in worlds that have one.
@@ -36,11 +36,11 @@ const BACKEND: &str = "https://backend.example/Service.asmx";
 
 pub struct Stage {
     stack: Stack,
-    /// All that was ever delivered, for it may come again.
+    /// Every message that was delivered: it may be delivered again.
     delivered: Vec<ReceivedMessage>,
     /// How many of the next replies fail.
     failing: Arc<Mutex<(u8, Failing)>>,
-    /// How often each `webhook-id` was taken.
+    /// How often each `webhook-id` was accepted.
     taken: Arc<Mutex<BTreeMap<String, u32>>>,
     /// Invocations that were killed at their deadline.
     killed: AtomicU64,
@@ -70,7 +70,7 @@ impl Stage {
             let mut dice = dice.lock().expect("nobody panics with it");
             u128::from(dice.draw()) << 64 | u128::from(dice.draw())
         });
-        // Without retries of the SDK's own, every trouble reaches the product.
+        // Without retries of the SDK's own, every fault reaches the product.
         let connector = local.http_connector();
         let stack = Stack::new(local, connector, random, RetryConfig::disabled());
         let stack = stack.looking_where_something_is();
@@ -78,7 +78,7 @@ impl Stage {
         let secret = LOCAL_WEBHOOK_SECRET.to_owned();
         let account = Account::new(caller.account.clone(), LOCAL, secret);
         stack.cloud.accounts.put_account(&account).await?;
-        // Good for as long as any world lasts.
+        // Valid for as long as any world lasts.
         let later = start + SignedDuration::from_hours(24);
         stack
             .cloud
@@ -111,8 +111,8 @@ impl Stage {
         })
     }
 
-    /// From now on calls are forwarded to a backend that answers so; `safe`: what is declared safe to
-    /// repeat.
+    /// From now on calls are forwarded to a backend that answers like this; `safe`: what is
+    /// declared safe to repeat.
     pub async fn forwards(
         &self,
         safe: &[&str],
@@ -160,7 +160,7 @@ impl Stage {
         self.stack.local.faults().requests_made()
     }
 
-    /// What goes wrong with one of the next requests to AWS.
+    /// A fault of one of the next requests to AWS.
     pub fn expect(&self, error: Option<Error>) {
         if let Some(Error { nth, fault }) = error {
             let faults = self.stack.local.faults();
@@ -178,7 +178,7 @@ impl Stage {
         });
     }
 
-    /// All goes well again. `true`: the function had died.
+    /// No faults any more. `true`: the function had died.
     pub fn all_clear(&self) -> bool {
         let faults = self.stack.local.faults();
         let crashed = faults.crashed();
@@ -269,14 +269,14 @@ impl Stage {
     pub async fn work(&mut self, queue: usize) -> (usize, usize) {
         let batch = self.receive(queue);
         let done = self.run(queue, &batch).await;
-        // Whoever has died deletes nothing.
+        // A function that died deletes nothing.
         if !self.stack.local.faults().crashed() {
             self.stack.local.sqs().delete(&done);
         }
         (batch.len(), done.len())
     }
 
-    /// The same batch in the hands of two functions at the same time.
+    /// Two functions get the same batch at the same time.
     pub async fn work_twice(&mut self, queue: usize) {
         let batch = self.receive(queue);
         for delivery in &batch {
@@ -340,7 +340,7 @@ impl Stage {
         }
     }
 
-    /// Whatever is due and possible, until nothing is.
+    /// Everything that is due and possible, until nothing is left.
     pub async fn settle(&mut self) -> anyhow::Result<()> {
         self.tick().await;
         for _ in 0..ROUNDS_MAX {
@@ -361,7 +361,7 @@ impl Stage {
         Ok(cloud.accounts.set_maintenance(on, cloud.now()).await?)
     }
 
-    /// The next so many replies fail; those that were to fail before do not count any more.
+    /// The next so many replies fail, in place of those that were to fail before.
     pub fn receiver_fails(&self, times: u8, how: Failing) {
         *self.failing.lock().expect("nobody panics with it") = (times, how);
     }
@@ -381,7 +381,7 @@ impl Stage {
             .collect()
     }
 
-    /// Messages that are left in queues.
+    /// Messages in the queues.
     pub fn left_in_queues(&self) -> usize {
         EventSource::ALL
             .iter()
@@ -389,7 +389,7 @@ impl Stage {
             .sum()
     }
 
-    /// Records that still have to be looked at.
+    /// Records that are due.
     pub fn still_due(&self) -> anyhow::Result<Vec<String>> {
         let entries = self.stack.local.dynamodb().due_entries()?;
         let named = entries.into_iter().map(|(pk, sk)| format!("{pk} {sk}"));

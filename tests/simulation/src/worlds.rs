@@ -12,7 +12,7 @@ use crate::happenings::Happening;
 use crate::harness::World;
 use crate::promises;
 
-/// What one world, or many, came to.
+/// The result of one world, or of many.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub worlds: u64,
@@ -51,7 +51,7 @@ impl Broken {
     }
 }
 
-/// Time stands still unless it is moved, and one thread does all: the same seed, the same run.
+/// Time stands still unless it is moved, and there is one thread: the same seed gives the same run.
 fn runtime() -> Result<Runtime> {
     Ok(Builder::new_current_thread()
         .enable_time()
@@ -96,7 +96,7 @@ fn live_here(seed: u64, history: &[Happening]) -> Result<(Account, Vec<String>)>
     })
 }
 
-/// The world of a seed. A broken one is made as short as it can be.
+/// The world of a seed. The history of one that fails is made as short as possible.
 pub fn of_seed(seed: u64) -> Result<Account, Broken> {
     let history = generators::world(seed);
     live(seed, &history)
@@ -104,7 +104,7 @@ pub fn of_seed(seed: u64) -> Result<Account, Broken> {
         .map_err(|_| shortest(seed, history))
 }
 
-/// Drops happenings, many at once and then one by one, as long as a promise stays broken.
+/// Drops events, many at once and then one by one, as long as a promise stays broken.
 fn shortest(seed: u64, mut history: Vec<Happening>) -> Broken {
     let broken = |history: &[Happening]| live(seed, history).err();
     let mut size = history.len().div_ceil(2);

@@ -1,4 +1,4 @@
-//! Two thousand worlds, those that once failed, and the same one twice.
+//! Two thousand worlds, those that once failed, and one of them twice.
 //!
 //! `SIMULATION_WORLDS` and `SIMULATION_SEED` choose others.
 

@@ -5,6 +5,7 @@ use axum::response::Response;
 use calls::{AccountId, CALLS_PER_SECOND_MAX, QueueOrder};
 use cloud::Random;
 use cloud::accounts::Account;
+use cloud::accounts::account_changes::AccountCreation;
 use cloud::act::Run;
 
 use crate::acts::{ActReport, ConsoleAct, recorded, run};
@@ -51,7 +52,7 @@ async fn create_owned(console: &Console, new: &Account, owner: &str) -> Result<(
             "There is no account {owner}."
         )));
     }
-    if !accounts.create_account(new).await? {
+    if accounts.create_account(new).await? == AccountCreation::IdTaken {
         return Err(PageFailure::NotAllowed(format!(
             "Account {} is there already.",
             new.id

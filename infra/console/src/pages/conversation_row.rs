@@ -46,11 +46,10 @@ impl ConversationRow {
 /// What a person calls it.
 pub(crate) fn name_of(record: &ConversationRecord) -> String {
     let named = record.conversation.conversation_id.as_ref();
-    let only = record.only.call.as_ref();
-    match (named, only) {
+    match (named, record.call_at_hand()) {
         (Some(named), _) => named.as_str().to_owned(),
-        (None, Some(only)) => only.call.request_id.0.clone(),
-        // A large call alone lies apart from its header.
+        (None, Some(only)) => only.request_id.0.clone(),
+        // Of a large call alone it would take another request.
         (None, None) => format!("({})", record.key),
     }
 }
@@ -72,8 +71,8 @@ fn what(record: &ConversationRecord) -> String {
             None => reason.message(),
         };
     }
-    match &record.only.call {
-        Some(only) => format!("{} {}", only.call.method.name(), only.call.object_type),
+    match record.call_at_hand() {
+        Some(only) => format!("{} {}", only.method.name(), only.object_type),
         None => String::new(),
     }
 }

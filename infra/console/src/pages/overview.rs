@@ -219,12 +219,12 @@ fn breaker_row(
     }
 }
 
-/// Only of calls that lie in their header: others would each have to be read.
+/// Only of calls that were read with their header: each of the others would take another request.
 fn warned(base: &str, record: &ConversationRecord) -> Vec<WarnedRow> {
-    let Some(only) = &record.only.call else {
+    let Some(only) = record.call_at_hand() else {
         return Vec::new();
     };
-    let warnings = only.call.options.warnings.iter();
+    let warnings = only.options.warnings.iter();
     let row = |warning: &calls::options::Warning| WarnedRow {
         name: name_of(record),
         href: link::call(base, &record.key, SequenceCode::FIRST),

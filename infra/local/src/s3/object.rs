@@ -107,7 +107,7 @@ impl Object {
         })
     }
 
-    /// One that nobody says more of than its bytes.
+    /// An object of bytes alone, without headers or tags.
     pub(super) fn of_bytes(key: &str, bytes: Bytes, now: Timestamp) -> Self {
         let head = ObjectHead {
             key: key.to_owned(),
@@ -130,7 +130,7 @@ impl Object {
         }
     }
 
-    /// On the disk when it returns: records in the tables point at what is here.
+    /// On the disk when it returns: records in the tables refer to it.
     pub(super) fn into_file(self, folder: &Path) -> Result<Self, WireFailure> {
         let StoredBody::InMemory(bytes) = &self.body else {
             return Ok(self);

@@ -1,4 +1,4 @@
-//! A queue's attributes as they stand on the wire.
+//! A queue's attributes on the wire.
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
@@ -72,7 +72,7 @@ pub(super) fn settings_from(attributes: &Map<String, Value>) -> Result<FifoSetti
             "DeduplicationScope" => settings.deduplicate_by_group = value == "messageGroup",
             "FifoThroughputLimit" => settings.throughput_per_group = value == "perMessageGroupId",
             "RedrivePolicy" => settings.redrive = Some(redrive_from(value)?),
-            // Nothing here grows old enough, or is delayed.
+            // No message here is old enough, or delayed.
             "MessageRetentionPeriod" | "ReceiveMessageWaitTimeSeconds" => {}
             other => {
                 return Err(WireFailure::not_built(format!(

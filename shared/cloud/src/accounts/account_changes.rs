@@ -7,11 +7,21 @@ use crate::accounts::{Account, Accounts, account_in, account_item, account_key};
 use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
 use crate::records::item::ItemReader;
 
+/// The result of creating an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountCreation {
+    Created,
+    /// There is an account of that id, and nothing is changed.
+    IdTaken,
+}
+
 impl Accounts {
-    /// `false`: there is one of that id, which stays as it is.
-    pub async fn create_account(&self, account: &Account) -> Result<bool, Error> {
+    pub async fn create_account(&self, account: &Account) -> Result<AccountCreation, Error> {
         let found = self.table.put_new(account_item(account, 1)).await?;
-        Ok(found.is_none())
+        Ok(match found {
+            None => AccountCreation::Created,
+            Some(_) => AccountCreation::IdTaken,
+        })
     }
 
     /// `None`: there is no such account.

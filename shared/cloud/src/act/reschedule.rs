@@ -15,6 +15,7 @@ use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::records::call_record::CallRecord;
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::expiry::ChangedCall;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,31 +78,20 @@ impl Cloud {
     async fn commit_rescheduled(
         &self,
         located: &LocatedCall,
-        mut next: ConversationRecord,
+        next: ConversationRecord,
         changed: Call,
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let (seen, sequence) = (&located.header, changed.place.sequence());
-        let Some(record) = self.call_record(seen, sequence).await? else {
-            return Err(Error::Missing(format!("CALL#{sequence} of {}", seen.key)).into());
-        };
-        let kept = self.results_retention();
         let record = CallRecord {
+            body: self.require_call(seen, sequence).await?.body,
             call: Compressed::of(changed),
-            body: record.body,
         };
+        let changed = ChangedCall::of(next, record, self.results_retention(), now);
         let mut transaction = Transaction::default();
-        if next.only.call.is_some() {
-            next.only.call = Some(Box::new(record));
-        } else {
-            let mut item = record.to_item(kept);
-            if seen.calls_kept > 0 {
-                // It lasts as long as the call waits.
-                item.remove("expires_at");
-            }
-            transaction.put_there(&self.calls, item);
+        if let Some(call) = changed.call {
+            transaction.put_there(&self.calls, call);
         }
-        let header = next.to_item(kept, now);
-        self.commit_with(seen, header, transaction).await
+        self.commit_with(seen, changed.header, transaction).await
     }
 }

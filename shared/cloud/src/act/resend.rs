@@ -11,7 +11,7 @@ use crate::Cloud;
 use crate::act::Run;
 use crate::error::{Committed, Error};
 use crate::read::replies::{DeliveryState, ReplyId};
-use crate::records::reply_record::{ReplyLocation, ReplyRecord};
+use crate::records::reply_record::ReplyRecord;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,21 +67,13 @@ impl Cloud {
             return Ok(answer);
         }
         let reply = seen.reply.clone().resent(not_before);
-        let committed = match &seen.location {
-            ReplyLocation::InHeader(header) => {
-                let due = Some(not_before);
-                let committed = self.commit_only_reply(header, reply, due, now).await;
-                committed.map(drop)
-            }
-            ReplyLocation::Apart | ReplyLocation::WithOutcome(_) => {
-                let item = seen
-                    .next(reply, not_before)
-                    .to_item(self.reply_expires(not_before));
-                self.calls.put_over(item, Some(seen.version)).await
-            }
-        };
+        // It is kept from the time on at which it is sent.
+        let from = not_before.max(now);
+        let committed = self
+            .commit_reply_record(seen, reply, not_before, from)
+            .await;
         Ok(match Committed::of(committed)? {
-            Committed::Written(()) => answer,
+            Committed::Written(_) => answer,
             // Whoever was first is at it, or has just been.
             Committed::Conflict => ResendAnswer::UnderWay,
         })

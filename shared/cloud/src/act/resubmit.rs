@@ -24,7 +24,7 @@ use crate::read::state::ConversationState;
 use crate::records::call_record::{Body, CallRecord};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::embedded_call::EmbeddedCall;
+use crate::records::embedding::FirstHeader;
 
 /// Calls that are written side by side.
 const AT_ONCE: usize = 8;
@@ -117,7 +117,7 @@ impl Cloud {
         let Some(step) = all_there(&kept, now) else {
             return Ok(ResubmitAnswer::NameTaken);
         };
-        let before = PreviousHeader::nothing(EmbeddedCall::default(), now);
+        let before = PreviousHeader::None(FirstHeader::after_call(now));
         let committed = self.commit_step(&key, before, unwoken(step, now), now);
         match Committed::of(committed.await)? {
             Committed::Written(_) => Ok(ResubmitAnswer::Done(submitted())),
@@ -184,9 +184,9 @@ impl Cloud {
         source: &ConversationRecord,
         left: Vec<Call>,
     ) -> Result<LeftUndone, Error> {
-        if let ([call], Some(_)) = (left.as_slice(), &source.only.call) {
+        if let ([call], None) = (left.as_slice(), &source.conversation.conversation_id) {
             let sequence = call.place.sequence();
-            let record = self.call_record(source, sequence).await?;
+            let record = self.load_call(source, sequence).await?;
             if record.is_none_or(|record| record.body == Body::None) {
                 return Ok(Err(ResubmitAnswer::NotKept(sequence)));
             }
@@ -200,7 +200,7 @@ impl Cloud {
         let Some(first) = new.first().filter(|_| calls == Ok(new.len())) else {
             return Ok(false);
         };
-        let kept = self.call_record(there, first.place.sequence()).await?;
+        let kept = self.load_call(there, first.place.sequence()).await?;
         Ok(kept.is_some_and(|kept| is_copy(&kept.call, first)))
     }
 
@@ -229,9 +229,7 @@ impl Cloud {
         new: &Call,
     ) -> Result<Call, Error> {
         let sequence = old.place.sequence();
-        let record = self.call_record(source, sequence).await?;
-        let missing = || Error::Missing(format!("CALL#{sequence} of {}", source.key));
-        let record = record.ok_or_else(missing)?;
+        let record = self.require_call(source, sequence).await?;
         let body = match &record.body {
             Body::Inline(_) => record.body.clone(),
             Body::InBucket(_) | Body::None => {

@@ -1,7 +1,7 @@
 //! Wake-ups: SQS FIFO queues, one per priority and one for replies.
 //!
-//! A message carries a key and a step, never the truth. Its step stands in its body, or the queue
-//! would take an action that is sent again within five minutes for a repeat and drop it.
+//! A message carries a key and a step, never the truth. Its step is in its body, or the queue would
+//! drop an action that is sent again within five minutes as a repeat.
 
 use std::time::Duration;
 
@@ -22,14 +22,13 @@ use crate::settings::Settings;
 /// Most messages in one request, and in one batch that a function gets. The platform's figure.
 pub const BATCH_MAX: usize = 10;
 
-/// Time that a function needs at its end: a commit under way that is answered only when it is tried
-/// for the third time, what lies between the three, and a second for all else. A message that cannot
-/// be handed back after that comes again by itself.
+/// Time that a function needs at its end: a commit in progress that is answered at the third try,
+/// the pauses between, and a second for the rest. What cannot be handed back then comes again by
+/// itself.
 const HEAD_ROOM: SignedDuration = SignedDuration::from_secs(20);
 
 /// How long a message that was received is invisible: the time-out of its function and half a
-/// minute. An invocation that is killed hands nothing back, and this is how long its messages are
-/// silent then; the template says the same.
+/// minute, since an invocation that is killed hands nothing back; the template says the same.
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(90);
 
 /// How often a message is received before its queue gives it up; the template says the same. Ten of
@@ -262,8 +261,8 @@ impl Queues {
         Ok(())
     }
 
-    /// Puts a new message in the place of one that was delivered so often. The caller says of the old
-    /// one that it is done.
+    /// Puts a new message in the place of one that was delivered so often, which the caller
+    /// deletes.
     pub(crate) async fn replace(
         &self,
         queue: Queue,
@@ -275,7 +274,7 @@ impl Queues {
         self.send_once(queue, group, &body, &body).await
     }
 
-    /// Deletes messages that are done before their batch is. One that is gone already is no trouble.
+    /// Deletes messages that are done before their batch is. One that is gone already is no error.
     pub async fn delete(&self, queue: Queue, deliveries: &[Delivery]) -> Result<(), Error> {
         let out_of_reach = |source| Error::Queue {
             operation: "DeleteMessageBatch",
@@ -302,8 +301,7 @@ impl Queues {
         Ok(())
     }
 
-    /// The message stays in the queue and comes again after that time: exact to the second, which
-    /// neither a schedule nor a queue's delay is. The caller hands it back as failed.
+    /// The message comes again after that time, exact to the second. The caller hands it back as failed.
     pub async fn hold(
         &self,
         queue: Queue,

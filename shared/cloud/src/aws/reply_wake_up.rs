@@ -61,8 +61,8 @@ impl ReplyWakeUp {
         }
     }
 
-    /// For the reply that lies in the header of a call alone.
-    pub(crate) fn embedded(conversation: &ConversationKey, step: u64) -> Self {
+    /// For the reply that is kept with the header of a call alone.
+    pub(crate) fn for_call_alone(conversation: &ConversationKey, step: u64) -> Self {
         Self::new(
             conversation,
             SequenceCode::FIRST,

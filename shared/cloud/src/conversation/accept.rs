@@ -1,4 +1,4 @@
-//! A call comes in: it is kept, and given its place in its conversation.
+//! Accepts a call: keeps it, and counts it in its conversation.
 
 use calls::{
     Call, CallerQueues, Conversation, ConversationKey, Joined, QueueOwner, Refusal, RequestId,
@@ -15,25 +15,26 @@ use crate::metrics::Metric;
 use crate::records::call_record::{CallRecord, IDEMPOTENCY_RETENTION, Idempotency};
 use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::embedded_call::EmbeddedCall;
+use crate::records::embedding::FirstHeader;
 
-/// What a call that came in is told.
+/// The answer to a call that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// Kept, now or when it came before: the RequestID of the first time.
+    /// The call is kept, since now or since it came before. The RequestID is that of the first
+    /// time.
     Accepted(RequestId),
     Refused(Refusal),
-    /// Its `Idempotency-Key` stands for a call with other content.
+    /// The `Idempotency-Key` was used for a call with other content.
     KeyUsed,
 }
 
 impl Cloud {
-    /// Takes in one call: keeps it, gives it its place in its conversation, and says so.
+    /// Accepts one call: keeps it and counts it in its conversation.
     ///
-    /// A small call alone is kept and counted in one write. Any other is kept first and counted in
-    /// its conversation after, so that a conversation never counts a call that is not there; one
-    /// that was kept and not counted, because the power went in between, is taken over when its
-    /// caller sends it again.
+    /// A small call alone is kept and counted in one write. Any other call is kept first and
+    /// counted after, so that a conversation never counts a call that is not there. If the process
+    /// dies in between, the call is kept and not counted; it is counted when its caller sends it
+    /// again.
     pub async fn accept(
         &self,
         call: Call,
@@ -84,7 +85,7 @@ impl Cloud {
         Err(Error::Conflict(CONFLICTS_MAX))
     }
 
-    /// Whether this very call was taken in.
+    /// Whether this same call was accepted before.
     async fn has_come_before(
         &self,
         seen: Option<&ConversationRecord>,
@@ -94,12 +95,12 @@ impl Cloud {
         let Some(seen) = seen.filter(|seen| seen.conversation.arrived.contains(sequence)) else {
             return Ok(false);
         };
-        let first = self.call_record(seen, sequence).await?;
+        let first = self.load_call(seen, sequence).await?;
         Ok(first.is_some_and(|first| first.call.digest == call.digest))
     }
 
-    /// What the conversation makes of a call, and the call as it is kept: a part that came before
-    /// is the one of the first time.
+    /// What the conversation decides about a call, and the call as it is kept. For a part that came
+    /// before, that is the call of the first time.
     async fn decide_acceptance(
         &self,
         seen: &ConversationRecord,
@@ -120,13 +121,13 @@ impl Cloud {
             }
         }
         let first = if counted {
-            self.call_record(seen, call.place.sequence()).await?
+            self.load_call(seen, call.place.sequence()).await?
         } else {
             self.keep(arrived).await?
         };
         let Some(first) = first.map(|record| record.call.into_value()) else {
-            // Not there though counted, it has outlived its retention, so that nobody knows whether
-            // this is the same call. Its name is used all the same.
+            // Counted but not there, the call has outlived its retention. Whether this one has the
+            // same content cannot be known any more, but the SequenceCode is used.
             let seen_before = match counted {
                 true => Seen::OtherContent,
                 false => Seen::Never,
@@ -141,7 +142,7 @@ impl Cloud {
         Ok((before, first, step))
     }
 
-    /// The same for a call that finds no conversation.
+    /// The same for a call whose conversation does not exist yet.
     pub(crate) async fn decide_opening(
         &self,
         arrived: &CallRecord,
@@ -164,18 +165,19 @@ impl Cloud {
         let opened = placed(Conversation::open(call, now));
         let retention = self.results_retention();
         if let Some(conversation) = &opened.conversation
-            && let Some(only) = EmbeddedCall::opening(conversation, arrived, retention, now)
+            && let Some(first) = FirstHeader::with_call(conversation, arrived, retention, now)
         {
-            return Ok((PreviousHeader::nothing(only, now), call.clone(), opened));
+            return Ok((PreviousHeader::None(first), call.clone(), opened));
         }
-        let before = PreviousHeader::nothing(EmbeddedCall::default(), now);
+        let before = PreviousHeader::None(FirstHeader::after_call(now));
         let Some(first) = self.keep(arrived).await? else {
             return Ok((before, call.clone(), opened));
         };
         let first = first.call.into_value();
         let step = match first.digest == call.digest {
             true => placed(Conversation::open(&first, now)),
-            // Two openings with different content: the other one was kept first, so it came first.
+            // Two calls with different content open the conversation. The other one was kept first,
+            // so it came first.
             false => opened_by_another(&first, call, now),
         };
         Ok((before, first, step))
@@ -188,7 +190,7 @@ impl Cloud {
         there.map(CallRecord::from_item).transpose()
     }
 
-    /// Takes in a call outside any conversation that came with an `Idempotency-Key`.
+    /// Accepts a call outside any conversation that came with an `Idempotency-Key`.
     pub async fn accept_once(
         &self,
         mut call: Call,
@@ -205,7 +207,8 @@ impl Cloud {
             at: now,
             version: 1,
         };
-        // A call that comes too late takes no key: corrected, it may come under the same.
+        // A call that has expired does not use up its key: corrected, it may come under the same
+        // key.
         let is_past = call.options.is_past(now);
         let there = match is_past {
             true => self.calls.get(&key).await?,
@@ -226,15 +229,15 @@ impl Cloud {
         if there.digest != call.digest {
             return Ok(Accepted::KeyUsed);
         }
-        // The first one may not have come to keeping the call: taken in under the same RequestID,
-        // it is either kept now or answered as before.
+        // The first call may not have been kept. Accepted under the same RequestID, it is kept now
+        // or answered as before.
         call.request_id = there.request_id;
         self.accept(call, canonical, queues, now).await
     }
 }
 
-/// The conversation that the call kept first opens, once another with its place has come. What that
-/// one is refused for has to be there, even where it changes nothing.
+/// The conversation that the call kept first opens, after another call for its place has come. The
+/// refusal of that other call is recorded even if the conversation does not change.
 fn opened_by_another(first: &Call, call: &Call, now: Timestamp) -> Step<Joined> {
     let opened = Conversation::open(first, now);
     let joined = opened

@@ -1,4 +1,4 @@
-//! A conversation that is over: its calls are given what they still lack.
+//! Closes a conversation that has ended: writes the outcomes and replies that its calls still lack.
 
 use calls::{Call, ClosingStep, Conversation, Phase, ReplySubject, SequenceCode};
 use jiff::Timestamp;
@@ -12,14 +12,15 @@ use crate::conversation::outbox::reply_context;
 use crate::error::{CommitError, Error};
 use crate::metrics::Metric;
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::end_records::OutcomeRecords;
 
-/// Most records that closing one call can take: its outcome and its replies.
+/// Most items that closing one call can take: its outcome and its replies.
 const CLOSING_ITEMS_MAX: usize = 1 + calls::options::SUBSCRIPTIONS_MAX;
 
 impl Cloud {
-    /// Gives the calls of a closing conversation what they still lack: an outcome to those that
-    /// were not carried out, and once all have theirs a reply to those that want to know of the end.
-    /// As many as one transaction holds.
+    /// Writes what the calls of a closing conversation still lack: an outcome for each call that
+    /// was not carried out; then, once all have theirs, a reply for each call that asks for one at
+    /// the end of the conversation. As many as fit one transaction.
     pub async fn close_some(
         &self,
         seen: &ConversationRecord,
@@ -45,7 +46,8 @@ impl Cloud {
                         .commit_closed(seen, conversation, transaction, actions, now)
                         .await;
                 }
-                let call = self.unclosed_call(seen, sequence).await?;
+                let record = self.require_call(seen, sequence).await?;
+                let call = record.call.into_value();
                 actions.extend(match step {
                     ClosingStep::Outcomes => {
                         self.let_expire(seen, &call, now).await?;
@@ -56,7 +58,9 @@ impl Cloud {
                         let replies =
                             reply_context(&call, ReplySubject::Conversation(&end_reason), now)
                                 .replies();
-                        self.write_replies(&mut transaction, seen, replies, now)
+                        let retention = self.results_retention();
+                        let records = OutcomeRecords::replies(seen, replies, retention, now);
+                        self.write_outcome(&mut transaction, records)
                     }
                 });
                 conversation = conversation.closed_through(sequence);
@@ -107,17 +111,8 @@ impl Cloud {
         };
         let replies = reply_context(call, ReplySubject::Call(&outcome), now).replies();
         let record = self.outcome_record(&seen.key, call, outcome, None).await?;
-        Ok(self.write_outcome(transaction, seen, &record, replies, now))
-    }
-
-    async fn unclosed_call(
-        &self,
-        seen: &ConversationRecord,
-        sequence: SequenceCode,
-    ) -> Result<Call, Error> {
-        let record = self.call_record(seen, sequence).await?;
-        let record =
-            record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {}", seen.key)))?;
-        Ok(record.call.into_value())
+        let retention = self.results_retention();
+        let records = OutcomeRecords::of(seen, &record, replies, retention, now);
+        Ok(self.write_outcome(transaction, records))
     }
 }

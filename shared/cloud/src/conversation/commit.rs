@@ -1,7 +1,7 @@
 //! The only file that commits conversations: load, decide, commit, then act.
 //!
-//! Once committed a step has happened, so trouble after that is only logged: the pending action
-//! is in the record, and the timekeeper takes it within a minute or two.
+//! A committed step has happened, so an error after that is only logged: the pending action is in
+//! the record, and the timekeeper takes it within a minute or two.
 
 use calls::{
     AccountId, Action, Call, Conversation, ConversationKey, Ended, Outcome, Phase, QueuePriority,
@@ -22,7 +22,8 @@ use crate::conversation::outbox::{ReplyAction, reply_context};
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd};
+use crate::records::embedding::FirstHeader;
+use crate::records::end_records::EndRecords;
 use crate::records::item::Item;
 use crate::records::outcome_record::{self, Results};
 use crate::records::reply_record::ReplyRecord;
@@ -32,56 +33,58 @@ use crate::records::unknown_record::UnknownRecord;
 /// precision is a minute. Never longer: a queue holds 120,000 messages in flight.
 pub const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 
-/// What a step needs to know of the header it was decided on.
+/// The header that a step was decided on.
 #[derive(Clone, Debug)]
-pub(crate) struct PreviousHeader {
-    /// 0: there is none.
-    version: u64,
-    priority: QueuePriority,
-    only: EmbeddedCall,
-    queue: Option<ConversationKey>,
-    lane: RunLane,
-    calls_kept: u32,
-    opened_at: Timestamp,
-    failed_at: Option<Timestamp>,
-    goes_on_at: Option<Timestamp>,
-    is_gathering: bool,
+pub(crate) enum PreviousHeader {
+    Read(Box<ConversationRecord>),
+    /// There is none yet; this says how the first one is written.
+    None(FirstHeader),
 }
 
 impl PreviousHeader {
     pub(crate) fn of(header: &ConversationRecord) -> Self {
-        Self {
-            version: header.version,
-            priority: header.conversation.priority,
-            only: header.only.clone(),
-            queue: header.conversation.queue(),
-            lane: RunLane::of(&header.conversation),
-            calls_kept: header.calls_kept,
-            opened_at: header.opened_at,
-            failed_at: header.failed_at,
-            goes_on_at: header.goes_on_at(),
-            is_gathering: header.conversation.phase == Phase::Gathering,
+        Self::Read(Box::new(header.clone()))
+    }
+
+    fn next(&self, key: &ConversationKey, conversation: Conversation) -> ConversationRecord {
+        match self {
+            Self::Read(header) => header.next(conversation),
+            Self::None(first) => first.record(key, conversation),
         }
     }
 
-    /// No header yet; it comes with what of its only call lies in it.
-    pub(crate) fn nothing(only: EmbeddedCall, now: Timestamp) -> Self {
-        Self {
-            version: 0,
-            priority: QueuePriority::default(),
-            only,
-            queue: None,
-            lane: RunLane::Own,
-            calls_kept: 0,
-            opened_at: now,
-            failed_at: None,
-            goes_on_at: None,
-            is_gathering: false,
+    /// The version that the next one has to find.
+    fn version(&self) -> Option<u64> {
+        match self {
+            Self::Read(header) => Some(header.version),
+            Self::None(_) => None,
+        }
+    }
+
+    fn is_gathering(&self) -> bool {
+        match self {
+            Self::Read(header) => header.conversation.phase == Phase::Gathering,
+            Self::None(_) => false,
+        }
+    }
+
+    /// Since when it should have been gone on with; `None`: it is not overdue.
+    fn overdue_since(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Read(header) => header.goes_on_at().filter(|at| *at <= now),
+            Self::None(_) => None,
+        }
+    }
+
+    fn into_record(self) -> Option<ConversationRecord> {
+        match self {
+            Self::Read(header) => Some(*header),
+            Self::None(_) => None,
         }
     }
 }
 
-/// How a call ended, to be committed together with its effect.
+/// How a call ended, committed together with its effect.
 pub struct CallEnd<'a> {
     pub call: &'a Call,
     pub outcome: Outcome,
@@ -128,7 +131,7 @@ impl Cloud {
         self.now() + self.results_retention()
     }
 
-    /// Takes one step of a conversation that is there; `None`: it is not.
+    /// Takes one step of a conversation; `None`: there is no such conversation.
     pub async fn take_step<A>(
         &self,
         key: &ConversationKey,
@@ -163,70 +166,64 @@ impl Cloud {
     pub(crate) async fn commit_step<A>(
         &self,
         key: &ConversationKey,
-        seen: PreviousHeader,
+        before: PreviousHeader,
         step: Step<A>,
         now: Timestamp,
     ) -> Result<A, CommitError> {
-        let mut version = seen.version;
-        let mut priority = seen.priority;
-        let mut queue = seen.queue;
-        let mut lane = seen.lane;
-        let mut account = None;
-        let mut counts_as = None;
-        if let Some(conversation) = step.conversation {
-            counts_as = counted::of_step(seen.is_gathering, &conversation.phase);
-            account = Some(conversation.account.clone());
-            let over = (version > 0).then_some(version);
-            version += 1;
-            priority = conversation.priority;
-            queue = conversation.queue();
-            lane = RunLane::of(&conversation);
-            let mut only = seen.only;
-            if step.actions.contains(&Action::Reply) {
-                only.release_reply();
-            }
-            let next = ConversationRecord {
-                key: key.clone(),
-                version,
-                calls_kept: seen.calls_kept,
-                opened_at: seen.opened_at,
-                failed_at: seen.failed_at,
-                // Woken again, and still nobody has gone on with it.
-                overdue_since: seen
-                    .goes_on_at
-                    .filter(|at| *at <= now && step.actions.contains(&Action::WakeUp)),
-                only,
-                conversation,
-            };
-            let item = next.to_item(self.results_retention(), now);
-            match QueueEntry::of(&next).filter(|_| over.is_none()) {
-                None => self.calls.put_over(item, over).await?,
-                // It has its place as soon as it is there, and not before.
-                Some(entry) => {
-                    let mut transaction = Transaction::default();
-                    transaction.put_new(&self.calls, item);
-                    transaction.put_new(&self.calls, entry.to_item());
-                    transaction.commit(&self.calls).await?;
+        let account = step.conversation.as_ref().map(|it| it.account.clone());
+        let header = match step.conversation {
+            Some(conversation) => {
+                let counts_as = counted::of_step(before.is_gathering(), &conversation.phase);
+                let mut next = before.next(key, conversation);
+                if step.actions.contains(&Action::Reply) {
+                    next.release_reply();
                 }
+                if step.actions.contains(&Action::WakeUp) {
+                    // Woken again, and still nobody has gone on with it.
+                    next.overdue_since = before.overdue_since(now);
+                }
+                self.put_header(&next, before.version(), now).await?;
+                self.metrics.count_all(counts_as);
+                Some(next)
             }
-        }
-        self.metrics.count_all(counts_as);
+            None => before.into_record(),
+        };
         for action in step.actions {
+            // Nothing is left to be done for a conversation that is not there.
+            let Some(header) = &header else { break };
             let wake = WakeUp {
                 conversation: key.clone(),
-                step: version,
-                queue: queue.clone(),
-                lane: lane.clone(),
+                step: header.version,
+                queue: header.conversation.queue(),
+                lane: RunLane::of(&header.conversation),
             };
-            let settled = self.act(action, wake, (account.as_ref(), priority), now);
-            if let Err(error) = settled.await {
+            let priority = header.conversation.priority;
+            let acted = self.act(action, wake, (account.as_ref(), priority), now);
+            if let Err(error) = acted.await {
                 warn!(conversation = %key, error = error.in_full(), "left for the timekeeper");
             }
         }
         Ok(step.answer)
     }
 
-    /// Does what a committed step left to be done.
+    async fn put_header(
+        &self,
+        next: &ConversationRecord,
+        over: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        let item = next.to_item(self.results_retention(), now);
+        let Some(entry) = QueueEntry::of(next).filter(|_| over.is_none()) else {
+            return self.calls.put_over(item, over).await;
+        };
+        // The call has its place in the queue from this write on, and not before.
+        let mut transaction = Transaction::default();
+        transaction.put_new(&self.calls, item);
+        transaction.put_new(&self.calls, entry.to_item());
+        transaction.commit(&self.calls).await
+    }
+
+    /// Takes an action that a committed step left.
     async fn act(
         &self,
         action: Action,
@@ -246,13 +243,14 @@ impl Cloud {
                     .await
             }
             (Action::Reply, _) => {
-                let wake = ReplyWakeUp::embedded(&wake.conversation, wake.step);
+                let wake = ReplyWakeUp::for_call_alone(&wake.conversation, wake.step);
                 self.queues.send_reply_wake_ups_in_order(&[wake]).await
             }
         }
     }
 
-    /// Far ones by the scheduler, near ones by the queue itself, where the processor holds them.
+    /// Wakes the conversation at a time: by the scheduler if that is far off, otherwise by the
+    /// queue, where the processor holds the message.
     pub async fn wake_at(
         &self,
         at: Timestamp,
@@ -280,7 +278,7 @@ impl Cloud {
         Ok(next)
     }
 
-    /// Commits a chunk of a call that has more of them: effects, results and progress together.
+    /// Commits one chunk of a call that has more: effects, results and progress together.
     pub async fn commit_chunk(
         &self,
         seen: &ConversationRecord,
@@ -323,7 +321,7 @@ impl Cloud {
     }
 
     /// Commits the end of the call that was next: effects, outcome, pending replies and mails, and
-    /// the conversation's next state together.
+    /// the next state of the conversation, together.
     pub async fn commit_end(
         &self,
         seen: &ConversationRecord,
@@ -346,11 +344,11 @@ impl Cloud {
         let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
         let mut next = seen.next(conversation);
         if end.outcome.how == Ended::Unknown {
-            // It may be sent again, by a person.
+            // A person may send the call again.
             let unknown = UnknownRecord::of(&seen.key, end.call, &end.outcome, expires);
             transaction.put_new(&self.calls, unknown.to_item());
         } else if end.results.is_some() {
-            next.only = next.only.carried_out();
+            next.drop_body();
         }
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
@@ -358,46 +356,27 @@ impl Cloud {
         let counts_as = counted::of_outcome(&record.outcome);
         let before = seen.conversation.due;
         let retention = self.results_retention();
-        let (next, header) =
-            match EmbeddedEnd::within(&next, before, &record, &replies, retention, now) {
-                Some((next, header)) => {
-                    actions.extend(ReplyRecord::of_header(next.clone()).map(ReplyAction::reply));
-                    (next, header)
-                }
-                None => {
-                    actions.extend(self.write_outcome(
-                        &mut transaction,
-                        seen,
-                        &record,
-                        replies,
-                        now,
-                    ));
-                    let next = next.noted(now);
-                    let header = next.to_item(retention, now);
-                    (next, header)
-                }
-            };
-        self.commit_with(seen, header, transaction).await?;
+        let records = EndRecords::of(next, before, &record, replies, retention, now);
+        actions.extend(self.write_outcome(&mut transaction, records.outcome));
+        self.commit_with(seen, records.header_item, transaction)
+            .await?;
         self.metrics.count_all(counts_as.iter().copied());
         Ok(CommittedStep {
-            header: next,
+            header: records.header,
             replies: actions,
         })
     }
 
-    /// Commits what becomes of the reply in a header.
-    pub(crate) async fn commit_only_reply(
+    /// Commits the next state of a reply, due then if it is still pending. It may lie in the header of
+    /// its conversation, which is why it is committed here.
+    pub(crate) async fn commit_reply_record(
         &self,
-        seen: &ConversationRecord,
+        seen: &ReplyRecord,
         reply: Reply,
-        due: Option<Timestamp>,
+        due: Timestamp,
         now: Timestamp,
-    ) -> Result<ConversationRecord, CommitError> {
-        let mut next = seen.next(seen.conversation.clone().reply_due(due));
-        if let Some(end) = &mut next.only.end {
-            end.reply = Some(reply);
-        }
-        let next = next.noted(now);
+    ) -> Result<ReplyRecord, CommitError> {
+        let next = seen.next(reply, due, now);
         let item = next.to_item(self.results_retention(), now);
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)

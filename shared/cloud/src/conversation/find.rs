@@ -1,23 +1,24 @@
-//! Finding calls again: by RequestID, by ConversationID.
+//! Finds calls by RequestID and conversations by ConversationID.
 
 use calls::{
     AccountId, Call, CallLocation, ConversationId, ConversationKey, RequestId, SequenceCode,
 };
 
 use crate::Cloud;
-use crate::aws::table::{Range, Table};
+use crate::aws::table::Table;
 use crate::error::Error;
-use crate::records::call_record::CallRecord;
+use crate::records::call_record::{CallRecord, missing_call};
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::load::{HeaderWithCalls, load_call, load_calls};
 
-/// Where a call is, and how its conversation stands.
+/// A call with the header of its conversation.
 #[derive(Clone, Debug)]
 pub struct LocatedCall {
     pub header: ConversationRecord,
     pub call: Call,
 }
 
-/// What a RequestID stands for, where a call by itself is meant.
+/// What a RequestID names, where one call by itself is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SingleCall {
     /// A call alone, or a conversation of one.
@@ -26,32 +27,18 @@ pub enum SingleCall {
     Unknown,
 }
 
-impl CallRecord {
-    /// Those calls of a conversation that count, from one on, in order, wherever they are kept.
-    pub(crate) async fn counted_from(
-        table: &Table,
-        header: &ConversationRecord,
-        first: SequenceCode,
-        limit: i32,
-    ) -> Result<Vec<Self>, Error> {
-        if let Some(record) = &header.only.call {
-            let record = Some(Self::clone(record));
-            let record = record.filter(|record| record.call.place.sequence() >= first);
-            return Ok(record.into_iter().collect());
-        }
-        let first = format!("CALL#{:010}", first.get());
-        let last = format!("CALL#{:010}", u32::MAX);
-        let range = Range::Between(&first, &last);
-        let page = table.query(&header.key.0, range, limit, None).await?;
-        let records = page
-            .items
-            .into_iter()
-            .map(Self::from_item)
-            .collect::<Result<Vec<_>, _>>()?;
-        let arrived = &header.conversation.arrived;
-        let counted = |record: &Self| arrived.contains(record.call.place.sequence());
-        Ok(records.into_iter().filter(counted).collect())
-    }
+/// The calls of a conversation that count, from one on, in order, at most `limit`.
+pub(crate) async fn counted_calls(
+    table: &Table,
+    header: &ConversationRecord,
+    first: SequenceCode,
+    limit: i32,
+) -> Result<Vec<CallRecord>, Error> {
+    let mut page = load_calls(table, header, first, limit).await?;
+    let arrived = &header.conversation.arrived;
+    page.records
+        .retain(|record| arrived.contains(record.call.place.sequence()));
+    Ok(page.records)
 }
 
 impl ConversationRecord {
@@ -82,20 +69,27 @@ fn location_of(account: &AccountId, request_id: &RequestId) -> CallLocation {
 }
 
 impl Cloud {
-    /// One call of a conversation, wherever it is kept.
-    pub(crate) async fn call_record(
+    /// One call of a conversation; `None`: it is not kept any more.
+    pub(crate) async fn load_call(
         &self,
         header: &ConversationRecord,
         sequence: SequenceCode,
     ) -> Result<Option<CallRecord>, Error> {
-        match &header.only.call {
-            Some(record) => Ok(Some(record.as_ref().clone())),
-            None => CallRecord::load(&self.calls, &header.key, sequence).await,
-        }
+        load_call(&self.calls, header, sequence).await
     }
 
-    /// The call of a RequestID, if the account has one. A call that was kept but never answered
-    /// does not count: its caller cannot know of it.
+    /// The same for a call that must be there, since it has not had its turn.
+    pub(crate) async fn require_call(
+        &self,
+        header: &ConversationRecord,
+        sequence: SequenceCode,
+    ) -> Result<CallRecord, Error> {
+        let record = self.load_call(header, sequence).await?;
+        record.ok_or_else(|| missing_call(&header.key, sequence))
+    }
+
+    /// The call of a RequestID, if the account has one. A call that was kept and never answered
+    /// does not count: its caller cannot know its RequestID.
     pub async fn call_of_request(
         &self,
         account: &AccountId,
@@ -105,20 +99,19 @@ impl Cloud {
             conversation,
             sequence,
         } = location_of(account, request_id);
-        let found = self.calls_of(&conversation, sequence, 1).await?;
+        let loaded = self.load_calls(&conversation, sequence, 1).await?;
         // The id says nothing about whose the conversation is.
-        let found = found.filter(|(header, _)| header.conversation.account == *account);
-        let Some((header, calls)) = found else {
+        let loaded = loaded.filter(|it| it.header.conversation.account == *account);
+        let Some(HeaderWithCalls { header, calls }) = loaded else {
             return Ok(None);
         };
-        let call = calls
-            .into_iter()
-            .find(|call| call.request_id == *request_id);
+        let mut calls = calls.into_iter().map(|record| record.call.into_value());
+        let call = calls.find(|call| call.request_id == *request_id);
         Ok(call.map(|call| LocatedCall { header, call }))
     }
 
-    /// The conversation of one that the call of a RequestID is: one that was named is as good as a
-    /// call alone, of which nobody asks here whether it is there.
+    /// The conversation of one call that a RequestID names: a call alone, or a named conversation
+    /// of one. Whether a call alone exists is not looked up here.
     pub async fn single_of_request(
         &self,
         account: &AccountId,
@@ -148,32 +141,18 @@ impl Cloud {
         ConversationRecord::named(&self.calls, account, name).await
     }
 
-    /// A conversation and those of its calls that count, from one on, in order.
-    pub async fn calls_of(
+    /// A conversation and its calls that count, from one on, in order, at most `limit`; `None`: there is
+    /// no such conversation.
+    pub async fn load_calls(
         &self,
         key: &ConversationKey,
         first: SequenceCode,
         limit: i32,
-    ) -> Result<Option<(ConversationRecord, Vec<Call>)>, Error> {
-        let found = self.call_records_of(key, first, limit).await?;
-        let calls = |records: Vec<CallRecord>| {
-            let calls = records.into_iter().map(|record| record.call.into_value());
-            calls.collect()
-        };
-        Ok(found.map(|(header, records)| (header, calls(records))))
-    }
-
-    /// The same, with their bodies.
-    pub async fn call_records_of(
-        &self,
-        key: &ConversationKey,
-        first: SequenceCode,
-        limit: i32,
-    ) -> Result<Option<(ConversationRecord, Vec<CallRecord>)>, Error> {
+    ) -> Result<Option<HeaderWithCalls>, Error> {
         let Some(header) = self.conversation_record(key).await? else {
             return Ok(None);
         };
-        let records = CallRecord::counted_from(&self.calls, &header, first, limit).await?;
-        Ok(Some((header, records)))
+        let calls = counted_calls(&self.calls, &header, first, limit).await?;
+        Ok(Some(HeaderWithCalls { header, calls }))
     }
 }

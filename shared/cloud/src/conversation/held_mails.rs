@@ -14,7 +14,7 @@ use crate::records::mail_record::MailsRecord;
 const HELD_PAGE: i32 = 100;
 
 impl Cloud {
-    /// Notes that these mails wait for that definition. Noted again, it is the same.
+    /// Records that these mails wait for that definition. Doing it again changes nothing.
     pub async fn note_held(
         &self,
         mails: &MailsRecord,
@@ -29,8 +29,8 @@ impl Cloud {
         self.calls.put(held.to_item(expires)).await
     }
 
-    /// Wakes the mails of every definition that has become active, until the deadline. How many calls
-    /// that were.
+    /// Wakes the mails of every definition that has become active, until the deadline. Returns of
+    /// how many calls.
     pub async fn release_held_mails(&self, deadline: Timestamp) -> Result<usize, Error> {
         let mut released = 0;
         let mut after = None;
@@ -70,13 +70,13 @@ impl Cloud {
         Ok(released)
     }
 
-    /// Woken first, so that a pointer is only gone once somebody looks at its mails.
+    /// Woken first, so that a pointer is removed only once somebody looks at its mails.
     async fn release_one(&self, held: &HeldRecord) -> Result<(), Error> {
         let mails = MailsRecord::key_of(&held.conversation, held.sequence);
         let settled = self.look_at_pending(&mails, Timestamp::MAX, self.now());
         match Committed::of(settled.await) {
             Ok(Committed::Written(())) => self.calls.delete(&held.key()).await,
-            // Somebody is at these mails: they are looked at in a minute.
+            // Somebody else is at these mails; they are looked at in a minute.
             Ok(Committed::Conflict) => Ok(()),
             Err(error) => {
                 warn!(

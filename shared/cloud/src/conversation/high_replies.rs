@@ -22,10 +22,10 @@ use crate::records::item::{ItemReader, ItemWriter};
 
 const PREFIX: &str = "HIGH#";
 
-/// Entries that are read at once: as many as a batch has.
+/// Entries that are read in one request: as many as a batch has messages.
 const PAGE: i32 = 10;
 
-/// The reply is tried for longer, but by then it is the timekeeper's.
+/// The reply is tried for longer than this, but after it the timekeeper finds it.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// A reply of High, and since when it has waited.
@@ -62,7 +62,8 @@ impl Cloud {
         self.settings.concurrency.lanes(Queue::Replies) < 2
     }
 
-    /// Sends wake-ups in the order given, those of High so that they are found before it is their turn.
+    /// Sends wake-ups in the order given, and records those of High so that they are found before
+    /// their turn.
     pub async fn send_to_lanes(&self, wake_ups: &[ReplyWakeUp]) -> Result<(), Error> {
         if self.replies_share_a_lane() {
             let now = self.now();
@@ -79,7 +80,7 @@ impl Cloud {
         self.queues.send_reply_wake_ups_in_order(wake_ups).await
     }
 
-    /// Those of an account that wait, the first ones first.
+    /// The recorded replies of an account, the oldest first.
     pub async fn high_replies(&self, account: &AccountId) -> Result<Vec<HighReply>, Error> {
         let pk = hashed(&["HIGH-REPLIES", &account.0]);
         let page = self.calls.query(&pk, Range::Prefix(PREFIX), PAGE, None);
@@ -95,7 +96,7 @@ impl Cloud {
         Ok(waiting)
     }
 
-    /// It has had its turn. Done twice, it does nothing.
+    /// Removes the record of a reply that has had its turn. Doing it again changes nothing.
     pub async fn has_had_its_turn(&self, wake: &ReplyWakeUp) -> Result<(), Error> {
         match account_among_others(wake) {
             Some(account) if self.replies_share_a_lane() => {

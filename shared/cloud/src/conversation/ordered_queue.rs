@@ -63,7 +63,7 @@ impl QueueEntry {
 }
 
 impl Cloud {
-    /// A number after all that were given before.
+    /// A number larger than all that were given before.
     pub(crate) async fn next_in_queue(&self, queue: &ConversationKey) -> Result<u64, Error> {
         self.calls.next_number(&Key::new(&queue.0, "LAST")).await
     }
@@ -80,12 +80,12 @@ impl Cloud {
             .transpose()
     }
 
-    /// Its call has ended. Done twice, it does nothing.
+    /// Removes the entry of a call that has ended. Doing it again changes nothing.
     pub async fn leave_queue(&self, entry: &QueueEntry) -> Result<(), Error> {
         self.calls.delete(&entry.key()).await
     }
 
-    /// The time of a deferred call has come: it takes its place among the others.
+    /// The time of a deferred call has come: it takes its place in the queue.
     pub async fn enter_queue(
         &self,
         seen: &ConversationRecord,
@@ -101,8 +101,8 @@ impl Cloud {
         Ok(next)
     }
 
-    /// Wakes whoever carries out a queue, in the name of a call in it. For a queue that many wake at
-    /// once, one message is enough: it goes through all of the queue.
+    /// Wakes whoever carries out a queue, on behalf of one call in it. If many wake a queue at the
+    /// same time, one message is enough: it goes through all of the queue.
     pub(crate) async fn wake_queue(
         &self,
         priority: QueuePriority,
@@ -113,7 +113,8 @@ impl Cloud {
         let Some(first) = self.first_in_queue(queue).await? else {
             return Ok(());
         };
-        // Never the same for long: a message that was taken in vain may have to come again.
+        // Different from time to time, because a message that was received in vain may have to come
+        // again.
         let (number, step, second) = (first.number, wake.step, now.as_second());
         let once = format!("{queue} {number} step {step} at {second}");
         self.send_once(priority, wake, &once).await
@@ -130,7 +131,8 @@ impl Cloud {
         self.queues.send_once(queue, &group, &body, once).await
     }
 
-    /// The next message for a queue whose first call waits, from a run that has carried out others.
+    /// The next message for a queue whose first call waits, sent by a run that has carried out
+    /// others.
     pub async fn go_on_with_queue(
         &self,
         priority: QueuePriority,

@@ -1,28 +1,26 @@
-//! The outbox of a commit: the records of replies and mails, written with it, and the wake-ups for them.
+//! The outbox of a commit: the records of replies and mails that are written with it, and the
+//! wake-ups for them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use calls::conversation::LOOK_AGAIN;
-use calls::reply::TRIED_MAX;
 use calls::{
-    AccountId, Call, ConversationKey, Reply, ReplyContext, ReplySubject, RequestId, SequenceCode,
-    SubjectKind,
+    AccountId, Call, ConversationKey, ReplyContext, ReplySubject, RequestId, SequenceCode,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use objects::SendOrder;
 use tracing::warn;
 
 use crate::Cloud;
-use crate::aws::lanes::LaneClass;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::error::CommitError;
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::end_records::OutcomeRecords;
 use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
-use crate::records::outcome_record::OutcomeRecord;
-use crate::records::reply_record::{ReplyLocation, ReplyRecord};
+use crate::records::reply_record::ReplyRecord;
 
-/// What a commit leaves to be sent to a caller: one reply, or the mails of a call.
+/// What has to be sent to a caller after a commit: one reply, or the mails of a call.
 #[derive(Clone, Debug)]
 pub struct ReplyAction {
     pub wake: ReplyWakeUp,
@@ -55,13 +53,14 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Comes back when these are sent, by this or by another, or left for the timekeeper.
+    /// Returns when these are sent, by this or by another conversation of the batch, or left for
+    /// the timekeeper.
     pub async fn send(&self, cloud: &Cloud, wake_ups: Vec<ReplyWakeUp>) {
         if wake_ups.is_empty() {
             return;
         }
         self.waiting().extend(wake_ups);
-        // Those that are as far may go in the same request; nobody is waited for.
+        // Other conversations may have wake-ups ready for the same request; none is waited for.
         tokio::task::yield_now().await;
         let _turn = self.turn.lock().await;
         let wake_ups = std::mem::take(&mut *self.waiting());
@@ -124,55 +123,13 @@ impl Cloud {
     pub(crate) fn write_outcome(
         &self,
         transaction: &mut Transaction,
-        header: &ConversationRecord,
-        outcome: &OutcomeRecord,
-        replies: Vec<Reply>,
-        now: Timestamp,
+        records: OutcomeRecords,
     ) -> Vec<ReplyAction> {
-        let due = now + LOOK_AGAIN;
-        let expires = self.reply_expires(now);
-        let conversation = &header.conversation;
-        match ReplyRecord::with_outcome(conversation, outcome, &replies, due, expires) {
-            Some((both, item)) => {
-                transaction.put_new(&self.calls, item);
-                vec![ReplyAction::reply(both)]
-            }
-            None => {
-                transaction.put_new(&self.calls, outcome.to_item(self.results_retention()));
-                self.write_replies(transaction, header, replies, now)
-            }
+        for item in records.items {
+            transaction.put_new(&self.calls, item);
         }
-    }
-
-    pub(crate) fn write_replies(
-        &self,
-        transaction: &mut Transaction,
-        header: &ConversationRecord,
-        replies: Vec<Reply>,
-        now: Timestamp,
-    ) -> Vec<ReplyAction> {
-        let mut actions = Vec::with_capacity(replies.len());
-        for reply in replies {
-            // Those of the conversation a moment later, so that the timekeeper, too, finds them behind
-            // those of its calls.
-            let behind = match reply.subject {
-                SubjectKind::Call => SignedDuration::ZERO,
-                SubjectKind::Conversation => SignedDuration::from_millis(1),
-            };
-            let record = ReplyRecord {
-                conversation: header.key.clone(),
-                account: header.conversation.account.clone(),
-                conversation_id: header.conversation.conversation_id.clone(),
-                version: 1,
-                reply,
-                due: Some(now + LOOK_AGAIN + behind),
-                class: LaneClass::of(header.conversation.priority),
-                location: ReplyLocation::Apart,
-            };
-            transaction.put_new(&self.calls, record.to_item(self.reply_expires(now)));
-            actions.push(ReplyAction::reply(record));
-        }
-        actions
+        let replies = records.replies.into_iter();
+        replies.map(ReplyAction::reply).collect()
     }
 
     /// Keeps the mails of a synchronous call, under its RequestID.
@@ -208,12 +165,7 @@ impl Cloud {
         Ok(())
     }
 
-    /// A reply may be tried for days after the results are gone.
-    pub(crate) fn reply_expires(&self, now: Timestamp) -> Timestamp {
-        now + self.results_retention() + TRIED_MAX
-    }
-
-    /// After the commit: what is not sent now, the timekeeper sends.
+    /// After the commit: the timekeeper sends what cannot be sent now.
     pub async fn send_reply_wake_ups(&self, wake_ups: &[ReplyWakeUp]) {
         if let Err(error) = self.send_to_lanes(wake_ups).await {
             warn!(error = error.in_full(), "replies left for the timekeeper");

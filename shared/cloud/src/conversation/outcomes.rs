@@ -1,4 +1,4 @@
-//! How calls ended, and their results, wherever these lie.
+//! How calls ended, and their results.
 
 use calls::{Call, ConversationKey, Outcome, SequenceCode};
 use jiff::Timestamp;
@@ -6,26 +6,18 @@ use objects::UnitResult;
 use soap::ObjectResult;
 
 use crate::Cloud;
-use crate::aws::table::{Range, Table};
+use crate::aws::table::Range;
 use crate::error::Error;
 use crate::records::call_record::CallRecord;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::ItemReader;
+use crate::records::load::{OutcomePage, load_outcome, load_outcome_of_reply, load_outcomes};
 use crate::records::outcome_record::{OutcomeRecord, Results, chunk_prefix, outcome_sort};
-use crate::records::reply_record::{ReplyLocation, ReplyRecord};
-
-/// How some calls of a conversation ended.
-#[derive(Debug)]
-pub struct OutcomePage {
-    /// In the order of their calls.
-    pub outcomes: Vec<OutcomeRecord>,
-    /// Where the rest begins, if there is more to look at.
-    pub rest: Option<SequenceCode>,
-}
+use crate::records::reply_record::ReplyRecord;
 
 impl OutcomeRecord {
-    /// One result per object. Those of a call that was not carried out are made of the call: `call`, if
-    /// it is in hand.
+    /// One result per object. For a call that was not carried out they are made from the call:
+    /// `call`, if it has been read.
     pub async fn object_results(
         &self,
         cloud: &Cloud,
@@ -41,38 +33,8 @@ impl OutcomeRecord {
         })
     }
 
-    /// How the calls of a conversation ended, as far as it is stored: from one on, in order, at most
-    /// `limit`.
-    pub(crate) async fn stored_from(
-        table: &Table,
-        header: &ConversationRecord,
-        first: SequenceCode,
-        limit: i32,
-    ) -> Result<OutcomePage, Error> {
-        let conversation = &header.key;
-        if let Some(end) = &header.only.end {
-            let there = (end.outcome.sequence >= first).then(|| end.outcome.clone());
-            return Ok(OutcomePage {
-                outcomes: there.into_iter().collect(),
-                rest: None,
-            });
-        }
-        let last = format!("OUTCOME#{:010}", u32::MAX);
-        let first = outcome_sort(first);
-        let range = Range::Between(&first, &last);
-        let page = table.query(&conversation.0, range, limit, None).await?;
-        let outcomes = page
-            .items
-            .into_iter()
-            .map(|item| Self::from_item(conversation.clone(), item))
-            .collect::<Result<Vec<_>, _>>()?;
-        let last = outcomes.last().map(|record| record.sequence);
-        let rest = page.next.and(last).map(SequenceCode::next);
-        Ok(OutcomePage { outcomes, rest })
-    }
-
-    /// The outcome of a call whose conversation has ended before its turn, and that closing has not
-    /// written yet: word for word what it will write.
+    /// The outcome of a call whose conversation ended before its turn, and that closing has not
+    /// written yet: exactly what will be written.
     pub fn to_be_written(header: &ConversationRecord, call: &Call) -> Option<Self> {
         let outcome = header
             .conversation
@@ -83,7 +45,7 @@ impl OutcomeRecord {
 }
 
 impl Cloud {
-    /// How a call has ended, as it is to be kept.
+    /// The record of a call's end.
     pub(crate) async fn outcome_record(
         &self,
         key: &ConversationKey,
@@ -101,7 +63,7 @@ impl Cloud {
         Ok(OutcomeRecord::of(key.clone(), call, outcome, results))
     }
 
-    /// What the committed chunks of a call came to, in order.
+    /// The results of the committed chunks of a call, in order.
     pub async fn chunk_results(
         &self,
         conversation: &ConversationKey,
@@ -129,8 +91,8 @@ impl Cloud {
         }
     }
 
-    /// How one call ended, if it has, and its results are still kept.
-    pub async fn outcome(
+    /// How one call ended; `None`: it has not, or its results are not kept any more.
+    pub async fn load_outcome(
         &self,
         header: &ConversationRecord,
         sequence: SequenceCode,
@@ -140,46 +102,23 @@ impl Cloud {
         Ok(record.filter(|record| self.is_kept(record, now)))
     }
 
-    /// The same as long as the table has it.
+    /// The same for as long as the table has the record.
     pub(crate) async fn stored_outcome(
         &self,
         header: &ConversationRecord,
         sequence: SequenceCode,
     ) -> Result<Option<OutcomeRecord>, Error> {
-        match &header.only.end {
-            Some(end) => Ok(Some(end.outcome.clone())),
-            None => self.outcome_apart(&header.key, sequence).await,
-        }
+        load_outcome(&self.calls, header, sequence).await
     }
 
-    /// The outcome that a reply tells of, as long as its results are kept.
+    /// The outcome that a reply is about, as long as its results are kept.
     pub async fn outcome_for_reply(
         &self,
         reply: &ReplyRecord,
         now: Timestamp,
     ) -> Result<Option<OutcomeRecord>, Error> {
-        let record = match &reply.location {
-            ReplyLocation::InHeader(header) => {
-                header.only.end.as_ref().map(|end| end.outcome.clone())
-            }
-            ReplyLocation::WithOutcome(outcome) => Some(outcome.as_ref().clone()),
-            ReplyLocation::Apart => {
-                self.outcome_apart(&reply.conversation, reply.reply.sequence)
-                    .await?
-            }
-        };
+        let record = load_outcome_of_reply(&self.calls, reply).await?;
         Ok(record.filter(|record| self.is_kept(record, now)))
-    }
-
-    async fn outcome_apart(
-        &self,
-        conversation: &ConversationKey,
-        sequence: SequenceCode,
-    ) -> Result<Option<OutcomeRecord>, Error> {
-        let key = OutcomeRecord::key(conversation, sequence);
-        let item = self.calls.get(&key).await?;
-        item.map(|item| OutcomeRecord::from_item(conversation.clone(), item))
-            .transpose()
     }
 
     /// How the calls of a conversation ended, from one on, in order; at most `limit`.
@@ -190,14 +129,14 @@ impl Cloud {
         limit: i32,
         now: Timestamp,
     ) -> Result<OutcomePage, Error> {
-        let mut page = OutcomeRecord::stored_from(&self.calls, header, first, limit).await?;
-        // Where the rest begins is known before those are left out that are kept no longer: a page
-        // may hold nothing else.
+        let mut page = load_outcomes(&self.calls, header, first, limit).await?;
+        // Where the rest begins is determined before expired outcomes are left out: a page may hold
+        // nothing else.
         page.outcomes.retain(|record| self.is_kept(record, now));
         Ok(page)
     }
 
-    /// The table's TTL takes records late; what is promised is exact.
+    /// The table's TTL removes records late, but the promise is exact.
     fn is_kept(&self, record: &OutcomeRecord, now: Timestamp) -> bool {
         record.outcome.ended_at + self.results_retention() >= now
     }

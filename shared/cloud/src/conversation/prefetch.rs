@@ -1,33 +1,33 @@
-//! What a run of a conversation reads, several records in one request: its header together with
-//! calls, and calls ahead of their turn.
+//! What a run of a conversation reads, several records in one request: the header with calls, and
+//! calls before their turn.
 //!
-//! Calls can be read ahead because they never change. The objects can, so they are read when the
-//! call's turn has come, see [`crate::objects_table`].
+//! Calls can be read early because only a new ScheduledTime changes them, and that changes the
+//! header, too: after a conflict they are read again. Objects change at any time, so they are read
+//! when the call's turn has come, see [`crate::objects_table`].
 
 use std::collections::BTreeMap;
 
 use calls::{Call, ConversationKey, SequenceCode};
 
 use crate::Cloud;
-use crate::aws::table::Range;
 use crate::error::Error;
-use crate::records::call_record::{CallRecord, PackedBody, call_key};
+use crate::records::call_record::{CallRecord, PackedBody, missing_call};
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::item::{Item, ItemReader};
+use crate::records::load::{HeaderWithCalls, load_header_with_calls, load_next_calls};
 
-/// Calls that are read with the header: those of most conversations. Of a longer one they are the
-/// last.
+/// Calls that are read with the header: all those of most conversations, the last ones of a longer
+/// conversation.
 const WITH_HEADER: i32 = 3;
 
-/// Calls that are read in one request after that: two or three units of reading, where each alone
-/// would take one.
+/// Calls that are read in one request after that: two or three read units, where each alone would
+/// take one.
 const CALLS_AT_ONCE: u32 = 10;
 
 /// Calls of a conversation that were read and have not had their turn.
 #[derive(Debug, Default)]
 pub struct Prefetched(BTreeMap<SequenceCode, CallRecord>);
 
-/// A conversation as a run begins with it.
+/// A conversation at the beginning of a run.
 #[derive(Debug)]
 pub struct RunStart {
     pub header: ConversationRecord,
@@ -41,27 +41,14 @@ pub struct NextCall {
 }
 
 impl Cloud {
-    /// A conversation as a run begins with it; `None`: it is not there.
+    /// A conversation at the beginning of a run; `None`: there is no such conversation.
     pub async fn begin_run(&self, key: &ConversationKey) -> Result<Option<RunStart>, Error> {
-        let header = ConversationRecord::table_key(key);
-        // The header comes after its calls, so that it is read first from behind.
-        let range = Range::Down(&header.sk, "CALL#");
-        let page = self
-            .calls
-            .query(&key.0, range, 1 + WITH_HEADER, None)
-            .await?;
-        let mut items = page.items.into_iter();
-        let Some(first) = items.next().map(ItemReader) else {
-            return Ok(None);
-        };
-        // Calls that were kept and never counted have no header.
-        if first.text("sk")? != header.sk {
-            return Ok(None);
-        }
-        let header = ConversationRecord::from_item(key.clone(), first.0)?;
-        let mut prefetched = Prefetched::default();
-        prefetched.put_readable(items);
-        Ok(Some(RunStart { header, prefetched }))
+        let loaded = load_header_with_calls(&self.calls, key, WITH_HEADER).await?;
+        Ok(loaded.map(|HeaderWithCalls { header, calls }| {
+            let mut prefetched = Prefetched::default();
+            prefetched.put(calls);
+            RunStart { header, prefetched }
+        }))
     }
 
     /// The call that is next.
@@ -71,31 +58,13 @@ impl Cloud {
         header: &ConversationRecord,
         sequence: SequenceCode,
     ) -> Result<NextCall, Error> {
-        if let Some(record) = &header.only.call {
-            let body = record.packed_body(&self.large_bodies).await?;
-            return Ok(NextCall {
-                call: Call::clone(&record.call),
-                body,
-            });
-        }
-        let key = &header.key;
         prefetched.0.retain(|read, _| *read >= sequence);
         if !prefetched.0.contains_key(&sequence) {
-            let first = call_key(key, sequence).sk;
-            let last = sequence.get().saturating_add(CALLS_AT_ONCE - 1);
-            let last = SequenceCode::new(last)
-                .map_or_else(|| first.clone(), |last| call_key(key, last).sk);
-            let range = Range::Between(&first, &last);
-            let limit = i32::try_from(CALLS_AT_ONCE).unwrap_or(i32::MAX);
-            let page = self.calls.query(&key.0, range, limit, None).await?;
-            let mut items = page.items.into_iter();
-            if let Some(item) = items.next() {
-                prefetched.put(CallRecord::from_item(item)?);
-            }
-            prefetched.put_readable(items);
+            let calls = load_next_calls(&self.calls, header, sequence, CALLS_AT_ONCE).await?;
+            prefetched.put(calls);
         }
         let record = prefetched.0.get(&sequence);
-        let record = record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {key}")))?;
+        let record = record.ok_or_else(|| missing_call(&header.key, sequence))?;
         let body = record.packed_body(&self.large_bodies).await?;
         Ok(NextCall {
             call: Call::clone(&record.call),
@@ -109,22 +78,20 @@ impl Cloud {
         header: &ConversationRecord,
         sequence: SequenceCode,
     ) -> Result<Call, Error> {
-        let record = self.call_record(header, sequence).await?;
-        let record =
-            record.ok_or_else(|| Error::Missing(format!("CALL#{sequence} of {}", header.key)))?;
+        let record = self.require_call(header, sequence).await?;
         Ok(record.call.into_value())
     }
 }
 
 impl Prefetched {
-    fn put(&mut self, record: CallRecord) {
-        self.0.insert(record.call.place.sequence(), record);
+    fn put(&mut self, records: Vec<CallRecord>) {
+        let records = records.into_iter();
+        self.0
+            .extend(records.map(|record| (record.call.place.sequence(), record)));
     }
 
-    /// Without a damaged one, which is read once more when its turn has come: those before it can
-    /// do without it.
-    fn put_readable(&mut self, items: impl Iterator<Item = Item>) {
-        let records = items.filter_map(|item| CallRecord::from_item(item).ok());
-        records.for_each(|record| self.put(record));
+    /// After a conflict: a call that waits may have been given another time.
+    pub fn forget(&mut self) {
+        self.0.clear();
     }
 }

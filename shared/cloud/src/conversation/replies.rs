@@ -1,10 +1,10 @@
-//! What happens to replies and mails after the commit that wrote them.
+//! Replies and mails after the commit that wrote them.
 //!
-//! One reply, one attempt under way at a time: a reply is leased to whoever may attempt it, until
-//! the time in its `due_at`. The commit that writes it leases it to the run that committed; an attempt
-//! of the notifier is claimed, which leases it to the notifier for as long as the attempt can take.
-//! Whoever holds it hands it on by a wake-up with the version that it holds. All others leave it
-//! alone until the lease is over, or the timekeeper has released it.
+//! Only one attempt at a reply is in progress at a time: a reply is leased to whoever may attempt
+//! it, until the time in its `due_at`. The commit that writes it leases it to the run that
+//! committed. The notifier claims it, which leases it to the notifier for as long as an attempt can
+//! take. The holder hands it on by a wake-up with the version that it holds. All others leave the
+//! reply alone until the lease has ended or the timekeeper has released it.
 
 use calls::conversation::LOOK_AGAIN_LATER;
 use calls::{ConversationKey, ReplyState, SequenceCode};
@@ -14,77 +14,39 @@ use crate::Cloud;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Key, Range, key_of};
 use crate::error::{CommitError, Error};
+use crate::records::load::load_reply;
 use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
 use crate::records::outcome_record::OutcomeRecord;
-use crate::records::reply_record::{ReplyLocation, ReplyRecord, reply_key};
+use crate::records::reply_record::{ReplyRecord, reply_key};
 
-/// Records that are looked through in one request for what a run has left behind, and how often: a
-/// run that died had told all but its last calls.
+/// Records that are read in one request to find replies that a run has left, and how many requests
+/// at most: a run that died had replied to all but its last calls.
 const PENDING_PAGE: i32 = 100;
 const PENDING_PAGES_MAX: usize = 4;
 
 impl Cloud {
-    pub async fn reply(
-        &self,
-        conversation: &ConversationKey,
-        sequence: SequenceCode,
-        number: u32,
-    ) -> Result<Option<ReplyRecord>, Error> {
-        ReplyRecord::load(&self.calls, &reply_key(conversation, sequence, number)).await
+    /// The reply that a wake-up is for; `None`: there is none any more, or it is for mails.
+    pub async fn load_reply(&self, wake: &ReplyWakeUp) -> Result<Option<ReplyRecord>, Error> {
+        load_reply(&self.calls, wake).await
     }
 
-    /// The reply that lies with the outcome it tells of.
-    pub async fn reply_with_outcome(
-        &self,
-        conversation: &ConversationKey,
-        sequence: SequenceCode,
-    ) -> Result<Option<ReplyRecord>, Error> {
-        ReplyRecord::load(&self.calls, &OutcomeRecord::key(conversation, sequence)).await
-    }
-
-    /// The reply that the header of a call alone holds.
-    pub async fn embedded_reply(
-        &self,
-        conversation: &ConversationKey,
-    ) -> Result<Option<ReplyRecord>, Error> {
-        let header = self.conversation_record(conversation).await?;
-        Ok(header.and_then(ReplyRecord::of_header))
-    }
-
-    /// Commits what an attempt came to; looked at again when the next one is due.
+    /// Commits the result of an attempt. The reply is due again at the time of the next one.
     pub async fn commit_reply(
         &self,
         seen: &ReplyRecord,
         reply: calls::Reply,
         now: Timestamp,
     ) -> Result<(), CommitError> {
-        if let ReplyLocation::InHeader(header) = &seen.location {
-            let due = match reply.state {
-                ReplyState::Pending(at) => Some(at),
-                ReplyState::Delivered | ReplyState::GivenUp => None,
-            };
-            let committed = self.commit_only_reply(header, reply, due, now);
-            return committed.await.map(|_| ());
-        }
         let due = match reply.state {
             ReplyState::Pending(at) => at,
             ReplyState::Delivered | ReplyState::GivenUp => now,
         };
-        let expires = match (&seen.location, reply.state) {
-            // The results were kept longer only for this.
-            (ReplyLocation::WithOutcome(with), ReplyState::Delivered | ReplyState::GivenUp) => {
-                with.outcome.ended_at + self.results_retention()
-            }
-            (
-                ReplyLocation::WithOutcome(_) | ReplyLocation::Apart | ReplyLocation::InHeader(_),
-                _,
-            ) => self.reply_expires(now),
-        };
-        let item = seen.next(reply, due).to_item(expires);
-        self.calls.put_over(item, Some(seen.version)).await
+        self.commit_reply_record(seen, reply, due, now)
+            .await
+            .map(drop)
     }
 
-    /// Leases a reply for an attempt that is over by then. `Conflict`: somebody else has it.
+    /// Leases a reply for an attempt that ends by `until`. `Conflict`: somebody else has it.
     pub async fn claim_reply(
         &self,
         seen: &ReplyRecord,
@@ -92,23 +54,13 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<ReplyRecord, CommitError> {
         let reply = seen.reply.clone().claimed();
-        if let ReplyLocation::InHeader(header) = &seen.location {
-            let next = self
-                .commit_only_reply(header, reply, Some(until), now)
-                .await?;
-            let claimed = ReplyRecord::of_header(next);
-            return claimed.ok_or_else(|| Error::Missing("the reply claimed".to_owned()).into());
-        }
-        let next = seen.next(reply, until);
-        let item = next.to_item(self.reply_expires(now));
-        self.calls.put_over(item, Some(seen.version)).await?;
-        Ok(next)
+        self.commit_reply_record(seen, reply, until, now).await
     }
 
-    /// Wake-ups, in order, for the replies that nobody has attempted of the calls before `next`: the
-    /// run that wrote them may have died. What it told, it told in order, so those of earlier calls
-    /// than a page of others are not looked for. Should it still be at one of them, the notifier
-    /// waits until its lease is over.
+    /// Wake-ups, in order, for the replies to the calls before `next` that were never attempted:
+    /// the run that wrote them may have died. It replied in order, so the search goes back no
+    /// further than a page that has none. If that run is still at one of them, the notifier waits
+    /// until its lease has ended.
     pub async fn pending_replies(
         &self,
         conversation: &ConversationKey,
@@ -138,7 +90,7 @@ impl Cloud {
         Ok(pending.iter().map(wake).collect())
     }
 
-    /// From behind; the second key is not one of them.
+    /// From the last to the first; the second key is not included.
     async fn pending_between(&self, [first, next]: [Key; 2]) -> Result<Vec<ReplyRecord>, Error> {
         let mut pending = Vec::new();
         let mut start = None;
@@ -196,7 +148,7 @@ impl Cloud {
         Ok(next)
     }
 
-    /// `due`: when somebody must look again; `None` once all are done.
+    /// `due`: when to look again; `None` once all are done.
     pub async fn commit_mails(
         &self,
         seen: &MailsRecord,
@@ -216,11 +168,11 @@ impl Cloud {
         Ok(next)
     }
 
-    /// The timekeeper came by a reply or mails that the index says are due `by` then: the
-    /// notifier is woken for what is still pending. The index lags, so the record is asked whether it is so.
+    /// The index says that a reply or mails are due by then: wakes the notifier for what is still
+    /// pending. The index is eventually consistent, so the record itself is read.
     ///
-    /// The wake-up goes out first; should the record not be moved on after that, it goes out again,
-    /// which does no harm.
+    /// The wake-up is sent first. If the record is not changed after that, the wake-up is sent
+    /// again, which does no harm.
     pub async fn look_at_pending(
         &self,
         key: &Key,
@@ -234,12 +186,12 @@ impl Cloud {
             if record.due.is_none_or(|due| due > by) {
                 return Ok(());
             }
-            let next = record.next(record.reply.clone().released(), now + LOOK_AGAIN_LATER);
-            // Whoever claims it meanwhile has the next version, too, and must not be taken for one who
-            // has handed it on.
+            let next = record.next(record.reply.clone().released(), now + LOOK_AGAIN_LATER, now);
+            // Whoever claims the reply in between has the next version, too, and must not be taken
+            // for one to whom it was handed on.
             let wake = next.wake().again(now).not_handed_on();
             self.queues.send_reply_wake_ups_in_order(&[wake]).await?;
-            let item = next.to_item(self.reply_expires(now));
+            let item = next.to_item(self.results_retention(), now);
             return self.calls.put_over(item, Some(record.version)).await;
         }
         if MailsRecord::is_at(key) {

@@ -1,17 +1,16 @@
-//! What became of each object of a call that was not carried out: cancelled, expired, not processed,
-//! given up. Nothing of that is stored but the call's outcome; the objects stand in its body.
+//! Results for the objects of a call that was not carried out: cancelled, expired, not processed,
+//! given up. Only the outcome of the call is stored; the objects are in its body.
 
-use calls::{ConversationKey, SequenceCode};
 use soap::{CallRequest, Element, ObjectResult, Operation};
 
 use crate::Cloud;
 use crate::error::Error;
 use crate::records::call_record::{CallRecord, PackedBody};
+use crate::records::load::load_call_by_key;
 use crate::records::outcome_record::OutcomeRecord;
 
 impl Cloud {
-    /// Each object shares the fate of its call, and comes back with its CorrelationID: it may be sent
-    /// again.
+    /// Each object gets the result of its call, and its CorrelationID so that it may be sent again.
     pub(crate) async fn results_of_skipped(
         &self,
         record: &OutcomeRecord,
@@ -19,36 +18,19 @@ impl Cloud {
     ) -> Result<Vec<ObjectResult>, Error> {
         let found = match call {
             Some(_) => None,
-            None => {
-                self.load_any_call(&record.conversation, record.sequence)
-                    .await?
-            }
+            None => load_call_by_key(&self.calls, &record.conversation, record.sequence).await?,
         };
         let objects = match call.or(found.as_ref()) {
             Some(call) => self.objects_of(call).await?,
             None => Vec::new(),
         };
         if objects.is_empty() {
-            // Its body is not readable, which may be why it was given up.
+            // The body cannot be read, which may be why the call was given up.
             let count = usize::try_from(record.objects).unwrap_or(0);
             return Ok(vec![shared(record, None); count]);
         }
         let results = objects.into_iter();
         Ok(results.map(|object| shared(record, Some(object))).collect())
-    }
-
-    /// A call, wherever it is kept.
-    async fn load_any_call(
-        &self,
-        key: &ConversationKey,
-        sequence: SequenceCode,
-    ) -> Result<Option<CallRecord>, Error> {
-        if let Some(apart) = CallRecord::load(&self.calls, key, sequence).await? {
-            return Ok(Some(apart));
-        }
-        let header = self.conversation_record(key).await?;
-        let only = header.and_then(|header| header.only.call);
-        Ok(only.map(|call| *call))
     }
 
     async fn objects_of(&self, call: &CallRecord) -> Result<Vec<Element>, Error> {

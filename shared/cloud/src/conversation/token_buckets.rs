@@ -17,17 +17,17 @@ use crate::records::item::{ItemReader, ItemWriter};
 
 const SORT: &str = "BUCKET";
 
-/// How long what SES said of its rate is believed, by all functions together: `GetAccount` may be
-/// called once a second by a whole AWS account.
+/// How long SES's answer about its rate is used, by all functions together: `GetAccount` may be
+/// called once a second in an AWS account.
 const RATE_KNOWN: SignedDuration = SignedDuration::from_mins(15);
 
-/// When SES is asked again after it did not say.
+/// When SES is asked again after it did not answer.
 const RATE_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
-/// The rate of SES's sandbox, in thousandths: taken where SES does not say its rate.
+/// The rate of SES's sandbox, in thousandths a second: used if SES does not say its rate.
 const SANDBOX_THOUSANDTHS: u32 = 1_000;
 
-/// For how long no mail is sent after SES said that it is too much.
+/// For how long no mail is sent after SES has throttled one.
 const THROTTLED_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,15 @@ impl BucketRecord {
     }
 }
 
-/// What came of asking to send mails.
+/// What says how many tokens a second there are.
+#[derive(Clone, Copy, Debug)]
+enum RateSource {
+    /// SES, whose answer is kept in the record.
+    MailService,
+    Fixed(Rate),
+}
+
+/// Whether mails may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailTokens {
     /// So many may be sent now.
@@ -57,54 +65,18 @@ pub enum MailTokens {
 }
 
 impl Cloud {
-    /// Asks for tokens to send mails with: at most SES's rate, over all functions together.
+    /// Takes tokens for mails: at most SES's rate, over all functions together.
     pub async fn take_mail_tokens(
         &self,
         wanted: u32,
         priority: TokenPriority,
     ) -> Result<MailTokens, Error> {
-        let key = mails_key();
-        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
-            let now = self.now();
-            let mut record = self.bucket(&key, now).await?;
-            let known = record
-                .rate
-                .filter(|(_, since)| now.duration_since(*since) < RATE_KNOWN);
-            let thousandths = match known {
-                Some((thousandths, _)) => thousandths,
-                None => {
-                    let before = record.rate.map_or(SANDBOX_THOUSANDTHS, |(rate, _)| rate);
-                    match Box::pin(self.mail.thousandths_per_second()).await {
-                        Some(said) => {
-                            record.rate = Some((said, now));
-                            said
-                        }
-                        None => {
-                            record.rate = Some((before, now - RATE_KNOWN + RATE_AGAIN));
-                            before
-                        }
-                    }
-                }
-            };
-            let Some(rate) = Rate::of_thousandths(thousandths) else {
-                return Ok(MailTokens::NotBefore(now + RATE_KNOWN));
-            };
-            let (tokens, remaining) = match record.bucket.take_as(priority, rate, wanted, now) {
-                TokensTaken::NotBefore(at) => return Ok(MailTokens::NotBefore(at)),
-                TokensTaken::Some { tokens, remaining } => (tokens, remaining),
-            };
-            match Committed::of(self.put_bucket(&key, record, remaining).await)? {
-                Committed::Written(()) => return Ok(MailTokens::Some(tokens)),
-                Committed::Conflict => {}
-            }
-        }
-        // Many are at it, so they get on: come again.
-        Ok(MailTokens::NotBefore(
-            self.now() + SignedDuration::from_secs(1),
-        ))
+        self.take_tokens(&mails_key(), RateSource::MailService, priority, wanted)
+            .await
     }
 
-    /// SES has said that it is too much: nobody sends for a while. When mails may be sent again.
+    /// SES has throttled a mail: no function sends one for a while. Returns when mails may be sent
+    /// again.
     pub async fn pause_mails(&self) -> Result<Timestamp, Error> {
         let (key, now) = (mails_key(), self.now());
         let until = now + THROTTLED_PAUSE;
@@ -118,31 +90,17 @@ impl Cloud {
         Ok(until)
     }
 
-    /// Asks for tokens to send texts and calls by voice with, over all functions together.
+    /// Takes tokens for texts and voice calls, over all functions together.
     pub async fn take_text_tokens(&self, wanted: u32) -> Result<MailTokens, Error> {
-        let key = texts_key();
-        let now = self.now();
         let Some(rate) = self.text_rate() else {
-            return Ok(MailTokens::NotBefore(now + RATE_KNOWN));
+            return Ok(MailTokens::NotBefore(self.now() + RATE_KNOWN));
         };
-        for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
-            let now = self.now();
-            let record = self.bucket(&key, now).await?;
-            let (tokens, remaining) = match record.bucket.take(rate, wanted, now) {
-                TokensTaken::NotBefore(at) => return Ok(MailTokens::NotBefore(at)),
-                TokensTaken::Some { tokens, remaining } => (tokens, remaining),
-            };
-            match Committed::of(self.put_bucket(&key, record, remaining).await)? {
-                Committed::Written(()) => return Ok(MailTokens::Some(tokens)),
-                Committed::Conflict => {}
-            }
-        }
-        Ok(MailTokens::NotBefore(
-            self.now() + SignedDuration::from_secs(1),
-        ))
+        let rate = RateSource::Fixed(rate);
+        self.take_tokens(&texts_key(), rate, TokenPriority::First, wanted)
+            .await
     }
 
-    /// The service has said that it is too much: nobody sends a text for a while.
+    /// The service has throttled a text: no function sends one for a while.
     pub async fn pause_texts(&self) -> Result<Timestamp, Error> {
         let (key, now) = (texts_key(), self.now());
         let until = now + THROTTLED_PAUSE;
@@ -184,7 +142,7 @@ impl Cloud {
     ) -> Result<(), CommitError> {
         let item = ItemWriter::new(key.clone())
             .number("version", record.version + 1)
-            // Exactly: rounded, a token would come back too early each time.
+            // In microseconds: rounded up, each token would come back too early.
             .number("full_at", remaining.full_at.as_microsecond());
         let item = match record.rate {
             Some((thousandths, since)) => item
@@ -196,7 +154,7 @@ impl Cloud {
         self.calls.put_over(item.done(), seen).await
     }
 
-    /// Asks to begin one call of an order queue. `None`: it may be begun now.
+    /// Takes a token to begin one call of an ordered queue. `None`: it may begin now.
     pub async fn take_queue_token(
         &self,
         queue: &calls::ConversationKey,
@@ -205,7 +163,8 @@ impl Cloud {
         self.take_token(&Key::new(&queue.0, SORT), rate).await
     }
 
-    /// Asks to send one call to a backend that is asked so often a second. `None`: it may be sent now.
+    /// Takes a token to send one call to a backend that takes so many a second. `None`: it may be
+    /// sent now.
     pub async fn take_backend_token(
         &self,
         backend: &calls::BackendName,
@@ -218,20 +177,68 @@ impl Cloud {
         }
     }
 
+    /// `None`: it was taken.
     async fn take_token(&self, key: &Key, rate: Rate) -> Result<Option<Timestamp>, Error> {
+        let rate = RateSource::Fixed(rate);
+        let taken = self.take_tokens(key, rate, TokenPriority::First, 1).await?;
+        Ok(match taken {
+            MailTokens::Some(_) => None,
+            MailTokens::NotBefore(at) => Some(at),
+        })
+    }
+
+    /// Takes up to `wanted` tokens out of the bucket of that key.
+    async fn take_tokens(
+        &self,
+        key: &Key,
+        rate: RateSource,
+        priority: TokenPriority,
+        wanted: u32,
+    ) -> Result<MailTokens, Error> {
         for _ in 0..SHARED_RECORD_CONFLICTS_MAX {
             let now = self.now();
-            let record = self.bucket(key, now).await?;
-            let remaining = match record.bucket.take(rate, 1, now) {
-                TokensTaken::NotBefore(at) => return Ok(Some(at)),
-                TokensTaken::Some { remaining, .. } => remaining,
+            let mut record = self.bucket(key, now).await?;
+            let rate = match rate {
+                RateSource::MailService => self.mail_rate(&mut record, now).await,
+                RateSource::Fixed(rate) => Some(rate),
+            };
+            let Some(rate) = rate else {
+                return Ok(MailTokens::NotBefore(now + RATE_KNOWN));
+            };
+            let (tokens, remaining) = match record.bucket.take_as(priority, rate, wanted, now) {
+                TokensTaken::NotBefore(at) => return Ok(MailTokens::NotBefore(at)),
+                TokensTaken::Some { tokens, remaining } => (tokens, remaining),
             };
             match Committed::of(self.put_bucket(key, record, remaining).await)? {
-                Committed::Written(()) => return Ok(None),
+                Committed::Written(()) => return Ok(MailTokens::Some(tokens)),
                 Committed::Conflict => {}
             }
         }
-        Ok(Some(self.now() + SignedDuration::from_secs(1)))
+        // Many take tokens at present, so they will be done soon.
+        Ok(MailTokens::NotBefore(
+            self.now() + SignedDuration::from_secs(1),
+        ))
+    }
+
+    /// SES's rate: what the record says of it, or what SES says if that is old. `None`: no mail may be
+    /// sent.
+    async fn mail_rate(&self, record: &mut BucketRecord, now: Timestamp) -> Option<Rate> {
+        let is_known = |since: Timestamp| now.duration_since(since) < RATE_KNOWN;
+        let thousandths = match record.rate {
+            Some((thousandths, since)) if is_known(since) => thousandths,
+            before => match Box::pin(self.mail.thousandths_per_second()).await {
+                Some(said) => {
+                    record.rate = Some((said, now));
+                    said
+                }
+                None => {
+                    let before = before.map_or(SANDBOX_THOUSANDTHS, |(rate, _)| rate);
+                    record.rate = Some((before, now - RATE_KNOWN + RATE_AGAIN));
+                    before
+                }
+            },
+        };
+        Rate::of_thousandths(thousandths)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Calls of unknown fate: listed for people, and kept together with what people say of them.
+//! Calls of unknown fate: listed for people, and kept with what people say of them.
 
 use calls::{AccountId, Call, Ended, RequestId};
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ pub struct UnknownQuery {
 pub struct UnknownCall {
     pub record: UnknownRecord,
     pub call: Call,
-    /// How many of its objects have results: what comes behind them is what nobody knows of.
+    /// How many of its objects have results. The fate of those behind them is unknown.
     pub known_objects: usize,
     kept: CallRecord,
 }
@@ -71,7 +71,7 @@ impl Cloud {
         }
     }
 
-    /// The call of a RequestID, if nobody knows what became of it.
+    /// The call of a RequestID, if its fate is unknown.
     pub async fn unknown_call(
         &self,
         account: &AccountId,
@@ -88,7 +88,7 @@ impl Cloud {
         let key = UnknownRecord::key(&header.key, sequence, outcome.outcome.ended_at);
         let (Some(item), Some(kept)) = (
             self.calls.get(&key).await?,
-            self.call_record(header, sequence).await?,
+            self.load_call(header, sequence).await?,
         ) else {
             return Ok(FoundUnknown::Known);
         };
@@ -115,7 +115,7 @@ impl Cloud {
         body.decompress()
     }
 
-    /// Adds what somebody says of a call, over what was said before.
+    /// Records what a person says of a call, in place of what was said before.
     pub async fn settle_unknown(
         &self,
         record: &UnknownRecord,
@@ -131,8 +131,9 @@ impl Cloud {
         Ok(next)
     }
 
-    /// Takes in a call alone that somebody sends again, once: under its RequestID there is one at
-    /// most. Nobody is woken, since a person's command reaches no queue: the timekeeper finds it.
+    /// Accepts a call alone that a person sends again, once: under its RequestID there is at most
+    /// one. No wake-up is sent, since a person's command reaches no queue: the timekeeper finds the
+    /// call.
     pub async fn accept_resent(
         &self,
         call: Call,
@@ -150,7 +151,7 @@ impl Cloud {
             .decide_opening(&CallRecord { call, body }, None, now)
             .await?;
         step.actions.clear();
-        // Whoever was first has taken in the same.
+        // Whoever was first has accepted the same call.
         let committed = self.commit_step(&key, before, step, now).await;
         Committed::of(committed).map(drop)
     }

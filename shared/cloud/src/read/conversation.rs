@@ -2,11 +2,12 @@
 
 use calls::{AccountId, Call, ConversationKey, RequestId, SequenceCode};
 
-use crate::conversation::outcomes::OutcomePage;
+use crate::conversation::find::counted_calls;
 use crate::error::Error;
 use crate::read::conversation_list::ConversationList;
 use crate::records::call_record::CallRecord;
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::load::{OutcomePage, load_outcomes};
 use crate::records::outcome_record::OutcomeRecord;
 
 /// Calls, or their outcomes, that are read in one request.
@@ -59,14 +60,13 @@ impl ConversationList {
             return Ok(None);
         };
         let OutcomePage { outcomes, rest } =
-            OutcomeRecord::stored_from(&self.calls, &header, first, READ_AT_ONCE).await?;
+            load_outcomes(&self.calls, &header, first, READ_AT_ONCE).await?;
         // The header once more, after the outcomes: a call that ended in between is then seen as it
         // was before, which is true of a moment ago, and not as neither.
         let Some(header) = ConversationRecord::load(&self.calls, key).await? else {
             return Ok(None);
         };
-        let mut records =
-            CallRecord::counted_from(&self.calls, &header, first, READ_AT_ONCE).await?;
+        let mut records = counted_calls(&self.calls, &header, first, READ_AT_ONCE).await?;
         let sequence_of = |record: &CallRecord| record.call.place.sequence();
         // Outcomes are longer than calls can be: fewer of them may have come in one answer.
         records.retain(|record| rest.is_none_or(|rest| sequence_of(record) < rest));

@@ -18,8 +18,8 @@ use crate::error::Error;
 pub use crate::read::parts::ListCursor;
 use crate::read::parts::{EntryOfShare, Part, PartsQuery};
 use crate::read::state::ConversationState;
-use crate::records::call_record::CallRecord;
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::load::load_call;
 
 /// Conversations that are asked for in one go by those who go through a whole list.
 pub const LISTED_AT_ONCE: usize = 100;
@@ -186,10 +186,7 @@ impl ConversationList {
         let Some(wanted) = &query.filter.backend else {
             return Ok(true);
         };
-        let first = match &header.only.call {
-            Some(only) => Some(only.as_ref().clone()),
-            None => CallRecord::load(&self.calls, &header.key, SequenceCode::FIRST).await?,
-        };
+        let first = load_call(&self.calls, header, SequenceCode::FIRST).await?;
         Ok(
             first.is_some_and(|first| match (wanted, &first.call.backend) {
                 (BackendFilter::BuiltIn, None) => true,

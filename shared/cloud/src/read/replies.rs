@@ -198,7 +198,7 @@ impl Cloud {
         header: &ConversationRecord,
         first: SequenceCode,
     ) -> Result<ConversationReplies, Error> {
-        if header.only.end.is_some() {
+        if header.has_end_at_hand() {
             return Ok(ConversationReplies {
                 replies: ReplyRecord::of_header(header.clone()).into_iter().collect(),
                 next: None,

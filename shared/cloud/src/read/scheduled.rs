@@ -94,8 +94,8 @@ impl Cloud {
             let Phase::Running(progress) = &header.conversation.phase else {
                 continue;
             };
-            match &header.only.call {
-                Some(record) => found.push((header.clone(), record.call.clone().into_value())),
+            match header.call_at_hand().cloned() {
+                Some(call) => found.push((header, call)),
                 None => {
                     apart.push(call_key(&header.key, progress.next));
                     headers.insert(header.key.0.clone(), header);

@@ -41,7 +41,7 @@ impl Cloud {
         let Some(header) = ConversationRecord::load(&self.calls, key).await? else {
             return Ok(None);
         };
-        let Some(record) = self.call_record(&header, sequence).await? else {
+        let Some(record) = self.load_call(&header, sequence).await? else {
             return Ok(None);
         };
         if !header.conversation.arrived.contains(sequence) {

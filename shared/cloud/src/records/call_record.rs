@@ -7,13 +7,13 @@
 //!
 //! The body is written once, deflated, and never changed; past [`STORED_BYTES_MAX`] it lies in the
 //! bodies bucket. A call is found by its RequestID, which tells where it lies; one outside any
-//! conversation lies in that one's header if it is small, see [`crate::records::embedded_call`].
+//! conversation lies in that one's header if it is small, see [`crate::records`].
 
 use calls::{Call, ConversationKey, Digest, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::large_bodies::LargeBodies;
-use crate::aws::table::{Key, Table};
+use crate::aws::table::Key;
 use crate::error::Error;
 use crate::random::Random;
 use crate::records::compression::{Compressed, decompress, pack_measured, unpacked_bytes};
@@ -68,9 +68,18 @@ pub struct CallRecord {
     pub body: Body,
 }
 
+/// Before all calls of a conversation, and behind them, in the order of their sort keys.
+pub(in crate::records) const FIRST_CALL: &str = "CALL#";
+pub(in crate::records) const LAST_CALL: &str = "CALL$";
+
 /// Ten digits, so that the order of the keys is the order of the calls.
 pub(crate) fn call_key(conversation: &ConversationKey, sequence: SequenceCode) -> Key {
     Key::new(&conversation.0, format!("CALL#{:010}", sequence.get()))
+}
+
+/// What is said of a call that should be there.
+pub(crate) fn missing_call(conversation: &ConversationKey, sequence: SequenceCode) -> Error {
+    Error::Missing(format!("call {sequence} of {conversation}"))
 }
 
 /// The object of the bucket that a record points at: the body of a call, or results.
@@ -149,15 +158,6 @@ impl CallRecord {
             call: Compressed::read(item.bytes("call")).ok_or_else(|| item.unreadable("call"))?,
             body,
         })
-    }
-
-    pub(crate) async fn load(
-        table: &Table,
-        conversation: &ConversationKey,
-        sequence: SequenceCode,
-    ) -> Result<Option<Self>, Error> {
-        let item = table.get(&call_key(conversation, sequence)).await?;
-        item.map(Self::from_item).transpose()
     }
 }
 

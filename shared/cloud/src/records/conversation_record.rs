@@ -10,7 +10,7 @@
 
 use calls::reply::TRIED_MAX;
 use calls::{
-    AccountId, BackendName, Conversation, ConversationId, ConversationKey, Due, Phase,
+    AccountId, BackendName, Call, Conversation, ConversationId, ConversationKey, Due, Phase,
     QueuePriority, ReceivedSet,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -32,8 +32,8 @@ pub struct ConversationRecord {
     pub key: ConversationKey,
     pub version: u64,
     pub conversation: Conversation,
-    /// What of its only call is kept with it.
-    pub only: EmbeddedCall,
+    /// What of a call alone is kept with it.
+    pub(in crate::records) embedded: EmbeddedCall,
     /// How many of its calls do not expire until they have had their turn, see
     /// [`crate::conversation::waiting`].
     pub calls_kept: u32,
@@ -119,13 +119,35 @@ impl ConversationRecord {
         Self {
             key: self.key.clone(),
             version: self.version + 1,
-            only: self.only.clone(),
+            embedded: self.embedded.clone(),
             calls_kept: self.calls_kept,
             opened_at: self.opened_at,
             failed_at: self.failed_at,
             overdue_since: None,
             conversation,
         }
+    }
+
+    /// The only call, where it was read with the header. `None`: there are more, or it takes another
+    /// request.
+    pub fn call_at_hand(&self) -> Option<&Call> {
+        let record = self.embedded.call.as_ref()?;
+        Some(&record.call)
+    }
+
+    /// Whether the end of the only call, and with it all replies, was read with the header.
+    pub(crate) fn has_end_at_hand(&self) -> bool {
+        self.embedded.end.is_some()
+    }
+
+    /// The call has been carried out and has results: its body is not kept with the header any longer.
+    pub(crate) fn drop_body(&mut self) {
+        self.embedded = self.embedded.carried_out();
+    }
+
+    /// The lease on a reply in the header is over.
+    pub(crate) fn release_reply(&mut self) {
+        self.embedded.release_reply();
     }
 
     /// The same with the time at which it was listed as failed, if it is: what is written now.
@@ -142,7 +164,7 @@ impl ConversationRecord {
             Phase::Closing { end_reason, .. } | Phase::Ended(end_reason) => end_reason.is_failure(),
             Phase::Gathering | Phase::Running(_) => false,
         };
-        let is_listed = has_failed || self.only.is_reply_failing();
+        let is_listed = has_failed || self.embedded.is_reply_failing();
         is_listed.then(|| self.failed_at.unwrap_or(now))
     }
 
@@ -200,12 +222,12 @@ impl ConversationRecord {
         };
         let ended = matches!(conversation.phase, Phase::Ended(_));
         // Not before the last attempt at a reply.
-        let retention = match self.only.is_reply_pending() {
+        let retention = match self.embedded.is_reply_pending() {
             true => results_retention + TRIED_MAX,
             false => results_retention,
         };
         let expires = (ended && conversation.conversation_id.is_none()).then(|| now + retention);
-        self.only.write(writing.expires(expires)).done()
+        self.embedded.write(writing.expires(expires)).done()
     }
 
     /// One that was found by its record.
@@ -236,7 +258,7 @@ impl ConversationRecord {
             (Some(_) | None, _) => Due::Never,
         };
         Ok(Self {
-            only: EmbeddedCall::read(&key, &item)?,
+            embedded: EmbeddedCall::read(&key, &item)?,
             calls_kept: item.maybe_number("calls_kept").unwrap_or_default(),
             key,
             opened_at: item.time("opened_at")?,
@@ -405,7 +427,7 @@ mod tests {
             let header = ConversationRecord {
                 key: ConversationKey("7a".to_owned()),
                 version,
-                only: EmbeddedCall::default(),
+                embedded: EmbeddedCall::default(),
                 calls_kept: u32::from(version % 2 == 0),
                 opened_at: last_arrival,
                 failed_at: None,

@@ -2,7 +2,7 @@
 //! most of what such a call costs.
 //!
 //! The call lies there from the start if both fit one write unit, its end when it has ended. Only
-//! where nobody could want to have it otherwise: the header is that of a call outside any
+//! where nothing is lost by it: the header is that of a call outside any
 //! conversation, so it expires as outcomes do; its end is the conversation's; at most one reply is
 //! pending; and the whole stays within one write unit. Everything else lies in records of its own.
 
@@ -16,49 +16,49 @@ use crate::records::stored_reply::StoredReply;
 
 /// What of a call alone lies in its conversation's header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EmbeddedCall {
-    pub call: Option<Box<CallRecord>>,
-    pub end: Option<EmbeddedEnd>,
+pub(in crate::records) struct EmbeddedCall {
+    pub(in crate::records) call: Option<Box<CallRecord>>,
+    pub(in crate::records) end: Option<EmbeddedEnd>,
 }
 
 /// How a call alone ended, and the reply to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmbeddedEnd {
-    pub outcome: OutcomeRecord,
-    pub reply: Option<Reply>,
+pub(in crate::records) struct EmbeddedEnd {
+    pub(in crate::records) outcome: OutcomeRecord,
+    pub(in crate::records) reply: Option<Reply>,
 }
 
 impl EmbeddedCall {
     /// Whether a reply lies here that is still to be delivered.
-    pub(crate) fn is_reply_pending(&self) -> bool {
+    pub(in crate::records) fn is_reply_pending(&self) -> bool {
         let reply = self.end.as_ref().and_then(|end| end.reply.as_ref());
         reply.is_some_and(|reply| matches!(reply.state, ReplyState::Pending(_)))
     }
 
     /// Whether a reply lies here that an attempt has failed at.
-    pub(crate) fn is_reply_failing(&self) -> bool {
+    pub(in crate::records) fn is_reply_failing(&self) -> bool {
         let reply = self.end.as_ref().and_then(|end| end.reply.as_ref());
         reply.is_some_and(Reply::is_failing)
     }
 
-    /// The same once the call has been carried out, and has results: nobody asks for its body. Of one
-    /// that was not, results say what became of each of its objects, which stand there.
-    pub(crate) fn carried_out(&self) -> Self {
-        let mut only = self.clone();
-        if let Some(call) = &mut only.call {
+    /// The same once the call has been carried out and has results: its body is not needed any more.
+    /// The body of a call that was not carried out stays: its results are made from the objects in it.
+    pub(in crate::records) fn carried_out(&self) -> Self {
+        let mut without_body = self.clone();
+        if let Some(call) = &mut without_body.call {
             call.body = Body::None;
         }
-        only
+        without_body
     }
 
-    /// Whoever held the reply has not been heard of.
-    pub(crate) fn release_reply(&mut self) {
+    /// The lease on the reply is over.
+    pub(in crate::records) fn release_reply(&mut self) {
         if let Some(end) = &mut self.end {
             end.reply = end.reply.take().map(Reply::released);
         }
     }
 
-    pub(crate) fn write(&self, writing: ItemWriter) -> ItemWriter {
+    pub(in crate::records) fn write(&self, writing: ItemWriter) -> ItemWriter {
         let Some(end) = &self.end else {
             return match &self.call {
                 Some(call) => call.write(writing),
@@ -76,7 +76,10 @@ impl EmbeddedCall {
         writing.maybe_compressed_json("reply", reply.as_ref())
     }
 
-    pub(crate) fn read(key: &ConversationKey, item: &ItemReader) -> Result<Self, Error> {
+    pub(in crate::records) fn read(
+        key: &ConversationKey,
+        item: &ItemReader,
+    ) -> Result<Self, Error> {
         let call = match item.has("call") {
             true => Some(Box::new(CallRecord::read(item)?)),
             false => None,

@@ -1,6 +1,6 @@
 //! Whether a call alone, and later its end, fits the header of its conversation.
 
-use calls::{Conversation, Due, Phase, Reply};
+use calls::{Conversation, ConversationKey, Due, Phase, Reply};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::records::call_record::CallRecord;
@@ -13,9 +13,58 @@ use crate::records::stored_reply::BYTES_WITH_REPLY_MAX;
 /// Most bytes of a header with its call: one write unit, less what waiting adds to it.
 const BYTES_WITH_CALL_MAX: usize = 1_024 - 64;
 
+/// What the first header of a conversation holds beside the conversation.
+#[derive(Clone, Debug)]
+pub(crate) struct FirstHeader {
+    embedded: EmbeddedCall,
+    opened_at: Timestamp,
+}
+
+impl FirstHeader {
+    /// Written together with the call that opens the conversation; `None`: that call is kept first, in a
+    /// record of its own.
+    pub(crate) fn with_call(
+        opened: &Conversation,
+        call: &CallRecord,
+        results_retention: SignedDuration,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let first = Self {
+            embedded: EmbeddedCall::opening(opened, call, results_retention, now)?,
+            opened_at: now,
+        };
+        Some(first)
+    }
+
+    /// Written after the call that opens the conversation.
+    pub(crate) fn after_call(now: Timestamp) -> Self {
+        Self {
+            embedded: EmbeddedCall::default(),
+            opened_at: now,
+        }
+    }
+
+    pub(crate) fn record(
+        &self,
+        key: &ConversationKey,
+        conversation: Conversation,
+    ) -> ConversationRecord {
+        ConversationRecord {
+            key: key.clone(),
+            version: 1,
+            conversation,
+            embedded: self.embedded.clone(),
+            calls_kept: 0,
+            opened_at: self.opened_at,
+            failed_at: None,
+            overdue_since: None,
+        }
+    }
+}
+
 impl EmbeddedCall {
     /// A call with the header of the conversation that it opens; `None`: it does not belong there.
-    pub(crate) fn opening(
+    fn opening(
         opened: &Conversation,
         call: &CallRecord,
         results_retention: SignedDuration,
@@ -28,7 +77,7 @@ impl EmbeddedCall {
             key: call.call.conversation_key(),
             version: 1,
             conversation: opened.clone(),
-            only: Self {
+            embedded: Self {
                 call: Some(Box::new(call.clone())),
                 end: None,
             },
@@ -38,14 +87,14 @@ impl EmbeddedCall {
             failed_at: None,
         };
         let bytes = size_of(&header.to_item(results_retention, now));
-        (bytes <= BYTES_WITH_CALL_MAX).then_some(header.only)
+        (bytes <= BYTES_WITH_CALL_MAX).then_some(header.embedded)
     }
 }
 
 impl EmbeddedEnd {
     /// The header `next` with the end of its only call in it, and its item; `None`: it does not
     /// belong there.
-    pub(crate) fn within(
+    pub(in crate::records) fn within(
         next: &ConversationRecord,
         before: Due,
         outcome: &OutcomeRecord,
@@ -63,7 +112,7 @@ impl EmbeddedEnd {
         if reply.is_some() {
             header.conversation = header.conversation.target_of_reply(before, now);
         }
-        header.only.end = Some(Self {
+        header.embedded.end = Some(Self {
             outcome: outcome.clone(),
             reply,
         });
@@ -79,10 +128,9 @@ mod tests {
     use crate::records::call_record::Body;
     use crate::records::compression::Compressed;
     use calls::{
-        AccountId, AsyncResponseType, Attempt, Call, ConversationId, ConversationKey,
-        DeliveryResult, Digest, EndReason, Ended, Method, Options, Outcome, OverallStatus, Place,
-        QueuePriority, ReceivedSet, ReplyState, RequestId, RespondWhen, SequenceCode, SubjectKind,
-        Subscription,
+        AccountId, AsyncResponseType, Attempt, Call, ConversationId, DeliveryResult, Digest,
+        EndReason, Ended, Method, Options, Outcome, OverallStatus, Place, QueuePriority,
+        ReceivedSet, ReplyState, RequestId, RespondWhen, SequenceCode, SubjectKind, Subscription,
     };
 
     const RETENTION: SignedDuration = SignedDuration::from_hours(720);
@@ -110,7 +158,7 @@ mod tests {
                 waits_for: None,
                 queue_place: None,
             },
-            only: EmbeddedCall::default(),
+            embedded: EmbeddedCall::default(),
             calls_kept: 0,
             overdue_since: None,
             opened_at: at(0),
@@ -159,13 +207,13 @@ mod tests {
 
     /// The header of a call that was in it from the start, and has been carried out.
     fn ended_with_call() -> ConversationRecord {
-        let only = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
-        let only = only.carried_out();
+        let embedded = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
+        let embedded = embedded.carried_out();
         let opened = ConversationRecord {
             key: call().call.conversation_key(),
             version: 1,
             conversation: open(),
-            only,
+            embedded,
             calls_kept: 0,
             overdue_since: None,
             opened_at: at(0),
@@ -242,28 +290,28 @@ mod tests {
 
     #[test]
     fn a_small_call_alone_comes_back_with_its_header() {
-        let only = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
+        let embedded = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
         let mut header = ended_with_call();
         header.conversation = open();
-        header.only = only;
+        header.embedded = embedded;
         let item = header.to_item(RETENTION, at(0));
         assert!(size_of(&item) <= BYTES_WITH_CALL_MAX);
         let read = ConversationRecord::from_item(header.key.clone(), item).expect("readable");
         assert_eq!(read, header);
-        assert_eq!(*read.only.call.expect("there"), call());
+        assert_eq!(*read.embedded.call.expect("there"), call());
     }
 
     #[test]
     fn its_body_is_there_until_it_is_carried_out() {
-        let only = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
-        let record = only.carried_out().call.expect("there");
+        let embedded = EmbeddedCall::opening(&open(), &call(), RETENTION, at(0)).expect("it fits");
+        let record = embedded.carried_out().call.expect("there");
         assert_eq!((record.call, record.body), (call().call, Body::None));
         let mut header = ended_with_call();
-        header.only = only.clone();
+        header.embedded = embedded.clone();
         for phase in [closing(), Phase::Ended(EndReason::TimedOut)] {
             header.conversation.phase = phase;
             let next = header.next(header.conversation.clone());
-            assert_eq!(next.only, only, "it may never be carried out");
+            assert_eq!(next.embedded, embedded, "it may never be carried out");
         }
     }
 
@@ -319,7 +367,7 @@ mod tests {
             // While the reply is pending, all the room that there is has been used.
             let pending_bytes = size_of(&next.to_item(RETENTION, at(1)));
             assert_eq!(pending_bytes, BYTES_WITH_REPLY_MAX);
-            let end = next.only.end.as_mut().expect("there");
+            let end = next.embedded.end.as_mut().expect("there");
             end.reply =
                 Some(reply(ReplyState::Pending(at(1))).attempted(DeliveryResult::Taken, at(2)));
             next.conversation = next.conversation.reply_due(None);
@@ -369,7 +417,7 @@ mod tests {
         let pending = [reply(ReplyState::Pending(at(1)))];
         let due = |before| {
             let next = within(&ended(), before, 100, &pending).expect("it fits");
-            assert!(next.only.is_reply_pending());
+            assert!(next.embedded.is_reply_pending());
             next.conversation.due
         };
         assert_eq!(
@@ -382,6 +430,6 @@ mod tests {
         assert_eq!(due(Due::Never), Due::At(at(61)));
         let silent = within(&ended(), Due::At(at(50)), 100, &[]).expect("it fits");
         assert_eq!(silent.conversation.due, Due::Never);
-        assert!(!silent.only.is_reply_pending());
+        assert!(!silent.embedded.is_reply_pending());
     }
 }

@@ -8,7 +8,7 @@
 //! The outcome holds one result per object. A call that is carried out in chunks leaves the results
 //! of each chunk in a record of its own as well, so that whoever takes over can go on. A call's only
 //! reply lies with its outcome where both are small, see [`crate::records::reply_record`]; the outcome of a
-//! call alone lies in its conversation's header where it fits, see [`crate::records::embedded_call`].
+//! call alone lies in its conversation's header where it fits, see [`crate::records`].
 
 use calls::{Call, ConversationKey, Digest, Method, Outcome, RequestId, SequenceCode};
 use jiff::{SignedDuration, Timestamp};
@@ -123,6 +123,9 @@ impl Results {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 }
+
+/// Behind all outcomes of a conversation, in the order of their sort keys.
+pub(in crate::records) const LAST_OUTCOME: &str = "OUTCOME$";
 
 pub(crate) fn outcome_sort(sequence: SequenceCode) -> String {
     format!("OUTCOME#{:010}", sequence.get())

@@ -5,19 +5,21 @@
 //! | key of the conversation | `REPLY#0000000001#00`          | processor, notifier, timekeeper | notifier, timekeeper |
 //!
 //! A call's only reply lies with the outcome that it tells of, where both fit one write unit: in
-//! the outcome's record, or with it in the header of a call alone, see [`crate::records::embedded_call`].
+//! the outcome's record, or with it in the header of a call alone, see [`crate::records`].
 
+use calls::reply::TRIED_MAX;
 use calls::{
     AccountId, Conversation, ConversationId, ConversationKey, Due, Reply, ReplyState, SequenceCode,
     SubjectKind,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::lanes::LaneClass;
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Key, Table};
 use crate::by_account::failed_part_of;
 use crate::error::Error;
+use crate::records::call_record::CallRecord;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::{Item, ItemReader, ItemWriter, due_shard, size_of};
 use crate::records::outcome_record::OutcomeRecord;
@@ -35,7 +37,7 @@ pub struct ReplyRecord {
     pub due: Option<Timestamp>,
     /// Whether it is one of High, which others of its account do not hold up.
     pub class: LaneClass,
-    pub location: ReplyLocation,
+    pub(in crate::records) location: ReplyLocation,
 }
 
 /// The class of a reply to a call of High, as it is stored.
@@ -43,12 +45,12 @@ const HIGH: &str = "High";
 
 /// Where a reply lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReplyLocation {
+pub(in crate::records) enum ReplyLocation {
     /// In a record of its own.
     Apart,
     /// In the record of the outcome that it tells of.
     WithOutcome(Box<OutcomeRecord>),
-    /// In the header of a call alone, see [`crate::records::embedded_call`].
+    /// In the header of a call alone.
     InHeader(Box<ConversationRecord>),
 }
 
@@ -64,14 +66,33 @@ pub(crate) fn reply_key(
 }
 
 impl ReplyRecord {
+    /// In a record of its own.
+    pub(in crate::records) fn apart(
+        header: &ConversationRecord,
+        reply: Reply,
+        due: Timestamp,
+    ) -> Self {
+        Self {
+            conversation: header.key.clone(),
+            account: header.conversation.account.clone(),
+            conversation_id: header.conversation.conversation_id.clone(),
+            version: 1,
+            reply,
+            due: Some(due),
+            class: LaneClass::of(header.conversation.priority),
+            location: ReplyLocation::Apart,
+        }
+    }
+
     /// The only reply that tells of an outcome, in the outcome's record; `None`: it does not belong
     /// there, since each attempt writes all of that record again.
-    pub(crate) fn with_outcome(
+    pub(in crate::records) fn with_outcome(
         conversation: &Conversation,
         outcome: &OutcomeRecord,
         replies: &[Reply],
         due: Timestamp,
-        expires: Timestamp,
+        results_retention: SignedDuration,
+        now: Timestamp,
     ) -> Option<(Self, Item)> {
         let [reply] = replies else { return None };
         let record = Self {
@@ -84,7 +105,7 @@ impl ReplyRecord {
             class: LaneClass::of(conversation.priority),
             location: ReplyLocation::WithOutcome(Box::new(outcome.clone())),
         };
-        let item = record.to_item(expires);
+        let item = record.to_item(results_retention, now);
         let fits = reply.subject == SubjectKind::Call && size_of(&item) <= BYTES_WITH_REPLY_MAX;
         fits.then_some((record, item))
     }
@@ -113,31 +134,64 @@ impl ReplyRecord {
         ReplyWakeUp::new(&self.conversation, self.reply.sequence, what, self.version)
     }
 
+    /// The call that it tells of, if it was read with the reply.
+    pub fn call_read_with_it(&self) -> Option<&CallRecord> {
+        match &self.location {
+            ReplyLocation::InHeader(header) => header.embedded.call.as_deref(),
+            ReplyLocation::Apart | ReplyLocation::WithOutcome(_) => None,
+        }
+    }
+
     /// The next version, due then if it is still pending.
     #[must_use]
-    pub(crate) fn next(&self, reply: Reply, due: Timestamp) -> Self {
+    pub(crate) fn next(&self, reply: Reply, due: Timestamp, now: Timestamp) -> Self {
         let is_pending = matches!(reply.state, ReplyState::Pending(_));
+        let due = is_pending.then_some(due);
+        let location = match &self.location {
+            ReplyLocation::InHeader(header) => {
+                let mut next = header.next(header.conversation.clone().reply_due(due));
+                if let Some(end) = &mut next.embedded.end {
+                    end.reply = Some(reply.clone());
+                }
+                ReplyLocation::InHeader(Box::new(next.noted(now)))
+            }
+            ReplyLocation::WithOutcome(_) | ReplyLocation::Apart => self.location.clone(),
+        };
         Self {
             version: self.version + 1,
-            due: is_pending.then_some(due),
+            due,
             reply,
+            location,
             ..self.clone()
         }
     }
 
-    pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
+    /// The item of the record that it lies in.
+    pub(crate) fn to_item(&self, results_retention: SignedDuration, now: Timestamp) -> Item {
         let sequence = self.reply.sequence;
         let writing = match &self.location {
+            ReplyLocation::InHeader(header) => return header.to_item(results_retention, now),
             ReplyLocation::WithOutcome(outcome) => outcome
                 .write(ItemWriter::new(OutcomeRecord::key(
                     &self.conversation,
                     sequence,
                 )))
                 .compressed_json("reply", &StoredReply::beside_outcome(&self.reply)),
-            ReplyLocation::Apart | ReplyLocation::InHeader(_) => {
+            ReplyLocation::Apart => {
                 let key = reply_key(&self.conversation, sequence, self.reply.number);
                 ItemWriter::new(key).compressed_json("reply", &self.reply)
             }
+        };
+        let expires = match (&self.location, self.reply.state) {
+            // The results were kept longer only for this.
+            (ReplyLocation::WithOutcome(with), ReplyState::Delivered | ReplyState::GivenUp) => {
+                with.outcome.ended_at + results_retention
+            }
+            // A reply may be tried for days after the results are gone.
+            (
+                ReplyLocation::WithOutcome(_) | ReplyLocation::Apart | ReplyLocation::InHeader(_),
+                _,
+            ) => now + results_retention + TRIED_MAX,
         };
         let writing = writing
             .number("version", self.version)
@@ -197,7 +251,7 @@ impl ReplyRecord {
 
     /// The reply that is kept with a header, if one is.
     pub(crate) fn of_header(header: ConversationRecord) -> Option<Self> {
-        let reply = header.only.end.as_ref()?.reply.clone()?;
+        let reply = header.embedded.end.as_ref()?.reply.clone()?;
         Some(Self {
             conversation: header.key.clone(),
             account: header.conversation.account.clone(),
@@ -223,8 +277,6 @@ impl ReplyRecord {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::*;
     use crate::records::outcome_record::Results;
     use calls::{
@@ -330,7 +382,7 @@ mod tests {
             ]
         });
         for record in records {
-            let item = record.to_item(Timestamp::UNIX_EPOCH);
+            let item = record.to_item(SignedDuration::ZERO, Timestamp::UNIX_EPOCH);
             assert_eq!(
                 item.contains_key("due_at"),
                 matches!(record.reply.state, ReplyState::Pending(_))
@@ -364,7 +416,9 @@ mod tests {
     fn only_one_small_reply_about_the_call_lies_with_its_outcome() {
         let (now, state) = (Timestamp::UNIX_EPOCH, STATES[0]);
         let item = |results: usize, replies: &[Reply]| {
-            ReplyRecord::with_outcome(&conversation(), &outcome(results), replies, now, now)
+            let outcome = outcome(results);
+            let kept = SignedDuration::ZERO;
+            ReplyRecord::with_outcome(&conversation(), &outcome, replies, now, kept, now)
         };
         let one = reply(SubjectKind::Call, state);
         let (_, item_of_one) = item(100, std::slice::from_ref(&one)).expect("it fits");

@@ -1,4 +1,4 @@
-//! From bytes to text: UTF-8 and UTF-16, and nothing that says one thing and is another.
+//! From bytes to text: UTF-8 and UTF-16, refused if the declared encoding is not the actual one.
 
 use std::borrow::Cow;
 

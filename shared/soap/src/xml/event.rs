@@ -1,4 +1,4 @@
-//! What a document is a stream of.
+//! The events of a document.
 
 use std::borrow::Cow;
 

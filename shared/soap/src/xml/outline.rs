@@ -1,5 +1,5 @@
-//! What the reader understands of a document, piece by piece and without any SOAP: for holding it
-//! against other parsers.
+//! A document as the reader understands it, piece by piece and without any SOAP, for comparison
+//! with other parsers.
 
 use crate::fault::Fault;
 use crate::xml::encoding::decode;

@@ -1,5 +1,5 @@
-//! What a tag is made of: its name and its attributes. The library takes a tag apart; what it lets
-//! through there (names of any characters, attributes that touch, `<` in a value) is refused here.
+//! The parts of a tag: its name and its attributes. The library splits a tag; what it lets through
+//! there (names of any characters, attributes that touch, `<` in a value) is refused here.
 
 use std::borrow::Cow;
 

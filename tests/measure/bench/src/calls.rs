@@ -19,7 +19,7 @@ use crate::runtime_api::{Function, Invoked};
 /// Longest wait for the next event of a call.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Behind the names of what a call is entered as that is replied to by mail.
+/// Suffix of the rows for calls that are replied to by mail.
 const BY_MAIL: &str = ", by mail";
 
 /// One event's measures, and the memory of its process by then.
@@ -29,7 +29,7 @@ pub struct Measured {
     pub memory_kb: u64,
 }
 
-/// The functions and what they were seen to do.
+/// The functions, and their measures.
 #[derive(Debug)]
 pub struct Stage {
     pub environment: Vec<(String, String)>,
@@ -47,8 +47,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// One call with a callback, from its arrival to the last event that it causes. `as_what`: what
-    /// the door's measures are entered as; `token`: who calls, unless it is user and password.
+    /// One call with a callback, from its arrival to the last event that it causes. `as_what`: the
+    /// row for the door's measures; `token`: who calls, unless it is user and password.
     pub async fn call(&mut self, as_what: &str, token: Option<&str>) -> anyhow::Result<()> {
         let part = Part {
             conversation: self.ledger.open(1),
@@ -76,8 +76,8 @@ impl Stage {
         Ok(())
     }
 
-    /// One call that is replied to by mail, which is the notifier's; its measures are entered aside.
-    /// `number`: none that the ledger has opened.
+    /// One call that is replied to by mail, which the notifier sends; its measures have rows of
+    /// their own. `number`: not one that the ledger has opened.
     pub async fn call_by_mail(&mut self, token: &str, number: usize) -> anyhow::Result<()> {
         let part = Part {
             conversation: number,
@@ -116,8 +116,8 @@ impl Stage {
             .to_owned())
     }
 
-    /// Gives the next event of the cloud to its function, whose name it gives back. Its measures
-    /// are entered under that name and `aside`.
+    /// Gives the next event of the cloud to its function and returns the function's name. Its
+    /// measures are entered under that name and `aside`.
     async fn follow(&mut self, aside: &str) -> anyhow::Result<String> {
         let next = tokio::time::timeout(PATIENCE, self.events.recv()).await;
         let Ok(Some(event)) = next else {
@@ -126,7 +126,7 @@ impl Stage {
         let function = event.function;
         let as_what = format!("{function}{aside}");
         let answer = self.function(&function, &as_what, event.body).await?;
-        // The cloud may have gone on without it.
+        // The local cloud may have given the event up.
         drop(event.answer.send(Bytes::from(answer)));
         Ok(function)
     }

@@ -1,4 +1,4 @@
-//! TLS in front of the local cloud, as AWS has it: every connection is passed on as it is.
+//! TLS in front of the local cloud, as in AWS: every connection is passed on unchanged.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// Listens on a loopback port with this certificate; gives the port.
+/// Listens on a loopback port with this certificate; returns the port.
 pub async fn listen(cloud: String, certificate: &Path, key: &Path) -> anyhow::Result<u16> {
     let certificate = CertificateDer::from_pem_file(certificate).context("the certificate")?;
     let key = PrivateKeyDer::from_pem_file(key).context("the key")?;
@@ -24,7 +24,7 @@ pub async fn listen(cloud: String, certificate: &Path, key: &Path) -> anyhow::Re
     let port = listener.local_addr()?.port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // A connection that breaks is its client's business.
+            // Broken connections are left to their clients.
             let _ended = tokio::spawn(pass_on(acceptor.clone(), stream, cloud.clone()));
         }
     });

@@ -1,4 +1,4 @@
-//! What was sent and what came back: nothing may be lost, doubled or reordered.
+//! What was sent and what came back: whether calls were lost, doubled or reordered.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::percentile::percentiles;
 
-/// Most wrong things that are told one by one.
+/// Most errors that are listed one by one.
 const SHOWN_MAX: usize = 10;
 
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ impl Ledger {
         book.answers.push((now, now.duration_since(sent_at)));
     }
 
-    /// A call was not taken; what was answered instead.
+    /// A call was not accepted; the answer is kept.
     pub fn refused(&self, conversation: usize, answer: &str) {
         let mut book = self.book();
         book.refused += 1;
@@ -115,7 +115,7 @@ impl Ledger {
         }
     }
 
-    /// Everything between two instants as JSON; what is wrong, over the whole run.
+    /// Everything between two instants as JSON; errors over the whole run.
     pub fn summary(&self, from: Instant, to: Instant) -> Value {
         let book = self.book();
         let inside = |at: &Instant| *at >= from && *at < to;

@@ -1,4 +1,4 @@
-//! What a list of measured times says.
+//! Percentiles of measured times.
 
 use std::time::Duration;
 

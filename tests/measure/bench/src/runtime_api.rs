@@ -1,5 +1,5 @@
 //! Stands in for Lambda's runtime API towards one process: hands out events, takes answers, and
-//! looks at the clock.
+//! measures the time.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ const HEADERS: [(&str, &str); 5] = [
     ("content-type", "application/json"),
 ];
 
-/// A process that is a function, from its start on.
+/// A process that runs a function, from its start on.
 #[derive(Debug)]
 pub struct Function {
     process: Child,
@@ -59,7 +59,7 @@ struct Poll {
     cpu: Duration,
 }
 
-/// What became of one event.
+/// The measures of one event.
 #[derive(Debug)]
 pub struct Invoked {
     /// From the start of the process until it asked for this event.
@@ -143,7 +143,7 @@ impl Function {
             .unwrap_or_default()
     }
 
-    /// Asks it to end, so that whoever watches it can write down what he saw.
+    /// Asks it to end, so that whoever measures it can write down the result.
     pub fn end(&mut self) -> anyhow::Result<()> {
         let poll = Command::new("kill")
             .arg(self.process.id().to_string())

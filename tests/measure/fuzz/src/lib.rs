@@ -1,4 +1,4 @@
-//! What other parsers understand of a document, in the pieces that our own reader is told in.
+//! A document as other parsers read it, in the same pieces as from our own reader.
 
 #[cfg(feature = "expat")]
 pub mod expat;

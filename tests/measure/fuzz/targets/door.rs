@@ -1,7 +1,8 @@
-//! The whole door: bytes in, answer out, on the local cloud. Whatever comes, an answer goes, of a
-//! form that was promised; and nothing is stored unless the answer says so.
+//! The whole server on the local cloud: any bytes in, an answer out. Every input is answered in one
+//! of the promised forms, and nothing is stored unless the answer says so.
 //!
-//! An input is the body of a POST to the SOAP address, or a whole request if it begins with a method.
+//! An input is the body of a POST to the SOAP address, or a whole request if it begins with a
+//! method.
 
 #![no_main]
 
@@ -31,7 +32,7 @@ struct World {
 }
 
 thread_local! {
-    /// As long as nothing is stored in it, one serves all inputs.
+    /// As long as nothing is stored in it, one local cloud serves all inputs.
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
 }
 
@@ -82,7 +83,7 @@ impl World {
         );
         assert_eq!(self.stack.local.refused(), Vec::<String>::new());
         if stored {
-            // Sent again it is answered, too, and what was taken in is carried out.
+            // Sent again, it is answered again; accepted calls are carried out.
             judge(&request, &self.answer(&request));
             self.runtime.block_on(self.stack.settle());
         }
@@ -95,7 +96,7 @@ impl World {
     }
 }
 
-/// Ids that are drawn by counting: the same input comes to the same end.
+/// Ids are counted, not random: the same input has the same result.
 fn counted() -> Random {
     const SPREAD: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
     let drawn = Arc::new(AtomicU64::new(1));
@@ -133,7 +134,7 @@ fn request_of(bytes: &[u8]) -> Request {
     request
 }
 
-/// Operations that leave something behind.
+/// Operations that store something.
 fn has_written(used: &Counts) -> bool {
     const WRITES: [(Service, &[&str]); 4] = [
         (
@@ -160,7 +161,7 @@ struct Said {
     allows_writing: bool,
 }
 
-/// Holds an answer against what was promised of its form.
+/// Checks that an answer has one of the promised forms.
 fn judge(request: &Request, answer: &Response) -> Said {
     let allowed = [200, 202, 400, 401, 403, 404, 405, 409, 413, 415, 429, 500];
     assert!(allowed.contains(&answer.status), "{answer:?}");

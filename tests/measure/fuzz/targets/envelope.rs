@@ -1,4 +1,4 @@
-//! The reader against other parsers: what they refuse is refused, and what is accepted means the
+//! Our reader against other parsers: what they refuse is refused, and what is accepted means the
 //! same to all. What is read of an envelope is what is kept of it.
 
 #![no_main]
@@ -34,14 +34,14 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn others_agree(bytes: &[u8], ours: &[Piece]) {
     let text = text_of(bytes);
-    // Line ends are made one before anything else is read, says XML; roxmltree forgets it of one that
+    // XML normalises line ends before anything else is read; roxmltree does not do it for one that
     // stands before a reference.
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
     match fuzz::roxml::outline(&lines) {
-        // It takes `xml:xmlns`, an attribute like any other, for a declaration.
+        // roxmltree takes `xml:xmlns`, an ordinary attribute, for a declaration.
         Ok(_) if has_attribute_xmlns(ours) => {}
         Ok(theirs) => assert_eq!(ours, theirs, "roxmltree reads something else"),
-        // The one prefix that needs no declaration; it knows that for attributes only.
+        // The one prefix that needs no declaration; roxmltree knows that for attributes only.
         Err(roxmltree::Error::UnknownNamespace(prefix, _)) if prefix == "xml" => {}
         Err(error) => panic!("roxmltree refuses what we accept: {error}"),
     }
@@ -61,7 +61,7 @@ fn expat_agrees(bytes: &[u8], text: &str, ours: &[Piece]) {
     let encoding = std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
     match fuzz::expat::outline(bytes, encoding.then_some(c"UTF-8")) {
         Ok(theirs) => assert_eq!(ours, theirs, "expat reads something else"),
-        // It knows the names of XML's fourth edition, we those of the fifth.
+        // It has the names of XML's fourth edition, we those of the fifth.
         Err(_) if has_foreign_name(text) => {}
         Err(code) => panic!("expat refuses what we accept: error {code}"),
     }

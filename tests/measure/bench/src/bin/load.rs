@@ -26,7 +26,7 @@ use bench::sink;
 /// Conversations whose parts are shuffled together.
 const SHUFFLED: usize = 64;
 
-/// How long everything stands still before what is missing counts as lost.
+/// How long nothing may arrive before what is missing counts as lost.
 const STILL: Duration = Duration::from_secs(20);
 
 struct Run {
@@ -43,7 +43,7 @@ struct Run {
 
 fn main() -> anyhow::Result<()> {
     let arguments = arguments()?;
-    // Two threads, so that the driver itself is never what is measured.
+    // Two threads, so that the driver itself is never the bottleneck.
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -126,7 +126,7 @@ async fn run(arguments: &BTreeMap<String, String>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for callbacks that are owed, as long as any come.
+/// Waits for pending callbacks as long as any arrive.
 async fn drain(ledger: &Ledger) {
     let mut seen = (ledger.under_way(), Instant::now());
     while seen.0 > 0 && seen.1.elapsed() < STILL {
@@ -152,12 +152,12 @@ async fn closed_loop(run: Arc<Run>, connections: usize, shuffle: bool) {
         }));
     }
     for sender in senders {
-        // One that panicked has been told on stderr.
+        // A panic has been printed to stderr already.
         drop(sender.await);
     }
 }
 
-/// Conversations begin evenly spaced in time. Each has a connection for itself while it is sent.
+/// Conversations begin evenly spaced in time. Each has a connection of its own while it is sent.
 async fn open_loop(run: Arc<Run>, calls_per_s: u32, began: Instant) {
     let idle: Arc<Mutex<Vec<Sender>>> = Arc::default();
     let apart = Duration::from_secs(1) / calls_per_s.max(1) * u32::try_from(run.parts).unwrap_or(1);
@@ -184,7 +184,7 @@ async fn open_loop(run: Arc<Run>, calls_per_s: u32, began: Instant) {
 }
 
 impl Run {
-    /// What a connection sends next: a conversation in order, or any part of any.
+    /// What a connection sends next: a conversation in order, or any part of any conversation.
     async fn next(&self, shuffle: bool) -> Option<Vec<Part>> {
         let waiting = || self.ledger.under_way() >= self.under_way_max && self.may_send();
         while waiting() {
@@ -195,7 +195,7 @@ impl Run {
         }
         let mut shuffled = held(&self.shuffled);
         let (parts, dice) = &mut *shuffled;
-        // What was begun is sent to its end.
+        // A conversation that was begun is sent to its end.
         if parts.is_empty() && self.may_send() {
             let left = self
                 .calls_max
@@ -232,7 +232,7 @@ impl Run {
     }
 }
 
-/// Fisher and Yates, by a generator of Knuth's: the same in each run.
+/// Fisher and Yates' shuffle with a generator of Knuth's: the same in each run.
 fn shuffle_by(parts: &mut [Part], dice: &mut u64) {
     for last in (1..parts.len()).rev() {
         *dice = dice

@@ -25,7 +25,7 @@ use bench::{front, invocations, sink};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// From here on no number is that of a call with a callback.
+/// Numbers from here on are not those of calls with a callback.
 const NEVER_OPENED: usize = 1_000_000;
 
 #[derive(Default)]
