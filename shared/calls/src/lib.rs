@@ -32,8 +32,7 @@ pub mod token_bucket;
 pub use backend::{BackendName, Begun, Breaker, BreakerState, Readiness, Release};
 pub use call::{
     AccountId, Call, CallLocation, CallsInConversation, ClientKey, ConversationId, ConversationKey,
-    Digest,
-    Method, Place, RequestId, SequenceCode,
+    Digest, Method, Place, RequestId, SequenceCode,
 };
 pub use conversation::{
     Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,
