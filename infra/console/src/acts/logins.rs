@@ -76,10 +76,7 @@ async fn put(
         name,
         secret,
         secret_storage: SecretStorage::Hash,
-        caller: Caller {
-            account: account.clone(),
-            async_by_default: false,
-        },
+        caller: Caller::of(account.clone()),
         replace: false,
     };
     match accounts.put_new_login(&new).await? {

@@ -96,6 +96,7 @@ fn verdict(settlement: &Settlement) -> String {
     let what = match &settlement.verdict {
         Verdict::Done => "it was carried out".to_owned(),
         Verdict::NotDone => "it was not carried out".to_owned(),
+        Verdict::SentAgain => "sent again".to_owned(),
         Verdict::Resent(request_id) => format!("sent again as {request_id}"),
     };
     format!("{what}, says {}: {}", settlement.by, settlement.why)
