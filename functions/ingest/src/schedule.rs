@@ -2,7 +2,7 @@
 //! with the ScheduledTime, and carries it out; the ID of its Task is answered, by which it can be cancelled.
 
 use backends::built_in::{announcement, task_run};
-use calls::Options;
+use calls::{Method, Options};
 use cloud::conversation::accept::Accepted;
 use cloud::{Cloud, Error, OwnHosts};
 use jiff::Timestamp;
@@ -61,6 +61,12 @@ async fn start(
 ) -> Result<Result<RequestResult, NotScheduled>, Error> {
     let type_name = system::type_of(interaction);
     let not = |code, message: String| Ok(Err(NotScheduled { code, message }));
+    let objects = std::slice::from_ref(interaction);
+    let kind = objects::task_kind(Method::Perform, request.action.as_deref(), objects);
+    if kind != Some(TaskKind::EmailSend) {
+        let message = format!("The Schedule method is not supported for the {type_name} object");
+        return not(UNSUPPORTED, message);
+    }
     let starts_at = match starts_at(request.schedule.as_ref()) {
         Ok(at) => at,
         Err(refused) => return Ok(Err(refused)),
@@ -77,11 +83,6 @@ async fn start(
         }
         Err(fault) => return not(NOT_VALID, fault.text),
     };
-    let kind = objects::task_kind(call.method, call.action.as_deref(), &call.objects);
-    if kind != Some(TaskKind::EmailSend) {
-        let message = format!("The Schedule method is not supported for the {type_name} object");
-        return not(UNSUPPORTED, message);
-    }
     let client = match call.client.account() {
         Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
         Err(refusal) => return not(refusal.error_code(), refusal.to_string()),
