@@ -266,8 +266,17 @@ fn expired(call: &Call, now: Timestamp) -> CallEnd<'_> {
     }
 }
 
-/// Found again by the timekeeper when maintenance is over: the wake-up has done its work.
+/// Found again by the timekeeper when maintenance, or the pause, is over: the wake-up has done its work.
 async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
+    if !cloud.in_maintenance().await?
+        && let Some(pause) = cloud.pause_of(&header.conversation)
+    {
+        let header = &cloud.keep_calls(header).await?;
+        let now = cloud.now();
+        let held = header.conversation.clone().hold(&pause, now);
+        cloud.commit_header(header, held, now).await?;
+        return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
+    }
     if !matches!(header.conversation.due, calls::Due::Parked(_)) {
         // Nobody knows for how long.
         let header = &cloud.keep_calls(header).await?;

@@ -122,7 +122,7 @@ async fn calls_table(arguments: &Arguments, config: &SdkConfig) -> Result<String
     table.name(arguments, config).await
 }
 
-async fn config(arguments: &Arguments) -> Result<SdkConfig, CommandFailure> {
+pub(crate) async fn config(arguments: &Arguments) -> Result<SdkConfig, CommandFailure> {
     match &arguments.endpoint {
         Some(endpoint) => local(endpoint),
         None => Ok(aws_config::defaults(BehaviorVersion::latest())

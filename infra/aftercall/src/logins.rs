@@ -1,7 +1,7 @@
 //! `aftercall users` and `aftercall clients`: who may log in.
 
 use cloud::accounts::login_changes::{LoginChange, NewLogin, SecretStorage};
-use cloud::accounts::{Caller, Login};
+use cloud::accounts::{Account, Caller, Login};
 use cloud::{Clock, Random};
 
 use crate::access::Access;
@@ -27,7 +27,7 @@ pub(crate) async fn users(
         } => (account, name, password, digest, replace),
         UserVerb::Act(act) => return login_acts::carry_out(access, random, Login::User, act).await,
     };
-    let account = account(access, clock, of).await?;
+    let account = open_account(access, clock, of).await?;
     let password = secret(access, random, password.as_deref(), "password")?;
     let new = NewLogin {
         login: Login::User,
@@ -69,7 +69,7 @@ pub(crate) async fn clients(
             secret: given,
             replace,
         } => {
-            let account = account(access, clock, of).await?;
+            let account = open_account(access, clock, of).await?;
             let secret = secret(access, random, given.as_deref(), "secret")?;
             let id = id.clone().unwrap_or_else(|| random.guid());
             let new = NewLogin {
@@ -99,6 +99,17 @@ pub(crate) async fn clients(
             let record = Record::of("client_id", id.as_str());
             Ok(Output::One(record.and("async_by_default", on)))
         }
+    }
+}
+
+/// An account that somebody may log in for.
+async fn open_account(access: &Access, clock: &Clock, id: &str) -> Result<Account, CommandFailure> {
+    let account = account(access, clock, id).await?;
+    match account.is_disabled {
+        true => Err(CommandFailure::NotAllowed(format!(
+            "account {id} is disabled; `aftercall accounts enable {id}` lets it in again"
+        ))),
+        false => Ok(account),
     }
 }
 

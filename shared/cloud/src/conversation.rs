@@ -11,6 +11,7 @@ pub mod ordered_queue;
 pub(crate) mod outbox;
 pub mod outcomes;
 pub mod prefetch;
+pub(crate) mod previous_header;
 pub mod replies;
 mod skipped;
 pub mod task;

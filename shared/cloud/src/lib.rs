@@ -8,7 +8,7 @@
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
 //! mails), [`act`] (what people do about calls, and the record of it), [`accounts`] (who may call, and
 //! how often), [`breakers`], [`backend_slots`] and [`backend_tokens`] (what functions share of a
-//! backend), [`maintenance`] (whether anything is carried out) and [`memory`] (what an invocation takes
+//! backend), [`maintenance`] and [`pauses`] (whether anything is carried out) and [`memory`] (what an invocation takes
 //! on).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
@@ -30,6 +30,7 @@ pub mod maintenance;
 pub mod memory;
 pub mod objects_table;
 pub mod outbound;
+pub mod pauses;
 pub mod random;
 pub mod read;
 pub mod records;

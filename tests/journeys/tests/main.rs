@@ -25,6 +25,7 @@ mod first_attempts;
 mod forwarding;
 mod idempotency;
 mod imports;
+mod incident;
 mod lagging;
 mod large;
 mod layout;

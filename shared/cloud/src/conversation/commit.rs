@@ -17,10 +17,11 @@ use crate::aws::queues::{ReplyWakeUp, WakeUp};
 use crate::aws::table::Transaction;
 use crate::conversation::ordered_queue::QueueEntry;
 use crate::conversation::outbox::{ReplyAction, count, reply_context};
+pub(crate) use crate::conversation::previous_header::PreviousHeader;
 use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
-use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd};
+use crate::records::embedded_call::EmbeddedEnd;
 use crate::records::item::Item;
 use crate::records::mail_record::MailsRecord;
 use crate::records::outcome_record::{self, Results};
@@ -30,49 +31,6 @@ use crate::records::unknown_record::UnknownRecord;
 /// A wake-up that is due within this time waits in its queue rather than with the scheduler, whose
 /// precision is a minute. Never longer: a queue holds 120,000 messages in flight.
 pub const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
-
-/// What a step needs to know of the header it was decided on.
-#[derive(Clone, Debug)]
-pub(crate) struct PreviousHeader {
-    /// 0: there is none.
-    version: u64,
-    priority: QueuePriority,
-    only: EmbeddedCall,
-    queue: Option<ConversationKey>,
-    lane: RunLane,
-    calls_kept: u32,
-    opened_at: Timestamp,
-    failed_at: Option<Timestamp>,
-}
-
-impl PreviousHeader {
-    pub(crate) fn of(header: &ConversationRecord) -> Self {
-        Self {
-            version: header.version,
-            priority: header.conversation.priority,
-            only: header.only.clone(),
-            queue: header.conversation.queue(),
-            lane: RunLane::of(&header.conversation),
-            calls_kept: header.calls_kept,
-            opened_at: header.opened_at,
-            failed_at: header.failed_at,
-        }
-    }
-
-    /// No header yet; it comes with what of its only call lies in it.
-    pub(crate) fn nothing(only: EmbeddedCall, now: Timestamp) -> Self {
-        Self {
-            version: 0,
-            priority: QueuePriority::default(),
-            only,
-            queue: None,
-            lane: RunLane::Own,
-            calls_kept: 0,
-            opened_at: now,
-            failed_at: None,
-        }
-    }
-}
 
 /// How a call ended, to be committed together with its effect.
 pub struct CallEnd<'a> {
