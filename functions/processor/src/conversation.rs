@@ -279,8 +279,17 @@ fn expired(call: &Call, now: Timestamp) -> CallEnd<'_> {
     }
 }
 
-/// The timekeeper finds the conversation when maintenance is over, so this wake-up is done.
+/// The timekeeper finds the conversation when maintenance, or the pause, is over, so this wake-up is done.
 async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
+    if !cloud.in_maintenance().await?
+        && let Some(pause) = cloud.pause_of(&header.conversation)
+    {
+        let header = &cloud.keep_calls(header).await?;
+        let now = cloud.now();
+        let held = header.conversation.clone().hold(&pause, now);
+        cloud.commit_header(header, held, now).await?;
+        return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
+    }
     if !matches!(header.conversation.due, calls::Due::Parked(_)) {
         // How long maintenance lasts is not known.
         let header = &cloud.keep_calls(header).await?;

@@ -7,6 +7,7 @@ use backends::forward::probe::probe;
 use calls::{BackendName, Breaker, Readiness};
 use cloud::Error;
 use cloud::metrics::Metric;
+use cloud::pauses::is_pause;
 use futures_util::future::join_all;
 use tracing::warn;
 
@@ -45,7 +46,9 @@ async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
             *breaker = cloud.change_breaker(name, over).await?;
         }
     }
-    let due = breakers.iter().filter(|(_, it)| it.is_probe_due(now));
+    // A pause is over when a person says so.
+    let due = breakers.iter();
+    let due = due.filter(|(name, it)| it.is_probe_due(now) && !is_pause(name));
     let probing = due.map(|(name, _)| probe(cloud, name));
     let probed = join_all(probing).await;
     let mut minute = MinuteReport::default();

@@ -72,6 +72,8 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         Noun::Tokens(TokenVerb::Delete { account }) => {
             RecordedAct::rehearsable("tokens delete", &[account])
         }
+        Noun::Pause(wanted) => RecordedAct::rehearsable("pause", &[&wanted.target()]),
+        Noun::Resume(wanted) => RecordedAct::rehearsable("resume", &[&wanted.target()]),
         Noun::Replies(verb) => of_replies(verb),
         Noun::Dead(DeadVerb::Redrive { wanted }) => {
             RecordedAct::rehearsable("dead redrive", &[&wanted.target()])
@@ -105,6 +107,7 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         }
         Noun::Backends(BackendVerb::List | BackendVerb::Show { .. })
         | Noun::Status
+        | Noun::Doctor(_)
         | Noun::Tokens(TokenVerb::List { .. })
         | Noun::Conversations(_)
         | Noun::Dead(DeadVerb::List { .. })

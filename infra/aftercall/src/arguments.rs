@@ -10,6 +10,7 @@ use crate::call_arguments::CallVerb;
 use crate::console_arguments::ConsoleArguments;
 use crate::conversation_arguments::ConversationVerb;
 use crate::dead_arguments::DeadVerb;
+use crate::doctor_arguments::{DoctorArguments, PauseArguments};
 use crate::login_arguments::{LoginAct, TokenVerb};
 use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
@@ -35,6 +36,8 @@ Examples:
   aftercall --stack aftercall unknown list
   aftercall --stack aftercall unknown resend 7001 REQUESTID --why \"not there\"
   aftercall --stack aftercall status
+  aftercall --stack aftercall doctor --url https://soap.example.com/ --sender news@example.com
+  aftercall --stack aftercall --reason \"ticket 9\" pause --account 7001 --priority low
   aftercall --stack aftercall conversations list 7001 --failed
   aftercall --stack aftercall conversations show 7001 order-1
   aftercall --stack aftercall replies list 7001 --receiver https://shop.example/
@@ -98,6 +101,12 @@ pub(crate) struct Arguments {
 pub(crate) enum Noun {
     /// What waits, since when and what for; what failed of late; how much comes in
     Status,
+    /// What is wrong, or may soon be, as far as it can be seen from here
+    Doctor(DoctorArguments),
+    /// Hold back calls of an account, of a priority or towards a backend: they are taken in, and wait
+    Pause(PauseArguments),
+    /// Let go on what was paused
+    Resume(PauseArguments),
     /// Accounts: who calls, and what holds for all its users and API clients
     #[command(subcommand)]
     Accounts(AccountVerb),
@@ -249,6 +258,9 @@ impl Arguments {
             | Noun::Clients(_)
             | Noun::Tokens(_)
             | Noun::Status
+            | Noun::Doctor(_)
+            | Noun::Pause(_)
+            | Noun::Resume(_)
             | Noun::Backends(_)
             | Noun::Calls(_)
             | Noun::Conversations(_)
@@ -279,6 +291,9 @@ impl Noun {
             | Self::Clients(_)
             | Self::Tokens(_)
             | Self::Status
+            | Self::Doctor(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
             | Self::Calls(_)
             | Self::Conversations(_)
             | Self::Replies(_)

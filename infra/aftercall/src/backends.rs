@@ -95,7 +95,8 @@ pub(crate) async fn existing(
 }
 
 fn named(name: &str) -> Result<BackendName, CommandFailure> {
-    BackendName::parse(name).ok_or_else(|| {
+    let parsed = BackendName::parse(name).filter(|name| !cloud::pauses::is_pause(name));
+    parsed.ok_or_else(|| {
         CommandFailure::Usage(format!(
             "{name:?} is no name of a backend: up to 40 small letters, digits and hyphens"
         ))

@@ -9,7 +9,7 @@ use crate::call_lines::{maybe, second};
 use crate::dead_arguments::{DeadSelection, DeadVerb};
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
-use crate::progress::Progress;
+use crate::progress::BulkProgress;
 
 pub(crate) async fn carry_out(
     cloud: &Cloud,
@@ -23,7 +23,7 @@ pub(crate) async fn carry_out(
         DeadVerb::Drop { wanted } => (wanted, Some(DeadAct::Drop)),
     };
     let (mut lines, mut untouched) = (Vec::new(), Vec::new());
-    let progress = Progress::counting("dead letters");
+    let progress = BulkProgress::counting("dead letters");
     for queue in wanted.queues() {
         let letters = queues.dead_letters(queue, wanted.limit).await?;
         for known in cloud.known_letters(letters).await? {

@@ -50,13 +50,13 @@ pub(crate) async fn listen(
 }
 
 /// A request as it came.
-struct Request {
+struct TakenCallback {
     line: String,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
-async fn take(mut stream: TcpStream, answer: u16) -> std::io::Result<Option<Request>> {
+async fn take(mut stream: TcpStream, answer: u16) -> std::io::Result<Option<TakenCallback>> {
     let mut bytes = Vec::new();
     let request = loop {
         if let Some(request) = read(&bytes) {
@@ -76,7 +76,7 @@ async fn take(mut stream: TcpStream, answer: u16) -> std::io::Result<Option<Requ
 }
 
 /// `None`: it is not whole yet.
-fn read(bytes: &[u8]) -> Option<Request> {
+fn read(bytes: &[u8]) -> Option<TakenCallback> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let (head, body) = (bytes.get(..end)?, bytes.get(end + 4..)?);
     let head = String::from_utf8_lossy(head);
@@ -91,7 +91,7 @@ fn read(bytes: &[u8]) -> Option<Request> {
         .and_then(|length| length.parse().ok())
         .unwrap_or(0);
     let body = body.get(..length)?.to_vec();
-    Some(Request {
+    Some(TakenCallback {
         line,
         headers,
         body,
@@ -99,7 +99,7 @@ fn read(bytes: &[u8]) -> Option<Request> {
 }
 
 /// One line of JSON: what came, its fields, and what its signature is worth.
-fn printed(request: &Request, secret: Option<&str>) -> Value {
+fn printed(request: &TakenCallback, secret: Option<&str>) -> Value {
     let header = |name: &str| request.headers.get(name).map_or("", String::as_str);
     let fields = url::form_urlencoded::parse(&request.body);
     let fields: serde_json::Map<String, Value> = fields

@@ -2,7 +2,7 @@
 
 use calls::{QueuePriority, QueueSettings};
 use cloud::accounts::login_changes::{LoginChange, NewLogin, SecretStorage};
-use cloud::accounts::{Caller, ClientChange, Login};
+use cloud::accounts::{Account, Caller, ClientChange, Login};
 use cloud::{Clock, Random};
 
 use crate::access::Access;
@@ -29,7 +29,7 @@ pub(crate) async fn users(
         } => (account, name, password, digest, replace),
         UserVerb::Act(act) => return login_acts::carry_out(access, random, Login::User, act).await,
     };
-    let account = account(access, clock, of).await?;
+    let account = open_account(access, clock, of).await?;
     let password = secret(access, random, password.as_deref(), "password")?;
     let new = NewLogin {
         login: Login::User,
@@ -68,7 +68,7 @@ pub(crate) async fn clients(
             secret: given,
             replace,
         } => {
-            let account = account(access, clock, of).await?;
+            let account = open_account(access, clock, of).await?;
             let secret = secret(access, random, given.as_deref(), "secret")?;
             let id = id.clone().unwrap_or_else(|| random.guid());
             let new = NewLogin {
@@ -125,6 +125,17 @@ async fn change_queue(
 
 fn no_client(id: &str) -> CommandFailure {
     CommandFailure::NotFound(format!("there is no API client {id}"))
+}
+
+/// An account that somebody may log in for.
+async fn open_account(access: &Access, clock: &Clock, id: &str) -> Result<Account, CommandFailure> {
+    let account = account(access, clock, id).await?;
+    match account.is_disabled {
+        true => Err(CommandFailure::NotAllowed(format!(
+            "account {id} is disabled; `aftercall accounts enable {id}` lets it in again"
+        ))),
+        false => Ok(account),
+    }
 }
 
 /// What was given, which only a local server's may be: a command line is kept in histories and

@@ -4,7 +4,7 @@
 //! Read in this order: [`arguments`] (what may be said), [`access`] (where the tables are),
 //! [`acts`] (what is recorded of who did what), [`accounts`], [`backends`], [`logins`],
 //! [`login_acts`], [`conversations`], [`conversation_show`], [`call_acts`], [`replies`], [`webhook`],
-//! [`listen`], [`dead`], [`status`], [`unknown`], [`mails`] and [`maintenance`] (what is done),
+//! [`listen`], [`dead`], [`status`], [`doctor`], [`pausing`], [`unknown`], [`mails`] and [`maintenance`] (what is done),
 //! [`served_console`] (the pages),
 //! [`output`] (how it is told), [`failure`] (exit codes).
 //!
@@ -28,6 +28,8 @@ mod conversation_show;
 mod conversations;
 mod dead;
 mod dead_arguments;
+mod doctor;
+mod doctor_arguments;
 mod export;
 mod failure;
 mod handbook;
@@ -39,6 +41,7 @@ mod mails;
 mod maintenance;
 mod maintenance_arguments;
 mod output;
+mod pausing;
 mod progress;
 mod question;
 mod queue_arguments;
@@ -66,9 +69,11 @@ use arguments::{Arguments, ClientVerb, Noun, UserVerb};
 use call_arguments::CallVerb;
 use conversation_arguments::ConversationVerb;
 use dead_arguments::DeadVerb;
+use doctor_arguments::{DoctorArguments, PauseArguments};
 use failure::CommandFailure;
 use login_arguments::LoginAct;
 use output::Output;
+use pausing::PauseAct;
 use reply_arguments::ReplyVerb;
 
 #[tokio::main]
@@ -168,6 +173,9 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
             );
             status::status(&cloud, &open().await?.accounts, &queues).await
         }
+        Noun::Doctor(wanted) => doctor_noun(arguments, &open().await?, wanted).await,
+        Noun::Pause(wanted) => pausing(arguments, &open().await?, wanted, PauseAct::Pause).await,
+        Noun::Resume(wanted) => pausing(arguments, &open().await?, wanted, PauseAct::Resume).await,
         Noun::Tokens(verb) => login_acts::tokens(&open().await?, &clock, verb).await,
         Noun::Unknown(verb) => unknown::carry_out(&access::cloud(arguments).await?, verb).await,
         Noun::Accounts(verb) => accounts::carry_out(&open().await?, &random, &clock, verb).await,
@@ -180,6 +188,37 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Console(said) => served_console::serve(arguments, said).await,
         Noun::Audit(verb) => acts::audit(&open().await?, verb).await,
     }
+}
+
+async fn doctor_noun(
+    arguments: &Arguments,
+    access: &Access,
+    wanted: &DoctorArguments,
+) -> Result<Output, CommandFailure> {
+    let (cloud, queues) = (
+        access::cloud(arguments).await?,
+        access::queues(arguments).await?,
+    );
+    let config = access::config(arguments).await?;
+    let patient = doctor::Patient {
+        cloud: &cloud,
+        accounts: &access.accounts,
+        queues: &queues,
+        config: &config,
+        calls_table: &cloud.settings.calls_table,
+        is_local: access.is_local,
+    };
+    doctor::examine(&patient, wanted).await
+}
+
+async fn pausing(
+    arguments: &Arguments,
+    access: &Access,
+    wanted: &PauseArguments,
+    act: PauseAct,
+) -> Result<Output, CommandFailure> {
+    let cloud = access::cloud(arguments).await?;
+    pausing::carry_out(&cloud, access, wanted, act, arguments.why()).await
 }
 
 async fn conversations_noun(

@@ -5,9 +5,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// On the standard error output, so that what is answered stays apart.
-pub(crate) struct Progress(ProgressBar);
+pub(crate) struct BulkProgress(ProgressBar);
 
-impl Progress {
+impl BulkProgress {
     /// Of something whose number nobody knows.
     pub(crate) fn counting(what: &'static str) -> Self {
         // Hidden where the output is no terminal.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::call_lines::{maybe, not_found, second};
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
-use crate::progress::Progress;
+use crate::progress::BulkProgress;
 use crate::reply_arguments::{ReplyList, ReplyName, ReplyRange, ReplyVerb};
 
 /// Replies that are read at once where all are gone through.
@@ -218,7 +218,7 @@ async fn resend_all(
 ) -> Result<Output, CommandFailure> {
     let now = cloud.now();
     let query = query(wanted, ListOrder::OldestFirst, now)?;
-    let progress = Progress::counting("replies");
+    let progress = BulkProgress::counting("replies");
     let mut done = Resent::default();
     let mut cursor = ListCursor::default();
     loop {

@@ -4,6 +4,7 @@ use calls::{AccountId, QueuePriority, Readiness};
 use cloud::Cloud;
 use cloud::accounts::Accounts;
 use cloud::aws::dead_letters::{QueueDepth, StackQueues, queue_name};
+use cloud::pauses::is_pause;
 use cloud::read::overview::{Depth, Overview};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -70,6 +71,20 @@ fn waiting(overview: &Overview, now: Timestamp) -> Vec<Record> {
         Value::Null,
         planned,
     )];
+    for pause in &maintenance.pauses {
+        let account = pause.account.as_ref().map(|id| format!("account {id}"));
+        let priority = pause.priority.map(|it| format!("priority {}", it.name()));
+        let what: Vec<String> = [account, priority].into_iter().flatten().collect();
+        let held = pause.name().and_then(|name| overview.held.get(&name));
+        let held = held.copied().unwrap_or_default();
+        let what = format!("paused {}", what.join(" "));
+        lines.push(line(
+            what,
+            held.count,
+            age(held, now),
+            pause.reason.as_str(),
+        ));
+    }
     for priority in QueuePriority::ALL {
         let depth = overview.running.get(&priority).copied().unwrap_or_default();
         let what = format!("running {}", priority.name().to_lowercase());
@@ -115,7 +130,11 @@ fn of_backends(overview: &Overview, now: Timestamp) -> Vec<Record> {
         let what = format!("waiting for backend {name}");
         line(what, depth.count, age(depth, now), readiness)
     };
-    overview.breakers.iter().map(of).collect()
+    let backends = overview.breakers.iter();
+    backends
+        .filter(|(name, _)| !is_pause(name))
+        .map(of)
+        .collect()
 }
 
 async fn of_accounts(

@@ -12,6 +12,9 @@ use local::callback_log::CallbackLog;
 use local::{LocalCloud, Stack, site};
 use serde_json::Value;
 
+#[path = "command/incident.rs"]
+mod incident;
+
 struct Server {
     url: String,
     stack: Stack,

@@ -189,20 +189,7 @@ impl Stack {
             .put_digest_user(LOCAL_DIGEST_USER, LOCAL, &caller)
             .await?;
         anyhow::ensure!(is_made, "the local cloud has a key");
-        let account = Account {
-            id,
-            name: LOCAL.to_owned(),
-            webhook_secret: LOCAL_WEBHOOK_SECRET.to_owned(),
-            previous_secret: None,
-            is_disabled: false,
-            async_by_default: false,
-            is_strict: false,
-            owns: Vec::new(),
-            calls_per_second: None,
-            queue: calls::QueueSettings::default(),
-            backend: cloud::accounts::AccountBackend::default(),
-            safe_to_repeat: Vec::new(),
-        };
+        let account = Account::new(id, LOCAL, LOCAL_WEBHOOK_SECRET.to_owned());
         self.cloud.accounts.put_account(&account).await?;
         Ok(())
     }

@@ -27,7 +27,7 @@
 
 pub(crate) mod account_backend;
 pub mod account_changes;
-pub(crate) mod account_record;
+pub mod account_record;
 pub mod backend_login;
 pub mod backends;
 pub(crate) mod client_queue;

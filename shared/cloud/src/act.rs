@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod cancel;
+pub mod pause;
 pub mod reschedule;
 pub mod resend;
 pub mod resubmit;

@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 pub(crate) mod clients;
 pub mod dead_letters;
 pub(crate) mod encrypted_password;
+pub mod examination;
 pub mod files;
 pub mod lanes;
 pub mod large_bodies;

@@ -8,7 +8,7 @@
 //! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
 //! mails), [`act`] (what people do about calls, and the record of it), [`accounts`] (who may call, and
 //! how often), [`breakers`], [`backend_slots`] and [`backend_tokens`] (what functions share of a
-//! backend), [`maintenance`] (whether anything is carried out), [`memory`] (what an invocation takes on), [`logs`]
+//! backend), [`maintenance`] and [`pauses`] (whether anything is carried out), [`memory`] (what an invocation takes on), [`logs`]
 //! and [`metrics`] (what a function says of its work) and [`health`] (whether the tables answer).
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
@@ -32,6 +32,7 @@ pub mod memory;
 pub mod metrics;
 pub mod objects_table;
 pub mod outbound;
+pub mod pauses;
 pub mod random;
 pub mod read;
 pub mod records;

@@ -6,7 +6,7 @@
 //! Whoever turns it in the same process, as the local server does, waits for what is being carried
 //! out: when the switch has been turned on, it holds.
 
-use calls::{BadWindow, MaintenanceWindow};
+use calls::{BackendName, BadWindow, Conversation, MaintenanceWindow};
 use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
 
@@ -16,6 +16,7 @@ use crate::accounts::switch::Look;
 pub use crate::accounts::switch::REMEMBERED;
 use crate::aws::table::Key;
 use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
+use crate::pauses::Pause;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// Held by whoever carries something out, from before the look at the switch until it is committed.
@@ -26,11 +27,13 @@ pub struct CarryingOut(#[expect(dead_code, reason = "held, not used")] OwnedRwLo
 ///
 /// | pk       | sk            | written by             | holds                      |
 /// |----------|---------------|------------------------|----------------------------|
-/// | `SWITCH` | `MAINTENANCE` | the operator's command | version, on, what is planned |
+/// | `SWITCH` | `MAINTENANCE` | the operator's command | version, on, what is planned or paused |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MaintenanceSwitch {
     pub on: bool,
     pub windows: Vec<MaintenanceWindow>,
+    /// What is paused besides.
+    pub pauses: Vec<Pause>,
     version: u64,
 }
 
@@ -46,16 +49,23 @@ impl MaintenanceSwitch {
                 true => item.json("windows")?,
                 false => Vec::new(),
             },
+            pauses: match item.has("pauses") {
+                true => item.json("pauses")?,
+                false => Vec::new(),
+            },
             version: item.maybe_number("version").unwrap_or_default(),
         })
     }
 
     fn to_item(&self, key: Key) -> Item {
-        ItemWriter::new(key)
+        let item = ItemWriter::new(key)
             .number("version", self.version + 1)
             .text("on", self.on.to_string())
-            .json("windows", &self.windows)
-            .done()
+            .json("windows", &self.windows);
+        match self.pauses.is_empty() {
+            true => item.done(),
+            false => item.json("pauses", &self.pauses).done(),
+        }
     }
 }
 
@@ -77,8 +87,9 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let switch = record.map(|item| MaintenanceSwitch::read(&ItemReader(item)));
-        let holds = switch.transpose()?.is_some_and(|it| it.holds_at(now));
-        self.switch.saw(look, holds, now);
+        let switch = switch.transpose()?.unwrap_or_default();
+        let holds = switch.holds_at(now);
+        self.switch.saw(look, holds, switch.pauses, now);
         Ok(holds)
     }
 
@@ -122,6 +133,30 @@ impl Accounts {
         self.change_switch(unplanned).await.map(drop)
     }
 
+    /// What is paused, as it stands now.
+    pub async fn pauses(&self) -> Result<Vec<Pause>, Error> {
+        let switch = self.maintenance_switch().await?;
+        Ok(switch.unwrap_or_default().pauses)
+    }
+
+    pub(crate) async fn add_pause(&self, pause: &Pause) -> Result<(), Error> {
+        let added = |switch: &mut MaintenanceSwitch| {
+            if !switch.pauses.iter().any(|it| it.is_same(pause)) {
+                switch.pauses.push(pause.clone());
+            }
+            Ok(())
+        };
+        self.change_switch(added).await.map(drop)
+    }
+
+    pub(crate) async fn remove_pause(&self, pause: &Pause) -> Result<(), Error> {
+        let removed = |switch: &mut MaintenanceSwitch| {
+            switch.pauses.retain(|it| !it.is_same(pause));
+            Ok(())
+        };
+        self.change_switch(removed).await.map(drop)
+    }
+
     async fn change_switch(
         &self,
         change: impl Fn(&mut MaintenanceSwitch) -> Result<(), BadWindow>,
@@ -157,6 +192,14 @@ impl Cloud {
     pub async fn carrying_out(&self) -> CarryingOut {
         let carrying_out = self.accounts.switch.carrying_out.clone();
         CarryingOut(carrying_out.read_owned().await)
+    }
+
+    /// The pause that holds this conversation back, by what was read of the switch last: by whoever has
+    /// looked at it within the second.
+    pub fn pause_of(&self, conversation: &Conversation) -> Option<BackendName> {
+        let pauses = self.accounts.switch.pauses();
+        let pause = pauses.iter().find(|pause| pause.is_of(conversation))?;
+        pause.name()
     }
 
     /// Whether calls are held back, as of a second ago at most.

@@ -5,5 +5,6 @@ pub mod callback;
 pub mod forward;
 pub mod own_hosts;
 pub mod public_address;
+pub mod reach;
 pub mod receiver_health;
 pub mod unsubscribe_link;

@@ -29,6 +29,7 @@ mod forwarding;
 mod health;
 mod idempotency;
 mod imports;
+mod incident;
 mod lagging;
 mod large;
 mod layout;

@@ -109,7 +109,6 @@ fn row(console: &Console, account: &Account) -> AccountRow {
     let values = [("account", account.id.0.as_str())];
     let at = |path: &str| link::with_query(&format!("{}{path}", console.base()), &values);
     let joined = |texts: Vec<String>| texts.join(", ");
-    let backend = account.backend.as_ref();
     AccountRow {
         id: account.id.0.clone(),
         name: account.name.clone(),
@@ -124,7 +123,7 @@ fn row(console: &Console, account: &Account) -> AccountRow {
             .map_or_else(|| "default".to_owned(), |calls| calls.to_string()),
         is_ordered: account.queue.order == QueueOrder::Received,
         rates: joined(rates(account)),
-        backend: backend.map_or_else(|| "built-in".to_owned(), ToString::to_string),
+        backend: account.backend.to_string(),
         safe_to_repeat: joined(
             account
                 .safe_to_repeat

@@ -71,6 +71,10 @@ async fn in_chunks(
         FirstLoad::Loaded => {}
         FirstLoad::InMaintenance => return Ok(CarriedOut::InMaintenance),
     }
+    // By the switch that has just been looked at.
+    if cloud.pause_of(&header.conversation).is_some() {
+        return Ok(CarriedOut::InMaintenance);
+    }
     let mut chunks = progress.chunks;
     let mut results = results_so_far(cloud, header, progress).await?;
     let mut header = header.clone();

@@ -92,7 +92,7 @@ impl TaskRun<'_> {
         let cloud = self.cloud;
         // Whoever turns the switch in this process waits until what is begun here is committed.
         let _carrying_out = cloud.carrying_out().await;
-        if cloud.in_maintenance().await? {
+        if cloud.in_maintenance().await? || cloud.pause_of(&header.conversation).is_some() {
             return Ok(CarriedOut::InMaintenance);
         }
         let mut at = self.position(header, progress).await?;

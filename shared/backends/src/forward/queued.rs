@@ -126,7 +126,7 @@ pub async fn carry_out(
     }
     // Whoever turns the switch in this process waits until what is begun here is committed.
     let _carrying_out = cloud.carrying_out().await;
-    if cloud.in_maintenance().await? {
+    if cloud.in_maintenance().await? || cloud.pause_of(&header.conversation).is_some() {
         return Ok(Forwarded::InMaintenance);
     }
     if cloud.breaker(name).await?.readiness(now) != Readiness::Ready {

@@ -3,7 +3,8 @@
 
 use calls::AccountId;
 
-use crate::accounts::{Account, Accounts, account_in, account_item, account_key};
+use crate::accounts::Accounts;
+use crate::accounts::account_record::{Account, account_in, account_item, account_key};
 use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
 use crate::records::item::ItemReader;
 

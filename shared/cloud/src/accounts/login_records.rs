@@ -25,7 +25,7 @@ pub struct LoginRecord {
 
 /// A token, without itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenRecord {
+pub struct ListedToken {
     /// The beginning of its hash: enough to tell tokens apart, and nothing to log in with.
     pub hash: String,
     pub account: AccountId,
@@ -115,7 +115,7 @@ impl Accounts {
             let Some(next) = edited(login, name, item, edit) else {
                 if run == Run::Real {
                     match Committed::of(self.table.delete_over(&key, version).await)? {
-                        Committed::Written(()) => {}
+                        Committed::Written(()) => self.forget_logins(),
                         Committed::Conflict => continue,
                     }
                 }
@@ -142,7 +142,7 @@ impl Accounts {
         &self,
         account: &AccountId,
         now: Timestamp,
-    ) -> Result<Vec<TokenRecord>, Error> {
+    ) -> Result<Vec<ListedToken>, Error> {
         let items = self.table.all_where("TOKEN", "account", &account.0).await?;
         let read = items.into_iter().map(|item| token(&ItemReader(item)));
         let mut tokens = read.collect::<Result<Vec<_>, Error>>()?;
@@ -222,10 +222,10 @@ fn record(login: Login, item: &ItemReader) -> Result<LoginRecord, Error> {
     })
 }
 
-fn token(item: &ItemReader) -> Result<TokenRecord, Error> {
+fn token(item: &ItemReader) -> Result<ListedToken, Error> {
     let pk = item.text("pk")?;
     let hash = pk.trim_start_matches("TOKEN#").chars();
-    Ok(TokenRecord {
+    Ok(ListedToken {
         hash: hash.take(HASH_CHARS).collect(),
         account: caller_in(item)?.account,
         good_until: item.time("good_until")?,

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::RwLock;
 
+use crate::pauses::Pause;
+
 /// How long a warm function goes by what it has read.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 
@@ -19,6 +21,8 @@ pub(crate) struct Switch {
 struct CachedSwitch {
     /// On or off, and when it was read.
     read: Option<(bool, Timestamp)>,
+    /// What was paused then.
+    pauses: Arc<[Pause]>,
     /// How often it was turned here: what was read before that is not remembered.
     turned: u64,
 }
@@ -45,11 +49,17 @@ impl Switch {
     }
 
     /// It was read; whoever turned it since then is not forgotten.
-    pub(crate) fn saw(&self, look: Look, on: bool, now: Timestamp) {
+    pub(crate) fn saw(&self, look: Look, on: bool, pauses: Vec<Pause>, now: Timestamp) {
         let mut known = self.known();
         if known.turned == look.0 {
             known.read = Some((on, now));
+            known.pauses = pauses.into();
         }
+    }
+
+    /// What was paused when it was read last.
+    pub(crate) fn pauses(&self) -> Arc<[Pause]> {
+        Arc::clone(&self.known().pauses)
     }
 
     pub(crate) fn forget(&self) {

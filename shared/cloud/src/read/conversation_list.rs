@@ -16,7 +16,7 @@ use crate::aws::table::{Key, ListIndex, Table};
 use crate::by_account::{Gathering, failed_shares, part};
 use crate::error::Error;
 pub use crate::read::parts::ListCursor;
-use crate::read::parts::{EntryOfShare, Part, PartsQuery};
+use crate::read::parts::{EntryOfShare, IndexPart, PartsQuery};
 use crate::read::state::ConversationState;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::load::load_call;
@@ -24,8 +24,8 @@ use crate::records::load::load_call;
 /// Conversations that are asked for in one go by those who go through a whole list.
 pub const LISTED_AT_ONCE: usize = 100;
 
-/// Most conversations that a page looks at: a second of work, and less than a thousandth of a dollar.
-const EXAMINED_MAX: usize = 2_000;
+/// Most entries that a page looks at: a second of work, and less than a thousandth of a dollar.
+pub(crate) const EXAMINED_MAX: usize = 2_000;
 
 /// Lists the conversations of a table of calls.
 #[derive(Clone)]
@@ -203,7 +203,7 @@ pub(crate) fn failed_parts(
     (from, to): (Timestamp, Timestamp),
     order: ListOrder,
 ) -> PartsQuery {
-    let parts = failed_shares().map(|share| Part {
+    let parts = failed_shares().map(|share| IndexPart {
         share,
         name: part(account, share),
         from,
@@ -228,7 +228,7 @@ impl ListQuery {
         let parts = [Gathering::Quick, Gathering::Long].into_iter();
         let parts = parts.flat_map(|gathering| {
             let from = self.begin_for(gathering);
-            gathering.shares().map(move |share| Part {
+            gathering.shares().map(move |share| IndexPart {
                 share,
                 name: part(&self.account, share),
                 from,

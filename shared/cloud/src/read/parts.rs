@@ -33,7 +33,7 @@ pub(crate) struct EntryOfShare {
 }
 
 /// A part of the index, and from when on it is wanted.
-pub(crate) struct Part {
+pub(crate) struct IndexPart {
     pub(crate) share: char,
     pub(crate) name: String,
     pub(crate) from: Timestamp,
@@ -42,7 +42,7 @@ pub(crate) struct Part {
 /// What of an index is read.
 pub(crate) struct PartsQuery {
     pub(crate) index: ListIndex,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<IndexPart>,
     pub(crate) to: Timestamp,
     pub(crate) order: ListOrder,
 }
@@ -95,7 +95,7 @@ impl PartsQuery {
     async fn of(
         &self,
         table: &Table,
-        part: &Part,
+        part: &IndexPart,
         cursor: &ListCursor,
     ) -> Result<(char, ListEntries), Error> {
         let behind = cursor.0.get(&part.share).and_then(ListPosition::entry);

@@ -14,7 +14,8 @@ use crate::Cloud;
 use crate::aws::table::{Key, Range, key_of};
 use crate::error::Error;
 use crate::read::conversation_list::{
-    ConversationFilter, ListCursor, ListOrder, ListQuery, ListedBy, LookBack, failed_parts,
+    ConversationFilter, EXAMINED_MAX, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
+    failed_parts,
 };
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::outcome_record::OutcomeRecord;
@@ -22,9 +23,6 @@ use crate::records::reply_record::{ReplyRecord, reply_key};
 
 /// Records that are read in one request of those of a conversation.
 const REPLIES_PAGE: i32 = 250;
-
-/// Most records of the index of failures that a page looks at.
-const EXAMINED_MAX: usize = 2_000;
 
 /// Most conversations that a page looks at: two requests for each.
 const CONVERSATIONS_EXAMINED_MAX: usize = 200;
