@@ -8,7 +8,6 @@ use cloud::{Cloud, Random};
 use jiff::Timestamp;
 
 use crate::samples::Samples;
-use crate::shell::{Shell, Tab};
 
 /// Who looks, and whether he may do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +68,5 @@ impl Console {
 
     pub(crate) fn base(&self) -> &str {
         &self.options.base
-    }
-
-    pub(crate) fn shell(&self, tab: Tab, title: &str) -> Shell {
-        Shell::new(self, tab, title)
     }
 }

@@ -118,7 +118,7 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    pub(crate) fn new(console: &Console, tab: Tab, title: &str) -> Self {
+    fn new(console: &Console, tab: Tab, title: &str) -> Self {
         let options = &console.options;
         Self {
             base: options.base.clone(),
@@ -146,6 +146,12 @@ impl Shell {
 
     pub(crate) fn shown_now(&self) -> ShownTime {
         ShownTime(self.now)
+    }
+}
+
+impl Console {
+    pub(crate) fn shell(&self, tab: Tab, title: &str) -> Shell {
+        Shell::new(self, tab, title)
     }
 }
 

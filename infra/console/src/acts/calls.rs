@@ -17,7 +17,7 @@ use crate::posted_form::PostedForm;
 use crate::shell::Tab;
 
 /// Most parts that are named where they are missing.
-const MISSING_NAMED_MAX: usize = 20;
+const PARTS_NAMED_MAX: usize = 20;
 
 pub(crate) async fn cancel(
     State(console): State<Console>,
@@ -167,13 +167,13 @@ fn resubmitted(
             "All of its calls were carried out; tick the call that failed to submit that.".to_owned(),
         ),
         ResubmitAnswer::PartsMissing(missing) => {
-            let named = missing.iter().take(MISSING_NAMED_MAX);
+            let named = missing.iter().take(PARTS_NAMED_MAX);
             let named: Vec<String> = named.map(ToString::to_string).collect();
             not_allowed(format!(
                 "{} parts never came ({}{}); tick that to submit the others without them.",
                 missing.len(),
                 named.join(", "),
-                if missing.len() > MISSING_NAMED_MAX { ", …" } else { "" }
+                if missing.len() > PARTS_NAMED_MAX { ", …" } else { "" }
             ))
         }
         ResubmitAnswer::FateUnknown(request_id) => not_allowed(format!(

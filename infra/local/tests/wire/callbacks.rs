@@ -76,7 +76,7 @@ async fn credentials_of_an_address_are_sent_and_stand_on_no_page() {
     let listener = listener.expect("a port");
     let at = listener.local_addr().expect("an address");
     tokio::spawn(site::serve(stack, callback_log, listener, false));
-    for path in ["/_local/", "/_local/callbacks"] {
+    for path in ["/_local/sent", "/_local/callbacks"] {
         let shown = got(at, path).await;
         assert!(shown.contains(&address.to_string()), "{shown}");
         for secret in ["s3cr3t-word", encoded.as_str()] {

@@ -23,6 +23,9 @@ const OF_SHARD: i32 = 40;
 /// Further than any call may be scheduled ahead.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24 * 365);
 
+/// A conversation whose call got another time is due at once, until the timekeeper has looked at it.
+const LOOKED_AT_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+
 /// A call that waits for its time.
 #[derive(Clone, Debug)]
 pub struct ScheduledCall {
@@ -71,7 +74,7 @@ impl Cloud {
         let wanted = PartQuery {
             index: ListIndex::Due,
             part: shard,
-            from,
+            from: from - LOOKED_AT_WITHIN,
             to: from + AHEAD,
             order: ListOrder::OldestFirst,
             behind: None,
