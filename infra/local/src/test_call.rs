@@ -178,6 +178,7 @@ pub(crate) async fn sent(site: &Site, call: &TestCall) -> Vec<TriedCall> {
             body: envelope.clone().into_bytes(),
             origin: "http://localhost".to_owned(),
             api_id: String::new(),
+            source: String::new(),
         };
         let answered = site.answered(call.method, request).await;
         let (status, answer) = match answered {
