@@ -1,6 +1,6 @@
 //! Sends to an audience: one mail for each person of an EmailSendDefinition, and what is told of it.
 
-use journeys::cut::{Plot, cut_anywhere};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::{Answer, Call, Story, a_caller, attributes, call, look_for, minutes, part, seconds};
 use local::CapturedMail;
 
@@ -677,7 +677,7 @@ async fn an_email_send_survives_every_cut() {
             r#"<Definition xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey></Definition>"#,
         )],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(40),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;
