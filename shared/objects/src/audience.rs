@@ -14,6 +14,7 @@ use crate::object_types::data_extension;
 use crate::object_types::data_extension_object::key_by;
 use crate::object_types::list;
 use crate::overlay::View;
+use crate::retention::RowRetention;
 use crate::row_partitions::ROWS;
 use crate::tree;
 use crate::verdict::Refused;
@@ -44,6 +45,7 @@ pub(crate) struct SendableRows {
     pub(crate) list: Option<Element>,
     /// No two rows are of one subscriber.
     pub(crate) is_unique: bool,
+    pub(crate) retention: RowRetention,
 }
 
 /// The field of a sendable data extension that says whose row it is.
@@ -70,6 +72,7 @@ pub(crate) struct RowLookup {
     /// With the one field that is its key.
     definition: Element,
     pub(crate) names: SubscriberField,
+    pub(crate) retention: RowRetention,
 }
 
 impl RowLookup {
@@ -93,10 +96,15 @@ impl RowLookup {
             return None;
         }
         let rows = definition.text_of(ROWS).unwrap_or_default();
+        let retention = RowRetention::of(definition);
         let definition = Element::new("DataExtension")
             .with(Element::of(ROWS, rows))
             .with(Element::new("Fields").with(key.clone()));
-        Some(Self { definition, names })
+        Some(Self {
+            definition,
+            names,
+            retention,
+        })
     }
 }
 
@@ -321,6 +329,7 @@ fn sendable_rows(
         address_field,
         list,
         is_unique: RowLookup::of(definition, names.clone()).is_some(),
+        retention: RowRetention::of(definition),
         names,
     })
 }

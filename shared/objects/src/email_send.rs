@@ -296,6 +296,9 @@ impl<'p> EmailSend<'p> {
         rows: &SendableRows,
         row: &Element,
     ) -> Result<Option<Person<'a>>, Missing> {
+        if rows.retention.has_ended(row, self.now) {
+            return Ok(None);
+        }
         let value = |name: &str| match stored_value(row, name) {
             ColumnInput::Value(value) => Some(value.trim().to_owned()).filter(|it| !it.is_empty()),
             ColumnInput::Nothing | ColumnInput::Null => None,
@@ -340,7 +343,8 @@ impl<'p> EmailSend<'p> {
                 false => person.name.as_str(),
             };
             let at = rows.key(self.account(), value, self.now)?;
-            wanted.get(overlay, &at)
+            let row = wanted.get(overlay, &at)?;
+            Some(row).filter(|row| !rows.retention.has_ended(row, self.now))
         };
         let mut why = None;
         for exclusion in &self.plan.exclusions {

@@ -10,6 +10,7 @@
 //! for `upkeep`, and for the table itself, which removes rows some days later.
 
 use jiff::{SignedDuration, Span, Timestamp, civil};
+use serde::{Deserialize, Serialize};
 use soap::Element;
 
 use crate::columns::{ColumnInput, SYSTEM_COLUMNS, stored_value};
@@ -43,7 +44,7 @@ const ROWS_ONLY: &str = "DeleteAtEndOfRetentionPeriod";
 pub(crate) const RESET_ON_IMPORT: &str = "ResetRetentionPeriodOnImport";
 
 /// What a period is counted in: its name, and its number in the field that is older.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PeriodUnit {
     Days,
     Weeks,
@@ -82,7 +83,7 @@ impl PeriodUnit {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RetentionPeriod {
     pub(crate) length: i64,
     pub(crate) unit: PeriodUnit,
@@ -257,7 +258,7 @@ pub(crate) fn retained(stored: &Element, now: Timestamp) -> Retained {
 }
 
 /// When the rows of a data extension end, each by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowRetention {
     period: Option<RetentionPeriod>,
     gone_before: Option<Timestamp>,

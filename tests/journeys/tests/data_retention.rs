@@ -2,7 +2,7 @@
 //! them, and the table loses them afterwards.
 
 use bytes::Bytes;
-use journeys::cut::{Plot, cut_anywhere};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::{Story, a_caller, call, days, hours, look_for, minutes, part};
 use local::names::BODIES_BUCKET;
 
@@ -191,7 +191,7 @@ async fn a_deleted_data_extension_survives_every_cut() {
             part("delete-1", 3, 3).creating(row("row-2")),
         ],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(30),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK", "3 OK"])?;

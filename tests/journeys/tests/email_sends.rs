@@ -1,7 +1,9 @@
 //! Sends to an audience: one mail for each person of an EmailSendDefinition, and what is told of it.
 
-use journeys::cut::{Plot, cut_anywhere};
-use journeys::{Answer, Call, Story, a_caller, attributes, call, look_for, minutes, part, seconds};
+use journeys::cut::{CallOrder, Plot, cut_anywhere};
+use journeys::{
+    Answer, Call, Story, a_caller, attributes, call, days, look_for, minutes, part, seconds,
+};
 use local::CapturedMail;
 
 const NEWS: &str = r#"<Objects xsi:type="List"><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#;
@@ -261,6 +263,38 @@ async fn rows_of_one_reader_are_one_mail() {
     assert_eq!(recipients(&caller), ["ann", "bob"]);
     let send = task_of(&answer);
     assert_eq!(report_of(&mut caller, &send).await, "Complete 2 0 0 1 2");
+}
+
+/// A row that has ended is nobody's: it brings no mail, and leaves nobody out.
+#[tokio::test(start_paused = true)]
+async fn rows_that_have_ended_count_no_more() {
+    let thirty_days = |key: &str, field: &str, of: &str| {
+        data_extension(key, field, of).replace(
+            "<Fields>",
+            "<DataRetentionPeriodLength>30</DataRetentionPeriodLength><DataRetentionPeriodUnitOfMeasure>3</DataRetentionPeriodUnitOfMeasure><RowBasedRetention>true</RowBasedRetention><Fields>",
+        )
+    };
+    let audience =
+        entry("SourceList", &rows("visits")) + &entry("ExclusionList", &rows("complaints"));
+    let mut caller = a_caller_with(&[
+        thirty_days("visits", "Id", "Subscriber Key"),
+        thirty_days("complaints", "Id", "Subscriber Key"),
+        row("visits", "ann", "ann@example.com", "Bern"),
+        row("complaints", "bob", "bob@example.com", "Davos"),
+        definition(&audience),
+    ])
+    .await;
+    caller.passes(days(31)).await;
+    for object in [
+        row("visits", "bob", "bob@example.com", "Chur"),
+        row("visits", "cid", "cid@example.com", "Davos"),
+        row("complaints", "cid", "cid@example.com", "Davos"),
+    ] {
+        caller.does(call().creating(object.as_str())).await;
+    }
+    caller.does(start().at_once()).await;
+    caller.settles().await;
+    assert_eq!(recipients(&caller), ["bob"]);
 }
 
 fn suppression(key: &str, contexts: &str) -> String {
@@ -677,7 +711,7 @@ async fn an_email_send_survives_every_cut() {
             r#"<Definition xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey></Definition>"#,
         )],
         is_found: false,
-        in_order: false,
+        order: CallOrder::Unordered,
         after: minutes(40),
         promises: |ended| {
             ended.is("outcomes", &ended.outcomes, &["1 OK"])?;

@@ -198,7 +198,8 @@ async fn replies_that_did_not_get_through_are_found_with_their_log_wherever_they
         .map(|it| it.reply.request_id.0.as_str())
         .collect();
     let mut expected: Vec<&str> = requests.iter().map(String::as_str).collect();
-    (pending.sort_unstable(), expected.sort_unstable());
+    pending.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(pending, expected);
     for record in &all {
         assert!(record.reply.attempts.len() >= 2, "{record:?}");

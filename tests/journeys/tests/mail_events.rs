@@ -364,7 +364,7 @@ async fn acts(caller: &Story, tag: &MailTag, verdict: Verdict) -> &'static str {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_mail_is_listed_until_somebody_says_what_became_of_it() {
-    let (mut caller, tag) = with_an_unknown_mail().await;
+    let (caller, tag) = with_an_unknown_mail().await;
     assert_eq!(acts(&caller, &tag, Verdict::Done).await, "done");
     assert_eq!(acts(&caller, &tag, Verdict::Done).await, "done");
     assert_eq!(acts(&caller, &tag, Verdict::SentAgain).await, "otherwise");

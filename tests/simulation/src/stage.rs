@@ -203,6 +203,7 @@ impl Stage {
             body: envelope.into_bytes(),
             origin: "https://aftercall.example".to_owned(),
             api_id: String::new(),
+            source: String::new(),
         };
         let response = ingest::answer(&self.stack.cloud, &request).await;
         (response.status, response.body)

@@ -65,7 +65,9 @@ pub(crate) async fn send_again(
             "It is sent again as the call {new}, within a minute or two."
         ))
         .then(link::find(console.base(), &account, &new.0), "That call"),
-        Some(Verdict::Done | Verdict::NotDone | Verdict::SentAgain) | None => ActReport::said("It is sent again."),
+        Some(Verdict::Done | Verdict::NotDone | Verdict::SentAgain) | None => {
+            ActReport::said("It is sent again.")
+        }
     };
     report.page(&console, Tab::Unknown, Run::Real)
 }

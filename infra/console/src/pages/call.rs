@@ -117,16 +117,7 @@ fn filled(console: &Console, whole: WholeCall) -> CallDetailPage {
     let state = state.unwrap_or("not kept any more");
     let outcome = outcome.map(|record| record.outcome);
     let no_payload = no_payload(&payload);
-    let endpoint = console.options.endpoint.as_deref();
-    let endpoint = endpoint.unwrap_or("https://YOUR-ENDPOINT/Service.asmx");
-    let login = console.options.is_local.then_some("local");
-    let (curl, payload) = match payload {
-        KeptPayload::Text(text) => {
-            let curl = curl::command(endpoint, call.method.name(), &text, login);
-            (curl, soap::read_canonical(&text).ok().map(ShownXml))
-        }
-        KeptPayload::NotKept | KeptPayload::OutOfReach => (String::new(), None),
-    };
+    let (curl, payload) = repeated(console, call.method, payload);
     let name = match &call.conversation_id {
         Some(_) => name_of(&header),
         None => "of this call alone".to_owned(),
@@ -174,6 +165,22 @@ fn filled(console: &Console, whole: WholeCall) -> CallDetailPage {
         account: call.account.0,
         object_type: call.object_type,
     }
+}
+
+/// The command that sends it again, and the payload as it is shown.
+fn repeated(
+    console: &Console,
+    method: calls::Method,
+    payload: KeptPayload,
+) -> (String, Option<ShownXml>) {
+    let KeptPayload::Text(text) = payload else {
+        return (String::new(), None);
+    };
+    let endpoint = console.options.endpoint.as_deref();
+    let endpoint = endpoint.unwrap_or("https://YOUR-ENDPOINT/Service.asmx");
+    let login = console.options.is_local.then_some("local");
+    let curl = curl::command(endpoint, method.name(), &text, login);
+    (curl, soap::read_canonical(&text).ok().map(ShownXml))
 }
 
 fn message(outcome: &calls::Outcome) -> String {

@@ -225,7 +225,7 @@ fn missing(conversation: &Conversation) -> String {
     for number in lacking.map(SequenceCode::get) {
         match ranges.last_mut() {
             Some((_, last)) if *last + 1 == number => *last = number,
-            _ => ranges.push((number, number)),
+            Some(_) | None => ranges.push((number, number)),
         }
     }
     let named = ranges.iter().take(MISSING_RANGES_MAX);

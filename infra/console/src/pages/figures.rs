@@ -61,6 +61,18 @@ pub(crate) fn cards(
             plot: Some(plot),
         });
     }
+    cards.extend(plain(stack, now));
+    if !stack.is_complete {
+        let drawn = cards
+            .iter_mut()
+            .filter(|card| !card.name.ends_with("minute"));
+        drawn.for_each(|card| card.figure.insert(0, '≥'));
+    }
+    cards
+}
+
+/// Those that are not drawn.
+fn plain(stack: &Overview, now: Timestamp) -> [FigureCard; 5] {
     let parked: usize = stack.parked.values().map(|depth| depth.count).sum();
     let plain = [
         (
@@ -85,19 +97,12 @@ pub(crate) fn cards(
             since(&stack.unknown, now),
         ),
     ];
-    cards.extend(plain.map(|(name, count, note)| FigureCard {
+    plain.map(|(name, count, note)| FigureCard {
         name,
         figure: count.to_string(),
         note,
         plot: None,
-    }));
-    if !stack.is_complete {
-        let drawn = cards
-            .iter_mut()
-            .filter(|card| !card.name.ends_with("minute"));
-        drawn.for_each(|card| card.figure.insert(0, '≥'));
-    }
-    cards
+    })
 }
 
 /// Adds these to what was seen before, and draws all of it.

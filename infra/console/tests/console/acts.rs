@@ -274,6 +274,15 @@ async fn accounts_are_made_and_set_and_may_log_in() {
             .contains(">chosen<")
     );
     assert!(server.shows("/accounts").await.contains(">7001<"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_log_in_is_changed_and_an_account_is_taken_out_of_use() {
+    let server = Server::local().await;
+    let shop = [("account", "7001"), ("name", "Shop")];
+    server.does("/acts/account", &shop).await;
+    let login = [("account", "7001"), ("kind", "user"), ("name", "shop")];
+    server.does("/acts/login", &login).await;
     let change = |what: &'static str| {
         [
             ("account", "7001"),

@@ -43,9 +43,8 @@ fn is_harmless(path: &str, page: &str) {
     assert!(!page.contains("javascript:"), "{path}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn h07_no_page_takes_a_callers_value_for_markup() {
-    let server = Server::local().await;
+/// Calls, accounts and acts with the value wherever somebody can put one.
+async fn fill(server: &Server) {
     let hostile = xml();
     let address = format!("http://{}/_local/callbacks?q=%22%3E%3Cb%3E", server.address);
     let options = |sequence: u32| {
@@ -95,7 +94,12 @@ async fn h07_no_page_takes_a_callers_value_for_markup() {
     ];
     let planned = server.post("/acts/plan", &window).await;
     is_harmless("/acts/plan", &planned.body);
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn h07_no_page_takes_a_callers_value_for_markup() {
+    let server = Server::local().await;
+    fill(&server).await;
     let key = server.key_of(HOSTILE).await;
     let encoded = |text: &str| {
         let mut query = url::form_urlencoded::Serializer::new(String::new());

@@ -105,6 +105,41 @@ async fn what_is_said_of_a_call_is_kept_and_changes_no_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_lists_calls_sees_what_was_said_of_them() {
+    let (mut caller, backend) = a_forwarding_caller().await;
+    let from = caller.now();
+    backend.does_next(&[LOST, LOST]);
+    let settled = caller.queues(one("a")).await;
+    let open = caller.queues(one("b")).await;
+    caller.settles().await;
+    acts(&caller, &settled, Some(Verdict::NotDone)).await;
+    let list = caller.cloud().conversation_list();
+    let account = AccountId(caller.account_id());
+    let mut shown = Vec::new();
+    for request in [&settled, &open] {
+        let header = list
+            .find(&account, request)
+            .await
+            .expect("the table answers");
+        let header = header.expect("it is there");
+        let read = list
+            .calls_from(&header.key, calls::SequenceCode::FIRST)
+            .await;
+        let read = read.expect("the table answers").expect("it is there");
+        let outcome = read.calls[0].outcome.as_ref();
+        let said = list.settlement_of(&header.key, outcome).await;
+        shown.push(said.expect("the table answers").map(|it| it.verdict));
+        let all = list.settlements(from).await.expect("the table answers");
+        let of = all.get(&(header.key, calls::SequenceCode::FIRST));
+        assert_eq!(of.map(|it| it.verdict.clone()), shown[shown.len() - 1]);
+    }
+    assert_eq!(shown, [Some(Verdict::NotDone), None]);
+    let later = caller.now() + hours(1);
+    let none = list.settlements(later).await.expect("the table answers");
+    assert!(none.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_is_sent_again_once_as_a_new_one() {
     let (mut caller, backend) = a_forwarding_caller().await;
     backend.does_next(&[LOST]);
