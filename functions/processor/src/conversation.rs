@@ -29,9 +29,6 @@ use crate::slice::Slice;
 /// A call of more objects can take long, so pending replies are sent before it.
 const FEW_OBJECTS: u32 = 20;
 
-/// The protocol's code of a RequestExpirationTime that has passed.
-const EXPIRED: u32 = 228;
-
 /// What is left to do about a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WakeUpDisposition {
@@ -178,7 +175,7 @@ async fn run_next(
     match turn {
         CallTurn::WaitsUntil(at) => wait_with_others(cloud, header, at, now).await,
         CallTurn::Expired => {
-            let end = expired(&call, now);
+            let end = call::expired(&call, now);
             let step = cloud.commit_end(header, end, now).await?;
             Ok(RunStep::On(Box::new(step)))
         }
@@ -257,25 +254,6 @@ async fn carry_out(
                 Forwarded::Committed(step) => Ok(RunStep::On(step)),
             }
         }
-    }
-}
-
-/// The end of a call that has expired.
-fn expired(call: &Call, now: Timestamp) -> CallEnd<'_> {
-    let outcome = Outcome {
-        how: Ended::Expired,
-        overall_status: OverallStatus::Error,
-        status_message:
-            "Expired. RequestExpirationTime had passed when the turn of the request came".to_owned(),
-        error_code: Some(EXPIRED),
-        ended_at: now,
-    };
-    CallEnd {
-        call,
-        outcome,
-        results: None,
-        chunk: Chunk::of_results(Vec::new()),
-        mails_before: 0,
     }
 }
 

@@ -89,11 +89,11 @@ enum PersonLook<'a> {
 
 /// Collects what is missing, so that all is asked for at once.
 #[derive(Default)]
-struct Wanted {
+struct MissingKeys {
     missing: Vec<ObjectKey>,
 }
 
-impl Wanted {
+impl MissingKeys {
     fn get<'a>(&mut self, overlay: &'a Overlay, key: &ObjectKey) -> Option<&'a Element> {
         match overlay.get(key) {
             Ok(found) => found,
@@ -256,7 +256,7 @@ impl<'p> EmailSend<'p> {
         let address = addressee::address_in(&person.subscriber)
             .or_else(|| person.stored.and_then(addressee::address_in));
         let address = address.map(str::to_lowercase);
-        let mut wanted = Wanted::default();
+        let mut wanted = MissingKeys::default();
         let block = address
             .as_deref()
             .and_then(|address| blocked_address::at(self.account(), address));
@@ -333,7 +333,7 @@ impl<'p> EmailSend<'p> {
     fn excluded(
         &self,
         overlay: &Overlay,
-        wanted: &mut Wanted,
+        wanted: &mut MissingKeys,
         person: &Person<'_>,
         address: Option<&str>,
     ) -> Option<Failure> {
