@@ -48,6 +48,8 @@ fn was_not_connected(error: &(dyn Error + 'static)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 
     use aws_credential_types::Credentials;
@@ -57,13 +59,12 @@ mod tests {
     use aws_types::SdkConfig;
     use aws_types::region::Region;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
-    use crate::aws::mail::{Mail, MailConnections, MailService};
+    use crate::aws::mail::{Mail, MailConnections, MailService, SendMailResult};
     use crate::error::Error;
 
-    /// What comes of a mail to a service at that endpoint, over real connections.
-    async fn sent_to(endpoint: &str) -> Error {
+    fn service_at(endpoint: &str, connections: MailConnections) -> MailService {
         let credentials = Credentials::from_keys("id", "secret", None);
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -73,12 +74,72 @@ mod tests {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .endpoint_url(endpoint)
             .build();
-        let service = MailService::new(&config, "a@example.com", "", MailConnections::Configured);
-        let mail = Mail {
+        MailService::new(&config, "a@example.com", "", connections)
+    }
+
+    fn a_mail() -> Mail {
+        Mail {
             to: "b@example.com".to_owned(),
             ..Mail::default()
-        };
-        service.send(&mail).await.expect_err("nobody is there")
+        }
+    }
+
+    /// What comes of a mail to a service at that endpoint, over real connections.
+    async fn sent_to(endpoint: &str) -> Error {
+        let service = service_at(endpoint, MailConnections::Configured);
+        service.send(&a_mail()).await.expect_err("nobody is there")
+    }
+
+    /// Answers request after request on each connection, and keeps it. Gives back how many it took.
+    async fn a_mail_service() -> (u16, Arc<AtomicU32>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let taken = Arc::new(AtomicU32::new(0));
+        let counted = taken.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(answer_all(stream));
+            }
+        });
+        (port, taken)
+    }
+
+    async fn answer_all(mut stream: TcpStream) {
+        let mut seen = Vec::new();
+        let mut bytes = vec![0; 65_536];
+        while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+            seen.extend_from_slice(&bytes[..read]);
+            let text = String::from_utf8_lossy(&seen).into_owned();
+            let Some((head, body)) = text.split_once("\r\n\r\n") else {
+                continue;
+            };
+            let length = head.to_ascii_lowercase();
+            let length = length.split("content-length: ").nth(1);
+            let length = length.and_then(|rest| rest.lines().next()?.trim().parse().ok());
+            if body.len() < length.unwrap_or(0) {
+                continue;
+            }
+            seen.clear();
+            let answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{\"MessageId\":\"m-1\"}";
+            stream.write_all(answer.as_bytes()).await.expect("written");
+        }
+    }
+
+    /// Between two invocations a function is frozen, and a connection may die without its knowing.
+    #[tokio::test]
+    async fn no_connection_outlives_the_invocation_that_made_it() {
+        let (port, taken) = a_mail_service().await;
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let service = service_at(&endpoint, MailConnections::New);
+        for invocation in 1..=3 {
+            let session = service.session();
+            for _ in 0..4 {
+                let sent = session.send(&a_mail()).await.expect("an answer");
+                assert!(matches!(sent, SendMailResult::Taken));
+            }
+            assert_eq!(taken.load(Ordering::SeqCst), invocation);
+        }
     }
 
     /// Takes one connection, reads what comes for a moment, says that, and closes.
