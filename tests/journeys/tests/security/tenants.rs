@@ -243,8 +243,8 @@ async fn t09_content_goes_when_its_time_is_up() {
                 || record.has("call")
         })
         .collect();
-    // Three of `c`, five of `two`, and the header of the call alone.
-    assert_eq!(with_content.len(), 9, "{records:?}");
+    // Two of `c`, four of `two`, and the header of the call alone.
+    assert_eq!(with_content.len(), 7, "{records:?}");
     for record in with_content {
         assert!(record.number("expires_at") > 0, "{record:?}");
     }
