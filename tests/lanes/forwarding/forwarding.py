@@ -98,7 +98,8 @@ def queue(port, calls):
 
 
 def advance(port, seconds):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    # Answered once all that is due has been started, for which a busy machine takes its time.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     post(connection, f"/_local/clock/advance?seconds={seconds}")
     connection.close()
 
