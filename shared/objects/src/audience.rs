@@ -30,7 +30,7 @@ const ENTRY_INVALID: u32 = 42_110;
 pub(crate) enum AudienceSource {
     /// Members of any of these lists: one look through all subscribers.
     Lists(Vec<Element>),
-    Rows(SendableRows),
+    Rows(Box<SendableRows>),
 }
 
 /// The rows of a sendable data extension.
@@ -192,7 +192,7 @@ pub(crate) fn audience_of(
         let taken = match (kind, data_extension, list) {
             (EntryKind::Source, Some(found), list) => {
                 let rows = sendable_rows(view.account(), found, list);
-                rows.map(|rows| audience.sources.push(AudienceSource::Rows(rows)))
+                rows.map(|rows| audience.sources.push(AudienceSource::Rows(Box::new(rows))))
             }
             (EntryKind::Source, None, list) => {
                 lists.extend(list);

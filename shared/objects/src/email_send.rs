@@ -77,14 +77,17 @@ enum PersonLook<'a> {
     Left,
     /// A row that names nobody.
     Nobody,
-    Is {
-        person: Person<'a>,
-        blocked: Option<&'a Element>,
-        excluded: Option<Failure>,
-        has_come: bool,
-        /// Where it is noted that the send has come to it.
-        notes: Vec<ObjectKey>,
-    },
+    Is(Box<KnownPerson<'a>>),
+}
+
+/// Somebody whom the send is for, unless one of these says otherwise.
+struct KnownPerson<'a> {
+    person: Person<'a>,
+    blocked: Option<&'a Element>,
+    excluded: Option<Failure>,
+    has_come: bool,
+    /// Where it is noted that the send has come to it.
+    notes: Vec<ObjectKey>,
 }
 
 /// Collects what is missing, so that all is asked for at once.
@@ -157,19 +160,15 @@ impl<'p> EmailSend<'p> {
             return Ok(PersonOutcome::NotMeant);
         };
         let mut decision = Decision::only(UnitResult::Notes(String::new()));
-        let outcome = match self.look(overlay, source, record)? {
+        let known = match self.look(overlay, source, record)? {
             PersonLook::NotMeant => return Ok(PersonOutcome::NotMeant),
             PersonLook::Left => return Ok(PersonOutcome::Excluded),
             PersonLook::Nobody => return Ok(PersonOutcome::Errored),
-            PersonLook::Is { has_come: true, .. } => return Ok(PersonOutcome::Duplicate),
-            PersonLook::Is {
-                person,
-                blocked,
-                excluded,
-                notes,
-                has_come: false,
-            } => self.judge(send, &person, (blocked, excluded), notes, &mut decision),
+            PersonLook::Is(known) if known.has_come => return Ok(PersonOutcome::Duplicate),
+            PersonLook::Is(known) => *known,
         };
+        let against = (known.blocked, known.excluded);
+        let outcome = self.judge(send, &known.person, against, known.notes, &mut decision);
         overlay.apply(decision, self.now);
         Ok(outcome)
     }
@@ -270,13 +269,13 @@ impl<'p> EmailSend<'p> {
         if !wanted.missing.is_empty() {
             return Err(Missing(wanted.missing));
         }
-        Ok(PersonLook::Is {
+        Ok(PersonLook::Is(Box::new(KnownPerson {
             person,
             blocked,
             excluded,
             has_come,
             notes,
-        })
+        })))
     }
 
     fn member<'a>(&self, stored: &'a Element) -> Person<'a> {

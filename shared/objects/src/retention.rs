@@ -321,7 +321,7 @@ mod tests {
     fn definition(fields: &[(&str, &str)]) -> Element {
         let mut definition = Element::new("Objects").typed(DATA_EXTENSION);
         for (name, text) in fields {
-            definition.children.push(Element::of(*name, *text));
+            definition.children.push(Element::of(name, *text));
         }
         definition
     }
