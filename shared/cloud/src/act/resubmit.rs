@@ -117,7 +117,7 @@ impl Cloud {
         let Some(step) = all_there(&kept, now) else {
             return Ok(ResubmitAnswer::NameTaken);
         };
-        let before = PreviousHeader::None(FirstHeader::after_call(now));
+        let before = PreviousHeader::None(Box::new(FirstHeader::after_call(now)));
         let committed = self.commit_step(&key, before, unwoken(step, now), now);
         match Committed::of(committed.await)? {
             Committed::Written(_) => Ok(ResubmitAnswer::Done(submitted())),

@@ -134,21 +134,27 @@ impl PhoneSession {
 
 /// Why the service will never take a text: by the protocol's code.
 fn text_reason(error: &TextError) -> Option<String> {
-    let reason = match error {
-        TextError::ConflictException(conflict) => conflict.reason().map(|reason| reason.as_str()),
-        TextError::ValidationException(invalid) => invalid.reason().map(|reason| reason.as_str()),
-        TextError::ResourceNotFoundException(_) => Some(NOT_FOUND),
-        _ => return None,
+    let reason = if let TextError::ConflictException(conflict) = error {
+        conflict.reason().map(|reason| reason.as_str())
+    } else if let TextError::ValidationException(invalid) = error {
+        invalid.reason().map(|reason| reason.as_str())
+    } else if error.is_resource_not_found_exception() {
+        Some(NOT_FOUND)
+    } else {
+        return None;
     };
     Some(reason_of(PhoneChannel::Text, reason))
 }
 
 fn voice_reason(error: &VoiceError) -> Option<String> {
-    let reason = match error {
-        VoiceError::ConflictException(conflict) => conflict.reason().map(|reason| reason.as_str()),
-        VoiceError::ValidationException(invalid) => invalid.reason().map(|reason| reason.as_str()),
-        VoiceError::ResourceNotFoundException(_) => Some(NOT_FOUND),
-        _ => return None,
+    let reason = if let VoiceError::ConflictException(conflict) = error {
+        conflict.reason().map(|reason| reason.as_str())
+    } else if let VoiceError::ValidationException(invalid) = error {
+        invalid.reason().map(|reason| reason.as_str())
+    } else if error.is_resource_not_found_exception() {
+        Some(NOT_FOUND)
+    } else {
+        return None;
     };
     Some(reason_of(PhoneChannel::Voice, reason))
 }

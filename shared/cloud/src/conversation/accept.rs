@@ -167,9 +167,9 @@ impl Cloud {
         if let Some(conversation) = &opened.conversation
             && let Some(first) = FirstHeader::with_call(conversation, arrived, retention, now)
         {
-            return Ok((PreviousHeader::None(first), call.clone(), opened));
+            return Ok((PreviousHeader::None(Box::new(first)), call.clone(), opened));
         }
-        let before = PreviousHeader::None(FirstHeader::after_call(now));
+        let before = PreviousHeader::None(Box::new(FirstHeader::after_call(now)));
         let Some(first) = self.keep(arrived).await? else {
             return Ok((before, call.clone(), opened));
         };

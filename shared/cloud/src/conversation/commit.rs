@@ -38,7 +38,7 @@ pub const HELD_MAX: SignedDuration = SignedDuration::from_mins(1);
 pub(crate) enum PreviousHeader {
     Read(Box<ConversationRecord>),
     /// There is none yet; this says how the first one is written.
-    None(FirstHeader),
+    None(Box<FirstHeader>),
 }
 
 impl PreviousHeader {

@@ -171,7 +171,10 @@ impl WholeConversation {
             let sequence = Some(mail.sequence);
             let event = match mail.state {
                 MailState::Sent(_) => TimelineEvent::MailSent(mail.number),
-                state => TimelineEvent::MailNotSent(mail.number, state),
+                state @ (MailState::Pending
+                | MailState::Sending(_)
+                | MailState::Failed
+                | MailState::Unknown) => TimelineEvent::MailNotSent(mail.number, state),
             };
             let at = match mail.state {
                 MailState::Sent(at) | MailState::Sending(at) => Some(at),
