@@ -47,8 +47,12 @@ pub async fn pass_through(
         in_all: IN_ALL_MAX,
     };
     let judged = exchange(cloud, &backend, outgoing).await;
-    let now = cloud.now();
-    Ok(match judged {
+    Ok(passed_on(cloud, name, judged))
+}
+
+/// What the caller is told.
+fn passed_on(cloud: &Cloud, name: &BackendName, judged: Judgement) -> Result<String, Fault> {
+    match judged {
         Judgement::Answered(answer) => {
             let answer = soap::canonical(&answer);
             match carried_bytes(&answer) <= PAYLOAD_BYTES_MAX {
@@ -79,7 +83,7 @@ pub async fn pass_through(
             ..
         } => Err(too_large()),
         Judgement::Unknown { reason, .. } => {
-            warn!(backend = %name, reason, at = %now, "nobody knows what became of a request");
+            warn!(backend = %name, reason, at = %cloud.now(), "nobody knows what became of a request");
             Err(Fault::server(
                 2,
                 format!(
@@ -88,7 +92,7 @@ pub async fn pass_through(
                 ),
             ))
         }
-    })
+    }
 }
 
 fn too_large() -> Fault {
