@@ -123,6 +123,10 @@ fn filled(console: &Console, whole: WholeCall) -> CallDetailPage {
         None => "of this call alone".to_owned(),
     };
     let download = link::call(console.base(), &header.key, sequence);
+    let warnings = call.options.warnings.iter().map(|it| it.0.clone());
+    let warnings = warnings.collect();
+    let subscriptions = call.options.subscriptions.iter().map(subscription);
+    let subscriptions = subscriptions.collect();
     CallDetailPage {
         shell: console.shell(Tab::Calls, &format!("Call {}", call.request_id)),
         conversation: name,
@@ -145,18 +149,8 @@ fn filled(console: &Console, whole: WholeCall) -> CallDetailPage {
         scheduled: call.options.scheduled_time.map(ShownTime),
         expires: call.options.expires_at.map(ShownTime),
         ended: outcome.as_ref().map(|outcome| ShownTime(outcome.ended_at)),
-        warnings: call
-            .options
-            .warnings
-            .iter()
-            .map(|it| it.0.clone())
-            .collect(),
-        subscriptions: call
-            .options
-            .subscriptions
-            .iter()
-            .map(subscription)
-            .collect(),
+        warnings,
+        subscriptions,
         payload,
         no_payload,
         curl,
