@@ -48,27 +48,8 @@ impl RecordedAct {
 pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
     match noun {
         Noun::Accounts(verb) => of_accounts(verb),
-        Noun::Users(UserVerb::Create { account, name, .. }) => {
-            RecordedAct::of("users create", &[account, name])
-        }
-        Noun::Users(UserVerb::Act(act)) => of_login(
-            act,
-            [
-                "users disable",
-                "users enable",
-                "users delete",
-                "users rotate",
-            ],
-        ),
-        Noun::Clients(ClientVerb::Act(act)) => of_login(
-            act,
-            [
-                "clients disable",
-                "clients enable",
-                "clients delete",
-                "clients rotate",
-            ],
-        ),
+        Noun::Users(verb) => of_users(verb),
+        Noun::Clients(verb) => of_clients(verb),
         Noun::Tokens(TokenVerb::Delete { account }) => {
             RecordedAct::rehearsable("tokens delete", &[account])
         }
@@ -81,18 +62,8 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         Noun::Dead(DeadVerb::Drop { wanted }) => {
             RecordedAct::rehearsable("dead drop", &[&wanted.target()])
         }
-        Noun::Clients(ClientVerb::Create { account, id, .. }) => {
-            RecordedAct::of("clients create", &[account, id.as_deref().unwrap_or("")])
-        }
-        Noun::Clients(ClientVerb::Async { id, switch }) => {
-            RecordedAct::of("clients async", &[id, switch.word()])
-        }
-        Noun::Clients(ClientVerb::Order { id, .. }) => RecordedAct::of("clients order", &[id]),
-        Noun::Clients(ClientVerb::Rate(said)) => {
-            RecordedAct::of("clients rate", &[&said.id, &said.rate])
-        }
-        Noun::Backends(BackendVerb::Create { name, .. }) => {
-            RecordedAct::of("backends create", &[name])
+        Noun::Backends(BackendVerb::Create(said)) => {
+            RecordedAct::of("backends create", &[&said.name])
         }
         Noun::Backends(BackendVerb::Rotate { name, .. }) => {
             RecordedAct::of("backends rotate", &[name])
@@ -118,6 +89,37 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         | Noun::Completions { .. }
         | Noun::Man
         | Noun::Unpack { .. } => None,
+    }
+}
+
+fn of_users(verb: &UserVerb) -> Option<RecordedAct> {
+    let names = [
+        "users disable",
+        "users enable",
+        "users delete",
+        "users rotate",
+    ];
+    match verb {
+        UserVerb::Create { account, name, .. } => RecordedAct::of("users create", &[account, name]),
+        UserVerb::Act(act) => of_login(act, names),
+    }
+}
+
+fn of_clients(verb: &ClientVerb) -> Option<RecordedAct> {
+    let names = [
+        "clients disable",
+        "clients enable",
+        "clients delete",
+        "clients rotate",
+    ];
+    match verb {
+        ClientVerb::Create { account, id, .. } => {
+            RecordedAct::of("clients create", &[account, id.as_deref().unwrap_or("")])
+        }
+        ClientVerb::Async { id, switch } => RecordedAct::of("clients async", &[id, switch.word()]),
+        ClientVerb::Order { id, .. } => RecordedAct::of("clients order", &[id]),
+        ClientVerb::Rate(said) => RecordedAct::of("clients rate", &[&said.id, &said.rate]),
+        ClientVerb::Act(act) => of_login(act, names),
     }
 }
 

@@ -283,7 +283,7 @@ impl Noun {
     pub(crate) fn password_key(&self) -> Option<&str> {
         match self {
             Self::Users(UserVerb::Create { digest, .. }) => digest.as_deref(),
-            Self::Backends(BackendVerb::Create { key, .. }) => key.as_deref(),
+            Self::Backends(BackendVerb::Create(said)) => said.key.as_deref(),
             Self::Backends(BackendVerb::Rotate { key, .. }) => Some(key),
             Self::Accounts(_)
             | Self::Users(UserVerb::Act(_))

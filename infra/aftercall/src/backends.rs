@@ -9,7 +9,7 @@ use soap::CallbackAddress;
 
 use crate::access::Access;
 use crate::arguments::Arguments;
-use crate::backend_arguments::BackendVerb;
+use crate::backend_arguments::{BackendVerb, NewBackendArguments};
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 use crate::safe_to_repeat::declared;
@@ -20,9 +20,9 @@ pub(crate) async fn carry_out(
     verb: &BackendVerb,
 ) -> Result<Output, CommandFailure> {
     match verb {
-        BackendVerb::Create { name, .. } => {
-            let settings = settings(access, verb)?;
-            let name = named(name)?;
+        BackendVerb::Create(said) => {
+            let settings = settings(access, said)?;
+            let name = named(&said.name)?;
             let made = match settings.login {
                 BackendLogin::InSecret { .. } => {
                     let made = access.accounts.create_backend_in_secret(&name, &settings);
@@ -103,8 +103,11 @@ fn named(name: &str) -> Result<BackendName, CommandFailure> {
     })
 }
 
-fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, CommandFailure> {
-    let BackendVerb::Create {
+fn settings(
+    access: &Access,
+    said: &NewBackendArguments,
+) -> Result<BackendSettings, CommandFailure> {
+    let NewBackendArguments {
         url,
         tenant,
         user,
@@ -119,12 +122,7 @@ fn settings(access: &Access, verb: &BackendVerb) -> Result<BackendSettings, Comm
         objects,
         safe_to_repeat,
         ..
-    } = verb
-    else {
-        return Err(CommandFailure::Usage(
-            "only a new backend has settings".to_owned(),
-        ));
-    };
+    } = said;
     let (url, token_url) = match tenant {
         Some(tenant) => of_tenant(tenant)?,
         None => (url.clone().unwrap_or_default(), token_url.clone()),

@@ -168,8 +168,12 @@ fn bounds(day: Date) -> Result<(Timestamp, Timestamp), CommandFailure> {
 
 /// What was said of the call of unknown fate that a conversation failed by.
 fn settled(record: &ConversationRecord, settlements: &Settlements) -> Option<&'static str> {
-    let of = settlements.iter().find(|((key, _), _)| *key == record.key);
-    of.map(|(_, settlement)| word(&settlement.verdict))
+    let from = (record.key.clone(), SequenceCode::FIRST);
+    let (_, settlement) = settlements
+        .range(from..)
+        .next()
+        .filter(|((key, _), _)| *key == record.key)?;
+    Some(word(&settlement.verdict))
 }
 
 pub(crate) fn listed(record: &ConversationRecord, settlements: &Settlements) -> Record {

@@ -116,21 +116,18 @@ async fn carry_out(arguments: &Arguments) -> Result<Output, CommandFailure> {
 
 /// Before what cannot be taken back, or is done to many at once.
 fn ask(arguments: &Arguments) -> Result<(), CommandFailure> {
-    let what = match &arguments.noun {
-        Noun::Replies(ReplyVerb::ResendAll { list, .. }) => {
-            format!(
-                "all replies of account {} that are listed so are sent again",
-                list.account
-            )
-        }
-        Noun::Dead(DeadVerb::Drop { wanted }) => {
-            format!("these dead letters are deleted: {}", wanted.target())
-        }
-        Noun::Users(UserVerb::Act(LoginAct::Delete { name })) => format!("user {name} is deleted"),
-        Noun::Clients(ClientVerb::Act(LoginAct::Delete { name })) => {
-            format!("API client {name} is deleted")
-        }
-        _ => return Ok(()),
+    let noun = &arguments.noun;
+    let what = if let Noun::Replies(ReplyVerb::ResendAll { list, .. }) = noun {
+        let account = &list.account;
+        format!("all replies of account {account} that are listed so are sent again")
+    } else if let Noun::Dead(DeadVerb::Drop { wanted }) = noun {
+        format!("these dead letters are deleted: {}", wanted.target())
+    } else if let Noun::Users(UserVerb::Act(LoginAct::Delete { name })) = noun {
+        format!("user {name} is deleted")
+    } else if let Noun::Clients(ClientVerb::Act(LoginAct::Delete { name })) = noun {
+        format!("API client {name} is deleted")
+    } else {
+        return Ok(());
     };
     question::confirmed(arguments, &what)
 }

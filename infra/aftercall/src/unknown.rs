@@ -64,7 +64,7 @@ async fn list(cloud: &Cloud, query: &UnknownQuery) -> Result<Output, CommandFail
             .iter()
             .map(|it| (it.record.claimed_at, shown_mail(it))),
     );
-    found.sort_by(|one, other| other.0.cmp(&one.0));
+    found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     let records = found.into_iter().take(query.limit);
     Ok(Output::List(records.map(|(_, record)| record).collect()))
 }

@@ -164,6 +164,7 @@ async fn a_name_that_is_taken_stays_whose_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
     let server = Server::start().await;
     server.says("accounts create 1 One").await;
@@ -529,6 +530,7 @@ async fn post(url: &str, envelope: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn backends_are_made_shown_and_rotated_and_given_to_accounts() {
     let server = Server::start().await;
     let key = local::names::password_key_arn();

@@ -385,7 +385,6 @@ async fn a_send_costs(send: SendByPhone, words: &str, billed: f64, price: f64) {
     caller.queues(call().creating(send)).await;
     caller.settles().await;
     let used = with_invocations(usage.since(&mark), 0.0);
-    println!("{kind} of {} letters\n{used}\n", words.chars().count());
     let sent = used.used(Service::Phone, operation);
     assert!((sent.requests - 1.0).abs() < 1e-9, "{used}");
     assert!((sent.billed - billed).abs() < 1e-9, "{used}");
@@ -452,7 +451,6 @@ async fn forwarded_cents(concurrency: Option<u32>, at_once: u32) -> f64 {
     caller.settles().await;
     assert!(caller.due().is_empty());
     let used = with_invocations(usage.since(&mark), 1.0);
-    println!("{at_once} forwarded calls, {concurrency:?} in flight\n{used}\n");
     in_cents(&used) / f64::from(at_once)
 }
 

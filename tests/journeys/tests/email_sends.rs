@@ -135,6 +135,7 @@ async fn not_sent(caller: &mut Story) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn an_email_send_mails_each_active_subscriber_of_its_lists_and_data_extensions_once() {
     let audience = to_news() + &entry("SourceList", &rows("buyers"));
     let mut caller = a_caller_with(&[
@@ -569,6 +570,7 @@ async fn an_email_send_begins_at_the_scheduled_time_of_its_call() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "a table: one line for each refusal")]
 async fn what_cannot_be_sent_is_refused_with_its_code() {
     let mut caller = a_caller_with(&[
         NEWS.to_owned(),

@@ -230,7 +230,6 @@ const LATER: SignedDuration = SignedDuration::from_secs(200);
 async fn holds_up_nobody(flood: Flood, places: Concurrency, ahead: SignedDuration) {
     let alone = beside(Flood::None, places, ahead).await;
     let beside = beside(flood, places, ahead).await;
-    println!("{flood:?}: {beside:#?}, alone {alone:#?}");
     assert_eq!(alone.len(), 4);
     for (what, took) in &beside {
         assert!(

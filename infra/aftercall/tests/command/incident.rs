@@ -54,6 +54,7 @@ async fn exchange(host: String, request: String) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn a_receiver_that_was_down_gets_its_replies() {
     let server = Server::start().await;
     let port = {
@@ -229,6 +230,7 @@ async fn dead_letters_are_listed_redriven_and_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn logins_and_accounts_are_taken_out_of_use_and_given_new_secrets() {
     use cloud::accounts::Login;
     let server = Server::start().await;

@@ -211,6 +211,7 @@ async fn dead_letter(config: &aws_types::SdkConfig, body: &str, number: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn accounts_are_made_and_set_and_may_log_in() {
     let server = Server::local().await;
     let made = server

@@ -1,6 +1,6 @@
 //! What people have said of calls of unknown fate, for whoever lists calls.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use calls::{ConversationKey, Ended, SequenceCode};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ const SETTLED_PAGE: i32 = 200;
 const SETTLED_PAGES_MAX: u32 = 5;
 
 /// By conversation and place in it.
-pub type Settlements = HashMap<(ConversationKey, SequenceCode), Settlement>;
+pub type Settlements = BTreeMap<(ConversationKey, SequenceCode), Settlement>;
 
 impl ConversationList {
     /// What was said of those that ended from a time on.
