@@ -257,6 +257,7 @@ def throughput(binary, number):
         calls = [Call(f"t{at}", 0, False) for at in range(number)]
         for worker in queue(server.port, calls):
             worker.join()
+        connection.close()  # the server closes one that was idle for a minute
         post(connection, "/_local/maintenance?on=false")
         until = time.monotonic() + 120
         while sum(1 for it in backend.log.lines if it["done"]) < number and time.monotonic() < until:
