@@ -192,12 +192,12 @@ def records_stay_for_ever(template):
     del properties(template, "CallsTable")["TimeToLiveSpecification"]
 
 
-@fault("test_there_are_two_indexes_of_keys")
+@fault("test_the_indexes_have_nothing_but_keys")
 def an_index_under_another_name(template):
     properties(template, "CallsTable")["GlobalSecondaryIndexes"][0]["IndexName"] = "by-due"
 
 
-@fault("test_there_are_two_indexes_of_keys")
+@fault("test_the_indexes_have_nothing_but_keys")
 def lists_with_all_that_changes(template):
     properties(template, "CallsTable")["GlobalSecondaryIndexes"][1]["Projection"] = {"ProjectionType": "ALL"}
 
