@@ -309,8 +309,14 @@ def passed(binary, number):
 
 
 def ends_by(seconds):
-    """Whatever hangs, this ends."""
-    late = lambda: (print("took too long"), sys.stdout.flush(), signal.raise_signal(signal.SIGKILL))  # noqa: E731
+    """Whatever hangs, this ends, and the servers with it."""
+
+    def late():
+        print("took too long", flush=True)
+        for process in Server.started:
+            process.kill()
+        signal.raise_signal(signal.SIGKILL)
+
     timer = threading.Timer(seconds, late)
     timer.daemon = True
     timer.start()

@@ -87,6 +87,8 @@ class Receivers(http.server.ThreadingHTTPServer):
 class Server:
     """The local server: started, killed, started again."""
 
+    started = []
+
     def __init__(self, binary, data, port):
         self.arguments = [binary, "--listen", f"127.0.0.1:{port}", "--data", data]
         self.port = port
@@ -94,6 +96,7 @@ class Server:
 
     def start(self):
         self.process = subprocess.Popen(self.arguments, stdout=subprocess.PIPE, text=True)
+        self.started.append(self.process)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             raise SystemExit(f"the server did not start: {line!r}")
