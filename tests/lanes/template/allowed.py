@@ -35,6 +35,7 @@ EXPECTED = {
     ("IngestRole", "kms:Decrypt", "PasswordKey"),
     ("IngestRole", "sqs:SendMessage", "MediumQueue"),
     ("ProcessorRole", "dynamodb:PutItem", "ObjectsTable"),
+    ("ProcessorRole", "dynamodb:Query", "CallsTable/index/account"),
     ("NotifierRole", "dynamodb:GetItem", "ObjectsTable"),
     ("NotifierRole", "dynamodb:PutItem", "ObjectsTable"),
     ("NotifierRole", "ses:SendEmail", "MailSender"),
