@@ -27,9 +27,9 @@ use crate::clock::LocalClock;
 use crate::disk::Disk;
 use crate::due_watch::{self, KeyUse, Watch};
 use crate::failure::WireFailure;
-use crate::refused_write;
 use crate::usage::Usage;
 use crate::{held, product_tables};
+use crate::{refused_query, refused_write};
 
 /// The tables. Clones share them.
 #[derive(Clone)]
@@ -259,7 +259,10 @@ impl DynamoDb {
             "GetItem" => moved!(GetItemRequest, get_item),
             "UpdateItem" => moved!(UpdateItemRequest, update_item),
             "DeleteItem" => moved!(DeleteItemRequest, delete_item),
-            "Query" => moved!(QueryRequest, query),
+            "Query" => match refused_query::refusal(request) {
+                Some(refused) => Err(refused),
+                None => moved!(QueryRequest, query),
+            },
             "Scan" => moved!(ScanRequest, scan),
             "BatchGetItem" => moved!(BatchGetItemRequest, batch_get_item),
             "BatchWriteItem" => moved!(BatchWriteItemRequest, batch_write_item),

@@ -34,6 +34,7 @@ pub mod port;
 pub mod prices;
 mod product_tables;
 mod queue;
+mod refused_query;
 mod refused_write;
 pub mod s3;
 pub mod schedule;

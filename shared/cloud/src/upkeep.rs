@@ -42,7 +42,8 @@ impl Cloud {
             let mut after = None;
             loop {
                 let behind = objects::due_by(self.now());
-                let range = Range::Between("", &behind);
+                // From the first digit on: DynamoDB takes no empty key.
+                let range = Range::Between("0", &behind);
                 let page = self
                     .objects
                     .query(UPKEEP, range, RECORDS_AT_ONCE, after.as_ref())

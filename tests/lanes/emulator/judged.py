@@ -66,7 +66,7 @@ class Deployed:
             keys = [(it["AttributeName"], it["KeyType"]) for it in table["KeySchema"]]
             self.must(keys == [("pk", "HASH"), ("sk", "RANGE")], f"{name}: {keys}")
             indexes = [it["IndexName"] for it in table.get("GlobalSecondaryIndexes", [])]
-            self.must(sorted(indexes) == (["account", "due"] if name == "CALLS_TABLE" else []), f"{name}: {indexes}")
+            self.must(sorted(indexes) == (["account", "due", "failed"] if name == "CALLS_TABLE" else []), f"{name}: {indexes}")
 
     def queues(self, told):
         sqs = self.client("sqs")

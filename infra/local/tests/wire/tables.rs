@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -307,6 +308,24 @@ async fn every_way_to_read_and_write_works() {
     let used = cloud.usage().counts();
     assert_eq!(used.used(Service::DynamoDb, "Query").index_reads, 0.5);
     assert_eq!(cloud.refused(), Vec::<String>::new());
+}
+
+/// As in AWS: the engine would answer.
+#[tokio::test(start_paused = true)]
+async fn a_query_by_an_empty_key_is_refused() {
+    let cloud = cloud();
+    let query = |from: &str| {
+        dynamodb(&cloud)
+            .query()
+            .table_name(CALLS_TABLE)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", text("A"))
+            .expression_attribute_values(":from", text(from))
+            .expression_attribute_values(":to", text("9"))
+    };
+    query("0").send().await.expect("an answer");
+    let error = query("").send().await.expect_err("an empty key");
+    assert_eq!(error.code(), Some("ValidationException"), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
