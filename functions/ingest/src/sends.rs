@@ -40,9 +40,11 @@ pub(crate) async fn counted(
     let number = send.text_of("ID").unwrap_or_default();
     let began = send.text_of("CreatedDate").and_then(|at| at.parse().ok());
     let deadline = cloud.now() + COUNTED_WITHIN;
+    // First, or a mail that leaves meanwhile would be missing in the numbers of a send that is complete.
+    let all_left = all_left(cloud, &send, mails).await?;
     let events = cloud.count_events(account, number, began, deadline).await?;
     let progress = SendProgress {
-        all_left: all_left(cloud, &send, mails).await?,
+        all_left,
         events: events.unwrap_or_default(),
     };
     Ok(objects::shown_send(send, &progress))
