@@ -25,7 +25,7 @@ const SLOW_AWS: Duration = Duration::from_millis(50);
 /// Calls of a flood for one instant.
 const MANY: usize = 600;
 
-/// Of one for now: so many that one place is at them until the quiet account is done.
+/// Due at once, of one account: so many that one place is at them until the quiet account is done.
 const VERY_MANY: usize = 1_500;
 
 const GOOD: &str = "https://good.example.org/done";
@@ -44,7 +44,7 @@ enum Flood {
     Deferred(usize),
     /// Conversations whose first call is for one instant.
     DeferredConversations,
-    /// One account's for now, and another's for one instant.
+    /// One account's that are due at once, and another's that are deferred to one instant.
     Both,
 }
 

@@ -210,10 +210,12 @@ def judge(backend, calls, kills, moves):
         if what in ("refused", "not processed") and done:
             problems.append(f"{said}: it was done")
         if what == "unknown" and not explained(arrived, kills):
+            # Told apart, since the lane itself may be at fault; a problem all the same.
+            why = "nothing was in flight"
             if is_overtaken(call, arrived, moves):
                 overtaken += 1
-            else:
-                problems.append(f"{said}: nothing was in flight: {call.outcome[1]}")
+                why = "the clock was moved while it was in flight"
+            problems.append(f"{said}: {why}: {call.outcome[1]}")
     dead = sum(1 for call in calls if kind(call) == "unknown" and not lines[call.key])
     if dead > IN_FLIGHT_MAX * max(1, len(kills)):
         problems.append(f"{dead} that were never sent are unknown")
