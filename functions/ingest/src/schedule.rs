@@ -90,8 +90,8 @@ async fn start(
     let unscheduled = cloud.random.request_id();
     let requested = method_call(cloud, &call, &client, &unscheduled);
     let checked = task_run::check(cloud, &caller.account, &requested, TaskKind::EmailSend).await?;
-    if let Some((_, why)) = checked {
-        return not(why.code, why.message);
+    if let Some(refusal) = checked {
+        return not(refusal.reason.code, refusal.reason.message);
     }
     let request_id = match accept::take_in(cloud, caller, &call, &payload, own).await? {
         Accepted::Accepted(request_id) => request_id,

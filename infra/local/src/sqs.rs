@@ -13,7 +13,7 @@ use crate::clock::LocalClock;
 use crate::delivery::{FifoSettings, QueuedMessage, ReceivedMessage};
 use crate::failure::WireFailure;
 use crate::held;
-use crate::queue::{Fifo, SentMessage, Stale};
+use crate::queue::{Fifo, ReceivedBatch, SentMessage, Stale};
 use crate::usage::Usage;
 
 /// Longest message body, and longest batch of them. AWS's figure since 2025.
@@ -285,7 +285,7 @@ impl FifoQueues {
         now: Timestamp,
     ) -> Result<Vec<ReceivedMessage>, WireFailure> {
         let queue = self.named(name)?;
-        let (deliveries, dead) = queue.receive(max, visibility, now);
+        let ReceivedBatch { deliveries, dead } = queue.receive(max, visibility, now);
         let Some(redrive) = queue.settings.redrive.clone() else {
             return Ok(deliveries);
         };

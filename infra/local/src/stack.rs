@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use calls::{AccountId, QueuePriority};
-use cloud::accounts::{Account, Caller, Login};
+use cloud::accounts::{Account, Caller, DigestUserStored, Login};
 use cloud::records::conversation_record::parked_shard;
 use cloud::{Clock, Cloud, Random, Settings};
 use jiff::{SignedDuration, Timestamp};
@@ -183,12 +183,15 @@ impl Stack {
             .accounts
             .put_login(Login::Client, LOCAL, LOCAL, &caller)
             .await?;
-        let is_made = self
+        let stored = self
             .cloud
             .accounts
             .put_digest_user(LOCAL_DIGEST_USER, LOCAL, &caller)
             .await?;
-        anyhow::ensure!(is_made, "the local cloud has a key");
+        anyhow::ensure!(
+            stored == DigestUserStored::Stored,
+            "the local cloud has no key"
+        );
         let account = Account::new(id, LOCAL, LOCAL_WEBHOOK_SECRET.to_owned());
         self.cloud.accounts.put_account(&account).await?;
         Ok(())
@@ -352,9 +355,9 @@ impl Stack {
 
     /// After a start on a folder: the queues are empty, the table is not.
     pub async fn recover(&self) -> anyhow::Result<()> {
-        let prefetched = SignedDuration::from_mins(10);
+        let horizon = SignedDuration::from_mins(10);
         let deadline = self.cloud.now() + SignedDuration::from_hours(1);
-        timekeeper::tick_ahead(&self.cloud, prefetched, deadline).await?;
+        timekeeper::tick_until(&self.cloud, horizon, deadline).await?;
         Ok(())
     }
 
