@@ -211,6 +211,12 @@ async fn play(plot: &Plot, during: CutDuring<'_>, world: Option<World>) -> Ended
     caller.restarts();
     send_unanswered(&mut caller, plot, &mut answers).await;
     caller.passes(plot.after).await;
+    if let CutDuring::Time { passing, .. } = during {
+        // What the timekeeper finds may make more for it to do, the next time that it comes by.
+        for time in passing {
+            caller.passes(*time).await;
+        }
+    }
     let mut ended = look_at(&mut caller).await;
     ended.answers = answers;
     ended.first = first;
