@@ -151,7 +151,7 @@ impl ConversationList {
         size: usize,
     ) -> Result<bool, Error> {
         let keys = entries.iter().map(|it| it.entry.key.clone());
-        // Replies are listed among the failures, too.
+        // Replies and mails are listed among the failures, too.
         let keys: Vec<Key> = keys.filter(ConversationRecord::is_at).collect();
         let mut headers = HashMap::new();
         for item in self.calls.get_many(&keys).await? {

@@ -18,6 +18,7 @@ use crate::read::conversation_list::{
     failed_parts,
 };
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::mail_record::MailRecord;
 use crate::records::outcome_record::OutcomeRecord;
 use crate::records::reply_record::{ReplyRecord, reply_key};
 
@@ -263,7 +264,9 @@ impl Cloud {
                 return Ok(page);
             }
             examined += entries.len();
-            let keys: Vec<Key> = entries.iter().map(|it| it.entry.key.clone()).collect();
+            // Mails are listed among the failures, too.
+            let keys = entries.iter().map(|it| it.entry.key.clone());
+            let keys: Vec<Key> = keys.filter(|key| !MailRecord::is_at(key)).collect();
             let mut found = HashMap::new();
             for item in self.calls.get_many(&keys).await? {
                 let key = key_of(&item);
