@@ -52,7 +52,7 @@ impl Tab {
             Self::Calls => "/calls",
             Self::Scheduled => "/scheduled",
             Self::Replies => "/replies",
-            Self::Mails => "/mails",
+            Self::Mails => "/mail-list",
             Self::Failed => "/failed",
             Self::Unknown => "/unknown",
             Self::Backends => "/backends",

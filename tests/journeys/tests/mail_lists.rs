@@ -172,10 +172,9 @@ async fn what_failed_or_is_unknown_is_found_without_going_through_the_others() {
 
     // What a person has sent once more is no failure any more.
     let page = a_page(&caller, &failures, MailCursor::default(), 10).await;
-    let unknown = caller
-        .cloud()
-        .unknown_mail(&AccountId("1001".to_owned()), &page.mails[0].record.tag());
-    let unknown = unknown.await.expect("a table").expect("it is unknown");
+    let (account, tag) = (AccountId("1001".to_owned()), page.mails[0].record.tag());
+    let unknown = caller.cloud().unknown_mail(&account, &tag).await;
+    let unknown = unknown.expect("a table").expect("it is unknown");
     let said = cloud::records::unknown_record::Settlement {
         verdict: cloud::records::unknown_record::Verdict::SentAgain,
         by: "ann".to_owned(),

@@ -31,6 +31,8 @@ struct OrderedMailPage {
     state: &'static str,
     class: &'static str,
     reason: String,
+    /// Nobody knows whether it went out: somebody may say so.
+    is_unknown: bool,
     claimed: Option<ShownTime>,
     sent: Option<ShownTime>,
     /// The frame with its HTML; empty: it has none.
@@ -57,6 +59,7 @@ pub(crate) async fn mail(
         state: state.name(),
         class: class(state),
         reason: record.reason.clone().unwrap_or_default(),
+        is_unknown: state == ListedMailState::Unknown,
         claimed: record.claimed_at.map(ShownTime),
         sent: match record.state {
             MailState::Sent(at) => Some(ShownTime(at)),

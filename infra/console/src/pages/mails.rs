@@ -16,11 +16,9 @@ use crate::link;
 use crate::markup::ShownTime;
 use crate::page_query::PageQuery;
 use crate::pages::calls::{ChoiceOption, ROWS, bounds, cursor, written};
+use crate::pages::replies::FAILURES;
 use crate::pages::state_class::{BAD, GOOD, PLAIN, WAITS};
 use crate::shell::{Shell, Tab, page};
-
-/// Failed and unknown: found without going through all others.
-const FAILURES: &str = "failures";
 
 /// A mail in a list.
 pub(crate) struct MailRow {
@@ -144,7 +142,7 @@ pub(crate) async fn mails(
             ("state", query.text("state")),
             ("from", from),
         ];
-        link::with_query(&format!("{}/mails", console.base()), &values)
+        link::with_query(&format!("{}/mail-list", console.base()), &values)
     };
     let names = ListedMailState::ALL.map(ListedMailState::name).into_iter();
     let choice = |name: &'static str| ChoiceOption {

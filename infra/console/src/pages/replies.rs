@@ -21,8 +21,9 @@ use crate::pages::reply_content::ReplyContent;
 use crate::pages::timeline::TimelineLine;
 use crate::shell::{Shell, Tab, page};
 
-/// What is shown unless something else is asked for: they can be found without going through all others.
-const FAILURES: &str = "failures";
+/// What replies are shown unless something else is asked for: they, and mails, can be found without going
+/// through all others.
+pub(crate) const FAILURES: &str = "failures";
 
 #[derive(Template)]
 #[template(path = "replies.html")]
