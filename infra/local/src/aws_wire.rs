@@ -9,10 +9,10 @@ use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::aws_request::{AwsRequest, Service};
-use crate::billed::{queried_metrics, recipients};
+use crate::billed::{count_queried_metrics, recipients};
 use crate::callbacks::Callbacks;
 use crate::clock::LocalClock;
 use crate::delivery::{FifoSettings, Redrive};
@@ -299,9 +299,7 @@ impl LocalCloud {
                 json_response(aws_request, 200, &body)
             }),
             Service::CloudWatch => self.recorded_metrics().answer(aws_request).map(|body| {
-                let billed = queried_metrics(&aws_request.json);
-                self.usage()
-                    .count_billed(Service::CloudWatch, operation, billed);
+                count_queried_metrics(self.usage(), aws_request);
                 json_response(aws_request, 200, &body)
             }),
             Service::Callback => Err(WireFailure::not_built(format!(

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+use crate::aws_request::{AwsRequest, Service};
+use crate::usage::Usage;
+
 /// Of a mail.
 pub(crate) fn recipients(request: &Value) -> f64 {
     let lists = ["ToAddresses", "CcAddresses", "BccAddresses"];
@@ -12,8 +15,9 @@ pub(crate) fn recipients(request: &Value) -> f64 {
     lists.flatten().map(|_| 1.0).sum::<f64>().max(1.0)
 }
 
-/// Of a look at metrics.
-pub(crate) fn queried_metrics(request: &Value) -> f64 {
-    let queries = request["MetricDataQueries"].as_array();
-    queries.into_iter().flatten().map(|_| 1.0).sum()
+/// A look at metrics is billed by how many they are.
+pub(crate) fn count_queried_metrics(usage: &Usage, aws_request: &AwsRequest) {
+    let queries = aws_request.json["MetricDataQueries"].as_array();
+    let metrics = queries.into_iter().flatten().map(|_| 1.0).sum();
+    usage.count_billed(Service::CloudWatch, &aws_request.operation, metrics);
 }

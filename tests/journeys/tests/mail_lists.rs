@@ -168,7 +168,7 @@ async fn what_failed_or_is_unknown_is_found_without_going_through_the_others() {
     let used = used_by_a_page(&caller, &failures, 2).await;
     // Each part of the index of failures, and one batch.
     let requests = used.used_of(Service::DynamoDb).requests;
-    assert!((requests - 17.0).abs() < 0.1, "{used}");
+    assert!((requests - 9.0).abs() < 0.1, "{used}");
 
     // What a person has sent once more is no failure any more.
     let page = a_page(&caller, &failures, MailCursor::default(), 10).await;

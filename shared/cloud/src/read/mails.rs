@@ -15,7 +15,7 @@ use crate::aws::table::{BATCH_GET_MAX, Key, ListIndex, ListOrder};
 use crate::by_account::{mail_shares, part};
 use crate::error::Error;
 use crate::read::conversation_list::{EXAMINED_MAX, failed_parts};
-use crate::read::parts::{EntryOfShare, IndexPart, ListCursor, PartsQuery};
+use crate::read::parts::{EntryOfShare, IndexEntries, IndexPart, ListCursor, PartsQuery};
 use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
 
 /// How a mail stands, in one word.
@@ -79,6 +79,13 @@ struct WantedMail {
     ordered_at: Timestamp,
     /// Behind it the list goes on here.
     behind: MailCursor,
+}
+
+/// The mails that are looked at next.
+struct NextMails {
+    wanted: Vec<WantedMail>,
+    /// Whether they are all of the calls that were looked at.
+    are_all: bool,
 }
 
 impl ListedMailState {
@@ -217,7 +224,8 @@ impl Cloud {
         let mut page = MailPage::default();
         let mut examined = 0;
         loop {
-            let entries = parts.entries(&self.calls, &cursor.calls).await?;
+            let found = parts.entries(&self.calls, &cursor.calls).await?;
+            let IndexEntries { entries, are_last } = found;
             if entries.is_empty() {
                 return Ok(page);
             }
@@ -241,6 +249,9 @@ impl Cloud {
                 page.next = Some(cursor);
                 return Ok(page);
             }
+            if are_last {
+                return Ok(page);
+            }
         }
     }
 
@@ -254,12 +265,14 @@ impl Cloud {
         let mut page = MailPage::default();
         let mut examined = 0;
         while page.mails.len() < size && examined < EXAMINED_MAX {
-            let entries = parts.entries(&self.calls, &cursor.calls).await?;
+            let found = parts.entries(&self.calls, &cursor.calls).await?;
+            let IndexEntries { entries, are_last } = found;
             if entries.is_empty() {
                 return Ok(page);
             }
             examined += entries.len();
-            let wanted = self.next_mails(query, &entries, &mut cursor).await?;
+            let next = self.next_mails(query, &entries, &mut cursor).await?;
+            let (wanted, is_end) = (next.wanted, are_last && next.are_all);
             let keys: Vec<Key> = wanted.iter().map(|it| it.key.clone()).collect();
             let mut found = self.mails_at(&keys).await?;
             examined += keys.len();
@@ -279,6 +292,9 @@ impl Cloud {
                 page.mails
                     .extend(record.map(|record| ListedMail { record, at }));
             }
+            if is_end && page.mails.len() < size {
+                return Ok(page);
+            }
         }
         page.next = Some(cursor);
         Ok(page)
@@ -290,7 +306,7 @@ impl Cloud {
         query: &MailQuery,
         entries: &[EntryOfShare],
         cursor: &mut MailCursor,
-    ) -> Result<Vec<WantedMail>, Error> {
+    ) -> Result<NextMails, Error> {
         let keys: Vec<Key> = entries.iter().map(|it| it.entry.key.clone()).collect();
         let mut calls = BTreeMap::new();
         for item in self.calls.get_many(&keys).await? {
@@ -299,6 +315,7 @@ impl Cloud {
         }
         let mut wanted: Vec<WantedMail> = Vec::new();
         let mut at = cursor.clone();
+        let mut is_cut_off = false;
         for entry in entries {
             let mails = calls.get(&cursor_key(&entry.entry.key));
             let of_call = mails.map(|mails| query.wanted_of(mails, entry, &at));
@@ -319,11 +336,13 @@ impl Cloud {
             }
             // One call has more than a batch, or all together do.
             if at.within.is_some() || wanted.len() >= BATCH_GET_MAX {
+                is_cut_off = true;
                 break;
             }
         }
+        let are_all = !is_cut_off && wanted.len() <= BATCH_GET_MAX;
         wanted.truncate(BATCH_GET_MAX);
-        Ok(wanted)
+        Ok(NextMails { wanted, are_all })
     }
 
     async fn mails_at(&self, keys: &[Key]) -> Result<BTreeMap<String, MailRecord>, Error> {

@@ -17,6 +17,7 @@ use crate::read::conversation_list::{
     ConversationFilter, EXAMINED_MAX, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
     failed_parts,
 };
+use crate::read::parts::IndexEntries;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::mail_record::MailRecord;
 use crate::records::outcome_record::OutcomeRecord;
@@ -259,7 +260,7 @@ impl Cloud {
         // A header stands where its conversation failed, which is when its reply became pending.
         let parts = failed_parts(&query.account, (query.from, query.to), query.order);
         loop {
-            let entries = parts.entries(&self.calls, &cursor).await?;
+            let IndexEntries { entries, are_last } = parts.entries(&self.calls, &cursor).await?;
             if entries.is_empty() {
                 return Ok(page);
             }
@@ -287,6 +288,9 @@ impl Cloud {
             }
             if examined >= EXAMINED_MAX {
                 page.next = Some(cursor);
+                return Ok(page);
+            }
+            if are_last {
                 return Ok(page);
             }
         }
