@@ -2,7 +2,7 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`reply`] (one reply: what is due, and the
 //! attempt at it; what is posted is in the crate `replies`), [`lanes`] (receivers that are slow, or
-//! that nobody knows), `high_first` (those of High in them), [`reply_mail`] (what is mailed), [`mails`]
+//! that nobody knows), `high_first` (those of High in them), [`mails`]
 //! (triggered mails), [`mail_events`] and `text_events` (what the services tell of them), `poison`
 //! (what invocations die with).
 //!
@@ -17,7 +17,6 @@ mod mail_report;
 pub mod mails;
 mod poison;
 pub mod reply;
-pub mod reply_mail;
 mod text_events;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -243,7 +243,9 @@ fn throttled(service: Service) -> WireFailure {
         Service::Ses => (429, "TooManyRequestsException"),
         Service::Phone => (429, "ThrottlingException"),
         Service::S3 => (503, "SlowDown"),
-        Service::Kms | Service::SecretsManager => (400, "ThrottlingException"),
+        Service::Kms | Service::SecretsManager | Service::CloudWatch => {
+            (400, "ThrottlingException")
+        }
         Service::Callback => (429, "TooManyRequests"),
     };
     WireFailure::new(status, code, "Rate exceeded")

@@ -7,6 +7,7 @@
 
 pub mod aws_request;
 mod aws_wire;
+mod billed;
 pub mod callback_log;
 pub mod callbacks;
 mod chunked;
@@ -34,6 +35,7 @@ pub mod port;
 pub mod prices;
 mod product_tables;
 mod queue;
+pub mod recorded_metrics;
 mod refused_query;
 mod refused_write;
 pub mod s3;

@@ -146,6 +146,17 @@ impl Stack {
         self
     }
 
+    /// The same where what the functions count can be read, as of CloudWatch.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        let metrics = self.local.recorded_metrics().metrics();
+        self.cloud.metrics = metrics.clone();
+        if let Functions::InProcess(in_process) = &mut self.functions {
+            in_process.cloud.metrics = metrics;
+        }
+        self
+    }
+
     /// The same where the timekeeper reads only parts of the index that hold something, for long
     /// runs.
     #[must_use]

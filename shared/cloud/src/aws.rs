@@ -5,6 +5,7 @@
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 
 pub(crate) mod clients;
+pub(crate) mod cloudwatch;
 pub mod dead_letters;
 pub(crate) mod encrypted_password;
 pub mod examination;

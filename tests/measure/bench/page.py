@@ -95,6 +95,7 @@ Load driver, servers and stores share these cores. Ratios between rows of one ta
             rows.append((name, case["requests"], case["write_units"], case["read_units"], f"{case['dollars']:.2f}", target))
         drawn = plot.bars("Price of a million calls", "US dollars", [(name, cases[name]["dollars"], True) for name in shown])
         logged = [(name, it["bytes"], f"{it['dollars']:.2f}") for name, it in self.figures["price"]["logged"].items()]
+        listed = [(name, f"{dollars:.3f}") for name, dollars in self.figures["price"]["listed"].items()]
         long = [name for name in cases if name.startswith("A call in a conversation of ") and "callbacks" not in name]
         grown = ", ".join(f"{name.rpartition(' ')[2]} calls: ${cases[name]['dollars']:.2f}" for name in long)
         by_month = [(name, *(f"{amount:,.2f}" for amount in amounts)) for name, *amounts in months(cases, self.figures["price"]["logged"])]
@@ -108,7 +109,11 @@ What a call costs at list prices of us-east-1 without free tier, functions of 25
 
 In longer conversations, without callbacks, one call costs as much: {grown}.
 
-Beside these, each conversation, and each call outside of any, is listed by account and time for `aftercall calls list`, for retrievals by time and for extracts: one write unit, $0.625 for a million. And functions write into their logs:
+Beside these, each conversation, and each call outside of any, is listed by account and time for `aftercall calls list`, the console, retrievals by time and extracts: one write unit, whatever becomes of it. What failed has an entry of its own, and so have the mails of a call:
+
+{table_of(("listed", "$ per million calls"), listed)}
+
+What it costs to look at a list or a page is in [console.md](console.md#pages), asserted by `infra/console/tests/console/costs.rs`. And functions write into their logs:
 
 {table_of(("written", "bytes", "$ per million calls"), logged)}
 

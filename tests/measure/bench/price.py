@@ -51,12 +51,18 @@ SHOWN = (
 
 def price():
     """By case: requests to AWS, write and read units, and the price of a million, by list price; and
-    what a call takes of the log."""
+    what a call takes of the log and of lists."""
     test = ["cargo", "test", "--quiet", "--workspace", "--test", "journeys", "--", "cost::", *LOGGED, "--nocapture", "--test-threads=1"]
     done = subprocess.run(test, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"the test of costs fails:\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}")
-    return read(done.stdout), logged(done.stdout)
+    return read(done.stdout), logged(done.stdout), listed(done.stdout)
+
+
+def listed(text):
+    """Dollars for what a million calls write for lists alone."""
+    found = re.findall(r"^\.*Lists, ([^:\n]+): \$([\d.]+) a million calls$", text, re.M)
+    return {name: float(dollars) for name, dollars in found}
 
 
 def logged(text):
