@@ -29,7 +29,7 @@ use cloud::aws::lanes::{Lane, Queue};
 use cloud::aws::queues::{Delivery, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use cloud::memory::Budget;
 use cloud::metrics::Function;
-use cloud::redelivery::{HandedBack, REPLACED_AT};
+use cloud::redelivery::{DEATHS_TOGETHER, HandedBack, REPLACED_AT};
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -62,6 +62,12 @@ pub struct ReplyMessage {
     pub delivery: Delivery,
     /// How many invocations have died with it.
     pub(crate) deaths: u32,
+}
+
+impl ReplyMessage {
+    pub(crate) fn runs_alone(&self) -> bool {
+        self.deaths >= DEATHS_TOGETHER
+    }
 }
 
 /// A batch on its way.
@@ -104,7 +110,7 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
     };
     let known = messages.into_iter().map(|message| batch.look_up(message));
     let known: Vec<ReplyMessage> = join_all(known).await.into_iter().flatten().collect();
-    if known.iter().any(|message| message.deaths > 0) {
+    if known.iter().any(ReplyMessage::runs_alone) {
         // A death with one of others' would count against it.
         batch.taking_on.stop();
     }

@@ -33,7 +33,7 @@ impl LaneMessages {
         for message in messages {
             if sorted.alone.is_some() {
                 sorted.behind.push_back(message);
-            } else if message.deaths >= DEATHS_TOGETHER {
+            } else if message.runs_alone() {
                 sorted.alone = Some(message);
             } else {
                 sorted.together.push(message);
