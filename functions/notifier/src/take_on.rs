@@ -14,11 +14,12 @@ use cloud::aws::queues::Delivery;
 use cloud::outbound::receiver_health::QUICK_MAX;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
+use crate::poison::LaneMessages;
 use crate::{ReplyBatch, ReplyMessage, by_lane, read};
 
 /// Messages in hand from which on no more are taken on: what replies hold while they are posted is bounded
@@ -145,23 +146,30 @@ impl ReplyBatch<'_> {
         let messages = read(deliveries);
         let known = messages.into_iter().map(|message| self.look_up(message));
         let known: Vec<ReplyMessage> = join_all(known).await.into_iter().flatten().collect();
-        let (others, dangerous): (Vec<_>, Vec<_>) =
-            known.into_iter().partition(|message| message.deaths == 0);
-        let lanes = by_lane(self.cloud, others.into_iter());
-        let lanes = lanes.into_iter().map(|messages| self.settle_lane(messages));
-        let later = self.cloud.now() + ALONE_AGAIN;
-        let dangerous = dangerous
+        let lanes = by_lane(self.cloud, known.into_iter());
+        let lanes = lanes
             .into_iter()
-            .map(|message| self.leave(message, later));
-        futures_util::future::join(join_all(lanes), join_all(dangerous)).await;
+            .map(|messages| self.settle_lane_of_others(messages));
+        join_all(lanes).await;
         self.taking_on.in_hand.fetch_sub(number, Ordering::SeqCst);
     }
 
-    /// One that invocations have died with is for one that the platform gives it to, with nothing of
-    /// others beside it.
-    async fn leave(&self, message: ReplyMessage, until: Timestamp) {
-        self.taking_on.stop();
-        self.put_back(message, until).await;
+    /// What is to be done alone is left to an invocation that the platform gives it to, with nothing of
+    /// others beside it; so is what stands behind it.
+    async fn settle_lane_of_others(&self, messages: Vec<ReplyMessage>) {
+        let LaneMessages {
+            together,
+            alone,
+            behind,
+        } = LaneMessages::of(messages);
+        if alone.is_some() {
+            self.taking_on.stop();
+        }
+        let later = self.cloud.now() + ALONE_AGAIN;
+        for message in alone.into_iter().chain(behind) {
+            self.put_back(message, later).await;
+        }
+        self.settle_lane(together).await;
     }
 
     /// The platform deletes what it has given, and nothing else.
