@@ -145,39 +145,41 @@ async fn carry_through(
             });
         }
     };
-    let answer = match (operation, backend) {
-        (Operation::Call(call), backend) => {
-            let backend = backend.as_ref();
-            carry_out_call(
-                cloud,
-                request,
-                &caller,
-                call,
-                canonical_payload,
-                warnings,
-                backend,
-            )
-            .await?
-        }
-        (_, Some(backend)) => {
-            forwarded::pass_through(cloud, &backend.name, name, &canonical_payload).await?
-        }
-        (operation, None) => {
-            operate(
-                cloud,
-                request,
-                &caller,
-                operation,
-                &canonical_payload,
-                warnings,
-            )
-            .await?
-        }
-    };
+    let done = carry_out(
+        cloud,
+        request,
+        &caller,
+        operation,
+        backend,
+        canonical_payload,
+        warnings,
+    );
     Ok(OperationAnswer {
         operation: name,
-        answer,
+        answer: done.await?,
     })
+}
+
+/// Here, or at the backend that it goes to.
+async fn carry_out(
+    cloud: &Cloud,
+    request: &Request,
+    caller: &Caller,
+    operation: Operation,
+    backend: Option<ForwardsTo>,
+    payload: accept::CanonicalPayload,
+    warnings: &mut Vec<Warning>,
+) -> Result<Answer, Error> {
+    match (operation, backend) {
+        (Operation::Call(call), backend) => {
+            let backend = backend.as_ref();
+            carry_out_call(cloud, request, caller, call, payload, warnings, backend).await
+        }
+        (operation, Some(backend)) => {
+            forwarded::pass_through(cloud, &backend.name, operation.name(), &payload).await
+        }
+        (operation, None) => operate(cloud, request, caller, operation, &payload, warnings).await,
+    }
 }
 
 /// Where a request is carried out, if the caller may act for those that it names; `None`: here.
