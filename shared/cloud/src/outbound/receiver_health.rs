@@ -49,6 +49,10 @@ const RECEIVERS_MAX: usize = 10_000;
 /// first attempts at ten of them hold a place; by more host names than these an account gets no more.
 const SLOW_ORIGINS_MAX: usize = 60;
 
+/// Slow receivers of an account from which on a function lets those that nobody knows wait for an
+/// invocation that has just begun.
+const SLOW_ORIGINS_FEW: usize = 3;
+
 /// Stands for all receivers of an account that nobody knows.
 const ANY: &str = "*";
 
@@ -222,6 +226,7 @@ impl ReceiverHealth {
         }
     }
 
+    /// Whether so many receivers of an account are known to be slow that its next one may well be, too.
     fn has_slow_of(&self, account: &AccountId, now: Timestamp) -> bool {
         let first = Receiver {
             account: account.clone(),
@@ -231,8 +236,9 @@ impl ReceiverHealth {
         let of_account = known
             .range(first..)
             .take_while(|(receiver, _)| receiver.account == *account);
-        let mut lately = of_account.filter(|(_, known)| known.until > now);
-        lately.any(|(_, known)| known.health.is_slow(now) || known.is_taken_for_slow)
+        let lately = of_account.filter(|(_, known)| known.until > now);
+        let slow = lately.filter(|(_, known)| known.health.is_slow(now) || known.is_taken_for_slow);
+        slow.take(SLOW_ORIGINS_FEW).count() >= SLOW_ORIGINS_FEW
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Receiver, CachedHealth>> {
@@ -254,7 +260,7 @@ impl Cloud {
     }
 
     /// Whether an attempt may well take as long as one may: its receiver is slow, or nobody knows it and its
-    /// account has others that this function knows as slow.
+    /// account has a few that this function knows as slow.
     pub fn may_take_long(&self, receiver: &Receiver, pace: Pace) -> bool {
         match pace {
             Pace::Quick => false,
@@ -471,10 +477,11 @@ mod tests {
     }
 
     #[test]
-    fn an_account_with_a_slow_receiver_is_known_as_such_for_as_long_as_that_is_remembered() {
+    fn an_account_with_slow_receivers_is_known_as_such_for_as_long_as_that_is_remembered() {
         let receivers = ReceiverHealth::default();
-        let remember = |account: &str, pace: Pace| {
-            let receiver = Receiver::of(&AccountId(account.to_owned()), "https://a.example");
+        let remember = |account: &str, number: usize, pace: Pace| {
+            let address = format!("https://{number}.example");
+            let receiver = Receiver::of(&AccountId(account.to_owned()), &address);
             let remembered = CachedHealth {
                 health: after(&[(0, pace)]),
                 is_taken_for_slow: false,
@@ -482,14 +489,16 @@ mod tests {
             };
             receivers.remember(&receiver, remembered, at(0));
         };
-        remember("1", Pace::Quick);
-        remember("2", Pace::Hanging);
-        remember("3", Pace::Quick);
+        for number in 0..SLOW_ORIGINS_FEW {
+            remember("1", number, Pace::Quick);
+            remember("2", number, Pace::Hanging);
+        }
+        for number in 1..SLOW_ORIGINS_FEW {
+            remember("3", number, Pace::Dawdling);
+        }
         let slow = |account: &str, now| receivers.has_slow_of(&AccountId(account.to_owned()), now);
-        assert_eq!(
-            ["1", "2", "3"].map(|it| slow(it, at(0))),
-            [false, true, false]
-        );
+        let known = ["1", "2", "3"].map(|account| slow(account, at(0)));
+        assert_eq!(known, [false, true, false]);
         assert!(!slow("2", at(1)));
     }
 
