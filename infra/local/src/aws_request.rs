@@ -25,6 +25,8 @@ pub enum Service {
     S3,
     Kms,
     SecretsManager,
+    /// Metrics alone.
+    CloudWatch,
     /// Any address that is not of AWS.
     Callback,
 }
@@ -40,6 +42,7 @@ impl fmt::Display for Service {
             Self::S3 => "S3",
             Self::Kms => "KMS",
             Self::SecretsManager => "Secrets Manager",
+            Self::CloudWatch => "CloudWatch",
             Self::Callback => "callback",
         };
         f.write_str(name)
@@ -118,6 +121,15 @@ impl AwsRequest {
                 service: Service::SecretsManager,
                 operation: operation.to_owned(),
                 resource: text(&json, "SecretId").unwrap_or_default().to_owned(),
+                key: String::new(),
+                json,
+            };
+        }
+        if service == "GraniteServiceVersion20100801" {
+            return Self {
+                service: Service::CloudWatch,
+                operation: operation.to_owned(),
+                resource: "metrics".to_owned(),
                 key: String::new(),
                 json,
             };

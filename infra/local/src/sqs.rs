@@ -5,10 +5,13 @@ mod requests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout};
 
+use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::delivery::{FifoSettings, QueuedMessage, ReceivedMessage};
 use crate::failure::WireFailure;
@@ -21,6 +24,12 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Longest group or deduplication id. AWS's figure.
 const ID_CHARS_MAX: usize = 128;
+
+/// Longest that a receive waits. AWS's figure.
+const WAIT_SECONDS_MAX: u64 = 20;
+
+/// How often a waiting receive looks again.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// All queues. Clones share them.
 #[derive(Clone, Debug)]
@@ -172,6 +181,20 @@ impl Sqs {
     pub async fn arrival(&self, queue: &str) {
         let arrival = self.with(queue, |queue| queue.arrival.clone());
         arrival.notified().await;
+    }
+
+    /// Long polling: returns when the queue has a message, or after as long as a receive is to wait.
+    pub(crate) async fn wait_as_asked(&self, receive: &AwsRequest) {
+        let queue = receive.resource.as_str();
+        let seconds = receive.json["WaitTimeSeconds"].as_u64().unwrap_or_default();
+        let until = Instant::now() + Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
+        if !held(&self.queues).by_name.contains_key(queue) {
+            return;
+        }
+        while !self.has_ready(queue) && Instant::now() < until {
+            // A message can also become visible by time alone.
+            drop(timeout(LOOK_EVERY, self.arrival(queue)).await);
+        }
     }
 
     /// The messages of a queue in their order, without receiving them.

@@ -1,10 +1,13 @@
 //! One attempt at one reply by HTTP POST, and what becomes of the reply after it: made by the
 //! processor for a call that it has just carried out, by the notifier ever after.
 //!
+//! What a reply by mail is ([`mail`]) stands here, too: the notifier sends it, and operators look at it.
+//!
 //! The attempt comes first and its finding is committed after: a reply goes out at least once, with
 //! the same id each time. One attempt is under way at a time, see `cloud::conversation::replies`.
 
 pub mod form;
+pub mod mail;
 
 use std::time::Duration;
 

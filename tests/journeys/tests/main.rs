@@ -38,6 +38,7 @@ mod limits;
 mod local_server;
 mod logs;
 mod mail_events;
+mod mail_lists;
 mod maintenance;
 mod many_rows;
 mod memory;

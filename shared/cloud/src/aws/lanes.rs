@@ -3,14 +3,20 @@
 //!
 //! The queue gives a message group to one invocation at a time. An account has lanes for its share
 //! of a queue, a quarter of the queue's places, and at least one. So nothing has to be counted, and
-//! with two places one of them stays free. The lanes for floods are one set for all accounts that
-//! flood: however many there are, they leave the same places free.
+//! with two places one of them stays free. An invocation that posts a reply and waits for its receiver
+//! meanwhile takes on replies of others, so that a lane of replies takes no place from anybody, and
+//! every account has a few of them. The lanes for floods are one set for all accounts that flood:
+//! however many there are, they leave the same places free.
 
 use calls::{AccountId, Conversation, ConversationKey, QueuePriority, hash_parts, hex};
 use serde::{Deserialize, Serialize};
 
 /// A conversation of more calls takes long. One with this many takes half a second.
 const MANY_CALLS: u32 = 20;
+
+/// Fewest lanes for replies of an account: one for receivers that are not known yet, two for slow
+/// ones, and one for High, so that none of these waits behind another.
+const REPLY_LANES_MIN: u32 = 4;
 
 /// Concurrent invocations of each queue, from the template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +45,11 @@ impl Concurrency {
 
     /// How many lanes an account has.
     pub fn lanes(self, queue: Queue) -> u32 {
-        (self.of(queue) / 4).max(1)
+        let least = match queue {
+            Queue::Calls(_) => 1,
+            Queue::Replies => REPLY_LANES_MIN,
+        };
+        (self.of(queue) / 4).max(least)
     }
 
     /// How many flood lanes there are. Accounts that flood may use idle places, except a quarter
@@ -166,9 +176,8 @@ impl Lane {
         *self == Self::Conversation
     }
 
-    /// The message group. If there is only one lane, it is for all. Otherwise the last one is for
-    /// High, the first one for receivers that are not known yet, and the others are for slow
-    /// receivers.
+    /// The message group: the last lane is for High, the first one for receivers that are not known
+    /// yet, and the others are for slow receivers.
     pub(crate) fn group(&self, conversation: &ConversationKey, lanes: u32) -> String {
         let last = lanes.saturating_sub(1);
         let (account, number) = match self {
@@ -181,10 +190,7 @@ impl Lane {
             Self::FirstContact { account, .. } => (account, 0),
             Self::Slow {
                 account, number, ..
-            } => match last.saturating_sub(1) {
-                0 => (account, 0),
-                slow => (account, 1 + number % slow),
-            },
+            } => (account, 1 + number % last.saturating_sub(1).max(1)),
         };
         format!("lane-{number}-{}", of_account(account))
     }
@@ -224,9 +230,11 @@ mod tests {
     #[test]
     fn an_account_has_a_quarter_of_the_places_and_one_at_least() {
         for (places, lanes) in [(2, 1), (4, 1), (7, 1), (8, 2), (20, 5), (1_000, 250)] {
-            for queue in [Queue::Replies, Queue::Calls(QueuePriority::Low)] {
-                assert_eq!(concurrency(places).lanes(queue), lanes, "{places} places");
-            }
+            let concurrency = concurrency(places);
+            let calls = Queue::Calls(QueuePriority::Low);
+            assert_eq!(concurrency.lanes(calls), lanes, "{places} places");
+            let replies = concurrency.lanes(Queue::Replies);
+            assert_eq!(replies, lanes.max(REPLY_LANES_MIN), "{places} places");
         }
     }
 
@@ -248,7 +256,7 @@ mod tests {
 
     #[test]
     fn replies_of_an_account_wait_in_no_more_groups_than_it_has_lanes() {
-        for lanes in 1..10 {
+        for lanes in REPLY_LANES_MIN..10 {
             let (high, usual) = (
                 groups(lanes, LaneClass::High),
                 groups(lanes, LaneClass::Usual),
@@ -256,8 +264,7 @@ mod tests {
             let all: BTreeSet<_> = high.union(&usual).collect();
             assert_eq!(all.len(), usize::try_from(lanes).expect("few"));
             assert_eq!(high.len(), 1);
-            // If there is only one lane, there is none for High.
-            assert_eq!(high.is_disjoint(&usual), lanes > 1, "{lanes} lanes");
+            assert!(high.is_disjoint(&usual), "{lanes} lanes");
         }
     }
 

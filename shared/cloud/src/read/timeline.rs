@@ -86,7 +86,8 @@ impl Cloud {
             };
             whole.header = read.header;
             whole.calls.extend(read.calls);
-            first = read.next;
+            let last = whole.header.conversation.calls_in_conversation;
+            first = read.next.filter(|next| next.get() <= last.get());
         }
         whole.is_complete = first.is_none() && whole.calls.len() <= calls_max;
         whole.calls.truncate(calls_max);
