@@ -131,8 +131,8 @@ impl<'a> ImportFile<'a> {
     pub(super) async fn records(&mut self, max: usize) -> Result<Vec<FileRecord>, FileError> {
         loop {
             let is_last = self.is_read_whole();
-            let left = &self.text[self.at..];
-            let records = self.parse(left, max, is_last);
+            let unparsed = &self.text[self.at..];
+            let records = self.parse(unparsed, max, is_last);
             if !records.is_empty() {
                 return Ok(records);
             }
@@ -141,7 +141,7 @@ impl<'a> ImportFile<'a> {
                 self.place.offset = self.place.size;
                 return Ok(records);
             }
-            if left.len() > RECORD_BYTES_MAX {
+            if unparsed.len() > RECORD_BYTES_MAX {
                 return Err(FileError::Unusable(format!(
                     "The record behind record {} is longer than 1 MB: a quote in it is not closed",
                     self.place.records
