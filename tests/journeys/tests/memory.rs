@@ -87,11 +87,16 @@ async fn calls_of_very_many_objects_in_one_batch_pass() {
     }
 }
 
+/// Half as much again as the replies below hold with the bytes that all of an invocation may take
+/// (67 MB). Where each run may take as many by itself, they hold 162 MB.
+const FOR_REPLIES: u64 = 110_000_000;
+
 /// Replies with results of megabytes, of which each byte is three in a form: those under way hold what
 /// they post. Gives back how many messages went to the notifier.
 async fn replies_of_megabytes_pass(to: &str, receiver_takes: Duration) -> usize {
     const CALLS: usize = 10;
     let mut caller = a_caller().await;
+    caller.lives(with_memory(FOR_REPLIES));
     caller
         .local()
         .callbacks()
