@@ -30,6 +30,7 @@ pub mod lifecycle;
 pub mod mail;
 pub mod mail_events;
 pub mod names;
+mod passing_time;
 pub mod phone;
 pub mod port;
 pub mod prices;

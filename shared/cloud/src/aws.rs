@@ -18,6 +18,7 @@ pub mod mail;
 pub(crate) mod mail_connections;
 pub mod phone;
 pub mod queues;
+mod receive;
 mod reply_wake_up;
 pub mod schedules;
 pub(crate) mod secrets;

@@ -70,3 +70,5 @@ mod silence;
 mod texts;
 mod time;
 mod triggered;
+mod unknown_mails;
+mod unsubscribing;

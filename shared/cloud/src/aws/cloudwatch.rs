@@ -169,7 +169,8 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_signed_for_its_region_and_says_what_it_asks_for() {
         let now: Timestamp = "2026-11-29T10:00:00Z".parse().expect("a time");
-        let requested = cloudwatch("eu-west-1").signed("{}".to_owned(), now.into());
+        let cloudwatch = cloudwatch("eu-west-1");
+        let requested = cloudwatch.signed("{}".to_owned(), now.into());
         let request = requested.await.expect("it is signed");
         assert_eq!(request.uri(), "https://monitoring.eu-west-1.amazonaws.com/");
         let header = |name| request.headers().get(name).unwrap_or_default();

@@ -166,7 +166,7 @@ impl Cloud {
 
     /// After the commit: the timekeeper sends what cannot be sent now.
     pub async fn send_reply_wake_ups(&self, wake_ups: &[ReplyWakeUp]) {
-        if let Err(error) = self.send_to_lanes(wake_ups).await {
+        if let Err(error) = self.queues.send_reply_wake_ups_in_order(wake_ups).await {
             warn!(error = error.in_full(), "replies left for the timekeeper");
         }
     }

@@ -160,8 +160,8 @@ impl WholeConversation {
             let (sequence, id) = (Some(reply.sequence), ReplyId::of(reply));
             let pending = TimelineEvent::ReplyPending(id.clone());
             entries.push(entry(reply.pending_since, sequence, pending));
-            for Attempt { at, found } in &reply.attempts {
-                let attempt = TimelineEvent::ReplyAttempt(id.clone(), found.clone());
+            for Attempt { at, result } in &reply.attempts {
+                let attempt = TimelineEvent::ReplyAttempt(id.clone(), result.clone());
                 entries.push(entry(*at, sequence, attempt));
             }
             if let ReplyState::Pending(at) = reply.state {
