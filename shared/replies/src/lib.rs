@@ -8,7 +8,7 @@ pub mod form;
 
 use std::time::Duration;
 
-use calls::{DeliveryResult, Reply, ReplyState};
+use calls::{Delivery, Reply, ReplyState};
 use cloud::memory::{Budget, MemoryShare};
 use cloud::metrics::Metric;
 use cloud::outbound::callback::{Post, TIMEOUT};
@@ -80,21 +80,23 @@ pub async fn prepare(
 
 /// Posts a reply to its address, and notes how quickly its receiver answers; that it is late is
 /// noted before it answers, so that nobody else waits for it.
-pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
+pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> Delivery {
     let receiver = Receiver::of(&record.account, &record.reply.subscription.address);
     let began = Instant::now();
     let posting = post_once(cloud, record, prepared);
     tokio::pin!(posting);
-    let found = match tokio::time::timeout(QUICK_MAX, &mut posting).await {
-        Ok(found) => found,
+    let delivery = match tokio::time::timeout(QUICK_MAX, &mut posting).await {
+        Ok(delivery) => delivery,
         Err(_) => tokio::join!(posting, cloud.receiver_is_late(&receiver)).0,
     };
     let took = began.elapsed();
-    cloud.receiver_answered(&receiver, &found, took).await;
-    found
+    cloud
+        .receiver_answered(&receiver, &delivery.found, took)
+        .await;
+    delivery
 }
 
-async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
+async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> Delivery {
     let reply = &record.reply;
     let _held = prepared.room;
     let post = Post {
@@ -111,10 +113,10 @@ async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> D
 pub async fn commit(
     cloud: &Cloud,
     record: &ReplyRecord,
-    found: DeliveryResult,
+    delivery: impl Into<Delivery>,
 ) -> Result<Reply, CommitError> {
     let now = cloud.now();
-    let attempted = record.reply.clone().attempted(found, now);
+    let attempted = record.reply.clone().attempted(delivery, now);
     note(record, &attempted);
     cloud.commit_reply(record, attempted.clone(), now).await?;
     cloud.metrics.count(match attempted.state {

@@ -159,7 +159,7 @@ impl WholeConversation {
             let (sequence, id) = (Some(reply.sequence), ReplyId::of(reply));
             let pending = TimelineEvent::ReplyPending(id.clone());
             entries.push(entry(reply.pending_since, sequence, pending));
-            for Attempt { at, found } in &reply.attempts {
+            for Attempt { at, found, .. } in &reply.attempts {
                 let attempt = TimelineEvent::ReplyAttempt(id.clone(), found.clone());
                 entries.push(entry(*at, sequence, attempt));
             }
