@@ -1,23 +1,69 @@
 //! `aftercall mails`: what became of triggered mails.
 
-use cloud::records::mail_list::MailList;
-use cloud::records::mail_record::{MailRecord, MailState};
+use calls::AccountId;
+use cloud::Cloud;
+use cloud::conversation::unknown::UnknownQuery;
+use cloud::records::mail_record::{MailRecord, MailState, MailTag};
+use jiff::Timestamp;
 use objects::{PhoneChannel, SendOrder};
 use serde_json::Value;
 
-use crate::arguments::{MailStateArgument, MailVerb};
+use crate::arguments::{MailList, MailStateArgument};
+use crate::call_lines::{maybe, second};
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
-pub(crate) async fn carry_out(mails: &MailList, verb: &MailVerb) -> Result<Output, CommandFailure> {
-    let MailVerb::List { state } = verb;
-    let wanted = match state {
-        MailStateArgument::Unknown => MailState::Unknown,
-        MailStateArgument::Failed => MailState::Failed,
-        MailStateArgument::Pending => MailState::Pending,
+pub(crate) async fn list(cloud: &Cloud, wanted: &MailList) -> Result<Output, CommandFailure> {
+    let account = wanted.account.clone().map(AccountId);
+    let limit = wanted.limit;
+    let found = match (wanted.state, &account) {
+        (MailStateArgument::Unknown, _) => {
+            let query = UnknownQuery {
+                account,
+                with_settled: false,
+                limit,
+            };
+            let unknown = cloud.unknown_mails(&query).await?;
+            unknown.into_iter().map(|it| it.mail).collect()
+        }
+        (MailStateArgument::Pending, account) => {
+            cloud.pending_mails(account.as_ref(), limit).await?
+        }
+        (MailStateArgument::Failed, Some(account)) => cloud.failed_mails(account, limit).await?,
+        // `clap` asks for it.
+        (MailStateArgument::Failed, None) => Vec::new(),
     };
-    let found = mails.in_state(wanted).await?;
     Ok(Output::List(found.iter().map(shown).collect()))
+}
+
+pub(crate) async fn show(
+    cloud: &Cloud,
+    account: &str,
+    tag: &str,
+) -> Result<Output, CommandFailure> {
+    let account = AccountId(account.to_owned());
+    let no_such = || {
+        CommandFailure::NotFound(format!(
+            "account {account} has no mail {tag}, or none that is still kept"
+        ))
+    };
+    let tag = MailTag::parse(tag).ok_or_else(no_such)?;
+    let mail = cloud.mail_tagged(&tag).await?.ok_or_else(no_such)?;
+    match cloud.mails(&mail.conversation, mail.sequence).await? {
+        Some(mails) if mails.account == account => Ok(Output::One(shown(&mail))),
+        Some(_) | None => Err(no_such()),
+    }
+}
+
+/// How a mail stands, and since when if that is known.
+pub(crate) fn state(state: MailState) -> (&'static str, Option<Timestamp>) {
+    match state {
+        MailState::Pending => ("pending", None),
+        MailState::Sending(at) => ("sending", Some(at)),
+        MailState::Sent(at) => ("sent", Some(at)),
+        MailState::Failed => ("failed", None),
+        MailState::Unknown => ("unknown", None),
+    }
 }
 
 /// What was to be sent, and to whom; nothing is said of one that cannot be read.
@@ -56,7 +102,12 @@ impl MailAbout {
 
 fn shown(mail: &MailRecord) -> Record {
     let about = MailAbout::of(mail);
-    Record::of("conversation", mail.conversation.0.as_str())
+    let (state, at) = state(mail.state);
+    Record::of("mail", mail.tag().to_string())
+        .and("kind", about.kind)
+        .and("state", state)
+        .and("at", maybe(at.or(mail.claimed_at).map(second)))
+        .and("conversation", mail.conversation.0.as_str())
         .and("sequence", mail.sequence.get())
         .and("number", mail.number)
         .and("definition", about.definition)

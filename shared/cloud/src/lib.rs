@@ -128,6 +128,16 @@ impl Cloud {
         )
     }
 
+    /// For a command that knows the table of objects, too.
+    #[must_use]
+    pub fn with_objects(self, config: &aws_types::SdkConfig, name: &str) -> Self {
+        let dynamodb = aws::lean_clients::dynamodb(config);
+        Self {
+            objects: aws::table::Table::new(dynamodb, name),
+            ..self
+        }
+    }
+
     /// For the functions that post callbacks: what they are posted with is made at its start, while
     /// it has a whole processor, rather than with the first of them.
     #[must_use]

@@ -4,13 +4,14 @@
 //! [`conversation_list`] goes through the indexes (by account and time, or what failed), [`state`] says
 //! how a conversation stands in one word, [`conversation`] reads one with its calls, [`timeline`] with all
 //! that happened to it, [`replies`] finds replies and
-//! their delivery logs, [`dead`] says what dead letters are about, [`overview`] what waits in the whole
+//! their delivery logs, [`dead`] says what dead letters are about, [`mails`] finds mails by what became of them, [`overview`] what waits in the whole
 //! stack, [`scheduled`] calls that wait for their time, [`whole_call`] one call with payload and results,
 //! [`unknown`] what people said of calls of unknown fate.
 
 pub mod conversation;
 pub mod conversation_list;
 pub mod dead;
+pub mod mails;
 pub mod overview;
 pub(crate) mod parts;
 pub mod replies;

@@ -149,11 +149,6 @@ impl MailRecord {
             .transpose()
     }
 
-    /// Mails of one call together, as they were ordered.
-    pub(crate) fn key_order(&self) -> (&ConversationKey, SequenceCode, u32) {
-        (&self.conversation, self.sequence, self.number)
-    }
-
     pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         ItemWriter::new(self.key())
             .number("version", self.version)
