@@ -1,7 +1,7 @@
 //! One attempt at one reply, by the way that its subscription names.
 
 use calls::{
-    AsyncResponseType, Delivery, DeliveryResult, ReceiverAnswer, ReplyState, TokenPriority,
+    AsyncResponseType, AttemptResult, DeliveryResult, ReceiverAnswer, ReplyState, TokenPriority,
     UnreachableCause,
 };
 use cloud::aws::mail::SendMailResult;
@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use replies::{Means, Preparation, ResultsXml};
 use tracing::warn;
 
-use crate::{ReplyDisposition, reply_mail};
+use crate::ReplyDisposition;
 
 /// Mails that find no token of the mail service's rate come again within this time.
 const RATE_SPREAD_MS: u64 = 20_000;
@@ -217,17 +217,17 @@ async fn mail(
     cloud: &Cloud,
     record: &ReplyRecord,
     results: Option<&str>,
-) -> Result<Delivery, Error> {
+) -> Result<AttemptResult, Error> {
     let request_id = &record.reply.request_id;
-    let Some(mail) = reply_mail::write(record, results) else {
+    let Some(mail) = replies::mail::write(record, results) else {
         return Ok(DeliveryResult::Rejected.into());
     };
     match cloud.mail.send(&mail).await {
         Ok(SendMailResult::Taken) => Ok(DeliveryResult::Taken.into()),
         Ok(SendMailResult::Rejected(reason)) => {
             warn!(%request_id, reason, "mail service rejected a reply");
-            Ok(Delivery {
-                found: DeliveryResult::Rejected,
+            Ok(AttemptResult {
+                result: DeliveryResult::Rejected,
                 answer: ReceiverAnswer::of(reason.as_bytes()),
             })
         }

@@ -99,11 +99,6 @@ pub(crate) async fn whole_cloud(arguments: &Arguments) -> Result<Cloud, CommandF
                 .to_owned(),
         ));
     }
-    cloud_with_objects(arguments).await
-}
-
-/// The calls and the objects.
-pub(crate) async fn cloud_with_objects(arguments: &Arguments) -> Result<Cloud, CommandFailure> {
     let config = config(arguments).await?;
     let table = TableOption {
         named: arguments.objects_table.as_deref(),

@@ -2,6 +2,8 @@
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cloud::read::mails::ListedMailState;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::account_arguments::{AccountVerb, OnOff, Order};
@@ -253,9 +255,15 @@ pub(crate) enum MailVerb {
 pub(crate) struct MailList {
     #[arg(long, value_enum)]
     pub(crate) state: MailStateArgument,
-    /// Only those of this account; of failed ones it must be said
-    #[arg(long, value_name = "ID", required_if_eq("state", "failed"))]
+    /// Only those of this account; it must be said but for the unknown ones
+    #[arg(long, value_name = "ID", required_if_eq_any = [("state", "failed"), ("state", "pending"), ("state", "sent")])]
     pub(crate) account: Option<String>,
+    /// Neither ordered nor failed before this time; a day ago, if nothing is said
+    #[arg(long, value_name = "TIME", requires = "account")]
+    pub(crate) from: Option<Timestamp>,
+    /// Not after this time; now, if nothing is said
+    #[arg(long, value_name = "TIME", requires = "account")]
+    pub(crate) to: Option<Timestamp>,
     /// Most that are listed
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
@@ -269,6 +277,18 @@ pub(crate) enum MailStateArgument {
     Failed,
     /// Not sent yet
     Pending,
+    Sent,
+}
+
+impl From<MailStateArgument> for ListedMailState {
+    fn from(argument: MailStateArgument) -> Self {
+        match argument {
+            MailStateArgument::Unknown => Self::Unknown,
+            MailStateArgument::Failed => Self::Failed,
+            MailStateArgument::Pending => Self::Pending,
+            MailStateArgument::Sent => Self::Sent,
+        }
+    }
 }
 
 impl Arguments {

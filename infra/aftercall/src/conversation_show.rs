@@ -2,6 +2,7 @@
 
 use calls::AccountId;
 use cloud::Cloud;
+use cloud::read::mails::ListedMailState;
 use cloud::read::timeline::{TimelineEntry, TimelineEvent, WholeConversation};
 use cloud::read::unknown::Settlements;
 use cloud::records::mail_record::{MailRecord, MailState};
@@ -12,7 +13,7 @@ use crate::call_lines::{maybe, not_found, one_call, second};
 use crate::conversations::listed;
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
-use crate::{mails, replies};
+use crate::replies;
 
 pub(crate) async fn show(
     cloud: &Cloud,
@@ -51,7 +52,7 @@ fn reply(record: &ReplyRecord) -> Record {
 }
 
 fn mail(record: &MailRecord) -> Record {
-    let (state, _) = mails::state(record.state);
+    let state = ListedMailState::of(record.state).name();
     Record::of("sequence", record.sequence.get())
         .and("number", record.number)
         .and("state", state)

@@ -2,7 +2,7 @@
 //! door. Against a local server there is none of it.
 
 use cloud::aws::signed_requests::{SignedRequestFailure, SignedRequests};
-use cloud::aws::stack_examination::{Certificate, Concurrency, Drift, StackAlarm};
+use cloud::aws::stack_examination::{Certificate, Drift, FunctionQuota, StackAlarm};
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
@@ -107,8 +107,8 @@ fn of_alarms(alarms: &[StackAlarm]) -> Judged {
     }
 }
 
-fn of_concurrency(concurrency: Concurrency) -> Judged {
-    let Concurrency { limit, unreserved } = concurrency;
+fn of_concurrency(concurrency: FunctionQuota) -> Judged {
+    let FunctionQuota { limit, unreserved } = concurrency;
     let why = format!("{unreserved} of {limit} are not reserved");
     match unreserved >= CONCURRENCY_MIN {
         true => (Finding::Good, why),
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn few_functions_and_drift_are_said() {
-        let concurrency = |unreserved| Concurrency {
+        let concurrency = |unreserved| FunctionQuota {
             limit: 1_000,
             unreserved,
         };

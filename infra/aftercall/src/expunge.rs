@@ -7,7 +7,7 @@ use cloud::Cloud;
 use cloud::accounts::account_changes::AccountDeletion;
 use cloud::act::Run;
 use cloud::act::expunge::{ExpungeReport, ExpungedSubject, Expunging};
-use objects::Person;
+use objects::KnownPerson;
 use serde_json::Value;
 
 use crate::access::Access;
@@ -31,10 +31,10 @@ pub(crate) async fn carry_out(
         ExpungeVerb::Person { key, address, .. } => {
             existing(access, &account).await?;
             ExpungedSubject::Person(match (key, address) {
-                (Some(key), _) => Person::of_key(key),
-                (None, Some(address)) => Person::of_address(address),
+                (Some(key), _) => KnownPerson::of_key(key),
+                (None, Some(address)) => KnownPerson::of_address(address),
                 // `clap` asks for one of them.
-                (None, None) => Person::default(),
+                (None, None) => KnownPerson::default(),
             })
         }
     };

@@ -3,37 +3,53 @@
 use calls::AccountId;
 use cloud::Cloud;
 use cloud::conversation::unknown::UnknownQuery;
+use cloud::read::conversation_list::ListOrder;
+use cloud::read::mails::{ListedMailState, MailCursor, MailQuery};
 use cloud::records::mail_record::{MailRecord, MailState, MailTag};
 use jiff::Timestamp;
 use objects::{PhoneChannel, SendOrder};
 use serde_json::Value;
 
-use crate::arguments::{MailList, MailStateArgument};
+use crate::arguments::MailList;
 use crate::call_lines::{maybe, second};
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
+use crate::replies::LOOKED_BACK;
 
 pub(crate) async fn list(cloud: &Cloud, wanted: &MailList) -> Result<Output, CommandFailure> {
-    let account = wanted.account.clone().map(AccountId);
-    let limit = wanted.limit;
-    let found = match (wanted.state, &account) {
-        (MailStateArgument::Unknown, _) => {
-            let query = UnknownQuery {
-                account,
-                with_settled: false,
-                limit,
-            };
-            let unknown = cloud.unknown_mails(&query).await?;
-            unknown.into_iter().map(|it| it.mail).collect()
-        }
-        (MailStateArgument::Pending, account) => {
-            cloud.pending_mails(account.as_ref(), limit).await?
-        }
-        (MailStateArgument::Failed, Some(account)) => cloud.failed_mails(account, limit).await?,
-        // `clap` asks for it.
-        (MailStateArgument::Failed, None) => Vec::new(),
+    let Some(account) = &wanted.account else {
+        // `clap` asks for it but for those of unknown fate, which have a list of their own.
+        let query = UnknownQuery {
+            account: None,
+            with_settled: false,
+            limit: wanted.limit,
+        };
+        let found = cloud.unknown_mails(&query).await?;
+        return Ok(Output::List(
+            found.iter().map(|it| shown(&it.mail)).collect(),
+        ));
     };
-    Ok(Output::List(found.iter().map(shown).collect()))
+    let to = wanted.to.unwrap_or_else(|| cloud.now());
+    let from = wanted.from.or_else(|| to.checked_sub(LOOKED_BACK).ok());
+    let query = MailQuery {
+        account: AccountId(account.clone()),
+        from: from.unwrap_or(Timestamp::MIN),
+        to,
+        order: ListOrder::NewestFirst,
+        states: vec![wanted.state.into()],
+    };
+    let mut found = Vec::new();
+    let mut cursor = MailCursor::default();
+    while found.len() < wanted.limit {
+        let left = wanted.limit - found.len();
+        let page = cloud.mail_page(&query, cursor, left).await?;
+        found.extend(page.mails.iter().map(|it| shown(&it.record)));
+        match page.next {
+            Some(next) => cursor = next,
+            None => break,
+        }
+    }
+    Ok(Output::List(found))
 }
 
 pub(crate) async fn show(
@@ -52,17 +68,6 @@ pub(crate) async fn show(
     match cloud.mails(&mail.conversation, mail.sequence).await? {
         Some(mails) if mails.account == account => Ok(Output::One(shown(&mail))),
         Some(_) | None => Err(no_such()),
-    }
-}
-
-/// How a mail stands, and since when if that is known.
-pub(crate) fn state(state: MailState) -> (&'static str, Option<Timestamp>) {
-    match state {
-        MailState::Pending => ("pending", None),
-        MailState::Sending(at) => ("sending", Some(at)),
-        MailState::Sent(at) => ("sent", Some(at)),
-        MailState::Failed => ("failed", None),
-        MailState::Unknown => ("unknown", None),
     }
 }
 
@@ -102,11 +107,15 @@ impl MailAbout {
 
 fn shown(mail: &MailRecord) -> Record {
     let about = MailAbout::of(mail);
-    let (state, at) = state(mail.state);
+    let state = ListedMailState::of(mail.state).name();
+    let at = match mail.state {
+        MailState::Sending(at) | MailState::Sent(at) => Some(at),
+        MailState::Pending | MailState::Failed | MailState::Unknown => mail.claimed_at,
+    };
     Record::of("mail", mail.tag().to_string())
         .and("kind", about.kind)
         .and("state", state)
-        .and("at", maybe(at.or(mail.claimed_at).map(second)))
+        .and("at", maybe(at.map(second)))
         .and("conversation", mail.conversation.0.as_str())
         .and("sequence", mail.sequence.get())
         .and("number", mail.number)

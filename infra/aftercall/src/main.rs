@@ -207,9 +207,7 @@ async fn mails_noun(arguments: &Arguments, verb: &MailVerb) -> Result<Output, Co
         MailVerb::Show { account, mail } => {
             mails::show(&access::cloud(arguments).await?, account, mail).await
         }
-        MailVerb::List(wanted) => {
-            mails::list(&access::cloud_with_objects(arguments).await?, wanted).await
-        }
+        MailVerb::List(wanted) => mails::list(&access::cloud(arguments).await?, wanted).await,
     }
 }
 

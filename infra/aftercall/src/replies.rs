@@ -20,7 +20,7 @@ use crate::reply_arguments::{ReplyList, ReplyName, ReplyRange, ReplyVerb};
 const REPLIES_AT_ONCE: usize = 100;
 
 /// How far back is looked, if nothing is said.
-const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) async fn carry_out(
     cloud: &Cloud,
@@ -128,7 +128,7 @@ pub(crate) fn line(record: &ReplyRecord) -> Record {
         .and("due", second(reply.pending_since))
         .and("state", DeliveryState::of(reply).name())
         .and("attempts", reply.attempts.len())
-        .and("last", maybe(last.map(|it| it.found.text())))
+        .and("last", maybe(last.map(|it| it.result.text())))
         .and("next", maybe(next))
         .and("receiver", shown_receiver(reply))
 }
@@ -167,7 +167,7 @@ async fn show(cloud: &Cloud, name: &ReplyName) -> Result<Output, CommandFailure>
 
 /// An attempt as a line of the delivery log, with what the receiver said.
 fn logged(attempt: &Attempt) -> Value {
-    let line = format!("{}: {}", second(attempt.at), attempt.found.text());
+    let line = format!("{}: {}", second(attempt.at), attempt.result.text());
     match &attempt.answer {
         Some(answer) => format!("{line}: {}", answer.text()).into(),
         None => line.into(),

@@ -217,7 +217,11 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
         Value::from(vec!["high 5/second", "low 30/minute"])
     );
 
-    for state in ["unknown", "pending", "failed --account local"] {
+    for state in [
+        "unknown",
+        "pending --account local",
+        "failed --account local",
+    ] {
         let none = server.says(&format!("mails list --state {state}")).await;
         assert_eq!(none, Value::Array(Vec::new()), "{state}");
     }

@@ -13,7 +13,9 @@ pub const ANSWER_BYTES_MAX: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub at: Timestamp,
-    pub found: DeliveryResult,
+    // Stored under this name, which is in the dictionary of compressed records.
+    #[serde(rename = "found")]
+    pub result: DeliveryResult,
     /// What the receiver said when it did not take the reply. Of one attempt at a time: the latest that
     /// had such an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,8 +63,8 @@ pub enum UnreachableCause {
 
 /// What an attempt came to, with what the receiver said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    pub found: DeliveryResult,
+pub struct AttemptResult {
+    pub result: DeliveryResult,
     pub answer: Option<ReceiverAnswer>,
 }
 
@@ -104,10 +106,10 @@ impl UnreachableCause {
     }
 }
 
-impl From<DeliveryResult> for Delivery {
-    fn from(found: DeliveryResult) -> Self {
+impl From<DeliveryResult> for AttemptResult {
+    fn from(result: DeliveryResult) -> Self {
         Self {
-            found,
+            result,
             answer: None,
         }
     }

@@ -38,7 +38,7 @@ pub use call::{
 pub use conversation::{
     Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,
 };
-pub use delivery::{Attempt, Delivery, DeliveryResult, ReceiverAnswer, UnreachableCause};
+pub use delivery::{Attempt, AttemptResult, DeliveryResult, ReceiverAnswer, UnreachableCause};
 pub use end_reason::{CANCELLED, EndReason};
 pub use hash::{hash_parts, hex};
 pub use lifecycle::{Cancelled, Rescheduled};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::call::{RequestId, SequenceCode};
-use crate::delivery::{Attempt, Delivery, DeliveryResult};
+use crate::delivery::{Attempt, AttemptResult, DeliveryResult};
 use crate::end_reason::EndReason;
 use crate::options::{AsyncResponseType, RespondWhen, Subscription};
 use crate::outcome::{Ended, Outcome, OverallStatus};
@@ -133,7 +133,7 @@ impl Reply {
             ReplyState::GivenUp => true,
             ReplyState::Pending(_) => {
                 let last = self.attempts.last();
-                last.is_some_and(|last| last.found != DeliveryResult::Taken)
+                last.is_some_and(|last| last.result != DeliveryResult::Taken)
             }
             ReplyState::Delivered => false,
         }
@@ -179,10 +179,10 @@ impl Reply {
 
     /// An attempt was made.
     #[must_use]
-    pub fn attempted(mut self, delivery: impl Into<Delivery>, at: Timestamp) -> Self {
-        let Delivery { found, answer } = delivery.into();
+    pub fn attempted(mut self, delivery: impl Into<AttemptResult>, at: Timestamp) -> Self {
+        let AttemptResult { result, answer } = delivery.into();
         self.released = false;
-        self.state = match &found {
+        self.state = match &result {
             DeliveryResult::Taken => ReplyState::Delivered,
             DeliveryResult::Status { status: 410, .. }
             | DeliveryResult::Rejected
@@ -190,7 +190,7 @@ impl Reply {
             | DeliveryResult::Forbidden => ReplyState::GivenUp,
             DeliveryResult::Status { .. }
             | DeliveryResult::TimedOut
-            | DeliveryResult::Unreachable(_) => self.next_attempt(&found, at),
+            | DeliveryResult::Unreachable(_) => self.next_attempt(&result, at),
         };
         if answer.is_some() {
             // Each attempt writes all of the log again: one answer in it is one write unit at most.
@@ -198,16 +198,16 @@ impl Reply {
                 earlier.answer = None;
             }
         }
-        self.attempts.push(Attempt { at, found, answer });
+        self.attempts.push(Attempt { at, result, answer });
         self
     }
 
-    fn next_attempt(&self, found: &DeliveryResult, at: Timestamp) -> ReplyState {
+    fn next_attempt(&self, result: &DeliveryResult, at: Timestamp) -> ReplyState {
         let of_round = self.attempts.len() - self.earlier_attempts.min(self.attempts.len());
         let Some(wait) = WAITS.get(of_round + 1) else {
             return ReplyState::GivenUp;
         };
-        let retry_after = match found {
+        let retry_after = match result {
             DeliveryResult::Status {
                 retry_after_s: Some(seconds),
                 ..

@@ -205,20 +205,20 @@ fn the_delivery_result_decides_the_next_attempt() {
         status,
         retry_after_s,
     };
-    check_found(DeliveryResult::Taken, "delivered");
-    check_found(status(410, None), "given up");
-    check_found(DeliveryResult::Rejected, "given up");
-    check_found(DeliveryResult::Forbidden, "given up");
-    check_found(DeliveryResult::GivenUp, "given up");
-    check_found(status(302, None), "in 5 s");
-    check_found(status(500, Some(1)), "in 5 s");
-    check_found(status(429, Some(120)), "in 120 s");
-    check_found(status(503, Some(u32::MAX)), "in 86400 s");
+    check_result(DeliveryResult::Taken, "delivered");
+    check_result(status(410, None), "given up");
+    check_result(DeliveryResult::Rejected, "given up");
+    check_result(DeliveryResult::Forbidden, "given up");
+    check_result(DeliveryResult::GivenUp, "given up");
+    check_result(status(302, None), "in 5 s");
+    check_result(status(500, Some(1)), "in 5 s");
+    check_result(status(429, Some(120)), "in 120 s");
+    check_result(status(503, Some(u32::MAX)), "in 86400 s");
 }
 
 #[track_caller]
-fn check_found(found: DeliveryResult, expected: &str) {
-    let said = match a_reply().attempted(found, now()).state {
+fn check_result(result: DeliveryResult, expected: &str) {
+    let said = match a_reply().attempted(result, now()).state {
         ReplyState::Delivered => "delivered".to_owned(),
         ReplyState::GivenUp => "given up".to_owned(),
         ReplyState::Pending(at) => format!("in {} s", at.duration_since(now()).as_secs()),
@@ -252,8 +252,8 @@ fn who_sends_a_reply_again_begins_its_waits_anew_and_keeps_its_log() {
 
 #[test]
 fn the_log_keeps_the_latest_answer_alone() {
-    let answered = |text: &str| Delivery {
-        found: DeliveryResult::Status {
+    let answered = |text: &str| AttemptResult {
+        result: DeliveryResult::Status {
             status: 503,
             retry_after_s: None,
         },
@@ -308,7 +308,7 @@ fn only_some_wait_for_the_end_of_the_conversation() {
             waiting.push(when);
         }
         one.response_type = AsyncResponseType::None;
-        assert!(!is_for_the_end(&one), "nobody is told");
+        assert!(!is_for_the_end(&one), "nobody hears of it");
     }
     let expected = [
         RespondWhen::OnConversationError,

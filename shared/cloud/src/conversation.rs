@@ -8,7 +8,6 @@ pub(crate) mod conflicts;
 mod counted;
 pub mod find;
 mod held_mails;
-pub mod high_replies;
 mod open_mails;
 pub mod ordered_queue;
 pub(crate) mod outbox;

@@ -1,14 +1,17 @@
 //! One attempt at one reply by HTTP POST, and what becomes of the reply after it: made by the
 //! processor for a call that it has just carried out, by the notifier ever after.
 //!
+//! What a reply by mail is ([`mail`]) stands here, too: the notifier sends it, and operators look at it.
+//!
 //! The attempt comes first and its finding is committed after: a reply goes out at least once, with
 //! the same id each time. One attempt is under way at a time, see `cloud::conversation::replies`.
 
 pub mod form;
+pub mod mail;
 
 use std::time::Duration;
 
-use calls::{Delivery, Reply, ReplyState};
+use calls::{AttemptResult, Reply, ReplyState};
 use cloud::memory::{Budget, MemoryShare};
 use cloud::metrics::Metric;
 use cloud::outbound::callback::{Post, TIMEOUT};
@@ -80,7 +83,7 @@ pub async fn prepare(
 
 /// Posts a reply to its address, and notes how quickly its receiver answers; that it is late is
 /// noted before it answers, so that nobody else waits for it.
-pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> Delivery {
+pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> AttemptResult {
     let receiver = Receiver::of(&record.account, &record.reply.subscription.address);
     let began = Instant::now();
     let posting = post_once(cloud, record, prepared);
@@ -91,12 +94,12 @@ pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> De
     };
     let took = began.elapsed();
     cloud
-        .receiver_answered(&receiver, &delivery.found, took)
+        .receiver_answered(&receiver, &delivery.result, took)
         .await;
     delivery
 }
 
-async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> Delivery {
+async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> AttemptResult {
     let reply = &record.reply;
     let _held = prepared.room;
     let post = Post {
@@ -113,7 +116,7 @@ async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> D
 pub async fn commit(
     cloud: &Cloud,
     record: &ReplyRecord,
-    delivery: impl Into<Delivery>,
+    delivery: impl Into<AttemptResult>,
 ) -> Result<Reply, CommitError> {
     let now = cloud.now();
     let attempted = record.reply.clone().attempted(delivery, now);
@@ -132,16 +135,16 @@ fn note(record: &ReplyRecord, reply: &Reply) {
     let (request_id, conversation, account) =
         (&reply.request_id, &record.conversation, &record.account);
     let attempts = reply.attempts.len();
-    let found = reply.attempts.last().map(|attempt| &attempt.found);
+    let result = reply.attempts.last().map(|attempt| &attempt.result);
     match reply.state {
         ReplyState::Delivered => {
             debug!(%request_id, %conversation, %account, attempts, "replied");
         }
         ReplyState::Pending(next) => {
-            info!(%request_id, %conversation, %account, attempts, ?found, %next, "reply failed");
+            info!(%request_id, %conversation, %account, attempts, ?result, %next, "reply failed");
         }
         ReplyState::GivenUp => {
-            warn!(%request_id, %conversation, %account, attempts, ?found, "reply given up");
+            warn!(%request_id, %conversation, %account, attempts, ?result, "reply given up");
         }
     }
 }

@@ -4,7 +4,6 @@ use calls::AccountId;
 use cloud::conversation::unknown::UnknownQuery;
 use cloud::read::conversation_list::{ListCursor, ListOrder};
 use cloud::read::replies::{DeliveryState, ReplyQuery};
-use jiff::Timestamp;
 use journeys::story::ADDRESS;
 use journeys::{Story, a_caller, call, days, hours, subscriber};
 use local::{CallbackAnswer, Counts};
@@ -90,21 +89,4 @@ async fn a_page_of_what_is_unknown_is_one_request() {
     assert!(found.expect("the table is there").is_empty());
     let (requests, units) = used(&usage.since(&mark));
     assert!(requests <= 1.0 && units <= 1.0, "{requests} {units}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn mails_are_listed_without_a_scan() {
-    let caller = with_failed_replies(3).await;
-    let usage = caller.local().usage().clone();
-    let mark = usage.counts();
-    let pending = caller.cloud().pending_mails(Some(&account()), 50).await;
-    assert!(pending.expect("the tables are there").is_empty());
-    let (requests, _) = used(&usage.since(&mark));
-    assert!(requests <= 64.0, "a request for each part: {requests}");
-    let mark = usage.counts();
-    let failed = caller.cloud().failed_mails(&account(), 50).await;
-    assert!(failed.expect("the tables are there").is_empty());
-    let (requests, units) = used(&usage.since(&mark));
-    assert!(requests <= 1.0 && units <= 1.0, "{requests} {units}");
-    assert!(caller.now() > Timestamp::UNIX_EPOCH);
 }

@@ -172,6 +172,7 @@ async fn what_a_receiver_says_is_shown_with_its_reply() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn a_person_and_an_account_are_expunged() {
     let server = Server::start().await;
     let nobody = "http://127.0.0.1:9/cb";
@@ -411,6 +412,7 @@ async fn logins_and_accounts_are_taken_out_of_use_and_given_new_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn an_account_is_paused_and_resumed_and_the_doctor_says_so() {
     let server = Server::start().await;
     server.refuses("pause", 2, "--account").await;

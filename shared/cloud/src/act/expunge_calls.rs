@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use calls::AccountId;
-use objects::Person;
+use objects::KnownPerson;
 
 use crate::Cloud;
 use crate::act::Run;
@@ -183,7 +183,7 @@ impl Cloud {
         &self,
         run: Run,
         partition: &Partition,
-        person: &Person,
+        person: &KnownPerson,
         report: &mut ExpungeReport,
     ) -> Result<(), Error> {
         report.left_called_so += u64::from(partition.is_called_after(person));

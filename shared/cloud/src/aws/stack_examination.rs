@@ -36,7 +36,7 @@ const CERTIFICATES: AwsService = AwsService {
 const PRICE_TITLE: &str = "Estimated price";
 
 /// Of a day: what is asked for is summed up over all of it.
-const DAY_S: i64 = 86_400;
+const SUMMED_OVER_S: i64 = 86_400;
 
 /// An alarm of the stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct StackAlarm {
 
 /// How many functions may run at once, in the account and Region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Concurrency {
+pub struct FunctionQuota {
     pub limit: u64,
     /// What no function has reserved.
     pub unreserved: u64,
@@ -101,7 +101,7 @@ impl SignedRequests {
         }
     }
 
-    pub async fn concurrency(&self) -> Result<Concurrency, SignedRequestFailure> {
+    pub async fn concurrency(&self) -> Result<FunctionQuota, SignedRequestFailure> {
         let answer = self.get(LAMBDA, "/2016-08-19/account-settings/").await?;
         concurrency_in(&answer).ok_or(SignedRequestFailure::Unreadable {
             service: LAMBDA.name,
@@ -196,9 +196,9 @@ fn alarms_in(answer: &Value) -> Vec<StackAlarm> {
     alarms.map(alarm).collect()
 }
 
-fn concurrency_in(answer: &Value) -> Option<Concurrency> {
+fn concurrency_in(answer: &Value) -> Option<FunctionQuota> {
     let limit = &answer["AccountLimit"];
-    Some(Concurrency {
+    Some(FunctionQuota {
         limit: limit["ConcurrentExecutions"].as_u64()?,
         unreserved: limit["UnreservedConcurrentExecutions"].as_u64()?,
     })
@@ -266,7 +266,7 @@ fn price_query(number: usize, metric: &Value) -> Option<Value> {
             "Id": format!("price{number}"),
             "Expression": expression,
             "Label": options["label"],
-            "Period": DAY_S,
+            "Period": SUMMED_OVER_S,
         }));
     }
     let (namespace, rest) = metric.split_first()?;
@@ -281,7 +281,7 @@ fn price_query(number: usize, metric: &Value) -> Option<Value> {
         "Id": options["id"],
         "MetricStat": {
             "Metric": { "Namespace": namespace, "MetricName": name, "Dimensions": dimensions },
-            "Period": DAY_S,
+            "Period": SUMMED_OVER_S,
             "Stat": "Sum",
         },
         "ReturnData": false,
@@ -318,7 +318,7 @@ mod tests {
     fn quotas_are_read_from_both_services() {
         let answer = json!({ "AccountLimit": { "TotalCodeSize": 80_530_636_800_u64,
             "ConcurrentExecutions": 1_000, "UnreservedConcurrentExecutions": 880 } });
-        let expected = Concurrency {
+        let expected = FunctionQuota {
             limit: 1_000,
             unreserved: 880,
         };

@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use calls::{AddressRule, Delivery, DeliveryResult};
+use calls::{AddressRule, AttemptResult, DeliveryResult};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
@@ -129,7 +129,7 @@ impl Callback {
     }
 
     /// One attempt. Whatever the receiver says is a finding, not our trouble.
-    pub async fn post(&self, post: Post<'_>, now: Timestamp) -> Delivery {
+    pub async fn post(&self, post: Post<'_>, now: Timestamp) -> AttemptResult {
         let Some(address) = CallbackAddress::parse(post.url) else {
             return DeliveryResult::Forbidden.into();
         };
@@ -150,13 +150,13 @@ impl Callback {
             return DeliveryResult::Taken.into();
         }
         let retry_after = answer.headers().get("retry-after");
-        let found = DeliveryResult::Status {
+        let result = DeliveryResult::Status {
             status: answer.status().as_u16(),
             retry_after_s: retry_after.and_then(|after| seconds_of(after, now)),
         };
         let secret = address.user_and_password();
         let answer = said_by(answer.into_body(), secret.as_deref(), ends).await;
-        Delivery { found, answer }
+        AttemptResult { result, answer }
     }
 }
 
@@ -445,7 +445,7 @@ mod tests {
             body: String::new(),
         };
         let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
-        assert_eq!(found.found, DeliveryResult::Forbidden);
+        assert_eq!(found.result, DeliveryResult::Forbidden);
     }
 
     /// Answers whatever it is asked.
@@ -480,7 +480,7 @@ mod tests {
                 body: String::new(),
             };
             let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
-            assert_eq!(found.found, expected, "{url}");
+            assert_eq!(found.result, expected, "{url}");
         }
     }
 }

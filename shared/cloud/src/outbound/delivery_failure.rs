@@ -138,7 +138,7 @@ mod tests {
         port
     }
 
-    async fn posted_to(url: &str) -> calls::Delivery {
+    async fn posted_to(url: &str) -> calls::AttemptResult {
         let callback = Callback::new(guarded_connector(true), true, OwnHosts::default());
         let post = Post {
             url,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_resolved_is_told_apart_from_one_that_may_not_be_asked() {
+    fn a_name_that_is_not_resolved_differs_from_one_that_is_forbidden() {
         let of = |inner: Box<dyn Error + Send + Sync>| {
             cause_of(&ConnectorError::io(ResolveDnsError::new(inner).into()))
         };
@@ -217,7 +217,7 @@ mod tests {
             status: 503,
             retry_after_s: None,
         };
-        assert_eq!(found.found, status);
+        assert_eq!(found.result, status);
     }
 
     #[tokio::test]

@@ -48,6 +48,14 @@ impl Receiver {
         }
     }
 
+    /// No receiver: where those of an account begin in their order.
+    pub(crate) fn before_all_of(account: &AccountId) -> Self {
+        Self {
+            account: account.clone(),
+            origin: String::new(),
+        }
+    }
+
     pub(crate) fn key(&self) -> Key {
         let pk = receivers_of(&self.account);
         Key::new(pk, format!("RECEIVER#{}", hashed(&[&self.origin])))

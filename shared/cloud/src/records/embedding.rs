@@ -343,7 +343,7 @@ mod tests {
             states.push(Some(reply.clone()));
             reply.attempts.push(Attempt {
                 at: at(2),
-                found: DeliveryResult::TimedOut,
+                result: DeliveryResult::TimedOut,
                 answer: calls::ReceiverAnswer::of(b"not now"),
             });
             states.push(Some(reply));
