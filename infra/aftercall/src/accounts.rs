@@ -62,6 +62,8 @@ pub(crate) async fn carry_out(
         AccountVerb::Rotate { id, overlap } => rotate(access, random, id, *overlap).await,
         AccountVerb::Disable { id } => switch(access, id, true).await,
         AccountVerb::Enable { id } => switch(access, id, false).await,
+        // With the calls, see `main`.
+        AccountVerb::Delete { .. } => Ok(Output::Written),
         AccountVerb::Order { id, order } => {
             let order = queue_settings::order(*order);
             change(access, id, |account| account.queue.order = order).await
@@ -134,7 +136,7 @@ pub(crate) async fn account(
     found.ok_or_else(|| not_found(&id))
 }
 
-fn not_found(id: &AccountId) -> CommandFailure {
+pub(crate) fn not_found(id: &AccountId) -> CommandFailure {
     CommandFailure::NotFound(format!(
         "there is no account {id}; `aftercall accounts list` shows those that are there"
     ))
