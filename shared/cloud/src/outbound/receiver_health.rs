@@ -49,11 +49,10 @@ const RECEIVERS_MAX: usize = 10_000;
 /// names.
 const SLOW_ORIGINS_MAX: usize = 60;
 
-/// After this time a record has no effect. Longer than the longest time for which a receiver counts
-/// as slow.
+/// After this time a record says nothing any more. Longer than the longest that one counts as slow.
 const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
 
-/// What is known about a receiver.
+/// What is known of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Health {
     pace: Pace,
