@@ -1,6 +1,5 @@
-//! The clients of AWS, and everything that knows a wire format of theirs: tables with all condition
-//! expressions, queues, schedules, large bodies, mail, encrypted passwords,
-//! secrets.
+//! The clients of AWS, and all code that knows their wire formats: tables with all condition
+//! expressions, queues, schedules, large bodies, mail, encrypted passwords, secrets.
 
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 
@@ -22,10 +21,12 @@ mod receive;
 mod reply_wake_up;
 pub mod schedules;
 pub(crate) mod secrets;
+pub mod signed_requests;
 pub mod stack;
+pub mod stack_examination;
 pub mod table;
 pub(crate) mod trust;
 
-/// The SDK's name for requests without signatures, which a configuration may prefer to signed ones
-/// where no request leaves the process.
+/// The SDK's name for requests without signatures, which a configuration can prefer if no request
+/// leaves the process.
 pub const UNSIGNED: AuthSchemeId = AuthSchemeId::new("noAuth");

@@ -1,134 +1,68 @@
-//! Receiver health: how quickly the receivers of callbacks answer, so that one that hangs holds up
+//! Receiver health: how quickly the receivers of callbacks answer, so that one that hangs delays
 //! nobody else.
 //!
 //! | pk                                | sk                  | written by          | read by  |
 //! |-----------------------------------|---------------------|---------------------|----------|
 //! | hash of the account               | `RECEIVER#<origin>` | processor, notifier | the same |
 //!
-//! By account and origin (scheme, host and port): an account's other receivers are not its fault,
-//! and what one account's receiver does says nothing of another account's. Written when it changes,
-//! as it is: a hint, on which only who waits for whom depends. A function asks the table for a
-//! receiver once in [`REMEMBERED`].
+//! By account and origin (scheme, host and port): a slow receiver affects neither the account's
+//! other receivers nor other accounts. It is written when it changes, unconditionally: it is a
+//! hint, which only decides what waits for what. A function reads a receiver's record once in
+//! [`REMEMBERED`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use calls::{AccountId, ConversationKey, DeliveryResult};
+use calls::{AccountId, DeliveryResult};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
-use url::Url;
 
 use crate::Cloud;
-use crate::accounts::hashed;
-use crate::aws::lanes::{Lane, LaneClass, number_of};
-use crate::aws::table::{Key, Range};
+use crate::aws::table::Range;
 use crate::error::Error;
+pub use crate::outbound::receiver::{Pace, Receiver};
+use crate::outbound::receiver_pause::PausedTime;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// A run or a batch waits so long for an answer and no longer is said of it: some three times what a
-/// receiver far away takes. One that takes longer would hold a place that others need.
+/// How long a run or a batch waits for an answer before the receiver counts as slow: some three
+/// times what a distant receiver takes. Waiting longer would occupy a place that others need.
 pub const QUICK_MAX: Duration = Duration::from_millis(400);
 
-/// How long a receiver counts as slow. Doubled with each time in a row that it turns out to be so
-/// again, up to the longest: one that is quick by turns must not hold up others each time.
+/// How long a receiver counts as slow. Doubled each time in a row that it is slow again, up to the
+/// longest: a receiver that is sometimes quick must not delay others each time.
 const SLOW_FOR: SignedDuration = SignedDuration::from_mins(10);
 const SLOW_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a function believes what it knows of a receiver: what others find is known by then.
+/// How long a function caches the health of a receiver.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 
-/// The same of one that nobody knows: it is being asked.
+/// The same for a receiver that is not known yet: its first attempt is in progress.
 const UNKNOWN_REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 
-/// Most receivers that a function remembers.
+/// Most receivers in the cache.
 const RECEIVERS_MAX: usize = 10_000;
 
-/// Slow receivers of an account from which on those that nobody knows are taken for slow, too. The
-/// first attempts at ten of them hold a place; by more host names than these an account gets no more.
+/// Slow receivers of an account above which its unknown receivers count as slow, too. First
+/// attempts at ten of them occupy a place; so an account cannot get more places with more host
+/// names.
 const SLOW_ORIGINS_MAX: usize = 60;
 
-/// Slow receivers of an account from which on a function lets those that nobody knows wait for an
-/// invocation that has just begun.
+/// Slow receivers of an account above which a function leaves first attempts at its unknown receivers to
+/// an invocation that has just begun.
 const SLOW_ORIGINS_FEW: usize = 3;
-
-/// Stands for all receivers of an account that nobody knows.
-const ANY: &str = "*";
 
 /// After this time a record says nothing any more. Longer than the longest that one counts as slow.
 const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
-
-/// How quickly a receiver answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pace {
-    /// Nobody has asked it lately: it is asked by one attempt at a time.
-    Unknown,
-    /// Whoever carries out a call waits for it.
-    Quick,
-    /// It answers, and takes its time.
-    Dawdling,
-    /// It does not answer in time, or has not yet: it is asked by one attempt at a time.
-    Hanging,
-}
-
-/// One receiver, as its account knows it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Receiver {
-    account: AccountId,
-    origin: String,
-}
-
-impl Receiver {
-    pub fn of(account: &AccountId, address: &str) -> Self {
-        let origin = Url::parse(address).map(|url| url.origin().ascii_serialization());
-        Self {
-            account: account.clone(),
-            // What is no address is not posted to either.
-            origin: origin.unwrap_or_default(),
-        }
-    }
-
-    fn any_of(account: &AccountId) -> Self {
-        Self {
-            account: account.clone(),
-            origin: ANY.to_owned(),
-        }
-    }
-
-    fn key(&self) -> Key {
-        let pk = hashed(&["RECEIVERS", &self.account.0]);
-        Key::new(pk, format!("RECEIVER#{}", hashed(&[&self.origin])))
-    }
-
-    /// Where wake-ups for replies to this receiver wait, so that it holds up nobody else.
-    pub fn lane(&self, pace: Pace, class: LaneClass, conversation: &ConversationKey) -> Lane {
-        let slow = |number| Lane::Slow {
-            account: self.account.clone(),
-            class,
-            number,
-        };
-        match pace {
-            Pace::Quick => Lane::Conversation,
-            Pace::Unknown => Lane::FirstContact {
-                account: self.account.clone(),
-                class,
-            },
-            // Any, so that one that takes its time is asked by several at once.
-            Pace::Dawdling => slow(number_of(&conversation.0)),
-            // Always the same, so that it is asked by one at a time.
-            Pace::Hanging => slow(number_of(&self.origin)),
-        }
-    }
-}
 
 /// What is known of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Health {
     pace: Pace,
-    /// A slow one counts as such until then; after that nobody knows.
+    /// Until when a slow one counts as slow; after that it is unknown.
     until: Timestamp,
-    /// How often in a row it turned out to be slow.
+    /// How often in a row it was slow.
     strikes: u32,
 }
 
@@ -150,7 +84,7 @@ impl Health {
         matches!(self.pace_at(now), Pace::Dawdling | Pace::Hanging)
     }
 
-    /// The same after it was seen to be like that; `None`: nothing changes.
+    /// The health after this observation; `None`: it does not change.
     fn seen(&self, pace: Pace, now: Timestamp) -> Option<Self> {
         let turned_slow = || {
             let longer = 1_i32.checked_shl(self.strikes.min(16)).unwrap_or(i32::MAX);
@@ -163,13 +97,13 @@ impl Health {
         match (self.pace_at(now), pace) {
             (_, Pace::Unknown)
             | (Pace::Quick, Pace::Quick)
-            // Slow for as long as was said, however quick it is now.
+            // It stays slow for its time, even if it is quick now.
             | (Pace::Dawdling, Pace::Quick | Pace::Dawdling)
             | (Pace::Hanging, Pace::Hanging) => None,
             (Pace::Unknown, Pace::Quick) => Some(Self {
                 pace,
                 until: now,
-                // One that was slow long ago begins anew.
+                // If it was slow long ago, the count begins again.
                 strikes: match now.duration_since(self.until) > SLOW_FOR_MAX {
                     true => 0,
                     false => self.strikes,
@@ -186,24 +120,31 @@ impl Health {
     }
 }
 
-/// What this function remembers of receivers. Clones share it.
+/// The receivers that this function has cached. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct ReceiverHealth(Arc<Mutex<BTreeMap<Receiver, CachedHealth>>>);
 
 #[derive(Clone, Copy, Debug)]
 struct CachedHealth {
     health: Health,
-    /// Of one that nobody knows: those of its account are taken for slow.
+    /// For an account: its unknown receivers count as slow.
     is_taken_for_slow: bool,
+    paused: Option<PausedTime>,
     until: Timestamp,
 }
 
 impl CachedHealth {
+    /// One that is paused is the notifier's, which puts its callbacks off.
     fn pace_at(&self, now: Timestamp) -> Pace {
         match self.health.pace_at(now) {
+            _ if self.paused_until(now).is_some() => Pace::Hanging,
             Pace::Unknown if self.is_taken_for_slow => Pace::Hanging,
             pace @ (Pace::Unknown | Pace::Quick | Pace::Dawdling | Pace::Hanging) => pace,
         }
+    }
+
+    fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused.and_then(|paused| paused.ends_after(now))
     }
 }
 
@@ -228,14 +169,11 @@ impl ReceiverHealth {
 
     /// Whether so many receivers of an account are known to be slow that its next one may well be, too.
     fn has_slow_of(&self, account: &AccountId, now: Timestamp) -> bool {
-        let first = Receiver {
-            account: account.clone(),
-            origin: String::new(),
-        };
+        let first = Receiver::before_all_of(account);
         let known = self.known();
         let of_account = known
             .range(first..)
-            .take_while(|(receiver, _)| receiver.account == *account);
+            .take_while(|(receiver, _)| receiver.account() == account);
         let lately = of_account.filter(|(_, known)| known.until > now);
         let slow = lately.filter(|(_, known)| known.health.is_slow(now) || known.is_taken_for_slow);
         slow.take(SLOW_ORIGINS_FEW).count() >= SLOW_ORIGINS_FEW
@@ -247,7 +185,8 @@ impl ReceiverHealth {
 }
 
 impl Cloud {
-    /// How quickly a receiver answers, as far as anybody has seen. What cannot be read is unknown.
+    /// How quickly a receiver answers, as far as is known. If the record cannot be read, it is
+    /// unknown.
     pub async fn pace(&self, receiver: &Receiver) -> Pace {
         let now = self.now();
         match self.health(receiver, now).await {
@@ -265,7 +204,7 @@ impl Cloud {
         match pace {
             Pace::Quick => false,
             Pace::Dawdling | Pace::Hanging => true,
-            Pace::Unknown => self.receivers.has_slow_of(&receiver.account, self.now()),
+            Pace::Unknown => self.receivers.has_slow_of(receiver.account(), self.now()),
         }
     }
 
@@ -273,18 +212,19 @@ impl Cloud {
         if let Some(known) = self.receivers.recall(receiver, now) {
             return Ok(known);
         }
-        let health = self.cached_health(receiver).await?;
+        let (health, paused) = self.stored_health(receiver).await?;
         let is_unknown = health.pace_at(now) == Pace::Unknown;
         let any = match is_unknown {
             true => {
-                self.cached_health(&Receiver::any_of(&receiver.account))
-                    .await?
+                let any = Receiver::any_of(receiver.account());
+                self.stored_health(&any).await?.0
             }
             false => Health::NONE,
         };
         let remembered = CachedHealth {
             health,
             is_taken_for_slow: any.is_slow(now),
+            paused,
             until: match is_unknown {
                 true => now + UNKNOWN_REMEMBERED,
                 false => now + REMEMBERED,
@@ -294,12 +234,33 @@ impl Cloud {
         Ok(remembered)
     }
 
-    async fn cached_health(&self, receiver: &Receiver) -> Result<Health, Error> {
-        let item = self.calls.get(&receiver.key()).await?;
-        item.map_or(Ok(Health::NONE), read)
+    async fn stored_health(
+        &self,
+        receiver: &Receiver,
+    ) -> Result<(Health, Option<PausedTime>), Error> {
+        let Some(item) = self.calls.get(&receiver.key()).await? else {
+            return Ok((Health::NONE, None));
+        };
+        let paused = PausedTime::of(&ItemReader(item.clone()))?;
+        Ok((read(item)?, paused))
     }
 
-    /// What an attempt came to, and the time that it took.
+    /// When the pause of a receiver ends, if it is paused. What cannot be read is not.
+    pub(crate) async fn paused_until(
+        &self,
+        receiver: &Receiver,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self.health(receiver, now).await {
+            Ok(known) => known.paused_until(now),
+            Err(error) => {
+                warn!(error = error.in_full(), "receiver health was not read");
+                None
+            }
+        }
+    }
+
+    /// The result of an attempt and its duration.
     pub async fn receiver_answered(
         &self,
         receiver: &Receiver,
@@ -309,14 +270,14 @@ impl Cloud {
         let is_late = took > QUICK_MAX;
         let pace = match found {
             DeliveryResult::TimedOut => Pace::Hanging,
-            DeliveryResult::Unreachable if is_late => Pace::Hanging,
+            DeliveryResult::Unreachable(_) if is_late => Pace::Hanging,
             DeliveryResult::Taken | DeliveryResult::Status { .. } | DeliveryResult::Rejected
                 if is_late =>
             {
                 Pace::Dawdling
             }
-            // No place was held by it, whatever it was.
-            DeliveryResult::Unreachable
+            // It occupied no place, whatever happened.
+            DeliveryResult::Unreachable(_)
             | DeliveryResult::Taken
             | DeliveryResult::Status { .. }
             | DeliveryResult::Rejected => Pace::Quick,
@@ -326,12 +287,12 @@ impl Cloud {
         self.note_pace(receiver, pace).await;
     }
 
-    /// An answer that would have been quick has not come, and may still come.
+    /// A quick answer has not come; a slow one may.
     pub async fn receiver_is_late(&self, receiver: &Receiver) {
         self.note_pace(receiver, Pace::Hanging).await;
     }
 
-    /// Trouble is only logged: what is not noted now is seen again.
+    /// An error is only logged: the next attempt shows the same.
     async fn note_pace(&self, receiver: &Receiver, pace: Pace) {
         let now = self.now();
         if let Err(error) = self.keep_pace(receiver, pace, now).await {
@@ -346,7 +307,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(), Error> {
         let known = self.health(receiver, now).await?;
-        // One that dawdles is late each time, and answers.
+        // A slow receiver is late each time, and answers.
         let is_no_news = pace == Pace::Hanging && known.pace_at(now) == Pace::Dawdling;
         let Some(health) = known.health.seen(pace, now).filter(|_| !is_no_news) else {
             return Ok(());
@@ -355,17 +316,18 @@ impl Cloud {
         let remembered = CachedHealth {
             health,
             is_taken_for_slow: false,
+            paused: known.paused,
             until: now + REMEMBERED,
         };
         self.receivers.remember(receiver, remembered, now);
-        self.calls.put(write(receiver, &health, now)).await?;
+        self.keep_health(receiver, &health, now).await?;
         if health.is_slow(now) && !was_slow {
             self.count_slow_receivers(receiver, health, now).await?;
         }
         Ok(())
     }
 
-    /// With too many slow receivers, an account's others are slow until somebody has asked them.
+    /// An account with too many slow receivers: its others are slow until they have been called.
     async fn count_slow_receivers(
         &self,
         receiver: &Receiver,
@@ -378,24 +340,35 @@ impl Cloud {
             .await?;
         let readable = page.items.into_iter().filter_map(|item| read(item).ok());
         if readable.filter(|health| health.is_slow(now)).count() >= SLOW_ORIGINS_MAX {
-            let any = Receiver::any_of(&receiver.account);
-            self.calls.put(write(&any, &health, now)).await?;
+            let any = Receiver::any_of(receiver.account());
+            self.keep_health(&any, &health, now).await?;
         }
         Ok(())
     }
-}
 
-fn write(receiver: &Receiver, health: &Health, now: Timestamp) -> Item {
-    ItemWriter::new(receiver.key())
-        .text("account", &receiver.account.0)
-        .text("origin", &receiver.origin)
-        .json("health", health)
-        .expires(Some(now + RETENTION))
-        .done()
+    /// A pause in the same record stays.
+    async fn keep_health(
+        &self,
+        receiver: &Receiver,
+        health: &Health,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let item = ItemWriter::over(Item::new())
+            .text("account", &receiver.account().0)
+            .text("origin", receiver.origin())
+            .json("health", health)
+            .expires(Some(now + RETENTION))
+            .done();
+        self.calls.merge(&receiver.key(), item).await
+    }
 }
 
 fn read(item: Item) -> Result<Health, Error> {
-    ItemReader(item).json("health")
+    let item = ItemReader(item);
+    match item.has("health") {
+        true => item.json("health"),
+        false => Ok(Health::NONE),
+    }
 }
 
 #[cfg(test)]
@@ -406,7 +379,7 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_mins(100_000 + minutes)
     }
 
-    /// What is seen of a receiver, each a letter with the minute, and how it stands then.
+    /// Observations, each a letter with its minute, and the resulting health.
     fn after(seen: &[(i64, Pace)]) -> Health {
         let mut health = Health::NONE;
         for (minute, pace) in seen {
@@ -422,7 +395,7 @@ mod tests {
                 let mut seen = before.to_vec();
                 seen.extend([(1, slow), (2, Pace::Quick)]);
                 let health = after(&seen);
-                // One that hung and answers is asked by several at once.
+                // A receiver that hung and answers again gets several attempts at a time.
                 assert_eq!(health.pace_at(at(10)), Pace::Dawdling, "{seen:?}");
                 assert_eq!(health.pace_at(at(11)), Pace::Unknown, "{seen:?}");
             }
@@ -456,27 +429,6 @@ mod tests {
     }
 
     #[test]
-    fn one_that_hangs_has_one_lane_and_one_that_dawdles_has_all() {
-        let account = AccountId("1 # \u{e9}".to_owned());
-        let receiver = Receiver::of(&account, "https://shop.example.com:444/a?b");
-        assert_eq!(receiver.origin, "https://shop.example.com:444");
-        let lanes = |pace| {
-            let conversations = (0..100).map(|number| ConversationKey(number.to_string()));
-            let class = LaneClass::Usual;
-            let groups = conversations.map(|key| receiver.lane(pace, class, &key).group(&key, 5));
-            groups.collect::<std::collections::BTreeSet<_>>().len()
-        };
-        assert_eq!(lanes(Pace::Hanging), 1);
-        assert_eq!(lanes(Pace::Unknown), 1);
-        assert_eq!(lanes(Pace::Dawdling), 3);
-        assert_eq!(
-            lanes(Pace::Quick),
-            100,
-            "no lane but the conversation's own"
-        );
-    }
-
-    #[test]
     fn an_account_with_slow_receivers_is_known_as_such_for_as_long_as_that_is_remembered() {
         let receivers = ReceiverHealth::default();
         let remember = |account: &str, number: usize, pace: Pace| {
@@ -485,6 +437,7 @@ mod tests {
             let remembered = CachedHealth {
                 health: after(&[(0, pace)]),
                 is_taken_for_slow: false,
+                paused: None,
                 until: at(0) + REMEMBERED,
             };
             receivers.remember(&receiver, remembered, at(0));
@@ -510,6 +463,7 @@ mod tests {
             let remembered = CachedHealth {
                 health: Health::NONE,
                 is_taken_for_slow: false,
+                paused: None,
                 until: now + REMEMBERED,
             };
             receivers.remember(&receiver, remembered, now);
