@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::reply::{AttemptEnd, ReplyTurn};
 use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, reply};
 
-/// When an attempt is begun that might take too long for this invocation: by another one.
+/// When an attempt at a slow receiver is begun that might take too long for this invocation.
 const SLOW_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// A reply whose turn it is, and the message that brought it.
@@ -189,13 +189,23 @@ async fn attempt(batch: &ReplyBatch<'_>, receiver: &Receiver, waiting: WaitingRe
     batch.end(message, settled).await;
 }
 
-/// When an attempt is to be begun instead of now, for which this invocation has not the time.
+/// When an attempt is to be begun instead of now, for which this invocation has not the time. One at a
+/// receiver that nobody knows is for whoever has it, at once: it may be a good one.
 async fn not_before(batch: &ReplyBatch<'_>, receiver: &Receiver) -> Option<Timestamp> {
     let (cloud, now) = (batch.cloud, batch.cloud.now());
     let pace = cloud.pace(receiver).await;
-    if cloud.may_take_long(receiver, pace) {
-        let over = now + replies::ATTEMPT_MAX + TIMEOUT;
-        return (over > batch.means.deadline).then(|| now + SLOW_AGAIN);
+    if !cloud.may_take_long(receiver, pace) {
+        return (!reply::has_time(cloud, batch.means.deadline)).then_some(now);
     }
-    (!reply::has_time(cloud, batch.means.deadline)).then_some(now)
+    let over = now + replies::ATTEMPT_MAX + TIMEOUT;
+    if over <= batch.means.deadline {
+        return None;
+    }
+    match pace {
+        Pace::Unknown => {
+            batch.taking_on.pause();
+            Some(now)
+        }
+        Pace::Quick | Pace::Dawdling | Pace::Hanging => Some(now + SLOW_AGAIN),
+    }
 }

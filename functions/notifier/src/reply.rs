@@ -1,6 +1,9 @@
 //! One attempt at one reply, by the way that its subscription names.
 
-use calls::{AsyncResponseType, DeliveryResult, ReplyState, TokenPriority};
+use calls::{
+    AsyncResponseType, AttemptResult, DeliveryResult, ReceiverAnswer, ReplyState, TokenPriority,
+    UnreachableCause,
+};
 use cloud::aws::mail::SendMailResult;
 use cloud::aws::queues::ReplyWakeUp;
 use cloud::conversation::commit::HELD_MAX;
@@ -134,6 +137,11 @@ pub async fn attempt(
     record: &ReplyRecord,
     means: &Means,
 ) -> Result<AttemptEnd, Error> {
+    if let Some(receiver) = receiver(record)
+        && let Some(until) = cloud.put_off_until(&receiver).await
+    {
+        return put_off(cloud, record, until).await;
+    }
     let Preparation::Ready(prepared) = prepare(cloud, record, means).await? else {
         return Ok(AttemptEnd::NoRoom);
     };
@@ -149,7 +157,7 @@ pub async fn attempt(
     let found = match prepared {
         PreparedReply::Post(prepared) => replies::post(cloud, &claimed, prepared).await,
         PreparedReply::Mail(results) => mail(cloud, &claimed, results.text.as_deref()).await?,
-        PreparedReply::Nothing => DeliveryResult::Taken,
+        PreparedReply::Nothing => DeliveryResult::Taken.into(),
     };
     match Committed::of(replies::commit(cloud, &claimed, found).await)? {
         Committed::Written(attempted) => Ok(match attempted.state {
@@ -161,6 +169,23 @@ pub async fn attempt(
         }),
         Committed::Conflict => Ok(AttemptEnd::Over),
     }
+}
+
+/// A person has paused its receiver: it comes again then.
+async fn put_off(
+    cloud: &Cloud,
+    record: &ReplyRecord,
+    until: Timestamp,
+) -> Result<AttemptEnd, Error> {
+    let reply = record.reply.clone().put_off(until);
+    let committed = cloud.commit_reply(record, reply, cloud.now()).await;
+    Ok(match Committed::of(committed)? {
+        Committed::Written(()) => AttemptEnd::Failed {
+            next: until,
+            step: record.version + 1,
+        },
+        Committed::Conflict => AttemptEnd::Over,
+    })
 }
 
 /// What an attempt needs, by the way that the reply goes.
@@ -192,16 +217,19 @@ async fn mail(
     cloud: &Cloud,
     record: &ReplyRecord,
     results: Option<&str>,
-) -> Result<DeliveryResult, Error> {
+) -> Result<AttemptResult, Error> {
     let request_id = &record.reply.request_id;
     let Some(mail) = replies::mail::write(record, results) else {
-        return Ok(DeliveryResult::Rejected);
+        return Ok(DeliveryResult::Rejected.into());
     };
     match cloud.mail.send(&mail).await {
-        Ok(SendMailResult::Taken) => Ok(DeliveryResult::Taken),
+        Ok(SendMailResult::Taken) => Ok(DeliveryResult::Taken.into()),
         Ok(SendMailResult::Rejected(reason)) => {
             warn!(%request_id, reason, "mail service rejected a reply");
-            Ok(DeliveryResult::Rejected)
+            Ok(AttemptResult {
+                result: DeliveryResult::Rejected,
+                answer: ReceiverAnswer::of(reason.as_bytes()),
+            })
         }
         // No attempt at it: it comes again once its lease is over.
         Err(error @ Error::MailThrottled(_)) => {
@@ -210,7 +238,7 @@ async fn mail(
         }
         Err(error) => {
             warn!(error = error.in_full(), "mail service did not take a reply");
-            Ok(DeliveryResult::Unreachable)
+            Ok(DeliveryResult::Unreachable(UnreachableCause::MailService).into())
         }
     }
 }

@@ -7,6 +7,7 @@
 //! whoever receives it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cloud::aws::lanes::Queue;
@@ -29,6 +30,9 @@ const IN_HAND_MAX: usize = 100;
 /// A receive waits so long for a message. One that comes back empty before is not made again at once.
 const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 
+/// How long nothing is taken on after a message was put back for others.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// When a message comes again that is not to be done beside others.
 const ALONE_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -39,6 +43,7 @@ pub(crate) struct TakingOn {
     slow: AtomicUsize,
     began: Notify,
     stopped: AtomicBool,
+    paused_until: Mutex<Option<Instant>>,
     in_hand: AtomicUsize,
 }
 
@@ -61,6 +66,22 @@ impl TakingOn {
     /// For the rest of the invocation.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Somebody else is to have what was just put back.
+    pub(crate) fn pause(&self) {
+        *self.paused() = Some(Instant::now() + PAUSE);
+    }
+
+    /// Until when nothing is taken on, if that is later than now.
+    fn paused_until(&self) -> Option<Instant> {
+        self.paused().filter(|until| *until > Instant::now())
+    }
+
+    fn paused(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.paused_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_waited(&self) -> bool {
@@ -87,13 +108,15 @@ impl ReplyBatch<'_> {
         under_way.push(own.map(|()| Progress::Settled).boxed());
         let mut is_receiving = false;
         loop {
-            let is_late = Instant::now() >= slow_from;
-            let is_done = under_way.is_empty();
-            let takes_on = !is_receiving && !is_done && self.has_time_for_others();
-            if takes_on && (is_late || self.taking_on.is_waited()) {
+            let now = Instant::now();
+            let waits = !is_receiving && !under_way.is_empty() && self.has_time_for_others();
+            let paused_until = self.taking_on.paused_until();
+            if waits && paused_until.is_none() && (now >= slow_from || self.taking_on.is_waited()) {
                 is_receiving = true;
                 under_way.push(self.receive().map(Progress::Received).boxed());
             }
+            // When it is looked again whether to take on any, if nothing happens before.
+            let later = paused_until.or((now < slow_from).then_some(slow_from));
             tokio::select! {
                 biased;
                 progress = under_way.next() => match progress {
@@ -107,8 +130,8 @@ impl ReplyBatch<'_> {
                         }
                     }
                 },
-                () = self.taking_on.began.notified(), if takes_on && !is_receiving => {}
-                () = sleep_until(slow_from), if takes_on && !is_receiving && !is_late => {}
+                () = self.taking_on.began.notified(), if waits && !is_receiving => {}
+                () = sleep_until(later.unwrap_or(now)), if waits && !is_receiving && later.is_some() => {}
             }
         }
     }

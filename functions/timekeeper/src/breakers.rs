@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use backends::forward::probe::probe;
-use calls::{BackendName, Breaker, Readiness};
+use calls::{BackendName, Breaker, BreakerState, Readiness};
 use cloud::Error;
 use cloud::metrics::Metric;
 use cloud::pauses::is_pause;
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
 use crate::release::{WaitingFor, release};
 use crate::{MinuteReport, PartReport, Round, waiting};
@@ -35,11 +36,11 @@ async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
     for (name, breaker) in &mut breakers {
         // Written only if a maintenance window has ended.
         if breaker.clone().windows_over(now) != *breaker {
-            let over = |breaker: Breaker| breaker.windows_over(now);
+            let over = |breaker: Breaker| over(name, breaker, now);
             *breaker = cloud.change_breaker(name, over).await?;
         }
     }
-    // A pause is ended by a person, not by a probe.
+    // A pause is ended by its time or by a person, not by a probe.
     let due = breakers.iter();
     let due = due.filter(|(name, it)| it.is_probe_due(now) && !is_pause(name));
     let probing = due.map(|(name, _)| probe(cloud, name));
@@ -59,6 +60,17 @@ async fn look(round: Round<'_>) -> Result<MinuteReport, Error> {
     }
     probed.into_iter().collect::<Result<Vec<()>, Error>>()?;
     Ok(minute)
+}
+
+/// Without the windows that are over. Nobody asks a pause whether it is ready: it is over with its time, unless
+/// a person has said besides that it holds.
+fn over(name: &BackendName, breaker: Breaker, now: Timestamp) -> Breaker {
+    let holds = matches!(breaker.state, BreakerState::Open { .. });
+    let over = breaker.windows_over(now);
+    match is_pause(name) && !holds {
+        true => over.answered(),
+        false => over,
+    }
 }
 
 /// Counts the backends that are not ready, and the conversations that wait for them.

@@ -3,12 +3,12 @@
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
-use cloud::Cloud;
 use cloud::accounts::Accounts;
 use cloud::act::Run;
 use cloud::aws::dead_letters::StackQueues;
+use cloud::aws::signed_requests::SignedRequests;
 use cloud::aws::stack;
-use cloud::records::mail_list::MailList;
+use cloud::{Clock, Cloud};
 use url::{Host, Url};
 
 use crate::arguments::Arguments;
@@ -79,12 +79,6 @@ fn user_of_the_system() -> String {
     name.unwrap_or_else(|| "a user without a name".to_owned())
 }
 
-pub(crate) async fn mails(arguments: &Arguments) -> Result<MailList, CommandFailure> {
-    let config = config(arguments).await?;
-    let name = calls_table(arguments, &config).await?;
-    Ok(MailList::in_table(&config, &name))
-}
-
 /// The calls themselves, with the bucket where it is known.
 pub(crate) async fn cloud(arguments: &Arguments) -> Result<Cloud, CommandFailure> {
     let config = config(arguments).await?;
@@ -95,6 +89,36 @@ pub(crate) async fn cloud(arguments: &Arguments) -> Result<Cloud, CommandFailure
         (None, None) => "",
     };
     Ok(Cloud::for_command(&config, &calls, bucket))
+}
+
+/// The calls and the objects, with the bucket: for what takes away all that is of somebody.
+pub(crate) async fn whole_cloud(arguments: &Arguments) -> Result<Cloud, CommandFailure> {
+    if arguments.endpoint.is_none() && arguments.bucket.is_none() {
+        return Err(CommandFailure::Usage(
+            "large bodies lie in the bucket: say --bucket NAME (the stack's output BodiesBucket)"
+                .to_owned(),
+        ));
+    }
+    let config = config(arguments).await?;
+    let table = TableOption {
+        named: arguments.objects_table.as_deref(),
+        option: "--objects-table",
+        logical_id: stack::OBJECTS,
+        local: stack::LOCAL_OBJECTS,
+    };
+    let objects = table.name(arguments, &config).await?;
+    Ok(cloud(arguments).await?.with_objects(&config, &objects))
+}
+
+/// What asks AWS about a stack as a whole; `None`: it is no stack in AWS.
+pub(crate) async fn signed(
+    arguments: &Arguments,
+) -> Result<Option<SignedRequests>, CommandFailure> {
+    if arguments.stack.is_none() {
+        return Ok(None);
+    }
+    let config = config(arguments).await?;
+    Ok(Some(SignedRequests::new(&config, || Clock::system().now())))
 }
 
 /// The queues of the stack, which are named after it.

@@ -54,6 +54,8 @@ pub(crate) enum AccountVerb {
     Disable { id: String },
     /// Let them in again
     Enable { id: String },
+    /// Take a disabled account away, with its users, API clients and tokens; not while its calls wait
+    Delete { id: String },
     /// In which order its calls outside any conversation are carried out
     Order {
         id: String,

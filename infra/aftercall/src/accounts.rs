@@ -47,21 +47,12 @@ pub(crate) async fn carry_out(
             let owns: Vec<AccountId> = children.iter().cloned().map(AccountId).collect();
             change(access, id, |account| account.owns.clone_from(&owns)).await
         }
-        AccountVerb::Secret { id } => {
-            let secret = random.webhook_secret();
-            change(access, id, |account| {
-                account.webhook_secret.clone_from(&secret);
-            })
-            .await?;
-            let record = Record::of("account", id.as_str());
-            Ok(Output::One(match access.run {
-                Run::Real => record.and("webhook_secret", secret.as_str()),
-                Run::Rehearsed => record,
-            }))
-        }
+        AccountVerb::Secret { id } => new_secret(access, random, id).await,
         AccountVerb::Rotate { id, overlap } => rotate(access, random, id, *overlap).await,
         AccountVerb::Disable { id } => switch(access, id, true).await,
         AccountVerb::Enable { id } => switch(access, id, false).await,
+        // With the calls, see `main`.
+        AccountVerb::Delete { .. } => Ok(Output::Written),
         AccountVerb::Order { id, order } => {
             let order = queue_settings::order(*order);
             change(access, id, |account| account.queue.order = order).await
@@ -80,6 +71,20 @@ pub(crate) async fn carry_out(
             change(access, id, |account| account.calls_per_second = calls).await
         }
     }
+}
+
+/// Shown once, and not where nothing is done.
+async fn new_secret(access: &Access, random: &Random, id: &str) -> Result<Output, CommandFailure> {
+    let secret = random.webhook_secret();
+    change(access, id, |account| {
+        account.webhook_secret.clone_from(&secret);
+    })
+    .await?;
+    let record = Record::of("account", id);
+    Ok(Output::One(match access.run {
+        Run::Real => record.and("webhook_secret", secret.as_str()),
+        Run::Rehearsed => record,
+    }))
 }
 
 async fn rotate(
@@ -134,7 +139,7 @@ pub(crate) async fn account(
     found.ok_or_else(|| not_found(&id))
 }
 
-fn not_found(id: &AccountId) -> CommandFailure {
+pub(crate) fn not_found(id: &AccountId) -> CommandFailure {
     CommandFailure::NotFound(format!(
         "there is no account {id}; `aftercall accounts list` shows those that are there"
     ))

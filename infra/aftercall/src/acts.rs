@@ -11,12 +11,17 @@ use crate::arguments::{Arguments, AuditVerb, ClientVerb, Noun, UserVerb};
 use crate::backend_arguments::BackendVerb;
 use crate::call_arguments::CallVerb;
 use crate::dead_arguments::DeadVerb;
+use crate::expunge_arguments::ExpungeVerb;
 use crate::failure::CommandFailure;
 use crate::login_arguments::{LoginAct, TokenVerb};
 use crate::maintenance_arguments::{MaintenanceArguments, MaintenanceCommand};
 use crate::output::{Output, Record};
+use crate::pause_arguments::PauseArguments;
 use crate::reply_arguments::ReplyVerb;
 use crate::unknown_arguments::UnknownVerb;
+
+/// Digits of a hash by which a person is told apart from others.
+const PERSON_DIGITS: usize = 12;
 
 /// What a command does to what: no secrets, no addresses of people.
 pub(crate) struct RecordedAct {
@@ -28,7 +33,7 @@ pub(crate) struct RecordedAct {
 
 impl RecordedAct {
     fn of(name: &'static str, target: &[&str]) -> Option<Self> {
-        let target = target.join(" ");
+        let target = target.join(" ").trim_end().to_owned();
         Some(Self {
             name,
             target,
@@ -53,7 +58,9 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         Noun::Tokens(TokenVerb::Delete { account }) => {
             RecordedAct::rehearsable("tokens delete", &[account])
         }
-        Noun::Pause(wanted) => RecordedAct::rehearsable("pause", &[&wanted.target()]),
+        Noun::Pause(wanted) => {
+            RecordedAct::rehearsable("pause", &[&wanted.what.target(), &time_of(wanted)])
+        }
         Noun::Resume(wanted) => RecordedAct::rehearsable("resume", &[&wanted.target()]),
         Noun::Replies(verb) => of_replies(verb),
         Noun::Dead(DeadVerb::Redrive { wanted }) => {
@@ -68,6 +75,7 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         Noun::Backends(BackendVerb::Rotate { name, .. }) => {
             RecordedAct::of("backends rotate", &[name])
         }
+        Noun::Expunge(verb) => of_expunge(verb),
         Noun::Calls(verb) => of_calls(verb),
         Noun::Maintenance(said) => of_maintenance(said),
         Noun::Unknown(UnknownVerb::Resend { act }) => {
@@ -90,6 +98,13 @@ pub(crate) fn act(noun: &Noun) -> Option<RecordedAct> {
         | Noun::Man
         | Noun::Unpack { .. } => None,
     }
+}
+
+/// Until when, if somebody has said so.
+fn time_of(wanted: &PauseArguments) -> String {
+    let said = |name: &str, at: Option<jiff::Timestamp>| at.map(|at| format!("{name} {at}"));
+    let times = [said("from", wanted.from), said("to", wanted.to)];
+    times.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn of_users(verb: &UserVerb) -> Option<RecordedAct> {
@@ -196,7 +211,25 @@ fn of_accounts(verb: &AccountVerb) -> Option<RecordedAct> {
         AccountVerb::Rotate { id, .. } => RecordedAct::rehearsable("accounts rotate", &[id]),
         AccountVerb::Disable { id } => RecordedAct::rehearsable("accounts disable", &[id]),
         AccountVerb::Enable { id } => RecordedAct::rehearsable("accounts enable", &[id]),
+        AccountVerb::Delete { id } => RecordedAct::rehearsable("accounts delete", &[id]),
         AccountVerb::List | AccountVerb::Show { .. } => None,
+    }
+}
+
+/// A person is not named: a hash says whether two acts were about the same one.
+fn of_expunge(verb: &ExpungeVerb) -> Option<RecordedAct> {
+    match verb {
+        ExpungeVerb::Account { account } => RecordedAct::rehearsable("expunge account", &[account]),
+        ExpungeVerb::Person {
+            account,
+            key,
+            address,
+        } => {
+            let name = key.as_deref().or(address.as_deref()).unwrap_or_default();
+            let hash = calls::hex(&calls::hash_parts(&["person", &name.to_lowercase()]));
+            let digits: String = hash.chars().take(PERSON_DIGITS).collect();
+            RecordedAct::rehearsable("expunge person", &[account, &digits])
+        }
     }
 }
 

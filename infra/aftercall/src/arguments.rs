@@ -1,7 +1,9 @@
 //! What may be said on the command line. Options of the whole command stand before the noun.
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cloud::read::mails::ListedMailState;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::account_arguments::{AccountVerb, OnOff, Order};
@@ -10,10 +12,12 @@ use crate::call_arguments::CallVerb;
 use crate::console_arguments::ConsoleArguments;
 use crate::conversation_arguments::ConversationVerb;
 use crate::dead_arguments::DeadVerb;
-use crate::doctor_arguments::{DoctorArguments, PauseArguments};
+use crate::doctor_arguments::DoctorArguments;
+use crate::expunge_arguments::ExpungeVerb;
 use crate::login_arguments::{LoginAct, TokenVerb};
 use crate::maintenance_arguments::MaintenanceArguments;
 use crate::output::Format;
+use crate::pause_arguments::{PauseArguments, PauseTarget};
 use crate::queue_arguments::RateArguments;
 use crate::reply_arguments::ReplyVerb;
 use crate::unknown_arguments::UnknownVerb;
@@ -38,6 +42,7 @@ Examples:
   aftercall --stack aftercall status
   aftercall --stack aftercall doctor --url https://soap.example.com/ --sender news@example.com
   aftercall --stack aftercall --reason \"ticket 9\" pause --account 7001 --priority low
+  aftercall --stack aftercall pause --account 7001 --receiver https://shop.example/ --to 2026-12-05T08:00:00Z
   aftercall --stack aftercall conversations list 7001 --failed
   aftercall --stack aftercall conversations show 7001 order-1
   aftercall --stack aftercall replies list 7001 --receiver https://shop.example/
@@ -46,6 +51,7 @@ Examples:
   aftercall --stack aftercall clients rotate CLIENTID --overlap 24h
   aftercall --stack aftercall audit list --day 2026-11-28
   aftercall --stack aftercall mails list --state unknown
+  aftercall --stack aftercall --bucket BUCKET --dry-run expunge person 7001 --key ann
   aftercall --stack aftercall maintenance on
   aftercall --stack aftercall maintenance --from 2026-12-05T04:00:00Z --to 2026-12-05T08:00:00Z \\
     --backend marketing-cloud --reason \"release 262\"
@@ -70,6 +76,9 @@ pub(crate) struct Arguments {
     /// The table of calls, as the stack's output CallsTable names it
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) calls_table: Option<String>,
+    /// The table of objects, as the stack's output ObjectsTable names it
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) objects_table: Option<String>,
     /// The bucket, as the stack's output BodiesBucket names it: where a large call is sent again
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) bucket: Option<String>,
@@ -103,10 +112,11 @@ pub(crate) enum Noun {
     Status,
     /// What is wrong, or may soon be, as far as it can be seen from here
     Doctor(DoctorArguments),
-    /// Hold back calls of an account, of a priority or towards a backend: they are taken in, and wait
+    /// Hold back calls of an account, of a priority or towards a backend: they are taken in, and wait; or
+    /// callbacks to a receiver
     Pause(PauseArguments),
     /// Let go on what was paused
-    Resume(PauseArguments),
+    Resume(PauseTarget),
     /// Accounts: who calls, and what holds for all its users and API clients
     #[command(subcommand)]
     Accounts(AccountVerb),
@@ -140,6 +150,9 @@ pub(crate) enum Noun {
     /// Triggered mails, by what became of them
     #[command(subcommand)]
     Mails(MailVerb),
+    /// Take away everything of a person or of an account, with a report
+    #[command(subcommand)]
+    Expunge(ExpungeVerb),
     /// Hold calls back, let them go on, say how it stands, or plan it for a time
     Maintenance(MaintenanceArguments),
     /// Who did what with this command, when and why
@@ -228,11 +241,32 @@ pub(crate) enum AuditVerb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MailVerb {
-    /// Those in one state, out of the whole table of calls
-    List {
-        #[arg(long, value_enum)]
-        state: MailStateArgument,
+    /// Those in one state
+    List(MailList),
+    /// One mail, and what became of it
+    Show {
+        account: String,
+        /// What the list calls it
+        mail: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MailList {
+    #[arg(long, value_enum)]
+    pub(crate) state: MailStateArgument,
+    /// Only those of this account; it must be said but for the unknown ones
+    #[arg(long, value_name = "ID", required_if_eq_any = [("state", "failed"), ("state", "pending"), ("state", "sent")])]
+    pub(crate) account: Option<String>,
+    /// Neither ordered nor failed before this time; a day ago, if nothing is said
+    #[arg(long, value_name = "TIME", requires = "account")]
+    pub(crate) from: Option<Timestamp>,
+    /// Not after this time; now, if nothing is said
+    #[arg(long, value_name = "TIME", requires = "account")]
+    pub(crate) to: Option<Timestamp>,
+    /// Most that are listed
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -243,6 +277,18 @@ pub(crate) enum MailStateArgument {
     Failed,
     /// Not sent yet
     Pending,
+    Sent,
+}
+
+impl From<MailStateArgument> for ListedMailState {
+    fn from(argument: MailStateArgument) -> Self {
+        match argument {
+            MailStateArgument::Unknown => Self::Unknown,
+            MailStateArgument::Failed => Self::Failed,
+            MailStateArgument::Pending => Self::Pending,
+            MailStateArgument::Sent => Self::Sent,
+        }
+    }
 }
 
 impl Arguments {
@@ -250,6 +296,7 @@ impl Arguments {
     pub(crate) fn why(&self) -> &str {
         let own = match &self.noun {
             Noun::Maintenance(said) => said.reason.as_deref(),
+            Noun::Pause(said) => said.reason.as_deref(),
             Noun::Unknown(UnknownVerb::Resend { act } | UnknownVerb::Settle { act, .. }) => {
                 Some(act.why.as_str())
             }
@@ -259,7 +306,6 @@ impl Arguments {
             | Noun::Tokens(_)
             | Noun::Status
             | Noun::Doctor(_)
-            | Noun::Pause(_)
             | Noun::Resume(_)
             | Noun::Backends(_)
             | Noun::Calls(_)
@@ -268,6 +314,7 @@ impl Arguments {
             | Noun::Dead(_)
             | Noun::Unknown(UnknownVerb::List { .. })
             | Noun::Mails(_)
+            | Noun::Expunge(_)
             | Noun::Audit(_)
             | Noun::Console(_)
             | Noun::Completions { .. }
@@ -300,6 +347,7 @@ impl Noun {
             | Self::Dead(_)
             | Self::Mails(_)
             | Self::Unknown(_)
+            | Self::Expunge(_)
             | Self::Maintenance(_)
             | Self::Audit(_)
             | Self::Console(_)

@@ -2,9 +2,11 @@
 
 use calls::AccountId;
 use cloud::Cloud;
+use cloud::read::mails::ListedMailState;
 use cloud::read::timeline::{TimelineEntry, TimelineEvent, WholeConversation};
 use cloud::read::unknown::Settlements;
 use cloud::records::mail_record::{MailRecord, MailState};
+use cloud::records::reply_record::ReplyRecord;
 use jiff::Timestamp;
 
 use crate::call_lines::{maybe, not_found, one_call, second};
@@ -39,20 +41,18 @@ fn sections(whole: &WholeConversation, settlements: &Settlements, now: Timestamp
     Output::Sections(vec![
         ("conversation", vec![header]),
         ("calls", calls.collect()),
-        ("replies", whole.replies.iter().map(replies::line).collect()),
+        ("replies", whole.replies.iter().map(reply).collect()),
         ("mails", whole.mails.iter().map(mail).collect()),
         ("timeline", whole.timeline().iter().map(entry).collect()),
     ])
 }
 
+fn reply(record: &ReplyRecord) -> Record {
+    replies::line(record).and("answer", maybe(replies::answer_of(&record.reply)))
+}
+
 fn mail(record: &MailRecord) -> Record {
-    let state = match record.state {
-        MailState::Pending => "pending",
-        MailState::Sending(_) => "sending",
-        MailState::Sent(_) => "sent",
-        MailState::Failed => "failed",
-        MailState::Unknown => "unknown",
-    };
+    let state = ListedMailState::of(record.state).name();
     Record::of("sequence", record.sequence.get())
         .and("number", record.number)
         .and("state", state)
@@ -74,7 +74,7 @@ fn entry(entry: &TimelineEntry) -> Record {
         }
         TimelineEvent::ReplyPending(id) => format!("reply {id} is due"),
         TimelineEvent::ReplyAttempt(id, found) => {
-            format!("reply {id} was attempted: {}", replies::found(found))
+            format!("reply {id} was attempted: {}", found.text())
         }
         TimelineEvent::NextAttempt(id) => format!("reply {id} is attempted next"),
         TimelineEvent::MailSent(number) => format!("mail {number} was sent"),

@@ -5,10 +5,12 @@ use cloud::Cloud;
 use cloud::accounts::Accounts;
 use cloud::aws::dead_letters::{StackQueues, queue_name};
 use cloud::aws::examination::{self, CALLS_INDEXES, MailAccount};
+use cloud::aws::signed_requests::SignedRequests;
 use cloud::outbound::reach::{Reached, reach};
 use jiff::Timestamp;
 
 use crate::doctor_arguments::DoctorArguments;
+use crate::doctor_aws;
 use crate::failure::CommandFailure;
 use crate::output::{Output, Record};
 
@@ -20,7 +22,7 @@ const MAILS_USED: f64 = 0.8;
 
 /// What is found of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finding {
+pub(crate) enum Finding {
     Good,
     Warning,
     Bad,
@@ -48,13 +50,15 @@ pub(crate) struct Patient<'a> {
     pub(crate) calls_table: &'a str,
     /// A local server: its addresses are of this machine.
     pub(crate) is_local: bool,
+    /// What asks about the stack as a whole, and its name; `None`: it is none in AWS.
+    pub(crate) stack: Option<(&'a SignedRequests, &'a str)>,
 }
 
 #[derive(Default)]
-struct Findings(Vec<(Finding, Record)>);
+pub(crate) struct Findings(Vec<(Finding, Record)>);
 
 impl Findings {
-    fn add(&mut self, what: &str, finding: Finding, why: impl Into<String>) {
+    pub(crate) fn add(&mut self, what: &str, finding: Finding, why: impl Into<String>) {
         let record = Record::of("what", what)
             .and("state", finding.word())
             .and("why", why.into());
@@ -73,7 +77,13 @@ pub(crate) async fn examine(
     of_work(patient, &mut found).await?;
     of_mail(patient, wanted, &mut found).await;
     of_addresses(patient, wanted, &mut found).await;
-    not_looked_at(&mut found);
+    match patient.stack {
+        Some((signed, stack)) => {
+            let (url, now) = (wanted.url.as_deref(), patient.cloud.now());
+            doctor_aws::examine(signed, stack, url, now, &mut found).await;
+        }
+        None => doctor_aws::leave_out(&mut found),
+    }
     let records = found.0.into_iter().map(|(_, record)| record);
     Ok(Output::List(records.collect()))
 }
@@ -262,30 +272,6 @@ fn by_clock(reached: &Reached, now: Timestamp) -> (Finding, String) {
     match apart.abs() <= APART_MAX_S {
         true => (Finding::Good, why),
         false => (Finding::Bad, why),
-    }
-}
-
-/// What needs services that the command does not speak to, with how to look.
-fn not_looked_at(found: &mut Findings) {
-    for (what, how) in [
-        (
-            "alarms without a receiver",
-            "aws cloudwatch describe-alarms --query 'MetricAlarms[?AlarmActions==`[]`].AlarmName'",
-        ),
-        (
-            "quota of concurrent functions",
-            "aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions",
-        ),
-        (
-            "quota of schedules",
-            "aws service-quotas list-service-quotas --service-code scheduler",
-        ),
-        (
-            "drift from the template",
-            "aws cloudformation detect-stack-drift --stack-name NAME",
-        ),
-    ] {
-        found.add(what, Finding::Unknown, format!("not looked at: {how}"));
     }
 }
 

@@ -5,7 +5,7 @@
 //! [`acts`] (what is recorded of who did what), [`accounts`], [`backends`], [`logins`],
 //! [`login_acts`], [`conversations`], [`conversation_show`], [`call_acts`], [`replies`], [`webhook`],
 //! [`listen`], [`dead`], [`status`], [`doctor`], [`pausing`], [`unknown`], [`mails`] and [`maintenance`] (what is done),
-//! [`served_console`] (the pages),
+//! [`expunge`] (what is taken away), [`served_console`] (the pages),
 //! [`output`] (how it is told), [`failure`] (exit codes).
 //!
 //! Secrets are made here, shown once, and kept as hashes only, but for the passwords of PasswordDigest
@@ -30,7 +30,10 @@ mod dead;
 mod dead_arguments;
 mod doctor;
 mod doctor_arguments;
+mod doctor_aws;
 mod export;
+mod expunge;
+mod expunge_arguments;
 mod failure;
 mod handbook;
 mod listen;
@@ -41,6 +44,7 @@ mod mails;
 mod maintenance;
 mod maintenance_arguments;
 mod output;
+mod pause_arguments;
 mod pausing;
 mod progress;
 mod question;
@@ -65,15 +69,17 @@ use clap::Parser;
 use cloud::{Clock, Cloud, Random};
 
 use access::Access;
-use arguments::{Arguments, ClientVerb, Noun, UserVerb};
+use account_arguments::AccountVerb;
+use arguments::{Arguments, ClientVerb, MailVerb, Noun, UserVerb};
 use call_arguments::CallVerb;
 use conversation_arguments::ConversationVerb;
 use dead_arguments::DeadVerb;
-use doctor_arguments::{DoctorArguments, PauseArguments};
+use doctor_arguments::DoctorArguments;
+use expunge_arguments::ExpungeVerb;
 use failure::CommandFailure;
 use login_arguments::LoginAct;
 use output::Output;
-use pausing::PauseAct;
+use pausing::WantedPause;
 use reply_arguments::ReplyVerb;
 
 #[tokio::main]
@@ -126,6 +132,18 @@ fn ask(arguments: &Arguments) -> Result<(), CommandFailure> {
         format!("user {name} is deleted")
     } else if let Noun::Clients(ClientVerb::Act(LoginAct::Delete { name })) = noun {
         format!("API client {name} is deleted")
+    } else if let Noun::Accounts(AccountVerb::Delete { id }) = noun {
+        format!("account {id} is deleted, with its users, API clients and tokens")
+    } else if let Noun::Expunge(verb) = noun {
+        let account = verb.account();
+        match verb {
+            ExpungeVerb::Person { .. } => {
+                format!("everything of this person in account {account} is taken away")
+            }
+            ExpungeVerb::Account { .. } => {
+                format!("everything of account {account} is taken away, and the account")
+            }
+        }
     } else {
         return Ok(());
     };
@@ -139,23 +157,12 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
         Noun::Unpack { attribute } => Ok(Output::Text(unpacked(attribute)?)),
         Noun::Completions { shell } => handbook::completions(*shell),
         Noun::Man => handbook::man(),
-        Noun::Mails(verb) => mails::carry_out(&access::mails(arguments).await?, verb).await,
+        Noun::Mails(verb) => mails_noun(arguments, verb).await,
         Noun::Calls(verb) => calls_noun(arguments, &clock, verb).await,
         Noun::Conversations(verb) => {
             conversations_noun(&access::cloud(arguments).await?, verb).await
         }
-        // These two need no stack.
-        Noun::Replies(ReplyVerb::Verify(wanted)) => webhook::verify(wanted),
-        Noun::Replies(ReplyVerb::Listen {
-            listen,
-            answer,
-            secret,
-            count,
-        }) => listen::listen(*listen, *answer, secret.as_deref(), *count).await,
-        Noun::Replies(verb) => {
-            let cloud = access::cloud(arguments).await?;
-            replies::carry_out(&cloud, verb, access::run(arguments)).await
-        }
+        Noun::Replies(verb) => replies_noun(arguments, verb).await,
         Noun::Dead(verb) => {
             let (cloud, queues) = (
                 access::cloud(arguments).await?,
@@ -163,18 +170,26 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
             );
             dead::carry_out(&cloud, &queues, verb, access::run(arguments)).await
         }
-        Noun::Status => {
-            let (cloud, queues) = (
-                access::cloud(arguments).await?,
-                access::queues(arguments).await?,
-            );
-            status::status(&cloud, &open().await?.accounts, &queues).await
-        }
+        Noun::Status => status_noun(arguments, &open().await?).await,
         Noun::Doctor(wanted) => doctor_noun(arguments, &open().await?, wanted).await,
-        Noun::Pause(wanted) => pausing(arguments, &open().await?, wanted, PauseAct::Pause).await,
-        Noun::Resume(wanted) => pausing(arguments, &open().await?, wanted, PauseAct::Resume).await,
+        Noun::Pause(said) => {
+            let wanted = WantedPause::pause(said, arguments.why());
+            pausing(arguments, &open().await?, &wanted).await
+        }
+        Noun::Resume(what) => {
+            let wanted = WantedPause::resume(what);
+            pausing(arguments, &open().await?, &wanted).await
+        }
         Noun::Tokens(verb) => login_acts::tokens(&open().await?, &clock, verb).await,
         Noun::Unknown(verb) => unknown::carry_out(&access::cloud(arguments).await?, verb).await,
+        Noun::Expunge(verb) => {
+            let cloud = access::whole_cloud(arguments).await?;
+            expunge::carry_out(&cloud, &open().await?, verb).await
+        }
+        Noun::Accounts(AccountVerb::Delete { id }) => {
+            let cloud = access::cloud(arguments).await?;
+            expunge::delete_account(&cloud, &open().await?, id).await
+        }
         Noun::Accounts(verb) => accounts::carry_out(&open().await?, &random, &clock, verb).await,
         Noun::Users(verb) => logins::users(&open().await?, &random, &clock, verb).await,
         Noun::Clients(verb) => logins::clients(&open().await?, &random, &clock, verb).await,
@@ -187,6 +202,45 @@ async fn answer(arguments: &Arguments) -> Result<Output, CommandFailure> {
     }
 }
 
+async fn mails_noun(arguments: &Arguments, verb: &MailVerb) -> Result<Output, CommandFailure> {
+    match verb {
+        MailVerb::Show { account, mail } => {
+            mails::show(&access::cloud(arguments).await?, account, mail).await
+        }
+        MailVerb::List(wanted) => mails::list(&access::cloud(arguments).await?, wanted).await,
+    }
+}
+
+async fn replies_noun(arguments: &Arguments, verb: &ReplyVerb) -> Result<Output, CommandFailure> {
+    match verb {
+        // These two need no stack.
+        ReplyVerb::Verify(wanted) => webhook::verify(wanted),
+        ReplyVerb::Listen {
+            listen,
+            answer,
+            secret,
+            count,
+        } => listen::listen(*listen, *answer, secret.as_deref(), *count).await,
+        ReplyVerb::List(_)
+        | ReplyVerb::Show(_)
+        | ReplyVerb::Resend(_)
+        | ReplyVerb::ResendAll { .. } => {
+            let cloud = access::cloud(arguments).await?;
+            replies::carry_out(&cloud, verb, access::run(arguments)).await
+        }
+    }
+}
+
+async fn status_noun(arguments: &Arguments, access: &Access) -> Result<Output, CommandFailure> {
+    let (cloud, queues) = (
+        access::cloud(arguments).await?,
+        access::queues(arguments).await?,
+    );
+    let priced = access::signed(arguments).await?;
+    let priced = priced.as_ref().zip(arguments.stack.as_deref());
+    status::status(&cloud, &access.accounts, &queues, priced).await
+}
+
 async fn doctor_noun(
     arguments: &Arguments,
     access: &Access,
@@ -197,6 +251,7 @@ async fn doctor_noun(
         access::queues(arguments).await?,
     );
     let config = access::config(arguments).await?;
+    let signed = access::signed(arguments).await?;
     let patient = doctor::Patient {
         cloud: &cloud,
         accounts: &access.accounts,
@@ -204,6 +259,7 @@ async fn doctor_noun(
         config: &config,
         calls_table: &cloud.settings.calls_table,
         is_local: access.is_local,
+        stack: signed.as_ref().zip(arguments.stack.as_deref()),
     };
     doctor::examine(&patient, wanted).await
 }
@@ -211,11 +267,10 @@ async fn doctor_noun(
 async fn pausing(
     arguments: &Arguments,
     access: &Access,
-    wanted: &PauseArguments,
-    act: PauseAct,
+    wanted: &WantedPause<'_>,
 ) -> Result<Output, CommandFailure> {
     let cloud = access::cloud(arguments).await?;
-    pausing::carry_out(&cloud, access, wanted, act, arguments.why()).await
+    pausing::carry_out(&cloud, access, wanted).await
 }
 
 async fn conversations_noun(

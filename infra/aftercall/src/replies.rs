@@ -1,6 +1,6 @@
 //! `aftercall replies list`, `show`, `resend` and `resend-all`.
 
-use calls::{AccountId, Attempt, DeliveryResult, ReplyState, SequenceCode};
+use calls::{AccountId, Attempt, ReceiverAnswer, Reply, ReplyState, SequenceCode};
 use cloud::Cloud;
 use cloud::act::Run;
 use cloud::act::resend::ResendAnswer;
@@ -20,7 +20,7 @@ use crate::reply_arguments::{ReplyList, ReplyName, ReplyRange, ReplyVerb};
 const REPLIES_AT_ONCE: usize = 100;
 
 /// How far back is looked, if nothing is said.
-const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) async fn carry_out(
     cloud: &Cloud,
@@ -128,26 +128,9 @@ pub(crate) fn line(record: &ReplyRecord) -> Record {
         .and("due", second(reply.pending_since))
         .and("state", DeliveryState::of(reply).name())
         .and("attempts", reply.attempts.len())
-        .and("last", maybe(last.map(|it| found(&it.result))))
+        .and("last", maybe(last.map(|it| it.result.text())))
         .and("next", maybe(next))
         .and("receiver", shown_receiver(reply))
-}
-
-/// What an attempt came to, in a few words.
-pub(crate) fn found(result: &DeliveryResult) -> String {
-    match result {
-        DeliveryResult::Status {
-            status,
-            retry_after_s: Some(seconds),
-        } => format!("HTTP {status}, Retry-After {seconds} s"),
-        DeliveryResult::Status { status, .. } => format!("HTTP {status}"),
-        DeliveryResult::Taken => "taken".to_owned(),
-        DeliveryResult::TimedOut => "no answer in time".to_owned(),
-        DeliveryResult::Unreachable => "no connection, or it broke".to_owned(),
-        DeliveryResult::Forbidden => "leads where replies may not go".to_owned(),
-        DeliveryResult::Rejected => "the mail service will never take it".to_owned(),
-        DeliveryResult::GivenUp => "whoever made it ended before, each time".to_owned(),
-    }
 }
 
 fn reply_id(text: &str) -> Result<ReplyId, CommandFailure> {
@@ -171,21 +154,31 @@ async fn show(cloud: &Cloud, name: &ReplyName) -> Result<Output, CommandFailure>
     let record = cloud.reply_of_id(&account, &reply_id(&name.id)?).await?;
     let record = record.ok_or_else(|| no_such_reply(name))?;
     let reply = &record.reply;
-    let attempt = |attempt: &Attempt| {
-        Value::from(format!(
-            "{}: {}",
-            second(attempt.at),
-            found(&attempt.result)
-        ))
-    };
-    let log: Vec<Value> = reply.attempts.iter().map(attempt).collect();
+    let log: Vec<Value> = reply.attempts.iter().map(logged).collect();
     let record = line(&record)
         .and("request", reply.request_id.0.as_str())
         .and("status", reply.overall_status.text())
         .and("code", maybe(reply.error_code))
         .and("earlier_attempts", reply.earlier_attempts)
+        .and("answer", maybe(answer_of(reply)))
         .and("log", log);
     Ok(Output::One(record))
+}
+
+/// An attempt as a line of the delivery log, with what the receiver said.
+fn logged(attempt: &Attempt) -> Value {
+    let line = format!("{}: {}", second(attempt.at), attempt.result.text());
+    match &attempt.answer {
+        Some(answer) => format!("{line}: {}", answer.text()).into(),
+        None => line.into(),
+    }
+}
+
+/// What the receiver said last, when it did not take the reply.
+pub(crate) fn answer_of(reply: &Reply) -> Option<&str> {
+    let answers = reply.attempts.iter().rev();
+    let mut answers = answers.filter_map(|attempt| attempt.answer.as_ref());
+    answers.next().map(ReceiverAnswer::text)
 }
 
 async fn resend(cloud: &Cloud, name: &ReplyName, run: Run) -> Result<Output, CommandFailure> {

@@ -4,8 +4,10 @@ use calls::{AccountId, QueuePriority, Readiness};
 use cloud::Cloud;
 use cloud::accounts::Accounts;
 use cloud::aws::dead_letters::{QueueDepth, StackQueues, queue_name};
+use cloud::aws::signed_requests::SignedRequests;
 use cloud::pauses::is_pause;
 use cloud::read::overview::{Depth, Overview};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -25,6 +27,7 @@ pub(crate) async fn status(
     cloud: &Cloud,
     accounts: &Accounts,
     queues: &StackQueues,
+    priced: Option<(&SignedRequests, &str)>,
 ) -> Result<Output, CommandFailure> {
     let now = cloud.now();
     let overview = cloud.overview(accounts).await?;
@@ -33,6 +36,9 @@ pub(crate) async fn status(
     lines.extend(depths.iter().map(of_queue));
     lines.extend(of_backends(&overview, now));
     lines.extend(of_accounts(cloud, accounts, now).await?);
+    if let Some((signed, stack)) = priced {
+        lines.push(price_today(signed, stack, now).await);
+    }
     Ok(Output::List(lines))
 }
 
@@ -78,12 +84,11 @@ fn waiting(overview: &Overview, now: Timestamp) -> Vec<Record> {
         let held = pause.name().and_then(|name| overview.held.get(&name));
         let held = held.copied().unwrap_or_default();
         let what = format!("paused {}", what.join(" "));
-        lines.push(line(
-            what,
-            held.count,
-            age(held, now),
-            pause.reason.as_str(),
-        ));
+        let more = match pause.until {
+            None => pause.reason.clone(),
+            Some(until) => format!("{} to {until}: {}", pause.since, pause.reason),
+        };
+        lines.push(line(what, held.count, age(held, now), more));
     }
     for priority in QueuePriority::ALL {
         let depth = overview.running.get(&priority).copied().unwrap_or_default();
@@ -137,6 +142,29 @@ fn of_backends(overview: &Overview, now: Timestamp) -> Vec<Record> {
         .collect()
 }
 
+/// What the stack has cost since midnight (UTC), as its dashboard counts it. Trouble is said, and all else is
+/// told.
+async fn price_today(signed: &SignedRequests, stack: &str, now: Timestamp) -> Record {
+    let midnight = TimeZone::UTC
+        .to_datetime(now)
+        .date()
+        .to_zoned(TimeZone::UTC);
+    let midnight = midnight.map_or(now, |midnight| midnight.timestamp());
+    let what = "dollars today (UTC), list prices".to_owned();
+    match signed.price(stack, (midnight, now)).await {
+        Ok(prices) => {
+            let sum: f64 = prices.iter().map(|(_, price)| price).sum();
+            let each = prices.iter();
+            let each: Vec<String> = each
+                .map(|(name, price)| format!("{name} {price:.4}"))
+                .collect();
+            let cents = (sum * 10_000.0).round() / 10_000.0;
+            line(what, cents, Value::Null, each.join(", "))
+        }
+        Err(failure) => line(what, Value::Null, Value::Null, failure.to_string()),
+    }
+}
+
 async fn of_accounts(
     cloud: &Cloud,
     accounts: &Accounts,
@@ -148,6 +176,12 @@ async fn of_accounts(
         let AccountId(id) = &account.id;
         let of_late = cloud.recent(&account.id, now - RATE_OVER).await?;
         let failed = cloud.recent(&account.id, now - FAILED_WITHIN).await?;
+        for paused in cloud.paused_receivers(&account.id).await? {
+            let pause = &paused.pause;
+            let more = format!("{} to {}: {}", pause.from, pause.until, pause.reason);
+            let what = format!("paused account {id} receiver {}", paused.origin);
+            lines.push(line(what, Value::Null, Value::Null, more));
+        }
         let minutes = RATE_OVER.as_mins();
         lines.push(line(
             format!("account {id} opened in {minutes} minutes"),

@@ -14,6 +14,8 @@ use serde_json::Value;
 
 #[path = "command/incident.rs"]
 mod incident;
+#[path = "command/kill.rs"]
+mod kill;
 
 struct Server {
     url: String,
@@ -215,8 +217,20 @@ async fn what_is_set_of_an_account_is_shown_and_the_rest_stays() {
         Value::from(vec!["high 5/second", "low 30/minute"])
     );
 
-    let unknown = server.says("mails list --state unknown").await;
-    assert_eq!(unknown, Value::Array(Vec::new()));
+    for state in [
+        "unknown",
+        "pending --account local",
+        "failed --account local",
+    ] {
+        let none = server.says(&format!("mails list --state {state}")).await;
+        assert_eq!(none, Value::Array(Vec::new()), "{state}");
+    }
+    server
+        .refuses("mails show local 7a_1_1", 3, "no mail")
+        .await;
+    server
+        .refuses("mails list --state failed", 2, "--account")
+        .await;
 
     server.says("maintenance on").await;
     assert!(

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`call`] (what comes in), [`options`] (what its caller asks for),
 //! [`conversation`] and [`lifecycle`] (every step of a conversation's life), [`end_reason`] and
-//! [`outcome`] (how it ended), [`reply`] (who is told, and when), [`refusal`] (our "no", with its
+//! [`outcome`] (how it ended), [`reply`] (who is told, and when), [`delivery`] (what attempts came to), [`refusal`] (our "no", with its
 //! code), [`rate_limit`] (how many calls an account may make), [`queue_order`] (in which order and
 //! how often its calls alone are carried out), [`backend`] (whether calls may be forwarded),
 //! [`safe_to_repeat`] (which of them may be sent twice), [`maintenance_window`] (maintenance that
@@ -15,6 +15,7 @@
 pub mod backend;
 pub mod call;
 pub mod conversation;
+pub mod delivery;
 pub mod end_reason;
 pub mod hash;
 pub mod lifecycle;
@@ -37,6 +38,7 @@ pub use call::{
 pub use conversation::{
     Action, ClosingStep, Conversation, Due, Joined, Phase, Progress, Seen, Step,
 };
+pub use delivery::{Attempt, AttemptResult, DeliveryResult, ReceiverAnswer, UnreachableCause};
 pub use end_reason::{CANCELLED, EndReason};
 pub use hash::{hash_parts, hex};
 pub use lifecycle::{Cancelled, Rescheduled};
@@ -55,8 +57,6 @@ pub use rate_limit::{
 };
 pub use received_set::ReceivedSet;
 pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
-pub use reply::{
-    Attempt, DeliveryResult, Reply, ReplyContext, ReplyState, ReplySubject, SubjectKind,
-};
+pub use reply::{Reply, ReplyContext, ReplyState, ReplySubject, SubjectKind};
 pub use safe_to_repeat::{CallFate, SafeToRepeat, is_safe_to_repeat, repeated_after};
 pub use token_bucket::{Rate, TokenBucket, TokenPriority, TokensTaken};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::call::{RequestId, SequenceCode};
+use crate::delivery::{Attempt, AttemptResult, DeliveryResult};
 use crate::end_reason::EndReason;
 use crate::options::{AsyncResponseType, RespondWhen, Subscription};
 use crate::outcome::{Ended, Outcome, OverallStatus};
@@ -85,37 +86,6 @@ pub enum ReplyState {
     GivenUp,
 }
 
-/// One line of the delivery log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    pub at: Timestamp,
-    // Stored under this name, which is in the dictionary of compressed records.
-    #[serde(rename = "found")]
-    pub result: DeliveryResult,
-}
-
-/// The result of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DeliveryResult {
-    /// HTTP status that is not 2xx, with its Retry-After in seconds.
-    Status {
-        status: u16,
-        retry_after_s: Option<u32>,
-    },
-    /// 2xx, or taken by the mail service.
-    Taken,
-    /// No answer in time.
-    TimedOut,
-    /// No connection, or it broke.
-    Unreachable,
-    /// The address leads to a place where replies may not go.
-    Forbidden,
-    /// The mail service will never accept it.
-    Rejected,
-    /// Each time, the process that made an attempt died.
-    GivenUp,
-}
-
 impl Reply {
     fn new(context: &ReplyContext<'_>, number: usize, subscription: &Subscription) -> Self {
         let (overall_status, status_message, error_code) = match context.subject {
@@ -192,6 +162,14 @@ impl Reply {
         self
     }
 
+    /// Its receiver is paused: no attempt is made before that instant, and none is counted.
+    #[must_use]
+    pub fn put_off(mut self, until: Timestamp) -> Self {
+        self.released = false;
+        self.state = ReplyState::Pending(until);
+        self
+    }
+
     /// The lease is over: anybody may make the next attempt.
     #[must_use]
     pub fn released(mut self) -> Self {
@@ -201,7 +179,8 @@ impl Reply {
 
     /// An attempt was made.
     #[must_use]
-    pub fn attempted(mut self, result: DeliveryResult, at: Timestamp) -> Self {
+    pub fn attempted(mut self, delivery: impl Into<AttemptResult>, at: Timestamp) -> Self {
+        let AttemptResult { result, answer } = delivery.into();
         self.released = false;
         self.state = match &result {
             DeliveryResult::Taken => ReplyState::Delivered,
@@ -211,9 +190,15 @@ impl Reply {
             | DeliveryResult::Forbidden => ReplyState::GivenUp,
             DeliveryResult::Status { .. }
             | DeliveryResult::TimedOut
-            | DeliveryResult::Unreachable => self.next_attempt(&result, at),
+            | DeliveryResult::Unreachable(_) => self.next_attempt(&result, at),
         };
-        self.attempts.push(Attempt { at, result });
+        if answer.is_some() {
+            // Each attempt writes all of the log again: one answer in it is one write unit at most.
+            for earlier in &mut self.attempts {
+                earlier.answer = None;
+            }
+        }
+        self.attempts.push(Attempt { at, result, answer });
         self
     }
 
@@ -233,7 +218,7 @@ impl Reply {
             }
             | DeliveryResult::Taken
             | DeliveryResult::TimedOut
-            | DeliveryResult::Unreachable
+            | DeliveryResult::Unreachable(_)
             | DeliveryResult::Forbidden
             | DeliveryResult::GivenUp
             | DeliveryResult::Rejected => SignedDuration::ZERO,

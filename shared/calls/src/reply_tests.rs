@@ -1,6 +1,7 @@
 //! Every RespondWhen against every end, and the schedule of attempts.
 
 use super::*;
+use crate::delivery::{ReceiverAnswer, UnreachableCause};
 
 const NOW: &str = "2026-11-20T10:00:00Z";
 
@@ -181,7 +182,7 @@ fn attempts_follow_the_schedule_and_end() {
     let id = reply.id();
     let mut at = now();
     for wait in &WAITS[1..] {
-        reply = reply.attempted(DeliveryResult::Unreachable, at);
+        reply = reply.attempted(DeliveryResult::Unreachable(UnreachableCause::Refused), at);
         let ReplyState::Pending(next) = reply.state else {
             panic!("still owed")
         };
@@ -250,6 +251,28 @@ fn who_sends_a_reply_again_begins_its_waits_anew_and_keeps_its_log() {
 }
 
 #[test]
+fn the_log_keeps_the_latest_answer_alone() {
+    let answered = |text: &str| AttemptResult {
+        result: DeliveryResult::Status {
+            status: 503,
+            retry_after_s: None,
+        },
+        answer: ReceiverAnswer::of(text.as_bytes()),
+    };
+    let reply = a_reply()
+        .attempted(answered("down"), now())
+        .attempted(answered("still down"), now())
+        .attempted(DeliveryResult::TimedOut, now())
+        .attempted(DeliveryResult::Taken, now());
+    let kept = reply.attempts.iter();
+    let kept = kept.map(|attempt| attempt.answer.as_ref().map(ReceiverAnswer::text));
+    assert_eq!(
+        kept.collect::<Vec<_>>(),
+        [None, Some("still down"), None, None]
+    );
+}
+
+#[test]
 fn an_id_is_made_of_the_request_and_the_number() {
     assert_eq!(a_reply().id(), "msg_0e1f2_0");
 }
@@ -260,7 +283,12 @@ fn waits_differ_between_replies_by_up_to_a_tenth() {
     for number in 0..40 {
         let mut reply = a_reply();
         reply.number = number;
-        let ReplyState::Pending(next) = reply.attempted(DeliveryResult::Unreachable, now()).state
+        let ReplyState::Pending(next) = reply
+            .attempted(
+                DeliveryResult::Unreachable(UnreachableCause::Refused),
+                now(),
+            )
+            .state
         else {
             panic!("still owed")
         };
@@ -280,7 +308,7 @@ fn only_some_wait_for_the_end_of_the_conversation() {
             waiting.push(when);
         }
         one.response_type = AsyncResponseType::None;
-        assert!(!is_for_the_end(&one), "nobody is told");
+        assert!(!is_for_the_end(&one), "nobody hears of it");
     }
     let expected = [
         RespondWhen::OnConversationError,

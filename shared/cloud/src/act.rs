@@ -7,6 +7,9 @@
 pub mod accounts;
 pub mod audit;
 pub mod cancel;
+pub mod expunge;
+mod expunge_calls;
+mod expunge_objects;
 pub mod pause;
 pub mod reschedule;
 pub mod resend;

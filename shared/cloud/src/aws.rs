@@ -21,7 +21,9 @@ mod receive;
 mod reply_wake_up;
 pub mod schedules;
 pub(crate) mod secrets;
+pub mod signed_requests;
 pub mod stack;
+pub mod stack_examination;
 pub mod table;
 pub(crate) mod trust;
 

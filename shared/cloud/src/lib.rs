@@ -129,6 +129,16 @@ impl Cloud {
         )
     }
 
+    /// For a command that knows the table of objects, too.
+    #[must_use]
+    pub fn with_objects(self, config: &aws_types::SdkConfig, name: &str) -> Self {
+        let dynamodb = aws::lean_clients::dynamodb(config);
+        Self {
+            objects: aws::table::Table::new(dynamodb, name),
+            ..self
+        }
+    }
+
     /// For the functions that post callbacks: builds the HTTP client for callbacks at the cold
     /// start, which has a whole processor, and not with the first callback.
     #[must_use]

@@ -139,8 +139,9 @@ impl Accounts {
         Ok(switch.unwrap_or_default().pauses)
     }
 
-    pub(crate) async fn add_pause(&self, pause: &Pause) -> Result<(), Error> {
+    pub(crate) async fn add_pause(&self, pause: &Pause, now: Timestamp) -> Result<(), Error> {
         let added = |switch: &mut MaintenanceSwitch| {
+            switch.pauses.retain(|it| !it.is_over(now));
             if !switch.pauses.iter().any(|it| it.is_same(pause)) {
                 switch.pauses.push(pause.clone());
             }
@@ -151,7 +152,7 @@ impl Accounts {
 
     pub(crate) async fn remove_pause(&self, pause: &Pause) -> Result<(), Error> {
         let removed = |switch: &mut MaintenanceSwitch| {
-            switch.pauses.retain(|it| !it.is_same(pause));
+            switch.pauses.retain(|it| !it.is_of_same(pause));
             Ok(())
         };
         self.change_switch(removed).await.map(drop)
@@ -197,8 +198,9 @@ impl Cloud {
     /// The pause that holds this conversation back, according to the cached switch, which the
     /// caller has read within the last second.
     pub fn pause_of(&self, conversation: &Conversation) -> Option<BackendName> {
-        let pauses = self.accounts.switch.pauses();
-        let pause = pauses.iter().find(|pause| pause.is_of(conversation))?;
+        let (pauses, now) = (self.accounts.switch.pauses(), self.now());
+        let mut pauses = pauses.iter();
+        let pause = pauses.find(|pause| pause.holds(conversation, now))?;
         pause.name()
     }
 

@@ -42,6 +42,7 @@ mod object_type;
 mod object_types;
 mod outgoing;
 mod overlay;
+mod person;
 mod personalise;
 mod phone_failure;
 mod phone_number;
@@ -101,6 +102,7 @@ pub use object_types::send::{
     shown_send,
 };
 pub use overlay::{Change, Overlay, Stored};
+pub use person::{Belonging, KnownPerson, partitions_of, type_of};
 pub use phone_failure::PhoneFailure;
 pub use phone_order::{PhoneChannel, PhoneOrder, PhoneSenders};
 pub use recipient::Recipient;

@@ -12,7 +12,7 @@ pub mod mail;
 
 use std::time::Duration;
 
-use calls::{DeliveryResult, Reply, ReplyState};
+use calls::{AttemptResult, Reply, ReplyState};
 use cloud::memory::{Budget, MemoryShare};
 use cloud::metrics::Metric;
 use cloud::outbound::callback::{Post, TIMEOUT};
@@ -84,21 +84,23 @@ pub async fn prepare(
 
 /// Posts a reply to its address, and records how quickly its receiver answers. A late answer is
 /// recorded before it arrives, so that nothing else waits for this receiver.
-pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
+pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> AttemptResult {
     let receiver = Receiver::of(&record.account, &record.reply.subscription.address);
     let began = Instant::now();
     let posting = post_once(cloud, record, prepared);
     tokio::pin!(posting);
-    let result = match tokio::time::timeout(QUICK_MAX, &mut posting).await {
-        Ok(result) => result,
+    let delivery = match tokio::time::timeout(QUICK_MAX, &mut posting).await {
+        Ok(delivery) => delivery,
         Err(_) => tokio::join!(posting, cloud.receiver_is_late(&receiver)).0,
     };
     let took = began.elapsed();
-    cloud.receiver_answered(&receiver, &result, took).await;
-    result
+    cloud
+        .receiver_answered(&receiver, &delivery.result, took)
+        .await;
+    delivery
 }
 
-async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
+async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> AttemptResult {
     let reply = &record.reply;
     let _held = prepared.room;
     let post = Post {
@@ -115,10 +117,10 @@ async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> D
 pub async fn commit(
     cloud: &Cloud,
     record: &ReplyRecord,
-    result: DeliveryResult,
+    delivery: impl Into<AttemptResult>,
 ) -> Result<Reply, CommitError> {
     let now = cloud.now();
-    let attempted = record.reply.clone().attempted(result, now);
+    let attempted = record.reply.clone().attempted(delivery, now);
     note(record, &attempted);
     cloud.commit_reply(record, attempted.clone(), now).await?;
     cloud.metrics.count(match attempted.state {

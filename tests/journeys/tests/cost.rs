@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use journeys::story::ADDRESS;
 use journeys::{Call, Story, a_caller, attributes, call, part, subscriber};
-use local::{CapturedCallback, Counts, Service};
+use local::{CallbackAnswer, CapturedCallback, Counts, Service};
 
 /// Memory of a function, as in the template.
 const GIGABYTES: f64 = 0.25;
@@ -190,6 +190,38 @@ async fn a_call_in_a_conversation_of_three_with_callbacks_costs_this() {
     let cents = in_cents(&each);
     println!("{cents} cents a million");
     assert!(cents <= THREE_TARGET, "{cents}: {each}");
+}
+
+/// It is written with the attempt, which is written anyway: no request more, and the records of the reply are a
+/// unit longer at most while it is tried again.
+#[tokio::test(start_paused = true)]
+async fn what_a_receiver_answers_costs_no_request_and_a_unit_for_each_write() {
+    let of = async |body: &str| {
+        let mut caller = a_warm_caller().await;
+        let refusal = CallbackAnswer::status(503).with_body(body);
+        caller.local().callbacks().answer_next(ADDRESS, refusal);
+        let usage = caller.local().usage().clone();
+        let mark = usage.counts();
+        caller
+            .queues(call().creating(subscriber("ann")).calling_back(ADDRESS))
+            .await;
+        caller.passes(journeys::minutes(5)).await;
+        assert!(caller.due().is_empty(), "delivered by the second attempt");
+        let used = usage.since(&mark).used_of(Service::DynamoDb);
+        (used.requests, used.table_writes)
+    };
+    // Letters that do not pack.
+    let digits = (0..200_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string());
+    let long: String = digits.collect();
+    let (requests, writes) = of("").await;
+    let (requests_with, writes_with) = of(&long).await;
+    assert!(
+        (requests - requests_with).abs() < 0.5,
+        "{requests} {requests_with}"
+    );
+    let more = writes_with - writes;
+    println!("an answer of 1 KB: {more} write units");
+    assert!((0.0..=4.0).contains(&more), "{more} units");
 }
 
 /// A conversation is listed by account and time from its first call on, whatever becomes of it.

@@ -519,6 +519,7 @@ fn pause(account: Option<&str>, priority: Option<QueuePriority>) -> Pause {
         account: account.map(|id| AccountId(id.to_owned())),
         priority,
         since: Timestamp::UNIX_EPOCH,
+        until: None,
         reason: "a test".to_owned(),
     }
 }

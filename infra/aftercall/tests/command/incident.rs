@@ -10,18 +10,18 @@ use serde_json::Value;
 use super::{Server, post};
 
 /// A call of account `local` that creates a subscriber and is told of to that address.
-fn envelope(key: &str, receiver: &str) -> String {
+pub(super) fn envelope(key: &str, receiver: &str) -> String {
     format!(
         r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:w="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Header><w:Security><w:UsernameToken><w:Username>local</w:Username><w:Password>local</w:Password></w:UsernameToken></w:Security></s:Header><s:Body><CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"><Options><SendResponseTo><ResponseType>HTTPPost</ResponseType><ResponseAddress>{receiver}</ResponseAddress></SendResponseTo><RequestType>Asynchronous</RequestType></Options><Objects xsi:type="Subscriber"><SubscriberKey>{key}</SubscriberKey><EmailAddress>{key}@example.com</EmailAddress></Objects></CreateRequest></s:Body></s:Envelope>"#
     )
 }
 
-fn length(list: &Value) -> usize {
+pub(super) fn length(list: &Value) -> usize {
     list.as_array().map_or(0, Vec::len)
 }
 
 /// Until a list has so many, which takes less than a minute.
-async fn has(server: &Server, words: &str, count: usize) -> Value {
+pub(super) async fn has(server: &Server, words: &str, count: usize) -> Value {
     for _ in 0..600 {
         let list = server.says(words).await;
         if length(&list) == count {
@@ -32,7 +32,7 @@ async fn has(server: &Server, words: &str, count: usize) -> Value {
     panic!("{words}: {}", server.says(words).await);
 }
 
-async fn advance(server: &Server, seconds: u32) {
+pub(super) async fn advance(server: &Server, seconds: u32) {
     let host = server.url.trim_start_matches("http://").to_owned();
     let request = format!(
         "POST /_local/clock/advance?seconds={seconds} HTTP/1.0\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n"
@@ -72,7 +72,7 @@ async fn a_receiver_that_was_down_gets_its_replies() {
     let id = failing[0]["id"].as_str().unwrap_or_default().to_owned();
     let shown = server.says(&format!("replies show local {id}")).await;
     let log = shown["log"][0].as_str().unwrap_or_default().to_owned();
-    assert!(log.ends_with("no connection, or it broke"), "{shown}");
+    assert!(log.ends_with("refused: nobody listens there"), "{shown}");
     let elsewhere = "replies list local --receiver https://elsewhere.example/";
     assert_eq!(length(&server.says(elsewhere).await), 0);
     let failed = server.says("conversations list local --failed").await;
@@ -131,6 +131,116 @@ async fn a_receiver_that_was_down_gets_its_replies() {
     let audit = server.says("audit list").await;
     assert_eq!(audit[0]["act"], "replies resend-all", "{audit}");
     assert_eq!(audit[0]["reason"], "ticket-8");
+}
+
+/// Answers every request on a port of its own with 503 and a text.
+fn refusing(text: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut bytes = [0; 8_192];
+            let _read = stream.read(&mut bytes);
+            let answer = format!("HTTP/1.1 503 Down\r\nConnection: close\r\n\r\n{text}");
+            let _written = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://us:s3cr3t@{address}/cb")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_receiver_says_is_shown_with_its_reply() {
+    let server = Server::start().await;
+    let receiver = refusing("closed for stocktaking, said s3cr3t");
+    let answer = post(&server.url, &envelope("ann", &receiver)).await;
+    assert!(answer.contains("<OverallStatus>OK"), "{answer}");
+    let failing = has(&server, "replies list local", 1).await;
+    assert_eq!(failing[0]["last"], "HTTP 503", "{failing}");
+    let id = failing[0]["id"].as_str().unwrap_or_default().to_owned();
+    let shown = server.says(&format!("replies show local {id}")).await;
+    let said = "closed for stocktaking, said (not shown)";
+    assert_eq!(shown["answer"], said, "{shown}");
+    let log = shown["log"][0].as_str().unwrap_or_default().to_owned();
+    assert!(log.ends_with(&format!("HTTP 503: {said}")), "{shown}");
+    let calls = server.says("calls list local").await;
+    let request = calls[0]["request"].as_str().unwrap_or_default().to_owned();
+    let whole = server
+        .says(&format!("conversations show local {request}"))
+        .await;
+    assert_eq!(whole["replies"][0]["answer"], said, "{whole}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
+async fn a_person_and_an_account_are_expunged() {
+    let server = Server::start().await;
+    let nobody = "http://127.0.0.1:9/cb";
+    for key in ["ann", "bob"] {
+        post(&server.url, &envelope(key, nobody)).await;
+    }
+    has(&server, "replies list local", 2).await;
+    server
+        .refuses("expunge person local --key ann", 2, "--yes")
+        .await;
+    server
+        .refuses("--yes expunge person local", 2, "--key")
+        .await;
+    server
+        .refuses("--yes expunge person nobody --key ann", 3, "no account")
+        .await;
+    let rehearsed = server
+        .says("--dry-run expunge person local --address ann@example.com")
+        .await;
+    assert_eq!(
+        rehearsed["left_waiting"], 2,
+        "its reply is due: {rehearsed}"
+    );
+    // Until the replies are given up.
+    advance(&server, 5 * 86_400).await;
+    has(
+        &server,
+        "replies list local --state given-up --from 2020-01-01T00:00:00Z",
+        2,
+    )
+    .await;
+    let done = server
+        .says("--yes --reason ticket-1 expunge person local --address ann@example.com")
+        .await;
+    assert_eq!(done["result"], "all is gone", "{done}");
+    assert_eq!(done["calls"], 1, "{done}");
+    let audit = server.says("audit list").await;
+    let lines: Vec<&Value> = audit.as_array().into_iter().flatten().collect();
+    let line = lines.iter().find(|line| line["act"] == "expunge person");
+    let target = line.map(|line| line["target"].to_string());
+    assert!(target.is_some_and(|it| !it.contains("ann")), "{audit}");
+
+    server
+        .says("accounts create 7001 Shop --owned-by local")
+        .await;
+    server.says("users create 7001 u --password p").await;
+    server
+        .refuses("--yes accounts delete 7001", 5, "accounts disable")
+        .await;
+    server
+        .refuses("--yes expunge account 7001", 5, "accounts disable")
+        .await;
+    server.says("accounts disable 7001").await;
+    let rehearsed = server.says("--dry-run accounts delete 7001").await;
+    assert_eq!(rehearsed["logins"], 1, "{rehearsed}");
+    server.says("accounts show 7001").await;
+    server.says("--yes accounts delete 7001").await;
+    server.refuses("accounts show 7001", 3, "no account").await;
+    server.refuses("users show u", 3, "no user").await;
+    let owns = server.says("accounts show local").await["owns"].clone();
+    assert_eq!(length(&owns), 0, "{owns}");
+    server
+        .refuses("--yes accounts delete 7001", 3, "no account")
+        .await;
+    server.says("accounts disable local").await;
+    let gone = server.says("--yes expunge account local").await;
+    assert_eq!(gone["result"], "all is gone", "{gone}");
+    server.refuses("accounts show local", 3, "no account").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -302,6 +412,7 @@ async fn logins_and_accounts_are_taken_out_of_use_and_given_new_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story, told to its end")]
 async fn an_account_is_paused_and_resumed_and_the_doctor_says_so() {
     let server = Server::start().await;
     server.refuses("pause", 2, "--account").await;
@@ -328,6 +439,38 @@ async fn an_account_is_paused_and_resumed_and_the_doctor_says_so() {
         Some("ticket-9".into()),
         "{status}"
     );
+    let receiver = "--account local --receiver https://us:pw@shop.example:8443/cb";
+    server
+        .refuses("pause --receiver https://shop.example/", 2, "--account")
+        .await;
+    let backwards =
+        format!("pause {receiver} --from 2027-01-01T00:00:00Z --to 2026-12-31T00:00:00Z");
+    server.refuses(&backwards, 2, "it ends before").await;
+    let paused = server
+        .says(&format!("pause {receiver} --reason ticket-3"))
+        .await;
+    assert_eq!(paused["result"], "paused", "{paused}");
+    assert_eq!(
+        paused["what"],
+        "account local receiver https://shop.example:8443"
+    );
+    let status = server.says("status").await;
+    let line = of(
+        &status,
+        "paused account local receiver https://shop.example:8443",
+    );
+    assert!(
+        line.is_some_and(|line| line.to_string().contains("ticket-3")),
+        "{status}"
+    );
+    let resumed = server.says(&format!("resume {receiver}")).await;
+    assert_eq!(resumed["result"], "goes on within a quarter of an hour");
+    let again = server.says(&format!("resume {receiver}")).await;
+    assert_eq!(again["result"], "is not paused");
+    let window = "pause --priority low --from 2026-12-05T04:00:00Z --to 2126-12-05T08:00:00Z";
+    assert_eq!(server.says(window).await["result"], "paused");
+    assert_eq!(server.says(window).await["result"], "was paused before");
+    server.says("resume --priority low").await;
     let doctor = format!(
         "doctor --url {0}/ --callback {0}/_local/callbacks --callback http://127.0.0.1:9/",
         server.url

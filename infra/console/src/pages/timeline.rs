@@ -115,7 +115,7 @@ pub(crate) const fn class_of(found: &DeliveryResult) -> &'static str {
         DeliveryResult::Taken => GOOD,
         DeliveryResult::Status { .. }
         | DeliveryResult::TimedOut
-        | DeliveryResult::Unreachable
+        | DeliveryResult::Unreachable(_)
         | DeliveryResult::Forbidden
         | DeliveryResult::Rejected
         | DeliveryResult::GivenUp => BAD,
@@ -132,7 +132,7 @@ pub(crate) fn result(found: &DeliveryResult) -> String {
         DeliveryResult::Status { status, .. } => format!("HTTP {status}"),
         DeliveryResult::Taken => "taken".to_owned(),
         DeliveryResult::TimedOut => "no answer in time".to_owned(),
-        DeliveryResult::Unreachable => "no connection, or it broke".to_owned(),
+        DeliveryResult::Unreachable(cause) => cause.text().to_owned(),
         DeliveryResult::Forbidden => "the address leads where replies may not go".to_owned(),
         DeliveryResult::Rejected => "the mail service will never take it".to_owned(),
         DeliveryResult::GivenUp => "whoever tried ended before it was over".to_owned(),

@@ -385,6 +385,7 @@ async fn backends_and_what_holds_calls_back_are_shown() {
         account: Some(AccountId("local".to_owned())),
         priority: None,
         since: now,
+        until: None,
         reason: "ticket 9".to_owned(),
     };
     let paused = server.stack.cloud.pause(accounts, &pause, Run::Real).await;

@@ -4,7 +4,7 @@
 //! that waits goes on, then the switch, by which calls are held back; to resume, the other way round.
 //! Whoever is cut off in between does it again.
 
-use calls::{Breaker, BreakerState};
+use calls::{BadWindow, Breaker, BreakerState, MaintenanceWindow};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Cloud;
@@ -24,6 +24,8 @@ pub enum PauseAnswer {
     Already,
     /// Its priority or its account cannot be a part of a name: nothing is called so.
     Unnamed,
+    /// It cannot be planned so.
+    Refused(BadWindow),
 }
 
 impl Cloud {
@@ -40,17 +42,25 @@ impl Cloud {
         if accounts.pauses().await?.iter().any(|it| it.is_same(pause)) {
             return Ok(PauseAnswer::Already);
         }
+        let window = match planned_time(pause, self.now()) {
+            Ok(window) => window,
+            Err(bad) => return Ok(PauseAnswer::Refused(bad)),
+        };
         if run == Run::Real {
             let now = self.now();
-            let paused = |breaker: Breaker| Breaker {
-                state: BreakerState::Open {
-                    since: now,
-                    ask_from: Timestamp::MAX,
-                },
-                ..breaker.out_of_service(PAUSED, SignedDuration::ZERO, now)
+            let paused = |breaker: Breaker| match &window {
+                // One that is full already holds calls back at that time, or is refused below.
+                Some(window) => {
+                    let planned = breaker.clone().planned(window.clone(), now);
+                    planned.unwrap_or(breaker)
+                }
+                None => held_until_resumed(breaker, now),
             };
-            self.change_breaker(&name, paused).await?;
-            accounts.add_pause(pause).await?;
+            let breaker = self.change_breaker(&name, paused).await?;
+            if window.is_some_and(|window| !breaker.windows.contains(&window)) {
+                return Ok(PauseAnswer::Refused(BadWindow::Full));
+            }
+            accounts.add_pause(pause, now).await?;
         }
         Ok(PauseAnswer::Done)
     }
@@ -66,16 +76,41 @@ impl Cloud {
         let Some(name) = pause.name() else {
             return Ok(PauseAnswer::Unnamed);
         };
-        let is_paused = accounts.pauses().await?.iter().any(|it| it.is_same(pause));
+        let now = self.now();
+        let mut pauses = accounts.pauses().await?.into_iter();
+        let is_paused = pauses.any(|it| it.is_of_same(pause) && !it.is_over(now));
         let breaker = self.breaker(&name).await?;
         let is_open = matches!(breaker.state, BreakerState::Open { .. });
-        if !is_paused && !is_open {
+        if !is_paused && !is_open && breaker.windows.is_empty() {
             return Ok(PauseAnswer::Already);
         }
         if run == Run::Real {
             accounts.remove_pause(pause).await?;
-            self.change_breaker(&name, Breaker::answered).await?;
+            let resumed = |breaker: Breaker| breaker.unplanned(now).answered();
+            self.change_breaker(&name, resumed).await?;
         }
         Ok(PauseAnswer::Done)
     }
+}
+
+fn held_until_resumed(breaker: Breaker, now: Timestamp) -> Breaker {
+    Breaker {
+        state: BreakerState::Open {
+            since: now,
+            ask_from: Timestamp::MAX,
+        },
+        ..breaker.out_of_service(PAUSED, SignedDuration::ZERO, now)
+    }
+}
+
+/// The time of a pause that has an end.
+fn planned_time(pause: &Pause, now: Timestamp) -> Result<Option<MaintenanceWindow>, BadWindow> {
+    let Some(until) = pause.until else {
+        return Ok(None);
+    };
+    let reason = match pause.reason.as_str() {
+        "" => PAUSED,
+        reason => reason,
+    };
+    MaintenanceWindow::plan(pause.since, until, reason, now).map(Some)
 }

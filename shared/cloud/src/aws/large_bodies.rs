@@ -96,6 +96,33 @@ impl LargeBodies {
         }
     }
 
+    /// Takes an object away; done twice, it does nothing.
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
+        let deletion = self.s3.get().delete_object();
+        let deleted = deletion.bucket(&self.bucket).key(name).send().await;
+        deleted.map(drop).map_err(|error| Error::LargeBodies {
+            operation: "DeleteObject",
+            source: error.into(),
+        })
+    }
+
+    /// The names of objects that begin so, the first thousand behind one of them.
+    pub(crate) async fn names_of(
+        &self,
+        prefix: &str,
+        behind: Option<&str>,
+    ) -> Result<Vec<String>, Error> {
+        let listing = self.s3.get().list_objects_v2().bucket(&self.bucket);
+        let listing = listing.set_start_after(behind.map(str::to_owned));
+        let listed = listing.prefix(prefix).send().await;
+        let listed = listed.map_err(|error| Error::LargeBodies {
+            operation: "ListObjectsV2",
+            source: error.into(),
+        })?;
+        let objects = listed.contents.unwrap_or_default().into_iter();
+        Ok(objects.filter_map(|object| object.key).collect())
+    }
+
     /// `None`: there is no such object.
     pub(crate) async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let out_of_reach = |source| Error::LargeBodies {

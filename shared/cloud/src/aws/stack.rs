@@ -11,9 +11,13 @@ pub const ACCOUNTS: &str = "AccountsTable";
 /// The same of the table of calls.
 pub const CALLS: &str = "CallsTable";
 
+/// The same of the table of objects.
+pub const OBJECTS: &str = "ObjectsTable";
+
 /// The names of the same tables on a local server.
 pub const LOCAL_ACCOUNTS: &str = "aftercall-accounts";
 pub const LOCAL_CALLS: &str = "aftercall-calls";
+pub const LOCAL_OBJECTS: &str = "aftercall-objects";
 
 /// The prefix of a local server's queues.
 pub const LOCAL_STACK: &str = "aftercall";

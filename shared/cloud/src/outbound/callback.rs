@@ -20,14 +20,16 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use calls::{AddressRule, DeliveryResult};
+use calls::{AddressRule, AttemptResult, DeliveryResult};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 use soap::CallbackAddress;
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
 use url::Host;
 
+use crate::outbound::delivery_failure::{ForbiddenAddress, cause_of, said_by};
 use crate::outbound::own_hosts::OwnHosts;
 use crate::outbound::public_address::is_public;
 
@@ -128,30 +130,34 @@ impl Callback {
     }
 
     /// One attempt. Any answer of the receiver is a result, never an error.
-    pub async fn post(&self, post: Post<'_>, now: Timestamp) -> DeliveryResult {
+    pub async fn post(&self, post: Post<'_>, now: Timestamp) -> AttemptResult {
         let Some(address) = CallbackAddress::parse(post.url) else {
-            return DeliveryResult::Forbidden;
+            return DeliveryResult::Forbidden.into();
         };
         if check_address(&address, self.allow_http).is_err() || self.own.are_called_by(post.url) {
-            return DeliveryResult::Forbidden;
+            return DeliveryResult::Forbidden.into();
         }
         let Some(request) = signed_request(&address, post, now) else {
-            return DeliveryResult::Forbidden;
+            return DeliveryResult::Forbidden.into();
         };
-        match tokio::time::timeout(TIMEOUT, self.connector.call(request)).await {
-            Err(_) => DeliveryResult::TimedOut,
-            Ok(Err(error)) if error.is_timeout() => DeliveryResult::TimedOut,
-            Ok(Err(error)) if is_forbidden(&error) => DeliveryResult::Forbidden,
-            Ok(Err(_)) => DeliveryResult::Unreachable,
-            Ok(Ok(answer)) if answer.status().is_success() => DeliveryResult::Taken,
-            Ok(Ok(answer)) => DeliveryResult::Status {
-                status: answer.status().as_u16(),
-                retry_after_s: answer
-                    .headers()
-                    .get("retry-after")
-                    .and_then(|after| seconds_of(after, now)),
-            },
+        let ends = Instant::now() + TIMEOUT;
+        let answer = match tokio::time::timeout_at(ends, self.connector.call(request)).await {
+            Err(_) => return DeliveryResult::TimedOut.into(),
+            Ok(Err(error)) if error.is_timeout() => return DeliveryResult::TimedOut.into(),
+            Ok(Err(error)) => return cause_of(&error).into(),
+            Ok(Ok(answer)) => answer,
+        };
+        if answer.status().is_success() {
+            return DeliveryResult::Taken.into();
         }
+        let retry_after = answer.headers().get("retry-after");
+        let result = DeliveryResult::Status {
+            status: answer.status().as_u16(),
+            retry_after_s: retry_after.and_then(|after| seconds_of(after, now)),
+        };
+        let secret = address.user_and_password();
+        let answer = said_by(answer.into_body(), secret.as_deref(), ends).await;
+        AttemptResult { result, answer }
     }
 }
 
@@ -283,10 +289,6 @@ struct GuardedResolver {
     allow_private: bool,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the name leads to an address that replies may not go to")]
-struct ForbiddenAddress;
-
 impl ResolveDns for GuardedResolver {
     fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
         DnsFuture::new(async move {
@@ -303,17 +305,6 @@ impl ResolveDns for GuardedResolver {
             }
         })
     }
-}
-
-fn is_forbidden(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<ForbiddenAddress>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 #[cfg(test)]
@@ -457,7 +448,7 @@ mod tests {
             body: String::new(),
         };
         let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
-        assert_eq!(found, DeliveryResult::Forbidden);
+        assert_eq!(found.result, DeliveryResult::Forbidden);
     }
 
     /// Answers every request.
@@ -492,7 +483,7 @@ mod tests {
                 body: String::new(),
             };
             let found = callback.post(post, Timestamp::UNIX_EPOCH).await;
-            assert_eq!(found, expected, "{url}");
+            assert_eq!(found.result, expected, "{url}");
         }
     }
 }

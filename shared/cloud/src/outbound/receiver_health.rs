@@ -14,17 +14,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use calls::{AccountId, ConversationKey, DeliveryResult};
+use calls::{AccountId, DeliveryResult};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
-use url::Url;
 
 use crate::Cloud;
-use crate::accounts::hashed;
-use crate::aws::lanes::{Lane, LaneClass, number_of};
-use crate::aws::table::{Key, Range};
+use crate::aws::table::Range;
 use crate::error::Error;
+pub use crate::outbound::receiver::{Pace, Receiver};
+use crate::outbound::receiver_pause::PausedTime;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
 /// How long a run or a batch waits for an answer before the receiver counts as slow: some three
@@ -50,77 +49,14 @@ const RECEIVERS_MAX: usize = 10_000;
 /// names.
 const SLOW_ORIGINS_MAX: usize = 60;
 
-/// Stands for all receivers of an account that are not known yet.
-const ANY: &str = "*";
+/// Slow receivers of an account above which a function leaves first attempts at its unknown receivers to
+/// an invocation that has just begun.
+const SLOW_ORIGINS_FEW: usize = 3;
 
-/// After this time a record has no effect. Longer than the longest time for which a receiver counts
-/// as slow.
+/// After this time a record says nothing any more. Longer than the longest that one counts as slow.
 const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
 
-/// How quickly a receiver answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pace {
-    /// It was not called lately: it gets one attempt at a time.
-    Unknown,
-    /// The run that carries out a call waits for it.
-    Quick,
-    /// It answers slowly.
-    Dawdling,
-    /// It does not answer in time, or has not answered yet: it gets one attempt at a time.
-    Hanging,
-}
-
-/// One receiver, as its account knows it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Receiver {
-    account: AccountId,
-    origin: String,
-}
-
-impl Receiver {
-    pub fn of(account: &AccountId, address: &str) -> Self {
-        let origin = Url::parse(address).map(|url| url.origin().ascii_serialization());
-        Self {
-            account: account.clone(),
-            // Nothing is posted to a text that is not an address.
-            origin: origin.unwrap_or_default(),
-        }
-    }
-
-    fn any_of(account: &AccountId) -> Self {
-        Self {
-            account: account.clone(),
-            origin: ANY.to_owned(),
-        }
-    }
-
-    fn key(&self) -> Key {
-        let pk = hashed(&["RECEIVERS", &self.account.0]);
-        Key::new(pk, format!("RECEIVER#{}", hashed(&[&self.origin])))
-    }
-
-    /// The lane in which replies to this receiver wait, so that it delays nobody else.
-    pub fn lane(&self, pace: Pace, class: LaneClass, conversation: &ConversationKey) -> Lane {
-        let slow = |number| Lane::Slow {
-            account: self.account.clone(),
-            class,
-            number,
-        };
-        match pace {
-            Pace::Quick => Lane::Conversation,
-            Pace::Unknown => Lane::FirstContact {
-                account: self.account.clone(),
-                class,
-            },
-            // Any lane, so that a slow receiver gets several attempts at a time.
-            Pace::Dawdling => slow(number_of(&conversation.0)),
-            // Always the same lane, so that it gets one attempt at a time.
-            Pace::Hanging => slow(number_of(&self.origin)),
-        }
-    }
-}
-
-/// What is known about a receiver.
+/// What is known of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Health {
     pace: Pace,
@@ -193,15 +129,22 @@ struct CachedHealth {
     health: Health,
     /// For an account: its unknown receivers count as slow.
     is_taken_for_slow: bool,
+    paused: Option<PausedTime>,
     until: Timestamp,
 }
 
 impl CachedHealth {
+    /// One that is paused is the notifier's, which puts its callbacks off.
     fn pace_at(&self, now: Timestamp) -> Pace {
         match self.health.pace_at(now) {
+            _ if self.paused_until(now).is_some() => Pace::Hanging,
             Pace::Unknown if self.is_taken_for_slow => Pace::Hanging,
             pace @ (Pace::Unknown | Pace::Quick | Pace::Dawdling | Pace::Hanging) => pace,
         }
+    }
+
+    fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused.and_then(|paused| paused.ends_after(now))
     }
 }
 
@@ -224,17 +167,16 @@ impl ReceiverHealth {
         }
     }
 
+    /// Whether so many receivers of an account are known to be slow that its next one may well be, too.
     fn has_slow_of(&self, account: &AccountId, now: Timestamp) -> bool {
-        let first = Receiver {
-            account: account.clone(),
-            origin: String::new(),
-        };
+        let first = Receiver::before_all_of(account);
         let known = self.known();
         let of_account = known
             .range(first..)
-            .take_while(|(receiver, _)| receiver.account == *account);
-        let mut lately = of_account.filter(|(_, known)| known.until > now);
-        lately.any(|(_, known)| known.health.is_slow(now) || known.is_taken_for_slow)
+            .take_while(|(receiver, _)| receiver.account() == account);
+        let lately = of_account.filter(|(_, known)| known.until > now);
+        let slow = lately.filter(|(_, known)| known.health.is_slow(now) || known.is_taken_for_slow);
+        slow.take(SLOW_ORIGINS_FEW).count() >= SLOW_ORIGINS_FEW
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Receiver, CachedHealth>> {
@@ -257,12 +199,12 @@ impl Cloud {
     }
 
     /// Whether an attempt may well take as long as one may: its receiver is slow, or nobody knows it and its
-    /// account has others that this function knows as slow.
+    /// account has a few that this function knows as slow.
     pub fn may_take_long(&self, receiver: &Receiver, pace: Pace) -> bool {
         match pace {
             Pace::Quick => false,
             Pace::Dawdling | Pace::Hanging => true,
-            Pace::Unknown => self.receivers.has_slow_of(&receiver.account, self.now()),
+            Pace::Unknown => self.receivers.has_slow_of(receiver.account(), self.now()),
         }
     }
 
@@ -270,18 +212,19 @@ impl Cloud {
         if let Some(known) = self.receivers.recall(receiver, now) {
             return Ok(known);
         }
-        let health = self.cached_health(receiver).await?;
+        let (health, paused) = self.stored_health(receiver).await?;
         let is_unknown = health.pace_at(now) == Pace::Unknown;
         let any = match is_unknown {
             true => {
-                self.cached_health(&Receiver::any_of(&receiver.account))
-                    .await?
+                let any = Receiver::any_of(receiver.account());
+                self.stored_health(&any).await?.0
             }
             false => Health::NONE,
         };
         let remembered = CachedHealth {
             health,
             is_taken_for_slow: any.is_slow(now),
+            paused,
             until: match is_unknown {
                 true => now + UNKNOWN_REMEMBERED,
                 false => now + REMEMBERED,
@@ -291,9 +234,30 @@ impl Cloud {
         Ok(remembered)
     }
 
-    async fn cached_health(&self, receiver: &Receiver) -> Result<Health, Error> {
-        let item = self.calls.get(&receiver.key()).await?;
-        item.map_or(Ok(Health::NONE), read)
+    async fn stored_health(
+        &self,
+        receiver: &Receiver,
+    ) -> Result<(Health, Option<PausedTime>), Error> {
+        let Some(item) = self.calls.get(&receiver.key()).await? else {
+            return Ok((Health::NONE, None));
+        };
+        let paused = PausedTime::of(&ItemReader(item.clone()))?;
+        Ok((read(item)?, paused))
+    }
+
+    /// When the pause of a receiver ends, if it is paused. What cannot be read is not.
+    pub(crate) async fn paused_until(
+        &self,
+        receiver: &Receiver,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self.health(receiver, now).await {
+            Ok(known) => known.paused_until(now),
+            Err(error) => {
+                warn!(error = error.in_full(), "receiver health was not read");
+                None
+            }
+        }
     }
 
     /// The result of an attempt and its duration.
@@ -306,14 +270,14 @@ impl Cloud {
         let is_late = took > QUICK_MAX;
         let pace = match found {
             DeliveryResult::TimedOut => Pace::Hanging,
-            DeliveryResult::Unreachable if is_late => Pace::Hanging,
+            DeliveryResult::Unreachable(_) if is_late => Pace::Hanging,
             DeliveryResult::Taken | DeliveryResult::Status { .. } | DeliveryResult::Rejected
                 if is_late =>
             {
                 Pace::Dawdling
             }
             // It occupied no place, whatever happened.
-            DeliveryResult::Unreachable
+            DeliveryResult::Unreachable(_)
             | DeliveryResult::Taken
             | DeliveryResult::Status { .. }
             | DeliveryResult::Rejected => Pace::Quick,
@@ -352,10 +316,11 @@ impl Cloud {
         let remembered = CachedHealth {
             health,
             is_taken_for_slow: false,
+            paused: known.paused,
             until: now + REMEMBERED,
         };
         self.receivers.remember(receiver, remembered, now);
-        self.calls.put(write(receiver, &health, now)).await?;
+        self.keep_health(receiver, &health, now).await?;
         if health.is_slow(now) && !was_slow {
             self.count_slow_receivers(receiver, health, now).await?;
         }
@@ -375,24 +340,35 @@ impl Cloud {
             .await?;
         let readable = page.items.into_iter().filter_map(|item| read(item).ok());
         if readable.filter(|health| health.is_slow(now)).count() >= SLOW_ORIGINS_MAX {
-            let any = Receiver::any_of(&receiver.account);
-            self.calls.put(write(&any, &health, now)).await?;
+            let any = Receiver::any_of(receiver.account());
+            self.keep_health(&any, &health, now).await?;
         }
         Ok(())
     }
-}
 
-fn write(receiver: &Receiver, health: &Health, now: Timestamp) -> Item {
-    ItemWriter::new(receiver.key())
-        .text("account", &receiver.account.0)
-        .text("origin", &receiver.origin)
-        .json("health", health)
-        .expires(Some(now + RETENTION))
-        .done()
+    /// A pause in the same record stays.
+    async fn keep_health(
+        &self,
+        receiver: &Receiver,
+        health: &Health,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let item = ItemWriter::over(Item::new())
+            .text("account", &receiver.account().0)
+            .text("origin", receiver.origin())
+            .json("health", health)
+            .expires(Some(now + RETENTION))
+            .done();
+        self.calls.merge(&receiver.key(), item).await
+    }
 }
 
 fn read(item: Item) -> Result<Health, Error> {
-    ItemReader(item).json("health")
+    let item = ItemReader(item);
+    match item.has("health") {
+        true => item.json("health"),
+        false => Ok(Health::NONE),
+    }
 }
 
 #[cfg(test)]
@@ -453,46 +429,29 @@ mod tests {
     }
 
     #[test]
-    fn one_that_hangs_has_one_lane_and_one_that_dawdles_has_all() {
-        let account = AccountId("1 # \u{e9}".to_owned());
-        let receiver = Receiver::of(&account, "https://shop.example.com:444/a?b");
-        assert_eq!(receiver.origin, "https://shop.example.com:444");
-        let lanes = |pace| {
-            let conversations = (0..100).map(|number| ConversationKey(number.to_string()));
-            let class = LaneClass::Usual;
-            let groups = conversations.map(|key| receiver.lane(pace, class, &key).group(&key, 5));
-            groups.collect::<std::collections::BTreeSet<_>>().len()
-        };
-        assert_eq!(lanes(Pace::Hanging), 1);
-        assert_eq!(lanes(Pace::Unknown), 1);
-        assert_eq!(lanes(Pace::Dawdling), 3);
-        assert_eq!(
-            lanes(Pace::Quick),
-            100,
-            "no lane but the conversation's own"
-        );
-    }
-
-    #[test]
-    fn an_account_with_a_slow_receiver_is_known_as_such_for_as_long_as_that_is_remembered() {
+    fn an_account_with_slow_receivers_is_known_as_such_for_as_long_as_that_is_remembered() {
         let receivers = ReceiverHealth::default();
-        let remember = |account: &str, pace: Pace| {
-            let receiver = Receiver::of(&AccountId(account.to_owned()), "https://a.example");
+        let remember = |account: &str, number: usize, pace: Pace| {
+            let address = format!("https://{number}.example");
+            let receiver = Receiver::of(&AccountId(account.to_owned()), &address);
             let remembered = CachedHealth {
                 health: after(&[(0, pace)]),
                 is_taken_for_slow: false,
+                paused: None,
                 until: at(0) + REMEMBERED,
             };
             receivers.remember(&receiver, remembered, at(0));
         };
-        remember("1", Pace::Quick);
-        remember("2", Pace::Hanging);
-        remember("3", Pace::Quick);
+        for number in 0..SLOW_ORIGINS_FEW {
+            remember("1", number, Pace::Quick);
+            remember("2", number, Pace::Hanging);
+        }
+        for number in 1..SLOW_ORIGINS_FEW {
+            remember("3", number, Pace::Dawdling);
+        }
         let slow = |account: &str, now| receivers.has_slow_of(&AccountId(account.to_owned()), now);
-        assert_eq!(
-            ["1", "2", "3"].map(|it| slow(it, at(0))),
-            [false, true, false]
-        );
+        let known = ["1", "2", "3"].map(|account| slow(account, at(0)));
+        assert_eq!(known, [false, true, false]);
         assert!(!slow("2", at(1)));
     }
 
@@ -504,6 +463,7 @@ mod tests {
             let remembered = CachedHealth {
                 health: Health::NONE,
                 is_taken_for_slow: false,
+                paused: None,
                 until: now + REMEMBERED,
             };
             receivers.remember(&receiver, remembered, now);

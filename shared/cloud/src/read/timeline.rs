@@ -160,7 +160,7 @@ impl WholeConversation {
             let (sequence, id) = (Some(reply.sequence), ReplyId::of(reply));
             let pending = TimelineEvent::ReplyPending(id.clone());
             entries.push(entry(reply.pending_since, sequence, pending));
-            for Attempt { at, result } in &reply.attempts {
+            for Attempt { at, result, .. } in &reply.attempts {
                 let attempt = TimelineEvent::ReplyAttempt(id.clone(), result.clone());
                 entries.push(entry(*at, sequence, attempt));
             }

@@ -344,6 +344,7 @@ mod tests {
             reply.attempts.push(Attempt {
                 at: at(2),
                 result: DeliveryResult::TimedOut,
+                answer: calls::ReceiverAnswer::of(b"not now"),
             });
             states.push(Some(reply));
         }

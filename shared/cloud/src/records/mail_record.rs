@@ -196,11 +196,6 @@ impl MailRecord {
             .transpose()
     }
 
-    /// Sorts the mails by call, and those of a call in their order.
-    pub(crate) fn key_order(&self) -> (&ConversationKey, SequenceCode, u32) {
-        (&self.conversation, self.sequence, self.number)
-    }
-
     pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         ItemWriter::new(self.key())
             .number("version", self.version)

@@ -314,6 +314,7 @@ mod tests {
                     status: 503,
                     retry_after_s: Some(9),
                 },
+                answer: calls::ReceiverAnswer::of(b"not now"),
             }],
             state,
             earlier_attempts: 0,

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Table;
+use super::{Key, QueryPage, Table, key_item, key_of};
 use crate::error::Error;
 use crate::records::item::Item;
 
@@ -42,6 +42,33 @@ impl Table {
         let scan = self.dynamodb.scan().filter_expression("sk = :sk");
         let scan = scan.expression_attribute_values(":sk", AttributeValue::S(sk.to_owned()));
         self.scanned(scan).await
+    }
+
+    /// A page of the whole table: items of one partition lie beside each other, in the order of their
+    /// sort keys. `pk_prefix`: only of partitions that begin so.
+    pub(crate) async fn page_of_all(
+        &self,
+        pk_prefix: Option<&str>,
+        start: Option<&Key>,
+    ) -> Result<QueryPage, Error> {
+        let scan = self
+            .dynamodb
+            .scan()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .set_exclusive_start_key(start.map(key_item));
+        let scan = match pk_prefix {
+            None => scan,
+            Some(prefix) => scan
+                .filter_expression("begins_with(pk, :prefix)")
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned())),
+        };
+        let page = scan.send().await;
+        let page = page.map_err(|error| self.out_of_reach("Scan", error))?;
+        Ok(QueryPage {
+            items: page.items.unwrap_or_default(),
+            next: page.last_evaluated_key.as_ref().and_then(key_of),
+        })
     }
 
     async fn scanned(&self, scan: ScanFluentBuilder) -> Result<Vec<Item>, Error> {

@@ -39,6 +39,47 @@ impl Table {
         ItemReader(answer.attributes.unwrap_or_default()).number("last_number")
     }
 
+    /// Sets these attributes of a record, which is made if it is not there; others stay.
+    pub(crate) async fn merge(&self, key: &Key, attributes: Item) -> Result<(), Error> {
+        let mut update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)));
+        let mut sets = Vec::with_capacity(attributes.len());
+        for (number, (name, value)) in attributes.into_iter().enumerate() {
+            sets.push(format!("#n{number} = :v{number}"));
+            update = update
+                .expression_attribute_names(format!("#n{number}"), name)
+                .expression_attribute_values(format!(":v{number}"), value);
+        }
+        let update = update.update_expression(format!("SET {}", sets.join(", ")));
+        let sent = update.send().await;
+        sent.map(drop)
+            .map_err(|error| self.out_of_reach("UpdateItem", error))
+    }
+
+    /// Removes an attribute of a record, if there are both.
+    pub(crate) async fn remove_attribute(&self, key: &Key, name: &str) -> Result<(), Error> {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("REMOVE #name")
+            .expression_attribute_names("#name", name);
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(refused))
+                if refused.err().is_conditional_check_failed_exception() =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(self.out_of_reach("UpdateItem", error)),
+        }
+    }
+
     /// Deletes a record, whether it is there or not.
     pub(crate) async fn delete(&self, key: &Key) -> Result<(), Error> {
         self.dynamodb
