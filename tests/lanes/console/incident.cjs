@@ -72,7 +72,7 @@ async function until(what, holds) {
   }
   assert.fail(`it never came about: ${what}`);
 }
-const state = async (id) => (await json("conversations", "show", "local", id)).conversation.state;
+const state = async (id) => (await json("conversations", "show", "local", id)).conversation[0].state;
 
 // What happens to the shop, before anybody looks.
 async function happens() {
