@@ -206,5 +206,6 @@ async function mendedWithTheConsole(browser) {
   } finally {
     await browser.close();
     up.close();
+    up.closeAllConnections();
   }
 })().catch((error) => { console.error(error); process.exit(1); });
