@@ -218,6 +218,7 @@ async function unknown(page) {
   await says(page, "upstream");
   await picture(page, "backends");
   backend.close();
+  backend.closeAllConnections();
 }
 
 async function deadLetters(page) {

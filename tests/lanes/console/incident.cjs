@@ -72,7 +72,7 @@ async function until(what, holds) {
   }
   assert.fail(`it never came about: ${what}`);
 }
-const state = async (id) => (await json("conversations", "show", "local", id)).state;
+const state = async (id) => (await json("conversations", "show", "local", id)).conversation[0].state;
 
 // What happens to the shop, before anybody looks.
 async function happens() {
@@ -206,5 +206,6 @@ async function mendedWithTheConsole(browser) {
   } finally {
     await browser.close();
     up.close();
+    up.closeAllConnections();
   }
 })().catch((error) => { console.error(error); process.exit(1); });
