@@ -147,6 +147,7 @@ mod tests {
             due: calls::Due::Never,
             waits_for: None,
             queue_place: None,
+            undelivered: None,
         }
     }
 }

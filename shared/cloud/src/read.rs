@@ -11,6 +11,7 @@
 pub mod conversation;
 pub mod conversation_list;
 pub mod dead;
+mod found_reply;
 pub mod overview;
 pub(crate) mod parts;
 pub mod replies;
