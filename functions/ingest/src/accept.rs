@@ -97,10 +97,30 @@ pub async fn take_in(
     payload: &CanonicalPayload,
     own: &OwnHosts,
 ) -> Result<Accepted, Error> {
-    let call = match check(cloud, caller, request, payload, own, None) {
-        Ok(call) => call,
-        Err(refusal) => return Ok(Accepted::Refused(refusal)),
-    };
+    match check_own(cloud, caller, request, payload, own) {
+        Ok(call) => take_in_checked(cloud, caller, call, payload).await,
+        Err(refusal) => Ok(Accepted::Refused(refusal)),
+    }
+}
+
+/// Such a call, with all that can be said against it said.
+pub fn check_own(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &CallRequest,
+    payload: &CanonicalPayload,
+    own: &OwnHosts,
+) -> Result<Call, Refusal> {
+    check(cloud, caller, request, payload, own, None)
+}
+
+/// Takes in such a call, under its RequestID: one that was taken in before is answered as before.
+pub async fn take_in_checked(
+    cloud: &Cloud,
+    caller: &Caller,
+    call: Call,
+    payload: &CanonicalPayload,
+) -> Result<Accepted, Error> {
     let queues = queues_of(cloud, caller, &call).await?;
     let accepted = cloud
         .accept(call, &payload.canonical, &queues, cloud.now())

@@ -1,4 +1,5 @@
-//! API Gateway's events: a request read from one, an answer written for it.
+//! Events of API Gateway and of a function URL, which have one form (payload format 2.0): a request
+//! read from one, an answer written for it.
 
 use std::collections::BTreeMap;
 
@@ -83,6 +84,8 @@ fn joined(before: &HeaderValue, value: &HeaderValue) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use cloud::outbound::own_hosts::OwnHosts;
+
     use super::*;
 
     fn event(body: &str, is_base64: bool) -> ApiGatewayV2httpRequest {
@@ -136,6 +139,35 @@ mod tests {
             (request.method.as_str(), request.query.as_str()),
             ("POST", "a=b")
         );
+    }
+
+    /// As Lambda documents it. Its name is known like an API's, so that nobody has us call ourselves.
+    #[test]
+    fn an_event_of_a_function_url_is_read_like_one_of_an_api() {
+        let event = r#"{
+            "version": "2.0", "routeKey": "$default", "rawPath": "/Service.asmx", "rawQueryString": "",
+            "headers": { "content-type": "text/xml", "x-forwarded-proto": "https" },
+            "requestContext": {
+                "accountId": "anonymous", "apiId": "abcdef0123", "authentication": null,
+                "domainName": "abcdef0123.lambda-url.eu-west-1.on.aws", "domainPrefix": "abcdef0123",
+                "http": {
+                    "method": "POST", "path": "/Service.asmx", "protocol": "HTTP/1.1",
+                    "sourceIp": "192.0.2.7", "userAgent": "zeep"
+                },
+                "requestId": "b9c6a6b5-0000-4000-8000-000000000000", "routeKey": "$default",
+                "stage": "$default", "time": "29/Nov/2026:10:00:00 +0000", "timeEpoch": 1795946400000
+            },
+            "body": "PGEvPg==", "pathParameters": null, "isBase64Encoded": true, "stageVariables": null
+        }"#;
+        let request = read(serde_json::from_str(event).expect("an event")).expect("a request");
+        assert_eq!(request.body, b"<a/>");
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("POST", "/Service.asmx")
+        );
+        assert_eq!(request.source, "192.0.2.7");
+        let own = OwnHosts::default().and_of(&request.origin);
+        assert!(own.are_called_by("https://abcdef0123.lambda-url.eu-west-1.on.aws/callback"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Retrieve and Query: looking at stored objects, and at what became of calls.
+//! Retrieve and Query: stored objects, and the states and results of calls.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,12 @@ pub async fn retrieve(
     canonical: &str,
 ) -> Result<String, Error> {
     let request_id = cloud.random.request_id();
-    let (status, results) = page_of(cloud, caller, request, canonical, &request_id).await?;
-    Ok(soap::write_retrieved(&status, &request_id.0, &results))
+    let page = page_of(cloud, caller, request, canonical, &request_id).await?;
+    Ok(soap::write_retrieved(
+        &page.status,
+        &request_id.0,
+        &page.results,
+    ))
 }
 
 /// Answers a Query: the same look, by the older operation.
@@ -34,21 +38,36 @@ pub async fn query(
 ) -> Result<String, Error> {
     let request_id = cloud.random.request_id();
     let wanted = request.into_retrieve();
-    let (status, results) = page_of(cloud, caller, wanted, canonical, &request_id).await?;
-    Ok(soap::write_queried(&status, &request_id.0, &results))
+    let page = page_of(cloud, caller, wanted, canonical, &request_id).await?;
+    Ok(soap::write_queried(
+        &page.status,
+        &request_id.0,
+        &page.results,
+    ))
 }
 
-/// OverallStatus and results of one page.
+/// The answer to a retrieval, without its envelope.
+struct RetrievedPage {
+    /// The OverallStatus.
+    status: String,
+    /// The Results elements.
+    results: String,
+}
+
 async fn page_of(
     cloud: &Cloud,
     caller: &Caller,
     request: RetrieveRequest,
     canonical: &str,
     request_id: &RequestId,
-) -> Result<(String, String), Error> {
-    let error = |text: &str| Ok((format!("Error: {text}"), String::new()));
-    // A page belongs to the caller, whosever objects are on it: the next one is asked for without
-    // saying that again.
+) -> Result<RetrievedPage, Error> {
+    let page = |status: &str, results| RetrievedPage {
+        status: status.to_owned(),
+        results,
+    };
+    let error = |text: &str| Ok(page(&format!("Error: {text}"), String::new()));
+    // A page belongs to the caller, even if its objects are those of other accounts: the request for
+    // the next page does not name those accounts again.
     let own = &caller.account;
     let Continued {
         request,
@@ -76,11 +95,11 @@ async fn page_of(
     };
     match look(cloud, caller, &accounts, &request, cursor).await? {
         Err(text) => error(&text),
-        Ok(page) => match page.next {
-            None => Ok(("OK".to_owned(), page.results)),
+        Ok(found) => match found.next {
+            None => Ok(page("OK", found.results)),
             Some(next) => {
                 page::keep(cloud, own, request_id, &canonical, next).await?;
-                Ok(("MoreDataAvailable".to_owned(), page.results))
+                Ok(page("MoreDataAvailable", found.results))
             }
         },
     }

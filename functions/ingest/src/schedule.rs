@@ -1,13 +1,14 @@
 //! Schedule: an action that begins at a time of its own. A call of its own is taken in for each object,
 //! with the ScheduledTime, and carries it out; the ID of its Task is answered, by which it can be cancelled.
+//! The same Schedule sent again is answered with the same Task, and sends nothing more.
 
-use backends::built_in::{announcement, task_run};
-use calls::{Method, Options};
+use backends::built_in::announcement;
+use calls::{Call, Method, Options};
 use cloud::conversation::accept::Accepted;
 use cloud::{Cloud, Error, OwnHosts};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use objects::{MethodCall, SERVER_OFFSET, TaskKind};
+use objects::{MethodCall, SERVER_OFFSET, ScheduledSend, TaskKind, TaskRefused, WantedSend};
 use soap::{CallRequest, Element, Operation, RequestResult, ScheduleRequest};
 
 use crate::accept::{self, CanonicalPayload};
@@ -73,7 +74,7 @@ async fn start(
     };
     let body = perform_of(request, interaction, starts_at);
     let payload = CanonicalPayload::of(&body);
-    let call = match soap::take_operation(body, None, None) {
+    let scheduled = match soap::take_operation(body, None, None) {
         Ok(Operation::Call(call)) => call,
         Ok(_) => {
             return not(
@@ -83,31 +84,57 @@ async fn start(
         }
         Err(fault) => return not(NOT_VALID, fault.text),
     };
-    let client = match call.client.account() {
-        Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
+    let call = match accept::check_own(cloud, caller, &scheduled, &payload, own) {
+        Ok(call) => call,
         Err(refusal) => return not(refusal.error_code(), refusal.to_string()),
     };
-    let unscheduled = cloud.random.request_id();
-    let requested = method_call(cloud, &call, &client, &unscheduled);
-    let checked = task_run::check(cloud, &caller.account, &requested, TaskKind::EmailSend).await?;
-    if let Some((_, why)) = checked {
-        return not(why.code, why.message);
-    }
-    let request_id = match accept::take_in(cloud, caller, &call, &payload, own).await? {
-        Accepted::Accepted(request_id) => request_id,
-        Accepted::Refused(refusal) => return not(refusal.error_code(), refusal.to_string()),
-        Accepted::KeyUsed => return Err(Error::Conflict(1)),
-    };
-    let started = method_call(cloud, &call, &client, &request_id);
-    announcement::announce_scheduled(cloud, &caller.account, &started).await?;
-    let number = objects::task_number(&caller.account, &request_id, 0);
-    Ok(Ok(RequestResult {
+    let number = once(cloud, caller, (&scheduled, call), &payload, starts_at).await?;
+    Ok(number.map(|number| RequestResult {
         ok: true,
         status_message: format!("{type_name} scheduled"),
         task_id: Some(number.to_string()),
         object: request.schedule.as_ref().map(|it| answered(it, starts_at)),
         ..RequestResult::default()
     }))
+}
+
+/// Takes the call in that sends at that time, unless it was before; the number of the Send.
+async fn once(
+    cloud: &Cloud,
+    caller: &Caller,
+    (scheduled, mut call): (&CallRequest, Call),
+    payload: &CanonicalPayload,
+    starts_at: Timestamp,
+) -> Result<Result<i32, NotScheduled>, Error> {
+    let not = |code, message: String| Ok(Err(NotScheduled { code, message }));
+    let client = match scheduled.client.account() {
+        Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
+        Err(refusal) => return not(refusal.error_code(), refusal.to_string()),
+    };
+    let requested = method_call(cloud, scheduled, &client, &call.request_id);
+    let wanted = WantedSend {
+        request: &requested,
+        at: starts_at,
+        digest: &call.digest,
+    };
+    let send = match announcement::schedule_send(cloud, &caller.account, &wanted).await? {
+        ScheduledSend::New(send) | ScheduledSend::Pending(send) => send,
+        ScheduledSend::Begun(send) => return Ok(Ok(send.number)),
+        ScheduledSend::Otherwise(send) => {
+            let message = format!(
+                "The definition is scheduled for this time already, with another content: cancel the Send {} first, or take another StartDateTime",
+                send.number
+            );
+            return not(NOT_VALID, message);
+        }
+        ScheduledSend::Refused(TaskRefused { code, message }) => return not(code, message),
+    };
+    call.request_id = send.request_id;
+    match accept::take_in_checked(cloud, caller, call, payload).await? {
+        Accepted::Accepted(_) => Ok(Ok(send.number)),
+        Accepted::Refused(refusal) => not(refusal.error_code(), refusal.to_string()),
+        Accepted::KeyUsed => Err(Error::Conflict(1)),
+    }
 }
 
 fn method_call<'a>(

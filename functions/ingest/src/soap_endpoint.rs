@@ -41,22 +41,39 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
         url: &url,
     };
     let mut warnings = Vec::new();
-    let (name, answered) = match carry_through(cloud, request, opened, &mut warnings).await {
-        Ok((name, answered)) => (name, answered),
+    let answered = match carry_through(cloud, request, opened, &mut warnings).await {
+        Ok(answered) => answered,
         Err(error) => {
             error!(
                 message_id,
                 error = error.in_full(),
                 "request could not be answered"
             );
-            ("", Err(out_of_order(&message_id)))
+            OperationAnswer::fault(out_of_order(&message_id))
         }
     };
-    let response = respond(&answering, name, answered);
+    let response = respond(&answering, answered.operation, answered.answer);
     not_read::with_warnings(response, warnings, &message_id)
 }
 
-/// A packed body is not unpacked: a small one could become a large one.
+/// The answer to a request, and the operation that it names.
+struct OperationAnswer {
+    /// Empty if the request was refused before its operation was known.
+    operation: &'static str,
+    answer: Answer,
+}
+
+impl OperationAnswer {
+    /// A refusal before the operation is known.
+    const fn fault(fault: Fault) -> Self {
+        Self {
+            operation: "",
+            answer: Err(fault),
+        }
+    }
+}
+
+/// A compressed body is not decompressed: a small one could become very large.
 fn check_plain(request: &Request) -> Result<(), Fault> {
     let encoding = request.header("content-encoding").unwrap_or_default();
     let encoding = encoding.trim();
@@ -69,7 +86,7 @@ fn check_plain(request: &Request) -> Result<(), Fault> {
     )))
 }
 
-/// Nothing is said of what is wrong inside, but it can be found by the id.
+/// Does not say what failed; the log names it under the same id.
 fn out_of_order(message_id: &str) -> Fault {
     Fault::server(
         1,
@@ -80,8 +97,8 @@ fn out_of_order(message_id: &str) -> Fault {
     )
 }
 
-/// Carried out at once, a call leaves nothing that a second one could be known by; its caller must
-/// not believe that it is safe.
+/// A synchronous call leaves no record by which a repeated one could be recognised, so its caller must
+/// not be led to believe that sending it again is safe.
 fn not_once() -> Fault {
     Fault::client(
         "The Idempotency-Key header is for asynchronous calls. Send the call with RequestType \
@@ -94,65 +111,75 @@ async fn carry_through(
     request: &Request,
     opened: Opened<'_>,
     warnings: &mut Vec<Warning>,
-) -> Result<(&'static str, Answer), Error> {
+) -> Result<OperationAnswer, Error> {
     let credentials = opened.credentials.as_ref();
     let caller = match caller::identify(cloud, request, credentials).await? {
         Ok(caller) => caller,
-        Err(fault) => return Ok(("", Err(fault))),
+        Err(fault) => return Ok(OperationAnswer::fault(fault)),
     };
     if let Some(seconds) = caller::held_back(cloud, &caller, request.body.len()).await? {
-        return Ok(("", Err(Fault::rate_limited(seconds))));
+        return Ok(OperationAnswer::fault(Fault::rate_limited(seconds)));
     }
-    // A stranger's envelope costs no more than finding out that it is one.
+    // The whole envelope is read only after the caller is known.
     let envelope = match opened.read() {
         Ok(envelope) => envelope,
-        Err(fault) => return Ok(("", Err(fault))),
+        Err(fault) => return Ok(OperationAnswer::fault(fault)),
     };
     warnings.extend(envelope.unread_attributes.iter().map(soap::of_attribute));
-    // Before the payload is taken apart: what is kept of a call is what was read of it.
+    // Before the payload is consumed below: what is stored of a call is what was read of it.
     let canonical_payload = accept::CanonicalPayload::of(&envelope.body);
     let named = soap::clients_in(&envelope.body);
     let soap_action = request.header("soapaction");
     let operation =
         match soap::take_operation(envelope.body, soap_action, envelope.action.as_deref()) {
             Ok(operation) => operation,
-            Err(fault) => return Ok(("", Err(fault))),
+            Err(fault) => return Ok(OperationAnswer::fault(fault)),
         };
     let name = operation.name();
     let backend = match backend_for(cloud, &caller, &operation, &named).await? {
         Ok(backend) => backend,
-        Err(refusal) => return Ok((name, refused(cloud, &operation, &refusal))),
+        Err(refusal) => {
+            return Ok(OperationAnswer {
+                operation: name,
+                answer: refused(cloud, &operation, &refusal),
+            });
+        }
     };
-    let answer = match (operation, backend) {
+    let done = carry_out(
+        cloud,
+        request,
+        &caller,
+        operation,
+        backend,
+        canonical_payload,
+        warnings,
+    );
+    Ok(OperationAnswer {
+        operation: name,
+        answer: done.await?,
+    })
+}
+
+/// Here, or at the backend that it goes to.
+async fn carry_out(
+    cloud: &Cloud,
+    request: &Request,
+    caller: &Caller,
+    operation: Operation,
+    backend: Option<ForwardsTo>,
+    payload: accept::CanonicalPayload,
+    warnings: &mut Vec<Warning>,
+) -> Result<Answer, Error> {
+    match (operation, backend) {
         (Operation::Call(call), backend) => {
             let backend = backend.as_ref();
-            carry_out_call(
-                cloud,
-                request,
-                &caller,
-                call,
-                canonical_payload,
-                warnings,
-                backend,
-            )
-            .await?
+            carry_out_call(cloud, request, caller, call, payload, warnings, backend).await
         }
-        (_, Some(backend)) => {
-            forwarded::pass_through(cloud, &backend.name, name, &canonical_payload).await?
+        (operation, Some(backend)) => {
+            forwarded::pass_through(cloud, &backend.name, operation.name(), &payload).await
         }
-        (operation, None) => {
-            operate(
-                cloud,
-                request,
-                &caller,
-                operation,
-                &canonical_payload,
-                warnings,
-            )
-            .await?
-        }
-    };
-    Ok((name, answer))
+        (operation, None) => operate(cloud, request, caller, operation, &payload, warnings).await,
+    }
 }
 
 /// Where a request is carried out, if the caller may act for those that it names; `None`: here.

@@ -42,10 +42,9 @@ impl StartTasks<'_> {
             request_id: &request_id,
             now: cloud.now(),
         };
-        if let Some((ordinal, why)) = task_run::check(cloud, account, &request, self.kind).await? {
-            return Ok(Ok(
-                self.answered(&self.not_started(ordinal, &why), &request_id)
-            ));
+        if let Some(refusal) = task_run::check(cloud, account, &request, self.kind).await? {
+            let results = self.not_started(refusal.ordinal, &refusal.reason);
+            return Ok(Ok(self.answered(&results, &request_id)));
         }
         // Nobody waits for a reply who waits for the answer.
         let mut queued = call.clone();

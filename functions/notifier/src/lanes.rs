@@ -4,20 +4,24 @@
 //!
 //! Receivers side by side, the replies to one as it allows: one that nobody knows, or that hangs, is
 //! asked by one attempt at a time, one that answers by as many as there are in the batch.
+//!
+//! Whoever waits for one of them takes on others' messages meanwhile (`take_on`), which needs time as well:
+//! an attempt that may take long begins early in an invocation or not at all.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cloud::aws::lanes::{Lane, LaneClass, Queue};
+use cloud::aws::lanes::Lane;
+use cloud::outbound::callback::TIMEOUT;
 use cloud::outbound::receiver_health::{Pace, QUICK_MAX, Receiver};
 use cloud::records::reply_record::ReplyRecord;
 use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::reply::{AttemptEnd, ReplyTurn};
 use crate::{ReplyBatch, ReplyDisposition, ReplyMessage, reply};
 
-/// A lane that goes on without an attempt holds another place. With fewer lanes than these an account's
-/// first attempts could hold all places there are.
-const LANES_TO_LET_GO: u32 = 4;
+/// When an attempt is begun that might take too long for this invocation: by another one.
+const SLOW_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// A reply whose turn it is, and the message that brought it.
 struct WaitingReply {
@@ -54,7 +58,6 @@ async fn look(batch: &ReplyBatch<'_>, message: ReplyMessage) -> Option<WaitingRe
     let record = match batch.cloud.load_reply(&message.wake).await {
         Ok(Some(record)) => record,
         Ok(None) => {
-            batch.had_its_turn(&message.wake).await;
             batch.end(message, Ok(ReplyDisposition::Nothing)).await;
             return None;
         }
@@ -66,7 +69,6 @@ async fn look(batch: &ReplyBatch<'_>, message: ReplyMessage) -> Option<WaitingRe
     match reply::turn(&record, message.wake.step, batch.cloud.now()) {
         ReplyTurn::Now => Some(WaitingReply { record, message }),
         ReplyTurn::WaitsUntil(_) | ReplyTurn::Never => {
-            batch.had_its_turn(&message.wake).await;
             batch.end(message, Ok(ReplyDisposition::Nothing)).await;
             None
         }
@@ -80,6 +82,7 @@ async fn settle_receiver(
 ) {
     while let Some(first) = waiting.pop_front() {
         let pace = batch.cloud.pace(&receiver).await;
+        let _waits = (pace != Pace::Quick).then(|| batch.taking_on.slow_attempt());
         let is_first_contact = matches!(first.message.wake.lane, Lane::FirstContact { .. });
         match pace {
             Pace::Dawdling | Pace::Hanging if is_first_contact => {
@@ -88,18 +91,18 @@ async fn settle_receiver(
             }
             Pace::Quick | Pace::Dawdling => {
                 waiting.push_front(first);
-                return side_by_side(batch, waiting).await;
+                return side_by_side(batch, &receiver, waiting).await;
             }
             Pace::Unknown if is_first_contact => {
                 waiting = ask(batch, &receiver, first, waiting).await;
             }
-            Pace::Unknown | Pace::Hanging => attempt(batch, first).await,
+            Pace::Unknown | Pace::Hanging => attempt(batch, &receiver, first).await,
         }
     }
 }
 
-/// The first attempt at a receiver that nobody knows. Should it be late, its lane goes on without it,
-/// if there are places for that: others that nobody knows are not to wait for it. Gives back who still waits.
+/// The first attempt at a receiver that nobody knows. Should it be late, its lane goes on without it:
+/// others that nobody knows are not to wait for it. Gives back who still waits.
 async fn ask(
     batch: &ReplyBatch<'_>,
     receiver: &Receiver,
@@ -107,19 +110,16 @@ async fn ask(
     waiting: VecDeque<WaitingReply>,
 ) -> VecDeque<WaitingReply> {
     let delivery = first.message.delivery.clone();
-    let attempt = attempt(batch, first);
+    let attempt = attempt(batch, receiver, first);
     tokio::pin!(attempt);
     tokio::select! {
         biased;
         () = &mut attempt => return waiting,
         () = tokio::time::sleep(QUICK_MAX) => {}
     }
-    let lanes = batch.cloud.settings.concurrency.lanes(Queue::Replies);
     let lets_go = async {
         move_on(batch, receiver, Pace::Hanging, waiting).await;
-        if lanes >= LANES_TO_LET_GO {
-            batch.let_go(delivery).await;
-        }
+        batch.let_go(delivery).await;
     };
     tokio::join!(attempt, lets_go);
     VecDeque::new()
@@ -142,7 +142,11 @@ async fn move_on(
 }
 
 /// Conversations side by side, within one in order.
-async fn side_by_side(batch: &ReplyBatch<'_>, waiting: VecDeque<WaitingReply>) {
+async fn side_by_side(
+    batch: &ReplyBatch<'_>,
+    receiver: &Receiver,
+    waiting: VecDeque<WaitingReply>,
+) {
     let mut by_conversation: BTreeMap<_, Vec<WaitingReply>> = BTreeMap::new();
     for one in waiting {
         let key = one.record.conversation.clone();
@@ -150,7 +154,7 @@ async fn side_by_side(batch: &ReplyBatch<'_>, waiting: VecDeque<WaitingReply>) {
     }
     let settling = by_conversation.into_values().map(|waiting| async move {
         for one in waiting {
-            attempt(batch, one).await;
+            attempt(batch, receiver, one).await;
         }
     });
     join_all(settling).await;
@@ -158,18 +162,14 @@ async fn side_by_side(batch: &ReplyBatch<'_>, waiting: VecDeque<WaitingReply>) {
 
 /// One attempt, if there is time for it. What is to be tried again soon waits in the lane of its
 /// conversation: here all would wait behind it.
-async fn attempt(batch: &ReplyBatch<'_>, waiting: WaitingReply) {
+async fn attempt(batch: &ReplyBatch<'_>, receiver: &Receiver, waiting: WaitingReply) {
     let WaitingReply {
         record,
         mut message,
     } = waiting;
-    if record.class != LaneClass::High {
-        batch.post_high_first(&record.account).await;
-    }
-    if !reply::has_time(batch.cloud, batch.means.deadline) {
-        let now = batch.cloud.now();
+    if let Some(at) = not_before(batch, receiver).await {
         return batch
-            .end(message, Ok(ReplyDisposition::WaitsUntil(now)))
+            .end(message, Ok(ReplyDisposition::WaitsUntil(at)))
             .await;
     }
     let settled = match reply::attempt(batch.cloud, &record, &batch.means).await {
@@ -186,6 +186,16 @@ async fn attempt(batch: &ReplyBatch<'_>, waiting: WaitingReply) {
         }
         Err(error) => Err(error),
     };
-    batch.had_its_turn(&message.wake).await;
     batch.end(message, settled).await;
+}
+
+/// When an attempt is to be begun instead of now, for which this invocation has not the time.
+async fn not_before(batch: &ReplyBatch<'_>, receiver: &Receiver) -> Option<Timestamp> {
+    let (cloud, now) = (batch.cloud, batch.cloud.now());
+    let pace = cloud.pace(receiver).await;
+    if cloud.may_take_long(receiver, pace) {
+        let over = now + replies::ATTEMPT_MAX + TIMEOUT;
+        return (over > batch.means.deadline).then(|| now + SLOW_AGAIN);
+    }
+    (!reply::has_time(cloud, batch.means.deadline)).then_some(now)
 }

@@ -2,22 +2,22 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`reply`] (one reply: what is due, and the
 //! attempt at it; what is posted is in the crate `replies`), [`lanes`] (receivers that are slow, or
-//! that nobody knows), `high_first` (those of High in them), [`reply_mail`] (what is mailed), [`mails`]
-//! (triggered mails), [`mail_events`] and `text_events` (what the services tell of them), `poison`
-//! (what invocations die with).
+//! that nobody knows), `take_on` (others' messages, while these are waited for), `high_first` (those of
+//! High in them), [`mails`] (triggered mails), [`mail_events`] and `text_events` (what the services tell
+//! of them), `poison` (what invocations die with).
 //!
 //! A wake-up in the lane of its conversation is looked at and, if its receiver is quick, settled. One
 //! whose receiver is not goes on to a lane of its account, which the queue gives to one invocation at
-//! a time: so an account's slow receivers never hold more places than it has lanes.
+//! a time: so an account's slow receivers never hold more places than it has lanes. And whoever waits for
+//! one takes on what others have to be told meanwhile: so a place that is held is free all the same.
 
-mod high_first;
 pub mod lanes;
 pub mod mail_events;
 mod mail_report;
 pub mod mails;
 mod poison;
 pub mod reply;
-pub mod reply_mail;
+mod take_on;
 mod text_events;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ use cloud::aws::lanes::{Lane, Queue};
 use cloud::aws::queues::{Delivery, ReplyTarget, ReplyWakeUp, read_reply_wake_up};
 use cloud::memory::Budget;
 use cloud::metrics::Function;
-use cloud::redelivery::{HandedBack, REPLACED_AT};
+use cloud::redelivery::{DEATHS_TOGETHER, HandedBack, REPLACED_AT};
 use cloud::{Cloud, Error};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -36,6 +36,7 @@ use replies::Means;
 use tracing::{error, warn};
 
 use poison::LaneMessages;
+use take_on::TakingOn;
 
 /// How often messages that are done are deleted while others of the batch are still at work: what
 /// waits behind them in their conversations does not wait for a receiver of somebody else.
@@ -62,15 +63,17 @@ pub struct ReplyMessage {
     pub(crate) deaths: u32,
 }
 
+impl ReplyMessage {
+    pub(crate) fn runs_alone(&self) -> bool {
+        self.deaths >= DEATHS_TOGETHER
+    }
+}
+
 /// A batch on its way.
 pub struct ReplyBatch<'a> {
     pub cloud: &'a Cloud,
     pub means: Means,
-    /// Nobody has died with a message of it, so that it may see to replies of others, too: a death with
-    /// one of those would count against its own.
-    may_take_on_others: bool,
-    /// Of whoever posts replies of High.
-    high_turn: tokio::sync::Mutex<()>,
+    pub(crate) taking_on: TakingOn,
     done: Mutex<BatchOutcome>,
 }
 
@@ -80,26 +83,36 @@ struct BatchOutcome {
     /// To be deleted.
     settled: Vec<Delivery>,
     handed_back: BTreeSet<String>,
+    /// Messages that the platform has given to this invocation, by their ids, and those that it has taken
+    /// on besides: one that is handed back may be received again.
+    given: BTreeSet<String>,
+    taken_on: BTreeSet<String>,
 }
 
 /// Settles the replies and mails of a batch: lanes side by side, within one in order; a reply that
 /// has to be tried again does not hold up those behind it. Gives back the ids of the messages that
 /// must come again.
 pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp) -> Vec<String> {
+    let given = batch.iter().map(|it| it.message_id.clone()).collect();
     let messages = read(batch);
-    let mut batch = ReplyBatch {
+    let batch = ReplyBatch {
         cloud,
         means: Means {
             budget: Budget::default(),
             deadline,
         },
-        may_take_on_others: true,
-        high_turn: tokio::sync::Mutex::default(),
-        done: Mutex::default(),
+        taking_on: TakingOn::default(),
+        done: Mutex::new(BatchOutcome {
+            given,
+            ..BatchOutcome::default()
+        }),
     };
     let known = messages.into_iter().map(|message| batch.look_up(message));
     let known: Vec<ReplyMessage> = join_all(known).await.into_iter().flatten().collect();
-    batch.may_take_on_others = known.iter().all(|message| message.deaths == 0);
+    if known.iter().any(ReplyMessage::runs_alone) {
+        // A death with one of others' would count against it.
+        batch.taking_on.stop();
+    }
     let (mut together, mut alone, mut behind) = (Vec::new(), Vec::new(), Vec::new());
     for messages in by_lane(cloud, known.into_iter()) {
         let sorted = LaneMessages::of(messages);
@@ -114,6 +127,7 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
         join_all(lanes).await;
         batch.run_alone(alone, behind).await;
     };
+    let running = batch.beside_others(running);
     tokio::pin!(running);
     loop {
         tokio::select! {
@@ -122,6 +136,7 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
             () = tokio::time::sleep(DELETE_EVERY) => batch.delete_settled().await,
         }
     }
+    batch.delete_taken_on().await;
     cloud
         .metrics
         .end_invocation(Function::Notifier, cloud.now());
@@ -229,7 +244,8 @@ impl ReplyBatch<'_> {
             ..message.wake.clone()
         };
         let wake_ups: Vec<ReplyWakeUp> = messages.iter().map(to_lane).collect();
-        let sent = self.cloud.send_to_lanes(&wake_ups).await;
+        let queues = &self.cloud.queues;
+        let sent = queues.send_reply_wake_ups_in_order(&wake_ups).await;
         if let Err(error) = &sent {
             warn!(error = error.in_full(), "replies handed back");
         }
@@ -282,13 +298,18 @@ impl ReplyBatch<'_> {
             return;
         }
         if let Err(error) = self.cloud.queues.delete(Queue::Replies, &settled).await {
-            // The platform deletes them when the batch is done.
+            // The platform deletes its own when the batch is done; others come again, and find nothing to do.
             warn!(error = error.in_full(), "messages were not deleted yet");
         }
     }
 
+    /// What the platform is told of: a message that it has not given would fail all of its batch.
     fn handed_back(&self) -> Vec<String> {
-        self.done().handed_back.iter().cloned().collect()
+        let done = self.done();
+        done.handed_back
+            .intersection(&done.given)
+            .cloned()
+            .collect()
     }
 
     fn done(&self) -> MutexGuard<'_, BatchOutcome> {

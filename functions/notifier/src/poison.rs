@@ -33,7 +33,7 @@ impl LaneMessages {
         for message in messages {
             if sorted.alone.is_some() {
                 sorted.behind.push_back(message);
-            } else if message.deaths >= DEATHS_TOGETHER {
+            } else if message.runs_alone() {
                 sorted.alone = Some(message);
             } else {
                 sorted.together.push(message);
@@ -103,7 +103,7 @@ impl ReplyBatch<'_> {
             return;
         };
         let others = alone.chain(behind);
-        join_all(others.map(|message| self.put_back(message))).await;
+        join_all(others.map(|message| self.put_back(message, Timestamp::MIN))).await;
         if first.deaths >= DEATHS_MAX {
             let given_up = self.give_up(&first).await;
             return self.end(first, given_up).await;
@@ -113,13 +113,13 @@ impl ReplyBatch<'_> {
         }
     }
 
-    /// It comes again at once, to another invocation.
-    async fn put_back(&self, message: ReplyMessage) {
+    /// It comes again then, to another invocation.
+    pub(crate) async fn put_back(&self, message: ReplyMessage, at: Timestamp) {
         if message.deaths < DEATHS_TOGETHER {
             // It has begun.
             self.survived(&message).await;
         }
-        crate::hold(self.cloud, &message.delivery, Timestamp::MIN).await;
+        crate::hold(self.cloud, &message.delivery, at).await;
         self.hand_back(message.delivery);
     }
 

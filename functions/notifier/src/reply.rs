@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use replies::{Means, Preparation, ResultsXml};
 use tracing::warn;
 
-use crate::{ReplyDisposition, reply_mail};
+use crate::ReplyDisposition;
 
 /// Mails that find no token of the mail service's rate come again within this time.
 const RATE_SPREAD_MS: u64 = 20_000;
@@ -194,7 +194,7 @@ async fn mail(
     results: Option<&str>,
 ) -> Result<DeliveryResult, Error> {
     let request_id = &record.reply.request_id;
-    let Some(mail) = reply_mail::write(record, results) else {
+    let Some(mail) = replies::mail::write(record, results) else {
         return Ok(DeliveryResult::Rejected);
     };
     match cloud.mail.send(&mail).await {

@@ -1,8 +1,9 @@
-//! Every minute: whatever is due in the table and was not done by itself. Silence in a
-//! conversation, wake-ups that were lost, replies to be tried again, calls that waited for the end
-//! of maintenance.
+//! Runs every minute and looks for what is due in the table but was not done: conversations that
+//! have timed out, lost wake-ups, replies to be attempted again, calls that waited for the end of
+//! maintenance.
 //!
-//! What it finds twice does no harm: it only wakes, and moves the time of the next look.
+//! Handling the same entry twice is harmless: the timekeeper only sends wake-ups and moves the time
+//! at which an entry is due.
 
 mod breakers;
 mod release;
@@ -25,26 +26,94 @@ use crate::release::WaitingFor;
 /// Entries that are read in one request.
 const ENTRIES_AT_ONCE: i32 = 100;
 
-/// Pages of one part that are looked at in one minute: what is left waits for the next.
+/// Pages of one part that are read in one minute; the rest waits for the next minute.
 const PAGES_MAX: usize = 20;
 
-/// Parts that are asked at the same time. Each of them needs a connection, and a cold function has
-/// one: with more than three it takes longer to open the others than they save.
+/// Parts that are read at the same time. Each read needs a connection, and a cold function has one:
+/// beyond three, opening connections takes longer than reading side by side saves.
 const PARTS_AT_ONCE: usize = 3;
 
-/// Conversations of one part that are looked at at the same time.
+/// Conversations of one part that are handled at the same time.
 const CONVERSATIONS_AT_ONCE: usize = 3;
 
-/// What a minute came to.
+/// What one run of the timekeeper did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MinuteReport {
+    /// Entries of the index that were handled.
     pub looked_at: usize,
-    pub error: usize,
+    /// How many of them could not be handled; the next minute does it.
+    pub errors: usize,
     /// How long ago the oldest of them was due, in seconds.
     pub oldest_due_s: i64,
 }
 
-/// How a minute goes: what is due by when is looked for, and until when.
+impl MinuteReport {
+    fn add(&mut self, other: Self) {
+        self.looked_at += other.looked_at;
+        self.errors += other.errors;
+        self.oldest_due_s = self.oldest_due_s.max(other.oldest_due_s);
+    }
+}
+
+/// What one part of a run did, and the error that kept it from doing the rest.
+struct PartReport {
+    done: MinuteReport,
+    failed: Option<Error>,
+}
+
+impl PartReport {
+    const fn complete(done: MinuteReport) -> Self {
+        Self { done, failed: None }
+    }
+
+    const fn incomplete(done: MinuteReport, error: Error) -> Self {
+        Self {
+            done,
+            failed: Some(error),
+        }
+    }
+
+    /// Of `work` that reports only how many records it handled.
+    fn of_work(work: &str, looked_at: Result<usize, Error>) -> Self {
+        match looked_at {
+            Ok(looked_at) => Self::complete(MinuteReport {
+                looked_at,
+                ..MinuteReport::default()
+            }),
+            Err(error) => {
+                warn!(work, error = error.in_full(), "left for the next minute");
+                Self::incomplete(MinuteReport::default(), error)
+            }
+        }
+    }
+}
+
+/// What became of one entry. Why one failed has been logged.
+#[derive(Clone, Copy)]
+enum Handled {
+    Done,
+    Failed,
+}
+
+impl Handled {
+    const fn errors(self) -> usize {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+        }
+    }
+}
+
+/// What the maintenance switch says when a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Maintenance {
+    /// The table has no switch.
+    NeverSet,
+    Off,
+    On,
+}
+
+/// The limits of one run: entries that are due `by` then are handled, until `deadline`.
 #[derive(Clone, Copy)]
 struct Round<'a> {
     cloud: &'a Cloud,
@@ -53,19 +122,19 @@ struct Round<'a> {
     deadline: Timestamp,
 }
 
-/// Looks at all that is due. `deadline`: when to leave the rest to the next minute.
+/// Handles all that is due. At the `deadline` it stops and leaves the rest to the next minute.
 pub async fn tick(cloud: &Cloud, deadline: Timestamp) -> Result<MinuteReport, Error> {
-    tick_ahead(cloud, SignedDuration::ZERO, deadline).await
+    tick_until(cloud, SignedDuration::ZERO, deadline).await
 }
 
-/// The same for all that will be due within a time: for a cloud whose queues have lost everything.
-/// A part that cannot be read fails the whole, but only after all others were looked through.
-pub async fn tick_ahead(
+/// The same for all that will be due within the `horizon`, for a cloud whose queues have lost all
+/// messages. A part that cannot be read fails the run, but only after all others were handled.
+pub async fn tick_until(
     cloud: &Cloud,
-    prefetched: SignedDuration,
+    horizon: SignedDuration,
     deadline: Timestamp,
 ) -> Result<MinuteReport, Error> {
-    let looked = look_at_minute(cloud, prefetched, deadline).await;
+    let looked = look_at_minute(cloud, horizon, deadline).await;
     cloud
         .metrics
         .end_invocation(Function::Timekeeper, cloud.now());
@@ -74,27 +143,31 @@ pub async fn tick_ahead(
 
 async fn look_at_minute(
     cloud: &Cloud,
-    prefetched: SignedDuration,
+    horizon: SignedDuration,
     deadline: Timestamp,
 ) -> Result<MinuteReport, Error> {
     let switch = cloud.accounts.maintenance_switch().await?;
     let now = cloud.now();
-    let switch = switch.map(|it| it.holds_at(now));
+    let maintenance = match switch.map(|it| it.holds_at(now)) {
+        None => Maintenance::NeverSet,
+        Some(false) => Maintenance::Off,
+        Some(true) => Maintenance::On,
+    };
     let round = Round {
         cloud,
-        by: now + prefetched,
-        maintenance: switch == Some(true),
+        by: now + horizon,
+        maintenance: maintenance == Maintenance::On,
         deadline,
     };
     let parts = cloud.shards.list();
-    // Boxed, as those below are: all of them at once would not fit a small stack.
+    // Boxed, like those below: all of these futures together would not fit a small stack.
     let looking = parts
         .into_iter()
         .map(|part| Box::pin(look_through(round, part)));
     let looking = stream::iter(looking).buffer_unordered(PARTS_AT_ONCE);
     let looking = looking.collect::<Vec<_>>();
     let releasing = async {
-        match may_go_on(switch, now) {
+        match may_go_on(maintenance, now) {
             true => Some(Box::pin(release::release(round, WaitingFor::ForMaintenance)).await),
             false => None,
         }
@@ -107,79 +180,51 @@ async fn look_at_minute(
     let asking = Box::pin(breakers::look_at_all(round));
     let holding = Box::pin(release_mails(round));
     let keeping = Box::pin(keep_up(round));
-    let (mut scanned, released, probed, held, kept, ()) =
+    let (mut parts, released, probed, held, kept, ()) =
         futures_util::join!(looking, releasing, asking, holding, keeping, counting);
-    scanned.extend(released);
-    scanned.extend([probed, held, kept]);
+    parts.extend(released);
+    parts.extend([probed, held, kept]);
     let mut minute = MinuteReport::default();
     let mut first_error = None;
-    for (looked, error) in scanned {
-        minute.looked_at += looked.looked_at;
-        minute.error += looked.error;
-        minute.oldest_due_s = minute.oldest_due_s.max(looked.oldest_due_s);
-        first_error = first_error.or(error);
+    for part in parts {
+        minute.add(part.done);
+        first_error = first_error.or(part.failed);
     }
     if minute != MinuteReport::default() {
         info!(
             looked_at = minute.looked_at,
-            error = minute.error,
+            errors = minute.errors,
             oldest_due_s = minute.oldest_due_s,
-            "timekeeper came by"
+            "timekeeper has run"
         );
     }
     first_error.map_or(Ok(minute), Err)
 }
 
-/// Mails that a definition held back go out once it is active.
-async fn release_mails(round: Round<'_>) -> (MinuteReport, Option<Error>) {
-    match round.cloud.release_held_mails(round.deadline).await {
-        Ok(looked_at) => {
-            let minute = MinuteReport {
-                looked_at,
-                ..MinuteReport::default()
-            };
-            (minute, None)
-        }
-        Err(error) => {
-            warn!(
-                error = error.in_full(),
-                "held mails are left for the next minute"
-            );
-            (MinuteReport::default(), Some(error))
-        }
+/// Sends the mails that a definition held back, once it is active.
+async fn release_mails(round: Round<'_>) -> PartReport {
+    let released = round.cloud.release_held_mails(round.deadline).await;
+    PartReport::of_work("held mails", released)
+}
+
+/// Deletes rows and data extensions that have expired.
+async fn keep_up(round: Round<'_>) -> PartReport {
+    PartReport::of_work("upkeep", round.cloud.keep_up(round.deadline).await)
+}
+
+/// Whether parked conversations are looked for: not during maintenance, and not where there never
+/// was any, since only maintenance parks them. Once an hour they are looked for in any case: a
+/// person may have removed the switch from the table.
+fn may_go_on(maintenance: Maintenance, now: Timestamp) -> bool {
+    match maintenance {
+        Maintenance::NeverSet => now.as_second().rem_euclid(3_600) < 60,
+        Maintenance::Off => true,
+        Maintenance::On => false,
     }
 }
 
-/// Rows and data extensions whose time is over are deleted.
-async fn keep_up(round: Round<'_>) -> (MinuteReport, Option<Error>) {
-    match round.cloud.keep_up(round.deadline).await {
-        Ok(looked_at) => {
-            let minute = MinuteReport {
-                looked_at,
-                ..MinuteReport::default()
-            };
-            (minute, None)
-        }
-        Err(error) => {
-            warn!(
-                error = error.in_full(),
-                "upkeep is left for the next minute"
-            );
-            (MinuteReport::default(), Some(error))
-        }
-    }
-}
-
-/// Whether what is parked is looked for: not during maintenance, and not where there never was any,
-/// since only maintenance parks. Once an hour it is looked all the same: somebody may have taken the
-/// switch out of the table by hand.
-fn may_go_on(switch: Option<bool>, now: Timestamp) -> bool {
-    let first_minute_of_an_hour = now.as_second().rem_euclid(3_600) < 60;
-    switch.map_or(first_minute_of_an_hour, |maintenance| !maintenance)
-}
-
-/// What was looked at in one part, and what kept the rest of it from being read.
-async fn look_through(round: Round<'_>, part: String) -> (MinuteReport, Option<Error>) {
+/// Handles what is due in one part of the index.
+async fn look_through(round: Round<'_>, part: String) -> PartReport {
     let mut minute = MinuteReport::default();
     let mut last = None;
     for _ in 0..PAGES_MAX {
@@ -194,7 +239,7 @@ async fn look_through(round: Round<'_>, part: String) -> (MinuteReport, Option<E
             Ok(entries) => entries,
             Err(error) => {
                 warn!(part, error = error.in_full(), "left for the next minute");
-                return (minute, Some(error));
+                return PartReport::incomplete(minute, error);
             }
         };
         let found = entries.len();
@@ -210,15 +255,16 @@ async fn look_through(round: Round<'_>, part: String) -> (MinuteReport, Option<E
             .fold(0, |all, errors| async move { all + errors })
             .await;
         minute.looked_at += found;
-        minute.error += errors;
+        minute.errors += errors;
         if found < usize::try_from(ENTRIES_AT_ONCE).unwrap_or(0) {
             break;
         }
     }
-    (minute, None)
+    PartReport::complete(minute)
 }
 
-/// Those of a conversation together, as they are due: its replies are woken in their order.
+/// Groups the entries by conversation, in the order in which they are due, so that the replies of
+/// a conversation are woken in their order.
 fn by_conversation(entries: Vec<DueEntry>) -> Vec<Vec<DueEntry>> {
     let mut places = BTreeMap::new();
     let mut conversations: Vec<Vec<DueEntry>> = Vec::new();
@@ -234,33 +280,35 @@ fn by_conversation(entries: Vec<DueEntry>) -> Vec<Vec<DueEntry>> {
     conversations
 }
 
-/// How many of them met trouble.
+/// How many of them failed.
 async fn look_at_all(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
     let mut errors = 0;
     for entry in entries {
-        errors += usize::from(look_at(round, entry).await.is_err());
+        errors += look_at(round, entry).await.errors();
     }
     errors
 }
 
-async fn look_at(round: Round<'_>, entry: DueEntry) -> Result<(), ()> {
+async fn look_at(round: Round<'_>, entry: DueEntry) -> Handled {
     let (cloud, by) = (round.cloud, round.by);
     let now = cloud.now();
     let looked = if ConversationRecord::is_at(&entry.key) {
         look_at_conversation(round, &ConversationKey(entry.key.pk.clone()), now).await
     } else {
         let done = cloud.look_at_pending(&entry.key, by, now).await;
-        // After a conflict whoever was first has done it.
+        // After a conflict, the other writer has done it.
         Committed::of(done).map(drop)
     };
-    looked.map_err(|error| {
-        warn!(
-            pk = entry.key.pk,
-            sk = entry.key.sk,
-            error = error.in_full(),
-            "left for the next minute"
-        );
-    })
+    let Err(error) = looked else {
+        return Handled::Done;
+    };
+    warn!(
+        pk = entry.key.pk,
+        sk = entry.key.sk,
+        error = error.in_full(),
+        "left for the next minute"
+    );
+    Handled::Failed
 }
 
 async fn look_at_conversation(
@@ -275,7 +323,7 @@ async fn look_at_conversation(
         ..
     } = round;
     if maintenance {
-        // Before it is parked: nobody knows for how long.
+        // Before it is parked, since it is not known for how long.
         cloud.keep_calls_of(key, now).await?;
     }
     let looked = cloud.look_and_step(key, now, |header| {
@@ -311,17 +359,17 @@ async fn look_at_conversation(
     Ok(())
 }
 
-/// What a look at a conversation found.
+/// What the header of a conversation says.
 struct HeaderLook {
     waits_long: bool,
     priority: QueuePriority,
-    /// How long somebody should have gone on with it by now; `None`: it is not due, or waits on
-    /// purpose.
+    /// For how long a run should have gone on with it. `None`: it is not due, or it waits for
+    /// maintenance or a backend.
     overdue_s: Option<u64>,
 }
 
-/// In maintenance a running conversation is not woken: it would only be parked by the processor.
-/// What the index says is due `by` then may have moved on since: the index lags.
+/// During maintenance a running conversation is not woken, since the processor would only park it.
+/// The index lags behind the headers, so a conversation that it gives as due may not be due any more.
 fn look_or_park(
     conversation: calls::Conversation,
     maintenance: bool,
@@ -354,14 +402,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parked_are_looked_for_where_there_may_be_some() {
+    fn parked_conversations_are_looked_for_where_there_may_be_some() {
         let at = |seconds: i64| Timestamp::from_second(1_772_442_000 + seconds).expect("a time");
         assert_eq!(at(0).to_string(), "2026-03-02T09:00:00Z");
         for seconds in [0, 59, 60, 3_599] {
-            assert!(!may_go_on(Some(true), at(seconds)), "in maintenance");
-            assert!(may_go_on(Some(false), at(seconds)), "it has ended");
+            assert!(!may_go_on(Maintenance::On, at(seconds)), "in maintenance");
+            assert!(may_go_on(Maintenance::Off, at(seconds)), "it has ended");
         }
-        assert!(may_go_on(None, at(59)) && may_go_on(None, at(3_600)));
-        assert!(!may_go_on(None, at(60)) && !may_go_on(None, at(3_599)));
+        let never_set = |seconds: i64| may_go_on(Maintenance::NeverSet, at(seconds));
+        assert!(never_set(59) && never_set(3_600), "once an hour");
+        assert!(!never_set(60) && !never_set(3_599), "not in between");
     }
 }

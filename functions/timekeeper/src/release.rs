@@ -1,7 +1,8 @@
-//! What maintenance held back goes on: High first, then Medium, then Low, and as it was accepted.
+//! Wakes the conversations that waited for the end of maintenance or for a backend: High first, then
+//! Medium, then Low, each in the order of acceptance.
 //!
-//! The parts of the index are read side by side and merged: only what comes before the end of every
-//! page that was read may go on, since a part may hold more before that.
+//! The parts of the index are read side by side and merged. An entry may go on only if it comes before
+//! the last entry of every full page: behind that one, a part may have entries that come first.
 
 use calls::BackendName;
 use cloud::aws::table::DueEntry;
@@ -12,23 +13,24 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::{ENTRIES_AT_ONCE, MinuteReport, Round, look_at};
+use crate::{ENTRIES_AT_ONCE, MinuteReport, PartReport, Round, look_at};
 
 /// Parts that are read at the same time.
 const PARKED_PARTS_AT_ONCE: usize = 4;
 
-/// Conversations that are woken at the same time: few, so that they go out nearly in their order.
+/// Conversations that are woken at the same time: few, so that the wake-ups leave nearly in order.
 const WOKEN_AT_ONCE: usize = 8;
 
-/// How often the parts are read in one minute: an index that lags shows again what went on already.
+/// Most times that the parts are read in one minute: an index that lags still shows conversations
+/// that have been woken.
 const ROUNDS_MAX: usize = 400;
 
-/// What is waited for.
+/// What conversations wait for.
 #[derive(Clone, Copy)]
 pub(crate) enum WaitingFor<'a> {
     /// The end of maintenance: all may go on.
     ForMaintenance,
-    /// A backend, which takes so many conversations this minute.
+    /// A backend, which takes at most so many conversations this minute.
     ForBackend {
         name: &'a BackendName,
         at_most: usize,
@@ -52,25 +54,23 @@ impl WaitingFor<'_> {
     }
 }
 
-/// Lets go on what was held back, until nothing is left or the minute is over.
-pub(crate) async fn release(
-    round: Round<'_>,
-    waiting: WaitingFor<'_>,
-) -> (MinuteReport, Option<Error>) {
+/// Wakes waiting conversations until none is left or the deadline is reached.
+pub(crate) async fn release(round: Round<'_>, waiting: WaitingFor<'_>) -> PartReport {
     let mut minute = MinuteReport::default();
     for _ in 0..ROUNDS_MAX {
         let remaining = waiting.at_most().saturating_sub(minute.looked_at);
         if round.cloud.now() >= round.deadline || remaining == 0 {
             break;
         }
-        let (mut entries, all_read) = match first_parked(round.cloud, waiting).await {
-            Ok(found) => found,
+        let FirstWaiting {
+            mut entries,
+            is_complete,
+        } = match first_waiting(round.cloud, waiting).await {
+            Ok(first) => first,
             Err(error) => {
-                warn!(
-                    error = error.in_full(),
-                    "the parked are left for the next minute"
-                );
-                return (minute, Some(error));
+                let work = "waiting conversations";
+                warn!(work, error = error.in_full(), "left for the next minute");
+                return PartReport::incomplete(minute, error);
             }
         };
         entries.truncate(remaining);
@@ -80,15 +80,15 @@ pub(crate) async fn release(
             errors += let_go_on(round, entries).await;
         }
         minute.looked_at += found;
-        minute.error += errors;
-        if all_read || errors == found {
+        minute.errors += errors;
+        if is_complete || errors == found {
             break;
         }
     }
-    (minute, None)
+    PartReport::complete(minute)
 }
 
-/// Those of one priority together: none of the next is woken before all of them are.
+/// Groups the entries by priority: all of one are woken before the first of the next.
 fn by_priority(entries: Vec<DueEntry>) -> Vec<Vec<DueEntry>> {
     let same = |one: &DueEntry, other: &DueEntry| {
         parked_priority(one.due_at) == parked_priority(other.due_at)
@@ -96,24 +96,26 @@ fn by_priority(entries: Vec<DueEntry>) -> Vec<Vec<DueEntry>> {
     entries.chunk_by(same).map(<[DueEntry]>::to_vec).collect()
 }
 
-/// How many of them met an error.
+/// How many of them failed.
 async fn let_go_on(round: Round<'_>, entries: Vec<DueEntry>) -> usize {
     let looking = entries
         .into_iter()
         .map(|entry| Box::pin(look_at(round, entry)));
     stream::iter(looking)
         .buffered(WOKEN_AT_ONCE)
-        .fold(0, |all, looked| async move {
-            all + usize::from(looked.is_err())
-        })
+        .fold(0, |all, handled| async move { all + handled.errors() })
         .await
 }
 
-/// Those that come before all others, in their order; and whether they are all.
-async fn first_parked(
-    cloud: &Cloud,
-    waiting: WaitingFor<'_>,
-) -> Result<(Vec<DueEntry>, bool), Error> {
+/// The entries that certainly come before all others.
+struct FirstWaiting {
+    /// In their order.
+    entries: Vec<DueEntry>,
+    /// There are no others.
+    is_complete: bool,
+}
+
+async fn first_waiting(cloud: &Cloud, waiting: WaitingFor<'_>) -> Result<FirstWaiting, Error> {
     let shards = cloud.shards.list().into_iter();
     let reading = shards.map(|shard| page(cloud, waiting.part(&shard)));
     let pages: Vec<_> = stream::iter(reading)
@@ -125,7 +127,10 @@ async fn first_parked(
         |page: &&Vec<DueEntry>| page.len() >= usize::try_from(ENTRIES_AT_ONCE).unwrap_or(1);
     let ends = pages.iter().filter(is_full);
     let end = ends.filter_map(|page| Some(page.last()?.due_at)).min();
-    Ok((merged(pages, end), end.is_none()))
+    Ok(FirstWaiting {
+        entries: merged(pages, end),
+        is_complete: end.is_none(),
+    })
 }
 
 async fn page(cloud: &Cloud, part: String) -> Result<Vec<DueEntry>, Error> {

@@ -1,5 +1,5 @@
-//! How many conversations are held back, for the metrics: counted in the index, whose entries stand
-//! by priority. What waits in the queues SQS counts by itself.
+//! Counts the waiting conversations by priority for the metrics, in the index. Messages in the queues
+//! are counted by SQS itself.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use tracing::warn;
 use crate::Round;
 use crate::release::WaitingFor;
 
-/// Most that are counted in one part: with more, the figure says at least so many. A full count of all
-/// parts reads some 1,600 units, a fiftieth of a cent.
+/// Most conversations that are counted in one part; beyond it the metric is a lower bound. A full
+/// count of all parts reads some 1,600 units, a fiftieth of a cent.
 const COUNTED_MAX: i32 = 1_000;
 
 /// Parts that are read at the same time.
 const PARTS_AT_ONCE: usize = 4;
 
-/// Counts those that wait for the same, unless nobody wants to know.
+/// Counts the conversations that wait for the same thing, if metrics are on.
 pub(crate) async fn count(round: Round<'_>, waiting: WaitingFor<'_>) {
     let cloud = round.cloud;
     if !cloud.metrics.are_on() {

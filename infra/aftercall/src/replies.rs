@@ -128,7 +128,7 @@ pub(crate) fn line(record: &ReplyRecord) -> Record {
         .and("due", second(reply.pending_since))
         .and("state", DeliveryState::of(reply).name())
         .and("attempts", reply.attempts.len())
-        .and("last", maybe(last.map(|it| found(&it.found))))
+        .and("last", maybe(last.map(|it| found(&it.result))))
         .and("next", maybe(next))
         .and("receiver", shown_receiver(reply))
 }
@@ -172,7 +172,11 @@ async fn show(cloud: &Cloud, name: &ReplyName) -> Result<Output, CommandFailure>
     let record = record.ok_or_else(|| no_such_reply(name))?;
     let reply = &record.reply;
     let attempt = |attempt: &Attempt| {
-        Value::from(format!("{}: {}", second(attempt.at), found(&attempt.found)))
+        Value::from(format!(
+            "{}: {}",
+            second(attempt.at),
+            found(&attempt.result)
+        ))
     };
     let log: Vec<Value> = reply.attempts.iter().map(attempt).collect();
     let record = line(&record)

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use calls::AccountId;
 use cloud::Random;
+use cloud::aws::stack::LOCAL_STACK;
+use cloud::read::rates::StackMetrics;
 use operator_console::{Console, ConsoleAccess, ConsoleOptions};
 use tokio::net::TcpListener;
 
@@ -35,10 +37,17 @@ pub(crate) async fn serve(
     };
     let key = Random::system().token();
     let endpoint = arguments.endpoint.as_ref();
+    let config = access::config(arguments).await?;
+    let stack = match (&arguments.stack, endpoint) {
+        (Some(stack), _) => Some(stack.as_str()),
+        (None, Some(_)) => Some(LOCAL_STACK),
+        (None, None) => None,
+    };
     let console = Console::new(ConsoleOptions {
         cloud,
         // Without the name of a stack they are not known.
         queues: access::queues(arguments).await.ok(),
+        metrics: stack.map(|stack| StackMetrics::of_stack(&config, stack)),
         base: String::new(),
         place: endpoint
             .or(arguments.stack.as_ref())

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod calls;
 pub(crate) mod dead;
 pub(crate) mod logins;
+pub(crate) mod mails;
 pub(crate) mod maintenance;
 pub(crate) mod replies;
 pub(crate) mod unknown;

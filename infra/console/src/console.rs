@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use calls::AccountId;
 use cloud::aws::dead_letters::StackQueues;
+use cloud::read::rates::StackMetrics;
 use cloud::{Cloud, Random};
 use jiff::Timestamp;
 
+use crate::rates::KnownRates;
 use crate::samples::Samples;
 
 /// Who looks, and whether he may do something.
@@ -25,6 +27,8 @@ pub struct ConsoleOptions {
     pub cloud: Cloud,
     /// `None`: they are not known, and neither their depths nor dead letters are shown.
     pub queues: Option<StackQueues>,
+    /// `None`: nobody knows where the functions write them, and no rates are shown.
+    pub metrics: Option<StackMetrics>,
     /// The path that all pages lie below: empty, or `/_local`.
     pub base: String,
     /// What is shown, in words: the name of a stack.
@@ -47,6 +51,7 @@ pub struct Console {
     /// Whoever has a form of ours has this; no page of another site can read it.
     pub(crate) token: Arc<str>,
     pub(crate) samples: Arc<Mutex<Samples>>,
+    pub(crate) rates: KnownRates,
 }
 
 impl Console {
@@ -55,6 +60,7 @@ impl Console {
             options: Arc::new(options),
             token: Random::system().token().into(),
             samples: Arc::default(),
+            rates: KnownRates::default(),
         }
     }
 

@@ -26,6 +26,7 @@ mod page_query;
 mod pages;
 mod plot;
 mod posted_form;
+mod rates;
 mod routes;
 mod samples;
 mod shell;

@@ -84,7 +84,7 @@ struct SentPage {
 
 #[derive(Template)]
 #[template(path = "mail.html")]
-struct MailPage {
+struct SentMailPage {
     shell: Shell,
     mail: SentMail,
 }
@@ -124,7 +124,7 @@ pub fn sent(console: &Console, sent: SentThings) -> Result<Response, PageFailure
 }
 
 pub fn mail(console: &Console, mail: SentMail) -> Result<Response, PageFailure> {
-    page(&MailPage {
+    page(&SentMailPage {
         shell: console.shell(Tab::Sent, "Mail"),
         mail,
     })

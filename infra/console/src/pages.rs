@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod backends;
 pub(crate) mod call;
 pub(crate) mod calls;
 pub(crate) mod conversation;
@@ -10,8 +11,14 @@ pub(crate) mod dead;
 pub(crate) mod delivery;
 pub(crate) mod failed;
 pub(crate) mod figures;
+pub(crate) mod mail;
+pub(crate) mod mails;
+pub(crate) mod named_reply;
+pub(crate) mod notices;
 pub(crate) mod overview;
+pub(crate) mod rate_plots;
 pub(crate) mod replies;
+pub(crate) mod reply_content;
 pub(crate) mod scheduled;
 pub(crate) mod state_class;
 pub(crate) mod timeline;

@@ -25,6 +25,8 @@ pub enum Service {
     S3,
     Kms,
     SecretsManager,
+    /// Metrics alone.
+    CloudWatch,
     /// Any address that is not of AWS.
     Callback,
 }
@@ -40,6 +42,7 @@ impl fmt::Display for Service {
             Self::S3 => "S3",
             Self::Kms => "KMS",
             Self::SecretsManager => "Secrets Manager",
+            Self::CloudWatch => "CloudWatch",
             Self::Callback => "callback",
         };
         f.write_str(name)
@@ -89,60 +92,40 @@ impl AwsRequest {
     }
 
     fn of_target(target: &str, body: &Bytes) -> Self {
-        let (service, operation) = target.split_once('.').unwrap_or((target, ""));
-        let json = serde_json::from_slice(body).unwrap_or_default();
-        if service == "AmazonSQS" {
-            let queue = ["QueueUrl", "QueueName"]
-                .iter()
-                .find_map(|name| text(&json, name));
-            return Self {
-                service: Service::Sqs,
-                operation: operation.to_owned(),
-                resource: queue.map(queue_of_url).unwrap_or_default().to_owned(),
-                key: shortened(sqs_keys(&json)),
-                json,
-            };
-        }
-        // By its name from before it had one.
-        if service == "TrentService" {
-            return Self {
-                service: Service::Kms,
-                operation: operation.to_owned(),
-                resource: text(&json, "KeyId").unwrap_or_default().to_owned(),
-                key: shortened(json["EncryptionContext"].to_string()),
-                json,
-            };
-        }
-        if service == "secretsmanager" {
-            return Self {
-                service: Service::SecretsManager,
-                operation: operation.to_owned(),
-                resource: text(&json, "SecretId").unwrap_or_default().to_owned(),
-                key: String::new(),
-                json,
-            };
-        }
-        if service == "PinpointSMSVoiceV2" {
-            return Self {
-                service: Service::Phone,
-                operation: operation.to_owned(),
-                resource: text(&json, "OriginationIdentity")
-                    .unwrap_or_default()
-                    .to_owned(),
-                key: shortened(
-                    text(&json, "DestinationPhoneNumber")
-                        .unwrap_or_default()
-                        .to_owned(),
-                ),
-                json,
-            };
-        }
-        let dynamodb = service.starts_with("DynamoDB_");
+        let (name, operation) = target.split_once('.').unwrap_or((target, ""));
+        let json: Value = serde_json::from_slice(body).unwrap_or_default();
+        let said = |name: &str| text(&json, name).unwrap_or_default().to_owned();
+        let (service, resource, key) = match name {
+            "AmazonSQS" => {
+                let mut queues = ["QueueUrl", "QueueName"].iter();
+                let queue = queues.find_map(|name| text(&json, name));
+                let queue = queue.map(queue_of_url).unwrap_or_default().to_owned();
+                (Service::Sqs, queue, sqs_keys(&json))
+            }
+            // By its name from before it had one.
+            "TrentService" => {
+                let context = json["EncryptionContext"].to_string();
+                (Service::Kms, said("KeyId"), context)
+            }
+            "secretsmanager" => (Service::SecretsManager, said("SecretId"), String::new()),
+            "GraniteServiceVersion20100801" => {
+                (Service::CloudWatch, "metrics".to_owned(), String::new())
+            }
+            "PinpointSMSVoiceV2" => {
+                let number = said("DestinationPhoneNumber");
+                (Service::Phone, said("OriginationIdentity"), number)
+            }
+            _ => {
+                let tables = tables(&json).join(", ");
+                (Service::DynamoDb, tables, record_keys(&json))
+            }
+        };
+        let known = service != Service::DynamoDb || name.starts_with("DynamoDB_");
         Self {
-            service: Service::DynamoDb,
-            operation: if dynamodb { operation } else { target }.to_owned(),
-            resource: tables(&json).join(", "),
-            key: shortened(record_keys(&json)),
+            service,
+            operation: if known { operation } else { target }.to_owned(),
+            resource,
+            key: shortened(key),
             json,
         }
     }

@@ -9,9 +9,10 @@ use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::aws_request::{AwsRequest, Service};
+use crate::billed::{count_queried_metrics, recipients};
 use crate::callbacks::Callbacks;
 use crate::clock::LocalClock;
 use crate::delivery::{FifoSettings, Redrive};
@@ -22,6 +23,7 @@ use crate::folder::Folder;
 use crate::kms::Kms;
 use crate::mail_events::PendingEvent;
 use crate::phone::Phone;
+use crate::recorded_metrics::RecordedMetrics;
 use crate::s3::S3;
 use crate::scheduler::Scheduler;
 use crate::secrets::StoredSecrets;
@@ -45,6 +47,7 @@ struct Standins {
     s3: S3,
     kms: Kms,
     secrets: StoredSecrets,
+    metrics: RecordedMetrics,
     callbacks: Callbacks,
     faults: Faults,
     usage: Usage,
@@ -110,6 +113,7 @@ impl LocalCloud {
             s3: S3::new(clock.clone()),
             kms: Kms::default(),
             secrets: StoredSecrets::default(),
+            metrics: RecordedMetrics::default(),
             callbacks: Callbacks::new(clock.clone()),
             faults: Faults::default(),
             refused: Mutex::default(),
@@ -212,6 +216,11 @@ impl LocalCloud {
         &self.0.secrets
     }
 
+    /// What functions count, where they are told to.
+    pub fn recorded_metrics(&self) -> &RecordedMetrics {
+        &self.0.metrics
+    }
+
     pub fn callbacks(&self) -> &Callbacks {
         &self.0.callbacks
     }
@@ -289,6 +298,10 @@ impl LocalCloud {
                     .count_billed(Service::SecretsManager, operation, 1.0);
                 json_response(aws_request, 200, &body)
             }),
+            Service::CloudWatch => self.recorded_metrics().answer(aws_request).map(|body| {
+                count_queried_metrics(self.usage(), aws_request);
+                json_response(aws_request, 200, &body)
+            }),
             Service::Callback => Err(WireFailure::not_built(format!(
                 "AWS at {}",
                 aws_request.resource
@@ -316,7 +329,11 @@ impl LocalCloud {
             held(&self.0.refused).push(format!("{}: {message}", aws_request.service));
         }
         let mut response = match aws_request.service {
-            Service::DynamoDb | Service::Sqs | Service::Kms | Service::SecretsManager => {
+            Service::DynamoDb
+            | Service::Sqs
+            | Service::Kms
+            | Service::SecretsManager
+            | Service::CloudWatch => {
                 let body =
                     json!({ "__type": json_type(aws_request.service, code), "message": message });
                 json_response(aws_request, *status, &body)
@@ -344,6 +361,7 @@ impl LocalCloud {
             | Service::S3
             | Service::Kms
             | Service::SecretsManager
+            | Service::CloudWatch
             | Service::Callback => None,
         };
         if let Some((name, Ok(value))) = named.map(|(name, code)| (name, code.parse())) {
@@ -369,15 +387,6 @@ impl fmt::Debug for LocalCloud {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LocalCloud({:?}, {:?})", self.clock(), self.faults())
     }
-}
-
-fn recipients(request: &Value) -> f64 {
-    let lists = ["ToAddresses", "CcAddresses", "BccAddresses"];
-    let lists = lists
-        .iter()
-        .filter_map(|name| request["Destination"][name].as_array());
-    // One mail is billed even where its addresses are in the mail itself.
-    lists.flatten().map(|_| 1.0).sum::<f64>().max(1.0)
 }
 
 /// Whether a request goes to AWS: by its host, or by its signature where an endpoint is set.

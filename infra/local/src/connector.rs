@@ -120,7 +120,7 @@ impl LocalCloud {
             durable.map_err(|error| ConnectorError::other(error.into(), None))?;
         }
         let answer = match to_aws {
-            true => self.answer_parsed(&aws_request, &request),
+            true => self.answer_as_asked(&aws_request, &request).await,
             false => self.call_back(&request).await?,
         };
         match fault {
@@ -141,6 +141,17 @@ impl LocalCloud {
             )
             | None => received(answer),
         }
+    }
+
+    async fn answer_as_asked(
+        &self,
+        aws_request: &AwsRequest,
+        request: &Request<Bytes>,
+    ) -> Response<Bytes> {
+        if aws_request.service == Service::Sqs && aws_request.operation == "ReceiveMessage" {
+            self.sqs().wait_as_asked(aws_request).await;
+        }
+        self.answer_parsed(aws_request, request)
     }
 
     async fn call_back(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, ConnectorError> {
@@ -243,7 +254,9 @@ fn throttled(service: Service) -> WireFailure {
         Service::Ses => (429, "TooManyRequestsException"),
         Service::Phone => (429, "ThrottlingException"),
         Service::S3 => (503, "SlowDown"),
-        Service::Kms | Service::SecretsManager => (400, "ThrottlingException"),
+        Service::Kms | Service::SecretsManager | Service::CloudWatch => {
+            (400, "ThrottlingException")
+        }
         Service::Callback => (429, "TooManyRequests"),
     };
     WireFailure::new(status, code, "Rate exceeded")

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use calls::AccountId;
 use cloud::aws::dead_letters::StackQueues;
 use cloud::aws::stack::LOCAL_STACK;
+use cloud::read::rates::StackMetrics;
 use jiff::SignedDuration;
 use operator_console::local_pages::{
     self, SentAttachment, SentCallback, SentMail, SentText, SentThings, UnreadThing,
@@ -43,9 +44,12 @@ struct LocalConsole {
 
 pub(crate) fn router(site: &Site, address: SocketAddr) -> Router {
     let config = site.stack.local.sdk_config(RetryConfig::standard());
+    let wire = format!("http://{address}");
+    let over_the_wire = config.clone().into_builder().endpoint_url(wire).build();
     let console = Console::new(ConsoleOptions {
         cloud: site.stack.cloud.clone(),
         queues: Some(StackQueues::of_stack(&config, LOCAL_STACK)),
+        metrics: Some(StackMetrics::of_stack(&over_the_wire, LOCAL_STACK)),
         base: BASE.to_owned(),
         place: "local server".to_owned(),
         // Whoever reaches this server may do anything to it.

@@ -46,8 +46,9 @@ async fn feed(stack: Stack, event_source: EventSource) {
             return;
         };
         while invocations.try_join_next().is_some() {}
+        let running = stack.begin_invocation().await;
         let Some(batch) = stack.take(event_source) else {
-            drop(place);
+            drop((place, running));
             let arrival = stack.local.sqs().arrival(event_source.queue());
             tokio::select! {
                 () = arrival => {}
@@ -59,7 +60,7 @@ async fn feed(stack: Stack, event_source: EventSource) {
         let (stack, is_free) = (stack.clone(), Arc::clone(&is_free));
         invocations.spawn(async move {
             stack.carry(batch).await;
-            drop(place);
+            drop((place, running));
             // The groups that it held may have more messages.
             is_free.notify_one();
         });
@@ -69,17 +70,19 @@ async fn feed(stack: Stack, event_source: EventSource) {
 /// What is told of mails, texts and calls, one event after the other.
 async fn deliver_mail_events(stack: Stack) {
     loop {
-        while stack.deliver_mail_event().await {}
-        tokio::time::sleep(PAUSE).await;
+        let running = stack.begin_invocation().await;
+        let delivered = stack.deliver_mail_event().await;
+        drop(running);
+        if !delivered {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }
 
 async fn keep_time(stack: Stack, tick: Duration) {
     loop {
         stack.local.fire_due();
-        if let Err(error) = stack.functions.tick().await {
-            tracing::warn!(%error, "the timekeeper met trouble");
-        }
+        stack.tick().await;
         tokio::time::sleep(tick).await;
     }
 }

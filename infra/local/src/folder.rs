@@ -23,11 +23,11 @@ const BESIDE: [&str; 6] = [
     "clock.txt",
 ];
 
-/// How records and files of a folder are laid out. To be raised with each change for which a folder
-/// of an older server is not read as it was meant: such a folder is refused, not changed.
-const LAYOUT: &str = "4";
+/// The version of the layout of a folder's records and files. It is raised with each change after
+/// which the folder of an older server would be misread. Such a folder is refused and not changed.
+const LAYOUT: &str = "5";
 
-/// Where a folder says its layout. The first had no such file.
+/// The file that names the layout of a folder. Folders of layout 1 have none.
 const LAYOUT_FILE: &str = "layout.txt";
 
 /// How the engine's file begins.

@@ -7,6 +7,7 @@
 
 pub mod aws_request;
 mod aws_wire;
+mod billed;
 pub mod callback_log;
 pub mod callbacks;
 mod chunked;
@@ -29,11 +30,13 @@ pub mod lifecycle;
 pub mod mail;
 pub mod mail_events;
 pub mod names;
+mod passing_time;
 pub mod phone;
 pub mod port;
 pub mod prices;
 mod product_tables;
 mod queue;
+pub mod recorded_metrics;
 mod refused_query;
 mod refused_write;
 pub mod s3;

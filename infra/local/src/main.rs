@@ -195,7 +195,8 @@ async fn main() -> anyhow::Result<()> {
         ..as_deployed
     };
     let (connector, random) = (callback_log.connector(), Random::system());
-    let mut stack = Stack::with_settings(local, settings, connector, random, retry);
+    let stack = Stack::with_settings(local, settings, connector, random, retry);
+    let mut stack = stack.counting();
     stack.open_account().await?;
     if let Some(backend) = &arguments.backend {
         stack.forward_to(&backend.settings, &backend.secret).await?;

@@ -1,7 +1,6 @@
 //! The local cloud on a loopback port, for the SDKs of other processes.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use axum::Router;
@@ -9,10 +8,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::{Request, StatusCode};
 use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep};
 
 use crate::aws_request::{AwsRequest, header};
 use crate::aws_wire::LocalCloud;
@@ -21,12 +18,6 @@ use operator_console::connections;
 
 /// Longest request body: a mail of 40 MB as JSON.
 pub(crate) const AWS_REQUEST_BYTES_MAX: usize = 64 << 20;
-
-/// Longest that a receive waits. AWS's figure.
-const WAIT_SECONDS_MAX: u64 = 20;
-
-/// How often a waiting receive looks again.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Serves the wire until the process ends. Loopback only, since signatures are not checked.
 pub async fn serve(cloud: LocalCloud, listener: TcpListener) -> anyhow::Result<()> {
@@ -62,7 +53,9 @@ async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
         Err(refused) => return refused.into_response(),
     };
     let request = Request::from_parts(parts, body);
-    wait_for_messages(&cloud, &request).await;
+    if header(&request, "x-amz-target") == Some("AmazonSQS.ReceiveMessage") {
+        cloud.sqs().wait_as_asked(&AwsRequest::of(&request)).await;
+    }
     // A task of its own: a client that hangs up does not stop it.
     match tokio::spawn(async move { cloud.answer(request) }).await {
         Ok(response) => response.map(Body::from),
@@ -80,21 +73,5 @@ pub(crate) async fn durably(
     match cloud.durable().await {
         Ok(()) => answer,
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-/// Long polling: returns when the queue has a message, or after the longest wait.
-async fn wait_for_messages(cloud: &LocalCloud, request: &Request<Bytes>) {
-    if header(request, "x-amz-target") != Some("AmazonSQS.ReceiveMessage") {
-        return;
-    }
-    let aws_request = AwsRequest::of(request);
-    let seconds = aws_request.json["WaitTimeSeconds"]
-        .as_u64()
-        .unwrap_or_default();
-    let until = Instant::now() + Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
-    let known = cloud.sqs().queue_names().contains(&aws_request.resource);
-    while known && !cloud.sqs().has_ready(&aws_request.resource) && Instant::now() < until {
-        sleep(LOOK_EVERY).await;
     }
 }

@@ -34,6 +34,9 @@ pub const KMS_REQUEST: f64 = 3.00;
 /// One request to Secrets Manager; a secret itself is $0.40 a month.
 pub const SECRET_REQUEST: f64 = 5.00;
 
+/// One metric that is read of CloudWatch, however many points it has.
+pub const METRIC_READ: f64 = 10.0;
+
 /// One request to an HTTP API, for each 512 KB.
 pub const HTTP_REQUEST: f64 = 1.00;
 

@@ -1,6 +1,6 @@
 //! One FIFO queue: order, blocked groups, visibility, deduplication and receive counts, as on AWS.
 //!
-//! Every operation costs the logarithm of what waits, so that a hundred thousand messages stay quick.
+//! The time that an operation takes grows with the logarithm of the number of messages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,6 +27,14 @@ pub(crate) struct SentMessage {
     pub(crate) sequence: u64,
 }
 
+/// What one request to receive has come to.
+#[derive(Debug)]
+pub(crate) struct ReceivedBatch {
+    pub(crate) deliveries: Vec<ReceivedMessage>,
+    /// Messages that were received too often and belong in the dead-letter queue.
+    pub(crate) dead: Vec<QueuedMessage>,
+}
+
 /// Why a receipt handle cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stale {
@@ -42,7 +50,7 @@ pub(crate) enum Stale {
 pub(crate) struct Fifo {
     pub(crate) name: String,
     pub(crate) settings: FifoSettings,
-    /// Notified of every message that is put in: one of the waiting receivers looks.
+    /// Notified of every new message; one of the waiting receivers then looks for it.
     pub(crate) arrival: Arc<Notify>,
     messages: BTreeMap<u64, QueuedMessage>,
     groups: HashMap<String, Group>,
@@ -68,7 +76,7 @@ impl Fifo {
         }
     }
 
-    /// Takes in a message, unless its deduplication id is still remembered.
+    /// Adds a message, unless its deduplication id is still remembered.
     pub(crate) fn send(&mut self, message: QueuedMessage, sequence: u64) -> SentMessage {
         let now = message.sent_at;
         self.forget(now);
@@ -91,7 +99,7 @@ impl Fifo {
         sent
     }
 
-    /// Puts a message in its place without asking whether it is a repeat.
+    /// Adds a message without checking whether it is a repeat.
     pub(crate) fn put(&mut self, message: QueuedMessage, sequence: u64) {
         let name = message.group.clone();
         self.messages.insert(sequence, message);
@@ -102,15 +110,12 @@ impl Fifo {
     }
 
     /// Hands out at most `max` messages: all that a group has, then those of the next.
-    ///
-    /// The second list holds those that were received too often and belong in the dead-letter
-    /// queue.
     pub(crate) fn receive(
         &mut self,
         max: usize,
         visibility: Option<SignedDuration>,
         now: Timestamp,
-    ) -> (Vec<ReceivedMessage>, Vec<QueuedMessage>) {
+    ) -> ReceivedBatch {
         self.release(now);
         let until = later(now, visibility.unwrap_or(self.settings.visibility_timeout));
         let mut deliveries = Vec::new();
@@ -138,7 +143,7 @@ impl Fifo {
         for group in taken {
             self.change_group(&group, |_| {});
         }
-        (deliveries, dead)
+        ReceivedBatch { deliveries, dead }
     }
 
     /// Marks one message as received, or takes it out if it was received too often already.

@@ -44,7 +44,7 @@ impl Bench {
     }
 
     fn receive(&mut self, max: usize) -> String {
-        let (deliveries, dead) = self.queue.receive(max, None, self.now);
+        let ReceivedBatch { deliveries, dead } = self.queue.receive(max, None, self.now);
         self.dead
             .extend(dead.into_iter().map(|message| message.body));
         let bodies: Vec<_> = deliveries
@@ -221,7 +221,7 @@ fn a_hundred_thousand_messages_stay_quick() {
     }
     let mut received = 0;
     loop {
-        let (deliveries, _) = bench.queue.receive(10, None, bench.now);
+        let deliveries = bench.queue.receive(10, None, bench.now).deliveries;
         if deliveries.is_empty() {
             break;
         }

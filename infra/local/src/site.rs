@@ -177,6 +177,7 @@ async fn maintenance(
         );
     }
     // Calls that waited for the end of maintenance go on at once.
+    let _running = site.stack.begin_invocation().await;
     if !on && let Err(error) = site.stack.functions.tick().await {
         return say(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}\n"));
     }
@@ -255,12 +256,8 @@ async fn aws(site: &Site, head: Parts, body: Bytes) -> Response {
     match tokio::spawn(async move { local.answer(request) }).await {
         Ok(answer) => {
             if turns_switch {
-                let functions = site.stack.functions.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = functions.tick().await {
-                        tracing::warn!(%error, "the timekeeper met an error");
-                    }
-                });
+                let stack = site.stack.clone();
+                tokio::spawn(async move { stack.tick().await });
             }
             answer.map(axum::body::Body::from).into_response()
         }

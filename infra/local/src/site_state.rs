@@ -33,6 +33,7 @@ impl Site {
     /// Deletes everything that callers and operators have made, and opens the account `local` anew.
     pub(crate) async fn begin_again(&self) -> anyhow::Result<()> {
         self.stack.wait_until_idle().await;
+        let _at_rest = self.stack.at_rest().await;
         self.stack.local.empty_product()?;
         self.stack.cloud.accounts.forget();
         self.callback_log.empty();

@@ -5,15 +5,18 @@ mod requests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout};
 
+use crate::aws_request::AwsRequest;
 use crate::clock::LocalClock;
 use crate::delivery::{FifoSettings, QueuedMessage, ReceivedMessage};
 use crate::failure::WireFailure;
 use crate::held;
-use crate::queue::{Fifo, SentMessage, Stale};
+use crate::queue::{Fifo, ReceivedBatch, SentMessage, Stale};
 use crate::usage::Usage;
 
 /// Longest message body, and longest batch of them. AWS's figure since 2025.
@@ -21,6 +24,12 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Longest group or deduplication id. AWS's figure.
 const ID_CHARS_MAX: usize = 128;
+
+/// Longest that a receive waits. AWS's figure.
+const WAIT_SECONDS_MAX: u64 = 20;
+
+/// How often a waiting receive looks again.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// All queues. Clones share them.
 #[derive(Clone, Debug)]
@@ -174,6 +183,20 @@ impl Sqs {
         arrival.notified().await;
     }
 
+    /// Long polling: returns when the queue has a message, or after as long as a receive is to wait.
+    pub(crate) async fn wait_as_asked(&self, receive: &AwsRequest) {
+        let queue = receive.resource.as_str();
+        let seconds = receive.json["WaitTimeSeconds"].as_u64().unwrap_or_default();
+        let until = Instant::now() + Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
+        if !held(&self.queues).by_name.contains_key(queue) {
+            return;
+        }
+        while !self.has_ready(queue) && Instant::now() < until {
+            // A message can also become visible by time alone.
+            drop(timeout(LOOK_EVERY, self.arrival(queue)).await);
+        }
+    }
+
     /// The messages of a queue in their order, without receiving them.
     pub fn messages(&self, queue: &str) -> Vec<ReceivedMessage> {
         self.with(queue, |queue| queue.messages())
@@ -285,7 +308,7 @@ impl FifoQueues {
         now: Timestamp,
     ) -> Result<Vec<ReceivedMessage>, WireFailure> {
         let queue = self.named(name)?;
-        let (deliveries, dead) = queue.receive(max, visibility, now);
+        let ReceivedBatch { deliveries, dead } = queue.receive(max, visibility, now);
         let Some(redrive) = queue.settings.redrive.clone() else {
             return Ok(deliveries);
         };

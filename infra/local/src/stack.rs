@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use calls::{AccountId, QueuePriority};
-use cloud::accounts::{Account, Caller, Login};
+use cloud::accounts::{Account, Caller, DigestUserStored, Login};
 use cloud::records::conversation_record::parked_shard;
 use cloud::{Clock, Cloud, Random, Settings};
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::RwLock;
 
 use crate::delivery::ReceivedMessage;
 use crate::functions::{Functions, InProcess};
@@ -28,12 +28,6 @@ pub const LOCAL_WEBHOOK_SECRET: &str = "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtMDAwMD
 
 /// Messages in one batch, as in the template.
 const BATCH: usize = 10;
-
-/// Longest wait for everything that is in progress, after time has been moved on.
-const STARTED_WITHIN: Duration = Duration::from_secs(20);
-
-/// Most stops while time is moved on: an entry that is always due must not hold it up.
-const STOPS_MAX: usize = 5_000;
 
 /// The queues that functions are fed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +62,9 @@ pub struct Stack {
     pub cloud: Cloud,
     pub functions: Functions,
     /// Batches that are in a function's hands.
-    busy: Arc<AtomicUsize>,
+    pub(crate) busy: Arc<AtomicUsize>,
+    /// Held for reading while a function runs, for writing while the clock is moved.
+    pub(crate) running: Arc<RwLock<()>>,
 }
 
 /// A batch of a queue on its way through a function.
@@ -130,6 +126,7 @@ impl Stack {
             })),
             cloud,
             busy: Arc::default(),
+            running: Arc::default(),
         }
     }
 
@@ -142,6 +139,17 @@ impl Stack {
         }
         if let Functions::InProcess(in_process) = &mut self.functions {
             in_process.lifecycle = lifecycle;
+        }
+        self
+    }
+
+    /// The same where what the functions count can be read, as of CloudWatch.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        let metrics = self.local.recorded_metrics().metrics();
+        self.cloud.metrics = metrics.clone();
+        if let Functions::InProcess(in_process) = &mut self.functions {
+            in_process.cloud.metrics = metrics;
         }
         self
     }
@@ -183,12 +191,15 @@ impl Stack {
             .accounts
             .put_login(Login::Client, LOCAL, LOCAL, &caller)
             .await?;
-        let is_made = self
+        let stored = self
             .cloud
             .accounts
             .put_digest_user(LOCAL_DIGEST_USER, LOCAL, &caller)
             .await?;
-        anyhow::ensure!(is_made, "the local cloud has a key");
+        anyhow::ensure!(
+            stored == DigestUserStored::Stored,
+            "the local cloud has no key"
+        );
         let account = Account::new(id, LOCAL, LOCAL_WEBHOOK_SECRET.to_owned());
         self.cloud.accounts.put_account(&account).await?;
         Ok(())
@@ -268,93 +279,11 @@ impl Stack {
         }
     }
 
-    /// Time passes, and all that is due on the way happens: for tests, one thing after the other.
-    pub async fn pass(&self, time: SignedDuration) {
-        let until = self.local.clock().now() + time;
-        for _ in 0..STOPS_MAX {
-            let next = self.next_event(until);
-            if next > self.local.clock().now() {
-                self.local.clock().set(next);
-            }
-            self.local.fire_due();
-            if let Err(error) = self.functions.tick().await {
-                tracing::warn!(%error, "the timekeeper met trouble");
-            }
-            self.settle().await;
-            if next >= until {
-                return;
-            }
-        }
-        if until > self.local.clock().now() {
-            self.local.clock().set(until);
-        }
-    }
-
-    /// The same beside loops that drain the queues: moves the clock from one due thing to the next.
-    pub async fn pass_running(&self, time: SignedDuration) -> anyhow::Result<()> {
-        self.wait_until_idle().await;
-        let until = self.local.clock().now() + time;
-        for _ in 0..STOPS_MAX {
-            let now = self.local.clock().now();
-            let next = self.next_event(until);
-            let by = next.duration_since(now).max(SignedDuration::ZERO);
-            self.local.clock().advance_for_good(by)?;
-            self.local.fire_due();
-            if let Err(error) = self.functions.tick().await {
-                tracing::warn!(%error, "the timekeeper met trouble");
-            }
-            self.wait_until_idle().await;
-            if next >= until {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until every queue is drained and every function is done, with a time limit.
-    pub async fn wait_until_idle(&self) {
-        let waited = tokio::time::timeout(STARTED_WITHIN, async {
-            let ready =
-                |event_source: &EventSource| self.local.sqs().has_ready(event_source.queue());
-            let mail_events_are_delivered = || {
-                let next = self.local.next_event_at();
-                next.is_none_or(|at| at > self.local.clock().now())
-            };
-            while EventSource::ALL.iter().any(ready)
-                || !mail_events_are_delivered()
-                || self.busy.load(Ordering::SeqCst) > 0
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        if waited.await.is_err() {
-            tracing::info!("the clock goes on while work is still under way");
-        }
-    }
-
-    /// The next instant at which something is due, and not after `until`.
-    fn next_event(&self, until: Timestamp) -> Timestamp {
-        let now = self.local.clock().now();
-        let mut next = until;
-        let mut consider = |at: Option<Timestamp>| {
-            if let Some(at) = at.filter(|at| *at > now) {
-                next = next.min(at);
-            }
-        };
-        consider(self.local.scheduler().next_due());
-        consider(self.local.sqs().next_visible_at());
-        consider(self.local.next_event_at());
-        // What is overdue and could not be done is tried again with the next thing that is due.
-        let due = self.local.dynamodb().next_due();
-        consider(due.map(|due| due.max(now + SignedDuration::from_secs(1))));
-        next
-    }
-
     /// After a start on a folder: the queues are empty, the table is not.
     pub async fn recover(&self) -> anyhow::Result<()> {
-        let prefetched = SignedDuration::from_mins(10);
+        let horizon = SignedDuration::from_mins(10);
         let deadline = self.cloud.now() + SignedDuration::from_hours(1);
-        timekeeper::tick_ahead(&self.cloud, prefetched, deadline).await?;
+        timekeeper::tick_until(&self.cloud, horizon, deadline).await?;
         Ok(())
     }
 

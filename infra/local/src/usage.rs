@@ -186,6 +186,7 @@ impl Used {
             ) => prices::S3_WRITE,
             (Service::Kms, _) => prices::KMS_REQUEST,
             (Service::SecretsManager, _) => prices::SECRET_REQUEST,
+            (Service::CloudWatch, _) => prices::METRIC_READ,
             (
                 Service::DynamoDb
                 | Service::Scheduler

@@ -13,7 +13,9 @@ pub(crate) fn json_response(
     body: &Value,
 ) -> Response<Bytes> {
     let content_type = match aws_request.service {
-        Service::DynamoDb | Service::Sqs | Service::Phone => "application/x-amz-json-1.0",
+        Service::DynamoDb | Service::Sqs | Service::Phone | Service::CloudWatch => {
+            "application/x-amz-json-1.0"
+        }
         Service::Kms | Service::SecretsManager => "application/x-amz-json-1.1",
         Service::Scheduler | Service::Ses | Service::S3 | Service::Callback => "application/json",
     };
@@ -57,7 +59,9 @@ pub(crate) fn json_type(service: Service, code: &str) -> String {
         (Service::DynamoDb, "ThrottlingException") => {
             format!("com.amazon.coral.availability#{code}")
         }
-        (Service::Kms | Service::SecretsManager | Service::Phone, _) => code.to_owned(),
+        (Service::Kms | Service::SecretsManager | Service::CloudWatch | Service::Phone, _) => {
+            code.to_owned()
+        }
         (
             Service::DynamoDb | Service::Scheduler | Service::Ses | Service::S3 | Service::Callback,
             _,

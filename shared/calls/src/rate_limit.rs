@@ -1,41 +1,43 @@
-//! How many calls an account may make: so many in ten seconds, over all functions together.
+//! The rate limit of an account: how many calls it may make in a window of ten seconds, over all
+//! function instances together.
 //!
-//! The account's record counts what has been taken of a window's permits. A function takes some at
-//! once and gives them out one by one, so that the count costs a write for many calls; what it has
-//! left when the window ends is gone. A call is one permit, and a large one some more, by what taking it
-//! in costs: so an account's share of the door does not depend on what it sends. So there are never more
-//! calls than permits. For there to be
-//! hardly fewer, however many functions there are, each takes what it will need by its own pace: for
-//! all of the window where the account is far from its limit, and for two seconds where it is not.
+//! A call takes one permit, and a large one takes more, in proportion to what it costs to accept it.
+//! The account's record counts how many permits of the window are taken. An instance takes several at a
+//! time and gives them out one by one, so that one write serves many calls. Permits that it has not given
+//! out when the window ends are lost. So there are never more calls than permits.
+//!
+//! To lose few permits, an instance takes as many as its own rate of calls needs: for the rest of the
+//! window if the account is far from its limit, otherwise for two seconds.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The stretch of time that calls are counted over: short enough that nobody is held up for long by
-/// another's burst, long enough that most functions serve several calls in it.
+/// Length of a window: short enough that a burst does not block an account for long, long enough that
+/// most instances serve several calls in it.
 const WINDOW_SECONDS: i64 = 10;
 
-/// Most permits taken at once: what is lost at most when a function falls idle.
+/// Most permits taken at once, which is also the most that are lost when an instance becomes idle.
 const TAKEN_AT_ONCE_MAX: u32 = 25;
 
-/// The part of a window's permits that is taken at once at most: one in twenty, so that a small
-/// limit is not gone with a function that falls idle.
+/// An instance takes at most one in so many of a window's permits at once, so that an instance that
+/// becomes idle does not use up a small limit.
 const TAKEN_AT_ONCE_PART: u32 = 20;
 
-/// Where the permits of a window may become scarce, so much of its own need a function takes: what
-/// is lost of it when the window ends is little, and its count costs a write in two seconds.
+/// For how long an instance takes permits where they may become scarce. Few are then lost when the
+/// window ends, at the cost of a write every two seconds.
 const SCARCE_HORIZON: SignedDuration = SignedDuration::from_secs(2);
 
-/// A pace is measured over so long at least: the first calls of a burst say little of those to come.
-const PACE_OVER: SignedDuration = SignedDuration::from_secs(1);
+/// Shortest time over which the rate of calls is measured: the first calls of a burst say little about
+/// those that follow.
+const RATE_OVER_MIN: SignedDuration = SignedDuration::from_secs(1);
 
-/// Bytes of a request that one permit stands for. One of so many takes a function some 30 ms, twice what
-/// it takes for the smallest; one of 5 MB takes 20 times as long.
+/// Bytes of a request for which one more permit is taken. Such a request takes some 30 ms, twice as long
+/// as the smallest one; a request of 5 MB takes 20 times as long.
 const BYTES_OF_A_PERMIT: usize = 256_000;
 
-/// Most calls in a second that a limit can say, so that no count overflows.
+/// Highest limit in calls per second, so that no count overflows.
 pub const CALLS_PER_SECOND_MAX: u32 = 100_000;
 
-/// One of the stretches of ten seconds that time consists of.
+/// A window: the ten seconds that begin at a multiple of ten seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window(i64);
 
@@ -71,15 +73,15 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// `None`: as many as there are.
+    /// `None`: no limit.
     pub fn of(calls_per_second: u32) -> Option<Self> {
         let seconds = u32::try_from(WINDOW_SECONDS).unwrap_or(1);
         let permits = calls_per_second.min(CALLS_PER_SECOND_MAX) * seconds;
         (permits > 0).then_some(Self { permits })
     }
 
-    /// How many permits a request of so many bytes takes. No more than half of a window's, or an account
-    /// with a small limit could never make it.
+    /// How many permits a request of so many bytes takes: at most half of a window's, or an account with
+    /// a small limit could never send a large request.
     pub fn permits_for(self, bytes: usize) -> u32 {
         let permits = u32::try_from(1 + bytes / BYTES_OF_A_PERMIT).unwrap_or(u32::MAX);
         permits.min((self.permits / 2).max(1))
@@ -89,27 +91,29 @@ impl Limit {
         (self.permits / TAKEN_AT_ONCE_PART).clamp(1, TAKEN_AT_ONCE_MAX)
     }
 
-    /// Whether a window of which so many were taken in so long is going to leave half of them.
+    /// Whether, at the rate at which `taken` permits were taken `within` this time, half of the window's
+    /// permits will be left.
     fn is_plenty(self, taken: u32, within: SignedDuration) -> bool {
         let window_ms = i128::from(WINDOW_SECONDS) * 1_000;
         i128::from(taken) * window_ms * 2 <= i128::from(self.permits) * within.as_millis()
     }
 }
 
-/// What one function has of an account's permits.
+/// The permits of one account that one instance holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RateLimit {
     window: Option<Window>,
-    /// Not given out yet.
+    /// Taken, and not given out yet.
     remaining: u32,
-    /// Given out in this window, and in the one before it.
+    /// Given out in this window.
     granted: u32,
+    /// Given out in the window before it.
     granted_before: u32,
-    /// What the account's record was seen to count, if it is of this window; and what it came to in
-    /// the one before it.
+    /// The last known count of the account's record, if it is of this window.
     seen: Option<u32>,
+    /// The last known count of the window before it.
     seen_before: u32,
-    /// When the record was asked last: what it counts is of no later time.
+    /// When the record was last requested: its count is not newer than that.
     read_at: Timestamp,
 }
 
@@ -117,7 +121,7 @@ pub struct RateLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateLimitAnswer {
     /// For nothing.
-    Yes,
+    Allowed,
     /// For the next window.
     NotBefore(Timestamp),
     /// For more permits, out of the account's record.
@@ -134,9 +138,9 @@ pub struct Reservation {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountCondition {
-    /// No record, or one of an earlier window: the count begins with these.
+    /// There is no record, or one of an earlier window: the count begins with these permits.
     Nothing,
-    /// A record of this window that counts no more than that.
+    /// There is a record of this window that counts at most so many.
     AtMost(u32),
 }
 
@@ -147,17 +151,26 @@ pub struct Count {
     pub taken: u32,
 }
 
+/// What became of a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservationResult {
+    /// The record now counts so many permits as taken.
+    Made { taken: u32 },
+    /// The record did not meet the condition, and counts this.
+    Refused(Count),
+}
+
 impl RateLimit {
-    /// Whether a call of so many permits may be made now; if so, they are given out.
+    /// Whether a call that takes so many permits may be made now. If so, they are given out.
     pub fn ask(&mut self, permits: u32, limit: Limit, now: Timestamp) -> RateLimitAnswer {
         let present = Window::at(now);
-        // A window can lie ahead of our clock: another function's goes before it.
+        // A window can lie in our future: the clock of another instance may be ahead of ours.
         let window = self.window.map_or(present, |counted| counted.max(present));
         self.enter(window);
         if let Some(remaining) = self.remaining.checked_sub(permits) {
             self.remaining = remaining;
             self.granted = self.granted.saturating_add(permits);
-            return RateLimitAnswer::Yes;
+            return RateLimitAnswer::Allowed;
         }
         let missing = permits.saturating_sub(self.remaining);
         let needed = self.needed(window, limit, now).max(missing);
@@ -181,7 +194,7 @@ impl RateLimit {
         })
     }
 
-    /// How many calls a second there were of late, over all functions, as far as is known.
+    /// The recent rate of calls per second over all instances, as far as this one knows.
     pub fn calls_per_second(&self, now: Timestamp) -> u32 {
         let present = Window::at(now);
         let (taken, before) = match self.window {
@@ -192,7 +205,7 @@ impl RateLimit {
         taken.max(before) / u32::try_from(WINDOW_SECONDS).unwrap_or(1)
     }
 
-    /// Counts from now on in this window.
+    /// Begins to count in this window.
     fn enter(&mut self, window: Window) {
         if self.window == Some(window) {
             return;
@@ -206,33 +219,37 @@ impl RateLimit {
         }
     }
 
-    /// How many to take: what this function's pace asks for, for as long as there is no harm in it.
+    /// How many permits to take: what this instance needs at its rate of calls, until the end of the
+    /// window or for [`SCARCE_HORIZON`].
     fn needed(&self, window: Window, limit: Limit, now: Timestamp) -> u32 {
         let whole = SignedDuration::from_secs(WINDOW_SECONDS);
-        let passed = now.duration_since(window.start()).max(PACE_OVER).min(whole);
+        let passed = now
+            .duration_since(window.start())
+            .max(RATE_OVER_MIN)
+            .min(whole);
         let remaining = whole
             - now
                 .duration_since(window.start())
                 .clamp(SignedDuration::ZERO, whole);
         let seen_within = self.read_at.duration_since(window.start());
-        let seen_within = seen_within.clamp(PACE_OVER, whole);
+        let seen_within = seen_within.clamp(RATE_OVER_MIN, whole);
         let is_plenty = limit.is_plenty(self.seen_before, whole)
             && limit.is_plenty(self.seen.unwrap_or_default(), seen_within);
         let horizon = match is_plenty {
             true => remaining,
             false => remaining.min(SCARCE_HORIZON),
         };
-        let by_pace = |granted: u32, within: SignedDuration| {
+        let by_rate = |granted: u32, within: SignedDuration| {
             u128::from(granted) * horizon.as_millis().unsigned_abs()
                 / within.as_millis().unsigned_abs()
         };
-        let needed = by_pace(self.granted, passed).max(by_pace(self.granted_before, whole));
+        let needed = by_rate(self.granted, passed).max(by_rate(self.granted_before, whole));
         u32::try_from(needed)
             .unwrap_or(u32::MAX)
             .clamp(1, limit.at_once_max())
     }
 
-    /// The record was changed so, and now counts this much.
+    /// The reservation was made, and the record now counts so many permits.
     pub fn took(&mut self, taking: Reservation, count: u32) {
         if self.window == Some(taking.window) {
             self.remaining = self.remaining.saturating_add(taking.permits);
@@ -240,7 +257,7 @@ impl RateLimit {
         }
     }
 
-    /// The record was not as it should be for the change, but like this.
+    /// The reservation was refused, since the record counts this.
     pub fn observe(&mut self, count: Count) {
         if self.window < Some(count.window) {
             self.enter(count.window);
@@ -250,7 +267,7 @@ impl RateLimit {
         }
     }
 
-    /// Counts of a window only grow; an answer that comes late tells of less.
+    /// The count of a window only grows, and an answer that arrives late has an older one.
     fn see(&mut self, taken: u32) {
         self.seen = self.seen.max(Some(taken));
     }

@@ -1,10 +1,14 @@
-//! Several functions and one record: never more calls than permits, whatever the order of things.
+//! Several function instances and one record: there are never more calls than permits, in whatever
+//! order the instances read and write.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Count, CountCondition, Limit, RateLimit, RateLimitAnswer, Reservation, Window};
+use super::{
+    Count, CountCondition, Limit, RateLimit, RateLimitAnswer, Reservation, ReservationResult,
+    Window,
+};
 
 const NOON: &str = "2026-11-21T12:00:00Z";
 
@@ -24,12 +28,11 @@ struct Record {
 }
 
 impl Record {
-    /// The new count, or the one that stood in the way.
-    fn change(&mut self, taking: Reservation) -> Result<u32, Count> {
+    fn change(&mut self, taking: Reservation) -> ReservationResult {
         self.writes += 1;
         let before = match (taking.condition, self.count) {
             (CountCondition::Nothing, Some(found)) if found.window >= taking.window => {
-                return Err(found);
+                return ReservationResult::Refused(found);
             }
             (CountCondition::Nothing, _) => 0,
             (CountCondition::AtMost(most), Some(found))
@@ -37,19 +40,21 @@ impl Record {
             {
                 found.taken
             }
-            (CountCondition::AtMost(_), found) => return Err(found.expect("it was there before")),
+            (CountCondition::AtMost(_), found) => {
+                return ReservationResult::Refused(found.expect("it was there before"));
+            }
         };
         let taken = before + taking.permits;
         let window = taking.window;
         self.count = Some(Count { window, taken });
-        Ok(taken)
+        ReservationResult::Made { taken }
     }
 }
 
-fn settle(permits: &mut RateLimit, record: &mut Record, taking: Reservation) {
+fn apply(permits: &mut RateLimit, record: &mut Record, taking: Reservation) {
     match record.change(taking) {
-        Ok(count) => permits.took(taking, count),
-        Err(found) => permits.observe(found),
+        ReservationResult::Made { taken } => permits.took(taking, taken),
+        ReservationResult::Refused(count) => permits.observe(count),
     }
 }
 
@@ -57,9 +62,9 @@ fn settle(permits: &mut RateLimit, record: &mut Record, taking: Reservation) {
 fn calls(permits: &mut RateLimit, record: &mut Record, limit: Limit, now: Timestamp) -> bool {
     loop {
         match permits.ask(1, limit, now) {
-            RateLimitAnswer::Yes => return true,
+            RateLimitAnswer::Allowed => return true,
             RateLimitAnswer::NotBefore(_) => return false,
-            RateLimitAnswer::After(taking) => settle(permits, record, taking),
+            RateLimitAnswer::After(taking) => apply(permits, record, taking),
         }
     }
 }
@@ -274,9 +279,9 @@ fn large_calls_and_small_ones_take_no_more_permits_than_there_are() {
             let permits = &mut functions[number % 5];
             let made = loop {
                 match permits.ask(size, limit, noon()) {
-                    RateLimitAnswer::Yes => break true,
+                    RateLimitAnswer::Allowed => break true,
                     RateLimitAnswer::NotBefore(_) => break false,
-                    RateLimitAnswer::After(taking) => settle(permits, &mut record, taking),
+                    RateLimitAnswer::After(taking) => apply(permits, &mut record, taking),
                 }
             };
             taken += if made { size } else { 0 };
@@ -317,19 +322,19 @@ fn there_are_never_more_calls_than_permits_however_functions_overtake_each_other
             let now = noon() + SignedDuration::from_millis(step * 20 + skew);
             match next(&mut dice) % 4 {
                 0 | 1 => match permits[at].ask(1, limit, now) {
-                    RateLimitAnswer::Yes => *made.entry(permits[at].window).or_default() += 1,
+                    RateLimitAnswer::Allowed => *made.entry(permits[at].window).or_default() += 1,
                     RateLimitAnswer::NotBefore(_) => {}
                     RateLimitAnswer::After(taking) => under_way[at].push(taking),
                 },
                 2 => {
                     if let Some(taking) = under_way[at].pop() {
-                        settle(&mut permits[at], &mut record, taking);
+                        apply(&mut permits[at], &mut record, taking);
                     }
                 }
                 _ => {
                     if let Some(taking) = under_way[at].last() {
                         // Made, but nobody heard; the next one makes it again.
-                        record.change(*taking).ok();
+                        record.change(*taking);
                     }
                 }
             }

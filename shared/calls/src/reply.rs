@@ -89,7 +89,9 @@ pub enum ReplyState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub at: Timestamp,
-    pub found: DeliveryResult,
+    // Stored under this name, which is in the dictionary of compressed records.
+    #[serde(rename = "found")]
+    pub result: DeliveryResult,
 }
 
 /// The result of an attempt.
@@ -161,7 +163,7 @@ impl Reply {
             ReplyState::GivenUp => true,
             ReplyState::Pending(_) => {
                 let last = self.attempts.last();
-                last.is_some_and(|last| last.found != DeliveryResult::Taken)
+                last.is_some_and(|last| last.result != DeliveryResult::Taken)
             }
             ReplyState::Delivered => false,
         }
@@ -199,9 +201,9 @@ impl Reply {
 
     /// An attempt was made.
     #[must_use]
-    pub fn attempted(mut self, found: DeliveryResult, at: Timestamp) -> Self {
+    pub fn attempted(mut self, result: DeliveryResult, at: Timestamp) -> Self {
         self.released = false;
-        self.state = match &found {
+        self.state = match &result {
             DeliveryResult::Taken => ReplyState::Delivered,
             DeliveryResult::Status { status: 410, .. }
             | DeliveryResult::Rejected
@@ -209,18 +211,18 @@ impl Reply {
             | DeliveryResult::Forbidden => ReplyState::GivenUp,
             DeliveryResult::Status { .. }
             | DeliveryResult::TimedOut
-            | DeliveryResult::Unreachable => self.next_attempt(&found, at),
+            | DeliveryResult::Unreachable => self.next_attempt(&result, at),
         };
-        self.attempts.push(Attempt { at, found });
+        self.attempts.push(Attempt { at, result });
         self
     }
 
-    fn next_attempt(&self, found: &DeliveryResult, at: Timestamp) -> ReplyState {
+    fn next_attempt(&self, result: &DeliveryResult, at: Timestamp) -> ReplyState {
         let of_round = self.attempts.len() - self.earlier_attempts.min(self.attempts.len());
         let Some(wait) = WAITS.get(of_round + 1) else {
             return ReplyState::GivenUp;
         };
-        let retry_after = match found {
+        let retry_after = match result {
             DeliveryResult::Status {
                 retry_after_s: Some(seconds),
                 ..

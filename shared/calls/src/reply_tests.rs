@@ -204,20 +204,20 @@ fn the_delivery_result_decides_the_next_attempt() {
         status,
         retry_after_s,
     };
-    check_found(DeliveryResult::Taken, "delivered");
-    check_found(status(410, None), "given up");
-    check_found(DeliveryResult::Rejected, "given up");
-    check_found(DeliveryResult::Forbidden, "given up");
-    check_found(DeliveryResult::GivenUp, "given up");
-    check_found(status(302, None), "in 5 s");
-    check_found(status(500, Some(1)), "in 5 s");
-    check_found(status(429, Some(120)), "in 120 s");
-    check_found(status(503, Some(u32::MAX)), "in 86400 s");
+    check_result(DeliveryResult::Taken, "delivered");
+    check_result(status(410, None), "given up");
+    check_result(DeliveryResult::Rejected, "given up");
+    check_result(DeliveryResult::Forbidden, "given up");
+    check_result(DeliveryResult::GivenUp, "given up");
+    check_result(status(302, None), "in 5 s");
+    check_result(status(500, Some(1)), "in 5 s");
+    check_result(status(429, Some(120)), "in 120 s");
+    check_result(status(503, Some(u32::MAX)), "in 86400 s");
 }
 
 #[track_caller]
-fn check_found(found: DeliveryResult, expected: &str) {
-    let said = match a_reply().attempted(found, now()).state {
+fn check_result(result: DeliveryResult, expected: &str) {
+    let said = match a_reply().attempted(result, now()).state {
         ReplyState::Delivered => "delivered".to_owned(),
         ReplyState::GivenUp => "given up".to_owned(),
         ReplyState::Pending(at) => format!("in {} s", at.duration_since(now()).as_secs()),

@@ -49,6 +49,7 @@ pub use crate::accounts::account_backend::AccountBackend;
 pub use crate::accounts::account_record::{Account, PreviousSecret};
 pub(crate) use crate::accounts::account_record::{account_in, account_item, account_key};
 use crate::accounts::digest_users::DigestUser;
+pub use crate::accounts::digest_users::DigestUserStored;
 use crate::accounts::remembered::{recall, remember};
 use crate::accounts::switch::Switch;
 use crate::aws::encrypted_password::{Password, PasswordEncryption};

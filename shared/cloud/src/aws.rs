@@ -5,6 +5,7 @@
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 
 pub(crate) mod clients;
+pub(crate) mod cloudwatch;
 pub mod dead_letters;
 pub(crate) mod encrypted_password;
 pub mod examination;
@@ -17,6 +18,7 @@ pub mod mail;
 pub(crate) mod mail_connections;
 pub mod phone;
 pub mod queues;
+mod receive;
 mod reply_wake_up;
 pub mod schedules;
 pub(crate) mod secrets;

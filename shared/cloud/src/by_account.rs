@@ -1,8 +1,8 @@
 //! The index of conversations by account and time, and that of failures: which part of it something is
 //! listed in.
 //!
-//! The index of failures is sparse: a conversation has an entry once it has failed, and a reply from its
-//! first attempt that failed until it is delivered.
+//! The index of failures is sparse: a conversation has an entry once it has failed, a reply from its first
+//! attempt that failed until it is delivered, and a mail that failed or of which nobody knows what became.
 //!
 //! A part is a partition key of the index: an account and a share of its conversations' keys; in it they
 //! lie by the time at which they were opened. An entry is one write unit, made with the header and never
@@ -12,6 +12,8 @@
 //!
 //! Calls are found by the time of their arrival, which is not long after their conversation was opened,
 //! but for conversations of many calls: these have shares of their own, where one looks further back.
+//! Mails have shares of their own, too, so that nobody passes over them who lists conversations: an entry
+//! for the mails of a call, by the time at which they were ordered.
 
 use calls::{AccountId, Conversation, ConversationKey};
 use jiff::SignedDuration;
@@ -21,6 +23,9 @@ const QUICK_SHARES: &str = "0123456789abcdef";
 
 /// Of all longer ones, which are as many calls and far fewer conversations.
 const LONG_SHARES: &str = "wxyz";
+
+/// Of the mails of calls: the mail service takes far fewer in a second than a part takes entries.
+const MAIL_SHARES: &str = "mnop";
 
 /// Shares of what failed: an account whose every call fails at 5,000 a second is rare enough to be slowed
 /// by its index, and who lists failures asks each of them.
@@ -61,24 +66,35 @@ impl Gathering {
 
 /// The part that a conversation is listed in.
 pub(crate) fn part_of(key: &ConversationKey, conversation: &Conversation) -> String {
-    let digit = key.0.chars().next_back();
-    let digit = digit.and_then(|digit| digit.to_digit(16)).unwrap_or(0);
     let shares = match conversation.calls_in_conversation.get() <= QUICK_CALLS_MAX {
         true => QUICK_SHARES,
         false => LONG_SHARES,
     };
-    let number = usize::try_from(digit).unwrap_or(0) % shares.len();
-    let share = shares.chars().nth(number).unwrap_or('0');
-    part(&conversation.account, share)
+    part(&conversation.account, share_of(key, shares))
 }
 
-/// The part of the index of failures that a record of a conversation is listed in: its header, or one
-/// of its replies.
+/// The part of the index of failures that a record of a conversation is listed in: its header, one of its
+/// replies or mails.
 pub(crate) fn failed_part_of(key: &ConversationKey, account: &AccountId) -> String {
+    part(account, share_of(key, FAILED_SHARES))
+}
+
+/// The part that the mails of a call are listed in.
+pub(crate) fn mail_part_of(key: &ConversationKey, account: &AccountId) -> String {
+    part(account, share_of(key, MAIL_SHARES))
+}
+
+/// One of these shares, by the last digit of a key.
+fn share_of(key: &ConversationKey, shares: &str) -> char {
     let digit = key.0.chars().next_back();
     let digit = digit.and_then(|digit| digit.to_digit(16)).unwrap_or(0);
-    let number = usize::try_from(digit).unwrap_or(0) % FAILED_SHARES.len();
-    part(account, FAILED_SHARES.chars().nth(number).unwrap_or('0'))
+    let number = usize::try_from(digit).unwrap_or(0) % shares.len();
+    shares.chars().nth(number).unwrap_or('0')
+}
+
+/// The shares of the mails of an account.
+pub(crate) fn mail_shares() -> impl Iterator<Item = char> {
+    MAIL_SHARES.chars()
 }
 
 /// The shares of what failed of an account.
@@ -124,6 +140,19 @@ mod tests {
             assert!(counts.values().all(is_even), "{counts:?}");
             assert!(counts.keys().all(|part| part.starts_with("7001#")));
         }
+    }
+
+    #[test]
+    fn no_two_kinds_of_entries_are_in_one_part() {
+        let of_conversations = [Gathering::Quick, Gathering::Long].into_iter();
+        let mut shares: Vec<char> = of_conversations.flat_map(Gathering::shares).collect();
+        shares.extend(mail_shares());
+        let all = shares.len();
+        shares.sort_unstable();
+        shares.dedup();
+        assert_eq!(shares.len(), all);
+        let key = ConversationKey("7a6".to_owned());
+        assert_eq!(mail_part_of(&key, &AccountId("1".to_owned())), "1#o");
     }
 
     #[test]

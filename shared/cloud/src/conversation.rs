@@ -9,7 +9,6 @@ mod counted;
 pub mod find;
 pub mod first_replies;
 mod held_mails;
-pub mod high_replies;
 mod open_mails;
 pub mod ordered_queue;
 pub(crate) mod outbox;

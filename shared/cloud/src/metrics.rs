@@ -86,7 +86,7 @@ impl Metric {
         }
     }
 
-    fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         format!("{self:?}")
     }
 

@@ -54,7 +54,7 @@ impl Cloud {
     ) -> Result<MailRecord, CommitError> {
         let now = self.now();
         let events = self.events_of(recipient, &seen.tag(), event, now).await?;
-        let next = seen.next(state, reason);
+        let next = seen.next(state, reason, now);
         let mut transaction = Transaction::default();
         let item = next.to_item(now + self.results_retention());
         transaction.put_over(&self.calls, item, seen.version);

@@ -3,7 +3,7 @@
 use calls::AccountId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use soap::Element;
+use soap::{Element, MailAddress};
 
 use crate::data_extension_keys;
 use crate::field::Field;
@@ -31,6 +31,8 @@ pub(crate) enum AudienceSource {
     /// Members of any of these lists: one look through all subscribers.
     Lists(Vec<Element>),
     Rows(Box<SendableRows>),
+    /// These, whoever has them.
+    Addresses(Vec<String>),
 }
 
 /// The rows of a sendable data extension.
@@ -140,15 +142,42 @@ impl EntryKind {
     }
 }
 
-/// The entries that a start is for: those of tests are for tests.
-fn entries(definition: &Element) -> impl Iterator<Item = &Element> {
+/// What a send is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendPurpose {
+    /// All of the audience.
+    Start,
+    /// Those who look at the mail before.
+    Test,
+}
+
+/// The entries of a definition that are for that.
+fn entries(definition: &Element, purpose: SendPurpose) -> impl Iterator<Item = &Element> {
     let all = definition.all("SendDefinitionList");
-    all.filter(|entry| !entry.nil && tree::is_true(entry, "IsTestObject") != Some(true))
+    let is_of_tests = |entry: &Element| tree::is_true(entry, "IsTestObject") == Some(true);
+    all.filter(move |entry| !entry.nil && is_of_tests(entry) == (purpose == SendPurpose::Test))
+}
+
+/// The addresses that tests go to.
+pub(crate) fn test_addresses(definition: &Element) -> Result<Vec<String>, Refused> {
+    let text = tree::filled(definition, "TestEmailAddr").unwrap_or_default();
+    let addresses = text.split([';', ',']).map(str::trim);
+    let addresses = addresses.filter(|address| !address.is_empty());
+    let read = |address: &str| match MailAddress::parse(address) {
+        Ok(_address) => Ok(address.to_owned()),
+        Err(_wrong) => {
+            let message = format!("TestEmailAddr {} is no address", soap::echo(address));
+            Err(Refused::new(ENTRY_INVALID, message))
+        }
+    };
+    addresses.map(read).collect()
 }
 
 /// What can be said against the entries before what they name is looked at.
 pub(crate) fn check_entries(definition: &Element) -> Result<(), Refused> {
-    for entry in entries(definition) {
+    test_addresses(definition)?;
+    let of = |purpose| entries(definition, purpose);
+    for entry in of(SendPurpose::Start).chain(of(SendPurpose::Test)) {
         EntryKind::of(entry)?;
         let is_named = |name: &str| {
             let child = entry.child(name).filter(|child| !child.nil);
@@ -173,10 +202,11 @@ pub(crate) fn check_entries(definition: &Element) -> Result<(), Refused> {
 pub(crate) fn audience_of(
     view: View<'_, '_>,
     definition: &Element,
+    purpose: SendPurpose,
 ) -> Result<Result<Audience, Refused>, Missing> {
     let mut audience = Audience::default();
     let mut lists = Vec::new();
-    for entry in entries(definition) {
+    for entry in entries(definition, purpose) {
         let kind = match EntryKind::of(entry) {
             Ok(kind) => kind,
             Err(refused) => return Ok(Err(refused)),
@@ -217,11 +247,29 @@ pub(crate) fn audience_of(
     if !lists.is_empty() {
         audience.sources.insert(0, AudienceSource::Lists(lists));
     }
+    if purpose == SendPurpose::Test {
+        match test_addresses(definition) {
+            Ok(addresses) if addresses.is_empty() => {}
+            Ok(addresses) => audience.sources.push(AudienceSource::Addresses(addresses)),
+            Err(refused) => return Ok(Err(refused)),
+        }
+    }
     if audience.sources.is_empty() {
-        let message = "The EmailSendDefinition has no SendDefinitionList of the type SourceList";
-        return Ok(Err(Refused::new(ENTRY_INVALID, message)));
+        return Ok(Err(nobody(purpose)));
     }
     Ok(Ok(audience))
+}
+
+fn nobody(purpose: SendPurpose) -> Refused {
+    let message = match purpose {
+        SendPurpose::Start => {
+            "The EmailSendDefinition has no SendDefinitionList of the type SourceList"
+        }
+        SendPurpose::Test => {
+            "The EmailSendDefinition has no TestEmailAddr, and no SendDefinitionList whose IsTestObject is true"
+        }
+    };
+    Refused::new(ENTRY_INVALID, message)
 }
 
 /// The list that an entry names, by all that its memberships are known by.

@@ -17,7 +17,7 @@ use crate::missing::Missing;
 use crate::object_types::mail_event::{is_event, not_sent_event};
 use crate::object_types::subscriber;
 use crate::outgoing::Send;
-use crate::overlay::Overlay;
+use crate::overlay::{MissingKeys, Overlay};
 use crate::tree;
 use crate::unit::UnitResult;
 use crate::verdict::Decision;
@@ -68,6 +68,8 @@ struct Person<'a> {
     name: String,
     at: ObjectKey,
     stored: Option<&'a Element>,
+    /// Whoever is mailed becomes a subscriber, but for who looks at tests.
+    becomes_subscriber: bool,
 }
 
 /// What is known of somebody who is looked at.
@@ -90,24 +92,6 @@ struct KnownPerson<'a> {
     notes: Vec<ObjectKey>,
 }
 
-/// Collects what is missing, so that all is asked for at once.
-#[derive(Default)]
-struct MissingKeys {
-    missing: Vec<ObjectKey>,
-}
-
-impl MissingKeys {
-    fn get<'a>(&mut self, overlay: &'a Overlay, key: &ObjectKey) -> Option<&'a Element> {
-        match overlay.get(key) {
-            Ok(found) => found,
-            Err(Missing(keys)) => {
-                self.missing.extend(keys);
-                None
-            }
-        }
-    }
-}
-
 impl<'p> EmailSend<'p> {
     /// `number`: of the send; `request_id` and `ordinal`: of what starts it.
     pub fn new(
@@ -119,7 +103,7 @@ impl<'p> EmailSend<'p> {
     ) -> Self {
         let of = |source: &'p AudienceSource| {
             let list = match source {
-                AudienceSource::Lists(_) => None,
+                AudienceSource::Lists(_) | AudienceSource::Addresses(_) => None,
                 AudienceSource::Rows(rows) => rows.list.as_ref(),
             };
             Send::of_plan(plan, number, list)
@@ -204,7 +188,7 @@ impl<'p> EmailSend<'p> {
         match mail {
             Ok(mail) => {
                 decision.mails.push(mail.into());
-                if person.stored.is_none() {
+                if person.stored.is_none() && person.becomes_subscriber {
                     let new = self.new_subscriber(&addressee);
                     decision.changes.push((person.at.clone(), Some(new)));
                 }
@@ -251,6 +235,7 @@ impl<'p> EmailSend<'p> {
                 Some(person) => person,
                 None => return Ok(PersonLook::Nobody),
             },
+            Some(AudienceSource::Addresses(_)) => self.reader_of_tests(overlay, record)?,
         };
         let address = addressee::address_in(&person.subscriber)
             .or_else(|| person.stored.and_then(addressee::address_in));
@@ -278,6 +263,24 @@ impl<'p> EmailSend<'p> {
         })))
     }
 
+    /// Who has an address: the subscriber of that name, if there is one.
+    fn reader_of_tests<'a>(
+        &self,
+        overlay: &'a Overlay,
+        record: &Element,
+    ) -> Result<Person<'a>, Missing> {
+        let name = addressee::address_in(record).unwrap_or_default().to_owned();
+        let at = key::object(self.account(), subscriber::TYPE.name, &name);
+        let stored = overlay.get(&at)?;
+        Ok(Person {
+            subscriber: Cow::Owned(record.clone()),
+            name,
+            at,
+            stored,
+            becomes_subscriber: false,
+        })
+    }
+
     fn member<'a>(&self, stored: &'a Element) -> Person<'a> {
         let name = addressee::name_of(stored).unwrap_or_default().to_owned();
         Person {
@@ -285,6 +288,7 @@ impl<'p> EmailSend<'p> {
             at: key::object(self.account(), subscriber::TYPE.name, &name),
             name,
             stored: Some(stored),
+            becomes_subscriber: true,
         }
     }
 
@@ -325,6 +329,7 @@ impl<'p> EmailSend<'p> {
             name,
             at,
             stored,
+            becomes_subscriber: true,
         }))
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use soap::Element;
 
 use crate::attribute_defaults::{defaults_of, fields_of};
-use crate::audience::{AudienceSource, Exclusion, RowLookup, audience_of};
+use crate::audience::{AudienceSource, Exclusion, RowLookup, SendPurpose, audience_of};
 use crate::context::account_of;
 use crate::daily_window::DailyWindow;
 use crate::key;
@@ -14,7 +14,7 @@ use crate::keyed;
 use crate::mail::SendPriority;
 use crate::missing::Missing;
 use crate::object_types::email_send_definition::{
-    EMAIL_NOT_SPECIFIED, NOT_FOUND, SUBJECT_INVALID, TYPE, check_fields, holds_script,
+    EMAIL_NOT_SPECIFIED, NOT_FOUND, SUBJECT_INVALID, TEST, TYPE, check_fields, holds_script,
     no_such_email,
 };
 use crate::object_types::stored_only::NAME_FIELD;
@@ -47,13 +47,28 @@ pub struct EmailSendPlan {
     pub(crate) defaults: Vec<(String, String)>,
 }
 
+/// Where the people of a source come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum People {
+    /// They lie in this partition, in the order of their keys.
+    Stored(String),
+    /// They are these few.
+    Named(Vec<Element>),
+}
+
 impl EmailSendPlan {
-    /// Where the people of a source lie; `None`: there is no such source.
-    pub fn partition(&self, source: usize) -> Option<String> {
-        match self.sources.get(source)? {
-            AudienceSource::Lists(_) => Some(key::partition(&self.account, "Subscriber")),
-            AudienceSource::Rows(rows) => Some(rows.partition.clone()),
-        }
+    /// Where the people of a source come from; `None`: there is no such source.
+    pub fn people(&self, source: usize) -> Option<People> {
+        Some(match self.sources.get(source)? {
+            AudienceSource::Lists(_) => People::Stored(key::partition(&self.account, "Subscriber")),
+            AudienceSource::Rows(rows) => People::Stored(rows.partition.clone()),
+            AudienceSource::Addresses(addresses) => {
+                let named = addresses.iter().map(|address| {
+                    Element::new("Subscribers").with(Element::of("EmailAddress", address))
+                });
+                People::Named(named.collect())
+            }
+        })
     }
 
     /// Whether somebody may come twice: then it is noted who has come.
@@ -96,7 +111,12 @@ pub fn email_send_plan(
             message: "The object names several accounts".to_owned(),
         }));
     };
-    match read(overlay.of(&account), object, suppression_lists) {
+    let is_test = |action: &str| action.eq_ignore_ascii_case(TEST);
+    let purpose = match request.action.is_some_and(is_test) {
+        true => SendPurpose::Test,
+        false => SendPurpose::Start,
+    };
+    match read(overlay.of(&account), object, suppression_lists, purpose) {
         Ok(plan) => Ok(Ok(plan)),
         Err(Stop::Missing(missing)) => Err(missing),
         Err(Stop::Refused(refused)) => {
@@ -110,6 +130,7 @@ fn read(
     view: View<'_, '_>,
     object: &Element,
     suppression_lists: &[Element],
+    purpose: SendPurpose,
 ) -> Result<EmailSendPlan, Stop> {
     let found = keyed::find(view, TYPE.name, NAME_FIELD, object)?;
     let Some(found) = found.filter(|found| found.object.is_some()) else {
@@ -129,7 +150,7 @@ fn read(
         return Err(Refused::new(SUBJECT_INVALID, message).into());
     }
     let classification = classification_of(view, &definition)?;
-    let audience = audience_of(view, &definition)??;
+    let audience = audience_of(view, &definition, purpose)??;
     let context = SendContext {
         is_operational: classification.is_operational,
         classification: [

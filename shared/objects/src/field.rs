@@ -5,6 +5,7 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, civil};
 use soap::{Element, MailAddress};
 
+use crate::field_bounds::{FieldBounds, ValueOrder};
 use crate::key;
 use crate::tree;
 
@@ -49,6 +50,15 @@ impl FieldType {
         }
     }
 
+    const fn order(self) -> ValueOrder {
+        match self {
+            Self::Text | Self::EmailAddress | Self::Phone | Self::Locale => ValueOrder::Text,
+            Self::Number | Self::Decimal => ValueOrder::Number,
+            Self::Date => ValueOrder::Date,
+            Self::Boolean => ValueOrder::Nothing,
+        }
+    }
+
     /// The largest MaxLength; `None`: it has none that means anything. Of decimals it counts digits.
     const fn length_max(self) -> Option<usize> {
         match self {
@@ -81,6 +91,7 @@ pub(crate) struct Field<'a> {
     field_type: FieldType,
     max_length: Option<usize>,
     scale: usize,
+    bounds: FieldBounds<'a>,
     pub(crate) is_key: bool,
     pub(crate) is_required: bool,
     pub(crate) default: Option<&'a str>,
@@ -125,19 +136,37 @@ impl<'a> Field<'a> {
             field_type,
             max_length,
             scale,
+            bounds: FieldBounds::of(definition, field_type.order()),
             is_key,
             is_required: is_key || tree::is_true(definition, "IsRequired").unwrap_or(false),
             default: tree::filled(definition, "DefaultValue"),
         })
     }
 
-    /// Whether values that fitted `before` fit this one too.
-    pub(crate) fn widens(&self, before: &Self) -> bool {
+    /// What is wrong with the bounds that its definition says, beside its MaxLength.
+    pub(crate) fn check_bounds(&self, definition: &Element) -> Result<(), String> {
+        let spelled = |text: &str| self.spelled(text, Timestamp::UNIX_EPOCH);
+        let order = self.field_type.order();
+        FieldBounds::check(definition, order, self.chars_max(), spelled)
+            .map_err(|why| format!("field [{}]: {why}", self.name))
+    }
+
+    /// Why values that fitted `before` may not fit this one.
+    pub(crate) fn narrower_than(&self, before: &Self) -> Option<String> {
+        let name = self.name;
         let length = |field: &Self| field.max_length.unwrap_or(usize::MAX);
-        self.field_type == before.field_type
+        let is_same = self.field_type == before.field_type
             && self.is_key == before.is_key
-            && self.scale == before.scale
-            && length(self) >= length(before)
+            && self.scale == before.scale;
+        if !is_same || length(self) < length(before) {
+            return Some(format!(
+                "the type, the primary key and the Scale of field [{name}] cannot be changed, and its MaxLength can only grow"
+            ));
+        }
+        let spelled = |text: &str| self.spelled(text, Timestamp::UNIX_EPOCH);
+        (!self.bounds.widen(&before.bounds, spelled)).then(|| {
+            format!("the MinLength, MinValue, MaxValue and PicklistItems of field [{name}] can only be widened")
+        })
     }
 
     pub(crate) fn is_called(&self, name: &str) -> bool {
@@ -153,30 +182,39 @@ impl<'a> Field<'a> {
         if text.is_empty() && self.field_type != FieldType::Text {
             return Ok(None);
         }
-        let taken = match self.field_type {
+        let taken = self.spelled(text, now).ok_or_else(|| self.invalid())?;
+        if let Some(most) = self.chars_max()
+            && taken.chars().count() > most
+        {
+            return Err(self.too_long(most));
+        }
+        match self.bounds.against(&taken, |text| self.spelled(text, now)) {
+            None => Ok(Some(taken)),
+            Some(why) => Err(InvalidFieldValue {
+                code: INVALID_VALUE,
+                message: format!("The value for column [{}] {why}", self.name),
+            }),
+        }
+    }
+
+    /// A value in the one spelling that it has; `None`: it is none of the field's type.
+    fn spelled(&self, text: &str, now: Timestamp) -> Option<String> {
+        let trimmed = |is_right: fn(&str) -> bool| {
+            let text = Some(text.trim()).filter(|text| is_right(text));
+            text.map(str::to_owned)
+        };
+        match self.field_type {
             FieldType::Text => Some(text.to_owned()),
-            FieldType::Number => text
-                .trim()
-                .parse::<i64>()
-                .ok()
-                .map(|number| number.to_string()),
+            FieldType::Number => {
+                let number = text.trim().parse::<i64>().ok();
+                number.map(|number| number.to_string())
+            }
             FieldType::Date => date(text.trim(), now),
             FieldType::Boolean => boolean(text.trim()),
-            FieldType::EmailAddress => Some(text.trim())
-                .filter(|text| MailAddress::parse(text).is_ok())
-                .map(str::to_owned),
-            FieldType::Phone => Some(text.trim())
-                .filter(|text| is_phone(text))
-                .map(str::to_owned),
+            FieldType::EmailAddress => trimmed(|text| MailAddress::parse(text).is_ok()),
+            FieldType::Phone => trimmed(is_phone),
             FieldType::Decimal => self.decimal(text.trim()),
-            FieldType::Locale => Some(text.trim())
-                .filter(|text| is_locale(text))
-                .map(str::to_owned),
-        };
-        let taken = taken.ok_or_else(|| self.invalid())?;
-        match self.chars_max() {
-            Some(most) if taken.chars().count() > most => Err(self.too_long(most)),
-            Some(_) | None => Ok(Some(taken)),
+            FieldType::Locale => trimmed(is_locale),
         }
     }
 

@@ -9,8 +9,10 @@
 //! | `<account>#BlockedAddress`       | a mail address              | whose doing it is that it is not mailed |
 //! | `<account>#Row#<hash>`           | its primary key             | a row of a data extension    |
 //! | `<account>#Mailed#<hash>`        | SubscriberKey or address    | that a send has come to it; until results are gone |
+//! | `<account>#Scheduled`            | time in ms, `#`, a definition's key | which call sends it then |
 
 use calls::{AccountId, hash_parts, hex};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Longest sort key that is readable; DynamoDB takes 1024 bytes. Longer ones are hashed.
@@ -108,6 +110,15 @@ pub(crate) fn mailed(account: &AccountId, send: &str, by: &str, name: &str) -> O
     ObjectKey {
         partition: format!("{}#{send}", partition(account, "Mailed")),
         sort: sort(&format!("{by}#{name}")),
+    }
+}
+
+/// Where it is noted which call sends a definition at a time.
+pub(crate) fn scheduled(account: &AccountId, definition_key: &str, at: Timestamp) -> ObjectKey {
+    let at = at.as_millisecond().max(0);
+    ObjectKey {
+        partition: partition(account, "Scheduled"),
+        sort: sort(&format!("{at:015}#{definition_key}")),
     }
 }
 

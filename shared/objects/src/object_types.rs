@@ -14,6 +14,7 @@ pub(crate) mod mail_event;
 pub(crate) mod own;
 pub(crate) mod phone_send;
 pub(crate) mod phone_send_definition;
+pub(crate) mod property_definition;
 pub(crate) mod send;
 pub(crate) mod stored_only;
 pub(crate) mod subscriber;

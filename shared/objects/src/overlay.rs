@@ -249,3 +249,21 @@ impl Overlay {
         }
     }
 }
+
+/// Collects what is missing, so that all is asked for at once.
+#[derive(Default)]
+pub(crate) struct MissingKeys {
+    pub(crate) missing: Vec<ObjectKey>,
+}
+
+impl MissingKeys {
+    pub(crate) fn get<'a>(&mut self, overlay: &'a Overlay, key: &ObjectKey) -> Option<&'a Element> {
+        match overlay.get(key) {
+            Ok(found) => found,
+            Err(Missing(keys)) => {
+                self.missing.extend(keys);
+                None
+            }
+        }
+    }
+}

@@ -13,13 +13,13 @@ use crate::object_type::ObjectType;
 use crate::object_types::{
     data_extension, data_extension_field, data_extension_object, data_extract_activity,
     email_send_definition, import_definition, import_results_summary, list, mail_event, own,
-    phone_send, phone_send_definition, send, stored_only, subscriber, suppression_list_definition,
-    triggered_send, triggered_send_definition,
+    phone_send, phone_send_definition, property_definition, send, stored_only, subscriber,
+    suppression_list_definition, triggered_send, triggered_send_definition,
 };
 use crate::verdict::Refused;
 
 /// Types with a meaning of their own. The rest is in `own`, `mail_event` and `stored_only`.
-const TYPES: [ObjectType; 17] = [
+const TYPES: [ObjectType; 18] = [
     subscriber::TYPE,
     list::TYPE,
     data_extension::TYPE,
@@ -37,6 +37,7 @@ const TYPES: [ObjectType; 17] = [
     phone_send::TEXT,
     phone_send_definition::VOICE,
     phone_send::VOICE,
+    property_definition::TYPE,
 ];
 
 /// The type of that name. The case of letters counts, as in the original.

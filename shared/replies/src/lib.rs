@@ -1,10 +1,13 @@
 //! One attempt at one reply by HTTP POST, and what becomes of the reply after it: made by the
 //! processor for a call that it has just carried out, by the notifier ever after.
 //!
+//! What a reply by mail is ([`mail`]) stands here, too: the notifier sends it, and operators look at it.
+//!
 //! The attempt comes first and its finding is committed after: a reply goes out at least once, with
 //! the same id each time. One attempt is under way at a time, see `cloud::conversation::replies`.
 
 pub mod form;
+pub mod mail;
 
 use std::time::Duration;
 
@@ -85,13 +88,13 @@ pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> De
     let began = Instant::now();
     let posting = post_once(cloud, record, prepared);
     tokio::pin!(posting);
-    let found = match tokio::time::timeout(QUICK_MAX, &mut posting).await {
-        Ok(found) => found,
+    let result = match tokio::time::timeout(QUICK_MAX, &mut posting).await {
+        Ok(result) => result,
         Err(_) => tokio::join!(posting, cloud.receiver_is_late(&receiver)).0,
     };
     let took = began.elapsed();
-    cloud.receiver_answered(&receiver, &found, took).await;
-    found
+    cloud.receiver_answered(&receiver, &result, took).await;
+    result
 }
 
 async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
@@ -111,10 +114,10 @@ async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> D
 pub async fn commit(
     cloud: &Cloud,
     record: &ReplyRecord,
-    found: DeliveryResult,
+    result: DeliveryResult,
 ) -> Result<Reply, CommitError> {
     let now = cloud.now();
-    let attempted = record.reply.clone().attempted(found, now);
+    let attempted = record.reply.clone().attempted(result, now);
     note(record, &attempted);
     cloud.commit_reply(record, attempted.clone(), now).await?;
     cloud.metrics.count(match attempted.state {
@@ -130,16 +133,16 @@ fn note(record: &ReplyRecord, reply: &Reply) {
     let (request_id, conversation, account) =
         (&reply.request_id, &record.conversation, &record.account);
     let attempts = reply.attempts.len();
-    let found = reply.attempts.last().map(|attempt| &attempt.found);
+    let result = reply.attempts.last().map(|attempt| &attempt.result);
     match reply.state {
         ReplyState::Delivered => {
             debug!(%request_id, %conversation, %account, attempts, "replied");
         }
         ReplyState::Pending(next) => {
-            info!(%request_id, %conversation, %account, attempts, ?found, %next, "reply failed");
+            info!(%request_id, %conversation, %account, attempts, ?result, %next, "reply failed");
         }
         ReplyState::GivenUp => {
-            warn!(%request_id, %conversation, %account, attempts, ?found, "reply given up");
+            warn!(%request_id, %conversation, %account, attempts, ?result, "reply given up");
         }
     }
 }

@@ -148,7 +148,7 @@ pub fn read_envelope(bytes: &[u8], content_type: Option<&str>) -> Result<Envelop
     let document = DecodedRequest::of(bytes, content_type)?;
     let mut reader = document.reader()?;
     let version = read_root(&mut reader)?;
-    let (header, body) = read_parts(&mut reader, version)?;
+    let EnvelopeParts { header, body } = read_parts(&mut reader, version)?;
     header.check_understood(version)?;
     let action = header.addressing("Action")?.map(str::to_owned);
     let media_type = document.media_type.as_ref();
@@ -190,11 +190,16 @@ fn read_root(reader: &mut Reader<'_>) -> Result<SoapVersion, Fault> {
     }
 }
 
-/// Header and payload, in either order: some clients write Body first.
+struct EnvelopeParts<'a> {
+    header: Header<'a>,
+    body: Payload,
+}
+
+/// Reads the Header and the Body, in either order: some clients write the Body first.
 fn read_parts<'a>(
     reader: &mut Reader<'a>,
     version: SoapVersion,
-) -> Result<(Header<'a>, Payload), Fault> {
+) -> Result<EnvelopeParts<'a>, Fault> {
     let mut header = None;
     let mut body = None;
     loop {
@@ -215,12 +220,15 @@ fn read_parts<'a>(
             Event::End | Event::Done => break,
         }
     }
-    // Reads on to the end of the document: what stands behind the root is refused there.
+    // Reads on to the end of the document, so that anything after the root element is refused.
     let Event::Done = reader.next()? else {
         return Err(reader.fault("the end of the request expected"));
     };
     let body = body.ok_or_else(|| Fault::client("The Envelope has no Body"))?;
-    Ok((header.unwrap_or_default(), body))
+    Ok(EnvelopeParts {
+        header: header.unwrap_or_default(),
+        body,
+    })
 }
 
 /// The Header alone. A Body before it is skipped as well-formed XML, and nothing of it is kept.

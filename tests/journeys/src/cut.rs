@@ -6,9 +6,11 @@ use aws_smithy_types::retry::RetryConfig;
 use jiff::SignedDuration;
 use local::Service;
 use local::faults::{InjectedFault, JournalEntry};
+use local::names::CALLS_TABLE;
 
 use crate::call::Call;
 use crate::look::look_for;
+use crate::record;
 use crate::story::Story;
 
 /// The timekeeper comes by every minute; what is found takes another for its replies.
@@ -38,6 +40,19 @@ pub enum CallOrder {
     OfClient,
 }
 
+/// What goes on while the world may be cut.
+#[derive(Clone, Copy, Debug)]
+enum CutDuring<'a> {
+    /// The calls are taken in and carried out, or found.
+    Calls,
+    /// These times pass, one after the other, when all calls are carried out and nothing has gone wrong
+    /// for a time.
+    Time {
+        undisturbed: SignedDuration,
+        passing: &'a [SignedDuration],
+    },
+}
+
 /// One world that is not as it should be.
 #[derive(Clone, Copy, Debug)]
 struct World {
@@ -58,6 +73,8 @@ pub struct Ended {
     /// SequenceCode, status, code and message.
     pub outcomes: Vec<String>,
     pub stored: Vec<String>,
+    /// Of the objects that the table may remove by itself: their keys, and from which second on.
+    pub removable: Vec<(String, i64)>,
     /// The files that people fetch: their keys, and what is in them.
     pub files: Vec<(String, String)>,
     /// `webhook-id` of each callback, and what it told.
@@ -77,17 +94,37 @@ pub struct Ended {
 /// Plays the plot in every world, and panics with the first in which a promise is broken; says how
 /// many worlds there were.
 pub async fn cut_anywhere(plot: Plot) -> usize {
-    let undisturbed = play(&plot, None).await;
-    kept(&plot, &undisturbed, None);
+    cut_during(&plot, CutDuring::Calls).await
+}
+
+/// The same for what the timekeeper does by itself: the calls are carried out undisturbed, a time passes
+/// undisturbed, and the world is cut while these times pass, each with one look of the timekeeper at least.
+pub async fn cut_while_time_passes(
+    plot: Plot,
+    undisturbed: SignedDuration,
+    passing: &[SignedDuration],
+) -> usize {
+    let during = CutDuring::Time {
+        undisturbed,
+        passing,
+    };
+    cut_during(&plot, during).await
+}
+
+async fn cut_during(plot: &Plot, during: CutDuring<'_>) -> usize {
+    let undisturbed = play(plot, during, None).await;
+    kept(plot, &undisturbed, None);
     assert!(
         undisturbed.journal.len() > 8,
         "a plot without requests proves nothing"
     );
+    // It is the timekeeper who does it, and who does not try again within the minute.
+    let is_found = plot.is_found || matches!(during, CutDuring::Time { .. });
     let mut worlds = 0;
-    for at in undisturbed.places(plot.is_found) {
-        for world in worlds_at(at, plot.is_found) {
-            let ended = play(&plot, Some(world)).await;
-            kept(&plot, &ended, Some(world));
+    for at in undisturbed.places(is_found) {
+        for world in worlds_at(at, is_found) {
+            let ended = play(plot, during, Some(world)).await;
+            kept(plot, &ended, Some(world));
             worlds += 1;
         }
     }
@@ -125,7 +162,7 @@ fn kept(plot: &Plot, ended: &Ended, world: Option<World>) {
     }
 }
 
-async fn play(plot: &Plot, world: Option<World>) -> Ended {
+async fn play(plot: &Plot, during: CutDuring<'_>, world: Option<World>) -> Ended {
     let tries = world.map_or(3, |world| world.tries);
     let mut caller = Story::with_retries(RetryConfig::standard().with_max_attempts(tries)).await;
     (plot.prepare)(&caller);
@@ -138,17 +175,30 @@ async fn play(plot: &Plot, world: Option<World>) -> Ended {
         CallOrder::OfClient => caller.has_the_calls_of_a_client_in_order("app").await,
     }
     let faults = caller.local().faults().clone();
+    let mut answers = vec![BTreeSet::new(); plot.calls.len()];
+    if let CutDuring::Time { undisturbed, .. } = during {
+        send_unanswered(&mut caller, plot, &mut answers).await;
+        caller.passes(undisturbed).await;
+    }
     let first = faults.requests_made();
     if let Some(world) = world {
         faults.at(first + world.at, world.fault);
     }
-    let mut answers = vec![BTreeSet::new(); plot.calls.len()];
-    send_unanswered(&mut caller, plot, &mut answers).await;
-    if plot.is_found {
-        caller.queues_are_lost();
-        caller.passes(FOUND_WITHIN).await;
-    } else {
-        caller.settles().await;
+    match during {
+        CutDuring::Calls => {
+            send_unanswered(&mut caller, plot, &mut answers).await;
+            if plot.is_found {
+                caller.queues_are_lost();
+                caller.passes(FOUND_WITHIN).await;
+            } else {
+                caller.settles().await;
+            }
+        }
+        CutDuring::Time { passing, .. } => {
+            for time in passing {
+                caller.passes(*time).await;
+            }
+        }
     }
     let journal = faults
         .journal()
@@ -161,6 +211,12 @@ async fn play(plot: &Plot, world: Option<World>) -> Ended {
     caller.restarts();
     send_unanswered(&mut caller, plot, &mut answers).await;
     caller.passes(plot.after).await;
+    if let CutDuring::Time { passing, .. } = during {
+        // What the timekeeper finds may make more for it to do, the next time that it comes by.
+        for time in passing {
+            caller.passes(*time).await;
+        }
+    }
     let mut ended = look_at(&mut caller).await;
     ended.answers = answers;
     ended.first = first;
@@ -228,6 +284,7 @@ async fn look_at(caller: &mut Story) -> Ended {
         ended,
         outcomes: lines,
         stored: caller.stored(),
+        removable: removable(caller),
         files: files(caller),
         replies,
         mails: caller.mails(),
@@ -238,6 +295,15 @@ async fn look_at(caller: &mut Story) -> Ended {
         first: 0,
         journal: Vec::new(),
     }
+}
+
+fn removable(caller: &Story) -> Vec<(String, i64)> {
+    let records = record::objects_table(caller.local());
+    let removable = records.iter().filter(|record| record.has("expires_at"));
+    let removable = removable.map(|it| (it.text("sk").to_owned(), it.number("expires_at")));
+    let mut removable: Vec<_> = removable.collect();
+    removable.sort();
+    removable
 }
 
 fn files(caller: &Story) -> Vec<(String, String)> {
@@ -253,10 +319,12 @@ fn files(caller: &Story) -> Vec<(String, String)> {
 
 impl Ended {
     /// Where the world can be cut: at each request, counted from the first of the plot. The
-    /// timekeeper's looks are left out: to die at one is to die at the request that follows.
+    /// timekeeper's looks at calls are left out: to die at one is to die at the request that follows.
     fn places(&self, is_found: bool) -> Vec<u64> {
-        let is_look =
-            |entry: &JournalEntry| is_found && entry.operation == "Query" && entry.key.is_empty();
+        let is_look = |entry: &JournalEntry| {
+            let is_query = entry.operation == "Query" && entry.key.is_empty();
+            is_found && is_query && entry.resource == CALLS_TABLE
+        };
         let places = self.journal.iter().filter(|entry| !is_look(entry));
         places.map(|entry| entry.number - self.first).collect()
     }

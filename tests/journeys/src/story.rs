@@ -1,30 +1,30 @@
 //! A caller, and the world around it.
 
+mod account;
+mod seen;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use aws_smithy_types::retry::RetryConfig;
-use calls::{AccountId, DeliveryResult};
+use calls::AccountId;
+use cloud::accounts::Caller;
 use cloud::accounts::backends::DeployedBackend;
-use cloud::accounts::{Account, AccountBackend, Caller, Login};
 use cloud::aws::lanes::Concurrency;
-use cloud::outbound::receiver_health::Receiver;
 use cloud::{Random, Settings};
 use ingest::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use local::functions::{Functions, InProcess};
-use local::{CapturedCallback, CapturedMail, Lifecycle, LocalClock, LocalCloud, Stack};
+use local::{Lifecycle, LocalClock, LocalCloud, Stack};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::log_watch::{MARK, Watched};
-use crate::look::{Look, Retrieved, look_for};
+use crate::log_watch::Watched;
+use crate::look::{Look, Retrieved};
 use crate::memory::AS_DEPLOYED;
 use crate::metric_lines::MetricLines;
-use crate::record::{self, Record};
 
 /// When every story begins.
 pub const BEGINNING: &str = "2026-03-02T09:00:00Z";
@@ -132,161 +132,6 @@ impl Story {
         };
         other.opens_account().await;
         other
-    }
-
-    /// From now on the calls without RequestType of its API client are queued.
-    pub async fn is_async_by_default(&mut self) {
-        self.async_by_default = true;
-        self.fetches_token().await;
-    }
-
-    /// From now on calls of which something is not read are refused.
-    pub async fn account_is_strict(&mut self) {
-        let account = Account {
-            is_strict: true,
-            ..self.account_record()
-        };
-        self.puts(&account).await;
-    }
-
-    /// From now on those of all its account's users and clients are.
-    pub async fn account_is_async_by_default(&mut self) {
-        let account = Account {
-            async_by_default: true,
-            ..self.account_record()
-        };
-        self.puts(&account).await;
-    }
-
-    fn account_record(&self) -> Account {
-        Account {
-            id: AccountId(self.account.clone()),
-            name: "A caller".to_owned(),
-            webhook_secret: SECRET.to_owned(),
-            previous_secret: None,
-            is_disabled: false,
-            async_by_default: false,
-            is_strict: false,
-            owns: Vec::new(),
-            calls_per_second: None,
-            queue: calls::QueueSettings::default(),
-            backend: AccountBackend::default(),
-            safe_to_repeat: Vec::new(),
-        }
-    }
-
-    async fn opens_account(&mut self) {
-        self.stack
-            .cloud
-            .accounts
-            .put_account(&self.account_record())
-            .await
-            .expect("an account");
-        self.is_answered_quickly_at(ADDRESS).await;
-        self.fetches_token().await;
-    }
-
-    /// Its receiver has been called before, and answered at once.
-    pub async fn is_answered_quickly_at(&self, address: &str) {
-        let receiver = Receiver::of(&AccountId(self.account.clone()), address);
-        let cloud = &self.stack.cloud;
-        cloud
-            .receiver_answered(&receiver, &DeliveryResult::Taken, Duration::ZERO)
-            .await;
-    }
-
-    pub async fn fetches_token(&mut self) {
-        let now = self.now();
-        let caller = self.known_as();
-        let token = format!("{MARK}{}", self.random.token());
-        self.stack
-            .cloud
-            .accounts
-            .keep_token(&token, &caller, now)
-            .await
-            .expect("a token");
-        (self.token, self.token_from) = (token, now);
-    }
-
-    /// From now on its account may make so many calls in a second.
-    pub async fn is_limited_to(&mut self, calls_per_second: u32) {
-        let account = Account {
-            calls_per_second: Some(calls_per_second),
-            ..self.account_record()
-        };
-        self.puts(&account).await;
-    }
-
-    /// From now on its account's calls alone are carried out one after another.
-    pub async fn has_its_calls_in_order(&mut self) {
-        self.queues_as(received()).await;
-    }
-
-    /// From now on it calls through such an API client of its account, whose calls alone are.
-    pub async fn has_the_calls_of_a_client_in_order(&mut self, id: &str) {
-        self.calls_through_a_client(id, received()).await;
-    }
-
-    /// From now on its account's calls alone stand in queues like that.
-    pub async fn queues_as(&mut self, queue: calls::QueueSettings) {
-        let account = Account {
-            queue,
-            ..self.account_record()
-        };
-        self.puts(&account).await;
-    }
-
-    /// From now on it calls through an API client of its account with that id, whose calls alone stand
-    /// in queues like that.
-    pub async fn calls_through_a_client(&mut self, id: &str, queue: calls::QueueSettings) {
-        let accounts = &self.stack.cloud.accounts;
-        let now = self.now();
-        let caller = self.known_as();
-        let made = accounts.put_login(Login::Client, id, "secret", &caller);
-        made.await.expect("a client");
-        let changed = accounts.change_client_queue(id, |settings| *settings = queue);
-        changed.await.expect("no trouble").expect("it is there");
-        let caller = accounts.log_in(Login::Client, id, "secret", now).await;
-        self.client = caller.expect("no trouble").expect("it is there").client;
-        self.fetches_token().await;
-    }
-
-    /// From now on its account may act for these.
-    pub async fn owns(&mut self, children: &[&str]) {
-        let children = children.iter().map(|id| AccountId((*id).to_owned()));
-        let account = Account {
-            owns: children.collect(),
-            ..self.account_record()
-        };
-        self.puts(&account).await;
-    }
-
-    /// From now on its account's calls are forwarded there; `None`: they are carried out here.
-    pub async fn has_backend(&mut self, backend: Option<calls::BackendName>) {
-        let account = Account {
-            backend: backend.map_or(AccountBackend::BuiltIn, AccountBackend::Forward),
-            ..self.account_record()
-        };
-        self.puts(&account).await;
-    }
-
-    /// From now on its account declares these safe to repeat, and is forwarded to that backend.
-    pub async fn declares_safe(&mut self, backend: calls::BackendName, what: &[&str]) {
-        let declared = what
-            .iter()
-            .filter_map(|text| calls::SafeToRepeat::parse(text));
-        let account = Account {
-            backend: AccountBackend::Forward(backend),
-            safe_to_repeat: declared.collect(),
-            ..self.account_record()
-        };
-        self.puts(&account).await;
-    }
-
-    async fn puts(&mut self, account: &Account) {
-        let accounts = &self.stack.cloud.accounts;
-        accounts.put_account(account).await.expect("an account");
-        self.restarts();
     }
 
     /// The same caller, whose calls come to other functions.
@@ -510,108 +355,6 @@ impl Story {
             .await
             .expect("a switch");
     }
-
-    pub fn callbacks(&self) -> Vec<CapturedCallback> {
-        self.local().callbacks().callbacks()
-    }
-
-    /// Each callback in a line: where to, SequenceCode, OverallStatusCode, ErrorCode.
-    pub fn replies(&self) -> Vec<String> {
-        self.callbacks().iter().map(replies).collect()
-    }
-
-    pub fn mails(&self) -> Vec<CapturedMail> {
-        self.local().ses().mails()
-    }
-
-    /// ResultMessage of a conversation: SequenceCode, status, code and message of each call.
-    pub async fn outcomes(&mut self, conversation: &str) -> Vec<String> {
-        let properties = "SequenceCode StatusCode ErrorCode StatusMessage";
-        let look = look_for("ResultMessage")
-            .of(properties)
-            .by("ConversationID", conversation);
-        self.retrieves(look).await.lines(properties)
-    }
-
-    /// ResultMessage of one call: status, code and message.
-    pub async fn outcome(&mut self, request_id: &str) -> String {
-        let properties = "StatusCode ErrorCode StatusMessage";
-        let look = look_for("ResultMessage")
-            .of(properties)
-            .by("RequestID", request_id);
-        self.retrieves(look).await.lines(properties).join("; ")
-    }
-
-    /// AsyncRequestResult of a conversation: where each call stands.
-    pub async fn states(&mut self, conversation: &str) -> Vec<String> {
-        let look = look_for("AsyncRequestResult")
-            .of("Status")
-            .by("ConversationID", conversation);
-        self.retrieves(look).await.lines("Status")
-    }
-
-    /// The same of one call.
-    pub async fn state(&mut self, request_id: &str) -> String {
-        let look = look_for("AsyncRequestResult")
-            .of("Status")
-            .by("RequestID", request_id);
-        self.retrieves(look).await.lines("Status").join("; ")
-    }
-
-    /// The keys of all stored objects.
-    pub fn stored(&self) -> Vec<String> {
-        let records = record::objects_table(self.local());
-        let mut keys: Vec<String> = records
-            .iter()
-            .map(|record| record.text("sk").to_owned())
-            .collect();
-        keys.sort();
-        keys
-    }
-
-    /// How each triggered mail stands.
-    pub fn mail_states(&self) -> Vec<String> {
-        let records = self.records();
-        let mails = records.iter().filter(|record| record.kind() == "MAIL");
-        mails.map(|mail| first_word(mail.text("state"))).collect()
-    }
-
-    /// The records of the calls table.
-    pub fn records(&self) -> Vec<Record> {
-        record::calls_table(self.local())
-    }
-
-    /// Everything that somebody must still look at.
-    pub fn due(&self) -> Vec<String> {
-        let records = self.records();
-        let due = records
-            .iter()
-            .filter(|record| !record.text("due_shard").is_empty());
-        due.map(|record| format!("{} {}", record.text("sk"), record.text("due_at")))
-            .collect()
-    }
-}
-
-/// `Sending` of `{"Sending":"2026-03-02T09:00:00Z"}`.
-fn first_word(json: &str) -> String {
-    let words = json.split(|reply_mail: char| !reply_mail.is_ascii_alphabetic());
-    words.filter(|word| !word.is_empty()).take(1).collect()
-}
-
-fn replies(callback: &CapturedCallback) -> String {
-    let place = callback.url.rsplit('/').next().unwrap_or_default();
-    let field = |name| callback.field(name).unwrap_or_default();
-    let fields = [
-        place,
-        field("SequenceCode"),
-        field("OverallStatusCode"),
-        field("ErrorCode"),
-    ];
-    let fields: Vec<&str> = fields
-        .into_iter()
-        .filter(|field| !field.is_empty())
-        .collect();
-    fields.join(" ")
 }
 
 fn set_on(
@@ -629,12 +372,4 @@ fn set_on(
         retries.clone(),
     )
     .with_lifecycle(lifecycle)
-}
-
-/// One after another, as they were accepted.
-fn received() -> calls::QueueSettings {
-    calls::QueueSettings {
-        order: calls::QueueOrder::Received,
-        ..calls::QueueSettings::default()
-    }
 }

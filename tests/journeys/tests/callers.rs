@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cloud::accounts::Login;
+use cloud::accounts::{DigestUserStored, Login};
 use journeys::story::BEGINNING;
 use journeys::{Answer, Story, a_caller};
 use local::{Counts, Service};
@@ -28,10 +28,10 @@ pub(crate) async fn a_known_caller() -> Story {
             .await
             .expect("a login");
     }
-    let is_made = accounts
+    let stored = accounts
         .put_digest_user("digest", "open sesame", &caller.known_as())
         .await;
-    assert!(is_made.expect("a user"));
+    assert_eq!(stored.expect("a user"), DigestUserStored::Stored);
     caller
 }
 

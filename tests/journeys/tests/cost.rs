@@ -199,24 +199,23 @@ async fn being_listed_costs_one_write_unit_for_a_conversation() {
     let fifty = (1..=50).map(|number| part("order-2", number, 50));
     for (title, calls, conversations) in [
         (
-            "single calls",
+            "a call alone",
             vec![single("ann"), single("bob"), single("cid")],
             3.0,
         ),
         // Those that fail are listed once more, among the failures.
         (
-            "of which two fail",
+            "a call alone, where two of three fail",
             vec![single("ann"), single("ann"), single("ann")],
             5.0,
         ),
-        ("three calls", three.collect(), 1.0),
-        ("fifty calls", fifty.collect(), 1.0),
+        ("a call of a conversation of three", three.collect(), 1.0),
+        ("a call of a conversation of fifty", fifty.collect(), 1.0),
     ] {
+        let made = u32::try_from(calls.len()).expect("few");
         let used = used_by(calls).await;
-        println!(
-            "{title}: lists ${:.3} a million conversations",
-            used.lists_per_million()
-        );
+        let each = used.per_call(made).lists_per_million();
+        println!("Lists, {title}: ${each:.3} a million calls");
         let units = used.used_of(Service::DynamoDb).list_writes;
         assert!((units - conversations).abs() < 1e-9, "{title}: {units}");
         let price = conversations * local::prices::WRITE_UNIT;
@@ -297,6 +296,11 @@ async fn a_triggered_send_costs_a_mail_and_three_calls_at_most() {
     println!("A triggered send of one mail\n{used}\n");
     let mails = used.used(Service::Ses, "SendEmail").billed;
     assert!((mails - 1.0).abs() < 1e-9, "{mails} mails");
+    // Its conversation is listed, and so are its mails, however many.
+    let listed = used.used_of(Service::DynamoDb).list_writes;
+    assert!((listed - 2.0).abs() < 1e-9, "{listed}");
+    let lists = used.lists_per_million();
+    println!("Lists, a triggered send: ${lists:.3} a million calls");
     let single = used_by(vec![call().creating(subscriber("ann"))]).await;
     let rest = used.price_per_million() - local::prices::MAIL;
     assert!(rest <= 3.0 * single.price_per_million(), "{rest}");

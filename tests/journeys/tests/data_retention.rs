@@ -2,8 +2,11 @@
 //! them, and the table loses them afterwards.
 
 use bytes::Bytes;
-use journeys::cut::{CallOrder, Plot, cut_anywhere};
-use journeys::{Story, a_caller, call, days, hours, look_for, minutes, part};
+use journeys::cut::{CallOrder, Ended, Plot, cut_anywhere, cut_while_time_passes};
+use journeys::record::objects_table;
+use journeys::story::BEGINNING;
+use journeys::{Call, Story, a_caller, call, days, hours, look_for, minutes, part};
+use local::InjectedFault;
 use local::names::BODIES_BUCKET;
 
 fn people(fields: &str) -> String {
@@ -201,4 +204,136 @@ async fn a_deleted_data_extension_survives_every_cut() {
         },
     };
     println!("{} worlds", cut_anywhere(plot).await);
+}
+
+const A_DAY: &str = "<DataRetentionPeriodLength>1</DataRetentionPeriodLength>";
+
+/// More rows than one request deletes.
+fn thirty_rows() -> Call {
+    let rows = (0..30).map(|number| row(&format!("row-{number:02}")));
+    call().doing("Create", rows.collect())
+}
+
+/// What is made of a data extension with thirty rows, while nothing goes wrong, and what must hold after the
+/// timekeeper was cut.
+fn upkeep(fields: &str, calls: Vec<Call>, promises: fn(&Ended) -> Result<(), String>) -> Plot {
+    Plot {
+        prepare: |_caller| {},
+        before: vec![call().creating(people(fields)), thirty_rows()],
+        calls,
+        is_found: false,
+        order: CallOrder::Unordered,
+        after: minutes(45),
+        promises,
+    }
+}
+
+fn nothing_is_left(ended: &Ended) -> Result<(), String> {
+    ended.is("stored", &ended.stored, &[""; 0])
+}
+
+/// The timekeeper is cut while it deletes rows, and while it removes the note of it, which it does when nobody
+/// can write any more.
+#[tokio::test(start_paused = true)]
+async fn the_deletion_of_a_data_extensions_rows_survives_every_cut() {
+    let delete = call().deleting(PEOPLE_KEY).keyed("delete");
+    let plot = upkeep("", vec![delete], nothing_is_left);
+    let passing = [minutes(1), minutes(1), minutes(21)];
+    let worlds = cut_while_time_passes(plot, minutes(0), &passing).await;
+    assert!(worlds >= 12, "{worlds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_data_extension_survives_every_cut() {
+    let plot = upkeep(&format!("{A_DAY}{IN_DAYS}"), Vec::new(), nothing_is_left);
+    let passing = [minutes(2), minutes(1), minutes(21)];
+    let worlds = cut_while_time_passes(plot, days(1) - minutes(1), &passing).await;
+    assert!(worlds >= 20, "{worlds}");
+}
+
+/// The rows are gone, and so is all that was noted of them but when they end next.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_all_rows_survives_every_cut() {
+    let fields = format!("{A_DAY}{ROWS_ONLY}{IN_DAYS}");
+    let plot = upkeep(&fields, Vec::new(), |ended| {
+        let rows = ended.stored.iter().filter(|key| key.starts_with("row-"));
+        match (rows.count(), ended.stored.iter().any(|key| key == "people")) {
+            (0, true) => Ok(()),
+            (rows, there) => Err(format!("{rows} rows; the data extension is there: {there}")),
+        }
+    });
+    let passing = [minutes(2), minutes(1), minutes(21)];
+    let worlds = cut_while_time_passes(plot, days(1) - minutes(1), &passing).await;
+    assert!(worlds >= 20, "{worlds}");
+}
+
+const NINETY_DAYS: &str = r#"<Objects xsi:type="DataExtension"><CustomerKey>people</CustomerKey><DataRetentionPeriodLength>90</DataRetentionPeriodLength></Objects>"#;
+
+/// When the table may remove a row that was made at the beginning and is kept 90 days.
+fn is_after_97_days(at: i64) -> bool {
+    let beginning: jiff::Timestamp = BEGINNING.parse().expect("a time");
+    let from = (beginning + days(97)).as_second();
+    (from..from + 60).contains(&at)
+}
+
+/// Each row is told the new period, wherever the timekeeper was cut, and nothing is left to be done.
+#[tokio::test(start_paused = true)]
+async fn the_marking_of_rows_survives_every_cut() {
+    let longer = call().updating(NINETY_DAYS).keyed("longer");
+    let fields = format!("{THIRTY_DAYS}{BY_ROW}{IN_DAYS}");
+    let plot = Plot {
+        before: vec![
+            call().creating(people(&fields)),
+            call().doing("Create", vec![row("row-1"), row("row-2"), row("row-3")]),
+        ],
+        ..upkeep("", vec![longer], |ended| {
+            let keys: Vec<String> = ended.removable.iter().map(|(key, _)| key.clone()).collect();
+            ended.is("rows", &keys, &["row-1", "row-2", "row-3"])?;
+            let is_marked = |(_, at): &(String, i64)| is_after_97_days(*at);
+            let upkeep = ended.stored.iter().filter(|key| key.contains('#')).count();
+            match ended.removable.iter().all(is_marked) && upkeep == 0 {
+                true => Ok(()),
+                false => Err(format!("{:?}, and {:?}", ended.removable, ended.stored)),
+            }
+        })
+    };
+    let worlds = cut_while_time_passes(plot, minutes(19), &[minutes(2), minutes(1)]).await;
+    assert!(worlds >= 16, "{worlds}");
+}
+
+/// More rows than are marked in one go: cut behind the first page, before and after it is noted how far the
+/// marking is. What is noted is not done again, and no row is left out.
+#[tokio::test(start_paused = true)]
+async fn a_marking_of_many_rows_goes_on_behind_what_is_noted() {
+    const ROWS: usize = 620;
+    for (fault, left) in [
+        (InjectedFault::CrashBefore, 620.0),
+        (InjectedFault::CrashAfter, 120.0),
+    ] {
+        let mut caller = a_caller_with(&format!("{THIRTY_DAYS}{BY_ROW}{IN_DAYS}")).await;
+        let rows = (0..ROWS).map(|number| row(&format!("row-{number:04}")));
+        caller.queues(call().doing("Create", rows.collect())).await;
+        caller.settles().await;
+        caller.does(call().updating(NINETY_DAYS)).await;
+        caller.passes(minutes(19)).await;
+        let faults = caller.local().faults().clone();
+        faults.once(
+            |request| request.operation == "PutItem" && request.key.contains("Upkeep"),
+            fault,
+        );
+        caller.passes(minutes(2)).await;
+        assert!(faults.crashed(), "it came to the note");
+        caller.restarts();
+        let before = caller.local().usage().counts();
+        caller.passes(minutes(2)).await;
+        let used = caller.local().usage().since(&before);
+        let marked = used.used(local::Service::DynamoDb, "UpdateItem").requests;
+        assert!((left..left + 5.0).contains(&marked), "{fault:?}: {marked}");
+        let records = objects_table(caller.local());
+        let rows = records
+            .iter()
+            .filter(|it| it.text("sk").starts_with("row-"));
+        let marked = rows.filter(|row| is_after_97_days(row.number("expires_at")));
+        assert_eq!(marked.count(), ROWS, "{fault:?}");
+    }
 }

@@ -4,7 +4,7 @@ use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::{
     Answer, Call, Story, a_caller, attributes, call, days, look_for, minutes, part, seconds,
 };
-use local::CapturedMail;
+use local::{CapturedMail, InjectedFault};
 
 const NEWS: &str = r#"<Objects xsi:type="List"><CustomerKey>news</CustomerKey><ListName>News</ListName></Objects>"#;
 
@@ -514,7 +514,8 @@ async fn an_email_send_is_scheduled_for_its_time_and_can_be_cancelled_before() {
         answer.body
     );
     let first = task_of(&answer);
-    let second = task_of(&schedules(&mut caller, &schedule(&start, "")).await);
+    let later = (caller.now() + minutes(91)).to_string();
+    let second = task_of(&schedules(&mut caller, &schedule(&later, "")).await);
     assert_ne!(first, second);
     assert_eq!(report_of(&mut caller, &first).await, "Scheduled 0 0 0 0");
     caller.does(act("cancel", &second)).await;
@@ -553,6 +554,160 @@ async fn an_email_send_is_scheduled_for_its_time_and_can_be_cancelled_before() {
         let code = format!("<ErrorCode>{code}</ErrorCode>");
         assert!(answer.body.contains(&code), "{code}: {}", answer.body);
     }
+}
+
+/// Who does not hear the answer sends the Schedule again: before it begins, and afterwards. It is the same send.
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_is_sent_again_is_the_same_send() {
+    let mut caller = a_caller_with(&[NEWS.to_owned(), member("ann"), definition(&to_news())]).await;
+    let start = (caller.now() + minutes(90)).to_string();
+    let first = task_of(&schedules(&mut caller, &schedule(&start, DAILY)).await);
+    caller.passes(minutes(10)).await;
+    // By the same time in another zone, too.
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+    let elsewhere = (caller.now() + minutes(80)).to_zoned(zone);
+    let elsewhere = elsewhere.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    for again in [schedule(&start, DAILY), schedule(&elsewhere, "")] {
+        let answer = schedules(&mut caller, &again).await;
+        assert_eq!(task_of(&answer), first, "{}", answer.body);
+    }
+    // What would send something else then is not taken for it.
+    let other = schedule(&start, "").replace(
+        "</Interaction>",
+        "<SenderProfile><FromName>Ann</FromName></SenderProfile></Interaction>",
+    );
+    let answer = schedules(&mut caller, &other).await;
+    let said = format!("cancel the Send {first} first");
+    assert!(
+        answer.body.contains("<ErrorCode>140</ErrorCode>"),
+        "{}",
+        answer.body
+    );
+    assert!(answer.body.contains(&said), "{}", answer.body);
+    caller.passes(minutes(85)).await;
+    assert_eq!(recipients(&caller), ["ann"]);
+    let answer = schedules(&mut caller, &schedule(&start, DAILY)).await;
+    assert_eq!(task_of(&answer), first, "{}", answer.body);
+    caller.passes(days(40)).await;
+    let answer = schedules(&mut caller, &schedule(&start, DAILY)).await;
+    assert_eq!(task_of(&answer), first, "{}", answer.body);
+    caller.passes(minutes(5)).await;
+    assert_eq!(recipients(&caller), ["ann"], "once");
+}
+
+/// What was cancelled makes room for another send at that time.
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_schedule_can_be_made_again() {
+    let mut caller = a_caller_with(&[NEWS.to_owned(), member("ann"), definition(&to_news())]).await;
+    let start = (caller.now() + minutes(90)).to_string();
+    let first = task_of(&schedules(&mut caller, &schedule(&start, "")).await);
+    caller.does(act("cancel", &first)).await;
+    let second = task_of(&schedules(&mut caller, &schedule(&start, "")).await);
+    assert_ne!(first, second);
+    caller.passes(minutes(95)).await;
+    assert_eq!(recipients(&caller), ["ann"]);
+    assert!(report_of(&mut caller, &first).await.starts_with("Canceled"));
+    assert_eq!(report_of(&mut caller, &second).await, "Complete 1 0 0 0 1");
+}
+
+/// Whatever request of the first Schedule is the last that happens: the second one is answered with a Task,
+/// and there is one mail.
+#[tokio::test(start_paused = true)]
+async fn a_schedule_survives_every_cut() {
+    let mut cuts = 0;
+    for fault in [InjectedFault::CrashBefore, InjectedFault::CrashAfter] {
+        for at in 1.. {
+            let mut caller =
+                a_caller_with(&[NEWS.to_owned(), member("ann"), definition(&to_news())]).await;
+            let start = (caller.now() + minutes(90)).to_string();
+            let faults = caller.local().faults().clone();
+            faults.at(faults.requests_made() + at, fault);
+            let unheard = schedules(&mut caller, &schedule(&start, DAILY)).await;
+            if !faults.crashed() {
+                assert!(unheard.body.contains("scheduled"), "{}", unheard.body);
+                break;
+            }
+            cuts += 1;
+            caller.restarts();
+            let answer = schedules(&mut caller, &schedule(&start, DAILY)).await;
+            assert!(
+                answer.body.contains("EmailSendDefinition scheduled"),
+                "{fault:?} at {at}: {}",
+                answer.body
+            );
+            let send = task_of(&answer);
+            caller.passes(minutes(95)).await;
+            assert_eq!(recipients(&caller), ["ann"], "{fault:?} at {at}");
+            let all = caller
+                .retrieves(look_for("Send").of("ID"))
+                .await
+                .lines("ID");
+            assert_eq!(all, [send], "{fault:?} at {at}");
+            assert!(caller.due().is_empty());
+        }
+    }
+    assert!(cuts >= 10, "{cuts} cuts");
+}
+
+/// Action `test`: to the TestEmailAddr, and to the lists that are for tests; to nobody else.
+#[tokio::test(start_paused = true)]
+async fn a_test_of_a_send_goes_to_those_who_look_at_it() {
+    let testers = entry("SourceList", &list("testers")).replace(
+        "</SendDefinitionList>",
+        "<IsTestObject>true</IsTestObject></SendDefinitionList>",
+    );
+    let two = "<TestEmailAddr>editor@example.com; chief@example.com</TestEmailAddr>";
+    let mut caller = a_caller_with(&[
+        NEWS.to_owned(),
+        NEWS.replace("news", "testers").replace("News", "Testers"),
+        member("ann"),
+        subscriber("tom", "Active", &on("testers", "Active")),
+        definition_of("autumn", &(to_news() + &testers), two),
+        definition_of("untested", &to_news(), ""),
+    ])
+    .await;
+    let test = |key: &str| {
+        let definition = format!(
+            r#"<Definition xsi:type="EmailSendDefinition"><CustomerKey>{key}</CustomerKey></Definition>"#
+        );
+        call().performing("Test", definition)
+    };
+    let answer = caller.does(test("autumn")).await;
+    let send = task_of(&answer);
+    caller.settles().await;
+    assert_eq!(recipients(&caller), ["chief", "editor", "tom"]);
+    assert_eq!(report_of(&mut caller, &send).await, "Complete 3 0 0 0 3");
+    let look = look_for("Subscriber").of("SubscriberKey");
+    let mut known = caller.retrieves(look).await.lines("SubscriberKey");
+    known.sort();
+    assert_eq!(
+        known,
+        ["ann", "tom"],
+        "who looks at a test is no subscriber for it"
+    );
+    let answer = caller.sends(test("untested").at_once()).await;
+    assert!(
+        answer.body.contains("<ErrorCode>42110</ErrorCode>"),
+        "{}",
+        answer.body
+    );
+    assert!(answer.body.contains("no TestEmailAddr"), "{}", answer.body);
+    for action in ["GetMaxCount", "stop", "pause", "restart"] {
+        let definition = r#"<Definition xsi:type="EmailSendDefinition"><CustomerKey>autumn</CustomerKey></Definition>"#;
+        let answer = caller
+            .sends(call().performing(action, definition).at_once())
+            .await;
+        let said = format!("with the Action '{action}', only with start, test");
+        assert!(
+            answer.body.contains("<ErrorCode>100</ErrorCode>"),
+            "{}",
+            answer.body
+        );
+        assert!(answer.body.contains(&said), "{}", answer.body);
+    }
+    caller.does(start_of("autumn", "")).await;
+    caller.settles().await;
+    assert_eq!(recipients(&caller), ["ann", "chief", "editor", "tom"]);
 }
 
 /// By the ScheduledTime of an asynchronous Perform.
@@ -632,6 +787,11 @@ async fn what_cannot_be_sent_is_refused_with_its_code() {
             "42000",
         ),
         (entry("SourceList", ""), "", "42110"),
+        (
+            to_news(),
+            "<TestEmailAddr>editor@example.com, chief</TestEmailAddr>",
+            "42110",
+        ),
     ] {
         let wrong = definition_of("wrong", &audience, more);
         let answer = caller.sends(call().creating(wrong).at_once()).await;

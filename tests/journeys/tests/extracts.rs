@@ -401,6 +401,48 @@ async fn an_extract_survives_every_cut() {
     assert!(cut_anywhere(plot).await > 100);
 }
 
+/// More steps than one: each invocation stops behind the first call that it has written, and one of them is cut,
+/// at requests all along the way. One file, and each call in it once.
+#[tokio::test(start_paused = true)]
+async fn an_extract_of_many_steps_survives_cuts_all_along() {
+    const CALLS: usize = 8;
+    let mut cuts = 0;
+    for fault in [InjectedFault::CrashBefore, InjectedFault::CrashAfter] {
+        for at in (1..).step_by(9) {
+            let mut caller = a_caller().await;
+            let from = caller.now().to_string();
+            for number in 0..CALLS {
+                let make = call().creating(subscriber(&format!("s{number}")));
+                caller.queues(make).await;
+            }
+            caller.settles().await;
+            caller.lives(Lifecycle {
+                processor: Duration::from_secs(1),
+                ..DEPLOYED
+            });
+            let parameters = [("StartDate", from.as_str()), ("OutputFileName", "a.csv")];
+            let extract = call().performing("start", definition(&parameters, ""));
+            let extract = caller.queues(extract).await;
+            let faults = caller.local().faults().clone();
+            faults.at(faults.requests_made() + at, fault);
+            caller.settles().await;
+            if !faults.crashed() {
+                break;
+            }
+            cuts += 1;
+            caller.restarts();
+            caller.passes(minutes(20)).await;
+            assert_eq!(caller.outcome(&extract).await, "OK", "{fault:?} at {at}");
+            let mut found = lines(&rows(&caller, "extract/1001/a.csv"), "RequestID");
+            found.sort();
+            found.dedup();
+            assert_eq!(found.len(), CALLS, "{fault:?} at {at}");
+            assert_eq!(rows(&caller, "extract/1001/a.csv").len(), CALLS);
+        }
+    }
+    assert!(cuts >= 10, "{cuts} cuts");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_extract_is_found_by_its_name() {
     let mut caller = a_caller().await;

@@ -2,6 +2,7 @@
 //! never sent again when nobody knows what became of them. Counted by the backend's own log.
 
 mod bounds;
+mod moved_clock;
 mod repeating;
 mod secrets;
 mod shared_limits;

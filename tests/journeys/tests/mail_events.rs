@@ -1,28 +1,23 @@
-//! What SES tells of triggered mails, and what comes of it: events to retrieve, subscribers who are not
-//! mailed any more, and mails whose fate was unknown. And the link by which a reader unsubscribes.
+//! Events that SES reports of triggered mails, and their effects: events to retrieve, summaries, and
+//! subscribers who get no more mail.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cloud::act::unknown_mail::{MailAct, MailActed};
-use cloud::conversation::unknown::UnknownQuery;
-use cloud::conversation::unknown_mails::UnknownMail;
-use cloud::records::mail_record::MailTag;
-use cloud::records::unknown_record::Verdict;
-use ingest::{Request, Response};
 use journeys::{Call, Node, Story, a_caller, call, hours, look_for, minutes};
 use local::faults::InjectedFault;
 use local::{AwsRequest, EventDelivery, MailFate, Service};
 
+use crate::unknown_mails::is_mail;
+
 const EVENTS: [&str; 4] = ["SentEvent", "NotSentEvent", "BounceEvent", "UnsubEvent"];
 
-fn definition(more: &str) -> String {
+pub(crate) fn definition(more: &str) -> String {
     format!(
         r#"<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>welcome</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>Welcome</Subject><TextBody>Dear %%SubscriberKey%%</TextBody></Email><FromAddress>shop@example.com</FromAddress>{more}</Objects>"#
     )
 }
 
-fn to(keys: &[&str]) -> Call {
+pub(crate) fn to(keys: &[&str]) -> Call {
     let subscriber = |key: &&str| {
         format!(
             "<Subscribers><EmailAddress>{key}@example.com</EmailAddress><SubscriberKey>{key}</SubscriberKey></Subscribers>"
@@ -34,14 +29,14 @@ fn to(keys: &[&str]) -> Call {
     ))
 }
 
-async fn a_shop() -> Story {
+pub(crate) async fn a_shop() -> Story {
     let mut caller = a_caller().await;
     caller.does(call().creating(definition(""))).await;
     caller
 }
 
 /// The events of all kinds, one a line: type, EventType, SubscriberKey.
-async fn events(caller: &mut Story) -> Vec<String> {
+pub(crate) async fn events(caller: &mut Story) -> Vec<String> {
     let mut lines = Vec::new();
     for event in EVENTS {
         let look = look_for(event).of("EventType SubscriberKey");
@@ -55,13 +50,13 @@ async fn events(caller: &mut Story) -> Vec<String> {
     lines
 }
 
-async fn status(caller: &mut Story, key: &str) -> String {
+pub(crate) async fn status(caller: &mut Story, key: &str) -> String {
     let look = look_for("Subscriber").of("Status").by("SubscriberKey", key);
     caller.retrieves(look).await.lines("Status").join("; ")
 }
 
 /// What a further mail to a subscriber fails with.
-async fn fails_with(caller: &mut Story, key: &str) -> String {
+pub(crate) async fn fails_with(caller: &mut Story, key: &str) -> String {
     let answer = caller.sends(to(&[key]).at_once()).await;
     let result = answer.payload().child("Results").expect("a result");
     let failures = result.all("SubscriberFailures");
@@ -279,137 +274,6 @@ async fn a_mail_rejected_after_acceptance_counts_as_not_sent() {
     assert_eq!(reason.line(&["Name", "Value"]), "Reason Bad content");
 }
 
-fn is_mail(aws_request: &AwsRequest) -> bool {
-    aws_request.service == Service::Ses && aws_request.operation == "SendEmail"
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_delivery_event_settles_an_unknown_mail() {
-    let mut caller = a_shop().await;
-    caller
-        .local()
-        .faults()
-        .once(is_mail, InjectedFault::LoseAnswer);
-    caller.queues(to(&["ann"])).await;
-    caller.settles().await;
-    assert_eq!(caller.mail_states(), ["Sent"]);
-    assert_eq!(events(&mut caller).await, ["SentEvent Sent ann"]);
-    caller.passes(hours(1)).await;
-    assert_eq!(caller.mails().len(), 1, "it is not sent again");
-    assert!(caller.due().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_mail_without_an_event_stays_unknown() {
-    let mut caller = a_shop().await;
-    caller
-        .local()
-        .ses()
-        .set_event_delivery(EventDelivery::Never);
-    caller
-        .local()
-        .faults()
-        .once(is_mail, InjectedFault::LoseAnswer);
-    caller.queues(to(&["ann"])).await;
-    caller.passes(hours(1)).await;
-    assert_eq!(caller.mail_states(), ["Unknown"]);
-    assert_eq!(events(&mut caller).await, ["NotSentEvent NotSent ann"]);
-}
-
-async fn unknown_mails(caller: &Story, with_settled: bool) -> Vec<UnknownMail> {
-    let query = UnknownQuery {
-        account: None,
-        with_settled,
-        limit: 50,
-    };
-    let found = caller.cloud().unknown_mails(&query).await;
-    found.expect("a list")
-}
-
-/// A caller one of whose mails is unknown, of which SES tells nothing, and what that is called.
-async fn with_an_unknown_mail() -> (Story, MailTag) {
-    let mut caller = a_shop().await;
-    caller
-        .local()
-        .ses()
-        .set_event_delivery(EventDelivery::Never);
-    caller
-        .local()
-        .faults()
-        .once(is_mail, InjectedFault::LoseAnswer);
-    caller.queues(to(&["ann"])).await;
-    caller.passes(hours(1)).await;
-    assert_eq!(caller.mail_states(), ["Unknown"]);
-    let listed = unknown_mails(&caller, false).await;
-    assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].record.account.0, caller.account_id());
-    (caller, listed[0].record.tag.clone())
-}
-
-async fn acts(caller: &Story, tag: &MailTag, verdict: Verdict) -> &'static str {
-    let account = calls::AccountId(caller.account_id());
-    let act = MailAct {
-        account: &account,
-        tag,
-        by: "ann",
-        why: "asked them",
-    };
-    let acted = cloud::act::unknown_mail::act(caller.cloud(), act, verdict).await;
-    match acted.expect("an act") {
-        MailActed::Done(_) => "done",
-        MailActed::Otherwise(_) => "otherwise",
-        MailActed::Nothing => "nothing",
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unknown_mail_is_listed_until_somebody_says_what_became_of_it() {
-    let (caller, tag) = with_an_unknown_mail().await;
-    assert_eq!(acts(&caller, &tag, Verdict::Done).await, "done");
-    assert_eq!(acts(&caller, &tag, Verdict::Done).await, "done");
-    assert_eq!(acts(&caller, &tag, Verdict::SentAgain).await, "otherwise");
-    assert!(unknown_mails(&caller, false).await.is_empty());
-    let settled = unknown_mails(&caller, true).await;
-    let said = settled[0].record.settlement.as_ref().expect("it was said");
-    assert_eq!((said.by.as_str(), said.why.as_str()), ("ann", "asked them"));
-    let sent = caller.mails().len();
-    caller.passes(hours(2)).await;
-    assert_eq!(caller.mails().len(), sent, "nothing is sent by that");
-    let other = MailTag::parse("7a_1_1").expect("a tag");
-    assert_eq!(acts(&caller, &other, Verdict::Done).await, "nothing");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unknown_mail_is_sent_once_more_by_an_act_of_a_person() {
-    for fault in [
-        None,
-        Some(InjectedFault::LoseAnswer),
-        Some(InjectedFault::LoseRequest),
-    ] {
-        let (mut caller, tag) = with_an_unknown_mail().await;
-        let sent = caller.mails().len();
-        assert_eq!(acts(&caller, &tag, Verdict::NotDone).await, "done");
-        if let Some(fault) = fault {
-            let acts = |it: &AwsRequest| it.operation == "TransactWriteItems";
-            caller.local().faults().once(acts, fault);
-        }
-        for _ in 0..3 {
-            assert_eq!(acts(&caller, &tag, Verdict::SentAgain).await, "done");
-        }
-        caller.passes(minutes(10)).await;
-        assert_eq!(caller.mail_states(), ["Sent"], "{fault:?}");
-        assert_eq!(caller.mails().len(), sent + 1);
-        // Each time that it was handed over has an event of its own.
-        let expected = ["NotSentEvent NotSent ann", "SentEvent Sent ann"];
-        assert_eq!(events(&mut caller).await, expected);
-        assert_eq!(acts(&caller, &tag, Verdict::SentAgain).await, "nothing");
-        assert!(unknown_mails(&caller, false).await.is_empty());
-        caller.passes(hours(2)).await;
-        assert_eq!(caller.mails().len(), sent + 1);
-        assert!(caller.due().is_empty());
-    }
-}
-
 /// The function is slow to note that SES has taken the mail; SES has told more by then.
 #[tokio::test(start_paused = true)]
 async fn an_event_before_our_commit_counts_once() {
@@ -467,144 +331,6 @@ async fn an_event_that_fails_is_delivered_again() {
     caller.passes(minutes(2)).await;
     assert_eq!(status(&mut caller, "ann").await, "Bounced");
     assert_eq!(caller.local().ses().lost_events(), 0);
-}
-
-/// The path of the link in the only mail; the header beside it says that one click is enough.
-fn link(caller: &Story) -> String {
-    let mails = caller.mails();
-    let raw = mails[0].raw.as_deref().expect("a raw mail");
-    let parsed = mail_parser::MessageParser::default().parse(raw.as_bytes());
-    let parsed = parsed.expect("a valid mail");
-    let header = |name: &str| parsed.header_raw(name).map(|text| text.trim().to_owned());
-    assert_eq!(
-        header("List-Unsubscribe-Post").as_deref(),
-        Some("List-Unsubscribe=One-Click")
-    );
-    let link = header("List-Unsubscribe").expect("a link");
-    let link = link
-        .strip_prefix('<')
-        .and_then(|link| link.strip_suffix('>'));
-    let path = link.and_then(|link| link.strip_prefix("https://aftercall.example.net"));
-    path.expect("one https address").to_owned()
-}
-
-async fn request_of(caller: &Story, method: &str, path: &str, body: &str) -> Response {
-    let request = Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        headers: BTreeMap::from([(
-            "content-type".to_owned(),
-            "application/x-www-form-urlencoded".to_owned(),
-        )]),
-        body: body.as_bytes().to_vec(),
-        ..Request::default()
-    };
-    caller.asks(request).await
-}
-
-const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
-
-#[tokio::test(start_paused = true)]
-async fn one_click_unsubscribes_its_reader_however_often_it_comes() {
-    let mut caller = a_shop().await;
-    caller.queues(to(&["ann"])).await;
-    caller.settles().await;
-    let path = link(&caller);
-    for _ in 0..3 {
-        let answer = request_of(&caller, "POST", &path, ONE_CLICK).await;
-        assert_eq!(answer.status, 200);
-        caller.passes(minutes(1)).await;
-    }
-    assert_eq!(status(&mut caller, "ann").await, "Unsubscribed");
-    let expected = ["SentEvent Sent ann", "UnsubEvent Unsubscribe ann"];
-    assert_eq!(events(&mut caller).await, expected);
-    let unsubscribed = "Error Code: 1 - Subscriber is unsubscribed.";
-    assert_eq!(fails_with(&mut caller, "ann").await, unsubscribed);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unsubscribe_of_a_deleted_subscriber_holds_for_its_successor() {
-    let mut caller = a_shop().await;
-    caller.queues(to(&["ann"])).await;
-    caller.settles().await;
-    let path = link(&caller);
-    let ann = r#"<Objects xsi:type="Subscriber"><SubscriberKey>ann</SubscriberKey></Objects>"#;
-    caller.does(call().deleting(ann)).await;
-    assert_eq!(
-        request_of(&caller, "POST", &path, ONE_CLICK).await.status,
-        200
-    );
-    assert!(
-        fails_with(&mut caller, "ann")
-            .await
-            .contains("unsubscribed")
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_opened_or_forged_link_does_nothing() {
-    let mut caller = a_shop().await;
-    caller.queues(to(&["ann"])).await;
-    caller.settles().await;
-    let path = link(&caller);
-    let forged = format!("{}A", &path[..path.len() - 1]);
-    let requests = caller.local().usage().counts();
-    let opened = request_of(&caller, "GET", &path, "").await;
-    let other = request_of(&caller, "GET", "/unsubscribe/x", "").await;
-    let aws_requests = caller.local().usage().since(&requests);
-    assert_eq!(
-        aws_requests.operations().count(),
-        0,
-        "a GET looks nothing up"
-    );
-    assert_eq!(
-        (opened.status, &opened.body),
-        (200, &other.body),
-        "it shows nothing"
-    );
-    for (method, path, body, status) in [
-        ("POST", path.as_str(), "", 400),
-        ("POST", path.as_str(), "a=b", 400),
-        ("POST", "/unsubscribe/x", ONE_CLICK, 404),
-        ("POST", forged.as_str(), ONE_CLICK, 404),
-        ("PUT", path.as_str(), ONE_CLICK, 405),
-    ] {
-        let answer = request_of(&caller, method, path, body).await;
-        assert_eq!(answer.status, status, "{method} {path} {body}");
-    }
-    assert_eq!(status(&mut caller, "ann").await, "Active");
-    assert_eq!(events(&mut caller).await, ["SentEvent Sent ann"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_bulk_mail_has_a_link() {
-    for (more, has_link) in [
-        (
-            "<SendClassification><CustomerKey>Default Commercial</CustomerKey></SendClassification>",
-            true,
-        ),
-        (
-            "<SendClassification><CustomerKey>Default Transactional</CustomerKey></SendClassification>",
-            false,
-        ),
-        (
-            "<SendClassification><CustomerKey>mine</CustomerKey><SendClassificationType>Operational</SendClassificationType></SendClassification>",
-            false,
-        ),
-    ] {
-        let mut caller = a_caller().await;
-        caller.does(call().creating(definition(more))).await;
-        caller.queues(to(&["ann"])).await;
-        caller.settles().await;
-        let mails = caller.mails();
-        let is_link = |(name, _): &(String, String)| name.starts_with("List-Unsubscribe");
-        let headers = mails[0]
-            .headers
-            .iter()
-            .filter(|header| is_link(header))
-            .count();
-        assert_eq!(headers, if has_link { 2 } else { 0 }, "{more}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,13 +2,17 @@
 //! else, nor the good receivers of its own account. The functions have just started, and nobody has
 //! asked any of these receivers before.
 
+mod several;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cloud::aws::lanes::Concurrency;
 use jiff::{SignedDuration, Timestamp};
 use journeys::running::{Running, a_caller_in_time, by_id, time_passes};
 use journeys::{Call, Story, call, look_for, seconds, subscriber};
 use local::CallbackAnswer;
+use local::lifecycle::CONCURRENCY;
 
 /// How often the quiet account does all that it does, and how long it waits in between.
 const ROUNDS: usize = 25;
@@ -216,12 +220,30 @@ async fn misbehaves(caller: &mut Story, neighbour: &Neighbour) -> Sent {
     good
 }
 
-/// What the quiet account's calls take, and the replies to the neighbour's own good receiver.
-async fn beside(neighbour: Option<&Neighbour>) -> Took {
+/// All of them at once.
+async fn all_misbehave(callers: &mut [Story], neighbours: &[Neighbour]) -> Sent {
+    let (Some((caller, callers)), Some((neighbour, neighbours))) =
+        (callers.split_first_mut(), neighbours.split_first())
+    else {
+        return Sent::new();
+    };
+    let others = Box::pin(all_misbehave(callers, neighbours));
+    let (mut good, others) = tokio::join!(misbehaves(caller, neighbour), others);
+    good.extend(others);
+    good
+}
+
+/// What the quiet account's calls take, and the replies to the neighbours' own good receivers. Each
+/// neighbour is an account of its own, and all are answered alike; without any, one does no harm.
+async fn beside(neighbours: &[Neighbour], places: Concurrency) -> Took {
     let mut quiet = a_caller_in_time().await;
-    let mut other = quiet.another_caller("2002").await;
+    quiet.runs_with(places);
+    let mut others = Vec::new();
+    for number in 0..neighbours.len().max(1) {
+        others.push(quiet.another_caller(&format!("{}", 2_002 + number)).await);
+    }
     defines_a_send(&mut quiet).await;
-    let answers = neighbour.and_then(|neighbour| neighbour.answers.clone());
+    let answers = neighbours.first().and_then(|one| one.answers.clone());
     let mut refused = std::collections::BTreeSet::new();
     quiet.local().callbacks().answer_by(move |callback| {
         if callback.url == BUSY_ONCE {
@@ -231,14 +253,17 @@ async fn beside(neighbour: Option<&Neighbour>) -> Took {
         answers.clone().filter(|_| is_bad(&callback.url))
     });
     let running = Running::functions_of(&quiet);
-    let alone = Neighbour {
+    let alone = [Neighbour {
         at_once: 0,
         each_second: 0,
         ..Neighbour::answering(hangs())
+    }];
+    let neighbours = match neighbours.is_empty() {
+        true => &alone,
+        false => neighbours,
     };
-    let neighbour = neighbour.unwrap_or(&alone);
-    let (sent_by_quiet, own) =
-        tokio::join!(quiet_rounds(&mut quiet), misbehaves(&mut other, neighbour));
+    let misbehaving = all_misbehave(&mut others, neighbours);
+    let (sent_by_quiet, own) = tokio::join!(quiet_rounds(&mut quiet), misbehaving);
     time_passes(REST).await;
     let mut took = measure(&mut quiet, sent_by_quiet).await;
     let replied = replied(&quiet);
@@ -261,8 +286,12 @@ const OF_QUIET: [&str; 5] = [
 ];
 
 async fn holds_up_nobody(neighbour: Neighbour) {
-    let alone = beside(None).await;
-    let beside = beside(Some(&neighbour)).await;
+    hold_up_nobody(&[neighbour], CONCURRENCY).await;
+}
+
+async fn hold_up_nobody(neighbours: &[Neighbour], places: Concurrency) {
+    let alone = beside(&[], places).await;
+    let beside = beside(neighbours, places).await;
     let longest = |what| (alone.longest(what), beside.longest(what));
     let median = |what| (alone.median(what), beside.median(what));
     for what in OF_QUIET {
@@ -316,9 +345,8 @@ async fn a_failing_receiver_delays_no_other_account() {
     holds_up_nobody(Neighbour::answering(CallbackAnswer::status(503))).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn fifty_host_names_delay_no_other_account() {
-    let fifty = Neighbour {
+fn hang_at_fifty_hosts() -> Neighbour {
+    Neighbour {
         receivers: |number| {
             vec![format!(
                 "https://bad-{}.neighbour.example/done",
@@ -326,8 +354,12 @@ async fn fifty_host_names_delay_no_other_account() {
             )]
         },
         ..Neighbour::answering(hangs())
-    };
-    holds_up_nobody(fifty).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_host_names_delay_no_other_account() {
+    holds_up_nobody(hang_at_fifty_hosts()).await;
 }
 
 /// Known as quick to all functions, and then it hangs.

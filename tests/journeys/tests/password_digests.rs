@@ -3,6 +3,7 @@
 use aws_smithy_types::retry::RetryConfig;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use cloud::accounts::DigestUserStored;
 use journeys::minutes;
 use journeys::story::BEGINNING;
 use local::Service;
@@ -110,13 +111,13 @@ async fn a_password_is_opened_once_in_some_minutes_and_a_new_one_at_once() {
         is_let_in(&says(&caller, &good).await, &good);
     }
     assert_eq!(opened().requests, 1.0);
-    let is_made = caller
+    let stored = caller
         .stack
         .cloud
         .accounts
         .put_digest_user("digest", "changed", &caller.known_as())
         .await;
-    assert!(is_made.expect("a user"));
+    assert_eq!(stored.expect("a user"), DigestUserStored::Stored);
     let changed = digest("digest", "changed", b"changed", BEGINNING);
     is_let_in(&says(&caller, &changed).await, &changed);
     is_refused(&says(&caller, &good_digest(b"old")).await, "the old one");
@@ -180,10 +181,10 @@ async fn a_set_without_a_key_lets_no_digest_in_and_makes_no_such_user() {
     let other = text("shop", "open sesame");
     is_let_in(&says(&caller, &other).await, "whose password is a hash");
     let accounts = &caller.stack.cloud.accounts;
-    let is_made = accounts
+    let stored = accounts
         .put_digest_user("new", "x", &caller.known_as())
         .await;
-    assert!(!is_made.expect("it is said"));
+    assert_eq!(stored.expect("an answer"), DigestUserStored::NoKey);
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,20 +210,20 @@ async fn encrypted_passwords_are_stored_nowhere_in_plain_text() {
 #[tokio::test(start_paused = true)]
 async fn an_encrypted_password_of_another_user_is_refused() {
     let caller = a_known_caller().await;
-    let is_made = caller
+    let stored = caller
         .stack
         .cloud
         .accounts
         .put_digest_user("other", "unknown", &caller.known_as())
         .await;
-    assert!(is_made.expect("a user"));
+    assert_eq!(stored.expect("a user"), DigestUserStored::Stored);
     let records = journeys::record::accounts_table(caller.local());
     let of = |name: &str| {
         let found = records.iter().find(|record| record.text("name") == name);
         found.expect("a user").json().clone()
     };
     let mut moved = of("other");
-    moved["sealed_password"] = of("digest")["sealed_password"].clone();
+    moved["encrypted_password"] = of("digest")["encrypted_password"].clone();
     journeys::record::put_account_record(caller.local(), &moved);
     for header in [
         digest("other", "open sesame", b"n", BEGINNING),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use journeys::{Call, Node, Story, a_caller, call, hours, look_for, mail_to, minutes};
 use local::faults::InjectedFault;
-use local::{AwsRequest, CapturedMail, EventDelivery, MailFault, Service};
+use local::{CapturedMail, MailFault};
+
+use crate::unknown_mails::{is_mail, makes_one_mail_unknown};
 
 fn definition(status: &str) -> String {
     format!(
@@ -177,21 +179,10 @@ async fn a_mail_service_that_takes_no_mail_gets_each_later_and_once() {
     }
 }
 
-fn is_mail(aws_request: &AwsRequest) -> bool {
-    aws_request.service == Service::Ses && aws_request.operation == "SendEmail"
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_mail_whose_answer_is_lost_is_unknown_and_not_sent_twice() {
     let mut caller = a_caller_with_a_definition().await;
-    caller
-        .local()
-        .ses()
-        .set_event_delivery(EventDelivery::Never);
-    caller
-        .local()
-        .faults()
-        .once(is_mail, InjectedFault::LoseAnswer);
+    makes_one_mail_unknown(&caller);
     caller.queues(to_ann_and_bob()).await;
     caller.passes(hours(3)).await;
     assert_eq!(

@@ -1,9 +1,12 @@
 // Opens each page of the console in Debian's Chromium, does each act by its form, tries hostile values, and
 // fails for whatever the browser complains about: a script error, a breach of the policy, a request to
-// another host. Arguments: the local server, `aftercall console` read only and with acts, where pictures go.
+// another host. Arguments: the local server, `aftercall console` read only and with acts, where pictures go;
+// AFTERCALL: the command.
 "use strict";
 const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
 const fs = require("node:fs");
+const http = require("node:http");
 const path = require("node:path");
 const { chromium } = require("playwright-core");
 
@@ -56,6 +59,19 @@ const text = (page) => page.locator("main").innerText();
 async function says(page, what) {
   const shown = await text(page);
   check(`${page.url()} says ${what}`, shown.includes(what), shown.slice(0, 2000));
+}
+
+// The command with a line on its standard input.
+async function command(line, ...words) {
+  const child = spawn(process.env.AFTERCALL, ["--endpoint", server, ...words], { stdio: ["pipe", "ignore", "inherit"] });
+  child.stdin.end(`${line}\n`);
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  assert.equal(code, 0, words.join(" "));
+}
+// The local server's AWS, as an SDK asks it.
+async function aws(target, body) {
+  const answer = await fetch(`${server}/`, { method: "POST", headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": target }, body: JSON.stringify(body) });
+  assert.ok(answer.ok, `${target}: ${answer.status}`);
 }
 
 // Sends a call by the form of the local server.
@@ -152,6 +168,116 @@ async function replies(page) {
   check("a file is downloaded", (await download).suggestedFilename() === "Results.zip");
 }
 
+async function mails(page) {
+  const definition = `<Objects xsi:type="TriggeredSendDefinition"><CustomerKey>welcome</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>Welcome</Subject><HTMLBody>&lt;h1&gt;Welcome&lt;/h1&gt;&lt;p&gt;Hello reader&lt;/p&gt;&lt;script&gt;top.hostile=3&lt;/script&gt;&lt;img src="http://elsewhere.example/x.png"&gt;</HTMLBody><TextBody>Hello reader</TextBody></Email><FromName>The Shop</FromName><FromAddress>shop@example.com</FromAddress></Objects>`;
+  await tries(page, { RequestType: "Synchronous", xml: definition });
+  const send = `<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey></TriggeredSendDefinition><Subscribers><EmailAddress>reader@example.com</EmailAddress><SubscriberKey>reader</SubscriberKey></Subscribers></Objects>`;
+  await tries(page, { xml: send });
+  await until(page, `${local}/mail-list`, "sent");
+  await picture(page, "mails");
+  await page.locator("tbody a").first().click();
+  await says(page, "In a frame without scripts");
+  await page.frameLocator("iframe").getByText("Hello reader").waitFor();
+  check("a mail's script does not run", (await page.evaluate(() => window.hostile)) === undefined);
+  await picture(page, "mail");
+}
+
+// A backend that takes a call and never answers: nobody knows what became of it.
+async function unknown(page) {
+  let cuts = true;
+  const backend = http.createServer((request, answer) => {
+    request.resume().on("end", () => (cuts ? request.socket.destroy() : answer.writeHead(500).end()));
+  });
+  await new Promise((resolve) => backend.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${backend.address().port}/Service.asmx`;
+  await command("", "accounts", "create", "7001", "Shop");
+  await command("", "users", "create", "7001", "shop", "--password", "pass-7001");
+  await command("secret", "backends", "create", "upstream", "--url", url, "--user", "us", "--key", "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555");
+  await command("", "accounts", "backend", "7001", "upstream");
+  for (const id of ["lost-1", "lost-2"]) {
+    await tries(page, { account: "7001", user: "shop", password: "pass-7001", ConversationID: id, SequenceCode: "1", CallsInConversation: "1" });
+    await until(page, `${local}/unknown`, id);
+  }
+  await picture(page, "unknown");
+  const row = page.locator("tr", { hasText: "lost-1" });
+  await row.getByLabel("Why").fill("looked there");
+  await row.getByRole("button", { name: "It was not" }).click();
+  await page.waitForLoadState("networkidle");
+  await says(page, "It is written down");
+  await open(page, `${local}/unknown`);
+  cuts = false;
+  const other = page.locator("tr", { hasText: "lost-2" });
+  await other.getByLabel("Why").fill("they never got it");
+  await other.getByRole("button", { name: "Send again" }).click();
+  await page.waitForLoadState("networkidle");
+  await says(page, "It is sent again");
+  await open(page, `${local}/backends?all=yes`);
+  await says(page, "upstream");
+  await picture(page, "backends");
+  backend.close();
+}
+
+async function deadLetters(page) {
+  for (const number of [1, 2]) {
+    await aws("AmazonSQS.SendMessage", { QueueUrl: `${server}/000000000000/aftercall-low-dead.fifo`, MessageBody: JSON.stringify({ conversation: `7a${number}`, step: 1 }), MessageGroupId: `g${number}`, MessageDeduplicationId: `d${number}` });
+  }
+  await until(page, `${local}/dead`, "To its queue again");
+  await picture(page, "dead");
+  await page.locator("form[action$='/acts/redrive'] button").first().click();
+  await page.waitForLoadState("networkidle");
+  await harmless(page, "a dead letter is sent again");
+  await open(page, `${local}/dead`);
+  await page.locator("[formaction$='/acts/drop'], form[action$='/acts/drop'] button").first().click();
+  await page.waitForLoadState("networkidle");
+  await harmless(page, "a dead letter is dropped");
+  await open(page, `${local}/dead`);
+  check("both are gone", (await page.locator("tbody tr").count()) === 0);
+}
+
+// Users and accounts taken out of use, and let in again.
+async function logins(page) {
+  const at = `${local}/account?account=7001&logins=yes`;
+  for (const [name, what] of [["Disable", "disabled"], ["Enable", "may log in"], ["New secret", "may log in"]]) {
+    await open(page, at);
+    await page.locator("tr", { hasText: "shop" }).getByRole("button", { name, exact: true }).click();
+    await page.waitForLoadState("networkidle");
+    await until(page, at, what);
+  }
+  await picture(page, "account");
+  for (const [name, what] of [["Disable it", "It is disabled"], ["Enable it", "Take it out of use"]]) {
+    await open(page, `${local}/account?account=7001`);
+    await presses(page, name);
+    await until(page, `${local}/account?account=7001`, what);
+  }
+  await open(page, at);
+  await page.locator("tr", { hasText: "shop" }).getByRole("button", { name: "Delete" }).click();
+  await page.waitForLoadState("networkidle");
+  await open(page, at);
+  check("the user is gone", (await page.locator("tr", { hasText: "shop" }).count()) === 0);
+  await open(page, `${local}/`);
+  await page.getByText("Maintenance", { exact: true }).click();
+  const form = page.locator("form[action$='/acts/plan']");
+  await form.locator("[name=from]").fill("2099-01-01T00:00:00Z");
+  await form.locator("[name=to]").fill("2099-01-01T01:00:00Z");
+  await form.locator("[name=reason]").fill("restore");
+  await presses(page, "Plan it");
+  await until(page, `${local}/`, "Maintenance is planned from 2099-01-01");
+}
+
+// Each page as it is while there is something on it, for the docs.
+async function pictureOfEach(page) {
+  await tries(page, { ConversationID: "gift-7", SequenceCode: "1", CallsInConversation: "1", ScheduledTime: new Date(Date.now() + 93_000_000).toISOString() });
+  await until(page, `${local}/scheduled`, "gift-7");
+  for (const name of ["scheduled", "replies", "accounts", "audit", "sent", "tools"]) {
+    await open(page, `${local}/${name}${name === "replies" ? "?state=any" : ""}`);
+    await picture(page, name);
+  }
+  await open(page, `${local}/replies?state=any`);
+  await page.locator("tbody a").first().click();
+  await says(page, "What is posted");
+  await picture(page, "reply");
+}
+
 async function hostile(page) {
   await tries(page, { ConversationID: HOSTILE, SequenceCode: "1", CallsInConversation: "1", subscriber: "h",
     xml: `<Objects xsi:type="Subscriber"><EmailAddress>h@example.com</EmailAddress><SubscriberKey>${HOSTILE.replaceAll("<", "&lt;").replaceAll(">", "&gt;")}</SubscriberKey></Objects>` });
@@ -168,7 +294,7 @@ async function hostile(page) {
   await form.locator("[name=reason]").fill(HOSTILE);
   await presses(page, "Make it");
   await says(page, "whsec_");
-  for (const where of ["", "/calls", "/accounts", "/audit", "/sent", "/failed", "/replies?state=any", "/scheduled", "/unknown", "/dead"]) {
+  for (const where of ["", "/calls", "/accounts", "/audit", "/sent", "/failed", "/replies?state=any", "/mail-list", "/scheduled", "/unknown", "/backends", "/dead"]) {
     await open(page, `${local}${where || "/"}`);
   }
   await open(page, `${local}/calls?prefix=${encodeURIComponent(HOSTILE)}`);
@@ -229,7 +355,7 @@ async function commands(browser) {
   check("nobody is let in without the key", refused.status() === 401);
   await open(page, readOnly);
   check("the key does not stay in the address", !page.url().includes("key="));
-  for (const where of ["/", "/calls", "/scheduled", "/replies", "/failed", "/unknown", "/accounts", "/dead", "/audit"]) {
+  for (const where of ["/", "/calls", "/scheduled", "/replies", "/mail-list", "/mail-list?state=failures", "/failed", "/unknown", "/backends", "/accounts", "/dead", "/audit"]) {
     await open(page, base + where);
     check(`${where} offers no act`, (await page.locator("form[method=post]").count()) === 0);
   }
@@ -249,15 +375,21 @@ async function commands(browser) {
     await conversations(page);
     await scheduled(page);
     await replies(page);
-    await hostile(page);
-    await steering(page);
-    await keyboard(page);
+    await mails(page);
+    await unknown(page);
+    await deadLetters(page);
+    await logins(page);
+    await pictureOfEach(page);
     await open(page, `${local}/`);
+    await says(page, "The last hour, by the minute");
     await picture(page, "overview");
     await open(page, `${local}/calls`);
     await picture(page, "calls");
+    await hostile(page);
+    await steering(page);
+    await keyboard(page);
     const phone = await watched(browser, { viewport: { width: 390, height: 780 }, colorScheme: "dark", isMobile: true, hasTouch: true });
-    for (const where of ["/", "/calls", "/failed", "/tools"]) {
+    for (const where of ["/", "/calls", "/failed", "/replies?state=any", "/mail-list", "/backends?all=yes", "/tools"]) {
       await open(phone, local + where);
       const wide = await phone.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       check(`${where} fits a phone`, wide <= 1, `${wide} pixels too wide`);
@@ -270,7 +402,10 @@ async function commands(browser) {
     await says(page, "Everything is deleted");
     await tries(page, { ConversationID: "first", SequenceCode: "1", CallsInConversation: "1" });
     await until(page, `${local}/find?id=first`, "complete");
-    const loud = complaints.filter((text) => !/40[0-9]|favicon/.test(text));
+    // A mail's own script and picture are refused by its frame, which is as it should be.
+    const ofFrame = /mail\/html|sandboxed|elsewhere\.example/;
+    const loud = complaints.filter((text) => !/40[0-9]|favicon/.test(text) && !ofFrame.test(text));
+    check("the frame of a mail is refused what it asks for", complaints.some((text) => ofFrame.test(text)));
     assert.deepEqual(loud, [], "the browser complains");
     console.log(`${checks} checks in a browser: all hold`);
   } finally {

@@ -25,7 +25,8 @@ MODES = NOT_DONE + NOBODY_KNOWS + OTHERS
 
 
 class Log:
-    """One line for each call that arrived, in the order of arrival: key, what it did, when, whether it was done."""
+    """One line for each call that arrived, in the order of arrival: key, what it did, when, whether it was done, and
+    when it was answered: never, if whoever had sent it did not wait for that."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -39,7 +40,7 @@ class Log:
 
 
 class Backend:
-    def __init__(self, port, takes_s=0.0, late_s=4.0):
+    def __init__(self, port, takes_s=0.0, late_s=9.0):
         self.port, self.takes_s, self.late_s = port, takes_s, late_s
         self.mode = "well"
         self.log = Log()
@@ -91,18 +92,17 @@ class Backend:
             return send(request, 200, json.dumps({"access_token": f"token-{self.tokens}", "expires_in": 1080}))
         action = request.headers["soapaction"].strip('"')
         mode = self.mode
-        if mode == "down":
-            # A connection that was open before: it is cut before anything is done.
-            return cut(request)
         if action == "GetSystemStatus":
             self.probes += 1
             return self.probe(request, mode)
         keys = re.findall("<SubscriberKey>([^<]*)</SubscriberKey>", body)
         line = self.log.arrived(keys[0], mode)
         if mode in NOT_DONE:
-            return self.refuse(request, mode)
+            if self.refuse(request, mode):
+                line["answered"] = time.monotonic()
+            return
         if mode == "refusing":
-            return send(request, 200, results(action, keys, "Error"))
+            return tell(request, line, 200, results(action, keys, "Error"))
         if mode == "late":
             time.sleep(self.late_s)
         time.sleep(self.takes_s if mode != "slow" else 0.7)
@@ -110,11 +110,10 @@ class Backend:
         if mode == "cut after doing":
             return cut(request)
         if mode == "garbage":
-            return send(request, 200, "<html><body>Sorry</body></html>")
+            return tell(request, line, 200, "<html><body>Sorry</body></html>")
         if mode == "half an answer":
-            return send(request, 200, results(action, keys[: len(keys) // 2], "OK"))
-        if send(request, 200, results(action, keys, "OK")):
-            line["answered"] = time.monotonic()
+            return tell(request, line, 200, results(action, keys[: len(keys) // 2], "OK"))
+        tell(request, line, 200, results(action, keys, "OK"))
 
     def do(self, line, keys):
         with self.log.lock:
@@ -129,6 +128,11 @@ class Backend:
         return send(request, 200, RESPONSE.format(body=STATUS.format(status="OK")))
 
     def refuse(self, request, mode):
+        """Whether it was told. Down: a connection that was open before is cut, and nothing is done."""
+        if mode == "down":
+            return cut(request)
+        if is_gone(request):
+            return False
         if mode == "rate limited":
             return send(request, 429, "", ("retry-after", "1"))
         if mode == "token expired":
@@ -140,6 +144,21 @@ def results(action, keys, status):
     code = "" if status == "OK" else "<ErrorCode>12012</ErrorCode>"
     lines = [RESULT.format(status=status, message=f"said of {key}", ordinal=at, code=code) for at, key in enumerate(keys)]
     return RESPONSE.format(body=RESULTS.format(action=action, results="".join(lines), status=status))
+
+
+def tell(request, line, status, body):
+    if not is_gone(request) and send(request, status, body):
+        line["answered"] = time.monotonic()
+
+
+def is_gone(request):
+    """Whoever sent it does not wait for the answer any more."""
+    try:
+        return request.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def send(request, status, body, *headers):
@@ -164,3 +183,4 @@ def cut(request):
         request.connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
+    return False

@@ -2,7 +2,9 @@
 first at random, and counts by the second one's own rows: nothing lost, nothing done twice, order kept, and
 unknown only what was in flight.
 
-Each call adds a row to a data extension without a primary key: done twice, there are two.
+Each call adds a row to a data extension without a primary key: done twice, there are two. And it adds an object
+under its own key, in the same transaction: the file of the second one's tables numbers its records in the order in
+which they were written, which is the order that is judged.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 import time
@@ -31,11 +34,13 @@ EXTENSION = f"""<CreateRequest {NAMESPACE}><Objects xsi:type="DataExtension"><Cu
 <Fields><Field><Name>Call</Name><FieldType>Text</FieldType><MaxLength>60</MaxLength></Field></Fields></Objects></CreateRequest>"""
 ROW = f"""<CreateRequest {NAMESPACE}><Options>{{priority}}{{place}}<RequestType>Asynchronous</RequestType></Options>\
 <Objects xsi:type="DataExtensionObject"><CustomerKey>rows</CustomerKey><Properties><Property><Name>Call</Name>\
-<Value>{{key}}</Value></Property></Properties></Objects></CreateRequest>"""
+<Value>{{key}}</Value></Property></Properties></Objects>\
+<Objects xsi:type="Portfolio"><CustomerKey>{{key}}</CustomerKey></Objects></CreateRequest>"""
 ALL_ROWS = f"""<RetrieveRequestMsg {NAMESPACE}><RetrieveRequest>{{more}}</RetrieveRequest></RetrieveRequestMsg>"""
-FIRST_PAGE = """<ObjectType>DataExtensionObject[rows]</ObjectType><Properties>Call</Properties>\
-<Properties>_CreatedDate</Properties>"""
-VALUE = re.compile(r"<Name>(Call|_CreatedDate)</Name><Value>([^<]*)</Value>")
+FIRST_PAGE = """<ObjectType>DataExtensionObject[rows]</ObjectType><Properties>Call</Properties>"""
+VALUE = re.compile(r"<Name>Call</Name><Value>([^<]*)</Value>")
+# Numbers only grow, since none of these records is ever written again or deleted.
+WRITTEN = """SELECT sk FROM "aftercall-objects" WHERE pk = 'S:local#Portfolio' ORDER BY rowid"""
 
 
 def row_of(call):
@@ -85,18 +90,25 @@ class Second:
             self.post("/_local/maintenance?on=false")
 
     def rows(self):
-        """When the rows of each call were made."""
-        done, more = defaultdict(list), FIRST_PAGE
+        """How many rows each call has made."""
+        done, more = Counter(), FIRST_PAGE
         while more:
             status, answer = self.post("/Service.asmx", ENVELOPE.format(body=ALL_ROWS.format(more=more)))
             if status != 200:
                 raise SystemExit(f"no rows: {answer}")
-            for part in answer.split("<Results ")[1:]:
-                values = dict(VALUE.findall(part))
-                done[values["Call"]].append(values["_CreatedDate"])
+            done.update(VALUE.findall(answer))
             continues = text_of("OverallStatus", answer) == "MoreDataAvailable"
             more = f"<ContinueRequest>{text_of('RequestID', answer)}</ContinueRequest>" if continues else None
         return done
+
+    def written(self):
+        """The calls in the order in which they were carried out. Ends the server."""
+        self.server.kill()
+        tables = sqlite3.connect(Path(self.data) / "tables.sqlite")
+        try:
+            return [sk.removeprefix("S:") for (sk,) in tables.execute(WRITTEN)]
+        finally:
+            tables.close()
 
     def close(self):
         if self.server.process.poll() is None:
@@ -139,7 +151,7 @@ def through_outages(binary, number, kills_each):
                 advance(first.port, 61)
             print(f"{outage}: {len(batch)} calls, {time.monotonic() - began:.0f} s", flush=True)
         outcomes_of(first, calls)
-        problems = judge(calls, second.rows(), kills + len(outages))
+        problems = judge(calls, second.rows(), second.written(), kills + len(outages))
     finally:
         first.kill()
         second.close()
@@ -152,10 +164,10 @@ def through_outages(binary, number, kills_each):
     return not problems
 
 
-def judge(calls, rows, cuts):
+def judge(calls, rows, written, cuts):
     problems = []
     for call in calls:
-        what, done = kind(call), len(rows.get(call.key, []))
+        what, done = kind(call), rows[call.key]
         said = f"{call.key} ({what}): {done} rows"
         if what == "lost":
             problems.append(f"{said}: it has no outcome")
@@ -170,11 +182,14 @@ def judge(calls, rows, cuts):
     unknown = sum(1 for call in calls if kind(call) == "unknown")
     if unknown > IN_FLIGHT_MAX * cuts:
         problems.append(f"{unknown} are unknown, which is more than can have been in flight")
+    places = {key: place for place, key in enumerate(written)}
+    if set(places) != set(rows):
+        problems.append(f"of these either the row or the object is missing: {sorted(set(places) ^ set(rows))[:5]}")
     for name in {call.name for call in calls if call.number}:
-        parts = [rows.get(f"{name}-{part}", []) for part in (1, 2, 3)]
-        made = [at for part in parts for at in part]
-        # Its times are in seconds; and what comes behind a part that was not done is not done either.
-        if made != sorted(made) or any(later and not earlier for earlier, later in zip(parts, parts[1:])):
+        parts = [places.get(f"{name}-{part}") for part in (1, 2, 3)]
+        made = [place for place in parts if place is not None]
+        # What comes behind a part that was not done is not done either.
+        if made != sorted(made) or parts[: len(made)] != made:
             problems.append(f"{name}: out of order: {parts}")
     strangers = set(rows) - {call.key for call in calls}
     if strangers:

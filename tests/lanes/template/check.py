@@ -148,6 +148,12 @@ def target(value):
     return None
 
 
+def behind_the_api(value):
+    """What it is while the front door is API Gateway and no function URL."""
+    choice = value.get("Fn::If", [""]) if isinstance(value, dict) else [""]
+    return choice[2] if choice[0] == "HasFunctionUrl" else value
+
+
 def texts(value):
     """Every string in a value, however deep."""
     if isinstance(value, str):
@@ -318,6 +324,7 @@ class Functions(unittest.TestCase):
         link = json.dumps(FUNCTIONS["NotifierFunction"]["Environment"]["Variables"]["UNSUBSCRIBE_URL"])
         self.assertIn("https://${DomainName}/unsubscribe/", link)
         self.assertIn("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/unsubscribe/", link)
+        self.assertIn("${IngestUrl.FunctionUrl}unsubscribe/", link)
         self.assertIn("/unsubscribe/", (ROOT / "functions/ingest/src/unsubscribing.rs").read_text())
 
     def test_the_platform_says_no_more_than_is_asked_for(self):
@@ -368,13 +375,45 @@ class FrontDoor(unittest.TestCase):
     def test_there_is_one_address_only(self):
         [server] = API["servers"]
         disabled = server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"]
-        self.assertEqual({"Fn::If": ["HasDomain", True, False]}, disabled)
+        self.assertEqual({"Fn::If": ["ClosesApi", True, False]}, disabled)
+        either = [{"Condition": "HasDomain"}, {"Condition": "HasFunctionUrl"}]
+        self.assertEqual({"Fn::Or": either}, TRANSLATED["Conditions"]["ClosesApi"])
+
+    def test_a_function_url_is_off_until_it_is_asked_for_and_then_everybody_may_call_it(self):
+        self.assertEqual("false", TEMPLATE["Parameters"]["FunctionUrl"]["Default"])
+        [url] = of_type("AWS::Lambda::Url").values()
+        self.assertEqual(("IngestFunction", "NONE"), (target(url["TargetFunctionArn"]), url["AuthType"]))
+        made = {
+            name: it for name, it in TRANSLATED["Resources"].items()
+            if it["Type"] == "AWS::Lambda::Url" or it["Properties"].get("Principal") == "*"
+        }
+        self.assertEqual({"HasFunctionUrl"}, {it.get("Condition") for it in made.values()})
+        # Both are needed, and each says that only the URL is meant: without its second half anybody in
+        # AWS could invoke the function past its front door.
+        allowed = [it["Properties"] for it in made.values() if it["Type"] == "AWS::Lambda::Permission"]
+        self.assertEqual({"IngestFunction"}, {target(it["FunctionName"]) for it in allowed})
+        self.assertEqual(
+            [("lambda:InvokeFunction", None, True), ("lambda:InvokeFunctionUrl", "NONE", None)],
+            sorted((it["Action"], it.get("FunctionUrlAuthType"), it.get("InvokedViaFunctionUrl")) for it in allowed),
+        )
+
+    def test_the_front_door_is_watched_whichever_it_is(self):
+        metrics = {"RequestsAlarm": ("UrlRequestCount", "Count"), "RefusedRequestsAlarm": ("Url4xxCount", "4xx")}
+        for name, (of_url, of_api) in metrics.items():
+            alarm = ALARMS[name]
+            self.assertEqual({"Fn::If": ["HasFunctionUrl", "AWS/Lambda", "AWS/ApiGateway"]}, alarm["Namespace"])
+            self.assertEqual({"Fn::If": ["HasFunctionUrl", of_url, of_api]}, alarm["MetricName"])
+            [dimension] = alarm["Dimensions"]
+            _, of_function, of_gateway = dimension["Fn::If"]
+            self.assertEqual({"Name": "FunctionName", "Value": {"Ref": "IngestFunction"}}, of_function)
+            self.assertEqual({"Name": "ApiId", "Value": {"Ref": "Api"}}, of_gateway)
 
     def test_own_addresses_are_told_to_who_calls_back(self):
         for name, function in FUNCTIONS.items():
             hosts = json.dumps(function["Environment"]["Variables"]["OWN_HOSTS"])
-            for host in ('{"Ref": "DomainName"}', "RegionalDomainName"):
-                self.assertIn(host, hosts, name)
+            for host in ('{"Ref": "DomainName"}', "RegionalDomainName", '"Fn::GetAtt": ["IngestUrl", "FunctionUrl"]'):
+                # A function URL is made for ingest, like the API.
+                self.assertEqual(name != "IngestFunction" or "IngestUrl" not in host, host in hosts, (name, host))
             # The front door is made for ingest, and tells it its name with each request.
             self.assertEqual(name != "IngestFunction", "${Api}.execute-api.*" in hosts, name)
 
@@ -779,6 +818,9 @@ class Stacks(unittest.TestCase):
             either = [text for text in texts(outputs[name]["Value"]) if text.startswith("https://") or "${Api" in text]
             self.assertEqual(2, len(either), name)
             self.assertTrue(all(text.endswith(path) for text in either), name)
+            # It ends with a slash by itself.
+            [of_url] = [text for text in texts(outputs[name]["Value"]) if "IngestUrl" in text]
+            self.assertEqual("${IngestUrl.FunctionUrl}" + path.removeprefix("/"), of_url)
         for name in ("CallsTable", "ObjectsTable", "AccountsTable", "BodiesBucket"):
             self.assertEqual(name, target(outputs[name]["Value"]))
 
@@ -863,8 +905,8 @@ class Alarms(unittest.TestCase):
     def looks(alarm):
         """Each metric that an alarm looks at: of what, and which."""
         for metric in [it["MetricStat"]["Metric"] for it in alarm.get("Metrics", []) if "MetricStat" in it] or [alarm]:
-            of = [target(it["Value"]) or it["Value"] for it in metric.get("Dimensions", [])]
-            yield "/".join(of), metric["MetricName"]
+            of = [behind_the_api(it).get("Value") for it in metric.get("Dimensions", [])]
+            yield "/".join(target(it) or it for it in of), behind_the_api(metric["MetricName"])
 
     def test_every_thing_that_can_fail_is_watched(self):
         watched = {look for alarm in ALARMS.values() for look in self.looks(alarm)}
@@ -963,7 +1005,23 @@ class Measured(unittest.TestCase):
         there = {*TRANSLATED["Resources"], *self.MAP}
         self.assertEqual(set(), named - there)
         for name, value in self.MAP.items():
-            self.assertEqual(name.removesuffix("Name"), target(value))
+            if name.startswith("FrontDoor"):
+                self.assertEqual("HasFunctionUrl", value["Fn::If"][0], name)
+            else:
+                self.assertEqual(name.removesuffix("Name"), target(value))
+
+    def test_the_dashboard_shows_the_front_door_that_is_open(self):
+        api = {name: value["Fn::If"][2] for name, value in self.MAP.items() if name.startswith("FrontDoor")}
+        url = {name: value["Fn::If"][1] for name, value in self.MAP.items() if name.startswith("FrontDoor")}
+        names = [f"FrontDoor{it}" for it in ("", "Requests", "Refused", "Failed", "Latency", "Dimension")]
+        self.assertEqual(["AWS/ApiGateway", "Count", "4xx", "5xx", "Latency", "ApiId"], [api[it] for it in names])
+        self.assertEqual(
+            ["AWS/Lambda", "UrlRequestCount", "Url4xxCount", "Url5xxCount", "UrlRequestLatency", "FunctionName"],
+            [url[it] for it in names],
+        )
+        self.assertEqual(({"Ref": "Api"}, {"Ref": "IngestFunction"}), (api["FrontDoorId"], url["FrontDoorId"]))
+        # AWS bills the invocation alone.
+        self.assertEqual(0.0, float(url["FrontDoorPrice"]))
 
     def test_the_dashboard_shows_every_alarm(self):
         [shown] = [it["alarms"] for it in self.PROPERTIES if "alarms" in it]
@@ -974,6 +1032,7 @@ class Measured(unittest.TestCase):
         prices = {name: float(price) for name, price in re.findall(r"pub const (\w+): f64 = ([\d.]+);", source)}
         [estimate] = [it["metrics"] for it in self.PROPERTIES if "price" in it["title"]]
         text = " ".join(it[0]["expression"] for it in estimate if isinstance(it[0], dict))
+        text = text.replace("<FrontDoorPrice>", self.MAP["FrontDoorPrice"]["Fn::If"][2])
         memory = {function["MemorySize"] / 1024 for function in FUNCTIONS.values()}
         # What is divided by makes milliseconds seconds, and a price of a million one of each.
         factors = [float(it) for it in re.findall(r"\* ([\d.]+)", text)]

@@ -436,6 +436,37 @@ def a_second_way_in(template):
     del properties(template, "Api")["DisableExecuteApiEndpoint"]
 
 
+@fault("test_a_function_url_is_off_until_it_is_asked_for_and_then_everybody_may_call_it")
+def a_function_url_that_answers_403(template):
+    del template["Resources"]["IngestUrlInvokePermission"]
+
+
+@fault("test_a_function_url_is_off_until_it_is_asked_for_and_then_everybody_may_call_it")
+def a_function_that_anybody_in_aws_may_invoke(template):
+    del properties(template, "IngestUrlInvokePermission")["InvokedViaFunctionUrl"]
+
+
+@fault("test_there_is_one_address_only")
+def an_api_beside_a_function_url(template):
+    template["Conditions"]["ClosesApi"]["Fn::Or"] = [{"Condition": "HasDomain"}, {"Condition": "HasDomain"}]
+
+
+@fault("test_the_front_door_is_watched_whichever_it_is")
+def a_function_url_that_nobody_watches(template):
+    properties(template, "RequestsAlarm")["MetricName"] = "Count"
+
+
+@fault("test_the_dashboard_shows_the_front_door_that_is_open")
+def a_dashboard_of_the_api_alone(template):
+    dashboard(template)[1]["FrontDoorRequests"] = {"Fn::If": ["HasFunctionUrl", "Count", "Count"]}
+
+
+@fault("test_own_addresses_are_told_to_who_calls_back")
+def a_function_url_that_may_be_called_back(template):
+    hosts = properties(template, "ProcessorFunction")["Environment"]["Variables"]["OWN_HOSTS"]
+    del hosts["Fn::Join"][1][3]
+
+
 @fault("test_own_addresses_are_told_to_who_calls_back")
 def a_domain_that_may_be_called_back(template):
     hosts = properties(template, "NotifierFunction")["Environment"]["Variables"]["OWN_HOSTS"]

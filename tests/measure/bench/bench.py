@@ -1,7 +1,8 @@
 """Measures, writes the figures as JSON beside what was built, and makes a page of them.
 
 `bench.py --target target [--short] [--only price,cold,...]`. The long run writes
-`docs/benchmarks.md`; the short one, for CI, a page beside its figures. Neither fails for a time;
+`docs/benchmarks.md`, with `--only` these sections of it; the short one, for CI, a page beside its
+figures. Neither fails for a time;
 both fail when a call was lost, doubled, reordered or refused.
 """
 
@@ -42,9 +43,9 @@ class Bench:
 
     # (a)
     def price(self):
-        cases, logged = price.price()
+        cases, logged, listed = price.price()
         self.problems += price.problems(cases)
-        return {"cases": cases, "targets": price.TARGETS, "logged": logged}
+        return {"cases": cases, "targets": price.TARGETS, "logged": logged, "listed": listed}
 
     # (b) and (c)
     def functions(self):
@@ -314,8 +315,8 @@ def main():
     bench.problems += bench.driver.problems
     figures["skipped"] = bench.skipped
     (bench.folder / "figures.json").write_text(json.dumps(figures, indent=1))
-    partial = arguments.short or arguments.only != ",".join(SECTIONS)
-    written = page.write(figures, bench.folder / "page" if partial else ROOT / "docs")
+    whole = arguments.short or arguments.only == ",".join(SECTIONS)
+    written = page.write(figures, bench.folder / "page" if arguments.short else ROOT / "docs", whole)
     print(page.table(figures))
     for skipped in bench.skipped:
         print(f"SKIPPED: {skipped}")

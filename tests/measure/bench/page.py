@@ -1,7 +1,9 @@
 """The page of figures: every word that is not measured stands here, every figure comes from a run."""
 
+import re
+
 import plot
-from price import METRIC_MONTH, SHOWN
+from price import ASSUMED_SECONDS, LIKELY_SECONDS, METRIC_MONTH, RATES, SHOWN, months, shorter_by
 
 COLD_TARGET_MS, BINARY_TARGET_MB, CPU_TARGET_MS = 10, 11, 0.5
 READING_TARGET_MB_S, CALL_TARGET_US = 200, 40
@@ -42,11 +44,28 @@ class Page:
         self.plots = {}
 
     def text(self):
-        sections = [self.head()]
-        for name in ("price", "cold", "cpu", "reading", "throughput", "peers", "growth"):
-            if self.figures.get(name):
-                sections.append(getattr(self, name)())
-        return "\n\n".join(sections) + "\n"
+        return "\n\n".join([self.head(), *self.sections().values()]) + "\n"
+
+    def sections(self):
+        """Those that were measured, by their headings, in the order of the page."""
+        names = ("price", "cold", "cpu", "reading", "throughput", "peers", "growth")
+        texts = [getattr(self, name)() for name in names if self.figures.get(name)]
+        return {text.partition("\n")[0]: text for text in texts}
+
+    def within(self, page):
+        """A page of before, with the sections that were measured now in the place of its own."""
+        head, *before = re.split(r"^(?=## )", page, flags=re.M)
+        now = self.sections()
+        machine, version = self.figures["machine"], self.figures["versions"]["Aftercall"]
+        said = f"Measured by itself, {machine['date']}, Aftercall {version}, load of the machine {machine['load'][0]}."
+        parts = [head.rstrip("\n")]
+        for part in before:
+            heading, _, rest = part.rstrip("\n").partition("\n")
+            text = now.pop(heading, None)
+            parts.append(f"{heading}\n{rest}" if text is None else text.replace(heading, f"{heading}\n\n{said}", 1))
+        if now:
+            raise SystemExit(f"the page has no section to replace: {', '.join(now)}")
+        return "\n\n".join(parts) + "\n"
 
     def plot(self, name, drawn, alt):
         self.plots[name] = drawn
@@ -58,7 +77,7 @@ class Page:
         said = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
         return f"""# Benchmarks
 
-Written by `{command}`; nothing on this page is written by hand.
+Written by `{command}`; nothing on this page is written by hand. A section that says when it was measured is of a later run than the rest.
 
 {machine["date"]}, {machine["processor"]}, {machine["cores"]} cores, {machine["memory_gb"]} GB, {machine["system"]}, Linux {machine["kernel"]}; load of the machine when it began: {machine["load"][0]}.
 {said}.
@@ -76,8 +95,10 @@ Load driver, servers and stores share these cores. Ratios between rows of one ta
             rows.append((name, case["requests"], case["write_units"], case["read_units"], f"{case['dollars']:.2f}", target))
         drawn = plot.bars("Price of a million calls", "US dollars", [(name, cases[name]["dollars"], True) for name in shown])
         logged = [(name, it["bytes"], f"{it['dollars']:.2f}") for name, it in self.figures["price"]["logged"].items()]
+        listed = [(name, f"{dollars:.3f}") for name, dollars in self.figures["price"]["listed"].items()]
         long = [name for name in cases if name.startswith("A call in a conversation of ") and "callbacks" not in name]
         grown = ", ".join(f"{name.rpartition(' ')[2]} calls: ${cases[name]['dollars']:.2f}" for name in long)
+        by_month = [(name, *(f"{amount:,.2f}" for amount in amounts)) for name, *amounts in months(cases, self.figures["price"]["logged"])]
         return f"""## Price
 
 What a call costs at list prices of us-east-1 without free tier, functions of 256 MB on arm64, 60 ms for each invocation and as much for each receiver that it waits for; every request and unit is counted by `tests/journeys/tests/cost.rs`, which fails when one more is needed.
@@ -88,11 +109,23 @@ What a call costs at list prices of us-east-1 without free tier, functions of 25
 
 In longer conversations, without callbacks, one call costs as much: {grown}.
 
-Beside these, each conversation, and each call outside of any, is listed by account and time for `aftercall calls list`, for retrievals by time and for extracts: one write unit, $0.625 for a million. And functions write into their logs:
+Beside these, each conversation, and each call outside of any, is listed by account and time for `aftercall calls list`, the console, retrievals by time and extracts: one write unit, whatever becomes of it. What failed has an entry of its own, and so have the mails of a call:
+
+{table_of(("listed", "$ per million calls"), listed)}
+
+What it costs to look at a list or a page is in [console.md](console.md#pages), asserted by `infra/console/tests/console/costs.rs`. And functions write into their logs:
 
 {table_of(("written", "bytes", "$ per million calls"), logged)}
 
-Each metric costs ${METRIC_MONTH:.2f} a month beside its lines, by the hour in which it has data; [operating.md](operating.md#costs) counts them. A minute in which nothing happens writes nothing."""
+Each metric costs ${METRIC_MONTH:.2f} a month beside its lines, by the hour in which it has data; [operating.md](operating.md#costs) counts them. A minute in which nothing happens writes nothing.
+
+### A month
+
+What AWS bills for 30 days in which this many single calls of 2.2 KB with a callback come in each second, day and night, in dollars:
+
+{table_of(("", *[f"{rate:,} a second" for rate in RATES]), by_month)}
+
+At one call a second each has a batch of its own, at more the queues hand out ten at a time. Requests, units and log lines are counted; what is assumed is the size of an answer and a callback (2.4 KB leave AWS), of what is kept (1.5 KB for 30 days), and how long an invocation lasts: {1000 * ASSUMED_SECONDS:.0f} ms. Where DynamoDB answers within 4 ms it is some {1000 * LIKELY_SECONDS:.0f} ms, and a million calls cost ${shorter_by():.2f} less. A [function URL](deploying.md#a-function-url-in-place-of-api-gateway) saves $1.00 a million. Reserved or provisioned capacity, a savings plan and AWS's free tier would lower it; they are not in it."""
 
     def cold(self):
         found = self.figures["cold"]
@@ -255,17 +288,20 @@ Conversations of {parts[0]["parts"]:,} to {parts[-1]["parts"]:,} calls, sent one
 From the smallest store to the largest a call takes {last / first:.2f} times the CPU; from the shortest conversation to the longest {most / one:.2f} times. What AWS bills for a call does not depend on either: see Price."""
 
 
-def write(figures, folder):
+def write(figures, folder, whole):
+    """The page anew, or with these sections in the place of what it has."""
     page = Page(figures)
-    text = page.text()
+    written = folder / "benchmarks.md"
+    text = page.text() if whole else page.within(written.read_text())
     plots = folder / "benchmarks"
     plots.mkdir(parents=True, exist_ok=True)
-    for old in plots.glob("*.svg"):
-        old.unlink()
+    if whole:
+        for old in plots.glob("*.svg"):
+            old.unlink()
     for name, drawn in page.plots.items():
         (plots / f"{name}.svg").write_text(drawn)
-    (folder / "benchmarks.md").write_text(text)
-    return folder / "benchmarks.md"
+    written.write_text(text)
+    return written
 
 
 def table(figures):

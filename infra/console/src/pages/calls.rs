@@ -7,12 +7,14 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use calls::{AccountId, BackendName, QueuePriority};
 use cloud::read::conversation_list::{
-    BackendFilter, ConversationFilter, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
+    BackendFilter, ConversationFilter, ListOrder, ListQuery, ListedBy, LookBack,
 };
 use cloud::read::state::ConversationState;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::console::Console;
 use crate::failure::PageFailure;
@@ -184,13 +186,13 @@ pub(crate) fn bounds(day: &str) -> Result<(Timestamp, Timestamp), PageFailure> {
 }
 
 /// Where the list goes on, as it stands in an address.
-pub(crate) fn written(cursor: &ListCursor) -> String {
+pub(crate) fn written(cursor: &impl Serialize) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_string(cursor).unwrap_or_default())
 }
 
-pub(crate) fn cursor(text: &str) -> Result<ListCursor, PageFailure> {
+pub(crate) fn cursor<C: DeserializeOwned + Default>(text: &str) -> Result<C, PageFailure> {
     if text.is_empty() {
-        return Ok(ListCursor::default());
+        return Ok(C::default());
     }
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
     bytes

@@ -46,7 +46,7 @@ impl ReplyRow {
             class: class(state),
             next: next_attempt(reply),
             attempts: reply.attempts.len(),
-            last: last.map_or_else(String::new, |last| result(&last.found)),
+            last: last.map_or_else(String::new, |last| result(&last.result)),
             id,
         }
     }
@@ -81,7 +81,7 @@ pub(crate) fn lines(record: &ReplyRecord) -> Vec<TimelineLine> {
     let attempts = reply.attempts.iter();
     let mut lines: Vec<TimelineLine> = attempts
         .map(|attempt| {
-            let (class, text) = (class_of(&attempt.found), result(&attempt.found));
+            let (class, text) = (class_of(&attempt.result), result(&attempt.result));
             TimelineLine::new(attempt.at, class, text)
         })
         .collect();

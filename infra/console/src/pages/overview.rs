@@ -1,11 +1,13 @@
 //! How everything stands: maintenance, queues, backends, what went wrong, and the latest conversations.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use calls::{BackendName, Breaker, BreakerState, Readiness, SequenceCode};
+use calls::{BackendName, Breaker, SequenceCode};
 use cloud::aws::dead_letters::{QueueDepth, queue_name};
-use cloud::maintenance::MaintenanceSwitch;
+use cloud::pauses::is_pause;
 use cloud::read::conversation_list::{
     ConversationFilter, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
 };
@@ -16,22 +18,18 @@ use jiff::{SignedDuration, Timestamp};
 use crate::console::Console;
 use crate::failure::PageFailure;
 use crate::link;
-use crate::markup::ShownTime;
+use crate::pages::backends::ShownBreaker;
 use crate::pages::conversation_row::{ConversationRow, name_of};
 use crate::pages::figures::{self, FigureCard};
-use crate::pages::state_class::{BAD, GOOD, WAITS};
+use crate::pages::notices::{Notice, NoticeCounts, notices};
+use crate::pages::rate_plots::ShownRates;
 use crate::shell::{Shell, Tab, page};
 
 /// Conversations that are shown, the latest.
 const LATEST: usize = 10;
 
-/// Something that its reader should know at once.
-pub(crate) struct Notice {
-    pub class: &'static str,
-    pub text: String,
-    /// Where there is more; empty: nowhere.
-    pub href: String,
-}
+/// Conversations that are looked at for what is not read: as many as one batch takes.
+const LOOKED_AT: usize = 100;
 
 /// One queue.
 pub(crate) struct QueueRow {
@@ -44,12 +42,9 @@ pub(crate) struct QueueRow {
 /// The breaker of a backend.
 pub(crate) struct BreakerRow {
     pub name: String,
-    pub state: &'static str,
-    pub class: &'static str,
-    pub since: Option<ShownTime>,
+    pub breaker: ShownBreaker,
     /// Conversations that wait for it.
     pub held: usize,
-    pub reason: String,
 }
 
 /// A call that came with something that is not read.
@@ -67,6 +62,7 @@ struct OverviewPage {
     now: String,
     in_maintenance: bool,
     notices: Vec<Notice>,
+    rates: ShownRates,
     cards: Vec<FigureCard>,
     queues: Vec<QueueRow>,
     breakers: Vec<BreakerRow>,
@@ -77,50 +73,42 @@ struct OverviewPage {
 
 pub(crate) async fn overview(State(console): State<Console>) -> Result<Response, PageFailure> {
     let (cloud, now) = (console.cloud(), console.now());
-    let (stack, depths, recent, latest) = futures_util::future::join4(
+    let (stack, depths, recent, latest, rates) = futures_util::future::join5(
         cloud.overview(&cloud.accounts),
         depths(&console),
         recent(&console),
         latest(&console),
+        ShownRates::of(&console, now),
     )
     .await;
     let (stack, depths, recent, latest) = (stack?, depths?, recent?, latest?);
-    let mut notices = maintenance_notices(&stack.maintenance, now);
-    let (unknown, dead) = (
-        stack.unknown.count,
-        depths.iter().map(|it| it.dead).sum::<u64>(),
-    );
-    if unknown > 0 {
-        let text =
-            format!("{unknown} calls of unknown fate: somebody must say what became of them.");
-        notices.push(notice("error", text, format!("{}/unknown", console.base())));
-    }
-    if dead > 0 {
-        let text = format!("{dead} dead letters: wake-ups that functions died with.");
-        notices.push(notice("error", text, format!("{}/dead", console.base())));
-    }
+    let warned: Vec<WarnedRow> = warned(&console, &latest).await?;
+    let counts = NoticeCounts {
+        dead_letters: depths.iter().map(|it| it.dead).sum(),
+        warned: warned
+            .iter()
+            .map(|row| &row.href)
+            .collect::<BTreeSet<_>>()
+            .len(),
+        latest: latest.len(),
+    };
     let rows = latest
         .iter()
+        .take(LATEST)
         .map(|it| ConversationRow::of(console.base(), it));
     let account = console.options.account.as_ref();
     page(&OverviewPage {
         here: format!("{}/", console.base()),
         now: format!("{now:.3}"),
         in_maintenance: stack.maintenance.holds_at(now),
-        notices,
+        notices: notices(&console, &stack, &counts, now),
+        rates,
         cards: figures::cards(&console, &stack, recent),
         queues: depths.iter().map(queue_row).collect(),
-        breakers: stack
-            .breakers
-            .iter()
-            .map(|it| breaker_row(it, &stack, now))
-            .collect(),
+        breakers: breaker_rows(&stack, now),
         account: account.map_or_else(String::new, ToString::to_string),
         latest: rows.collect(),
-        warned: latest
-            .iter()
-            .flat_map(|it| warned(console.base(), it))
-            .collect(),
+        warned,
         shell: console.shell(Tab::Overview, "Overview"),
     })
 }
@@ -150,10 +138,6 @@ fn queue_row(depth: &QueueDepth) -> QueueRow {
     }
 }
 
-fn notice(class: &'static str, text: String, href: String) -> Notice {
-    Notice { class, text, href }
-}
-
 /// Of the account that the console was started for.
 async fn latest(console: &Console) -> Result<Vec<ConversationRecord>, cloud::Error> {
     let Some(account) = console.options.account.clone() else {
@@ -169,7 +153,7 @@ async fn latest(console: &Console) -> Result<Vec<ConversationRecord>, cloud::Err
         filter: ConversationFilter::default(),
     };
     let list = console.cloud().conversation_list();
-    let found = list.page(&query, ListCursor::default(), LATEST).await?;
+    let found = list.page(&query, ListCursor::default(), LOOKED_AT).await?;
     Ok(found
         .conversations
         .into_iter()
@@ -177,58 +161,30 @@ async fn latest(console: &Console) -> Result<Vec<ConversationRecord>, cloud::Err
         .collect())
 }
 
-fn maintenance_notices(switch: &MaintenanceSwitch, now: Timestamp) -> Vec<Notice> {
-    let warning = |text: String| notice("warning", text, String::new());
-    let mut notices = Vec::new();
-    if switch.holds_at(now) {
-        notices.push(warning(
-            "Maintenance: calls are accepted and wait.".to_owned(),
-        ));
-    }
-    let planned = switch.windows.iter().filter(|window| !window.is_over(now));
-    notices.extend(planned.map(|window| {
-        let (from, to) = (window.from, window.to);
-        let reason = &window.reason;
-        warning(format!(
-            "Maintenance is planned from {from} to {to}: {reason}"
-        ))
-    }));
-    notices
-}
-
-fn breaker_row(
-    (name, breaker): (&BackendName, &Breaker),
-    stack: &Overview,
-    now: Timestamp,
-) -> BreakerRow {
-    let (state, class) = match breaker.readiness(now) {
-        Readiness::Ready => ("closed: calls go out", GOOD),
-        Readiness::InMaintenance => ("in maintenance: calls wait", WAITS),
-        Readiness::OutOfService => ("open: calls wait", BAD),
-    };
-    BreakerRow {
+/// Without what is paused, which waits under a name like a backend's.
+fn breaker_rows(stack: &Overview, now: Timestamp) -> Vec<BreakerRow> {
+    let backends = stack.breakers.iter().filter(|(name, _)| !is_pause(name));
+    let row = |(name, breaker): (&BackendName, &Breaker)| BreakerRow {
         name: name.to_string(),
-        state,
-        class,
-        since: match breaker.state {
-            BreakerState::Open { since, .. } => Some(ShownTime(since)),
-            BreakerState::Closed { .. } => None,
-        },
+        breaker: ShownBreaker::of(breaker, now),
         held: stack.held.get(name).map_or(0, |depth| depth.count),
-        reason: breaker.reason.clone(),
-    }
+    };
+    backends.map(row).collect()
 }
 
-/// Only of calls that were read with their header: each of the others would take another request.
-fn warned(base: &str, record: &ConversationRecord) -> Vec<WarnedRow> {
-    let Some(only) = record.call_at_hand() else {
-        return Vec::new();
-    };
-    let warnings = only.options.warnings.iter();
-    let row = |warning: &calls::options::Warning| WarnedRow {
-        name: name_of(record),
-        href: link::call(base, &record.key, SequenceCode::FIRST),
-        text: warning.0.clone(),
-    };
-    warnings.map(row).collect()
+/// What came with the latest calls and is not read.
+async fn warned(
+    console: &Console,
+    latest: &[ConversationRecord],
+) -> Result<Vec<WarnedRow>, cloud::Error> {
+    let mut rows = Vec::new();
+    for warned in console.cloud().warned_calls(latest).await? {
+        let (name, key) = (name_of(&warned.header), &warned.header.key);
+        rows.extend(warned.warnings.into_iter().map(|text| WarnedRow {
+            name: name.clone(),
+            href: link::call(console.base(), key, SequenceCode::FIRST),
+            text,
+        }));
+    }
+    Ok(rows)
 }

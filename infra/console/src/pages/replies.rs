@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use calls::AccountId;
 use cloud::read::conversation_list::ListOrder;
 use cloud::read::replies::{DeliveryState, ReplyId, ReplyQuery, shown_receiver};
-use cloud::records::reply_record::ReplyRecord;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::console::Console;
@@ -16,11 +16,14 @@ use crate::page_query::PageQuery;
 use crate::pages::call::respond_when;
 use crate::pages::calls::{ChoiceOption, ROWS, bounds, cursor, written};
 use crate::pages::delivery::{self, ReplyRow};
+use crate::pages::named_reply::NamedReply;
+use crate::pages::reply_content::ReplyContent;
 use crate::pages::timeline::TimelineLine;
 use crate::shell::{Shell, Tab, page};
 
-/// What is shown unless something else is asked for: they can be found without going through all others.
-const FAILURES: &str = "failures";
+/// What replies are shown unless something else is asked for: they, and mails, can be found without going
+/// through all others.
+pub(crate) const FAILURES: &str = "failures";
 
 #[derive(Template)]
 #[template(path = "replies.html")]
@@ -46,6 +49,7 @@ struct ReplyDetailPage {
     status: &'static str,
     pending_since: ShownTime,
     events: Vec<TimelineLine>,
+    content: ReplyContent,
 }
 
 pub(crate) async fn replies(
@@ -103,7 +107,7 @@ pub(crate) async fn replies(
 
 fn wanted(
     console: &Console,
-    account: calls::AccountId,
+    account: AccountId,
     query: &PageQuery,
 ) -> Result<ReplyQuery, PageFailure> {
     let (from, to) = match query.text("day") {
@@ -134,15 +138,8 @@ pub(crate) async fn reply(
     State(console): State<Console>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageFailure> {
-    let query = PageQuery::read(query.as_deref());
-    let account = query.account(&console);
-    let account = account.ok_or_else(|| PageFailure::Wrong("Say which account.".to_owned()))?;
-    let wrong = || PageFailure::Wrong("This is no id of a reply.".to_owned());
-    let id = ReplyId::parse(query.text("id")).ok_or_else(wrong)?;
-    let found: Option<ReplyRecord> = console.cloud().reply_of_id(&account, &id).await?;
-    let record = found.ok_or_else(|| {
-        PageFailure::NotFound("There is no such reply, or it is not kept any more.".to_owned())
-    })?;
+    let named = NamedReply::read(&console, query.as_deref())?;
+    let record = named.record(&console).await?;
     let reply = &record.reply;
     page(&ReplyDetailPage {
         shell: console.shell(Tab::Replies, &format!("Reply to {}", shown_receiver(reply))),
@@ -151,6 +148,7 @@ pub(crate) async fn reply(
         status: reply.overall_status.text(),
         pending_since: ShownTime(reply.pending_since),
         events: delivery::lines(&record),
-        account: account.0,
+        content: ReplyContent::of(&console, &record).await?,
+        account: named.account.0,
     })
 }

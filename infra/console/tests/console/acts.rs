@@ -1,5 +1,6 @@
 //! Each act does what it says, is recorded, and can be rehearsed.
 
+use local::{AwsRequest, EventDelivery, InjectedFault, Service};
 use operator_console::ConsoleAccess;
 
 use crate::server::{Server, bad_subscriber, element, subscriber};
@@ -344,4 +345,57 @@ async fn calls_of_unknown_fate_that_are_not_there_are_not_settled() {
     assert_eq!(server.post("/acts/settle", &form).await.status, 404);
     assert_eq!(server.post("/acts/send-again", &form).await.status, 404);
     assert_eq!(server.post("/acts/settle", &form[..2]).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_of_unknown_fate_is_settled_or_sent_again() {
+    let server = Server::local().await;
+    let definition = "<Objects xsi:type=\"TriggeredSendDefinition\"><CustomerKey>welcome</CustomerKey>\
+         <TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>Welcome</Subject>\
+         <TextBody>Hello</TextBody></Email><FromAddress>shop@example.com</FromAddress></Objects>";
+    server.call("", definition).await;
+    let local = &server.stack.local;
+    local.ses().set_event_delivery(EventDelivery::Never);
+    let is_mail =
+        |request: &AwsRequest| request.service == Service::Ses && request.operation == "SendEmail";
+    local.faults().once(is_mail, InjectedFault::LoseAnswer);
+    let send = "<Objects xsi:type=\"TriggeredSend\"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey>\
+         </TriggeredSendDefinition><Subscribers><EmailAddress>ann@example.com</EmailAddress>\
+         <SubscriberKey>ann</SubscriberKey></Subscribers></Objects>";
+    server.call("", send).await;
+    let list = server.shows("/mail-list?state=failures").await;
+    assert!(list.contains(">unknown<"), "{list}");
+    let (_, mail) = list.split_once("/_local/mail?mail=").expect("a link");
+    let mail = mail.split('"').next().unwrap_or_default().to_owned();
+    let form = |verdict| {
+        [
+            ("account", "local"),
+            ("mail", mail.as_str()),
+            ("reason", "ticket 9"),
+            ("verdict", verdict),
+        ]
+    };
+    assert_eq!(
+        server
+            .post("/acts/settle-mail", &form("maybe"))
+            .await
+            .status,
+        400
+    );
+    let page = server.does("/acts/settle-mail", &form("not-done")).await;
+    assert!(page.contains("It is written down"), "{page}");
+    let other = server.post("/acts/settle-mail", &form("done")).await;
+    assert_eq!(other.status, 409, "{}", other.body);
+    let page = server.does("/acts/settle-mail", &form("send-again")).await;
+    assert!(page.contains("It is sent again"), "{page}");
+    server.stack.functions.tick().await.expect("the timekeeper");
+    server.stack.wait_until_idle().await;
+    assert_eq!(local.ses().mails().len(), 2, "once more, and once alone");
+    let one = server.shows(&format!("/mail?mail={mail}")).await;
+    assert!(
+        one.contains(">sent<") && !one.contains("settle-mail"),
+        "{one}"
+    );
+    let audit = server.shows("/audit").await;
+    assert!(audit.contains("unknown resend"), "{audit}");
 }

@@ -44,6 +44,7 @@ fn is_harmless(path: &str, page: &str) {
 }
 
 /// Calls, accounts and acts with the value wherever somebody can put one.
+#[expect(clippy::too_many_lines, reason = "one hostile value after the other")]
 async fn fill(server: &Server) {
     let hostile = xml();
     let address = format!("http://{}/_local/callbacks?q=%22%3E%3Cb%3E", server.address);
@@ -67,6 +68,19 @@ async fn fill(server: &Server) {
         "<Lists><ID>4711</ID><Status>Active</Status></Lists></Objects>",
     );
     server.call(&options(2), &bad).await;
+    let definition = format!(
+        "<Objects xsi:type=\"TriggeredSendDefinition\"><CustomerKey>{hostile}</CustomerKey>\
+         <TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>{hostile}</Subject>\
+         <HTMLBody>{hostile}</HTMLBody><TextBody>{hostile}</TextBody></Email><FromName>{hostile}</FromName>\
+         <FromAddress>shop@example.com</FromAddress></Objects>"
+    );
+    server.call("", &definition).await;
+    let send = format!(
+        "<Objects xsi:type=\"TriggeredSend\"><TriggeredSendDefinition><CustomerKey>{hostile}</CustomerKey>\
+         </TriggeredSendDefinition><Subscribers><EmailAddress>m@example.com</EmailAddress>\
+         <SubscriberKey>mailed {hostile}</SubscriberKey></Subscribers></Objects>"
+    );
+    server.call("", &send).await;
     let scheduled = server.stack.cloud.now() + jiff::SignedDuration::from_hours(2);
     let later = format!(
         "<ConversationID>later {hostile}</ConversationID><SequenceCode>1</SequenceCode>\
@@ -106,8 +120,26 @@ async fn h07_no_page_takes_a_callers_value_for_markup() {
         query.append_pair("x", text).finish().replacen("x=", "", 1)
     };
     let hostile = encoded(HOSTILE);
+    let mails = server.shows("/mail-list").await;
+    let (_, mail) = mails.split_once("/_local/mail?").expect("a mail");
+    let mail = mail.split('"').next().unwrap_or_default();
+    // What is somebody's markup is shown by itself, and is not part of a page.
+    let frame = server.get(&format!("/mail/html?{mail}")).await;
+    assert!(
+        frame.body.contains("<script>")
+            && frame
+                .head
+                .contains("content-security-policy: default-src 'none'")
+            && frame.head.contains("sandbox"),
+        "{}",
+        frame.head
+    );
     let mut seen = 0;
     for path in [
+        "/mail-list".to_owned(),
+        format!("/mail-list?account={hostile}&state={hostile}"),
+        format!("/mail?{mail}"),
+        "/backends?all=yes".to_owned(),
         "/".to_owned(),
         "/calls".to_owned(),
         format!("/calls?prefix={hostile}&account=local"),

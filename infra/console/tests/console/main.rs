@@ -2,6 +2,7 @@
 //! and the console that `aftercall console` serves beside it.
 
 mod acts;
+mod costs;
 mod guarded;
 mod hostile;
 mod lists;

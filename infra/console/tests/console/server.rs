@@ -7,6 +7,7 @@ use calls::AccountId;
 use cloud::Random;
 use cloud::aws::dead_letters::StackQueues;
 use cloud::aws::stack::LOCAL_STACK;
+use cloud::read::rates::StackMetrics;
 use local::callback_log::CallbackLog;
 use local::{LocalClock, LocalCloud, Stack, site};
 use operator_console::{Console, ConsoleAccess, ConsoleOptions};
@@ -41,7 +42,7 @@ impl Server {
         let local = LocalCloud::with_tables_at(LocalClock::running()).expect("tables");
         let callback_log = CallbackLog::new(local.clone());
         let (connector, retry) = (callback_log.connector(), RetryConfig::standard());
-        let stack = Stack::new(local, connector, Random::system(), retry);
+        let stack = Stack::new(local, connector, Random::system(), retry).counting();
         stack.open_account().await.expect("the account local");
         let any = ([127, 0, 0, 1], 0).into();
         let listener = site::listen(any).await.expect("a port");
@@ -63,9 +64,12 @@ impl Server {
     pub(crate) async fn console(&self, access: ConsoleAccess) -> Self {
         let retry = RetryConfig::standard();
         let config = self.stack.local.sdk_config(retry);
+        let wire = format!("http://{}", self.address);
+        let wire = config.clone().into_builder().endpoint_url(wire).build();
         let console = Console::new(ConsoleOptions {
             cloud: self.stack.cloud.clone(),
             queues: Some(StackQueues::of_stack(&config, LOCAL_STACK)),
+            metrics: Some(StackMetrics::of_stack(&wire, LOCAL_STACK)),
             base: String::new(),
             place: "a stack".to_owned(),
             access,

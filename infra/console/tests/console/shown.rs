@@ -1,5 +1,10 @@
 //! What the pages show of calls that were really carried out.
 
+use calls::{AccountId, Breaker, BreakerState};
+use cloud::accounts::backends::{BackendChange, BackendLogin, BackendSettings};
+use cloud::act::Run;
+use cloud::act::pause::PauseAnswer;
+use cloud::pauses::Pause;
 use operator_console::ConsoleAccess;
 
 use crate::server::{Server, bad_subscriber, element, subscriber};
@@ -188,8 +193,10 @@ async fn the_overview_says_what_waits_and_what_is_wrong() {
         "Gathering",
         "<svg class=\"plot\"",
         "Opened in a minute",
+        "The last hour, by the minute",
         "Queues",
         "ScheduledTime meant?",
+        "1 of the latest 2 conversations came with something that is not read",
         ">half<",
     ] {
         assert!(page.contains(shown), "{shown}: {page}");
@@ -197,10 +204,12 @@ async fn the_overview_says_what_waits_and_what_is_wrong() {
     server.does("/acts/maintenance", &[("on", "true")]).await;
     server.part("waits", 1, 1).await;
     let page = server.shows("/").await;
-    assert!(
-        page.contains("Maintenance: calls are accepted and wait"),
-        "{page}"
-    );
+    for shown in [
+        "Maintenance: calls are accepted and wait",
+        "1 conversations are parked",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
     server.does("/acts/maintenance", &[("on", "false")]).await;
     assert!(
         !server
@@ -251,5 +260,171 @@ async fn all_files_of_a_page_come_from_here() {
             assert_eq!(file.status, 200, "{name}");
             assert!(file.head.contains("immutable"), "{}", file.head);
         }
+    }
+}
+
+/// A triggered send that was made of a form, and what a person sees of it on any stack.
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_are_listed_and_shown_in_a_frame_that_runs_nothing() {
+    let local = Server::local().await;
+    let definition = "<Objects xsi:type=\"TriggeredSendDefinition\"><CustomerKey>welcome</CustomerKey>\
+         <TriggeredSendStatus>Active</TriggeredSendStatus><Email><Subject>Welcome</Subject>\
+         <HTMLBody>&lt;p&gt;Hello &lt;b&gt;you&lt;/b&gt;&lt;/p&gt;</HTMLBody><TextBody>Hello you</TextBody></Email>\
+         <FromName>The Shop</FromName><FromAddress>shop@example.com</FromAddress></Objects>";
+    local.call("", definition).await;
+    let send = "<Objects xsi:type=\"TriggeredSend\"><TriggeredSendDefinition><CustomerKey>welcome</CustomerKey>\
+         </TriggeredSendDefinition><Subscribers><EmailAddress>ann@example.com</EmailAddress>\
+         <SubscriberKey>ann</SubscriberKey></Subscribers></Objects>";
+    local.call("", send).await;
+    let console = local.console(ConsoleAccess::ReadOnly).await;
+    for server in [&local, &console] {
+        let list = server.shows("/mail-list").await;
+        for shown in ["ann@example.com", "Welcome", ">sent<", "welcome"] {
+            assert!(list.contains(shown), "{shown}: {list}");
+        }
+        let none = server.shows("/mail-list?state=failures").await;
+        assert!(!none.contains("ann@example.com"), "{none}");
+        let (_, mail) = list.split_once(&server.path("/mail?")).expect("a link");
+        let mail = mail.split('"').next().unwrap_or_default();
+        let one = server.shows(&format!("/mail?{mail}")).await;
+        for shown in ["sandbox=\"\"", "The Shop", "Hello you", "Taken"] {
+            assert!(one.contains(shown), "{shown}: {one}");
+        }
+        assert!(!one.contains("<b>you"), "its HTML is no part of the page");
+        let frame = server.get(&format!("/mail/html?{mail}")).await;
+        assert_eq!(frame.body, "<p>Hello <b>you</b></p>");
+        assert!(
+            frame.head.contains("sandbox") && !frame.head.contains("script-src"),
+            "{}",
+            frame.head
+        );
+        assert_eq!(server.get("/mail?mail=x").await.status, 400);
+        assert_eq!(server.get("/mail?mail=a_1_1").await.status, 404);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_is_shown_as_it_is_sent_and_its_file_is_kept() {
+    let local = Server::local().await;
+    let reply = |kind: &str, address: &str| {
+        format!(
+            "<SendResponseTo><ResponseType>{kind}</ResponseType><ResponseAddress>{address}</ResponseAddress>\
+             <RespondWhen>OnCallComplete</RespondWhen><IncludeResults>true</IncludeResults></SendResponseTo>"
+        )
+    };
+    let good = format!("http://{}/_local/callbacks", local.address);
+    let posted = local
+        .call(&reply("HTTPPost", &good), &subscriber("p"))
+        .await;
+    let mailed = local
+        .call(&reply("email", "a@example.com"), &subscriber("m"))
+        .await;
+    let console = local.console(ConsoleAccess::ReadOnly).await;
+    let page_of = async |answer: &str| {
+        let id = element(answer, "RequestID").replace('-', "");
+        let query = format!("account=local&id=msg_{id}_0");
+        (console.shows(&format!("/reply?{query}")).await, query)
+    };
+    let (page, query) = page_of(&posted).await;
+    for shown in ["What is posted", "OverallStatusCode", "CreateResponse"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let none = console.get(&format!("/reply/file?{query}")).await;
+    assert_eq!(none.status, 404);
+    let (page, query) = page_of(&mailed).await;
+    for shown in ["What is mailed", "Results.zip", "RequestID: "] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let file = console.get(&format!("/reply/file?{query}")).await;
+    assert_eq!(file.status, 200);
+    for header in [
+        "content-disposition: attachment; filename=\"results.zip\"",
+        "content-type: application/octet-stream",
+    ] {
+        assert!(file.head.contains(header), "{header}: {}", file.head);
+    }
+    assert!(file.body.starts_with("PK") && file.body.contains("Results.xml"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backends_and_what_holds_calls_back_are_shown() {
+    let server = Server::local().await;
+    let none = server.shows("/backends").await;
+    assert!(none.contains("None has ever not been ready"), "{none}");
+    let name = calls::BackendName::parse("mc").expect("a name");
+    let login = BackendLogin::User {
+        name: "us".to_owned(),
+    };
+    let settings = BackendSettings {
+        per_second: Some(7),
+        ..BackendSettings::new("https://mc.example/Service.asmx", login)
+    };
+    let accounts = &server.stack.cloud.accounts;
+    let made = accounts.create_backend(&name, &settings, "s3cr3t").await;
+    assert_eq!(made.expect("a table"), BackendChange::Done);
+    let all = server.shows("/backends?all=yes").await;
+    for shown in [
+        ">mc<",
+        "https://mc.example/Service.asmx",
+        "7 a second",
+        "closed",
+    ] {
+        assert!(all.contains(shown), "{shown}: {all}");
+    }
+    let now = server.stack.cloud.now();
+    let opened = server.stack.cloud.change_breaker(&name, |breaker| Breaker {
+        state: BreakerState::Open {
+            since: now,
+            ask_from: now + jiff::SignedDuration::from_hours(1),
+        },
+        reason: "it is out of reach".to_owned(),
+        ..breaker
+    });
+    opened.await.expect("a table");
+    let pause = Pause {
+        account: Some(AccountId("local".to_owned())),
+        priority: None,
+        since: now,
+        reason: "ticket 9".to_owned(),
+    };
+    let paused = server.stack.cloud.pause(accounts, &pause, Run::Real).await;
+    assert_eq!(paused.expect("a table"), PauseAnswer::Done);
+    let page = server.shows("/backends").await;
+    for shown in ["open: calls wait", "it is out of reach", "UsernameToken"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let overview = server.shows("/").await;
+    for shown in [
+        "The breaker of backend mc is open: it is out of reach",
+        "Paused: account local",
+        "ticket 9",
+    ] {
+        assert!(overview.contains(shown), "{shown}: {overview}");
+    }
+    for page in [all, page, overview] {
+        assert!(!page.contains("s3cr3t"), "no secret is shown");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rates_are_drawn_of_what_the_functions_counted() {
+    let local = Server::local().await;
+    for number in 0..3 {
+        local.call("", &subscriber(&format!("s-{number}"))).await;
+    }
+    // The minute must be over.
+    local.does("/tools/clock", &[("minutes", "5")]).await;
+    let console = local.console(ConsoleAccess::ReadOnly).await;
+    for server in [&local, &console] {
+        let page = server.shows("/").await;
+        let (_, rates) = page
+            .split_once("The last hour, by the minute")
+            .expect("rates");
+        let (_, accepted) = rates.split_once("<h3>Accepted</h3>").expect("a card");
+        assert!(
+            accepted.starts_with("<div class=\"figure\">3</div>"),
+            "{accepted}"
+        );
+        assert!(accepted.contains("<polyline points=\"0.0,"), "{accepted}");
     }
 }

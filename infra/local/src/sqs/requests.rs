@@ -40,7 +40,7 @@ struct ReceiveMessage {
     queue_url: String,
     max_number_of_messages: Option<usize>,
     visibility_timeout: Option<i64>,
-    /// Waited for where the request comes in by a port; in process the answer comes at once.
+    /// Waited for before this is asked.
     #[serde(rename = "WaitTimeSeconds")]
     _wait_time_seconds: Option<u64>,
     #[serde(default)]

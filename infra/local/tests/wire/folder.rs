@@ -229,7 +229,8 @@ async fn a_folder_of_another_layout_is_refused_by_its_name_and_left_as_it_is() {
         (None, "its layout is 1,"),
         (Some("2\n"), "its layout is 2,"),
         (Some("3\n"), "its layout is 3,"),
-        (Some("5\n"), "its layout is 5,"),
+        (Some("4\n"), "its layout is 4,"),
+        (Some("6\n"), "its layout is 6,"),
     ] {
         let folder = killed("layout").await;
         let file = folder.join("layout.txt");

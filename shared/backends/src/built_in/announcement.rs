@@ -6,9 +6,12 @@ use cloud::objects_table::Chunk;
 use cloud::{Cloud, Committed, Error};
 use objects::{
     EmailSendCounts, ImportCounts, ImportStatus, ImportSummary, MethodCall, Missing, Overlay,
-    SendNote, SendStatus, TaskKind,
+    ScheduledSend, SendNote, SendStatus, TaskKind, WantedSend,
 };
 use soap::Element;
+
+/// How often a send is noted again that somebody else has noted meanwhile.
+const SCHEDULE_CONFLICTS_MAX: u32 = 5;
 
 /// One object of a call that starts a task.
 #[derive(Clone, Copy)]
@@ -32,13 +35,32 @@ pub async fn announce(
     }
 }
 
-/// Of sends that begin at a time of their own.
-pub async fn announce_scheduled(
+/// Of a send that begins at a time of its own, unless it was scheduled before: what became of it then.
+pub async fn schedule_send(
     cloud: &Cloud,
     caller: &AccountId,
-    request: &MethodCall<'_>,
-) -> Result<(), Error> {
-    announce_with(cloud, caller, request, scheduled_send).await
+    wanted: &WantedSend<'_>,
+) -> Result<ScheduledSend, Error> {
+    for _ in 0..SCHEDULE_CONFLICTS_MAX {
+        let mut overlay = Overlay::new(caller);
+        let scheduled = loop {
+            match objects::schedule_send(&mut overlay, wanted) {
+                Ok(scheduled) => break scheduled,
+                Err(missing) => cloud.load_objects(&mut overlay, missing.0).await?,
+            }
+        };
+        let ScheduledSend::New(_) = &scheduled else {
+            return Ok(scheduled);
+        };
+        let mut chunk = Chunk::of_results(Vec::new());
+        chunk.take_effects(&overlay, cloud.events_until());
+        match Committed::of(cloud.commit_effects(chunk).await)? {
+            Committed::Written(()) => return Ok(scheduled),
+            // Somebody schedules the same just now: that one counts.
+            Committed::Conflict => {}
+        }
+    }
+    Err(Error::Conflict(SCHEDULE_CONFLICTS_MAX))
 }
 
 async fn announce_with(
@@ -91,18 +113,6 @@ fn import(overlay: &mut Overlay, started: Started<'_>) -> Result<(), Missing> {
 }
 
 fn send(overlay: &mut Overlay, started: Started<'_>) -> Result<(), Missing> {
-    send_that(overlay, started, SendStatus::Targeting)
-}
-
-fn scheduled_send(overlay: &mut Overlay, started: Started<'_>) -> Result<(), Missing> {
-    send_that(overlay, started, SendStatus::Scheduled)
-}
-
-fn send_that(
-    overlay: &mut Overlay,
-    started: Started<'_>,
-    status: SendStatus<'_>,
-) -> Result<(), Missing> {
     let Started {
         request, ordinal, ..
     } = started;
@@ -115,7 +125,7 @@ fn send_that(
         request_id: &request.request_id.0,
         plan: Some(&plan),
         counts: EmailSendCounts::default(),
-        status,
+        status: SendStatus::Targeting,
         now: request.now,
     };
     match note.is_noted(overlay)? {

@@ -7,9 +7,9 @@
 
 use calls::RequestId;
 use cloud::Error;
-use cloud::objects_table::Chunk;
+use cloud::objects_table::{Chunk, ObjectPage};
 use objects::{
-    EmailSend, EmailSendCounts, EmailSendPlan, Overlay, PERSON_EFFECTS_MAX, PersonOutcome,
+    EmailSend, EmailSendCounts, EmailSendPlan, Overlay, PERSON_EFFECTS_MAX, People, PersonOutcome,
     SendNote, SendStatus, TaskRefused, UnitResult,
 };
 use serde::{Deserialize, Serialize};
@@ -225,13 +225,10 @@ impl<'a> EmailSendTask<'a> {
         let send = EmailSend::new(plan, number, &self.request_id().0, ordinal, cloud.now());
         let mut looked_at = 0;
         loop {
-            let Some(partition) = plan.partition(state.source) else {
+            let Some(people) = plan.people(state.source) else {
                 return self.end(plan, &state, work).await;
             };
-            let after = state.after.as_deref();
-            let page = cloud
-                .objects_after(&partition, after, PEOPLE_AT_ONCE)
-                .await?;
+            let page = self.page_of(people, state.after.as_deref()).await?;
             let is_full = self
                 .take(&send, &mut state, &mut work, page.objects)
                 .await?;
@@ -251,6 +248,26 @@ impl<'a> EmailSendTask<'a> {
         let note = self.note(plan, state.counts, SendStatus::Targeting);
         self.noted(&mut work, &note).await?;
         Ok(NextStep::More(state, work.chunk))
+    }
+
+    /// The people of a source behind the last that was taken.
+    async fn page_of(&self, people: People, after: Option<&str>) -> Result<ObjectPage, Error> {
+        match people {
+            People::Stored(partition) => {
+                let cloud = self.context.cloud;
+                cloud.objects_after(&partition, after, PEOPLE_AT_ONCE).await
+            }
+            People::Named(people) => {
+                let numbered = people.into_iter().enumerate();
+                let numbered = numbered.map(|(at, person)| (format!("{at:05}"), person));
+                let behind =
+                    |(sort, _): &(String, Element)| after.is_none_or(|after| sort.as_str() > after);
+                Ok(ObjectPage {
+                    objects: numbered.filter(behind).collect(),
+                    next: None,
+                })
+            }
+        }
     }
 
     /// Decides on people in their order. `true`: the step is full, and others may be left.

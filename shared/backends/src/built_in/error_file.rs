@@ -1,7 +1,8 @@
-//! The rows that an import refused, with the reason of each, as a file of the bucket.
+//! The file that lists the rows that an import refused, each with the reason.
 //!
-//! What a step refuses stands in its notes, committed with it. Once there is enough for a part of the
-//! file, it is uploaded; from the notes behind that part the rest is read again after a crash.
+//! The lines of a step are committed with it as its notes. Once there are enough lines for a part of a
+//! multipart upload, the part is uploaded. After a crash the lines that are in no part yet are read
+//! again from the notes.
 
 use cloud::Error;
 use cloud::aws::files::{PART_BYTES_MIN, UploadError, UploadedPart};
@@ -11,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::task::TaskContext;
 
-/// Most letters of a field that are written: a row is refused for one of them, not for all.
+/// Most characters of a field that are written: enough to recognise the row.
 const FIELD_CHARS_MAX: usize = 1_000;
 
-/// How far the file is.
+/// How much of the file is written.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct ErrorFilePlace {
     upload: Option<ErrorUpload>,
-    /// The last step whose notes are in a part.
+    /// The last step whose lines are in a part.
     folded: u32,
     is_uploaded: bool,
     pub(super) is_written: bool,
@@ -30,15 +31,24 @@ struct ErrorUpload {
     parts: Vec<UploadedPart>,
 }
 
-/// The file in the hands of one invocation.
+/// What `finish` has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorFileProgress {
+    /// The file is written, or there was nothing to write.
+    Finished,
+    /// All parts are uploaded. This step is to be committed before the upload is completed.
+    CommitFirst,
+}
+
+/// The file as one invocation writes it.
 pub(super) struct ErrorFile {
     key: String,
-    /// What is in no part yet.
+    /// Lines that are in no part yet.
     rest: Vec<u8>,
 }
 
 impl ErrorFile {
-    /// With what steps before this invocation have noted.
+    /// Reads the notes of the steps whose lines are in no part yet.
     pub(super) async fn open(
         context: &TaskContext<'_>,
         key: String,
@@ -54,7 +64,7 @@ impl ErrorFile {
         Ok(Self { key, rest })
     }
 
-    /// The line of a row.
+    /// The line of one refused row.
     pub(super) fn line(number: u64, fields: &[String], why: &WrongRow) -> Vec<u8> {
         let cut = |text: &String| text.chars().take(FIELD_CHARS_MAX).collect::<String>();
         let about = [
@@ -66,7 +76,8 @@ impl ErrorFile {
         written(line)
     }
 
-    /// Takes the lines of a step. What becomes a part needs no notes: then there are none.
+    /// Adds the lines of a step. Returns the notes to commit with the step; `None` if there is nothing
+    /// to note, since the lines are in an uploaded part.
     pub(super) async fn add(
         &mut self,
         context: &TaskContext<'_>,
@@ -113,13 +124,13 @@ impl ErrorFile {
         Ok(())
     }
 
-    /// Writes what is left. `false`: a step is to be committed before it goes on.
+    /// Writes what is left.
     pub(super) async fn finish(
         &mut self,
         context: &TaskContext<'_>,
         place: &mut ErrorFilePlace,
         step: u32,
-    ) -> Result<bool, UploadError> {
+    ) -> Result<ErrorFileProgress, UploadError> {
         let files = &context.cloud.files;
         if place.upload.is_none() {
             if !self.rest.is_empty() {
@@ -129,7 +140,7 @@ impl ErrorFile {
                 files.put(&self.key, whole).await?;
                 place.is_written = true;
             }
-            return Ok(true);
+            return Ok(ErrorFileProgress::Finished);
         }
         if !place.is_uploaded {
             if !self.rest.is_empty() {
@@ -137,7 +148,7 @@ impl ErrorFile {
             }
             place.folded = step;
             place.is_uploaded = true;
-            return Ok(false);
+            return Ok(ErrorFileProgress::CommitFirst);
         }
         if let Some(upload) = &place.upload {
             match files
@@ -149,7 +160,7 @@ impl ErrorFile {
             }
         }
         place.is_written = true;
-        Ok(true)
+        Ok(ErrorFileProgress::Finished)
     }
 }
 

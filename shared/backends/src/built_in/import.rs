@@ -12,7 +12,7 @@ use objects::{
     TaskRefused, UnitResult, WrongRow,
 };
 
-use super::error_file::ErrorFile;
+use super::error_file::{ErrorFile, ErrorFileProgress};
 use super::import_file::{FileError, FileRecord, ImportFile};
 use super::import_state::{ImportContext, ImportState};
 use super::task::{NextStep, Task, TaskContext};
@@ -72,7 +72,7 @@ impl<'a> ImportTask<'a> {
         };
         state.plan = Some(plan);
         match read {
-            Ok((columns, width)) => {
+            Ok(Headings { columns, width }) => {
                 state.columns = columns;
                 state.width = width;
             }
@@ -240,7 +240,7 @@ impl<'a> ImportTask<'a> {
         }
     }
 
-    /// Behind the last row: the file of errors, then what an Overwrite leaves to be done.
+    /// After the last row: writes the file of refused rows, then finishes an Overwrite.
     async fn finish(
         &mut self,
         mut state: ImportState,
@@ -256,9 +256,9 @@ impl<'a> ImportTask<'a> {
                 .errors
                 .finish(&self.context, &mut state.errors, step)
                 .await;
-            let is_finished = finished.map_err(of_upload)?;
+            let progress = finished.map_err(of_upload)?;
             self.work = Some(work);
-            if !is_finished {
+            if progress == ErrorFileProgress::CommitFirst {
                 return Ok(NextStep::More(state, Chunk::of_results(Vec::new())));
             }
         }
@@ -277,11 +277,15 @@ impl<'a> ImportTask<'a> {
     }
 }
 
-/// Reads the lines before the first row; the columns that are imported, and how many fields a row has.
-async fn headings(
-    file: &mut ImportFile<'_>,
-    plan: &ImportPlan,
-) -> Result<(Vec<ImportColumn>, usize), FileError> {
+/// What the lines before the first row say.
+struct Headings {
+    /// The columns that are imported.
+    columns: Vec<ImportColumn>,
+    /// How many fields a row must have; 0: any number.
+    width: usize,
+}
+
+async fn headings(file: &mut ImportFile<'_>, plan: &ImportPlan) -> Result<Headings, FileError> {
     let mut headings = Vec::new();
     while file.place.records < plan.format.header_lines {
         let records = file.records(1).await?;
@@ -301,10 +305,10 @@ async fn headings(
         true => headings.len(),
         false => 0,
     };
-    Ok((columns, width))
+    Ok(Headings { columns, width })
 }
 
-/// What is wrong with a record before anybody looks at its values.
+/// What is wrong with a record, whatever its values are.
 fn unfit(record: &FileRecord, width: usize) -> Option<WrongRow> {
     let fields = record.fields.len();
     let message = match (record.is_readable, width) {
@@ -320,8 +324,8 @@ fn unfit(record: &FileRecord, width: usize) -> Option<WrongRow> {
     })
 }
 
-/// An upload that nobody knows any more was given up after a week: the import is tried again, and ends in
-/// the hands of whoever looks at the dead letters.
+/// S3 gives up an upload after a week. The import then fails with each attempt, until its message is in
+/// the dead-letter queue.
 fn of_upload(error: UploadError) -> Error {
     match error {
         UploadError::Cloud(error) => error,

@@ -214,11 +214,10 @@ impl<'a> ImportFile<'a> {
             if ends_at == text.len() && !is_last {
                 break;
             }
-            let decoded = record.iter().map(|field| self.decoded(field));
-            let (fields, readable): (Vec<String>, Vec<bool>) = decoded.unzip();
+            let decoded: Vec<_> = record.iter().map(|field| self.decoded(field)).collect();
             records.push(FileRecord {
-                fields,
-                is_readable: readable.into_iter().all(|it| it),
+                is_readable: decoded.iter().all(|field| field.is_valid),
+                fields: decoded.into_iter().map(|field| field.text).collect(),
                 bytes: ends_at - ended_at,
             });
             ended_at = ends_at;
@@ -226,16 +225,28 @@ impl<'a> ImportFile<'a> {
         records
     }
 
-    fn decoded(&self, field: &[u8]) -> (String, bool) {
+    fn decoded(&self, field: &[u8]) -> DecodedField {
         let encoding = match self.is_utf16() {
             true => UTF_8,
             false => self.encoding,
         };
         match encoding.decode_without_bom_handling_and_without_replacement(field) {
-            Some(text) => (text.into_owned(), true),
-            None => (lossy(encoding, field).into_owned(), false),
+            Some(text) => DecodedField {
+                text: text.into_owned(),
+                is_valid: true,
+            },
+            None => DecodedField {
+                text: lossy(encoding, field).into_owned(),
+                is_valid: false,
+            },
         }
     }
+}
+
+/// A field as text; what is not valid in the encoding of the file is replaced.
+struct DecodedField {
+    text: String,
+    is_valid: bool,
 }
 
 fn lossy<'f>(encoding: &'static Encoding, field: &'f [u8]) -> Cow<'f, str> {

@@ -240,20 +240,26 @@ impl TaskRun<'_> {
     }
 }
 
-/// What can be said against the tasks of a call before they are started: the first refusal, with the
-/// number of its object.
+/// A task that is refused before any task of its call is started.
+pub struct TaskRefusal {
+    /// Which of the objects of the call it is, from 0.
+    pub ordinal: usize,
+    pub reason: TaskRefused,
+}
+
+/// The first task of a call that would be refused, if any.
 pub async fn check(
     cloud: &Cloud,
     caller: &AccountId,
     request: &MethodCall<'_>,
     kind: TaskKind,
-) -> Result<Option<(usize, TaskRefused)>, Error> {
+) -> Result<Option<TaskRefusal>, Error> {
     let mut overlay = Overlay::new(caller);
     for ordinal in 0..request.objects.len() {
         loop {
             match objects::check_task(&overlay, request, kind, ordinal) {
                 Ok(Ok(())) => break,
-                Ok(Err(refused)) => return Ok(Some((ordinal, refused))),
+                Ok(Err(reason)) => return Ok(Some(TaskRefusal { ordinal, reason })),
                 Err(missing) => cloud.load_objects(&mut overlay, missing.0).await?,
             }
         }

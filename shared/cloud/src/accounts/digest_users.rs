@@ -1,7 +1,8 @@
 //! Users who may log in by PasswordDigest.
 //!
-//! The proof is made from the password, so theirs is not hashed but encrypted
-//! (`aws/encrypted_password.rs`). They can log in by text, too. A nonce is kept only after its digest was found right: strangers cause no write.
+//! The digest is computed from the password, so theirs is encrypted instead of hashed
+//! (`aws/encrypted_password.rs`). They can log in with the password itself, too. A nonce is stored only
+//! after its digest was found to be correct, so that a failed login costs no write.
 
 use calls::{AccountId, hex};
 use jiff::Timestamp;
@@ -14,21 +15,30 @@ use crate::accounts::{
 };
 use crate::aws::encrypted_password::{Owner, Password};
 use crate::aws::table::Key;
+use crate::aws::table::taking::OnceWritten;
 use crate::error::Error;
 use crate::records::item::{ItemReader, ItemWriter};
 
-/// A user whose password was opened.
+/// A user whose password was decrypted.
 #[derive(Clone)]
 pub(crate) struct DigestUser {
     caller: Caller,
-    /// What the password was opened from: as long as the record has the same, so is the password.
+    /// The encrypted password. As long as the record has the same, `password` is still right.
     encrypted: Vec<u8>,
     password: Password,
 }
 
+/// Whether a user of PasswordDigest could be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestUserStored {
+    Stored,
+    /// The stack has no key to encrypt the password with.
+    NoKey,
+}
+
 impl Accounts {
-    /// Whoever the digest proves. `None`: nobody; it is not said why. `attempt` is a name for this
-    /// request alone, made where chance is allowed.
+    /// The caller whom the digest proves; `None` if it proves none, for whatever reason. `attempt` is a
+    /// random name of this request, given from outside since nothing random is made here.
     pub async fn log_in_by_digest(
         &self,
         proof: &PasswordDigest,
@@ -57,25 +67,27 @@ impl Accounts {
                 }
             }
         };
-        let is_first = self.use_nonce(&key, &nonce, attempt, now).await?;
-        Ok(is_first.then_some(user.caller))
+        match self.use_nonce(&key, &nonce, attempt, now).await? {
+            OnceWritten::Written => Ok(Some(user.caller)),
+            OnceWritten::TakenBefore => Ok(None),
+        }
     }
 
-    /// Makes a user whose password is encrypted. `false`: the stack has no key for it.
+    /// Stores a user with an encrypted password.
     pub async fn put_digest_user(
         &self,
         name: &str,
         password: &str,
         caller: &Caller,
-    ) -> Result<bool, Error> {
+    ) -> Result<DigestUserStored, Error> {
         let Some(item) = self.digest_user_item(name, password, caller).await? else {
-            return Ok(false);
+            return Ok(DigestUserStored::NoKey);
         };
         self.table.put(item).await?;
-        Ok(true)
+        Ok(DigestUserStored::Stored)
     }
 
-    /// Whether that is the password of a user who has no hash of it.
+    /// Whether `password` is that of a user whose record has no hash but an encrypted password.
     pub(crate) async fn is_encrypted_password(
         &self,
         name: &str,
@@ -94,7 +106,7 @@ impl Accounts {
         item: &ItemReader,
         now: Timestamp,
     ) -> Result<Option<DigestUser>, Error> {
-        let encrypted = item.bytes("sealed_password");
+        let encrypted = item.bytes("encrypted_password");
         if encrypted.is_empty() {
             return Ok(None);
         }
@@ -112,8 +124,8 @@ impl Accounts {
         let Some(password) = self.encrypt_password.open(owner, encrypted).await? else {
             error!(
                 account,
-                "a user of PasswordDigest is here, and the set has no key to open its password \
-                 with: deploy with PasswordDigest true"
+                "the password of a user of PasswordDigest cannot be decrypted, since the stack has \
+                 no key: deploy with PasswordDigest true"
             );
             return Ok(None);
         };
@@ -127,17 +139,16 @@ impl Accounts {
         Ok(Some(user))
     }
 
-    /// `false`: it was used before.
     async fn use_nonce(
         &self,
         user: &Key,
         nonce: &[u8],
         attempt: &str,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<OnceWritten, Error> {
         let hash = hashed(&["NONCE", &user.pk, &hex(nonce)]);
         let key = Key::new(format!("NONCE#{hash}"), "NONCE");
-        // Created may lie ahead of us by as much as it may lie behind; a second for rounding.
+        // `Created` may be as far in the future as in the past; one second more for rounding.
         let fresh_until = now + soap::FRESH + soap::FRESH + jiff::SignedDuration::from_secs(1);
         let item = ItemWriter::new(key)
             .text("taker", attempt)

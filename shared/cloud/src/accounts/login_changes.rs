@@ -89,7 +89,7 @@ impl Accounts {
         let item = ItemWriter::new(login_key(Login::User, name))
             .number("version", 1)
             .text("name", name)
-            .bytes("sealed_password", &encrypted)
+            .bytes("encrypted_password", &encrypted)
             .text("account", &caller.account.0)
             .text("async_by_default", caller.async_by_default.to_string());
         Ok(Some(item.done()))

@@ -1,11 +1,13 @@
-//! How often an account may call: its permits, taken out of its record some at once.
+//! The rate limit of an account: a function takes several permits out of the account's record at a
+//! time and gives them out by itself.
 //!
-//! | pk                | sk           | written by | holds                                           |
-//! |-------------------|--------------|------------|-------------------------------------------------|
-//! | `RATE_LIMIT#<id>` | `RATE_LIMIT` | ingest     | a stretch of ten seconds, and the permits taken |
+//! | pk                | sk           | written by | holds                                                   |
+//! |-------------------|--------------|------------|---------------------------------------------------------|
+//! | `RATE_LIMIT#<id>` | `RATE_LIMIT` | ingest     | a window of ten seconds, and how many permits are taken |
 //!
-//! What is taken and given out is decided in `calls::rate_limit`.
+//! How many permits are taken and given out is decided in `calls::rate_limit`.
 
+use calls::rate_limit::ReservationResult;
 use calls::{AccountId, Limit, RateLimitAnswer};
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,23 +16,23 @@ use crate::accounts::remembered::REMEMBERED_MAX;
 use crate::aws::table::Key;
 use crate::error::Error;
 
-/// How often more permits are asked for while others take them too: then the few that are left go
-/// to those others.
+/// Most attempts to take permits while other functions take them, too; after that the few that
+/// remain are left to the others.
 const TAKEN_TRIES_MAX: u32 = 8;
 
-/// How long the count of a caller who has gone is kept.
+/// How long the record is kept after the last call.
 const RETENTION: SignedDuration = SignedDuration::from_hours(1);
 
 impl Accounts {
-    /// How many calls an account has made of late, as far as its rate limit has told us.
+    /// How many calls a second an account has made recently, as far as its rate limit shows.
     pub(crate) fn calls_per_second(&self, account: &AccountId, now: Timestamp) -> u32 {
         let remembered = self.remembered();
         let permits = remembered.permits.get(account);
         permits.map_or(0, |permits| permits.calls_per_second(now))
     }
 
-    /// Whether an account may make a call now: `Some`: not before that time. `calls_per_second` is
-    /// what counts for accounts that have no limit of their own, 0 for none. `bytes`: of the request.
+    /// When an account may make its next call; `None`: now. `calls_per_second` is the limit of
+    /// accounts that have none of their own (0: no limit), `bytes` the size of the request.
     pub async fn not_before(
         &self,
         account: &AccountId,
@@ -57,7 +59,7 @@ impl Accounts {
                 permits.ask(limit.permits_for(bytes), limit, now)
             };
             let taking = match answer {
-                RateLimitAnswer::Yes => return Ok(None),
+                RateLimitAnswer::Allowed => return Ok(None),
                 RateLimitAnswer::NotBefore(time) => return Ok(Some(time)),
                 RateLimitAnswer::After(taking) => taking,
             };
@@ -66,8 +68,8 @@ impl Accounts {
             let permits = &mut self.remembered().permits;
             let permits = permits.entry(account.clone()).or_default();
             match taken {
-                Ok(count) => permits.took(taking, count),
-                Err(found) => permits.observe(found),
+                ReservationResult::Made { taken } => permits.took(taking, taken),
+                ReservationResult::Refused(count) => permits.observe(count),
             }
         }
         Ok(next_window)

@@ -4,6 +4,8 @@
 //! A lane is a message group of a FIFO queue, and the queue gives a group to one invocation at a time.
 //! An account has as many lanes of a queue as make up its share, a quarter of the queue's places, and
 //! one at least: so nobody has to count, and where there are two places, the other one stays free.
+//! Whoever posts a reply and waits for its receiver takes on others' replies meanwhile, so that a lane of
+//! replies takes no place from anybody, and an account has a few of them always.
 //! The lanes of floods are one set for all accounts that flood: however many do so at once, they leave
 //! the same places free.
 
@@ -12,6 +14,10 @@ use serde::{Deserialize, Serialize};
 
 /// A conversation of more calls takes long. One of so many is carried out within half a second.
 const MANY_CALLS: u32 = 20;
+
+/// Lanes for replies that an account has at least: for receivers that nobody knows, two for slow ones, and
+/// one for those of High, so that none of these stands behind another.
+const REPLY_LANES_MIN: u32 = 4;
 
 /// Invocations that may run side by side for each queue, as the template says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +46,11 @@ impl Concurrency {
 
     /// How many lanes an account has.
     pub fn lanes(self, queue: Queue) -> u32 {
-        (self.of(queue) / 4).max(1)
+        let least = match queue {
+            Queue::Calls(_) => 1,
+            Queue::Replies => REPLY_LANES_MIN,
+        };
+        (self.of(queue) / 4).max(least)
     }
 
     /// How many flood lanes there are: those who flood may use what others leave idle, but for a quarter
@@ -165,8 +175,8 @@ impl Lane {
         *self == Self::Conversation
     }
 
-    /// The message group. With one lane it is for all; with more, High has the last one to itself,
-    /// receivers that nobody knows the first, and slow ones those in between.
+    /// The message group: High has the last lane to itself, receivers that nobody knows the first, and slow
+    /// ones those in between.
     pub(crate) fn group(&self, conversation: &ConversationKey, lanes: u32) -> String {
         let last = lanes.saturating_sub(1);
         let (account, number) = match self {
@@ -179,10 +189,7 @@ impl Lane {
             Self::FirstContact { account, .. } => (account, 0),
             Self::Slow {
                 account, number, ..
-            } => match last.saturating_sub(1) {
-                0 => (account, 0),
-                slow => (account, 1 + number % slow),
-            },
+            } => (account, 1 + number % last.saturating_sub(1).max(1)),
         };
         format!("lane-{number}-{}", of_account(account))
     }
@@ -222,9 +229,11 @@ mod tests {
     #[test]
     fn an_account_has_a_quarter_of_the_places_and_one_at_least() {
         for (places, lanes) in [(2, 1), (4, 1), (7, 1), (8, 2), (20, 5), (1_000, 250)] {
-            for queue in [Queue::Replies, Queue::Calls(QueuePriority::Low)] {
-                assert_eq!(concurrency(places).lanes(queue), lanes, "{places} places");
-            }
+            let concurrency = concurrency(places);
+            let calls = Queue::Calls(QueuePriority::Low);
+            assert_eq!(concurrency.lanes(calls), lanes, "{places} places");
+            let replies = concurrency.lanes(Queue::Replies);
+            assert_eq!(replies, lanes.max(REPLY_LANES_MIN), "{places} places");
         }
     }
 
@@ -246,7 +255,7 @@ mod tests {
 
     #[test]
     fn replies_of_an_account_wait_in_no_more_groups_than_it_has_lanes() {
-        for lanes in 1..10 {
+        for lanes in REPLY_LANES_MIN..10 {
             let (high, usual) = (
                 groups(lanes, LaneClass::High),
                 groups(lanes, LaneClass::Usual),
@@ -254,8 +263,7 @@ mod tests {
             let all: BTreeSet<_> = high.union(&usual).collect();
             assert_eq!(all.len(), usize::try_from(lanes).expect("few"));
             assert_eq!(high.len(), 1);
-            // With one lane there is none to give away.
-            assert_eq!(high.is_disjoint(&usual), lanes > 1, "{lanes} lanes");
+            assert!(high.is_disjoint(&usual), "{lanes} lanes");
         }
     }
 

@@ -98,7 +98,7 @@ struct QueueMessage {
 
 #[derive(Clone)]
 pub struct Queues {
-    sqs: Client,
+    pub(super) sqs: Client,
     high: String,
     medium: String,
     low: String,
@@ -118,7 +118,7 @@ impl Queues {
         }
     }
 
-    fn url(&self, queue: Queue) -> &str {
+    pub(super) fn url(&self, queue: Queue) -> &str {
         match queue {
             Queue::Calls(QueuePriority::High) => &self.high,
             Queue::Calls(QueuePriority::Medium) => &self.medium,

@@ -8,7 +8,7 @@ mod by_account;
 pub(crate) mod key;
 mod listing;
 mod marked;
-mod taking;
+pub(crate) mod taking;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};

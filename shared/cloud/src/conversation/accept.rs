@@ -17,15 +17,24 @@ use crate::records::compression::Compressed;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedding::FirstHeader;
 
-/// The answer to a call that came in.
+/// The answer to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// The call is kept, since now or since it came before. The RequestID is that of the first
-    /// time.
+    /// The call is stored, by this request or by an earlier one with the same call, whose RequestID
+    /// this is.
     Accepted(RequestId),
     Refused(Refusal),
     /// The `Idempotency-Key` was used for a call with other content.
     KeyUsed,
+}
+
+/// What is decided about a call, before it is committed.
+pub(crate) struct Acceptance {
+    /// The header that the decision saw, on which the commit is conditional.
+    pub(crate) previous: PreviousHeader,
+    /// The call as it is stored: that of the first time, if it came before.
+    call: Call,
+    pub(crate) step: Step<Joined>,
 }
 
 impl Cloud {
@@ -48,7 +57,7 @@ impl Cloud {
         let call = Compressed::of(call);
         let arrived = CallRecord { call, body };
         let is_past = arrived.call.options.is_past(now);
-        // A call alone has a RequestID that was made a moment ago: nobody can be there yet.
+        // The RequestID of a call alone was made a moment ago, so there can be no record of it yet.
         let alone = arrived.call.conversation_id.is_none() && !is_past;
         let queue_owner = queues.owner_for(&arrived.call);
         for tried in 0..CONFLICTS_MAX {
@@ -60,14 +69,18 @@ impl Cloud {
             if is_past && !self.has_come_before(seen.as_ref(), &arrived.call).await? {
                 return Ok(Accepted::Refused(Refusal::ExpirationPast));
             }
-            let (before, call, step) = match seen {
+            let Acceptance {
+                previous,
+                call,
+                step,
+            } = match seen {
                 Some(seen) => self.decide_acceptance(&seen, &arrived, now).await?,
                 None => {
                     let owner = queue_owner.clone();
                     self.decide_opening(&arrived, owner, now).await?
                 }
             };
-            let step = self.commit_step(&key, before, step, now).await;
+            let step = self.commit_step(&key, previous, step, now).await;
             match Committed::of(step)? {
                 Committed::Written(Joined::Accepted) => {
                     self.metrics.count(Metric::Accepted);
@@ -99,25 +112,28 @@ impl Cloud {
         Ok(first.is_some_and(|first| first.call.digest == call.digest))
     }
 
-    /// What the conversation decides about a call, and the call as it is kept. For a part that came
-    /// before, that is the call of the first time.
+    /// What the conversation decides about a call.
     async fn decide_acceptance(
         &self,
         seen: &ConversationRecord,
         arrived: &CallRecord,
         now: Timestamp,
-    ) -> Result<(PreviousHeader, Call, Step<Joined>), Error> {
+    ) -> Result<Acceptance, Error> {
         let call: &Call = &arrived.call;
-        let before = PreviousHeader::of(seen);
         let join = |call: &Call, seen_before| {
             let conversation = seen.conversation.clone();
             conversation.join(call, seen_before, now)
+        };
+        let acceptance = |call: Call, step| Acceptance {
+            previous: PreviousHeader::of(seen),
+            call,
+            step,
         };
         let counted = seen.conversation.arrived.contains(call.place.sequence());
         if !counted {
             let step = join(call, Seen::Never);
             if step.answer != Joined::Accepted {
-                return Ok((before, call.clone(), step));
+                return Ok(acceptance(call.clone(), step));
             }
         }
         let first = if counted {
@@ -126,20 +142,20 @@ impl Cloud {
             self.keep(arrived).await?
         };
         let Some(first) = first.map(|record| record.call.into_value()) else {
-            // Counted but not there, the call has outlived its retention. Whether this one has the
-            // same content cannot be known any more, but the SequenceCode is used.
+            // The header counts a call that is not there: its retention has ended. Whether this one has
+            // the same content cannot be known any more, but the SequenceCode is used.
             let seen_before = match counted {
                 true => Seen::OtherContent,
                 false => Seen::Never,
             };
-            return Ok((before, call.clone(), join(call, seen_before)));
+            return Ok(acceptance(call.clone(), join(call, seen_before)));
         };
         let step = match (counted, first.digest == call.digest) {
             (false, true) => join(&first, Seen::Never),
             (true, true) => join(&first, Seen::SameContent),
             (_, false) => join(call, Seen::OtherContent),
         };
-        Ok((before, first, step))
+        Ok(acceptance(first, step))
     }
 
     /// The same for a call whose conversation does not exist yet.
@@ -148,9 +164,9 @@ impl Cloud {
         arrived: &CallRecord,
         queue_owner: Option<QueueOwner>,
         now: Timestamp,
-    ) -> Result<(PreviousHeader, Call, Step<Joined>), Error> {
+    ) -> Result<Acceptance, Error> {
         let call: &Call = &arrived.call;
-        // Given while its caller waits: whoever sends after the answer gets a larger one.
+        // Taken before the answer, so that a call that is sent after it gets a larger number.
         let numbered = match queue_owner {
             Some(owner) => {
                 let queue = owner.queue(&call.account, call.options.queue_priority);
@@ -167,11 +183,19 @@ impl Cloud {
         if let Some(conversation) = &opened.conversation
             && let Some(first) = FirstHeader::with_call(conversation, arrived, retention, now)
         {
-            return Ok((PreviousHeader::None(Box::new(first)), call.clone(), opened));
+            return Ok(Acceptance {
+                previous: PreviousHeader::None(Box::new(first)),
+                call: call.clone(),
+                step: opened,
+            });
         }
-        let before = PreviousHeader::None(Box::new(FirstHeader::after_call(now)));
+        let acceptance = |call: Call, step| Acceptance {
+            previous: PreviousHeader::None(Box::new(FirstHeader::after_call(now))),
+            call,
+            step,
+        };
         let Some(first) = self.keep(arrived).await? else {
-            return Ok((before, call.clone(), opened));
+            return Ok(acceptance(call.clone(), opened));
         };
         let first = first.call.into_value();
         let step = match first.digest == call.digest {
@@ -180,10 +204,10 @@ impl Cloud {
             // so it came first.
             false => opened_by_another(&first, call, now),
         };
-        Ok((before, first, step))
+        Ok(acceptance(first, step))
     }
 
-    /// Keeps a call. If one with its place is there already, that one.
+    /// Stores a call. Returns the call that was stored at its place before, if there is one.
     pub(crate) async fn keep(&self, arrived: &CallRecord) -> Result<Option<CallRecord>, Error> {
         let item = arrived.to_item(self.results_retention());
         let there = self.calls.put_new(item).await?;

@@ -291,14 +291,9 @@ impl Cloud {
         let mut transaction = Transaction::default();
         let results = serde_json::to_string(&chunk.results).unwrap_or_default();
         let results = Results::keep(&self.large_bodies, &seen.key, sequence, &results).await?;
-        self.write_mails(
-            &mut transaction,
-            &seen.key,
-            sequence,
-            &chunk.mails,
-            position.mails_before,
-            expires,
-        );
+        let owner = self.mail_owner(seen, sequence, now);
+        let before = position.mails_before;
+        self.write_mails(&mut transaction, owner, &chunk.mails, before);
         chunk.write(&mut transaction, &self.objects);
         let item =
             outcome_record::chunk_item(&seen.key, sequence, position.number, &results, expires);

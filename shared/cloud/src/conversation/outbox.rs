@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use calls::conversation::LOOK_AGAIN;
 use calls::{
     AccountId, Call, ConversationKey, ReplyContext, ReplySubject, RequestId, SequenceCode,
 };
@@ -17,7 +16,7 @@ use crate::aws::table::{TRANSACTION_ITEMS_MAX, Transaction};
 use crate::error::CommitError;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::end_records::OutcomeRecords;
-use crate::records::mail_record::{MailRecord, MailState, MailsRecord};
+use crate::records::mail_record::{MailOwner, MailRecord, MailsRecord};
 use crate::records::reply_record::ReplyRecord;
 
 /// What has to be sent to a caller after a commit: one reply, or the mails of a call.
@@ -76,24 +75,14 @@ impl Cloud {
     pub(crate) fn write_mails(
         &self,
         transaction: &mut Transaction,
-        conversation: &ConversationKey,
-        sequence: SequenceCode,
+        owner: MailOwner<'_>,
         orders: &[SendOrder],
         before: u32,
-        expires: Timestamp,
     ) {
         for (order, number) in orders.iter().zip(before..) {
-            let mail = MailRecord {
-                conversation: conversation.clone(),
-                sequence,
-                number,
-                version: 1,
-                state: MailState::Pending,
-                reason: None,
-                claimed_at: None,
-                order: serde_json::to_string(order).unwrap_or_default(),
-            };
-            transaction.put_new(&self.calls, mail.to_item(expires));
+            let order = serde_json::to_string(order).unwrap_or_default();
+            let mail = MailRecord::pending(owner, number, order);
+            transaction.put_new(&self.calls, mail.to_item(owner.expires));
         }
     }
 
@@ -108,15 +97,29 @@ impl Cloud {
         before: u32,
         now: Timestamp,
     ) -> Option<ReplyAction> {
-        let expires = now + self.results_retention();
-        self.write_mails(transaction, &header.key, sequence, mails, before, expires);
+        let owner = self.mail_owner(header, sequence, now);
+        self.write_mails(transaction, owner, mails, before);
         let all = before + count(mails.len());
         (all > 0).then(|| {
-            let of = (&header.key, &header.conversation.account);
-            let mails = MailsRecord::new(of, sequence, all, now);
-            transaction.put_new(&self.calls, mails.to_item(expires));
+            let mails = MailsRecord::new(owner, all, now);
+            transaction.put_new(&self.calls, mails.to_item(owner.expires));
             ReplyAction::mails(&header.key, sequence)
         })
+    }
+
+    /// Of a call of a conversation.
+    pub(crate) fn mail_owner<'a>(
+        &self,
+        header: &'a ConversationRecord,
+        sequence: SequenceCode,
+        now: Timestamp,
+    ) -> MailOwner<'a> {
+        MailOwner {
+            conversation: &header.key,
+            account: &header.conversation.account,
+            sequence,
+            expires: now + self.results_retention(),
+        }
     }
 
     /// An outcome, and the replies that tell of it.
@@ -141,33 +144,29 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(), CommitError> {
         let key = &ConversationKey::of_request(account, request_id);
-        let expires = now + self.results_retention();
-        let sequence = SequenceCode::FIRST;
+        let owner = MailOwner {
+            conversation: key,
+            account,
+            sequence: SequenceCode::FIRST,
+            expires: now + self.results_retention(),
+        };
         for (number, orders) in orders.chunks(TRANSACTION_ITEMS_MAX - 1).enumerate() {
             let before = count(number * (TRANSACTION_ITEMS_MAX - 1));
             let mut transaction = Transaction::default();
-            self.write_mails(&mut transaction, key, sequence, orders, before, expires);
+            self.write_mails(&mut transaction, owner, orders, before);
             transaction.commit(&self.calls).await?;
         }
-        let mails = MailsRecord {
-            conversation: key.clone(),
-            account: account.clone(),
-            sequence,
-            version: 1,
-            count: count(orders.len()),
-            done_through: 0,
-            looked_at: now,
-            due: Some(now + LOOK_AGAIN),
-        };
-        self.calls.put_over(mails.to_item(expires), None).await?;
-        self.send_reply_wake_ups(&[ReplyWakeUp::new(key, sequence, ReplyTarget::Mails, 1)])
-            .await;
+        let mails = MailsRecord::new(owner, count(orders.len()), now);
+        let item = mails.to_item(owner.expires);
+        self.calls.put_over(item, None).await?;
+        let wake = ReplyWakeUp::new(key, owner.sequence, ReplyTarget::Mails, 1);
+        self.send_reply_wake_ups(&[wake]).await;
         Ok(())
     }
 
     /// After the commit: the timekeeper sends what cannot be sent now.
     pub async fn send_reply_wake_ups(&self, wake_ups: &[ReplyWakeUp]) {
-        if let Err(error) = self.send_to_lanes(wake_ups).await {
+        if let Err(error) = self.queues.send_reply_wake_ups_in_order(wake_ups).await {
             warn!(error = error.in_full(), "replies left for the timekeeper");
         }
     }

@@ -151,7 +151,7 @@ impl Cloud {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<MailRecord, CommitError> {
-        let next = seen.next(state, reason);
+        let next = seen.next(state, reason, now);
         let item = next.to_item(now + self.results_retention());
         self.calls.put_over(item, Some(seen.version)).await?;
         Ok(next)

@@ -83,14 +83,8 @@ impl Cloud {
         let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let (mails, before) = (&step.chunk.mails, step.mails_before);
-        self.write_mails(
-            &mut transaction,
-            &seen.key,
-            sequence,
-            mails,
-            before,
-            expires,
-        );
+        let owner = self.mail_owner(seen, sequence, now);
+        self.write_mails(&mut transaction, owner, mails, before);
         if !step.chunk.results.is_empty() {
             let notes = serde_json::to_string(&step.chunk.results).unwrap_or_default();
             let notes = Results::keep(&self.large_bodies, &seen.key, sequence, &notes).await?;

@@ -147,12 +147,14 @@ impl Cloud {
         let body =
             CallRecord::keep_body(&self.large_bodies, &self.random, &call, canonical).await?;
         let call = Compressed::of(call);
-        let (before, _, mut step) = self
+        let mut acceptance = self
             .decide_opening(&CallRecord { call, body }, None, now)
             .await?;
-        step.actions.clear();
-        // Whoever was first has accepted the same call.
-        let committed = self.commit_step(&key, before, step, now).await;
+        acceptance.step.actions.clear();
+        // After a conflict, another command has accepted the same call.
+        let committed = self
+            .commit_step(&key, acceptance.previous, acceptance.step, now)
+            .await;
         Committed::of(committed).map(drop)
     }
 }

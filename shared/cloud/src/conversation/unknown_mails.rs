@@ -117,7 +117,7 @@ impl Cloud {
         let expires = now + self.results_retention();
         let (record, mail) = (
             settled(&seen.record, settlement),
-            seen.mail.next(MailState::Pending, None),
+            seen.mail.next(MailState::Pending, None, now),
         );
         let mut transaction = Transaction::default();
         transaction.put_over(&self.calls, record.to_item(), seen.record.version);

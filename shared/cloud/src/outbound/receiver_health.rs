@@ -222,6 +222,19 @@ impl ReceiverHealth {
         }
     }
 
+    fn has_slow_of(&self, account: &AccountId, now: Timestamp) -> bool {
+        let first = Receiver {
+            account: account.clone(),
+            origin: String::new(),
+        };
+        let known = self.known();
+        let of_account = known
+            .range(first..)
+            .take_while(|(receiver, _)| receiver.account == *account);
+        let mut lately = of_account.filter(|(_, known)| known.until > now);
+        lately.any(|(_, known)| known.health.is_slow(now) || known.is_taken_for_slow)
+    }
+
     fn known(&self) -> MutexGuard<'_, BTreeMap<Receiver, CachedHealth>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -237,6 +250,16 @@ impl Cloud {
                 warn!(error = error.in_full(), "receiver health was not read");
                 Pace::Unknown
             }
+        }
+    }
+
+    /// Whether an attempt may well take as long as one may: its receiver is slow, or nobody knows it and its
+    /// account has others that this function knows as slow.
+    pub fn may_take_long(&self, receiver: &Receiver, pace: Pace) -> bool {
+        match pace {
+            Pace::Quick => false,
+            Pace::Dawdling | Pace::Hanging => true,
+            Pace::Unknown => self.receivers.has_slow_of(&receiver.account, self.now()),
         }
     }
 
@@ -445,6 +468,29 @@ mod tests {
             100,
             "no lane but the conversation's own"
         );
+    }
+
+    #[test]
+    fn an_account_with_a_slow_receiver_is_known_as_such_for_as_long_as_that_is_remembered() {
+        let receivers = ReceiverHealth::default();
+        let remember = |account: &str, pace: Pace| {
+            let receiver = Receiver::of(&AccountId(account.to_owned()), "https://a.example");
+            let remembered = CachedHealth {
+                health: after(&[(0, pace)]),
+                is_taken_for_slow: false,
+                until: at(0) + REMEMBERED,
+            };
+            receivers.remember(&receiver, remembered, at(0));
+        };
+        remember("1", Pace::Quick);
+        remember("2", Pace::Hanging);
+        remember("3", Pace::Quick);
+        let slow = |account: &str, now| receivers.has_slow_of(&AccountId(account.to_owned()), now);
+        assert_eq!(
+            ["1", "2", "3"].map(|it| slow(it, at(0))),
+            [false, true, false]
+        );
+        assert!(!slow("2", at(1)));
     }
 
     #[test]

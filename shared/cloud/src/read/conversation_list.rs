@@ -16,7 +16,7 @@ use crate::aws::table::{Key, ListIndex, Table};
 use crate::by_account::{Gathering, failed_shares, part};
 use crate::error::Error;
 pub use crate::read::parts::ListCursor;
-use crate::read::parts::{EntryOfShare, IndexPart, PartsQuery};
+use crate::read::parts::{EntryOfShare, IndexEntries, IndexPart, PartsQuery};
 use crate::read::state::ConversationState;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::load::load_call;
@@ -126,7 +126,7 @@ impl ConversationList {
         let mut examined = 0;
         let parts = query.parts();
         loop {
-            let entries = parts.entries(&self.calls, &cursor).await?;
+            let IndexEntries { entries, are_last } = parts.entries(&self.calls, &cursor).await?;
             if entries.is_empty() {
                 return Ok(page);
             }
@@ -136,6 +136,9 @@ impl ConversationList {
                 .await?;
             if is_full || examined >= EXAMINED_MAX {
                 page.next = Some(cursor);
+                return Ok(page);
+            }
+            if are_last {
                 return Ok(page);
             }
         }
@@ -151,7 +154,7 @@ impl ConversationList {
         size: usize,
     ) -> Result<bool, Error> {
         let keys = entries.iter().map(|it| it.entry.key.clone());
-        // Replies are listed among the failures, too.
+        // Replies and mails are listed among the failures, too.
         let keys: Vec<Key> = keys.filter(ConversationRecord::is_at).collect();
         let mut headers = HashMap::new();
         for item in self.calls.get_many(&keys).await? {

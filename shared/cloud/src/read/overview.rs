@@ -70,11 +70,19 @@ pub struct Overview {
     pub maintenance: MaintenanceSwitch,
 }
 
+/// What waits for one backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldDepth {
+    pub depth: Depth,
+    /// Whether all were counted: otherwise there are at least so many.
+    pub is_complete: bool,
+}
+
 /// What an account has done of late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
     pub opened: usize,
-    /// Conversations that failed and replies that did not get through.
+    /// Conversations that failed, replies that did not get through, and mails.
     pub failed: usize,
     /// Whether all were counted: otherwise there are at least so many.
     pub is_complete: bool,
@@ -109,13 +117,9 @@ impl Cloud {
             depth.add(parked_since(entry.due_at));
         }
         for name in overview.breakers.keys() {
-            let held = shards().map(|shard| held_shard(name.as_str(), &shard));
-            let held = self.first_due(held.collect()).await?;
-            overview.is_complete &= !held.is_cut_off;
-            let depth = overview.held.entry(name.clone()).or_default();
-            for entry in held.entries {
-                depth.add(parked_since(entry.due_at));
-            }
+            let held = self.held_for(name).await?;
+            overview.is_complete &= held.is_complete;
+            overview.held.insert(name.clone(), held.depth);
         }
         let query = UnknownQuery {
             account: None,
@@ -127,6 +131,20 @@ impl Cloud {
         }
         overview.is_complete &= overview.unknown.count < UNKNOWN_COUNTED;
         Ok(overview)
+    }
+
+    /// What waits for a backend: a request for each part of the index.
+    pub async fn held_for(&self, name: &BackendName) -> Result<HeldDepth, Error> {
+        let held = shards().map(|shard| held_shard(name.as_str(), &shard));
+        let held = self.first_due(held.collect()).await?;
+        let mut depth = Depth::default();
+        for entry in &held.entries {
+            depth.add(parked_since(entry.due_at));
+        }
+        Ok(HeldDepth {
+            depth,
+            is_complete: !held.is_cut_off,
+        })
     }
 
     /// What was opened, and what failed, from then until now.

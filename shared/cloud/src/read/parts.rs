@@ -32,6 +32,13 @@ pub(crate) struct EntryOfShare {
     pub(crate) entry: ListEntry,
 }
 
+/// The next entries over all parts.
+pub(crate) struct IndexEntries {
+    pub(crate) entries: Vec<EntryOfShare>,
+    /// Behind them there is nothing.
+    pub(crate) are_last: bool,
+}
+
 /// A part of the index, and from when on it is wanted.
 pub(crate) struct IndexPart {
     pub(crate) share: char,
@@ -56,12 +63,12 @@ impl ListCursor {
 }
 
 impl PartsQuery {
-    /// The next entries over all parts, in order; at most a batch of records. None: there are no more.
+    /// The next entries over all parts, in order; at most a batch of records.
     pub(crate) async fn entries(
         &self,
         table: &Table,
         cursor: &ListCursor,
-    ) -> Result<Vec<EntryOfShare>, Error> {
+    ) -> Result<IndexEntries, Error> {
         let reading = self.parts.iter().map(|part| self.of(table, part, cursor));
         let mut entries = Vec::new();
         // Behind the last one of a part that goes on, nothing is known of that part.
@@ -70,7 +77,9 @@ impl PartsQuery {
             ListOrder::OldestFirst => one.min(other),
             ListOrder::NewestFirst => one.max(other),
         };
+        let mut is_whole = true;
         for (share, found) in try_join_all(reading).await? {
+            is_whole &= !found.is_cut_off;
             if let Some(last) = found.entries.last().filter(|_| found.is_cut_off) {
                 let last = last.at;
                 known_to = Some(known_to.map_or(last, |known_to| first(known_to, last)));
@@ -88,8 +97,12 @@ impl PartsQuery {
         });
         let is_known = |at: Timestamp| known_to.is_none_or(|known_to| first(at, known_to) == at);
         let count = entries.partition_point(|it| is_known(it.entry.at));
+        let all = entries.len();
         entries.truncate(count.min(BATCH_GET_MAX));
-        Ok(entries)
+        Ok(IndexEntries {
+            are_last: is_whole && entries.len() == all,
+            entries,
+        })
     }
 
     async fn of(

@@ -18,8 +18,10 @@ use crate::read::conversation_list::{
     failed_parts,
 };
 use crate::read::found_reply::{FoundReply, read};
+use crate::read::parts::IndexEntries;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::item::Item;
+use crate::records::mail_record::MailRecord;
 use crate::records::outcome_record::OutcomeRecord;
 use crate::records::reply_record::{ReplyRecord, reply_key};
 
@@ -275,12 +277,14 @@ impl Cloud {
         // A header stands where its conversation failed, which is when its reply became pending.
         let parts = failed_parts(&query.account, (query.from, query.to), query.order);
         loop {
-            let entries = parts.entries(&self.calls, &cursor).await?;
+            let IndexEntries { entries, are_last } = parts.entries(&self.calls, &cursor).await?;
             if entries.is_empty() {
                 return Ok(page);
             }
             examined += entries.len();
-            let keys: Vec<Key> = entries.iter().map(|it| it.entry.key.clone()).collect();
+            // Mails are listed among the failures, too.
+            let keys = entries.iter().map(|it| it.entry.key.clone());
+            let keys: Vec<Key> = keys.filter(|key| !MailRecord::is_at(key)).collect();
             let mut found = HashMap::new();
             for item in self.calls.get_many(&keys).await? {
                 let key = key_of(&item);
@@ -305,6 +309,9 @@ impl Cloud {
             }
             if examined >= EXAMINED_MAX {
                 page.next = Some(cursor);
+                return Ok(page);
+            }
+            if are_last {
                 return Ok(page);
             }
         }

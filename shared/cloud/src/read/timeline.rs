@@ -86,7 +86,8 @@ impl Cloud {
             };
             whole.header = read.header;
             whole.calls.extend(read.calls);
-            first = read.next;
+            let last = whole.header.conversation.calls_in_conversation;
+            first = read.next.filter(|next| next.get() <= last.get());
         }
         whole.is_complete = first.is_none() && whole.calls.len() <= calls_max;
         whole.calls.truncate(calls_max);
@@ -159,8 +160,8 @@ impl WholeConversation {
             let (sequence, id) = (Some(reply.sequence), ReplyId::of(reply));
             let pending = TimelineEvent::ReplyPending(id.clone());
             entries.push(entry(reply.pending_since, sequence, pending));
-            for Attempt { at, found } in &reply.attempts {
-                let attempt = TimelineEvent::ReplyAttempt(id.clone(), found.clone());
+            for Attempt { at, result } in &reply.attempts {
+                let attempt = TimelineEvent::ReplyAttempt(id.clone(), result.clone());
                 entries.push(entry(*at, sequence, attempt));
             }
             if let ReplyState::Pending(at) = reply.state {

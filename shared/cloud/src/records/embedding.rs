@@ -348,7 +348,7 @@ mod tests {
             states.push(Some(reply.clone()));
             reply.attempts.push(Attempt {
                 at: at(2),
-                found: DeliveryResult::TimedOut,
+                result: DeliveryResult::TimedOut,
             });
             states.push(Some(reply));
         }

@@ -7,6 +7,9 @@
 //!
 //! Those of a synchronous call are written by ingest, before the caller is answered.
 //!
+//! The second lists the mails of a call by account and time, and a mail that failed or is unknown is
+//! listed among what failed, see [`crate::read::mails`].
+//!
 //! A mail is claimed before the mail service is called. A claim without an answer is *unknown*: it
 //! is not sent again by itself, since twice is worse than a question.
 
@@ -16,6 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::table::{Key, Range, Table};
+use crate::by_account::{failed_part_of, mail_part_of};
 use crate::error::Error;
 use crate::records::compression::{compress, decompress};
 use crate::records::item::{Item, ItemReader, ItemWriter, due_shard};
@@ -36,6 +40,8 @@ pub enum MailState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailRecord {
     pub conversation: ConversationKey,
+    /// Whose call has ordered it.
+    pub account: AccountId,
     pub sequence: SequenceCode,
     pub number: u32,
     pub version: u64,
@@ -44,6 +50,8 @@ pub struct MailRecord {
     pub reason: Option<String>,
     /// When it was claimed last; its events lie under this time.
     pub claimed_at: Option<Timestamp>,
+    /// When it failed, or became unknown: it is listed among what failed.
+    pub failed_at: Option<Timestamp>,
     pub order: String,
 }
 
@@ -97,8 +105,19 @@ pub struct MailsRecord {
     pub done_through: u32,
     /// When it was last noted how far they are.
     pub looked_at: Timestamp,
+    /// When they were ordered: they are listed by this.
+    pub ordered_at: Timestamp,
     /// When somebody must look again; `None`: there is nothing left to do.
     pub due: Option<Timestamp>,
+}
+
+/// Whose mails are written, and how long they are kept.
+#[derive(Clone, Copy)]
+pub(crate) struct MailOwner<'a> {
+    pub(crate) conversation: &'a ConversationKey,
+    pub(crate) account: &'a AccountId,
+    pub(crate) sequence: SequenceCode,
+    pub(crate) expires: Timestamp,
 }
 
 pub(crate) fn mail_prefix(sequence: SequenceCode) -> String {
@@ -106,17 +125,41 @@ pub(crate) fn mail_prefix(sequence: SequenceCode) -> String {
 }
 
 impl MailRecord {
+    /// One that is to be sent.
+    pub(crate) fn pending(owner: MailOwner<'_>, number: u32, order: String) -> Self {
+        Self {
+            conversation: owner.conversation.clone(),
+            account: owner.account.clone(),
+            sequence: owner.sequence,
+            number,
+            version: 1,
+            state: MailState::Pending,
+            reason: None,
+            claimed_at: None,
+            failed_at: None,
+            order,
+        }
+    }
+
     pub(crate) fn key(&self) -> Key {
         Self::key_at(&self.conversation, self.sequence, self.number)
     }
 
-    fn key_at(conversation: &ConversationKey, sequence: SequenceCode, number: u32) -> Key {
+    pub(crate) fn is_at(key: &Key) -> bool {
+        key.sk.starts_with("MAIL#")
+    }
+
+    pub(crate) fn key_at(
+        conversation: &ConversationKey,
+        sequence: SequenceCode,
+        number: u32,
+    ) -> Key {
         let prefix = mail_prefix(sequence);
         Key::new(&conversation.0, format!("{prefix}{number:08}"))
     }
 
     /// What it becomes by moving to another state.
-    pub(crate) fn next(&self, state: MailState, reason: Option<&str>) -> Self {
+    pub(crate) fn next(&self, state: MailState, reason: Option<&str>, now: Timestamp) -> Self {
         let claimed_at = match state {
             MailState::Sending(since) => Some(since),
             MailState::Pending | MailState::Sent(_) | MailState::Failed | MailState::Unknown => {
@@ -128,6 +171,10 @@ impl MailRecord {
             state,
             reason: reason.map(str::to_owned),
             claimed_at,
+            failed_at: match state {
+                MailState::Failed | MailState::Unknown => Some(self.failed_at.unwrap_or(now)),
+                MailState::Pending | MailState::Sending(_) | MailState::Sent(_) => None,
+            },
             ..self.clone()
         }
     }
@@ -157,6 +204,7 @@ impl MailRecord {
     pub(crate) fn to_item(&self, expires: Timestamp) -> Item {
         ItemWriter::new(self.key())
             .number("version", self.version)
+            .text("account", &self.account.0)
             .number("sequence", self.sequence)
             .number("number", self.number)
             .json("state", &self.state)
@@ -166,6 +214,10 @@ impl MailRecord {
                 self.claimed_at.map(|at| at.to_string()).as_deref(),
             )
             .bytes("order", &compress(&self.order))
+            .failed(
+                &failed_part_of(&self.conversation, &self.account),
+                self.failed_at,
+            )
             .expires(Some(expires))
             .done()
     }
@@ -174,6 +226,8 @@ impl MailRecord {
         let item = ItemReader(item);
         Ok(Self {
             conversation: ConversationKey(item.text("pk")?.to_owned()),
+            // Those of earlier versions do not say.
+            account: AccountId(item.maybe_text("account").unwrap_or_default().to_owned()),
             sequence: SequenceCode::new(item.number("sequence")?)
                 .ok_or_else(|| item.unreadable("sequence"))?,
             number: item.number("number")?,
@@ -184,6 +238,7 @@ impl MailRecord {
                 .maybe_text("claimed_at")
                 .map(|text| text.parse().map_err(|_| item.unreadable("claimed_at")))
                 .transpose()?,
+            failed_at: item.time("failed_at").ok(),
             order: decompress(item.bytes("order")).ok_or_else(|| item.unreadable("order"))?,
         })
     }
@@ -210,20 +265,16 @@ impl MailRecord {
 
 impl MailsRecord {
     /// So many mails of a call that are to be sent.
-    pub(crate) fn new(
-        (conversation, account): (&ConversationKey, &AccountId),
-        sequence: SequenceCode,
-        count: u32,
-        now: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(owner: MailOwner<'_>, count: u32, now: Timestamp) -> Self {
         Self {
-            conversation: conversation.clone(),
-            account: account.clone(),
-            sequence,
+            conversation: owner.conversation.clone(),
+            account: owner.account.clone(),
+            sequence: owner.sequence,
             version: 1,
             count,
             done_through: 0,
             looked_at: now,
+            ordered_at: now,
             due: Some(now + LOOK_AGAIN),
         }
     }
@@ -248,6 +299,10 @@ impl MailsRecord {
             .number("count", self.count)
             .number("done_through", self.done_through)
             .number("looked_at", self.looked_at.as_millisecond())
+            .listed(
+                &mail_part_of(&self.conversation, &self.account),
+                self.ordered_at,
+            )
             .expires(Some(expires));
         match self.due {
             Some(due) => writing.due(&due_shard(&self.conversation), due),
@@ -258,6 +313,7 @@ impl MailsRecord {
 
     pub(crate) fn from_item(item: Item) -> Result<Self, Error> {
         let item = ItemReader(item);
+        let looked_at = item.time("looked_at")?;
         Ok(Self {
             conversation: ConversationKey(item.text("pk")?.to_owned()),
             account: AccountId(item.text("account")?.to_owned()),
@@ -266,7 +322,9 @@ impl MailsRecord {
             version: item.number("version")?,
             count: item.number("count")?,
             done_through: item.number("done_through")?,
-            looked_at: item.time("looked_at")?,
+            looked_at,
+            // Those of earlier versions do not say.
+            ordered_at: item.time("opened_at").unwrap_or(looked_at),
             due: item.time("due_at").ok(),
         })
     }
@@ -311,16 +369,25 @@ mod tests {
         ] {
             let record = MailRecord {
                 conversation: ConversationKey("c".to_owned()),
+                account: AccountId("1".to_owned()),
                 sequence: SequenceCode::FIRST,
                 number: 2_499,
                 version: 4,
                 state,
                 reason: Some("why".to_owned()),
                 claimed_at: Some(at),
+                failed_at: (state == MailState::Failed).then_some(at),
                 order: "{\"to\":\"a@example.com\"}".to_owned(),
             };
-            let read = MailRecord::from_item(record.to_item(at));
-            assert_eq!(read.expect("readable"), record);
+            let item = record.to_item(at);
+            assert_eq!(
+                item.contains_key("failed_share"),
+                record.failed_at.is_some()
+            );
+            assert_eq!(MailRecord::from_item(item).expect("readable"), record);
+            let next = |state| record.next(state, None, at).failed_at.is_some();
+            assert!(next(MailState::Failed) && next(MailState::Unknown));
+            assert!(!next(MailState::Pending) && !next(MailState::Sent(at)));
         }
         let mails = MailsRecord {
             conversation: ConversationKey("c".to_owned()),
@@ -330,6 +397,7 @@ mod tests {
             count: 2_500,
             done_through: 7,
             looked_at: at,
+            ordered_at: at,
             due: Some(at),
         };
         let done = MailsRecord {

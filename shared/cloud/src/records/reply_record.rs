@@ -403,7 +403,7 @@ mod tests {
             pending_since: Timestamp::UNIX_EPOCH,
             attempts: vec![Attempt {
                 at: Timestamp::UNIX_EPOCH,
-                found: DeliveryResult::Status {
+                result: DeliveryResult::Status {
                     status: 503,
                     retry_after_s: Some(9),
                 },

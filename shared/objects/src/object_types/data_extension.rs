@@ -303,8 +303,9 @@ pub(crate) fn merge_fields(stored: &Element, incoming: &Element, becomes: &mut E
 
 pub(crate) fn check_fields(definition: &Element) -> Result<(), Refused> {
     let mut names = std::collections::BTreeSet::new();
-    for field in fields_in(definition) {
-        let field = Field::read(field).map_err(invalid)?;
+    for said in fields_in(definition) {
+        let field = Field::read(said).map_err(invalid)?;
+        field.check_bounds(said).map_err(invalid)?;
         if SYSTEM_COLUMNS.iter().any(|name| field.is_called(name)) {
             let name = field.name;
             return Err(invalid(format!("every row has a [{name}] of its own")));
@@ -337,12 +338,10 @@ pub(crate) fn check_widening(stored: &Element, becomes: &Element) -> Result<(), 
         let before = fields_in(stored).find(|other| field::is_called(other, field.name));
         let before = before.map(Field::read).transpose().map_err(invalid)?;
         match before {
-            Some(before) if !field.widens(&before) => {
-                let name = field.name;
-                return Err(invalid(format!(
-                    "the type, the primary key and the Scale of field [{name}] cannot be changed, and its MaxLength can only grow"
-                ))
-                .into());
+            Some(before) => {
+                if let Some(why) = field.narrower_than(&before) {
+                    return Err(invalid(why).into());
+                }
             }
             None if field.is_key => {
                 return Err(invalid("a primary key field cannot be added later").into());
@@ -350,7 +349,7 @@ pub(crate) fn check_widening(stored: &Element, becomes: &Element) -> Result<(), 
             None if field.is_required && field.default.is_none() => {
                 return Err(invalid("a required field added later needs a DefaultValue").into());
             }
-            Some(_) | None => {}
+            None => {}
         }
     }
     Ok(())

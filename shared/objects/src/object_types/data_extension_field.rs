@@ -29,6 +29,7 @@ pub(crate) const TYPE: ObjectType = ObjectType {
 fn check(_intent: Intent, field: &Element) -> Result<(), Refused> {
     data_extension_of(field)?;
     let read = Field::read(field).map_err(invalid)?;
+    read.check_bounds(field).map_err(invalid)?;
     match read.is_key {
         true => Err(invalid("a primary key field cannot be added later")),
         false => Ok(()),

@@ -1,5 +1,5 @@
 //! EmailSendDefinition: what is mailed to whom. Its Perform `start` sends one mail to each of its
-//! audience, as a task.
+//! audience, as a task; `test` does the same for its TestEmailAddr and the entries that are for tests.
 
 use calls::Method;
 use soap::Element;
@@ -28,6 +28,9 @@ const KEY_INVALID: u32 = 42_100;
 const SEND_WINDOW_INVALID: u32 = 42_108;
 const EXCLUSION_FILTER_INVALID: u32 = 42_113;
 
+/// The action that sends to those who look at a mail before all get it.
+pub(crate) const TEST: &str = "test";
+
 const KIND: KeyKind<'static> = KeyKind {
     type_name: "EmailSendDefinition",
     name_field: stored_only::NAME_FIELD,
@@ -47,7 +50,7 @@ const KIND: KeyKind<'static> = KeyKind {
 
 pub(crate) const TYPE: ObjectType = ObjectType {
     name: KIND.type_name,
-    actions: &["start"],
+    actions: &["start", TEST],
     task: Some(TaskKind::EmailSend),
     work: Work::Whole(decide),
     check: check_object,

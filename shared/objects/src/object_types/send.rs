@@ -43,6 +43,7 @@ const PAUSED: &str = "_Paused";
 /// Says that all its mails are ordered, and under which call.
 const MAILS: &str = "_Mails";
 
+const SCHEDULED: &str = "Scheduled";
 const SENDING: &str = "Sending";
 const COMPLETE: &str = "Complete";
 const CANCELED: &str = "Canceled";
@@ -78,8 +79,13 @@ fn has_ended(send: &Element) -> bool {
     is_cancelled(send) || matches!(send.text_of("Status"), Some(COMPLETE | ERROR))
 }
 
-fn is_cancelled(send: &Element) -> bool {
+pub(crate) fn is_cancelled(send: &Element) -> bool {
     send.child(CANCELLED).is_some()
+}
+
+/// Whether its people are looked at, or were.
+pub(crate) fn has_begun(send: &Element) -> bool {
+    send.text_of("Status") != Some(SCHEDULED)
 }
 
 /// What becomes of mails of a send that have not left.
@@ -178,7 +184,7 @@ impl SendNote<'_> {
             describe(&mut becomes, plan);
         }
         let (status, why) = match self.status {
-            SendStatus::Scheduled => ("Scheduled", None),
+            SendStatus::Scheduled => (SCHEDULED, None),
             SendStatus::Targeting | SendStatus::Ordered { .. } => (SENDING, None),
             SendStatus::Error(why) => (ERROR, Some(why)),
         };

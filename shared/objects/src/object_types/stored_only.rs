@@ -28,7 +28,7 @@ ListSend Locale Message MessageSendActivity MessagingVendorKind \
 MobileConnectRefreshListActivity MobileConnectSendSmsActivity MobilePushSendMessageActivity \
 ObjectExtension OpenEvent Permission PermissionSet PlatformApplication \
 PlatformApplicationPackage Portfolio PrivateDomain PrivateDomainSet PrivateIP \
-ProgramManifestTemplate PropertyDefinition PublicKeyManagement Publication PublicationSubscriber \
+ProgramManifestTemplate PublicKeyManagement Publication PublicationSubscriber \
 QueryDefinition ReplyMailManagementConfiguration ReportActivity ResourceSpecification Role \
 SMSMOEvent SMSMTEvent SMSSharedKeyword SalesforceSendActivity \
 ScheduleDefinition SecurityObject SendAdditionalAttribute SendClassification SendDefinition \
@@ -82,6 +82,12 @@ pub(crate) fn named(name: &str) -> Option<ObjectType> {
 /// What names an object that has no key.
 pub(crate) const NAME_FIELD: &str = "Name";
 
+/// What is said of an object that nothing names.
+pub(crate) const NO_KEY: (u32, &str) = (
+    204,
+    "The object must have a CustomerKey, an ObjectID, an ID or a Name",
+);
+
 fn check(intent: Intent, object: &Element) -> Result<(), Refused> {
     let type_name = object.type_name.as_deref().unwrap_or_default();
     naming::check_named(intent, NAME_FIELD, no_key(type_name), object)
@@ -134,10 +140,7 @@ fn messages(type_name: &str) -> [String; 3] {
 fn no_key(type_name: &str) -> (u32, &'static str) {
     match type_name {
         "ImportDefinition" => (43000, "The CustomerKey of the ImportDefinition is missing"),
-        _ => (
-            204,
-            "The object must have a CustomerKey, an ObjectID, an ID or a Name",
-        ),
+        _ => NO_KEY,
     }
 }
 

@@ -294,3 +294,193 @@ fn all_that_is_wrong_with_a_row_is_said_field_by_field() {
         ],
     );
 }
+
+#[test]
+fn a_text_has_its_least_length_unless_it_is_empty() {
+    check_type(
+        "MinLength=3 MaxLength=5",
+        &[("abc", "abc"), ("ab", "20"), ("", ""), ("abcdef", "17")],
+    );
+    check_type(
+        "FieldType=Phone MinLength=4",
+        &[("1234", "1234"), ("123", "20"), ("", "null")],
+    );
+    let short = taken("MinLength=3", &value("ab"));
+    assert_eq!(
+        short,
+        "310007 The value for column [F] is too short: 3 characters at least [value F: 20]"
+    );
+}
+
+#[test]
+fn numbers_and_dates_lie_between_their_bounds() {
+    check_type(
+        "FieldType=Number MinValue=-3 MaxValue=10",
+        &[
+            ("-3", "-3"),
+            ("-4", "20"),
+            ("10", "10"),
+            ("11", "20"),
+            ("", "null"),
+        ],
+    );
+    check_type(
+        "FieldType=Decimal MaxLength=6 Scale=2 MinValue=0.5 MaxValue=99.995",
+        &[
+            ("0.50", "0.50"),
+            ("0.49", "20"),
+            ("99.99", "99.99"),
+            ("100", "20"),
+        ],
+    );
+    check_type(
+        "FieldType=Date MinValue=2026-01-01 MaxValue=12/31/2026",
+        &[
+            ("1/1/2026", "2026-01-01T00:00:00"),
+            ("2025-12-31T23:59:59", "20"),
+            ("2026-12-31", "2026-12-31T00:00:00"),
+            ("2026-12-31T00:00:01", "20"),
+        ],
+    );
+    let small = taken("FieldType=Number MinValue=5", &value("4"));
+    assert_eq!(
+        small,
+        "310007 The value for column [F] is less than 5 [value F: 20]"
+    );
+}
+
+#[test]
+fn a_restricted_picklist_has_the_values_that_there_are() {
+    let items = "PicklistItems{PicklistItem{Label=Red Value=red} PicklistItem{Value=blue}}";
+    check_type(
+        &format!("IsRestrictedPicklist=true {items}"),
+        &[("red", "red"), ("blue", "blue"), ("Red", "20"), ("", "")],
+    );
+    check_type(items, &[("green", "green")]);
+    check_type(
+        "FieldType=Number IsRestrictedPicklist=true PicklistItems{PicklistItem{Value=007} PicklistItem{Value=8}}",
+        &[("7", "7"), ("08", "8"), ("9", "20")],
+    );
+}
+
+#[test]
+fn bounds_beside_the_length_that_cannot_be_are_refused_with_their_definition() {
+    for (field, why) in [
+        ("MinLength=x", "the MinLength [x] is not a number"),
+        (
+            "MinLength=4 MaxLength=3",
+            "the MinLength [4] is more than 3",
+        ),
+        (
+            "FieldType=Number MinLength=4",
+            "MinLength is for fields of text",
+        ),
+        ("MinValue=a", "MinValue is for numbers and dates"),
+        (
+            "FieldType=Boolean MaxValue=1",
+            "MaxValue is for numbers and dates",
+        ),
+        (
+            "FieldType=Number MinValue=low",
+            "the MinValue [low] is no value of the field",
+        ),
+        (
+            "FieldType=Date MaxValue=soon",
+            "the MaxValue [soon] is no value of the field",
+        ),
+        (
+            "FieldType=Decimal MinValue=2 MaxValue=1.5",
+            "the MinValue [2] is more than the MaxValue [1.5]",
+        ),
+        (
+            "IsRestrictedPicklist=true",
+            "IsRestrictedPicklist needs PicklistItems, each with a Value",
+        ),
+        (
+            "FieldType=Number IsRestrictedPicklist=true PicklistItems{PicklistItem{Value=red}}",
+            "the item [red] of PicklistItems is no value of the field",
+        ),
+    ] {
+        let expected = format!("310007 Data Extension validation error: field [F]: {why}");
+        let fields = format!("Field{{Name=F {field}}}");
+        check(
+            &[
+                &format!("Create DataExtension{{CustomerKey=k Fields{{{fields}}}}}"),
+                "Create DataExtension{CustomerKey=k Fields{Field{Name=Id}}}",
+                &format!(
+                    "Create DataExtensionField{{Name=F {field} DataExtension{{CustomerKey=k}}}}"
+                ),
+            ],
+            &[&expected, "OK Data Extension created.", &expected],
+        );
+    }
+    check(
+        &["Create DataExtension{CustomerKey=k Fields{Field{Name=F MinLength=3 DefaultValue=ab}}}"],
+        &[
+            "310007 Data Extension validation error: DefaultValue: The value for column [F] is too short: 3 characters at least",
+        ],
+    );
+}
+
+/// Rows that are there go on fitting.
+#[test]
+fn bounds_can_only_be_widened() {
+    let update = |field: &str| {
+        format!("Update DataExtension{{CustomerKey=k Fields{{Field{{Name=F {field}}}}}}}")
+    };
+    for (begin, narrower, wider) in [
+        ("MinLength=3", "MinLength=4", "MinLength=2"),
+        ("FieldType=Number MinValue=3", "MinValue=4", "MinValue=-1"),
+        ("FieldType=Number MaxValue=3", "MaxValue=2", "MaxValue=10"),
+        (
+            "FieldType=Date MaxValue=2026-01-01",
+            "MaxValue=12/31/2025",
+            "MaxValue=1/2/2026",
+        ),
+        (
+            "IsRestrictedPicklist=true PicklistItems{PicklistItem{Value=a} PicklistItem{Value=b}}",
+            "PicklistItems{PicklistItem{Value=a} PicklistItem{Value=c}}",
+            "PicklistItems{PicklistItem{Value=b} PicklistItem{Value=a} PicklistItem{Value=c}}",
+        ),
+        ("MaxLength=5", "MinLength=1", "MinLength=0"),
+    ] {
+        check(
+            &[
+                &format!("Create DataExtension{{CustomerKey=k Fields{{Field{{Name=F {begin}}}}}}}"),
+                &update(narrower),
+                &update(wider),
+            ],
+            &[
+                "OK Data Extension created.",
+                "310007 Data Extension validation error: the MinLength, MinValue, MaxValue and PicklistItems of field [F] can only be widened",
+                "OK Data Extension updated.",
+            ],
+        );
+    }
+}
+
+/// What a definition of an attribute would ask of attributes is not kept in silence.
+#[test]
+fn bounds_of_attributes_are_refused_by_name() {
+    for field in [
+        "IsRequired=true",
+        "MinLength=2",
+        "MinValue=1",
+        "MaxValue=2",
+        "IsRestrictedPicklist=true",
+    ] {
+        let (name, _) = field.split_once('=').expect("a field");
+        check(
+            &[&format!("Create PropertyDefinition{{Name=City {field}}}")],
+            &[&format!(
+                "204 {name} of a PropertyDefinition is not held against attributes here"
+            )],
+        );
+    }
+    check(
+        &[
+            "Create PropertyDefinition{Name=City IsRequired=false MinLength=0 MaxLength=50 DefaultValue=x}",
+        ],
+        &["OK PropertyDefinition created"],
+    );
+}

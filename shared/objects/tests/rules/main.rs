@@ -1,4 +1,4 @@
-//! The rules of the built-in objects, told as calls and what becomes of them.
+//! The rules of the built-in objects: calls, and their results and effects.
 
 mod data_extensions;
 mod field_types;
@@ -12,7 +12,9 @@ mod properties;
 mod retention;
 mod retrieving;
 mod rows;
+mod send_definitions;
 mod subscribers;
 mod triggered_sends;
+mod unmailed;
 mod validation;
 mod world;

@@ -138,13 +138,14 @@ async function objects({ an, call, create, retrieve, equalTo }) {
 
   const bucket = `${BASE}/_local/bucket`;
   if (!(await fetch(`${bucket}/`)).ok) return;
-  const perform = async (definition) => {
+  const perform = async (definition, action = 'start') => {
     const answer = await call('Perform', 'PerformRequestMsg', {
-      Options: {}, Action: 'start', Definitions: { Definition: [definition] },
+      Options: {}, Action: action, Definitions: { Definition: [definition] },
     });
     assert.equal(answer.OverallStatus, 'OK');
     return [answer.Results.Result].flat()[0];
   };
+  await audience({ an, create, retrieve, perform });
   const put = await fetch(`${bucket}/import/${key}.csv`, { method: 'PUT', body: 'Id,Age\nann,36\nbob,7\n' });
   assert.equal(put.status, 204);
   const started = await perform(an('ImportDefinition', {
@@ -168,6 +169,41 @@ async function objects({ an, call, create, retrieve, equalTo }) {
     return answer.ok && answer.text();
   });
   assert.match(file, /^RequestID,ConversationID/);
+}
+
+// A send to a list: tested, started, and looked at by the ID of its Task.
+async function audience({ an, create, retrieve, perform }) {
+  const key = fresh('audience');
+  const [reader, editor] = ['reader', 'editor'].map((who) => `${who}.${key}@example.com`);
+  await create(an('List', { CustomerKey: key, ListName: key }));
+  await create(an('Subscriber', {
+    EmailAddress: reader, SubscriberKey: reader, Lists: [an('SubscriberList', { CustomerKey: key, Status: 'Active' })],
+  }));
+  await create(an('EmailSendDefinition', {
+    CustomerKey: key,
+    Name: key,
+    FromName: 'The Shop',
+    FromAddress: 'shop@example.com',
+    SendDefinitionList: [{ List: { CustomerKey: key }, SendDefinitionListType: 'SourceList' }],
+    Email: { Subject: 'Autumn', TextBody: 'Dear %%emailaddr%%' },
+    TestEmailAddr: editor,
+  }));
+  const mailsTo = async (address) => {
+    const mails = await (await fetch(`${BASE}/_local/mails`)).json();
+    return mails.filter((it) => [it.to].flat().some((to) => to.includes(address)));
+  };
+  for (const [action, address] of [['test', editor], ['start', reader]]) {
+    const started = await perform(an('EmailSendDefinition', { CustomerKey: key }), action);
+    assert.equal(started.StatusMessage, 'EmailSendDefinition performed');
+    await until(`a mail to ${address}`, async () => (await mailsTo(address)).length === 1);
+    await until('the send to end', async () => {
+      const [send] = await retrieve('Send', ['Status', 'NumberTargeted'], 'ID', String(started.Task.ID));
+      return send.Status === 'Complete' && Number(send.NumberTargeted) === 1;
+    });
+  }
+  const [mail] = await mailsTo(reader);
+  assert.equal(mail.subject, 'Autumn');
+  assert.equal((await mailsTo(editor)).length, 1);
 }
 
 (async () => {

@@ -1,19 +1,28 @@
-//! What is changed of a record without having read it: a nonce that is used once, the permits of an
-//! account, the numbers of a queue and its entries, and when a record expires.
+//! Changes to records that have not been read before: nonces, the permits of an account's rate limit,
+//! the numbers and entries of an ordered queue, and the time at which a record expires.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use calls::rate_limit::{Count, CountCondition, Reservation, Window};
+use calls::rate_limit::{Count, CountCondition, Reservation, ReservationResult, Window};
 use jiff::Timestamp;
 
 use super::{Key, Table, key_item};
 use crate::error::{CommitError, Error};
 use crate::records::item::{Item, ItemReader};
 
+/// What became of a record that may be written once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnceWritten {
+    /// It is there, written by this caller.
+    Written,
+    /// Another caller wrote it before.
+    TakenBefore,
+}
+
 impl Table {
-    /// The next of the numbers that a record counts, from 1 on. One may be left out, if the answer
-    /// to who took it was lost; none is given twice.
+    /// The next number of a record that counts from 1. A number is skipped if the answer to the
+    /// request that took it was lost; no number is given twice.
     pub(crate) async fn next_number(&self, key: &Key) -> Result<u64, Error> {
         let update = self
             .dynamodb
@@ -62,7 +71,8 @@ impl Table {
         }
     }
 
-    /// Has a record expire then, or not at all. The record; `None`: it is not there, and stays so.
+    /// Sets the time at which a record expires, or removes it. Returns the record; `None` if there is
+    /// none, and then none is written.
     pub(crate) async fn set_expiry(
         &self,
         key: &Key,
@@ -95,14 +105,14 @@ impl Table {
         }
     }
 
-    /// Writes a record that must not be there, unless it has expired or `taker` itself has written
-    /// it: the answer to that may have been lost. `false`: it is somebody else's.
+    /// Writes a record if there is none, or if the one that is there has expired or was written by
+    /// the same `taker`: an earlier attempt of it, whose answer was lost.
     pub(crate) async fn put_once(
         &self,
         item: Item,
         taker: &str,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<OnceWritten, Error> {
         let now = AttributeValue::N(now.as_second().to_string());
         let put = self
             .dynamodb
@@ -113,24 +123,23 @@ impl Table {
             .expression_attribute_values(":now", now)
             .expression_attribute_values(":taker", AttributeValue::S(taker.to_owned()));
         match put.send().await {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(OnceWritten::Written),
             Err(SdkError::ServiceError(refused))
                 if refused.err().is_conditional_check_failed_exception() =>
             {
-                Ok(false)
+                Ok(OnceWritten::TakenBefore)
             }
             Err(error) => Err(self.out_of_reach("PutItem", error)),
         }
     }
 
-    /// Takes permits out of a record, if it is as the taking says: how many are taken then. If it
-    /// is not: what it counts.
+    /// Takes permits out of a record if it meets the condition of the reservation.
     pub(crate) async fn take(
         &self,
         key: &Key,
         taking: Reservation,
         expires: Timestamp,
-    ) -> Result<Result<u32, Count>, Error> {
+    ) -> Result<ReservationResult, Error> {
         let number = |number: i64| AttributeValue::N(number.to_string());
         let update = self
             .dynamodb
@@ -156,7 +165,9 @@ impl Table {
         match update.send().await {
             Ok(answer) => {
                 let item = ItemReader(answer.attributes.unwrap_or_default());
-                Ok(Ok(item.number("taken")?))
+                Ok(ReservationResult::Made {
+                    taken: item.number("taken")?,
+                })
             }
             Err(SdkError::ServiceError(refused))
                 if refused.err().is_conditional_check_failed_exception() =>
@@ -166,7 +177,7 @@ impl Table {
                     return Err(self.out_of_reach("UpdateItem", refused));
                 };
                 let item = ItemReader(failed.item.unwrap_or_default());
-                Ok(Err(Count {
+                Ok(ReservationResult::Refused(Count {
                     window: Window::numbered(item.number("counted_window")?),
                     taken: item.number("taken")?,
                 }))
