@@ -131,23 +131,7 @@ fn run(
     }
     let call = call(world, plan, wake.conversation, progress.next);
     if let Some(at) = call.options.scheduled_time.filter(|at| *at > now) {
-        if at.as_second() - now.as_second() <= HELD_MAX_S {
-            if put_down(world, processor) {
-                wake_at(world, wake.conversation, wake.step, at);
-            }
-            return;
-        }
-        if replying::take_over(world, processor, carrying, &seen) {
-            return;
-        }
-        let waiting = conversation.clone().wait_until(at);
-        if (waiting == conversation || commit(world, processor, wake, &seen, waiting))
-            && put_down(world, processor)
-        {
-            let step = world.conversations[wake.conversation].version();
-            wake_at(world, wake.conversation, step, at);
-        }
-        return;
+        return wait(world, processor, carrying, &seen, (at, now));
     }
     let begun = progress.done_through > 0;
     let expired = !begun && call.options.expires_at.is_some_and(|at| at <= now);
@@ -172,6 +156,33 @@ fn run(
         &call,
         (how, overall_status),
     );
+}
+
+/// The call that is next waits for its time.
+fn wait(
+    world: &mut World,
+    processor: usize,
+    carrying: &Carrying,
+    seen: &Header,
+    (at, now): (Timestamp, Timestamp),
+) {
+    let (wake, conversation) = (carrying.wake, seen.conversation.clone());
+    if at.as_second() - now.as_second() <= HELD_MAX_S {
+        if put_down(world, processor) {
+            wake_at(world, wake.conversation, wake.step, at);
+        }
+        return;
+    }
+    if replying::take_over(world, processor, carrying, seen) {
+        return;
+    }
+    let waiting = conversation.clone().wait_until(at);
+    if (waiting == conversation || commit(world, processor, wake, seen, waiting))
+        && put_down(world, processor)
+    {
+        let step = world.conversations[wake.conversation].version();
+        wake_at(world, wake.conversation, step, at);
+    }
 }
 
 /// Commits the end of the call that is next. `true`: written.

@@ -15,6 +15,7 @@ pub fn all() -> Vec<Property<Plan>> {
         of_carrying_out(),
         of_forwarding(),
         of_replying(),
+        of_first_replies(),
     ]
     .concat()
 }
@@ -155,30 +156,6 @@ fn of_replying() -> Vec<Property<Plan>> {
             },
         ),
         Property::always(
-            "a reply is told twice only if whoever posted it died",
-            |plan: &Plan, world: &World| {
-                let has_died = world.crashes < plan.crashes;
-                let is_twice = |stored: &StoredConversation| {
-                    let is_left = |call: &u32| stored.replies.contains(&stored.first_reply(*call));
-                    let by_others = stored.posted.iter().any(is_left);
-                    stored.posted_twice || (is_over(plan, world) && by_others)
-                };
-                has_died || !world.conversations.iter().any(is_twice)
-            },
-        ),
-        Property::always(
-            "what waits for an unknown time answers for no reply",
-            |_, world: &World| {
-                world.conversations.iter().all(|stored| {
-                    stored.header.as_ref().is_none_or(|header| {
-                        let due = header.conversation.due;
-                        let waits = matches!(due, Due::Parked(_) | Due::Held(_) | Due::Never);
-                        !waits || is_rid_of_replies(header)
-                    })
-                })
-            },
-        ),
-        Property::always(
             "nobody is told of an end while a call of the conversation has no outcome",
             |plan: &Plan, world: &World| every(plan, world, replied_last),
         ),
@@ -208,6 +185,36 @@ fn of_replying() -> Vec<Property<Plan>> {
                 .iter()
                 .any(|stored| end_reason(stored).is_some())
         }),
+    ]
+}
+
+/// Replies that the header answers for, at every moment.
+fn of_first_replies() -> Vec<Property<Plan>> {
+    vec![
+        Property::always(
+            "a reply is told twice only if whoever posted it died",
+            |plan: &Plan, world: &World| {
+                let has_died = world.crashes < plan.crashes;
+                let is_twice = |stored: &StoredConversation| {
+                    let is_left = |call: &u32| stored.replies.contains(&stored.first_reply(*call));
+                    let by_others = stored.posted.iter().any(is_left);
+                    stored.posted_twice || (is_over(plan, world) && by_others)
+                };
+                has_died || !world.conversations.iter().any(is_twice)
+            },
+        ),
+        Property::always(
+            "what waits for an unknown time answers for no reply",
+            |_, world: &World| {
+                world.conversations.iter().all(|stored| {
+                    stored.header.as_ref().is_none_or(|header| {
+                        let due = header.conversation.due;
+                        let waits = matches!(due, Due::Parked(_) | Due::Held(_) | Due::Never);
+                        !waits || is_rid_of_replies(header)
+                    })
+                })
+            },
+        ),
     ]
 }
 

@@ -235,8 +235,22 @@ impl ConversationRecord {
                 .laid_out(LAYOUT_WITH_UNDELIVERED),
             None => writing,
         };
+        let writing = self.write_due(writing);
+        let ended = matches!(conversation.phase, Phase::Ended(_));
+        // Not before the last attempt at a reply.
+        let retention = match self.embedded.is_reply_pending() {
+            true => results_retention + TRIED_MAX,
+            false => results_retention,
+        };
+        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + retention);
+        self.embedded.write(writing.expires(expires)).done()
+    }
+
+    /// The entry in the index of what is due.
+    fn write_due(&self, writing: ItemWriter) -> ItemWriter {
+        let conversation = &self.conversation;
         let shard = due_shard(&self.key);
-        let writing = match conversation.due {
+        match conversation.due {
             Due::At(at) => writing.due(&shard, at),
             Due::Parked(at) => {
                 writing.due(&parked_shard(&shard), parked_at(conversation.priority, at))
@@ -247,15 +261,7 @@ impl ConversationRecord {
                 writing.due(&shard, parked_at(conversation.priority, at))
             }
             Due::Never => writing,
-        };
-        let ended = matches!(conversation.phase, Phase::Ended(_));
-        // Not before the last attempt at a reply.
-        let retention = match self.embedded.is_reply_pending() {
-            true => results_retention + TRIED_MAX,
-            false => results_retention,
-        };
-        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + retention);
-        self.embedded.write(writing.expires(expires)).done()
+        }
     }
 
     /// One that was found by its record.
